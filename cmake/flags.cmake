@@ -1,0 +1,39 @@
+# Flags of each kind of build; the presets choose the kind.
+set(GODWIT_BUILD dev CACHE STRING "dev, release, asan, tsan, fuzz, coverage or walk")
+option(GODWIT_WERROR "warnings are errors" $ENV{CI})
+
+add_compile_options(
+	-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes
+	-Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Wimplicit-fallthrough
+	$<$<BOOL:${GODWIT_WERROR}>:-Werror>
+	-fno-common -fno-omit-frame-pointer -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+add_compile_definitions(GODWIT_VERSION="${PROJECT_VERSION}")
+
+set(dev_flags -O1 -g -Wnull-dereference)
+set(release_flags
+	-O2 -g -Wnull-dereference -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong
+	-fstack-clash-protection -ftrivial-auto-var-init=zero -fno-delete-null-pointer-checks
+	-fno-strict-overflow)
+set(release_link -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed)
+set(asan_flags -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all)
+set(tsan_flags -O1 -g -fsanitize=thread)
+set(fuzz_flags ${asan_flags} -fsanitize=fuzzer-no-link)
+set(coverage_flags -O0 -g --coverage)
+set(walk_flags -O2 -g -pg)
+
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+	list(APPEND release_flags -fcf-protection)
+endif()
+if(NOT DEFINED ${GODWIT_BUILD}_flags)
+	message(FATAL_ERROR "GODWIT_BUILD=${GODWIT_BUILD} is no kind of build")
+endif()
+
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+include(CheckPIESupported)
+check_pie_supported(LANGUAGES C)
+add_compile_options(${${GODWIT_BUILD}_flags})
+# What instruments must also be linked; the walk's -pg too.
+set(instrument ${${GODWIT_BUILD}_flags})
+list(FILTER instrument INCLUDE REGEX "^(-fsanitize=|--coverage$|-pg$)")
+list(REMOVE_ITEM instrument -fsanitize=fuzzer-no-link)
+add_link_options(${instrument} ${${GODWIT_BUILD}_link})
