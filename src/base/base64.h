@@ -1,0 +1,15 @@
+/* base64 -- bytes as text (RFC 4648): the standard alphabet with padding, or the URL's without. */
+#ifndef BASE_BASE64_H
+#define BASE_BASE64_H
+
+#include "base/slice.h"
+
+/* base64_len, base64_url_len: characters for `n` bytes. */
+size_t base64_len(size_t n);
+size_t base64_url_len(size_t n);
+
+/* base64_put writes base64_len(s.n) characters, base64_url_put base64_url_len(s.n); no zero byte. */
+void base64_put(char *out, struct slice s);
+void base64_url_put(char *out, struct slice s);
+
+#endif
