@@ -1,0 +1,98 @@
+/* catalog -- vhosts, exchanges, bindings and queue records: who exists, and where messages go.
+ *
+ * Shard 0 owns the catalog and alone changes it; every loop reads it. Readers see an immutable
+ * version (struct catalog_view): a change makes new versions of only the objects it touches
+ * (persistent maps) and one new root, which the node publishes with one atomic pointer. Old
+ * objects stay until the node says that all loops have passed their version.
+ *
+ * Like core: catalog_admit decides (against the newest applied version plus what it has decided
+ * but not yet applied), catalog_apply makes outcomes true and total. What catalog_apply tells
+ * goes into `held`: the node releases it when every loop has seen the new version.
+ *
+ * Routing is a pure function over a view, done on the publisher's loop (route.h).
+ */
+#ifndef CORE_CATALOG_H
+#define CORE_CATALOG_H
+#include "core/core.h"
+
+struct catalog;
+struct catalog_view;
+
+enum exchange_type { EXCHANGE_DIRECT = 1, EXCHANGE_FANOUT, EXCHANGE_TOPIC, EXCHANGE_HEADERS };
+enum { EXCHANGE_DURABLE = 1, EXCHANGE_AUTO_DELETE = 2, EXCHANGE_INTERNAL = 4 };
+
+struct exchange {                     /* a view's record: read only, never moves in its version */
+	uint64_t id, version;         /* version: of the last change to it or its bindings */
+	struct slice name;
+	struct slice arguments;       /* field table as declared, without its length */
+	uint16_t vhost;
+	uint8_t type, flags;
+	const void *bindings;         /* by type: see route.c */
+};
+
+struct queue_record {
+	uint64_t id, version;
+	uint64_t owner;               /* session handle of an exclusive queue, else 0 */
+	struct slice name;
+	struct slice arguments;
+	uint16_t vhost, shard;
+	uint8_t flags;                /* QUEUE_... */
+};
+
+/* Declarations as they travel in tails and records; slices borrow. put returns bytes written into
+ * buf (DECLARE_BYTES_MAX is enough for anything the limits allow but arguments: add their size). */
+#define DECLARE_BYTES_MAX 1024u
+struct declare_exchange { struct slice name, type, arguments; uint16_t vhost; uint8_t flags; };
+struct declare_queue { struct slice name, arguments; uint64_t owner; uint16_t vhost, shard; uint8_t flags; };
+struct bind { struct slice exchange, queue, key, arguments; uint16_t vhost; };
+uint32_t declare_exchange_put(const struct declare_exchange *d, uint8_t *buf, uint32_t cap);
+uint32_t declare_queue_put(const struct declare_queue *d, uint8_t *buf, uint32_t cap);
+uint32_t bind_put(const struct bind *b, uint8_t *buf, uint32_t cap);
+MUST_USE enum err declare_exchange_get(struct slice from, struct declare_exchange *out);
+MUST_USE enum err declare_queue_get(struct slice from, struct declare_queue *out);
+MUST_USE enum err bind_get(struct slice from, struct bind *out);
+
+/* catalog_new makes a catalog with vhost 0 = "/" and its pre-declared exchanges (amq.*), which
+ * are not logged. NULL: no memory. */
+struct catalog *catalog_new(struct mem *mem, uint64_t seed);
+void catalog_free(struct catalog *c);
+
+/* catalog_view is the newest applied version; valid until catalog_collect passes it. */
+const struct catalog_view *catalog_view(const struct catalog *c);
+uint64_t catalog_version(const struct catalog_view *v);
+/* catalog_collect frees what no version after `seen` needs. */
+void catalog_collect(struct catalog *c, uint64_t seen);
+
+/* Look-ups in a view; NULL: no such thing. */
+const struct exchange *catalog_exchange(const struct catalog_view *v, uint16_t vhost, struct slice name);
+const struct queue_record *catalog_queue(const struct catalog_view *v, uint16_t vhost, struct slice name);
+const struct queue_record *catalog_queue_by_id(const struct catalog_view *v, uint64_t id);
+/* catalog_vhost: number of a vhost, ERR_NOT_FOUND. */
+MUST_USE enum err catalog_vhost(const struct catalog_view *v, struct slice name, uint16_t *out_vhost);
+/* catalog_queue_after walks records by id (0 starts; NULL ends). */
+const struct queue_record *catalog_queue_after(const struct catalog_view *v, uint64_t id);
+
+/* Equivalence of a redeclaration with what exists. ERR_PRECONDITION_FAILED or
+ * ERR_RESOURCE_LOCKED (exclusive queue of another session) with RabbitMQ's text in `why`. */
+MUST_USE enum err catalog_queue_same(const struct queue_record *q, const struct declare_queue *d,
+				     uint64_t session, struct slice vhost_name, struct text *why);
+MUST_USE enum err catalog_exchange_same(const struct exchange *x, const struct declare_exchange *d,
+					struct slice vhost_name, struct text *why);
+struct slice catalog_vhost_name(const struct catalog_view *v, uint16_t vhost);
+
+/* The shard's two steps; see core.h. Commands whose `to` is CATALOG. */
+void catalog_admit(struct catalog *c, struct run *cmd, uint64_t now_ms, struct outcomes *now,
+		   struct outcomes *later, struct post *fx);
+void catalog_apply(struct catalog *c, struct run *o, uint64_t index, struct post *held);
+
+/* As in core.h: checkpoint units (key.queue = bucket of objects), digest, check, dump. */
+void catalog_checkpoint_begin(struct catalog *c);
+bool catalog_checkpoint_next(struct catalog *c, struct unit_key *out_key, uint8_t *buf,
+			     uint32_t cap, uint32_t *out_len);
+void catalog_checkpoint_end(struct catalog *c, bool is_kept);
+MUST_USE enum err catalog_restore(struct catalog *c, struct unit_key key, struct slice unit);
+MUST_USE enum err catalog_restored(struct catalog *c);
+void catalog_digest(const struct catalog *c, struct digest *d);
+void catalog_check(const struct catalog *c);
+void catalog_dump(const struct catalog *c, struct text *out);
+#endif

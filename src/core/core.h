@@ -1,0 +1,114 @@
+/* core -- one shard's queues: commands in, outcomes decided, outcomes applied, effects out.
+ *
+ * The leader decides, the log records. core_admit holds all policy: it looks at state plus
+ * reservations, changes only volatile state (consumers, credit, who holds what, reservations)
+ * and says what shall happen as outcomes. core_apply makes an outcome true; it holds no policy,
+ * is total, and gives the same durable state in every version and on every replica.
+ *
+ *     command --admit--> outcomes.now   --apply at once---------------> effects
+ *                    \-> outcomes.later --log, commit, then apply-----> effects
+ *                    \-> refusal (an FX_REPLY)
+ *
+ * `now` is for what need not survive and is not behind anything that waits; `later` is a FIFO:
+ * a run in it is applied when the record that holds it (or, for runs without RUN_LOGGED, the
+ * record before it) is committed. So what one channel publishes to one queue keeps its order,
+ * durable or not.
+ *
+ * One thread touches a core. No clock, no I/O, no lock; memory only from `mem`.
+ */
+#ifndef CORE_CORE_H
+#define CORE_CORE_H
+#include "base/err.h"
+#include "base/mem.h"
+#include "core/outcomes.h"
+#include "core/run.h"
+
+struct core;
+struct digest;
+struct text;
+
+enum cmd {
+#define CMD(number, name, to, row, prose) CMD_##name = number,
+#include "core/cmd.def"
+#undef CMD
+};
+enum fx {
+#define FX(number, name, row, prose) FX_##name = number,
+#include "core/fx.def"
+#undef FX
+};
+enum outcome {
+#define OUTCOME(number, name, row, prose) OUTCOME_##name = number,
+#include "core/outcome.def"
+#undef OUTCOME
+};
+
+/* Flags of runs, per kind. */
+enum { RUN_LOGGED = 128 };                       /* outcomes: must be in the log before apply */
+enum { SUBSCRIBE_NO_ACK = 1, SUBSCRIBE_EXCLUSIVE = 2 };
+enum { GET_NO_ACK = 1 };
+enum { DELIVER_GET = 1 };
+enum { DELETE_IF_UNUSED = 1, DELETE_IF_EMPTY = 2, DELETE_OWNER_GONE = 4 };
+enum { QUEUE_DURABLE = 1, QUEUE_EXCLUSIVE = 2, QUEUE_AUTO_DELETE = 4 };
+
+/* core_new makes the empty core of shard `shard` in memory from `mem`; NULL: no memory. */
+struct core *core_new(struct mem *mem, uint16_t shard);
+/* core_free gives all memory back and drops every reference to messages. NULL is allowed. */
+void core_free(struct core *c);
+
+/* core_admit decides one run of commands (CMD_... whose `to` is QUEUE).
+ *
+ * Rows' references move in: they are owned by outcomes, entries or effects afterwards, or dropped.
+ * Refusals and what needs no outcome go to `fx`; commands to other shards likewise (fx routes by
+ * shard). now_ms is the shard's wall clock, never running back. */
+void core_admit(struct core *c, struct run *cmd, uint64_t now_ms, struct outcomes *now,
+		struct outcomes *later, struct post *fx);
+
+/* core_apply makes one run of outcomes true. `index`: the log index of the record that holds it
+ * (for runs without RUN_LOGGED: of the last record before); ids of added entries are
+ * index << 16 | ordinal, where `ordinal` is the number of ADD rows before this run in the record.
+ * With fx == NULL (recovery, replica) nothing is told to anybody. */
+void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal, struct post *fx);
+
+/* core_deadline is the next time at which core_tick has something to do; UINT64_MAX: none. */
+uint64_t core_deadline(const struct core *c);
+void core_tick(struct core *c, uint64_t now_ms, struct outcomes *now, struct outcomes *later,
+	       struct post *fx);
+
+/* Queues found in the log but unknown to the catalog: core_queue_next walks queue ids in order
+ * (start with 0; 0 at the end), so that the node can drop what has no owner after recovery. */
+uint64_t core_queue_next(const struct core *c, uint64_t after);
+
+/* What an entry frees: `freed` is called by the node's accounting through this plain queue of
+ * numbers instead of a callback: locs of entries removed since the last call. */
+struct freed { uint64_t loc; uint32_t bytes; uint32_t flags; };
+uint32_t core_freed_take(struct core *c, struct freed *out, uint32_t max);
+
+/* Cache policy: entries that stay queued keep `mem` only while the core holds fewer bytes than
+ * this; beyond it a persistent entry is dropped from memory (its loc remains) when it is added. */
+void core_cache_limit(struct core *c, uint64_t bytes_max);
+uint64_t core_cached_bytes(const struct core *c);
+
+/* Checkpoint: durable state as units, each with a key; only units changed since the last
+ * core_checkpoint_end are given. core_checkpoint_next writes one unit into buf (cap bytes, at
+ * least CHECKPOINT_UNIT_MAX). *out_len == 0: the unit is to be deleted. False: no more. */
+#define CHECKPOINT_UNIT_MAX 65536u
+struct unit_key { uint64_t queue; uint64_t chunk; };   /* chunk UINT64_MAX: the queue itself */
+void core_checkpoint_begin(struct core *c);
+bool core_checkpoint_next(struct core *c, struct unit_key *out_key, uint8_t *buf, uint32_t cap,
+			  uint32_t *out_len);
+void core_checkpoint_end(struct core *c, bool is_kept);
+/* core_restore reads one unit back, into an empty core, in any order; core_restored ends it. */
+MUST_USE enum err core_restore(struct core *c, struct unit_key key, struct slice unit);
+MUST_USE enum err core_restored(struct core *c);
+
+/* Moving stored messages: core_relocate tells the entry `id` of `queue` that its message lies at
+ * `new_loc` now; false: no such live entry at old_loc (then nothing changed). */
+bool core_relocate(struct core *c, uint64_t queue, uint64_t id, uint64_t old_loc, uint64_t new_loc);
+
+/* core_digest: order-dependent digest of the durable state: equal on all replicas, and equal for
+ * apply(log) and restore(checkpoint) + apply(rest). Locs, mem and positions do not count. */
+void core_digest(const struct core *c, struct digest *d);
+void core_check(const struct core *c);                    /* must()s every invariant */
+void core_dump(const struct core *c, struct text *out);
+#endif

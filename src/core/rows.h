@@ -1,0 +1,83 @@
+/* rows -- the rows of runs: what one message, settlement or reply looks like between rooms.
+ *
+ * At most 32 bytes each. `mem` (msg/msg.h) owns one reference to its block while the row exists;
+ * `loc` is a place in the journal (0: nowhere yet), opaque to the core; `pos` is an entry's place
+ * in its queue (queue.h), valid until the entry is settled.
+ */
+#ifndef CORE_ROWS_H
+#define CORE_ROWS_H
+#include <stdint.h>
+
+/* Flags of an entry; the low ones are durable and stored. */
+enum {
+	ENTRY_PERSISTENT = 1,    /* survives: logged (set only for a durable queue) */
+	ENTRY_BIG = 2,           /* the body is in chunk records */
+	ENTRY_REDELIVERED = 4,   /* given before, or may have been (give mark) */
+	ENTRY_SAME = 16,         /* row: same message as the row before (another queue) */
+	ENTRY_CONFIRM = 32,      /* row: the last one of a message whose publisher wants a confirm */
+	ENTRY_SPILLED = 64       /* loc is in a spill segment */
+};
+
+struct publish_row {             /* CMD_PUBLISH: run.arg = sequence of the first row */
+	uint64_t mem;
+	uint64_t queue;
+	uint64_t expiry_ms;      /* absolute; 0 = never */
+	uint32_t bytes;          /* of the stored form: what it costs */
+	uint16_t seq_delta;      /* sequence - run.arg */
+	uint8_t flags;           /* ENTRY_... */
+	uint8_t priority;
+};
+
+struct settle_row {              /* CMD_SETTLE: run.queue, run.arg = consumer */
+	uint64_t pos;
+	uint32_t how;            /* enum settle */
+	uint32_t pad;
+};
+enum settle { SETTLE_ACCEPT, SETTLE_RELEASE, SETTLE_REJECT };
+
+struct credit_row {              /* CMD_CREDIT, CMD_SUBSCRIBE: run.queue, run.arg = consumer */
+	uint32_t messages;       /* added to what the consumer may be given; CREDIT_NO_LIMIT */
+	uint32_t bytes;          /* likewise; at least one message is given while > 0 */
+};
+#define CREDIT_NO_LIMIT UINT32_MAX
+
+struct add_row {                 /* OUTCOME_ADD: run.queue, run.arg = sequence of the first row */
+	uint64_t mem;
+	uint64_t loc;            /* filled in by the node when the record is committed */
+	uint64_t expiry_ms;
+	uint32_t bytes;
+	uint16_t seq_delta;
+	uint8_t flags;
+	uint8_t priority;
+};
+
+struct remove_row {              /* OUTCOME_REMOVE: every live durable entry in [first, last] */
+	uint64_t first_id, last_id;
+	uint64_t first_pos, last_pos; /* volatile twins of the ids; both 0 on replay */
+};
+
+struct deliver_row {             /* FX_DELIVER: run.queue, run.arg = consumer */
+	uint64_t mem;            /* 0: to be read from loc */
+	uint64_t loc;
+	uint64_t pos;
+	uint32_t bytes;
+	uint16_t flags;          /* ENTRY_... */
+	uint16_t count;          /* deliveries before this one that count */
+};
+
+struct confirm_row {             /* FX_CONFIRM: publishes run.arg + first .. + n - 1 of the channel */
+	uint32_t first;
+	uint32_t n;
+};
+
+struct reply_row {               /* FX_REPLY: run.arg = the ticket of the command; tail = text */
+	uint32_t err;            /* enum err */
+	uint32_t op;             /* enum cmd: what is answered */
+	uint64_t a, b;           /* numbers of the answer: messages, consumers */
+};
+
+_Static_assert(sizeof(struct publish_row) == 32, "rows are at most 32 bytes");
+_Static_assert(sizeof(struct add_row) == 32, "rows are at most 32 bytes");
+_Static_assert(sizeof(struct remove_row) == 32, "rows are at most 32 bytes");
+_Static_assert(sizeof(struct deliver_row) == 32, "rows are at most 32 bytes");
+#endif

@@ -1,0 +1,89 @@
+/* block -- reference-counted memory in which bytes from a socket land and messages live.
+ *
+ * A block is BLOCK_ALIGN-aligned, so that any pointer into its first BLOCK_ALIGN bytes finds it.
+ * Bytes are filled upwards from the front by one loop (its owner); message headers (struct msg)
+ * are taken downwards from the end of the first BLOCK_ALIGN bytes. Both are written once, before
+ * the message is handed to anybody, and never changed afterwards: readers need no lock.
+ *
+ *   | struct block | bytes -> ...            <- msg msg msg |  (rest of a large block: bytes) |
+ *   ^ aligned                                               ^ BLOCK_ALIGN
+ *
+ * References: the owner holds one big share (BLOCK_SHARE) while it fills the block, and counts in
+ * `given` what it hands out; block_close gives the rest back in one atomic step. So filling and
+ * handing out cost no atomic operation. Everybody else drops references with block_unref, in
+ * counts; the last one to drop sends the block home. Any thread may drop; a home's owner collects.
+ */
+#ifndef MSG_BLOCK_H
+#define MSG_BLOCK_H
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define BLOCK_ALIGN 65536u
+#define BLOCK_SHARE (1 << 30)
+
+struct block_home;
+
+struct block {
+	_Atomic int64_t refs;
+	int64_t given;            /* owner only: references handed out while filling */
+	struct block_home *home;
+	struct block *next;       /* in the home's free or returned list */
+	uint32_t bytes;           /* of the whole block, a multiple of BLOCK_ALIGN */
+	uint32_t fill;            /* owner only: end of the bytes in use */
+	uint32_t msg_floor;       /* owner only: start of the lowest message header */
+	uint32_t pad;
+	uint8_t at[];
+};
+
+/* A home owns blocks: one per loop. Taking is for the owner only; returning is for everybody. */
+struct block_home {
+	struct mem *mem;
+	struct block *free;                  /* of BLOCK_ALIGN bytes */
+	uint32_t free_n, free_max;
+	_Atomic(struct block *) returned;    /* pushed by any thread, taken whole by the owner */
+	uint64_t out_bytes;                  /* owner only: blocks not in `free`, in bytes */
+};
+
+/* block_home_init makes an empty home; at most `free_max` blocks are kept for reuse. */
+void block_home_init(struct block_home *h, struct mem *mem, uint32_t free_max);
+
+/* block_home_fini gives every kept block back to mem. All blocks must have come home. */
+void block_home_fini(struct block_home *h);
+
+/* block_take gives an empty block with room for at least `bytes` of payload beside one message
+ * header; 0 asks for the usual BLOCK_ALIGN. The caller is its filler until block_close.
+ * NULL: the home's memory is used up. */
+struct block *block_take(struct block_home *h, uint32_t bytes);
+
+/* block_collect takes back what other threads have returned; called once a turn by the owner. */
+void block_collect(struct block_home *h);
+
+/* block_close ends the filling: the owner's share is dropped. The block may be gone afterwards. */
+void block_close(struct block *b);
+
+/* block_ref adds `n` references; the caller must hold one (or be the filler: use block_give). */
+static inline void block_ref(struct block *b, int64_t n)
+{
+	atomic_fetch_add_explicit(&b->refs, n, memory_order_relaxed);
+}
+
+/* block_give notes that the filler hands out `n` references of its share. */
+static inline void block_give(struct block *b, int64_t n) { b->given += n; }
+
+/* block_unref drops `n` references; the last one sends the block home. Any thread. */
+void block_unref(struct block *b, int64_t n);
+
+/* block_of finds the block of a message header or of a byte in the first BLOCK_ALIGN bytes. */
+static inline struct block *block_of(const void *p)
+{
+	return (struct block *)((uintptr_t)p & ~(uintptr_t)(BLOCK_ALIGN - 1));
+}
+
+/* block_room: bytes that can still be filled before the message headers (or the block's end). */
+static inline uint32_t block_room(const struct block *b)
+{
+	return (b->bytes > BLOCK_ALIGN ? b->bytes : b->msg_floor) - b->fill;
+}
+#endif

@@ -1,0 +1,70 @@
+/* msg -- one message: immutable, in a block, in the form in which its publisher sent it.
+ *
+ * A message is routing facts, the publisher's property block in its own protocol's encoding, and
+ * the body. What came in stays as it came: for AMQP 0-9-1 the bytes of exchange and routing key
+ * ("route", two short strings), the property flags and list ("props") and the body, which lies in
+ * one piece or, when the publisher's frames were smaller than the body, in equal pieces with
+ * `gap` bytes of framing between them (frame end of one, header of the next).
+ *
+ * The header lies in the same block as the bytes (block.h), so a pointer to it is all that anyone
+ * needs: rows of commands and effects carry it as the opaque number `mem`. A `mem` in a row owns
+ * one reference to the block. 0 = not in memory: read it from the journal by its `loc`.
+ *
+ * Stored form (journal, spill), little-endian, made by msg_store and read by msg_load:
+ *   u8 proto, u8 flags, u16 route_len, u32 props_len, u32 body_len, route, props, body (no gaps)
+ */
+#ifndef MSG_MSG_H
+#define MSG_MSG_H
+#include "base/err.h"
+#include "base/slice.h"
+#include "base/wr.h"
+#include "msg/block.h"
+
+#include <stdbool.h>
+
+enum msg_proto { MSG_AMQP091 = 1, MSG_CHUNKS = 15 };  /* numbers are stored: append only */
+
+struct msg {
+	uint32_t route_off;       /* offsets are from the block's first byte */
+	uint32_t props_off;
+	uint32_t body_off;
+	uint32_t body_bytes;      /* without gaps */
+	uint32_t piece_bytes;     /* body bytes of each piece but the last; 0: one piece */
+	uint32_t props_len;
+	uint16_t route_len;
+	uint8_t proto;
+	uint8_t flags;            /* MSG_PERSISTENT ... */
+	uint16_t gap;
+	uint16_t pad;
+};
+
+enum { MSG_PERSISTENT = 1 };
+
+/* msg_new takes a message header from the block that the caller fills and fills it from `facts`.
+ * The caller counts the references it hands out (block_give).
+ * NULL: no room for a header in this block. */
+struct msg *msg_new(struct block *b, const struct msg *facts);
+
+static inline uint64_t msg_mem(const struct msg *m) { return (uint64_t)(uintptr_t)m; }
+static inline const struct msg *msg_of(uint64_t mem) { return (const struct msg *)(uintptr_t)mem; }
+
+struct slice msg_route(const struct msg *m);
+struct slice msg_props(const struct msg *m);
+uint32_t msg_piece_n(const struct msg *m);                       /* 0 for an empty body */
+struct slice msg_piece(const struct msg *m, uint32_t i);
+
+/* msg_stored_bytes is the exact size of the stored form. */
+uint32_t msg_stored_bytes(const struct msg *m);
+
+/* msg_store writes the stored form; w must have room for msg_stored_bytes. */
+void msg_store(const struct msg *m, struct wr *w);
+
+/* msg_load makes a message whose bytes are the stored form at [off, off + len) of block `b`,
+ * which the caller has filled there. ERR_CORRUPT: the form does not fit its own lengths;
+ * ERR_LIMIT: no room for a header. */
+MUST_USE enum err msg_load(struct block *b, uint32_t off, uint32_t len, const struct msg **out_msg);
+
+/* msg_ref / msg_unref: `n` references to the block of a `mem` that is not 0. */
+static inline void msg_ref(uint64_t mem, int64_t n) { block_ref(block_of(msg_of(mem)), n); }
+static inline void msg_unref(uint64_t mem, int64_t n) { block_unref(block_of(msg_of(mem)), n); }
+#endif

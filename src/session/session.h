@@ -1,0 +1,130 @@
+/* session -- one conversation with a client: bytes in, commands out; effects in, bytes out.
+ *
+ * A session is a state machine without I/O: the node feeds it bytes from a block and runs of
+ * effects, and it writes runs of commands into the loop's post and bytes into its send queue. It
+ * knows nothing of sockets, TLS or threads, so it can move between loops while it is quiet.
+ * Each protocol is one struct session_ops.
+ */
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
+#include "base/err.h"
+#include "base/mem.h"
+#include "core/catalog.h"
+#include "core/run.h"
+#include "msg/msg.h"
+#include "session/sendq.h"
+
+struct auth;
+struct session_limits;
+struct text;
+
+/* What a session may use during a call; all of it belongs to the loop. */
+struct session_world {
+	uint64_t now_ms;                       /* monotonic */
+	uint64_t wall_ms;
+	const struct catalog_view *view;       /* newest version, valid for this call */
+	const struct auth *auth;
+	const struct session_limits *limits;
+	struct post *post;                     /* commands go here, by shard */
+	struct mem *mem;
+	struct block_home *home;
+	struct loads *loads;                   /* requests to read messages from the journal */
+	struct session_events *events;         /* what the node is to log and count */
+	uint64_t (*random)(void *);            /* entropy port, for names */
+	void *random_arg;
+	bool is_blocked;                       /* an alarm stands: publishers wait */
+	struct slice blocked_reason;           /* "low on memory" ... */
+};
+
+struct session_limits {
+	uint32_t frame_max, channel_max, heartbeat_s;
+	uint32_t initial_frame_max;
+	uint32_t handshake_timeout_ms;
+	uint64_t message_bytes_max;
+	uint64_t output_bytes_max;             /* of one connection, not yet taken by its socket */
+	uint64_t unconfirmed_bytes_max;        /* published by one connection, not yet confirmed */
+	struct slice product, version, server_version, platform, cluster_name;
+};
+
+/* What came of feeding. */
+enum feed {
+	FEED_MORE,            /* all whole frames are consumed; needs more bytes */
+	FEED_WAIT,            /* waits for an effect (or room); feed again when session_ops.ready */
+	FEED_MOVE,            /* wants to go to loop *out_loop first; nothing of the rest consumed */
+	FEED_CLOSE            /* the conversation is over: flush what is in the send queue, close */
+};
+
+struct session;
+
+struct session_ops {
+	const char *name;
+
+	/* new: handle is this session's address for effects; peer is the client's address in text,
+	 * is_loopback whether it came from this machine. NULL: no memory. */
+	struct session *(*new)(struct session_world *w, uint64_t handle, struct slice peer,
+			       bool is_loopback);
+
+	/* feed consumes from bytes [*io_off, b->fill) of block `b`, which the loop is filling;
+	 * messages it publishes point into it (block_give counts them). On FEED_MORE
+	 * *out_need is how many bytes from *io_off on it wants contiguous before it is called
+	 * again (at least 1 more than there are), never above the negotiated frame size plus a
+	 * message of LIMIT_CHUNK_BYTES. */
+	enum feed (*feed)(struct session *s, struct session_world *w, struct block *b,
+			  uint32_t *io_off, uint32_t *out_need, uint32_t *out_loop);
+
+	/* tell brings one run of effects for this session; it consumes the rows' references. */
+	void (*tell)(struct session *s, struct session_world *w, struct run *fx);
+
+	/* ready: may feed go on (after FEED_WAIT)? */
+	bool (*ready)(const struct session *s, const struct session_world *w);
+
+	/* sent: the send queue has become smaller than its bound again: give more credit, write what
+	 * waited. Also called once each turn after tell, before the flush. */
+	void (*pump)(struct session *s, struct session_world *w);
+
+	/* loaded brings a message that was asked for through w->loads; mem 0: it is unreadable. It
+	 * owns the reference in mem. */
+	void (*loaded)(struct session *s, struct session_world *w, uint64_t ticket, uint64_t mem);
+
+	/* deadline: next time (now_ms scale) at which tick has something to do; UINT64_MAX none. */
+	uint64_t (*deadline)(const struct session *s);
+	enum feed (*tick)(struct session *s, struct session_world *w);
+
+	/* stop: the broker is shutting down: say goodbye (connection.close 320). */
+	void (*stop)(struct session *s, struct session_world *w);
+
+	/* gone: the connection is lost or closed. The session releases what it held with commands
+	 * and answers true when nothing is outstanding any more (exclusive queues are deleted,
+	 * consumers ended); until then the node keeps telling it. Then free. */
+	bool (*gone)(struct session *s, struct session_world *w);
+	void (*free)(struct session *s, struct session_world *w);
+
+	/* moved: it has a new handle on another loop. Only after FEED_MOVE: it is quiet then. */
+	void (*moved)(struct session *s, uint64_t handle);
+
+	struct sendq *(*sendq)(struct session *s);
+	void (*dump)(const struct session *s, struct text *out);
+};
+
+/* The common head of every protocol's session struct. */
+struct session {
+	const struct session_ops *ops;
+	uint64_t handle;
+	struct sendq sendq;
+};
+
+/* Requests to read stored messages: appended by sessions, taken by the node. */
+struct load { uint64_t session, ticket, loc; uint32_t bytes, flags; };
+struct loads { struct load *at; uint32_t n, cap; struct mem *mem; };
+void loads_put(struct loads *l, struct load one);
+
+/* What a session wants logged or counted: the node takes it after each call. */
+enum session_event {
+	SESSION_OPENED = 1, SESSION_CLOSED, SESSION_AUTH_FAILED, SESSION_HANDSHAKE_TIMEOUT,
+	SESSION_HEARTBEAT_LOST, SESSION_ERROR
+};
+struct session_note { enum session_event event; uint64_t session; char text[240]; };
+struct session_events { struct session_note at[16]; uint32_t n; uint32_t lost_n; };
+
+extern const struct session_ops amqp091_session_ops;
+#endif
