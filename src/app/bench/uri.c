@@ -1,0 +1,83 @@
+#include "app/bench/uri.h"
+
+#include "base/must.h"
+#include "base/slice.h"
+
+#include <string.h>
+
+static int hex(uint8_t c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c ? memchr(digits, c | 0x20, 16) : NULL;
+	return at ? (int)(at - digits) : -1;
+}
+
+/* unescape copies a part with its %XX resolved and a final zero. An empty part leaves what is
+ * there. */
+static bool unescape(struct slice part, char *out, size_t cap)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < part.n; i++) {
+		uint8_t c = part.p[i];
+		if (n + 1 >= cap)
+			return false;
+		if (c == '%') {
+			if (part.n - i < 3)
+				return false;
+			int high = hex(part.p[i + 1]), low = hex(part.p[i + 2]);
+			if (high < 0 || low < 0 || (high | low) == 0)
+				return false;
+			c = (uint8_t)(high << 4 | low);
+			i += 2;
+		}
+		out[n++] = (char)c;
+	}
+	if (n > 0)
+		out[n] = '\0';
+	return true;
+}
+
+/* cut takes off everything up to `c`, which is dropped; all that is left when there is none. */
+static struct slice cut(struct slice *s, uint8_t c)
+{
+	size_t at = slice_find(*s, c);
+	struct slice front = slice_sub(*s, 0, at);
+	*s = at < s->n ? slice_from(*s, at + 1) : SLICE_EMPTY;
+	return front;
+}
+
+static bool host_port(struct slice s, struct uri *u)
+{
+	struct slice host;
+	if (s.n > 0 && s.p[0] == '[') { /* IPv6 */
+		s = slice_from(s, 1);
+		host = cut(&s, ']');
+		(void)cut(&s, ':');
+	} else {
+		host = cut(&s, ':');
+	}
+	return unescape(host, u->host, sizeof u->host) && unescape(s, u->port, sizeof u->port);
+}
+
+enum err uri_parse(const char *z, struct uri *out)
+{
+	static const char scheme[] = "amqp://";
+	struct uri u = { "guest", "guest", "127.0.0.1", "5672", "/" };
+	struct slice s = slice_str(z);
+	must(out != NULL);
+	if (!slice_starts_with(s, slice_str(scheme)))
+		return ERR_SYNTAX_ERROR;
+	s = slice_from(s, sizeof scheme - 1);
+	s = cut(&s, '?');
+	struct slice authority = cut(&s, '/');
+	if (slice_find(authority, '@') < authority.n) {
+		struct slice login = cut(&authority, '@'), user = cut(&login, ':');
+		if (!unescape(user, u.user, sizeof u.user) ||
+		    !unescape(login, u.password, sizeof u.password))
+			return ERR_SYNTAX_ERROR;
+	}
+	if (!host_port(authority, &u) || !unescape(s, u.vhost, sizeof u.vhost))
+		return ERR_SYNTAX_ERROR;
+	*out = u;
+	return ERR_OK;
+}
