@@ -23,9 +23,9 @@ struct ablate_row {
 };
 
 extern const struct ablate_row ablate_rows[ABLATE_N];
-extern bool ablated[ABLATE_N];
 
 #ifdef GODWIT_SIM
+extern bool ablated[ABLATE_N]; /* zero: every rule holds */
 #define ABLATED(rule) (ablated[ABLATE_##rule])
 #else
 #define ABLATED(rule) (ABLATE_##rule == ABLATE_N) /* 0, and an unknown rule does not compile */

@@ -8,7 +8,8 @@
 size_t base64_len(size_t n);
 size_t base64_url_len(size_t n);
 
-/* base64_put writes base64_len(s.n) characters, base64_url_put base64_url_len(s.n); no zero byte. */
+/* base64_put writes base64_len(s.n) characters, base64_url_put base64_url_len(s.n). No zero byte
+ * follows. */
 void base64_put(char *out, struct slice s);
 void base64_url_put(char *out, struct slice s);
 

@@ -15,7 +15,7 @@ uint32_t crc32c_extend(uint32_t crc, const void *p, size_t n);
 /* crc32c_copy copies `n` bytes and sums them on the way. The two must not overlap. */
 uint32_t crc32c_copy(void *dst, const void *src, size_t n, uint32_t crc);
 
-/* crc32c_extend_by_table is the fallback, here for tests and for processors without the instruction. */
+/* crc32c_extend_by_table is for processors without the instruction, and to test the fast ways. */
 uint32_t crc32c_extend_by_table(uint32_t crc, const void *p, size_t n);
 
 #endif

@@ -34,7 +34,8 @@ MUST_USE enum err deque_reserve(struct deque *d, struct mem *mem, size_t n);
 MUST_USE enum err deque_push(struct deque *d, struct mem *mem, const void *row);
 MUST_USE enum err deque_push_front(struct deque *d, struct mem *mem, const void *row);
 
-/* deque_pop copies the front row out, deque_pop_back the last. False: empty. `out_row` may be NULL. */
+/* deque_pop copies the front row out, deque_pop_back the last. False: empty. `out_row` may be
+ * NULL. */
 bool deque_pop(struct deque *d, void *out_row);
 bool deque_pop_back(struct deque *d, void *out_row);
 

@@ -49,7 +49,8 @@ void *strmap_put(struct strmap *m, struct slice name, void *value);
 /* strmap_del forgets `name` and gives the object it had, or NULL. */
 void *strmap_del(struct strmap *m, struct slice name);
 
-/* strmap_next walks all entries: begin with *cursor = 0; NULL is the end. No put or del meanwhile. */
+/* strmap_next walks all entries: begin with *cursor = 0; NULL is the end. No put or del
+ * meanwhile. */
 struct strmap_slot *strmap_next(const struct strmap *m, size_t *cursor);
 
 void strmap_check(const struct strmap *m); /* must()s every invariant; O(n) */
