@@ -5,7 +5,7 @@
 #   src/a/b/x_fuzz.c    program a_b_x_fuzz    (libFuzzer, or a replay of test/fuzz/a_b_x/corpus)
 #   src/app/x.c         program x, for x in godwitd, godwit, godwit-sim; the rest: library app
 #
-# Links are scanned when cmake runs: after the first include of another room, run cmake again.
+# So cmake runs again (a second) whenever a file has changed: its includes may have, too.
 set(programs godwitd godwit godwit-sim)
 set(gnu_rooms src/io src/app)
 
@@ -146,6 +146,7 @@ endfunction()
 
 # Sort every file into its room.
 file(GLOB_RECURSE files CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} src/*.c src/*.h src/*.def)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${files})
 set(mains)
 foreach(file IN LISTS files)
 	room_of(${file} room)

@@ -1,0 +1,140 @@
+"""tidy_text -- what tidy reads in texts: headers, comments, tables, words, the tree itself."""
+import os
+import re
+
+import house
+
+ASSERT = re.compile(r'(?<!define )\bmust(?:_if|_not)?\s*\(|\b_Static_assert\s*\(')
+CONDITIONAL = re.compile(r'^[ \t]*#[ \t]*(?:if|ifdef|ifndef|elif)\b', re.M)
+GUARD = re.compile(r'\A\s*#ifndef (\w+)\s+#define \1\b')
+
+
+def asserts(code):
+    return len(ASSERT.findall(code))
+
+
+def conditionals(code):
+    """How many #if and their kin, the include guard not counted."""
+    return len(CONDITIONAL.findall(code)) - bool(GUARD.match(code))
+
+
+def headers(sources):
+    for s in sources:
+        if s.path.endswith('.h') and not re.match(r'/\* [\w./ -]+ -- \S', s.text):
+            yield 'header', s.path, 'does not open with "/* name -- sentence"'
+
+
+SHORT_LINES_MAX = 5  # an inline function so short says itself what it does
+
+
+def comments(sources):
+    """Exported functions whose paragraph has no comment above or beside them."""
+    for s in sources:
+        if not s.path.endswith('.h'):
+            continue
+        lines = s.text.split('\n')
+        for f in s.prototypes + [d for d in s.functions if d.lines > SHORT_LINES_MAX]:
+            first = f.first - 1
+            while first > 0 and lines[first - 1].strip():
+                first -= 1
+            if not any('/*' in line or '*/' in line for line in lines[first:f.last]):
+                yield 'comment', f'{s.path}:{f.name}', 'exported without a comment'
+
+
+BANNED = {
+    'strcpy': 'memcpy with a length', 'strcat': 'text_putf', 'sprintf': 'text_putf',
+    'vsprintf': 'text_putf', 'gets': 'fgets', 'atoi': 'a checked parser',
+    'atol': 'a checked parser', 'strtok': 'a slice', 'rand': 'base/prng.h',
+    'srand': 'base/prng.h', 'time': 'port/clock.h', 'alloca': 'a pool',
+    'longjmp': 'a return value',
+}
+BANNED_CALL = re.compile(r'(?<![\w.>])(' + '|'.join(BANNED) + r')\s*\(')
+
+
+def banned(sources):
+    for s in sources:
+        for n, line in enumerate(s.code.split('\n'), 1):
+            if m := BANNED_CALL.search(line):
+                yield 'banned', f'{s.path}:{n}', f'{m[1]}(): use {BANNED[m[1]]}'
+
+
+def def_rows(text):
+    """(name, first line, text) of each row of a table: NAME(...) from the first column."""
+    plain = house.NOT_CODE.sub(lambda q: ' ' * len(q[0]), text)
+    for m in re.finditer(r'^[A-Z][A-Z0-9_]*\(', text, re.M):
+        depth, at = 1, m.end()
+        while depth and at < len(text):
+            depth += {'(': 1, ')': -1}.get(plain[at], 0)
+            at += 1
+        end = text.find('\n', at)
+        yield m[0][:-1], text.count('\n', 0, m.start()) + 1, text[m.start():end if end > 0 else None]
+
+
+def prose(tables):
+    for path, text in tables:
+        lines = text.split('\n')
+        for name, first, row in def_rows(text):
+            above = lines[first - 2].rstrip() if first > 1 else ''
+            if not (above.endswith('*/') or '/*' in row or re.search(r'"[^"\s]+ [^"]*"', row)):
+                yield 'prose', f'{path}:{first}', f'the row {name} does not say what it is'
+
+
+HEADS = ('What it is', 'Doors', 'State', 'Rules that must hold', 'What it does not do')
+MARKS = re.compile(r'\b(?:' + '|'.join(('TO' + 'DO', 'FIX' + 'ME', 'X' * 3, 'HA' + 'CK')) + r')\b')
+SLEEP = re.compile(r'\b(?:u?sleep|nanosleep|uv_sleep|time\.[sS]leep|Thread\.sleep|setTimeout)\s*\('
+                   r'|(?:^|[;&|]|\bdo\b|\bthen\b)\s*sleep\s+[\d$"]')
+TEXTS = ('', '.c', '.h', '.def', '.py', '.sh', '.js', '.go', '.java', '.md', '.txt', '.scd', '.in')
+
+
+def trees(top, rooms):
+    yield from readmes(top, rooms)
+    yield from words(top)
+    yield from table_of_rooms(top, rooms)
+
+
+def readmes(top, rooms):
+    for room in rooms:
+        if not os.path.isdir(os.path.join(top, room)):
+            yield 'room', room, 'is in FLOORS and not in the tree'
+            continue
+        path = f'{room}/README.md'
+        if not os.path.exists(os.path.join(top, path)):
+            yield 'readme', room, 'has no README.md'
+            continue
+        text = house.read(top, path)
+        for head in HEADS:
+            if not re.search(rf'^#+ {head}\s*$', text, re.M):
+                yield 'readme', path, f'has no head "{head}"'
+
+
+def words(top):
+    for under in ('src', 'test', 'tools', 'docs', 'cmake'):
+        for path in house.files(top, TEXTS, under):
+            tests = path.startswith('test/') or path.endswith('_test.c')
+            for n, line in enumerate(house.read(top, path).split('\n'), 1):
+                if m := MARKS.search(line):
+                    yield 'mark', f'{path}:{n}', f'{m[0]} stays out of the tree'
+                if tests and not path.endswith('.md') and SLEEP.search(line):
+                    yield 'sleep', f'{path}:{n}', 'waits by the clock; wait for the event'
+
+
+def table_of_rooms(top, rooms):
+    """The table of ARCHITECTURE.md whose first column is headed `room` names every room, once."""
+    if not os.path.exists(os.path.join(top, 'ARCHITECTURE.md')):
+        yield 'rooms', 'ARCHITECTURE.md', 'is not there'
+        return
+    listed, inside = [], False
+    for line in house.read(top, 'ARCHITECTURE.md').split('\n'):
+        if not line.startswith('|'):
+            inside = False
+            continue
+        cell = re.sub(r'[`*\[\]]|\(.*?\)', '', line.split('|')[1]).strip().rstrip('/')
+        if cell.lower() == 'room':
+            inside = True
+        elif inside and not re.fullmatch(r'[-: ]*', cell):
+            listed.append('src/' + cell.removeprefix('src/'))
+    for room in rooms:
+        if listed.count(room) != 1:
+            yield 'rooms', 'ARCHITECTURE.md', f'lists {room} {listed.count(room)} times'
+    for room in sorted(set(listed) - set(rooms)):
+        yield 'rooms', 'ARCHITECTURE.md', f'lists {room}, which FLOORS does not know'
