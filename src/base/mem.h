@@ -1,7 +1,7 @@
 /* mem -- where the pure rooms get slabs from: a port with a bound, filled by node/ or sim/.
  *
  * base/, core/ and journal/ never call malloc; what must grow takes a `struct mem *` and gets a
- * larger block, or ERR_LIMIT. Blocks are aligned to 16 bytes and not cleared. One thread uses a
+ * larger block, or ERR_LIMIT. Blocks are aligned to 16 bytes (a multiple of 64 KiB: to 64 KiB) and not cleared. One thread uses a
  * `struct mem` at a time.
  */
 #ifndef BASE_MEM_H
@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 struct mem {
-	/* get makes a block of `n` bytes, or NULL; `kind` is a literal that names its use in counters */
+	/* get makes a block of `n` bytes, or NULL; `kind` is a literal, its name in counters */
 	void *(*get)(struct mem *m, size_t n, const char *kind);
 	/* put takes it back, with the same `n` */
 	void (*put)(struct mem *m, void *own_p, size_t n);

@@ -21,7 +21,9 @@ static inline void *mem_for_tests_get(struct mem *m, size_t n, const char *kind)
 {
 	struct mem_for_tests *t = containerof(m, struct mem_for_tests, mem);
 	must(kind != NULL);
-	return t->fail_in > 0 && --t->fail_in == 0 ? NULL : malloc(n);
+	if (t->fail_in > 0 && --t->fail_in == 0)
+		return NULL;
+	return n % 65536 == 0 ? aligned_alloc(65536, n) : malloc(n);
 }
 
 static inline void mem_for_tests_put(struct mem *m, void *own_p, size_t n)

@@ -13,6 +13,7 @@ struct outcomes_chunk;
 struct outcomes {
 	struct mem *mem;
 	struct outcomes_chunk *head, *tail, *spare;
+	struct outcomes_chunk *fresh; /* where the first run not proposed is; NULL: look from head */
 	uint64_t runs_n;           /* runs in the FIFO */
 	uint64_t bytes;            /* of stored messages that wait in it */
 };

@@ -1,0 +1,85 @@
+#include "msg/msg.h"
+
+#include "base/must.h"
+#include "base/rd.h"
+
+#define STORED_HEAD_BYTES 12u
+
+struct msg *msg_new(struct block *b, const struct msg *facts)
+{
+	must(facts->body_bytes == 0 || facts->body_off >= sizeof *b);
+	uint32_t low_end = b->bytes > BLOCK_ALIGN && b->fill > BLOCK_ALIGN ? BLOCK_ALIGN : b->fill;
+	uint32_t at = (b->msg_floor - (uint32_t)sizeof(struct msg)) & ~7u;
+	if (b->msg_floor < sizeof(struct msg) || at < low_end)
+		return NULL;
+	b->msg_floor = at;
+	struct msg *m = (struct msg *)(void *)((uint8_t *)b + at);
+	*m = *facts;
+	return m;
+}
+
+static struct slice at(const struct msg *m, uint32_t off, uint32_t n)
+{
+	return (struct slice){ (const uint8_t *)block_of(m) + off, n };
+}
+
+struct slice msg_route(const struct msg *m) { return at(m, m->route_off, m->route_len); }
+struct slice msg_props(const struct msg *m) { return at(m, m->props_off, m->props_len); }
+
+uint32_t msg_piece_n(const struct msg *m)
+{
+	if (m->body_bytes == 0)
+		return 0;
+	return m->piece_bytes ? (m->body_bytes + m->piece_bytes - 1) / m->piece_bytes : 1;
+}
+
+struct slice msg_piece(const struct msg *m, uint32_t i)
+{
+	must(i < msg_piece_n(m));
+	if (m->piece_bytes == 0)
+		return at(m, m->body_off, m->body_bytes);
+	uint32_t before = i * m->piece_bytes, left = m->body_bytes - before;
+	return at(m, m->body_off + i * (m->piece_bytes + m->gap),
+		  left < m->piece_bytes ? left : m->piece_bytes);
+}
+
+uint32_t msg_stored_bytes(const struct msg *m)
+{
+	return STORED_HEAD_BYTES + m->route_len + m->props_len + m->body_bytes;
+}
+
+void msg_store(const struct msg *m, struct wr *w)
+{
+	must(w->cap - w->n >= msg_stored_bytes(m));
+	wr_u8(w, m->proto);
+	wr_u8(w, m->flags);
+	wr_le16(w, m->route_len);
+	wr_le32(w, m->props_len);
+	wr_le32(w, m->body_bytes);
+	wr_slice(w, msg_route(m));
+	wr_slice(w, msg_props(m));
+	for (uint32_t i = 0, n = msg_piece_n(m); i < n; i++)
+		wr_slice(w, msg_piece(m, i));
+	must(!w->full);
+}
+
+enum err msg_load(struct block *b, uint32_t off, uint32_t len, const struct msg **out_msg)
+{
+	must(off >= sizeof *b && (uint64_t)off + len <= b->fill);
+	struct rd r = rd_of((struct slice){ (const uint8_t *)b + off, len });
+	struct msg m = { .proto = rd_u8(&r), .flags = rd_u8(&r) };
+	m.route_len = rd_le16(&r);
+	m.props_len = rd_le32(&r);
+	m.body_bytes = rd_le32(&r);
+	if (!rd_ok(&r) ||
+	    (uint64_t)STORED_HEAD_BYTES + m.route_len + m.props_len + m.body_bytes != len)
+		return ERR_CORRUPT;
+	m.route_off = off + STORED_HEAD_BYTES;
+	m.props_off = m.route_off + m.route_len;
+	m.body_off = m.props_off + m.props_len;
+	struct msg *made = msg_new(b, &m);
+	if (!made)
+		return ERR_LIMIT;
+	*out_msg = made;
+	return ERR_OK;
+}
