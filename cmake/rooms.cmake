@@ -4,6 +4,7 @@
 #   src/a/b/x_test.c    program a_b_x_test    (all of a room: target tests_a_b; all: tests)
 #   src/a/b/x_fuzz.c    program a_b_x_fuzz    (libFuzzer, or a replay of test/fuzz/a_b_x/corpus)
 #   src/app/x.c         program x, for x in godwitd, godwit, godwit-sim; the rest: library app
+#   godwitd-ablated     godwitd with GODWIT_SIM=1: for the tests that must see a rule switched off
 #
 # So cmake runs again (a second) whenever a file has changed: its includes may have, too.
 set(programs godwitd godwit godwit-sim)
@@ -29,14 +30,14 @@ function(room_of path out_room)
 	set(${out_room} "" PARENT_SCOPE)
 endfunction()
 
-# library_of: src/a/b -> a_b, or sim_a_b. Only io/ is left out of a simulation, sim/ of the rest.
+# library_of: src/a/b -> a_b, or sim_a_b; sim/ has one kind only.
 function(library_of room sim out_name)
 	string(REGEX REPLACE "^src/" "" name ${room})
 	string(REPLACE "/" "_" name ${name})
 	if(sim AND NOT room STREQUAL "src/sim")
 		set(name sim_${name})
 	endif()
-	if((sim AND room STREQUAL "src/io") OR (NOT sim AND room STREQUAL "src/sim"))
+	if(NOT sim AND room STREQUAL "src/sim")
 		set(name "")
 	endif()
 	set(${out_name} "${name}" PARENT_SCOPE)
@@ -59,11 +60,12 @@ function(rooms_included files me out_rooms)
 	set(${out_rooms} "${found}" PARENT_SCOPE)
 endfunction()
 
-# link_rooms: links a target with the libraries of rooms, all in one of the two kinds.
+# link_rooms: links a target with the libraries of rooms, all in one of the two kinds. A simulation
+# gets no io/, the rest no sim/.
 function(link_rooms target scope sim rooms_used)
 	foreach(room IN LISTS rooms_used)
 		library_of(${room} ${sim} name)
-		if(name)
+		if(name AND NOT (sim AND room STREQUAL "src/io"))
 			target_link_libraries(${target} ${scope} ${name})
 		endif()
 	endforeach()
@@ -200,3 +202,12 @@ foreach(file IN LISTS mains)
 	add_room_program(${file} src/app ${name})
 	add_dependencies(programs ${name})
 endforeach()
+
+if(TARGET godwitd)
+	add_executable(godwitd-ablated src/app/godwitd.c)
+	dress(godwitd-ablated src/app TRUE)
+	target_link_libraries(godwitd-ablated PRIVATE sim_app sim_io)
+	rooms_included(src/app/godwitd.c "" used)
+	link_rooms(godwitd-ablated PRIVATE TRUE "${used}")
+	add_dependencies(programs godwitd-ablated)
+endif()

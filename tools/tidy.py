@@ -158,6 +158,7 @@ def look(top, build):
     for check in (tidy_text.headers, tidy_text.comments, tidy_text.banned):
         found += [Offence(*row) for row in check(sources)]
     found += [Offence(*row) for row in tidy_text.prose(tables)]
+    found += [Offence(*row) for row in tidy_text.unasked(sources, tables)]
     found += [Offence(*row) for row in tidy_text.trees(top, rooms)]
     found += [Offence(*row) for row in tidy_objects.look(top, build, rooms)]
     return found, by_room

@@ -79,6 +79,16 @@ def prose(tables):
                 yield 'prose', f'{path}:{first}', f'the row {name} does not say what it is'
 
 
+def unasked(sources, tables):
+    """Safety rules that no code asks for: a switch without a wire."""
+    asked = set(re.findall(r'\bABLATED\((\w+)\)', '\n'.join(s.code for s in sources)))
+    for path, text in tables:
+        if os.path.basename(path) == 'ablate.def':
+            for rule in re.findall(r'^ABLATE\((\w+)', text, re.M):
+                if rule not in asked:
+                    yield 'dead', f'{path}:{rule}', 'no code asks ABLATED() for it'
+
+
 HEADS = ('What it is', 'Doors', 'State', 'Rules that must hold', 'What it does not do')
 MARKS = re.compile(r'\b(?:' + '|'.join(('TO' + 'DO', 'FIX' + 'ME', 'X' * 3, 'HA' + 'CK')) + r')\b')
 SLEEP = re.compile(r'\b(?:u?sleep|nanosleep|uv_sleep|time\.[sS]leep|Thread\.sleep|setTimeout)\s*\('
