@@ -1,0 +1,85 @@
+/* node -- the broker of one machine: loops, shards, mailboxes, connections, journal, in one piece.
+ *
+ * The node is a program without I/O: io/ (threads, libuv, sockets, files) or sim/ (one thread, a
+ * model of the world) drives it through the calls below and plays port/net.h and port/disk.h.
+ *
+ *     io: bytes -> node_space, node_bytes      (per socket, on its loop)
+ *     io: loop_turn                             (once per poll)
+ *     io: journal_write_step, journal_keep_step (each on a thread of its own)
+ *
+ * Threads: every call says on which loop (thread) it may be made. Loops share only mailboxes,
+ * the journal's rings, the catalog's published version and a few counters.
+ */
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+#include "base/err.h"
+#include "journal/journal.h"
+#include "node/config.h"
+#include "port/disk.h"
+#include "port/net.h"
+#include "session/session.h"
+
+struct node;
+struct loop;
+struct conn;
+struct text;
+
+/* Where log lines go: a port of the node, called on any loop. `id` is a row of base/log.def. */
+struct node_log {
+	void (*line)(struct node_log *log, int id, const char *text);
+};
+
+struct node_setup {
+	const struct config *config;
+	struct disk *disk;
+	struct net *net[LIMIT_LOOPS_MAX];   /* one per loop */
+	uint32_t loops_n;
+	struct node_log *log;
+	uint64_t (*random)(void *arg);      /* entropy, called on any loop */
+	void *random_arg;
+	uint64_t now_ms, wall_ms;
+	uint64_t memory_bytes;              /* of the machine (or the container), for watermarks */
+};
+
+/* node_open opens the data directory, recovers everything and places the shards on the loops.
+ * On failure nothing is left behind and `why` says what, where and what to do. */
+MUST_USE enum err node_open(const struct node_setup *s, struct node **out_node, struct text *why);
+/* node_close frees everything. All loops must have stopped; see loop_stop for a clean end. */
+void node_close(struct node *own_n);
+
+struct journal *node_journal(struct node *n);
+struct loop *node_loop(struct node *n, uint32_t i);
+
+/* ---- on a loop ------------------------------------------------------------------------- */
+
+/* loop_turn does everything that waits: mailboxes, commits, shards, sessions, flush. now_ms is
+ * monotonic, wall_ms the clock of the world. True: there is more to do at once (do not sleep).
+ * False: the loop is marked asleep; poll until net.wake, a socket, or loop_deadline. */
+bool loop_turn(struct loop *l, uint64_t now_ms, uint64_t wall_ms);
+/* loop_deadline: when loop_turn wants to run even if nothing happens; UINT64_MAX: never. */
+uint64_t loop_deadline(const struct loop *l);
+
+/* conn_open takes an accepted connection; NULL: refused (limits, memory), close the socket. */
+struct conn *conn_open(struct loop *l, uint64_t sock, const struct session_ops *protocol,
+		       struct slice peer, bool is_loopback);
+/* conn_space gives room to read into: *out_n bytes, at least 1. NULL: do not read now. */
+uint8_t *conn_space(struct conn *c, uint32_t *out_n);
+/* conn_bytes says that `n` > 0 bytes were read into the room that conn_space gave just now. The
+ * connection may be closed or moved by it (net.close, net.move): then the caller forgets it. */
+void conn_bytes(struct conn *c, uint32_t n);
+/* conn_writable: the socket takes more again. */
+void conn_writable(struct conn *c);
+/* conn_lost: the peer has closed or the socket is broken. `c` is gone afterwards. */
+void conn_lost(struct conn *c);
+/* conn_arrived: on the loop to which net.move took the socket; `tag` is what the move carried.
+ * Gives the connection that belongs to the socket there. */
+struct conn *conn_arrived(struct loop *l, uint64_t sock, uint64_t tag);
+
+/* loop_stop begins a clean stop on this loop: no new connections, goodbye to all sessions.
+ * loop_is_stopped: nothing is left to flush or commit. */
+void loop_stop(struct loop *l);
+bool loop_is_stopped(const struct loop *l);
+
+/* loop_is_reading: may sockets of publishers be read? (For io's own accounting and tests.) */
+void node_dump(struct node *n, struct text *out);
+#endif
