@@ -55,7 +55,7 @@ HARDWARE_INLINE uint32_t shift(uint64_t crc, uint32_t by)
 }
 
 /* The instruction takes three cycles but can start in each, so three sums run side by side over
- * the thirds of a stripe and are joined at its end: sum(A B C) = A * x^(16 len) + B * x^(8 len) + C.
+ * the thirds of a stripe and are joined at its end: sum(ABC) = A * x^(16 len) + B * x^(8 len) + C.
  * `by1` is x^(8 len - 33) mod P, `by2` x^(16 len - 33): the 33 is what multiply and sum add. */
 struct stripe {
 	size_t len; /* of one third */

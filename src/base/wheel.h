@@ -4,7 +4,9 @@
  * never runs back. The timer lies inside the owner's object. Timers come out in the order of their
  * deadlines, and with equal deadlines in the order in which they were set.
  *
- *	level 0: 64 slots of 1 ms | 1: 64 of 64 ms | 2: 64 of 4 s | 3: 64 of 4 min | 4: 64 of 5 h | far
+ *	level    0        1         2         3          4          far
+ *	slots    64       64        64        64         64         1
+ *	each     1 ms     64 ms     4 s       4 min      5 h        beyond 12 days
  *
  * A timer lies on the level of the highest group of 6 bits in which its deadline differs from
  * `now_ms`, and moves down when `now_ms` reaches its slot.
