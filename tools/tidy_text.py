@@ -3,6 +3,7 @@ import os
 import re
 
 import house
+import table
 
 ASSERT = re.compile(r'(?<!define )\bmust(?:_if|_not)?\s*\(|\b_Static_assert\s*\(')
 CONDITIONAL = re.compile(r'^[ \t]*#[ \t]*(?:if|ifdef|ifndef|elif)\b', re.M)
@@ -58,25 +59,18 @@ def banned(sources):
                 yield 'banned', f'{s.path}:{n}', f'{m[1]}(): use {BANNED[m[1]]}'
 
 
-def def_rows(text):
-    """(name, first line, text) of each row of a table: NAME(...) from the first column."""
-    plain = house.NOT_CODE.sub(lambda q: ' ' * len(q[0]), text)
-    for m in re.finditer(r'^[A-Z][A-Z0-9_]*\(', text, re.M):
-        depth, at = 1, m.end()
-        while depth and at < len(text):
-            depth += {'(': 1, ')': -1}.get(plain[at], 0)
-            at += 1
-        end = text.find('\n', at)
-        yield m[0][:-1], text.count('\n', 0, m.start()) + 1, text[m.start():end if end > 0 else None]
-
-
 def prose(tables):
     for path, text in tables:
-        lines = text.split('\n')
-        for name, first, row in def_rows(text):
-            above = lines[first - 2].rstrip() if first > 1 else ''
-            if not (above.endswith('*/') or '/*' in row or re.search(r'"[^"\s]+ [^"]*"', row)):
-                yield 'prose', f'{path}:{first}', f'the row {name} does not say what it is'
+        kind, columns = table.columns(text)
+        if 'prose' not in columns:
+            yield 'prose', path, 'does not open with "/* ROW(column, ..., prose)"'
+            continue
+        at = columns.index('prose')
+        for row in (r for r in table.rows(text) if r.name == kind):
+            if len(row.cells) != len(columns):
+                yield 'prose', f'{path}:{row.line}', f'{len(row.cells)} cells, not {len(columns)}'
+            elif not table.words(row.cells[at]):
+                yield 'prose', f'{path}:{row.line}', f'the row does not say what it is'
 
 
 def unasked(sources, tables):
