@@ -11,10 +11,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-static inline uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
-static inline uint64_t max_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
-static inline size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
-static inline size_t max_size(size_t a, size_t b) { return a > b ? a : b; }
+static inline uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+static inline uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+static inline size_t min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+static inline size_t max_size(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
 
 static inline bool is_pow2(uint64_t v)
 {
@@ -35,9 +47,18 @@ static inline uint64_t align_up(uint64_t v, uint64_t to)
 }
 
 /* bits_lowest: place of the lowest set bit of `v`, which is not 0. bits_highest: of the highest. */
-static inline unsigned bits_lowest(uint64_t v) { return (unsigned)__builtin_ctzll(v); }
-static inline unsigned bits_highest(uint64_t v) { return 63u - (unsigned)__builtin_clzll(v); }
-static inline unsigned bits_popcount(uint64_t v) { return (unsigned)__builtin_popcountll(v); }
+static inline unsigned bits_lowest(uint64_t v)
+{
+	return (unsigned)__builtin_ctzll(v);
+}
+static inline unsigned bits_highest(uint64_t v)
+{
+	return 63u - (unsigned)__builtin_clzll(v);
+}
+static inline unsigned bits_popcount(uint64_t v)
+{
+	return (unsigned)__builtin_popcountll(v);
+}
 
 /* pow2_up: the first power of two that is not below `v`; pow2_down: the last not above it. */
 static inline uint64_t pow2_up(uint64_t v)

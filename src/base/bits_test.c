@@ -49,8 +49,10 @@ static void arithmetic_holds_at_the_edges(void **s)
 	must(pow2_up(UINT64_C(1) << 63) == UINT64_C(1) << 63);
 	must(pow2_down(0) == 0 && pow2_down(5) == 4 && pow2_down(UINT64_MAX) == UINT64_C(1) << 63);
 	must(!is_pow2(0) && is_pow2(1) && is_pow2(64) && !is_pow2(65));
-	must(bits_words(0) == 0 && bits_words(1) == 1 && bits_words(64) == 1 && bits_words(65) == 2);
-	must(min_u64(1, 2) == 1 && max_u64(1, 2) == 2 && min_size(3, 2) == 2 && max_size(3, 2) == 3);
+	must(bits_words(0) == 0 && bits_words(1) == 1 && bits_words(64) == 1 &&
+	     bits_words(65) == 2);
+	must(min_u64(1, 2) == 1 && max_u64(1, 2) == 2 && min_size(3, 2) == 2 &&
+	     max_size(3, 2) == 3);
 }
 
 int main(void)

@@ -5,12 +5,12 @@
 #include <stdbool.h>
 
 /* The table of all bytes is made of the eight single bits': the sum is linear. */
-#define BIT(i, k, sum) ((i) >> (k) & 1 ? UINT32_C(sum) : 0)
-#define T1(i)                                                                        \
-	(BIT(i, 0, 0xf26b8303) ^ BIT(i, 1, 0xe13b70f7) ^ BIT(i, 2, 0xc79a971f) ^     \
-	 BIT(i, 3, 0x8ad958cf) ^ BIT(i, 4, 0x105ec76f) ^ BIT(i, 5, 0x20bd8ede) ^     \
+#define BIT(i, k, sum) ((i) >> (k)&1 ? UINT32_C(sum) : 0)
+#define T1(i)                                                                    \
+	(BIT(i, 0, 0xf26b8303) ^ BIT(i, 1, 0xe13b70f7) ^ BIT(i, 2, 0xc79a971f) ^ \
+	 BIT(i, 3, 0x8ad958cf) ^ BIT(i, 4, 0x105ec76f) ^ BIT(i, 5, 0x20bd8ede) ^ \
 	 BIT(i, 6, 0x417b1dbc) ^ BIT(i, 7, 0x82f63b78))
-#define T4(i) T1(i), T1((i) + 1), T1((i) + 2), T1((i) + 3)
+#define T4(i)  T1(i), T1((i) + 1), T1((i) + 2), T1((i) + 3)
 #define T16(i) T4(i), T4((i) + 4), T4((i) + 8), T4((i) + 12)
 #define T64(i) T16(i), T16((i) + 16), T16((i) + 32), T16((i) + 48)
 static const uint32_t table[256] = { T64(0), T64(64), T64(128), T64(192) };
@@ -35,7 +35,7 @@ static uint32_t by_table(uint32_t crc, uint8_t *dst, const uint8_t *src, size_t 
 #include <nmmintrin.h>
 #include <wmmintrin.h>
 
-#define HARDWARE __attribute__((target("sse4.2,pclmul")))
+#define HARDWARE        __attribute__((target("sse4.2,pclmul")))
 #define HARDWARE_INLINE static inline __attribute__((always_inline)) HARDWARE
 
 HARDWARE_INLINE uint64_t word(uint64_t crc, uint8_t *dst, const uint8_t *src, size_t at)

@@ -14,7 +14,7 @@
 struct deque {
 	char *rows;
 	size_t row_bytes;
-	size_t cap; /* rows, a power of two; 0: no memory yet */
+	size_t cap;  /* rows, a power of two; 0: no memory yet */
 	size_t head; /* slot of the front row */
 	size_t n;    /* rows in use */
 	const char *kind;

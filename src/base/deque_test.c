@@ -26,7 +26,7 @@ static struct row row_of(uint64_t v)
 
 static bool is_row(const struct row *row, uint64_t v)
 {
-	return row->a == v && row->b == (uint32_t)~v;
+	return row && row->a == v && row->b == (uint32_t)~v;
 }
 
 static void agree(const struct deque *d, const struct model *m)

@@ -18,6 +18,7 @@ struct digest_sum {
 	uint64_t hi, lo;
 };
 
+/* digest_init begins a digest; there is nothing to fini. */
 void digest_init(struct digest *d);
 
 /* digest_put_u64 adds one integer. */

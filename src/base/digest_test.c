@@ -22,8 +22,10 @@ static void order_and_borders_count(void **s)
 	must(digest_eq(one, sum_of(slice_str("ab"), slice_str("c"))));
 	must(!digest_eq(one, sum_of(slice_str("a"), slice_str("bc"))));
 	must(!digest_eq(one, sum_of(slice_str("c"), slice_str("ab"))));
-	must(!digest_eq(sum_of(slice_of("\0", 1), SLICE_EMPTY), sum_of(SLICE_EMPTY, slice_of("\0", 1))));
-	must(!digest_eq(sum_of(slice_of("x\0", 2), SLICE_EMPTY), sum_of(slice_str("x"), SLICE_EMPTY)));
+	must(!digest_eq(sum_of(slice_of("\0", 1), SLICE_EMPTY),
+			sum_of(SLICE_EMPTY, slice_of("\0", 1))));
+	must(!digest_eq(sum_of(slice_of("x\0", 2), SLICE_EMPTY),
+			sum_of(slice_str("x"), SLICE_EMPTY)));
 	must(one.hi != one.lo);
 }
 

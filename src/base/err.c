@@ -3,9 +3,14 @@
 #include "base/must.h"
 
 const struct err_words err_words[ERR_N] = {
-#define ERR(n, t, a091, a10, m5, h, d)                                                        \
-	[ERR_##n] = { .name = #n, .text = t, .amqp10 = a10, .prose = d, .amqp091 = a091,      \
-		      .http = h, .mqtt5 = m5 },
+#define ERR(n, t, a091, a10, m5, h, d) \
+	[ERR_##n] = { .name = #n,      \
+		      .text = t,       \
+		      .amqp10 = a10,   \
+		      .prose = d,      \
+		      .amqp091 = a091, \
+		      .http = h,       \
+		      .mqtt5 = m5 },
 #include "base/err.def"
 #undef ERR
 };
@@ -29,9 +34,7 @@ bool err_amqp091_closes_connection(enum err e)
 	case 403:
 	case 404:
 	case 405:
-	case 406:
-		return false;
-	default:
-		return true;
+	case 406: return false;
+	default: return true;
 	}
 }

@@ -22,6 +22,7 @@ static inline uint64_t hash_rotl(uint64_t v, unsigned by)
 	return v << by | v >> (64 - by);
 }
 
+/* sip_round mixes the four words once. */
 static inline void sip_round(struct sip *s)
 {
 	s->v0 += s->v1;
@@ -35,12 +36,14 @@ static inline void sip_round(struct sip *s)
 	s->v2 = hash_rotl(s->v2, 32);
 }
 
+/* sip_init begins a hash with a key. */
 static inline struct sip sip_init(struct hash_key key)
 {
 	return (struct sip){ key.k0 ^ 0x736f6d6570736575, key.k1 ^ 0x646f72616e646f6d,
 			     key.k0 ^ 0x6c7967656e657261, key.k1 ^ 0x7465646279746573 };
 }
 
+/* sip_word takes 8 bytes in. */
 static inline void sip_word(struct sip *s, uint64_t word)
 {
 	s->v3 ^= word;
@@ -48,6 +51,7 @@ static inline void sip_word(struct sip *s, uint64_t word)
 	s->v0 ^= word;
 }
 
+/* sip_end gives the hash of what went in; the state is used up. */
 static inline uint64_t sip_end(struct sip *s)
 {
 	s->v2 ^= 0xff;

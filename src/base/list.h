@@ -113,9 +113,8 @@ static inline void list_move_all(struct list *to, struct list *from)
 }
 
 /* LIST_EACH walks the nodes in order; LIST_EACH_SAFE allows to remove `n` in the body. */
-#define LIST_EACH(l, n) \
-	for (struct list_node *n = (l)->head.next; n != &(l)->head; n = n->next)
-#define LIST_EACH_SAFE(l, n)                                                          \
+#define LIST_EACH(l, n) for (struct list_node *n = (l)->head.next; n != &(l)->head; n = n->next)
+#define LIST_EACH_SAFE(l, n)                                                             \
 	for (struct list_node *n = (l)->head.next, *n##_next = n->next; n != &(l)->head; \
 	     n = n##_next, n##_next = n->next)
 

@@ -103,11 +103,11 @@ static void lists_are_joined_walked_and_emptied(void **s)
 	agree(&a, (int[]){ 0, 1, 2, 3, 4, 5 }, 6);
 	int sum = 0;
 	LIST_EACH (&a, n)
-		sum += thing_of(n)->number;
+		sum += containerof(n, struct thing, node)->number;
 	must(sum == 15);
-	LIST_EACH_SAFE (&a, n)
-		if (thing_of(n)->number % 2)
-			list_remove(n);
+	LIST_EACH_SAFE(&a, n)
+	if (containerof(n, struct thing, node)->number % 2)
+		list_remove(n);
 	agree(&a, (int[]){ 0, 2, 4 }, 3);
 	for (int i = 0; i < 6; i += 2)
 		must(thing_of(list_pop(&a)) == &things[i]);

@@ -29,13 +29,15 @@ static void a_line_reads_as_text_and_as_json(void **s)
 	(void)s;
 	char buf[300];
 	struct text t = text_of(buf, sizeof buf);
-	const struct log_value values[] = { log_u64(17), log_str(slice_str("10.0.0.1:5")), log_u64(60) };
+	const struct log_value values[] = { log_u64(17), log_str(slice_str("10.0.0.1:5")),
+					    log_u64(60) };
 	log_put_text(&t, LOG_heartbeat_timeout, values, 3);
 	assert_string_equal(buf, "connection 17 from 10.0.0.1:5 silent for 60 s");
 	t = text_of(buf, sizeof buf);
 	log_put_json(&t, LOG_heartbeat_timeout, values, 3);
-	assert_string_equal(buf, "\"id\":\"C006\",\"level\":\"warning\",\"event\":\"heartbeat_timeout\","
-				 "\"conn\":17,\"peer\":\"10.0.0.1:5\",\"s\":60");
+	assert_string_equal(buf,
+			    "\"id\":\"C006\",\"level\":\"warning\",\"event\":\"heartbeat_timeout\","
+			    "\"conn\":17,\"peer\":\"10.0.0.1:5\",\"s\":60");
 }
 
 static void what_a_client_sent_cannot_break_the_line(void **s)
@@ -43,8 +45,8 @@ static void what_a_client_sent_cannot_break_the_line(void **s)
 	(void)s;
 	char buf[300];
 	struct text t = text_of(buf, sizeof buf);
-	const struct log_value values[] = { log_str(slice_str("p")), log_str(slice_str("a\nG004 x")),
-					    log_str(SLICE_EMPTY) };
+	const struct log_value values[] = { log_str(slice_str("p")),
+					    log_str(slice_str("a\nG004 x")), log_str(SLICE_EMPTY) };
 	log_put_text(&t, LOG_login_refused, values, 3);
 	assert_string_equal(buf, "login from p refused: user a\\x0aG004 x, mechanism ");
 }

@@ -3,6 +3,8 @@
 #include "base/mem_for_tests.h"
 #include "base/prng.h"
 
+#include <string.h>
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -97,6 +99,24 @@ static void without_memory_nothing_changes(void **s)
 	map_fini(&m, &heap.mem);
 }
 
+static void growing_hands_the_old_block_out(void **s)
+{
+	(void)s;
+	struct map_slot small[8], large[16];
+	struct map m;
+	size_t bytes = 1;
+	map_init(&m, NULL, 0, 5);
+	must(map_grow(&m, small, sizeof small, &bytes) == NULL && bytes == 0);
+	for (uint64_t k = 0; k < 6; k++)
+		map_put(&m, k, k);
+	must(map_is_full(&m));
+	must(map_grow(&m, large, sizeof large, &bytes) == small && bytes == sizeof small);
+	memset(small, 0, sizeof small);
+	for (uint64_t k = 0; k < 6; k++)
+		must(*map_find(&m, k) == k);
+	map_check(&m);
+}
+
 static void same_calls_same_order(void **s)
 {
 	(void)s;
@@ -135,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_random_walk_agrees_with_an_array),
 		cmocka_unit_test(without_memory_nothing_changes),
+		cmocka_unit_test(growing_hands_the_old_block_out),
 		cmocka_unit_test(same_calls_same_order),
 		cmocka_unit_test(so_many_fit_as_was_asked_for),
 	};

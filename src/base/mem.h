@@ -1,8 +1,8 @@
 /* mem -- where the pure rooms get slabs from: a port with a bound, filled by node/ or sim/.
  *
  * base/, core/ and journal/ never call malloc; what must grow takes a `struct mem *` and gets a
- * larger block, or ERR_LIMIT. Blocks are aligned to 16 bytes (a multiple of 64 KiB: to 64 KiB) and not cleared. One thread uses a
- * `struct mem` at a time.
+ * larger block, or ERR_LIMIT. Blocks are not cleared, and aligned to 16 bytes; those of a multiple
+ * of 64 KiB to 64 KiB. One thread uses a `struct mem` at a time.
  */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H

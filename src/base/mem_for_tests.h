@@ -17,6 +17,7 @@ struct mem_for_tests {
 	long fail_in; /* the request that fails: 1 = the next one; 0 = none */
 };
 
+/* mem_for_tests_get counts down to the request that fails. */
 static inline void *mem_for_tests_get(struct mem *m, size_t n, const char *kind)
 {
 	struct mem_for_tests *t = containerof(m, struct mem_for_tests, mem);
@@ -26,6 +27,7 @@ static inline void *mem_for_tests_get(struct mem *m, size_t n, const char *kind)
 	return n % 65536 == 0 ? aligned_alloc(65536, n) : malloc(n);
 }
 
+/* mem_for_tests_put: free() knows the length itself. */
 static inline void mem_for_tests_put(struct mem *m, void *own_p, size_t n)
 {
 	(void)m;
@@ -33,6 +35,7 @@ static inline void mem_for_tests_put(struct mem *m, void *own_p, size_t n)
 	free(own_p);
 }
 
+/* mem_for_tests makes one that gives out at most `max` bytes at a time. */
 static inline struct mem_for_tests mem_for_tests(size_t max)
 {
 	return (struct mem_for_tests){

@@ -7,7 +7,7 @@
 #ifndef BASE_MUST_H
 #define BASE_MUST_H
 
-#define must(cond) ((cond) ? (void)0 : must_fail(#cond, __FILE__, __LINE__))
+#define must(cond)    ((cond) ? (void)0 : must_fail(#cond, __FILE__, __LINE__))
 #define must_if(a, b) must(!(a) || (b)) /* a implies b */
 
 /* must_fail reports the broken condition `what` and does not come back. */

@@ -17,7 +17,8 @@ static void steps_are_counted(void **s)
 {
 	(void)s;
 	must(distance("", "") == 0 && distance("", "abc") == 3 && distance("abc", "abc") == 0);
-	must(distance("abc", "abd") == 1 && distance("abc", "ab") == 1 && distance("abc", "xabc") == 1);
+	must(distance("abc", "abd") == 1 && distance("abc", "ab") == 1 &&
+	     distance("abc", "xabc") == 1);
 	must(distance("abc", "acb") == 1); /* neighbours swapped */
 	must(distance("kitten", "sitting") == 3);
 	must(near_distance(slice_str("kitten"), slice_str("sitting"), 1) == 2);

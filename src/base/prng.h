@@ -15,6 +15,7 @@ struct prng {
 	uint64_t s[4];
 };
 
+/* prng_splitmix steps the generator that makes seeds; any state will do. */
 static inline uint64_t prng_splitmix(uint64_t *state)
 {
 	uint64_t v = *state += 0x9e3779b97f4a7c15;
@@ -23,6 +24,7 @@ static inline uint64_t prng_splitmix(uint64_t *state)
 	return v ^ v >> 31;
 }
 
+/* prng_of starts the numbers of `seed`. */
 static inline struct prng prng_of(uint64_t seed)
 {
 	struct prng r;
@@ -36,6 +38,7 @@ static inline uint64_t prng_rotl(uint64_t v, unsigned by)
 	return v << by | v >> (64 - by);
 }
 
+/* prng_u64 gives the next 64 bits. */
 static inline uint64_t prng_u64(struct prng *r)
 {
 	uint64_t *s = r->s, result = prng_rotl(s[1] * 5, 7) * 9, t = s[1] << 17;

@@ -77,15 +77,15 @@ static inline void rd_skip(struct rd *r, size_t n)
 	(void)rd_take(r, n);
 }
 
-#define RD_INT(name, type, load)                    \
-	static inline type name(struct rd *r)       \
-	{                                           \
-		if (!rd_has(r, sizeof(type)))       \
-			return 0;                   \
-		type v = load(r->p);                \
-		r->p += sizeof(type);               \
-		r->n -= sizeof(type);               \
-		return v;                           \
+#define RD_INT(name, type, load)              \
+	static inline type name(struct rd *r) \
+	{                                     \
+		if (!rd_has(r, sizeof(type))) \
+			return 0;             \
+		type v = load(r->p);          \
+		r->p += sizeof(type);         \
+		r->n -= sizeof(type);         \
+		return v;                     \
 	}
 #define RD_BYTE(p) (*(p))
 RD_INT(rd_u8, uint8_t, RD_BYTE)

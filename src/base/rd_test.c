@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 static const uint8_t all_kinds[] = {
-	1, 0x12, 0x34, 1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8,   /* u8 u16 u32 u64 */
-	0x34, 0x12, 4, 3, 2, 1, 8, 7, 6, 5, 4, 3, 2, 1,      /* le16 le32 le64 */
-	2, 'h', 'i', 0, 0, 0, 3, 'y', 'o', 'u', 0, 9, 8,     /* str8 str32 str8 skip take */
+	1,    0x12, 0x34, 1, 2, 3, 4, 1,   2,   3,   4, 5, 6, 7, 8, /* u8 u16 u32 u64 */
+	0x34, 0x12, 4,    3, 2, 1, 8, 7,   6,   5,   4, 3, 2, 1,    /* le16 le32 le64 */
+	2,    'h',  'i',  0, 0, 0, 3, 'y', 'o', 'u', 0, 9, 8,       /* str8 str32 str8 skip take */
 };
 
 /* read_all reads every kind once; only whole input gives these values. */

@@ -1,6 +1,6 @@
 #include "base/spsc.h"
 
-#include <threads.h>
+#include <pthread.h>
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,15 +28,15 @@ static void what_is_staged_is_seen_only_when_published(void **s)
 
 #define ITEMS 200000
 
-static int produce(void *ring)
+static void *produce(void *ring)
 {
 	for (uintptr_t i = 1; i <= ITEMS;) {
 		for (int batch = 0; batch < 7 && i <= ITEMS && spsc_stage(ring, (void *)i); batch++)
 			i++;
 		spsc_publish(ring);
-		thrd_yield();
+		sched_yield();
 	}
-	return 0;
+	return NULL;
 }
 
 static void two_threads_lose_nothing_and_keep_the_order(void **s)
@@ -44,17 +44,17 @@ static void two_threads_lose_nothing_and_keep_the_order(void **s)
 	(void)s;
 	void *slots[64];
 	struct spsc q;
-	thrd_t producer;
+	pthread_t producer;
 	spsc_init(&q, slots, 64);
-	must(thrd_create(&producer, produce, &q) == thrd_success);
+	must(pthread_create(&producer, NULL, produce, &q) == 0);
 	for (uintptr_t want = 1; want <= ITEMS;) {
 		void *got = spsc_pop(&q);
 		if (got)
 			must((uintptr_t)got == want++);
 		else
-			thrd_yield();
+			sched_yield();
 	}
-	must(thrd_join(producer, NULL) == thrd_success && spsc_pop(&q) == NULL);
+	must(pthread_join(producer, NULL) == 0 && spsc_pop(&q) == NULL);
 }
 
 int main(void)

@@ -84,12 +84,27 @@ static void a_replaced_object_takes_its_name_along(void **s)
 	strmap_check(&m);
 }
 
+static void growing_hands_the_old_block_out(void **s)
+{
+	(void)s;
+	struct strmap_slot small[4], large[16];
+	struct strmap m;
+	size_t bytes = 0;
+	strmap_init(&m, small, sizeof small, key);
+	must(!strmap_put(&m, slice_str("a"), small) && !strmap_put(&m, slice_str("b"), large));
+	must(strmap_grow(&m, large, sizeof large, &bytes) == small && bytes == sizeof small);
+	memset(small, 0, sizeof small);
+	must(strmap_get(&m, slice_str("a")) == small && strmap_get(&m, slice_str("b")) == large);
+	strmap_check(&m);
+}
+
 static void without_memory_nothing_changes(void **s)
 {
 	(void)s;
 	struct mem_for_tests heap = mem_for_tests(strmap_bytes(3));
 	struct strmap m = { .key = key };
-	must(strmap_is_full(&m) && !strmap_get(&m, slice_str("a")) && !strmap_del(&m, slice_str("a")));
+	must(strmap_is_full(&m) && !strmap_get(&m, slice_str("a")) &&
+	     !strmap_del(&m, slice_str("a")));
 	static const char *const names[] = { "", "a", "b" };
 	for (int i = 0; i < 3; i++) {
 		must(strmap_make_room(&m, &heap.mem, "test") == ERR_OK);
@@ -106,6 +121,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_random_walk_agrees_with_an_array),
 		cmocka_unit_test(a_replaced_object_takes_its_name_along),
+		cmocka_unit_test(growing_hands_the_old_block_out),
 		cmocka_unit_test(without_memory_nothing_changes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

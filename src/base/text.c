@@ -60,7 +60,7 @@ void text_put_u64(struct text *t, uint64_t v)
 void text_put_printable(struct text *t, struct slice s)
 {
 	for (size_t at = 0; at < s.n;) {
-		size_t step = utf8_step(slice_from(s, at));
+		size_t step = utf8_step(slice_of(s.p + at, s.n - at));
 		uint8_t c = s.p[at];
 		if (step == 0 || c < 0x20 || c == 0x7f || c == '\\') {
 			text_putf(t, "\\x%02x", c);
@@ -101,7 +101,7 @@ void text_put_json_string(struct text *t, struct slice s)
 	text_putc(t, '"');
 	for (size_t at = 0, step; at < s.n; at += step) {
 		char out[8];
-		size_t n = json_char(slice_from(s, at), out, &step);
+		size_t n = json_char(slice_of(s.p + at, s.n - at), out, &step);
 		if (n + 1 > room(t))
 			break; /* whole characters only, and the closing quote has its place */
 		put(t, out, n);

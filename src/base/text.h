@@ -32,10 +32,12 @@ static inline bool text_is_full(const struct text *t)
 	return t->n + 1 == t->cap;
 }
 
+/* text_putf appends as printf does, text_putc one character, text_puts a C string, text_put_u64 a
+ * number in decimal digits (faster than text_putf). */
 void text_putf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_putc(struct text *t, char c);
 void text_puts(struct text *t, const char *z);
-void text_put_u64(struct text *t, uint64_t v); /* decimal */
+void text_put_u64(struct text *t, uint64_t v);
 
 /* text_put_slice appends the bytes as they are. */
 void text_put_slice(struct text *t, struct slice s);

@@ -4,6 +4,7 @@
 
 #include "base/slice.h"
 
+/* utf8_is_valid: every byte belongs to a valid character. Eight bytes of ASCII at a time. */
 bool utf8_is_valid(struct slice s);
 
 /* utf8_step gives the length (1 to 4) of the valid character that `s` begins with; 0: not valid

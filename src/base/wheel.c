@@ -2,7 +2,7 @@
 
 #include "base/bits.h"
 
-#define FAR WHEEL_LEVELS
+#define FAR        WHEEL_LEVELS
 #define GROUP_BITS 6
 
 /* Where a timer lies: one number for level and slot; `far` is a level of one slot. */

@@ -19,8 +19,8 @@
 #include <stdint.h>
 
 #define WHEEL_LEVELS 5
-#define WHEEL_SLOTS 64
-#define WHEEL_NEVER UINT64_MAX
+#define WHEEL_SLOTS  64
+#define WHEEL_NEVER  UINT64_MAX
 
 struct wheel_timer {
 	struct list_node node;
@@ -29,7 +29,7 @@ struct wheel_timer {
 };
 
 struct wheel {
-	uint64_t now_ms;                /* every timer due before this has come out */
+	uint64_t now_ms;                     /* every timer due before this has come out */
 	uint64_t occupied[WHEEL_LEVELS + 1]; /* bit i: slot i of that level is not empty */
 	uint64_t soonest_ms[(WHEEL_LEVELS * WHEEL_SLOTS) + 1]; /* no timer of the slot is sooner */
 	struct list slots[(WHEEL_LEVELS * WHEEL_SLOTS) + 1];   /* the last one is `far` */

@@ -51,20 +51,20 @@ static inline uint8_t *wr_reserve(struct wr *w, size_t n)
 	return at;
 }
 
-#define WR_INT(name, type, store)                               \
-	static inline void wr_##name(struct wr *w, type v)      \
-	{                                                       \
-		uint8_t *at = wr_reserve(w, sizeof v);          \
-		if (at)                                         \
-			store(at, v);                           \
-	}                                                       \
-	/* overwrites what was written at `at`; nothing when full */ \
+#define WR_INT(name, type, store)                                           \
+	static inline void wr_##name(struct wr *w, type v)                  \
+	{                                                                   \
+		uint8_t *at = wr_reserve(w, sizeof v);                      \
+		if (at)                                                     \
+			store(at, v);                                       \
+	}                                                                   \
+	/* overwrites what was written at `at`; nothing when full */        \
 	static inline void wr_patch_##name(struct wr *w, size_t at, type v) \
-	{                                                       \
-		if (w->full)                                    \
-			return;                                 \
-		must(at <= w->n && sizeof v <= w->n - at);      \
-		store(w->p + at, v);                            \
+	{                                                                   \
+		if (w->full)                                                \
+			return;                                             \
+		must(at <= w->n && sizeof v <= w->n - at);                  \
+		store(w->p + at, v);                                        \
 	}
 #define WR_BYTE(at, v) (*(at) = (v))
 WR_INT(u8, uint8_t, WR_BYTE)
@@ -89,6 +89,7 @@ static inline void wr_slice(struct wr *w, struct slice s)
 	wr_bytes(w, s.p, s.n);
 }
 
+/* wr_zeros writes `n` zero bytes. */
 static inline void wr_zeros(struct wr *w, size_t n)
 {
 	uint8_t *at = wr_reserve(w, n);

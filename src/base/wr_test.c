@@ -31,9 +31,10 @@ static void write_all(struct wr *w)
 static void every_buffer_too_small_is_full_and_is_kept_to(void **s)
 {
 	(void)s;
-	static const uint8_t want[] = { 0,    0,    0, 38, 1, 0x12, 0x34, 1, 2, 3,   4,   5,   6, 7, 8,
-					0x34, 0x12, 4, 3,  2, 1,    8,    7, 6, 5,   4,   3,   2, 1, 2,
-					'h',  'i',  0, 0,  0, 3,    'y', 'o', 'u', 0, 0, 'x' };
+	static const uint8_t want[] = { 0, 0, 0, 38,  1,    0x12, 0x34, 1, 2,   3,   4,
+					5, 6, 7, 8,   0x34, 0x12, 4,    3, 2,   1,   8,
+					7, 6, 5, 4,   3,    2,    1,    2, 'h', 'i', 0,
+					0, 0, 3, 'y', 'o',  'u',  0,    0, 'x' };
 	for (size_t cap = 0; cap <= sizeof want; cap++) {
 		uint8_t *buf = malloc(cap);
 		struct wr w = wr_of(buf, cap);
