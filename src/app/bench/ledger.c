@@ -93,7 +93,7 @@ static bool track_see(struct ledger_track *t, uint64_t seq)
 	return true;
 }
 
-void ledger_see(struct ledger *l, uint32_t queue, uint32_t consumer, struct stamp s)
+bool ledger_see(struct ledger *l, uint32_t queue, uint32_t consumer, struct stamp s)
 {
 	must(queue < l->queues_n && consumer < l->consumers_n);
 	struct ledger_counts *c = &l->counts[consumer];
@@ -101,11 +101,11 @@ void ledger_see(struct ledger *l, uint32_t queue, uint32_t consumer, struct stam
 	    !ledger_routes(l, s.publisher, queue) ||
 	    s.seq >= atomic_load_explicit(&l->sent[s.publisher], memory_order_relaxed)) {
 		c->strange++;
-		return;
+		return false;
 	}
 	if (!track_see(&l->tracks[(size_t)queue * l->publishers_n + s.publisher], s.seq)) {
 		c->duplicated++;
-		return;
+		return false;
 	}
 	c->first++;
 	uint64_t *after = &l->after[(size_t)consumer * l->publishers_n + s.publisher];
@@ -113,6 +113,7 @@ void ledger_see(struct ledger *l, uint32_t queue, uint32_t consumer, struct stam
 		c->disordered++;
 	else
 		*after = s.seq + 1;
+	return true;
 }
 
 void ledger_see_torn(struct ledger *l, uint32_t consumer)

@@ -56,8 +56,8 @@ bool ledger_routes(const struct ledger *l, uint32_t publisher, uint32_t queue);
 uint32_t ledger_copies(const struct ledger *l);
 
 /* ledger_see counts one delivery on `queue` to `consumer`. `s` is a stamp from the wire: anything
- * may stand in it. */
-void ledger_see(struct ledger *l, uint32_t queue, uint32_t consumer, struct stamp s);
+ * may stand in it. True when the message had not come to this queue before. */
+bool ledger_see(struct ledger *l, uint32_t queue, uint32_t consumer, struct stamp s);
 
 /* ledger_see_torn counts a delivery whose body is no message of ours at all. */
 void ledger_see_torn(struct ledger *l, uint32_t consumer);

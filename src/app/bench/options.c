@@ -266,8 +266,8 @@ static const char *clash(const struct options *o)
 		return "at most 2000 channels of a connection and 256 threads";
 	if (o->prefetch > 0 && o->manual_ack && o->ack_batch > o->prefetch)
 		return "--ack-batch above --prefetch would wait for ever";
-	if (o->prefetch > UINT16_MAX || o->heartbeat > UINT16_MAX)
-		return "--prefetch and --heartbeat are at most 65535";
+	if (o->prefetch > UINT16_MAX)
+		return "--prefetch is at most 65535";
 	if (o->confirms > 1 << 20)
 		return "--confirms is at most 1048576";
 	if (o->fanout && o->exchange_type)

@@ -1,0 +1,15 @@
+/* clock -- the monotonic clock, in nanoseconds. */
+#ifndef APP_BENCH_CLOCK_H
+#define APP_BENCH_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t clock_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+#endif

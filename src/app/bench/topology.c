@@ -1,0 +1,117 @@
+#include "app/bench/worker.h"
+#include "base/must.h"
+
+#include <stdio.h>
+
+static const char *exchange_type(const struct options *o)
+{
+	return o->fanout ? "fanout" : o->exchange_type;
+}
+
+void topology_queue(const struct load *load, uint32_t queue, char out[LOAD_NAME_MAX])
+{
+	must(queue < load->o->queues);
+	snprintf(out, LOAD_NAME_MAX, "%.150s.%u", load->prefix, queue);
+}
+
+void topology_exchange(const struct load *load, char out[LOAD_NAME_MAX])
+{
+	snprintf(out, LOAD_NAME_MAX, "%.150s", exchange_type(load->o) ? load->prefix : "");
+}
+
+void topology_key(const struct load *load, uint32_t publisher, char out[LOAD_NAME_MAX])
+{
+	must(publisher < load->o->publishers);
+	if (load->o->fanout)
+		out[0] = '\0';
+	else
+		topology_queue(load, publisher % (uint32_t)load->o->queues, out);
+}
+
+static enum err make_queue(const struct load *load, struct client *c, uint32_t queue)
+{
+	char name[LOAD_NAME_MAX], exchange[LOAD_NAME_MAX];
+	topology_queue(load, queue, name);
+	frames_queue_declare(&c->out, 1, name, load->o->durable, load->o->queue_type);
+	TRY(client_wait(c, 1, QUEUE_DECLARE_OK, NULL));
+	if (!exchange_type(load->o))
+		return ERR_OK;
+	topology_exchange(load, exchange);
+	frames_queue_bind(&c->out, 1, name, exchange, name);
+	return client_wait(c, 1, QUEUE_BIND_OK, NULL);
+}
+
+static enum err open_channel(const struct load *load, struct client *c, struct text *out_why)
+{
+	TRY(client_open(c, &load->target, out_why));
+	frames_channel_open(&c->out, 1);
+	return client_wait(c, 1, CHANNEL_OPEN_OK, NULL);
+}
+
+static enum err make(const struct load *load, struct client *c, struct text *out_why)
+{
+	char exchange[LOAD_NAME_MAX];
+	TRY(open_channel(load, c, out_why));
+	if (exchange_type(load->o)) {
+		topology_exchange(load, exchange);
+		frames_exchange_declare(&c->out, 1, exchange, exchange_type(load->o));
+		TRY(client_wait(c, 1, EXCHANGE_DECLARE_OK, NULL));
+	}
+	for (uint32_t q = 0; q < load->o->queues; q++)
+		TRY(make_queue(load, c, q));
+	return ERR_OK;
+}
+
+enum err topology_make(const struct load *load, struct text *out_why)
+{
+	struct client c = { 0 };
+	enum err e = make(load, &c, out_why);
+	if (e == ERR_OK)
+		client_close(&c);
+	client_fini(&c);
+	return e;
+}
+
+static enum err clear_queue(const struct load *load, struct client *c, uint32_t queue,
+			    uint64_t *left)
+{
+	char name[LOAD_NAME_MAX];
+	struct slice args;
+	topology_queue(load, queue, name);
+	frames_queue_look(&c->out, 1, name);
+	TRY(client_wait(c, 1, QUEUE_DECLARE_OK, &args));
+	struct rd r = rd_of(args);
+	(void)rd_str8(&r);
+	*left += rd_u32(&r);
+	if (load->o->keep)
+		return ERR_OK;
+	frames_queue_delete(&c->out, 1, name);
+	return client_wait(c, 1, QUEUE_DELETE_OK, NULL);
+}
+
+static enum err clear(const struct load *load, struct client *c, uint64_t *left,
+		      struct text *out_why)
+{
+	char exchange[LOAD_NAME_MAX];
+	TRY(open_channel(load, c, out_why));
+	for (uint32_t q = 0; q < load->o->queues; q++)
+		TRY(clear_queue(load, c, q, left));
+	if (!exchange_type(load->o) || load->o->keep)
+		return ERR_OK;
+	topology_exchange(load, exchange);
+	frames_exchange_delete(&c->out, 1, exchange);
+	return client_wait(c, 1, EXCHANGE_DELETE_OK, NULL);
+}
+
+enum err topology_clear(const struct load *load, uint64_t *out_left, struct text *out_why)
+{
+	struct client c = { 0 };
+	uint64_t left = 0;
+	enum err e = clear(load, &c, &left, out_why);
+	if (e == ERR_OK) {
+		client_close(&c);
+		*out_left = left;
+	}
+	client_fini(&c);
+	return e;
+}
