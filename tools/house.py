@@ -57,8 +57,9 @@ def read(top, path):
 
 
 def is_test(path):
-    """Tests and fuzz targets beside the code, and all of test/."""
-    return path.startswith('test/') or path.endswith(('_test.c', '_fuzz.c'))
+    """Tests and fuzz targets beside the code, what serves only them, and all of test/."""
+    return path.startswith('test/') or path.endswith(
+        ('_test.c', '_fuzz.c', 'for_tests.h', 'for_tests.c'))
 
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.M)

@@ -5,7 +5,8 @@
 #
 # A pure room reads no clock, takes no heap, opens nothing and says nothing. So the symbols that
 # its library leaves open must be found in the libraries of lower rooms, or in the list below: what
-# the compiler itself may call, and for base/ what a panic and a number's text need.
+# the compiler itself may call, and for base/ what a panic, a number's text and a processor's
+# features need.
 # BUILD is a build folder made by gcc or clang without sanitizers (default build/dev). One line per
 # offence; exit code 1 if there is any.
 set -eu
@@ -17,7 +18,7 @@ case $build in
 esac
 
 everywhere='mem(cpy|move|set|cmp|chr)|strlen|strn?cmp|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_'
-base_only='abort|stderr|f(printf|write|puts|putc|flush)|v?snprintf'
+base_only='abort|stderr|f(printf|write|puts|putc|flush)|v?snprintf|__cpu_(model|indicator_init)'
 chk='__(mem(cpy|move|set)|v?snprintf|v?fprintf)_chk' # the same, fortified
 
 work=$(mktemp -d)
