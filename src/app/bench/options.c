@@ -250,11 +250,11 @@ static const char *clash(const struct options *o)
 		     (o->backlog > 0);
 	if (others > 1)
 		return "one measurement at a time";
-	if (o->size < STAMP_BYTES && !o->floor)
+	if (o->floor && o->size != OPTIONS_AUTO && (o->size < 12 || o->size > 256 << 10))
+		return "--size of a --floor is 12 to 256k";
+	if (!o->floor && o->size < STAMP_BYTES)
 		return "--size is at least 16: each message carries its number";
-	if (o->size < 12)
-		return "--size is at least 12: each frame carries its number";
-	if (o->size > 512 << 20)
+	if (!o->floor && o->size > 512 << 20)
 		return "--size is at most 512m";
 	if (o->publishers + o->consumers == 0)
 		return "neither publishers nor consumers";
@@ -285,6 +285,10 @@ static const char *clash(const struct options *o)
 
 enum err options_settle(struct options *o, struct text *out_why)
 {
+	if (!o->floor)
+		choose(&o->size, 16);
+	else if (o->rate > 0)
+		choose(&o->size, 100);
 	choose(&o->publishers, 1);
 	choose(&o->consumers, 1);
 	choose(&o->queues, o->fanout ? max_u64(o->consumers, 1) : 1);
