@@ -48,9 +48,9 @@ check: test-packages ## floors, purity and tidy
 	$(call build,dev,all)
 	@tools/floors.py && tools/purity.sh build/dev && tools/tidy.py --build build/dev
 
-bench: build test-packages ## CPU per message, beside RabbitMQ and the machine's floor
-	@tools/need $(BENCH_PACKAGES)
-	@test/bench/run-bench $(RELEASE)
+bench: build ## CPU per message, beside RabbitMQ and the machine's floor
+	@tools/need $(BENCH_PACKAGES) /usr/bin/python3:python3
+	@tools/bench --release $(RELEASE) $(ARGS)
 
 sim: build ## SEEDS=n runs of the simulator
 	@$(RELEASE)/godwit-sim --seeds $(SEEDS)
