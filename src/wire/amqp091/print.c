@@ -5,6 +5,9 @@
 #include "wire/amqp091/method.h"
 #include "wire/amqp091/props.h"
 
+/* Its malformed methods are not quoted: a password may be among the octets. */
+#define CLASS_CONNECTION 10
+
 static void print_fault(const struct amqp091_fault *fault, struct text *out)
 {
 	text_puts(out, "malformed: ");
@@ -20,7 +23,10 @@ static void print_method(const struct amqp091_frame *f, struct text *out)
 	}
 	struct amqp091_fault fault = amqp091_fault_of_method(f->payload);
 	text_putf(out, "method %u.%u ", fault.class_id, fault.method_id);
-	print_fault(&fault, out);
+	if (fault.class_id == CLASS_CONNECTION)
+		text_putf(out, "malformed: %zu octets of fields", fault.octets.n);
+	else
+		print_fault(&fault, out);
 }
 
 static void print_header(const struct amqp091_frame *f, struct text *out)

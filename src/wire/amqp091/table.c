@@ -71,7 +71,7 @@ static const uint8_t *check_one(struct nest *nest, const uint8_t *p)
 	size_t width = width_plus_1[type] - 1u;
 	if (width == PREFIXED)
 		width = rd_u32(&r);
-	if (!rd_has(&r, width))
+	if (!rd_ok(&r) || !rd_has(&r, width))
 		return NULL;
 	if (type != AMQP091_TYPE_TABLE && type != AMQP091_TYPE_ARRAY)
 		return r.p + width;
