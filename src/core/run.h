@@ -114,6 +114,8 @@ static inline struct run *batch_next(struct batch *b, struct run *r)
 	return p < b->at + b->len ? (struct run *)(void *)p : NULL;
 }
 static inline void *run_rows(struct run *r) { return r + 1; }
+/* run_is_effect: effects are numbered from 129 on (fx.def), commands below. */
+static inline bool run_is_effect(const struct run *r) { return r->kind > 128; }
 static inline struct slice run_tail(const struct run *r)
 {
 	return (struct slice){ (const uint8_t *)(r + 1) + (uint32_t)r->n * r->row_bytes, r->tail_len };

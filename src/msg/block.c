@@ -22,12 +22,25 @@ void block_home_fini(struct block_home *h)
 	h->free_n = 0;
 }
 
+static void block_begin(struct block *b)
+{
+	atomic_init(&b->refs, BLOCK_SHARE);
+	b->given = 0;
+	b->next = NULL;
+	b->fill = sizeof *b;
+	b->msg_floor = BLOCK_ALIGN;
+	if (block_is_large(b))
+		b->fill = b->msg_floor = sizeof *b + BLOCK_LARGE_HEADERS;
+}
+
 struct block *block_take(struct block_home *h, uint32_t bytes)
 {
-	uint64_t want = (uint64_t)bytes + sizeof(struct block) + 64;
+	uint64_t want = (uint64_t)bytes + sizeof(struct block) + BLOCK_HEADER_ROOM;
 	uint32_t size = BLOCK_ALIGN;
 	if (want > BLOCK_ALIGN)
-		size = (uint32_t)((want + BLOCK_ALIGN + BLOCK_ALIGN - 1) & ~(uint64_t)(BLOCK_ALIGN - 1));
+		size =
+			(uint32_t)((want + BLOCK_LARGE_HEADERS + BLOCK_ALIGN - 1) / BLOCK_ALIGN) *
+			BLOCK_ALIGN;
 	struct block *b = h->free;
 	if (size == BLOCK_ALIGN && b) {
 		h->free = b->next;
@@ -40,26 +53,9 @@ struct block *block_take(struct block_home *h, uint32_t bytes)
 		b->bytes = size;
 		b->home = h;
 	}
-	atomic_init(&b->refs, BLOCK_SHARE);
-	b->given = 0;
-	b->next = NULL;
-	b->fill = sizeof *b;
-	b->msg_floor = BLOCK_ALIGN;
+	block_begin(b);
 	h->out_bytes += size;
 	return b;
-}
-
-static void block_home_again(struct block_home *h, struct block *b)
-{
-	must(b->home == h && h->out_bytes >= b->bytes);
-	h->out_bytes -= b->bytes;
-	if (b->bytes == BLOCK_ALIGN && h->free_n < h->free_max) {
-		b->next = h->free;
-		h->free = b;
-		h->free_n++;
-	} else {
-		mem_put(h->mem, b, b->bytes);
-	}
 }
 
 void block_collect(struct block_home *h)

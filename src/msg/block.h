@@ -2,11 +2,13 @@
  *
  * A block is BLOCK_ALIGN-aligned, so that any pointer into its first BLOCK_ALIGN bytes finds it.
  * Bytes are filled upwards from the front by one loop (its owner); message headers (struct msg)
- * are taken downwards from the end of the first BLOCK_ALIGN bytes. Both are written once, before
- * the message is handed to anybody, and never changed afterwards: readers need no lock.
+ * are taken downwards from its end; in a large block (more than BLOCK_ALIGN bytes) from the end of
+ * a small room in front of the bytes. Both are written once, before the message is handed to
+ * anybody, and never changed afterwards: readers need no lock.
  *
- *   | struct block | bytes -> ...            <- msg msg msg |  (rest of a large block: bytes) |
- *   ^ aligned                                               ^ BLOCK_ALIGN
+ *          | struct block | bytes -> ...                  <- msg msg msg |
+ *   large: | struct block | <- msg | bytes -> ...                        | ... |
+ *          ^ aligned                                                     ^ BLOCK_ALIGN
  *
  * References: the owner holds one big share (BLOCK_SHARE) while it fills the block, and counts in
  * `given` what it hands out; block_close gives the rest back in one atomic step. So filling and
@@ -18,10 +20,13 @@
 #include "base/mem.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BLOCK_ALIGN 65536u
 #define BLOCK_SHARE (1 << 30)
+#define BLOCK_HEADER_ROOM 64u         /* one message header, aligned */
+#define BLOCK_LARGE_HEADERS 256u      /* room for headers in a large block */
 
 struct block_home;
 
@@ -32,9 +37,9 @@ struct block {
 	struct block *next;       /* in the home's free or returned list */
 	uint32_t bytes;           /* of the whole block, a multiple of BLOCK_ALIGN */
 	uint32_t fill;            /* owner only: end of the bytes in use */
-	uint32_t msg_floor;       /* owner only: start of the lowest message header */
+	uint32_t msg_floor;       /* owner only: the lowest message header */
 	uint32_t pad;
-	uint8_t at[];
+	_Alignas(8) uint8_t at[];
 };
 
 /* A home owns blocks: one per loop. Taking is for the owner only; returning is for everybody. */
@@ -81,9 +86,11 @@ static inline struct block *block_of(const void *p)
 	return (struct block *)((uintptr_t)p & ~(uintptr_t)(BLOCK_ALIGN - 1));
 }
 
+static inline bool block_is_large(const struct block *b) { return b->bytes > BLOCK_ALIGN; }
+
 /* block_room: bytes that can still be filled before the message headers (or the block's end). */
 static inline uint32_t block_room(const struct block *b)
 {
-	return (b->bytes > BLOCK_ALIGN ? b->bytes : b->msg_floor) - b->fill;
+	return (block_is_large(b) ? b->bytes : b->msg_floor) - b->fill;
 }
 #endif

@@ -8,9 +8,9 @@
 struct msg *msg_new(struct block *b, const struct msg *facts)
 {
 	must(facts->body_bytes == 0 || facts->body_off >= sizeof *b);
-	uint32_t low_end = b->bytes > BLOCK_ALIGN && b->fill > BLOCK_ALIGN ? BLOCK_ALIGN : b->fill;
+	uint32_t least = block_is_large(b) ? (uint32_t)sizeof *b : b->fill;
 	uint32_t at = (b->msg_floor - (uint32_t)sizeof(struct msg)) & ~7u;
-	if (b->msg_floor < sizeof(struct msg) || at < low_end)
+	if (at < least)
 		return NULL;
 	b->msg_floor = at;
 	struct msg *m = (struct msg *)(void *)((uint8_t *)b + at);
