@@ -58,6 +58,19 @@ struct block *block_take(struct block_home *h, uint32_t bytes)
 	return b;
 }
 
+static void block_home_again(struct block_home *h, struct block *b)
+{
+	must(b->home == h && h->out_bytes >= b->bytes);
+	h->out_bytes -= b->bytes;
+	if (!block_is_large(b) && h->free_n < h->free_max) {
+		b->next = h->free;
+		h->free = b;
+		h->free_n++;
+	} else {
+		mem_put(h->mem, b, b->bytes);
+	}
+}
+
 void block_collect(struct block_home *h)
 {
 	if (!atomic_load_explicit(&h->returned, memory_order_relaxed))
