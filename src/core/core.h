@@ -9,10 +9,14 @@
  *                    \-> outcomes.later --log, commit, then apply-----> effects
  *                    \-> refusal (an FX_REPLY)
  *
- * `now` is for what need not survive and is not behind anything that waits; `later` is a FIFO:
- * a run in it is applied when the record that holds it (or, for runs without RUN_LOGGED, the
- * record before it) is committed. So what one channel publishes to one queue keeps its order,
- * durable or not.
+ * `now` is for what need not survive and is not behind anything that waits: it is applied before
+ * the next command is admitted. `later` is a FIFO: a run in it is applied when the record that holds
+ * it (or, for runs without RUN_LOGGED, the record before it) is committed. So what one channel
+ * publishes to one queue keeps its order, durable or not.
+ *
+ * Neither step gives anything to a consumer. They note which queues have something to do, and
+ * core_give, called when everything that is ready has been applied, serves these: who gets which
+ * message is volatile, and nothing that the log knows of.
  *
  * One thread touches a core. No clock, no I/O, no lock; memory only from `mem`.
  */
@@ -50,6 +54,10 @@ enum { GET_NO_ACK = 1 };
 enum { DELIVER_GET = 1 };
 enum { DELETE_IF_UNUSED = 1, DELETE_IF_EMPTY = 2, DELETE_OWNER_GONE = 4 };
 enum { QUEUE_DURABLE = 1, QUEUE_EXCLUSIVE = 2, QUEUE_AUTO_DELETE = 4 };
+enum { BARRIER_ASK = 1 };  /* not an answer yet: the command reply_row.op, with flags reply_row.a */
+
+/* Why entries are removed: the low bits of OUTCOME_REMOVE's flags, stored. */
+enum remove_reason { REMOVE_SETTLED, REMOVE_REJECTED, REMOVE_GIVEN, REMOVE_PURGED };
 
 /* core_new makes the empty core of shard `shard` in memory from `mem`; NULL: no memory. */
 struct core *core_new(struct mem *mem, uint16_t shard);
@@ -70,6 +78,14 @@ void core_admit(struct core *c, struct run *cmd, uint64_t now_ms, struct outcome
  * With fx == NULL (recovery, replica) nothing is told to anybody. */
 void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal, struct post *fx);
 
+/* core_give serves the queues that have something to do since the last call: gives what is ready
+ * to consumers with credit, answers what had to wait for earlier publishes, and drops from memory
+ * what the cache has no room for. Called after every round of core_apply, at the latest before
+ * the loop sleeps; it may put further outcomes into `later` (what is given without ack is logged
+ * as removed; give marks). `now` stays empty today. */
+void core_give(struct core *c, uint64_t now_ms, struct outcomes *now, struct outcomes *later,
+	       struct post *fx);
+
 /* core_deadline is the next time at which core_tick has something to do; UINT64_MAX: none. */
 uint64_t core_deadline(const struct core *c);
 void core_tick(struct core *c, uint64_t now_ms, struct outcomes *now, struct outcomes *later,
@@ -77,11 +93,13 @@ void core_tick(struct core *c, uint64_t now_ms, struct outcomes *now, struct out
 
 /* Queues found in the log but unknown to the catalog: core_queue_next walks queue ids in order
  * (start with 0; 0 at the end), so that the node can drop what has no owner after recovery. */
-uint64_t core_queue_next(const struct core *c, uint64_t after);
+uint64_t core_queue_next(struct core *c, uint64_t after);
 
-/* What an entry frees: `freed` is called by the node's accounting through this plain queue of
- * numbers instead of a callback: locs of entries removed since the last call. */
-struct freed { uint64_t loc; uint32_t bytes; uint32_t flags; };
+/* What removed entries free, for the accounting of the journal: core_freed_take moves up to `max`
+ * rows out, oldest first, and returns how many. One row stands for `n` entries whose messages lie
+ * in one segment (equal loc >> 32); an entry that is ENTRY_BIG or ENTRY_SPILLED has a row of its
+ * own. */
+struct freed { uint64_t loc, bytes; uint32_t n, flags; };
 uint32_t core_freed_take(struct core *c, struct freed *out, uint32_t max);
 
 /* Cache policy: entries that stay queued keep `mem` only while the core holds fewer bytes than
@@ -90,8 +108,10 @@ void core_cache_limit(struct core *c, uint64_t bytes_max);
 uint64_t core_cached_bytes(const struct core *c);
 
 /* Checkpoint: durable state as units, each with a key; only units changed since the last
- * core_checkpoint_end are given. core_checkpoint_next writes one unit into buf (cap bytes, at
- * least CHECKPOINT_UNIT_MAX). *out_len == 0: the unit is to be deleted. False: no more. */
+ * core_checkpoint_end that was kept are given. core_checkpoint_next writes one unit into buf (cap
+ * bytes, at least CHECKPOINT_UNIT_MAX). *out_len == 0: the unit is to be deleted. False: no more.
+ * Between begin and end no run with RUN_LOGGED may be applied (a must()): all units belong to the
+ * index that was applied last. Commands may be admitted, and transient outcomes applied. */
 #define CHECKPOINT_UNIT_MAX 65536u
 struct unit_key { uint64_t queue; uint64_t chunk; };   /* chunk UINT64_MAX: the queue itself */
 void core_checkpoint_begin(struct core *c);
@@ -106,9 +126,10 @@ MUST_USE enum err core_restored(struct core *c);
  * `new_loc` now; false: no such live entry at old_loc (then nothing changed). */
 bool core_relocate(struct core *c, uint64_t queue, uint64_t id, uint64_t old_loc, uint64_t new_loc);
 
-/* core_digest: order-dependent digest of the durable state: equal on all replicas, and equal for
- * apply(log) and restore(checkpoint) + apply(rest). Locs, mem and positions do not count. */
-void core_digest(const struct core *c, struct digest *d);
+/* core_digest adds the durable state, queues and entries in the order of their ids: equal on all
+ * replicas, and equal for apply(log) and restore(checkpoint) + apply(rest). Locs, mem and
+ * positions do not count. */
+void core_digest(struct core *c, struct digest *d);
 void core_check(const struct core *c);                    /* must()s every invariant */
 void core_dump(const struct core *c, struct text *out);
 #endif

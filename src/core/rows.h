@@ -13,10 +13,14 @@ enum {
 	ENTRY_PERSISTENT = 1,    /* survives: logged (set only for a durable queue) */
 	ENTRY_BIG = 2,           /* the body is in chunk records */
 	ENTRY_REDELIVERED = 4,   /* given before, or may have been (give mark) */
+	ENTRY_SETTLING = 8,      /* settled; its removal waits for the log */
 	ENTRY_SAME = 16,         /* row: same message as the row before (another queue) */
 	ENTRY_CONFIRM = 32,      /* row: the last one of a message whose publisher wants a confirm */
-	ENTRY_SPILLED = 64       /* loc is in a spill segment */
+	ENTRY_SPILLED = 64,      /* loc is in a spill segment; in rows without loc, mem is that loc */
+	ENTRY_SETTLE = 256       /* deliver_row: without ack, but mem is 0: whoever has read the
+				    message must settle it, or its place might be reused before */
 };
+#define ENTRY_STORED (ENTRY_PERSISTENT | ENTRY_BIG)
 
 struct publish_row {             /* CMD_PUBLISH: run.arg = sequence of the first row */
 	uint64_t mem;
@@ -38,6 +42,7 @@ enum settle { SETTLE_ACCEPT, SETTLE_RELEASE, SETTLE_REJECT };
 struct credit_row {              /* CMD_CREDIT, CMD_SUBSCRIBE: run.queue, run.arg = consumer */
 	uint32_t messages;       /* added to what the consumer may be given; CREDIT_NO_LIMIT */
 	uint32_t bytes;          /* likewise; at least one message is given while > 0 */
+	                         /* a settled message gives back one message and its bytes */
 };
 #define CREDIT_NO_LIMIT UINT32_MAX
 
@@ -70,10 +75,14 @@ struct confirm_row {             /* FX_CONFIRM: publishes run.arg + first .. + n
 	uint32_t n;
 };
 
-struct reply_row {               /* FX_REPLY: run.arg = the ticket of the command; tail = text */
+/* FX_REPLY: run.arg = the ticket of the command; tail = text. `op` is what the session has asked:
+ * QUEUE_OPEN answers as QUEUE_DECLARE, QUEUE_DROP as QUEUE_DELETE. a, b: messages ready and
+ * consumers (QUEUE_DECLARE, QUEUE_STAT, SUBSCRIBE); messages purged or deleted; a refused delete:
+ * a = the DELETE_... flag that was not met; DIGEST: its two halves. */
+struct reply_row {
 	uint32_t err;            /* enum err */
-	uint32_t op;             /* enum cmd: what is answered */
-	uint64_t a, b;           /* numbers of the answer: messages, consumers */
+	uint32_t op;             /* enum cmd */
+	uint64_t a, b;
 };
 
 _Static_assert(sizeof(struct publish_row) == 32, "rows are at most 32 bytes");
