@@ -9,6 +9,7 @@
 
 #define PUBLISHER_BATCH_BYTES (64 << 10)
 #define PUBLISHER_BURST 64       /* messages of a turn that are late at a low rate */
+#define PUBLISHER_SPREAD 8       /* the oldest confirm may be so many windows behind the newest */
 #define PUBLISHER_LOW_RATE 20000 /* up to here each message has a write of its own */
 
 /* fill_batch encodes the message once and repeats it; only the stamps change later. */
@@ -43,7 +44,7 @@ void publisher_init(struct publisher *p, const struct load *load, struct link *l
 						.channel = channel,
 						.durable = o->durable });
 	if (o->confirms > 0) {
-		p->asked_mask = pow2_up(o->confirms) - 1;
+		p->asked_mask = pow2_up(o->confirms * PUBLISHER_SPREAD) - 1;
 		p->asked_ns = heap_array((size_t)p->asked_mask + 1, sizeof *p->asked_ns);
 	}
 }
@@ -117,8 +118,11 @@ static uint64_t allowed(const struct worker *w, const struct publisher *p)
 	const struct load *load = w->load;
 	const struct options *o = load->o;
 	uint64_t n = min_u64(p->batch_n, p->quota - p->sent);
-	if (o->confirms > 0)
+	if (o->confirms > 0) {
+		uint64_t spread = p->sent - (p->lowest_tag - 1);
 		n = min_u64(n, o->confirms - p->unconfirmed);
+		n = min_u64(n, p->asked_mask + 1 - spread);
+	}
 	if (o->window > 0) {
 		uint64_t arrived = load->arrived / ledger_copies(&load->ledger);
 		uint64_t under_way = load->published + w->published - arrived;
