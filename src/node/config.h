@@ -1,12 +1,17 @@
 /* config -- the broker's settings: one table (config.def), rabbitmq.conf's grammar and names.
  *
- * Order: defaults < file < GODWIT_... environment < --set key=value. Unknown keys and bad values
- * are refused with source, line, reason and the nearest name. A config is plain data: filled at
- * start, read by everyone, never changed while loops run.
+ * Order: defaults < file < GODWIT_... environment < --set key=value: each overrides what came
+ * before. Unknown keys and bad values are refused with source, line, reason and the nearest name.
+ * What RabbitMQ knows and this broker does not need (config_known.def) is accepted and noted.
+ * A config is plain data: filled at start by one thread, never changed while loops run.
+ *
+ *     file    key = value        # one a line; 'quoted' where the value holds a #
+ *     keys    listeners.tcp.default   disk_free_limit.absolute   heartbeat
  */
 #ifndef NODE_CONFIG_H
 #define NODE_CONFIG_H
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/slice.h"
 
 #include <stdbool.h>
@@ -15,35 +20,93 @@
 struct text;
 
 #define CONFIG_STRING_MAX 255
+#define CONFIG_NAME_MAX 63
 #define CONFIG_LISTENERS_MAX 16
+#define CONFIG_USERS_MAX 16
+#define CONFIG_NOTES_MAX 64
+#define CONFIG_LEVELS "debug|info|warning|error|critical|none"
+#define CONFIG_FORMATS "plaintext|json|text"
 
-struct config_listener { char host[64]; uint16_t port; };   /* host "": all addresses */
+/* Places in CONFIG_LEVELS; the first four are those of enum log_level. */
+enum { CONFIG_LEVEL_CRITICAL = 4, CONFIG_LEVEL_NONE = 5 };
+enum { CONFIG_FORMAT_JSON = 1 };
+enum { CONFIG_STDERR = 1 };
+
+struct config_listener {
+	char name[CONFIG_NAME_MAX + 1]; /* the last word of its key */
+	char host[64];                  /* "": all addresses */
+	uint16_t port;
+};
+struct config_listeners {
+	struct config_listener at[CONFIG_LISTENERS_MAX];
+	uint32_t n;
+	bool is_default;                /* nobody has named any: the first who does replaces them */
+};
+struct config_user {
+	char name[CONFIG_STRING_MAX + 1];
+};
+struct config_users {
+	struct config_user at[CONFIG_USERS_MAX];
+	uint32_t n;
+};
+
+#define CONFIG_FIELD_BOOL(field) bool field;
+#define CONFIG_FIELD_INT(field) int64_t field;
+#define CONFIG_FIELD_BYTES(field) int64_t field;
+#define CONFIG_FIELD_RATIO(field) double field;
+#define CONFIG_FIELD_STRING(field) char field[CONFIG_STRING_MAX + 1];
+#define CONFIG_FIELD_CHOICE(field) int field;
+#define CONFIG_FIELD_LISTENERS(field) struct config_listeners field;
+#define CONFIG_FIELD_USERS(field) struct config_users field;
 
 struct config {
-#define CONFIG_BOOL(field, key, value, prose) bool field;
-#define CONFIG_INT(field, key, value, min, max, unit, prose) int64_t field;
-#define CONFIG_BYTES(field, key, value, min, max, prose) int64_t field;
-#define CONFIG_RATIO(field, key, value, min, max, prose) double field;
-#define CONFIG_STRING(field, key, value, prose) char field[CONFIG_STRING_MAX + 1];
-#define CONFIG_ENUM(field, key, value, choices, prose) int field;
+#define CONFIG(field, type, key, value, min, max, unit, prose) CONFIG_FIELD_##type(field)
 #include "node/config.def"
-	struct config_listener amqp[CONFIG_LISTENERS_MAX];
-	uint32_t amqp_n;
-	struct { char name[CONFIG_STRING_MAX + 1]; bool is_loopback_only; } loopback_users[16];
-	uint32_t loopback_users_n;
+#undef CONFIG
+};
+
+/* A setting that has no effect here: for log line F003. */
+struct config_note {
+	char source[CONFIG_STRING_MAX + 1], key[CONFIG_STRING_MAX + 1];
+	uint32_t line;
+	const char *reason;
+};
+struct config_notes {
+	struct config_note at[CONFIG_NOTES_MAX];
+	uint32_t n; /* the first CONFIG_NOTES_MAX of them are kept */
+};
+
+/* Where a setting comes from; `line` 0: from no file. */
+struct config_source {
+	const char *name;
+	uint32_t line;
 };
 
 /* config_defaults fills a config with the values of the table. */
 void config_defaults(struct config *c);
 
-/* config_read takes the text of a file named `name` (for messages). On the first bad line: an
- * error, and `why` = "NAME:LINE: reason (did you mean KEY?)". c is unusable then. */
-MUST_USE enum err config_read(struct config *c, const char *name, struct slice text, struct text *why);
+/* config_read takes the text of a file named `name`; what has no effect is added to `notes`.
+ * ERR_MALFORMED: the first bad line, `why` = "NAME:LINE: KEY: reason" or "NAME:LINE: unknown key
+ * KEY; did you mean OTHER?". What stood before it is set. */
+MUST_USE enum err config_read(struct config *c, const char *name, struct slice text,
+			      struct config_notes *notes, struct text *why);
 
-/* config_set takes one key and value, as from --set or the environment; `source` is for messages. */
-MUST_USE enum err config_set(struct config *c, const char *source, struct slice key,
-			     struct slice value, struct text *why);
+/* config_set takes one key and value. Errors and notes as config_read. */
+MUST_USE enum err config_set(struct config *c, struct config_source from, struct slice key,
+			     struct slice value, struct config_notes *notes, struct text *why);
 
-/* config_check looks at what values mean together; after all sources were read. */
+/* config_set_env takes a variable of the environment: GODWIT_JOURNAL_SYNC_GAP is
+ * journal.sync_gap, GODWIT_LISTENERS_TCP_DEFAULT is listeners.tcp.default. What does not begin
+ * with GODWIT_ is none of ours. Of the rest, what is near to a setting is refused like an unknown
+ * key, and what is not is left alone: orchestrators and tests set names of their own
+ * (GODWIT_SERVICE_HOST). */
+MUST_USE enum err config_set_env(struct config *c, struct slice name, struct slice value,
+				 struct text *why);
+
+/* config_check looks at what values mean together, after all sources were read. ERR_MALFORMED:
+ * `why` says what does not fit. */
 MUST_USE enum err config_check(const struct config *c, struct text *why);
+
+/* config_is_loopback_only: may this user log in from this machine only? */
+bool config_is_loopback_only(const struct config *c, struct slice user);
 #endif
