@@ -66,8 +66,8 @@ static bool drain(const struct options *o, uint64_t n, struct outcome *out, stru
 	report_add(r, "strange", (double)out->strange, 0, "");
 	report_add(r, "redelivered", (double)out->redelivered, 0, "");
 	if (out->elapsed_ns > 0)
-		report_add(r, "drain_per_s", (double)out->arrived / ((double)out->elapsed_ns / 1e9), 0,
-			   "/s");
+		report_add(r, "drain_per_s", (double)out->arrived / ((double)out->elapsed_ns / 1e9),
+			   0, "/s");
 	if (out->has_broker && out->arrived > 0) {
 		report_add(r, "drain_cpu_us", each_us(out, out->arrived), 4, "us each");
 		report_add(r, "rss_drained_kb", (double)out->broker.resident_kb, 0, "KiB");

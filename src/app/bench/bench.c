@@ -76,14 +76,15 @@ bool modes_load(const struct options *o, struct report *r)
 {
 	struct outcome *out = heap_array(1, sizeof *out);
 	load_run(o, out);
-	report_add_load(r, o, out);
+	if (out->published > 0)
+		report_add_load(r, o, out);
 	bool clean = load_is_clean(o, out);
 	if (out->why[0] != '\0')
 		fprintf(stderr, "godwit bench: %s\n", out->why);
 	else if (out->gave_up)
 		fprintf(stderr, "godwit bench: nothing came for %lu s\n",
 			o->patience_ns / OPTIONS_SECOND);
-	if (o->broker_pid > 0 && !out->has_broker)
+	else if (o->broker_pid > 0 && !out->has_broker)
 		fprintf(stderr, "godwit bench: no process %lu to measure\n", o->broker_pid);
 	heap_free(out);
 	return clean;

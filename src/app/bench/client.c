@@ -13,10 +13,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define CLIENT_IN_BYTES (256 << 10) /* also above the largest frame that we accept */
+#define CLIENT_IN_BYTES  (256 << 10) /* also above the largest frame that we accept */
 #define CLIENT_OUT_BYTES (64 << 10)
 #define CLIENT_FRAME_MAX (128 << 10)
-#define CLIENT_WAIT_S 30
+#define CLIENT_WAIT_S    30
 
 static enum err fail(struct text *why, const char *what, const char *detail)
 {
@@ -42,7 +42,7 @@ enum err client_target_of(const char *uri, struct client_target *out, struct tex
 	return ERR_OK;
 }
 
-/* connect_to gives a blocking socket that sends at once and waits for no more than CLIENT_WAIT_S. */
+/* connect_to gives a blocking socket that sends at once and waits CLIENT_WAIT_S at most. */
 static enum err connect_to(struct client *c, const struct client_target *t)
 {
 	int on = 1;

@@ -38,8 +38,8 @@ struct client {
 MUST_USE enum err client_target_of(const char *uri, struct client_target *out,
 				   struct text *out_why);
 
-/* client_open connects, logs in (no heartbeats) and opens the virtual host; blocks. The buffers come from the
- * heap. `why` is kept. */
+/* client_open connects, logs in (no heartbeats) and opens the virtual host; blocks. The buffers
+ * come from the heap. `why` is kept. */
 MUST_USE enum err client_open(struct client *c, const struct client_target *t, struct text *why);
 
 /* client_shed gives the buffers back, for a connection that only stands there: all that may come
@@ -59,7 +59,7 @@ void client_stay(struct client *c);
 /* client_read reads once. *out_more: the socket may have more. */
 MUST_USE enum err client_read(struct client *c, bool *out_more);
 
-/* client_flush sends what is in `out`, or as much as the socket takes. *out_all: nothing is left. */
+/* client_flush sends what is in `out`, or as much as the socket takes. *out_all: that was all. */
 MUST_USE enum err client_flush(struct client *c, bool *out_all);
 
 /* client_refused says in `why` what a close method from the broker said; client_refused_frame,
@@ -95,7 +95,6 @@ MUST_USE static inline enum err client_next(struct client *c, struct client_fram
 	c->in_at += len + (size_t)FRAMES_OVERHEAD;
 	return ERR_OK;
 }
-
 
 /* client_close ends politely: connection.close and its answer. Then client_fini. */
 void client_close(struct client *c);

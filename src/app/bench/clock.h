@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
+/* clock_ns is the time since some moment in the past, the same for all processes. */
 static inline uint64_t clock_ns(void)
 {
 	struct timespec t;

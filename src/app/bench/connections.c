@@ -15,8 +15,7 @@ static bool complain(const char *why)
 	return false;
 }
 
-static enum err open_with_channel(struct client *c, const struct client_target *t,
-				  struct text *why)
+static enum err open_with_channel(struct client *c, const struct client_target *t, struct text *why)
 {
 	TRY(client_open(c, t, why));
 	frames_channel_open(&c->out, 1);

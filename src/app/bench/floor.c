@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FLOOR_BATCH (64 << 10)
+#define FLOOR_BATCH   (64 << 10)
 #define FLOOR_TIME_AT 20 /* frames of this length and more carry the time they left */
 #define FLOOR_DEAF_NS (10 * OPTIONS_SECOND)
 
@@ -196,12 +196,12 @@ static void add_figures(struct report *r, const struct floor *f, const struct me
 	report_add(r, "size", (double)f->size, 0, "B");
 	report_add(r, "rate", (double)f->rate, 0, "/s");
 	report_add(r, "frames", n, 0, "");
-	report_add(r, "relay_cpu_us", (double)m.cpu_ns / 1e3 / n, 4, "us each");
-	report_add(r, "relay_user_us", (double)m.user_ns / 1e3 / n, 4, "us each");
-	report_add(r, "relay_system_us", (double)m.system_ns / 1e3 / n, 4, "us each");
+	report_add(r, "broker_cpu_us", (double)m.cpu_ns / 1e3 / n, 4, "us each");
+	report_add(r, "broker_user_us", (double)m.user_ns / 1e3 / n, 4, "us each");
+	report_add(r, "broker_system_us", (double)m.system_ns / 1e3 / n, 4, "us each");
 	report_add(r, "frames_per_s", n / ((double)(f->last_ns - f->from_ns) / 1e9), 0, "/s");
 	report_add_latency(r, REPORT_DELIVERY, &f->latency);
-	report_add(r, "wrong", (double)f->wrong, 0, "");
+	report_add(r, "disordered", (double)f->wrong, 0, "");
 }
 
 static bool run_case(struct report *r, uint64_t size, uint64_t rate, uint64_t n)

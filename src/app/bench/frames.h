@@ -10,9 +10,9 @@
 
 #include <stdbool.h>
 
-#define FRAMES_HEAD 7     /* bytes of a frame before its payload */
-#define FRAMES_OVERHEAD 8 /* head and end */
-#define FRAMES_END 0xCE
+#define FRAMES_HEAD      7 /* bytes of a frame before its payload */
+#define FRAMES_OVERHEAD  8 /* head and end */
+#define FRAMES_END       0xCE
 #define FRAMES_ACK_BYTES 21
 
 enum frames_type { FRAMES_METHOD = 1, FRAMES_CONTENT = 2, FRAMES_BODY = 3, FRAMES_HEARTBEAT = 8 };

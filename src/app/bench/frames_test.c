@@ -58,7 +58,8 @@ static void every_frame_that_does_not_fit_says_so(void **s)
 {
 	(void)s;
 	size_t need = 0;
-	for (size_t cap = sizeof buf; cap > 0; cap = need > 0 && cap > need + 1 ? need + 1 : cap - 1) {
+	for (size_t cap = sizeof buf; cap > 0;
+	     cap = need > 0 && cap > need + 1 ? need + 1 : cap - 1) {
 		struct wr w = wr_of(buf, cap);
 		memset(buf, 0xEE, 600);
 		frames_start_ok(&w, "guest", "guest");

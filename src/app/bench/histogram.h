@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define HISTOGRAM_FINE_BITS 7
-#define HISTOGRAM_SLOTS ((64 - HISTOGRAM_FINE_BITS + 1) << HISTOGRAM_FINE_BITS)
+#define HISTOGRAM_SLOTS     ((64 - HISTOGRAM_FINE_BITS + 1) << HISTOGRAM_FINE_BITS)
 
 struct histogram {
 	uint64_t n;

@@ -24,22 +24,22 @@
 #include <stdatomic.h>
 
 #define LOAD_NAME_MAX 200
-#define LOAD_WHY_MAX 400
+#define LOAD_WHY_MAX  400
 
 /* What came out of a run. */
 struct outcome {
-	bool failed;            /* a connection or the broker ended it; `why` has the reason */
-	bool gave_up;           /* patience ran out */
+	bool failed;  /* a connection or the broker ended it; `why` has the reason */
+	bool gave_up; /* patience ran out */
 	char why[LOAD_WHY_MAX];
 	uint64_t published, arrived, confirmed;
-	uint64_t copies;        /* queues that each message reached */
+	uint64_t copies; /* queues that each message reached */
 	uint64_t lost, duplicated, disordered, strange;
 	uint64_t nacked, returned, redelivered, unknown_confirms;
-	uint64_t left;          /* messages in the queues at the end */
-	uint64_t elapsed_ns;    /* from the first publish (or attach) to the last arrival or confirm */
-	uint64_t own_cpu_ns;    /* this process */
+	uint64_t left;       /* messages in the queues at the end */
+	uint64_t elapsed_ns; /* from the first publish (or attach) to the last arrival or confirm */
+	uint64_t own_cpu_ns; /* this process */
 	bool has_broker;
-	struct meter broker;    /* used during the run */
+	struct meter broker; /* used during the run */
 	struct meter broker_before;
 	struct histogram delivery, confirm;
 };

@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #define CONNECTIONS_MAX 16
-#define BUFFER (4 << 20)
+#define BUFFER          (4 << 20)
 
 /* What the broker does wrong, each n-th time; 0: never. */
 struct faults {
@@ -320,8 +320,8 @@ static void confirms_and_acks_are_all_counted(void **s)
 {
 	(void)s;
 	assert_true(run((struct faults){ 0 },
-			WORDS("--messages", "20000", "--confirms", "100", "--manual-ack", "--latency",
-			      "--ack-batch", "7"),
+			WORDS("--messages", "20000", "--confirms", "100", "--manual-ack",
+			      "--latency", "--ack-batch", "7"),
 			&out));
 	assert_int_equal(out.confirmed, 20000);
 	assert_int_equal(out.confirm.n, 20000);
@@ -376,7 +376,8 @@ static void a_confirm_that_never_comes_ends_the_run(void **s)
 {
 	(void)s;
 	assert_false(run((struct faults){ .forget_confirm = 1000 },
-			 WORDS("--messages", "3000", "--confirms", "50", "--patience", "0.3"), &out));
+			 WORDS("--messages", "3000", "--confirms", "50", "--patience", "0.3"),
+			 &out));
 	assert_true(out.gave_up);
 	assert_true(out.confirmed < out.published);
 }

@@ -89,6 +89,26 @@ enum err meter_read(pid_t pid, struct meter *out)
 	return ERR_OK;
 }
 
+pid_t meter_heaviest(pid_t group)
+{
+	pid_t heaviest = 0;
+	uint64_t most_kb = 0;
+	DIR *d = opendir("/proc");
+	for (struct dirent *e; d && (e = readdir(d));) {
+		struct meter m;
+		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+		if (pid <= 0 || getpgid(pid) != group || meter_read(pid, &m) != ERR_OK)
+			continue;
+		if (m.resident_kb >= most_kb) {
+			most_kb = m.resident_kb;
+			heaviest = pid;
+		}
+	}
+	if (d)
+		closedir(d);
+	return heaviest;
+}
+
 struct meter meter_since(const struct meter *before, const struct meter *after)
 {
 	struct meter m = *after;

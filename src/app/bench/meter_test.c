@@ -27,6 +27,8 @@ static void a_process_that_is_not_there_is_not_found(void **s)
 {
 	(void)s;
 	struct meter m = { .cpu_ns = 5 };
+	assert_int_equal(meter_heaviest(0x7fffffff), 0);
+	assert_true(meter_heaviest(getpgrp()) > 0);
 	assert_int_equal(meter_read(0x7fffffff, &m), ERR_NOT_FOUND);
 	assert_int_equal(m.cpu_ns, 5);
 }

@@ -106,7 +106,8 @@ static bool read_seconds(struct slice s, uint64_t *out_ns)
 		return false;
 	if (s.n > 1 && s.p[0] == '.') {
 		s = slice_from(s, 1);
-		for (; s.n > 0 && s.p[0] >= '0' && s.p[0] <= '9' && unit > 1; s = slice_from(s, 1)) {
+		for (; s.n > 0 && s.p[0] >= '0' && s.p[0] <= '9' && unit > 1;
+		     s = slice_from(s, 1)) {
 			unit /= 10;
 			part += unit * (uint64_t)(s.p[0] - '0');
 		}
@@ -171,7 +172,8 @@ static enum err parse_one(struct options *o, struct words *w, struct text *out_w
 		text_putf(out_why, "%s takes %s value", row->name, given ? "no" : "a");
 		return ERR_SYNTAX_ERROR;
 	}
-	must_if(row->kind == TEXT, w->argv != NULL); /* texts borrow the final zero of an argument */
+	must_if(row->kind == TEXT,
+		w->argv != NULL); /* texts borrow the final zero of an argument */
 	if (!set(o, row, value)) {
 		text_putf(out_why, "%s %s: ", row->name, row->arg);
 		text_put_printable(out_why, value);
@@ -276,6 +278,8 @@ static const char *clash(const struct options *o)
 		return "every queue needs a consumer, or there are none at all";
 	if (o->messages > STAMP_SEQ_MAX || o->run > STAMP_RUN_MAX)
 		return "at most 2^40 messages, and a --run below 2^24";
+	if (o->drain && o->backlog == 0 && o->messages == 0)
+		return "--drain needs --messages, or --backlog";
 	if (o->start && !o->command[0])
 		return "--start needs a command";
 	if (!o->start && o->command[0])
@@ -315,6 +319,7 @@ void options_help(struct text *out)
 	for (size_t i = 0; i < SCENARIOS_N; i++)
 		text_putf(out, "  %-18s %s\n        %s\n", scenarios[i].name, scenarios[i].prose,
 			  scenarios[i].options);
-	text_puts(out, "\nExit code: 0 all came, once and in order; 1 not so, or the broker failed; "
-		       "2 wrong options.\n");
+	text_puts(out,
+		  "\nExit code: 0 all came, once and in order; 1 not so, or the broker failed; "
+		  "2 wrong options.\n");
 }

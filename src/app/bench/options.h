@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define OPTIONS_AUTO UINT64_MAX
+#define OPTIONS_AUTO   UINT64_MAX
 #define OPTIONS_SECOND UINT64_C(1000000000)
 
 typedef bool options_FLAG;

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #define PUBLISHER_BATCH_BYTES (64 << 10)
-#define PUBLISHER_BURST 64       /* messages of a turn that are late at a low rate */
-#define PUBLISHER_SPREAD 8       /* the oldest confirm may be so many windows behind the newest */
-#define PUBLISHER_LOW_RATE 20000 /* up to here each message has a write of its own */
+#define PUBLISHER_BURST       64 /* messages of a turn that are late at a low rate */
+#define PUBLISHER_SPREAD      8  /* the oldest confirm may be so many windows behind the newest */
+#define PUBLISHER_LOW_RATE    20000 /* up to here each message has a write of its own */
 
 /* fill_batch encodes the message once and repeats it; only the stamps change later. */
 static void fill_batch(struct publisher *p, const struct frames_message *m)
@@ -127,7 +127,7 @@ static uint64_t allowed(const struct worker *w, const struct publisher *p)
 		uint64_t arrived = load->arrived / ledger_copies(&load->ledger);
 		uint64_t under_way = load->published + w->published - arrived;
 		uint64_t room = o->window - min_u64(under_way, o->window);
-		/* This window is the generator's own: it must not cut the stream into small writes. */
+		/* This window is ours alone: it must not cut the stream into small writes. */
 		n = room < min_u64(n, o->window / 4) ? 0 : min_u64(n, room);
 	}
 	return n;

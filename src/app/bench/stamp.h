@@ -11,10 +11,10 @@
 
 #include <stdint.h>
 
-#define STAMP_BYTES 16
-#define STAMP_SEQ_MAX ((UINT64_C(1) << 40) - 1)
-#define STAMP_RUN_MAX ((UINT32_C(1) << 24) - 1)
-#define STAMP_NS_MAX ((UINT64_C(1) << 48) - 1)
+#define STAMP_BYTES         16
+#define STAMP_SEQ_MAX       ((UINT64_C(1) << 40) - 1)
+#define STAMP_RUN_MAX       ((UINT32_C(1) << 24) - 1)
+#define STAMP_NS_MAX        ((UINT64_C(1) << 48) - 1)
 #define STAMP_PUBLISHER_MAX UINT16_MAX
 
 struct stamp {

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #define START_PAUSE_NS 500000
-#define START_MOST_NS (120 * OPTIONS_SECOND)
-#define START_END_NS (30 * OPTIONS_SECOND)
+#define START_MOST_NS  (120 * OPTIONS_SECOND)
+#define START_END_NS   (30 * OPTIONS_SECOND)
 
 struct start {
 	const struct options *o;
@@ -97,10 +97,10 @@ static enum err forget(struct client *c, const char *queue)
 	return client_wait(c, 1, QUEUE_DELETE_OK, NULL);
 }
 
-/* watch reads memory and wake-ups of the idle broker; it may be a child of the command. */
+/* watch reads memory and wake-ups of the idle broker, which may be a child of the command. */
 static void watch(struct start *s, struct report *r)
 {
-	pid_t pid = s->o->broker_pid ? (pid_t)s->o->broker_pid : s->child;
+	pid_t pid = meter_heaviest(s->child);
 	struct meter first, before, after;
 	if (meter_read(pid, &first) != ERR_OK)
 		return;

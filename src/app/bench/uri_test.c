@@ -43,9 +43,10 @@ static void percent_signs_are_resolved(void **s)
 static void what_is_no_uri_is_refused_and_nothing_written(void **s)
 {
 	(void)s;
-	static const char *const bad[] = { "",		  "amqp:/",	"http://h",
-					   "amqp://h/%2", "amqp://h/%", "amqp://h/%zz",
-					   "amqp://h/%00", "amqp://h:123456789/" };
+	static const char *const bad[] = {
+		"",           "amqp:/",       "http://h",     "amqp://h/%2",
+		"amqp://h/%", "amqp://h/%zz", "amqp://h/%00", "amqp://h:123456789/"
+	};
 	char longer[400] = "amqp://";
 	struct uri u = { .host = "untouched" };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)

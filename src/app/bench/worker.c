@@ -11,9 +11,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define WORKER_EVENTS 64
-#define WORKER_LOOK_NS (OPTIONS_SECOND / 4) /* so often, at least, patience is looked at */
-#define WORKER_SHARED_NS 200000             /* ... and what other workers have done */
+#define WORKER_EVENTS    64
+#define WORKER_LOOK_NS   (OPTIONS_SECOND / 4) /* so often, at least, patience is looked at */
+#define WORKER_SHARED_NS 200000               /* ... and what other workers have done */
 
 static enum err watch(struct worker *w, struct link *l)
 {
@@ -72,8 +72,6 @@ static enum err open_publishers(struct worker *w)
 	return ERR_OK;
 }
 
-/* open_consumers leaves basic.consume in the buffers: its answer and the first deliveries come in
- * the ATTACH phase. */
 static enum err open_consumers(struct worker *w)
 {
 	const struct options *o = w->load->o;
@@ -81,7 +79,6 @@ static enum err open_consumers(struct worker *w)
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < o->consumers; i++) {
 		uint32_t queue = i % (uint32_t)o->queues;
-		char name[LOAD_NAME_MAX];
 		if (!mine(w, queue))
 			continue;
 		uint16_t channel = (uint16_t)(n % o->channels + 1);
@@ -96,11 +93,21 @@ static enum err open_consumers(struct worker *w)
 			frames_qos(&l->client.out, channel, (uint16_t)o->prefetch);
 			TRY(client_wait(&l->client, channel, BASIC_QOS_OK, NULL));
 		}
-		topology_queue(w->load, queue, name);
-		frames_consume(&l->client.out, channel, name, o->manual_ack);
 	}
 	must(n == w->consumers_n);
 	return ERR_OK;
+}
+
+/* attach leaves basic.consume in the buffers: its answer and the first deliveries come in the
+ * ATTACH phase. */
+static void attach(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->consumers_n; i++) {
+		const struct consumer *c = &w->consumers[i];
+		char name[LOAD_NAME_MAX];
+		topology_queue(w->load, c->queue, name);
+		frames_consume(&c->link->client.out, c->channel, name, w->load->o->manual_ack);
+	}
 }
 
 static void count_mine(struct worker *w)
@@ -127,6 +134,7 @@ enum err worker_open(struct worker *w, struct load *load, uint32_t index)
 	}
 	TRY(open_consumers(w));
 	TRY(open_publishers(w));
+	attach(w);
 	for (uint32_t i = 0; i < w->links_n; i++)
 		TRY(watch(w, &w->links[i]));
 	return ERR_OK;
@@ -157,7 +165,8 @@ static void wait_until(struct worker *w, uint64_t next_ns)
 	if (next_ns > now_ns)
 		wait_ns = min_u64(next_ns - now_ns,
 				  w->load->workers_n > 1 ? WORKER_SHARED_NS : WORKER_LOOK_NS);
-	struct timespec t = { (time_t)(wait_ns / OPTIONS_SECOND), (long)(wait_ns % OPTIONS_SECOND) };
+	struct timespec t = { (time_t)(wait_ns / OPTIONS_SECOND),
+			      (long)(wait_ns % OPTIONS_SECOND) };
 	int n = epoll_pwait2(w->epoll, events, WORKER_EVENTS, &t, NULL);
 	for (int i = 0; i < n; i++) {
 		struct link *l = events[i].data.ptr;
@@ -197,8 +206,7 @@ static bool all_came(const struct load *load)
 		return false;
 	if (o->confirms > 0 && o->publishers > 0 && load->confirmed < load->published)
 		return false;
-	return o->consumers == 0 ||
-	       load->arrived >= load->published * ledger_copies(&load->ledger);
+	return o->consumers == 0 || load->arrived >= load->published * ledger_copies(&load->ledger);
 }
 
 /* leave asks every channel for a last answer, behind everything that the broker still sends. */
@@ -286,7 +294,8 @@ static enum err turn(struct worker *w, uint64_t *out_next_ns)
 			continue;
 		TRY(client_flush(&l->client, &all));
 		l->writable = all;
-		l->readable |= all && l->client.in_at < l->client.in_n; /* frames that had no room */
+		l->readable |= all &&
+			       l->client.in_at < l->client.in_n; /* frames that had no room */
 	}
 	*out_next_ns = next_ns;
 	return ERR_OK;

@@ -18,13 +18,13 @@ struct load {
 	struct client_target target;
 	struct ledger ledger;
 	char prefix[LOAD_NAME_MAX];
-	uint64_t origin_ns;               /* stamps count from here */
+	uint64_t origin_ns; /* stamps count from here */
 	uint64_t workers_n;
 	_Atomic uint64_t publish_from_ns; /* 0: not all have attached */
 	_Atomic uint64_t last_ns;         /* when something last moved */
 	_Atomic uint64_t attached, published, arrived, confirmed;
 	_Atomic uint64_t publishers_left;
-	_Atomic bool stop;    /* publish no more */
+	_Atomic bool stop; /* publish no more */
 	_Atomic bool failed;
 	_Atomic bool gave_up;
 };
@@ -94,7 +94,7 @@ struct worker {
 	char why_buf[LOAD_WHY_MAX];
 };
 
-#define WORKER_NOW 0
+#define WORKER_NOW   0
 #define WORKER_NEVER UINT64_MAX
 
 /* worker_open makes worker `index` of the run and opens its connections; blocks. ERR_CLOSED: the
@@ -126,8 +126,7 @@ void consumer_arrived(struct worker *w, struct consumer *c, bool torn);
 /* topology_make declares exchange and queues; topology_clear counts what is left in the queues
  * and deletes all, unless --keep. Both use a connection of their own. */
 MUST_USE enum err topology_make(const struct load *load, struct text *out_why);
-MUST_USE enum err topology_clear(const struct load *load, uint64_t *out_left,
-				 struct text *out_why);
+MUST_USE enum err topology_clear(const struct load *load, uint64_t *out_left, struct text *out_why);
 
 /* topology_queue writes the name of a queue, topology_exchange the exchange ("" the default one),
  * topology_key the routing key of a publisher. */
