@@ -13,6 +13,7 @@
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
 #include "base/err.h"
+#include "base/log.h"
 #include "journal/journal.h"
 #include "node/config.h"
 #include "port/disk.h"
@@ -24,9 +25,9 @@ struct loop;
 struct conn;
 struct text;
 
-/* Where log lines go: a port of the node, called on any loop. `id` is a row of base/log.def. */
+/* Where log lines go: a port of the node, called on any loop. */
 struct node_log {
-	void (*line)(struct node_log *log, int id, const char *text);
+	void (*line)(struct node_log *log, enum log_id id, const struct log_value *values, size_t n);
 };
 
 struct node_setup {
@@ -52,6 +53,8 @@ struct loop *node_loop(struct node *n, uint32_t i);
 
 /* ---- on a loop ------------------------------------------------------------------------- */
 
+/* loop_clock tells the time; before the first conn_ call after a poll. Neither clock runs back. */
+void loop_clock(struct loop *l, uint64_t now_ms, uint64_t wall_ms);
 /* loop_turn does everything that waits: mailboxes, commits, shards, sessions, flush. now_ms is
  * monotonic, wall_ms the clock of the world. True: there is more to do at once (do not sleep).
  * False: the loop is marked asleep; poll until net.wake, a socket, or loop_deadline. */

@@ -1,0 +1,63 @@
+/* Alarms: memory and free disk against their watermarks; publishers wait while one stands. */
+#include "node/loop.h"
+
+static uint64_t memory_limit(const struct node *n)
+{
+	const struct config *c = &n->config;
+	if (c->memory_watermark_bytes > 0)
+		return (uint64_t)c->memory_watermark_bytes;
+	return (uint64_t)((double)n->setup.memory_bytes * c->memory_watermark_ratio);
+}
+
+static int64_t memory_used_by_all(const struct node *n)
+{
+	int64_t used = 0;
+	for (uint32_t i = 0; i < n->loops_n; i++)
+		used += atomic_load_explicit(&n->loops[i].used_bytes, memory_order_relaxed);
+	return used;
+}
+
+static void set_alarm(struct loop *l, uint32_t alarm, bool is_on)
+{
+	struct node *n = l->node;
+	uint32_t old = is_on ? atomic_fetch_or(&n->alarms, alarm) : atomic_fetch_and(&n->alarms, ~alarm);
+	if (((old & alarm) != 0) == is_on)
+		return;
+	enum log_id id = alarm == ALARM_MEMORY ? (is_on ? LOG_memory_alarm_set : LOG_memory_alarm_cleared)
+					       : (is_on ? LOG_disk_alarm_set : LOG_disk_alarm_cleared);
+	struct log_value v[2] = { log_u64((uint64_t)memory_used_by_all(n)), log_u64(memory_limit(n)) };
+	if (alarm == ALARM_DISK) {
+		v[0] = log_u64(journal_free_bytes(n->journal));
+		v[1] = log_u64((uint64_t)n->config.disk_free_limit_bytes);
+	}
+	loop_log(l, id, v, 2);
+	for (uint32_t i = 0; i < n->loops_n; i++)
+		if (i != l->index)
+			loop_wake(l, i);
+}
+
+/* Set at the mark, cleared a sixteenth below it: no flapping. */
+void alarms_look(struct loop *l)
+{
+	struct node *n = l->node;
+	uint32_t alarms = atomic_load_explicit(&n->alarms, memory_order_relaxed);
+	int64_t limit = (int64_t)memory_limit(n), used = memory_used_by_all(n);
+	if (!(alarms & ALARM_MEMORY) && used > limit)
+		set_alarm(l, ALARM_MEMORY, true);
+	else if ((alarms & ALARM_MEMORY) && used < limit - limit / 16)
+		set_alarm(l, ALARM_MEMORY, false);
+	uint64_t disk = journal_free_bytes(n->journal), least = (uint64_t)n->config.disk_free_limit_bytes;
+	if (!(alarms & ALARM_DISK) && disk < least)
+		set_alarm(l, ALARM_DISK, true);
+	else if ((alarms & ALARM_DISK) && disk > least + least / 16)
+		set_alarm(l, ALARM_DISK, false);
+	alarms = atomic_load_explicit(&n->alarms, memory_order_relaxed);
+	if (alarms == l->alarms_seen)
+		return;
+	static const char *const reasons[4] = { "", "low on memory", "low on disk",
+						"low on memory & disk" };
+	l->alarms_seen = alarms;
+	l->world.is_blocked = alarms != 0;
+	l->world.blocked_reason = slice_str(reasons[alarms & 3]);
+	conns_alarm(l);
+}

@@ -1,0 +1,107 @@
+/* Checkpoints: when enough has been logged, each loop in turn gives the changed units of its
+ * shards. A shard's units belong to one index: it is frozen while they are taken, which lasts
+ * longer than a moment only when the keeper has no room for them. */
+#include "node/loop.h"
+
+#include "base/must.h"
+
+#define TURN_NOBODY UINT32_MAX
+
+/* Where a loop is in giving its units. */
+struct unit {
+	uint32_t shard;              /* of loop.shards */
+	bool is_begun, is_held;      /* is_held: the unit below was refused and comes first */
+	uint64_t index;              /* the shard's, when it was frozen */
+	struct unit_key key;
+	uint32_t len;
+	uint8_t bytes[CHECKPOINT_UNIT_MAX];
+};
+
+static void begin(struct shard *s, struct unit *u)
+{
+	if (s->catalog)
+		catalog_checkpoint_begin(s->catalog);
+	else
+		core_checkpoint_begin(s->core);
+	u->index = s->repl.committed;
+	s->is_frozen = u->is_begun = true;
+}
+
+static bool next(struct shard *s, struct unit *u)
+{
+	if (u->is_held)
+		return true;
+	if (s->catalog)
+		return catalog_checkpoint_next(s->catalog, &u->key, u->bytes, sizeof u->bytes, &u->len);
+	return core_checkpoint_next(s->core, &u->key, u->bytes, sizeof u->bytes, &u->len);
+}
+
+static void end(struct shard *s, struct unit *u)
+{
+	struct ckpt_shard c = { .shard = s->no, .index = u->index, .epoch = s->repl.epoch,
+				.next_wall_ms = s->repl.wall_ms };
+	journal_checkpoint_shard(s->loop->node->journal, &c);
+	if (s->catalog)
+		catalog_checkpoint_end(s->catalog, true);
+	else
+		core_checkpoint_end(s->core, true);
+	s->is_frozen = u->is_begun = false;
+	s->is_touched = true;
+}
+
+/* False: the keeper has no room now. */
+static bool shard_units(struct shard *s, struct unit *u)
+{
+	if (!u->is_begun)
+		begin(s, u);
+	while (next(s, u)) {
+		u->is_held = !journal_checkpoint_put(s->loop->node->journal, s->no, u->key.queue,
+						     u->key.chunk, slice_of(u->bytes, u->len));
+		if (u->is_held)
+			return false;
+	}
+	end(s, u);
+	return true;
+}
+
+static bool loop_units(struct loop *l)
+{
+	if (!l->unit) {
+		l->unit = mem_get(&l->memory.mem, sizeof *l->unit, "checkpoint");
+		must(l->unit != NULL);
+		l->unit->shard = 0;
+		l->unit->is_begun = l->unit->is_held = false;
+	}
+	for (; l->unit->shard < l->shards_n; l->unit->shard++) {
+		struct shard *s = &l->shards[l->unit->shard];
+		if (!s->is_volatile && !shard_units(s, l->unit))
+			return false;
+	}
+	mem_put(&l->memory.mem, l->unit, sizeof *l->unit);
+	l->unit = NULL;
+	return true;
+}
+
+/* Loop 0 begins; each loop passes the turn to the next; the last one ends it. */
+bool checkpoint_work(struct loop *l)
+{
+	struct node *n = l->node;
+	uint32_t turn = atomic_load(&n->checkpoint_turn);
+	if (l->index == 0 && turn == TURN_NOBODY &&
+	    (n->is_checkpoint_wanted || journal_checkpoint_is_due(n->journal)) &&
+	    journal_checkpoint_begin(n->journal)) {
+		n->is_checkpoint_wanted = false;
+		turn = 0;
+		atomic_store(&n->checkpoint_turn, 0);
+	}
+	if (turn != l->index || !loop_units(l))
+		return turn == l->index;
+	if (l->index + 1 < n->loops_n) {
+		atomic_store(&n->checkpoint_turn, l->index + 1);
+		loop_wake(l, l->index + 1);
+		return true;
+	}
+	journal_checkpoint_end(n->journal);
+	atomic_store(&n->checkpoint_turn, TURN_NOBODY);
+	return true;
+}

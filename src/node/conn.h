@@ -1,0 +1,48 @@
+/* conn -- one connection on its loop: its socket's bytes, its session, what it waits for.
+ *
+ * Private to node/. Bytes are read into the loop's shared block, behind what the connection had
+ * left over from before (`rest`); a connection in the middle of a large message reads into a block
+ * of its own. An idle connection holds no buffer at all.
+ *
+ *        accept          move            lost / close          gone
+ *   ----------> OPEN ----------> OPEN' ---------------> ENDING ------> free
+ */
+#ifndef NODE_CONN_H
+#define NODE_CONN_H
+#include "node/loop.h"
+
+struct conn {
+	struct loop *loop;
+	struct session *session;
+	uint64_t sock;
+	uint32_t slot, gen;
+	struct block *own;            /* being filled for this connection alone; NULL: none */
+	uint32_t own_off;             /* first byte in it not consumed */
+	uint8_t *rest;                /* not consumed, copied out of the shared block */
+	uint32_t rest_n;
+	uint32_t need;                /* contiguous bytes the session asked for */
+	bool is_waiting;              /* FEED_WAIT: not read, not fed */
+	bool is_reading;              /* what the socket was told */
+	bool is_full;                 /* the socket takes no more: wait for conn_writable */
+	bool is_closing;              /* flush, then close */
+	bool is_lost;                 /* no socket any more */
+	struct list_node touched, dirty, paused;
+	struct wheel_timer timer;
+};
+
+/* conn_feed gives the session the bytes from `off` on of block `b`, and keeps what it leaves.
+ * False: the connection is no longer this loop's. */
+bool conn_feed(struct conn *c, struct block *b, uint32_t off);
+/* conn_feed_again goes on with what was kept while the session waited. */
+bool conn_feed_again(struct conn *c);
+void conn_touch(struct conn *c);
+void conn_arm(struct conn *c);
+/* conn_flush writes until the socket is full or nothing is left. True: there is more. */
+bool conn_flush(struct conn *c);
+/* conn_end lets go of a connection without socket; frees it when its session owes nothing. */
+void conn_end(struct conn *c);
+/* conn_free frees it and its session as they are; it must be in no list. */
+void conn_free(struct conn *c);
+void conn_unlist(struct conn *c);
+void conn_read(struct conn *c, bool is_on);
+#endif

@@ -1,0 +1,170 @@
+/* Stored messages on their way from the journal to sessions: read into blocks of this loop. */
+#include "node/loop.h"
+
+#include "base/must.h"
+#include "base/pool.h"
+
+#define READS_MAX 512u               /* of one loop on their way */
+#define MSG_ROOM 64u                 /* a message header and what aligning it may cost */
+
+/* A block that reads fill. It is closed when no further read will begin in it and none is left. */
+struct loading_block {
+	struct block *block;
+	uint32_t reads_n;
+	bool is_last;
+};
+
+struct reading {
+	struct jread read;
+	struct load load;
+	struct loading_block *in;
+	uint32_t off;
+	struct reading *next;
+};
+
+struct loader {
+	struct loading_block *open;
+	struct reading *spare;
+	uint32_t reads_n;
+	uint32_t begun;                  /* of loop.loads: the first not begun */
+	struct reading *refused;         /* made ready, but the journal had no room for it */
+};
+
+enum err loader_new(struct loop *l)
+{
+	l->loader = mem_get(&l->memory.mem, sizeof *l->loader, "loader");
+	if (!l->loader)
+		return ERR_LIMIT;
+	*l->loader = (struct loader){ 0 };
+	return ERR_OK;
+}
+
+static void block_done(struct loop *l, struct loading_block *k)
+{
+	if (!k->is_last || k->reads_n > 0)
+		return;
+	block_close(k->block);
+	mem_put(&l->memory.mem, k, sizeof *k);
+}
+
+static struct loading_block *room_for(struct loop *l, uint32_t bytes)
+{
+	struct loader *d = l->loader;
+	if (d->open && block_room(d->open->block) >= bytes + MSG_ROOM)
+		return d->open;
+	struct block *b = block_take(&l->home, bytes + MSG_ROOM);
+	must(b != NULL);
+	if (d->open) {
+		d->open->is_last = true;
+		block_done(l, d->open);
+	}
+	d->open = mem_get(&l->memory.mem, sizeof *d->open, "loading");
+	must(d->open != NULL);
+	*d->open = (struct loading_block){ .block = b };
+	return d->open;
+}
+
+/* The header's room is kept free while the read is on its way: it is taken from the room's top
+ * when the read is done, and the bytes of later reads stay below it. */
+static struct reading *prepare(struct loop *l, const struct load *load)
+{
+	struct loader *d = l->loader;
+	struct loading_block *k = room_for(l, load->bytes + MSG_ROOM * (d->open ? d->open->reads_n : 0));
+	struct reading *r = d->spare;
+	if (r)
+		d->spare = r->next;
+	else
+		r = mem_get(&l->memory.mem, sizeof *r, "reading");
+	must(r != NULL);
+	uint32_t off = (k->block->fill + 7u) & ~7u;
+	*r = (struct reading){ .load = *load, .in = k, .off = off };
+	r->read = (struct jread){ .loc = load->loc, .bytes = load->bytes, .loop = l->index,
+				  .to = (uint8_t *)k->block + off,
+				  .tag = (uint64_t)(uintptr_t)r,
+				  .is_spill = (load->flags & ENTRY_SPILLED) != 0 };
+	k->block->fill = off + load->bytes;
+	k->reads_n++;
+	return r;
+}
+
+static void begin(struct loop *l)
+{
+	struct loader *d = l->loader;
+	while (d->reads_n < READS_MAX && (d->refused || d->begun < l->loads.n)) {
+		struct reading *r = d->refused ? d->refused : prepare(l, &l->loads.at[d->begun++]);
+		d->refused = NULL;
+		if (!journal_read(l->node->journal, &r->read)) {
+			d->refused = r;
+			break;
+		}
+		d->reads_n++;
+	}
+	if (d->begun == l->loads.n)
+		d->begun = l->loads.n = 0;
+}
+
+static void log_unreadable(struct loop *l, uint64_t loc, enum err e)
+{
+	char file[32];
+	struct text name = text_of(file, sizeof file);
+	text_putf(&name, "segment %llu", (unsigned long long)(loc >> 32));
+	struct log_value v[] = { log_str(text_slice(&name)), log_u64(loc & UINT32_MAX),
+				 log_str(slice_str(err_words[e].text)) };
+	loop_log(l, LOG_corruption_found, v, 3);
+}
+
+static void finish(struct loop *l, struct reading *r)
+{
+	struct loader *d = l->loader;
+	struct loading_block *k = r->in;
+	const struct msg *m = NULL;
+	enum err e = r->read.err;
+	if (e == ERR_OK)
+		e = msg_load(k->block, r->off, r->load.bytes, &m);
+	if (e == ERR_OK)
+		block_give(k->block, 1);
+	else
+		log_unreadable(l, r->load.loc, e);
+	struct conn *c = conn_of(l, r->load.session);
+	if (c)
+		conn_loaded(c, r->load.ticket, m ? msg_mem(m) : 0);
+	else if (m)
+		msg_unref(msg_mem(m), 1);
+	k->reads_n--;
+	block_done(l, k);
+	r->next = d->spare;
+	d->spare = r;
+	d->reads_n--;
+}
+
+bool loader_work(struct loop *l)
+{
+	struct jread *done;
+	bool is_any = false;
+	while ((done = journal_read_done(l->node->journal, l->index)) != NULL) {
+		finish(l, (struct reading *)(uintptr_t)done->tag);
+		is_any = true;
+	}
+	if (l->loads.n > 0 || l->loader->refused)
+		begin(l);
+	return is_any;
+}
+
+void loader_free(struct loop *l)
+{
+	struct loader *d = l->loader;
+	if (!d)
+		return;
+	must(d->reads_n == 0);
+	if (d->open) {
+		block_close(d->open->block);
+		mem_put(&l->memory.mem, d->open, sizeof *d->open);
+	}
+	while (d->spare) {
+		struct reading *next = d->spare->next;
+		mem_put(&l->memory.mem, d->spare, sizeof *d->spare);
+		d->spare = next;
+	}
+	mem_put(&l->memory.mem, d, sizeof *d);
+	l->loader = NULL;
+}

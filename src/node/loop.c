@@ -1,0 +1,341 @@
+#include "node/loop.h"
+
+#include "base/must.h"
+
+#define BLOCKS_KEPT 16u
+#define LOADS_PER_TURN 256u
+
+enum err loop_init(struct loop *l, struct node *n, uint32_t index)
+{
+	*l = (struct loop){ .node = n, .index = index, .net = n->setup.net[index] };
+	l->now_ms = n->setup.now_ms;
+	l->wall_ms = n->setup.wall_ms;
+	memory_init(&l->memory);
+	block_home_init(&l->home, &l->memory.mem, BLOCKS_KEPT);
+	post_init(&l->post, index, n->loops_n, &l->memory.mem);
+	l->loads.mem = &l->memory.mem;
+	list_init(&l->touched);
+	list_init(&l->dirty);
+	list_init(&l->paused);
+	wheel_init(&l->wheel, l->now_ms);
+	l->flying_tail = &l->flying;
+	atomic_init(&l->is_asleep, false);
+	atomic_init(&l->seen, 0);
+	atomic_init(&l->used_bytes, 0);
+	return loader_new(l);
+}
+
+static void flights_free(struct loop *l, struct flight *f)
+{
+	while (f) {
+		struct flight *next = f->next;
+		mem_put(&l->memory.mem, f, sizeof *f);
+		f = next;
+	}
+}
+
+/* Batches that were never delivered hold references to messages: the process ends, or (in a
+ * simulation) the whole world is forgotten with them. */
+void loop_fini(struct loop *l)
+{
+	conns_free_all(l);
+	loader_free(l);
+	for (uint32_t i = 0; i < l->shards_n; i++)
+		shard_fini(&l->shards[i]);
+	mem_put(&l->memory.mem, l->shards, SHARDS_MAX * sizeof *l->shards);
+	if (l->in)
+		block_close(l->in);
+	flights_free(l, l->flight);
+	flights_free(l, l->flying);
+	flights_free(l, l->flight_spare);
+	mem_put(&l->memory.mem, l->loads.at, l->loads.cap * sizeof *l->loads.at);
+	post_fini(&l->post);
+}
+
+void loop_fini_memory(struct loop *l)
+{
+	block_home_fini(&l->home);
+	memory_fini(&l->memory);
+}
+
+void loop_log(struct loop *l, enum log_id id, const struct log_value *values, size_t n)
+{
+	l->node->setup.log->line(l->node->setup.log, id, values, n);
+}
+
+static void come_online(struct loop *l)
+{
+	l->is_offline = false;
+	atomic_store_explicit(&l->is_asleep, false, memory_order_relaxed);
+	view_see(l);
+}
+
+struct session_world *loop_world(struct loop *l)
+{
+	struct session_world *w = &l->world;
+	if (l->is_offline)
+		come_online(l);
+	w->now_ms = l->now_ms;
+	w->wall_ms = l->wall_ms;
+	w->view = atomic_load_explicit(&l->node->view, memory_order_acquire);
+	return w;
+}
+
+/* ---- the log: batches of the journal ---------------------------------------------------- */
+
+static bool batch_ready(struct loop *l)
+{
+	if (!l->batch)
+		l->batch = journal_batch(l->node->journal, l->index);
+	if (!l->batch)
+		return false;
+	if (!l->flight) {
+		l->flight = l->flight_spare;
+		l->flight_spare = NULL;
+		if (!l->flight)
+			l->flight = mem_get(&l->memory.mem, sizeof *l->flight, "flight");
+		must(l->flight != NULL);
+		l->flight->next = NULL;
+		l->flight->n = 0;
+	}
+	return true;
+}
+
+static void batch_submit(struct loop *l)
+{
+	struct flight *f = l->flight;
+	bool is_asleep = journal_submit(l->node->journal, l->batch);
+	*l->flying_tail = f;
+	l->flying_tail = &f->next;
+	l->batch = NULL;
+	l->flight = NULL;
+	if (is_asleep)
+		l->net->ops->work(l->net, NET_WRITER);
+}
+
+/* A shard that finds the batch full gets another; without one it waits for the next commit. */
+void loop_propose(struct loop *l)
+{
+	for (uint32_t i = 0; i < l->shards_n; i++) {
+		struct shard *s = &l->shards[i];
+		while (outcomes_unproposed(&s->later) && batch_ready(l) && !shard_propose(s)) {
+			must(l->flight->n > 0);
+			batch_submit(l);
+		}
+	}
+	if (l->batch && l->flight->n > 0)
+		batch_submit(l);
+}
+
+bool loop_commits(struct loop *l)
+{
+	struct jbatch *b;
+	bool is_any = false;
+	while ((b = journal_done(l->node->journal, l->index)) != NULL) {
+		struct flight *f = l->flying;
+		must(f != NULL);
+		l->flying = f->next;
+		if (!l->flying)
+			l->flying_tail = &l->flying;
+		for (uint32_t i = 0; i < f->n; i++)
+			shard_durable(f->at[i].shard, f->at[i].index, b->loc + f->at[i].off);
+		journal_batch_free(l->node->journal, b);
+		if (l->flight_spare)
+			mem_put(&l->memory.mem, f, sizeof *f);
+		else
+			l->flight_spare = f;
+		is_any = true;
+	}
+	return is_any;
+}
+
+/* ---- mailboxes -------------------------------------------------------------------------- */
+
+static void dispatch(struct loop *l, struct batch *b)
+{
+	for (struct run *r = batch_first(b); r; r = batch_next(b, r)) {
+		l->count.runs++;
+		if (run_is_effect(r))
+			conns_tell(l, r);
+		else
+			shard_command(l->node->shard[r->shard], r);
+	}
+}
+
+static bool dispatch_own(struct loop *l)
+{
+	struct batch *b = post_take(&l->post, l->index);
+	bool is_any = b != NULL;
+	while (b) {
+		struct batch *next = b->next;
+		dispatch(l, b);
+		post_give_back(&l->post, b);
+		b = next;
+	}
+	return is_any;
+}
+
+static bool dispatch_others(struct loop *l)
+{
+	struct node *n = l->node;
+	bool is_any = false;
+	for (uint32_t from = 0; from < n->loops_n; from++) {
+		struct mailbox *m = node_mailbox(n, from, l->index);
+		struct batch *b;
+		while (from != l->index && (b = mailbox_take(m)) != NULL) {
+			dispatch(l, b);
+			mailbox_send_back(m, b);
+			is_any = true;
+		}
+	}
+	return is_any;
+}
+
+void loop_wake(struct loop *l, uint32_t to)
+{
+	struct loop *other = &l->node->loops[to];
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&other->is_asleep, memory_order_relaxed) &&
+	    atomic_exchange(&other->is_asleep, false)) {
+		l->count.wakes++;
+		l->net->ops->wake(l->net, to);
+	}
+}
+
+/* Sends what was posted to other loops. What does not fit waits here, and nothing is read
+ * meanwhile: so what waits is bounded by what one turn can make. */
+static void send_out(struct loop *l)
+{
+	struct node *n = l->node;
+	l->is_congested = false;
+	for (uint32_t to = 0; to < n->loops_n; to++) {
+		if (to == l->index)
+			continue;
+		struct mailbox *m = node_mailbox(n, l->index, to);
+		struct batch *home;
+		while ((home = mailbox_home(m)) != NULL)
+			post_give_back(&l->post, home);
+		struct batch **end = &l->stuck[to];
+		while (*end)
+			end = &(*end)->next;
+		*end = post_take(&l->post, to);
+		bool is_sent = false;
+		while (l->stuck[to]) {
+			struct batch *next = l->stuck[to]->next;
+			if (!mailbox_send(m, l->stuck[to]))
+				break;
+			l->stuck[to] = next;
+			is_sent = true;
+		}
+		l->is_congested |= l->stuck[to] != NULL;
+		if (is_sent)
+			loop_wake(l, to);
+	}
+}
+
+/* ---- the turn --------------------------------------------------------------------------- */
+
+static bool serve(struct loop *l)
+{
+	bool is_any = false;
+	for (uint32_t i = 0; i < l->shards_n; i++)
+		is_any |= shard_serve(&l->shards[i]);
+	return is_any;
+}
+
+static bool loop_rounds(struct loop *l)
+{
+	l->fed_bytes = 0;
+	for (int i = 0; i < LOOP_ROUNDS_MAX; i++) {
+		bool is_any = loop_commits(l);
+		is_any |= dispatch_others(l);
+		is_any |= dispatch_own(l);
+		is_any |= serve(l);
+		is_any |= view_release(l);
+		is_any |= loader_work(l);
+		is_any |= conns_work(l);
+		if (!is_any)
+			return false;
+	}
+	return true;
+}
+
+/* One sweep of everything, in the order in which it flows. */
+bool loop_work(struct loop *l)
+{
+	bool is_more = loop_rounds(l);
+	loop_propose(l);
+	send_out(l);
+	is_more |= conns_flush(l);
+	if (!l->is_congested)
+		conns_resume(l);
+	return is_more;
+}
+
+static bool is_waited_for(struct loop *l)
+{
+	struct node *n = l->node;
+	for (uint32_t from = 0; from < n->loops_n; from++)
+		if (from != l->index && !spsc_is_empty(&node_mailbox(n, from, l->index)->there))
+			return true;
+	return journal_has_done(n->journal, l->index) ||
+	       atomic_load(&n->version) != l->seen_version;
+}
+
+/* Asleep is said before the last look, and whoever posts looks at it after posting: one of the
+ * two sees the other. */
+static bool fall_asleep(struct loop *l)
+{
+	atomic_store(&l->seen, SEEN_ASLEEP);
+	atomic_store(&l->is_asleep, true);
+	l->is_offline = true;
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!is_waited_for(l))
+		return true;
+	come_online(l);
+	return false;
+}
+
+static void shards_tick(struct loop *l)
+{
+	for (uint32_t i = 0; i < l->shards_n; i++)
+		shard_tick(&l->shards[i]);
+}
+
+void loop_clock(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
+{
+	must(now_ms >= l->now_ms);
+	l->now_ms = now_ms;
+	if (wall_ms > l->wall_ms)
+		l->wall_ms = wall_ms;
+}
+
+bool loop_turn(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
+{
+	loop_clock(l, now_ms, wall_ms);
+	l->count.turns++;
+	come_online(l);
+	block_collect(&l->home);
+	shards_tick(l);
+	conns_tick(l);
+	bool is_more = loop_work(l);
+	is_more |= checkpoint_work(l);
+	alarms_look(l);
+	if (journal_keeper_to_wake(l->node->journal))
+		l->net->ops->work(l->net, NET_KEEPER);
+	atomic_store_explicit(&l->used_bytes, memory_used(&l->memory), memory_order_relaxed);
+	return is_more || l->is_congested || !fall_asleep(l);
+}
+
+uint64_t loop_deadline(const struct loop *l)
+{
+	uint64_t at = wheel_next_ms(&l->wheel);
+	for (uint32_t i = 0; i < l->shards_n; i++) {
+		uint64_t wall = l->shards[i].deadline_ms;
+		if (wall == UINT64_MAX)
+			continue;
+		uint64_t in_ms = wall > l->wall_ms ? wall - l->wall_ms : 0;
+		at = l->now_ms + in_ms < at ? l->now_ms + in_ms : at;
+	}
+	return at;
+}

@@ -1,0 +1,159 @@
+/* loop -- one thread's share of the broker: its connections, its shards, its mailboxes.
+ *
+ * Private to node/. Everything here is touched by the loop's own thread only, except what is
+ * _Atomic, the mailboxes (one side each) and the journal's rings.
+ *
+ *   turn:  view -> commits -> [ own and others' batches -> shards, sessions ]* -> propose
+ *          -> mailboxes out -> flush -> asleep?
+ */
+#ifndef NODE_LOOP_H
+#define NODE_LOOP_H
+#include "base/list.h"
+#include "base/wheel.h"
+#include "node/mailbox.h"
+#include "node/memory.h"
+#include "node/node.h"
+#include "node/shard.h"
+
+#include <stdatomic.h>
+
+#define SEEN_ASLEEP UINT64_MAX
+#define LOOP_ROUNDS_MAX 16            /* of dispatching in one turn, before sockets get their share */
+#define LOOP_FED_BYTES_MAX 262144     /* read before a sweep is made between two sockets */
+#define LOOP_INFLIGHT_RECORDS 256     /* records in one batch of the journal */
+
+/* A record in a batch that is on its way to the disk. */
+struct inflight { struct shard *shard; uint64_t index; uint32_t off; };
+struct flight {                       /* what is in one journal batch; oldest first */
+	struct flight *next;
+	uint64_t ticket;
+	uint32_t n;
+	struct inflight at[LOOP_INFLIGHT_RECORDS];
+};
+
+struct loop {
+	struct node *node;
+	uint32_t index;
+	struct net *net;
+	struct memory memory;
+	struct block_home home;
+	struct block *in;             /* where sockets are read into; NULL: none open */
+	struct post post;             /* commands and effects to all loops */
+	struct batch *stuck[LIMIT_LOOPS_MAX]; /* did not fit into a mailbox, oldest first */
+	struct session_world world;
+	struct session_events events;
+	struct loads loads;
+	struct loader *loader;
+
+	struct conn **conns;          /* by slot */
+	uint32_t conns_n, conns_cap, conns_free;  /* conns_free: first free slot + 1 */
+	uint32_t conns_gen;           /* generation of the next one */
+	struct list touched;          /* connections to pump, and feed again, this turn */
+	struct list dirty;            /* connections to flush this turn */
+	struct list paused;           /* connections not read while the loop is congested */
+	struct wheel wheel;           /* their deadlines */
+
+	struct shard *shards;         /* of this loop */
+	uint32_t shards_n;
+	struct jbatch *batch;         /* being filled; NULL: none */
+	struct flight *flight;        /* its records */
+	struct flight *flying, **flying_tail;
+	struct flight *flight_spare;
+
+	uint64_t now_ms, wall_ms;
+	uint32_t alarms_seen;
+	uint64_t seen_version;        /* of the catalog, when last looked */
+	uint64_t collected;           /* owner of shard 0: versions up to it hold no garbage */
+	uint64_t fed_bytes;           /* since the last rounds: flush early */
+	uint32_t headers_permille;    /* of what is read, how much message headers need (conn.c) */
+	bool is_stopping, is_congested;
+	bool is_offline;              /* marked asleep; what wakes it looks at the catalog first */
+	_Atomic bool is_asleep;
+	_Atomic uint64_t seen;        /* catalog version, or SEEN_ASLEEP */
+	_Atomic int64_t used_bytes;   /* of memory, for the node's watermark */
+	struct unit *unit;            /* a checkpoint's unit that the keeper had no room for */
+	struct { uint64_t turns, runs, reads, writes, moved, wakes; } count;
+};
+
+/* What waits until every loop has seen a catalog version. */
+struct held_run { struct held_run *next; uint64_t version; uint32_t loop, len; struct run run; };
+
+struct node {
+	struct node_setup setup;
+	struct config config;
+	struct journal *journal;
+	struct loop *loops;
+	uint32_t loops_n;
+	struct mailbox *mailboxes;    /* from * loops_n + to */
+	uint16_t shards_n;
+	struct shard *shard[SHARDS_MAX];
+	_Atomic(const struct catalog_view *) view;
+	_Atomic uint64_t version;     /* of view */
+	struct held_run *held, **held_tail;  /* owner of shard 0 only */
+	struct session_limits limits;
+	struct auth *auth;
+	struct memory boot_memory;    /* used while opening, and by the journal's threads' setup */
+	_Atomic uint32_t alarms;      /* ALARM_... */
+	struct memory journal_memory; /* the keeper's */
+	struct mem *loop_mem[LIMIT_LOOPS_MAX];
+	_Atomic uint32_t checkpoint_turn; /* loop whose units are due; UINT32_MAX: none */
+	bool is_checkpoint_wanted;    /* loop 0: one at once, whatever was logged */
+};
+
+static inline struct mailbox *node_mailbox(struct node *n, uint32_t from, uint32_t to)
+{
+	return &n->mailboxes[from * n->loops_n + to];
+}
+
+enum { ALARM_MEMORY = 1, ALARM_DISK = 2 };
+
+/* loop_init / loop_fini: in place, before and after all threads. Memory travels between loops, so
+ * the heaps go last: loop_fini_memory, when all loops are down. */
+MUST_USE enum err loop_init(struct loop *l, struct node *n, uint32_t index);
+void loop_fini(struct loop *l);
+void loop_fini_memory(struct loop *l);
+
+/* loop_world refreshes what sessions see; called before sessions are. */
+struct session_world *loop_world(struct loop *l);
+
+/* loop_work does one sweep: dispatch until nothing waits on this loop, propose, send, flush. In a
+ * turn, and between reads when much has come in. True: there is more to do. */
+bool loop_work(struct loop *l);
+
+/* loop_wake makes sure that loop `to` takes a turn after what was just published for it. */
+void loop_wake(struct loop *l, uint32_t to);
+
+/* loop_log writes one line of base/log.def with its values in order. */
+void loop_log(struct loop *l, enum log_id id, const struct log_value *values, size_t n);
+
+/* ---- connections (conn.c) */
+void conns_tell(struct loop *l, struct run *fx);
+bool conns_work(struct loop *l);           /* pump and feed what was touched; true: did something */
+bool conns_flush(struct loop *l);          /* true: there is more to write at once */
+void conns_resume(struct loop *l);         /* reads again what congestion had paused */
+void conns_tick(struct loop *l);
+void conns_free_all(struct loop *l);
+void conns_alarm(struct loop *l);          /* an alarm came or went: let all sessions look */
+struct conn *conn_of(struct loop *l, uint64_t session);
+struct session *conn_session(struct conn *c);
+void conn_loaded(struct conn *c, uint64_t ticket, uint64_t mem);
+
+/* ---- stored messages on their way to sessions (loader.c) */
+MUST_USE enum err loader_new(struct loop *l);
+void loader_free(struct loop *l);
+bool loader_work(struct loop *l);          /* true: brought something */
+
+/* ---- proposing and committing (shard.c uses it) */
+void loop_propose(struct loop *l);
+bool loop_commits(struct loop *l);
+
+/* ---- catalog versions (view.c) */
+/* Owner of shard 0 (others: nothing): shows a new version, and lets out what everybody has seen.
+ * True: something went out. */
+bool view_release(struct loop *l);
+void view_see(struct loop *l);
+
+/* ---- checkpoints (checkpoint.c), alarms (alarm.c): looked at once a turn */
+bool checkpoint_work(struct loop *l);      /* true: look again at once */
+void alarms_look(struct loop *l);
+#endif

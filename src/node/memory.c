@@ -1,0 +1,70 @@
+#include "node/memory.h"
+
+#include "base/list.h"
+#include "core/run.h"
+#include "session/sendq.h"
+
+#include <stdlib.h>
+
+/* Sizes worth keeping, and how many of each: what a busy turn takes and gives back. */
+static const struct { size_t bytes_min, bytes_max; uint32_t keep_n; } classes[MEMORY_CLASSES] = {
+	{ BLOCK_KEPT_BYTES, BLOCK_KEPT_BYTES, 32 },
+	{ 32768, 33792, 16 },
+	{ 16384, 16640, 64 },
+	{ 4096, 4352, 64 },
+};
+
+static int class_of(size_t n)
+{
+	for (int i = 0; i < MEMORY_CLASSES; i++)
+		if (n >= classes[i].bytes_min && n <= classes[i].bytes_max)
+			return i;
+	return -1;
+}
+
+static void *memory_get(struct mem *mem, size_t n, const char *kind)
+{
+	struct memory *m = containerof(mem, struct memory, mem);
+	must(kind != NULL);
+	int c = class_of(n);
+	if (c >= 0 && m->free[c]) {
+		struct memory_free *f = m->free[c];
+		m->free[c] = f->next;
+		m->free_n[c]--;
+		return f;
+	}
+	if (n % BLOCK_KEPT_BYTES == 0)
+		return aligned_alloc(BLOCK_KEPT_BYTES, n);
+	return malloc(c >= 0 ? classes[c].bytes_max : n);
+}
+
+static void memory_put(struct mem *mem, void *own_p, size_t n)
+{
+	struct memory *m = containerof(mem, struct memory, mem);
+	int c = class_of(n);
+	if (c >= 0 && m->free_n[c] < classes[c].keep_n) {
+		struct memory_free *f = own_p;
+		f->next = m->free[c];
+		m->free[c] = f;
+		m->free_n[c]++;
+		return;
+	}
+	free(own_p);
+}
+
+void memory_init(struct memory *m)
+{
+	*m = (struct memory){ .mem = {
+		.get = memory_get, .put = memory_put, .used = MEMORY_BASE, .max = SIZE_MAX } };
+}
+
+void memory_fini(struct memory *m)
+{
+	for (int c = 0; c < MEMORY_CLASSES; c++)
+		while (m->free[c]) {
+			struct memory_free *f = m->free[c];
+			m->free[c] = f->next;
+			m->free_n[c]--;
+			free(f);
+		}
+}

@@ -1,0 +1,197 @@
+#include "node/loop.h"
+
+#include "auth/auth.h"
+#include "base/must.h"
+#include "node/recover.h"
+
+#include <stdlib.h>
+
+static void set_limits(struct node *n)
+{
+	const struct config *c = &n->config;
+	n->limits = (struct session_limits){
+		.frame_max = (uint32_t)c->frame_max,
+		.channel_max = (uint32_t)c->channel_max,
+		.heartbeat_s = (uint32_t)c->heartbeat_s,
+		.initial_frame_max = (uint32_t)c->initial_frame_max,
+		.handshake_timeout_ms = (uint32_t)c->handshake_timeout_ms,
+		.message_bytes_max = (uint64_t)c->message_bytes_max,
+		.output_bytes_max = (uint64_t)c->output_bytes_max,
+		.unconfirmed_bytes_max = (uint64_t)c->unconfirmed_bytes_max,
+		.product = slice_str("Godwit"),
+		.version = slice_str("4.3.0"),
+		.server_version = slice_str(GODWIT_VERSION),
+		.platform = slice_str("C"),
+		.cluster_name = slice_of(c->cluster_name, strlen(c->cluster_name)),
+	};
+}
+
+/* Today's patterns are everything or nothing (auth.h). */
+static uint8_t actions_of(const struct config *c)
+{
+	bool is_all[AUTH_ACTION_N] = {
+		[AUTH_CONFIGURE] = strcmp(c->default_configure, ".*") == 0,
+		[AUTH_WRITE] = strcmp(c->default_write, ".*") == 0,
+		[AUTH_READ] = strcmp(c->default_read, ".*") == 0,
+	};
+	uint8_t actions = 0;
+	for (int i = 0; i < AUTH_ACTION_N; i++)
+		actions |= (uint8_t)(is_all[i] << i);
+	return actions;
+}
+
+static enum err make_users(struct node *n)
+{
+	const struct config *c = &n->config;
+	n->auth = mem_get(&n->boot_memory.mem, sizeof *n->auth, "auth");
+	if (!n->auth)
+		return ERR_LIMIT;
+	auth_init(n->auth);
+	struct auth_user u = {
+		.name = slice_of(c->default_user, strlen(c->default_user)),
+		.password = slice_of(c->default_pass, strlen(c->default_pass)),
+		.tags = (uint8_t)((c->is_default_administrator ? AUTH_TAG_ADMINISTRATOR : 0) |
+				  (c->is_default_monitoring ? AUTH_TAG_MONITORING : 0) |
+				  (c->is_default_impersonator ? AUTH_TAG_IMPERSONATOR : 0)),
+		.is_loopback_only = config_is_loopback_only(c, slice_str(c->default_user)),
+	};
+	uint16_t user;
+	TRY(auth_add(n->auth, &u, &user));
+	return auth_permit(n->auth, user, 0, actions_of(c));
+}
+
+static void set_world(struct loop *l)
+{
+	struct node *n = l->node;
+	l->world = (struct session_world){
+		.auth = n->auth, .limits = &n->limits, .post = &l->post,
+		.mem = &l->memory.mem, .home = &l->home, .loads = &l->loads,
+		.events = &l->events, .random = n->setup.random, .random_arg = n->setup.random_arg,
+	};
+}
+
+/* Shard 0 lives on loop 0; data shards go round; each loop has a volatile one of its own. */
+static enum err place_shards(struct node *n)
+{
+	n->shards_n = (uint16_t)(1 + LIMIT_SHARD_DATA_N + n->loops_n);
+	for (uint16_t no = 0; no < n->shards_n; no++) {
+		uint32_t loop = no == 0 ? 0 : (no - 1u) % n->loops_n;
+		if (no > LIMIT_SHARD_DATA_N)
+			loop = no - 1u - LIMIT_SHARD_DATA_N;
+		struct loop *l = &n->loops[loop];
+		if (!l->shards)
+			l->shards = mem_get(&l->memory.mem, SHARDS_MAX * sizeof *l->shards, "shards");
+		if (!l->shards)
+			return ERR_LIMIT;
+		struct shard *s = &l->shards[l->shards_n++];
+		TRY(shard_init(s, l, no, n->setup.random(n->setup.random_arg)));
+		if (s->core)
+			core_cache_limit(s->core, (uint64_t)n->config.queue_cache_bytes /
+							  (LIMIT_SHARD_DATA_N + n->loops_n));
+		n->shard[no] = s;
+		for (uint32_t i = 0; i < n->loops_n; i++)
+			n->loops[i].post.loop_of_shard[no] = (uint8_t)loop;
+		n->shard[0]->held.loop_of_shard[no] = (uint8_t)loop;
+	}
+	return ERR_OK;
+}
+
+static enum err make_loops(struct node *n)
+{
+	struct mem *mem = &n->boot_memory.mem;
+	n->loops = mem_get(mem, n->loops_n * sizeof *n->loops, "loops");
+	n->mailboxes = mem_get(mem, (size_t)n->loops_n * n->loops_n * sizeof *n->mailboxes, "mailboxes");
+	if (!n->loops || !n->mailboxes)
+		return ERR_LIMIT;
+	memset(n->loops, 0, n->loops_n * sizeof *n->loops);
+	for (uint32_t i = 0; i < n->loops_n * n->loops_n; i++)
+		mailbox_init(&n->mailboxes[i]);
+	for (uint32_t i = 0; i < n->loops_n; i++)
+		TRY(loop_init(&n->loops[i], n, i));
+	for (uint32_t i = 0; i < n->loops_n; i++) {
+		set_world(&n->loops[i]);
+		n->loop_mem[i] = &n->loops[i].memory.mem;
+	}
+	return place_shards(n);
+}
+
+static enum err open_journal(struct node *n, struct text *why)
+{
+	const struct node_setup *s = &n->setup;
+	struct journal_setup js = {
+		.disk = s->disk, .mem = &n->journal_memory.mem,
+		.loop_mem = n->loop_mem, .loops_n = n->loops_n,
+		.segment_bytes = (uint64_t)n->config.journal_segment_bytes,
+		.checkpoint_every_bytes = (uint64_t)n->config.journal_checkpoint_every_bytes,
+		.store_id = s->random(s->random_arg), .cluster_id = s->random(s->random_arg),
+		.wall_ms = s->wall_ms,
+	};
+	return journal_open(&js, &n->journal, why);
+}
+
+static enum err node_begin(struct node *n, struct text *why)
+{
+	set_limits(n);
+	TRY(make_users(n));
+	TRY(make_loops(n));
+	TRY(open_journal(n, why));
+	return node_recover(n, why);
+}
+
+enum err node_open(const struct node_setup *s, struct node **out_node, struct text *why)
+{
+	must(s->loops_n >= 1 && s->loops_n <= LIMIT_LOOPS_MAX);
+	struct node *n = calloc(1, sizeof *n);
+	if (!n)
+		return ERR_LIMIT;
+	n->setup = *s;
+	n->config = *s->config;
+	n->setup.config = &n->config;
+	n->loops_n = s->loops_n;
+	n->held_tail = &n->held;
+	atomic_init(&n->checkpoint_turn, UINT32_MAX);
+	memory_init(&n->boot_memory);
+	memory_init(&n->journal_memory);
+	enum err e = node_begin(n, why);
+	if (e != ERR_OK) {
+		node_close(n);
+		return e;
+	}
+	*out_node = n;
+	return ERR_OK;
+}
+
+void node_close(struct node *own_n)
+{
+	struct node *n = own_n;
+	struct mem *mem = &n->boot_memory.mem;
+	while (n->held) {
+		struct held_run *h = n->held;
+		n->held = h->next;
+		mem_put(&n->loops[0].memory.mem, h, offsetof(struct held_run, run) + h->run.len);
+	}
+	for (uint32_t i = 0; n->loops && i < n->loops_n; i++)
+		if (n->loops[i].node)
+			loop_fini(&n->loops[i]);
+	journal_close(n->journal);
+	for (uint32_t i = 0; n->loops && i < n->loops_n; i++)
+		if (n->loops[i].node)
+			loop_fini_memory(&n->loops[i]);
+	if (n->loops)
+		mem_put(mem, n->loops, n->loops_n * sizeof *n->loops);
+	if (n->mailboxes)
+		mem_put(mem, n->mailboxes, (size_t)n->loops_n * n->loops_n * sizeof *n->mailboxes);
+	if (n->auth)
+		mem_put(mem, n->auth, sizeof *n->auth);
+	memory_fini(&n->journal_memory);
+	memory_fini(&n->boot_memory);
+	free(n);
+}
+
+struct journal *node_journal(struct node *n) { return n->journal; }
+
+struct loop *node_loop(struct node *n, uint32_t i)
+{
+	must(i < n->loops_n);
+	return &n->loops[i];
+}

@@ -1,0 +1,139 @@
+#include "node/recover.h"
+
+#include "base/must.h"
+#include "base/text.h"
+#include "core/logged.h"
+#include "node/loop.h"
+
+#define ROOM_BYTES ((uint32_t)LOGGED_RUN_BYTES)
+
+static bool is_durable_shard(const struct node *n, uint16_t no)
+{
+	return no < n->shards_n && no <= LIMIT_SHARD_DATA_N;
+}
+
+static enum err restore_units(struct node *n, struct text *why)
+{
+	for (;;) {
+		struct ckpt_unit u;
+		bool is_more;
+		TRY(journal_recover_unit(n->journal, &u, &is_more, why));
+		if (!is_more)
+			break;
+		if (!is_durable_shard(n, u.shard)) {
+			text_putf(why, "the checkpoint names shard %u, which is not here", u.shard);
+			return ERR_CORRUPT;
+		}
+		struct shard *s = n->shard[u.shard];
+		struct unit_key key = { u.a, u.b };
+		enum err e = s->catalog ? catalog_restore(s->catalog, key, u.bytes)
+					: core_restore(s->core, key, u.bytes);
+		if (e != ERR_OK) {
+			text_putf(why, "a unit of shard %u in the checkpoint cannot be read", u.shard);
+			return e;
+		}
+	}
+	for (uint16_t no = 0; no <= LIMIT_SHARD_DATA_N; no++) {
+		struct shard *s = n->shard[no];
+		TRY(s->catalog ? catalog_restored(s->catalog) : core_restored(s->core));
+	}
+	return ERR_OK;
+}
+
+static enum err restore_shards(struct node *n)
+{
+	for (;;) {
+		struct ckpt_shard c;
+		bool is_more;
+		TRY(journal_recover_shard(n->journal, &c, &is_more));
+		if (!is_more)
+			return ERR_OK;
+		if (is_durable_shard(n, c.shard))
+			repl_init(&n->shard[c.shard]->repl, c.shard, c.epoch, c.index, c.next_wall_ms);
+	}
+}
+
+static enum err replay(struct node *n, struct run *room, struct text *why)
+{
+	for (;;) {
+		struct record rec;
+		uint64_t loc;
+		bool is_more;
+		TRY(journal_recover_record(n->journal, &rec, &loc, &is_more, why));
+		if (!is_more)
+			return ERR_OK;
+		if (rec.kind != RECORD_OUTCOMES || !is_durable_shard(n, rec.shard)) {
+			text_putf(why, "a record of kind %u for shard %u is not known to this version",
+				  rec.kind, rec.shard);
+			return ERR_NOT_IMPLEMENTED;
+		}
+		enum err e = shard_replay(n->shard[rec.shard], &rec, loc, room, ROOM_BYTES);
+		if (e != ERR_OK) {
+			text_putf(why, "record %llu of shard %u at segment %llu, offset %llu: %s",
+				  (unsigned long long)rec.index, rec.shard,
+				  (unsigned long long)(loc >> 32),
+				  (unsigned long long)(loc & UINT32_MAX),
+				  e == ERR_NOT_IMPLEMENTED ? "written by a newer version"
+							   : "cannot be read");
+			return e;
+		}
+		if (rec.wall_ms > n->setup.wall_ms)
+			n->setup.wall_ms = rec.wall_ms;
+	}
+}
+
+/* Entries of the checkpoint were not counted record by record. */
+static void count_live(struct node *n)
+{
+	for (uint16_t no = 1; no <= LIMIT_SHARD_DATA_N; no++) {
+		struct freed one;
+		struct live_walk walk = { 0 };
+		while (core_live_next(n->shard[no]->core, &walk, &one))
+			journal_live(n->journal, one.loc, one.bytes, 1);
+	}
+}
+
+static void open_queues(struct node *n)
+{
+	const struct catalog_view *v = catalog_view(n->shard[0]->catalog);
+	const struct queue_record *q = NULL;
+	while ((q = catalog_queue_after(v, q ? q->id : 0)) != NULL) {
+		struct run open = { .kind = CMD_QUEUE_OPEN, .flags = q->flags, .shard = q->shard,
+				    .vhost = q->vhost, .queue = q->id, .len = sizeof open };
+		shard_command(n->shard[q->shard], &open);
+	}
+	for (uint16_t no = 1; no <= LIMIT_SHARD_DATA_N; no++) {
+		uint64_t id = 0;
+		while ((id = core_queue_next(n->shard[no]->core, id)) != 0) {
+			if (catalog_queue_by_id(v, id))
+				continue;
+			struct run drop = { .kind = CMD_QUEUE_DROP, .shard = no, .queue = id,
+					    .len = sizeof drop };
+			shard_command(n->shard[no], &drop);
+		}
+	}
+}
+
+enum err node_recover(struct node *n, struct text *why)
+{
+	struct mem *mem = &n->boot_memory.mem;
+	struct run *room = mem_get(mem, ROOM_BYTES, "recovery");
+	if (!room)
+		return ERR_LIMIT;
+	enum err e = restore_units(n, why);
+	if (e == ERR_OK)
+		e = restore_shards(n);
+	if (e == ERR_OK) {
+		count_live(n);
+		e = replay(n, room, why);
+	}
+	mem_put(mem, room, ROOM_BYTES);
+	TRY(e);
+	for (uint32_t i = 0; i < n->loops_n; i++)
+		n->loops[i].wall_ms = n->setup.wall_ms;
+	TRY(journal_recovered(n->journal, why));
+	n->shard[0]->is_applied = true;
+	view_release(n->shard[0]->loop);
+	open_queues(n);
+	return ERR_OK;
+}

@@ -1,0 +1,249 @@
+#include "node/shard.h"
+
+#include "base/must.h"
+#include "core/logged.h"
+#include "node/loop.h"
+
+enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed)
+{
+	*s = (struct shard){ .no = no, .loop = l, .deadline_ms = UINT64_MAX };
+	s->is_volatile = no > LIMIT_SHARD_DATA_N;
+	outcomes_init(&s->now, &l->memory.mem);
+	outcomes_init(&s->later, &l->memory.mem);
+	deque_init(&s->places, sizeof(struct place), "places");
+	repl_init(&s->repl, no, 1, 1, 0);
+	if (no == 0) {
+		post_init(&s->held, l->index, l->node->loops_n, &l->memory.mem);
+		s->catalog = catalog_new(&l->memory.mem, seed);
+		return s->catalog ? ERR_OK : ERR_LIMIT;
+	}
+	s->core = core_new(&l->memory.mem, no);
+	return s->core ? ERR_OK : ERR_LIMIT;
+}
+
+void shard_fini(struct shard *s)
+{
+	struct mem *mem = &s->loop->memory.mem;
+	outcomes_fini(&s->now);
+	outcomes_fini(&s->later);
+	deque_fini(&s->places, mem);
+	core_free(s->core);
+	catalog_free(s->catalog);
+	if (s->no == 0)
+		post_fini(&s->held);
+	*s = (struct shard){ 0 };
+}
+
+/* What was removed no longer lives in the journal. */
+static void shard_freed(struct shard *s)
+{
+	struct journal *j = s->loop->node->journal;
+	struct freed gone[32];
+	uint32_t n;
+	while ((n = core_freed_take(s->core, gone, 32)) > 0)
+		for (uint32_t i = 0; i < n; i++) {
+			if (gone[i].flags & ENTRY_SPILLED)
+				journal_spill_free(j, gone[i].loc, (uint32_t)gone[i].bytes);
+			else
+				journal_live(j, gone[i].loc, -(int64_t)gone[i].bytes, -(int64_t)gone[i].n);
+		}
+}
+
+/* A row's loc is an offset in its record until the record has a place. Runs of rows lie in one
+ * segment, so their live bytes are counted in one step. */
+static void place_rows(struct shard *s, struct run *o, uint64_t record_loc)
+{
+	struct add_row *row = run_rows(o);
+	int64_t bytes = 0, n = 0;
+	for (uint32_t i = 0; i < o->n; i++) {
+		if (!(row[i].flags & ENTRY_PERSISTENT))
+			continue;
+		row[i].loc += record_loc;
+		bytes += row[i].bytes;
+		n++;
+	}
+	if (n > 0)
+		journal_live(s->loop->node->journal, record_loc, bytes, n);
+}
+
+static void shard_apply(struct shard *s, struct run *o, uint64_t index, uint32_t ordinal)
+{
+	s->count.applied++;
+	if (s->catalog) {
+		catalog_apply(s->catalog, o, index, &s->held);
+		s->is_applied = true;
+		return;
+	}
+	core_apply(s->core, o, index, ordinal, &s->loop->post);
+}
+
+/* Records before `index` have been applied: their places are used up. */
+static void places_forget(struct shard *s, uint64_t index)
+{
+	for (const struct place *p; (p = deque_peek(&s->places)) != NULL && p->index < index;) {
+		must(s->waiting_bytes >= p->bytes);
+		s->waiting_bytes -= p->bytes;
+		deque_pop(&s->places, NULL);
+	}
+}
+
+/* Applies what needs no log, then what is committed. */
+static void shard_apply_ready(struct shard *s)
+{
+	uint64_t index;
+	uint32_t ordinal;
+	struct run *o;
+	while ((o = outcomes_unproposed(&s->now)) != NULL)
+		outcomes_propose(&s->now, s->repl.committed, 0);
+	while ((o = outcomes_ready(&s->now, s->repl.committed, &index, &ordinal)) != NULL) {
+		shard_apply(s, o, index, ordinal);
+		outcomes_pop(&s->now);
+	}
+	while (!s->is_frozen &&
+	       (o = outcomes_ready(&s->later, s->repl.committed, &index, &ordinal)) != NULL) {
+		places_forget(s, index);
+		const struct place *p = deque_peek(&s->places);
+		if (o->kind == OUTCOME_ADD && (o->flags & RUN_LOGGED)) {
+			must(p && p->index == index);
+			place_rows(s, o, p->loc);
+		}
+		shard_apply(s, o, index, ordinal);
+		outcomes_pop(&s->later);
+	}
+	if (!s->is_frozen)
+		places_forget(s, s->repl.committed + 1);
+}
+
+bool shard_serve(struct shard *s)
+{
+	if (!s->is_touched)
+		return false;
+	s->is_touched = false;
+	if (!s->core)
+		return true;
+	core_give(s->core, s->loop->wall_ms, &s->now, &s->later, &s->loop->post);
+	shard_apply_ready(s);
+	shard_freed(s);
+	s->deadline_ms = core_deadline(s->core);
+	return true;
+}
+
+void shard_command(struct shard *s, struct run *cmd)
+{
+	struct loop *l = s->loop;
+	s->count.commands++;
+	s->is_touched = true;
+	if (s->catalog)
+		catalog_admit(s->catalog, cmd, l->wall_ms, &s->now, &s->later, &l->post);
+	else
+		core_admit(s->core, cmd, l->wall_ms, &s->now, &s->later, &l->post);
+	shard_apply_ready(s);
+}
+
+void shard_tick(struct shard *s)
+{
+	struct loop *l = s->loop;
+	if (!s->core || l->wall_ms < s->deadline_ms)
+		return;
+	s->is_touched = true;
+	core_tick(s->core, l->wall_ms, &s->now, &s->later, &l->post);
+	shard_apply_ready(s);
+}
+
+/* ---- the log --------------------------------------------------------------------------- */
+
+struct building {                 /* one record being filled */
+	uint8_t *body;
+	uint32_t cap, len, ordinal;
+	struct logged_last last;
+};
+
+static void record_end(struct shard *s, struct building *b)
+{
+	struct loop *l = s->loop;
+	uint32_t off;
+	uint64_t index = repl_propose(&s->repl, l->batch, l->wall_ms, b->len, &off);
+	struct flight *f = l->flight;
+	must(f->n < LOOP_INFLIGHT_RECORDS);
+	f->at[f->n++] = (struct inflight){ .shard = s, .index = index, .off = off };
+	struct place p = { .index = index, .bytes = b->len };
+	s->waiting_bytes += b->len;
+	enum err e = deque_push(&s->places, &l->memory.mem, &p);
+	must(e == ERR_OK);
+	s->count.records++;
+	*b = (struct building){ 0 };
+}
+
+static enum err record_begin(struct shard *s, struct building *b)
+{
+	struct loop *l = s->loop;
+	if (l->flight->n == LOOP_INFLIGHT_RECORDS)
+		return ERR_LIMIT;
+	*b = (struct building){ 0 };
+	return repl_begin(&s->repl, l->batch, &b->body, &b->cap);
+}
+
+bool shard_propose(struct shard *s)
+{
+	struct building b = { 0 };
+	struct run *o;
+	bool is_room = true;
+	while (is_room && (o = outcomes_unproposed(&s->later)) != NULL) {
+		if (!(o->flags & RUN_LOGGED)) {
+			outcomes_propose(&s->later, s->repl.proposed + (b.body ? 1 : 0), 0);
+			continue;
+		}
+		uint32_t need = logged_bytes(o, &b.last);
+		if (b.body && b.cap - b.len < need)
+			record_end(s, &b);
+		if (!b.body && record_begin(s, &b) != ERR_OK) {
+			is_room = false;
+			break;
+		}
+		need = logged_bytes(o, &b.last);
+		must(b.cap - b.len >= need);
+		struct wr w = wr_of(b.body, b.cap);
+		w.n = b.len;
+		logged_put(o, &w, &b.last);
+		must(w.n == b.len + need);
+		b.len = (uint32_t)w.n;
+		outcomes_propose(&s->later, s->repl.proposed + 1, b.ordinal);
+		b.ordinal += o->kind == OUTCOME_ADD ? o->n : 0;
+	}
+	if (b.body)
+		record_end(s, &b);
+	shard_apply_ready(s);
+	return is_room;
+}
+
+/* Places are pushed in the order of indexes, and become known in the same order. */
+void shard_durable(struct shard *s, uint64_t index, uint64_t loc)
+{
+	struct place *first = deque_peek(&s->places);
+	must(first && index >= first->index);
+	struct place *p = deque_at(&s->places, index - first->index);
+	must(p->index == index);
+	p->loc = loc;
+	if (repl_durable(&s->repl, index)) {
+		s->is_touched = true;
+		shard_apply_ready(s);
+	}
+}
+
+enum err shard_replay(struct shard *s, const struct record *rec, uint64_t loc, struct run *room,
+		      uint32_t room_bytes)
+{
+	TRY(repl_recovered(&s->repl, rec));
+	struct rd r = rd_of(rec->body);
+	uint32_t ordinal = 0;
+	while (rd_left(&r) > 0) {
+		TRY(logged_get(&r, rec->body, room, room_bytes));
+		if (room->kind == OUTCOME_ADD)
+			place_rows(s, room, loc);
+		shard_apply(s, room, rec->index, ordinal);
+		ordinal += room->kind == OUTCOME_ADD ? room->n : 0;
+	}
+	if (s->core)
+		shard_freed(s);
+	return ERR_OK;
+}

@@ -1,0 +1,58 @@
+/* shard -- a core (or the catalog) with its log: admit, propose, commit, apply in their order.
+ *
+ * One loop owns a shard. This is the only place that knows the order of the steps.
+ */
+#ifndef NODE_SHARD_H
+#define NODE_SHARD_H
+#include "base/deque.h"
+#include "core/catalog.h"
+#include "core/core.h"
+#include "repl/repl.h"
+
+struct loop;
+
+struct shard {
+	uint16_t no;
+	bool is_volatile;             /* never logs: dies with the process */
+	bool is_frozen;               /* a checkpoint reads it: nothing logged is applied */
+	bool is_touched;              /* something happened since shard_serve */
+	struct loop *loop;
+	struct core *core;            /* data and volatile shards */
+	struct catalog *catalog;      /* shard 0 */
+	struct repl repl;
+	struct outcomes now, later;
+	struct post held;             /* shard 0: what apply tells, until all have seen it */
+	struct deque places;          /* struct place: where committed records' bodies lie */
+	uint64_t waiting_bytes;       /* admitted, not yet applied: back-pressure */
+	uint64_t deadline_ms;
+	bool is_applied;              /* something was applied since the last view_publish */
+	struct { uint64_t commands, records, applied; } count;
+};
+
+struct place { uint64_t index, loc, bytes; };
+
+MUST_USE enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed);
+void shard_fini(struct shard *s);
+
+/* shard_command admits one run and applies what need not wait. Consumes the rows' references. */
+void shard_command(struct shard *s, struct run *cmd);
+
+/* shard_serve gives what there is to whoever waits, if anything has happened since the last call.
+ * True: something had. */
+bool shard_serve(struct shard *s);
+
+/* shard_propose writes unproposed outcomes into the loop's journal batch. False: no room now. */
+bool shard_propose(struct shard *s);
+
+/* shard_durable: the record `index` lies at `loc` (its body); applies what that commits. */
+void shard_durable(struct shard *s, uint64_t index, uint64_t loc);
+
+/* shard_replay applies one recovered record whose body lies at `loc`; each run is rebuilt in
+ * `room`. ERR_CORRUPT: it does not decode or does not follow; ERR_NOT_IMPLEMENTED: it was written
+ * by a newer version. */
+MUST_USE enum err shard_replay(struct shard *s, const struct record *rec, uint64_t loc,
+			       struct run *room, uint32_t room_bytes);
+
+/* shard_tick lets time-driven work happen. */
+void shard_tick(struct shard *s);
+#endif
