@@ -101,6 +101,7 @@ bool checkpoint_work(struct loop *l)
 		loop_wake(l, l->index + 1);
 		return true;
 	}
+	atomic_fetch_add(&n->checkpoints_n, 1);
 	journal_checkpoint_end(n->journal);
 	atomic_store(&n->checkpoint_turn, TURN_NOBODY);
 	return true;

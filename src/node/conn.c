@@ -291,6 +291,7 @@ void conn_bytes(struct conn *c, uint32_t n)
 	must(n > 0);
 	l->count.reads++;
 	l->fed_bytes += n;
+	c->session->in_bytes += n;
 	struct block *b = c->own ? c->own : l->in;
 	uint32_t off = c->own ? c->own_off : b->fill;
 	if (c->rest) {

@@ -319,6 +319,7 @@ bool loop_turn(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
 	shards_tick(l);
 	conns_tick(l);
 	bool is_more = loop_work(l);
+	is_more |= stop_work(l);
 	is_more |= checkpoint_work(l);
 	alarms_look(l);
 	if (journal_keeper_to_wake(l->node->journal))

@@ -66,7 +66,7 @@ struct loop {
 	uint64_t collected;           /* owner of shard 0: versions up to it hold no garbage */
 	uint64_t fed_bytes;           /* since the last rounds: flush early */
 	uint32_t headers_permille;    /* of what is read, how much message headers need (conn.c) */
-	bool is_stopping, is_congested;
+	bool is_stopping, is_congested, is_counted_quiet;
 	bool is_offline;              /* marked asleep; what wakes it looks at the catalog first */
 	_Atomic bool is_asleep;
 	_Atomic uint64_t seen;        /* catalog version, or SEEN_ASLEEP */
@@ -97,7 +97,9 @@ struct node {
 	struct memory journal_memory; /* the keeper's */
 	struct mem *loop_mem[LIMIT_LOOPS_MAX];
 	_Atomic uint32_t checkpoint_turn; /* loop whose units are due; UINT32_MAX: none */
-	bool is_checkpoint_wanted;    /* loop 0: one at once, whatever was logged */
+	_Atomic bool is_checkpoint_wanted; /* one at once, whatever was logged */
+	_Atomic uint64_t checkpoints_n; /* handed to the keeper since open */
+	_Atomic uint32_t quiet_n;     /* loops with nothing left to do before a clean stop */
 };
 
 static inline struct mailbox *node_mailbox(struct node *n, uint32_t from, uint32_t to)
@@ -156,4 +158,5 @@ void view_see(struct loop *l);
 /* ---- checkpoints (checkpoint.c), alarms (alarm.c): looked at once a turn */
 bool checkpoint_work(struct loop *l);      /* true: look again at once */
 void alarms_look(struct loop *l);
+bool stop_work(struct loop *l);            /* during a clean stop (stop.c); true: look again */
 #endif

@@ -1,0 +1,38 @@
+/* A clean stop: goodbye to everybody, everything committed, a last checkpoint. */
+#include "node/loop.h"
+
+/* Nothing of this loop is on its way to a client or to the disk. */
+static bool is_quiet(const struct loop *l)
+{
+	if (l->conns_n > 0 || l->flying || l->batch || l->is_congested)
+		return false;
+	for (uint32_t i = 0; i < l->shards_n; i++)
+		if (l->shards[i].later.runs_n > 0)
+			return false;
+	return true;
+}
+
+/* Counts this loop once when it is quiet; the last one asks for the checkpoint. */
+bool stop_work(struct loop *l)
+{
+	struct node *n = l->node;
+	if (!l->is_stopping || l->is_counted_quiet || !is_quiet(l))
+		return false;
+	l->is_counted_quiet = true;
+	if (atomic_fetch_add(&n->quiet_n, 1) + 1 < n->loops_n)
+		return false;
+	atomic_store(&n->is_checkpoint_wanted, true);
+	if (l->index != 0)
+		loop_wake(l, 0);
+	return l->index == 0;
+}
+
+bool loop_is_stopped(const struct loop *l)
+{
+	const struct node *n = l->node;
+	return l->is_counted_quiet && atomic_load(&n->quiet_n) == n->loops_n &&
+	       !atomic_load(&n->is_checkpoint_wanted) &&
+	       atomic_load(&n->checkpoint_turn) == UINT32_MAX &&
+	       journal_checkpoint_done(n->journal) + journal_checkpoint_failed(n->journal) ==
+		       atomic_load(&n->checkpoints_n);
+}
