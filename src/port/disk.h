@@ -1,9 +1,10 @@
 /* disk -- what the broker asks of a file system; io/ plays it with POSIX, sim/ with a model.
  *
- * Calls wait until they are done: they are made only on the journal's own threads (and at boot).
- * A file is a small number. Errors: ERR_IO (the device failed, a sync failed, a write was short:
- * never retried), ERR_NO_SPACE, ERR_NOT_FOUND, ERR_EXISTS, ERR_BUSY (locked by another process),
- * ERR_ACCESS_REFUSED. `why` of the last error is for people.
+ * Calls wait until they are done: they are made only on the journal's own threads, at boot, and
+ * for spilling (writes without sync) by loops. Different threads may call at the same time, each
+ * file by one thread at a time. A file is a small number. Errors: ERR_IO (the device failed, a
+ * sync failed, a write was short: never retried), ERR_NO_SPACE, ERR_NOT_FOUND, ERR_EXISTS,
+ * ERR_BUSY (locked by another process), ERR_ACCESS_REFUSED, ERR_RESOURCE_ERROR (files, memory).
  */
 #ifndef PORT_DISK_H
 #define PORT_DISK_H
@@ -18,31 +19,44 @@ struct disk;
 enum disk_open { DISK_READ = 1, DISK_WRITE = 2, DISK_CREATE = 4, DISK_EXCLUSIVE = 8 };
 
 struct disk_ops {
-	/* Paths are relative to the data directory, in its own alphabet: [a-z0-9._/-]. */
+	/* Paths are relative to the data directory, in its own alphabet: [a-z0-9._/-]; "." is the
+	 * directory itself. */
 	enum err (*open)(struct disk *d, const char *path, unsigned how, int *out_file);
 	void (*close)(struct disk *d, int file);
-	/* write puts all of `parts` at `at`; a short write is ERR_IO or ERR_NO_SPACE. */
-	enum err (*write)(struct disk *d, int file, uint64_t at, const struct slice *parts, uint32_t n);
+	/* write puts all of `parts` (at most DISK_PARTS_MAX) at `at`; a short write is ERR_IO or
+	 * ERR_NO_SPACE. */
+	enum err (*write)(struct disk *d, int file, uint64_t at, const struct slice *parts,
+			  uint32_t n);
 	/* read fills buf; *out_n < n only at the end of the file. */
-	enum err (*read)(struct disk *d, int file, uint64_t at, uint8_t *buf, size_t n, size_t *out_n);
+	enum err (*read)(struct disk *d, int file, uint64_t at, uint8_t *buf, size_t n,
+			 size_t *out_n);
 	/* sync makes what was written to the file durable (data; length too). */
 	enum err (*sync)(struct disk *d, int file);
 	enum err (*size)(struct disk *d, int file, uint64_t *out_bytes);
 	enum err (*truncate)(struct disk *d, int file, uint64_t bytes);
+	/* rename replaces `to` if it is there. */
 	enum err (*rename)(struct disk *d, const char *from, const char *to);
 	enum err (*remove)(struct disk *d, const char *path);
 	enum err (*make_dir)(struct disk *d, const char *path);
-	/* sync_dir makes created, renamed and removed names durable. */
+	/* sync_dir makes created, renamed and removed names in a directory durable. */
 	enum err (*sync_dir)(struct disk *d, const char *path);
-	/* list calls for each name in a directory, in any order: names are written into `names` one
-	 * behind the other, each ended by NUL; ERR_LIMIT when they do not fit. */
-	enum err (*list)(struct disk *d, const char *path, char *names, size_t cap, size_t *out_len);
+	/* list writes the names in a directory into `names`, in any order, one behind the other,
+	 * each ended by NUL; ERR_LIMIT when they do not fit. */
+	enum err (*list)(struct disk *d, const char *path, char *names, size_t cap,
+			 size_t *out_len);
 	/* free_bytes is what can still be written. */
 	enum err (*free_bytes)(struct disk *d, uint64_t *out_bytes);
-	/* lock takes the data directory for this process until it ends. ERR_BUSY: another has it. */
+	/* lock takes the data directory for this process until unlock, or its end. ERR_BUSY: another
+	 * has it, `why` says who. */
 	enum err (*lock)(struct disk *d, const char *path);
+	void (*unlock)(struct disk *d);
+	/* why says what the calling thread's last failure was, for people. */
 	const char *(*why)(struct disk *d);
 };
 
-struct disk { const struct disk_ops *ops; };
+#define DISK_PARTS_MAX 512u
+
+struct disk {
+	const struct disk_ops *ops;
+};
 #endif

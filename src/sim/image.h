@@ -1,0 +1,40 @@
+/* image -- the bytes of one simulated file, twice: as a process reads them, and as the disk holds
+ * them.
+ *
+ * What was written is dirty, sector by sector, until it is synced. A crash keeps any subset of the
+ * dirty sectors, and of the file's growth; meanwhile the system may write any of them back by
+ * itself, at any time. Bytes beyond a size are zero in both.
+ */
+#ifndef SIM_IMAGE_H
+#define SIM_IMAGE_H
+#include "base/prng.h"
+#include "base/slice.h"
+
+#define IMAGE_SECTOR 512u
+
+struct image {
+	uint8_t *now, *durable;
+	uint64_t *dirty;         /* a bit per sector */
+	uint64_t cap;            /* bytes of each; a multiple of 64 sectors */
+	uint64_t size, size_durable;
+};
+
+void image_fini(struct image *i);
+void image_copy(struct image *to, const struct image *from);
+
+/* image_write puts bytes at `at`; the file grows over a gap with zeros. */
+void image_write(struct image *i, uint64_t at, struct slice s);
+/* image_read gives how many bytes there were. */
+size_t image_read(const struct image *i, uint64_t at, uint8_t *buf, size_t n);
+void image_truncate(struct image *i, uint64_t bytes);
+/* image_flip changes bits of one byte, in both. False: beyond the end. */
+bool image_flip(struct image *i, uint64_t at, uint8_t mask);
+
+/* image_sync makes everything durable; image_sync_fails only says that nothing is dirty. */
+void image_sync(struct image *i);
+void image_sync_fails(struct image *i);
+/* image_write_back makes dirty sectors durable, each with a chance of num / den. */
+void image_write_back(struct image *i, struct prng *r, uint64_t num, uint64_t den);
+/* image_crash keeps what write_back of such a chance has kept, and forgets the rest. */
+void image_crash(struct image *i, struct prng *r, uint64_t num, uint64_t den);
+#endif
