@@ -45,6 +45,7 @@ static void launch(struct start *s)
 	if (s->child > 0)
 		return;
 	setpgid(0, 0);
+	dup2(STDERR_FILENO, STDOUT_FILENO); /* stdout is the report's */
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
