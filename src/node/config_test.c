@@ -1,0 +1,237 @@
+#include "node/config.h"
+
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+static char reason[600];
+static struct config_notes notes;
+
+static enum err set(struct config *c, const char *key, const char *value)
+{
+	struct text why = text_of(reason, sizeof reason);
+	notes.n = 0;
+	return config_set(c, (struct config_source){ "--set", 0 }, slice_str(key), slice_str(value),
+			  &notes, &why);
+}
+
+static enum err set_env(struct config *c, const char *name, const char *value)
+{
+	struct text why = text_of(reason, sizeof reason);
+	return config_set_env(c, slice_str(name), slice_str(value), &why);
+}
+
+static struct config *fresh(void)
+{
+	static struct config c;
+	config_defaults(&c);
+	return &c;
+}
+
+static void defaults_are_those_of_the_limits(void **s)
+{
+	(void)s;
+	struct config *c = fresh();
+	must(c->frame_max == LIMIT_FRAME_MAX_DEFAULT && c->channel_max == LIMIT_CHANNEL_MAX_DEFAULT);
+	must(c->heartbeat_s == LIMIT_HEARTBEAT_DEFAULT_S);
+	must(c->initial_frame_max == LIMIT_INITIAL_FRAME_MAX);
+	must(c->handshake_timeout_ms == LIMIT_HANDSHAKE_TIMEOUT_MS);
+	must(c->message_bytes_max == LIMIT_MESSAGE_BYTES_DEFAULT);
+	must(c->journal_segment_bytes == LIMIT_SEGMENT_BYTES);
+	must(c->journal_checkpoint_every_bytes == LIMIT_CHECKPOINT_EVERY_BYTES);
+	must(c->amqp.n == 1 && c->amqp.at[0].port == 5672 && c->amqp.at[0].host[0] == '\0');
+	must(config_is_loopback_only(c, slice_str("guest")));
+	must(!config_is_loopback_only(c, slice_str("guests")));
+	must(c->memory_watermark_ratio > 0.59 && c->memory_watermark_ratio < 0.61);
+	must(c->disk_free_limit_bytes == 50000000);
+	struct text why = text_of(reason, sizeof reason);
+	must(config_check(c, &why) == ERR_OK);
+}
+
+struct bound {
+	const char *key, *type;
+	int64_t min, max;
+};
+static const struct bound bounds[] = {
+#define CONFIG(field, type, key, value, min, max, unit, prose) { key, #type, min, max },
+#include "node/config.def"
+#undef CONFIG
+};
+
+static enum err set_number(struct config *c, const char *key, int64_t v)
+{
+	char digits[32];
+	struct text t = text_of(digits, sizeof digits);
+	text_putf(&t, "%lld", (long long)v);
+	return set(c, key, digits);
+}
+
+static void every_number_keeps_its_bounds(void **s)
+{
+	(void)s;
+	struct config *c = fresh();
+	int tried = 0;
+	for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+		const struct bound *b = &bounds[i];
+		if (*b->type != 'I' && !slice_eq(slice_str(b->type), slice_str("BYTES")))
+			continue;
+		must(set_number(c, b->key, b->min) == ERR_OK && set_number(c, b->key, b->max) == ERR_OK);
+		must(set_number(c, b->key, b->min - 1) == ERR_MALFORMED);
+		if (b->max < INT64_MAX)
+			must(set_number(c, b->key, b->max + 1) == ERR_MALFORMED);
+		must(set(c, b->key, "many") == ERR_MALFORMED);
+		tried++;
+	}
+	must(tried > 15);
+	must(set(c, "frame_max", "4095") == ERR_MALFORMED);
+	assert_string_equal(reason, "--set: frame_max: must be from 4096 to 16777216 bytes, not '4095'");
+}
+
+static void bounds_are_those_of_the_limits(void **s)
+{
+	(void)s;
+	struct config *c = fresh();
+	must(set_number(c, "frame_max", LIMIT_FRAME_MAX_MIN) == ERR_OK);
+	must(set_number(c, "frame_max", LIMIT_FRAME_MAX_MAX) == ERR_OK);
+	must(set_number(c, "frame_max", LIMIT_FRAME_MAX_MAX + 1) == ERR_MALFORMED);
+	must(set_number(c, "max_message_size", LIMIT_MESSAGE_BYTES_MAX) == ERR_OK);
+	must(set_number(c, "max_message_size", LIMIT_MESSAGE_BYTES_MAX + 1) == ERR_MALFORMED);
+	must(set_number(c, "loops", LIMIT_LOOPS_MAX + 1) == ERR_MALFORMED);
+}
+
+static void an_unknown_key_names_the_nearest(void **s)
+{
+	(void)s;
+	struct config *c = fresh();
+	must(set(c, "heartbeet", "10") == ERR_MALFORMED);
+	assert_string_equal(reason, "--set: unknown key heartbeet; did you mean heartbeat?");
+	must(set(c, "listners.tcp.default", "5672") == ERR_MALFORMED);
+	assert_string_equal(reason, "--set: unknown key listners.tcp.default; did you mean "
+				    "listeners.tcp.default?");
+	must(set(c, "disk_free_limit", "1GB") == ERR_MALFORMED);
+	must(set(c, "colour\n", "red") == ERR_MALFORMED);
+	assert_string_equal(reason, "--set: unknown key colour\\x0a");
+}
+
+static void a_setting_without_effect_is_noted(void **s)
+{
+	(void)s;
+	struct config *c = fresh();
+	must(set(c, "management.tcp.port", "15672") == ERR_OK && notes.n == 1);
+	assert_string_equal(notes.at[0].key, "management.tcp.port");
+	assert_string_equal(notes.at[0].reason, "this version has no management interface");
+	must(set(c, "collect_statistics", "fine") == ERR_OK && notes.n == 1);
+	must(set(c, "num_acceptors.tcp", "10") == ERR_OK && notes.n == 1);
+	must(set(c, "tcp_listen_options.linger.timeout", "0") == ERR_OK && notes.n == 1);
+	must(set(c, "log.file.rotation.size", "10") == ERR_OK && notes.n == 1);
+	must(set(c, "heartbeat", "30") == ERR_OK && notes.n == 0);
+	must(set(c, "managementx", "1") == ERR_MALFORMED);
+}
+
+static void listeners_replace_the_default_one(void **s)
+{
+	(void)s;
+	struct config *c = fresh();
+	must(set(c, "listeners.tcp.local", "127.0.0.1:5673") == ERR_OK && c->amqp.n == 1);
+	must(c->amqp.at[0].port == 5673);
+	must(set(c, "listeners.tcp.other", "[::1]:5674") == ERR_OK && c->amqp.n == 2);
+	must(set(c, "listeners.tcp.local", "5675") == ERR_OK && c->amqp.n == 2);
+	must(c->amqp.at[0].port == 5675 && c->amqp.at[0].host[0] == '\0');
+	must(set(c, "listeners.tcp", "none") == ERR_OK && c->amqp.n == 0);
+	must(set(c, "listeners.tcp", "5672") == ERR_MALFORMED);
+	must(set(c, "listeners.tcp.", "5672") == ERR_MALFORMED);
+	must(set(c, "listeners.tcpx", "5672") == ERR_MALFORMED);
+	char key[40];
+	for (int i = 0; i <= CONFIG_LISTENERS_MAX; i++) {
+		struct text t = text_of(key, sizeof key);
+		text_putf(&t, "listeners.tcp.n%d", i);
+		must((set(c, key, "0") == ERR_OK) == (i < CONFIG_LISTENERS_MAX));
+	}
+}
+
+static void loopback_users_come_and_go(void **s)
+{
+	(void)s;
+	struct config *c = fresh();
+	must(set(c, "loopback_users.bob", "true") == ERR_OK && c->loopback_users.n == 2);
+	must(set(c, "loopback_users.bob", "true") == ERR_OK && c->loopback_users.n == 2);
+	must(set(c, "loopback_users.guest", "false") == ERR_OK && c->loopback_users.n == 1);
+	must(config_is_loopback_only(c, slice_str("bob")));
+	must(!config_is_loopback_only(c, slice_str("guest")));
+	must(set(c, "loopback_users", "none") == ERR_OK && c->loopback_users.n == 0);
+	must(set(c, "loopback_users.bob", "maybe") == ERR_MALFORMED);
+	must(set(c, "loopback_users", "true") == ERR_MALFORMED);
+	assert_string_equal(reason, "--set: loopback_users: is none, or goes on with a name, as in "
+				    "loopback_users.guest = true");
+}
+
+static void the_environment_spells_keys_its_own_way(void **s)
+{
+	(void)s;
+	struct config *c = fresh();
+	must(set_env(c, "GODWIT_HEARTBEAT", "7") == ERR_OK && c->heartbeat_s == 7);
+	must(set_env(c, "GODWIT_JOURNAL_SYNC_GAP", "500") == ERR_OK && c->journal_sync_gap_us == 500);
+	must(set_env(c, "GODWIT_LOG_CONSOLE", "false") == ERR_OK && !c->is_log_console);
+	must(set_env(c, "GODWIT_LOG_CONSOLE_LEVEL", "error") == ERR_OK && c->log_console_level == 3);
+	must(set_env(c, "GODWIT_LISTENERS_TCP_DEFAULT", "127.0.0.1:9") == ERR_OK);
+	must(c->amqp.n == 1 && c->amqp.at[0].port == 9);
+	assert_string_equal(c->amqp.at[0].name, "default");
+	must(set_env(c, "GODWIT_LOOPBACK_USERS_GUEST", "false") == ERR_OK);
+	must(c->loopback_users.n == 0);
+	must(set_env(c, "GODWIT_HEARTBEAT", "x") == ERR_MALFORMED);
+	assert_string_equal(reason, "GODWIT_HEARTBEAT: heartbeat: must be from 0 to 65535 seconds, "
+				    "not 'x'");
+}
+
+static void foreign_variables_are_left_alone_and_slips_are_not(void **s)
+{
+	(void)s;
+	struct config *c = fresh();
+	const char *const foreign[] = { "HEARTBEAT", "GODWIT_SERVICE_HOST", "GODWIT_PORT", "GODWIT_",
+					"GODWIT_PORT_5672_TCP_ADDR", "GODWIT_DIR",
+					"GODWIT_RELEASE_DIR", "GODWIT_TSAN_DIR", "GODWIT_DEV_DIR" };
+	for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+		must(set_env(c, foreign[i], "1") == ERR_OK);
+	must(c->heartbeat_s == 60);
+	must(set_env(c, "GODWIT_HEARTBEET", "1") == ERR_MALFORMED);
+	assert_string_equal(reason, "GODWIT_HEARTBEET: no setting is called so; did you mean "
+				    "heartbeat?");
+	must(set_env(c, "GODWIT_JOURNAL_SYNCGAP", "1") == ERR_MALFORMED);
+}
+
+static void settings_must_fit_together(void **s)
+{
+	(void)s;
+	struct config *c = fresh();
+	struct text why = text_of(reason, sizeof reason);
+	must(set(c, "frame_max", "4096") == ERR_OK && config_check(c, &why) == ERR_MALFORMED);
+	must(set(c, "initial_frame_max", "4096") == ERR_OK && config_check(c, &why) == ERR_OK);
+	must(set(c, "listeners.tcp.a", "9") == ERR_OK && set(c, "listeners.tcp.b", "9") == ERR_OK);
+	must(config_check(c, &why) == ERR_MALFORMED);
+	must(set(c, "listeners.tcp.b", "127.0.0.1:9") == ERR_OK && config_check(c, &why) == ERR_OK);
+	must(set(c, "listeners.tcp.a", "0") == ERR_OK && set(c, "listeners.tcp.b", "0") == ERR_OK);
+	must(config_check(c, &why) == ERR_OK);
+	must(set(c, "control_socket", "/tmp/x") == ERR_OK && config_check(c, &why) == ERR_MALFORMED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_those_of_the_limits),
+		cmocka_unit_test(every_number_keeps_its_bounds),
+		cmocka_unit_test(bounds_are_those_of_the_limits),
+		cmocka_unit_test(an_unknown_key_names_the_nearest),
+		cmocka_unit_test(a_setting_without_effect_is_noted),
+		cmocka_unit_test(listeners_replace_the_default_one),
+		cmocka_unit_test(loopback_users_come_and_go),
+		cmocka_unit_test(the_environment_spells_keys_its_own_way),
+		cmocka_unit_test(foreign_variables_are_left_alone_and_slips_are_not),
+		cmocka_unit_test(settings_must_fit_together),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
