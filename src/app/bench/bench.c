@@ -45,34 +45,8 @@ static void prepare(const struct options *o)
 		perror("godwit bench: --realtime");
 }
 
-static bool run(const struct options *o, struct report *r)
-{
-	if (o->floor)
-		return modes_floor(o, r);
-	if (o->idle_connections > 0)
-		return modes_idle(o, r);
-	if (o->churn > 0)
-		return modes_churn(o, r);
-	if (o->backlog > 0)
-		return modes_backlog(o, r);
-	if (o->drain)
-		return modes_drain(o, r);
-	if (o->start)
-		return modes_start(o, r);
-	return modes_load(o, r);
-}
-
-static void title(const struct options *o, struct report *r)
-{
-	snprintf(r->title, sizeof r->title,
-		 "%s%s%lu publishers, %lu consumers, %lu queues, %lu B%s%s%s%s",
-		 o->scenario ? o->scenario : "", o->scenario ? ": " : "", o->publishers,
-		 o->consumers, o->queues, o->size, o->durable ? ", durable" : "",
-		 o->confirms ? ", confirms" : "", o->manual_ack ? ", acks" : "",
-		 o->fanout ? ", fan-out" : "");
-}
-
-bool modes_load(const struct options *o, struct report *r)
+/* load is the usual run: publishers and consumers. */
+static bool load(const struct options *o, struct report *r)
 {
 	struct outcome *out = heap_array(1, sizeof *out);
 	load_run(o, out);
@@ -88,6 +62,33 @@ bool modes_load(const struct options *o, struct report *r)
 		fprintf(stderr, "godwit bench: no process %lu to measure\n", o->broker_pid);
 	heap_free(out);
 	return clean;
+}
+
+static bool run(const struct options *o, struct report *r)
+{
+	if (o->floor)
+		return modes_floor(o, r);
+	if (o->idle_connections > 0)
+		return modes_idle(o, r);
+	if (o->churn > 0)
+		return modes_churn(o, r);
+	if (o->backlog > 0)
+		return modes_backlog(o, r);
+	if (o->drain)
+		return modes_drain(o, r);
+	if (o->start)
+		return modes_start(o, r);
+	return load(o, r);
+}
+
+static void title(const struct options *o, struct report *r)
+{
+	snprintf(r->title, sizeof r->title,
+		 "%s%s%lu publishers, %lu consumers, %lu queues, %lu B%s%s%s%s",
+		 o->scenario ? o->scenario : "", o->scenario ? ": " : "", o->publishers,
+		 o->consumers, o->queues, o->size, o->durable ? ", durable" : "",
+		 o->confirms ? ", confirms" : "", o->manual_ack ? ", acks" : "",
+		 o->fanout ? ", fan-out" : "");
 }
 
 static int help(void)

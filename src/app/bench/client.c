@@ -158,21 +158,11 @@ enum err client_wait(struct client *c, uint16_t channel, enum frames_id id, stru
 	return ERR_OK;
 }
 
-static void set_blocking(struct client *c, bool blocking)
+void client_go(struct client *c)
 {
 	int flags = fcntl(c->fd, F_GETFL);
 	must(flags >= 0);
-	fcntl(c->fd, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
-}
-
-void client_go(struct client *c)
-{
-	set_blocking(c, false);
-}
-
-void client_stay(struct client *c)
-{
-	set_blocking(c, true);
+	fcntl(c->fd, F_SETFL, flags | O_NONBLOCK);
 }
 
 enum err client_read(struct client *c, bool *out_more)

@@ -52,9 +52,8 @@ void client_shed(struct client *c);
 MUST_USE enum err client_wait(struct client *c, uint16_t channel, enum frames_id id,
 			      struct slice *out_args);
 
-/* client_go makes reads and writes return at once, from now on. client_stay undoes it. */
+/* client_go makes reads and writes return at once, from now on. */
 void client_go(struct client *c);
-void client_stay(struct client *c);
 
 /* client_read reads once. *out_more: the socket may have more. */
 MUST_USE enum err client_read(struct client *c, bool *out_more);

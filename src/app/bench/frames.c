@@ -125,11 +125,6 @@ void frames_close(struct wr *w, uint16_t channel)
 	end(w, at);
 }
 
-void frames_close_ok(struct wr *w, uint16_t channel)
-{
-	end(w, method(w, channel, channel ? CHANNEL_CLOSE_OK : CONNECTION_CLOSE_OK));
-}
-
 void frames_exchange_declare(struct wr *w, uint16_t channel, const char *exchange, const char *type)
 {
 	size_t at = method(w, channel, EXCHANGE_DECLARE);

@@ -66,9 +66,8 @@ void frames_tune_ok(struct wr *w, uint16_t channel_max, uint32_t frame_max, uint
 void frames_open(struct wr *w, const char *vhost);
 void frames_channel_open(struct wr *w, uint16_t channel);
 
-/* frames_close closes a channel, or with channel 0 the connection; frames_close_ok answers one. */
+/* frames_close closes a channel, or with channel 0 the connection. */
 void frames_close(struct wr *w, uint16_t channel);
-void frames_close_ok(struct wr *w, uint16_t channel);
 
 /* Objects. `type` of a queue is its x-queue-type, or NULL. */
 void frames_exchange_declare(struct wr *w, uint16_t channel, const char *name, const char *type);

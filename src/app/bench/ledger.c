@@ -33,7 +33,8 @@ void ledger_fini(struct ledger *l)
 	*l = (struct ledger){ 0 };
 }
 
-bool ledger_routes(const struct ledger *l, uint32_t publisher, uint32_t queue)
+/* routes: may a message of this publisher arrive on this queue? */
+static bool routes(const struct ledger *l, uint32_t publisher, uint32_t queue)
 {
 	must(publisher < l->publishers_n && queue < l->queues_n);
 	return l->everywhere || publisher % l->queues_n == queue;
@@ -97,8 +98,7 @@ bool ledger_see(struct ledger *l, uint32_t queue, uint32_t consumer, struct stam
 {
 	must(queue < l->queues_n && consumer < l->consumers_n);
 	struct ledger_counts *c = &l->counts[consumer];
-	if (s.run != l->run || s.publisher >= l->publishers_n ||
-	    !ledger_routes(l, s.publisher, queue) ||
+	if (s.run != l->run || s.publisher >= l->publishers_n || !routes(l, s.publisher, queue) ||
 	    s.seq >= atomic_load_explicit(&l->sent[s.publisher], memory_order_relaxed)) {
 		c->strange++;
 		return false;
@@ -139,7 +139,7 @@ uint64_t ledger_lost(const struct ledger *l)
 	uint64_t lost = 0;
 	for (uint32_t q = 0; q < l->queues_n; q++) {
 		for (uint32_t p = 0; p < l->publishers_n; p++) {
-			if (!ledger_routes(l, p, q))
+			if (!routes(l, p, q))
 				continue;
 			const struct ledger_track *t = &l->tracks[(size_t)q * l->publishers_n + p];
 			must(t->next + t->early <= l->sent[p]);

@@ -49,9 +49,6 @@ void ledger_init(struct ledger *l, uint32_t run, uint32_t publishers_n, uint32_t
 		 uint32_t consumers_n, bool everywhere);
 void ledger_fini(struct ledger *l);
 
-/* ledger_routes: may a message of this publisher arrive on this queue? */
-bool ledger_routes(const struct ledger *l, uint32_t publisher, uint32_t queue);
-
 /* ledger_copies: on how many queues each message of this publisher arrives. */
 uint32_t ledger_copies(const struct ledger *l);
 

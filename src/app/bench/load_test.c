@@ -328,6 +328,17 @@ static void confirms_and_acks_are_all_counted(void **s)
 	assert_int_equal(out.unknown_confirms, 0);
 }
 
+static void two_threads_share_a_run(void **s)
+{
+	(void)s;
+	assert_true(run((struct faults){ 0 },
+			WORDS("--messages", "20000", "--publishers", "4", "--threads", "2",
+			      "--confirms", "50"),
+			&out));
+	assert_int_equal(out.arrived, 20000);
+	assert_int_equal(out.confirmed, 20000);
+}
+
 static void planted_losses_are_reported_exactly(void **s)
 {
 	(void)s;
@@ -403,6 +414,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_broker_gets_a_clean_report),
 		cmocka_unit_test(confirms_and_acks_are_all_counted),
+		cmocka_unit_test(two_threads_share_a_run),
 		cmocka_unit_test(planted_losses_are_reported_exactly),
 		cmocka_unit_test(planted_losses_show_without_a_consumer_too),
 		cmocka_unit_test(planted_duplicates_are_reported_exactly),

@@ -1,4 +1,4 @@
-/* modes -- the measurements of `godwit bench`, one function each; bench.c chooses.
+/* modes -- the measurements of `godwit bench`, one function each, beside the usual run.
  *
  * Each takes settled options, adds its figures to the report and returns true when all was well;
  * otherwise it has said why on stderr.
@@ -7,9 +7,6 @@
 #define APP_BENCH_MODES_H
 
 #include "app/bench/report.h"
-
-/* modes_load: publishers and consumers, the usual run. */
-bool modes_load(const struct options *o, struct report *r);
 
 /* modes_floor: a relay process that only copies (floor.c). Prints a report for each case. */
 bool modes_floor(const struct options *o, struct report *r);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,6 +46,7 @@ static void launch(struct start *s)
 	if (s->child > 0)
 		return;
 	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* should we be killed */
 	dup2(STDERR_FILENO, STDOUT_FILENO); /* stdout is the report's */
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
