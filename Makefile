@@ -50,7 +50,7 @@ check: test-packages ## floors, purity and tidy
 
 bench: build ## CPU per message, beside RabbitMQ and the machine's floor
 	@tools/need $(BENCH_PACKAGES) /usr/bin/python3:python3
-	@tools/bench --release $(RELEASE) $(ARGS)
+	@bench/run --release $(RELEASE) $(ARGS)
 
 sim: build ## SEEDS=n runs of the simulator
 	@$(RELEASE)/godwit-sim --seeds $(SEEDS)
