@@ -15,6 +15,7 @@
 #ifndef WIRE_AMQP091_CONTENT_H
 #define WIRE_AMQP091_CONTENT_H
 
+#include "base/limits.h"
 #include "base/must.h"
 #include "base/slice.h"
 #include "wire/amqp091/frame.h"
@@ -63,17 +64,18 @@ size_t amqp091_content_size_framed(const struct amqp091_content *c, size_t frame
 uint8_t *amqp091_content_put_framed(uint8_t *at, uint16_t channel, size_t frame_max,
 				    const struct amqp091_content *c);
 
-/* as_it_came: the publisher's own frames will do. */
+/* amqp091_content_as_it_came: the publisher's own frames will do. */
 static inline bool amqp091_content_as_it_came(const struct amqp091_content *c, size_t frame_max)
 {
+	must(c->props.n >= 2);
 	return c->frames.n > 0 && (frame_max == 0 || c->frame_largest <= frame_max);
 }
 
+/* amqp091_content_size: octets of the header frame and the body frames. */
 static inline size_t amqp091_content_size(const struct amqp091_content *c, size_t frame_max)
 {
-	return amqp091_content_as_it_came(c, frame_max)
-		       ? c->frames.n
-		       : amqp091_content_size_framed(c, frame_max);
+	return amqp091_content_as_it_came(c, frame_max) ? c->frames.n
+							: amqp091_content_size_framed(c, frame_max);
 }
 
 /* amqp091_copy is memcpy for what is mostly short: up to 64 octets without a call. */
@@ -101,8 +103,10 @@ static inline uint8_t *amqp091_copy(uint8_t *at, const uint8_t *p, size_t n)
 	return at + n;
 }
 
+/* amqp091_copy_str8 writes a short string with its length. */
 static inline uint8_t *amqp091_copy_str8(uint8_t *at, struct slice s)
 {
+	must(s.n <= LIMIT_SHORTSTR);
 	*at = (uint8_t)s.n;
 	return amqp091_copy(at + 1, s.p, s.n);
 }
@@ -114,6 +118,7 @@ static inline void amqp091_frames_rechannel(uint8_t *at, const uint8_t *end, uin
 		store_be16(at + 1, channel);
 		at += load_be32(at + 3) + AMQP091_FRAME_OVERHEAD;
 	}
+	must(at == end);
 }
 
 /* amqp091_content_put writes header and body frames and returns the place after them. */
@@ -143,25 +148,27 @@ struct amqp091_delivery {
 	uint64_t delivery_tag;
 };
 
+#define AMQP091_IDS_DELIVER (60u << 16 | 60)
+
 /* Places in a delivery: the length of the consumer tag, and the tag itself. */
 #define AMQP091_DELIVER_TAG_LEN_AT 11u
 #define AMQP091_DELIVER_TAG_AT     12u
 
-/* amqp091_deliver_head_size and _put: its method frame alone. */
+/* amqp091_deliver_head_size: octets of its method frame alone. */
 static inline size_t amqp091_deliver_head_size(const struct amqp091_delivery *d,
 					       const struct amqp091_content *c)
 {
 	return AMQP091_DELIVER_TAG_AT + d->consumer_tag.n + 8 + 1 + amqp091_route_size(c) + 1;
 }
 
+/* amqp091_deliver_head_put writes the method frame and returns the place after it. */
 static inline uint8_t *amqp091_deliver_head_put(uint8_t *at, const struct amqp091_delivery *d,
 						const struct amqp091_content *c)
 {
-	must(d->consumer_tag.n <= 255 && c->exchange.n <= 255 && c->routing_key.n <= 255);
 	size_t frame = amqp091_deliver_head_size(d, c);
 	at = amqp091_frame_head_put(at, AMQP091_FRAME_METHOD, d->channel,
 				    frame - AMQP091_FRAME_OVERHEAD);
-	store_be32(at, 60u << 16 | 60);
+	store_be32(at, AMQP091_IDS_DELIVER);
 	at = amqp091_copy_str8(at + 4, d->consumer_tag);
 	store_be64(at, d->delivery_tag);
 	at[8] = d->redelivered;
@@ -171,13 +178,14 @@ static inline uint8_t *amqp091_deliver_head_put(uint8_t *at, const struct amqp09
 	return at + 1;
 }
 
-/* amqp091_deliver_size and _put: the whole delivery; put returns the place after it. */
+/* amqp091_deliver_size: octets of the whole delivery. */
 static inline size_t amqp091_deliver_size(const struct amqp091_delivery *d, size_t frame_max,
 					  const struct amqp091_content *c)
 {
 	return amqp091_deliver_head_size(d, c) + amqp091_content_size(c, frame_max);
 }
 
+/* amqp091_deliver_put writes the whole delivery and returns the place after it. */
 static inline uint8_t *amqp091_deliver_put(uint8_t *at, const struct amqp091_delivery *d,
 					   size_t frame_max, const struct amqp091_content *c)
 {
@@ -190,6 +198,7 @@ static inline uint8_t *amqp091_deliver_put(uint8_t *at, const struct amqp091_del
 /* amqp091_deliver_renumber gives another delivery tag to the delivery that begins at `at`. */
 static inline void amqp091_deliver_renumber(uint8_t *at, uint64_t delivery_tag)
 {
+	must(load_be32(at + AMQP091_FRAME_HEAD) == AMQP091_IDS_DELIVER);
 	store_be64(at + AMQP091_DELIVER_TAG_AT + at[AMQP091_DELIVER_TAG_LEN_AT], delivery_tag);
 }
 
@@ -217,7 +226,9 @@ struct amqp091_got {
 	uint32_t message_count; /* ready messages that are left */
 };
 
+/* amqp091_get_ok_size: octets of a basic.get-ok with its content. */
 size_t amqp091_get_ok_size(size_t frame_max, const struct amqp091_content *c);
+/* amqp091_get_ok_put writes it and returns the place after it. */
 uint8_t *amqp091_get_ok_put(uint8_t *at, const struct amqp091_got *g, size_t frame_max,
 			    const struct amqp091_content *c);
 
@@ -226,8 +237,10 @@ struct amqp091_returned {
 	struct slice reply_text; /* at most 255 octets */
 };
 
+/* amqp091_return_size: octets of a basic.return with its content. */
 size_t amqp091_return_size(const struct amqp091_returned *r, size_t frame_max,
 			   const struct amqp091_content *c);
+/* amqp091_return_put writes it and returns the place after it. */
 uint8_t *amqp091_return_put(uint8_t *at, const struct amqp091_returned *r, size_t frame_max,
 			    const struct amqp091_content *c);
 

@@ -58,8 +58,9 @@ static struct slice ref_publish(uint16_t channel, size_t frame_max, const struct
 {
 	struct wr w = wr_of(in_buf, sizeof in_buf);
 	struct amqp091_method method = { .kind = AMQP091_basic_publish };
-	method.basic_publish = (struct amqp091_basic_publish){
-		.exchange = m->exchange, .routing_key = m->routing_key, .mandatory = true };
+	method.basic_publish = (struct amqp091_basic_publish){ .exchange = m->exchange,
+							       .routing_key = m->routing_key,
+							       .mandatory = true };
 	ref_method(&w, channel, &method);
 	ref_content(&w, channel, frame_max, m);
 	must(wr_ok(&w));
@@ -238,8 +239,8 @@ static void frames_can_be_found_again(void **s)
 		must(slice_eq(c.props, m.props) && c.body_bytes == m.body.n);
 		for (size_t n = 0; n < frames.n && n < 300; n++)
 			must(amqp091_content_of_frames(m.exchange, m.routing_key,
-						       slice_sub(frames, 0, n), &c) ==
-			     ERR_MALFORMED);
+						       slice_sub(frames, 0, n),
+						       &c) == ERR_MALFORMED);
 	}
 }
 
@@ -253,9 +254,10 @@ static void got_and_returned_messages_have_their_heads(void **s)
 		must(amqp091_publish_take(ref_publish(1, 4096, &m), 4096, &p));
 		struct amqp091_got g = { .channel = 5, .delivery_tag = 7, .message_count = 9 };
 		struct amqp091_method method = { .kind = AMQP091_basic_get_ok };
-		method.basic_get_ok = (struct amqp091_basic_get_ok){
-			.delivery_tag = 7, .exchange = m.exchange, .routing_key = m.routing_key,
-			.message_count = 9 };
+		method.basic_get_ok = (struct amqp091_basic_get_ok){ .delivery_tag = 7,
+								     .exchange = m.exchange,
+								     .routing_key = m.routing_key,
+								     .message_count = 9 };
 		struct wr w = wr_of(want_buf, sizeof want_buf);
 		ref_method(&w, 5, &method);
 		ref_content(&w, 5, 4096, &m);
@@ -265,9 +267,11 @@ static void got_and_returned_messages_have_their_heads(void **s)
 
 		struct amqp091_returned ret = { 6, 312, slice_str("NO_ROUTE") };
 		method = (struct amqp091_method){ .kind = AMQP091_basic_return };
-		method.basic_return = (struct amqp091_basic_return){
-			.reply_code = 312, .reply_text = slice_str("NO_ROUTE"),
-			.exchange = m.exchange, .routing_key = m.routing_key };
+		method.basic_return = (struct amqp091_basic_return){ .reply_code = 312,
+								     .reply_text = slice_str(
+									     "NO_ROUTE"),
+								     .exchange = m.exchange,
+								     .routing_key = m.routing_key };
 		w = wr_of(want_buf, sizeof want_buf);
 		ref_method(&w, 6, &method);
 		ref_content(&w, 6, 4096, &m);
@@ -282,7 +286,8 @@ static void got_and_returned_messages_have_their_heads(void **s)
 static void a_message_is_taken_whole_or_not_at_all(void **s)
 {
 	(void)s;
-	struct message m = { .exchange = slice_str("ex"), .routing_key = slice_str("key"),
+	struct message m = { .exchange = slice_str("ex"),
+			     .routing_key = slice_str("key"),
 			     .props = bytes_of("\20\0\2"),
 			     .body = slice_of(body_buf, 5000) };
 	struct slice in = ref_publish(1, 4096, &m);
@@ -301,8 +306,10 @@ static void a_message_is_taken_whole_or_not_at_all(void **s)
 static void a_changed_octet_never_makes_a_wrong_message(void **s)
 {
 	(void)s;
-	struct message m = { .exchange = slice_str("ex"), .routing_key = slice_str("key"),
-			     .props = bytes_of("\20\0\2"), .body = slice_str("hello") };
+	struct message m = { .exchange = slice_str("ex"),
+			     .routing_key = slice_str("key"),
+			     .props = bytes_of("\20\0\2"),
+			     .body = slice_str("hello") };
 	struct slice in = ref_publish(1, 4096, &m);
 	struct amqp091_publish p;
 	for (size_t i = 0; i < in.n; i++) {
@@ -322,20 +329,22 @@ static void odd_contents_are_left_to_the_slow_road(void **s)
 {
 	(void)s;
 	struct amqp091_publish p;
-#define PUB "\1\0\1\0\0\0\12\0\74\0\50\0\0\0\1q\0\xCE"
+#define PUB       "\1\0\1\0\0\0\12\0\74\0\50\0\0\0\1q\0\xCE"
 #define HDR(body) "\2\0\1\0\0\0\16\0\74\0\0\0\0\0\0\0\0\0" body "\0\0\xCE"
-	must(amqp091_publish_take(bytes_of(PUB HDR("\0")), 4096, &p) && p.content.frame_largest == 0);
+	must(amqp091_publish_take(bytes_of(PUB HDR("\0")), 4096, &p) &&
+	     p.content.frame_largest == 0);
 	must(amqp091_publish_take(bytes_of(PUB HDR("\1") "\3\0\1\0\0\0\1x\xCE"), 4096, &p));
 	/* an empty body frame, one too long, one of another channel, another class */
 	must(!amqp091_publish_take(bytes_of(PUB HDR("\1") "\3\0\1\0\0\0\0\xCE"
-						"\3\0\1\0\0\0\1x\xCE"), 4096, &p));
+							  "\3\0\1\0\0\0\1x\xCE"),
+				   4096, &p));
 	must(!amqp091_publish_take(bytes_of(PUB HDR("\1") "\3\0\1\0\0\0\2xy\xCE"), 4096, &p));
 	must(!amqp091_publish_take(bytes_of(PUB HDR("\1") "\3\0\2\0\0\0\1x\xCE"), 4096, &p));
 	must(!amqp091_publish_take(bytes_of(PUB "\2\0\1\0\0\0\16\0\62\0\0\0\0\0\0\0\0\0\0\0\0\xCE"),
 				   4096, &p));
 	/* a routing key that is no UTF-8, channel 0 */
-	must(!amqp091_publish_take(bytes_of("\1\0\1\0\0\0\12\0\74\0\50\0\0\0\1\xFF\0\xCE" HDR("\0")),
-				   4096, &p));
+	must(!amqp091_publish_take(
+		bytes_of("\1\0\1\0\0\0\12\0\74\0\50\0\0\0\1\xFF\0\xCE" HDR("\0")), 4096, &p));
 	must(!amqp091_publish_take(bytes_of("\1\0\0\0\0\0\12\0\74\0\50\0\0\0\1q\0\xCE"
 					    "\2\0\0\0\0\0\16\0\74\0\0\0\0\0\0\0\0\0\0\0\0\xCE"),
 				   4096, &p));
@@ -349,7 +358,8 @@ static void a_run_is_encoded_once_and_addressed_to_many(void **s)
 	struct prng r = prng_of(64);
 	struct message m[3];
 	struct amqp091_publish p;
-	struct amqp091_delivery d = { .channel = 4, .consumer_tag = slice_str("amq.ctag-1"),
+	struct amqp091_delivery d = { .channel = 4,
+				      .consumer_tag = slice_str("amq.ctag-1"),
 				      .delivery_tag = 100 };
 	static uint8_t run[BUF];
 	uint32_t starts[3];

@@ -16,6 +16,7 @@ static bool is_printable(uint8_t c)
 
 static void put_char(uint8_t c, struct text *out)
 {
+	must(is_printable(c));
 	if (c >= '\b' && c <= '\r')
 		text_putf(out, "\\%c", "btnvfr"[c - '\b']);
 	else if (c == 0x1B)
@@ -71,35 +72,25 @@ void amqp091_erl_value(const struct amqp091_value *v, struct text *out)
 {
 	must(v != NULL && out != NULL);
 	switch (v->type) {
-	case AMQP091_TYPE_BOOL:
-		text_puts(out, v->boolean ? "true" : "false");
-		break;
+	case AMQP091_TYPE_BOOL: text_puts(out, v->boolean ? "true" : "false"); break;
 	case AMQP091_TYPE_FLOAT:
-	case AMQP091_TYPE_DOUBLE:
-		amqp091_erl_real(v->real, out);
-		break;
+	case AMQP091_TYPE_DOUBLE: amqp091_erl_real(v->real, out); break;
 	case AMQP091_TYPE_DECIMAL:
 		text_putf(out, "{%u,%" PRId64 "}", v->decimal_places, v->i);
 		break;
-	case AMQP091_TYPE_TIMESTAMP:
-		text_put_u64(out, v->time);
-		break;
-	case AMQP091_TYPE_VOID:
-		text_puts(out, "undefined");
-		break;
+	case AMQP091_TYPE_TIMESTAMP: text_put_u64(out, v->time); break;
+	case AMQP091_TYPE_VOID: text_puts(out, "undefined"); break;
 	case AMQP091_TYPE_LONGSTR:
 	case AMQP091_TYPE_BINARY:
 	case AMQP091_TYPE_TABLE:
-	case AMQP091_TYPE_ARRAY:
-		put_octets_value(v, out);
-		break;
-	default:
-		text_putf(out, "%" PRId64, v->i);
+	case AMQP091_TYPE_ARRAY: put_octets_value(v, out); break;
+	default: text_putf(out, "%" PRId64, v->i);
 	}
 }
 
 static void put_table(struct slice table, struct text *out)
 {
+	must(out != NULL);
 	struct rd r = rd_of(table);
 	struct amqp091_entry e;
 	for (bool first = true; amqp091_table_next(&r, &e) && !text_is_full(out); first = false) {
@@ -113,6 +104,7 @@ static void put_table(struct slice table, struct text *out)
 
 static void put_array(struct slice array, struct text *out)
 {
+	must(out != NULL);
 	struct rd r = rd_of(array);
 	struct amqp091_value v;
 	for (bool first = true; amqp091_array_next(&r, &v) && !text_is_full(out); first = false) {
@@ -124,6 +116,7 @@ static void put_array(struct slice array, struct text *out)
 
 static void put_octets_value(const struct amqp091_value *v, struct text *out)
 {
+	must(v->octets.p != NULL || v->octets.n == 0);
 	if (v->type == AMQP091_TYPE_LONGSTR || v->type == AMQP091_TYPE_BINARY) {
 		amqp091_erl_octets(v->octets, out);
 		return;

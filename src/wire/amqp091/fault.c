@@ -42,12 +42,14 @@ struct amqp091_fault amqp091_fault_of_frame(struct slice in, size_t frame_max)
 			.b = frame_max - AMQP091_FRAME_OVERHEAD,
 		};
 
-	must(in.n - AMQP091_FRAME_HEAD > size && in.p[AMQP091_FRAME_HEAD + size] != AMQP091_FRAME_END);
+	must(in.n - AMQP091_FRAME_HEAD > size);
+	uint8_t end = in.p[AMQP091_FRAME_HEAD + size];
+	must(end != AMQP091_FRAME_END);
 	return (struct amqp091_fault){
 		.kind = AMQP091_FAULT_END_OCTET,
 		.frame_type = in.p[0],
 		.octets = slice_of(in.p + AMQP091_FRAME_HEAD, size),
-		.a = in.p[AMQP091_FRAME_HEAD + size],
+		.a = end,
 	};
 }
 
@@ -72,6 +74,7 @@ struct amqp091_fault amqp091_fault_of_method(struct slice payload)
 
 struct amqp091_fault amqp091_fault_of_props(struct slice props)
 {
+	must(props.p != NULL || props.n == 0);
 	return (struct amqp091_fault){
 		.kind = AMQP091_FAULT_PROPERTIES,
 		.frame_type = AMQP091_FRAME_HEADER,
@@ -82,6 +85,7 @@ struct amqp091_fault amqp091_fault_of_props(struct slice props)
 /* put_frame: "type 1, first 16 octets = <<...>>". */
 static void put_frame(const struct amqp091_fault *f, struct text *out)
 {
+	must(f->octets.p != NULL || f->octets.n == 0);
 	bool all = f->octets.n <= SNIPPET_MAX;
 	text_putf(out, "type %u, %s octets = ", f->frame_type, all ? "all" : "first 16");
 	amqp091_erl_octets(all ? f->octets : slice_sub(f->octets, 0, SNIPPET_MAX), out);
@@ -103,19 +107,21 @@ void amqp091_fault_text(const struct amqp091_fault *f, struct text *out)
 		put_frame(f, out);
 		text_puts(out, ": unknown_frame");
 		return;
-	case AMQP091_FAULT_WRONG_CHANNEL:
-		put_frame(f, out);
-		return;
+	case AMQP091_FAULT_WRONG_CHANNEL: put_frame(f, out); return;
 	case AMQP091_FAULT_NOT_METHOD:
 		text_puts(out, "expected method frame, got non method frame instead");
 		return;
 	case AMQP091_FAULT_NOT_HEADER:
-		text_putf(out, "expected content header for class %" PRIu64
-			       ", got non content header frame instead", f->a);
+		text_putf(out,
+			  "expected content header for class %" PRIu64
+			  ", got non content header frame instead",
+			  f->a);
 		return;
 	case AMQP091_FAULT_OTHER_CLASS:
-		text_putf(out, "expected content header for class %" PRIu64
-			       ", got one for class %" PRIu64 " instead", f->a, f->b);
+		text_putf(out,
+			  "expected content header for class %" PRIu64
+			  ", got one for class %" PRIu64 " instead",
+			  f->a, f->b);
 		return;
 	case AMQP091_FAULT_NOT_BODY:
 		text_puts(out, "expected content body, got non content body frame instead");
@@ -124,16 +130,12 @@ void amqp091_fault_text(const struct amqp091_fault *f, struct text *out)
 		text_putf(out, "content body of %" PRIu64 " octets, %" PRIu64 " were announced",
 			  f->a, f->b);
 		return;
-	case AMQP091_FAULT_UNKNOWN_METHOD:
-		text_puts(out, "unimplemented method");
-		return;
+	case AMQP091_FAULT_UNKNOWN_METHOD: text_puts(out, "unimplemented method"); return;
 	case AMQP091_FAULT_FIELDS:
 	case AMQP091_FAULT_PROPERTIES:
 		text_puts(out, "cannot decode ");
 		amqp091_erl_octets(f->octets, out);
 		return;
-	case AMQP091_FAULT_NOT_UTF8:
-		text_puts(out, "Malformed UTF-8 in shortstr");
-		return;
+	case AMQP091_FAULT_NOT_UTF8: text_puts(out, "Malformed UTF-8 in shortstr"); return;
 	}
 }

@@ -46,8 +46,10 @@ static void framing_faults_have_rabbitmqs_texts(void **s)
 	    "UNEXPECTED_FRAME - type 8, all octets = <<>> [0/0]");
 	SAY(of_bytes(bytes_of("\3\0\0\0\0\0\3abc\xCE")),
 	    "UNEXPECTED_FRAME - type 3, all octets = <<\"abc\">> [0/0]");
-	SAY(of_bytes(bytes_of("\11\0\1\0\0\0\21" "0123456789abcdefg\xCE")),
-	    "FRAME_ERROR - type 9, first 16 octets = <<\"0123456789abcdef\">>: unknown_frame [0/0]");
+	SAY(of_bytes(bytes_of("\11\0\1\0\0\0\21"
+			      "0123456789abcdefg\xCE")),
+	    "FRAME_ERROR - type 9, first 16 octets = <<\"0123456789abcdef\">>: unknown_frame "
+	    "[0/0]");
 	SAY(of_bytes(bytes_of("\1\0\0\0\0\0\2\0\12\xCE")),
 	    "FRAME_ERROR - type 1, all octets = <<0,10>>: unknown_frame [0/0]");
 }

@@ -37,20 +37,17 @@ enum err amqp091_frame_check(const struct amqp091_frame *f)
 {
 	must(f != NULL);
 	switch (f->type) {
-	case AMQP091_FRAME_METHOD:
-		return f->payload.n < 4 ? ERR_FRAME_ERROR : ERR_OK;
+	case AMQP091_FRAME_METHOD: return f->payload.n < 4 ? ERR_FRAME_ERROR : ERR_OK;
 	case AMQP091_FRAME_HEADER:
 		if (f->payload.n < AMQP091_HEADER_FIXED)
 			return ERR_FRAME_ERROR;
 		return f->channel == 0 ? ERR_UNEXPECTED_FRAME : ERR_OK;
-	case AMQP091_FRAME_BODY:
-		return f->channel == 0 ? ERR_UNEXPECTED_FRAME : ERR_OK;
+	case AMQP091_FRAME_BODY: return f->channel == 0 ? ERR_UNEXPECTED_FRAME : ERR_OK;
 	case AMQP091_FRAME_HEARTBEAT:
 		if (f->payload.n > 0)
 			return ERR_FRAME_ERROR;
 		return f->channel == 0 ? ERR_OK : ERR_UNEXPECTED_FRAME;
-	default:
-		return ERR_FRAME_ERROR;
+	default: return ERR_FRAME_ERROR;
 	}
 }
 

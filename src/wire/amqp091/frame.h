@@ -12,6 +12,7 @@
 
 #include "base/byteorder.h"
 #include "base/err.h"
+#include "base/must.h"
 #include "base/slice.h"
 
 enum amqp091_frame_type {
@@ -74,6 +75,7 @@ static inline bool amqp091_frame_fits(size_t payload_n, size_t frame_max)
 MUST_USE static inline enum err amqp091_frame_read(struct slice in, size_t frame_max,
 						   struct amqp091_frame *out)
 {
+	must(out != NULL);
 	if (in.n < AMQP091_FRAME_HEAD)
 		return ERR_MORE;
 	size_t size = load_be32(in.p + 3);
@@ -102,6 +104,7 @@ MUST_USE enum err amqp091_frame_check(const struct amqp091_frame *f);
 static inline uint8_t *amqp091_frame_head_put(uint8_t *at, uint8_t type, uint16_t channel,
 					      size_t payload_n)
 {
+	must(payload_n <= UINT32_MAX);
 	at[0] = type;
 	store_be16(at + 1, channel);
 	store_be32(at + 3, (uint32_t)payload_n);

@@ -105,8 +105,7 @@ static enum amqp091_greeting greeting(struct slice in)
 static void every_greeting_is_known_by_its_eight_octets(void **s)
 {
 	(void)s;
-#define GREETING(name, octets, prose) \
-	must(greeting(bytes_of(octets)) == AMQP091_GREETING_##name);
+#define GREETING(name, octets, prose) must(greeting(bytes_of(octets)) == AMQP091_GREETING_##name);
 #include "wire/amqp091/greetings.def"
 #undef GREETING
 }

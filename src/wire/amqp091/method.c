@@ -8,13 +8,14 @@
 #define ID(class_id, method_id) ((uint32_t)(class_id) << 16 | (uint32_t)(method_id))
 
 const struct amqp091_method_info amqp091_method_info[AMQP091_METHOD_N] = {
-#define CONTENT true
-#define BARE    false
-#define METHOD(c, m, noun, verb, by, kind, content, fields, prose)                            \
-	[AMQP091_##noun##_##verb] = { #noun "." #verb, prose,          c,      m,             \
-				      AMQP091_##by,    AMQP091_##kind, content },
+#define CONTENT         true
+#define BARE            false
+#define ROW(noun, verb) AMQP091_##noun##_##verb
+#define METHOD(c, m, noun, verb, by, kind, content, fields, prose) \
+	[ROW(noun, verb)] = { #noun "." #verb, prose, c, m, AMQP091_##by, AMQP091_##kind, content },
 #include "wire/amqp091/methods.def"
 #undef METHOD
+#undef ROW
 #undef BARE
 #undef CONTENT
 };
@@ -29,8 +30,7 @@ bool amqp091_method_find(uint16_t class_id, uint16_t method_id, enum amqp091_met
 		return true;
 #include "wire/amqp091/methods.def"
 #undef METHOD
-	default:
-		return false;
+	default: return false;
 	}
 }
 
@@ -42,16 +42,17 @@ struct fields {
 	bool not_utf8;
 };
 
-static inline uint8_t get_u8(struct fields *f) { return rd_u8(&f->rd); }
-static inline uint16_t get_u16(struct fields *f) { return rd_u16(&f->rd); }
-static inline uint32_t get_u32(struct fields *f) { return rd_u32(&f->rd); }
-static inline uint64_t get_u64(struct fields *f) { return rd_u64(&f->rd); }
-static inline struct slice get_str32(struct fields *f) { return rd_str32(&f->rd); }
-static inline struct slice get_secret(struct fields *f) { return rd_str32(&f->rd); }
+#define get_u8(f)     rd_u8(&(f)->rd)
+#define get_u16(f)    rd_u16(&(f)->rd)
+#define get_u32(f)    rd_u32(&(f)->rd)
+#define get_u64(f)    rd_u64(&(f)->rd)
+#define get_str32(f)  rd_str32(&(f)->rd)
+#define get_secret(f) rd_str32(&(f)->rd)
 
 static inline struct slice get_str8(struct fields *f)
 {
 	struct slice s = rd_str8(&f->rd);
+	must(s.n <= LIMIT_SHORTSTR);
 	f->not_utf8 |= !amqp091_str8_is_valid(s);
 	return s;
 }
@@ -68,22 +69,26 @@ static inline struct slice get_table(struct fields *f)
  * fields turn out to be no good. */
 #define FIELD(type, name)    v.name = get_##type(f);
 #define RESERVED(type, name) v.name = get_##type(f);
-#define BITS(bits)           { uint8_t octet = get_u8(f); bits }
-#define BIT(place, name)     v.name = octet >> (place) & 1;
-#define NO_FIELDS            v.nothing = 0;
-#define METHOD(c, m, noun, verb, by, kind_, content, fields_, prose)                            \
-	static inline enum err decode_##noun##_##verb(struct fields *f,                         \
-						      struct amqp091_method *out)               \
-	{                                                                                       \
-		struct amqp091_##noun##_##verb v;                                               \
-		fields_                                                                         \
-		if (!rd_done(&f->rd))                                                           \
-			return ERR_MALFORMED;                                                   \
-		if (f->not_utf8)                                                                \
-			return ERR_SYNTAX_ERROR;                                                \
-		out->kind = AMQP091_##noun##_##verb;                                            \
-		out->noun##_##verb = v;                                                         \
-		return ERR_OK;                                                                  \
+#define BITS(bits)                         \
+	{                                  \
+		uint8_t octet = get_u8(f); \
+		bits                       \
+	}
+#define BIT(place, name) v.name = (octet & 1 << (place)) != 0;
+#define NO_FIELDS        v.nothing = 0;
+#define METHOD(c, m, noun, verb, by, kind_, content, fields_, prose)              \
+	static inline enum err decode_##noun##_##verb(struct fields *f,           \
+						      struct amqp091_method *out) \
+	{                                                                         \
+		struct amqp091_##noun##_##verb v;                                 \
+		fields_;                                                          \
+		if (!rd_done(&f->rd))                                             \
+			return ERR_MALFORMED;                                     \
+		if (f->not_utf8)                                                  \
+			return ERR_SYNTAX_ERROR;                                  \
+		out->kind = AMQP091_##noun##_##verb;                              \
+		out->noun##_##verb = v;                                           \
+		return ERR_OK;                                                    \
 	}
 #include "wire/amqp091/methods.def"
 #undef METHOD
@@ -106,8 +111,7 @@ enum err amqp091_method_decode(struct slice payload, struct amqp091_method *out)
 		return decode_##noun##_##verb(&f, out);
 #include "wire/amqp091/methods.def"
 #undef METHOD
-	default:
-		return ERR_COMMAND_INVALID;
+	default: return ERR_COMMAND_INVALID;
 	}
 }
 
@@ -117,13 +121,13 @@ enum err amqp091_method_decode(struct slice payload, struct amqp091_method *out)
 #define RESERVED(type, name) n += field_size_##type(v->name);
 #define BITS(bits)           n += 1;
 #define NO_FIELDS
-#define METHOD(c, m, noun, verb, by, kind, content, fields, prose)                  \
+#define METHOD(c, m, noun, verb, by, kind, content, fields, prose)                         \
 	static inline size_t size_##noun##_##verb(const struct amqp091_##noun##_##verb *v) \
-	{                                                                           \
-		size_t n = sizeof(uint32_t);                                        \
-		(void)v;                                                            \
-		fields                                                              \
-		return n;                                                           \
+	{                                                                                  \
+		size_t n = sizeof(uint32_t);                                               \
+		(void)v;                                                                   \
+		fields;                                                                    \
+		return n;                                                                  \
 	}
 #include "wire/amqp091/methods.def"
 #undef METHOD
@@ -140,8 +144,7 @@ static size_t payload_size(const struct amqp091_method *m)
 		return size_##noun##_##verb(&m->noun##_##verb);
 #include "wire/amqp091/methods.def"
 #undef METHOD
-	case AMQP091_METHOD_N:
-		break;
+	case AMQP091_METHOD_N: break;
 	}
 	must_fail("a method of methods.def", __FILE__, __LINE__);
 }
@@ -156,16 +159,21 @@ size_t amqp091_method_size(const struct amqp091_method *m)
 
 #define FIELD(type, name)    at = field_put_##type(at, v->name);
 #define RESERVED(type, name) at = field_put_##type(at, v->name);
-#define BITS(bits)           { uint8_t octet = 0; bits at = field_put_u8(at, octet); }
-#define BIT(place, name)     octet |= (uint8_t)(v->name << (place));
-#define NO_FIELDS            (void)v;
-#define METHOD(c, m, noun, verb, by, kind, content, fields, prose)                     \
-	static inline uint8_t *put_##noun##_##verb(uint8_t *at,                        \
+#define BITS(bits)                            \
+	{                                     \
+		uint8_t octet = 0;            \
+		bits;                         \
+		at = field_put_u8(at, octet); \
+	}
+#define BIT(place, name) octet |= (uint8_t)(v->name << (place));
+#define NO_FIELDS        (void)v;
+#define METHOD(c, m, noun, verb, by, kind, content, fields, prose)                          \
+	static inline uint8_t *put_##noun##_##verb(uint8_t *at,                             \
 						   const struct amqp091_##noun##_##verb *v) \
-	{                                                                              \
-		at = field_put_u32(at, ID(c, m));                                            \
-		fields                                                                 \
-		return at;                                                             \
+	{                                                                                   \
+		at = field_put_u32(at, ID(c, m));                                           \
+		fields;                                                                     \
+		return at;                                                                  \
 	}
 #include "wire/amqp091/methods.def"
 #undef METHOD
@@ -183,8 +191,7 @@ static uint8_t *put_payload(uint8_t *at, const struct amqp091_method *m)
 		return put_##noun##_##verb(at, &m->noun##_##verb);
 #include "wire/amqp091/methods.def"
 #undef METHOD
-	case AMQP091_METHOD_N:
-		break;
+	case AMQP091_METHOD_N: break;
 	}
 	must_fail("a method of methods.def", __FILE__, __LINE__);
 }

@@ -25,7 +25,7 @@ typedef uint8_t amqp091_u8;
 typedef uint16_t amqp091_u16;
 typedef uint32_t amqp091_u32;
 typedef uint64_t amqp091_u64;
-typedef struct slice amqp091_str8;   /* at most 255 octets */
+typedef struct slice amqp091_str8; /* at most 255 octets */
 typedef struct slice amqp091_str32;
 typedef struct slice amqp091_secret; /* a str32 that is never printed */
 typedef struct slice amqp091_table;  /* entries, without their length: see table.h */
@@ -96,9 +96,11 @@ void amqp091_method_print(const struct amqp091_method *m, struct text *out);
 
 #define AMQP091_ACK_SIZE 21u
 
+/* amqp091_ack_like_put writes a method of class basic that is a delivery tag and flags. */
 static inline uint8_t *amqp091_ack_like_put(uint8_t *at, uint16_t channel, uint32_t ids,
 					    uint64_t delivery_tag, uint8_t bits)
 {
+	must(channel != 0);
 	at = amqp091_frame_head_put(at, AMQP091_FRAME_METHOD, channel, AMQP091_ACK_SIZE - 8);
 	store_be32(at, ids);
 	store_be64(at + 4, delivery_tag);
@@ -107,6 +109,7 @@ static inline uint8_t *amqp091_ack_like_put(uint8_t *at, uint16_t channel, uint3
 	return at + 14;
 }
 
+/* amqp091_ack_put and amqp091_nack_put write the whole frame, and return the place after it. */
 static inline uint8_t *amqp091_ack_put(uint8_t *at, uint16_t channel, uint64_t tag, bool multiple)
 {
 	return amqp091_ack_like_put(at, channel, 60u << 16 | 80, tag, multiple);

@@ -12,14 +12,27 @@
 
 /* ---- any value of each type, and how two are compared ---- */
 
-static uint8_t some_u8(struct prng *r) { return (uint8_t)prng_u64(r); }
-static uint16_t some_u16(struct prng *r) { return (uint16_t)prng_u64(r); }
-static uint32_t some_u32(struct prng *r) { return (uint32_t)prng_u64(r); }
-static uint64_t some_u64(struct prng *r) { return prng_u64(r); }
+static uint8_t some_u8(struct prng *r)
+{
+	return (uint8_t)prng_u64(r);
+}
+static uint16_t some_u16(struct prng *r)
+{
+	return (uint16_t)prng_u64(r);
+}
+static uint32_t some_u32(struct prng *r)
+{
+	return (uint32_t)prng_u64(r);
+}
+static uint64_t some_u64(struct prng *r)
+{
+	return prng_u64(r);
+}
 
 static struct slice some_str32(struct prng *r)
 {
-	static const char letters[] = "some longer words, with a \0 inside and \xFF at the end \xFF";
+	static const char letters[] =
+		"some longer words, with a \0 inside and \xFF at the end \xFF";
 	return slice_of(letters, (size_t)prng_below(r, sizeof letters));
 }
 
@@ -61,11 +74,11 @@ static struct slice some_table(struct prng *r)
 #define BITS(bits)           bits
 #define BIT(place, name)     m->name = prng_chance(r, 1, 2);
 #define NO_FIELDS            m->nothing = 0;
-#define METHOD(c, i, noun, verb, by, kind, content, fields, prose)                      \
+#define METHOD(c, i, noun, verb, by, kind, content, fields, prose)                          \
 	static void fill_##noun##_##verb(struct amqp091_##noun##_##verb *m, struct prng *r) \
-	{                                                                               \
-		(void)r;                                                                \
-		fields                                                                  \
+	{                                                                                   \
+		(void)r;                                                                    \
+		fields                                                                      \
 	}
 #include "wire/amqp091/methods.def"
 #undef METHOD
@@ -76,11 +89,11 @@ static struct slice some_table(struct prng *r)
 #define FIELD(type, name) must(same_##type(a->name, b->name));
 #define BIT(place, name)  must(a->name == b->name);
 #define NO_FIELDS         must(a != NULL && b != NULL);
-#define METHOD(c, i, noun, verb, by, kind, content, fields, prose)                    \
-	static void compare_##noun##_##verb(const struct amqp091_##noun##_##verb *a,  \
-					    const struct amqp091_##noun##_##verb *b)  \
-	{                                                                             \
-		fields                                                                \
+#define METHOD(c, i, noun, verb, by, kind, content, fields, prose)                   \
+	static void compare_##noun##_##verb(const struct amqp091_##noun##_##verb *a, \
+					    const struct amqp091_##noun##_##verb *b) \
+	{                                                                            \
+		fields                                                               \
 	}
 #include "wire/amqp091/methods.def"
 #undef METHOD
@@ -100,8 +113,7 @@ static struct amqp091_method some_method(enum amqp091_method_kind kind, struct p
 		break;
 #include "wire/amqp091/methods.def"
 #undef METHOD
-	case AMQP091_METHOD_N:
-		break;
+	case AMQP091_METHOD_N: break;
 	}
 	return m;
 }
@@ -110,14 +122,13 @@ static void compare(const struct amqp091_method *a, const struct amqp091_method 
 {
 	must(a->kind == b->kind);
 	switch (a->kind) {
-#define METHOD(c, i, noun, verb, by, kind_, content, fields, prose)           \
-	case AMQP091_##noun##_##verb:                                         \
+#define METHOD(c, i, noun, verb, by, kind_, content, fields, prose)            \
+	case AMQP091_##noun##_##verb:                                          \
 		compare_##noun##_##verb(&a->noun##_##verb, &b->noun##_##verb); \
 		break;
 #include "wire/amqp091/methods.def"
 #undef METHOD
-	case AMQP091_METHOD_N:
-		break;
+	case AMQP091_METHOD_N: break;
 	}
 }
 
@@ -258,7 +269,8 @@ static void acks_are_written_like_any_method(void **s)
 	(void)s;
 	uint8_t slow[AMQP091_ACK_SIZE], fast[AMQP091_ACK_SIZE];
 	struct amqp091_method m = { .kind = AMQP091_basic_ack };
-	m.basic_ack = (struct amqp091_basic_ack){ .delivery_tag = 0x0102030405060708, .multiple = true };
+	m.basic_ack = (struct amqp091_basic_ack){ .delivery_tag = 0x0102030405060708,
+						  .multiple = true };
 	must(amqp091_method_size(&m) == sizeof slow);
 	amqp091_method_put(slow, 300, &m);
 	must(amqp091_ack_put(fast, 300, 0x0102030405060708, true) == fast + sizeof fast);
@@ -299,7 +311,10 @@ static void short_strings_are_clipped_between_characters(void **s)
 	must(amqp091_str8_clip(slice_of(text, 256)).n == 255);
 	memcpy(text + 253, "\xE2\x82\xAC", 3); /* octets 253 to 255 */
 	must(amqp091_str8_clip(slice_of(text, 300)).n == 253);
-	memcpy(text + 252, "\xE2\x82\xAC" "a", 4);
+	memcpy(text + 252,
+	       "\xE2\x82\xAC"
+	       "a",
+	       4);
 	must(amqp091_str8_clip(slice_of(text, 300)).n == 255);
 }
 

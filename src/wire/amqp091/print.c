@@ -10,12 +10,14 @@
 
 static void print_fault(const struct amqp091_fault *fault, struct text *out)
 {
+	must(amqp091_fault_err(fault) != ERR_OK);
 	text_puts(out, "malformed: ");
 	amqp091_fault_text(fault, out);
 }
 
 static void print_method(const struct amqp091_frame *f, struct text *out)
 {
+	must(f->payload.n >= 4);
 	struct amqp091_method m;
 	if (amqp091_method_decode(f->payload, &m) == ERR_OK) {
 		amqp091_method_print(&m, out);
@@ -31,6 +33,7 @@ static void print_method(const struct amqp091_frame *f, struct text *out)
 
 static void print_header(const struct amqp091_frame *f, struct text *out)
 {
+	must(f->payload.n >= AMQP091_HEADER_FIXED);
 	struct amqp091_header h;
 	struct amqp091_props props;
 	if (amqp091_header_decode(f->payload, &h) != ERR_OK) {
@@ -50,10 +53,11 @@ static void print_header(const struct amqp091_frame *f, struct text *out)
 
 static void print_body(const struct amqp091_frame *f, struct text *out)
 {
+	must(f->type == AMQP091_FRAME_BODY);
 	bool whole = f->payload.n <= AMQP091_PRINT_BODY_MAX;
 	text_putf(out, "body %zu '", f->payload.n);
-	text_put_printable(out, whole ? f->payload
-				      : slice_sub(f->payload, 0, AMQP091_PRINT_BODY_MAX));
+	text_put_printable(out,
+			   whole ? f->payload : slice_sub(f->payload, 0, AMQP091_PRINT_BODY_MAX));
 	text_puts(out, whole ? "'" : "'...");
 }
 

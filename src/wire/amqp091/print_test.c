@@ -67,8 +67,10 @@ static void a_long_body_is_cut(void **s)
 	memset(frame, 'x', sizeof frame);
 	amqp091_frame_head_put(frame, AMQP091_FRAME_BODY, 1, 100);
 	frame[sizeof frame - 1] = AMQP091_FRAME_END;
-	say(slice_of(frame, sizeof frame), "ch 1 body 100 '"
-	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'...", __LINE__);
+	say(slice_of(frame, sizeof frame),
+	    "ch 1 body 100 '"
+	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'...",
+	    __LINE__);
 }
 
 int main(void)

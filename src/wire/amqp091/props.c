@@ -5,9 +5,9 @@
 #include "wire/amqp091/field.h"
 #include "wire/amqp091/table.h"
 
-static inline uint8_t get_u8(struct rd *r) { return rd_u8(r); }
-static inline uint64_t get_u64(struct rd *r) { return rd_u64(r); }
-static inline struct slice get_str8(struct rd *r) { return rd_str8(r); }
+#define get_u8   rd_u8
+#define get_u64  rd_u64
+#define get_str8 rd_str8
 
 static inline struct slice get_table(struct rd *r)
 {
@@ -30,13 +30,14 @@ enum err amqp091_props_decode(struct slice props, struct amqp091_props *out)
 	must(out != NULL);
 	struct rd r = rd_of(props);
 	struct amqp091_props p = { .flags = get_flags(&r) };
-#define PROP(bit, type, name, prose)       \
-	if (p.flags & AMQP091_HAS_##name)  \
+#define PROP(bit, type, name, prose)      \
+	if (p.flags & AMQP091_HAS_##name) \
 		p.name = get_##type(&r);
 #include "wire/amqp091/props.def"
 #undef PROP
 	if (!rd_done(&r))
 		return ERR_MALFORMED;
+	must((p.flags & AMQP091_PROPS_UNUSED) == 0);
 	*out = p;
 	return ERR_OK;
 }
@@ -53,22 +54,36 @@ static bool has_cc(struct slice headers)
 		if (e.name.n == 3 && p[0] == 'B' && p[1] == 'C' && p[2] == 'C')
 			return true;
 	}
+	must(rd_done(&r)); /* it was checked */
 	return false;
 }
 
+/* facts_of_list reads the list like amqp091_props_decode, but what nobody asks for is only stepped
+ * over: no view of all properties is made. */
 static enum err facts_of_list(struct slice props, struct amqp091_facts *out)
 {
-	struct amqp091_props p;
-	TRY(amqp091_props_decode(props, &p));
-	*out = (struct amqp091_facts){
-		.flags = p.flags,
-		.delivery_mode = p.delivery_mode,
-		.priority = p.priority,
-		.has_cc = has_cc(p.headers),
-		.expiration = p.expiration,
-		.user_id = p.user_id,
-		.headers = p.headers,
-	};
+	struct rd r = rd_of(props);
+	uint16_t flags = get_flags(&r);
+#define zero_u8    0
+#define zero_u64   0
+#define zero_str8  SLICE_EMPTY
+#define zero_table SLICE_EMPTY
+#define PROP(bit, type, name, prose)                                                     \
+	amqp091_##type name = flags & AMQP091_HAS_##name ? get_##type(&r) : zero_##type; \
+	(void)name;
+#include "wire/amqp091/props.def"
+#undef PROP
+	if (!rd_done(&r))
+		return ERR_MALFORMED;
+
+	must((flags & AMQP091_PROPS_UNUSED) == 0);
+	out->flags = flags;
+	out->delivery_mode = delivery_mode;
+	out->priority = priority;
+	out->has_cc = headers.n > 0 && has_cc(headers);
+	out->expiration = expiration;
+	out->user_id = user_id;
+	out->headers = headers;
 	return ERR_OK;
 }
 
@@ -121,10 +136,10 @@ uint8_t *amqp091_props_put(uint8_t *at, const struct amqp091_props *p)
 void amqp091_props_print(const struct amqp091_props *p, struct text *out)
 {
 	must(p != NULL && out != NULL);
-#define PROP(bit, type, name, prose)           \
-	if (p->flags & AMQP091_HAS_##name) {   \
-		text_puts(out, " " #name "="); \
-		field_print_##type(p->name, out);    \
+#define PROP(bit, type, name, prose)              \
+	if (p->flags & AMQP091_HAS_##name) {      \
+		text_puts(out, " " #name "=");    \
+		field_print_##type(p->name, out); \
 	}
 #include "wire/amqp091/props.def"
 #undef PROP

@@ -18,7 +18,7 @@ enum {
 #undef PROP
 };
 
-/* The bits that no property has: 0 goes on to a second word of flags, which nobody has ever used. */
+/* The bits of no property. The lowest announces a second word of flags, which nobody ever sent. */
 #define AMQP091_PROPS_UNUSED 3u
 
 struct amqp091_props {

@@ -10,8 +10,14 @@
 
 #define ALL_FLAGS 0xFFFC
 
-static uint8_t some_u8(struct prng *r) { return (uint8_t)prng_u64(r); }
-static uint64_t some_u64(struct prng *r) { return prng_u64(r); }
+static uint8_t some_u8(struct prng *r)
+{
+	return (uint8_t)prng_u64(r);
+}
+static uint64_t some_u64(struct prng *r)
+{
+	return prng_u64(r);
+}
 
 static struct slice some_str8(struct prng *r)
 {
@@ -38,28 +44,28 @@ static size_t put_some(uint8_t *buf, uint16_t flags, struct prng *r)
 	buf[0] = (uint8_t)(flags >> 8);
 	buf[1] = (uint8_t)flags;
 #define put_u8(v) buf[n++] = (v)
-#define put_u64(v)                                             \
-	do {                                                   \
-		uint64_t u_ = (v);                             \
-		for (int shift = 56; shift >= 0; shift -= 8)   \
-			buf[n++] = (uint8_t)(u_ >> shift);     \
+#define put_u64(v)                                           \
+	do {                                                 \
+		uint64_t u_ = (v);                           \
+		for (int shift = 56; shift >= 0; shift -= 8) \
+			buf[n++] = (uint8_t)(u_ >> shift);   \
 	} while (0)
-#define put_str8(v)                               \
-	do {                                      \
-		struct slice s_ = (v);            \
-		buf[n++] = (uint8_t)s_.n;         \
-		memcpy(buf + n, s_.p, s_.n);      \
-		n += s_.n;                        \
+#define put_str8(v)                          \
+	do {                                 \
+		struct slice s_ = (v);       \
+		buf[n++] = (uint8_t)s_.n;    \
+		memcpy(buf + n, s_.p, s_.n); \
+		n += s_.n;                   \
 	} while (0)
-#define put_table(v)                                                             \
-	do {                                                                     \
-		struct slice s_ = (v);                                           \
-		memcpy(buf + n, (uint8_t[]){ 0, 0, 0, (uint8_t)s_.n }, 4);       \
-		memcpy(buf + n + 4, s_.n ? s_.p : buf, s_.n);                    \
-		n += 4 + s_.n;                                                   \
+#define put_table(v)                                                       \
+	do {                                                               \
+		struct slice s_ = (v);                                     \
+		memcpy(buf + n, (uint8_t[]){ 0, 0, 0, (uint8_t)s_.n }, 4); \
+		memcpy(buf + n + 4, s_.n ? s_.p : buf, s_.n);              \
+		n += 4 + s_.n;                                             \
 	} while (0)
-#define PROP(bit, type, name, prose)     \
-	if (flags & AMQP091_HAS_##name)  \
+#define PROP(bit, type, name, prose)    \
+	if (flags & AMQP091_HAS_##name) \
 		put_##type(some_##type(r));
 #include "wire/amqp091/props.def"
 #undef PROP

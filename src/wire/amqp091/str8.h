@@ -6,20 +6,28 @@
 #include "base/slice.h"
 #include "base/utf8.h"
 
-/* amqp091_is_ascii looks at 8 octets at a time: nearly all names are ASCII, and most are short. */
+/* amqp091_is_ascii looks at 8 octets at a time, the last ones twice: nearly all names are ASCII,
+ * and most are short. */
 static inline bool amqp091_is_ascii(struct slice s)
 {
-	uint64_t seen = 0, word;
-	size_t i = 0;
-	for (; s.n - i >= sizeof word; i += sizeof word) {
+	const uint64_t high = UINT64_C(0x8080808080808080);
+	uint64_t seen, word;
+	if (s.n < sizeof word) {
+		seen = 0;
+		for (size_t i = 0; i < s.n; i++)
+			seen |= s.p[i];
+		return (seen & high) == 0;
+	}
+	must(s.p != NULL);
+	memcpy(&seen, s.p + s.n - sizeof seen, sizeof seen);
+	for (size_t i = 0; i + sizeof word < s.n; i += sizeof word) {
 		memcpy(&word, s.p + i, sizeof word);
 		seen |= word;
 	}
-	for (; i < s.n; i++)
-		seen |= s.p[i];
-	return (seen & UINT64_C(0x8080808080808080)) == 0;
+	return (seen & high) == 0;
 }
 
+/* amqp091_str8_is_valid: it is UTF-8. */
 static inline bool amqp091_str8_is_valid(struct slice s)
 {
 	return amqp091_is_ascii(s) || utf8_is_valid(s);
@@ -33,6 +41,7 @@ static inline struct slice amqp091_str8_clip(struct slice s)
 	size_t n = LIMIT_SHORTSTR;
 	while (n > 0 && (s.p[n] & 0xC0) == 0x80)
 		n--;
+	must(n <= LIMIT_SHORTSTR);
 	return slice_of(s.p, n);
 }
 

@@ -61,6 +61,7 @@ _Static_assert(LIMIT_TABLE_DEPTH_MAX <= 64, "one bit a level in nest.is_array");
 /* check_one steps over one entry, or over the head of a nested table; NULL when it is malformed. */
 static const uint8_t *check_one(struct nest *nest, const uint8_t *p)
 {
+	must(nest->depth < LIMIT_TABLE_DEPTH_MAX && p < nest->end[nest->depth]);
 	struct rd r = rd_of(slice_of(p, (size_t)(nest->end[nest->depth] - p)));
 	if (!(nest->is_array >> nest->depth & 1))
 		rd_skip(&r, rd_u8(&r));
@@ -121,6 +122,7 @@ static double real_of_bits64(uint64_t bits)
 
 bool amqp091_value_read(struct rd *r, struct amqp091_value *out)
 {
+	must(out != NULL);
 	struct amqp091_value v = { .type = rd_u8(r), .i = 0 };
 	switch (v.type) {
 	case AMQP091_TYPE_BOOL: v.boolean = rd_u8(r) != 0; break;
@@ -153,6 +155,7 @@ bool amqp091_value_read(struct rd *r, struct amqp091_value *out)
 
 bool amqp091_table_next(struct rd *r, struct amqp091_entry *out)
 {
+	must(out != NULL);
 	if (r->n == 0)
 		return false;
 	struct amqp091_entry e = { .name = rd_str8(r) };
@@ -164,6 +167,7 @@ bool amqp091_table_next(struct rd *r, struct amqp091_entry *out)
 
 bool amqp091_table_find(struct slice table, struct slice name, struct amqp091_value *out)
 {
+	must(out != NULL);
 	struct rd r = rd_of(table);
 	struct amqp091_entry e;
 	while (amqp091_table_next(&r, &e)) {
@@ -175,40 +179,56 @@ bool amqp091_table_find(struct slice table, struct slice name, struct amqp091_va
 	return false;
 }
 
+/* find_typed is amqp091_table_find for one class of types. */
+static bool find_typed(struct slice table, const char *name, enum type_class class,
+		       struct amqp091_value *out)
+{
+	must(name != NULL);
+	struct amqp091_value v;
+	if (!amqp091_table_find(table, slice_str(name), &v) || class_of(v.type) != class)
+		return false;
+	*out = v;
+	return true;
+}
+
 bool amqp091_table_str(struct slice table, const char *name, struct slice *out)
 {
+	must(out != NULL);
 	struct amqp091_value v;
-	if (!amqp091_table_find(table, slice_str(name), &v) || v.type != AMQP091_TYPE_LONGSTR)
-		return false;
-	*out = v.octets;
-	return true;
+	bool found = find_typed(table, name, CLASS_LONGSTR, &v);
+	if (found)
+		*out = v.octets;
+	return found;
 }
 
 bool amqp091_table_int(struct slice table, const char *name, int64_t *out)
 {
+	must(out != NULL);
 	struct amqp091_value v;
-	if (!amqp091_table_find(table, slice_str(name), &v) || !amqp091_value_is_int(&v))
-		return false;
-	*out = v.i;
-	return true;
+	bool found = find_typed(table, name, CLASS_INT, &v);
+	if (found)
+		*out = v.i;
+	return found;
 }
 
 bool amqp091_table_bool(struct slice table, const char *name, bool *out)
 {
+	must(out != NULL);
 	struct amqp091_value v;
-	if (!amqp091_table_find(table, slice_str(name), &v) || v.type != AMQP091_TYPE_BOOL)
-		return false;
-	*out = v.boolean;
-	return true;
+	bool found = find_typed(table, name, CLASS_BOOL, &v);
+	if (found)
+		*out = v.boolean;
+	return found;
 }
 
 bool amqp091_table_table(struct slice table, const char *name, struct slice *out)
 {
+	must(out != NULL);
 	struct amqp091_value v;
-	if (!amqp091_table_find(table, slice_str(name), &v) || v.type != AMQP091_TYPE_TABLE)
-		return false;
-	*out = v.octets;
-	return true;
+	bool found = find_typed(table, name, CLASS_TABLE, &v);
+	if (found)
+		*out = v.octets;
+	return found;
 }
 
 bool amqp091_value_is_int(const struct amqp091_value *v)
@@ -254,6 +274,7 @@ static bool raw_next(struct rd *r, struct slice *out)
 	const uint8_t *from = r->p;
 	if (!amqp091_table_next(r, &e))
 		return false;
+	must(r->p > from);
 	*out = slice_of(from, (size_t)(r->p - from));
 	return true;
 }
@@ -277,6 +298,7 @@ static size_t count_of(struct slice table, struct slice entry)
 	size_t n = 0;
 	while (raw_next(&r, &e))
 		n += slice_eq(e, entry);
+	must(n <= AMQP091_TABLE_UNORDERED_MAX);
 	return n;
 }
 

@@ -28,10 +28,10 @@ struct amqp091_value {
 	enum amqp091_type type;
 	uint8_t decimal_places; /* DECIMAL: its digits are in `i` */
 	union {
-		bool boolean;    /* BOOL */
-		int64_t i;       /* BYTE ... LONG, and DECIMAL */
-		uint64_t time;   /* TIMESTAMP */
-		double real;     /* FLOAT, DOUBLE */
+		bool boolean;        /* BOOL */
+		int64_t i;           /* BYTE ... LONG, and DECIMAL */
+		uint64_t time;       /* TIMESTAMP */
+		double real;         /* FLOAT, DOUBLE */
 		struct slice octets; /* LONGSTR, BINARY; TABLE, ARRAY: without the length */
 	};
 };
@@ -58,6 +58,7 @@ bool amqp091_table_next(struct rd *r, struct amqp091_entry *out);
 /* amqp091_array_next is the same for the values of an array. */
 static inline bool amqp091_array_next(struct rd *r, struct amqp091_value *out)
 {
+	must(out != NULL);
 	return r->n > 0 && amqp091_value_read(r, out);
 }
 
@@ -84,7 +85,7 @@ bool amqp091_value_equivalent(const struct amqp091_value *a, const struct amqp09
  * it. A void entry is an entry. */
 bool amqp091_args_equivalent(struct slice a, struct slice b, const char *name);
 
-/* amqp091_table_eq: the same entries, octet by octet, in any order (what makes two bindings one). */
+/* amqp091_table_eq: the same entries, octet by octet, in any order: then two bindings are one. */
 bool amqp091_table_eq(struct slice a, struct slice b);
 
 /* ---- writing; all through a wr, which stays full once something did not fit ---- */

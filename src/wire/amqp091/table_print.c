@@ -25,6 +25,7 @@ void amqp091_value_words(const struct amqp091_value *v, struct text *out)
 
 static void print_array(struct slice array, struct text *out)
 {
+	must(out != NULL);
 	struct rd r = rd_of(array);
 	struct amqp091_value v;
 	text_putc(out, '[');

@@ -9,23 +9,26 @@ void amqp091_put_name(struct wr *w, struct slice name)
 	wr_str8(w, name);
 }
 
-static uint32_t bits32_of_real(double real)
+static void put_float(struct wr *w, double real)
 {
 	float f = (float)real;
 	uint32_t bits;
+	_Static_assert(sizeof bits == sizeof f, "IEEE 754");
 	memcpy(&bits, &f, sizeof bits);
-	return bits;
+	wr_u32(w, bits);
 }
 
-static uint64_t bits64_of_real(double real)
+static void put_double(struct wr *w, double real)
 {
 	uint64_t bits;
+	_Static_assert(sizeof bits == sizeof real, "IEEE 754");
 	memcpy(&bits, &real, sizeof bits);
-	return bits;
+	wr_u64(w, bits);
 }
 
 static void put_decimal(struct wr *w, const struct amqp091_value *v)
 {
+	must(v->i >= 0 && v->i <= UINT32_MAX);
 	wr_u8(w, v->decimal_places);
 	wr_u32(w, (uint32_t)v->i);
 }
@@ -43,8 +46,8 @@ void amqp091_put_value(struct wr *w, const struct amqp091_value *v)
 	case AMQP091_TYPE_INT:
 	case AMQP091_TYPE_UINT: wr_u32(w, (uint32_t)v->i); return;
 	case AMQP091_TYPE_LONG: wr_u64(w, (uint64_t)v->i); return;
-	case AMQP091_TYPE_FLOAT: wr_u32(w, bits32_of_real(v->real)); return;
-	case AMQP091_TYPE_DOUBLE: wr_u64(w, bits64_of_real(v->real)); return;
+	case AMQP091_TYPE_FLOAT: put_float(w, v->real); return;
+	case AMQP091_TYPE_DOUBLE: put_double(w, v->real); return;
 	case AMQP091_TYPE_DECIMAL: put_decimal(w, v); return;
 	case AMQP091_TYPE_TIMESTAMP: wr_u64(w, v->time); return;
 	case AMQP091_TYPE_LONGSTR:
@@ -75,24 +78,28 @@ void amqp091_put_close(struct wr *w, size_t mark)
 
 void amqp091_put_str(struct wr *w, const char *name, struct slice v)
 {
+	must(name != NULL);
 	amqp091_put_name(w, slice_str(name));
 	amqp091_put_value(w, &(struct amqp091_value){ .type = AMQP091_TYPE_LONGSTR, .octets = v });
 }
 
 void amqp091_put_bool(struct wr *w, const char *name, bool v)
 {
+	must(name != NULL);
 	amqp091_put_name(w, slice_str(name));
 	amqp091_put_value(w, &(struct amqp091_value){ .type = AMQP091_TYPE_BOOL, .boolean = v });
 }
 
 void amqp091_put_int(struct wr *w, const char *name, int64_t v)
 {
+	must(name != NULL);
 	amqp091_put_name(w, slice_str(name));
 	amqp091_put_value(w, &(struct amqp091_value){ .type = AMQP091_TYPE_LONG, .i = v });
 }
 
 size_t amqp091_put_table(struct wr *w, const char *name)
 {
+	must(name != NULL);
 	amqp091_put_name(w, slice_str(name));
 	return amqp091_put_open(w, AMQP091_TYPE_TABLE);
 }

@@ -13,15 +13,40 @@
 #define BUF 4096
 
 /* One entry of each type, written by hand. */
-static const char every_type[] = "\4bool" "t\1" "\4byte" "b\xFF" "\5ubyte" "B\xFF"
-				 "\5short" "s\xFF\xFE" "\6ushort" "u\xFF\xFE"
-				 "\3int" "I\xFF\xFF\xFF\xFD" "\4uint" "i\xFF\xFF\xFF\xFD"
-				 "\4long" "l\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFC"
-				 "\5float" "f\x3F\xC0\0\0" "\6double" "d\x3F\xB9\x99\x99\x99\x99\x99\x9A"
-				 "\7decimal" "D\2\0\0\1\x3A" "\7longstr" "S\0\0\0\2hi"
-				 "\5array" "A\0\0\0\7t\0S\0\0\0\0"
-				 "\4time" "T\0\0\0\0\x65\0\0\0"
-				 "\5table" "F\0\0\0\3\1xV" "\4void" "V" "\6binary" "x\0\0\0\2\0\1";
+static const char every_type[] = "\4bool"
+				 "t\1"
+				 "\4byte"
+				 "b\xFF"
+				 "\5ubyte"
+				 "B\xFF"
+				 "\5short"
+				 "s\xFF\xFE"
+				 "\6ushort"
+				 "u\xFF\xFE"
+				 "\3int"
+				 "I\xFF\xFF\xFF\xFD"
+				 "\4uint"
+				 "i\xFF\xFF\xFF\xFD"
+				 "\4long"
+				 "l\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFC"
+				 "\5float"
+				 "f\x3F\xC0\0\0"
+				 "\6double"
+				 "d\x3F\xB9\x99\x99\x99\x99\x99\x9A"
+				 "\7decimal"
+				 "D\2\0\0\1\x3A"
+				 "\7longstr"
+				 "S\0\0\0\2hi"
+				 "\5array"
+				 "A\0\0\0\7t\0S\0\0\0\0"
+				 "\4time"
+				 "T\0\0\0\0\x65\0\0\0"
+				 "\5table"
+				 "F\0\0\0\3\1xV"
+				 "\4void"
+				 "V"
+				 "\6binary"
+				 "x\0\0\0\2\0\1";
 
 static void say(struct slice table, const char *want, int line)
 {
@@ -135,7 +160,8 @@ static void a_nested_length_cannot_reach_beyond_its_parent(void **s)
 	must(!is_good(bytes_of("\1aF\0\0\0\7\1bV\1cV")));
 	must(!is_good(bytes_of("\1aF\0\0\0\4\1bV\1cV")));
 	must(!is_good(bytes_of("\1aF\0\0\0\2\1bV\1cV")));
-	must(!is_good(bytes_of("\1aF\0\0\0\13\1bS\0\0\0\5" "abcdefgh")));
+	must(!is_good(bytes_of("\1aF\0\0\0\13\1bS\0\0\0\5"
+			       "abcdefgh")));
 	must(!is_good(bytes_of("\1aS\xFF\xFF\xFF\xFF")));
 }
 
@@ -203,7 +229,8 @@ static void numbers_are_compared_by_class(void **s)
 	must(equivalent(five, bytes_of("l\0\0\0\0\0\0\0\5")));
 	must(!equivalent(five, bytes_of("b\6")));
 	must(!equivalent(five, bytes_of("T\0\0\0\0\0\0\0\5")));
-	must(!equivalent(five, bytes_of("S\0\0\0\1" "5")));
+	must(!equivalent(five, bytes_of("S\0\0\0\1"
+					"5")));
 	must(!equivalent(five, bytes_of("D\0\0\0\0\5")));
 	must(!equivalent(bytes_of("B\xFF"), bytes_of("b\xFF")));
 	must(equivalent(bytes_of("f\x3F\xC0\0\0"), bytes_of("d\x3F\xF8\0\0\0\0\0\0")));
@@ -219,7 +246,8 @@ static void numbers_are_compared_by_class(void **s)
 static void arguments_are_equivalent_by_name(void **s)
 {
 	(void)s;
-	struct slice ttl = bytes_of("\3ttlI\0\0\0\5"), wide = bytes_of("\1aV\3ttll\0\0\0\0\0\0\0\5");
+	struct slice ttl = bytes_of("\3ttlI\0\0\0\5"),
+		     wide = bytes_of("\1aV\3ttll\0\0\0\0\0\0\0\5");
 	must(amqp091_args_equivalent(ttl, wide, "ttl"));
 	must(!amqp091_args_equivalent(ttl, wide, "a"));
 	must(amqp091_args_equivalent(ttl, wide, "neither"));
@@ -256,10 +284,10 @@ static void say_words(const struct amqp091_value *v, const char *want, int line)
 	amqp091_value_words(v, &t);
 	say_text(&t, want, line);
 }
-#define WORDS(typed, want)                                        \
-	do {                                                      \
+#define WORDS(typed, want)                                           \
+	do {                                                         \
 		struct amqp091_value v_ = value_of(bytes_of(typed)); \
-		say_words(&v_, want, __LINE__);                   \
+		say_words(&v_, want, __LINE__);                      \
 	} while (0)
 
 static void values_are_said_in_rabbitmqs_words(void **s)
