@@ -191,12 +191,16 @@ static bool dispatch_others(struct loop *l)
 	return is_any;
 }
 
+bool loop_to_wake(struct loop *l)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	return atomic_load_explicit(&l->is_asleep, memory_order_relaxed) &&
+	       atomic_exchange(&l->is_asleep, false);
+}
+
 void loop_wake(struct loop *l, uint32_t to)
 {
-	struct loop *other = &l->node->loops[to];
-	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&other->is_asleep, memory_order_relaxed) &&
-	    atomic_exchange(&other->is_asleep, false)) {
+	if (loop_to_wake(&l->node->loops[to])) {
 		l->count.wakes++;
 		l->net->ops->wake(l->net, to);
 	}

@@ -59,6 +59,9 @@ void loop_clock(struct loop *l, uint64_t now_ms, uint64_t wall_ms);
  * monotonic, wall_ms the clock of the world. True: there is more to do at once (do not sleep).
  * False: the loop is marked asleep; poll until net.wake, a socket, or loop_deadline. */
 bool loop_turn(struct loop *l, uint64_t now_ms, uint64_t wall_ms);
+/* loop_to_wake: for the journal's threads, after they gave the loop something. True: it sleeps, and
+ * the caller must net.wake it. Any thread. */
+bool loop_to_wake(struct loop *l);
 /* loop_deadline: when loop_turn wants to run even if nothing happens; UINT64_MAX: never. */
 uint64_t loop_deadline(const struct loop *l);
 
