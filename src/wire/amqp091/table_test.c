@@ -243,6 +243,27 @@ static void numbers_are_compared_by_class(void **s)
 	must(!equivalent(bytes_of("D\1\0\0\0\5"), bytes_of("D\2\0\0\0\5")));
 }
 
+static void integers_are_known_by_their_class(void **s)
+{
+	(void)s;
+	struct rd r = rd_of(bytes_of(every_type));
+	struct amqp091_entry e;
+	size_t ints = 0;
+	while (amqp091_table_next(&r, &e))
+		ints += amqp091_value_is_int(&e.value);
+	must(ints == 7);
+}
+
+static void one_value_is_printed_like_a_table_prints_it(void **s)
+{
+	(void)s;
+	char buf[64];
+	struct text t = text_of(buf, sizeof buf);
+	struct amqp091_value v = value_of(bytes_of("A\0\0\0\2t\1"));
+	amqp091_value_print(&v, &t);
+	say_text(&t, "[true]", __LINE__);
+}
+
 static void arguments_are_equivalent_by_name(void **s)
 {
 	(void)s;
@@ -338,6 +359,8 @@ int main(void)
 		cmocka_unit_test(tables_are_built_and_looked_into),
 		cmocka_unit_test(a_table_that_does_not_fit_is_not_written),
 		cmocka_unit_test(numbers_are_compared_by_class),
+		cmocka_unit_test(integers_are_known_by_their_class),
+		cmocka_unit_test(one_value_is_printed_like_a_table_prints_it),
 		cmocka_unit_test(arguments_are_equivalent_by_name),
 		cmocka_unit_test(tables_are_equal_in_any_order),
 		cmocka_unit_test(values_are_said_in_rabbitmqs_words),
