@@ -42,6 +42,7 @@ void alarms_look(struct loop *l)
 	struct node *n = l->node;
 	uint32_t alarms = atomic_load_explicit(&n->alarms, memory_order_relaxed);
 	int64_t limit = (int64_t)memory_limit(n), used = memory_used_by_all(n);
+	atomic_store_explicit(&n->is_memory_short, used > limit / 2, memory_order_relaxed);
 	if (!(alarms & ALARM_MEMORY) && used > limit)
 		set_alarm(l, ALARM_MEMORY, true);
 	else if ((alarms & ALARM_MEMORY) && used < limit - limit / 16)

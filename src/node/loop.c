@@ -45,6 +45,8 @@ void loop_fini(struct loop *l)
 	mem_put(&l->memory.mem, l->shards, SHARDS_MAX * sizeof *l->shards);
 	if (l->in)
 		block_close(l->in);
+	if (l->kept)
+		block_close(l->kept);
 	flights_free(l, l->flight);
 	flights_free(l, l->flying);
 	flights_free(l, l->flight_spare);
@@ -242,6 +244,7 @@ static void send_out(struct loop *l)
 static bool serve(struct loop *l)
 {
 	bool is_any = false;
+	keep_budget(l);
 	for (uint32_t i = 0; i < l->shards_n; i++)
 		is_any |= shard_serve(&l->shards[i]);
 	return is_any;

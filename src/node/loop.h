@@ -38,6 +38,7 @@ struct loop {
 	struct memory memory;
 	struct block_home home;
 	struct block *in;             /* where sockets are read into; NULL: none open */
+	struct block *kept;           /* where messages are copied that stay (keep.c); NULL: none */
 	struct post post;             /* commands and effects to all loops */
 	struct batch *stuck[LIMIT_LOOPS_MAX]; /* did not fit into a mailbox, oldest first */
 	struct session_world world;
@@ -94,6 +95,7 @@ struct node {
 	struct auth *auth;
 	struct memory boot_memory;    /* used while opening, and by the journal's threads' setup */
 	_Atomic uint32_t alarms;      /* ALARM_... */
+	_Atomic bool is_memory_short; /* half way to the watermark: transient messages spill */
 	struct memory journal_memory; /* the keeper's */
 	struct mem *loop_mem[LIMIT_LOOPS_MAX];
 	_Atomic uint32_t checkpoint_turn; /* loop whose units are due; UINT32_MAX: none */
@@ -158,5 +160,8 @@ void view_see(struct loop *l);
 /* ---- checkpoints (checkpoint.c), alarms (alarm.c): looked at once a turn */
 bool checkpoint_work(struct loop *l);      /* true: look again at once */
 void alarms_look(struct loop *l);
+/* ---- what stays in memory (keep.c) */
+void keep_rows(struct loop *l, struct run *publish);
+void keep_budget(struct loop *l);
 bool stop_work(struct loop *l);            /* during a clean stop (stop.c); true: look again */
 #endif

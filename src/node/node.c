@@ -85,9 +85,6 @@ static enum err place_shards(struct node *n)
 			return ERR_LIMIT;
 		struct shard *s = &l->shards[l->shards_n++];
 		TRY(shard_init(s, l, no, n->setup.random(n->setup.random_arg)));
-		if (s->core)
-			core_cache_limit(s->core, (uint64_t)n->config.queue_cache_bytes /
-							  (LIMIT_SHARD_DATA_N + n->loops_n));
 		n->shard[no] = s;
 		for (uint32_t i = 0; i < n->loops_n; i++)
 			n->loops[i].post.loop_of_shard[no] = (uint8_t)loop;

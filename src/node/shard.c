@@ -133,6 +133,8 @@ void shard_command(struct shard *s, struct run *cmd)
 	struct loop *l = s->loop;
 	s->count.commands++;
 	s->is_touched = true;
+	if (cmd->kind == CMD_PUBLISH)
+		keep_rows(l, cmd);
 	if (s->catalog)
 		catalog_admit(s->catalog, cmd, l->wall_ms, &s->now, &s->later, &l->post);
 	else
