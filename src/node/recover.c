@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "base/text.h"
+#include "core/live.h"
 #include "core/logged.h"
 #include "node/loop.h"
 
@@ -86,9 +87,10 @@ static enum err replay(struct node *n, struct run *room, struct text *why)
 static void count_live(struct node *n)
 {
 	for (uint16_t no = 1; no <= LIMIT_SHARD_DATA_N; no++) {
-		struct freed one;
+		struct live one;
 		struct live_walk walk = { 0 };
-		while (core_live_next(n->shard[no]->core, &walk, &one))
+		uint32_t budget = UINT32_MAX;
+		while (core_live_next(n->shard[no]->core, &walk, 0, &budget, &one))
 			journal_live(n->journal, one.loc, one.bytes, 1);
 	}
 }
