@@ -113,16 +113,15 @@ static void log_unreadable(struct loop *l, uint64_t loc, enum err e)
 	loop_log(l, LOG_corruption_found, v, 3);
 }
 
-static void finish(struct loop *l, struct reading *r)
+static void to_session(struct loop *l, struct reading *r)
 {
-	struct loader *d = l->loader;
-	struct loading_block *k = r->in;
+	struct block *b = r->in->block;
 	const struct msg *m = NULL;
 	enum err e = r->read.err;
 	if (e == ERR_OK)
-		e = msg_load(k->block, r->off, r->load.bytes, &m);
+		e = msg_load(b, r->off, r->load.bytes, &m);
 	if (e == ERR_OK)
-		block_give(k->block, 1);
+		block_give(b, 1);
 	else
 		log_unreadable(l, r->load.loc, e);
 	struct conn *c = conn_of(l, r->load.session);
@@ -130,6 +129,24 @@ static void finish(struct loop *l, struct reading *r)
 		conn_loaded(c, r->load.ticket, m ? msg_mem(m) : 0);
 	else if (m)
 		msg_unref(msg_mem(m), 1);
+}
+
+static void to_forward(struct loop *l, struct reading *r)
+{
+	struct slice stored = slice_of((uint8_t *)r->in->block + r->off, r->load.bytes);
+	if (r->read.err != ERR_OK)
+		log_unreadable(l, r->load.loc, r->read.err);
+	forward_loaded(l, r->load.ticket, r->read.err == ERR_OK ? &stored : NULL);
+}
+
+static void finish(struct loop *l, struct reading *r)
+{
+	struct loader *d = l->loader;
+	struct loading_block *k = r->in;
+	if (r->load.session)
+		to_session(l, r);
+	else
+		to_forward(l, r);
 	k->reads_n--;
 	block_done(l, k);
 	r->next = d->spare;

@@ -85,8 +85,22 @@ struct session_world *loop_world(struct loop *l)
 
 /* ---- the log: batches of the journal ---------------------------------------------------- */
 
-static bool batch_ready(struct loop *l)
+static void batch_submit(struct loop *l)
 {
+	struct flight *f = l->flight;
+	bool is_asleep = journal_submit(l->node->journal, l->batch);
+	*l->flying_tail = f;
+	l->flying_tail = &f->next;
+	l->batch = NULL;
+	l->flight = NULL;
+	if (is_asleep)
+		l->net->ops->work(l->net, NET_WRITER);
+}
+
+bool loop_batch(struct loop *l)
+{
+	if (l->flight && l->flight->n == LOOP_INFLIGHT_RECORDS)
+		batch_submit(l);
 	if (!l->batch)
 		l->batch = journal_batch(l->node->journal, l->index);
 	if (!l->batch)
@@ -103,30 +117,26 @@ static bool batch_ready(struct loop *l)
 	return true;
 }
 
-static void batch_submit(struct loop *l)
-{
-	struct flight *f = l->flight;
-	bool is_asleep = journal_submit(l->node->journal, l->batch);
-	*l->flying_tail = f;
-	l->flying_tail = &f->next;
-	l->batch = NULL;
-	l->flight = NULL;
-	if (is_asleep)
-		l->net->ops->work(l->net, NET_WRITER);
-}
-
 /* A shard that finds the batch full gets another; without one it waits for the next commit. */
 void loop_propose(struct loop *l)
 {
 	for (uint32_t i = 0; i < l->shards_n; i++) {
 		struct shard *s = &l->shards[i];
-		while (outcomes_unproposed(&s->later) && batch_ready(l) && !shard_propose(s)) {
+		while (outcomes_unproposed(&s->later) && loop_batch(l) && !shard_propose(s)) {
 			must(l->flight->n > 0);
 			batch_submit(l);
 		}
 	}
 	if (l->batch && l->flight->n > 0)
 		batch_submit(l);
+}
+
+static void record_durable(struct loop *l, const struct inflight *r, uint64_t loc)
+{
+	if (r->moving)
+		forward_durable(l, r->moving, loc);
+	else
+		shard_durable(r->shard, r->index, loc);
 }
 
 bool loop_commits(struct loop *l)
@@ -140,7 +150,7 @@ bool loop_commits(struct loop *l)
 		if (!l->flying)
 			l->flying_tail = &l->flying;
 		for (uint32_t i = 0; i < f->n; i++)
-			shard_durable(f->at[i].shard, f->at[i].index, b->loc + f->at[i].off);
+			record_durable(l, &f->at[i], b->loc + f->at[i].off);
 		journal_batch_free(l->node->journal, b);
 		if (l->flight_spare)
 			mem_put(&l->memory.mem, f, sizeof *f);
@@ -328,6 +338,7 @@ bool loop_turn(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
 	bool is_more = loop_work(l);
 	is_more |= stop_work(l);
 	is_more |= checkpoint_work(l);
+	is_more |= forward_work(l);
 	alarms_look(l);
 	if (journal_keeper_to_wake(l->node->journal))
 		l->net->ops->work(l->net, NET_KEEPER);

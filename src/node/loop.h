@@ -22,8 +22,8 @@
 #define LOOP_FED_BYTES_MAX 262144     /* read before a sweep is made between two sockets */
 #define LOOP_INFLIGHT_RECORDS 256     /* records in one batch of the journal */
 
-/* A record in a batch that is on its way to the disk. */
-struct inflight { struct shard *shard; uint64_t index; uint32_t off; };
+/* A record in a batch that is on its way to the disk: a shard's, or the copy of a message. */
+struct inflight { struct shard *shard; struct moving *moving; uint64_t index; uint32_t off; };
 struct flight {                       /* what is in one journal batch; oldest first */
 	struct flight *next;
 	uint64_t ticket;
@@ -72,6 +72,7 @@ struct loop {
 	_Atomic bool is_asleep;
 	_Atomic uint64_t seen;        /* catalog version, or SEEN_ASLEEP */
 	_Atomic int64_t used_bytes;   /* of memory, for the node's watermark */
+	struct forward *forward;      /* of this loop's share of a segment; NULL: none */
 	struct unit *unit;            /* a checkpoint's unit that the keeper had no room for */
 	struct { uint64_t turns, runs, reads, writes, moved, wakes; } count;
 };
@@ -98,6 +99,8 @@ struct node {
 	_Atomic bool is_memory_short; /* half way to the watermark: transient messages spill */
 	struct memory journal_memory; /* the keeper's */
 	struct mem *loop_mem[LIMIT_LOOPS_MAX];
+	_Atomic uint32_t forward_turn; /* loop whose messages move forward; UINT32_MAX: none */
+	uint64_t forward_segment;
 	_Atomic uint32_t checkpoint_turn; /* loop whose units are due; UINT32_MAX: none */
 	_Atomic bool is_checkpoint_wanted; /* one at once, whatever was logged */
 	_Atomic uint64_t checkpoints_n; /* handed to the keeper since open */
@@ -147,7 +150,10 @@ MUST_USE enum err loader_new(struct loop *l);
 void loader_free(struct loop *l);
 bool loader_work(struct loop *l);          /* true: brought something */
 
-/* ---- proposing and committing (shard.c uses it) */
+/* ---- proposing and committing */
+/* loop_batch makes sure that there is a batch with room for one more record's note; false: none
+ * is free now. */
+bool loop_batch(struct loop *l);
 void loop_propose(struct loop *l);
 bool loop_commits(struct loop *l);
 
@@ -160,6 +166,10 @@ void view_see(struct loop *l);
 /* ---- checkpoints (checkpoint.c), alarms (alarm.c): looked at once a turn */
 bool checkpoint_work(struct loop *l);      /* true: look again at once */
 void alarms_look(struct loop *l);
+/* ---- copying forward (forward.c) */
+bool forward_work(struct loop *l);         /* true: look again at once */
+void forward_loaded(struct loop *l, uint64_t ticket, const struct slice *stored);
+void forward_durable(struct loop *l, struct moving *own_m, uint64_t loc);
 /* ---- what stays in memory (keep.c) */
 void keep_rows(struct loop *l, struct run *publish);
 void keep_budget(struct loop *l);

@@ -147,6 +147,7 @@ enum err node_open(const struct node_setup *s, struct node **out_node, struct te
 	n->loops_n = s->loops_n;
 	n->held_tail = &n->held;
 	atomic_init(&n->checkpoint_turn, UINT32_MAX);
+	atomic_init(&n->forward_turn, UINT32_MAX);
 	memory_init(&n->boot_memory);
 	memory_init(&n->journal_memory);
 	enum err e = node_begin(n, why);

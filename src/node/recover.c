@@ -2,7 +2,6 @@
 
 #include "base/must.h"
 #include "base/text.h"
-#include "core/live.h"
 #include "core/logged.h"
 #include "node/loop.h"
 
@@ -63,6 +62,8 @@ static enum err replay(struct node *n, struct run *room, struct text *why)
 		TRY(journal_recover_record(n->journal, &rec, &loc, &is_more, why));
 		if (!is_more)
 			return ERR_OK;
+		if (rec.kind == RECORD_BODY)
+			continue;
 		if (rec.kind != RECORD_OUTCOMES || !is_durable_shard(n, rec.shard)) {
 			text_putf(why, "a record of kind %u for shard %u is not known to this version",
 				  rec.kind, rec.shard);
@@ -87,11 +88,10 @@ static enum err replay(struct node *n, struct run *room, struct text *why)
 static void count_live(struct node *n)
 {
 	for (uint16_t no = 1; no <= LIMIT_SHARD_DATA_N; no++) {
-		struct live one;
+		struct freed one;
 		struct live_walk walk = { 0 };
-		uint32_t budget = UINT32_MAX;
-		while (core_live_next(n->shard[no]->core, &walk, 0, &budget, &one))
-			journal_live(n->journal, one.loc, one.bytes, 1);
+		while (core_live_next(n->shard[no]->core, &walk, &one))
+			journal_live(n->journal, one.loc, (int64_t)one.bytes, 1);
 	}
 }
 

@@ -1,0 +1,132 @@
+/* Copying forward: what still lives in a segment that is nearly empty is stored again at the end of
+ * the journal, so that the segment can be used anew. One segment at a time, loop after loop, a
+ * few messages at a time. A copy counts only when it is durable: until then the old one does, and
+ * after a crash before the next checkpoint again.
+ *
+ * Pieces of big bodies are not moved: they keep their segment until the message is gone. */
+#include "node/loop.h"
+
+#include "base/must.h"
+
+#define MOVING_MAX 64u                /* messages of one loop on their way */
+#define WALK_BUDGET 4096u             /* entries looked at in one turn */
+#define FORWARD_NOBODY UINT32_MAX
+
+/* What a record of a copy begins with: whose it is. For people and repair; recovery skips it. */
+#define COPY_HEAD_BYTES 16u
+
+struct moving {
+	struct shard *shard;
+	uint64_t queue, id, loc;
+	uint32_t bytes;
+};
+
+struct forward {
+	uint32_t segment;
+	uint32_t shard;               /* of loop.shards */
+	uint32_t moving_n;
+	struct live_walk walk;
+};
+
+static void moved_one(struct loop *l, struct moving *own_m)
+{
+	mem_put(&l->memory.mem, own_m, sizeof *own_m);
+	l->forward->moving_n--;
+}
+
+static void ask(struct loop *l, struct shard *s, const struct live_walk *at,
+		const struct freed *what)
+{
+	struct moving *m = mem_get(&l->memory.mem, sizeof *m, "moving");
+	must(m != NULL);
+	*m = (struct moving){ s, at->queue, at->id, what->loc, (uint32_t)what->bytes };
+	l->forward->moving_n++;
+	loads_put(&l->loads, (struct load){ .ticket = (uint64_t)(uintptr_t)m, .loc = what->loc,
+					    .bytes = (uint32_t)what->bytes });
+}
+
+/* A message that cannot be read any more stays where it is: its reader will be told. */
+void forward_loaded(struct loop *l, uint64_t ticket, const struct slice *stored)
+{
+	struct moving *m = (struct moving *)(uintptr_t)ticket;
+	uint8_t *body;
+	uint32_t cap, off, len = COPY_HEAD_BYTES + (stored ? (uint32_t)stored->n : 0);
+	if (!stored || !loop_batch(l) || journal_record_begin(l->batch, &body, &cap) != ERR_OK ||
+	    cap < len) {
+		moved_one(l, m);
+		return;
+	}
+	struct wr w = wr_of(body, cap);
+	wr_le64(&w, m->queue);
+	wr_le64(&w, m->id);
+	wr_slice(&w, *stored);
+	struct record r = { .shard = m->shard->no, .kind = RECORD_BODY, .wall_ms = l->wall_ms };
+	off = journal_record_end(l->batch, &r, len);
+	l->flight->at[l->flight->n++] = (struct inflight){ .moving = m, .off = off + COPY_HEAD_BYTES };
+}
+
+void forward_durable(struct loop *l, struct moving *m, uint64_t loc)
+{
+	struct journal *j = l->node->journal;
+	if (core_relocate(m->shard->core, m->queue, m->id, m->loc, loc)) {
+		journal_live(j, loc, m->bytes, 1);
+		journal_live(j, m->loc, -(int64_t)m->bytes, -1);
+	}
+	moved_one(l, m);
+}
+
+/* False: this loop has nothing left to move. */
+static bool walk(struct loop *l)
+{
+	struct forward *f = l->forward;
+	uint32_t budget = WALK_BUDGET;
+	for (; f->shard < l->shards_n && budget > 0 && f->moving_n < MOVING_MAX; budget--) {
+		struct shard *s = &l->shards[f->shard];
+		struct freed one;
+		if (!s->core || s->is_volatile || !core_live_next(s->core, &f->walk, &one)) {
+			f->shard++;
+			f->walk = (struct live_walk){ 0 };
+		} else if (one.loc >> 32 == f->segment && !(one.flags & (ENTRY_BIG | ENTRY_SPILLED))) {
+			ask(l, s, &f->walk, &one);
+		}
+	}
+	return f->shard < l->shards_n || f->moving_n > 0;
+}
+
+static void begin(struct loop *l)
+{
+	struct node *n = l->node;
+	uint64_t segment = journal_forward(n->journal);
+	if (segment == 0)
+		return;
+	n->forward_segment = segment;
+	atomic_store(&n->forward_turn, 0);
+}
+
+/* True: look again at once. */
+bool forward_work(struct loop *l)
+{
+	struct node *n = l->node;
+	if (l->index == 0 && atomic_load(&n->forward_turn) == FORWARD_NOBODY)
+		begin(l);
+	if (atomic_load(&n->forward_turn) != l->index)
+		return false;
+	if (!l->forward) {
+		l->forward = mem_get(&l->memory.mem, sizeof *l->forward, "forward");
+		must(l->forward != NULL);
+		*l->forward = (struct forward){ .segment = (uint32_t)n->forward_segment };
+	}
+	uint32_t before = l->loads.n;
+	if (walk(l))
+		return l->loads.n > before || l->forward->moving_n == 0;
+	mem_put(&l->memory.mem, l->forward, sizeof *l->forward);
+	l->forward = NULL;
+	if (l->index + 1 < n->loops_n) {
+		atomic_store(&n->forward_turn, l->index + 1);
+		loop_wake(l, l->index + 1);
+		return true;
+	}
+	journal_forwarded(n->journal, n->forward_segment);
+	atomic_store(&n->forward_turn, FORWARD_NOBODY);
+	return false;
+}
