@@ -14,6 +14,7 @@
 #ifndef CORE_CATALOG_H
 #define CORE_CATALOG_H
 #include "core/core.h"
+#include "core/pmap.h"
 
 struct catalog;
 struct catalog_view;
@@ -21,13 +22,18 @@ struct catalog_view;
 enum exchange_type { EXCHANGE_DIRECT = 1, EXCHANGE_FANOUT, EXCHANGE_TOPIC, EXCHANGE_HEADERS };
 enum { EXCHANGE_DURABLE = 1, EXCHANGE_AUTO_DELETE = 2, EXCHANGE_INTERNAL = 4 };
 
+struct exchange_name;
+
 struct exchange {                     /* a view's record: read only, never moves in its version */
 	uint64_t id, version;         /* version: of the last change to it or its bindings */
 	struct slice name;
 	struct slice arguments;       /* field table as declared, without its length */
 	uint16_t vhost;
 	uint8_t type, flags;
-	const void *bindings;         /* by type: see route.c */
+	uint32_t bindings_n;
+	const struct exchange_name *fixed;
+	struct pmap by_key;           /* direct: places by key (exchange_set.h) */
+	uintptr_t root;               /* fanout, headers: a place; topic: a tree (topic.h) */
 };
 
 struct queue_record {
@@ -42,6 +48,7 @@ struct queue_record {
 /* Declarations as they travel in tails and records; slices borrow. put returns bytes written into
  * buf (DECLARE_BYTES_MAX is enough for anything the limits allow but arguments: add their size). */
 #define DECLARE_BYTES_MAX 1024u
+#define CATALOG_ARGUMENTS_MAX 16384u     /* of one declaration or binding; more is refused */
 struct declare_exchange { struct slice name, type, arguments; uint16_t vhost; uint8_t flags; };
 struct declare_queue { struct slice name, arguments; uint64_t owner; uint16_t vhost, shard; uint8_t flags; };
 struct bind { struct slice exchange, queue, key, arguments; uint16_t vhost; };

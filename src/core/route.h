@@ -6,30 +6,62 @@
 #define CORE_ROUTE_H
 #include "core/catalog.h"
 
-struct route_to { uint64_t queue; uint16_t shard; uint8_t flags; uint8_t pad[5]; };
+struct topic_step;
 
-/* A set of destinations, each queue once; grows through mem. Ordered by shard, then as found. */
+struct route_to {
+	uint64_t queue;
+	uint16_t shard;
+	uint8_t flags;               /* QUEUE_... */
+	uint8_t pad[5];
+};
+
+/* Numbers that have been met; open addressing, 0 is free. */
+struct route_seen {
+	uint64_t *at;
+	uint32_t n, cap;             /* cap: 0 or a power of two */
+};
+
+/* A set of destinations, each queue once; grows through mem. Ordered by shard, then as found. The
+ * rest is the search's own room, kept for the next one. */
 struct route {
 	struct mem *mem;
 	struct route_to *to;
 	uint32_t n, cap;
-	uint64_t *seen;              /* open addressing by queue id, used above a few destinations */
-	uint32_t seen_cap;
+	bool is_short;               /* there was no memory for all */
+	struct route_seen queues;    /* used above a few destinations */
+	struct route_seen floats;    /* topic_match.c */
+	struct topic_step *steps;
+	uint32_t steps_n, steps_cap;
 };
+
+/* route_init makes an empty set; memory is taken when it is needed. route_fini gives it back. */
 void route_init(struct route *r, struct mem *mem);
 void route_fini(struct route *r);
 
 /* route_find fills `r` with the queues that a message to `x` with `key` goes to (n = 0: none).
- * ERR_NOT_IMPLEMENTED: headers exchange (not yet). ERR_LIMIT: no memory for the set. */
+ * ERR_NOT_IMPLEMENTED: headers exchange (not yet). ERR_LIMIT: no memory for the set. After an
+ * error the set is empty. */
 MUST_USE enum err route_find(const struct catalog_view *v, const struct exchange *x,
 			     struct slice key, struct route *r);
 
+/* For what walks bindings: route_add adds the queues of a place (exchange_set.h; 0: none) that are
+ * not there yet; route_seen_add notes a number that is not 0, false: it was there. Without memory
+ * they set is_short. */
+void route_add(struct route *r, uintptr_t place);
+bool route_seen_add(struct route *r, struct route_seen *seen, uint64_t number);
+void route_seen_clear(struct route_seen *seen);
+
 /* route_cache: the last routes of one channel, found again by the publish's own bytes
  * ("exchange and key" as they came). An entry holds while the catalog's version stands, and is
- * confirmed by the exchange's own version when another object changed. */
+ * confirmed by the exchange's own version when another object changed (the default exchange's by
+ * the queue's). Routes to more than ROUTE_KEPT_MAX queues are found anew each time. */
+#define ROUTE_KEPT_MAX 4096u
 struct route_cache;
+
+/* route_cache_new makes an empty cache; memory for entries is taken as routes come. NULL: no
+ * memory. NULL may be freed. */
 struct route_cache *route_cache_new(struct mem *mem);
-void route_cache_free(struct route_cache *c);
+void route_cache_free(struct route_cache *own_c);
 
 /* A cached answer: the exchange (NULL: there is none), whether the user may write to it (auth is
  * asked once per entry by the caller through `is_new`), and the destinations. Valid until the
@@ -37,9 +69,11 @@ void route_cache_free(struct route_cache *c);
 struct route_hit {
 	const struct exchange *x;
 	const struct route *route;
-	enum err auth;              /* written by the caller when is_new, remembered here */
+	enum err auth;               /* written by the caller when is_new, remembered here */
 	bool is_new;
 };
+
+/* route_cache_find routes a publish. Errors as in route_find; then nothing is remembered. */
 MUST_USE enum err route_cache_find(struct route_cache *c, const struct catalog_view *v,
 				   uint16_t vhost, struct slice route_bytes, struct slice exchange,
 				   struct slice key, struct route_hit **out_hit);

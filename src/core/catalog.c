@@ -1,0 +1,190 @@
+#include "core/catalog_state.h"
+
+#include "base/must.h"
+#include "core/exchange.h"
+
+#define QUEUE_ID_FIRST 1u
+
+static const struct {
+	const char *name;
+	const char *type;
+	uint8_t flags;
+} predeclared[] = {
+	{ "", "direct", EXCHANGE_DURABLE },
+	{ "amq.direct", "direct", EXCHANGE_DURABLE },
+	{ "amq.fanout", "fanout", EXCHANGE_DURABLE },
+	{ "amq.topic", "topic", EXCHANGE_DURABLE },
+	{ "amq.headers", "headers", EXCHANGE_DURABLE },
+	{ "amq.match", "headers", EXCHANGE_DURABLE },
+	{ "amq.rabbitmq.trace", "topic", EXCHANGE_DURABLE | EXCHANGE_INTERNAL },
+};
+#define PREDECLARED (sizeof predeclared / sizeof predeclared[0])
+
+static size_t vhosts_bytes(uint32_t n)
+{
+	return sizeof(struct vhosts) + n * sizeof(struct slice);
+}
+
+static void make_first_view(struct catalog *c, uint64_t seed)
+{
+	struct catalog_view *v = pmap_alloc(&c->edit, sizeof *v, "catalog view");
+	*v = (struct catalog_view){
+		.version = c->edit.version,
+		.key = { hash_u64(seed, 1), hash_u64(seed, 2) },
+		.vhosts = c->vhosts,
+		.exchanges = PMAP_HASHED,
+		.exchange_names = PMAP_IDS,
+		.queues = PMAP_HASHED,
+		.queue_ids = PMAP_IDS,
+		.owned = PMAP_HASHED,
+		.bound = PMAP_IDS,
+		.queue_next = QUEUE_ID_FIRST,
+		.queue_logged = QUEUE_ID_FIRST,
+		.exchange_next = EXCHANGE_ID_VOLATILE,
+		.exchange_logged = 1,
+	};
+	c->work = v;
+	for (size_t i = 0; i < PREDECLARED; i++) {
+		struct declare_exchange d = {
+			.name = slice_str(predeclared[i].name),
+			.type = slice_str(predeclared[i].type),
+			.flags = predeclared[i].flags,
+		};
+		must(v->exchange_next >= EXCHANGE_ID_VOLATILE);
+		catalog_add_exchange(c, v->exchange_next++, &d);
+	}
+	c->work = NULL;
+	c->applied = c->decided = v;
+}
+
+struct catalog *catalog_new(struct mem *mem, uint64_t seed)
+{
+	struct catalog *c = mem_get(mem, sizeof *c, "catalog");
+	struct vhosts *vhosts = c ? mem_get(mem, vhosts_bytes(1), "catalog") : NULL;
+	if (!vhosts) {
+		mem_put(mem, c, sizeof *c);
+		return NULL;
+	}
+	*c = (struct catalog){ .vhosts = vhosts };
+	vhosts->n = 1;
+	vhosts->name[0] = slice_str("/");
+	pmap_edit_init(&c->edit, mem);
+	deque_init(&c->pending, sizeof(struct pending), "catalog pending");
+	catalog_dirty_init(c);
+	make_first_view(c, seed);
+	must(c->applied->version == 1);
+	return c;
+}
+
+void catalog_free(struct catalog *c)
+{
+	if (!c)
+		return;
+	struct mem *mem = c->edit.mem;
+	must(c->restored == NULL);
+	catalog_dirty_fini(c);
+	catalog_free_view(c);
+	deque_fini(&c->pending, mem);
+	pmap_edit_fini(&c->edit);
+	mem_put(mem, c->vhosts, vhosts_bytes(c->vhosts->n));
+	mem_put(mem, c, sizeof *c);
+}
+
+const struct catalog_view *catalog_view(const struct catalog *c)
+{
+	must(c->applied->version <= c->decided->version);
+	return c->applied;
+}
+
+void catalog_collect(struct catalog *c, uint64_t seen)
+{
+	uint64_t held = c->dirty.view ? c->dirty.view->version : UINT64_MAX;
+	must(seen <= c->applied->version);
+	pmap_collect(&c->edit, seen < held ? seen : held);
+}
+
+/* What an outcome is the answer to. */
+static uint8_t asked(const struct run *o)
+{
+	switch (o->kind) {
+	case OUTCOME_EXCHANGE_DECLARE: return CMD_EXCHANGE_DECLARE;
+	case OUTCOME_EXCHANGE_DELETE: return CMD_EXCHANGE_DELETE;
+	case OUTCOME_BIND: return CMD_BIND;
+	default: must(o->kind == OUTCOME_UNBIND);
+	}
+	return CMD_UNBIND;
+}
+
+static void reply(const struct run *o, struct reply_row row, struct slice text, struct post *held)
+{
+	struct run head = {
+		.kind = FX_REPLY,
+		.channel = o->channel,
+		.session = o->session,
+		.vhost = o->vhost,
+		.user = o->user,
+		.arg = o->arg,
+	};
+	must(row.op != 0);
+	if (o->session)
+		post_run(held, session_loop(o->session), &head, &row, sizeof row, 1, text);
+}
+
+/* Passes an outcome on to the queue's shard, which answers the session if there is one. */
+static void pass_on(const struct run *o, uint8_t cmd, const struct queue_record *q,
+		    struct post *held)
+{
+	struct run head = *o;
+	must(q->shard < SHARDS_MAX);
+	head.kind = cmd;
+	head.flags = cmd == CMD_QUEUE_OPEN ? q->flags : o->flags & (uint8_t)~RUN_LOGGED;
+	head.shard = q->shard;
+	head.queue = q->id;
+	head.vhost = q->vhost;
+	post_run(held, held->loop_of_shard[q->shard], &head, NULL, 0, 0, SLICE_EMPTY);
+}
+
+static void tell(const struct run *o, const struct catalog_view *before,
+		 const struct catalog_view *after, struct post *held)
+{
+	const struct queue_record *q;
+	struct slice tail = run_tail(o);
+	struct reply_row row;
+	switch (o->kind) {
+	case OUTCOME_QUEUE_DECLARE:
+		q = catalog_queue_by_id(after, o->queue);
+		must(q != NULL);
+		pass_on(o, CMD_QUEUE_OPEN, q, held);
+		return;
+	case OUTCOME_QUEUE_DELETE:
+		q = catalog_queue_by_id(before, o->queue);
+		must(q != NULL);
+		pass_on(o, CMD_QUEUE_DROP, q, held);
+		return;
+	case OUTCOME_BARRIER:
+		must(tail.n >= sizeof row);
+		memcpy(&row, tail.p, sizeof row);
+		reply(o, row, slice_from(tail, sizeof row), held);
+		return;
+	default:
+		reply(o, (struct reply_row){ .err = ERR_OK, .op = asked(o) }, SLICE_EMPTY, held);
+	}
+}
+
+void catalog_apply(struct catalog *c, struct run *o, uint64_t index, struct post *held)
+{
+	const struct catalog_view *before = c->applied;
+	struct pending next;
+	(void)index;
+	must(c->restored == NULL);
+	if (deque_pop(&c->pending, &next)) {
+		must(next.kind == o->kind && next.queue == o->queue);
+		c->applied = next.view;
+	} else {
+		must(c->applied == c->decided);
+		catalog_change(c, o);
+		c->applied = c->decided;
+	}
+	if (held)
+		tell(o, before, c->applied, held);
+}

@@ -1,0 +1,364 @@
+#include "core/catalog_state.h"
+
+#include "base/must.h"
+#include "base/text.h"
+#include "core/exchange.h"
+
+/* Memory that must be free before anything is added: what deletions and path copies may need. */
+#define RESERVE_BYTES (1u << 20)
+#define WHY_BYTES 1024u
+#define BARRIER_BYTES (sizeof(struct reply_row) + WHY_BYTES)
+
+/* One command on its way to a decision. */
+struct ask {
+	struct catalog *c;
+	const struct run *cmd;
+	struct outcomes *now, *later;
+	struct text why;
+	char why_bytes[WHY_BYTES];
+};
+
+/* Decides one outcome: it is worked out at once, and applied when `now` or `later` says so.
+ * Whatever is behind something that waits must wait too: views become true in their order. */
+static void decide(struct ask *a, const struct run *head, struct slice tail)
+{
+	bool waits = head->flags & RUN_LOGGED || a->later->runs_n > 0;
+	struct run *o = outcomes_run(waits ? a->later : a->now, head, NULL, 0, 0, tail);
+	struct catalog *c = a->c;
+	catalog_change(c, o);
+	struct pending next = { c->decided, o->queue, o->kind };
+	must(deque_push(&c->pending, c->edit.mem, &next) == ERR_OK);
+}
+
+/* The head of an outcome that answers the command. */
+static struct run answering(const struct ask *a, uint8_t outcome, bool is_logged)
+{
+	struct run head = *a->cmd;
+	must(outcome != 0);
+	head.kind = outcome;
+	head.flags = is_logged ? RUN_LOGGED : 0;
+	head.queue = 0;
+	return head;
+}
+
+/* Answers with an error, whose text is in a->why, or with ERR_OK: behind what was answered before,
+ * and when all can see what it says. */
+static void answer(struct ask *a, enum err err)
+{
+	uint8_t tail[BARRIER_BYTES];
+	struct reply_row row = { .err = err, .op = a->cmd->kind };
+	struct run head = answering(a, OUTCOME_BARRIER, false);
+	must(a->why.n < WHY_BYTES);
+	if (row.op == CMD_QUEUE_REMOVE)
+		row.op = CMD_QUEUE_DELETE;
+	memcpy(tail, &row, sizeof row);
+	memcpy(tail + sizeof row, a->why.p, a->why.n);
+	decide(a, &head, slice_of(tail, sizeof row + a->why.n));
+}
+
+static struct slice vhost_of(const struct ask *a, uint16_t vhost)
+{
+	return catalog_vhost_name(a->c->decided, vhost);
+}
+
+static void refuse(struct ask *a, enum err err, const char *before, const char *thing,
+		   struct slice name, uint16_t vhost, const char *after)
+{
+	must(err != ERR_OK && a->why.n == 0);
+	catalog_say(&a->why, before, thing, name, vhost_of(a, vhost), after);
+	answer(a, err);
+}
+
+static bool is_default(struct ask *a, struct slice exchange)
+{
+	must(a->why.n == 0);
+	if (exchange.n > 0)
+		return false;
+	text_puts(&a->why, "operation not permitted on the default exchange");
+	answer(a, ERR_ACCESS_REFUSED);
+	return true;
+}
+
+/* Whether there is room for one more of anything; if not, the command is refused. */
+static bool is_short(struct ask *a, struct slice arguments)
+{
+	const struct mem *mem = a->c->edit.mem;
+	if (arguments.n > CATALOG_ARGUMENTS_MAX) {
+		text_putf(&a->why, "arguments of more than %u bytes", CATALOG_ARGUMENTS_MAX);
+		answer(a, ERR_PRECONDITION_FAILED);
+		return true;
+	}
+	must(mem->used <= mem->max);
+	if (mem->max - mem->used >= RESERVE_BYTES)
+		return false;
+	text_puts(&a->why, "the catalog has no memory left");
+	answer(a, ERR_RESOURCE_ERROR);
+	return true;
+}
+
+static bool is_reserved(struct slice name)
+{
+	return slice_starts_with(name, slice_str("amq."));
+}
+
+static void exchange_exists(struct ask *a, const struct exchange *x,
+			    const struct declare_exchange *d)
+{
+	enum err err = catalog_exchange_same(x, d, vhost_of(a, d->vhost), &a->why);
+	must(x->vhost == d->vhost);
+	if (err == ERR_OK && !slice_eq(x->arguments, d->arguments)) {
+		catalog_say(&a->why, "inequivalent arguments for ", "exchange", d->name,
+			    vhost_of(a, d->vhost), "");
+		err = ERR_EXISTS;
+	}
+	answer(a, err);
+}
+
+static void exchange_declare(struct ask *a)
+{
+	struct declare_exchange d;
+	must(declare_exchange_get(run_tail(a->cmd), &d) == ERR_OK);
+	if (is_default(a, d.name))
+		return;
+	const struct exchange *x = catalog_exchange(a->c->decided, d.vhost, d.name);
+	if (!exchange_type_of(d.type)) {
+		text_puts(&a->why, "unknown exchange type '");
+		text_put_slice(&a->why, d.type);
+		text_putc(&a->why, '\'');
+		answer(a, ERR_PRECONDITION_FAILED);
+	} else if (x) {
+		exchange_exists(a, x, &d);
+	} else if (is_reserved(d.name)) {
+		text_puts(&a->why, "exchange name '");
+		text_put_slice(&a->why, d.name);
+		text_puts(&a->why, "' contains reserved prefix 'amq.*'");
+		answer(a, ERR_ACCESS_REFUSED);
+	} else if (!is_short(a, d.arguments)) {
+		struct run head =
+			answering(a, OUTCOME_EXCHANGE_DECLARE, d.flags & EXCHANGE_DURABLE);
+		decide(a, &head, run_tail(a->cmd));
+	}
+}
+
+/* An exchange goes. It answers the command, or nobody: then something behind it will. */
+static void decide_exchange_delete(struct ask *a, const struct exchange *x, bool answers)
+{
+	uint8_t buf[DECLARE_BYTES_MAX];
+	struct declare_exchange d = { .name = x->name, .vhost = x->vhost };
+	struct run head = answering(a, OUTCOME_EXCHANGE_DELETE, x->flags & EXCHANGE_DURABLE);
+	if (!answers)
+		head.session = 0;
+	uint32_t n = declare_exchange_put(&d, buf, sizeof buf);
+	must(n > 0);
+	decide(a, &head, slice_of(buf, n));
+}
+
+static void exchange_delete(struct ask *a)
+{
+	struct slice name = run_tail(a->cmd);
+	uint16_t vhost = a->cmd->vhost;
+	must(name.n <= UINT8_MAX);
+	if (is_default(a, name))
+		return;
+	const struct exchange *x = catalog_exchange(a->c->decided, vhost, name);
+	if (is_reserved(name))
+		refuse(a, ERR_ACCESS_REFUSED, "deletion of system ", "exchange", name, vhost,
+		       " not allowed");
+	else if (!x)
+		answer(a, ERR_OK);
+	else if (a->cmd->flags & DELETE_IF_UNUSED && x->bindings_n > 0)
+		refuse(a, ERR_PRECONDITION_FAILED, "", "exchange", name, vhost, " in use");
+	else
+		decide_exchange_delete(a, x, true);
+}
+
+/* Declares a queue, or one that is there once more: its shard answers both. */
+static void decide_queue(struct ask *a, const struct declare_queue *d, uint64_t id, bool is_new)
+{
+	bool is_logged = is_new && d->flags & QUEUE_DURABLE;
+	struct run head = answering(a, OUTCOME_QUEUE_DECLARE, is_logged);
+	must(id != 0);
+	head.queue = id;
+	decide(a, &head, run_tail(a->cmd));
+}
+
+static void queue_declare(struct ask *a)
+{
+	struct declare_queue d;
+	must(declare_queue_get(run_tail(a->cmd), &d) == ERR_OK);
+	must((d.owner != 0) == ((d.flags & QUEUE_EXCLUSIVE) != 0) && d.shard < SHARDS_MAX);
+	if (is_short(a, d.arguments))
+		return;
+	const struct queue_record *q = catalog_queue(a->c->decided, d.vhost, d.name);
+	if (!q) {
+		decide_queue(a, &d, a->c->decided->queue_next, true);
+		return;
+	}
+	enum err err = catalog_queue_same(q, &d, a->cmd->session, vhost_of(a, d.vhost), &a->why);
+	if (err == ERR_OK && !slice_eq(q->arguments, d.arguments)) {
+		catalog_say(&a->why, "inequivalent arguments for ", "queue", d.name,
+			    vhost_of(a, d.vhost), "");
+		err = ERR_EXISTS;
+	}
+	if (err == ERR_OK)
+		decide_queue(a, &d, q->id, false);
+	else
+		answer(a, err);
+}
+
+/* Auto-delete exchanges that have no binding left when `q` is gone go with it, before it. */
+static void orphan_exchanges(struct ask *a, const struct queue_record *q)
+{
+	const struct catalog_view *v = a->c->decided; /* stays as it is while outcomes are decided */
+	struct mem *mem = a->c->edit.mem;
+	struct map counts;
+	struct pmap_walk w;
+	const struct binding *b;
+	uint64_t n;
+	map_init(&counts, NULL, 0, 0);
+	catalog_bound_walk(&w, v, q->id, 0);
+	while ((b = (const struct binding *)pmap_walk_next(&w))) {
+		if (!(b->exchange->flags & EXCHANGE_AUTO_DELETE))
+			continue;
+		must(map_make_room(&counts, mem, "catalog") == ERR_OK);
+		n = map_get(&counts, b->exchange->id, &n) ? n : 0;
+		map_put(&counts, b->exchange->id, n + 1);
+	}
+	catalog_bound_walk(&w, v, q->id, 0);
+	while (counts.n > 0 && (b = (const struct binding *)pmap_walk_next(&w))) {
+		if (!map_del(&counts, b->exchange->id, &n))
+			continue;
+		const struct exchange *x = catalog_exchange(v, b->exchange->vhost,
+							    exchange_name_slice(b->exchange));
+		if (x->bindings_n == n)
+			decide_exchange_delete(a, x, false);
+	}
+	map_fini(&counts, mem);
+}
+
+static void decide_queue_delete(struct ask *a, const struct queue_record *q, uint8_t flags,
+				bool answers)
+{
+	struct run head = answering(a, OUTCOME_QUEUE_DELETE, q->flags & QUEUE_DURABLE);
+	head.flags |= flags;
+	head.queue = q->id;
+	if (!answers)
+		head.session = 0;
+	orphan_exchanges(a, q);
+	must(catalog_queue_by_id(a->c->decided, q->id) == q);
+	decide(a, &head, SLICE_EMPTY);
+}
+
+static void queue_remove(struct ask *a)
+{
+	const struct queue_record *q = catalog_queue_by_id(a->c->decided, a->cmd->queue);
+	must(a->cmd->queue != 0);
+	if (q)
+		decide_queue_delete(a, q, a->cmd->flags & (uint8_t)~RUN_LOGGED, true);
+	else
+		answer(a, ERR_OK);
+}
+
+static void connection_gone(struct ask *a)
+{
+	const struct catalog_view *v = a->c->decided;
+	uint64_t owner = a->cmd->session;
+	struct pmap_walk w;
+	must(owner != 0);
+	pmap_walk_from(&w, &v->owned, &catalog_owned_kind, catalog_owned_from(owner));
+	for (const struct queue_record *q; (q = catalog_owned_next(&w, owner));)
+		decide_queue_delete(a, q, DELETE_OWNER_GONE, false);
+	answer(a, ERR_OK);
+}
+
+/* The two ends of a binding. False: the command has been answered. */
+static bool find_ends(struct ask *a, const struct bind *d, const struct exchange **out_x,
+		      const struct queue_record **out_q)
+{
+	must(a->cmd->kind == CMD_BIND || a->cmd->kind == CMD_UNBIND);
+	if (is_default(a, d->exchange))
+		return false;
+	const struct exchange *x = catalog_exchange(a->c->decided, d->vhost, d->exchange);
+	const struct queue_record *q = catalog_queue(a->c->decided, d->vhost, d->queue);
+	*out_x = x;
+	*out_q = q;
+	if (q && q->owner && a->cmd->session && q->owner != a->cmd->session) {
+		catalog_say_locked(&a->why, q->name, vhost_of(a, d->vhost));
+		answer(a, ERR_RESOURCE_LOCKED);
+	} else if (a->cmd->kind == CMD_UNBIND && !(x && q)) {
+		answer(a, ERR_OK);
+	} else if (!x) {
+		refuse(a, ERR_NOT_FOUND, "no ", "exchange", d->exchange, d->vhost, "");
+	} else if (!q) {
+		refuse(a, ERR_NOT_FOUND, "no ", "queue", d->queue, d->vhost, "");
+	} else {
+		return true;
+	}
+	return false;
+}
+
+static void bind_queue(struct ask *a)
+{
+	struct bind d;
+	const struct exchange *x;
+	const struct queue_record *q;
+	must(bind_get(run_tail(a->cmd), &d) == ERR_OK);
+	if (!find_ends(a, &d, &x, &q) || is_short(a, d.arguments))
+		return;
+	struct binding_key key = { q->id, x->fixed, d.key, d.arguments };
+	if (x->type == EXCHANGE_HEADERS) {
+		text_puts(&a->why, "bindings to headers exchanges");
+		answer(a, ERR_NOT_IMPLEMENTED);
+	} else if (catalog_binding(a->c->decided, &key)) {
+		answer(a, ERR_OK);
+	} else {
+		bool is_logged = q->flags & QUEUE_DURABLE && x->flags & EXCHANGE_DURABLE;
+		struct run head = answering(a, OUTCOME_BIND, is_logged);
+		decide(a, &head, run_tail(a->cmd));
+	}
+}
+
+static void unbind_queue(struct ask *a)
+{
+	struct bind d;
+	const struct exchange *x;
+	const struct queue_record *q;
+	must(bind_get(run_tail(a->cmd), &d) == ERR_OK);
+	if (!find_ends(a, &d, &x, &q))
+		return;
+	struct binding_key key = { q->id, x->fixed, d.key, d.arguments };
+	const struct binding *b = catalog_binding(a->c->decided, &key);
+	bool is_last = b && x->bindings_n == 1 && x->flags & EXCHANGE_AUTO_DELETE;
+	if (is_last)
+		decide_exchange_delete(a, x, false); /* takes its last binding along */
+	if (b && !is_last) {
+		struct run head = answering(a, OUTCOME_UNBIND, binding_is_durable(b));
+		decide(a, &head, run_tail(a->cmd));
+	} else {
+		answer(a, ERR_OK);
+	}
+}
+
+void catalog_admit(struct catalog *c, struct run *cmd, uint64_t now_ms, struct outcomes *now,
+		   struct outcomes *later, struct post *fx)
+{
+	struct ask a;
+	(void)now_ms;
+	(void)fx;
+	must(c->restored == NULL && now != later);
+	a.c = c;
+	a.cmd = cmd;
+	a.now = now;
+	a.later = later;
+	a.why = text_of(a.why_bytes, sizeof a.why_bytes);
+	switch (cmd->kind) {
+	case CMD_EXCHANGE_DECLARE: exchange_declare(&a); return;
+	case CMD_EXCHANGE_DELETE: exchange_delete(&a); return;
+	case CMD_QUEUE_DECLARE: queue_declare(&a); return;
+	case CMD_QUEUE_REMOVE: queue_remove(&a); return;
+	case CMD_BIND: bind_queue(&a); return;
+	case CMD_UNBIND: unbind_queue(&a); return;
+	default: must(cmd->kind == CMD_CONNECTION_GONE);
+	}
+	connection_gone(&a);
+}

@@ -1,0 +1,385 @@
+#include "core/catalog_state.h"
+
+#include "base/must.h"
+#include "core/exchange.h"
+
+#define BUCKET_FULL 256u         /* bindings in a bucket, on average, before there are more */
+
+void catalog_change_begin(struct catalog *c)
+{
+	must(c->work == NULL);
+	c->edit.version++;
+	c->work = pmap_alloc(&c->edit, sizeof *c->work, "catalog view");
+	*c->work = *c->decided;
+	c->work->version = c->edit.version;
+}
+
+void catalog_change_end(struct catalog *c)
+{
+	must(c->work != NULL && c->work->version == c->edit.version);
+	pmap_retire(&c->edit, c->decided, sizeof *c->decided, c->decided->version);
+	c->decided = c->work;
+	c->work = NULL;
+}
+
+/* Exchanges. */
+
+void catalog_add_exchange(struct catalog *c, uint64_t id, const struct declare_exchange *d)
+{
+	struct catalog_view *v = c->work;
+	const struct exchange *x = exchange_new(&c->edit, id, d);
+	struct catalog_key key = { x->name, x->vhost };
+	struct pmap_kind kind = catalog_exchange_kind(v->key);
+	must(pmap_put(&v->exchanges, &c->edit, &kind, catalog_key_hash(v->key, x->vhost, x->name),
+		      &key, (uintptr_t)x) == 0);
+	if (id < EXCHANGE_ID_VOLATILE) {
+		(void)pmap_put(&v->exchange_names, &c->edit, &catalog_exchange_name_kind, id, &id,
+			       (uintptr_t)x->fixed);
+		catalog_dirty_exchange(c, id);
+	}
+}
+
+/* Puts the exchange that came of a change in its old place; `to` NULL: it is gone. */
+static void swap_exchange(struct catalog *c, const struct exchange_name *name,
+			  const struct exchange *old, const struct exchange *to)
+{
+	struct catalog_view *v = c->work;
+	uint64_t hash = catalog_key_hash(v->key, name->vhost, exchange_name_slice(name));
+	must(old != NULL);
+	if (old != to)
+		pmap_swap(&v->exchanges, &c->edit, hash, (uintptr_t)old, (uintptr_t)to);
+}
+
+/* Queues and their bindings. */
+
+void catalog_add_queue(struct catalog *c, uint64_t id, const struct declare_queue *d)
+{
+	struct catalog_view *v = c->work;
+	struct queue_record *q =
+		pmap_alloc(&c->edit, sizeof *q + d->name.n + d->arguments.n, "catalog queue");
+	uint8_t *bytes = (uint8_t *)(q + 1);
+	must(id != 0 && (d->owner == 0 || !(d->flags & QUEUE_DURABLE)));
+	if (d->name.n)
+		memcpy(bytes, d->name.p, d->name.n);
+	if (d->arguments.n)
+		memcpy(bytes + d->name.n, d->arguments.p, d->arguments.n);
+	*q = (struct queue_record){
+		.id = id,
+		.version = c->edit.version,
+		.owner = d->owner,
+		.name = slice_of(bytes, d->name.n),
+		.arguments = slice_of(bytes + d->name.n, d->arguments.n),
+		.vhost = d->vhost,
+		.shard = d->shard,
+		.flags = d->flags,
+	};
+	struct catalog_key key = { q->name, q->vhost };
+	struct pmap_kind kind = catalog_queue_kind(v->key);
+	uintptr_t object = (uintptr_t)q;
+	must(pmap_put(&v->queues, &c->edit, &kind, catalog_key_hash(v->key, q->vhost, q->name),
+		      &key, object) == 0);
+	must(pmap_put(&v->queue_ids, &c->edit, &catalog_queue_id_kind, id, &id, object) == 0);
+	if (q->owner)
+		(void)pmap_put(&v->owned, &c->edit, &catalog_owned_kind, catalog_owned_hash(q), q,
+			       object);
+	if (q->flags & QUEUE_DURABLE)
+		catalog_dirty_bucket(c, id, 0, 0);
+}
+
+static void mark_binding(struct catalog *c, const struct binding *b, uint32_t level)
+{
+	struct binding_key key = binding_key_of(b);
+	if (binding_is_durable(b))
+		catalog_dirty_bucket(c, b->queue, level, catalog_bucket(binding_hash(&key), level));
+}
+
+static void put_in_bound(struct catalog *c, struct bound *to, const struct binding *b)
+{
+	struct binding_key key = binding_key_of(b);
+	must(to->birth == c->edit.version && to->queue == b->queue);
+	must(pmap_put(&to->bindings, &c->edit, &binding_kind, binding_hash(&key), &key,
+		      (uintptr_t)b) == 0);
+}
+
+static struct bound *bound_edit(struct catalog *c, uintptr_t object, uint64_t queue)
+{
+	struct bound *old = object & BOUND ? (struct bound *)(object - BOUND) : NULL;
+	if (old && old->birth == c->edit.version)
+		return old;
+	struct bound *to = pmap_alloc(&c->edit, sizeof *to, "catalog bound");
+	if (old)
+		*to = *old;
+	else
+		*to = (struct bound){ .queue = queue, .bindings = PMAP_HASHED };
+	to->birth = c->edit.version;
+	must(to->queue == queue);
+	if (old)
+		pmap_retire(&c->edit, old, sizeof *old, old->birth);
+	else
+		put_in_bound(c, to, (const struct binding *)object);
+	return to;
+}
+
+static uintptr_t bound_add(struct catalog *c, uintptr_t object, const struct binding *b)
+{
+	uint32_t level = object & BOUND ? ((struct bound *)(object - BOUND))->level : 0;
+	mark_binding(c, b, level);
+	if (object == 0)
+		return (uintptr_t)b;
+	struct bound *to = bound_edit(c, object, b->queue);
+	put_in_bound(c, to, b);
+	if (level < BOUND_LEVEL_MAX && to->bindings.n > BUCKET_FULL << (4 * level)) {
+		to->level = level + 1;
+		if (catalog_queue_by_id(c->work, b->queue)->flags & QUEUE_DURABLE) {
+			catalog_dirty_level(c, b->queue, level);
+			catalog_dirty_level(c, b->queue, level + 1);
+		}
+	}
+	return (uintptr_t)to + BOUND;
+}
+
+static uintptr_t bound_del(struct catalog *c, uintptr_t object, const struct binding *b)
+{
+	if (!(object & BOUND)) {
+		must(object == (uintptr_t)b);
+		mark_binding(c, b, 0);
+		return 0;
+	}
+	struct bound *to = bound_edit(c, object, b->queue);
+	struct binding_key key = binding_key_of(b);
+	mark_binding(c, b, to->level);
+	must(pmap_del(&to->bindings, &c->edit, &binding_kind, binding_hash(&key), &key) ==
+	     (uintptr_t)b);
+	if (to->bindings.n > 1)
+		return (uintptr_t)to + BOUND;
+	uintptr_t left = pmap_first(&to->bindings);
+	if (to->level && b->flags & QUEUE_DURABLE) {
+		catalog_dirty_level(c, b->queue, to->level);
+		catalog_dirty_level(c, b->queue, 0);
+	}
+	pmap_clear(&to->bindings, &c->edit);
+	pmap_retire(&c->edit, to, sizeof *to, to->birth);
+	return left;
+}
+
+static void swap_bound(struct catalog *c, uint64_t queue, uintptr_t old, uintptr_t to)
+{
+	struct pmap *m = &c->work->bound;
+	must(old != 0 || to != 0);
+	if (old == 0)
+		(void)pmap_put(m, &c->edit, &catalog_bound_kind, queue, &queue, to);
+	else if (old != to)
+		pmap_swap(m, &c->edit, queue, old, to);
+}
+
+void catalog_add_binding(struct catalog *c, const struct exchange *x, const struct queue_record *q,
+			 struct slice key, struct slice arguments)
+{
+	struct catalog_view *v = c->work;
+	struct binding_key parts = { q->id, x->fixed, key, arguments };
+	const struct binding *b = binding_new(&c->edit, &parts, q->shard, q->flags);
+	const struct exchange_name *name = x->fixed;
+	uintptr_t old = pmap_find(&v->bound, &catalog_bound_kind, q->id, &q->id);
+	swap_bound(c, q->id, old, bound_add(c, old, b));
+	struct exchange *to = exchange_edit(&c->edit, x);
+	exchange_bind(to, &c->edit, v->key, b);
+	swap_exchange(c, name, x, to);
+	v->bindings_n++;
+}
+
+static void del_binding(struct catalog *c, const struct binding *own_b)
+{
+	struct catalog_view *v = c->work;
+	const struct exchange_name *name = own_b->exchange;
+	const struct exchange *x = catalog_exchange(v, name->vhost, exchange_name_slice(name));
+	uintptr_t old = pmap_find(&v->bound, &catalog_bound_kind, own_b->queue, &own_b->queue);
+	must(x != NULL && x->fixed == name && v->bindings_n > 0);
+	swap_bound(c, own_b->queue, old, bound_del(c, old, own_b));
+	struct exchange *to = exchange_edit(&c->edit, x);
+	exchange_unbind(to, &c->edit, v->key, own_b);
+	swap_exchange(c, name, x, to);
+	v->bindings_n--;
+	binding_retire(&c->edit, own_b);
+}
+
+static void del_exchange(struct catalog *c, const struct exchange *x)
+{
+	struct catalog_view *v = c->work;
+	const struct exchange_name *name = x->fixed;
+	for (const struct binding *b; (b = exchange_any(x));) {
+		del_binding(c, b);
+		x = catalog_exchange(v, name->vhost, exchange_name_slice(name));
+	}
+	must(x->bindings_n == 0);
+	swap_exchange(c, name, x, NULL);
+	if (x->id < EXCHANGE_ID_VOLATILE) {
+		pmap_swap(&v->exchange_names, &c->edit, x->id, (uintptr_t)name, 0);
+		catalog_dirty_exchange(c, x->id);
+	}
+	exchange_drop(&c->edit, x);
+}
+
+static void del_queue(struct catalog *c, const struct queue_record *q)
+{
+	struct catalog_view *v = c->work;
+	struct pmap_walk w;
+	for (const struct binding *b;;) {
+		catalog_bound_walk(&w, v, q->id, 0);
+		b = (const struct binding *)pmap_walk_next(&w);
+		if (!b)
+			break;
+		del_binding(c, b);
+	}
+	uintptr_t object = (uintptr_t)q;
+	uint64_t hash = catalog_key_hash(v->key, q->vhost, q->name);
+	pmap_swap(&v->queues, &c->edit, hash, object, 0);
+	pmap_swap(&v->queue_ids, &c->edit, q->id, object, 0);
+	if (q->owner)
+		pmap_swap(&v->owned, &c->edit, catalog_owned_hash(q), object, 0);
+	if (q->flags & QUEUE_DURABLE)
+		catalog_dirty_bucket(c, q->id, 0, 0);
+	must(q->version <= c->edit.version);
+	pmap_retire(&c->edit, q, sizeof *q + q->name.n + q->arguments.n, q->version);
+}
+
+/* Outcomes. */
+
+static uint64_t next_exchange_id(struct catalog *c, bool is_durable)
+{
+	must(c->work->exchange_next >= EXCHANGE_ID_VOLATILE);
+	if (!is_durable)
+		return c->work->exchange_next++;
+	catalog_dirty_counters(c);
+	return c->work->exchange_logged++;
+}
+
+static void exchange_declared(struct catalog *c, const struct run *o)
+{
+	struct declare_exchange d;
+	must(declare_exchange_get(run_tail(o), &d) == ERR_OK);
+	if (catalog_exchange(c->decided, d.vhost, d.name))
+		return;
+	catalog_change_begin(c);
+	catalog_add_exchange(c, next_exchange_id(c, d.flags & EXCHANGE_DURABLE), &d);
+	catalog_change_end(c);
+}
+
+static void exchange_deleted(struct catalog *c, const struct run *o)
+{
+	struct declare_exchange d;
+	must(declare_exchange_get(run_tail(o), &d) == ERR_OK);
+	const struct exchange *x = catalog_exchange(c->decided, d.vhost, d.name);
+	if (!x)
+		return;
+	catalog_change_begin(c);
+	del_exchange(c, x);
+	catalog_change_end(c);
+}
+
+static void queue_declared(struct catalog *c, const struct run *o)
+{
+	struct declare_queue d;
+	must(declare_queue_get(run_tail(o), &d) == ERR_OK);
+	if (catalog_queue_by_id(c->decided, o->queue))
+		return;
+	must(catalog_queue(c->decided, d.vhost, d.name) == NULL);
+	catalog_change_begin(c);
+	if (o->queue >= c->work->queue_next)
+		c->work->queue_next = o->queue + 1;
+	if (o->flags & RUN_LOGGED && o->queue >= c->work->queue_logged) {
+		c->work->queue_logged = o->queue + 1;
+		catalog_dirty_counters(c);
+	}
+	catalog_add_queue(c, o->queue, &d);
+	catalog_change_end(c);
+}
+
+static void queue_deleted(struct catalog *c, const struct run *o)
+{
+	const struct queue_record *q = catalog_queue_by_id(c->decided, o->queue);
+	must(o->queue != 0);
+	if (!q)
+		return;
+	catalog_change_begin(c);
+	del_queue(c, q);
+	catalog_change_end(c);
+}
+
+static void bound_or_unbound(struct catalog *c, const struct run *o)
+{
+	struct bind d;
+	must(bind_get(run_tail(o), &d) == ERR_OK);
+	const struct exchange *x = catalog_exchange(c->decided, d.vhost, d.exchange);
+	const struct queue_record *q = catalog_queue(c->decided, d.vhost, d.queue);
+	if (!x || !q)
+		return;
+	struct binding_key key = { q->id, x->fixed, d.key, d.arguments };
+	const struct binding *b = catalog_binding(c->decided, &key);
+	if ((b != NULL) == (o->kind == OUTCOME_BIND))
+		return;
+	catalog_change_begin(c);
+	if (b)
+		del_binding(c, b);
+	else
+		catalog_add_binding(c, x, q, d.key, d.arguments);
+	catalog_change_end(c);
+}
+
+void catalog_change(struct catalog *c, const struct run *o)
+{
+	must(c->decided != NULL);
+	switch (o->kind) {
+	case OUTCOME_EXCHANGE_DECLARE: exchange_declared(c, o); return;
+	case OUTCOME_EXCHANGE_DELETE: exchange_deleted(c, o); return;
+	case OUTCOME_QUEUE_DECLARE: queue_declared(c, o); return;
+	case OUTCOME_QUEUE_DELETE: queue_deleted(c, o); return;
+	case OUTCOME_BIND:
+	case OUTCOME_UNBIND: bound_or_unbound(c, o); return;
+	default: must(o->kind == OUTCOME_BARRIER);
+	}
+}
+
+/* The end. */
+
+static void free_bindings(struct catalog *c, const struct catalog_view *v)
+{
+	struct pmap_walk all, w;
+	pmap_walk(&all, &v->bound);
+	for (uintptr_t object; (object = pmap_walk_next(&all));) {
+		if (!(object & BOUND)) {
+			binding_retire(&c->edit, (const struct binding *)object);
+			continue;
+		}
+		struct bound *set = (struct bound *)(object - BOUND);
+		pmap_walk(&w, &set->bindings);
+		for (uintptr_t b; (b = pmap_walk_next(&w));)
+			binding_retire(&c->edit, (const struct binding *)b);
+		pmap_clear(&set->bindings, &c->edit);
+		pmap_retire(&c->edit, set, sizeof *set, set->birth);
+	}
+}
+
+void catalog_free_view(struct catalog *c)
+{
+	struct catalog_view *v = (struct catalog_view *)(uintptr_t)c->decided;
+	struct pmap_walk w;
+	must(c->work == NULL);
+	pmap_collect(&c->edit, UINT64_MAX);
+	c->edit.version = 0; /* so that nothing waits for a reader */
+	pmap_walk(&w, &v->exchanges);
+	for (uintptr_t x; (x = pmap_walk_next(&w));)
+		exchange_drop(&c->edit, (const struct exchange *)x);
+	free_bindings(c, v);
+	pmap_walk(&w, &v->queue_ids);
+	for (uintptr_t object; (object = pmap_walk_next(&w));) {
+		const struct queue_record *q = (const struct queue_record *)object;
+		pmap_retire(&c->edit, q, sizeof *q + q->name.n + q->arguments.n, q->version);
+	}
+	pmap_clear(&v->exchanges, &c->edit);
+	pmap_clear(&v->exchange_names, &c->edit);
+	pmap_clear(&v->queues, &c->edit);
+	pmap_clear(&v->queue_ids, &c->edit);
+	pmap_clear(&v->owned, &c->edit);
+	pmap_clear(&v->bound, &c->edit);
+	pmap_retire(&c->edit, v, sizeof *v, v->version);
+}

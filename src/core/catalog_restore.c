@@ -1,0 +1,173 @@
+#include "core/catalog_unit.h"
+
+#include "base/must.h"
+#include "base/rd.h"
+#include "core/exchange.h"
+
+/* Units come in any order, so they are kept until all are here. */
+struct restored_unit {
+	struct restored_unit *next;
+	uint64_t key, piece;
+	uint32_t len;
+	uint8_t bytes[];
+};
+
+enum err catalog_restore(struct catalog *c, struct unit_key key, struct slice unit)
+{
+	uint64_t of, piece;
+	must(c->applied == c->decided && c->pending.n == 0 && unit.n <= CHECKPOINT_UNIT_MAX);
+	TRY(dirty_of(key, &of, &piece));
+	struct restored_unit *u = mem_get(c->edit.mem, sizeof *u + unit.n, "catalog restore");
+	if (!u)
+		return ERR_LIMIT;
+	*u = (struct restored_unit){ c->restored, of, piece, (uint32_t)unit.n };
+	if (unit.n)
+		memcpy(u->bytes, unit.p, unit.n);
+	c->restored = u;
+	return ERR_OK;
+}
+
+static enum err get_counters(struct catalog *c, struct rd *r)
+{
+	uint64_t queue = rd_le64(r), exchange = rd_le64(r);
+	must(c->work != NULL);
+	if (!rd_done(r) || queue == 0 || exchange == 0 || exchange >= EXCHANGE_ID_VOLATILE)
+		return ERR_CORRUPT;
+	struct catalog_view *v = c->work;
+	v->queue_logged = queue;
+	v->queue_next = queue > v->queue_next ? queue : v->queue_next;
+	v->exchange_logged = exchange;
+	return ERR_OK;
+}
+
+static enum err get_exchange(struct catalog *c, uint64_t id, struct rd *r)
+{
+	struct declare_exchange d;
+	if (declare_exchange_get(rd_rest(r), &d) != ERR_OK || !exchange_type_of(d.type) ||
+	    id >= EXCHANGE_ID_VOLATILE || d.vhost >= c->vhosts->n)
+		return ERR_CORRUPT;
+	must(c->work != NULL);
+	if (catalog_exchange(c->work, d.vhost, d.name) || catalog_exchange_name(c->work, id))
+		return ERR_CORRUPT;
+	catalog_add_exchange(c, id, &d);
+	return ERR_OK;
+}
+
+static enum err get_queue(struct catalog *c, uint64_t id, struct rd *r)
+{
+	struct declare_queue d;
+	rd_skip(r, 1);
+	struct slice declare = rd_take(r, rd_le32(r));
+	must(c->work != NULL);
+	if (declare_queue_get(declare, &d) != ERR_OK || d.vhost >= c->vhosts->n || d.owner ||
+	    !(d.flags & QUEUE_DURABLE) || d.shard >= SHARDS_MAX)
+		return ERR_CORRUPT;
+	if (catalog_queue(c->work, d.vhost, d.name) || catalog_queue_by_id(c->work, id))
+		return ERR_CORRUPT;
+	catalog_add_queue(c, id, &d);
+	if (id >= c->work->queue_next)
+		c->work->queue_next = id + 1;
+	return ERR_OK;
+}
+
+/* The units that are no bindings: everything that bindings need. */
+static enum err get_object(struct catalog *c, const struct restored_unit *u)
+{
+	struct rd r = rd_of(slice_of(u->bytes, u->len));
+	uint8_t kind = rd_u8(&r);
+	must(c->is_restoring);
+	if (kind == UNIT_COUNTERS && u->key == DIRTY_COUNTERS)
+		return get_counters(c, &r);
+	if (kind == UNIT_EXCHANGE && u->key & DIRTY_EXCHANGE)
+		return get_exchange(c, u->key & ~DIRTY_EXCHANGE, &r);
+	if (!dirty_is_queue(u->key))
+		return ERR_CORRUPT;
+	if (kind == UNIT_QUEUE && dirty_level(u->key) == 0 && u->piece == 0)
+		return get_queue(c, dirty_queue(u->key), &r);
+	return kind == UNIT_BINDINGS ? ERR_OK : ERR_CORRUPT;
+}
+
+static enum err get_binding(struct catalog *c, const struct queue_record *q, struct rd *r)
+{
+	struct slice exchange = rd_str8(r), key = rd_str8(r);
+	struct slice arguments = rd_take(r, rd_le16(r));
+	const struct exchange *x = catalog_exchange(c->work, q->vhost, exchange);
+	must(q->flags & QUEUE_DURABLE);
+	if (!rd_ok(r) || !x)
+		return ERR_CORRUPT;
+	struct binding_key parts = { q->id, x->fixed, key, arguments };
+	if (catalog_binding(c->work, &parts))
+		return ERR_CORRUPT;
+	catalog_add_binding(c, x, q, key, arguments);
+	return ERR_OK;
+}
+
+static enum err get_bindings(struct catalog *c, const struct restored_unit *u)
+{
+	struct rd r = rd_of(slice_of(u->bytes, u->len));
+	if (!dirty_is_queue(u->key))
+		return ERR_OK;
+	const struct queue_record *q = catalog_queue_by_id(c->work, dirty_queue(u->key));
+	must(c->is_restoring);
+	if (!q)
+		return ERR_CORRUPT;
+	if (rd_u8(&r) == UNIT_QUEUE) {
+		rd_skip(&r, 1);
+		rd_skip(&r, rd_le32(&r));
+	}
+	while (rd_left(&r))
+		TRY(get_binding(c, q, &r));
+	return rd_done(&r) ? ERR_OK : ERR_CORRUPT;
+}
+
+/* Units of a level that the queue is not at now (its transient bindings counted, too, when it was
+ * written) are written anew. */
+static void settle_level(struct catalog *c, const struct restored_unit *u)
+{
+	uint64_t queue = dirty_queue(u->key);
+	uint32_t level = dirty_level(u->key);
+	if (!dirty_is_queue(u->key))
+		return;
+	uint32_t real = catalog_bound_level(c->work, queue);
+	uint32_t was = u->bytes[0] == UNIT_QUEUE ? u->bytes[1] : level;
+	must(u->len > 0); /* it has been read, so it has a kind */
+	if (was != real) {
+		catalog_dirty_bucket(c, queue, level, dirty_bucket_of(u->key));
+		catalog_dirty_level(c, queue, real);
+	}
+	uint64_t pieces = 1;
+	(void)map_get(&c->dirty.pieces, u->key, &pieces);
+	if (u->piece + 1 > pieces) {
+		must(map_make_room(&c->dirty.pieces, c->edit.mem, "catalog dirty") == ERR_OK);
+		map_put(&c->dirty.pieces, u->key, u->piece + 1);
+	}
+}
+
+static enum err restore_all(struct catalog *c)
+{
+	must(c->work != NULL);
+	for (const struct restored_unit *u = c->restored; u; u = u->next)
+		TRY(get_object(c, u));
+	for (const struct restored_unit *u = c->restored; u; u = u->next)
+		TRY(get_bindings(c, u));
+	return ERR_OK;
+}
+
+enum err catalog_restored(struct catalog *c)
+{
+	must(c->applied == c->decided && c->pending.n == 0);
+	catalog_change_begin(c);
+	c->is_restoring = true;
+	enum err err = restore_all(c);
+	c->is_restoring = false;
+	for (struct restored_unit *u = c->restored, *next; u; u = next) {
+		next = u->next;
+		if (err == ERR_OK)
+			settle_level(c, u);
+		mem_put(c->edit.mem, u, sizeof *u + u->len);
+	}
+	c->restored = NULL;
+	catalog_change_end(c);
+	c->applied = c->decided;
+	return err;
+}

@@ -1,0 +1,228 @@
+#include "core/catalog_view.h"
+
+#include "base/must.h"
+
+/* Names, in their vhost. */
+
+uint64_t catalog_key_hash(struct hash_key key, uint16_t vhost, struct slice name)
+{
+	key.k1 ^= (uint64_t)vhost << 32;
+	return hash_slice(key, name);
+}
+
+static uint64_t exchange_hash(const struct pmap_kind *k, uintptr_t object)
+{
+	const struct exchange *x = (const struct exchange *)object;
+	must(x->fixed != NULL);
+	return catalog_key_hash(k->key, x->vhost, x->name);
+}
+
+static bool exchange_is(const struct pmap_kind *k, uintptr_t object, const void *key)
+{
+	const struct exchange *x = (const struct exchange *)object;
+	const struct catalog_key *want = key;
+	must(k->hash == exchange_hash);
+	return x->vhost == want->vhost && slice_eq(x->name, want->name);
+}
+
+struct pmap_kind catalog_exchange_kind(struct hash_key key)
+{
+	return (struct pmap_kind){ .hash = exchange_hash, .is = exchange_is, .key = key };
+}
+
+static uint64_t queue_hash(const struct pmap_kind *k, uintptr_t object)
+{
+	const struct queue_record *q = (const struct queue_record *)object;
+	must(q->id != 0);
+	return catalog_key_hash(k->key, q->vhost, q->name);
+}
+
+static bool queue_is(const struct pmap_kind *k, uintptr_t object, const void *key)
+{
+	const struct queue_record *q = (const struct queue_record *)object;
+	const struct catalog_key *want = key;
+	must(k->hash == queue_hash);
+	return q->vhost == want->vhost && slice_eq(q->name, want->name);
+}
+
+struct pmap_kind catalog_queue_kind(struct hash_key key)
+{
+	return (struct pmap_kind){ .hash = queue_hash, .is = queue_is, .key = key };
+}
+
+/* Ids, which are their own hashes. */
+
+static uint64_t exchange_name_hash(const struct pmap_kind *k, uintptr_t object)
+{
+	must(k == &catalog_exchange_name_kind);
+	return ((const struct exchange_name *)object)->id;
+}
+
+static uint64_t queue_id_hash(const struct pmap_kind *k, uintptr_t object)
+{
+	must(k == &catalog_queue_id_kind);
+	return ((const struct queue_record *)object)->id;
+}
+
+static const struct bound *bound_of(uintptr_t object)
+{
+	must(object & BOUND);
+	return (const struct bound *)(object - BOUND);
+}
+
+static uint64_t bound_hash(const struct pmap_kind *k, uintptr_t object)
+{
+	must(k == &catalog_bound_kind);
+	return object & BOUND ? bound_of(object)->queue : ((const struct binding *)object)->queue;
+}
+
+static bool id_is(const struct pmap_kind *k, uintptr_t object, const void *key)
+{
+	return k->hash(k, object) == *(const uint64_t *)key;
+}
+
+const struct pmap_kind catalog_exchange_name_kind = { .hash = exchange_name_hash, .is = id_is };
+const struct pmap_kind catalog_queue_id_kind = { .hash = queue_id_hash, .is = id_is };
+const struct pmap_kind catalog_bound_kind = { .hash = bound_hash, .is = id_is };
+
+/* Exclusive queues: the owner's hash above, the id below; so the queues of one lie together. */
+
+uint64_t catalog_owned_from(uint64_t owner)
+{
+	must(owner != 0);
+	return hash_u64(owner, 0) >> 32 << 32;
+}
+
+uint64_t catalog_owned_hash(const struct queue_record *q)
+{
+	return catalog_owned_from(q->owner) | (uint32_t)q->id;
+}
+
+static uint64_t owned_hash(const struct pmap_kind *k, uintptr_t object)
+{
+	must(k == &catalog_owned_kind);
+	return catalog_owned_hash((const struct queue_record *)object);
+}
+
+static bool owned_is(const struct pmap_kind *k, uintptr_t object, const void *key)
+{
+	must(k == &catalog_owned_kind);
+	return object == (uintptr_t)key;
+}
+
+const struct pmap_kind catalog_owned_kind = { .hash = owned_hash, .is = owned_is };
+
+const struct queue_record *catalog_owned_next(struct pmap_walk *w, uint64_t owner)
+{
+	uint64_t from = catalog_owned_from(owner);
+	for (uintptr_t object; (object = pmap_walk_next(w));) {
+		const struct queue_record *q = (const struct queue_record *)object;
+		must(q->owner != 0);
+		if (q->owner == owner)
+			return q;
+		if (catalog_owned_from(q->owner) != from)
+			return NULL;
+	}
+	return NULL;
+}
+
+/* Look-ups. */
+
+uint64_t catalog_version(const struct catalog_view *v)
+{
+	must(v != NULL);
+	return v->version;
+}
+
+const struct exchange *catalog_exchange(const struct catalog_view *v, uint16_t vhost,
+					struct slice name)
+{
+	struct pmap_kind kind = catalog_exchange_kind(v->key);
+	struct catalog_key key = { name, vhost };
+	uint64_t hash = catalog_key_hash(v->key, vhost, name);
+	return (const struct exchange *)pmap_find(&v->exchanges, &kind, hash, &key);
+}
+
+const struct queue_record *catalog_queue(const struct catalog_view *v, uint16_t vhost,
+					 struct slice name)
+{
+	struct pmap_kind kind = catalog_queue_kind(v->key);
+	struct catalog_key key = { name, vhost };
+	uint64_t hash = catalog_key_hash(v->key, vhost, name);
+	return (const struct queue_record *)pmap_find(&v->queues, &kind, hash, &key);
+}
+
+const struct queue_record *catalog_queue_by_id(const struct catalog_view *v, uint64_t id)
+{
+	const struct pmap_kind *kind = &catalog_queue_id_kind;
+	return (const struct queue_record *)pmap_find(&v->queue_ids, kind, id, &id);
+}
+
+const struct exchange_name *catalog_exchange_name(const struct catalog_view *v, uint64_t id)
+{
+	const struct pmap_kind *kind = &catalog_exchange_name_kind;
+	return (const struct exchange_name *)pmap_find(&v->exchange_names, kind, id, &id);
+}
+
+const struct queue_record *catalog_queue_after(const struct catalog_view *v, uint64_t id)
+{
+	struct pmap_walk w;
+	must(id < UINT64_MAX);
+	pmap_walk_from(&w, &v->queue_ids, &catalog_queue_id_kind, id + 1);
+	return (const struct queue_record *)pmap_walk_next(&w);
+}
+
+enum err catalog_vhost(const struct catalog_view *v, struct slice name, uint16_t *out_vhost)
+{
+	must(v->vhosts->n <= UINT16_MAX);
+	for (uint32_t i = 0; i < v->vhosts->n; i++) {
+		if (!slice_eq(v->vhosts->name[i], name))
+			continue;
+		*out_vhost = (uint16_t)i;
+		return ERR_OK;
+	}
+	return ERR_NOT_FOUND;
+}
+
+struct slice catalog_vhost_name(const struct catalog_view *v, uint16_t vhost)
+{
+	must(vhost < v->vhosts->n);
+	return v->vhosts->name[vhost];
+}
+
+/* The bindings of one queue. */
+
+static uintptr_t bound_find(const struct catalog_view *v, uint64_t queue)
+{
+	must(queue != 0);
+	return pmap_find(&v->bound, &catalog_bound_kind, queue, &queue);
+}
+
+uint32_t catalog_bound_n(const struct catalog_view *v, uint64_t queue)
+{
+	uintptr_t object = bound_find(v, queue);
+	return object & BOUND ? bound_of(object)->bindings.n : object != 0;
+}
+
+uint32_t catalog_bound_level(const struct catalog_view *v, uint64_t queue)
+{
+	uintptr_t object = bound_find(v, queue);
+	return object & BOUND ? bound_of(object)->level : 0;
+}
+
+void catalog_bound_walk(struct pmap_walk *w, const struct catalog_view *v, uint64_t queue,
+			uint64_t from_hash)
+{
+	uintptr_t object = bound_find(v, queue);
+	struct pmap one = { object, object != 0, 60 };
+	const struct pmap *m = object & BOUND ? &bound_of(object)->bindings : &one;
+	pmap_walk_from(w, m, &binding_kind, from_hash);
+}
+
+const struct binding *catalog_binding(const struct catalog_view *v, const struct binding_key *key)
+{
+	uintptr_t object = bound_find(v, key->queue);
+	struct pmap one = { object, object != 0, 60 };
+	const struct pmap *m = object & BOUND ? &bound_of(object)->bindings : &one;
+	return (const struct binding *)pmap_find(m, &binding_kind, binding_hash(key), key);
+}

@@ -1,0 +1,77 @@
+/* catalog_view -- one version of the catalog: what a root looks like inside the room.
+ *
+ * A view and all that hangs from it is written once, by catalog_change.c, and read by everybody.
+ * Maps may point to the same object: the names own exchanges, the ids own queues, and the queues'
+ * bindings (`bound`) own bindings.
+ */
+#ifndef CORE_CATALOG_VIEW_H
+#define CORE_CATALOG_VIEW_H
+#include "core/catalog.h"
+#include "core/exchange_set.h"
+
+struct vhosts {
+	uint32_t n;
+	struct slice name[];             /* by number; the bytes live as long as the catalog */
+};
+
+struct catalog_view {
+	uint64_t version;
+	struct hash_key key;             /* the secret of all hashes of names */
+	const struct vhosts *vhosts;
+	struct pmap exchanges;           /* struct exchange by vhost and name */
+	struct pmap exchange_names;      /* struct exchange_name by id */
+	struct pmap queues;              /* struct queue_record by vhost and name */
+	struct pmap queue_ids;           /* the same by id */
+	struct pmap owned;               /* exclusive ones by owner, then id */
+	struct pmap bound;               /* bindings by queue id: one, or a struct bound */
+	uint64_t bindings_n;
+	uint64_t queue_next;             /* ids from here on were never used */
+	uint64_t queue_logged;           /* likewise, as the log alone knows */
+	uint64_t exchange_next;          /* of exchanges that are not durable; EXCHANGE_ID_VOLATILE */
+	uint64_t exchange_logged;        /* of durable ones: counts them in the log's order */
+};
+
+/* Ids of exchanges: those of the log count from 1 (a checkpoint unit is named by them), the
+ * pre-declared and the transient ones from here. */
+#define EXCHANGE_ID_VOLATILE (UINT64_C(1) << 62)
+
+/* All bindings of one queue, when it has several. They are kept in checkpoints in buckets: 16 to
+ * the power of `level`, by the first bits of their hashes. */
+struct bound {
+	uint64_t birth;
+	uint64_t queue;
+	struct pmap bindings;
+	uint32_t level;
+};
+#define BOUND ((uintptr_t)2)             /* the tag in `bound` */
+#define BOUND_LEVEL_MAX 4u
+
+/* The kinds of the view's maps. Names are looked up by struct catalog_key, ids by uint64_t. */
+struct catalog_key {
+	struct slice name;
+	uint16_t vhost;
+};
+uint64_t catalog_key_hash(struct hash_key key, uint16_t vhost, struct slice name);
+struct pmap_kind catalog_exchange_kind(struct hash_key key);
+struct pmap_kind catalog_queue_kind(struct hash_key key);
+extern const struct pmap_kind catalog_exchange_name_kind;
+extern const struct pmap_kind catalog_queue_id_kind;
+extern const struct pmap_kind catalog_owned_kind;
+extern const struct pmap_kind catalog_bound_kind;
+
+/* The place of a queue in `owned`; all of one owner lie behind catalog_owned_from. */
+uint64_t catalog_owned_hash(const struct queue_record *q);
+uint64_t catalog_owned_from(uint64_t owner);
+/* catalog_owned_next gives the next queue of `owner` of a walk from there; NULL: no more. */
+const struct queue_record *catalog_owned_next(struct pmap_walk *w, uint64_t owner);
+
+/* The bindings of a queue: how many, in which level of buckets, all of them in order of their
+ * hashes (pmap_walk_next gives them), and the one that is `key` (NULL: none). */
+uint32_t catalog_bound_n(const struct catalog_view *v, uint64_t queue);
+uint32_t catalog_bound_level(const struct catalog_view *v, uint64_t queue);
+void catalog_bound_walk(struct pmap_walk *w, const struct catalog_view *v, uint64_t queue,
+			uint64_t from_hash);
+const struct binding *catalog_binding(const struct catalog_view *v, const struct binding_key *key);
+
+const struct exchange_name *catalog_exchange_name(const struct catalog_view *v, uint64_t id);
+#endif

@@ -1,0 +1,102 @@
+#include "core/catalog.h"
+
+#include "base/must.h"
+#include "base/rd.h"
+#include "base/wr.h"
+
+/* All three: u16 vhost, then by kind, then u32 length and bytes of the arguments. Little-endian.
+ * They lie in journals: a field is added behind the arguments, and its absence means as before.
+ *   exchange: u8 flags, str8 name, str8 type
+ *   queue:    u8 flags, u16 shard, u64 owner, str8 name
+ *   bind:     str8 exchange, str8 queue, str8 key */
+
+static uint32_t put_arguments(struct wr *w, struct slice arguments)
+{
+	must(arguments.n <= UINT32_MAX);
+	wr_le32(w, (uint32_t)arguments.n);
+	wr_slice(w, arguments);
+	return wr_ok(w) ? (uint32_t)w->n : 0;
+}
+
+static enum err get_arguments(struct rd *r, struct slice *out)
+{
+	must(r->p != NULL || r->n == 0);
+	*out = rd_take(r, rd_le32(r));
+	return rd_ok(r) ? ERR_OK : ERR_MALFORMED;
+}
+
+uint32_t declare_exchange_put(const struct declare_exchange *d, uint8_t *buf, uint32_t cap)
+{
+	struct wr w = wr_of(buf, cap);
+	must(d->name.n <= UINT8_MAX && d->type.n <= UINT8_MAX);
+	wr_le16(&w, d->vhost);
+	wr_u8(&w, d->flags);
+	wr_str8(&w, d->name);
+	wr_str8(&w, d->type);
+	return put_arguments(&w, d->arguments);
+}
+
+enum err declare_exchange_get(struct slice from, struct declare_exchange *out)
+{
+	struct rd r = rd_of(from);
+	struct declare_exchange d = { .vhost = rd_le16(&r) };
+	d.flags = rd_u8(&r);
+	d.name = rd_str8(&r);
+	d.type = rd_str8(&r);
+	TRY(get_arguments(&r, &d.arguments));
+	must(d.name.n <= UINT8_MAX);
+	*out = d;
+	return ERR_OK;
+}
+
+uint32_t declare_queue_put(const struct declare_queue *d, uint8_t *buf, uint32_t cap)
+{
+	struct wr w = wr_of(buf, cap);
+	must(d->name.n <= UINT8_MAX);
+	wr_le16(&w, d->vhost);
+	wr_u8(&w, d->flags);
+	wr_le16(&w, d->shard);
+	wr_le64(&w, d->owner);
+	wr_str8(&w, d->name);
+	return put_arguments(&w, d->arguments);
+}
+
+enum err declare_queue_get(struct slice from, struct declare_queue *out)
+{
+	struct rd r = rd_of(from);
+	struct declare_queue d = { .vhost = rd_le16(&r) };
+	d.flags = rd_u8(&r);
+	d.shard = rd_le16(&r);
+	d.owner = rd_le64(&r);
+	d.name = rd_str8(&r);
+	TRY(get_arguments(&r, &d.arguments));
+	if (d.flags & QUEUE_EXCLUSIVE)
+		d.flags &= (uint8_t)~QUEUE_DURABLE; /* what dies with its connection does not last */
+	must(d.name.n <= UINT8_MAX);
+	*out = d;
+	return ERR_OK;
+}
+
+uint32_t bind_put(const struct bind *b, uint8_t *buf, uint32_t cap)
+{
+	struct wr w = wr_of(buf, cap);
+	must(b->exchange.n <= UINT8_MAX && b->queue.n <= UINT8_MAX && b->key.n <= UINT8_MAX);
+	wr_le16(&w, b->vhost);
+	wr_str8(&w, b->exchange);
+	wr_str8(&w, b->queue);
+	wr_str8(&w, b->key);
+	return put_arguments(&w, b->arguments);
+}
+
+enum err bind_get(struct slice from, struct bind *out)
+{
+	struct rd r = rd_of(from);
+	struct bind b = { .vhost = rd_le16(&r) };
+	b.exchange = rd_str8(&r);
+	b.queue = rd_str8(&r);
+	b.key = rd_str8(&r);
+	TRY(get_arguments(&r, &b.arguments));
+	must(b.key.n <= UINT8_MAX);
+	*out = b;
+	return ERR_OK;
+}

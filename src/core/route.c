@@ -1,0 +1,197 @@
+#include "core/route.h"
+
+#include "base/must.h"
+#include "core/catalog_view.h"
+#include "core/exchange.h"
+#include "core/topic.h"
+
+#define SCANNED_MAX 8u           /* so many destinations are compared one by one */
+#define SORTED_IN_PLACE 32u
+
+void route_init(struct route *r, struct mem *mem)
+{
+	must(mem != NULL);
+	*r = (struct route){ .mem = mem };
+}
+
+static void seen_fini(struct route *r, struct route_seen *seen)
+{
+	mem_put(r->mem, seen->at, seen->cap * sizeof seen->at[0]);
+	*seen = (struct route_seen){ 0 };
+}
+
+void route_fini(struct route *r)
+{
+	must_if(r->to != NULL, r->mem != NULL);
+	mem_put(r->mem, r->to, r->cap * sizeof r->to[0]);
+	topic_steps_free(r);
+	seen_fini(r, &r->queues);
+	seen_fini(r, &r->floats);
+	route_init(r, r->mem);
+}
+
+static uint64_t *seen_slot(const struct route_seen *seen, uint64_t number)
+{
+	uint32_t mask = seen->cap - 1;
+	uint32_t i = (uint32_t)hash_u64(number, 0) & mask;
+	while (seen->at[i] && seen->at[i] != number)
+		i = (i + 1) & mask;
+	return &seen->at[i];
+}
+
+static bool seen_grow(struct route *r, struct route_seen *seen)
+{
+	struct route_seen old = *seen;
+	uint32_t cap = old.cap ? old.cap * 2 : 64;
+	uint64_t *at = mem_get(r->mem, cap * sizeof at[0], "route");
+	if (!at)
+		return false;
+	memset(at, 0, cap * sizeof at[0]);
+	*seen = (struct route_seen){ at, old.n, cap };
+	for (uint32_t i = 0; i < old.cap; i++)
+		if (old.at[i])
+			*seen_slot(seen, old.at[i]) = old.at[i];
+	mem_put(r->mem, old.at, old.cap * sizeof at[0]);
+	return true;
+}
+
+bool route_seen_add(struct route *r, struct route_seen *seen, uint64_t number)
+{
+	must(number != 0);
+	if (seen->n >= seen->cap / 2 && !seen_grow(r, seen)) {
+		r->is_short = true;
+		return false;
+	}
+	uint64_t *slot = seen_slot(seen, number);
+	if (*slot)
+		return false;
+	*slot = number;
+	seen->n++;
+	return true;
+}
+
+void route_seen_clear(struct route_seen *seen)
+{
+	must(seen->n <= seen->cap);
+	if (seen->n)
+		memset(seen->at, 0, seen->cap * sizeof seen->at[0]);
+	seen->n = 0;
+}
+
+static bool is_new(struct route *r, uint64_t queue)
+{
+	if (r->n >= SCANNED_MAX) {
+		if (r->n == SCANNED_MAX && r->queues.n == 0)
+			for (uint32_t i = 0; i < r->n; i++)
+				(void)route_seen_add(r, &r->queues, r->to[i].queue);
+		return route_seen_add(r, &r->queues, queue);
+	}
+	for (uint32_t i = 0; i < r->n; i++)
+		if (r->to[i].queue == queue)
+			return false;
+	return true;
+}
+
+static bool grow(struct route *r)
+{
+	uint32_t cap = r->cap ? r->cap * 2 : 4;
+	struct route_to *to = mem_get(r->mem, cap * sizeof to[0], "route");
+	if (!to)
+		return false;
+	if (r->n)
+		memcpy(to, r->to, r->n * sizeof to[0]);
+	mem_put(r->mem, r->to, r->cap * sizeof to[0]);
+	r->to = to;
+	r->cap = cap;
+	return true;
+}
+
+static void add(struct route *r, uint64_t queue, uint16_t shard, uint8_t flags)
+{
+	must(queue != 0);
+	if (r->n == r->cap && !grow(r)) {
+		r->is_short = true;
+		return;
+	}
+	r->to[r->n++] = (struct route_to){ .queue = queue, .shard = shard, .flags = flags };
+}
+
+void route_add(struct route *r, uintptr_t place)
+{
+	struct pmap_walk w;
+	if (place == 0)
+		return;
+	exchange_set_walk(&w, place);
+	for (uintptr_t at; (at = pmap_walk_next(&w));) {
+		const struct binding *b = (const struct binding *)at;
+		if (is_new(r, b->queue))
+			add(r, b->queue, b->shard, b->flags);
+	}
+}
+
+static bool is_sorted(const struct route *r)
+{
+	for (uint32_t i = 1; i < r->n; i++)
+		if (r->to[i - 1].shard > r->to[i].shard)
+			return false;
+	return true;
+}
+
+static void insert_sort(struct route *r)
+{
+	must(r->n <= SORTED_IN_PLACE);
+	for (uint32_t i = 1; i < r->n; i++) {
+		struct route_to one = r->to[i];
+		uint32_t at = i;
+		for (; at > 0 && r->to[at - 1].shard > one.shard; at--)
+			r->to[at] = r->to[at - 1];
+		r->to[at] = one;
+	}
+}
+
+/* Many destinations are dealt out by shard, into a new block that takes the old one's place. */
+static void count_sort(struct route *r)
+{
+	uint32_t begin[SHARDS_MAX + 1] = { 0 };
+	struct route_to *to = mem_get(r->mem, r->cap * sizeof to[0], "route");
+	if (!to) {
+		r->is_short = true;
+		return;
+	}
+	for (uint32_t i = 0; i < r->n; i++) {
+		must(r->to[i].shard < SHARDS_MAX);
+		begin[r->to[i].shard + 1]++;
+	}
+	for (uint32_t s = 1; s <= SHARDS_MAX; s++)
+		begin[s] += begin[s - 1];
+	for (uint32_t i = 0; i < r->n; i++)
+		to[begin[r->to[i].shard]++] = r->to[i];
+	mem_put(r->mem, r->to, r->cap * sizeof to[0]);
+	r->to = to;
+}
+
+enum err route_find(const struct catalog_view *v, const struct exchange *x, struct slice key,
+		    struct route *r)
+{
+	must(r->mem != NULL);
+	r->n = 0;
+	r->is_short = false;
+	if (x->type == EXCHANGE_HEADERS)
+		return ERR_NOT_IMPLEMENTED;
+	if (x->name.n == 0) {
+		const struct queue_record *q = catalog_queue(v, x->vhost, key);
+		if (q)
+			add(r, q->id, q->shard, q->flags);
+	} else {
+		exchange_route(x, v->key, key, r);
+		route_seen_clear(&r->queues);
+	}
+	if (r->n > SORTED_IN_PLACE && !is_sorted(r))
+		count_sort(r);
+	else if (r->n > 1 && r->n <= SORTED_IN_PLACE)
+		insert_sort(r);
+	if (!r->is_short)
+		return ERR_OK;
+	r->n = 0;
+	return ERR_LIMIT;
+}
