@@ -12,7 +12,7 @@ enum type {
 struct row {
 	const char *key;
 	enum type type;
-	size_t at; /* of the field in a struct config */
+	size_t at, bytes; /* of the field in a struct config */
 	const char *value;
 	int64_t min, max;
 	const char *unit;
@@ -20,7 +20,8 @@ struct row {
 
 static const struct row rows[] = {
 #define CONFIG(field, type, key, value, min, max, unit, prose) \
-	{ key, TYPE_##type, offsetof(struct config, field), value, min, max, unit },
+	{ key, TYPE_##type, offsetof(struct config, field), sizeof ((struct config *)0)->field, \
+	  value, min, max, unit },
 #include "node/config.def"
 #undef CONFIG
 };
@@ -380,6 +381,25 @@ enum err config_check(const struct config *c, struct text *why)
 		return ERR_MALFORMED;
 	}
 	return ERR_OK;
+}
+
+/* Bytes behind the end of a string may differ without meaning anything. */
+static bool is_changed(const struct row *row, const struct config *a, const struct config *b)
+{
+	const uint8_t *one = (const uint8_t *)a + row->at, *other = (const uint8_t *)b + row->at;
+	if (row->type == TYPE_STRING)
+		return !slice_eq(slice_str((const char *)one), slice_str((const char *)other));
+	return memcmp(one, other, row->bytes) != 0;
+}
+
+void config_changes(const struct config *a, const struct config *b, struct text *out)
+{
+	size_t before = out->n;
+	for (size_t i = 0; i < ROWS_N; i++)
+		if (is_changed(&rows[i], a, b))
+			text_putf(out, "%s%s", out->n > before ? " " : "", rows[i].key);
+	if (out->n == before)
+		text_puts(out, "none");
 }
 
 bool config_is_loopback_only(const struct config *c, struct slice user)

@@ -107,6 +107,9 @@ MUST_USE enum err config_set_env(struct config *c, struct slice name, struct sli
  * `why` says what does not fit. */
 MUST_USE enum err config_check(const struct config *c, struct text *why);
 
+/* config_changes appends the keys whose values differ, separated by blanks, or "none". */
+void config_changes(const struct config *a, const struct config *b, struct text *out);
+
 /* config_is_loopback_only: may this user log in from this machine only? */
 bool config_is_loopback_only(const struct config *c, struct slice user);
 #endif

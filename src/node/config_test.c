@@ -219,6 +219,22 @@ static void settings_must_fit_together(void **s)
 	must(set(c, "control_socket", "/tmp/x") == ERR_OK && config_check(c, &why) == ERR_MALFORMED);
 }
 
+static void changes_are_listed_by_key(void **s)
+{
+	(void)s;
+	static struct config old;
+	struct config *c = fresh();
+	config_defaults(&old);
+	struct text out = text_of(reason, sizeof reason);
+	config_changes(&old, c, &out);
+	assert_string_equal(reason, "none");
+	must(set(c, "default_user", "a") == ERR_OK && set(c, "default_user", "guest") == ERR_OK);
+	must(set(c, "heartbeat", "7") == ERR_OK && set(c, "log.file", "x") == ERR_OK);
+	out = text_of(reason, sizeof reason);
+	config_changes(&old, c, &out);
+	assert_string_equal(reason, "heartbeat log.file");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +248,7 @@ int main(void)
 		cmocka_unit_test(the_environment_spells_keys_its_own_way),
 		cmocka_unit_test(foreign_variables_are_left_alone_and_slips_are_not),
 		cmocka_unit_test(settings_must_fit_together),
+		cmocka_unit_test(changes_are_listed_by_key),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

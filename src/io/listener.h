@@ -1,0 +1,50 @@
+/* listener -- where clients connect. One thread accepts, and gives each connection to the poller
+ * that has the fewest.
+ *
+ * Addresses are taken (bind) before anything else starts, so that a port in use is found while
+ * nothing has been touched; clients are let in (listen) when recovery is done.
+ */
+#ifndef IO_LISTENER_H
+#define IO_LISTENER_H
+#include "io/poller.h"
+
+#define LISTENERS_MAX (CONFIG_LISTENERS_MAX + 1)
+
+struct listener {
+	uv_poll_t poll;
+	uv_timer_t pause;             /* after a failed accept */
+	struct listeners *all;
+	const char *name;             /* of the protocol, for people */
+	const struct session_ops *protocol;
+	char address[128];            /* as it is shown */
+	int fd;
+};
+
+struct listeners {
+	struct listener at[LISTENERS_MAX];
+	uint32_t n;
+	const struct config *config;
+	struct pollers *pollers;
+	bool is_open;                 /* listening, on the first poller */
+};
+
+/* listeners_init makes an empty set. */
+void listeners_init(struct listeners *l, const struct config *c);
+
+/* listeners_take takes an address for a protocol (its name and its sessions).
+ * ERR_EXISTS, ERR_ACCESS_REFUSED, ERR_IO, ERR_MALFORMED: `why` says what is in the way and what to
+ * do. */
+MUST_USE enum err listeners_take(struct listeners *l, const struct config_listener *where,
+				 const char *name, const struct session_ops *protocol,
+				 struct text *why);
+
+/* listeners_take_control takes the control socket in the data directory `dir`. Errors likewise. */
+MUST_USE enum err listeners_take_control(struct listeners *l, const char *dir,
+					 const struct session_ops *protocol, struct text *why);
+
+/* listeners_open lets clients in, on pollers that have not been started yet. Errors likewise. */
+MUST_USE enum err listeners_open(struct listeners *l, struct pollers *p, struct text *why);
+
+/* listeners_close ends them all: on the first poller's thread, or when there is none. */
+void listeners_close(struct listeners *l);
+#endif

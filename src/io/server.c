@@ -1,0 +1,329 @@
+#include "io/server.h"
+
+#include "base/text.h"
+#include "io/clock.h"
+#include "io/disk_posix.h"
+#include "io/entropy.h"
+#include "io/listener.h"
+#include "io/logger.h"
+#include "io/machine.h"
+#include "io/notify.h"
+#include "io/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define STOP_MS_MAX 10000 /* a stop that takes longer is broken off: what counts is on the disk */
+
+struct server {
+	const struct server_setup *setup;
+	struct config config;
+	struct logger log;
+	struct listeners listeners;
+	struct disk *disk;
+	struct node *node;
+	struct pollers pollers;
+	uint32_t pollers_made;
+	struct worker workers[2];
+	uint32_t workers_made;
+	int signals;              /* signalfd */
+	uint64_t began_ms;
+	bool is_running;          /* threads have been started */
+};
+
+/* ---- panic -------------------------------------------------------------------------------- */
+
+static struct server *panicking;
+
+static void on_panic(const char *what, const char *file, int line)
+{
+	static char room[65536];
+	struct text t = text_of(room, sizeof room);
+	struct log_value v[3] = { log_str(slice_str(what)), log_str(slice_str(file)),
+				  log_u64((uint64_t)line) };
+	logger_line(&panicking->log, LOG_daemon_panic, v, 3);
+	if (panicking->node)
+		node_dump(panicking->node, &t);
+	ssize_t done = write(STDERR_FILENO, t.p, t.n);
+	(void)done;
+}
+
+/* ---- starting ----------------------------------------------------------------------------- */
+
+static enum err lacking(const char *what, struct text *why)
+{
+	text_putf(why, "the system has no more %s (%s); see ulimit and the container's bounds", what,
+		  strerror(errno));
+	return ERR_RESOURCE_ERROR;
+}
+
+static enum err take_signals(struct server *s, struct text *why)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->pollers.main_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->signals < 0 || s->pollers.main_event < 0)
+		return lacking("descriptors", why);
+	return ERR_OK;
+}
+
+static uint32_t loops_wanted(const struct config *c)
+{
+	uint32_t n = c->loops > 0 ? (uint32_t)c->loops : machine_cpus();
+	return n < LIMIT_LOOPS_MAX ? n : LIMIT_LOOPS_MAX;
+}
+
+static void log_begin(struct server *s)
+{
+	struct log_value v[3] = { log_str(slice_str(GODWIT_VERSION)),
+				  log_str(slice_str(s->config.data_dir)), log_u64(s->pollers.n) };
+	logger_line(&s->log, LOG_daemon_starting, v, 3);
+	const struct config_notes *notes = s->setup->notes;
+	for (uint32_t i = 0; i < notes->n && i < CONFIG_NOTES_MAX; i++) {
+		const struct config_note *one = &notes->at[i];
+		struct log_value n[4] = { log_str(slice_str(one->source)), log_u64(one->line),
+					  log_str(slice_str(one->key)),
+					  log_str(slice_str(one->reason)) };
+		logger_line(&s->log, LOG_config_ignored, n, 4);
+	}
+}
+
+static enum err take_addresses(struct server *s, struct text *why)
+{
+	const struct config_listeners *tcp = &s->config.amqp;
+	listeners_init(&s->listeners, &s->config);
+	for (uint32_t i = 0; i < tcp->n; i++)
+		TRY(listeners_take(&s->listeners, &tcp->at[i], "amqp", s->setup->amqp, why));
+	return ERR_OK;
+}
+
+static enum err make_pollers(struct server *s, struct text *why)
+{
+	struct pollers *p = &s->pollers;
+	p->log = &s->log;
+	p->listeners = &s->listeners;
+	p->at = calloc(p->n, sizeof *p->at);
+	if (!p->at)
+		return lacking("memory", why);
+	for (; s->pollers_made < p->n; s->pollers_made++)
+		if (!poller_init(&p->at[s->pollers_made], p, s->pollers_made))
+			return lacking("descriptors", why);
+	for (; s->workers_made < 2; s->workers_made++) {
+		struct worker *w = &s->workers[s->workers_made];
+		p->workers[s->workers_made] = w;
+		if (!worker_init(w, (enum net_worker)s->workers_made, p))
+			return lacking("descriptors", why);
+	}
+	return ERR_OK;
+}
+
+/* The time is libuv's, which may lag a millisecond behind: the node's never runs back. */
+static enum err open_node(struct server *s, struct text *why)
+{
+	struct pollers *p = &s->pollers;
+	uv_update_time(&p->at[0].uv);
+	struct node_setup setup = {
+		.config = &s->config,
+		.disk = s->disk,
+		.loops_n = p->n,
+		.log = &s->log.port,
+		.random = entropy_u64,
+		.now_ms = uv_now(&p->at[0].uv),
+		.wall_ms = clock_wall_ms(),
+		.memory_bytes = machine_memory_bytes(),
+	};
+	for (uint32_t i = 0; i < p->n; i++)
+		setup.net[i] = &p->at[i].net;
+	return node_open(&setup, &s->node, why);
+}
+
+static enum err start_threads(struct server *s, struct text *why)
+{
+	struct journal *j = node_journal(s->node);
+	uint64_t gap_us = (uint64_t)s->config.journal_sync_gap_us;
+	bool is_started = worker_start(&s->workers[NET_WRITER], j, gap_us) &&
+			  worker_start(&s->workers[NET_KEEPER], j, 0);
+	for (uint32_t i = 0; i < s->pollers.n && is_started; i++)
+		is_started = poller_start(&s->pollers.at[i], node_loop(s->node, i));
+	s->is_running = true;
+	return is_started ? ERR_OK : lacking("threads", why);
+}
+
+static enum err take_control(struct server *s, struct text *why)
+{
+	if (!s->setup->control || !s->config.control_socket[0])
+		return ERR_OK;
+	return listeners_take_control(&s->listeners, s->config.data_dir, s->setup->control, why);
+}
+
+static enum err start(struct server *s, struct text *why)
+{
+	TRY(take_signals(s, why));
+	machine_raise_files();
+	TRY(logger_open(&s->log, &s->config, why));
+	must_on_panic(on_panic);
+	s->pollers.n = loops_wanted(&s->config);
+	log_begin(s);
+	TRY(take_addresses(s, why));
+	TRY(disk_posix_new(s->config.data_dir, &s->disk, why));
+	TRY(make_pollers(s, why));
+	TRY(open_node(s, why));
+	TRY(take_control(s, why));
+	TRY(listeners_open(&s->listeners, &s->pollers, why));
+	return start_threads(s, why);
+}
+
+/* ---- stopping ----------------------------------------------------------------------------- */
+
+static void tell_pollers(struct server *s, _Atomic bool *flag)
+{
+	atomic_store(flag, true);
+	for (uint32_t i = 0; i < s->pollers.n; i++)
+		poller_wake(&s->pollers.at[i]);
+}
+
+static void join(struct server *s)
+{
+	tell_pollers(s, &s->pollers.is_quitting);
+	for (uint32_t i = 0; i < s->pollers.n; i++)
+		poller_join(&s->pollers.at[i]);
+	worker_finish(&s->workers[NET_WRITER]);
+	worker_finish(&s->workers[NET_KEEPER]);
+}
+
+static void fini(struct server *s)
+{
+	listeners_close(&s->listeners);
+	for (uint32_t i = 0; i < s->pollers_made; i++)
+		poller_fini(&s->pollers.at[i]);
+	for (uint32_t i = 0; i < s->workers_made; i++)
+		worker_fini(&s->workers[i]);
+	must_on_panic(NULL);
+	if (s->node)
+		node_close(s->node);
+	disk_posix_free(s->disk);
+	free(s->pollers.at);
+	close(s->pollers.main_event);
+	close(s->signals);
+}
+
+/* ---- serving ------------------------------------------------------------------------------ */
+
+static void reload(struct server *s)
+{
+	static struct config fresh;
+	static struct config_notes notes;
+	char room[1024];
+	struct text said = text_of(room, sizeof room);
+	enum err e = sources_read(s->setup->sources, &fresh, &notes, &said);
+	if (e == ERR_OK)
+		e = logger_reopen(&s->log, &said);
+	if (e == ERR_OK)
+		config_changes(s->setup->config, &fresh, &said);
+	struct log_value v[1] = { log_str(text_slice(&said)) };
+	logger_line(&s->log, e == ERR_OK ? LOG_daemon_reloaded : LOG_reload_refused, v, 1);
+}
+
+static bool are_stopped(const struct server *s)
+{
+	for (uint32_t i = 0; i < s->pollers.n; i++)
+		if (!atomic_load(&s->pollers.at[i].is_stopped))
+			return false;
+	return true;
+}
+
+/* next_signal waits for one; 0: time is up, or something else has happened. */
+static int next_signal(struct server *s, int timeout_ms)
+{
+	struct pollfd fds[2] = { { s->signals, POLLIN, 0 }, { s->pollers.main_event, POLLIN, 0 } };
+	struct signalfd_siginfo info;
+	uint64_t n;
+	(void)poll(fds, 2, timeout_ms);
+	ssize_t done = read(s->pollers.main_event, &n, sizeof n);
+	done = read(s->signals, &info, sizeof info);
+	return done == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+}
+
+static void begin_stop(struct server *s, int signo)
+{
+	struct log_value v[1] = { log_str(slice_str(signo == SIGINT ? "SIGINT" : "SIGTERM")) };
+	s->began_ms = clock_now_ms();
+	notify_manager("STOPPING=1");
+	logger_line(&s->log, LOG_daemon_stopping, v, 1);
+	tell_pollers(s, &s->pollers.is_stopping);
+}
+
+/* Serves until it has stopped. False: it did not stop by itself. */
+static bool serve(struct server *s)
+{
+	int signo;
+	do {
+		signo = next_signal(s, -1);
+		if (signo == SIGHUP)
+			reload(s);
+	} while (signo != SIGTERM && signo != SIGINT);
+	begin_stop(s, signo);
+	while (!are_stopped(s)) {
+		uint64_t spent_ms = clock_now_ms() - s->began_ms;
+		if (spent_ms >= STOP_MS_MAX)
+			return false;
+		signo = next_signal(s, (int)(STOP_MS_MAX - spent_ms));
+		if (signo == SIGTERM || signo == SIGINT)
+			return false;
+	}
+	return true;
+}
+
+static void log_time(struct server *s, enum log_id id)
+{
+	struct log_value v[1] = { log_u64(clock_now_ms() - s->began_ms) };
+	logger_line(&s->log, id, v, 1);
+}
+
+static int refused(struct server *s, const struct text *why)
+{
+	fprintf(stderr, "godwitd: %s\n", why->p);
+	if (s->is_running)
+		_exit(SERVER_REFUSED); /* some threads run, some could not be made */
+	fini(s);
+	logger_close(&s->log);
+	return SERVER_REFUSED;
+}
+
+int server_run(const struct server_setup *setup)
+{
+	static struct server server;
+	struct server *s = &server;
+	char room[1024];
+	struct text why = text_of(room, sizeof room);
+	*s = (struct server){ .setup = setup, .config = *setup->config, .signals = -1,
+			      .began_ms = clock_now_ms() };
+	s->pollers.main_event = -1;
+	panicking = s;
+	if (start(s, &why) != ERR_OK)
+		return refused(s, &why);
+	log_time(s, LOG_daemon_ready);
+	notify_manager("READY=1");
+	if (!serve(s)) {
+		fprintf(stderr, "godwitd: the stop was broken off; what was confirmed is stored\n");
+		_exit(SERVER_REFUSED);
+	}
+	join(s);
+	fini(s);
+	log_time(s, LOG_daemon_stopped);
+	logger_close(&s->log);
+	return SERVER_OK;
+}

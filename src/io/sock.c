@@ -1,0 +1,364 @@
+#include "io/sock.h"
+
+#include "base/text.h"
+#include "io/address.h"
+#include "io/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define READ_BYTES_MAX 262144      /* from one socket before others get their share */
+#define PARTS_MAX 64
+#define LINGER_MS 1000             /* after our last words, for the peer to hang up */
+#define LINGER_STOP_MS 200         /* the same when the broker stops */
+#define DRAIN_STEPS_MAX 4          /* reads of a lingering socket for one event */
+
+struct sock {
+	uv_poll_t poll;
+	struct poller *poller;
+	struct conn *conn;           /* NULL: the node no longer knows it */
+	struct list_node node;       /* in one of the poller's lists, while it has a descriptor */
+	struct sock *next;           /* in arrivals */
+	uint64_t tag;                /* moving: what conn_arrived wants; lingering: until when */
+	const struct session_ops *protocol; /* arriving for the first time; NULL: moved */
+	int fd;                      /* -1: closed or moved, the handle is on its way out */
+	int events;                  /* watched */
+	bool is_reading, is_broken;
+};
+
+static struct sock *sock_of(uint64_t number)
+{
+	return (struct sock *)(uintptr_t)number;
+}
+
+static uint64_t number_of(const struct sock *s)
+{
+	return (uint64_t)(uintptr_t)s;
+}
+
+static void on_event(uv_poll_t *h, int status, int events);
+
+/* Switching costs system calls, so what the node switches off stays watched until it fires. */
+static void watch(struct sock *s, int events)
+{
+	if (events == s->events)
+		return;
+	s->events = events;
+	int done = events ? uv_poll_start(&s->poll, events, on_event) : uv_poll_stop(&s->poll);
+	must(done == 0);
+}
+
+/* ---- leaving ------------------------------------------------------------------------------ */
+
+static void on_closed(uv_handle_t *h)
+{
+	free(h->data);
+}
+
+/* Takes the descriptor off the poller; it is the caller's then. */
+static int detach(struct sock *s)
+{
+	int fd = s->fd;
+	must(fd >= 0);
+	list_remove(&s->node);
+	s->fd = -1;
+	s->conn = NULL;
+	atomic_fetch_sub(&s->poller->socks_n, 1);
+	uv_close((uv_handle_t *)&s->poll, on_closed);
+	return fd;
+}
+
+static void shut(struct sock *s)
+{
+	close(detach(s));
+}
+
+static void lose(struct sock *s)
+{
+	struct conn *c = s->conn;
+	shut(s);
+	if (c)
+		conn_lost(c);
+}
+
+void socks_lose(struct poller *p)
+{
+	struct list_node *n;
+	while ((n = list_first(&p->broken)) != NULL)
+		lose(containerof(n, struct sock, node));
+}
+
+/* ---- lingering ---------------------------------------------------------------------------- */
+
+/* Throws away what the peer still sends: closing with unread bytes would reset the connection, and
+ * the peer would not see why. False: the peer has hung up. */
+static bool drain(const struct sock *s)
+{
+	char waste[16384];
+	ssize_t n = 1;
+	for (int i = 0; i < DRAIN_STEPS_MAX && n > 0; i++)
+		n = read(s->fd, waste, sizeof waste);
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static void linger(struct sock *s)
+{
+	struct poller *p = s->poller;
+	s->conn = NULL;
+	if (s->is_broken || shutdown(s->fd, SHUT_WR) != 0 || !drain(s)) {
+		shut(s);
+		return;
+	}
+	s->tag = uv_now(&p->uv) + LINGER_MS;
+	list_remove(&s->node);
+	list_push(&p->lingering, &s->node);
+	watch(s, UV_READABLE);
+}
+
+uint64_t socks_linger(struct poller *p, uint64_t now_ms)
+{
+	uint64_t early = p->is_told_to_stop ? LINGER_MS - LINGER_STOP_MS : 0;
+	struct list_node *n;
+	while ((n = list_first(&p->lingering)) != NULL) {
+		struct sock *s = containerof(n, struct sock, node);
+		if (s->tag - early > now_ms)
+			return s->tag - early;
+		shut(s);
+	}
+	return UINT64_MAX;
+}
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+/* A short read says that the kernel has no more: one system call less than waiting for EAGAIN. */
+static void receive(struct sock *s)
+{
+	size_t left = READ_BYTES_MAX;
+	while (left > 0) {
+		uint32_t room = 0;
+		uint8_t *to = conn_space(s->conn, &room);
+		if (!to)
+			return;
+		ssize_t n = read(s->fd, to, room);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			lose(s);
+			return;
+		}
+		conn_bytes(s->conn, (uint32_t)n);
+		if (!s->conn || !s->is_reading || (uint32_t)n < room)
+			return;
+		left -= (size_t)n < left ? (size_t)n : left;
+	}
+}
+
+static void on_event(uv_poll_t *h, int status, int events)
+{
+	struct sock *s = h->data;
+	poller_tell_time(s->poller);
+	if (status < 0) { /* an error on the socket: libuv has stopped watching */
+		s->events = 0;
+		lose(s);
+		return;
+	}
+	if (!s->conn) {
+		if (!drain(s))
+			shut(s);
+		return;
+	}
+	if (events & UV_WRITABLE) {
+		watch(s, s->events & ~UV_WRITABLE);
+		conn_writable(s->conn);
+	}
+	if (!(events & UV_READABLE))
+		return;
+	if (s->is_reading)
+		receive(s);
+	else
+		watch(s, s->events & ~UV_READABLE);
+}
+
+/* ---- the port ----------------------------------------------------------------------------- */
+
+static int64_t net_write(struct net *n, uint64_t sock, const struct slice *parts, uint32_t n_parts)
+{
+	struct sock *s = sock_of(sock);
+	struct iovec iov[PARTS_MAX];
+	size_t bytes = 0;
+	(void)n;
+	must(n_parts > 0 && n_parts <= PARTS_MAX && s->conn);
+	if (s->is_broken)
+		return -1;
+	for (uint32_t i = 0; i < n_parts; i++) {
+		iov[i] = (struct iovec){ (void *)(uintptr_t)parts[i].p, parts[i].n };
+		bytes += parts[i].n;
+	}
+	ssize_t sent;
+	do {
+		sent = writev(s->fd, iov, (int)n_parts);
+	} while (sent < 0 && errno == EINTR);
+	if (sent < 0 && errno != EAGAIN) {
+		s->is_broken = true;
+		list_remove(&s->node);
+		list_push(&s->poller->broken, &s->node);
+		return -1;
+	}
+	sent = sent < 0 ? 0 : sent;
+	if ((size_t)sent < bytes)
+		watch(s, s->events | UV_WRITABLE);
+	return sent;
+}
+
+static void net_read(struct net *n, uint64_t sock, bool is_on)
+{
+	struct sock *s = sock_of(sock);
+	(void)n;
+	must(s->conn != NULL);
+	s->is_reading = is_on;
+	if (is_on)
+		watch(s, s->events | UV_READABLE);
+}
+
+static void net_close(struct net *n, uint64_t sock)
+{
+	(void)n;
+	linger(sock_of(sock));
+}
+
+static void net_wake(struct net *n, uint32_t loop)
+{
+	struct poller *p = containerof(n, struct poller, net);
+	must(loop < p->all->n);
+	poller_wake(&p->all->at[loop]);
+}
+
+static void net_work(struct net *n, enum net_worker who)
+{
+	struct poller *p = containerof(n, struct poller, net);
+	worker_wake(p->all->workers[who]);
+}
+
+/* ---- arriving ----------------------------------------------------------------------------- */
+
+static void hand_over(const struct poller *from, struct poller *to, struct sock *own_s)
+{
+	struct sock *head = atomic_load_explicit(&to->arrivals, memory_order_relaxed);
+	atomic_fetch_add(&to->socks_n, 1);
+	own_s->poller = to;
+	do {
+		own_s->next = head;
+	} while (!atomic_compare_exchange_weak(&to->arrivals, &head, own_s));
+	if (!head && from != to) /* its own are found by the turn that follows */
+		poller_wake(to);
+}
+
+bool sock_accepted(const struct poller *from, struct poller *to, int own_fd,
+		   const struct session_ops *protocol)
+{
+	struct sock *s = malloc(sizeof *s);
+	if (!s) {
+		close(own_fd);
+		return false;
+	}
+	*s = (struct sock){ .fd = own_fd, .protocol = protocol };
+	hand_over(from, to, s);
+	return true;
+}
+
+static void net_move(struct net *n, uint64_t sock, uint32_t to_loop, uint64_t tag)
+{
+	struct poller *p = containerof(n, struct poller, net);
+	struct sock *moved = malloc(sizeof *moved);
+	must(moved != NULL && to_loop < p->all->n);
+	*moved = (struct sock){ .tag = tag, .fd = detach(sock_of(sock)) };
+	hand_over(p, &p->all->at[to_loop], moved);
+}
+
+static struct conn *open_conn(const struct sock *s)
+{
+	struct address peer = { .len = sizeof peer.at };
+	char room[80];
+	struct text t = text_of(room, sizeof room);
+	if (!s->protocol)
+		return conn_arrived(s->poller->loop, number_of(s), s->tag);
+	if (getpeername(s->fd, (struct sockaddr *)&peer.at, &peer.len) != 0)
+		return NULL;
+	address_put(&t, &peer);
+	return conn_open(s->poller->loop, number_of(s), s->protocol, text_slice(&t),
+			 address_is_loopback(&peer));
+}
+
+static void arrive(struct sock *s)
+{
+	struct poller *p = s->poller;
+	bool is_watchable = uv_poll_init(&p->uv, &s->poll, s->fd) == 0;
+	if (!is_watchable && s->protocol) {
+		atomic_fetch_sub(&p->socks_n, 1);
+		close(s->fd);
+		free(s);
+		return;
+	}
+	must(is_watchable); /* it was, on another thread, a moment ago */
+	s->poll.data = s;
+	s->is_reading = true;
+	list_push(&p->open, &s->node);
+	s->conn = open_conn(s);
+	if (s->conn)
+		watch(s, s->events | UV_READABLE);
+	else
+		shut(s);
+}
+
+/* Newest first as they lie: turned round, so that nobody waits for ever. */
+static struct sock *take_arrivals(struct poller *p)
+{
+	struct sock *s = atomic_load_explicit(&p->arrivals, memory_order_relaxed), *first = NULL;
+	if (s)
+		s = atomic_exchange(&p->arrivals, NULL);
+	while (s) {
+		struct sock *next = s->next;
+		s->next = first;
+		first = s;
+		s = next;
+	}
+	return first;
+}
+
+void socks_arrive(struct poller *p)
+{
+	struct sock *s = take_arrivals(p);
+	while (s) {
+		struct sock *next = s->next;
+		arrive(s);
+		s = next;
+	}
+}
+
+void socks_forget(struct poller *p)
+{
+	struct sock *s = take_arrivals(p);
+	while (s) {
+		struct sock *next = s->next;
+		close(s->fd);
+		free(s);
+		s = next;
+	}
+	struct list_node *n;
+	while ((n = list_first(&p->broken)) != NULL || (n = list_first(&p->lingering)) != NULL ||
+	       (n = list_first(&p->open)) != NULL)
+		shut(containerof(n, struct sock, node));
+}
+
+const struct net_ops sock_net_ops = {
+	.write = net_write,
+	.read = net_read,
+	.close = net_close,
+	.move = net_move,
+	.wake = net_wake,
+	.work = net_work,
+};

@@ -1,0 +1,33 @@
+/* sock -- the sockets of connections: port/net.h on non-blocking descriptors and uv_poll.
+ *
+ * A socket belongs to one poller at a time and is read and written by the poller itself, so that
+ * it can change threads: the descriptor goes, the uv_poll handle stays behind and is closed.
+ *
+ *     accepted --> ARRIVING --> OPEN --- net.move --> ARRIVING on another poller
+ *                                 |---- net.close --> LINGERING (the peer reads our last words)
+ *                                 `---- lost, LINGERING is over --> closed
+ *
+ * Reading is level-triggered and on unless the node has switched it off; writing is watched only
+ * while the kernel's buffer is full.
+ */
+#ifndef IO_SOCK_H
+#define IO_SOCK_H
+#include "io/poller.h"
+
+extern const struct net_ops sock_net_ops;
+
+/* sock_accepted hands a connected, non-blocking descriptor from the thread of one poller to another,
+ * or to itself. False: no memory, and the descriptor is closed. */
+bool sock_accepted(const struct poller *from, struct poller *to, int own_fd,
+		   const struct session_ops *protocol);
+
+/* socks_arrive takes what was handed to this poller. */
+void socks_arrive(struct poller *p);
+/* socks_lose tells the node of sockets that failed while it wrote. */
+void socks_lose(struct poller *p);
+/* socks_linger closes what has lingered long enough, and says when to look again (UINT64_MAX:
+ * never). */
+uint64_t socks_linger(struct poller *p, uint64_t now_ms);
+/* socks_forget closes everything that is left when the poller's thread has ended. */
+void socks_forget(struct poller *p);
+#endif
