@@ -16,7 +16,8 @@
  *
  * Neither step gives anything to a consumer. They note which queues have something to do, and
  * core_give, called when everything that is ready has been applied, serves these: who gets which
- * message is volatile, and nothing that the log knows of.
+ * message is volatile, and nothing that the log knows of. (A command that asks how many messages
+ * there are serves its queue first.)
  *
  * One thread touches a core. No clock, no I/O, no lock; memory only from `mem`.
  */
@@ -54,6 +55,7 @@ enum { GET_NO_ACK = 1 };
 enum { DELIVER_GET = 1 };
 enum { DELETE_IF_UNUSED = 1, DELETE_IF_EMPTY = 2, DELETE_OWNER_GONE = 4 };
 enum { QUEUE_DURABLE = 1, QUEUE_EXCLUSIVE = 2, QUEUE_AUTO_DELETE = 4 };
+enum { ADD_RESERVED = 1 };                       /* admit counts it as pending; not stored */
 enum { BARRIER_ASK = 1 };  /* not an answer yet: the command reply_row.op, with flags reply_row.a */
 
 /* Why entries are removed: the low bits of OUTCOME_REMOVE's flags, stored. */
@@ -80,8 +82,8 @@ void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 
 /* core_give serves the queues that have something to do since the last call: gives what is ready
  * to consumers with credit, answers what had to wait for earlier publishes, and drops from memory
- * what the cache has no room for. Called after every round of core_apply, at the latest before
- * the loop sleeps; it may put further outcomes into `later` (what is given without ack is logged
+ * what the cache has no room for. Called at the end of a turn in which something was admitted or
+ * applied; it may put further outcomes into `later` (what is given without ack is logged
  * as removed; give marks). `now` stays empty today. */
 void core_give(struct core *c, uint64_t now_ms, struct outcomes *now, struct outcomes *later,
 	       struct post *fx);
@@ -121,6 +123,12 @@ void core_checkpoint_end(struct core *c, bool is_kept);
 /* core_restore reads one unit back, into an empty core, in any order; core_restored ends it. */
 MUST_USE enum err core_restore(struct core *c, struct unit_key key, struct slice unit);
 MUST_USE enum err core_restored(struct core *c);
+
+/* core_live_next walks all live persistent entries, queue by queue in the order of ids: *io_walk is
+ * zero to begin with, and names the entry afterwards. What comes or goes between two calls may be
+ * seen or not. False: no more. */
+struct live_walk { uint64_t queue, id, pos; };
+bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out_entry);
 
 /* Moving stored messages: core_relocate tells the entry `id` of `queue` that its message lies at
  * `new_loc` now; false: no such live entry at old_loc (then nothing changed). */

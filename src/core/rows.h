@@ -78,7 +78,8 @@ struct confirm_row {             /* FX_CONFIRM: publishes run.arg + first .. + n
 /* FX_REPLY: run.arg = the ticket of the command; tail = text. `op` is what the session has asked:
  * QUEUE_OPEN answers as QUEUE_DECLARE, QUEUE_DROP as QUEUE_DELETE. a, b: messages ready and
  * consumers (QUEUE_DECLARE, QUEUE_STAT, SUBSCRIBE); messages purged or deleted; a refused delete:
- * a = the DELETE_... flag that was not met; DIGEST: its two halves. */
+ * a = the DELETE_... flag that was not met; GET without a message: ERR_NOT_FOUND, and a = 1 if there
+ * is a queue; DIGEST: its two halves. */
 struct reply_row {
 	uint32_t err;            /* enum err */
 	uint32_t op;             /* enum cmd */

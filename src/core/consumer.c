@@ -1,0 +1,179 @@
+#include "core/consumer.h"
+
+#include "base/hash.h"
+
+#define SLAB_BYTES 8192u
+#define SEED 0x436f6e73756d6572u /* any: keys are our own numbers */
+
+void consumers_init(struct consumers *cs, struct mem *mem)
+{
+	must(mem != NULL);
+	*cs = (struct consumers){ .mem = mem };
+	pool_init(&cs->pool, sizeof(struct consumer), _Alignof(struct consumer));
+	map_init(&cs->by_key, NULL, 0, SEED);
+	map_init(&cs->by_session, NULL, 0, SEED);
+}
+
+void consumers_fini(struct consumers *cs)
+{
+	must(cs->mem != NULL);
+	map_fini(&cs->by_key, cs->mem);
+	map_fini(&cs->by_session, cs->mem);
+	pool_fini(&cs->pool, cs->mem);
+}
+
+static uint64_t key_of(const struct queue *q, const struct run *who)
+{
+	uint64_t h = hash_u64(who->session, q->id);
+	return hash_u64(who->arg, h + who->channel) >> 1; /* never MAP_KEY_NONE */
+}
+
+static bool is_named(const struct consumer *s, const struct queue *q, const struct run *who)
+{
+	return s->queue == q && s->session == who->session && s->channel == who->channel &&
+	       s->arg == who->arg;
+}
+
+static struct consumer *map_first(const struct map *m, uint64_t key)
+{
+	uint64_t first = 0;
+	(void)map_get(m, key, &first);
+	return (struct consumer *)(uintptr_t)first;
+}
+
+static void map_first_set(struct map *m, uint64_t key, const struct consumer *s)
+{
+	if (s)
+		map_put(m, key, (uint64_t)(uintptr_t)s);
+	else
+		(void)map_del(m, key, NULL);
+}
+
+static enum err make_room(struct consumers *cs)
+{
+	TRY(map_make_room(&cs->by_key, cs->mem, "consumers by key"));
+	TRY(map_make_room(&cs->by_session, cs->mem, "consumers by session"));
+	return pool_make_room(&cs->pool, cs->mem, SLAB_BYTES, "consumers");
+}
+
+struct consumer *consumer_add(struct consumers *cs, struct queue *q, const struct run *who)
+{
+	must(!consumer_find(cs, q, who));
+	if (make_room(cs) != ERR_OK)
+		return NULL;
+	struct consumer *s = pool_take(&cs->pool);
+	uint64_t key = key_of(q, who);
+	*s = (struct consumer){
+		.queue = q, .session = who->session, .arg = who->arg, .channel = who->channel,
+		.flags = who->flags, .batch_last = BATCH_NONE,
+		.next_of_key = map_first(&cs->by_key, key),
+		.next_of_session = map_first(&cs->by_session, who->session),
+	};
+	if (s->next_of_session)
+		s->next_of_session->prev_of_session = s;
+	map_first_set(&cs->by_key, key, s);
+	map_first_set(&cs->by_session, who->session, s);
+	list_push(&q->idle, &s->node);
+	q->consumers_n++;
+	return s;
+}
+
+static void unchain(struct consumers *cs, struct consumer *s)
+{
+	struct run who = { .session = s->session, .channel = s->channel, .arg = s->arg };
+	uint64_t key = key_of(s->queue, &who);
+	struct consumer *at = map_first(&cs->by_key, key);
+	must(at != NULL);
+	if (at == s) {
+		map_first_set(&cs->by_key, key, s->next_of_key);
+		return;
+	}
+	while (at->next_of_key != s)
+		at = at->next_of_key;
+	at->next_of_key = s->next_of_key;
+}
+
+void consumer_remove(struct consumers *cs, struct consumer *own_s)
+{
+	struct consumer *s = own_s;
+	must(s->queue->consumers_n > 0);
+	unchain(cs, s);
+	if (s->next_of_session)
+		s->next_of_session->prev_of_session = s->prev_of_session;
+	if (s->prev_of_session)
+		s->prev_of_session->next_of_session = s->next_of_session;
+	else
+		map_first_set(&cs->by_session, s->session, s->next_of_session);
+	list_remove(&s->node);
+	s->queue->consumers_n--;
+	pool_put(&cs->pool, s);
+}
+
+struct consumer *consumer_find(const struct consumers *cs, const struct queue *q,
+			       const struct run *who)
+{
+	struct consumer *s = map_first(&cs->by_key, key_of(q, who));
+	while (s && !is_named(s, q, who))
+		s = s->next_of_key;
+	return s;
+}
+
+struct consumer *consumer_of_session(const struct consumers *cs, uint64_t session)
+{
+	struct consumer *s = map_first(&cs->by_session, session);
+	must(!s || (s->session == session && !s->prev_of_session));
+	return s;
+}
+
+/* ready_again moves the consumer into the ring if it has credit and is not there. */
+static bool ready_again(struct consumer *s)
+{
+	if (s->is_able || s->messages <= 0 || s->bytes <= 0)
+		return false;
+	s->is_able = true;
+	list_remove(&s->node);
+	list_push(&s->queue->able, &s->node);
+	return true;
+}
+
+/* Credit beyond what can be counted is no limit either. */
+static int64_t sum(int64_t credit, uint64_t more)
+{
+	must(more < INT64_MAX);
+	if (credit > 0 && credit >= CONSUMER_NO_LIMIT - (int64_t)more)
+		return CONSUMER_NO_LIMIT;
+	return credit + (int64_t)more;
+}
+
+bool consumer_earn(struct consumer *s, uint32_t messages, uint32_t bytes)
+{
+	must(s->queue != NULL);
+	s->messages = messages == CREDIT_NO_LIMIT ? CONSUMER_NO_LIMIT : sum(s->messages, messages);
+	s->bytes = bytes == CREDIT_NO_LIMIT ? CONSUMER_NO_LIMIT : sum(s->bytes, bytes);
+	return ready_again(s);
+}
+
+bool consumer_settled(struct consumer *s, uint32_t messages, uint64_t bytes)
+{
+	must(s->queue != NULL);
+	s->messages = sum(s->messages, messages);
+	s->bytes = sum(s->bytes, bytes);
+	return ready_again(s);
+}
+
+void consumers_check(const struct consumers *cs)
+{
+	size_t cursor = 0, by_key_n = 0, by_session_n = 0;
+	for (struct map_slot *m; (m = map_next(&cs->by_session, &cursor)) != NULL;)
+		for (const struct consumer *s = map_first(&cs->by_session, m->key); s;
+		     s = s->next_of_session, by_session_n++) {
+			must(s->session == m->key && s->batch_last == BATCH_NONE);
+			must(s->is_able == (s->messages > 0 && s->bytes > 0));
+			must(list_has_node(&s->node));
+		}
+	cursor = 0;
+	for (struct map_slot *m; (m = map_next(&cs->by_key, &cursor)) != NULL;)
+		for (const struct consumer *s = map_first(&cs->by_key, m->key); s; s = s->next_of_key)
+			by_key_n++;
+	must(by_key_n == cs->pool.used_n && by_session_n == cs->pool.used_n);
+}

@@ -1,0 +1,78 @@
+/* consumer -- who takes messages from a queue, and how many more it may be given.
+ *
+ * A shard owns its consumers; they are volatile. One is known by queue, session, channel and the
+ * number that the session gave it. It stands in its queue's ring `able` while it has credit, else
+ * in `idle`; messages go round the ring one at a time.
+ *
+ * Credit is messages and bytes. A message is given while both are above 0 and may take the bytes
+ * below, so that one larger than the whole credit passes too.
+ */
+#ifndef CORE_CONSUMER_H
+#define CORE_CONSUMER_H
+#include "base/map.h"
+#include "base/pool.h"
+#include "core/queue.h"
+#include "core/run.h"
+
+struct consumer {
+	struct list_node node;           /* in queue->able or queue->idle */
+	struct queue *queue;
+	uint64_t session, arg;
+	int64_t messages, bytes;         /* credit; CONSUMER_NO_LIMIT */
+	struct consumer *next_of_session, *prev_of_session;
+	struct consumer *next_of_key;
+	uint64_t given, given_bytes;     /* counters */
+	uint32_t batch_last;             /* core_give: its last row in the batch; BATCH_NONE: none */
+	uint16_t channel;
+	uint8_t flags;                   /* SUBSCRIBE_... */
+	bool is_able;
+};
+
+#define CONSUMER_NO_LIMIT INT64_MAX
+
+struct consumers {
+	struct mem *mem;
+	struct pool pool;
+	struct map by_key;               /* hash -> chain by next_of_key */
+	struct map by_session;           /* session -> list by next_of_session */
+};
+
+void consumers_init(struct consumers *cs, struct mem *mem);
+/* consumers_fini gives everything back; the queues' lists are dead then. */
+void consumers_fini(struct consumers *cs);
+
+/* consumer_add makes the consumer that the run `who` names (session, channel, arg, flags), without
+ * credit. NULL: no memory. There must be no such consumer yet. */
+struct consumer *consumer_add(struct consumers *cs, struct queue *q, const struct run *who);
+void consumer_remove(struct consumers *cs, struct consumer *own_s);
+
+/* consumer_find: NULL if there is none. consumer_of_session: any one of a session's; NULL: none. */
+struct consumer *consumer_find(const struct consumers *cs, const struct queue *q,
+			       const struct run *who);
+struct consumer *consumer_of_session(const struct consumers *cs, uint64_t session);
+
+/* consumer_earn adds credit (CREDIT_NO_LIMIT: no limit from now on). True: it can take again. */
+bool consumer_earn(struct consumer *s, uint32_t messages, uint32_t bytes);
+
+/* consumer_settled gives back what `messages` settled ones of `bytes` in all had cost. True: it
+ * can take again. */
+bool consumer_settled(struct consumer *s, uint32_t messages, uint64_t bytes);
+
+/* consumer_spend takes one message's credit; the consumer goes to the ring's end, or to idle. */
+static inline void consumer_spend(struct consumer *s, uint32_t bytes)
+{
+	must(s->is_able && s->messages > 0 && s->bytes > 0);
+	s->messages -= s->messages != CONSUMER_NO_LIMIT;
+	if (s->bytes != CONSUMER_NO_LIMIT)
+		s->bytes -= bytes;
+	s->given++;
+	s->given_bytes += bytes;
+	s->is_able = s->messages > 0 && s->bytes > 0;
+	if (s->is_able && s->node.next == s->node.prev)
+		return; /* alone in the ring */
+	list_remove(&s->node);
+	list_push(s->is_able ? &s->queue->able : &s->queue->idle, &s->node);
+}
+
+void consumers_check(const struct consumers *cs);         /* must()s every invariant */
+#endif

@@ -1,0 +1,254 @@
+#include "core/core.h"
+
+#include "base/ablate.h"
+#include "core/core_state.h"
+
+#define QUEUE_SLAB_BYTES 16384u
+#define QUEUE_SEED 0x51756575655f6964u /* any: ids are our own numbers */
+
+struct core *core_new(struct mem *mem, uint16_t shard)
+{
+	struct core *c = mem_get(mem, sizeof *c, "core");
+	if (!c)
+		return NULL;
+	*c = (struct core){ .mem = mem, .shard = shard, .cache_max = UINT64_MAX };
+	map_init(&c->queues, NULL, 0, QUEUE_SEED);
+	pool_init(&c->queue_pool, sizeof(struct queue), _Alignof(struct queue));
+	chunk_pool_init(&c->chunks, mem);
+	consumers_init(&c->consumers, mem);
+	list_init(&c->active);
+	list_init(&c->dirty);
+	deque_init(&c->asks, sizeof(struct ask), "asks");
+	deque_init(&c->freed, sizeof(struct freed), "freed");
+	deque_init(&c->checkpoint.tombs, sizeof(struct unit_key), "tombs");
+	c->checkpoint.epoch = 1;
+	return c;
+}
+
+void core_free(struct core *c)
+{
+	if (!c)
+		return;
+	struct mem *mem = c->mem;
+	size_t cursor = 0;
+	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
+		struct queue *q = (struct queue *)(uintptr_t)m->value;
+		while (q->consumers_n) {
+			struct list_node *n = list_first(list_is_empty(&q->able) ? &q->idle : &q->able);
+			consumer_remove(&c->consumers, containerof(n, struct consumer, node));
+		}
+		(void)core_drop_all(c, q);
+		if (list_has_node(&q->active))
+			list_remove(&q->active);
+		if (list_has_node(&q->dirty))
+			list_remove(&q->dirty);
+		queue_fini(q, mem);
+	}
+	map_fini(&c->queues, mem);
+	pool_fini(&c->queue_pool, mem);
+	chunk_pool_fini(&c->chunks);
+	consumers_fini(&c->consumers);
+	deque_fini(&c->asks, mem);
+	deque_fini(&c->freed, mem);
+	deque_fini(&c->checkpoint.tombs, mem);
+	mem_put(mem, c->order, c->order_cap * sizeof *c->order);
+	must(c->cached_bytes == 0);
+	mem_put(mem, c, sizeof *c);
+}
+
+struct queue *core_find_queue(struct core *c, uint64_t id)
+{
+	if (c->found && c->found->id == id)
+		return c->found;
+	uint64_t at;
+	if (!map_get(&c->queues, id, &at))
+		return NULL;
+	c->found = (struct queue *)(uintptr_t)at;
+	must(c->found->id == id);
+	return c->found;
+}
+
+struct queue *core_make_queue(struct core *c, uint64_t id, uint8_t flags)
+{
+	must(!core_find_queue(c, id));
+	if (map_make_room(&c->queues, c->mem, "queues by id") != ERR_OK ||
+	    pool_make_room(&c->queue_pool, c->mem, QUEUE_SLAB_BYTES, "queues") != ERR_OK)
+		return NULL;
+	struct queue *q = pool_take(&c->queue_pool);
+	queue_init(q, id, flags);
+	map_put(&c->queues, id, (uint64_t)(uintptr_t)q);
+	c->order_is_stale = true;
+	c->found = q;
+	return q;
+}
+
+void core_forget_queue(struct core *c, struct queue *own_q)
+{
+	bool was_there = map_del(&c->queues, own_q->id, NULL);
+	must(was_there);
+	if (list_has_node(&own_q->active))
+		list_remove(&own_q->active);
+	if (list_has_node(&own_q->dirty))
+		list_remove(&own_q->dirty);
+	queue_fini(own_q, c->mem);
+	pool_put(&c->queue_pool, own_q);
+	c->order_is_stale = true;
+	c->found = NULL;
+}
+
+void core_admit(struct core *c, struct run *cmd, uint64_t now_ms, struct outcomes *now,
+		struct outcomes *later, struct post *fx)
+{
+	(void)now_ms; /* nothing that is decided today depends on time */
+	core_lead(c);
+	switch ((enum cmd)cmd->kind) {
+	case CMD_PUBLISH: core_publish(c, cmd, now, later, fx); break;
+	case CMD_SETTLE: core_settle(c, cmd, later); break;
+	case CMD_CREDIT: core_credit(c, cmd); break;
+	case CMD_SUBSCRIBE: core_subscribe(c, cmd, fx); break;
+	case CMD_UNSUBSCRIBE: core_unsubscribe(c, cmd, fx); break;
+	case CMD_GET: core_get(c, cmd, false, later, fx); break;
+	case CMD_PURGE: core_purge(c, cmd, false, later, fx); break;
+	case CMD_QUEUE_STAT: core_stat(c, cmd, false, later, fx); break;
+	case CMD_QUEUE_OPEN: core_open(c, cmd, later, fx); break;
+	case CMD_QUEUE_DELETE: core_delete(c, cmd, later, fx); break;
+	case CMD_QUEUE_DROP: core_drop(c, cmd, now, later, fx); break;
+	case CMD_SESSION_GONE: core_session_gone(c, cmd, fx); break;
+	case CMD_DUMP: core_describe(c, cmd, fx); break;
+	case CMD_DIGEST: core_answer_digest(c, cmd, fx); break;
+	default: must(!"a command for a queue's shard");
+	}
+}
+
+void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal, struct post *fx)
+{
+	if (o->flags & RUN_LOGGED) {
+		must(index >= c->index && !c->checkpoint.is_open);
+		c->index = index;
+	}
+	if (fx)
+		core_lead(c);
+	switch (o->kind) {
+	case OUTCOME_ADD: core_apply_add(c, o, index, ordinal, fx); break;
+	case OUTCOME_REMOVE: core_apply_remove(c, o); break;
+	case OUTCOME_GIVE_MARK: core_apply_mark(c, o); break;
+	case OUTCOME_QUEUE_DROP: core_apply_drop(c, o, fx); break;
+	case OUTCOME_BARRIER: core_apply_barrier(c, o, fx); break;
+	case OUTCOME_CONFIRM: core_apply_confirm(c, o, fx); break;
+	case OUTCOME_CHUNK:
+	case OUTCOME_CHUNK_DROP: break; /* uploads are the node's: no entry knows of them yet */
+	default: must(!"an outcome for a queue's shard");
+	}
+}
+
+uint64_t core_deadline(const struct core *c)
+{
+	must(c->mem != NULL);
+	return UINT64_MAX; /* nothing waits for a time yet */
+}
+
+void core_tick(struct core *c, uint64_t now_ms, struct outcomes *now, struct outcomes *later,
+	       struct post *fx)
+{
+	must(core_deadline(c) > now_ms);
+	(void)now;
+	(void)later;
+	(void)fx;
+}
+
+void core_reply(const struct core *c, const struct run *cmd, struct reply_row what,
+		struct post *fx)
+{
+	if (!fx || !cmd->session)
+		return;
+	struct run head = core_fx(c, FX_REPLY, cmd);
+	(void)post_run(fx, session_loop(cmd->session), &head, &what, sizeof what, 1, SLICE_EMPTY);
+}
+
+void core_freed(struct core *c, uint64_t loc, uint32_t bytes, uint8_t flags)
+{
+	must(loc != 0);
+	const uint8_t own_row = ENTRY_BIG | ENTRY_SPILLED;
+	flags &= ENTRY_STORED | ENTRY_SPILLED;
+	struct freed *last = c->freed.n ? deque_at(&c->freed, c->freed.n - 1) : NULL;
+	if (last && last->loc >> 32 == loc >> 32 && !((last->flags | flags) & own_row)) {
+		last->bytes += bytes;
+		last->n++;
+		return;
+	}
+	struct freed row = { .loc = loc, .bytes = bytes, .n = 1, .flags = flags };
+	enum err err = deque_push(&c->freed, c->mem, &row);
+	must(err == ERR_OK);
+}
+
+uint32_t core_freed_take(struct core *c, struct freed *out, uint32_t max)
+{
+	must(max > 0);
+	uint32_t n = 0;
+	while (n < max && deque_pop(&c->freed, &out[n]))
+		n++;
+	return n;
+}
+
+void core_drop_entry(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
+		     struct refs *gone)
+{
+	struct entry *e = &k->entry[slot];
+	must(bits_test(k->live, slot) && q->live_bytes >= e->bytes);
+	if (bits_test(k->ready, slot)) {
+		bits_clear(k->ready, slot);
+		q->ready_n--;
+		q->ready_bytes -= e->bytes;
+	}
+	bits_clear(k->live, slot);
+	k->live_n--;
+	q->live_n--;
+	q->live_bytes -= e->bytes;
+	if (e->flags & ENTRY_PERSISTENT) {
+		k->durable_n--;
+		q->durable_n--;
+		if (!ABLATED(checkpoint_settled))
+			core_changed(c, q, k);
+	}
+	uint64_t mem = core_unmem(c, q, e);
+	if (mem)
+		refs_drop(gone, mem);
+	if (k->loc[slot])
+		core_freed(c, k->loc[slot], e->bytes, e->flags);
+}
+
+static void release(struct core *c, struct queue *q, struct chunk *k)
+{
+	if (k->is_stored && !ABLATED(checkpoint_settled)) {
+		struct unit_key key = { q->id, k->number };
+		enum err err = deque_push(&c->checkpoint.tombs, c->mem, &key);
+		must(err == ERR_OK);
+	}
+	queue_unlink(q, k);
+	chunk_put(&c->chunks, k);
+}
+
+void core_release(struct core *c, struct queue *q, struct chunk *k)
+{
+	must(queue_chunk(q, k->number) == k);
+	bool is_tail = k->number + 1 == queue_end(q);
+	if (k->live_n == 0 && (!is_tail || q->live_n == 0))
+		release(c, q, k);
+	/* A tail that was only kept for its place ends with the last entry before it. */
+	if (q->live_n == 0 && q->chunks.n)
+		release(c, q, queue_chunk(q, queue_end(q) - 1));
+	if (q->chunks.n == 0 && q->chunks.cap > 64)
+		deque_trim(&q->chunks, c->mem);
+}
+
+void core_cache_limit(struct core *c, uint64_t bytes_max)
+{
+	must(c->mem != NULL);
+	c->cache_max = bytes_max;
+}
+
+uint64_t core_cached_bytes(const struct core *c)
+{
+	must(c->mem != NULL);
+	return c->cached_bytes;
+}

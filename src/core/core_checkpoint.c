@@ -1,0 +1,308 @@
+#include "base/rd.h"
+#include "base/wr.h"
+#include "core/core_state.h"
+
+/* Units, little-endian. Of a queue: u8 form, u8 flags, u64 give mark, u64 last id. Of a chunk:
+ * u8 form, u8 what (UNIT_...), u16 n, then n times u16 slot, u8 flags, u8 priority, u32 bytes,
+ * u64 id, u64 loc, [u64 expiry_ms], [u16 count]. Another form is another number. */
+#define FORM 1u
+enum { UNIT_EXPIRY = 1, UNIT_COUNT = 2 };
+#define QUEUE_KEY UINT64_MAX
+
+_Static_assert(4 + CHUNK_N * 34 <= CHECKPOINT_UNIT_MAX, "a chunk fits a unit");
+
+/* ---- taking ------------------------------------------------------------------------------ */
+
+void core_checkpoint_begin(struct core *c)
+{
+	struct checkpointing *p = &c->checkpoint;
+	must(!p->is_open);
+	p->is_open = true;
+	p->taken = p->epoch++;
+	p->tombs_n = 0;
+	p->at = list_first(&c->dirty);
+	p->chunk = 0;
+}
+
+static void queue_put(const struct queue *q, struct wr *w)
+{
+	must(q->id > 0);
+	wr_u8(w, FORM);
+	wr_u8(w, q->flags);
+	wr_le64(w, q->mark);
+	wr_le64(w, q->last_id);
+}
+
+static uint8_t what_is_there(const struct chunk *k)
+{
+	uint8_t what = 0;
+	must(k->used <= CHUNK_N);
+	for (uint32_t i = 0; i < k->used; i++) {
+		what |= k->entry[i].expiry_ms ? UNIT_EXPIRY : 0;
+		what |= k->entry[i].count ? UNIT_COUNT : 0;
+	}
+	return what;
+}
+
+static void chunk_to_unit(const struct chunk *k, struct wr *w)
+{
+	uint8_t what = what_is_there(k);
+	wr_u8(w, FORM);
+	wr_u8(w, what);
+	wr_le16(w, (uint16_t)k->durable_n);
+	for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->live, CHUNK_N, i)) < CHUNK_N; i++) {
+		const struct entry *e = &k->entry[i];
+		if (!(e->flags & ENTRY_PERSISTENT))
+			continue;
+		must(k->loc[i] != 0);
+		wr_le16(w, (uint16_t)i);
+		wr_u8(w, e->flags & ENTRY_STORED);
+		wr_u8(w, e->priority);
+		wr_le32(w, e->bytes);
+		wr_le64(w, e->id);
+		wr_le64(w, k->loc[i]);
+		if (what & UNIT_EXPIRY)
+			wr_le64(w, e->expiry_ms);
+		if (what & UNIT_COUNT)
+			wr_le16(w, e->count);
+	}
+}
+
+/* The next unit of `q` that is due, written into `w`; false: no more of this queue. */
+static bool next_of_queue(struct checkpointing *p, struct queue *q, struct unit_key *out_key,
+			  struct wr *w)
+{
+	if (p->chunk == 0) {
+		p->chunk = q->first;
+		if (q->changed > p->kept) {
+			*out_key = (struct unit_key){ q->id, QUEUE_KEY };
+			queue_put(q, w);
+			q->is_stored = true;
+			return true;
+		}
+	}
+	for (struct chunk *k; (k = queue_next_used(q, p->chunk)) != NULL;) {
+		p->chunk = k->number + 1;
+		if (k->changed <= p->kept || (k->durable_n == 0 && !k->is_stored))
+			continue;
+		*out_key = (struct unit_key){ q->id, k->number };
+		if (k->durable_n)
+			chunk_to_unit(k, w);
+		k->is_stored = true;
+		return true;
+	}
+	return false;
+}
+
+bool core_checkpoint_next(struct core *c, struct unit_key *out_key, uint8_t *buf, uint32_t cap,
+			  uint32_t *out_len)
+{
+	struct checkpointing *p = &c->checkpoint;
+	must(p->is_open && cap >= CHECKPOINT_UNIT_MAX);
+	struct wr w = wr_of(buf, cap);
+	while (p->at) {
+		struct queue *q = containerof(p->at, struct queue, dirty);
+		if (next_of_queue(p, q, out_key, &w)) {
+			must(wr_ok(&w));
+			*out_len = (uint32_t)w.n;
+			return true;
+		}
+		p->at = list_next(&c->dirty, p->at);
+		p->chunk = 0;
+	}
+	/* Last, because transient entries may still have gone, and chunks with them. */
+	if (p->tombs_n == p->tombs.n)
+		return false;
+	*out_key = *(struct unit_key *)deque_at(&p->tombs, p->tombs_n++);
+	*out_len = 0;
+	return true;
+}
+
+void core_checkpoint_end(struct core *c, bool is_kept)
+{
+	struct checkpointing *p = &c->checkpoint;
+	must(p->is_open);
+	p->is_open = false;
+	if (!is_kept)
+		return;
+	for (; p->tombs_n; p->tombs_n--)
+		(void)deque_pop(&p->tombs, NULL);
+	deque_trim(&p->tombs, c->mem);
+	p->kept = p->taken;
+	LIST_EACH_SAFE(&c->dirty, n)
+		if (containerof(n, struct queue, dirty)->dirty_at <= p->kept)
+			list_remove(n);
+}
+
+/* ---- restoring --------------------------------------------------------------------------- */
+
+static enum err queue_from_unit(struct queue *q, struct slice unit)
+{
+	struct rd r = rd_of(unit);
+	uint8_t form = rd_u8(&r);
+	q->flags = rd_u8(&r);
+	q->mark = rd_le64(&r);
+	q->last_id = max_u64(q->last_id, rd_le64(&r));
+	if (rd_ok(&r) && form != FORM)
+		return ERR_NOT_IMPLEMENTED;
+	q->is_stored = true;
+	return rd_done(&r) ? ERR_OK : ERR_CORRUPT;
+}
+
+/* Slots between entries get the id of the one before, so that ids never fall in the chunk. */
+static enum err entry_from_unit(struct chunk *k, struct rd *r, uint8_t what)
+{
+	uint32_t slot = rd_le16(r);
+	struct entry e = { .flags = rd_u8(r) };
+	e.priority = rd_u8(r);
+	e.bytes = rd_le32(r);
+	e.id = rd_le64(r);
+	uint64_t loc = rd_le64(r);
+	uint64_t before = k->used ? k->entry[k->used - 1].id : e.id;
+	e.expiry_ms = what & UNIT_EXPIRY ? rd_le64(r) : 0;
+	e.count = what & UNIT_COUNT ? rd_le16(r) : 0;
+	if (!rd_ok(r) || slot >= CHUNK_N || slot < k->used || e.id < before || !loc ||
+	    !(e.flags & ENTRY_PERSISTENT) || e.flags & ~ENTRY_STORED)
+		return ERR_CORRUPT;
+	if (k->used == 0)
+		k->first_id = e.id;
+	for (; k->used < slot; k->used++)
+		k->entry[k->used] = (struct entry){ .id = before };
+	k->entry[slot] = e;
+	k->loc[slot] = loc;
+	k->used = slot + 1;
+	bits_set(k->live, slot);
+	bits_set(k->ready, slot);
+	must(slot < k->used);
+	return ERR_OK;
+}
+
+static enum err chunk_from_unit(struct chunk *k, struct slice unit)
+{
+	struct rd r = rd_of(unit);
+	uint8_t form = rd_u8(&r);
+	uint8_t what = rd_u8(&r);
+	uint32_t n = rd_le16(&r);
+	if (rd_ok(&r) && form != FORM)
+		return ERR_NOT_IMPLEMENTED;
+	if (n == 0 || n > CHUNK_N || what & ~(UNIT_EXPIRY | UNIT_COUNT))
+		return ERR_CORRUPT;
+	for (uint32_t i = 0; i < n; i++)
+		TRY(entry_from_unit(k, &r, what));
+	must(k->used >= n);
+	return rd_done(&r) ? ERR_OK : ERR_CORRUPT;
+}
+
+static enum err restore_chunk(struct core *c, struct queue *q, uint64_t number, struct slice unit)
+{
+	struct chunk *k = chunk_take(&c->chunks, number);
+	enum err err = chunk_from_unit(k, unit);
+	if (err == ERR_OK)
+		err = queue_place(q, k, c->mem);
+	if (err != ERR_OK) {
+		chunk_put(&c->chunks, k);
+		return err;
+	}
+	k->live_n = k->durable_n = (uint32_t)bits_count(k->live, CHUNK_N);
+	k->changed = c->checkpoint.epoch;
+	k->is_stored = true;
+	for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->live, CHUNK_N, i)) < CHUNK_N; i++)
+		q->live_bytes += k->entry[i].bytes;
+	q->live_n += k->live_n;
+	q->durable_n += k->live_n;
+	must(q->live_n > 0);
+	return ERR_OK;
+}
+
+enum err core_restore(struct core *c, struct unit_key key, struct slice unit)
+{
+	must(!c->is_leading && c->index == 0);
+	if (key.queue == 0 || key.queue == UINT64_MAX)
+		return ERR_CORRUPT;
+	struct queue *q = core_find_queue(c, key.queue);
+	if (!q)
+		q = core_make_queue(c, key.queue, QUEUE_DURABLE);
+	if (!q)
+		return ERR_LIMIT;
+	q->is_logged = true;
+	return key.chunk == QUEUE_KEY ? queue_from_unit(q, unit)
+				      : restore_chunk(c, q, key.chunk, unit);
+}
+
+static enum err restored(struct queue *q)
+{
+	uint64_t before = 0;
+	const struct chunk *k = NULL, *next;
+	for (uint64_t n = q->first; (next = queue_next_used(q, n)) != NULL; n = k->number + 1) {
+		k = next;
+		if (k->first_id < before)
+			return ERR_CORRUPT;
+		before = k->entry[k->used - 1].id;
+	}
+	must((k == NULL) == (q->live_n == 0));
+	q->ready_n = q->live_n;
+	q->ready_bytes = q->live_bytes;
+	q->last_id = max_u64(q->last_id, before);
+	q->tail_pos = k ? pos_of(k->number, k->used) : q->tail_pos;
+	q->cursor = pos_of(q->first, 0);
+	q->fresh_pos = q->tail_pos;
+	return ERR_OK;
+}
+
+enum err core_restored(struct core *c)
+{
+	size_t cursor = 0;
+	must(!c->is_leading);
+	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;)
+		TRY(restored((struct queue *)(uintptr_t)m->value));
+	c->checkpoint.kept = c->checkpoint.epoch++;
+	return ERR_OK;
+}
+
+/* ---- walking and moving ------------------------------------------------------------------ */
+
+/* The first live persistent entry of `q` from *io_pos on. */
+static struct chunk *next_durable(const struct queue *q, uint64_t *io_pos)
+{
+	struct chunk *k;
+	must(q->durable_n <= q->live_n);
+	for (; (k = queue_next_live(q, io_pos)) != NULL; ++*io_pos)
+		if (k->entry[pos_slot(*io_pos)].flags & ENTRY_PERSISTENT)
+			break;
+	return k;
+}
+
+bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out_entry)
+{
+	struct live_walk *w = io_walk;
+	for (; w->queue || w->pos == 0; w->pos = 0) {
+		const struct queue *q = w->queue ? core_find_queue(c, w->queue) : NULL;
+		const struct chunk *k = q ? next_durable(q, &w->pos) : NULL;
+		if (k) {
+			uint32_t slot = pos_slot(w->pos++);
+			const struct entry *e = &k->entry[slot];
+			w->id = e->id;
+			*out_entry = (struct freed){ k->loc[slot], e->bytes, 1, e->flags & ENTRY_STORED };
+			must(out_entry->loc != 0);
+			return true;
+		}
+		w->queue = core_queue_next(c, w->queue);
+		if (!w->queue)
+			break;
+	}
+	return false;
+}
+
+bool core_relocate(struct core *c, uint64_t queue, uint64_t id, uint64_t old_loc, uint64_t new_loc)
+{
+	struct queue *q = core_find_queue(c, queue);
+	uint64_t pos = q ? queue_find(q, id) : 0;
+	struct chunk *k = q ? next_durable(q, &pos) : NULL;
+	uint32_t slot = pos_slot(pos);
+	must(new_loc != 0);
+	if (!k || k->entry[slot].id != id || k->loc[slot] != old_loc)
+		return false;
+	k->loc[slot] = new_loc;
+	core_changed(c, q, k);
+	return true;
+}

@@ -1,0 +1,87 @@
+#include "core/core_state.h"
+
+/* A queue that deletes itself goes with the last of its consumers. */
+static void ended(const struct core *c, struct queue *q, const struct consumer *s,
+		  struct post *fx)
+{
+	must(q->consumers_n > 0);
+	if (s->flags & SUBSCRIBE_EXCLUSIVE)
+		q->is_held = false;
+	if (q->consumers_n > 1 || !(q->flags & QUEUE_AUTO_DELETE) || q->is_closed)
+		return;
+	struct run nobody = { .queue = q->id };
+	core_close(c, q, &nobody, fx);
+}
+
+void core_subscribe(struct core *c, const struct run *cmd, struct post *fx)
+{
+	struct queue *q = core_find_queue(c, cmd->queue);
+	const struct credit_row *credit = (const void *)(cmd + 1);
+	bool is_exclusive = cmd->flags & SUBSCRIBE_EXCLUSIVE;
+	struct reply_row what = { .err = ERR_OK, .op = CMD_SUBSCRIBE };
+	struct consumer *s = NULL;
+	must(cmd->n == 1 && cmd->session != 0);
+	if (!q || q->is_closed)
+		what.err = ERR_NOT_FOUND;
+	else if (q->is_held || (is_exclusive && q->consumers_n))
+		what.err = ERR_ACCESS_REFUSED;
+	else if (!(s = consumer_add(&c->consumers, q, cmd)))
+		what.err = ERR_RESOURCE_ERROR;
+	if (s) {
+		q->is_held = is_exclusive;
+		(void)consumer_earn(s, credit->messages, credit->bytes);
+		core_activate(c, q);
+		what.a = q->ready_n;
+		what.b = q->consumers_n;
+	}
+	core_reply(c, cmd, what, fx);
+}
+
+void core_unsubscribe(struct core *c, const struct run *cmd, struct post *fx)
+{
+	struct queue *q = core_find_queue(c, cmd->queue);
+	struct consumer *s = q ? consumer_find(&c->consumers, q, cmd) : NULL;
+	struct reply_row what = { .err = ERR_OK, .op = CMD_UNSUBSCRIBE };
+	core_reply(c, cmd, what, fx);
+	if (!s)
+		return;
+	must(s->queue == q);
+	ended(c, q, s, fx);
+	consumer_remove(&c->consumers, s);
+}
+
+void core_credit(struct core *c, struct run *cmd)
+{
+	struct queue *q = core_find_queue(c, cmd->queue);
+	struct consumer *s = q ? consumer_find(&c->consumers, q, cmd) : NULL;
+	const struct credit_row *row = run_rows(cmd);
+	must(cmd->n > 0);
+	for (uint32_t i = 0; s && i < cmd->n; i++)
+		if (consumer_earn(s, row[i].messages, row[i].bytes))
+			core_activate(c, q);
+}
+
+void core_session_gone(struct core *c, const struct run *cmd, struct post *fx)
+{
+	struct consumer *s;
+	must(cmd->session != 0);
+	while ((s = consumer_of_session(&c->consumers, cmd->session)) != NULL) {
+		ended(c, s->queue, s, fx);
+		consumer_remove(&c->consumers, s);
+	}
+}
+
+void core_cancel_all(struct core *c, struct queue *q, struct post *fx)
+{
+	must(q->is_closed || !fx);
+	while (q->consumers_n) {
+		struct list *from = list_is_empty(&q->able) ? &q->idle : &q->able;
+		struct consumer *s = containerof(from->head.next, struct consumer, node);
+		struct run head = { .kind = FX_CANCELLED, .channel = s->channel,
+				    .session = s->session, .shard = c->shard, .queue = q->id,
+				    .arg = s->arg };
+		if (fx)
+			(void)post_run(fx, session_loop(s->session), &head, NULL, 0, 0, SLICE_EMPTY);
+		consumer_remove(&c->consumers, s);
+	}
+}

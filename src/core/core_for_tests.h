@@ -1,0 +1,431 @@
+/* core_for_tests -- one core with a log that commits when the test says so; for tests only.
+ *
+ * A rig plays the node: it admits, proposes records, commits them, gives, and writes down every
+ * effect as text, message by message: SAY compares it with the story that the test tells.
+ *
+ *	rig_publish(&r, Q, 1, 3, ENTRY_PERSISTENT | ENTRY_CONFIRM);
+ *	rig_commit(&r);
+ *	SAY("c1: 1 2 3 | confirm 1-3");
+ *
+ * Message number n is a body of 8 bytes. Session 1, channel 1, unless told.
+ */
+#ifndef CORE_CORE_FOR_TESTS_H
+#define CORE_CORE_FOR_TESTS_H
+#include "base/digest.h"
+#include "base/mem_for_tests.h"
+#include "base/text.h"
+#include "core/core_state.h"
+#include "core/logged.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define RIG_STORED_BYTES (12u + 2u + 8u)
+#define RIG_RECORDS_MAX 20000u
+#define RIG_SAID_BYTES 262144u
+
+struct rig_record {
+	uint8_t *bytes;
+	uint32_t len;
+};
+
+/* One effect row, as a test may want to look at it. */
+struct rig_fx {
+	struct run run;
+	uint64_t number;                 /* of a delivered message */
+	struct deliver_row deliver;
+	struct confirm_row confirm;
+	struct reply_row reply;
+};
+
+struct rig {
+	struct mem_for_tests heap;
+	struct mem blocks;
+	struct block_home home;
+	struct block *filling;
+	struct core *core;
+	struct outcomes now, later;
+	struct post post;
+	struct rig_record log[RIG_RECORDS_MAX];
+	uint64_t proposed, committed;    /* record i of the log has index i, from 1 on */
+	int64_t live_bytes;              /* stored by applied records and not freed */
+	void (*see)(struct rig *r, const struct rig_fx *fx);
+	void *see_arg;
+	struct text said;
+	char said_bytes[RIG_SAID_BYTES];
+	_Alignas(8) uint8_t cmd_bytes[sizeof(struct run) + LIMIT_RUN_ROWS_MAX * 32];
+};
+
+static inline void *rig_block_get(struct mem *m, size_t n, const char *kind)
+{
+	(void)m;
+	(void)kind;
+	return aligned_alloc(BLOCK_ALIGN, n);
+}
+
+static inline void rig_block_put(struct mem *m, void *own_p, size_t n)
+{
+	(void)m;
+	(void)n;
+	free(own_p);
+}
+
+static inline void rig_start(struct rig *r)
+{
+	outcomes_init(&r->now, &r->heap.mem);
+	outcomes_init(&r->later, &r->heap.mem);
+	r->core = core_new(&r->heap.mem, 3);
+	must(r->core != NULL);
+}
+
+static inline struct rig *rig_new(void)
+{
+	struct rig *r = calloc(1, sizeof *r);
+	must(r != NULL);
+	r->heap = mem_for_tests((size_t)1 << 32);
+	r->blocks = (struct mem){ .get = rig_block_get, .put = rig_block_put, .max = (size_t)1 << 32 };
+	block_home_init(&r->home, &r->blocks, 4);
+	post_init(&r->post, 0, 2, &r->heap.mem);
+	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+	rig_start(r);
+	return r;
+}
+
+/* ---- messages ---------------------------------------------------------------------------- */
+
+/* rig_message makes message `number` with `refs` references for rows. */
+static inline uint64_t rig_message(struct rig *r, uint64_t number, int64_t refs)
+{
+	const uint32_t bytes = 16;
+	if (!r->filling || block_room(r->filling) < bytes + sizeof(struct msg) + 16) {
+		if (r->filling)
+			block_close(r->filling);
+		block_collect(&r->home);
+		r->filling = block_take(&r->home, 0);
+		must(r->filling != NULL);
+	}
+	struct block *b = r->filling;
+	uint32_t off = (b->fill + 7u) & ~7u;
+	memcpy((uint8_t *)b + off, "\0\0\0\0\0\0\0", 8);
+	memcpy((uint8_t *)b + off + 8, &number, 8);
+	b->fill = off + bytes;
+	struct msg *m = msg_new(b, &(struct msg){ .route_off = off, .route_len = 2, .body_off = off + 8,
+						  .body_bytes = 8, .props_off = off,
+						  .proto = MSG_AMQP091 });
+	must(m && msg_stored_bytes(m) == RIG_STORED_BYTES);
+	block_give(b, refs);
+	return msg_mem(m);
+}
+
+#define RIG_PLACE 64u /* where a record's body begins in its segment, which has its index */
+
+static inline uint64_t rig_number(const struct rig *r, uint64_t mem, uint64_t loc)
+{
+	uint64_t number;
+	const uint8_t *body;
+	if (mem) {
+		body = msg_piece(msg_of(mem), 0).p;
+	} else {
+		const struct rig_record *rec = &r->log[loc >> 32];
+		uint32_t off = (uint32_t)loc - RIG_PLACE;
+		must(rec->bytes && off + RIG_STORED_BYTES <= rec->len);
+		body = rec->bytes + off + RIG_STORED_BYTES - 8;
+	}
+	memcpy(&number, body, sizeof number);
+	return number;
+}
+
+/* ---- effects ----------------------------------------------------------------------------- */
+
+static inline void rig_tell(struct rig *r, const struct rig_fx *f)
+{
+	struct text *t = &r->said;
+	const struct run *run = &f->run;
+	if (r->see) {
+		r->see(r, f);
+		return;
+	}
+	if (t->n)
+		text_puts(t, " | ");
+	if (run->kind == FX_DELIVER && run->flags & DELIVER_GET)
+		text_putf(t, "got%s", "");
+	else if (run->kind == FX_DELIVER)
+		text_putf(t, "c%llu", (unsigned long long)run->arg);
+	if (run->kind == FX_DELIVER)
+		text_putf(t, " %llu%s%s", (unsigned long long)f->number,
+			  f->deliver.flags & ENTRY_REDELIVERED ? "r" : "",
+			  f->deliver.flags & ENTRY_SETTLE ? "!" : "");
+	else if (run->kind == FX_CONFIRM)
+		text_putf(t, "confirm %llu-%llu", (unsigned long long)(run->arg + f->confirm.first),
+			  (unsigned long long)(run->arg + f->confirm.first + f->confirm.n - 1));
+	else if (run->kind == FX_REPLY)
+		text_putf(t, "reply %llu %s %llu %llu", (unsigned long long)run->arg,
+			  err_words[f->reply.err].name, (unsigned long long)f->reply.a,
+			  (unsigned long long)f->reply.b);
+	else if (run->kind == FX_CANCELLED)
+		text_putf(t, "cancelled %llu", (unsigned long long)run->arg);
+	else
+		text_putf(t, "command %u queue %llu", run->kind, (unsigned long long)run->queue);
+}
+
+static inline void rig_tell_run(struct rig *r, struct run *run)
+{
+	struct rig_fx f = { .run = *run };
+	if (run->n == 0)
+		rig_tell(r, &f);
+	for (uint32_t i = 0; i < run->n; i++) {
+		if (run->kind == FX_DELIVER) {
+			f.deliver = ((struct deliver_row *)run_rows(run))[i];
+			f.number = rig_number(r, f.deliver.mem, f.deliver.loc);
+			if (f.deliver.mem)
+				msg_unref(f.deliver.mem, 1);
+		} else if (run->kind == FX_CONFIRM) {
+			f.confirm = ((struct confirm_row *)run_rows(run))[i];
+		} else if (run->kind == FX_REPLY) {
+			f.reply = ((struct reply_row *)run_rows(run))[i];
+		}
+		rig_tell(r, &f);
+	}
+}
+
+static inline void rig_effects(struct rig *r)
+{
+	for (uint32_t loop = 0; loop < 2; loop++)
+		for (struct batch *b = post_take(&r->post, loop), *next; b; b = next) {
+			next = b->next;
+			for (struct run *run = batch_first(b); run; run = batch_next(b, run))
+				rig_tell_run(r, run);
+			post_give_back(&r->post, b);
+		}
+}
+
+/* ---- the log ----------------------------------------------------------------------------- */
+
+static inline void rig_freed(struct rig *r)
+{
+	struct freed f;
+	while (core_freed_take(r->core, &f, 1))
+		r->live_bytes -= (int64_t)f.bytes;
+}
+
+static inline void rig_place(struct rig *r, struct run *o, uint64_t index)
+{
+	struct add_row *row = run_rows(o);
+	if (o->kind != OUTCOME_ADD || !(o->flags & RUN_LOGGED))
+		return;
+	for (uint32_t i = 0; i < o->n; i++) {
+		row[i].loc += index << 32 | RIG_PLACE;
+		r->live_bytes += row[i].bytes;
+	}
+}
+
+static inline void rig_apply(struct rig *r)
+{
+	uint64_t index;
+	uint32_t ordinal;
+	struct run *o;
+	while (outcomes_unproposed(&r->now))
+		outcomes_propose(&r->now, 1, 0);
+	while ((o = outcomes_ready(&r->now, 1, &index, &ordinal)) != NULL) {
+		core_apply(r->core, o, index, ordinal, &r->post);
+		outcomes_pop(&r->now);
+	}
+	while ((o = outcomes_ready(&r->later, r->committed + 1, &index, &ordinal)) != NULL) {
+		if (index > r->committed + 1) /* tags are one more than indexes: 0 is no tag */
+			break;
+		rig_place(r, o, index - 1);
+		core_apply(r->core, o, index - 1, ordinal, &r->post);
+		outcomes_pop(&r->later);
+	}
+}
+
+static inline void rig_give(struct rig *r)
+{
+	core_give(r->core, 0, &r->now, &r->later, &r->post);
+	must(r->now.runs_n == 0);
+	rig_freed(r);
+	rig_effects(r);
+}
+
+/* rig_propose puts everything in `later` into at most one new record. */
+static inline void rig_propose(struct rig *r)
+{
+	static uint8_t body[1 << 20];
+	struct wr w = wr_of(body, sizeof body);
+	struct logged_last last = { 0 };
+	uint32_t ordinal = 0;
+	struct run *o;
+	while ((o = outcomes_unproposed(&r->later)) != NULL) {
+		if (o->flags & RUN_LOGGED) {
+			uint32_t need = logged_bytes(o, &last);
+			size_t before = w.n;
+			logged_put(o, &w, &last);
+			must(w.n == before + need);
+		}
+		outcomes_propose(&r->later, r->proposed + 1 + (w.n > 0), ordinal);
+		ordinal += o->flags & RUN_LOGGED && o->kind == OUTCOME_ADD ? o->n : 0;
+	}
+	if (w.n == 0)
+		return;
+	must(++r->proposed < RIG_RECORDS_MAX);
+	struct rig_record *rec = &r->log[r->proposed];
+	free(rec->bytes);
+	*rec = (struct rig_record){ malloc(w.n), (uint32_t)w.n };
+	must(rec->bytes != NULL);
+	memcpy(rec->bytes, body, w.n);
+}
+
+/* rig_commit commits everything, and what comes of it, until nothing waits. */
+static inline void rig_commit(struct rig *r)
+{
+	do {
+		rig_propose(r);
+		r->committed = r->proposed;
+		rig_apply(r);
+		rig_give(r);
+	} while (r->later.runs_n);
+}
+
+/* rig_commit_to commits up to one record only. */
+static inline void rig_commit_to(struct rig *r, uint64_t index)
+{
+	must(index >= r->committed && index <= r->proposed);
+	r->committed = index;
+	rig_apply(r);
+	rig_give(r);
+}
+
+/* rig_replay applies records (from, to] to a core as recovery does. */
+static inline void rig_replay(struct rig *r, struct core *c, uint64_t from, uint64_t to)
+{
+	static _Alignas(8) uint8_t room[LOGGED_RUN_BYTES];
+	struct run *o = (struct run *)(void *)room;
+	for (uint64_t i = from + 1; i <= to; i++) {
+		struct slice body = slice_of(r->log[i].bytes, r->log[i].len);
+		struct rd rd = rd_of(body);
+		uint32_t ordinal = 0;
+		while (rd_left(&rd)) {
+			enum err err = logged_get(&rd, body, o, sizeof room);
+			must(err == ERR_OK);
+			rig_place(r, o, i);
+			core_apply(c, o, i, ordinal, NULL);
+			ordinal += o->kind == OUTCOME_ADD ? o->n : 0;
+		}
+	}
+}
+
+/* ---- commands ---------------------------------------------------------------------------- */
+
+#define RIG_SESSION(n) session_handle(0, (n), 1)
+
+static inline struct run rig_head(uint8_t kind, uint64_t queue, uint64_t arg)
+{
+	return (struct run){ .kind = kind, .channel = 1, .session = RIG_SESSION(1), .shard = 3,
+			     .queue = queue, .arg = arg };
+}
+
+/* rig_admit lets one command happen, and everything that need not wait for the log. */
+static inline void rig_admit(struct rig *r, struct run head, const void *rows, uint32_t row_bytes,
+			     uint32_t n)
+{
+	struct run *cmd = (struct run *)(void *)r->cmd_bytes;
+	must(n <= LIMIT_RUN_ROWS_MAX && row_bytes <= 32);
+	*cmd = head;
+	cmd->n = (uint16_t)n;
+	cmd->row_bytes = (uint8_t)row_bytes;
+	if (n)
+		memcpy(cmd + 1, rows, n * row_bytes);
+	core_admit(r->core, cmd, 0, &r->now, &r->later, &r->post);
+	rig_apply(r);
+}
+
+static inline void rig_do(struct rig *r, uint8_t kind, uint64_t queue, uint64_t arg, uint8_t flags)
+{
+	struct run head = rig_head(kind, queue, arg);
+	head.flags = flags;
+	rig_admit(r, head, NULL, 0, 0);
+	rig_give(r);
+}
+
+/* rig_publish publishes messages first .. first + n - 1, which are their sequences too. */
+static inline void rig_publish(struct rig *r, uint64_t queue, uint64_t first, uint32_t n,
+			       uint8_t flags)
+{
+	struct publish_row row[LIMIT_RUN_ROWS_MAX];
+	for (uint32_t i = 0; i < n; i++)
+		row[i] = (struct publish_row){ .mem = rig_message(r, first + i, 1), .queue = queue,
+					       .bytes = RIG_STORED_BYTES, .seq_delta = (uint16_t)i,
+					       .flags = flags };
+	rig_admit(r, rig_head(CMD_PUBLISH, 0, first), row, sizeof *row, n);
+	rig_give(r);
+}
+
+static inline void rig_subscribe(struct rig *r, uint64_t queue, uint64_t consumer, uint8_t flags,
+				 uint32_t messages)
+{
+	struct credit_row row = { messages, CREDIT_NO_LIMIT };
+	struct run head = rig_head(CMD_SUBSCRIBE, queue, consumer);
+	head.flags = flags;
+	rig_admit(r, head, &row, sizeof row, 1);
+	rig_give(r);
+}
+
+static inline void rig_settle(struct rig *r, uint64_t queue, uint64_t consumer, uint64_t pos,
+			      enum settle how)
+{
+	struct settle_row row = { .pos = pos, .how = how };
+	rig_admit(r, rig_head(CMD_SETTLE, queue, consumer), &row, sizeof row, 1);
+	rig_give(r);
+}
+
+/* ---- the end ----------------------------------------------------------------------------- */
+
+static inline struct digest_sum rig_digest(struct core *c)
+{
+	struct digest d;
+	digest_init(&d);
+	core_digest(c, &d);
+	return digest_end(&d);
+}
+
+/* rig_crash forgets everything but the log. */
+static inline void rig_crash(struct rig *r)
+{
+	core_free(r->core);
+	outcomes_fini(&r->now);
+	outcomes_fini(&r->later);
+	r->live_bytes = 0;
+	rig_start(r);
+}
+
+/* rig_free demands that every message and every byte has come home. */
+static inline void rig_free(struct rig *r)
+{
+	core_free(r->core);
+	outcomes_fini(&r->now);
+	outcomes_fini(&r->later);
+	post_fini(&r->post);
+	if (r->filling)
+		block_close(r->filling);
+	block_home_fini(&r->home);
+	must(r->heap.mem.used == 0 && r->blocks.used == 0);
+	for (uint32_t i = 0; i < RIG_RECORDS_MAX; i++)
+		free(r->log[i].bytes);
+	free(r);
+}
+
+static inline void rig_say(struct rig *r, const char *want, const char *file, int line)
+{
+	core_check(r->core);
+	if (strcmp(r->said.p, want) != 0) {
+		fprintf(stderr, "%s:%d\n want %s\n got  %s\n", file, line, want, r->said.p);
+		abort();
+	}
+	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+}
+#define SAY(want) rig_say(r, want, __FILE__, __LINE__)
+#endif

@@ -1,0 +1,351 @@
+#include "base/ablate.h"
+#include "core/core_state.h"
+
+/* Give marks run ahead of what is given: by whole chunks through a backlog, by records where the
+ * queue ends, because ids of what comes next are known only by their record. */
+#define MARK_CHUNKS ((uint64_t)LIMIT_GIVE_MARK_AHEAD / LIMIT_CHUNK_ENTRIES)
+#define MARK_RECORDS 64u
+
+_Static_assert(LIMIT_GIVE_MARK_AHEAD % LIMIT_CHUNK_ENTRIES == 0, "the mark moves by chunks");
+
+/* ---- give marks ------------------------------------------------------------------------- */
+
+void core_ask_mark(struct core *c, struct queue *q, uint64_t id, uint64_t pos,
+		   struct outcomes *later)
+{
+	must(q->mark_at != UINT64_MAX);
+	uint64_t ahead = queue_id_ahead(q, pos_chunk(pos) + MARK_CHUNKS);
+	uint64_t half = queue_id_ahead(q, pos_chunk(pos) + MARK_CHUNKS / 2);
+	if (!ahead) {
+		uint64_t base = max_u64(max_u64(id, q->last_id), c->index << 16);
+		ahead = base + ((uint64_t)MARK_RECORDS << 16);
+		half = base + ((uint64_t)MARK_RECORDS / 2 << 16);
+	}
+	struct run head = { .kind = OUTCOME_GIVE_MARK, .flags = RUN_LOGGED, .shard = c->shard,
+			    .queue = q->id, .arg = ahead };
+	must(ahead >= id);
+	(void)outcomes_run(later, &head, NULL, 0, 0, SLICE_EMPTY);
+	q->mark_at = UINT64_MAX;
+	q->mark_next_at = half ? half : ahead;
+	q->is_logged = true;
+}
+
+void core_apply_mark(struct core *c, const struct run *o)
+{
+	struct queue *q = core_find_queue(c, o->queue);
+	if (!q)
+		q = core_make_queue(c, o->queue, QUEUE_DURABLE);
+	must(q && o->n == 0);
+	q->mark = max_u64(q->mark, o->arg);
+	q->mark_at = q->mark_next_at;
+	core_changed(c, q, NULL);
+	core_activate(c, q);
+}
+
+/* May this entry be given? If the log does not know that it may have been, it is asked first: the
+ * crash after a delivery must not forget it. */
+static bool is_marked(struct core *c, struct queue *q, const struct entry *e, uint64_t pos,
+		      struct outcomes *later)
+{
+	if (!(e->flags & ENTRY_PERSISTENT))
+		return true;
+	if (e->id >= q->mark_at)
+		core_ask_mark(c, q, e->id, pos, later);
+	return e->id <= q->mark;
+}
+
+void core_lead(struct core *c)
+{
+	size_t cursor = 0;
+	if (c->is_leading)
+		return;
+	c->is_leading = true;
+	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
+		struct queue *q = (struct queue *)(uintptr_t)m->value;
+		must(q->redelivered_id <= q->last_id);
+		if (!ABLATED(redelivered))
+			q->redelivered_id = min_u64(q->mark, q->last_id);
+	}
+}
+
+/* ---- one entry -------------------------------------------------------------------------- */
+
+/* What giving collects besides the rows. */
+struct hands {
+	struct core *core;
+	struct queue *queue;
+	struct refs taken;
+	struct removal removal;
+	uint64_t redelivered_n, no_ack_n;
+};
+
+static bool is_cache_full(const struct core *c, const struct queue *q)
+{
+	return c->cached_bytes > c->cache_max || q->cached_bytes > c->cache_max / 2;
+}
+
+static uint16_t flags_to_tell(struct hands *h, const struct entry *e)
+{
+	uint16_t flags = e->flags & (ENTRY_STORED | ENTRY_REDELIVERED | ENTRY_SPILLED);
+	if (flags & ENTRY_PERSISTENT && e->id <= h->queue->redelivered_id)
+		flags |= ENTRY_REDELIVERED;
+	h->redelivered_n += (flags & ENTRY_REDELIVERED) != 0;
+	must(!(flags & ENTRY_SETTLING));
+	return flags;
+}
+
+static void hands_init(struct hands *h, struct core *c, struct queue *q, struct outcomes *later)
+{
+	must(q->ready_n > 0);
+	*h = (struct hands){ .core = c, .queue = q };
+	h->removal = (struct removal){ .queue = q, .later = later, .reason = REMOVE_GIVEN };
+}
+
+static void hands_done(struct hands *h)
+{
+	struct core *c = h->core;
+	must(h->queue != NULL);
+	refs_ref(&h->taken);
+	core_removed(&h->removal);
+	h->queue->count.redelivered += h->redelivered_n;
+	c->count.redelivered += h->redelivered_n;
+}
+
+/* The row of a ready entry, which is given from now on: it owns a reference of its own. */
+static void give_held(struct hands *h, struct chunk *k, uint32_t slot, struct deliver_row *out)
+{
+	struct queue *q = h->queue;
+	struct entry *e = &k->entry[slot];
+	*out = (struct deliver_row){ .mem = e->mem, .loc = k->loc[slot],
+				     .pos = pos_of(k->number, slot), .bytes = e->bytes,
+				     .flags = flags_to_tell(h, e), .count = e->count };
+	bits_clear(k->ready, slot);
+	q->ready_n--;
+	q->ready_bytes -= e->bytes;
+	q->cursor = out->pos + 1;
+	must(out->mem || out->loc);
+	if (!e->mem)
+		return;
+	if (e->flags & ENTRY_PERSISTENT && is_cache_full(h->core, q))
+		(void)core_unmem(h->core, q, e);
+	else
+		refs_take(&h->taken, e->mem);
+}
+
+/* Likewise, but the entry is gone with it: at once, or when the log knows. The entry's reference
+ * moves into the row. What must still be read from its place is only held: ENTRY_SETTLE. */
+static void give_away(struct hands *h, struct chunk *k, uint32_t slot, struct deliver_row *out)
+{
+	struct core *c = h->core;
+	struct queue *q = h->queue;
+	struct entry *e = &k->entry[slot];
+	struct refs none = { 0 };
+	if (!e->mem) {
+		give_held(h, k, slot, out);
+		out->flags |= ENTRY_SETTLE;
+		return;
+	}
+	*out = (struct deliver_row){ .mem = e->mem, .loc = k->loc[slot],
+				     .pos = pos_of(k->number, slot), .bytes = e->bytes,
+				     .flags = flags_to_tell(h, e), .count = e->count };
+	q->cursor = out->pos + 1;
+	(void)core_unmem(c, q, e);
+	if (e->flags & ENTRY_PERSISTENT) {
+		bits_clear(k->ready, slot);
+		q->ready_n--;
+		q->ready_bytes -= e->bytes;
+		core_remove(&h->removal, k, slot);
+	} else {
+		core_drop_entry(c, q, k, slot, &none);
+	}
+	must(none.n == 0);
+}
+
+/* ---- round the ring --------------------------------------------------------------------- */
+
+/* Collects up to GIVE_N rows: the next message to the next consumer, as long as there are both. */
+static uint32_t collect(struct core *c, struct queue *q, struct outcomes *later)
+{
+	struct giving *g = &c->giving;
+	struct hands h;
+	struct chunk *before = NULL, *k;
+	uint32_t n = 0, slot;
+	hands_init(&h, c, q, later);
+	for (; n < GIVE_N && !list_is_empty(&q->able); n++) {
+		struct consumer *s = containerof(q->able.head.next, struct consumer, node);
+		k = queue_next_ready(q, &slot);
+		if (k != before && before)
+			core_release(c, q, before);
+		before = k;
+		if (!k || !is_marked(c, q, &k->entry[slot], pos_of(k->number, slot), later))
+			break;
+		if (s->flags & SUBSCRIBE_NO_ACK) {
+			give_away(&h, k, slot, &g->row[n]);
+			h.no_ack_n++;
+		} else {
+			give_held(&h, k, slot, &g->row[n]);
+		}
+		g->to[n] = s;
+		g->next[n] = 0;
+		if (s->batch_last != BATCH_NONE)
+			g->next[s->batch_last] = (uint16_t)n;
+		s->batch_last = n;
+		consumer_spend(s, g->row[n].bytes);
+	}
+	if (before)
+		core_release(c, q, before);
+	hands_done(&h);
+	q->count.given_no_ack += h.no_ack_n;
+	c->count.given_no_ack += h.no_ack_n;
+	q->count.given += n - h.no_ack_n;
+	c->count.given += n - h.no_ack_n;
+	return n;
+}
+
+/* Tells one consumer its rows, from `first` on by the chain. */
+static void tell(struct core *c, const struct consumer *s, uint32_t first, uint32_t n,
+		 struct post *fx)
+{
+	struct giving *g = &c->giving;
+	uint32_t loop = session_loop(s->session);
+	struct run head = { .kind = FX_DELIVER, .channel = s->channel, .session = s->session,
+			    .shard = c->shard, .queue = s->queue->id, .arg = s->arg };
+	struct run *r = post_last(fx, loop, sizeof *g->row);
+	if (r && (!run_same(r, &head) || r->arg != head.arg))
+		r = NULL;
+	if (!r && s->batch_last == first + n - 1) { /* all of them side by side */
+		(void)post_run(fx, loop, &head, &g->row[first], sizeof *g->row, n, SLICE_EMPTY);
+		return;
+	}
+	for (uint32_t i = first, left = n; left > 0; i = g->next[i], left--) {
+		if (r)
+			*(struct deliver_row *)post_row(fx, loop, r, sizeof *g->row) = g->row[i];
+		else
+			(void)post_run(fx, loop, &head, &g->row[i], sizeof *g->row, 1, SLICE_EMPTY);
+		r = post_last(fx, loop, sizeof *g->row);
+	}
+}
+
+static void tell_all(struct core *c, uint32_t n, struct post *fx)
+{
+	struct giving *g = &c->giving;
+	must(n <= GIVE_N);
+	for (uint32_t i = 0; i < n; i++) {
+		struct consumer *s = g->to[i];
+		if (s->batch_last == BATCH_NONE)
+			continue; /* told with an earlier row */
+		uint32_t rows = 1;
+		for (uint32_t j = i; j != s->batch_last; j = g->next[j])
+			rows++;
+		tell(c, s, i, rows, fx);
+		s->batch_last = BATCH_NONE;
+	}
+}
+
+/* What came since the last time, stays in the queue and is in the journal too, stays in memory only
+ * as far as the cache reaches: the newest goes first. */
+static void trim_cache(struct core *c, struct queue *q)
+{
+	struct refs gone = { 0 };
+	uint64_t pos = q->tail_pos, low = q->fresh_pos;
+	q->fresh_pos = q->tail_pos;
+	while (is_cache_full(c, q) && pos > low) {
+		struct chunk *k = queue_chunk(q, pos_chunk(--pos));
+		if (!k) {
+			pos = pos_of(pos_chunk(pos), 0);
+			continue;
+		}
+		uint32_t slot = pos_slot(pos);
+		struct entry *e = &k->entry[slot];
+		if (!bits_test(k->live, slot) || !e->mem || !(e->flags & ENTRY_PERSISTENT))
+			continue;
+		must(k->loc[slot] != 0);
+		refs_drop(&gone, core_unmem(c, q, e));
+	}
+	refs_unref(&gone);
+}
+
+static void serve(struct core *c, struct queue *q, struct outcomes *later, struct post *fx)
+{
+	uint32_t n = GIVE_N;
+	must(c->is_leading);
+	while (n == GIVE_N && q->ready_n && !q->is_closed && !list_is_empty(&q->able)) {
+		n = collect(c, q, later);
+		tell_all(c, n, fx);
+	}
+	trim_cache(c, q);
+}
+
+void core_serve(struct core *c, struct queue *q, struct outcomes *later, struct post *fx)
+{
+	must(later && fx);
+	if (!list_has_node(&q->active))
+		return;
+	list_remove(&q->active);
+	serve(c, q, later, fx);
+}
+
+static void answer(struct core *c, struct ask *a, struct outcomes *later, struct post *fx)
+{
+	a->who.flags = (uint8_t)a->what.a;
+	a->who.kind = (uint8_t)a->what.op;
+	switch (a->what.op) {
+	case CMD_GET: core_get(c, &a->who, true, later, fx); break;
+	case CMD_PURGE: core_purge(c, &a->who, true, later, fx); break;
+	case CMD_QUEUE_DECLARE:
+	case CMD_QUEUE_STAT: core_stat(c, &a->who, true, later, fx); break;
+	default: must(!"a command that waits");
+	}
+}
+
+void core_give(struct core *c, uint64_t now_ms, struct outcomes *now, struct outcomes *later,
+	       struct post *fx)
+{
+	(void)now_ms;
+	must(now && later && fx);
+	struct ask a;
+	core_lead(c);
+	for (struct list_node *n; (n = list_pop(&c->active)) != NULL;)
+		serve(c, containerof(n, struct queue, active), later, fx);
+	while (deque_pop(&c->asks, &a))
+		answer(c, &a, later, fx);
+}
+
+/* ---- one at a time ---------------------------------------------------------------------- */
+
+void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outcomes *later,
+	      struct post *fx)
+{
+	struct queue *q = core_find_queue(c, cmd->queue);
+	uint32_t slot;
+	if (q)
+		core_serve(c, q, later, fx);
+	struct chunk *k = q && !q->is_closed ? queue_next_ready(q, &slot) : NULL;
+	bool is_marked_now = k && is_marked(c, q, &k->entry[slot], pos_of(k->number, slot), later);
+	if (q && !q->is_closed && !is_marked_now && (k || (q->pending_n && !is_behind))) {
+		core_ask_later(cmd, later);
+		return;
+	}
+	if (!k) {
+		bool is_there = q && !q->is_closed;
+		core_reply(c, cmd, (struct reply_row){ .err = ERR_NOT_FOUND, .op = CMD_GET,
+						       .a = is_there }, fx);
+		return;
+	}
+	struct hands h;
+	struct deliver_row row;
+	hands_init(&h, c, q, later);
+	if (cmd->flags & GET_NO_ACK)
+		give_away(&h, k, slot, &row);
+	else
+		give_held(&h, k, slot, &row);
+	core_release(c, q, k);
+	hands_done(&h);
+	q->count.got++;
+	c->count.got++;
+	must(cmd->session != 0);
+	struct run head = core_fx(c, FX_DELIVER, cmd);
+	head.flags = DELIVER_GET;
+	(void)post_run(fx, session_loop(cmd->session), &head, &row, sizeof row, 1,
+		       slice_of(&q->ready_n, sizeof q->ready_n));
+}

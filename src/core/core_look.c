@@ -1,0 +1,241 @@
+#include "base/digest.h"
+#include "base/text.h"
+#include "core/core_state.h"
+
+#define DUMP_BYTES 6000u
+#define DUMP_CONSUMERS_MAX 20u
+
+/* ---- the order of ids -------------------------------------------------------------------- */
+
+/* Moves id[at] down the heap of n ids until none below it is larger. */
+static void sift(uint64_t *id, size_t n, size_t at)
+{
+	must(at < n);
+	for (size_t below; (below = 2 * at + 1) < n; at = below) {
+		if (below + 1 < n && id[below + 1] > id[below])
+			below++;
+		if (id[at] >= id[below])
+			return;
+		uint64_t moved = id[at];
+		id[at] = id[below];
+		id[below] = moved;
+	}
+}
+
+static void sort(uint64_t *id, size_t n)
+{
+	must(n == 0 || id != NULL);
+	for (size_t i = n / 2; i-- > 0;)
+		sift(id, n, i);
+	while (n > 1) {
+		uint64_t largest = id[0];
+		id[0] = id[--n];
+		id[n] = largest;
+		sift(id, n, 0);
+	}
+}
+
+void core_order(struct core *c)
+{
+	if (!c->order_is_stale)
+		return;
+	size_t cursor = 0, n = 0;
+	if (c->order_cap < c->queues.n) {
+		mem_put(c->mem, c->order, c->order_cap * sizeof *c->order);
+		c->order_cap = pow2_up(c->queues.n);
+		c->order = mem_get(c->mem, c->order_cap * sizeof *c->order, "queue order");
+		must(c->order != NULL);
+	}
+	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;)
+		c->order[n++] = m->key;
+	sort(c->order, n);
+	c->order_n = n;
+	c->order_is_stale = false;
+}
+
+uint64_t core_queue_next(struct core *c, uint64_t after)
+{
+	core_order(c);
+	size_t low = 0, high = c->order_n;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (c->order[middle] <= after)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	must(low == c->order_n || c->order[low] > after);
+	return low < c->order_n ? c->order[low] : 0;
+}
+
+/* ---- digest ------------------------------------------------------------------------------ */
+
+static void digest_queue(const struct queue *q, struct digest *d)
+{
+	uint64_t pos = 0, n = 0;
+	if (!q->durable_n && !q->mark)
+		return;
+	digest_put_u64(d, q->id);
+	digest_put_u64(d, q->mark);
+	for (const struct chunk *k; (k = queue_next_live(q, &pos)) != NULL; pos++) {
+		const struct entry *e = &k->entry[pos_slot(pos)];
+		if (!(e->flags & ENTRY_PERSISTENT))
+			continue;
+		digest_put_u64(d, e->id);
+		digest_put_u64(d, (uint64_t)e->bytes << 32 | (uint32_t)e->count << 16 |
+				  (uint32_t)e->priority << 8 | (e->flags & ENTRY_STORED));
+		digest_put_u64(d, e->expiry_ms);
+		n++;
+	}
+	must(n == q->durable_n);
+	digest_put_u64(d, n);
+}
+
+void core_digest(struct core *c, struct digest *d)
+{
+	core_order(c);
+	must(c->order_n == c->queues.n);
+	for (size_t i = 0; i < c->order_n; i++)
+		digest_queue(core_find_queue(c, c->order[i]), d);
+}
+
+void core_answer_digest(struct core *c, const struct run *cmd, struct post *fx)
+{
+	struct digest d;
+	must(cmd->n == 0);
+	digest_init(&d);
+	core_digest(c, &d);
+	struct digest_sum sum = digest_end(&d);
+	struct reply_row what = { ERR_OK, CMD_DIGEST, sum.hi, sum.lo };
+	core_reply(c, cmd, what, fx);
+}
+
+/* ---- check ------------------------------------------------------------------------------- */
+
+void core_check(const struct core *c)
+{
+	size_t cursor = 0, consumers_n = 0;
+	uint64_t cached = 0, chunks_n = 0;
+	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
+		const struct queue *q = (const struct queue *)(uintptr_t)m->value;
+		must(q->id == m->key);
+		queue_check(q);
+		must_if(list_has_node(&q->dirty), q->is_logged);
+		must(q->redelivered_id <= q->last_id && q->redelivered_id <= q->mark);
+		consumers_n += q->consumers_n;
+		cached += q->cached_bytes;
+		for (uint64_t i = q->first; i < queue_end(q); i++)
+			chunks_n += queue_chunk(q, i) != NULL;
+	}
+	must(cached == c->cached_bytes && chunks_n == c->chunks.out_n);
+	must(consumers_n == c->consumers.pool.used_n);
+	must(c->checkpoint.kept < c->checkpoint.epoch);
+	consumers_check(&c->consumers);
+	map_check(&c->queues);
+}
+
+/* ---- dump -------------------------------------------------------------------------------- */
+
+static void dump_count(const struct queue_count *n, struct text *out)
+{
+	must(n != NULL);
+#define COUNT(name, prose) text_putf(out, "  " #name " %llu\n", (unsigned long long)n->name);
+#include "core/count.def"
+#undef COUNT
+}
+
+static void dump_credit(int64_t credit, struct text *out)
+{
+	must(out->n < out->cap);
+	if (credit == CONSUMER_NO_LIMIT)
+		text_puts(out, " any");
+	else
+		text_putf(out, " %lld", (long long)credit);
+}
+
+static void dump_consumers(const struct list *l, uint32_t *io_left, struct text *out)
+{
+	must(*io_left <= DUMP_CONSUMERS_MAX);
+	LIST_EACH(l, n) {
+		const struct consumer *s = containerof(n, struct consumer, node);
+		if (*io_left == 0)
+			return;
+		(*io_left)--;
+		text_putf(out, "  consumer session %llx channel %u number %llu",
+			  (unsigned long long)s->session, s->channel, (unsigned long long)s->arg);
+		text_putf(out, "%s%s credit", s->flags & SUBSCRIBE_NO_ACK ? " no-ack" : "",
+			  s->flags & SUBSCRIBE_EXCLUSIVE ? " exclusive" : "");
+		dump_credit(s->messages, out);
+		dump_credit(s->bytes, out);
+		text_putf(out, " given %llu bytes %llu\n", (unsigned long long)s->given,
+			  (unsigned long long)s->given_bytes);
+	}
+}
+
+static void dump_queue(const struct queue *q, struct text *out)
+{
+	uint32_t left = DUMP_CONSUMERS_MAX;
+	must(q->ready_n <= q->live_n);
+	text_putf(out, "queue %llu%s%s%s%s\n", (unsigned long long)q->id,
+		  q->flags & QUEUE_DURABLE ? " durable" : "",
+		  q->flags & QUEUE_EXCLUSIVE ? " exclusive" : "",
+		  q->flags & QUEUE_AUTO_DELETE ? " auto-delete" : "", q->is_closed ? " closed" : "");
+	text_putf(out, "  ready %llu bytes %llu\n", (unsigned long long)q->ready_n,
+		  (unsigned long long)q->ready_bytes);
+	text_putf(out, "  given %llu bytes %llu\n", (unsigned long long)(q->live_n - q->ready_n),
+		  (unsigned long long)(q->live_bytes - q->ready_bytes));
+	text_putf(out, "  waiting for the log %llu\n", (unsigned long long)q->pending_n);
+	text_putf(out, "  persistent %llu, in memory bytes %llu\n",
+		  (unsigned long long)q->durable_n, (unsigned long long)q->cached_bytes);
+	text_putf(out, "  positions %llu to %llu, next %llu, chunks %llu\n",
+		  (unsigned long long)pos_of(q->first, 0), (unsigned long long)q->tail_pos,
+		  (unsigned long long)q->cursor, (unsigned long long)q->chunks.n);
+	text_putf(out, "  last id %llx, give mark %llx\n", (unsigned long long)q->last_id,
+		  (unsigned long long)q->mark);
+	dump_count(&q->count, out);
+	text_putf(out, "  consumers %u%s\n", q->consumers_n, q->is_held ? " (exclusive)" : "");
+	dump_consumers(&q->able, &left, out);
+	dump_consumers(&q->idle, &left, out);
+	if (q->consumers_n > DUMP_CONSUMERS_MAX)
+		text_putf(out, "  and %u more\n", q->consumers_n - DUMP_CONSUMERS_MAX);
+}
+
+void core_dump(const struct core *c, struct text *out)
+{
+	uint64_t ready_n = 0, live_n = 0, pending_n = 0;
+	size_t cursor = 0;
+	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
+		const struct queue *q = (const struct queue *)(uintptr_t)m->value;
+		must(q->ready_n <= q->live_n);
+		ready_n += q->ready_n;
+		live_n += q->live_n;
+		pending_n += q->pending_n;
+	}
+	text_putf(out, "shard %u\n  queues %zu, consumers %zu\n", c->shard, c->queues.n,
+		  c->consumers.pool.used_n);
+	text_putf(out, "  ready %llu, given %llu, waiting for the log %llu\n",
+		  (unsigned long long)ready_n, (unsigned long long)(live_n - ready_n),
+		  (unsigned long long)pending_n);
+	text_putf(out, "  in memory bytes %llu, chunks %llu, applied up to %llu\n",
+		  (unsigned long long)c->cached_bytes, (unsigned long long)c->chunks.out_n,
+		  (unsigned long long)c->index);
+	dump_count(&c->count, out);
+}
+
+void core_describe(struct core *c, const struct run *cmd, struct post *fx)
+{
+	char buf[DUMP_BYTES];
+	struct text t = text_of(buf, sizeof buf);
+	const struct queue *q = cmd->queue ? core_find_queue(c, cmd->queue) : NULL;
+	struct reply_row what = { .err = ERR_OK, .op = CMD_DUMP };
+	must(cmd->session != 0 && fx);
+	if (q)
+		dump_queue(q, &t);
+	else if (cmd->queue)
+		what.err = ERR_NOT_FOUND;
+	else
+		core_dump(c, &t);
+	struct run head = core_fx(c, FX_REPLY, cmd);
+	(void)post_run(fx, session_loop(cmd->session), &head, &what, sizeof what, 1,
+		       text_slice(&t));
+}

@@ -1,0 +1,291 @@
+#include "base/ablate.h"
+#include "core/core_state.h"
+
+/* A publish row becomes an add row where it stands: queue makes place for loc. */
+_Static_assert(offsetof(struct publish_row, mem) == offsetof(struct add_row, mem) &&
+	       offsetof(struct publish_row, queue) == offsetof(struct add_row, loc) &&
+	       offsetof(struct publish_row, expiry_ms) == offsetof(struct add_row, expiry_ms) &&
+	       offsetof(struct publish_row, bytes) == offsetof(struct add_row, bytes) &&
+	       offsetof(struct publish_row, seq_delta) == offsetof(struct add_row, seq_delta) &&
+	       offsetof(struct publish_row, flags) == offsetof(struct add_row, flags) &&
+	       offsetof(struct publish_row, priority) == offsetof(struct add_row, priority),
+	       "publish rows are turned into add rows in place");
+
+/* Stored bytes of one ADD run: a record must hold it, and half of one is enough. */
+#define RUN_BYTES_MAX ((uint32_t)LIMIT_RECORD_BYTES_MAX / 2)
+
+/* How many records the give mark is kept ahead of publishes to a queue whose consumers keep up. */
+#define MARK_AHEAD_RECORDS 16u
+
+/* Where rows go. */
+enum way { WAY_DROP, WAY_NOW, WAY_LATER, WAY_LOG };
+
+/* Rows [at, end) of one PUBLISH run: of one queue, going one way. */
+struct stretch {
+	struct queue *queue;
+	enum way way;
+	uint32_t at, end;
+};
+
+static enum way way_of(const struct queue *q, const struct publish_row *row)
+{
+	if (!q || q->is_closed)
+		return WAY_DROP;
+	if (row->flags & ENTRY_PERSISTENT && q->flags & QUEUE_DURABLE)
+		return WAY_LOG;
+	return q->pending_n && !ABLATED(order) ? WAY_LATER : WAY_NOW;
+}
+
+static uint32_t stretch_end(const struct run *cmd, const struct stretch *s)
+{
+	const struct publish_row *row = (const void *)(cmd + 1);
+	uint32_t i = s->at;
+	uint64_t bytes = row[i].bytes;
+	for (i++; i < cmd->n && row[i].queue == row[s->at].queue; i++) {
+		bytes += row[i].bytes;
+		if (way_of(s->queue, &row[i]) != s->way ||
+		    (s->way == WAY_LOG && bytes > RUN_BYTES_MAX))
+			break;
+	}
+	return i;
+}
+
+/* A message's only confirm row may go another way than a row before it, which waits for the log.
+ * Then the confirm must wait for it too, so it goes into the FIFO behind it on its own. A message
+ * that began in an earlier run of rows is believed to wait if another channel came between. */
+static void confirm_later(const struct run *cmd, uint32_t seq_delta, struct outcomes *later)
+{
+	struct run head = { .kind = OUTCOME_CONFIRM, .channel = cmd->channel, .session = cmd->session,
+			    .vhost = cmd->vhost, .user = cmd->user, .arg = cmd->arg };
+	struct confirm_row row = { .first = seq_delta, .n = 1 };
+	must(later != NULL);
+	(void)outcomes_run(later, &head, &row, sizeof row, 1, SLICE_EMPTY);
+}
+
+static bool split_begin(const struct core *c, const struct run *cmd)
+{
+	bool is_known = c->split.session == cmd->session && c->split.channel == cmd->channel;
+	must(cmd->n > 0);
+	return !is_known || c->split.is_later;
+}
+
+/* Turns rows into add rows; leaves CONFIRM only where the row itself carries it home. */
+static void to_add_rows(struct run *cmd, const struct stretch *s, bool *io_is_later,
+			struct outcomes *later)
+{
+	struct publish_row *row = run_rows(cmd);
+	const uint8_t keep = (uint8_t)(ENTRY_BIG | ENTRY_SAME | ENTRY_CONFIRM | ENTRY_SPILLED |
+				       (s->way == WAY_LOG ? ENTRY_PERSISTENT : 0));
+	must(s->end <= cmd->n);
+	for (uint32_t i = s->at; i < s->end; i++) {
+		row[i].flags &= keep;
+		row[i].queue = 0;
+		if (row[i].flags & ENTRY_SPILLED) {
+			row[i].queue = row[i].mem; /* add_row.loc */
+			row[i].mem = 0;
+		}
+		if (!(row[i].flags & ENTRY_SAME))
+			*io_is_later = false;
+		if (s->way >= WAY_LATER) {
+			*io_is_later = true;
+		} else if (*io_is_later && row[i].flags & ENTRY_CONFIRM) {
+			row[i].flags &= (uint8_t)~ENTRY_CONFIRM;
+			confirm_later(cmd, row[i].seq_delta, later);
+		}
+	}
+}
+
+/* Confirms in ranges, joined with what the session is being told anyway. */
+static void confirm(const struct core *c, const struct run *to, uint64_t first, uint32_t n,
+		    struct post *fx)
+{
+	uint32_t loop = session_loop(to->session);
+	struct run head = core_fx(c, FX_CONFIRM, to);
+	head.queue = 0;
+	struct run *last = post_last(fx, loop, sizeof(struct confirm_row));
+	bool is_joined = last && run_same(last, &head) && first >= last->arg &&
+			 first - last->arg < UINT32_MAX;
+	uint64_t base = is_joined ? last->arg : to->arg;
+	must(first >= base);
+	struct confirm_row row = { .first = (uint32_t)(first - base), .n = n };
+	if (!is_joined) {
+		(void)post_run(fx, loop, &head, &row, sizeof row, 1, SLICE_EMPTY);
+		return;
+	}
+	struct confirm_row *end = (struct confirm_row *)run_rows(last) + last->n - 1;
+	if (end->first + end->n == row.first)
+		end->n += n;
+	else
+		*(struct confirm_row *)post_row(fx, loop, last, sizeof row) = row;
+}
+
+static void confirm_rows(const struct core *c, const struct run *to, const struct add_row *row,
+			 uint32_t n, struct post *fx)
+{
+	uint32_t first = 0, len = 0;
+	if (!fx || !to->session)
+		return;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!(row[i].flags & ENTRY_CONFIRM))
+			continue;
+		if (len && row[i].seq_delta == first + len) {
+			len++;
+			continue;
+		}
+		if (len)
+			confirm(c, to, to->arg + first, len, fx);
+		first = row[i].seq_delta;
+		len = 1;
+	}
+	if (len)
+		confirm(c, to, to->arg + first, len, fx);
+}
+
+/* Messages that find no queue: their references go, their publisher need not know. */
+static void drop_rows(struct core *c, const struct run *to, const struct add_row *row, uint32_t n,
+		      struct post *fx)
+{
+	struct refs gone = { 0 };
+	must(n > 0);
+	for (uint32_t i = 0; i < n; i++) {
+		if (row[i].mem)
+			refs_drop(&gone, row[i].mem);
+		if (row[i].loc)
+			core_freed(c, row[i].loc, row[i].bytes, row[i].flags);
+	}
+	refs_unref(&gone);
+	c->count.dropped += n;
+	confirm_rows(c, to, row, n, fx);
+}
+
+/* Notes what will be added, and gives the flags of the run that will add it. With consumers that
+ * keep up, the give mark goes into the log before the entries do, so that giving them need not
+ * wait for it. */
+static uint8_t reserve(struct core *c, const struct stretch *s, struct outcomes *later)
+{
+	struct queue *q = s->queue;
+	uint8_t reserved = ABLATED(reserve) ? 0 : ADD_RESERVED;
+	must(s->way == WAY_LATER || s->way == WAY_LOG);
+	if (reserved)
+		q->pending_n += s->end - s->at;
+	if (s->way == WAY_LATER)
+		return reserved;
+	q->is_logged = true;
+	if (q->consumers_n && !q->ready_n && (c->index + MARK_AHEAD_RECORDS) << 16 >= q->mark_at)
+		core_ask_mark(c, q, q->last_id, q->tail_pos, later);
+	return RUN_LOGGED | reserved;
+}
+
+void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct outcomes *later,
+		  struct post *fx)
+{
+	struct publish_row *row = run_rows(cmd);
+	bool is_later = split_begin(c, cmd);
+	struct run head = { .kind = OUTCOME_ADD, .channel = cmd->channel, .session = cmd->session,
+			    .shard = cmd->shard, .vhost = cmd->vhost, .user = cmd->user,
+			    .arg = cmd->arg };
+	for (struct stretch s = { 0 }; s.at < cmd->n; s.at = s.end) {
+		head.queue = row[s.at].queue;
+		s.queue = core_find_queue(c, head.queue);
+		s.way = way_of(s.queue, &row[s.at]);
+		s.end = stretch_end(cmd, &s);
+		uint32_t n = s.end - s.at;
+		to_add_rows(cmd, &s, &is_later, later);
+		if (s.way == WAY_DROP) {
+			if (s.queue)
+				s.queue->count.dropped += n;
+			drop_rows(c, &head, (struct add_row *)(void *)(row + s.at), n, fx);
+			continue;
+		}
+		head.flags = s.way == WAY_NOW ? 0 : reserve(c, &s, later);
+		(void)outcomes_run(s.way == WAY_NOW ? now : later, &head, row + s.at, sizeof *row, n,
+				   SLICE_EMPTY);
+	}
+	c->split.session = cmd->session;
+	c->split.channel = cmd->channel;
+	c->split.is_later = is_later;
+}
+
+/* Fills slots of `k` from rows. Ids: of persistent entries one after the other from first_id on;
+ * of transient ones all the same. */
+static void fill(struct queue *q, struct chunk *k, const struct add_row *row, uint32_t n,
+		 uint64_t first_id, bool is_logged)
+{
+	struct entry *e = k->entry + k->used;
+	uint64_t *loc = k->loc + k->used, bytes = 0, cached = 0;
+	must(k->used + n <= CHUNK_N && first_id >= q->last_id);
+	for (uint32_t i = 0; i < n; i++) {
+		e[i] = (struct entry){
+			.id = first_id + (is_logged ? i : 0), .mem = row[i].mem,
+			.expiry_ms = row[i].expiry_ms, .bytes = row[i].bytes,
+			.flags = row[i].flags & (ENTRY_STORED | ENTRY_SPILLED),
+			.priority = row[i].priority,
+		};
+		loc[i] = row[i].loc;
+		bytes += row[i].bytes;
+		cached += row[i].mem ? row[i].bytes : 0;
+	}
+	q->last_id = e[n - 1].id;
+	q->live_bytes += bytes;
+	q->ready_bytes += bytes;
+	q->cached_bytes += cached;
+}
+
+static void add_rows(struct core *c, struct queue *q, const struct run *o, uint64_t first_id)
+{
+	const struct add_row *row = (const void *)(o + 1);
+	bool is_logged = o->flags & RUN_LOGGED;
+	uint64_t cached_before = q->cached_bytes;
+	for (uint32_t at = 0, n; at < o->n; at += n) {
+		struct chunk *done, *k = queue_tail(q, &c->chunks, &done);
+		if (done)
+			core_release(c, q, done);
+		n = (uint32_t)min_u64(o->n - at, CHUNK_N - k->used);
+		fill(q, k, row + at, n, first_id + (is_logged ? at : 0), is_logged);
+		chunk_use(k, n);
+		q->tail_pos += n;
+		if (is_logged) {
+			k->durable_n += n;
+			core_changed(c, q, k);
+		}
+	}
+	q->live_n += o->n;
+	q->ready_n += o->n;
+	q->durable_n += is_logged ? o->n : 0;
+	q->count.published += o->n;
+	c->count.published += o->n;
+	c->cached_bytes += q->cached_bytes - cached_before;
+}
+
+void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
+		    struct post *fx)
+{
+	bool is_logged = o->flags & RUN_LOGGED;
+	struct queue *q = core_find_queue(c, o->queue);
+	if (!q && is_logged) { /* the log is read before the catalog tells of its queues */
+		q = core_make_queue(c, o->queue, QUEUE_DURABLE);
+		must(q != NULL);
+	}
+	if (!q) {
+		drop_rows(c, o, run_rows(o), o->n, fx);
+		return;
+	}
+	must(o->n > 0 && ordinal + o->n <= 1u << 16);
+	if (o->flags & ADD_RESERVED) {
+		must(q->pending_n >= o->n);
+		q->pending_n -= o->n;
+	}
+	add_rows(c, q, o, is_logged ? index << 16 | ordinal : q->last_id);
+	if (!fx)
+		return;
+	confirm_rows(c, o, run_rows(o), o->n, fx);
+	core_activate(c, q);
+}
+
+void core_apply_confirm(const struct core *c, const struct run *o, struct post *fx)
+{
+	const struct confirm_row *row = (const void *)(o + 1);
+	must(o->n == 1);
+	if (fx && o->session)
+		confirm(c, o, o->arg + row->first, row->n, fx);
+}

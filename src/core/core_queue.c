@@ -1,0 +1,149 @@
+#include "base/ablate.h"
+#include "core/core_state.h"
+
+/* What a session asked for when the core got this command. */
+static uint32_t asked_as(const struct run *cmd)
+{
+	switch (cmd->kind) {
+	case CMD_QUEUE_OPEN: return CMD_QUEUE_DECLARE;
+	case CMD_QUEUE_DROP: return CMD_QUEUE_DELETE;
+	default: return cmd->kind;
+	}
+}
+
+/* ---- behind what was published before ---------------------------------------------------- */
+
+void core_ask_later(const struct run *cmd, struct outcomes *later)
+{
+	struct reply_row what = { .op = asked_as(cmd), .a = cmd->flags };
+	struct run head = *cmd;
+	head.kind = OUTCOME_BARRIER;
+	head.flags = BARRIER_ASK;
+	must(cmd->session != 0);
+	(void)outcomes_run(later, &head, NULL, 0, 0, slice_of(&what, sizeof what));
+}
+
+void core_apply_barrier(struct core *c, const struct run *o, struct post *fx)
+{
+	struct ask a = { .who = *o };
+	struct slice tail = run_tail(o);
+	must(tail.n == sizeof a.what && o->n == 0);
+	memcpy(&a.what, tail.p, sizeof a.what);
+	if (!fx)
+		return;
+	if (!(o->flags & BARRIER_ASK)) {
+		core_reply(c, o, a.what, fx);
+		return;
+	}
+	enum err err = deque_push(&c->asks, c->mem, &a);
+	must(err == ERR_OK);
+}
+
+void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct outcomes *later,
+	       struct post *fx)
+{
+	struct queue *q = core_find_queue(c, cmd->queue);
+	struct reply_row what = { .err = ERR_NOT_FOUND, .op = asked_as(cmd) };
+	must(cmd->n == 0);
+	if (q && !q->is_closed) {
+		if (q->pending_n && !is_behind && cmd->session) {
+			core_ask_later(cmd, later);
+			return;
+		}
+		core_serve(c, q, later, fx);
+		what = (struct reply_row){ ERR_OK, what.op, q->ready_n, q->consumers_n };
+	}
+	core_reply(c, cmd, what, fx);
+}
+
+/* ---- open -------------------------------------------------------------------------------- */
+
+void core_open(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx)
+{
+	struct queue *q = core_find_queue(c, cmd->queue);
+	must(cmd->n == 0 && cmd->queue != 0);
+	if (!q)
+		q = core_make_queue(c, cmd->queue, cmd->flags);
+	if (!q) {
+		struct reply_row what = { .err = ERR_RESOURCE_ERROR, .op = asked_as(cmd) };
+		core_reply(c, cmd, what, fx);
+		return;
+	}
+	q->flags = cmd->flags;
+	core_stat(c, cmd, false, later, fx);
+}
+
+/* ---- delete: closed here, removed from the catalog, dropped here -------------------------- */
+
+void core_close(const struct core *c, struct queue *q, const struct run *cmd, struct post *fx)
+{
+	struct run head = core_fx(c, CMD_QUEUE_REMOVE, cmd);
+	must(q->id == cmd->queue);
+	q->is_closed = true;
+	head.shard = 0;
+	head.flags = cmd->flags;
+	(void)post_run(fx, fx->loop_of_shard[0], &head, NULL, 0, 0, SLICE_EMPTY);
+}
+
+void core_delete(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx)
+{
+	struct queue *q = core_find_queue(c, cmd->queue);
+	struct reply_row what = { .err = ERR_OK, .op = CMD_QUEUE_DELETE };
+	must(cmd->n == 0);
+	if (q && !q->is_closed) {
+		core_serve(c, q, later, fx);
+		if (cmd->flags & DELETE_IF_UNUSED && q->consumers_n)
+			what.a = DELETE_IF_UNUSED;
+		else if (cmd->flags & DELETE_IF_EMPTY && (q->ready_n || q->pending_n))
+			what.a = DELETE_IF_EMPTY;
+	}
+	if (what.a)
+		what.err = ERR_PRECONDITION_FAILED;
+	if (q && !what.a)
+		core_close(c, q, cmd, fx);
+	else
+		core_reply(c, cmd, what, fx);
+}
+
+void core_drop(struct core *c, const struct run *cmd, struct outcomes *now,
+	       struct outcomes *later, struct post *fx)
+{
+	struct queue *q = core_find_queue(c, cmd->queue);
+	struct run head = core_fx(c, OUTCOME_QUEUE_DROP, cmd);
+	must(cmd->n == 0);
+	if (!q) {
+		core_reply(c, cmd, (struct reply_row){ .err = ERR_OK, .op = asked_as(cmd) }, fx);
+		return;
+	}
+	q->is_closed = true;
+	head.flags = q->is_logged ? RUN_LOGGED : 0;
+	struct outcomes *to = q->is_logged || q->pending_n ? later : now;
+	(void)outcomes_run(to, &head, NULL, 0, 0, SLICE_EMPTY);
+}
+
+static void forget(struct core *c, struct queue *q)
+{
+	if (q->is_stored && !ABLATED(checkpoint_settled)) {
+		struct unit_key key = { q->id, UINT64_MAX };
+		enum err err = deque_push(&c->checkpoint.tombs, c->mem, &key);
+		must(err == ERR_OK);
+	}
+	must(q->live_n == 0);
+	core_forget_queue(c, q);
+}
+
+void core_apply_drop(struct core *c, const struct run *o, struct post *fx)
+{
+	struct queue *q = core_find_queue(c, o->queue);
+	struct reply_row what = { .err = ERR_OK, .op = CMD_QUEUE_DELETE };
+	if (q) {
+		must(q->pending_n == 0 || !fx);
+		q->is_closed = true;
+		q->count.dropped += q->live_n;
+		c->count.dropped += q->live_n;
+		core_cancel_all(c, q, fx);
+		what.a = core_drop_all(c, q);
+		forget(c, q);
+	}
+	core_reply(c, o, what, fx);
+}

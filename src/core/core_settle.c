@@ -1,0 +1,257 @@
+#include "base/ablate.h"
+#include "core/core_state.h"
+
+/* ---- removals into the log -------------------------------------------------------------- */
+
+static bool is_next(const struct queue *q, const struct remove_row *before, uint64_t pos)
+{
+	if (pos == before->last_pos + 1)
+		return true;
+	uint64_t live = before->last_pos + 1;
+	return pos > before->last_pos && queue_next_live(q, &live) && live == pos;
+}
+
+void core_remove(struct removal *r, struct chunk *k, uint32_t slot)
+{
+	struct entry *e = &k->entry[slot];
+	uint64_t pos = pos_of(k->number, slot);
+	must(bits_test(k->live, slot) && !bits_test(k->ready, slot));
+	must(e->flags & ENTRY_PERSISTENT && !(e->flags & ENTRY_SETTLING));
+	e->flags |= ENTRY_SETTLING;
+	if (r->row.first_pos && is_next(r->queue, &r->row, pos)) {
+		r->row.last_pos = pos;
+		r->row.last_id = e->id;
+		return;
+	}
+	core_removed(r);
+	r->row = (struct remove_row){ e->id, e->id, pos, pos };
+}
+
+void core_removed(struct removal *r)
+{
+	if (!r->row.first_pos)
+		return;
+	must(r->row.first_id <= r->row.last_id && r->row.first_pos <= r->row.last_pos);
+	struct run head = { .kind = OUTCOME_REMOVE, .queue = r->queue->id,
+			    .flags = (uint8_t)(RUN_LOGGED | r->reason) };
+	struct run *last = outcomes_last(r->later, sizeof r->row);
+	if (!last || !run_same(last, &head)) {
+		(void)outcomes_run(r->later, &head, &r->row, sizeof r->row, 1, SLICE_EMPTY);
+	} else {
+		struct remove_row *end = (struct remove_row *)run_rows(last) + last->n - 1;
+		if (is_next(r->queue, end, r->row.first_pos)) {
+			end->last_pos = r->row.last_pos;
+			end->last_id = r->row.last_id;
+		} else {
+			struct remove_row *row = outcomes_row(r->later, last, sizeof *row);
+			*row = r->row;
+		}
+	}
+	r->row.first_pos = 0;
+}
+
+/* ---- settle ----------------------------------------------------------------------------- */
+
+struct settling {
+	struct core *core;
+	struct queue *queue;
+	struct refs gone;
+	struct removal removal;
+	uint64_t bytes;
+	uint32_t n[3];                   /* by enum settle */
+};
+
+static void settle_gone(struct settling *t, struct chunk *k, uint32_t slot, uint32_t how)
+{
+	enum remove_reason reason = how == SETTLE_ACCEPT ? REMOVE_SETTLED : REMOVE_REJECTED;
+	must(how == SETTLE_ACCEPT || how == SETTLE_REJECT);
+	if (!(k->entry[slot].flags & ENTRY_PERSISTENT)) {
+		core_drop_entry(t->core, t->queue, k, slot, &t->gone);
+		return;
+	}
+	if (t->removal.reason != reason) {
+		core_removed(&t->removal);
+		t->removal.reason = reason;
+	}
+	core_remove(&t->removal, k, slot);
+}
+
+/* The entry is ready again where it was. */
+static void settle_release(struct settling *t, struct chunk *k, uint32_t slot)
+{
+	struct queue *q = t->queue;
+	struct entry *e = &k->entry[slot];
+	must(!bits_test(k->ready, slot));
+	e->flags |= ENTRY_REDELIVERED;
+	bits_set(k->ready, slot);
+	q->ready_n++;
+	q->ready_bytes += e->bytes;
+	if (!ABLATED(requeue_place))
+		q->cursor = min_u64(q->cursor, pos_of(k->number, slot));
+}
+
+static void settle_rows(struct settling *t, const struct settle_row *row, uint32_t n)
+{
+	struct queue *q = t->queue;
+	struct chunk *k = NULL;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t slot = pos_slot(row[i].pos);
+		if (!k || k->number != pos_chunk(row[i].pos)) {
+			if (k)
+				core_release(t->core, q, k);
+			k = queue_chunk(q, pos_chunk(row[i].pos));
+		}
+		if (!k || !chunk_is_given(k, slot))
+			continue; /* settled before, or gone with a queue of that name */
+		must(row[i].how <= SETTLE_REJECT);
+		t->n[row[i].how]++;
+		t->bytes += k->entry[slot].bytes;
+		if (row[i].how == SETTLE_RELEASE)
+			settle_release(t, k, slot);
+		else
+			settle_gone(t, k, slot, row[i].how);
+	}
+	if (k)
+		core_release(t->core, q, k);
+}
+
+static void count_settled(struct queue_count *count, const uint32_t n[3])
+{
+	count->accepted += n[SETTLE_ACCEPT];
+	count->released += n[SETTLE_RELEASE];
+	count->rejected += n[SETTLE_REJECT];
+}
+
+void core_settle(struct core *c, struct run *cmd, struct outcomes *later)
+{
+	struct queue *q = core_find_queue(c, cmd->queue);
+	if (!q)
+		return;
+	struct settling t = { .core = c, .queue = q,
+			      .removal = { .queue = q, .later = later } };
+	settle_rows(&t, run_rows(cmd), cmd->n);
+	core_removed(&t.removal);
+	refs_unref(&t.gone);
+	count_settled(&q->count, t.n);
+	count_settled(&c->count, t.n);
+	if (t.n[SETTLE_RELEASE])
+		core_activate(c, q);
+	struct consumer *s = consumer_find(&c->consumers, q, cmd);
+	if (!s || s->flags & SUBSCRIBE_NO_ACK)
+		return;
+	uint32_t n = t.n[SETTLE_ACCEPT] + t.n[SETTLE_RELEASE] + t.n[SETTLE_REJECT];
+	must(n <= cmd->n);
+	if (consumer_settled(s, n, t.bytes))
+		core_activate(c, q);
+}
+
+/* ---- purge ------------------------------------------------------------------------------ */
+
+static uint64_t purge_ready(struct core *c, struct queue *q, struct outcomes *later)
+{
+	struct removal r = { .queue = q, .later = later, .reason = REMOVE_PURGED };
+	struct refs gone = { 0 };
+	struct chunk *before = NULL, *k;
+	uint64_t durable_n = 0;
+	for (uint32_t slot; (k = queue_next_ready(q, &slot)) != NULL;) {
+		if (before && before != k)
+			core_release(c, q, before);
+		before = k;
+		if (!(k->entry[slot].flags & ENTRY_PERSISTENT)) {
+			core_drop_entry(c, q, k, slot, &gone);
+			continue;
+		}
+		bits_clear(k->ready, slot);
+		q->ready_n--;
+		q->ready_bytes -= k->entry[slot].bytes;
+		core_remove(&r, k, slot);
+		durable_n++;
+	}
+	if (before)
+		core_release(c, q, before);
+	core_removed(&r);
+	refs_unref(&gone);
+	must(q->ready_n == 0 && q->ready_bytes == 0);
+	return durable_n;
+}
+
+void core_purge(struct core *c, const struct run *cmd, bool is_behind, struct outcomes *later,
+		struct post *fx)
+{
+	struct queue *q = core_find_queue(c, cmd->queue);
+	struct reply_row what = { .err = ERR_NOT_FOUND, .op = CMD_PURGE };
+	if (!q || q->is_closed) {
+		core_reply(c, cmd, what, fx);
+		return;
+	}
+	if (q->pending_n && !is_behind) {
+		core_ask_later(cmd, later);
+		return;
+	}
+	core_serve(c, q, later, fx);
+	what.err = ERR_OK;
+	what.a = q->ready_n;
+	q->count.purged += what.a;
+	c->count.purged += what.a;
+	if (purge_ready(c, q, later) == 0) {
+		core_reply(c, cmd, what, fx);
+		return;
+	}
+	struct run head = core_fx(c, OUTCOME_BARRIER, cmd);
+	must(what.a > 0);
+	(void)outcomes_run(later, &head, NULL, 0, 0, slice_of(&what, sizeof what));
+}
+
+/* ---- apply ------------------------------------------------------------------------------ */
+
+/* Drops the persistent entries from `pos` on as long as neither bound is passed. */
+static void remove_between(struct core *c, struct queue *q, uint64_t pos,
+			   const struct remove_row *row, struct refs *gone)
+{
+	struct chunk *before = NULL, *k;
+	uint64_t last_pos = row->first_pos ? row->last_pos : UINT64_MAX;
+	must(row->first_id <= row->last_id);
+	for (; (k = queue_next_live(q, &pos)) != NULL && pos <= last_pos; pos++) {
+		struct entry *e = &k->entry[pos_slot(pos)];
+		if (before && before != k)
+			core_release(c, q, before);
+		before = k;
+		if (e->id > row->last_id)
+			break;
+		if (e->flags & ENTRY_PERSISTENT)
+			core_drop_entry(c, q, k, pos_slot(pos), gone);
+	}
+	if (before)
+		core_release(c, q, before);
+}
+
+void core_apply_remove(struct core *c, const struct run *o)
+{
+	const struct remove_row *row = (const void *)(o + 1);
+	struct queue *q = core_find_queue(c, o->queue);
+	struct refs gone = { 0 };
+	must(o->n > 0);
+	for (uint32_t i = 0; q && i < o->n; i++) {
+		uint64_t pos = row[i].first_pos ? row[i].first_pos : queue_find(q, row[i].first_id);
+		remove_between(c, q, pos, &row[i], &gone);
+	}
+	refs_unref(&gone);
+}
+
+uint64_t core_drop_all(struct core *c, struct queue *q)
+{
+	uint64_t ready_n = q->ready_n, pos = 0;
+	struct refs gone = { 0 };
+	struct chunk *before = NULL, *k;
+	for (; (k = queue_next_live(q, &pos)) != NULL; pos++) {
+		if (before && before != k)
+			core_release(c, q, before);
+		before = k;
+		core_drop_entry(c, q, k, pos_slot(pos), &gone);
+	}
+	if (before)
+		core_release(c, q, before);
+	refs_unref(&gone);
+	must(q->live_n == 0 && q->chunks.n == 0 && q->cached_bytes == 0);
+	return ready_n;
+}

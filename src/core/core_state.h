@@ -1,0 +1,234 @@
+/* core_state -- what one shard holds, and the steps that the parts of the core share.
+ *
+ * Private to core*.c. The parts: core_publish (messages in), core_give (messages out), core_settle
+ * (messages gone), core_consume (consumers), core_queue (queues come, answer and go),
+ * core_checkpoint (to disk and back), core_look (digest, check, dump).
+ */
+#ifndef CORE_CORE_STATE_H
+#define CORE_CORE_STATE_H
+#include "base/map.h"
+#include "base/pool.h"
+#include "core/consumer.h"
+#include "core/core.h"
+#include "core/queue.h"
+#include "msg/msg.h"
+
+#define GIVE_N ((uint32_t)LIMIT_RUN_ROWS_MAX)
+
+/* What one round of giving collects before it tells the sessions, consumer by consumer. */
+struct giving {
+	struct deliver_row row[GIVE_N];
+	struct consumer *to[GIVE_N];
+	uint16_t next[GIVE_N];           /* the same consumer's next row; 0: none */
+};
+
+/* Units are due when they changed in an epoch behind the last one that was kept. */
+struct checkpointing {
+	bool is_open;
+	uint64_t epoch;                  /* of changes made now; from 1 on */
+	uint64_t taken;                  /* changes up to this epoch are in the one being taken */
+	uint64_t kept;                   /* changes up to this epoch are in a checkpoint */
+	struct deque tombs;              /* struct unit_key: stored units whose chunk is gone */
+	size_t tombs_n;                  /* of them, given in this checkpoint */
+	struct list_node *at;            /* in core.dirty: the queue whose units are being given */
+	uint64_t chunk;                  /* its next one; 0: first the queue itself */
+};
+
+/* A command that waits for what was published before it; done by core_give. */
+struct ask {
+	struct run who;
+	struct reply_row what;
+};
+
+struct core {
+	struct mem *mem;
+	uint16_t shard;
+	bool is_leading;                 /* has decided something since it was made or restored */
+	uint64_t index;                  /* of the log: applied up to here */
+	struct map queues;               /* id -> struct queue */
+	struct queue *found;             /* the last one looked up */
+	struct pool queue_pool;
+	struct chunk_pool chunks;
+	struct consumers consumers;
+	struct list active;              /* queues for core_give */
+	struct list dirty;               /* queues for the next checkpoint */
+	struct deque asks;
+	struct deque freed;              /* struct freed */
+	uint64_t cached_bytes, cache_max;
+	uint64_t *order;                 /* all queue ids, sorted; as long as it is not stale */
+	size_t order_n, order_cap;
+	bool order_is_stale;
+	struct { uint64_t session; uint16_t channel; bool is_later; } split; /* core_publish.c */
+	struct checkpointing checkpoint;
+	struct queue_count count;
+	struct giving giving;
+};
+
+/* References to messages are dropped and taken in counts, block by block. */
+struct refs {
+	uint64_t mem;                    /* any message of the block; 0: none yet */
+	int64_t n;
+};
+
+static inline void refs_unref(struct refs *r)
+{
+	if (r->n)
+		msg_unref(r->mem, r->n);
+	*r = (struct refs){ 0 };
+}
+
+/* refs_drop notes that one reference to `mem` (not 0) goes; refs_unref ends it. */
+static inline void refs_drop(struct refs *r, uint64_t mem)
+{
+	if ((mem ^ r->mem) >= BLOCK_ALIGN) {
+		refs_unref(r);
+		r->mem = mem;
+	}
+	r->n++;
+}
+
+/* refs_take gets one more reference to `mem`; refs_ref ends it. */
+static inline void refs_ref(struct refs *r)
+{
+	if (r->n)
+		msg_ref(r->mem, r->n);
+	*r = (struct refs){ 0 };
+}
+
+static inline void refs_take(struct refs *r, uint64_t mem)
+{
+	if ((mem ^ r->mem) >= BLOCK_ALIGN) {
+		refs_ref(r);
+		r->mem = mem;
+	}
+	r->n++;
+}
+
+/* ---- core.c */
+
+/* core_find_queue: NULL if this shard has none with that id. */
+struct queue *core_find_queue(struct core *c, uint64_t id);
+/* core_make_queue adds an empty queue; NULL: no memory. */
+struct queue *core_make_queue(struct core *c, uint64_t id, uint8_t flags);
+/* core_forget_queue frees one that has no entries and no consumers. */
+void core_forget_queue(struct core *c, struct queue *own_q);
+
+/* core_activate: core_give shall look at this queue. */
+static inline void core_activate(struct core *c, struct queue *q)
+{
+	if (!list_has_node(&q->active))
+		list_push(&c->active, &q->active);
+}
+
+/* core_changed notes a durable change in `q`: in the entries of `k`, or with NULL elsewhere. */
+static inline void core_changed(struct core *c, struct queue *q, struct chunk *k)
+{
+	uint64_t *changed = k ? &k->changed : &q->changed;
+	*changed = q->dirty_at = c->checkpoint.epoch;
+	q->is_logged = true;
+	if (!list_has_node(&q->dirty))
+		list_push(&c->dirty, &q->dirty);
+}
+
+/* core_drop_entry forgets a live entry: its message, bytes and counts; `gone` collects references.
+ * The chunk stays until core_release. */
+void core_drop_entry(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
+		     struct refs *gone);
+/* core_release gives a chunk back if nothing in it lives (and it is not the tail of others). */
+void core_release(struct core *c, struct queue *q, struct chunk *k);
+/* core_freed notes that a stored message is needed no more. */
+void core_freed(struct core *c, uint64_t loc, uint32_t bytes, uint8_t flags);
+/* core_unmem takes the entry's message out of memory; the caller has its reference now. */
+static inline uint64_t core_unmem(struct core *c, struct queue *q, struct entry *e)
+{
+	uint64_t mem = e->mem;
+	if (mem) {
+		must(q->cached_bytes >= e->bytes && c->cached_bytes >= e->bytes);
+		q->cached_bytes -= e->bytes;
+		c->cached_bytes -= e->bytes;
+		e->mem = 0;
+	}
+	return mem;
+}
+
+/* core_fx is the head of an effect of `kind` for the session and channel of `to`. */
+static inline struct run core_fx(const struct core *c, uint8_t kind, const struct run *to)
+{
+	return (struct run){ .kind = kind, .channel = to->channel, .session = to->session,
+			     .shard = c->shard, .vhost = to->vhost, .user = to->user,
+			     .queue = to->queue, .arg = to->arg };
+}
+
+/* core_reply answers the command `cmd`, if somebody asked; what.op says what is answered. */
+void core_reply(const struct core *c, const struct run *cmd, struct reply_row what,
+		struct post *fx);
+
+/* ---- core_publish.c */
+void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct outcomes *later,
+		  struct post *fx);
+void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
+		    struct post *fx);
+void core_apply_confirm(const struct core *c, const struct run *o, struct post *fx);
+
+/* ---- core_give.c */
+/* core_serve does for one queue, now, what core_give would do: before its state is asked for. */
+void core_serve(struct core *c, struct queue *q, struct outcomes *later, struct post *fx);
+void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outcomes *later,
+	      struct post *fx);
+void core_apply_mark(struct core *c, const struct run *o);
+/* core_ask_mark asks the log to let entries up to some distance beyond `id`, which lies at `pos`,
+ * be given. */
+void core_ask_mark(struct core *c, struct queue *q, uint64_t id, uint64_t pos,
+		   struct outcomes *later);
+/* core_lead begins deciding: what an earlier leader may have given is redelivered from now on. */
+void core_lead(struct core *c);
+
+/* ---- core_settle.c */
+
+/* Removals on their way into the log, joined while nothing lives between them. */
+struct removal {
+	struct queue *queue;
+	struct outcomes *later;
+	enum remove_reason reason;
+	struct remove_row row;           /* first_pos 0: nothing yet */
+};
+/* core_remove marks a live persistent entry as settling and has its removal logged; core_removed
+ * ends it. */
+void core_remove(struct removal *r, struct chunk *k, uint32_t slot);
+void core_removed(struct removal *r);
+
+void core_settle(struct core *c, struct run *cmd, struct outcomes *later);
+void core_purge(struct core *c, const struct run *cmd, bool is_behind, struct outcomes *later,
+		struct post *fx);
+void core_apply_remove(struct core *c, const struct run *o);
+/* core_drop_all forgets all entries of a queue; the number of those that were ready. */
+uint64_t core_drop_all(struct core *c, struct queue *q);
+
+/* ---- core_consume.c */
+void core_subscribe(struct core *c, const struct run *cmd, struct post *fx);
+void core_unsubscribe(struct core *c, const struct run *cmd, struct post *fx);
+void core_credit(struct core *c, struct run *cmd);
+void core_session_gone(struct core *c, const struct run *cmd, struct post *fx);
+/* core_cancel_all ends all consumers of a queue that is being dropped, and tells them. */
+void core_cancel_all(struct core *c, struct queue *q, struct post *fx);
+
+/* ---- core_queue.c */
+void core_open(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);
+void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct outcomes *later,
+	       struct post *fx);
+void core_delete(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);
+void core_drop(struct core *c, const struct run *cmd, struct outcomes *now,
+	       struct outcomes *later, struct post *fx);
+void core_apply_drop(struct core *c, const struct run *o, struct post *fx);
+/* core_close: nothing comes in or out of `q` any more, and the catalog is told to remove it. */
+void core_close(const struct core *c, struct queue *q, const struct run *cmd, struct post *fx);
+/* core_ask_later has the command `cmd` done behind everything that waits in `later`. */
+void core_ask_later(const struct run *cmd, struct outcomes *later);
+void core_apply_barrier(struct core *c, const struct run *o, struct post *fx);
+
+/* ---- core_look.c */
+/* core_order sees to it that c->order holds the ids of all queues, sorted. */
+void core_order(struct core *c);
+void core_describe(struct core *c, const struct run *cmd, struct post *fx);
+void core_answer_digest(struct core *c, const struct run *cmd, struct post *fx);
+#endif

@@ -1,0 +1,180 @@
+#include "core/logged.h"
+
+#include "core/core.h"
+#include "msg/msg.h"
+
+#define RUN_HEAD_BYTES 12u
+#define OTHER_HEAD_BYTES 12u             /* of the kinds without rows: arg, tail_len */
+#define ADD_ROW_BYTES 6u
+#define REMOVE_ROW_BYTES 16u
+
+/* Which kinds may be stored; the rest of their numbers are unknown to this build. */
+static bool is_stored_kind(uint8_t kind)
+{
+	switch (kind) {
+	case OUTCOME_ADD:
+	case OUTCOME_REMOVE:
+	case OUTCOME_GIVE_MARK:
+	case OUTCOME_QUEUE_DROP:
+	case OUTCOME_CHUNK:
+	case OUTCOME_CHUNK_DROP:
+	case OUTCOME_EXCHANGE_DECLARE:
+	case OUTCOME_EXCHANGE_DELETE:
+	case OUTCOME_QUEUE_DECLARE:
+	case OUTCOME_QUEUE_DELETE:
+	case OUTCOME_BIND:
+	case OUTCOME_UNBIND: return true;
+	default: return false;
+	}
+}
+
+static const struct add_row *add_rows(const struct run *o)
+{
+	return (const struct add_row *)(const void *)(o + 1);
+}
+
+static uint32_t add_bytes(const struct run *o, uint64_t last_mem)
+{
+	const struct add_row *row = add_rows(o);
+	uint32_t sum = o->n * ADD_ROW_BYTES;
+	for (uint32_t i = 0; i < o->n; i++) {
+		sum += row[i].mem == last_mem ? 4 : row[i].bytes;
+		sum += row[i].expiry_ms ? 8 : 0;
+		last_mem = row[i].mem;
+	}
+	return sum;
+}
+
+uint32_t logged_bytes(const struct run *o, const struct logged_last *last)
+{
+	must(o->flags & RUN_LOGGED && is_stored_kind(o->kind));
+	if (o->kind == OUTCOME_ADD)
+		return RUN_HEAD_BYTES + add_bytes(o, last->mem);
+	if (o->kind == OUTCOME_REMOVE)
+		return RUN_HEAD_BYTES + o->n * REMOVE_ROW_BYTES;
+	return RUN_HEAD_BYTES + OTHER_HEAD_BYTES + o->tail_len;
+}
+
+static void add_put(struct run *o, struct wr *w, struct logged_last *last)
+{
+	struct add_row *row = run_rows(o);
+	for (struct add_row *end = row + o->n; row < end; row++) {
+		must(row->mem && row->flags & ENTRY_PERSISTENT);
+		bool is_same = row->mem == last->mem;
+		wr_u8(w, (uint8_t)((row->flags & ENTRY_STORED) | (is_same ? LOGGED_SAME : 0) |
+				   (row->expiry_ms ? LOGGED_EXPIRY : 0)));
+		wr_u8(w, row->priority);
+		wr_le32(w, row->bytes);
+		if (row->expiry_ms)
+			wr_le64(w, row->expiry_ms);
+		if (is_same) {
+			wr_le32(w, (uint32_t)last->off);
+		} else {
+			*last = (struct logged_last){ row->mem, w->n };
+			msg_store(msg_of(row->mem), w);
+			must(w->n - last->off == row->bytes);
+		}
+		row->loc = last->off;
+	}
+}
+
+static void remove_put(struct run *o, struct wr *w)
+{
+	const struct remove_row *row = run_rows(o);
+	for (uint32_t i = 0; i < o->n; i++) {
+		must(row[i].first_id <= row[i].last_id);
+		wr_le64(w, row[i].first_id);
+		wr_le64(w, row[i].last_id);
+	}
+}
+
+void logged_put(struct run *o, struct wr *w, struct logged_last *last)
+{
+	must(o->flags & RUN_LOGGED && is_stored_kind(o->kind));
+	wr_u8(w, o->kind);
+	wr_u8(w, o->kind == OUTCOME_ADD ? 0 : (uint8_t)(o->flags & ~RUN_LOGGED));
+	wr_le16(w, o->n);
+	wr_le64(w, o->queue);
+	if (o->kind == OUTCOME_ADD) {
+		add_put(o, w, last);
+	} else if (o->kind == OUTCOME_REMOVE) {
+		remove_put(o, w);
+	} else {
+		must(o->n == 0);
+		wr_le64(w, o->arg);
+		wr_le32(w, o->tail_len);
+		wr_slice(w, run_tail(o));
+	}
+	must(wr_ok(w));
+}
+
+static enum err add_get(struct rd *r, struct slice body, struct add_row *row)
+{
+	uint8_t how = rd_u8(r);
+	*row = (struct add_row){ .flags = how & ENTRY_STORED };
+	row->priority = rd_u8(r);
+	row->bytes = rd_le32(r);
+	row->expiry_ms = how & LOGGED_EXPIRY ? rd_le64(r) : 0;
+	if (how & LOGGED_SAME) {
+		row->loc = rd_le32(r);
+		if (row->loc + row->bytes > body.n - rd_left(r))
+			rd_fail(r);
+	} else {
+		row->loc = body.n - rd_left(r);
+		rd_skip(r, row->bytes);
+	}
+	bool is_known = !(how & ~(ENTRY_STORED | LOGGED_SAME | LOGGED_EXPIRY));
+	return rd_ok(r) && is_known && how & ENTRY_PERSISTENT ? ERR_OK : ERR_CORRUPT;
+}
+
+static enum err remove_get(struct rd *r, struct remove_row *row)
+{
+	*row = (struct remove_row){ .first_id = rd_le64(r) };
+	row->last_id = rd_le64(r);
+	return rd_ok(r) && row->first_id <= row->last_id ? ERR_OK : ERR_CORRUPT;
+}
+
+static enum err rows_get(struct rd *r, struct slice body, struct run *room)
+{
+	if (room->n == 0 || room->n > LIMIT_RUN_ROWS_MAX)
+		return ERR_CORRUPT;
+	for (uint32_t i = 0; i < room->n; i++) {
+		if (room->kind == OUTCOME_ADD)
+			TRY(add_get(r, body, (struct add_row *)run_rows(room) + i));
+		else
+			TRY(remove_get(r, (struct remove_row *)run_rows(room) + i));
+	}
+	return ERR_OK;
+}
+
+static enum err other_get(struct rd *r, struct run *room, uint32_t room_bytes)
+{
+	room->arg = rd_le64(r);
+	struct slice tail = rd_take(r, rd_le32(r));
+	if (!rd_ok(r) || room->n || tail.n > room_bytes - sizeof *room - 7)
+		return ERR_CORRUPT;
+	room->tail_len = (uint32_t)tail.n;
+	if (tail.n)
+		memcpy(run_rows(room), tail.p, tail.n);
+	return ERR_OK;
+}
+
+enum err logged_get(struct rd *r, struct slice body, struct run *room, uint32_t room_bytes)
+{
+	must(room_bytes >= sizeof *room + LIMIT_RUN_ROWS_MAX * LIMIT_RUN_ROW_BYTES);
+	*room = (struct run){ .kind = rd_u8(r) };
+	room->flags = rd_u8(r);
+	room->n = rd_le16(r);
+	room->queue = rd_le64(r);
+	if (!rd_ok(r) || room->flags & (room->kind == OUTCOME_ADD ? 0xff : RUN_LOGGED))
+		return ERR_CORRUPT;
+	if (!is_stored_kind(room->kind))
+		return ERR_NOT_IMPLEMENTED;
+	room->flags |= RUN_LOGGED;
+	bool has_rows = room->kind == OUTCOME_ADD || room->kind == OUTCOME_REMOVE;
+	room->row_bytes = has_rows ? LIMIT_RUN_ROW_BYTES : 0;
+	TRY(has_rows ? rows_get(r, body, room) : other_get(r, room, room_bytes));
+	uint32_t len = (uint32_t)sizeof *room + (uint32_t)room->n * room->row_bytes + room->tail_len;
+	room->len = (len + 7u) & ~7u;
+	return ERR_OK;
+}

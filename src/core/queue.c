@@ -1,0 +1,209 @@
+#include "core/queue.h"
+
+#include "base/ablate.h"
+
+/* A directory that reaches further than this is a damaged checkpoint: 8 billion entries. */
+#define CHUNKS_MAX ((uint64_t)1 << 24)
+
+void queue_init(struct queue *q, uint64_t id, uint8_t flags)
+{
+	must(id > 0 && id < UINT64_MAX);
+	*q = (struct queue){ .id = id, .flags = flags, .first = 1 };
+	deque_init(&q->chunks, sizeof(struct chunk *), "queue directories");
+	q->tail_pos = q->cursor = q->fresh_pos = pos_of(1, 0);
+	list_init(&q->able);
+	list_init(&q->idle);
+}
+
+void queue_fini(struct queue *q, struct mem *mem)
+{
+	must(q->live_n == 0 && q->chunks.n == 0 && q->consumers_n == 0);
+	must(!list_has_node(&q->active) && !list_has_node(&q->dirty));
+	deque_fini(&q->chunks, mem);
+}
+
+static struct chunk **row_at(const struct queue *q, uint64_t number)
+{
+	return deque_at(&q->chunks, number - q->first);
+}
+
+struct chunk *queue_tail(struct queue *q, struct chunk_pool *p, struct chunk **out_done)
+{
+	*out_done = NULL;
+	struct chunk *tail = q->chunks.n ? *row_at(q, queue_end(q) - 1) : NULL;
+	if (tail && tail->used < CHUNK_N)
+		return tail;
+	if (!tail)
+		q->first = pos_chunk(q->tail_pos);
+	else if (tail->live_n == 0)
+		*out_done = tail;
+	must(pos_slot(q->tail_pos) == 0 && queue_end(q) == pos_chunk(q->tail_pos));
+	struct chunk *k = chunk_take(p, queue_end(q));
+	k->first_id = q->last_id;
+	enum err err = deque_push(&q->chunks, p->mem, &k);
+	must(err == ERR_OK);
+	return k;
+}
+
+/* Rows without chunks at either end are taken away; an empty directory begins anew, with a number
+ * that no chunk has had, at the next entry. */
+static void trim(struct queue *q)
+{
+	while (q->chunks.n && !*row_at(q, q->first)) {
+		deque_pop(&q->chunks, NULL);
+		q->first++;
+	}
+	if (q->chunks.n)
+		return;
+	q->tail_pos = align_up(q->tail_pos, CHUNK_N);
+	q->cursor = q->fresh_pos = q->tail_pos;
+	q->first = pos_chunk(q->tail_pos);
+}
+
+static enum err stretch(struct queue *q, uint64_t number, struct mem *mem)
+{
+	struct chunk *none = NULL;
+	if (q->chunks.n == 0)
+		q->first = number;
+	uint64_t low = min_u64(q->first, number), high = max_u64(queue_end(q), number + 1);
+	if (number == 0 || high - low > CHUNKS_MAX)
+		return ERR_CORRUPT;
+	for (; q->first > low; q->first--)
+		TRY(deque_push_front(&q->chunks, mem, &none));
+	while (queue_end(q) < high)
+		TRY(deque_push(&q->chunks, mem, &none));
+	must(number >= q->first && number < queue_end(q));
+	return ERR_OK;
+}
+
+enum err queue_place(struct queue *q, struct chunk *own_k, struct mem *mem)
+{
+	must(own_k->live_n == 0);
+	if (queue_chunk(q, own_k->number))
+		return ERR_CORRUPT;
+	TRY(stretch(q, own_k->number, mem));
+	*row_at(q, own_k->number) = own_k;
+	return ERR_OK;
+}
+
+void queue_unlink(struct queue *q, struct chunk *k)
+{
+	must(k->live_n == 0 && queue_chunk(q, k->number) == k);
+	must(k->number + 1 < queue_end(q) || q->live_n == 0);
+	*row_at(q, k->number) = NULL;
+	trim(q);
+}
+
+struct chunk *queue_next_ready(struct queue *q, uint32_t *out_slot)
+{
+	if (q->ready_n == 0)
+		return NULL;
+	uint64_t number = pos_chunk(q->cursor);
+	uint32_t slot = pos_slot(q->cursor);
+	if (number < q->first) {
+		number = q->first;
+		slot = 0;
+	}
+	for (;; number++, slot = 0) {
+		if (number == queue_end(q)) { /* only if what was released is not looked for */
+			must(ABLATED(requeue_place));
+			number = q->first;
+		}
+		struct chunk *k = queue_chunk(q, number);
+		if (!k)
+			continue;
+		slot = (uint32_t)bits_next_set(k->ready, CHUNK_N, slot);
+		if (slot == CHUNK_N)
+			continue;
+		q->cursor = pos_of(number, slot);
+		*out_slot = slot;
+		return k;
+	}
+}
+
+struct chunk *queue_next_live(const struct queue *q, uint64_t *io_pos)
+{
+	uint64_t number = pos_chunk(*io_pos);
+	uint32_t slot = pos_slot(*io_pos);
+	if (number < q->first) {
+		number = q->first;
+		slot = 0;
+	}
+	for (; number < queue_end(q); number++, slot = 0) {
+		struct chunk *k = queue_chunk(q, number);
+		slot = k ? (uint32_t)bits_next_set(k->live, CHUNK_N, slot) : CHUNK_N;
+		if (slot < CHUNK_N) {
+			*io_pos = pos_of(number, slot);
+			return k;
+		}
+	}
+	return NULL;
+}
+
+struct chunk *queue_next_used(const struct queue *q, uint64_t number)
+{
+	for (number = max_u64(number, q->first); number < queue_end(q); number++)
+		if (queue_chunk(q, number))
+			return queue_chunk(q, number);
+	return NULL;
+}
+
+/* The first chunk whose first id is not below `id`: its number, or the end. */
+static uint64_t first_not_below(const struct queue *q, uint64_t id)
+{
+	uint64_t low = q->first, high = queue_end(q);
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		const struct chunk *k = queue_next_used(q, middle);
+		if (!k || k->number >= high || k->first_id >= id)
+			high = middle;
+		else
+			low = k->number + 1;
+	}
+	return low;
+}
+
+uint64_t queue_find(const struct queue *q, uint64_t id)
+{
+	uint64_t number = first_not_below(q, id);
+	const struct chunk *before = NULL;
+	for (uint64_t i = number; i > q->first && !before;)
+		before = queue_chunk(q, --i);
+	uint32_t slot = before ? chunk_find(before, id) : 0;
+	if (before && slot < before->used)
+		return pos_of(before->number, slot);
+	const struct chunk *k = queue_next_used(q, number);
+	must(!k || k->first_id >= id);
+	return k ? pos_of(k->number, 0) : q->tail_pos;
+}
+
+uint64_t queue_id_ahead(const struct queue *q, uint64_t number)
+{
+	const struct chunk *k = number + 1 < queue_end(q) ? queue_chunk(q, number) : NULL;
+	must(!k || k->used > 0);
+	return k ? k->entry[k->used - 1].id : 0;
+}
+
+void queue_check(const struct queue *q)
+{
+	uint64_t ready_n = 0, live_n = 0, durable_n = 0, last_id = 0;
+	must(q->first > 0 && q->cursor <= q->tail_pos && q->durable_n <= q->live_n);
+	must_if(q->chunks.n == 0, pos_slot(q->tail_pos) == 0);
+	must_if(q->chunks.n, queue_chunk(q, q->first) && queue_chunk(q, queue_end(q) - 1));
+	for (uint64_t i = q->first; i < queue_end(q); i++) {
+		const struct chunk *k = queue_chunk(q, i);
+		if (!k)
+			continue;
+		chunk_check(k);
+		must(k->number == i && k->first_id >= last_id);
+		must(k->live_n || (i + 1 == queue_end(q) && q->live_n));
+		last_id = k->used ? k->entry[k->used - 1].id : k->first_id;
+		ready_n += bits_count(k->ready, CHUNK_N);
+		live_n += k->live_n;
+		durable_n += k->durable_n;
+	}
+	must(last_id <= q->last_id);
+	must(ready_n == q->ready_n && live_n == q->live_n && durable_n == q->durable_n);
+	must_if(q->ready_n == q->live_n && q->durable_n == 0, q->ready_bytes == q->live_bytes);
+	must(q->cached_bytes <= q->live_bytes);
+}

@@ -1,0 +1,105 @@
+/* queue -- messages waiting for consumers, and those given out but not yet settled.
+ *
+ * One shard owns a queue and alone touches it. A queue is a row of chunks; an entry has a position
+ * in it, rising from head to tail, which it keeps until it is gone: given and released again, it is
+ * at its old place. Positions are volatile; persistent entries also have an id, and ids never fall
+ * from head to tail.
+ *
+ *      add             give                    settle
+ *   ----------> READY ------> GIVEN -------------------------> gone
+ *                 ^              |        \--> SETTLING --log--^
+ *                 +--------------+  release
+ *
+ *   chunks:  [first]  NULL  [number]  ...  [tail]      NULL: all its entries are gone
+ *                        ^cursor: nothing is ready before it     ^tail_pos
+ *
+ * Here is the structure only; who is told, logged and counted is in core_*.c. Deterministic.
+ */
+#ifndef CORE_QUEUE_H
+#define CORE_QUEUE_H
+#include "base/deque.h"
+#include "base/list.h"
+#include "core/chunk.h"
+
+struct queue_count {
+#define COUNT(name, prose) uint64_t name;
+#include "core/count.def"
+#undef COUNT
+};
+
+struct queue {
+	uint64_t id;
+	struct deque chunks;        /* struct chunk *, by number from `first` on */
+	uint64_t first;
+	uint64_t tail_pos;          /* where the next entry goes */
+	uint64_t cursor;
+	uint64_t fresh_pos;         /* entries from here on have not met the cache's bound yet */
+	uint64_t last_id;           /* of the newest persistent entry there ever was */
+
+	uint64_t ready_n, live_n, durable_n;
+	uint64_t pending_n;         /* reservation: ADD rows in `later` */
+	uint64_t ready_bytes, live_bytes;
+	uint64_t cached_bytes;      /* of entries with mem */
+
+	uint64_t mark;              /* entries up to this id may have been given */
+	uint64_t mark_at;           /* giving this id asks for the next mark; UINT64_MAX: asked */
+	uint64_t mark_next_at;      /* mark_at when the mark asked for is applied */
+	uint64_t redelivered_id;    /* up to here entries may have been given by an earlier leader */
+
+	struct list able, idle;     /* consumers with and without credit */
+	uint32_t consumers_n;
+	uint8_t flags;              /* QUEUE_... */
+	bool is_closed;             /* about to be dropped: gives nothing, takes nothing */
+	bool is_held;               /* by one exclusive consumer */
+	bool is_logged;             /* the log or a checkpoint knows of it, or soon will */
+	bool is_stored;             /* a checkpoint may hold a unit of it */
+
+	uint64_t changed;           /* checkpoint epoch of the last change but of entries; 0: never */
+	uint64_t dirty_at;          /* of the last durable change of any kind */
+	struct list_node active;    /* in the shard's list of what core_give serves */
+	struct list_node dirty;     /* in the shard's list of what changed since a checkpoint */
+	struct queue_count count;
+};
+
+void queue_init(struct queue *q, uint64_t id, uint8_t flags);
+/* queue_fini gives the directory back; the queue has no entries any more. */
+void queue_fini(struct queue *q, struct mem *mem);
+
+/* queue_chunk is the chunk with this number; NULL: gone, or not there yet. */
+static inline struct chunk *queue_chunk(const struct queue *q, uint64_t number)
+{
+	uint64_t at = number - q->first;
+	return at < q->chunks.n ? *(struct chunk **)deque_at(&q->chunks, at) : NULL;
+}
+
+static inline uint64_t queue_end(const struct queue *q) { return q->first + q->chunks.n; }
+
+/* queue_tail is the last chunk, with at least one unused slot; a new one if need be. When the one
+ * before it has no live entry any more it is handed out for release in *out_done, else NULL. */
+struct chunk *queue_tail(struct queue *q, struct chunk_pool *p, struct chunk **out_done);
+
+/* queue_place puts an empty chunk where its number belongs (restore: in any order). ERR_CORRUPT:
+ * there is one already, or the numbers lie absurdly far apart; then nothing changed. */
+MUST_USE enum err queue_place(struct queue *q, struct chunk *own_k, struct mem *mem);
+
+/* queue_unlink takes a chunk without live entries out of the directory, for release. */
+void queue_unlink(struct queue *q, struct chunk *k);
+
+/* queue_next_ready finds the first ready entry and moves the cursor to it; NULL: none. */
+struct chunk *queue_next_ready(struct queue *q, uint32_t *out_slot);
+
+/* queue_next_live: the first live entry at or after *io_pos; NULL: none. */
+struct chunk *queue_next_live(const struct queue *q, uint64_t *io_pos);
+
+/* queue_next_used: the first chunk with a number of at least `number`; NULL: none. */
+struct chunk *queue_next_used(const struct queue *q, uint64_t number);
+
+/* queue_find: the position of the first slot whose id is not below `id`, or tail_pos. Found by
+ * bisection: for replay, restore and relocation; at run time positions travel. */
+uint64_t queue_find(const struct queue *q, uint64_t id);
+
+/* queue_id_ahead: the id at the end of the chunk `number`; 0 if it is not there or the tail. */
+uint64_t queue_id_ahead(const struct queue *q, uint64_t number);
+
+void queue_check(const struct queue *q);                  /* must()s every invariant */
+#endif
