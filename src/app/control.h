@@ -1,0 +1,12 @@
+/* control -- asks a running broker over the control socket in its data directory.
+ *
+ * One connection is one question: a line of words goes there, text comes back until the broker
+ * closes. An answer that begins with "error: " says why there is none.
+ */
+#ifndef APP_CONTROL_H
+#define APP_CONTROL_H
+
+/* control_ask sends `words` (NULL-terminated) to the broker of `data_dir` and copies the answer to
+ * stdout. Gives the exit code: 0; 1, and a sentence on stderr, when there is no answer. */
+int control_ask(const char *data_dir, char *const *words);
+#endif

@@ -1,0 +1,123 @@
+/* godwitd -- the broker: reads its command line and settings, and serves until it is told to stop. */
+#include "base/text.h"
+#include "io/server.h"
+#include "session/amqp091/amqp091.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SETS_MAX 64
+#define EXIT_USAGE 2
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "data-dir", required_argument, NULL, 'd' },
+	{ "set", required_argument, NULL, 's' },
+	{ "check", no_argument, NULL, 'k' },
+	{ "version", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+static const char help[] =
+	"usage: godwitd [OPTION]...\n"
+	"\n"
+	"A message broker in the foreground. It needs no options and no configuration: it listens\n"
+	"for AMQP 0-9-1 on port 5672 and keeps its data in ./godwit-data.\n"
+	"\n"
+	"  --config FILE      settings in rabbitmq.conf's grammar and names; see godwit.conf(5)\n"
+	"  --data-dir DIR     where everything is kept (data_dir)\n"
+	"  --set KEY=VALUE    one setting; before it count GODWIT_... in the environment and FILE\n"
+	"  --check            say whether the settings are good, and do not start\n"
+	"  --version          print the version\n"
+	"  --help             print this\n";
+
+struct command_line {
+	struct sources sources;
+	const char *sets[SETS_MAX];
+	char data_dir[CONFIG_STRING_MAX + 16];
+	bool is_check;
+};
+
+static int usage(const char *what)
+{
+	fprintf(stderr, "godwitd: %s; see godwitd --help\n", what);
+	return EXIT_USAGE;
+}
+
+static int add_set(struct command_line *l, const char *set)
+{
+	if (l->sources.sets_n == SETS_MAX)
+		return usage("too many --set; put the settings into a file");
+	l->sets[l->sources.sets_n++] = set;
+	return -1;
+}
+
+static int set_data_dir(struct command_line *l, const char *dir)
+{
+	struct text t = text_of(l->data_dir, sizeof l->data_dir);
+	text_putf(&t, "data_dir=%s", dir);
+	if (text_is_full(&t))
+		return usage("the path of the data directory is too long");
+	return add_set(l, l->data_dir);
+}
+
+/* Gives -1 to go on, or the exit code. */
+static int take_option(struct command_line *l, int c)
+{
+	switch (c) {
+	case 'c':
+		if (l->sources.file)
+			return usage("--config can be given once");
+		l->sources.file = optarg;
+		return -1;
+	case 'd': return set_data_dir(l, optarg);
+	case 's': return add_set(l, optarg);
+	case 'k': l->is_check = true; return -1;
+	case 'v': puts("godwitd " GODWIT_VERSION); return 0;
+	case 'h': fputs(help, stdout); return 0;
+	default: return EXIT_USAGE; /* getopt has said why */
+	}
+}
+
+static int parse(struct command_line *l, int argc, char **argv)
+{
+	int c, code = -1;
+	l->sources.sets = l->sets;
+	while (code < 0 && (c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		code = take_option(l, c);
+	if (code < 0 && optind < argc)
+		return usage("there is a word that is no option");
+	return code;
+}
+
+static int say_checked(const struct config_notes *notes)
+{
+	for (uint32_t i = 0; i < notes->n && i < CONFIG_NOTES_MAX; i++)
+		printf("%s:%u: %s has no effect here: %s\n", notes->at[i].source, notes->at[i].line,
+		       notes->at[i].key, notes->at[i].reason);
+	puts("the settings are good");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct command_line line;
+	static struct config config;
+	static struct config_notes notes;
+	char room[1024];
+	struct text why = text_of(room, sizeof room);
+	int code = parse(&line, argc, argv);
+	if (code >= 0)
+		return code;
+	if (sources_read(&line.sources, &config, &notes, &why) != ERR_OK) {
+		fprintf(stderr, "godwitd: %s\n", room);
+		return SERVER_REFUSED;
+	}
+	if (line.is_check)
+		return say_checked(&notes);
+	struct server_setup setup = { .sources = &line.sources, .config = &config, .notes = &notes,
+				      .amqp = &amqp091_session_ops };
+	return server_run(&setup);
+}
