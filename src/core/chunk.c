@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#define CHUNKS_FREE_MAX 16u
+/* As many queues of a shard may become empty and full again without asking for memory. */
+#define CHUNKS_FREE_MAX 64u
 
 void chunk_pool_init(struct chunk_pool *p, struct mem *mem)
 {

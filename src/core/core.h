@@ -14,10 +14,11 @@
  * it (or, for runs without RUN_LOGGED, the record before it) is committed. So what one channel
  * publishes to one queue keeps its order, durable or not.
  *
- * Neither step gives anything to a consumer. They note which queues have something to do, and
+ * Neither step gives entries to a consumer. They note which queues have something to do, and
  * core_give, called when everything that is ready has been applied, serves these: who gets which
- * message is volatile, and nothing that the log knows of. (A command that asks how many messages
- * there are serves its queue first.)
+ * message is volatile, and nothing that the log knows of. (Two short cuts: a command that asks how
+ * many messages there are serves its queue first; and a transient message that meets an empty
+ * queue with a consumer that does not acknowledge never becomes an entry.)
  *
  * One thread touches a core. No clock, no I/O, no lock; memory only from `mem`.
  */

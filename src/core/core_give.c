@@ -163,6 +163,17 @@ static void give_away(struct hands *h, struct chunk *k, uint32_t slot, struct de
 
 /* ---- round the ring --------------------------------------------------------------------- */
 
+/* Row `n` of the batch goes to `s`, behind what is there for it. */
+static inline void batch_to(struct giving *g, uint32_t n, struct consumer *s)
+{
+	g->to[n] = s;
+	g->next[n] = 0;
+	if (s->batch_last != BATCH_NONE)
+		g->next[s->batch_last] = (uint16_t)n;
+	s->batch_last = n;
+	consumer_spend(s, g->row[n].bytes);
+}
+
 /* Collects up to GIVE_N rows: the next message to the next consumer, as long as there are both. */
 static uint32_t collect(struct core *c, struct queue *q, struct outcomes *later)
 {
@@ -185,12 +196,7 @@ static uint32_t collect(struct core *c, struct queue *q, struct outcomes *later)
 		} else {
 			give_held(&h, k, slot, &g->row[n]);
 		}
-		g->to[n] = s;
-		g->next[n] = 0;
-		if (s->batch_last != BATCH_NONE)
-			g->next[s->batch_last] = (uint16_t)n;
-		s->batch_last = n;
-		consumer_spend(s, g->row[n].bytes);
+		batch_to(g, n, s);
 	}
 	if (before)
 		core_release(c, q, before);
@@ -240,6 +246,28 @@ static void tell_all(struct core *c, uint32_t n, struct post *fx)
 		tell(c, s, i, rows, fx);
 		s->batch_last = BATCH_NONE;
 	}
+}
+
+uint32_t core_pass(struct core *c, struct queue *q, const struct run *o, struct post *fx)
+{
+	struct giving *g = &c->giving;
+	const struct add_row *row = (const void *)(o + 1);
+	uint32_t n = 0;
+	must(!(o->flags & RUN_LOGGED) && o->n <= GIVE_N);
+	if (q->ready_n || q->is_closed)
+		return 0;
+	for (; n < o->n && row[n].mem && !list_is_empty(&q->able); n++) {
+		struct consumer *s = containerof(q->able.head.next, struct consumer, node);
+		if (!(s->flags & SUBSCRIBE_NO_ACK))
+			break;
+		g->row[n] = (struct deliver_row){ .mem = row[n].mem, .bytes = row[n].bytes,
+						  .flags = row[n].flags & ENTRY_STORED };
+		batch_to(g, n, s);
+	}
+	tell_all(c, n, fx);
+	q->count.given_no_ack += n;
+	c->count.given_no_ack += n;
+	return n;
 }
 
 /* What came since the last time, stays in the queue and is in the journal too, stays in memory only

@@ -176,35 +176,102 @@ static uint8_t reserve(struct core *c, const struct stretch *s, struct outcomes 
 	return RUN_LOGGED | reserved;
 }
 
+/* ---- many queues ------------------------------------------------------------------------- */
+
+/* The queue of a row. Messages that follow each other mostly have the same queues, in order. */
+static struct queue *queue_of(struct core *c, const struct publish_row *row)
+{
+	struct fan *f = &c->fan;
+	must(f->n <= LIMIT_RUN_ROWS_MAX);
+	if (!(row->flags & ENTRY_SAME))
+		f->expect = 0;
+	if (f->expect < f->n && f->queue[f->expect]->id == row->queue)
+		return f->queue[f->expect++];
+	return core_find_queue(c, row->queue);
+}
+
+static void fan_rows(struct fan *f, const struct stretch *s)
+{
+	struct queue *q = s->queue;
+	must(s->way == WAY_NOW && s->end <= LIMIT_RUN_ROWS_MAX);
+	for (uint32_t i = s->at; i < s->end; i++) {
+		if (q->fan_n++)
+			f->next[q->fan_last] = (uint16_t)i;
+		else
+			q->fan_first = (uint16_t)i;
+		q->fan_last = (uint16_t)i;
+	}
+	if (q->fan_n > s->end - s->at)
+		return;
+	f->queue[f->n++] = q;
+	f->expect = f->n;
+}
+
+/* What goes at once may go queue by queue: all of it is applied before anybody is told. */
+static void fan_out(struct core *c, const struct run *cmd, struct run *head, struct outcomes *now)
+{
+	const struct add_row *row = (const void *)(cmd + 1);
+	struct fan *f = &c->fan;
+	head->flags = 0;
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct queue *q = f->queue[i];
+		uint32_t n = q->fan_n, at = q->fan_first;
+		must(n > 0 && n <= GIVE_N);
+		for (uint32_t k = 0; k < n; k++, at = f->next[at])
+			c->giving.add[k] = row[at];
+		head->queue = q->id;
+		q->fan_n = 0;
+		(void)outcomes_run(now, head, c->giving.add, sizeof *row, n, SLICE_EMPTY);
+	}
+	f->n = f->expect = 0;
+}
+
+/* ---- admit ------------------------------------------------------------------------------- */
+
+static void publish(struct core *c, struct run *cmd, const struct stretch *s, struct run *head,
+		    struct outcomes *now, struct outcomes *later, struct post *fx)
+{
+	struct publish_row *row = (struct publish_row *)run_rows(cmd) + s->at;
+	uint32_t n = s->end - s->at;
+	must(n > 0);
+	if (s->way == WAY_DROP) {
+		if (s->queue)
+			s->queue->count.dropped += n;
+		drop_rows(c, head, (struct add_row *)(void *)row, n, fx);
+		return;
+	}
+	if (s->way == WAY_NOW && n < cmd->n) {
+		fan_rows(&c->fan, s);
+		return;
+	}
+	head->flags = s->way == WAY_NOW ? 0 : reserve(c, s, later);
+	(void)outcomes_run(s->way == WAY_NOW ? now : later, head, row, sizeof *row, n, SLICE_EMPTY);
+}
+
 void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct outcomes *later,
 		  struct post *fx)
 {
-	struct publish_row *row = run_rows(cmd);
+	const struct publish_row *row = run_rows(cmd);
 	bool is_later = split_begin(c, cmd);
 	struct run head = { .kind = OUTCOME_ADD, .channel = cmd->channel, .session = cmd->session,
 			    .shard = cmd->shard, .vhost = cmd->vhost, .user = cmd->user,
 			    .arg = cmd->arg };
 	for (struct stretch s = { 0 }; s.at < cmd->n; s.at = s.end) {
 		head.queue = row[s.at].queue;
-		s.queue = core_find_queue(c, head.queue);
+		s.queue = queue_of(c, &row[s.at]);
 		s.way = way_of(s.queue, &row[s.at]);
 		s.end = stretch_end(cmd, &s);
-		uint32_t n = s.end - s.at;
 		to_add_rows(cmd, &s, &is_later, later);
-		if (s.way == WAY_DROP) {
-			if (s.queue)
-				s.queue->count.dropped += n;
-			drop_rows(c, &head, (struct add_row *)(void *)(row + s.at), n, fx);
-			continue;
-		}
-		head.flags = s.way == WAY_NOW ? 0 : reserve(c, &s, later);
-		(void)outcomes_run(s.way == WAY_NOW ? now : later, &head, row + s.at, sizeof *row, n,
-				   SLICE_EMPTY);
+		publish(c, cmd, &s, &head, now, later, fx);
 	}
+	if (c->fan.n)
+		fan_out(c, cmd, &head, now);
 	c->split.session = cmd->session;
 	c->split.channel = cmd->channel;
 	c->split.is_later = is_later;
 }
+
+/* ---- apply ------------------------------------------------------------------------------- */
 
 /* Fills slots of `k` from rows. Ids: of persistent entries one after the other from first_id on;
  * of transient ones all the same. */
@@ -231,12 +298,15 @@ static void fill(struct queue *q, struct chunk *k, const struct add_row *row, ui
 	q->cached_bytes += cached;
 }
 
-static void add_rows(struct core *c, struct queue *q, const struct run *o, uint64_t first_id)
+/* Rows from `from` on become entries. */
+static void add_rows(struct core *c, struct queue *q, const struct run *o, uint32_t from,
+		     uint64_t first_id)
 {
 	const struct add_row *row = (const void *)(o + 1);
 	bool is_logged = o->flags & RUN_LOGGED;
 	uint64_t cached_before = q->cached_bytes;
-	for (uint32_t at = 0, n; at < o->n; at += n) {
+	must(from < o->n);
+	for (uint32_t at = from, n; at < o->n; at += n) {
 		struct chunk *done, *k = queue_tail(q, &c->chunks, &done);
 		if (done)
 			core_release(c, q, done);
@@ -249,11 +319,9 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint6
 			core_changed(c, q, k);
 		}
 	}
-	q->live_n += o->n;
-	q->ready_n += o->n;
-	q->durable_n += is_logged ? o->n : 0;
-	q->count.published += o->n;
-	c->count.published += o->n;
+	q->live_n += o->n - from;
+	q->ready_n += o->n - from;
+	q->durable_n += is_logged ? o->n - from : 0;
 	c->cached_bytes += q->cached_bytes - cached_before;
 }
 
@@ -275,11 +343,16 @@ void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordi
 		must(q->pending_n >= o->n);
 		q->pending_n -= o->n;
 	}
-	add_rows(c, q, o, is_logged ? index << 16 | ordinal : q->last_id);
+	uint32_t passed_n = fx && !is_logged ? core_pass(c, q, o, fx) : 0;
+	if (passed_n < o->n)
+		add_rows(c, q, o, passed_n, is_logged ? index << 16 | ordinal : q->last_id);
+	q->count.published += o->n;
+	c->count.published += o->n;
 	if (!fx)
 		return;
 	confirm_rows(c, o, run_rows(o), o->n, fx);
-	core_activate(c, q);
+	if (passed_n < o->n)
+		core_activate(c, q);
 }
 
 void core_apply_confirm(const struct core *c, const struct run *o, struct post *fx)

@@ -17,9 +17,20 @@
 
 /* What one round of giving collects before it tells the sessions, consumer by consumer. */
 struct giving {
-	struct deliver_row row[GIVE_N];
+	union {
+		struct deliver_row row[GIVE_N];
+		struct add_row add[GIVE_N]; /* for core_publish: the rows of one queue */
+	};
 	struct consumer *to[GIVE_N];
 	uint16_t next[GIVE_N];           /* the same consumer's next row; 0: none */
+};
+
+/* Messages that go to many queues come message by message; they are added queue by queue. */
+struct fan {
+	struct queue *queue[LIMIT_RUN_ROWS_MAX]; /* each once, as they came */
+	uint16_t next[LIMIT_RUN_ROWS_MAX];       /* of a row: the next one of its queue */
+	uint32_t n;
+	uint32_t expect;                         /* where the next row's queue should be */
 };
 
 /* Units are due when they changed in an epoch behind the last one that was kept. */
@@ -62,6 +73,7 @@ struct core {
 	struct checkpointing checkpoint;
 	struct queue_count count;
 	struct giving giving;
+	struct fan fan;
 };
 
 /* References to messages are dropped and taken in counts, block by block. */
@@ -175,6 +187,9 @@ void core_apply_confirm(const struct core *c, const struct run *o, struct post *
 void core_serve(struct core *c, struct queue *q, struct outcomes *later, struct post *fx);
 void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outcomes *later,
 	      struct post *fx);
+/* core_pass gives transient rows of `o` straight to consumers that wait without ack, past an empty
+ * queue: the number of rows that went so. */
+uint32_t core_pass(struct core *c, struct queue *q, const struct run *o, struct post *fx);
 void core_apply_mark(struct core *c, const struct run *o);
 /* core_ask_mark asks the log to let entries up to some distance beyond `id`, which lies at `pos`,
  * be given. */

@@ -78,7 +78,7 @@ static void transient_messages_stay_behind_durable_ones(void **s)
 	struct rig *r = rig_with_queue(QUEUE_DURABLE);
 	rig_subscribe(r, Q, 1, SUBSCRIBE_NO_ACK, CREDIT_NO_LIMIT);
 	rig_publish(r, Q, 1, 1, ENTRY_CONFIRM);
-	SAY("reply 1 OK 0 1 | confirm 1-1 | c1 1");
+	SAY("reply 1 OK 0 1 | c1 1 | confirm 1-1");
 	rig_publish(r, Q, 2, 1, ENTRY_PERSISTENT | ENTRY_CONFIRM);
 	rig_publish(r, Q, 3, 1, ENTRY_CONFIRM);
 	SAY("");

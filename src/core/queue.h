@@ -48,6 +48,7 @@ struct queue {
 
 	struct list able, idle;     /* consumers with and without credit */
 	uint32_t consumers_n;
+	uint16_t fan_n, fan_first, fan_last; /* core_publish: its rows in the run being admitted */
 	uint8_t flags;              /* QUEUE_... */
 	bool is_closed;             /* about to be dropped: gives nothing, takes nothing */
 	bool is_held;               /* by one exclusive consumer */
