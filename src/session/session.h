@@ -110,6 +110,7 @@ struct session_ops {
 struct session {
 	const struct session_ops *ops;
 	uint64_t handle;
+	uint64_t in_bytes;           /* read from its peer: the node counts, heartbeats look */
 	struct sendq sendq;
 };
 

@@ -1,0 +1,158 @@
+#include "session/amqp091/amqp091.h"
+
+#include "base/must.h"
+
+/* A queue may close between the view that showed it and its shard: then it is declared anew, by
+ * shard 0, which knows. So often, at most. */
+#define DECLARE_TRIES 8
+
+static uint32_t clip_u32(uint64_t v)
+{
+	_Static_assert(UINT32_MAX < UINT64_MAX, "counts are cut to what the protocol can say");
+	return v < UINT32_MAX ? (uint32_t)v : UINT32_MAX;
+}
+
+static void bare(struct turn *t, const struct call *call, enum amqp091_method_kind kind)
+{
+	must(amqp091_method_info[kind].call == AMQP091_REPLY);
+	if (!call->is_nowait)
+		amqp091_send_bare(t, call->channel, kind);
+}
+
+static void declared(struct turn *t, const struct call *call, const struct reply_row *r)
+{
+	struct amqp091_method m = { .kind = AMQP091_queue_declare_ok };
+	struct channel *c = amqp091_channel(t->s, call->channel);
+	must(c != NULL && call->name_n > 0);
+	amqp091_last_queue_set(t, c, amqp091_call_name(call));
+	m.queue_declare_ok.queue = amqp091_call_name(call);
+	m.queue_declare_ok.message_count = clip_u32(r->a);
+	m.queue_declare_ok.consumer_count = clip_u32(r->b);
+	if (!call->is_nowait)
+		amqp091_send(t, call->channel, &m);
+}
+
+static void counted(struct turn *t, const struct call *call, enum amqp091_method_kind kind,
+		    uint64_t n)
+{
+	struct amqp091_method m = { .kind = kind };
+	must(kind == AMQP091_queue_purge_ok || kind == AMQP091_queue_delete_ok);
+	if (kind == AMQP091_queue_purge_ok)
+		m.queue_purge_ok.message_count = clip_u32(n);
+	else
+		m.queue_delete_ok.message_count = clip_u32(n);
+	if (!call->is_nowait)
+		amqp091_send(t, call->channel, &m);
+}
+
+static void done(struct turn *t, const struct call *call, const struct reply_row *r)
+{
+	must(r->err == ERR_OK);
+	switch (call->method) {
+	case AMQP091_exchange_declare: bare(t, call, AMQP091_exchange_declare_ok); return;
+	case AMQP091_exchange_delete: bare(t, call, AMQP091_exchange_delete_ok); return;
+	case AMQP091_queue_declare: declared(t, call, r); return;
+	case AMQP091_queue_bind: bare(t, call, AMQP091_queue_bind_ok); return;
+	case AMQP091_queue_unbind: bare(t, call, AMQP091_queue_unbind_ok); return;
+	case AMQP091_queue_purge: counted(t, call, AMQP091_queue_purge_ok, r->a); return;
+	case AMQP091_queue_delete: counted(t, call, AMQP091_queue_delete_ok, r->a); return;
+	case AMQP091_basic_consume: amqp091_subscribed(t, call); return;
+	default: must(!"a method that is answered otherwise");
+	}
+}
+
+/* ---- refusals ----------------------------------------------------------------------------- */
+
+/* A shard knows no names: its refusals get their words here. */
+static enum err name_refusal(struct turn *t, const struct call *call, const struct reply_row *r)
+{
+	struct slice name = amqp091_call_name(call);
+	enum err e = (enum err)r->err;
+	must(e != ERR_OK);
+	if (e == ERR_NOT_FOUND)
+		return amqp091_refuse_named(t, e, "no queue ", name, "");
+	if (call->method == AMQP091_queue_delete)
+		return amqp091_refuse_named(t, e, "queue ", name,
+					    r->a == DELETE_IF_UNUSED ? " in use" : " not empty");
+	if (call->method == AMQP091_basic_consume && e == ERR_ACCESS_REFUSED)
+		return amqp091_refuse_named(t, e, "queue ", name, " in exclusive use");
+	return amqp091_refuse(t, e, err_words[e].text);
+}
+
+static bool declare_again(struct turn *t, struct call *call)
+{
+	must(call->method == AMQP091_queue_declare);
+	if (call->tail_n == 0 || ++call->tries > DECLARE_TRIES)
+		return false;
+	call->ticket = amqp091_ticket(t->s);
+	amqp091_command_catalog(t, CMD_QUEUE_DECLARE, 0, call->channel, call->ticket,
+				slice_of(call->name + call->name_n, call->tail_n));
+	return true;
+}
+
+static void refused(struct turn *t, struct call *call, const struct reply_row *r,
+		    struct slice text)
+{
+	struct channel *c = amqp091_channel(t->s, call->channel);
+	const struct amqp091_method_info *info = &amqp091_method_info[call->method];
+	enum err e = (enum err)r->err;
+	must(c != NULL && r->err < ERR_N);
+	if (call->method == AMQP091_basic_get && e == ERR_NOT_FOUND) {
+		amqp091_send_bare(t, call->channel, AMQP091_basic_get_empty);
+		amqp091_call_free(t);
+		return;
+	}
+	if (call->method == AMQP091_queue_declare && e == ERR_NOT_FOUND && declare_again(t, call))
+		return;
+	if (call->method == AMQP091_basic_consume)
+		amqp091_consumer_free(t, amqp091_consumer(t->s, call->ticket));
+	if (text.n > 0)
+		text_put_slice(&t->why, text);
+	else
+		e = name_refusal(t, call, r);
+	amqp091_call_free(t);
+	if (err_amqp091_closes_connection(e))
+		amqp091_fail(t, e, info->class_id, info->method_id);
+	else
+		amqp091_channel_fail(t, c, e, info->class_id, info->method_id);
+}
+
+/* ---- which call a reply is for ------------------------------------------------------------ */
+
+static bool is_end(const struct call *call)
+{
+	must(call->method < AMQP091_METHOD_N);
+	return call->method == AMQP091_channel_close || call->method == AMQP091_connection_close;
+}
+
+/* Tickets only grow: answers to what was asked before an end are told apart from its own. */
+static bool is_for(const struct call *call, const struct run *fx, const struct reply_row *r)
+{
+	must(call != NULL);
+	if (!is_end(call))
+		return fx->arg == call->ticket;
+	if (call->step == 0)
+		return r->op == CMD_UNSUBSCRIBE || r->op == CMD_GET;
+	return (uint32_t)fx->arg - call->ticket < UINT32_MAX / 2;
+}
+
+void amqp091_reply(struct turn *t, struct run *fx)
+{
+	struct amqp091 *s = t->s;
+	struct call *call = s->call;
+	struct reply_row r;
+	must(fx->n == 1 && fx->row_bytes == sizeof r);
+	memcpy(&r, run_rows(fx), sizeof r);
+	if (!call || (s->phase != PHASE_RUNNING && s->phase != PHASE_ENDING) || !is_for(call, fx, &r))
+		return;
+	if (is_end(call)) {
+		amqp091_end_answered(t);
+	} else if (call->method == AMQP091_basic_cancel) {
+		amqp091_unsubscribed(t);
+	} else if (r.err != ERR_OK) {
+		refused(t, call, &r, run_tail(fx));
+	} else {
+		done(t, call, &r);
+		amqp091_call_free(t);
+	}
+}

@@ -1,0 +1,259 @@
+#include "session/amqp091/amqp091.h"
+
+#include "base/must.h"
+
+/* ---- the table ---------------------------------------------------------------------------- */
+
+struct consumer *amqp091_consumer(struct amqp091 *s, uint32_t id)
+{
+	uint64_t at;
+	must(id != CONSUMER_GET);
+	if (s->consumer_last && s->consumer_last->id == id)
+		return s->consumer_last;
+	if (!map_get(&s->consumers, id, &at))
+		return NULL;
+	s->consumer_last = (struct consumer *)(uintptr_t)at;
+	return s->consumer_last;
+}
+
+static struct consumer *find_tag(const struct channel *c, struct slice tag)
+{
+	must(tag.n <= LIMIT_SHORTSTR);
+	for (struct consumer *k = c->consumers; k; k = k->next)
+		if (slice_eq(slice_of(k->tag, k->tag_n), tag))
+			return k;
+	return NULL;
+}
+
+/* NULL: no memory. */
+static struct consumer *consumer_new(struct turn *t, struct channel *c, struct slice tag)
+{
+	struct amqp091 *s = t->s;
+	must(tag.n > 0 && tag.n <= LIMIT_SHORTSTR);
+	struct consumer *k = mem_get(t->w->mem, sizeof *k + tag.n, "consumer");
+	if (!k || map_make_room(&s->consumers, t->w->mem, "consumers") != ERR_OK) {
+		mem_put(t->w->mem, k, sizeof *k + tag.n);
+		return NULL;
+	}
+	*k = (struct consumer){
+		.channel = c, .id = amqp091_ticket(s), .next = c->consumers,
+		.tag_n = (uint8_t)tag.n,
+	};
+	memcpy(k->tag, tag.p, tag.n);
+	c->consumers = k;
+	map_put(&s->consumers, k->id, (uint64_t)(uintptr_t)k);
+	return k;
+}
+
+void amqp091_consumer_free(struct turn *t, struct consumer *own_k)
+{
+	struct amqp091 *s = t->s;
+	struct consumer *k = own_k;
+	struct consumer **at = &k->channel->consumers;
+	while (*at != k)
+		at = &(*at)->next;
+	*at = k->next;
+	for (at = &s->owed; *at; at = &(*at)->next_owed) {
+		if (*at == k) {
+			*at = k->next_owed;
+			break;
+		}
+	}
+	bool was_there = map_del(&s->consumers, k->id, NULL);
+	must(was_there);
+	if (s->consumer_last == k)
+		s->consumer_last = NULL;
+	amqp091_put(t, k, sizeof *k + k->tag_n);
+}
+
+/* ---- basic.qos ---------------------------------------------------------------------------- */
+
+enum err amqp091_on_basic_qos(struct turn *t, struct channel *c, const struct amqp091_method *m)
+{
+	const struct amqp091_basic_qos *q = &m->basic_qos;
+	must(m->kind == AMQP091_basic_qos);
+	if (q->prefetch_size != 0)
+		return amqp091_refuse_number(t, ERR_NOT_IMPLEMENTED, "prefetch_size!=0 (",
+					     q->prefetch_size, ")");
+	if (q->global)
+		amqp091_share(t, c, q->prefetch_count);
+	else
+		c->prefetch = q->prefetch_count;
+	amqp091_send_bare(t, c->number, AMQP091_basic_qos_ok);
+	return ERR_OK;
+}
+
+/* ---- basic.consume ------------------------------------------------------------------------ */
+
+static enum err subscribe(struct turn *t, struct channel *c, const struct queue_record *q,
+			  struct slice tag, const struct amqp091_basic_consume *m)
+{
+	struct consumer *k = consumer_new(t, c, tag);
+	struct post *p = t->w->post;
+	if (!k)
+		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a consumer");
+	k->queue = q->id;
+	k->shard = q->shard;
+	k->is_no_ack = m->no_ack;
+	struct credit_row row = amqp091_first_credit(c, k);
+	const struct run head = {
+		.kind = CMD_SUBSCRIBE, .channel = c->number, .session = t->s->session.handle,
+		.flags = (uint8_t)((m->no_ack ? SUBSCRIBE_NO_ACK : 0) |
+				   (m->exclusive ? SUBSCRIBE_EXCLUSIVE : 0)),
+		.shard = q->shard, .vhost = t->s->vhost, .user = t->s->user, .queue = q->id,
+		.arg = k->id,
+	};
+	must(q->shard > 0);
+	(void)post_run(p, p->loop_of_shard[q->shard], &head, &row, sizeof row, 1, SLICE_EMPTY);
+	struct call *call = amqp091_call(t, AMQP091_basic_consume, c->number, k->id, q->name,
+					 SLICE_EMPTY);
+	call->is_nowait = m->nowait;
+	return ERR_OK;
+}
+
+enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struct amqp091_method *m)
+{
+	const struct amqp091_basic_consume *b = &m->basic_consume;
+	const struct queue_record *q;
+	struct slice name, tag = b->consumer_tag;
+	char buf[NAME_NEW_MAX];
+	must(m->kind == AMQP091_basic_consume);
+	if (find_tag(c, tag)) {
+		text_puts(&t->why, "attempt to reuse consumer tag '");
+		text_put_slice(&t->why, tag);
+		return amqp091_refuse(t, ERR_NOT_ALLOWED, "'");
+	}
+	TRY(amqp091_queue_name(t, c, b->queue, &name));
+	if (slice_starts_with(name, slice_str("amq.rabbitmq.reply-to")))
+		return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "direct reply-to");
+	TRY(amqp091_allow(t, AUTH_QUEUE, name, AUTH_READ));
+	TRY(amqp091_queue_find(t, name, &q));
+	TRY(amqp091_args_of_consumer(t, b->arguments));
+	if (amqp091_wants_move(t, q->shard))
+		return ERR_BUSY;
+	if (tag.n == 0)
+		tag = amqp091_new_name(t, "amq.ctag", buf);
+	return subscribe(t, c, q, tag, b);
+}
+
+void amqp091_subscribed(struct turn *t, const struct call *call)
+{
+	struct consumer *k = amqp091_consumer(t->s, call->ticket);
+	struct amqp091_method m = { .kind = AMQP091_basic_consume_ok };
+	must(k != NULL);
+	m.basic_consume_ok.consumer_tag = slice_of(k->tag, k->tag_n);
+	if (!call->is_nowait)
+		amqp091_send(t, call->channel, &m);
+}
+
+/* ---- basic.cancel ------------------------------------------------------------------------- */
+
+static void send_cancel_ok(struct turn *t, uint16_t channel, struct slice tag)
+{
+	struct amqp091_method m = { .kind = AMQP091_basic_cancel_ok };
+	must(channel > 0);
+	m.basic_cancel_ok.consumer_tag = tag;
+	amqp091_send(t, channel, &m);
+}
+
+enum err amqp091_on_basic_cancel(struct turn *t, struct channel *c, const struct amqp091_method *m)
+{
+	const struct amqp091_basic_cancel *b = &m->basic_cancel;
+	struct consumer *k = find_tag(c, b->consumer_tag);
+	must(m->kind == AMQP091_basic_cancel);
+	if (!k) {
+		if (!b->nowait)
+			send_cancel_ok(t, c->number, b->consumer_tag);
+		return ERR_OK;
+	}
+	k->end = CONSUMER_ASKED;
+	amqp091_command_queue(t, CMD_UNSUBSCRIBE, 0, c->number, k->queue, k->shard, k->id);
+	struct call *call = amqp091_call(t, AMQP091_basic_cancel, c->number, k->id, b->consumer_tag,
+					 SLICE_EMPTY);
+	call->is_nowait = b->nowait;
+	return ERR_OK;
+}
+
+static void cancel_over(struct turn *t, struct consumer *own_k)
+{
+	struct call *call = t->s->call;
+	must(call && call->method == AMQP091_basic_cancel);
+	if (!call->is_nowait)
+		send_cancel_ok(t, call->channel, amqp091_call_name(call));
+	if (own_k)
+		amqp091_consumer_free(t, own_k);
+	amqp091_call_free(t);
+}
+
+/* What the client has stays with it. What is not written yet goes back; without acks it has left
+ * the queue, so it is written first. */
+void amqp091_unsubscribed(struct turn *t)
+{
+	struct consumer *k = amqp091_consumer(t->s, t->s->call->ticket);
+	must(t->s->call->method == AMQP091_basic_cancel);
+	if (k) {
+		k->end = CONSUMER_ENDED;
+		if (!k->is_no_ack)
+			amqp091_waiting_void(t, k->channel, k->id);
+	}
+	if (!k || k->waiting_n == 0)
+		cancel_over(t, k);
+}
+
+void amqp091_drained(struct turn *t, struct consumer *k)
+{
+	const struct call *call = t->s->call;
+	must(k->end == CONSUMER_ENDED);
+	if (k->waiting_n == 0 && call && call->method == AMQP091_basic_cancel &&
+	    call->ticket == k->id)
+		cancel_over(t, k);
+}
+
+enum err amqp091_on_basic_cancel_ok(struct turn *t, struct channel *c,
+				    const struct amqp091_method *m)
+{
+	(void)t;
+	(void)c;
+	must(m->kind == AMQP091_basic_cancel_ok);
+	return ERR_OK;
+}
+
+/* ---- the queue has been deleted ----------------------------------------------------------- */
+
+void amqp091_cancelled(struct turn *t, struct run *fx)
+{
+	struct amqp091 *s = t->s;
+	struct consumer *k = amqp091_consumer(s, (uint32_t)fx->arg);
+	struct amqp091_method m = { .kind = AMQP091_basic_cancel };
+	must(fx->kind == FX_CANCELLED);
+	if (!k)
+		return;
+	struct channel *c = k->channel;
+	if (k->end == CONSUMER_LIVES && s->phase == PHASE_RUNNING && s->client & CLIENT_CANCEL_NOTIFY) {
+		m.basic_cancel.consumer_tag = slice_of(k->tag, k->tag_n);
+		m.basic_cancel.nowait = true;
+		amqp091_send(t, c->number, &m);
+	}
+	if (k->end != CONSUMER_LIVES)
+		return; /* its end is under way and frees it */
+	amqp091_waiting_void(t, c, k->id);
+	amqp091_consumer_free(t, k);
+}
+
+/* ---- basic.get ---------------------------------------------------------------------------- */
+
+enum err amqp091_on_basic_get(struct turn *t, struct channel *c, const struct amqp091_method *m)
+{
+	const struct amqp091_basic_get *b = &m->basic_get;
+	const struct queue_record *q;
+	struct slice name;
+	must(m->kind == AMQP091_basic_get);
+	TRY(amqp091_queue_name(t, c, b->queue, &name));
+	TRY(amqp091_allow(t, AUTH_QUEUE, name, AUTH_READ));
+	TRY(amqp091_queue_find(t, name, &q));
+	uint32_t ticket = amqp091_ticket(t->s);
+	uint8_t flags = b->no_ack ? GET_NO_ACK : 0;
+	amqp091_command_queue(t, CMD_GET, flags, c->number, q->id, q->shard, ticket);
+	amqp091_call(t, AMQP091_basic_get, c->number, ticket, q->name, SLICE_EMPTY)->flags = flags;
+	return ERR_OK;
+}

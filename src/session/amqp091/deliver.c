@@ -1,0 +1,149 @@
+#include "session/amqp091/amqp091.h"
+
+#include "base/bits.h"
+#include "base/must.h"
+#include "base/rd.h"
+#include "wire/amqp091/content.h"
+
+/* From this size on a body is not copied but written from where it lies; smaller parts would cost
+ * more than they save. */
+#define SLICE_BODY_MIN 16384u
+#define SLICE_PART_MIN 8192u
+
+/* Octets of a header frame before its properties. */
+#define HEADER_HEAD (AMQP091_FRAME_HEAD + AMQP091_HEADER_FIXED)
+
+/* ---- a message as the codec wants to see it ------------------------------------------------ */
+
+/* A message with a gap lies in its publisher's frames. */
+static void frames_of(const struct msg *m, struct amqp091_content *out)
+{
+	const uint8_t *base = (const uint8_t *)block_of(m);
+	uint32_t n = msg_piece_n(m), begin = m->props_off - HEADER_HEAD;
+	uint32_t end = m->props_off + m->props_len + 1;
+	must(m->gap == AMQP091_FRAME_OVERHEAD && m->props_off > HEADER_HEAD);
+	end += m->body_bytes + n * AMQP091_FRAME_OVERHEAD;
+	out->frames = slice_of(base + begin, end - begin);
+	out->frame_largest = n == 0 ? 0 : (n == 1 ? m->body_bytes : m->piece_bytes) +
+						  AMQP091_FRAME_OVERHEAD;
+}
+
+static void content_of(const struct msg *m, struct amqp091_content *out, struct slice *body)
+{
+	struct rd r = rd_of(msg_route(m));
+	must(m->proto == MSG_AMQP091);
+	*out = (struct amqp091_content){ .props = msg_props(m), .body_bytes = m->body_bytes };
+	out->exchange = rd_str8(&r);
+	out->routing_key = rd_str8(&r);
+	must(rd_done(&r));
+	if (m->gap) {
+		frames_of(m, out);
+	} else if (m->body_bytes > 0) {
+		must(m->piece_bytes == 0);
+		*body = msg_piece(m, 0);
+		out->body = body;
+		out->body_n = 1;
+	}
+}
+
+/* ---- basic.deliver ------------------------------------------------------------------------ */
+
+static bool is_worth_slicing(const struct amqp091_content *c, size_t frame_max)
+{
+	must(frame_max > 0);
+	return c->body_bytes >= SLICE_BODY_MIN &&
+	       c->body_bytes / amqp091_gather_parts(frame_max, c) >= SLICE_PART_MIN;
+}
+
+static void write_sliced(struct turn *t, const struct amqp091_delivery *d,
+			 const struct amqp091_content *c, struct block *b)
+{
+	struct amqp091 *s = t->s;
+	struct sendq *q = &s->session.sendq;
+	size_t own_n = amqp091_gather_own(d, s->frame_max, c);
+	size_t max = amqp091_gather_parts(s->frame_max, c);
+	uint8_t *own = amqp091_get(t, own_n, "heads");
+	struct slice *parts = amqp091_get(t, max * sizeof *parts, "parts");
+	size_t n = amqp091_deliver_gather(own, d, s->frame_max, c, parts);
+	must(n <= max);
+	for (size_t i = 0; i < n; i++) {
+		if (parts[i].p >= own && parts[i].p < own + own_n)
+			sendq_copy(q, t->w->mem, parts[i]);
+		else
+			sendq_slice(q, t->w->mem, b, parts[i]);
+	}
+	amqp091_put(t, parts, max * sizeof *parts);
+	amqp091_put(t, own, own_n);
+}
+
+static void write_copied(struct turn *t, const struct amqp091_delivery *d,
+			 const struct amqp091_content *c)
+{
+	struct sendq *q = &t->s->session.sendq;
+	size_t n = amqp091_deliver_size(d, t->s->frame_max, c);
+	must(n <= UINT32_MAX);
+	uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)n);
+	uint8_t *end = amqp091_deliver_put(at, d, t->s->frame_max, c);
+	must((size_t)(end - at) == n);
+	sendq_commit(q, (uint32_t)n);
+}
+
+void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct waiting *own_w)
+{
+	const struct msg *m = msg_of(own_w->row.mem);
+	struct channel *c = k->channel;
+	struct amqp091_content content;
+	struct slice body;
+	must(own_w->state == WAITING_HERE && k->waiting_n > 0);
+	const struct amqp091_delivery d = {
+		.channel = c->number, .redelivered = own_w->row.flags & ENTRY_REDELIVERED,
+		.consumer_tag = slice_of(k->tag, k->tag_n), .delivery_tag = c->next_tag++,
+	};
+	content_of(m, &content, &body);
+	if (is_worth_slicing(&content, t->s->frame_max))
+		write_sliced(t, &d, &content, block_of(m));
+	else
+		write_copied(t, &d, &content);
+	if (!k->is_no_ack)
+		amqp091_unacked_add(t, c, &(struct unacked){
+			.tag = d.delivery_tag, .pos = own_w->row.pos, .queue = own_w->queue,
+			.consumer = k->id, .bytes = own_w->row.bytes, .shard = own_w->shard,
+		});
+	else if (own_w->row.flags & ENTRY_SETTLE)
+		amqp091_settle_row(t, c->number, own_w->shard, own_w->queue, k->id, own_w->row.pos,
+				   SETTLE_ACCEPT);
+	amqp091_row_unref(&own_w->row);
+	k->waiting_n--;
+	amqp091_written(t, k, own_w->row.bytes);
+	if (k->end == CONSUMER_ENDED)
+		amqp091_drained(t, k);
+}
+
+void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
+		       const struct waiting *own_w)
+{
+	const struct msg *m = msg_of(own_w->row.mem);
+	struct sendq *q = &t->s->session.sendq;
+	struct amqp091_content content;
+	struct slice body;
+	must(own_w->state == WAITING_HERE && own_w->is_get);
+	const struct amqp091_got g = {
+		.channel = c->number, .redelivered = own_w->row.flags & ENTRY_REDELIVERED,
+		.delivery_tag = c->next_tag++, .message_count = own_w->ready_n,
+	};
+	content_of(m, &content, &body);
+	size_t n = amqp091_get_ok_size(t->s->frame_max, &content);
+	uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)n);
+	uint8_t *end = amqp091_get_ok_put(at, &g, t->s->frame_max, &content);
+	must((size_t)(end - at) == n);
+	sendq_commit(q, (uint32_t)n);
+	if (!is_no_ack)
+		amqp091_unacked_add(t, c, &(struct unacked){
+			.tag = g.delivery_tag, .pos = own_w->row.pos, .queue = own_w->queue,
+			.consumer = CONSUMER_GET, .shard = own_w->shard,
+		});
+	else if (own_w->row.flags & ENTRY_SETTLE)
+		amqp091_settle_row(t, c->number, own_w->shard, own_w->queue, CONSUMER_GET,
+				   own_w->row.pos, SETTLE_ACCEPT);
+	amqp091_row_unref(&own_w->row);
+}

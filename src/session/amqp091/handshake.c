@@ -1,0 +1,286 @@
+#include "session/amqp091/amqp091.h"
+
+#include "base/must.h"
+#include "wire/amqp091/sasl.h"
+#include "wire/amqp091/str8.h"
+#include "wire/amqp091/table.h"
+
+#define SERVER_PROPERTIES_MAX 2048u
+#define CLIENT_NAME_MAX 64u
+
+/* ---- connection.start --------------------------------------------------------------------- */
+
+/* What is true of this broker; clients look some of them up by name. */
+static void put_capabilities(struct wr *w)
+{
+	static const struct { const char *name; bool is_there; } capabilities[] = {
+		{ "publisher_confirms", true },
+		{ "exchange_exchange_bindings", false },
+		{ "basic.nack", true },
+		{ "consumer_cancel_notify", true },
+		{ "connection.blocked", true },
+		{ "consumer_priorities", false },
+		{ "authentication_failure_close", true },
+		{ "per_consumer_qos", true },
+		{ "direct_reply_to", false },
+	};
+	must(w != NULL);
+	size_t mark = amqp091_put_table(w, "capabilities");
+	for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)
+		amqp091_put_bool(w, capabilities[i].name, capabilities[i].is_there);
+	amqp091_put_close(w, mark);
+}
+
+void amqp091_send_start(struct turn *t)
+{
+	uint8_t buf[SERVER_PROPERTIES_MAX];
+	struct wr w = wr_of(buf, sizeof buf);
+	const struct session_limits *l = t->w->limits;
+	put_capabilities(&w);
+	amqp091_put_str(&w, "cluster_name", l->cluster_name);
+	amqp091_put_str(&w, "copyright", slice_str("Copyright the Godwit authors"));
+	amqp091_put_str(&w, "information", slice_str("Licensed under the Apache License 2.0"));
+	amqp091_put_str(&w, "platform", l->platform);
+	amqp091_put_str(&w, "product", l->product);
+	amqp091_put_str(&w, "version", l->version);
+	amqp091_put_str(&w, "godwit_version", l->server_version);
+	must(wr_ok(&w));
+
+	struct amqp091_method m = { .kind = AMQP091_connection_start };
+	m.connection_start.version_major = 0;
+	m.connection_start.version_minor = 9;
+	m.connection_start.server_properties = wr_done(&w);
+	m.connection_start.mechanisms = slice_str("PLAIN AMQPLAIN");
+	m.connection_start.locales = slice_str("en_US");
+	amqp091_send(t, 0, &m);
+	t->s->phase = PHASE_START;
+}
+
+void amqp091_wrong_greeting(struct turn *t)
+{
+	must(t->s->phase == PHASE_GREETING);
+	sendq_copy(&t->s->session.sendq, t->w->mem,
+		   slice_of(amqp091_greeting_octets, AMQP091_GREETING_LEN));
+	t->s->phase = PHASE_CLOSED;
+}
+
+/* ---- login -------------------------------------------------------------------------------- */
+
+static void read_client(struct turn *t, struct slice properties)
+{
+	static const struct { const char *name; uint8_t bit; } known[] = {
+		{ "authentication_failure_close", CLIENT_AUTH_FAILURE_CLOSE },
+		{ "consumer_cancel_notify", CLIENT_CANCEL_NOTIFY },
+		{ "connection.blocked", CLIENT_BLOCKED },
+	};
+	struct amqp091 *s = t->s;
+	struct slice capabilities = SLICE_EMPTY, name = SLICE_EMPTY;
+	bool is_there;
+	must(s->client_name == NULL);
+	(void)amqp091_table_table(properties, "capabilities", &capabilities);
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (amqp091_table_bool(capabilities, known[i].name, &is_there) && is_there)
+			s->client |= known[i].bit;
+	if (!amqp091_table_str(properties, "connection_name", &name) &&
+	    !amqp091_table_str(properties, "product", &name))
+		return;
+	name = slice_sub(name, 0, name.n < CLIENT_NAME_MAX ? name.n : CLIENT_NAME_MAX);
+	if (name.n == 0)
+		return;
+	s->client_name = amqp091_get(t, name.n, "client name");
+	s->client_name_n = (uint8_t)name.n;
+	memcpy(s->client_name, name.p, name.n);
+}
+
+/* The refused wait in silence, so that guessing is slow, and hear only then why. */
+static void refuse_login(struct turn *t, enum err e)
+{
+	struct amqp091 *s = t->s;
+	char buf[TEXT_MAX];
+	struct slice text = amqp091_reply_text(t, e, buf, sizeof buf);
+	struct call *call = amqp091_call(t, AMQP091_connection_close, 0, TICKET_NONE, text,
+					 SLICE_EMPTY);
+	call->code = err_words[e].amqp091;
+	s->phase = PHASE_REFUSED;
+	uint64_t end = t->w->now_ms + LIMIT_LOGIN_REFUSED_DELAY_MS;
+	if (end < s->deadline_ms)
+		s->deadline_ms = end;
+}
+
+void amqp091_refused_over(struct turn *t)
+{
+	struct amqp091 *s = t->s;
+	must(s->phase == PHASE_REFUSED && s->call);
+	struct call *call = s->call;
+	bool is_refusal = call->code == err_words[ERR_ACCESS_REFUSED].amqp091;
+	if (is_refusal && s->client & CLIENT_AUTH_FAILURE_CLOSE) {
+		amqp091_send_close(t, call->code, amqp091_call_name(call), 0, 0);
+		s->deadline_ms = t->w->now_ms + LIMIT_LOGIN_REFUSED_DELAY_MS;
+	} else {
+		s->phase = PHASE_CLOSED;
+	}
+	amqp091_call_free(t);
+}
+
+/* Errors before the login are not worth an answer: nobody is trusted yet. */
+void amqp091_refuse_handshake(struct turn *t, enum err e, uint16_t class_id, uint16_t method_id)
+{
+	must(t->s->phase < PHASE_RUNNING && e != ERR_OK);
+	if (t->s->phase < PHASE_TUNE)
+		refuse_login(t, e);
+	else
+		amqp091_fail(t, e, class_id, method_id);
+}
+
+static enum err read_login(struct slice mechanism, struct slice response,
+			   struct amqp091_login *out)
+{
+	must(out != NULL);
+	if (slice_eq(mechanism, slice_str("PLAIN")))
+		return amqp091_sasl_plain(response, out);
+	if (slice_eq(mechanism, slice_str("AMQPLAIN")))
+		return amqp091_sasl_amqplain(response, out);
+	return ERR_MALFORMED;
+}
+
+static void note_refusal(struct turn *t, struct slice user, struct slice mechanism,
+			 struct slice reason)
+{
+	char buf[240];
+	struct text note = text_of(buf, sizeof buf);
+	must(t->s->phase == PHASE_START);
+	text_puts(&note, "user ");
+	text_put_slice(&note, user);
+	text_puts(&note, ", mechanism ");
+	text_put_slice(&note, mechanism);
+	text_puts(&note, ": ");
+	text_put_slice(&note, reason);
+	amqp091_note(t, SESSION_AUTH_FAILED, text_slice(&note));
+}
+
+enum err amqp091_on_connection_start_ok(struct turn *t, struct channel *c,
+					const struct amqp091_method *m)
+{
+	const struct amqp091_connection_start_ok *ok = &m->connection_start_ok;
+	struct amqp091_login login = { SLICE_EMPTY, SLICE_EMPTY };
+	char buf[200];
+	struct text reason = text_of(buf, sizeof buf);
+	bool is_tellable = false;
+	must(c == NULL && t->s->phase == PHASE_START);
+	read_client(t, ok->client_properties);
+	enum err e = read_login(ok->mechanism, ok->response, &login);
+	if (e != ERR_OK)
+		text_puts(&reason, "unknown mechanism or malformed response");
+	else
+		e = auth_login(t->w->auth, login.user, login.password, t->s->is_loopback,
+			       &t->s->user, &is_tellable, &reason);
+	if (e != ERR_OK) {
+		note_refusal(t, login.user, ok->mechanism, text_slice(&reason));
+		if (is_tellable) {
+			text_put_slice(&t->why, text_slice(&reason));
+		} else {
+			text_puts(&t->why, "Login was refused using authentication mechanism ");
+			text_put_slice(&t->why, ok->mechanism);
+			text_puts(&t->why, ". For details see the broker logfile.");
+		}
+		refuse_login(t, ERR_ACCESS_REFUSED);
+		return ERR_OK;
+	}
+	struct amqp091_method tune = { .kind = AMQP091_connection_tune };
+	tune.connection_tune.channel_max = (uint16_t)t->w->limits->channel_max;
+	tune.connection_tune.frame_max = t->w->limits->frame_max;
+	tune.connection_tune.heartbeat = (uint16_t)t->w->limits->heartbeat_s;
+	amqp091_send(t, 0, &tune);
+	t->s->phase = PHASE_TUNE;
+	return ERR_OK;
+}
+
+/* A password does not run out, so there is nothing to check; a token's backend will. */
+enum err amqp091_on_connection_update_secret(struct turn *t, struct channel *c,
+					     const struct amqp091_method *m)
+{
+	must(c == NULL);
+	(void)m;
+	amqp091_send_bare(t, 0, AMQP091_connection_update_secret_ok);
+	return ERR_OK;
+}
+
+/* ---- limits ------------------------------------------------------------------------------- */
+
+/* 0 is "no limit": above any other. */
+static enum err negotiate(struct turn *t, const char *name, const char *no_limit, uint32_t min,
+			  uint32_t ours, uint32_t theirs)
+{
+	bool is_low = theirs != 0 && theirs < min;
+	bool is_high = ours != 0 && (theirs == 0 || theirs > ours);
+	must(min > 0);
+	if (!is_low && !is_high)
+		return ERR_OK;
+	text_putf(&t->why, "negotiated %s = %u%s is %s than the %s allowed value (%u)", name,
+		  theirs, theirs == 0 ? no_limit : "", is_low ? "lower" : "higher",
+		  is_low ? "minimum" : "maximum", is_low ? min : ours);
+	return ERR_NOT_ALLOWED;
+}
+
+enum err amqp091_on_connection_tune_ok(struct turn *t, struct channel *c,
+				       const struct amqp091_method *m)
+{
+	const struct amqp091_connection_tune_ok *ok = &m->connection_tune_ok;
+	const struct session_limits *l = t->w->limits;
+	struct amqp091 *s = t->s;
+	must(c == NULL && s->phase == PHASE_TUNE);
+	enum err e = negotiate(t, "frame_max", "", LIMIT_FRAME_MAX_MIN, l->frame_max, ok->frame_max);
+	if (e == ERR_OK)
+		e = negotiate(t, "channel_max", " (no limit)", 1, l->channel_max, ok->channel_max);
+	if (e != ERR_OK) {
+		amqp091_fail(t, e, 10, 30); /* RabbitMQ names connection.tune, its own method */
+		return ERR_OK;
+	}
+	s->frame_max = ok->frame_max ? ok->frame_max : LIMIT_FRAME_MAX_MAX;
+	s->channel_max = ok->channel_max;
+	s->heartbeat_s = ok->heartbeat;
+	s->phase = PHASE_OPEN;
+	amqp091_beat_start(t);
+	return ERR_OK;
+}
+
+/* ---- connection.open ---------------------------------------------------------------------- */
+
+static void note_opened(struct turn *t, struct slice vhost)
+{
+	char buf[240];
+	struct text note = text_of(buf, sizeof buf);
+	must(t->s->phase == PHASE_RUNNING);
+	text_puts(&note, "user ");
+	text_put_slice(&note, auth_user_name(t->w->auth, t->s->user));
+	text_puts(&note, ", vhost ");
+	text_put_slice(&note, vhost);
+	text_puts(&note, ", ");
+	text_put_slice(&note, slice_of(t->s->client_name, t->s->client_name_n));
+	amqp091_note(t, SESSION_OPENED, text_slice(&note));
+}
+
+enum err amqp091_on_connection_open(struct turn *t, struct channel *c,
+				    const struct amqp091_method *m)
+{
+	struct slice name = m->connection_open.virtual_host;
+	struct amqp091 *s = t->s;
+	must(c == NULL && s->phase == PHASE_OPEN);
+	if (catalog_vhost(t->w->view, name, &s->vhost) != ERR_OK) {
+		text_puts(&t->why, "vhost ");
+		text_put_slice(&t->why, name);
+		return amqp091_refuse(t, ERR_NOT_ALLOWED, " not found");
+	}
+	if (auth_enter(t->w->auth, s->user, s->vhost) != ERR_OK) {
+		text_puts(&t->why, "access to vhost '");
+		text_put_slice(&t->why, name);
+		text_puts(&t->why, "' refused for user '");
+		text_put_slice(&t->why, auth_user_name(t->w->auth, s->user));
+		return amqp091_refuse(t, ERR_NOT_ALLOWED, "'");
+	}
+	amqp091_send_bare(t, 0, AMQP091_connection_open_ok);
+	s->phase = PHASE_RUNNING;
+	s->deadline_ms = UINT64_MAX;
+	note_opened(t, name);
+	return ERR_OK;
+}

@@ -1,0 +1,97 @@
+#include "session/amqp091/publish.h"
+
+#include "base/must.h"
+#include "wire/amqp091/props.h"
+#include "wire/amqp091/table.h"
+
+#define EXPIRATION_MAX UINT64_C(4294967295) /* RabbitMQ's: what its timers take */
+
+static enum err bad_expiration(struct turn *t, struct slice expiration)
+{
+	must(t->why.n == 0);
+	text_puts(&t->why, "invalid expiration '");
+	text_put_slice(&t->why, expiration);
+	text_puts(&t->why, "': ");
+	return ERR_PRECONDITION_FAILED;
+}
+
+/* Digits, as RabbitMQ reads them; whatever is good is not done yet. */
+static enum err check_expiration(struct turn *t, struct slice s)
+{
+	bool is_negative = s.n > 0 && s.p[0] == '-';
+	size_t first = is_negative || (s.n > 0 && s.p[0] == '+'), at = first;
+	uint64_t v = 0;
+	must(s.n <= LIMIT_SHORTSTR);
+	for (; at < s.n && s.p[at] >= '0' && s.p[at] <= '9'; at++)
+		v = v > EXPIRATION_MAX ? v : v * 10 + (uint64_t)(s.p[at] - '0');
+	if (at == first)
+		return amqp091_refuse(t, bad_expiration(t, s), "no_integer");
+	if (at < s.n) {
+		enum err e = bad_expiration(t, s);
+		text_puts(&t->why, "{leftover_string,\"");
+		text_put_slice(&t->why, slice_from(s, at));
+		return amqp091_refuse(t, e, "\"}");
+	}
+	if (is_negative && v > 0)
+		return amqp091_refuse_number(t, bad_expiration(t, s), "{value_negative,-", v, "}");
+	if (v > EXPIRATION_MAX) {
+		enum err e = bad_expiration(t, s);
+		text_puts(&t->why, "{value_too_large,");
+		text_put_slice(&t->why, slice_from(s, first));
+		return amqp091_refuse(t, e, "}");
+	}
+	return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "the property expiration");
+}
+
+static enum err check_user(struct turn *t, struct slice user_id)
+{
+	const struct amqp091 *s = t->s;
+	struct slice name = auth_user_name(t->w->auth, s->user);
+	must(user_id.n <= LIMIT_SHORTSTR);
+	if (slice_eq(user_id, name) || auth_has_tag(t->w->auth, s->user, AUTH_TAG_IMPERSONATOR))
+		return ERR_OK;
+	text_puts(&t->why, "user_id property set to '");
+	text_put_slice(&t->why, user_id);
+	text_puts(&t->why, "' but authenticated user was '");
+	text_put_slice(&t->why, name);
+	return amqp091_refuse(t, ERR_PRECONDITION_FAILED, "'");
+}
+
+/* CC and BCC add routing keys: arrays, and not done yet. */
+static enum err check_copies(struct turn *t, struct slice headers)
+{
+	static const char *const names[] = { "CC", "BCC" };
+	struct amqp091_value v;
+	must(headers.n > 0);
+	for (int i = 0; i < 2; i++) {
+		if (!amqp091_table_find(headers, slice_str(names[i]), &v))
+			continue;
+		if (v.type == AMQP091_TYPE_ARRAY) {
+			text_puts(&t->why, "the header ");
+			return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, names[i]);
+		}
+		text_putf(&t->why, "invalid message: {unacceptable_type_in_header,\"%s\",%s}",
+			  names[i], amqp091_type_words(v.type));
+		return ERR_PRECONDITION_FAILED;
+	}
+	return ERR_OK;
+}
+
+enum err amqp091_publish_props(struct turn *t, struct publish *p)
+{
+	struct amqp091_facts f;
+	if (amqp091_props_facts(p->props, &f) != ERR_OK) {
+		struct amqp091_fault fault = amqp091_fault_of_props(p->props);
+		return amqp091_refuse_fault(t, &fault);
+	}
+	if (f.flags & AMQP091_HAS_user_id)
+		TRY(check_user(t, f.user_id));
+	if (f.flags & AMQP091_HAS_expiration)
+		TRY(check_expiration(t, f.expiration));
+	if (f.has_cc)
+		TRY(check_copies(t, f.headers));
+	p->flags = f.delivery_mode == 2 ? MSG_PERSISTENT : 0;
+	p->priority = f.priority;
+	must((p->flags & ~MSG_PERSISTENT) == 0);
+	return ERR_OK;
+}

@@ -1,0 +1,283 @@
+#include "session/amqp091/amqp091.h"
+
+#include "base/bits.h"
+#include "base/must.h"
+#include "session/amqp091/publish.h"
+
+/* ---- where it goes ------------------------------------------------------------------------ */
+
+/* A connection goes to the loop of the queues it publishes to, if that is one loop. */
+static bool wants_move(struct turn *t, const struct route *r)
+{
+	const struct post *p = t->w->post;
+	must(r->n > 0);
+	uint8_t loop = p->loop_of_shard[r->to[0].shard];
+	if (loop == p->loop)
+		return false;
+	for (uint32_t i = 1; i < r->n; i++)
+		if (p->loop_of_shard[r->to[i].shard] != loop)
+			return false;
+	return amqp091_wants_move(t, r->to[0].shard);
+}
+
+static enum err check_hit(struct turn *t, const struct publish *p, struct route_hit *hit)
+{
+	must(hit != NULL);
+	if (hit->is_new && hit->x)
+		hit->auth = auth_check(t->w->auth, t->s->user, t->s->vhost, AUTH_EXCHANGE,
+				       p->exchange, AUTH_WRITE);
+	if (!hit->x)
+		return amqp091_refuse_named(t, ERR_NOT_FOUND, "no exchange ", p->exchange, "");
+	if (hit->auth != ERR_OK)
+		return amqp091_allow(t, AUTH_EXCHANGE, p->exchange, AUTH_WRITE);
+	if (hit->x->flags & EXCHANGE_INTERNAL)
+		return amqp091_refuse_named(t, ERR_ACCESS_REFUSED,
+					    "cannot publish to internal exchange ", p->exchange, "");
+	return ERR_OK;
+}
+
+enum err amqp091_publish_route(struct turn *t, struct channel *c, struct publish *p,
+			       struct route_hit **out_hit)
+{
+	struct route_hit *hit;
+	must(p->route.n == p->exchange.n + p->key.n + 2);
+	if (p->is_immediate)
+		return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "immediate=true");
+	if (!c->routes && (c->routes = route_cache_new(t->w->mem)) == NULL)
+		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for routes");
+	enum err e = route_cache_find(c->routes, t->w->view, t->s->vhost, p->route, p->exchange,
+				      p->key, &hit);
+	if (e == ERR_NOT_IMPLEMENTED)
+		return amqp091_refuse_named(t, e, "publishing to headers exchange ", p->exchange, "");
+	if (e != ERR_OK)
+		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a route");
+	TRY(check_hit(t, p, hit));
+	TRY(amqp091_publish_props(t, p));
+	if (p->body_bytes > t->w->limits->message_bytes_max)
+		return amqp091_refuse_size(t, p->body_bytes);
+	if (hit->route->n > 0 && wants_move(t, hit->route))
+		return ERR_BUSY;
+	*out_hit = hit;
+	return ERR_OK;
+}
+
+/* ---- what the shards get ------------------------------------------------------------------ */
+
+static uint32_t shards_n(const struct route *r)
+{
+	uint32_t n = 1;
+	must(r->n > 0);
+	for (uint32_t i = 1; i < r->n; i++)
+		n += r->to[i].shard != r->to[i - 1].shard;
+	return n;
+}
+
+/* Consecutive messages of a channel to a shard share one run. True: they do, so `row` lies behind
+ * the one before it. */
+static bool put_row(struct turn *t, struct run *head, uint64_t seq, struct publish_row *row)
+{
+	struct post *p = t->w->post;
+	uint32_t loop = p->loop_of_shard[head->shard];
+	struct run *r = post_last(p, loop, sizeof *row);
+	must(row->mem != 0);
+	if (r && run_same(r, head) && seq - r->arg <= UINT16_MAX) {
+		row->seq_delta = (uint16_t)(seq - r->arg);
+		memcpy(post_row(p, loop, r, sizeof *row), row, sizeof *row);
+		return true;
+	}
+	row->seq_delta = 0;
+	row->flags &= (uint8_t)~ENTRY_SAME;
+	head->arg = seq;
+	(void)post_run(p, loop, head, row, sizeof *row, 1, SLICE_EMPTY);
+	return false;
+}
+
+void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publish *p,
+			  const struct route_hit *hit, struct block *b, const struct msg *m)
+{
+	const struct route *route = hit->route;
+	uint32_t bytes = msg_stored_bytes(m), left_n = shards_n(route);
+	uint64_t seq = amqp091_confirm_seq(t, c);
+	bool is_followed = c->confirm || amqp091_pace(t, bytes, left_n);
+	must(block_of(m) == b && route->n > 0);
+	struct run head = {
+		.kind = CMD_PUBLISH, .channel = c->number, .session = t->s->session.handle,
+		.vhost = t->s->vhost, .user = t->s->user,
+	};
+	block_give(b, route->n);
+	for (uint32_t i = 0; i < route->n; i++) {
+		const struct route_to *to = &route->to[i];
+		bool is_last = i + 1 == route->n || to[1].shard != to->shard;
+		bool is_first = i == 0 || to[-1].shard != to->shard;
+		struct publish_row row = {
+			.mem = msg_mem(m), .queue = to->queue, .bytes = bytes,
+			.priority = p->priority,
+		};
+		if (m->flags & MSG_PERSISTENT && to->flags & QUEUE_DURABLE)
+			row.flags |= ENTRY_PERSISTENT;
+		if (!is_first)
+			row.flags |= ENTRY_SAME;
+		if (is_last && is_followed)
+			row.flags |= ENTRY_CONFIRM;
+		head.shard = to->shard;
+		(void)put_row(t, &head, seq, &row);
+	}
+	if (c->confirm)
+		amqp091_confirm_new(t, c, bytes, left_n);
+}
+
+void amqp091_publish_nowhere(struct turn *t, struct channel *c, const struct publish *p,
+			     const struct amqp091_content *content)
+{
+	const struct amqp091_returned r = {
+		.channel = c->number, .reply_code = err_words[ERR_NO_ROUTE].amqp091,
+		.reply_text = slice_str("NO_ROUTE"),
+	};
+	if (p->is_mandatory) {
+		struct sendq *q = &t->s->session.sendq;
+		size_t n = amqp091_return_size(&r, t->s->frame_max, content);
+		must(n <= UINT32_MAX);
+		uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)n);
+		uint8_t *end = amqp091_return_put(at, &r, t->s->frame_max, content);
+		must((size_t)(end - at) == n);
+		sendq_commit(q, (uint32_t)n);
+	}
+	if (c->confirm)
+		amqp091_confirm_new(t, c, 0, 0);
+}
+
+/* ---- a whole message in one piece --------------------------------------------------------- */
+
+/* The publisher's body frames must be of one size but for the last; 0: they are not. A body in
+ * one frame, or in none, is one piece. */
+static bool equal_pieces(const struct amqp091_content *c, uint32_t *out_piece)
+{
+	struct slice frames = c->frames;
+	size_t at = load_be32(frames.p + 3) + AMQP091_FRAME_OVERHEAD;
+	must(at <= frames.n);
+	*out_piece = 0;
+	if (c->body_bytes == 0)
+		return true;
+	uint32_t piece = load_be32(frames.p + at + 3);
+	if (piece == c->body_bytes)
+		return true;
+	for (uint64_t left = c->body_bytes; left > 0;) {
+		uint32_t n = load_be32(frames.p + at + 3);
+		if (n != piece && n != left)
+			return false;
+		left -= n;
+		at += n + AMQP091_FRAME_OVERHEAD;
+	}
+	*out_piece = piece;
+	return true;
+}
+
+/* The message as it lies in the block; NULL: its frames are unequal, or no room for a header. */
+static const struct msg *in_place(struct turn *t, const struct publish *p,
+				  const struct amqp091_content *c)
+{
+	const uint8_t *base = (const uint8_t *)t->block;
+	struct msg facts = {
+		.route_off = (uint32_t)(p->route.p - base), .route_len = (uint16_t)p->route.n,
+		.props_off = (uint32_t)(p->props.p - base), .props_len = (uint32_t)p->props.n,
+		.body_bytes = (uint32_t)c->body_bytes, .proto = MSG_AMQP091, .flags = p->flags,
+		.gap = AMQP091_FRAME_OVERHEAD,
+	};
+	must(p->route.p >= t->block->at && c->body_bytes <= LIMIT_CHUNK_BYTES);
+	if (!equal_pieces(c, &facts.piece_bytes))
+		return NULL;
+	facts.body_off = facts.props_off + facts.props_len + 1 + AMQP091_FRAME_HEAD;
+	return msg_new(t->block, &facts);
+}
+
+static enum err publish_whole(struct turn *t, struct channel *c, const struct amqp091_publish *in)
+{
+	const struct amqp091_content *content = &in->content;
+	struct publish p = {
+		.exchange = content->exchange, .key = content->routing_key,
+		.props = content->props, .body_bytes = content->body_bytes,
+		.route = slice_of(content->exchange.p - 1,
+				  content->exchange.n + content->routing_key.n + 2),
+		.is_mandatory = in->mandatory, .is_immediate = in->immediate,
+	};
+	struct route_hit *hit;
+	must(in->channel == c->number);
+	TRY(amqp091_publish_route(t, c, &p, &hit));
+	if (hit->route->n == 0) {
+		amqp091_publish_nowhere(t, c, &p, content);
+		return ERR_OK;
+	}
+	const struct msg *m = in_place(t, &p, content);
+	if (m) {
+		amqp091_publish_rows(t, c, &p, hit, t->block, m);
+		return ERR_OK;
+	}
+	return amqp091_publish_copy(t, c, &p, hit, content);
+}
+
+/* ---- not all of it is there --------------------------------------------------------------- */
+
+/* How many bytes the message at the start of `in` surely has, up to the end of the first frame
+ * that is not whole; 0: look at it frame by frame. Never more, because a client may well wait for
+ * an answer on another channel before it goes on. */
+static size_t surely_has(struct slice in, size_t frame_max)
+{
+	struct amqp091_frame f;
+	struct amqp091_header h;
+	must(in.n >= AMQP091_FRAME_HEAD);
+	enum err e = amqp091_frame_read(in, frame_max, &f);
+	if (e != ERR_OK)
+		return e == ERR_MORE ? amqp091_frame_need(in) : 0;
+	uint16_t channel = f.channel;
+	size_t at = f.total;
+	struct slice rest = slice_from(in, at);
+	e = amqp091_frame_read(rest, frame_max, &f);
+	if (rest.n > 0 && rest.p[0] != AMQP091_FRAME_HEADER)
+		return 0;
+	if (e != ERR_OK)
+		return e == ERR_MORE ? at + amqp091_frame_need(rest) : 0;
+	if (f.channel != channel || amqp091_header_decode(f.payload, &h) != ERR_OK ||
+	    h.class_id != 60 || h.body_bytes + at + f.total > LIMIT_CHUNK_BYTES)
+		return 0;
+	at += f.total;
+	for (uint64_t left = h.body_bytes; left > 0;) {
+		rest = slice_from(in, at);
+		e = amqp091_frame_read(rest, frame_max, &f);
+		bool is_other = rest.n >= AMQP091_FRAME_HEAD &&
+				(rest.p[0] != AMQP091_FRAME_BODY || load_be16(rest.p + 1) != channel);
+		if (is_other || at > 2 * LIMIT_CHUNK_BYTES)
+			return 0;
+		if (e != ERR_OK)
+			return e == ERR_MORE ? at + amqp091_frame_need(rest) : 0;
+		if (f.payload.n == 0 || f.payload.n > left)
+			return 0;
+		left -= f.payload.n;
+		at += f.total;
+	}
+	return 0;
+}
+
+enum publish_sight amqp091_publish_fast(struct turn *t, struct slice in, size_t *out_used,
+					enum err *out_err)
+{
+	struct amqp091 *s = t->s;
+	uint16_t number = load_be16(in.p + 1);
+	struct channel *c = number ? amqp091_channel(s, number) : NULL;
+	struct amqp091_publish p;
+	must(s->phase == PHASE_RUNNING && !s->call);
+	if (!c || c->is_closing || c->assembly)
+		return PUBLISH_SLOWLY;
+	if (amqp091_hold(t)) {
+		*out_err = ERR_BUSY;
+		return PUBLISH_DONE;
+	}
+	if (!amqp091_publish_take(in, s->frame_max, &p)) {
+		*out_used = surely_has(in, s->frame_max);
+		return *out_used > in.n ? PUBLISH_MORE : PUBLISH_SLOWLY;
+	}
+	if (p.total > LIMIT_CHUNK_BYTES)
+		return PUBLISH_SLOWLY;
+	*out_used = p.total;
+	*out_err = publish_whole(t, c, &p);
+	return PUBLISH_DONE;
+}

@@ -1,0 +1,152 @@
+#include "session/amqp091/amqp091.h"
+
+#include "base/must.h"
+
+/* ---- names -------------------------------------------------------------------------------- */
+
+enum err amqp091_queue_name(struct turn *t, struct channel *c, struct slice name,
+			    struct slice *out_name)
+{
+	must(name.n <= LIMIT_SHORTSTR);
+	if (name.n == 0)
+		name = amqp091_last_queue(c);
+	if (name.n == 0)
+		return amqp091_refuse(t, ERR_NOT_FOUND, "no previously declared queue");
+	*out_name = name;
+	return ERR_OK;
+}
+
+enum err amqp091_queue_find(struct turn *t, struct slice name,
+			    const struct queue_record **out_queue)
+{
+	const struct queue_record *q = catalog_queue(t->w->view, t->s->vhost, name);
+	must(out_queue != NULL);
+	if (!q)
+		return amqp091_refuse_named(t, ERR_NOT_FOUND, "no queue ", name, "");
+	if (q->owner && q->owner != t->s->session.handle)
+		return amqp091_locked(t, name);
+	*out_queue = q;
+	return ERR_OK;
+}
+
+/* ---- queue.declare ------------------------------------------------------------------------ */
+
+static enum err declare_passive(struct turn *t, struct channel *c,
+				const struct amqp091_queue_declare *m)
+{
+	char buf[LIMIT_SHORTSTR];
+	struct slice name = amqp091_strip(m->queue, buf);
+	const struct queue_record *q;
+	must(m->passive);
+	TRY(amqp091_queue_find(t, name, &q));
+	uint32_t ticket = amqp091_ticket(t->s);
+	amqp091_command_queue(t, CMD_QUEUE_STAT, 0, c->number, q->id, q->shard, ticket);
+	amqp091_call(t, AMQP091_queue_declare, c->number, ticket, name, SLICE_EMPTY)->is_nowait =
+		m->nowait;
+	return ERR_OK;
+}
+
+/* One that the view shows is asked of its shard, any other of shard 0. */
+static void declare(struct turn *t, struct channel *c, const struct declare_queue *d,
+		    const struct queue_record *q, bool is_nowait)
+{
+	uint32_t cap = DECLARE_BYTES_MAX + (uint32_t)d->arguments.n, ticket = amqp091_ticket(t->s);
+	uint8_t *buf = amqp091_get(t, cap, "declaration");
+	uint32_t n = declare_queue_put(d, buf, cap);
+	must(n > 0);
+	if (d->owner)
+		t->s->owns_queues = true;
+	if (q)
+		amqp091_command_queue(t, CMD_QUEUE_STAT, 0, c->number, q->id, q->shard, ticket);
+	else
+		amqp091_command_catalog(t, CMD_QUEUE_DECLARE, 0, c->number, ticket, slice_of(buf, n));
+	amqp091_call(t, AMQP091_queue_declare, c->number, ticket, d->name, slice_of(buf, n))
+		->is_nowait = is_nowait;
+	amqp091_put(t, buf, cap);
+}
+
+static enum err check_existing(struct turn *t, const struct queue_record *q,
+			       const struct declare_queue *d)
+{
+	must(q != NULL);
+	TRY(catalog_queue_same(q, d, t->s->session.handle, amqp091_vhost_name(t), &t->why));
+	return amqp091_args_same(t, "queue", q->name, q->arguments, d->arguments);
+}
+
+static enum err check_new(struct turn *t, const struct declare_queue *d, bool is_named)
+{
+	must(d->name.n > 0);
+	if (is_named && amqp091_is_reserved(d->name)) {
+		text_puts(&t->why, "queue name '");
+		text_put_slice(&t->why, d->name);
+		return amqp091_refuse(t, ERR_ACCESS_REFUSED, "' contains reserved prefix 'amq.*'");
+	}
+	return amqp091_args_of_queue(t, d->name, d->arguments);
+}
+
+enum err amqp091_on_queue_declare(struct turn *t, struct channel *c, const struct amqp091_method *m)
+{
+	const struct amqp091_queue_declare *b = &m->queue_declare;
+	char stripped[LIMIT_SHORTSTR], made[NAME_NEW_MAX];
+	must(m->kind == AMQP091_queue_declare);
+	if (b->passive)
+		return declare_passive(t, c, b);
+	struct declare_queue d = {
+		.name = amqp091_strip(b->queue, stripped), .arguments = b->arguments,
+		.vhost = t->s->vhost,
+		.flags = (uint8_t)((b->exclusive ? QUEUE_EXCLUSIVE : b->durable ? QUEUE_DURABLE : 0) |
+				   (b->auto_delete ? QUEUE_AUTO_DELETE : 0)),
+		.owner = b->exclusive ? t->s->session.handle : 0,
+	};
+	bool is_named = d.name.n > 0;
+	if (!is_named)
+		d.name = amqp091_new_name(t, "amq.gen", made);
+	TRY(amqp091_allow(t, AUTH_QUEUE, d.name, AUTH_CONFIGURE));
+	const struct queue_record *q = catalog_queue(t->w->view, t->s->vhost, d.name);
+	d.shard = amqp091_place(t, d.name, d.flags);
+	TRY(q ? check_existing(t, q, &d) : check_new(t, &d, is_named));
+	declare(t, c, &d, q, b->nowait);
+	return ERR_OK;
+}
+
+/* ---- queue.purge, queue.delete ------------------------------------------------------------ */
+
+enum err amqp091_on_queue_purge(struct turn *t, struct channel *c, const struct amqp091_method *m)
+{
+	const struct amqp091_queue_purge *b = &m->queue_purge;
+	const struct queue_record *q;
+	struct slice name;
+	must(m->kind == AMQP091_queue_purge);
+	TRY(amqp091_queue_name(t, c, b->queue, &name));
+	TRY(amqp091_allow(t, AUTH_QUEUE, name, AUTH_READ));
+	TRY(amqp091_queue_find(t, name, &q));
+	uint32_t ticket = amqp091_ticket(t->s);
+	amqp091_command_queue(t, CMD_PURGE, 0, c->number, q->id, q->shard, ticket);
+	amqp091_call(t, AMQP091_queue_purge, c->number, ticket, name, SLICE_EMPTY)->is_nowait =
+		b->nowait;
+	return ERR_OK;
+}
+
+enum err amqp091_on_queue_delete(struct turn *t, struct channel *c, const struct amqp091_method *m)
+{
+	const struct amqp091_queue_delete *b = &m->queue_delete;
+	const struct queue_record *q;
+	char buf[LIMIT_SHORTSTR];
+	struct slice name;
+	must(m->kind == AMQP091_queue_delete);
+	TRY(amqp091_queue_name(t, c, amqp091_strip(b->queue, buf), &name));
+	TRY(amqp091_allow(t, AUTH_QUEUE, name, AUTH_CONFIGURE));
+	if (!catalog_queue(t->w->view, t->s->vhost, name)) {
+		if (!b->nowait)
+			amqp091_send_bare(t, c->number, AMQP091_queue_delete_ok);
+		return ERR_OK;
+	}
+	TRY(amqp091_queue_find(t, name, &q));
+	uint32_t ticket = amqp091_ticket(t->s);
+	uint8_t flags = (uint8_t)((b->if_unused ? DELETE_IF_UNUSED : 0) |
+				  (b->if_empty ? DELETE_IF_EMPTY : 0));
+	amqp091_command_queue(t, CMD_QUEUE_DELETE, flags, c->number, q->id, q->shard, ticket);
+	amqp091_call(t, AMQP091_queue_delete, c->number, ticket, name, SLICE_EMPTY)->is_nowait =
+		b->nowait;
+	return ERR_OK;
+}

@@ -1,0 +1,207 @@
+#include "session/amqp091/amqp091.h"
+
+#include "base/must.h"
+
+void amqp091_turn(struct turn *t, struct session *s, struct session_world *w)
+{
+	must(s->ops == &amqp091_session_ops);
+	t->s = amqp091_of(s);
+	t->w = w;
+	t->block = NULL;
+	t->move_to = 0;
+	t->why = text_of(t->why_bytes, sizeof t->why_bytes);
+}
+
+void *amqp091_get(struct turn *t, size_t n, const char *kind)
+{
+	void *p = mem_get(t->w->mem, n, kind);
+	must(p != NULL);
+	return p;
+}
+
+void amqp091_put(struct turn *t, void *own_p, size_t n)
+{
+	mem_put(t->w->mem, own_p, n);
+}
+
+struct slice amqp091_vhost_name(const struct turn *t)
+{
+	return catalog_vhost_name(t->w->view, t->s->vhost);
+}
+
+uint32_t amqp091_ticket(struct amqp091 *s)
+{
+	if (++s->next_ticket == TICKET_NONE)
+		s->next_ticket++;
+	return s->next_ticket;
+}
+
+void amqp091_note(struct turn *t, enum session_event event, struct slice text)
+{
+	struct session_events *e = t->w->events;
+	if (!e)
+		return;
+	if (e->n == sizeof e->at / sizeof *e->at) {
+		e->lost_n++;
+		return;
+	}
+	struct session_note *note = &e->at[e->n++];
+	note->event = event;
+	note->session = t->s->session.handle;
+	struct text out = text_of(note->text, sizeof note->text);
+	text_put_printable(&out, text);
+}
+
+static struct session *session_new(struct session_world *w, uint64_t handle, struct slice peer,
+				   bool is_loopback)
+{
+	(void)peer;
+	struct amqp091 *s = mem_get(w->mem, sizeof *s, "amqp091 session");
+	if (!s)
+		return NULL;
+	*s = (struct amqp091){
+		.session = { .ops = &amqp091_session_ops, .handle = handle },
+		.phase = PHASE_GREETING,
+		.is_loopback = is_loopback,
+		.frame_max = w->limits->initial_frame_max,
+		.deadline_ms = w->now_ms + w->limits->handshake_timeout_ms,
+		.beat_ms = UINT64_MAX,
+	};
+	map_init(&s->channels, NULL, 0, handle);
+	map_init(&s->consumers, NULL, 0, handle);
+	deque_init(&s->waiting, sizeof(struct waiting), "waiting deliveries");
+	return &s->session;
+}
+
+static void session_tell(struct session *own, struct session_world *w, struct run *fx)
+{
+	struct turn t;
+	amqp091_turn(&t, own, w);
+	switch ((enum fx)fx->kind) {
+	case FX_DELIVER: amqp091_delivered(&t, fx); return;
+	case FX_CONFIRM: amqp091_confirmed(&t, fx); return;
+	case FX_REPLY: amqp091_reply(&t, fx); return;
+	case FX_CANCELLED: amqp091_cancelled(&t, fx); return;
+	case FX_BLOCKED:
+	case FX_UNBLOCKED: amqp091_blocked_look(&t); return;
+	case FX_SEEN: return;
+	}
+	must(!"an effect that no table has");
+}
+
+static bool session_ready(const struct session *own, const struct session_world *w)
+{
+	const struct amqp091 *s = (const struct amqp091 *)(const void *)own;
+	return amqp091_may_read(s, w);
+}
+
+static void session_pump(struct session *own, struct session_world *w)
+{
+	struct turn t;
+	amqp091_turn(&t, own, w);
+	if (t.s->is_gone)
+		return;
+	amqp091_blocked_look(&t);
+	amqp091_confirm_flush(&t);
+	amqp091_drain(&t);
+	amqp091_credit_flush(&t);
+}
+
+static uint64_t session_deadline(const struct session *own)
+{
+	const struct amqp091 *s = (const struct amqp091 *)(const void *)own;
+	if (s->phase == PHASE_CLOSED)
+		return 0; /* an end that came with an effect: tick says so */
+	return s->deadline_ms < s->beat_ms ? s->deadline_ms : s->beat_ms;
+}
+
+static enum feed session_tick(struct session *own, struct session_world *w)
+{
+	struct turn t;
+	amqp091_turn(&t, own, w);
+	struct amqp091 *s = t.s;
+	if (s->phase == PHASE_CLOSED)
+		return FEED_CLOSE;
+	if (w->now_ms >= s->deadline_ms) {
+		if (s->phase == PHASE_REFUSED) {
+			amqp091_refused_over(&t);
+		} else {
+			if (s->phase < PHASE_RUNNING)
+				amqp091_note(&t, SESSION_HANDSHAKE_TIMEOUT, SLICE_EMPTY);
+			s->phase = PHASE_CLOSED;
+		}
+	}
+	if (s->phase != PHASE_CLOSED && !amqp091_beat(&t)) {
+		amqp091_note(&t, SESSION_HEARTBEAT_LOST, SLICE_EMPTY);
+		s->phase = PHASE_CLOSED;
+	}
+	return s->phase == PHASE_CLOSED ? FEED_CLOSE : FEED_MORE;
+}
+
+static void session_stop(struct session *own, struct session_world *w)
+{
+	struct turn t;
+	amqp091_turn(&t, own, w);
+	if (t.s->phase == PHASE_OPEN || t.s->phase == PHASE_RUNNING)
+		amqp091_send_close(&t, err_words[ERR_CONNECTION_FORCED].amqp091,
+				   slice_str("CONNECTION_FORCED - broker forced connection closure "
+					     "with reason 'shutdown'"), 0, 0);
+	else if (t.s->phase < PHASE_ENDING)
+		t.s->phase = PHASE_CLOSED;
+}
+
+static bool session_gone(struct session *own, struct session_world *w)
+{
+	struct turn t;
+	amqp091_turn(&t, own, w);
+	t.s->is_gone = true;
+	return amqp091_end_quietly(&t);
+}
+
+static void session_free(struct session *own, struct session_world *w)
+{
+	struct turn t;
+	amqp091_turn(&t, own, w);
+	struct amqp091 *s = t.s;
+	size_t cursor = 0;
+	for (struct map_slot *slot; (slot = map_next(&s->channels, &cursor)) != NULL;)
+		amqp091_channel_free(&t, (struct channel *)(uintptr_t)slot->value);
+	amqp091_waiting_drop(&t);
+	amqp091_call_free(&t);
+	must(s->consumers.n == 0);
+	map_fini(&s->channels, w->mem);
+	map_fini(&s->consumers, w->mem);
+	deque_fini(&s->waiting, w->mem);
+	sendq_fini(&own->sendq, w->mem);
+	mem_put(w->mem, s->client_name, s->client_name_n);
+	mem_put(w->mem, s, sizeof *s);
+}
+
+static void session_moved(struct session *own, uint64_t handle)
+{
+	must(amqp091_is_quiet(amqp091_of(own)));
+	own->handle = handle;
+}
+
+static struct sendq *session_sendq(struct session *own)
+{
+	return &own->sendq;
+}
+
+const struct session_ops amqp091_session_ops = {
+	.name = "amqp091",
+	.new = session_new,
+	.feed = amqp091_feed,
+	.tell = session_tell,
+	.ready = session_ready,
+	.pump = session_pump,
+	.loaded = amqp091_loaded,
+	.deadline = session_deadline,
+	.tick = session_tick,
+	.stop = session_stop,
+	.gone = session_gone,
+	.free = session_free,
+	.moved = session_moved,
+	.sendq = session_sendq,
+	.dump = amqp091_dump,
+};
