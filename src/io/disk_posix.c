@@ -312,6 +312,7 @@ static enum err sync_parent(int dir)
 
 static enum err open_dir(const char *data_dir, int *out_dir)
 {
+	must(data_dir[0] != '\0');
 	bool is_made = mkdir(data_dir, 0700) == 0;
 	if (!is_made && errno != EEXIST)
 		return failed("mkdir", data_dir);
@@ -329,7 +330,7 @@ static enum err open_dir(const char *data_dir, int *out_dir)
 
 enum err disk_posix_new(const char *data_dir, struct disk **out_disk, struct text *why)
 {
-	int dir;
+	int dir = -1;
 	enum err e = open_dir(data_dir, &dir);
 	if (e != ERR_OK) {
 		text_putf(why, "data directory: %s", why_text);

@@ -12,7 +12,6 @@ struct text;
 /* disk_posix_new opens the data directory, and makes it (mode 0700, parents must be there) if it
  * is not. ERR_ACCESS_REFUSED, ERR_NOT_FOUND (no parent), ERR_NO_SPACE, ERR_EXISTS (it is no
  * directory), ERR_IO: `why` says what and where. */
-
 MUST_USE enum err disk_posix_new(const char *data_dir, struct disk **out_disk, struct text *why);
 
 /* disk_posix_free closes the directory and gives the lock back. NULL is nothing. */

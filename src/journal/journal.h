@@ -26,6 +26,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "port/disk.h"
+#include "wire/record/record.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,7 +54,7 @@ struct journal_setup {
 
 /* ---- batches: filled by one loop ------------------------------------------------------- */
 
-/* A batch of records. The loop that took it fills `at` through the record functions and submits
+/* A batch of records (wire/record/record.h). The loop that took it fills `at` through the record functions and submits
  * it; nobody else touches it until it comes back by journal_done. */
 struct jbatch {
 	struct jbatch *next;
@@ -64,16 +65,6 @@ struct jbatch {
 	uint64_t ticket;              /* order of all batches of the node; set by journal_submit */
 	uint64_t loc;                 /* when done: place of at[0]; byte i lies at loc + i */
 };
-
-/* A record: one shard's outcomes of one loop turn. */
-struct record {
-	uint16_t shard;
-	uint16_t kind;                /* RECORD_... */
-	uint64_t epoch, index;        /* index 0: outside the order of its shard */
-	uint64_t wall_ms;             /* of the leader; never runs back in a shard */
-	struct slice body;            /* encoded outcome runs (wire/record) */
-};
-enum { RECORD_OUTCOMES = 1, RECORD_TRUNCATE = 2, RECORD_BODY = 3 };
 
 /* journal_batch gives loop `loop` an empty batch; NULL: all its batches are on their way, or no
  * memory (then the loop proposes nothing this turn: back-pressure). */

@@ -22,6 +22,21 @@ void record_put(uint8_t *at, const struct record *r, uint32_t body_len)
 	memset(at + bytes, 0, record_space(body_len) - bytes);
 }
 
+struct record record_view(struct slice s, uint32_t *out_space)
+{
+	must(s.n >= RECORD_HEAD_BYTES);
+	uint32_t bytes = load_le32(s.p + 8);
+	*out_space = record_peek_space(s.p);
+	return (struct record){
+		.kind = load_le16(s.p + 12),
+		.shard = load_le16(s.p + 14),
+		.epoch = load_le64(s.p + 16),
+		.index = load_le64(s.p + 24),
+		.wall_ms = load_le64(s.p + 32),
+		.body = slice_sub(s, RECORD_HEAD_BYTES, bytes - RECORD_HEAD_BYTES),
+	};
+}
+
 enum err record_get(struct slice s, uint32_t generation, struct record *out_r, uint32_t *out_space)
 {
 	must(generation != 0);
@@ -38,14 +53,6 @@ enum err record_get(struct slice s, uint32_t generation, struct record *out_r, u
 	uint32_t crc = crc32c_extend(0, s.p + CHECKED_FROM, bytes - CHECKED_FROM);
 	if (!ABLATED(crc) && load_le32(s.p) != crc)
 		return ERR_CORRUPT;
-	*out_r = (struct record){
-		.kind = load_le16(s.p + 12),
-		.shard = load_le16(s.p + 14),
-		.epoch = load_le64(s.p + 16),
-		.index = load_le64(s.p + 24),
-		.wall_ms = load_le64(s.p + 32),
-		.body = slice_sub(s, RECORD_HEAD_BYTES, bytes - RECORD_HEAD_BYTES),
-	};
-	*out_space = space;
+	*out_r = record_view(s, out_space);
 	return ERR_OK;
 }

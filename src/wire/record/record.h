@@ -61,6 +61,9 @@ static inline uint32_t record_peek_space(const uint8_t *at)
 static inline uint16_t record_peek_shard(const uint8_t *at) { return load_le16(at + 14); }
 static inline uint64_t record_peek_index(const uint8_t *at) { return load_le64(at + 24); }
 
+/* record_view reads a record that was checked before, as record_get does, without its checks. */
+struct record record_view(struct slice s, uint32_t *out_space);
+
 /* record_get reads the record at the beginning of `s` and borrows its body. *out_space: where the
  * next one begins. ERR_MORE: `s` ends before it does. ERR_MALFORMED: no such length.
  * ERR_CORRUPT: another generation's, or the checksum is wrong. */

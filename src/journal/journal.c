@@ -1,0 +1,94 @@
+#include "journal/journal.h"
+
+#include "base/text.h"
+#include "journal/state.h"
+
+enum err journal_break(struct journal *j, enum err e, const char *what, const struct path *p,
+		       uint64_t at)
+{
+	must(e != ERR_OK);
+	if (atomic_exchange(&j->is_breaking, true))
+		return e;
+	struct text t = text_of(j->why, sizeof j->why);
+	text_putf(&t, "%s: %s at byte %llu failed: %s", p->z, what, (unsigned long long)at,
+		  j->disk->ops->why(j->disk));
+	atomic_store_explicit(&j->broken, e, memory_order_release);
+	return e;
+}
+
+const char *journal_why(const struct journal *j)
+{
+	return journal_broken(j) == ERR_OK ? "" : j->why;
+}
+
+static void close_file(struct journal *j, int *file)
+{
+	if (*file >= 0)
+		j->disk->ops->close(j->disk, *file);
+	*file = -1;
+}
+
+static void close_segments(struct journal *j)
+{
+	struct segment *seg;
+	for (uint32_t at = 0; (seg = segments_each(&j->segments, &at)) != NULL;)
+		close_file(j, &seg->file);
+}
+
+void journal_close(struct journal *own_j)
+{
+	struct journal *j = own_j;
+	if (!j)
+		return;
+	if (j->recover.is_ended && journal_broken(j) == ERR_OK)
+		writer_seal(j);
+	for (uint32_t l = 0; l < j->loops_n; l++)
+		jloop_fini(&j->loops[l], j->disk);
+	mem_put(j->mem, j->loops, j->setup.loops_n * sizeof *j->loops);
+	if (!j->recover.is_ended)
+		close_file(j, &j->recover.buf.file);
+	recover_fini(&j->recover, j->mem);
+	reader_fini(j);
+	checkpoint_fini(j);
+	if (atomic_load_explicit(&j->segments.slots, memory_order_relaxed)) {
+		close_segments(j);
+		segments_fini(&j->segments, j->mem);
+	}
+	close_file(j, &j->store.file);
+	j->disk->ops->unlock(j->disk);
+	mem_put(j->mem, j, sizeof *j);
+}
+
+uint64_t journal_appended(const struct journal *j)
+{
+	return atomic_load_explicit(&j->appended, memory_order_relaxed);
+}
+
+uint64_t journal_free_bytes(const struct journal *j)
+{
+	return atomic_load_explicit(&j->free_bytes, memory_order_relaxed);
+}
+
+uint64_t journal_store_id(const struct journal *j)
+{
+	return j->store_id;
+}
+
+struct journal_recovery journal_recovery(const struct journal *j)
+{
+	return j->recover.sum;
+}
+
+void journal_dump(const struct journal *j, struct text *out)
+{
+	uint64_t newest = atomic_load_explicit(&j->durable_loc, memory_order_relaxed);
+	text_putf(out, "store %016llx segments %u newest %u:%u appended %llu free %llu",
+		  (unsigned long long)j->store_id, j->segments.n, loc_segment(newest),
+		  loc_offset(newest), (unsigned long long)journal_appended(j),
+		  (unsigned long long)journal_free_bytes(j));
+	text_putf(out, " checkpoint %llu units %u bytes %llu",
+		  (unsigned long long)j->checkpoint.now.number, j->checkpoint.units.n,
+		  (unsigned long long)j->checkpoint.units.live_bytes);
+	if (journal_broken(j) != ERR_OK)
+		text_putf(out, " broken: %s", j->why);
+}
