@@ -105,6 +105,8 @@ bool conns_flush(struct loop *l)
 			is_more = true;
 			continue;
 		}
+		if (c->is_waiting) /* perhaps for room in the send queue: there may be now */
+			conn_touch(c);
 		close_if_done(c);
 	}
 	while ((node = list_first(&again)) != NULL) {
