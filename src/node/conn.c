@@ -314,8 +314,13 @@ bool conn_feed_again(struct conn *c)
 {
 	struct loop *l = c->loop;
 	c->is_waiting = false;
-	if (c->own)
-		return conn_feed(c, c->own, c->own_off);
+	if (c->own) {
+		if (!conn_feed(c, c->own, c->own_off))
+			return false;
+		if (!c->is_waiting && !c->is_closing)
+			conn_read(c, true);
+		return true;
+	}
 	if (!c->rest_n) {
 		conn_read(c, true);
 		return true;
