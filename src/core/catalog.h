@@ -48,7 +48,7 @@ struct queue_record {
 /* Declarations as they travel in tails and records; slices borrow. put returns bytes written into
  * buf (DECLARE_BYTES_MAX is enough for anything the limits allow but arguments: add their size). */
 #define DECLARE_BYTES_MAX 1024u
-#define CATALOG_ARGUMENTS_MAX 16384u     /* of one declaration or binding; more is refused */
+#define CATALOG_ARGUMENTS_MAX 12288u     /* of one declaration or binding; more is refused */
 struct declare_exchange { struct slice name, type, arguments; uint16_t vhost; uint8_t flags; };
 struct declare_queue { struct slice name, arguments; uint64_t owner; uint16_t vhost, shard; uint8_t flags; };
 struct bind { struct slice exchange, queue, key, arguments; uint16_t vhost; };

@@ -1,0 +1,258 @@
+/* catalog_for_tests -- a catalog with a log and a loop around it, so that tests read as stories.
+ *
+ *	struct world w;
+ *	world_init(&w);
+ *	declare_queue(&w, "q", QUEUE_DURABLE, "");
+ *	must(bind_to(&w, "amq.topic", "q", "a.#") == ERR_OK);
+ *	world_fini(&w);                        must()s that all memory came back
+ */
+#ifndef CORE_CATALOG_FOR_TESTS_H
+#define CORE_CATALOG_FOR_TESTS_H
+#include "base/digest.h"
+#include "base/mem_for_tests.h"
+#include "base/text.h"
+#include "core/catalog.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What a session or a shard was told last, and how often. */
+struct told {
+	uint32_t replies_n, opens_n, drops_n;
+	uint64_t ticket;
+	uint32_t err, op;
+	char text[1200];
+	uint64_t queue;                  /* of the last open or drop */
+	uint64_t session;                /* whom the last of all was for */
+	uint16_t shard;
+};
+
+struct world {
+	struct mem_for_tests heap, side;
+	struct catalog *c;
+	struct outcomes now, later;
+	struct post held, fx;
+	uint64_t session, ticket, index;
+	bool waits;                      /* the log does not commit by itself */
+	struct told told;
+	struct run **log;                /* what was logged, in order */
+	size_t log_n, log_cap;
+};
+
+static inline void world_init(struct world *w)
+{
+	memset(w, 0, sizeof *w);
+	w->heap = mem_for_tests((size_t)1 << 32);
+	w->side = mem_for_tests((size_t)1 << 32);
+	w->c = catalog_new(&w->heap.mem, 42);
+	must(w->c != NULL);
+	outcomes_init(&w->now, &w->side.mem);
+	outcomes_init(&w->later, &w->side.mem);
+	post_init(&w->held, 0, 1, &w->side.mem);
+	post_init(&w->fx, 0, 1, &w->side.mem);
+	w->session = session_handle(0, 1, 1);
+}
+
+static inline void world_fini(struct world *w)
+{
+	for (size_t i = 0; i < w->log_n; i++)
+		free(w->log[i]);
+	free(w->log);
+	catalog_free(w->c);
+	outcomes_fini(&w->now);
+	outcomes_fini(&w->later);
+	post_fini(&w->held);
+	post_fini(&w->fx);
+	must(w->heap.mem.used == 0 && w->side.mem.used == 0);
+}
+
+static inline struct run *copy_of(const struct run *r)
+{
+	struct run *copy = malloc(r->len);
+	must(copy != NULL);
+	memcpy(copy, r, r->len);
+	return copy;
+}
+
+static inline void world_log(struct world *w, const struct run *o)
+{
+	if (w->log_n == w->log_cap) {
+		w->log_cap = w->log_cap ? 2 * w->log_cap : 64;
+		w->log = realloc(w->log, w->log_cap * sizeof w->log[0]);
+		must(w->log != NULL);
+	}
+	struct run *copy = copy_of(o);
+	copy->session = 0;
+	w->log[w->log_n++] = copy;
+}
+
+static inline void hear(struct told *t, struct run *r)
+{
+	struct slice text = run_tail(r);
+	t->session = r->session;
+	if (r->kind == FX_REPLY && r->n == 1) {
+		struct reply_row *row = run_rows(r);
+		t->replies_n++;
+		t->ticket = r->arg;
+		t->err = row->err;
+		t->op = row->op;
+		snprintf(t->text, sizeof t->text, "%.*s", (int)text.n, (const char *)text.p);
+		return;
+	}
+	must(r->n == 0 && (r->kind == CMD_QUEUE_OPEN || r->kind == CMD_QUEUE_DROP));
+	t->opens_n += r->kind == CMD_QUEUE_OPEN;
+	t->drops_n += r->kind == CMD_QUEUE_DROP;
+	t->queue = r->queue;
+	t->shard = r->shard;
+	if (r->session)
+		t->ticket = r->arg;
+}
+
+static inline void world_hear(struct world *w)
+{
+	for (struct batch *b = post_take(&w->held, 0), *next; b; b = next) {
+		next = b->next;
+		for (struct run *r = batch_first(b); r; r = batch_next(b, r))
+			hear(&w->told, r);
+		post_give_back(&w->held, b);
+	}
+	must(post_take(&w->fx, 0) == NULL);
+}
+
+static inline void world_apply(struct world *w, struct outcomes *from)
+{
+	uint64_t index;
+	uint32_t ordinal;
+	while (outcomes_unproposed(from)) {
+		struct run *o = outcomes_unproposed(from);
+		if (from == &w->later && o->flags & RUN_LOGGED) {
+			world_log(w, o);
+			w->index++;
+		}
+		outcomes_propose(from, w->index + 1, 0);
+	}
+	for (struct run *o; (o = outcomes_ready(from, UINT64_MAX, &index, &ordinal));) {
+		catalog_apply(w->c, o, index, &w->held);
+		outcomes_pop(from);
+	}
+	world_hear(w);
+}
+
+/* commit brings everything that waits through the log. */
+static inline void commit(struct world *w)
+{
+	world_apply(w, &w->now);
+	world_apply(w, &w->later);
+}
+
+/* ask gives the catalog one command; what it says is in w->told. */
+static inline enum err ask(struct world *w, uint8_t kind, uint8_t flags, uint64_t queue,
+			   struct slice tail)
+{
+	uint32_t len = (uint32_t)(sizeof(struct run) + tail.n + 7) & ~7u;
+	struct run *r = malloc(len);
+	must(r != NULL);
+	*r = (struct run){ .len = len, .tail_len = (uint32_t)tail.n, .kind = kind, .flags = flags,
+			   .channel = 1, .session = w->session, .queue = queue,
+			   .arg = ++w->ticket };
+	if (tail.n)
+		memcpy(r + 1, tail.p, tail.n);
+	w->told.err = ERR_N;
+	catalog_admit(w->c, r, 1000, &w->now, &w->later, &w->fx);
+	free(r);
+	world_apply(w, &w->now);
+	if (!w->waits)
+		commit(w);
+	return (enum err)w->told.err;
+}
+
+static inline enum err declare_x(struct world *w, const char *name, const char *type,
+				 unsigned flags, const char *arguments)
+{
+	uint8_t buf[DECLARE_BYTES_MAX + 40000];
+	struct declare_exchange d = { .name = slice_str(name), .type = slice_str(type),
+				      .arguments = slice_str(arguments), .flags = (uint8_t)flags };
+	uint32_t n = declare_exchange_put(&d, buf, sizeof buf);
+	return ask(w, CMD_EXCHANGE_DECLARE, 0, 0, slice_of(buf, n));
+}
+
+static inline enum err delete_x(struct world *w, const char *name, unsigned flags)
+{
+	return ask(w, CMD_EXCHANGE_DELETE, (uint8_t)flags, 0, slice_str(name));
+}
+
+/* The shard is what the queue's name begins with, so that tests can choose it. */
+static inline enum err declare_queue(struct world *w, const char *name, unsigned flags,
+				     const char *arguments)
+{
+	uint8_t buf[DECLARE_BYTES_MAX + 40000];
+	struct declare_queue d = { .name = slice_str(name), .arguments = slice_str(arguments),
+				   .flags = (uint8_t)flags,
+				   .shard = (uint16_t)(1 + (uint8_t)name[0] % 16),
+				   .owner = flags & QUEUE_EXCLUSIVE ? w->session : 0 };
+	uint32_t n = declare_queue_put(&d, buf, sizeof buf);
+	return ask(w, CMD_QUEUE_DECLARE, 0, 0, slice_of(buf, n));
+}
+
+static inline enum err bind_or_unbind(struct world *w, uint8_t kind, const char *exchange,
+				      const char *queue, const char *key, const char *arguments)
+{
+	uint8_t buf[DECLARE_BYTES_MAX + 40000];
+	struct bind b = { slice_str(exchange), slice_str(queue), slice_str(key),
+			  slice_str(arguments), 0 };
+	uint32_t n = bind_put(&b, buf, sizeof buf);
+	return ask(w, kind, 0, 0, slice_of(buf, n));
+}
+
+static inline enum err bind_to(struct world *w, const char *exchange, const char *queue,
+			       const char *key)
+{
+	return bind_or_unbind(w, CMD_BIND, exchange, queue, key, "");
+}
+
+static inline enum err unbind_from(struct world *w, const char *exchange, const char *queue,
+				   const char *key)
+{
+	return bind_or_unbind(w, CMD_UNBIND, exchange, queue, key, "");
+}
+
+static inline uint64_t id_of(const struct world *w, const char *queue)
+{
+	const struct queue_record *q = catalog_queue(catalog_view(w->c), 0, slice_str(queue));
+	return q ? q->id : 0;
+}
+
+static inline bool has_x(const struct world *w, const char *name)
+{
+	return catalog_exchange(catalog_view(w->c), 0, slice_str(name)) != NULL;
+}
+
+/* remove_queue is what the shard sends when it has closed the queue. */
+static inline enum err remove_queue(struct world *w, const char *queue)
+{
+	return ask(w, CMD_QUEUE_REMOVE, 0, id_of(w, queue), SLICE_EMPTY);
+}
+
+/* said compares the last refusal. */
+static inline bool said(const struct world *w, const char *text)
+{
+	if (strcmp(w->told.text, text) == 0)
+		return true;
+	fprintf(stderr, "want %s\ngot  %s\n", text, w->told.text);
+	return false;
+}
+
+static inline struct digest_sum digest_of(const struct catalog *c)
+{
+	struct digest d;
+	digest_init(&d);
+	catalog_digest(c, &d);
+	return digest_end(&d);
+}
+
+/* everybody_has_seen lets all old versions go. */
+static inline void everybody_has_seen(struct world *w)
+{
+	catalog_collect(w->c, catalog_version(catalog_view(w->c)));
+}
+#endif
