@@ -269,6 +269,7 @@ bool conn_feed(struct conn *c, struct block *b, uint32_t off)
 	measure_headers(l, off - from, floor - b->msg_floor);
 	c->is_waiting = f == FEED_WAIT;
 	c->is_closing |= f == FEED_CLOSE;
+	c->need = 0;
 	if (off < b->fill && f != FEED_CLOSE) {
 		keep_rest(c, b, off, need);
 	} else if (c->own) {
