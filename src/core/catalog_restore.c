@@ -44,7 +44,8 @@ static enum err get_exchange(struct catalog *c, uint64_t id, struct rd *r)
 {
 	struct declare_exchange d;
 	if (declare_exchange_get(rd_rest(r), &d) != ERR_OK || !exchange_type_of(d.type) ||
-	    id >= EXCHANGE_ID_VOLATILE || d.vhost >= c->vhosts->n)
+	    id >= EXCHANGE_ID_VOLATILE || d.vhost >= c->vhosts->n ||
+	    !(d.flags & EXCHANGE_DURABLE))
 		return ERR_CORRUPT;
 	must(c->work != NULL);
 	if (catalog_exchange(c->work, d.vhost, d.name) || catalog_exchange_name(c->work, id))
@@ -93,7 +94,7 @@ static enum err get_binding(struct catalog *c, const struct queue_record *q, str
 	struct slice arguments = rd_take(r, rd_le16(r));
 	const struct exchange *x = catalog_exchange(c->work, q->vhost, exchange);
 	must(q->flags & QUEUE_DURABLE);
-	if (!rd_ok(r) || !x)
+	if (!rd_ok(r) || !x || x->name.n == 0)
 		return ERR_CORRUPT;
 	struct binding_key parts = { q->id, x->fixed, key, arguments };
 	if (catalog_binding(c->work, &parts))
@@ -106,7 +107,9 @@ static enum err get_bindings(struct catalog *c, const struct restored_unit *u)
 {
 	struct rd r = rd_of(slice_of(u->bytes, u->len));
 	if (!dirty_is_queue(u->key))
-		return ERR_OK;
+		return (u->key & ~DIRTY_EXCHANGE) < c->work->exchange_logged ? ERR_OK : ERR_CORRUPT;
+	if (dirty_queue(u->key) >= c->work->queue_logged)
+		return ERR_CORRUPT;
 	const struct queue_record *q = catalog_queue_by_id(c->work, dirty_queue(u->key));
 	must(c->is_restoring);
 	if (!q)
