@@ -57,6 +57,13 @@ enum { DELIVER_GET = 1 };
 enum { DELETE_IF_UNUSED = 1, DELETE_IF_EMPTY = 2, DELETE_OWNER_GONE = 4 };
 enum { QUEUE_DURABLE = 1, QUEUE_EXCLUSIVE = 2, QUEUE_AUTO_DELETE = 4 };
 enum { ADD_RESERVED = 1 };                       /* admit counts it as pending; not stored */
+/* DUMP_LOOP: the node with this loop, the loop, its connections from the slot run.queue on, or the
+ * one connection that has the number run.queue. */
+enum { DUMP_NODE = 1, DUMP_ONE_LOOP, DUMP_CONNECTIONS, DUMP_CONNECTION };
+/* TRACE: ON: begin; answered, reply_row.a: has the loop such a connection? MORE: run.arg further
+ * bytes of lines may come (TRACE_WINDOW_BYTES may from the beginning). OFF: no more lines. */
+enum { TRACE_ON = 1, TRACE_MORE, TRACE_OFF };
+#define TRACE_WINDOW_BYTES 262144u
 enum { BARRIER_ASK = 1 };  /* not an answer yet: the command reply_row.op, with flags reply_row.a */
 
 /* Why entries are removed: the low bits of OUTCOME_REMOVE's flags, stored. */

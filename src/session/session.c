@@ -1,5 +1,34 @@
 #include "session/session.h"
 
+static struct slice words_keep(uint8_t *room, size_t *io_n, struct slice s)
+{
+	size_t left = SESSION_NOTE_BYTES - *io_n, n = s.n < left ? s.n : left;
+	uint8_t *at = room + *io_n;
+	must(*io_n <= SESSION_NOTE_BYTES);
+	if (n)
+		memcpy(at, s.p, n);
+	*io_n += n;
+	return slice_of(at, n);
+}
+
+void session_events_put(struct session_events *e, const struct session_note *what)
+{
+	must(what->event >= SESSION_OPENED && what->event <= SESSION_UNKNOWN_PROTOCOL);
+	if (!e)
+		return;
+	if (e->n == SESSION_NOTES_MAX) {
+		e->lost_n++;
+		return;
+	}
+	size_t n = 0;
+	uint8_t *room = e->words[e->n];
+	struct session_note *note = &e->at[e->n++];
+	*note = *what;
+	note->user = words_keep(room, &n, what->user);
+	note->vhost = words_keep(room, &n, what->vhost);
+	note->text = words_keep(room, &n, what->text);
+}
+
 void loads_put(struct loads *l, struct load one)
 {
 	if (l->n == l->cap) {

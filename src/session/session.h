@@ -103,7 +103,14 @@ struct session_ops {
 	void (*moved)(struct session *s, uint64_t handle);
 
 	struct sendq *(*sendq)(struct session *s);
-	void (*dump)(const struct session *s, struct text *out);
+
+	/* dump: what there is to know about it, as lines `name: value`. */
+	void (*dump)(const struct session *s, const struct session_world *w, struct text *out);
+
+	/* print writes one line, without its end, for the frame at the start of `in`, which came or
+	 * goes whole, and gives its length: at least 1. Secrets are not shown. NULL: this protocol
+	 * is not traced. */
+	size_t (*print)(struct slice in, struct text *out);
 };
 
 /* The common head of every protocol's session struct. */
@@ -119,13 +126,35 @@ struct load { uint64_t session, ticket, loc; uint32_t bytes, flags; };
 struct loads { struct load *at; uint32_t n, cap; struct mem *mem; };
 void loads_put(struct loads *l, struct load one);
 
-/* What a session wants logged or counted: the node takes it after each call. */
+/* What a session wants logged: the node takes it after each call, and adds which connection it is
+ * of. Behind each event what its note says. */
 enum session_event {
-	SESSION_OPENED = 1, SESSION_CLOSED, SESSION_AUTH_FAILED, SESSION_HANDSHAKE_TIMEOUT,
-	SESSION_HEARTBEAT_LOST, SESSION_ERROR
+	SESSION_OPENED = 1,          /* user, vhost, text: what the client calls itself */
+	SESSION_CLOSED,              /* in good order; text: the reason */
+	SESSION_LOGIN_REFUSED,       /* user, text: the mechanism */
+	SESSION_HANDSHAKE_TIMEOUT,   /* n: milliseconds */
+	SESSION_HEARTBEAT_LOST,      /* n: seconds */
+	SESSION_ERROR,               /* and so the connection is closed: code, text */
+	SESSION_CHANNEL_ERROR,       /* channel, code, text */
+	SESSION_UNKNOWN_PROTOCOL     /* text: the first bytes */
 };
-struct session_note { enum session_event event; uint64_t session; char text[240]; };
-struct session_events { struct session_note at[16]; uint32_t n; uint32_t lost_n; };
+struct session_note {
+	enum session_event event;
+	uint16_t channel, code;
+	uint32_t n;
+	uint64_t session;
+	struct slice user, vhost, text;  /* of any bytes */
+};
+
+#define SESSION_NOTES_MAX 16u
+#define SESSION_NOTE_BYTES 320u      /* of the words of one; the rest is cut off */
+struct session_events {
+	struct session_note at[SESSION_NOTES_MAX];
+	uint8_t words[SESSION_NOTES_MAX][SESSION_NOTE_BYTES];
+	uint32_t n, lost_n;          /* lost_n: had no room */
+};
+/* session_events_put keeps a copy of `what` and of its words. NULL for `e`: nobody listens. */
+void session_events_put(struct session_events *e, const struct session_note *what);
 
 extern const struct session_ops amqp091_session_ops;
 #endif

@@ -184,6 +184,9 @@ struct amqp091 {
 	uint64_t pace_seq;
 	char *client_name;               /* what it calls itself */
 	uint8_t client_name_n;
+	struct {
+		uint64_t published, unroutable, delivered, got, acknowledged, released, rejected;
+	} count;                         /* messages, since it began */
 };
 
 /* What one call from the node works with. */
@@ -210,7 +213,7 @@ struct slice amqp091_vhost_name(const struct turn *t);
 /* amqp091_ticket gives a number that no command or consumer of this session has. */
 uint32_t amqp091_ticket(struct amqp091 *s);
 /* amqp091_note tells the node something to log. */
-void amqp091_note(struct turn *t, enum session_event event, struct slice text);
+void amqp091_note(struct turn *t, const struct session_note *what);
 void amqp091_turn(struct turn *t, struct session *s, struct session_world *w);
 
 /* ---- reply.c: methods to the client ---- */
@@ -261,7 +264,7 @@ bool amqp091_may_read(const struct amqp091 *s, const struct session_world *w);
 
 void amqp091_send_start(struct turn *t);
 void amqp091_begin(struct turn *t);               /* at accept */
-void amqp091_wrong_greeting(struct turn *t);
+void amqp091_wrong_greeting(struct turn *t, struct slice in);
 /* amqp091_refuse_handshake ends a handshake that went wrong, as gently as its phase deserves. */
 void amqp091_refuse_handshake(struct turn *t, enum err e, uint16_t class_id, uint16_t method_id);
 void amqp091_refused_over(struct turn *t);        /* the silence is over */
@@ -424,5 +427,8 @@ void amqp091_credit_flush(struct turn *t);
 /* amqp091_share sets the shared prefetch of a channel. */
 void amqp091_share(struct turn *t, struct channel *c, uint16_t prefetch);
 
-void amqp091_dump(const struct session *own, struct text *out);
+/* ---- dump.c, print.c ---- */
+
+void amqp091_dump(const struct session *own, const struct session_world *w, struct text *out);
+size_t amqp091_print(struct slice in, struct text *out);
 #endif

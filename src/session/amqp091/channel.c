@@ -69,7 +69,8 @@ void amqp091_channel_fail(struct turn *t, struct channel *c, enum err e, uint16_
 	char buf[TEXT_MAX];
 	struct slice text = amqp091_reply_text(t, e, buf, sizeof buf);
 	must(!err_amqp091_closes_connection(e));
-	amqp091_note(t, SESSION_ERROR, text);
+	amqp091_note(t, &(struct session_note){ .event = SESSION_CHANNEL_ERROR, .channel = c->number,
+						.code = err_words[e].amqp091, .text = text });
 	amqp091_end_channel(t, c, err_words[e].amqp091, text, class_id, method_id);
 }
 

@@ -25,7 +25,8 @@ void amqp091_fail(struct turn *t, enum err e, uint16_t class_id, uint16_t method
 	must(t->s->phase >= PHASE_TUNE);
 	if (t->s->phase >= PHASE_ENDING)
 		return;
-	amqp091_note(t, SESSION_ERROR, text);
+	amqp091_note(t, &(struct session_note){ .event = SESSION_ERROR, .text = text,
+						.code = err_words[e].amqp091 });
 	amqp091_end_connection(t, err_words[e].amqp091, text, class_id, method_id);
 }
 
@@ -42,7 +43,8 @@ enum err amqp091_on_connection_close(struct turn *t, struct channel *c,
 				     const struct amqp091_method *m)
 {
 	must(c == NULL);
-	amqp091_note(t, SESSION_CLOSED, m->connection_close.reply_text);
+	amqp091_note(t, &(struct session_note){ .event = SESSION_CLOSED,
+						.text = m->connection_close.reply_text });
 	amqp091_end_connection(t, 0, SLICE_EMPTY, 0, 0);
 	return ERR_OK;
 }

@@ -99,6 +99,7 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
 		.channel = c->number, .redelivered = own_w->row.flags & ENTRY_REDELIVERED,
 		.consumer_tag = slice_of(k->tag, k->tag_n), .delivery_tag = c->next_tag++,
 	};
+	t->s->count.delivered++;
 	content_of(m, &content, &body);
 	if (is_worth_slicing(&content, t->s->frame_max))
 		write_sliced(t, &d, &content, block_of(m));
@@ -131,6 +132,7 @@ void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
 		.channel = c->number, .redelivered = own_w->row.flags & ENTRY_REDELIVERED,
 		.delivery_tag = c->next_tag++, .message_count = own_w->ready_n,
 	};
+	t->s->count.got++;
 	content_of(m, &content, &body);
 	size_t n = amqp091_get_ok_size(t->s->frame_max, &content);
 	uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)n);

@@ -2,20 +2,46 @@
 
 #include "base/must.h"
 
+static unsigned long long ull(uint64_t v) { return v; }
+
 static void dump_channel(const struct channel *c, struct text *out)
 {
 	uint32_t consumers_n = 0;
 	must(c->number > 0);
 	for (const struct consumer *k = c->consumers; k; k = k->next)
 		consumers_n++;
-	text_putf(out, " | channel %u%s consumers=%u unacked=%zu prefetch=%u/%u", c->number,
-		  c->is_closing ? " closing" : "", consumers_n, c->unacked.n - c->holes_n,
-		  c->prefetch, c->prefetch_shared);
+	text_putf(out, "channel: %u consumers %u unacked %zu prefetch %u shared %u", c->number,
+		  consumers_n, c->unacked.n - c->holes_n, c->prefetch, c->prefetch_shared);
 	if (c->confirm)
-		text_putf(out, " unconfirmed=%zu", c->confirm->window.n);
+		text_putf(out, " unconfirmed %zu", c->confirm->window.n);
+	text_puts(out, c->is_closing ? " closing\n" : "\n");
 }
 
-void amqp091_dump(const struct session *own, struct text *out)
+static void dump_names(const struct amqp091 *s, const struct session_world *w, struct text *out)
+{
+	must(s->phase <= PHASE_CLOSED);
+	text_puts(out, "client: ");
+	text_put_printable(out, slice_of(s->client_name, s->client_name_n));
+	text_puts(out, "\nuser: ");
+	if (s->phase > PHASE_REFUSED)
+		text_put_printable(out, auth_user_name(w->auth, s->user));
+	text_puts(out, "\nvhost: ");
+	if (s->phase >= PHASE_RUNNING)
+		text_put_printable(out, catalog_vhost_name(w->view, s->vhost));
+	text_putc(out, '\n');
+}
+
+static void dump_counts(const struct amqp091 *s, struct text *out)
+{
+	must(s->session.ops == &amqp091_session_ops);
+	text_putf(out, "published: %llu\nunroutable: %llu\ndelivered: %llu\ngot: %llu\n",
+		  ull(s->count.published), ull(s->count.unroutable), ull(s->count.delivered),
+		  ull(s->count.got));
+	text_putf(out, "acknowledged: %llu\nreleased: %llu\nrejected: %llu\n",
+		  ull(s->count.acknowledged), ull(s->count.released), ull(s->count.rejected));
+}
+
+void amqp091_dump(const struct session *own, const struct session_world *w, struct text *out)
 {
 	const struct amqp091 *s = (const struct amqp091 *)(const void *)own;
 	static const char *const phases[] = {
@@ -23,14 +49,15 @@ void amqp091_dump(const struct session *own, struct text *out)
 	};
 	size_t cursor = 0;
 	must(s->phase <= PHASE_CLOSED);
-	text_putf(out, "amqp091 %s client='", phases[s->phase]);
-	text_put_printable(out, slice_of(s->client_name, s->client_name_n));
-	text_putf(out, "' user=%u vhost=%u frame_max=%u heartbeat=%u channels=%zu waiting=%zu "
-		       "unconfirmed_bytes=%llu out=%llu%s%s",
-		  s->user, s->vhost, s->frame_max, s->heartbeat_s, s->channels.n, s->waiting.n,
-		  (unsigned long long)s->unconfirmed_bytes,
-		  (unsigned long long)s->session.sendq.bytes, s->call ? " asking" : "",
-		  s->is_held ? " blocked" : "");
+	text_putf(out, "phase: %s\n", phases[s->phase]);
+	dump_names(s, w, out);
+	text_putf(out, "frame_max: %u\nheartbeat_s: %u\nchannels: %zu\nconsumers: %zu\n", s->frame_max,
+		  s->heartbeat_s, s->channels.n, s->consumers.n);
+	dump_counts(s, out);
+	text_putf(out, "unacked: %u\nwaiting: %zu\nloading: %u\nunconfirmed_bytes: %llu\n",
+		  s->held_n, s->waiting.n, s->loading_n, ull(s->unconfirmed_bytes));
+	text_putf(out, "asking: %s\nblocked: %s\n", s->call ? "yes" : "no",
+		  s->is_held ? "yes" : "no");
 	for (struct map_slot *slot; (slot = map_next(&s->channels, &cursor)) != NULL;)
 		dump_channel((const struct channel *)(uintptr_t)slot->value, out);
 }

@@ -142,7 +142,7 @@ static enum step greeting_step(struct turn *t, struct slice in, size_t *used)
 		return STEP_MORE;
 	}
 	if (g != AMQP091_GREETING_AMQP_0_9_1 && g != AMQP091_GREETING_AMQP_0_9) {
-		amqp091_wrong_greeting(t);
+		amqp091_wrong_greeting(t, in);
 		return STEP_ON;
 	}
 	*used = AMQP091_GREETING_LEN;

@@ -56,9 +56,12 @@ void amqp091_send_start(struct turn *t)
 	t->s->phase = PHASE_START;
 }
 
-void amqp091_wrong_greeting(struct turn *t)
+void amqp091_wrong_greeting(struct turn *t, struct slice in)
 {
+	size_t n = in.n < AMQP091_GREETING_LEN ? in.n : AMQP091_GREETING_LEN;
 	must(t->s->phase == PHASE_GREETING);
+	amqp091_note(t, &(struct session_note){ .event = SESSION_UNKNOWN_PROTOCOL,
+						.text = slice_sub(in, 0, n) });
 	sendq_copy(&t->s->session.sendq, t->w->mem,
 		   slice_of(amqp091_greeting_octets, AMQP091_GREETING_LEN));
 	t->s->phase = PHASE_CLOSED;
@@ -143,21 +146,6 @@ static enum err read_login(struct slice mechanism, struct slice response,
 	return ERR_MALFORMED;
 }
 
-static void note_refusal(struct turn *t, struct slice user, struct slice mechanism,
-			 struct slice reason)
-{
-	char buf[240];
-	struct text note = text_of(buf, sizeof buf);
-	must(t->s->phase == PHASE_START);
-	text_puts(&note, "user ");
-	text_put_slice(&note, user);
-	text_puts(&note, ", mechanism ");
-	text_put_slice(&note, mechanism);
-	text_puts(&note, ": ");
-	text_put_slice(&note, reason);
-	amqp091_note(t, SESSION_AUTH_FAILED, text_slice(&note));
-}
-
 enum err amqp091_on_connection_start_ok(struct turn *t, struct channel *c,
 					const struct amqp091_method *m)
 {
@@ -175,7 +163,9 @@ enum err amqp091_on_connection_start_ok(struct turn *t, struct channel *c,
 		e = auth_login(t->w->auth, login.user, login.password, t->s->is_loopback,
 			       &t->s->user, &is_tellable, &reason);
 	if (e != ERR_OK) {
-		note_refusal(t, login.user, ok->mechanism, text_slice(&reason));
+		amqp091_note(t, &(struct session_note){ .event = SESSION_LOGIN_REFUSED,
+							.user = login.user,
+							.text = ok->mechanism });
 		if (is_tellable) {
 			text_put_slice(&t->why, text_slice(&reason));
 		} else {
@@ -248,16 +238,10 @@ enum err amqp091_on_connection_tune_ok(struct turn *t, struct channel *c,
 
 static void note_opened(struct turn *t, struct slice vhost)
 {
-	char buf[240];
-	struct text note = text_of(buf, sizeof buf);
 	must(t->s->phase == PHASE_RUNNING);
-	text_puts(&note, "user ");
-	text_put_slice(&note, auth_user_name(t->w->auth, t->s->user));
-	text_puts(&note, ", vhost ");
-	text_put_slice(&note, vhost);
-	text_puts(&note, ", ");
-	text_put_slice(&note, slice_of(t->s->client_name, t->s->client_name_n));
-	amqp091_note(t, SESSION_OPENED, text_slice(&note));
+	amqp091_note(t, &(struct session_note){
+		.event = SESSION_OPENED, .user = auth_user_name(t->w->auth, t->s->user),
+		.vhost = vhost, .text = slice_of(t->s->client_name, t->s->client_name_n) });
 }
 
 enum err amqp091_on_connection_open(struct turn *t, struct channel *c,

@@ -100,6 +100,7 @@ void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publis
 	uint64_t seq = amqp091_confirm_seq(t, c);
 	bool is_followed = c->confirm || amqp091_pace(t, bytes, left_n);
 	must(block_of(m) == b && route->n > 0);
+	t->s->count.published++;
 	struct run head = {
 		.kind = CMD_PUBLISH, .channel = c->number, .session = t->s->session.handle,
 		.vhost = t->s->vhost, .user = t->s->user,
@@ -133,6 +134,8 @@ void amqp091_publish_nowhere(struct turn *t, struct channel *c, const struct pub
 		.channel = c->number, .reply_code = err_words[ERR_NO_ROUTE].amqp091,
 		.reply_text = slice_str("NO_ROUTE"),
 	};
+	t->s->count.published++;
+	t->s->count.unroutable++;
 	if (p->is_mandatory) {
 		struct sendq *q = &t->s->session.sendq;
 		size_t n = amqp091_return_size(&r, t->s->frame_max, content);

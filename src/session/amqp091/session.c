@@ -36,20 +36,12 @@ uint32_t amqp091_ticket(struct amqp091 *s)
 	return s->next_ticket;
 }
 
-void amqp091_note(struct turn *t, enum session_event event, struct slice text)
+void amqp091_note(struct turn *t, const struct session_note *what)
 {
-	struct session_events *e = t->w->events;
-	if (!e)
-		return;
-	if (e->n == sizeof e->at / sizeof *e->at) {
-		e->lost_n++;
-		return;
-	}
-	struct session_note *note = &e->at[e->n++];
-	note->event = event;
-	note->session = t->s->session.handle;
-	struct text out = text_of(note->text, sizeof note->text);
-	text_put_printable(&out, text);
+	struct session_note note = *what;
+	must(note.session == 0);
+	note.session = t->s->session.handle;
+	session_events_put(t->w->events, &note);
 }
 
 static struct session *session_new(struct session_world *w, uint64_t handle, struct slice peer,
@@ -84,7 +76,8 @@ static void session_tell(struct session *own, struct session_world *w, struct ru
 	case FX_CANCELLED: amqp091_cancelled(&t, fx); return;
 	case FX_BLOCKED:
 	case FX_UNBLOCKED: amqp091_blocked_look(&t); return;
-	case FX_SEEN: return;
+	case FX_SEEN:
+	case FX_TRACE: return;
 	}
 	must(!"an effect that no table has");
 }
@@ -127,12 +120,15 @@ static enum feed session_tick(struct session *own, struct session_world *w)
 			amqp091_refused_over(&t);
 		} else {
 			if (s->phase < PHASE_RUNNING)
-				amqp091_note(&t, SESSION_HANDSHAKE_TIMEOUT, SLICE_EMPTY);
+				amqp091_note(&t, &(struct session_note){
+					.event = SESSION_HANDSHAKE_TIMEOUT,
+					.n = w->limits->handshake_timeout_ms });
 			s->phase = PHASE_CLOSED;
 		}
 	}
 	if (s->phase != PHASE_CLOSED && !amqp091_beat(&t)) {
-		amqp091_note(&t, SESSION_HEARTBEAT_LOST, SLICE_EMPTY);
+		amqp091_note(&t, &(struct session_note){ .event = SESSION_HEARTBEAT_LOST,
+							 .n = 2u * s->heartbeat_s });
 		s->phase = PHASE_CLOSED;
 	}
 	return s->phase == PHASE_CLOSED ? FEED_CLOSE : FEED_MORE;
@@ -204,4 +200,5 @@ const struct session_ops amqp091_session_ops = {
 	.moved = session_moved,
 	.sendq = session_sendq,
 	.dump = amqp091_dump,
+	.print = amqp091_print,
 };

@@ -71,6 +71,9 @@ static struct unacked *find(const struct channel *c, uint64_t tag, size_t *out_a
 static void settle(struct turn *t, struct channel *c, struct unacked *u, enum settle how)
 {
 	must(!u->is_gone && t->s->held_n > 0);
+	t->s->count.acknowledged += how == SETTLE_ACCEPT;
+	t->s->count.released += how == SETTLE_RELEASE;
+	t->s->count.rejected += how == SETTLE_REJECT;
 	amqp091_settle_row(t, c->number, u->shard, u->queue, u->consumer, u->pos, how);
 	amqp091_settled(t->s, u->consumer, u->bytes);
 	u->is_gone = true;

@@ -126,22 +126,10 @@ static void place_got(struct turn *t, struct waiting *w)
 	amqp091_send_bare(t, c->number, AMQP091_basic_get_empty);
 }
 
-static void note_broken(struct turn *t, const struct waiting *w)
-{
-	char buf[100];
-	struct text note = text_of(buf, sizeof buf);
-	must(w->state == WAITING_BROKEN);
-	text_putf(&note, "a message of queue %llu cannot be read from the journal",
-		  (unsigned long long)w->queue);
-	amqp091_note(t, SESSION_ERROR, text_slice(&note));
-}
-
 /* place finds the delivery at the head its way: to the client, aside, or back. */
 static void place(struct turn *t, struct waiting *w)
 {
 	must(w->state != WAITING_VOID && w->state != WAITING_LOADING);
-	if (w->state == WAITING_BROKEN)
-		note_broken(t, w);
 	if (w->is_get) {
 		place_got(t, w);
 		return;
