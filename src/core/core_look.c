@@ -136,21 +136,24 @@ void core_check(const struct core *c)
 
 /* ---- dump -------------------------------------------------------------------------------- */
 
+static unsigned long long ull(uint64_t v) { return v; }
+static const char *yes(bool is) { return is ? "yes" : "no"; }
+
 static void dump_count(const struct queue_count *n, struct text *out)
 {
 	must(n != NULL);
-#define COUNT(name, prose) text_putf(out, "  " #name " %llu\n", (unsigned long long)n->name);
+#define COUNT(name, prose) text_putf(out, #name ": %llu\n", ull(n->name));
 #include "core/count.def"
 #undef COUNT
 }
 
-static void dump_credit(int64_t credit, struct text *out)
+static void dump_credit(int64_t credit, const char *unit, struct text *out)
 {
 	must(out->n < out->cap);
 	if (credit == CONSUMER_NO_LIMIT)
-		text_puts(out, " any");
+		text_putf(out, " any %s", unit);
 	else
-		text_putf(out, " %lld", (long long)credit);
+		text_putf(out, " %lld %s", (long long)credit, unit);
 }
 
 static void dump_consumers(const struct list *l, uint32_t *io_left, struct text *out)
@@ -161,14 +164,13 @@ static void dump_consumers(const struct list *l, uint32_t *io_left, struct text 
 		if (*io_left == 0)
 			return;
 		(*io_left)--;
-		text_putf(out, "  consumer session %llx channel %u number %llu",
-			  (unsigned long long)s->session, s->channel, (unsigned long long)s->arg);
-		text_putf(out, "%s%s credit", s->flags & SUBSCRIBE_NO_ACK ? " no-ack" : "",
+		text_putf(out, "consumer: session %llx channel %u number %llu%s%s credit",
+			  ull(s->session), s->channel, ull(s->arg),
+			  s->flags & SUBSCRIBE_NO_ACK ? " no_ack" : "",
 			  s->flags & SUBSCRIBE_EXCLUSIVE ? " exclusive" : "");
-		dump_credit(s->messages, out);
-		dump_credit(s->bytes, out);
-		text_putf(out, " given %llu bytes %llu\n", (unsigned long long)s->given,
-			  (unsigned long long)s->given_bytes);
+		dump_credit(s->messages, "messages", out);
+		dump_credit(s->bytes, "bytes", out);
+		text_putf(out, " given %llu bytes %llu\n", ull(s->given), ull(s->given_bytes));
 	}
 }
 
@@ -176,28 +178,23 @@ static void dump_queue(const struct queue *q, struct text *out)
 {
 	uint32_t left = DUMP_CONSUMERS_MAX;
 	must(q->ready_n <= q->live_n);
-	text_putf(out, "queue %llu%s%s%s%s\n", (unsigned long long)q->id,
-		  q->flags & QUEUE_DURABLE ? " durable" : "",
-		  q->flags & QUEUE_EXCLUSIVE ? " exclusive" : "",
-		  q->flags & QUEUE_AUTO_DELETE ? " auto-delete" : "", q->is_closed ? " closed" : "");
-	text_putf(out, "  ready %llu bytes %llu\n", (unsigned long long)q->ready_n,
-		  (unsigned long long)q->ready_bytes);
-	text_putf(out, "  given %llu bytes %llu\n", (unsigned long long)(q->live_n - q->ready_n),
-		  (unsigned long long)(q->live_bytes - q->ready_bytes));
-	text_putf(out, "  waiting for the log %llu\n", (unsigned long long)q->pending_n);
-	text_putf(out, "  persistent %llu, in memory bytes %llu\n",
-		  (unsigned long long)q->durable_n, (unsigned long long)q->cached_bytes);
-	text_putf(out, "  positions %llu to %llu, next %llu, chunks %llu\n",
-		  (unsigned long long)pos_of(q->first, 0), (unsigned long long)q->tail_pos,
-		  (unsigned long long)q->cursor, (unsigned long long)q->chunks.n);
-	text_putf(out, "  last id %llx, give mark %llx\n", (unsigned long long)q->last_id,
-		  (unsigned long long)q->mark);
+	text_putf(out, "id: %llu\ndurable: %s\nexclusive: %s\nauto_delete: %s\nclosed: %s\n",
+		  ull(q->id), yes(q->flags & QUEUE_DURABLE), yes(q->flags & QUEUE_EXCLUSIVE),
+		  yes(q->flags & QUEUE_AUTO_DELETE), yes(q->is_closed));
+	text_putf(out, "ready: %llu\nready_bytes: %llu\nheld: %llu\nheld_bytes: %llu\n",
+		  ull(q->ready_n), ull(q->ready_bytes), ull(q->live_n - q->ready_n),
+		  ull(q->live_bytes - q->ready_bytes));
+	text_putf(out, "pending: %llu\npersistent: %llu\ncached_bytes: %llu\n", ull(q->pending_n),
+		  ull(q->durable_n), ull(q->cached_bytes));
+	text_putf(out, "first_position: %llu\nnext_position: %llu\ncursor: %llu\nchunks: %zu\n",
+		  ull(pos_of(q->first, 0)), ull(q->tail_pos), ull(q->cursor), q->chunks.n);
+	text_putf(out, "last_id: %llx\ngive_mark: %llx\n", ull(q->last_id), ull(q->mark));
 	dump_count(&q->count, out);
-	text_putf(out, "  consumers %u%s\n", q->consumers_n, q->is_held ? " (exclusive)" : "");
+	text_putf(out, "consumers: %u\nexclusive_consumer: %s\n", q->consumers_n, yes(q->is_held));
 	dump_consumers(&q->able, &left, out);
 	dump_consumers(&q->idle, &left, out);
 	if (q->consumers_n > DUMP_CONSUMERS_MAX)
-		text_putf(out, "  and %u more\n", q->consumers_n - DUMP_CONSUMERS_MAX);
+		text_putf(out, "consumers_not_shown: %u\n", q->consumers_n - DUMP_CONSUMERS_MAX);
 }
 
 void core_dump(const struct core *c, struct text *out)
@@ -211,14 +208,11 @@ void core_dump(const struct core *c, struct text *out)
 		live_n += q->live_n;
 		pending_n += q->pending_n;
 	}
-	text_putf(out, "shard %u\n  queues %zu, consumers %zu\n", c->shard, c->queues.n,
-		  c->consumers.pool.used_n);
-	text_putf(out, "  ready %llu, given %llu, waiting for the log %llu\n",
-		  (unsigned long long)ready_n, (unsigned long long)(live_n - ready_n),
-		  (unsigned long long)pending_n);
-	text_putf(out, "  in memory bytes %llu, chunks %llu, applied up to %llu\n",
-		  (unsigned long long)c->cached_bytes, (unsigned long long)c->chunks.out_n,
-		  (unsigned long long)c->index);
+	text_putf(out, "queues: %zu\nconsumers: %zu\nready: %llu\nheld: %llu\npending: %llu\n",
+		  c->queues.n, c->consumers.pool.used_n, ull(ready_n), ull(live_n - ready_n),
+		  ull(pending_n));
+	text_putf(out, "cached_bytes: %llu\nchunks: %llu\napplied_index: %llu\n",
+		  ull(c->cached_bytes), ull(c->chunks.out_n), ull(c->index));
 	dump_count(&c->count, out);
 }
 

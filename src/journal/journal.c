@@ -82,13 +82,15 @@ struct journal_recovery journal_recovery(const struct journal *j)
 void journal_dump(const struct journal *j, struct text *out)
 {
 	uint64_t newest = atomic_load_explicit(&j->durable_loc, memory_order_relaxed);
-	text_putf(out, "store %016llx segments %u newest %u:%u appended %llu free %llu",
+	text_putf(out, "store: %016llx\nsegments: %u\nnewest: %u:%u\nappended_bytes: %llu\n",
 		  (unsigned long long)j->store_id, j->segments.n, loc_segment(newest),
-		  loc_offset(newest), (unsigned long long)journal_appended(j),
-		  (unsigned long long)journal_free_bytes(j));
-	text_putf(out, " checkpoint %llu units %u bytes %llu",
+		  loc_offset(newest), (unsigned long long)journal_appended(j));
+	text_putf(out, "free_disk_bytes: %llu\ncheckpoints: %llu\ncheckpoints_failed: %llu\n",
+		  (unsigned long long)journal_free_bytes(j),
+		  (unsigned long long)journal_checkpoint_done(j),
+		  (unsigned long long)journal_checkpoint_failed(j));
+	text_putf(out, "checkpoint: %llu\ncheckpoint_units: %u\ncheckpoint_bytes: %llu\n",
 		  (unsigned long long)j->checkpoint.now.number, j->checkpoint.units.n,
 		  (unsigned long long)j->checkpoint.units.live_bytes);
-	if (journal_broken(j) != ERR_OK)
-		text_putf(out, " broken: %s", j->why);
+	text_putf(out, "broken: %s\n", journal_why(j));
 }
