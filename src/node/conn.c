@@ -267,6 +267,7 @@ bool conn_feed(struct conn *c, struct block *b, uint32_t off)
 	enum feed f = c->session->ops->feed(c->session, loop_world(l), b, &off, &need, &to);
 	must(off >= from && off <= b->fill);
 	measure_headers(l, off - from, floor - b->msg_floor);
+	c->need = 0;
 	c->is_waiting = f == FEED_WAIT;
 	c->is_closing |= f == FEED_CLOSE;
 	c->need = 0;
