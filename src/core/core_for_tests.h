@@ -53,7 +53,7 @@ struct rig {
 	struct rig_record log[RIG_RECORDS_MAX];
 	uint64_t proposed, committed;    /* record i of the log has index i, from 1 on */
 	int64_t live_bytes;              /* stored by applied records and not freed */
-	void (*see)(struct rig *r, const struct rig_fx *fx);
+	void (*see)(struct rig *r, const struct rig_fx *fx); /* fx NULL: no more for now */
 	void *see_arg;
 	struct text said;
 	char said_bytes[RIG_SAID_BYTES];
@@ -121,6 +121,7 @@ static inline uint64_t rig_message(struct rig *r, uint64_t number, int64_t refs)
 	return msg_mem(m);
 }
 
+#define RIG_MOVED 0x80000000u /* set in a loc: the same message at another place */
 #define RIG_PLACE 64u /* where a record's body begins in its segment, which has its index */
 
 static inline uint64_t rig_number(const struct rig *r, uint64_t mem, uint64_t loc)
@@ -131,7 +132,7 @@ static inline uint64_t rig_number(const struct rig *r, uint64_t mem, uint64_t lo
 		body = msg_piece(msg_of(mem), 0).p;
 	} else {
 		const struct rig_record *rec = &r->log[loc >> 32];
-		uint32_t off = (uint32_t)loc - RIG_PLACE;
+		uint32_t off = ((uint32_t)loc & ~RIG_MOVED) - RIG_PLACE;
 		must(rec->bytes && off + RIG_STORED_BYTES <= rec->len);
 		body = rec->bytes + off + RIG_STORED_BYTES - 8;
 	}
@@ -201,6 +202,8 @@ static inline void rig_effects(struct rig *r)
 				rig_tell_run(r, run);
 			post_give_back(&r->post, b);
 		}
+	if (r->see)
+		r->see(r, NULL);
 }
 
 /* ---- the log ----------------------------------------------------------------------------- */
@@ -341,6 +344,7 @@ static inline void rig_admit(struct rig *r, struct run head, const void *rows, u
 		memcpy(cmd + 1, rows, n * row_bytes);
 	core_admit(r->core, cmd, 0, &r->now, &r->later, &r->post);
 	rig_apply(r);
+	rig_effects(r);
 }
 
 static inline void rig_do(struct rig *r, uint8_t kind, uint64_t queue, uint64_t arg, uint8_t flags)

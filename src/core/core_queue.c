@@ -116,9 +116,9 @@ void core_drop(struct core *c, const struct run *cmd, struct outcomes *now,
 		return;
 	}
 	q->is_closed = true;
+	must(q->is_logged || !q->pending_n);
 	head.flags = q->is_logged ? RUN_LOGGED : 0;
-	struct outcomes *to = q->is_logged || q->pending_n ? later : now;
-	(void)outcomes_run(to, &head, NULL, 0, 0, SLICE_EMPTY);
+	(void)outcomes_run(q->is_logged ? later : now, &head, NULL, 0, 0, SLICE_EMPTY);
 }
 
 static void forget(struct core *c, struct queue *q)
