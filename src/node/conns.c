@@ -13,7 +13,7 @@ void conn_touch(struct conn *c)
 
 void conn_arm(struct conn *c)
 {
-	uint64_t at = c->session->ops->deadline(c->session);
+	uint64_t at = c->is_lost ? UINT64_MAX : c->session->ops->deadline(c->session);
 	if (at == UINT64_MAX)
 		wheel_cancel(&c->loop->wheel, &c->timer);
 	else if (!wheel_is_set(&c->timer) || at < c->timer.at_ms)
