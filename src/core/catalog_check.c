@@ -98,8 +98,8 @@ static uint64_t check_queue(const struct catalog_view *v, const struct queue_rec
 	for (uintptr_t object; (object = pmap_walk_next(&w)); n++) {
 		const struct binding *b = (const struct binding *)object;
 		const struct exchange_name *name = b->exchange;
-		const struct exchange *x =
-			catalog_exchange(v, name->vhost, exchange_name_slice(name));
+		const struct exchange *x = catalog_exchange(v, name->vhost,
+							    exchange_name_slice(name));
 		must(x && x->fixed == name && x->vhost == q->vhost && b->queue == q->id);
 		must(b->shard == q->shard && b->flags == q->flags);
 	}
@@ -153,7 +153,7 @@ static const char *if_set(unsigned flags, unsigned bit, const char *word)
 static void dump_exchange(const struct catalog_view *v, const struct exchange *x, struct text *out)
 {
 	must(x->fixed != NULL);
-	text_puts(out, "exchange '");
+	text_puts(out, "exchange: '");
 	text_put_printable(out, x->name);
 	text_puts(out, "' vhost '");
 	text_put_printable(out, catalog_vhost_name(v, x->vhost));
@@ -166,7 +166,7 @@ static void dump_exchange(const struct catalog_view *v, const struct exchange *x
 static void dump_queue(const struct catalog_view *v, const struct queue_record *q, struct text *out)
 {
 	must(q->id != 0);
-	text_puts(out, "queue '");
+	text_puts(out, "queue: '");
 	text_put_printable(out, q->name);
 	text_puts(out, "' vhost '");
 	text_put_printable(out, catalog_vhost_name(v, q->vhost));
@@ -181,10 +181,10 @@ void catalog_dump(const struct catalog *c, struct text *out)
 	const struct catalog_view *v = c->applied;
 	struct pmap_walk w;
 	must(out->cap > 0);
-	text_putf(out, "catalog version %llu exchanges %u queues %u exclusive %u bindings %llu",
-		  (unsigned long long)v->version, v->exchanges.n, v->queues.n, v->owned.n,
-		  (unsigned long long)v->bindings_n);
-	text_putf(out, " pending %zu dirty %zu garbage %llu\n", c->pending.n, c->dirty.changed.n,
+	text_putf(out, "version: %llu\nexchanges: %u\nqueues: %u\nexclusive_queues: %u\n",
+		  (unsigned long long)v->version, v->exchanges.n, v->queues.n, v->owned.n);
+	text_putf(out, "bindings: %llu\npending: %zu\nunsaved: %zu\ngarbage_bytes: %llu\n",
+		  (unsigned long long)v->bindings_n, c->pending.n, c->dirty.changed.n,
 		  (unsigned long long)c->edit.garbage_bytes);
 	pmap_walk(&w, &v->exchanges);
 	for (uintptr_t object; (object = pmap_walk_next(&w)) && !text_is_full(out);)

@@ -7,16 +7,19 @@
 
 #include <cmocka.h>
 
-#define LOCKED(q)                                                                                   \
-	"cannot obtain exclusive access to locked queue '" q "' in vhost '/'. It could be "         \
-	"originally declared on another connection or the exclusive property value does not match " \
+#define LOCKED(q)                                                                             \
+	"cannot obtain exclusive access to locked queue '" q "' in vhost '/'. It could be "   \
+	"originally declared on another connection or the exclusive property value does not " \
+	"match "                                                                              \
 	"that of the original declaration."
 
 static void an_empty_catalog_has_what_every_broker_has(void **s)
 {
 	(void)s;
-	static const char *const names[] = { "", "amq.direct", "amq.fanout", "amq.topic",
-					     "amq.headers", "amq.match", "amq.rabbitmq.trace" };
+	static const char *const names[] = {
+		"",          "amq.direct",        "amq.fanout", "amq.topic", "amq.headers",
+		"amq.match", "amq.rabbitmq.trace"
+	};
 	struct world w;
 	uint16_t vhost = 7;
 	world_init(&w);
@@ -69,8 +72,7 @@ static void what_does_not_last_is_not_logged(void **s)
 	must(bind_to(&w, "amq.fanout", "transient", "") == ERR_OK);
 	must(w.log_n == 1);
 	must(bind_to(&w, "amq.fanout", "lasts", "") == ERR_OK && w.log_n == 2);
-	const struct queue_record *q =
-		catalog_queue(catalog_view(w.c), 0, slice_str("mine"));
+	const struct queue_record *q = catalog_queue(catalog_view(w.c), 0, slice_str("mine"));
 	must(!(q->flags & QUEUE_DURABLE) && q->owner == w.session);
 	catalog_check(w.c);
 	world_fini(&w);
@@ -83,14 +85,14 @@ static void answers_keep_their_order_behind_what_waits(void **s)
 	world_init(&w);
 	w.waits = true;
 	must(declare_queue(&w, "q", QUEUE_DURABLE, "") == ERR_N);
-	must(declare_queue(&w, "q", QUEUE_DURABLE, "") == ERR_N);   /* exists, behind the first */
-	must(declare_queue(&w, "q", 0, "") == ERR_N);               /* refused, behind both */
+	must(declare_queue(&w, "q", QUEUE_DURABLE, "") == ERR_N); /* exists, behind the first */
+	must(declare_queue(&w, "q", 0, "") == ERR_N);             /* refused, behind both */
 	must(bind_to(&w, "amq.topic", "q", "a") == ERR_N);
 	must(w.told.opens_n == 0 && w.told.replies_n == 0 && id_of(&w, "q") == 0);
 	commit(&w);
 	must(w.told.opens_n == 2 && w.told.replies_n == 2);
 	must(id_of(&w, "q") != 0);
-	must(declare_x(&w, "x", "direct", 0, "") == ERR_OK);        /* nothing waits any more */
+	must(declare_x(&w, "x", "direct", 0, "") == ERR_OK); /* nothing waits any more */
 	world_fini(&w);
 }
 
@@ -335,8 +337,8 @@ static void a_dump_has_a_line_for_everything(void **s)
 	declare_queue(&w, "q\n", QUEUE_DURABLE, "");
 	must(bind_to(&w, "amq.topic", "q\n", "a") == ERR_OK);
 	catalog_dump(w.c, &t);
-	must(strstr(buf, "queue 'q\\x0a' vhost '/' id 1 shard 2 durable bindings 1\n"));
-	must(strstr(buf, "exchange 'amq.topic' vhost '/' topic durable bindings 1\n"));
+	must(strstr(buf, "queue: 'q\\x0a' vhost '/' id 1 shard 2 durable bindings 1\n"));
+	must(strstr(buf, "exchange: 'amq.topic' vhost '/' topic durable bindings 1\n"));
 	catalog_dump(w.c, &cut);
 	must(text_is_full(&cut));
 	world_fini(&w);

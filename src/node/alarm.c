@@ -1,7 +1,7 @@
 /* Alarms: memory and free disk against their watermarks; publishers wait while one stands. */
 #include "node/loop.h"
 
-static uint64_t memory_limit(const struct node *n)
+uint64_t alarm_memory_limit(const struct node *n)
 {
 	const struct config *c = &n->config;
 	if (c->memory_watermark_bytes > 0)
@@ -9,7 +9,7 @@ static uint64_t memory_limit(const struct node *n)
 	return (uint64_t)((double)n->setup.memory_bytes * c->memory_watermark_ratio);
 }
 
-static int64_t memory_used_by_all(const struct node *n)
+int64_t alarm_memory_used(const struct node *n)
 {
 	int64_t used = 0;
 	for (uint32_t i = 0; i < n->loops_n; i++)
@@ -25,7 +25,8 @@ static void set_alarm(struct loop *l, uint32_t alarm, bool is_on)
 		return;
 	enum log_id id = alarm == ALARM_MEMORY ? (is_on ? LOG_memory_alarm_set : LOG_memory_alarm_cleared)
 					       : (is_on ? LOG_disk_alarm_set : LOG_disk_alarm_cleared);
-	struct log_value v[2] = { log_u64((uint64_t)memory_used_by_all(n)), log_u64(memory_limit(n)) };
+	struct log_value v[2] = { log_u64((uint64_t)alarm_memory_used(n)),
+				  log_u64(alarm_memory_limit(n)) };
 	if (alarm == ALARM_DISK) {
 		v[0] = log_u64(journal_free_bytes(n->journal));
 		v[1] = log_u64((uint64_t)n->config.disk_free_limit_bytes);
@@ -41,7 +42,7 @@ void alarms_look(struct loop *l)
 {
 	struct node *n = l->node;
 	uint32_t alarms = atomic_load_explicit(&n->alarms, memory_order_relaxed);
-	int64_t limit = (int64_t)memory_limit(n), used = memory_used_by_all(n);
+	int64_t limit = (int64_t)alarm_memory_limit(n), used = alarm_memory_used(n);
 	atomic_store_explicit(&n->is_memory_short, used > limit / 2, memory_order_relaxed);
 	if (!(alarms & ALARM_MEMORY) && used > limit)
 		set_alarm(l, ALARM_MEMORY, true);

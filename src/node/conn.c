@@ -1,6 +1,7 @@
 #include "node/conn.h"
 
 #include "base/must.h"
+#include "node/trace.h"
 
 #include <string.h>
 
@@ -79,6 +80,9 @@ struct conn *conn_open(struct loop *l, uint64_t sock, const struct session_ops *
 	if (!c)
 		return NULL;
 	*c = (struct conn){ .sock = sock, .is_reading = true };
+	c->peer_n = (uint8_t)(peer.n < CONN_PEER_BYTES ? peer.n : CONN_PEER_BYTES);
+	if (c->peer_n)
+		memcpy(c->peer, peer.p, c->peer_n);
 	if (!slot_take(l, c)) {
 		mem_put(mem, c, sizeof *c);
 		return NULL;
@@ -89,6 +93,9 @@ struct conn *conn_open(struct loop *l, uint64_t sock, const struct session_ops *
 		mem_put(mem, c, sizeof *c);
 		return NULL;
 	}
+	c->number = 1 + atomic_fetch_add_explicit(&l->node->conns_opened, 1, memory_order_relaxed);
+	l->count.opened++;
+	trace_say(c, "comes from");
 	conn_touch(c);
 	conn_arm(c);
 	return c;
@@ -112,6 +119,7 @@ static void conn_move(struct conn *c, uint32_t to)
 {
 	struct loop *from = c->loop;
 	must(to < from->node->loops_n && to != from->index && !c->is_lost);
+	trace_say(c, "moves to another loop, of");
 	conn_unlist(c);
 	slot_give(c);
 	from->count.moved++;
@@ -125,6 +133,7 @@ struct conn *conn_arrived(struct loop *l, uint64_t sock, uint64_t tag)
 	if (!slot_take(l, c))
 		must(!"no memory for a connection that is already open");
 	c->session->ops->moved(c->session, conn_handle(c));
+	trace_begin(c);
 	c->is_reading = true;
 	c->is_full = false;
 	c->is_waiting = true; /* it has bytes that were not consumed: fed in this loop's next work */
@@ -146,6 +155,9 @@ static void conn_drop_input(struct conn *c)
 void conn_free(struct conn *c)
 {
 	struct loop *l = c->loop;
+	trace_say(c, "is gone, of");
+	atomic_fetch_add_explicit(&l->node->conns_closed, 1, memory_order_relaxed);
+	l->count.closed++;
 	conn_drop_input(c);
 	slot_give(c);
 	c->session->ops->free(c->session, loop_world(l));
@@ -156,7 +168,10 @@ void conn_end(struct conn *c)
 {
 	c->is_lost = true;
 	conn_drop_input(c);
-	if (!c->session->ops->gone(c->session, loop_world(c->loop)))
+	notes_log_end(c);
+	bool is_gone = c->session->ops->gone(c->session, loop_world(c->loop));
+	notes_look(c->loop);
+	if (!is_gone)
 		return;
 	conn_unlist(c);
 	conn_free(c);
@@ -266,6 +281,9 @@ bool conn_feed(struct conn *c, struct block *b, uint32_t off)
 	uint32_t need = 0, to = l->index, floor = b->msg_floor, from = off;
 	enum feed f = c->session->ops->feed(c->session, loop_world(l), b, &off, &need, &to);
 	must(off >= from && off <= b->fill);
+	notes_look(l);
+	trace_in(c, b, from, off);
+	trace_out(c);
 	measure_headers(l, off - from, floor - b->msg_floor);
 	c->need = 0;
 	c->is_waiting = f == FEED_WAIT;

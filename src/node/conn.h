@@ -11,11 +11,14 @@
 #define NODE_CONN_H
 #include "node/loop.h"
 
+#define CONN_PEER_BYTES 56u
+
 struct conn {
 	struct loop *loop;
 	struct session *session;
 	uint64_t sock;
 	uint32_t slot, gen;
+	uint64_t number;              /* of the node's connections: for people; never changes */
 	struct block *own;            /* being filled for this connection alone; NULL: none */
 	uint32_t own_off;             /* first byte in it not consumed */
 	uint8_t *rest;                /* not consumed, copied out of the shared block */
@@ -26,6 +29,11 @@ struct conn {
 	bool is_full;                 /* the socket takes no more: wait for conn_writable */
 	bool is_closing;              /* flush, then close */
 	bool is_lost;                 /* no socket any more */
+	bool is_opened;               /* logged in, and that was logged */
+	bool is_end_logged;           /* how it ended was logged */
+	uint8_t peer_n;
+	char peer[CONN_PEER_BYTES];   /* its address, for people */
+	uint64_t traced_bytes;        /* of the send queue's total, when last looked (trace.c) */
 	struct list_node touched, dirty, paused;
 	struct wheel_timer timer;
 };
@@ -45,4 +53,16 @@ void conn_end(struct conn *c);
 void conn_free(struct conn *c);
 void conn_unlist(struct conn *c);
 void conn_read(struct conn *c, bool is_on);
+
+/* ---- notes.c */
+/* notes_log writes what sessions of this loop have noted; notes_look, called after each call of a
+ * session, does if there is anything. */
+void notes_log(struct loop *l);
+static inline void notes_look(struct loop *l)
+{
+	if (l->events.n)
+		notes_log(l);
+}
+/* notes_log_end logs how a connection ended if its session had nothing to say about that. */
+void notes_log_end(struct conn *c);
 #endif

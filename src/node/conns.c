@@ -1,6 +1,7 @@
 #include "node/conn.h"
 
 #include "base/must.h"
+#include "node/trace.h"
 
 #define FLUSH_PARTS 64u
 #define FLUSH_STEPS_MAX 16           /* gathering writes to one socket before others get theirs */
@@ -13,7 +14,8 @@ void conn_touch(struct conn *c)
 
 void conn_arm(struct conn *c)
 {
-	uint64_t at = c->is_lost ? UINT64_MAX : c->session->ops->deadline(c->session);
+	bool is_over = c->is_lost || c->is_closing;
+	uint64_t at = is_over ? UINT64_MAX : c->session->ops->deadline(c->session);
 	if (at == UINT64_MAX)
 		wheel_cancel(&c->loop->wheel, &c->timer);
 	else if (!wheel_is_set(&c->timer) || at < c->timer.at_ms)
@@ -39,6 +41,7 @@ void conns_tell(struct loop *l, struct run *fx)
 		return;
 	}
 	c->session->ops->tell(c->session, loop_world(l), fx);
+	notes_look(l);
 	conn_touch(c);
 }
 
@@ -54,6 +57,7 @@ bool conn_flush(struct conn *c)
 {
 	struct loop *l = c->loop;
 	struct sendq *q = &c->session->sendq;
+	trace_out(c);
 	for (int i = 0; i < FLUSH_STEPS_MAX && q->bytes > 0 && !c->is_full && !c->is_lost; i++) {
 		struct slice parts[FLUSH_PARTS];
 		uint32_t n = sendq_parts(q, parts, FLUSH_PARTS);
@@ -69,6 +73,7 @@ bool conn_flush(struct conn *c)
 		sendq_sent(q, &l->memory.mem, (uint64_t)sent);
 		c->is_full = (uint64_t)sent < offered;
 		c->session->ops->pump(c->session, loop_world(l));
+		trace_out(c);
 	}
 	return q->bytes > 0 && !c->is_full && !c->is_lost;
 }
@@ -127,6 +132,8 @@ static void conn_work(struct conn *c)
 		return;
 	}
 	ops->pump(c->session, loop_world(l));
+	notes_look(l);
+	trace_out(c);
 	if (c->is_waiting && ops->ready(c->session, loop_world(l)) && !conn_feed_again(c))
 		return;
 	conn_arm(c);
@@ -173,6 +180,7 @@ void conns_tick(struct loop *l)
 		if (c->session->ops->deadline(c->session) <= l->now_ms && !c->is_lost) {
 			enum feed f = c->session->ops->tick(c->session, loop_world(l));
 			c->is_closing |= f == FEED_CLOSE;
+			notes_look(l);
 			if (c->is_closing)
 				conn_read(c, false);
 			conn_touch(c);
@@ -183,7 +191,7 @@ void conns_tick(struct loop *l)
 
 /* ---- all of them -------------------------------------------------------------------------- */
 
-static struct conn *conns_next(struct loop *l, uint32_t *io_slot)
+struct conn *conns_next(struct loop *l, uint32_t *io_slot)
 {
 	while (*io_slot < l->conns_cap) {
 		struct conn *c = l->conns[(*io_slot)++];
@@ -191,6 +199,15 @@ static struct conn *conns_next(struct loop *l, uint32_t *io_slot)
 			return c;
 	}
 	return NULL;
+}
+
+struct conn *conn_numbered(struct loop *l, uint64_t number)
+{
+	uint32_t slot = 0;
+	struct conn *c = conns_next(l, &slot);
+	while (c && c->number != number)
+		c = conns_next(l, &slot);
+	return c;
 }
 
 void conns_alarm(struct loop *l)

@@ -1,6 +1,8 @@
 #include "node/loop.h"
 
 #include "base/must.h"
+#include "node/dump.h"
+#include "node/trace.h"
 
 #define BLOCKS_KEPT 16u
 #define LOADS_PER_TURN 256u
@@ -39,6 +41,7 @@ static void flights_free(struct loop *l, struct flight *f)
 void loop_fini(struct loop *l)
 {
 	conns_free_all(l);
+	trace_free(l);
 	loader_free(l);
 	for (uint32_t i = 0; i < l->shards_n; i++)
 		shard_fini(&l->shards[i]);
@@ -163,14 +166,24 @@ bool loop_commits(struct loop *l)
 
 /* ---- mailboxes -------------------------------------------------------------------------- */
 
+static void loop_command(struct loop *l, const struct run *cmd)
+{
+	if (cmd->kind == CMD_DUMP_LOOP)
+		dump_loop(l, cmd);
+	else
+		trace_command(l, cmd);
+}
+
 static void dispatch(struct loop *l, struct batch *b)
 {
 	for (struct run *r = batch_first(b); r; r = batch_next(b, r)) {
 		l->count.runs++;
 		if (run_is_effect(r))
 			conns_tell(l, r);
-		else
+		else if (r->kind < CMD_DUMP_LOOP)
 			shard_command(l->node->shard[r->shard], r);
+		else
+			loop_command(l, r);
 	}
 }
 

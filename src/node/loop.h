@@ -74,7 +74,8 @@ struct loop {
 	_Atomic int64_t used_bytes;   /* of memory, for the node's watermark */
 	struct forward *forward;      /* of this loop's share of a segment; NULL: none */
 	struct unit *unit;            /* a checkpoint's unit that the keeper had no room for */
-	struct { uint64_t turns, runs, reads, writes, moved, wakes; } count;
+	struct trace *trace;          /* who watches frames (trace.c); NULL: nobody */
+	struct { uint64_t turns, runs, reads, writes, moved, wakes, opened, closed; } count;
 };
 
 /* What waits until every loop has seen a catalog version. */
@@ -105,6 +106,7 @@ struct node {
 	_Atomic bool is_checkpoint_wanted; /* one at once, whatever was logged */
 	_Atomic uint64_t checkpoints_n; /* handed to the keeper since open */
 	_Atomic uint32_t quiet_n;     /* loops with nothing left to do before a clean stop */
+	_Atomic uint64_t conns_opened, conns_closed; /* opened: the number of the last one, too */
 };
 
 static inline struct mailbox *node_mailbox(struct node *n, uint32_t from, uint32_t to)
@@ -142,6 +144,9 @@ void conns_tick(struct loop *l);
 void conns_free_all(struct loop *l);
 void conns_alarm(struct loop *l);          /* an alarm came or went: let all sessions look */
 struct conn *conn_of(struct loop *l, uint64_t session);
+struct conn *conn_numbered(struct loop *l, uint64_t number); /* NULL: not on this loop */
+/* conns_next walks all by slot, from *io_slot on; NULL: no more. */
+struct conn *conns_next(struct loop *l, uint32_t *io_slot);
 struct session *conn_session(struct conn *c);
 void conn_loaded(struct conn *c, uint64_t ticket, uint64_t mem);
 
@@ -166,6 +171,8 @@ void view_see(struct loop *l);
 /* ---- checkpoints (checkpoint.c), alarms (alarm.c): looked at once a turn */
 bool checkpoint_work(struct loop *l);      /* true: look again at once */
 void alarms_look(struct loop *l);
+uint64_t alarm_memory_limit(const struct node *n);
+int64_t alarm_memory_used(const struct node *n); /* by all loops, as of their last turns */
 /* ---- copying forward (forward.c) */
 bool forward_work(struct loop *l);         /* true: look again at once */
 void forward_loaded(struct loop *l, uint64_t ticket, const struct slice *stored);

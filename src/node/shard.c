@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "core/logged.h"
+#include "node/dump.h"
 #include "node/loop.h"
 
 enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed)
@@ -131,6 +132,8 @@ bool shard_serve(struct shard *s)
 void shard_command(struct shard *s, struct run *cmd)
 {
 	struct loop *l = s->loop;
+	if (cmd->kind >= CMD_DUMP && dump_shard(s, cmd))
+		return;
 	s->count.commands++;
 	s->is_touched = true;
 	if (cmd->kind == CMD_PUBLISH)

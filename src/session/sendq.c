@@ -93,6 +93,18 @@ uint32_t sendq_parts(const struct sendq *q, struct slice *out, uint32_t max)
 	return n;
 }
 
+void sendq_newest(const struct sendq *q, uint64_t n, uint8_t *to)
+{
+	must(n <= q->bytes);
+	uint64_t skip = q->bytes - n;
+	for (const struct sendq_piece *k = q->head; k; k = k->next) {
+		uint32_t from = skip < k->len ? (uint32_t)skip : k->len;
+		memcpy(to, k->p + from, k->len - from);
+		to += k->len - from;
+		skip -= from;
+	}
+}
+
 void sendq_sent(struct sendq *q, struct mem *mem, uint64_t n)
 {
 	must(n <= q->bytes);

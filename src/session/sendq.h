@@ -35,6 +35,8 @@ void sendq_slice(struct sendq *q, struct mem *mem, struct block *b, struct slice
 
 /* sendq_parts lists up to `max` pieces of what waits, oldest first, for one gathering write. */
 uint32_t sendq_parts(const struct sendq *q, struct slice *out, uint32_t max);
+/* sendq_newest copies the last `n` of the bytes that wait to `to`. */
+void sendq_newest(const struct sendq *q, uint64_t n, uint8_t *to);
 void sendq_sent(struct sendq *q, struct mem *mem, uint64_t n);
 void sendq_fini(struct sendq *q, struct mem *mem);
 #endif

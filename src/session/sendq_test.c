@@ -55,6 +55,26 @@ static void bytes_leave_in_the_order_in_which_they_came(void **s)
 	assert_int_equal(heap.mem.used, 0);
 }
 
+/* Across pieces, and when the front is half sent. */
+static void the_newest_bytes_can_be_looked_at(void **s)
+{
+	(void)s;
+	struct mem_for_tests heap = mem_for_tests(1 << 20);
+	struct sendq q = { 0 };
+	uint8_t bytes[SENDQ_CHUNK_BYTES + 100], seen[sizeof bytes];
+	for (uint32_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)(i % 251);
+	sendq_copy(&q, &heap.mem, slice_of(bytes, SENDQ_CHUNK_BYTES - 10));
+	sendq_copy(&q, &heap.mem, slice_of(bytes + SENDQ_CHUNK_BYTES - 10, 110));
+	sendq_sent(&q, &heap.mem, 50);
+	for (uint32_t n = 0; n <= sizeof bytes - 50; n += 7) {
+		sendq_newest(&q, n, seen);
+		assert_memory_equal(seen, bytes + sizeof bytes - n, n);
+	}
+	sendq_fini(&q, &heap.mem);
+	assert_int_equal(heap.mem.used, 0);
+}
+
 static void an_empty_queue_holds_no_memory(void **s)
 {
 	(void)s;
@@ -71,6 +91,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_leave_in_the_order_in_which_they_came),
+		cmocka_unit_test(the_newest_bytes_can_be_looked_at),
 		cmocka_unit_test(an_empty_queue_holds_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
