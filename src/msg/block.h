@@ -88,9 +88,11 @@ static inline struct block *block_of(const void *p)
 
 static inline bool block_is_large(const struct block *b) { return b->bytes > BLOCK_ALIGN; }
 
-/* block_room: bytes that can still be filled before the message headers (or the block's end). */
-static inline uint32_t block_room(const struct block *b)
+/* block_end: where bytes must stop, before the message headers or at the block's end.
+ * block_room: bytes that can still be filled before it. */
+static inline uint32_t block_end(const struct block *b)
 {
-	return (block_is_large(b) ? b->bytes : b->msg_floor) - b->fill;
+	return block_is_large(b) ? b->bytes : b->msg_floor;
 }
+static inline uint32_t block_room(const struct block *b) { return block_end(b) - b->fill; }
 #endif

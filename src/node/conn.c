@@ -225,7 +225,7 @@ uint8_t *conn_space(struct conn *c, uint32_t *out_n)
 	}
 	if (c->own) {
 		*out_n = c->own_off + c->need - c->own->fill;
-		must(*out_n > 0 && c->own->fill + *out_n <= c->own->bytes);
+		must(*out_n > 0 && c->own->fill + *out_n <= block_end(c->own));
 		return (uint8_t *)c->own + c->own->fill;
 	}
 	struct block *b = shared_block(l, c->rest_n);
@@ -241,7 +241,7 @@ static void keep_rest(struct conn *c, struct block *b, uint32_t off, uint32_t ne
 	struct loop *l = c->loop;
 	uint32_t n = b->fill - off;
 	c->need = need > n ? need : n + 1;
-	if (b == c->own && (uint64_t)off + c->need <= c->own->bytes) {
+	if (b == c->own && (uint64_t)off + c->need + HEADER_ROOM <= block_end(b)) {
 		c->own_off = off;
 		return;
 	}
@@ -322,10 +322,13 @@ void conn_bytes(struct conn *c, uint32_t n)
 		c->rest_n = 0;
 	}
 	b->fill += n;
-	if (b->fill - off >= c->need && !conn_feed(c, b, off))
-		return;
-	if (b->fill - off < c->need && b != c->own)
+	must(b->fill <= block_end(b));
+	if (b->fill - off >= c->need) {
+		if (!conn_feed(c, b, off))
+			return;
+	} else if (b != c->own) {
 		keep_rest(c, b, off, c->need);
+	}
 	if (l->fed_bytes >= LOOP_FED_BYTES_MAX)
 		loop_work(l);
 }
