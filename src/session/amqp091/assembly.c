@@ -37,7 +37,7 @@ static struct block *take_block(struct turn *t, uint32_t n, struct msg **out_msg
 	struct msg *m = msg_new(b, &empty);
 	must(m != NULL);
 	*out_msg = m;
-	*out_at = b->bytes > BLOCK_ALIGN ? BLOCK_ALIGN : b->fill;
+	*out_at = b->fill;
 	return b;
 }
 
