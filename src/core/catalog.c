@@ -166,8 +166,7 @@ static void tell(const struct run *o, const struct catalog_view *before,
 		memcpy(&row, tail.p, sizeof row);
 		reply(o, row, slice_from(tail, sizeof row), held);
 		return;
-	default:
-		reply(o, (struct reply_row){ .err = ERR_OK, .op = asked(o) }, SLICE_EMPTY, held);
+	default: reply(o, (struct reply_row){ .err = ERR_OK, .op = asked(o) }, SLICE_EMPTY, held);
 	}
 }
 

@@ -24,34 +24,46 @@ enum { EXCHANGE_DURABLE = 1, EXCHANGE_AUTO_DELETE = 2, EXCHANGE_INTERNAL = 4 };
 
 struct exchange_name;
 
-struct exchange {                     /* a view's record: read only, never moves in its version */
-	uint64_t id, version;         /* version: of the last change to it or its bindings */
+struct exchange {             /* a view's record: read only, never moves in its version */
+	uint64_t id, version; /* version: of the last change to it or its bindings */
 	struct slice name;
-	struct slice arguments;       /* field table as declared, without its length */
+	struct slice arguments; /* field table as declared, without its length */
 	uint16_t vhost;
 	uint8_t type, flags;
 	uint32_t bindings_n;
 	const struct exchange_name *fixed;
-	struct pmap by_key;           /* direct: places by key (exchange_set.h) */
-	uintptr_t root;               /* fanout, headers: a place; topic: a tree (topic.h) */
+	struct pmap by_key; /* direct: places by key (exchange_set.h) */
+	uintptr_t root;     /* fanout, headers: a place; topic: a tree (topic.h) */
 };
 
 struct queue_record {
 	uint64_t id, version;
-	uint64_t owner;               /* session handle of an exclusive queue, else 0 */
+	uint64_t owner; /* session handle of an exclusive queue, else 0 */
 	struct slice name;
 	struct slice arguments;
 	uint16_t vhost, shard;
-	uint8_t flags;                /* QUEUE_... */
+	uint8_t flags; /* QUEUE_... */
 };
 
 /* Declarations as they travel in tails and records; slices borrow. put returns bytes written into
  * buf (DECLARE_BYTES_MAX is enough for anything the limits allow but arguments: add their size). */
-#define DECLARE_BYTES_MAX 1024u
-#define CATALOG_ARGUMENTS_MAX 12288u     /* of one declaration or binding; more is refused */
-struct declare_exchange { struct slice name, type, arguments; uint16_t vhost; uint8_t flags; };
-struct declare_queue { struct slice name, arguments; uint64_t owner; uint16_t vhost, shard; uint8_t flags; };
-struct bind { struct slice exchange, queue, key, arguments; uint16_t vhost; };
+#define DECLARE_BYTES_MAX     1024u
+#define CATALOG_ARGUMENTS_MAX 12288u /* of one declaration or binding; more is refused */
+struct declare_exchange {
+	struct slice name, type, arguments;
+	uint16_t vhost;
+	uint8_t flags;
+};
+struct declare_queue {
+	struct slice name, arguments;
+	uint64_t owner;
+	uint16_t vhost, shard;
+	uint8_t flags;
+};
+struct bind {
+	struct slice exchange, queue, key, arguments;
+	uint16_t vhost;
+};
 uint32_t declare_exchange_put(const struct declare_exchange *d, uint8_t *buf, uint32_t cap);
 uint32_t declare_queue_put(const struct declare_queue *d, uint8_t *buf, uint32_t cap);
 uint32_t bind_put(const struct bind *b, uint8_t *buf, uint32_t cap);
@@ -67,15 +79,19 @@ void catalog_free(struct catalog *c);
 /* catalog_view is the newest applied version; valid until catalog_collect passes it. */
 const struct catalog_view *catalog_view(const struct catalog *c);
 uint64_t catalog_version(const struct catalog_view *v);
-/* catalog_collect frees what no version after `seen` needs. */
+/* catalog_collect frees what only versions before `seen` need: every reader has reached it. Its
+ * time goes with what has been replaced since the last call. */
 void catalog_collect(struct catalog *c, uint64_t seen);
 
 /* Look-ups in a view; NULL: no such thing. */
-const struct exchange *catalog_exchange(const struct catalog_view *v, uint16_t vhost, struct slice name);
-const struct queue_record *catalog_queue(const struct catalog_view *v, uint16_t vhost, struct slice name);
+const struct exchange *catalog_exchange(const struct catalog_view *v, uint16_t vhost,
+					struct slice name);
+const struct queue_record *catalog_queue(const struct catalog_view *v, uint16_t vhost,
+					 struct slice name);
 const struct queue_record *catalog_queue_by_id(const struct catalog_view *v, uint64_t id);
 /* catalog_vhost: number of a vhost, ERR_NOT_FOUND. */
-MUST_USE enum err catalog_vhost(const struct catalog_view *v, struct slice name, uint16_t *out_vhost);
+MUST_USE enum err catalog_vhost(const struct catalog_view *v, struct slice name,
+				uint16_t *out_vhost);
 /* catalog_queue_after walks records by id (0 starts; NULL ends). */
 const struct queue_record *catalog_queue_after(const struct catalog_view *v, uint64_t id);
 
@@ -87,7 +103,16 @@ MUST_USE enum err catalog_exchange_same(const struct exchange *x, const struct d
 					struct slice vhost_name, struct text *why);
 struct slice catalog_vhost_name(const struct catalog_view *v, uint16_t vhost);
 
-/* The shard's two steps; see core.h. Commands whose `to` is CATALOG. */
+/* The shard's two steps; see core.h. Commands whose `to` is CATALOG.
+ *
+ * Every answer, a refusal too, is an outcome, so that it comes behind those before it: admit puts
+ * nothing into `fx`. What admit has decided must be applied in the order of its outcomes: all of
+ * `now`, then `later` (when anything is in `later`, everything goes there). A refusal's text goes
+ * without the name of its error. ERR_EXISTS: it was made by somebody else meanwhile, with other
+ * arguments; who can compare them looks again at the newest view.
+ * Admit refuses (ERR_RESOURCE_ERROR) what would leave less than 1 MiB of `mem`; memory that is
+ * used up nevertheless is a must().
+ * apply with held == NULL tells nobody: recovery, replica. */
 void catalog_admit(struct catalog *c, struct run *cmd, uint64_t now_ms, struct outcomes *now,
 		   struct outcomes *later, struct post *fx);
 void catalog_apply(struct catalog *c, struct run *o, uint64_t index, struct post *held);

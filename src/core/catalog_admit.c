@@ -6,7 +6,7 @@
 
 /* Memory that must be free before anything is added: what deletions and path copies may need. */
 #define RESERVE_BYTES (1u << 20)
-#define WHY_BYTES 1024u
+#define WHY_BYTES     1024u
 #define BARRIER_BYTES (sizeof(struct reply_row) + WHY_BYTES)
 
 /* One command on its way to a decision. */
@@ -134,8 +134,8 @@ static void exchange_declare(struct ask *a)
 		text_puts(&a->why, "' contains reserved prefix 'amq.*'");
 		answer(a, ERR_ACCESS_REFUSED);
 	} else if (!is_short(a, d.arguments)) {
-		struct run head =
-			answering(a, OUTCOME_EXCHANGE_DECLARE, d.flags & EXCHANGE_DURABLE);
+		struct run head = answering(a, OUTCOME_EXCHANGE_DECLARE,
+					    d.flags & EXCHANGE_DURABLE);
 		decide(a, &head, run_tail(a->cmd));
 	}
 }
@@ -209,7 +209,7 @@ static void queue_declare(struct ask *a)
 /* Auto-delete exchanges that have no binding left when `q` is gone go with it, before it. */
 static void orphan_exchanges(struct ask *a, const struct queue_record *q)
 {
-	const struct catalog_view *v = a->c->decided; /* stays as it is while outcomes are decided */
+	const struct catalog_view *v = a->c->decided; /* it stays as it is meanwhile */
 	struct mem *mem = a->c->edit.mem;
 	struct map counts;
 	struct pmap_walk w;

@@ -3,7 +3,7 @@
 #include "base/must.h"
 #include "core/exchange.h"
 
-#define BUCKET_FULL 256u         /* bindings in a bucket, on average, before there are more */
+#define BUCKET_FULL 256u /* bindings in a bucket, on average, before there are more */
 
 void catalog_change_begin(struct catalog *c)
 {
@@ -55,8 +55,8 @@ static void swap_exchange(struct catalog *c, const struct exchange_name *name,
 void catalog_add_queue(struct catalog *c, uint64_t id, const struct declare_queue *d)
 {
 	struct catalog_view *v = c->work;
-	struct queue_record *q =
-		pmap_alloc(&c->edit, sizeof *q + d->name.n + d->arguments.n, "catalog queue");
+	struct queue_record *q = pmap_alloc(&c->edit, sizeof *q + d->name.n + d->arguments.n,
+					    "catalog queue");
 	uint8_t *bytes = (uint8_t *)(q + 1);
 	must(id != 0 && (d->owner == 0 || !(d->flags & QUEUE_DURABLE)));
 	if (d->name.n)

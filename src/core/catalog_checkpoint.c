@@ -225,7 +225,8 @@ static void begin_key(struct dirty *d, const struct map_slot *s)
 	must(d->view != NULL);
 	if (dirty_is_queue(d->key))
 		catalog_bound_walk(&d->bindings, d->view, dirty_queue(d->key),
-				   level ? (uint64_t)dirty_bucket_of(d->key) << (64 - 4 * level) : 0);
+				   level ? (uint64_t)dirty_bucket_of(d->key) << (64 - 4 * level)
+					 : 0);
 }
 
 /* The next piece of the key in hand: bytes, or none when it is to be deleted. False: no more. */

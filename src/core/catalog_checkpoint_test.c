@@ -90,7 +90,7 @@ static void only_what_lasts_comes_back(void **s)
 	world_init(&w);
 	story(&w);
 	save(&w, &all, true);
-	must(all.n == 4 && all.deleted_n == 0);  /* counters, x, q, r */
+	must(all.n == 4 && all.deleted_n == 0); /* counters, x, q, r */
 	must(load(&w.side.mem, &all, UNITS, 0, &c) == ERR_OK);
 	const struct catalog_view *v = catalog_view(c);
 	must(digest_eq(digest_of(c), digest_of(w.c)));
@@ -174,7 +174,7 @@ static void large_arguments_take_several_pieces(void **s)
 		must(bind_or_unbind(&w, CMD_BIND, "amq.topic", "q", key, large) == ERR_OK);
 	}
 	save(&w, &all, true);
-	must(all.n == 6);                        /* counters, and five pieces of the queue */
+	must(all.n == 6); /* counters, and five pieces of the queue */
 	must(load(&w.side.mem, &all, UNITS, 0, &c) == ERR_OK);
 	must(digest_eq(digest_of(c), digest_of(w.c)));
 	catalog_free(w.c);
@@ -209,7 +209,7 @@ static void a_damaged_unit_is_refused(void **s)
 				catalog_check(c);
 			catalog_free(c);
 		}
-	must(refused + 3 >= tried);              /* a unit may end between two bindings */
+	must(refused + 3 >= tried); /* a unit may end between two bindings */
 	for (size_t i = 0; i < all.n; i++)
 		for (uint32_t at = 0; at < all.at[i].len; at++) {
 			all.at[i].bytes[at] ^= 0x81;
@@ -218,8 +218,11 @@ static void a_damaged_unit_is_refused(void **s)
 			catalog_free(c);
 			all.at[i].bytes[at] ^= 0x81;
 		}
-	struct unit_key bad[] = { { 0, 1 }, { DIRTY_EXCHANGE | 1, 7 }, { 1, UINT64_C(9) << 40 },
-				  { UINT64_C(1) << 50, 0 }, { 1, UINT64_C(1) << 36 } };
+	struct unit_key bad[] = { { 0, 1 },
+				  { DIRTY_EXCHANGE | 1, 7 },
+				  { 1, UINT64_C(9) << 40 },
+				  { UINT64_C(1) << 50, 0 },
+				  { 1, UINT64_C(1) << 36 } };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		must(catalog_restore(w.c, bad[i], slice_str("x")) == ERR_CORRUPT);
 	saved_fini(&all);

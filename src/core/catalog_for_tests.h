@@ -22,8 +22,8 @@ struct told {
 	uint64_t ticket;
 	uint32_t err, op;
 	char text[1200];
-	uint64_t queue;                  /* of the last open or drop */
-	uint64_t session;                /* whom the last of all was for */
+	uint64_t queue;   /* of the last open or drop */
+	uint64_t session; /* whom the last of all was for */
 	uint16_t shard;
 };
 
@@ -33,12 +33,13 @@ struct world {
 	struct outcomes now, later;
 	struct post held, fx;
 	uint64_t session, ticket, index;
-	bool waits;                      /* the log does not commit by itself */
+	bool waits; /* the log does not commit by itself */
 	struct told told;
-	struct run **log;                /* what was logged, in order */
+	struct run **log; /* what was logged, in order */
 	size_t log_n, log_cap;
 };
 
+/* world_init makes an empty catalog; world_fini must()s that all memory came back. */
 static inline void world_init(struct world *w)
 {
 	memset(w, 0, sizeof *w);
@@ -53,6 +54,7 @@ static inline void world_init(struct world *w)
 	w->session = session_handle(0, 1, 1);
 }
 
+/* world_fini ends it. */
 static inline void world_fini(struct world *w)
 {
 	for (size_t i = 0; i < w->log_n; i++)
@@ -66,6 +68,7 @@ static inline void world_fini(struct world *w)
 	must(w->heap.mem.used == 0 && w->side.mem.used == 0);
 }
 
+/* copy_of makes a run of its own from one that will not stay. */
 static inline struct run *copy_of(const struct run *r)
 {
 	struct run *copy = malloc(r->len);
@@ -74,6 +77,7 @@ static inline struct run *copy_of(const struct run *r)
 	return copy;
 }
 
+/* world_log keeps an outcome as a journal would: without its session. */
 static inline void world_log(struct world *w, const struct run *o)
 {
 	if (w->log_n == w->log_cap) {
@@ -86,6 +90,7 @@ static inline void world_log(struct world *w, const struct run *o)
 	w->log[w->log_n++] = copy;
 }
 
+/* hear notes one reply, or one command to a shard. */
 static inline void hear(struct told *t, struct run *r)
 {
 	struct slice text = run_tail(r);
@@ -108,6 +113,7 @@ static inline void hear(struct told *t, struct run *r)
 		t->ticket = r->arg;
 }
 
+/* world_hear notes all that was told, as if every loop had seen the newest version. */
 static inline void world_hear(struct world *w)
 {
 	for (struct batch *b = post_take(&w->held, 0), *next; b; b = next) {
@@ -119,6 +125,7 @@ static inline void world_hear(struct world *w)
 	must(post_take(&w->fx, 0) == NULL);
 }
 
+/* world_apply commits and applies what is in one of the two queues of outcomes. */
 static inline void world_apply(struct world *w, struct outcomes *from)
 {
 	uint64_t index;
@@ -152,8 +159,13 @@ static inline enum err ask(struct world *w, uint8_t kind, uint8_t flags, uint64_
 	uint32_t len = (uint32_t)(sizeof(struct run) + tail.n + 7) & ~7u;
 	struct run *r = malloc(len);
 	must(r != NULL);
-	*r = (struct run){ .len = len, .tail_len = (uint32_t)tail.n, .kind = kind, .flags = flags,
-			   .channel = 1, .session = w->session, .queue = queue,
+	*r = (struct run){ .len = len,
+			   .tail_len = (uint32_t)tail.n,
+			   .kind = kind,
+			   .flags = flags,
+			   .channel = 1,
+			   .session = w->session,
+			   .queue = queue,
 			   .arg = ++w->ticket };
 	if (tail.n)
 		memcpy(r + 1, tail.p, tail.n);
@@ -166,12 +178,15 @@ static inline enum err ask(struct world *w, uint8_t kind, uint8_t flags, uint64_
 	return (enum err)w->told.err;
 }
 
+/* declare_x declares an exchange; ERR_N: no answer yet. So do the others below. */
 static inline enum err declare_x(struct world *w, const char *name, const char *type,
 				 unsigned flags, const char *arguments)
 {
 	uint8_t buf[DECLARE_BYTES_MAX + 40000];
-	struct declare_exchange d = { .name = slice_str(name), .type = slice_str(type),
-				      .arguments = slice_str(arguments), .flags = (uint8_t)flags };
+	struct declare_exchange d = { .name = slice_str(name),
+				      .type = slice_str(type),
+				      .arguments = slice_str(arguments),
+				      .flags = (uint8_t)flags };
 	uint32_t n = declare_exchange_put(&d, buf, sizeof buf);
 	return ask(w, CMD_EXCHANGE_DECLARE, 0, 0, slice_of(buf, n));
 }
@@ -186,7 +201,8 @@ static inline enum err declare_queue(struct world *w, const char *name, unsigned
 				     const char *arguments)
 {
 	uint8_t buf[DECLARE_BYTES_MAX + 40000];
-	struct declare_queue d = { .name = slice_str(name), .arguments = slice_str(arguments),
+	struct declare_queue d = { .name = slice_str(name),
+				   .arguments = slice_str(arguments),
 				   .flags = (uint8_t)flags,
 				   .shard = (uint16_t)(1 + (uint8_t)name[0] % 16),
 				   .owner = flags & QUEUE_EXCLUSIVE ? w->session : 0 };
@@ -194,6 +210,7 @@ static inline enum err declare_queue(struct world *w, const char *name, unsigned
 	return ask(w, CMD_QUEUE_DECLARE, 0, 0, slice_of(buf, n));
 }
 
+/* bind_or_unbind asks for CMD_BIND or CMD_UNBIND. */
 static inline enum err bind_or_unbind(struct world *w, uint8_t kind, const char *exchange,
 				      const char *queue, const char *key, const char *arguments)
 {
@@ -242,6 +259,7 @@ static inline bool said(const struct world *w, const char *text)
 	return false;
 }
 
+/* digest_of is the digest of what lasts. */
 static inline struct digest_sum digest_of(const struct catalog *c)
 {
 	struct digest d;

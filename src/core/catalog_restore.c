@@ -44,8 +44,7 @@ static enum err get_exchange(struct catalog *c, uint64_t id, struct rd *r)
 {
 	struct declare_exchange d;
 	if (declare_exchange_get(rd_rest(r), &d) != ERR_OK || !exchange_type_of(d.type) ||
-	    id >= EXCHANGE_ID_VOLATILE || d.vhost >= c->vhosts->n ||
-	    !(d.flags & EXCHANGE_DURABLE))
+	    id >= EXCHANGE_ID_VOLATILE || d.vhost >= c->vhosts->n || !(d.flags & EXCHANGE_DURABLE))
 		return ERR_CORRUPT;
 	must(c->work != NULL);
 	if (catalog_exchange(c->work, d.vhost, d.name) || catalog_exchange_name(c->work, id))

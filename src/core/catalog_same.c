@@ -54,10 +54,10 @@ static const struct field *differs(const struct field *fields, size_t n, unsigne
 enum err catalog_queue_same(const struct queue_record *q, const struct declare_queue *d,
 			    uint64_t session, struct slice vhost_name, struct text *why)
 {
-	static const struct field fields[] = {
-		{ "durable", QUEUE_DURABLE }, { "auto_delete", QUEUE_AUTO_DELETE }
-	};
-	unsigned flags = d->flags & QUEUE_EXCLUSIVE ? d->flags & ~(unsigned)QUEUE_DURABLE : d->flags;
+	static const struct field fields[] = { { "durable", QUEUE_DURABLE },
+					       { "auto_delete", QUEUE_AUTO_DELETE } };
+	unsigned flags = d->flags & QUEUE_EXCLUSIVE ? d->flags & ~(unsigned)QUEUE_DURABLE
+						    : d->flags;
 	must(slice_eq(q->name, d->name));
 	if (q->owner != (d->flags & QUEUE_EXCLUSIVE ? session : 0)) {
 		catalog_say_locked(why, q->name, vhost_name);

@@ -1,4 +1,4 @@
-/* catalog_state -- the catalog itself, for the files that make it: what is applied, what is decided.
+/* catalog_state -- the catalog itself, for the files that make it: what is applied, and decided.
  *
  * Admit changes the newest *decided* version at once, with the same function that replays the log
  * (catalog_change), and queues the view that came of it; apply only makes the next one in that
@@ -26,16 +26,16 @@ struct pending {
 
 /* Units of the checkpoint, by what they hold: see catalog_checkpoint.c. */
 struct dirty {
-	struct map changed;              /* key -> version of the last change */
-	struct map pieces;               /* key -> how many units it took, where that is not 1 */
-	struct map writing;              /* keys of the checkpoint in hand -> pieces it had before */
+	struct map changed; /* key -> version of the last change */
+	struct map pieces;  /* key -> how many units it took, where that is not 1 */
+	struct map writing; /* keys of the checkpoint in hand -> pieces it had before */
 	const struct catalog_view *view; /* of the checkpoint in hand; NULL: none */
 	struct pmap_walk bindings;       /* of the key in hand */
 	const struct binding *held;      /* it did not fit into the unit before */
 	size_t cursor;
-	uint64_t key;                    /* MAP_KEY_NONE: take the next */
+	uint64_t key; /* MAP_KEY_NONE: take the next */
 	uint64_t piece, pieces_before;
-	bool is_at_end;                  /* all of the key is written: the rest is to be deleted */
+	bool is_at_end; /* all of the key is written: the rest is to be deleted */
 };
 
 struct restored_unit;
@@ -43,11 +43,11 @@ struct restored_unit;
 struct catalog {
 	struct pmap_edit edit;
 	const struct catalog_view *applied, *decided;
-	struct catalog_view *work;       /* between catalog_change_begin and _end; is `decided` */
-	struct deque pending;            /* struct pending, oldest first */
+	struct catalog_view *work; /* between catalog_change_begin and _end; is `decided` */
+	struct deque pending;      /* struct pending, oldest first */
 	struct vhosts *vhosts;
 	struct dirty dirty;
-	struct restored_unit *restored;  /* between catalog_restore and catalog_restored */
+	struct restored_unit *restored; /* between catalog_restore and catalog_restored */
 	bool is_restoring;
 };
 

@@ -31,18 +31,32 @@ static inline uint64_t dirty_bucket(uint64_t queue, uint32_t level, uint32_t buc
 	must(queue != 0 && queue >> 43 == 0 && level <= BOUND_LEVEL_MAX && bucket < 1u << 16);
 	return queue << 19 | level << 16 | bucket;
 }
-static inline bool dirty_is_queue(uint64_t key) { return key && !(key & DIRTY_EXCHANGE); }
-static inline uint64_t dirty_queue(uint64_t key) { return key >> 19; }
-static inline uint32_t dirty_level(uint64_t key) { return (uint32_t)(key >> 16 & 7); }
-static inline uint32_t dirty_bucket_of(uint64_t key) { return (uint32_t)(key & 0xffff); }
+static inline bool dirty_is_queue(uint64_t key)
+{
+	return key && !(key & DIRTY_EXCHANGE);
+}
+static inline uint64_t dirty_queue(uint64_t key)
+{
+	return key >> 19;
+}
+static inline uint32_t dirty_level(uint64_t key)
+{
+	return (uint32_t)(key >> 16 & 7);
+}
+static inline uint32_t dirty_bucket_of(uint64_t key)
+{
+	return (uint32_t)(key & 0xffff);
+}
 
+/* unit_key_of names piece `piece` of what belongs to `key`. */
 static inline struct unit_key unit_key_of(uint64_t key, uint64_t piece)
 {
 	must(piece < 1u << 16);
 	if (!dirty_is_queue(key))
 		return (struct unit_key){ key, piece };
 	return (struct unit_key){ dirty_queue(key), (uint64_t)dirty_level(key) << 40 |
-					  (uint64_t)dirty_bucket_of(key) << 16 | piece };
+							    (uint64_t)dirty_bucket_of(key) << 16 |
+							    piece };
 }
 
 /* dirty_of is the inverse; ERR_CORRUPT: no such key can have been written. */

@@ -78,6 +78,7 @@ static uint64_t bound_hash(const struct pmap_kind *k, uintptr_t object)
 
 static bool id_is(const struct pmap_kind *k, uintptr_t object, const void *key)
 {
+	must(object != 0);
 	return k->hash(k, object) == *(const uint64_t *)key;
 }
 
@@ -95,6 +96,7 @@ uint64_t catalog_owned_from(uint64_t owner)
 
 uint64_t catalog_owned_hash(const struct queue_record *q)
 {
+	must(q->flags & QUEUE_EXCLUSIVE);
 	return catalog_owned_from(q->owner) | (uint32_t)q->id;
 }
 
@@ -139,6 +141,7 @@ const struct exchange *catalog_exchange(const struct catalog_view *v, uint16_t v
 {
 	struct pmap_kind kind = catalog_exchange_kind(v->key);
 	struct catalog_key key = { name, vhost };
+	must(v->exchanges.n > 0);
 	uint64_t hash = catalog_key_hash(v->key, vhost, name);
 	return (const struct exchange *)pmap_find(&v->exchanges, &kind, hash, &key);
 }
@@ -148,12 +151,14 @@ const struct queue_record *catalog_queue(const struct catalog_view *v, uint16_t 
 {
 	struct pmap_kind kind = catalog_queue_kind(v->key);
 	struct catalog_key key = { name, vhost };
+	must(v->queues.n == v->queue_ids.n);
 	uint64_t hash = catalog_key_hash(v->key, vhost, name);
 	return (const struct queue_record *)pmap_find(&v->queues, &kind, hash, &key);
 }
 
 const struct queue_record *catalog_queue_by_id(const struct catalog_view *v, uint64_t id)
 {
+	must(v->queue_next > v->queue_ids.n);
 	const struct pmap_kind *kind = &catalog_queue_id_kind;
 	return (const struct queue_record *)pmap_find(&v->queue_ids, kind, id, &id);
 }
@@ -161,6 +166,7 @@ const struct queue_record *catalog_queue_by_id(const struct catalog_view *v, uin
 const struct exchange_name *catalog_exchange_name(const struct catalog_view *v, uint64_t id)
 {
 	const struct pmap_kind *kind = &catalog_exchange_name_kind;
+	must(id != 0 && id < EXCHANGE_ID_VOLATILE);
 	return (const struct exchange_name *)pmap_find(&v->exchange_names, kind, id, &id);
 }
 
@@ -201,12 +207,14 @@ static uintptr_t bound_find(const struct catalog_view *v, uint64_t queue)
 uint32_t catalog_bound_n(const struct catalog_view *v, uint64_t queue)
 {
 	uintptr_t object = bound_find(v, queue);
+	must_if(object & BOUND, bound_of(object)->bindings.n > 1);
 	return object & BOUND ? bound_of(object)->bindings.n : object != 0;
 }
 
 uint32_t catalog_bound_level(const struct catalog_view *v, uint64_t queue)
 {
 	uintptr_t object = bound_find(v, queue);
+	must_if(object & BOUND, bound_of(object)->level <= BOUND_LEVEL_MAX);
 	return object & BOUND ? bound_of(object)->level : 0;
 }
 
@@ -215,6 +223,7 @@ void catalog_bound_walk(struct pmap_walk *w, const struct catalog_view *v, uint6
 {
 	uintptr_t object = bound_find(v, queue);
 	struct pmap one = { object, object != 0, 60 };
+	must(v->bound.n <= v->queue_ids.n);
 	const struct pmap *m = object & BOUND ? &bound_of(object)->bindings : &one;
 	pmap_walk_from(w, m, &binding_kind, from_hash);
 }
@@ -223,6 +232,7 @@ const struct binding *catalog_binding(const struct catalog_view *v, const struct
 {
 	uintptr_t object = bound_find(v, key->queue);
 	struct pmap one = { object, object != 0, 60 };
+	must(key->exchange != NULL);
 	const struct pmap *m = object & BOUND ? &bound_of(object)->bindings : &one;
 	return (const struct binding *)pmap_find(m, &binding_kind, binding_hash(key), key);
 }

@@ -11,24 +11,24 @@
 
 struct vhosts {
 	uint32_t n;
-	struct slice name[];             /* by number; the bytes live as long as the catalog */
+	struct slice name[]; /* by number; the bytes live as long as the catalog */
 };
 
 struct catalog_view {
 	uint64_t version;
-	struct hash_key key;             /* the secret of all hashes of names */
+	struct hash_key key; /* the secret of all hashes of names */
 	const struct vhosts *vhosts;
-	struct pmap exchanges;           /* struct exchange by vhost and name */
-	struct pmap exchange_names;      /* struct exchange_name by id */
-	struct pmap queues;              /* struct queue_record by vhost and name */
-	struct pmap queue_ids;           /* the same by id */
-	struct pmap owned;               /* exclusive ones by owner, then id */
-	struct pmap bound;               /* bindings by queue id: one, or a struct bound */
+	struct pmap exchanges;      /* struct exchange by vhost and name */
+	struct pmap exchange_names; /* struct exchange_name by id */
+	struct pmap queues;         /* struct queue_record by vhost and name */
+	struct pmap queue_ids;      /* the same by id */
+	struct pmap owned;          /* exclusive ones by owner, then id */
+	struct pmap bound;          /* bindings by queue id: one, or a struct bound */
 	uint64_t bindings_n;
-	uint64_t queue_next;             /* ids from here on were never used */
-	uint64_t queue_logged;           /* likewise, as the log alone knows */
-	uint64_t exchange_next;          /* of exchanges that are not durable; EXCHANGE_ID_VOLATILE */
-	uint64_t exchange_logged;        /* of durable ones: counts them in the log's order */
+	uint64_t queue_next;      /* ids from here on were never used */
+	uint64_t queue_logged;    /* likewise, as the log alone knows */
+	uint64_t exchange_next;   /* of exchanges that are not durable; EXCHANGE_ID_VOLATILE */
+	uint64_t exchange_logged; /* of durable ones: counts them in the log's order */
 };
 
 /* Ids of exchanges: those of the log count from 1 (a checkpoint unit is named by them), the
@@ -43,7 +43,7 @@ struct bound {
 	struct pmap bindings;
 	uint32_t level;
 };
-#define BOUND ((uintptr_t)2)             /* the tag in `bound` */
+#define BOUND           ((uintptr_t)2) /* the tag in `bound` */
 #define BOUND_LEVEL_MAX 4u
 
 /* The kinds of the view's maps. Names are looked up by struct catalog_key, ids by uint64_t. */
@@ -73,5 +73,6 @@ void catalog_bound_walk(struct pmap_walk *w, const struct catalog_view *v, uint6
 			uint64_t from_hash);
 const struct binding *catalog_binding(const struct catalog_view *v, const struct binding_key *key);
 
+/* catalog_exchange_name finds a durable exchange by its id; NULL: none. */
 const struct exchange_name *catalog_exchange_name(const struct catalog_view *v, uint64_t id);
 #endif

@@ -12,14 +12,26 @@
 /* A catalog and the simplest model of it go the same random way; now and then the catalog is
  * compared, checkpointed, or lost and made again from checkpoint and log. */
 
-#define XS 8
-#define QS 12
+#define XS           8
+#define QS           12
 #define BINDINGS_MAX 6000
-#define UNITS_MAX 4000
+#define UNITS_MAX    4000
 
-struct model_x { bool is; const char *type; unsigned flags; };
-struct model_q { bool is; unsigned flags; uint64_t owner; };
-struct model_b { int x, q; char key[40]; char arguments[4]; };
+struct model_x {
+	bool is;
+	const char *type;
+	unsigned flags;
+};
+struct model_q {
+	bool is;
+	unsigned flags;
+	uint64_t owner;
+};
+struct model_b {
+	int x, q;
+	char key[40];
+	char arguments[4];
+};
 
 struct unit {
 	struct unit_key key;
@@ -34,20 +46,20 @@ struct walk {
 	struct model_q q[QS];
 	struct model_b *b;
 	size_t b_n;
-	bool is_heavy;                   /* many keys on one queue */
+	bool is_heavy; /* many keys on one queue */
 	unsigned unbind_percent;
 	struct route_cache *cache;
 	struct route route;
-	struct unit *units;              /* the newest whole checkpoint */
+	struct unit *units; /* the newest whole checkpoint */
 	size_t units_n;
-	size_t log_at;                   /* its place in the log */
+	size_t log_at; /* its place in the log */
 };
 
 static const char *const x_names[XS] = { "amq.direct", "amq.topic", "amq.fanout", "x3",
-					 "x4", "x5", "x6", "x7" };
+					 "x4",         "x5",        "x6",         "x7" };
 static const char *const types[3] = { "direct", "topic", "fanout" };
-static const char *const q_names[QS] = { "a", "b", "a.b", "", "ab", "q5", "q6", "q7",
-					 "q8", "q9", "qA", "qB" };
+static const char *const q_names[QS] = { "a",  "b",  "a.b", "",   "ab", "q5",
+					 "q6", "q7", "q8",  "q9", "qA", "qB" };
 
 static bool is_durable(const struct walk *k, const struct model_b *b)
 {
@@ -90,8 +102,8 @@ static void model_drop_x(struct walk *k, int x)
 static void op_declare_x(struct walk *k)
 {
 	int x = 3 + (int)prng_below(&k->r, XS - 3);
-	struct model_x *m = &k->x[x], want = { true, types[prng_below(&k->r, 3)],
-					       (unsigned)prng_below(&k->r, 4) };
+	struct model_x *m = &k->x[x],
+		       want = { true, types[prng_below(&k->r, 3)], (unsigned)prng_below(&k->r, 4) };
 	enum err err = declare_x(&k->w, x_names[x], want.type, want.flags, "");
 	bool is_same = m->is && strcmp(m->type, want.type) == 0 && m->flags == want.flags;
 	enum err right = !m->is || is_same ? ERR_OK : ERR_PRECONDITION_FAILED;
@@ -168,9 +180,9 @@ static void make_binding(struct walk *k, struct model_b *out)
 static size_t find_binding(const struct walk *k, const struct model_b *b)
 {
 	size_t i = 0;
-	while (i < k->b_n && !(k->b[i].x == b->x && k->b[i].q == b->q &&
-			       strcmp(k->b[i].key, b->key) == 0 &&
-			       strcmp(k->b[i].arguments, b->arguments) == 0))
+	while (i < k->b_n &&
+	       !(k->b[i].x == b->x && k->b[i].q == b->q && strcmp(k->b[i].key, b->key) == 0 &&
+		 strcmp(k->b[i].arguments, b->arguments) == 0))
 		i++;
 	return i;
 }
@@ -280,8 +292,8 @@ static void units_free(struct walk *k)
 static void unit_put(struct walk *k, struct unit_key key, const uint8_t *bytes, uint32_t len)
 {
 	size_t i = 0;
-	while (i < k->units_n && !(k->units[i].key.queue == key.queue &&
-				   k->units[i].key.chunk == key.chunk))
+	while (i < k->units_n &&
+	       !(k->units[i].key.queue == key.queue && k->units[i].key.chunk == key.chunk))
 		i++;
 	if (i < k->units_n) {
 		free(k->units[i].bytes);
@@ -468,7 +480,7 @@ static void so_does_a_queue_with_thousands_of_bindings(void **s)
 		}
 		walk_fini(&k);
 	}
-	must(levels == 7);       /* none, one and two levels of buckets were all met */
+	must(levels == 7); /* none, one and two levels of buckets were all met */
 }
 
 int main(void)

@@ -71,7 +71,8 @@ enum err declare_queue_get(struct slice from, struct declare_queue *out)
 	d.name = rd_str8(&r);
 	TRY(get_arguments(&r, &d.arguments));
 	if (d.flags & QUEUE_EXCLUSIVE)
-		d.flags &= (uint8_t)~QUEUE_DURABLE; /* what dies with its connection does not last */
+		d.flags &=
+			(uint8_t)~QUEUE_DURABLE; /* what dies with its connection does not last */
 	must(d.name.n <= UINT8_MAX);
 	*out = d;
 	return ERR_OK;

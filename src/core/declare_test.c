@@ -10,8 +10,9 @@
 #include <cmocka.h>
 
 #define TEN "0123456789"
-#define LONG TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN \
-	TEN TEN TEN "12345"
+#define LONG                                                                                    \
+	TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN \
+		TEN TEN TEN "12345"
 
 /* Every prefix in a block of its own length: the sanitizer sees a byte read too far. */
 static void try_prefixes(const uint8_t *bytes, uint32_t n, enum err (*get)(struct slice))
@@ -47,7 +48,8 @@ static void an_exchange_comes_back_as_it_went(void **s)
 {
 	(void)s;
 	uint8_t buf[DECLARE_BYTES_MAX + 3];
-	struct declare_exchange d = { slice_str(LONG), slice_str("topic"), slice_str("abc"), 258, 7 };
+	struct declare_exchange d = { slice_str(LONG), slice_str("topic"), slice_str("abc"), 258,
+				      7 };
 	struct declare_exchange back;
 	uint32_t n = declare_exchange_put(&d, buf, sizeof buf);
 	must(n > 0 && declare_exchange_get(slice_of(buf, n), &back) == ERR_OK);
@@ -61,7 +63,11 @@ static void a_queue_comes_back_as_it_went(void **s)
 {
 	(void)s;
 	uint8_t buf[DECLARE_BYTES_MAX + 3];
-	struct declare_queue d = { slice_str(LONG), slice_str("abc"), UINT64_MAX - 1, 258, 81,
+	struct declare_queue d = { slice_str(LONG),
+				   slice_str("abc"),
+				   UINT64_MAX - 1,
+				   258,
+				   81,
 				   QUEUE_DURABLE | QUEUE_AUTO_DELETE };
 	struct declare_queue back;
 	uint32_t n = declare_queue_put(&d, buf, sizeof buf);

@@ -34,8 +34,8 @@ static size_t name_bytes(size_t name_len, size_t arguments_len)
 static const struct exchange_name *name_new(struct pmap_edit *e, uint64_t id,
 					    const struct declare_exchange *d)
 {
-	struct exchange_name *n =
-		pmap_alloc(e, name_bytes(d->name.n, d->arguments.n), "catalog exchange");
+	struct exchange_name *n = pmap_alloc(e, name_bytes(d->name.n, d->arguments.n),
+					     "catalog exchange");
 	must(d->name.n <= UINT8_MAX && d->arguments.n <= UINT16_MAX);
 	*n = (struct exchange_name){
 		.id = id,

@@ -38,5 +38,6 @@ void exchange_drop(struct pmap_edit *e, const struct exchange *own_x);
 void exchange_route(const struct exchange *x, struct hash_key key, struct slice routing_key,
 		    struct route *r);
 
+/* exchange_check must()s every invariant. */
 void exchange_check(const struct exchange *x, struct hash_key key);
 #endif

@@ -25,19 +25,27 @@ static const struct binding *binding_of(uintptr_t place)
 	return (const struct binding *)place;
 }
 
-static bool is_set(uintptr_t place) { return place & EXCHANGE_SET; }
-static size_t set_bytes(uint32_t key_len) { return sizeof(struct exchange_set) + key_len; }
+static bool is_set(uintptr_t place)
+{
+	return place & EXCHANGE_SET;
+}
+static size_t set_bytes(uint32_t key_len)
+{
+	return sizeof(struct exchange_set) + key_len;
+}
 
 uint64_t binding_hash(const struct binding_key *key)
 {
 	struct hash_key fixed = { 0x676f64776974, key->queue };
 	uint64_t name = hash_slice(fixed, exchange_name_slice(key->exchange));
 	uint64_t hash = hash_slice((struct hash_key){ name, key->arguments.n }, key->key);
-	return key->arguments.n ? hash_slice((struct hash_key){ name, hash }, key->arguments) : hash;
+	return key->arguments.n ? hash_slice((struct hash_key){ name, hash }, key->arguments)
+				: hash;
 }
 
 bool binding_is_durable(const struct binding *b)
 {
+	must(b->exchange != NULL);
 	return b->flags & QUEUE_DURABLE && b->exchange->flags & EXCHANGE_DURABLE;
 }
 
@@ -45,8 +53,8 @@ struct binding *binding_new(struct pmap_edit *e, const struct binding_key *key, 
 			    uint8_t flags)
 {
 	must(key->key.n <= UINT8_MAX && key->arguments.n <= UINT16_MAX && key->queue != 0);
-	struct binding *b =
-		pmap_alloc(e, sizeof *b + key->key.n + key->arguments.n, "catalog binding");
+	struct binding *b = pmap_alloc(e, sizeof *b + key->key.n + key->arguments.n,
+				       "catalog binding");
 	*b = (struct binding){
 		.queue = key->queue,
 		.exchange = key->exchange,
@@ -64,6 +72,7 @@ struct binding *binding_new(struct pmap_edit *e, const struct binding_key *key, 
 
 void binding_retire(struct pmap_edit *e, const struct binding *own_b)
 {
+	must(own_b->queue != 0);
 	pmap_retire(e, own_b, sizeof *own_b + own_b->key_len + own_b->arguments_len, 0);
 }
 
@@ -94,6 +103,7 @@ const struct pmap_kind binding_kind = { .hash = kind_hash, .is = kind_is };
 
 struct slice exchange_set_key(uintptr_t place)
 {
+	must(place != 0);
 	if (!is_set(place))
 		return binding_key_slice(binding_of(place));
 	return slice_of(set_of(place)->key, set_of(place)->key_len);
@@ -101,8 +111,10 @@ struct slice exchange_set_key(uintptr_t place)
 
 static struct exchange_set *set_new(struct pmap_edit *e, struct pmap bindings, struct slice key)
 {
+	must(key.n <= UINT8_MAX);
 	struct exchange_set *s = pmap_alloc(e, set_bytes((uint32_t)key.n), "catalog set");
-	*s = (struct exchange_set){ .birth = e->version, .bindings = bindings,
+	*s = (struct exchange_set){ .birth = e->version,
+				    .bindings = bindings,
 				    .key_len = (uint32_t)key.n };
 	if (key.n)
 		memcpy(s->key, key.p, key.n);
@@ -111,11 +123,13 @@ static struct exchange_set *set_new(struct pmap_edit *e, struct pmap bindings, s
 
 static void set_retire(struct pmap_edit *e, const struct exchange_set *own_s)
 {
+	must(own_s->birth > 0);
 	pmap_retire(e, own_s, set_bytes(own_s->key_len), own_s->birth);
 }
 
 static struct exchange_set *set_edit(struct pmap_edit *e, struct exchange_set *s)
 {
+	must(s->bindings.n > 1 && s->birth <= e->version);
 	if (s->birth == e->version)
 		return s;
 	struct exchange_set *copy = set_new(e, s->bindings, slice_of(s->key, s->key_len));
@@ -131,6 +145,7 @@ static void set_put(struct pmap_edit *e, struct exchange_set *s, const struct bi
 
 uintptr_t exchange_set_add(struct pmap_edit *e, uintptr_t place, const struct binding *b)
 {
+	must(((uintptr_t)b & EXCHANGE_TAGS) == 0);
 	if (place == 0)
 		return (uintptr_t)b;
 	struct exchange_set *s;
@@ -179,6 +194,7 @@ void exchange_set_drop(struct pmap_edit *e, uintptr_t place)
 	if (!is_set(place))
 		return;
 	struct pmap nodes = set_of(place)->bindings;
+	must(nodes.n > 1);
 	pmap_clear(&nodes, e);
 	set_retire(e, set_of(place));
 }

@@ -14,22 +14,22 @@
 struct exchange_name {
 	uint64_t id;
 	uint16_t vhost;
-	uint8_t type, flags;     /* enum exchange_type, EXCHANGE_... */
+	uint8_t type, flags; /* enum exchange_type, EXCHANGE_... */
 	uint8_t name_len;
 	uint8_t pad;
 	uint16_t arguments_len;
-	uint8_t bytes[];         /* name, arguments */
+	uint8_t bytes[]; /* name, arguments */
 };
 
 struct binding {
 	uint64_t queue;
 	const struct exchange_name *exchange;
-	uint16_t shard;          /* the queue's, so that routing needs no look at its record */
-	uint8_t flags;           /* likewise: QUEUE_... */
+	uint16_t shard; /* the queue's, so that routing needs no look at its record */
+	uint8_t flags;  /* likewise: QUEUE_... */
 	uint8_t key_len;
 	uint16_t arguments_len;
 	uint16_t pad;
-	uint8_t bytes[];         /* key, arguments */
+	uint8_t bytes[]; /* key, arguments */
 };
 
 /* What makes two bindings the same. */
@@ -73,7 +73,7 @@ struct binding_key binding_key_of(const struct binding *b);
 extern const struct pmap_kind binding_kind;
 
 /* A place: 0 (none), a binding, or a set. Tags of what else hangs in the same trees: topic.h. */
-#define EXCHANGE_SET ((uintptr_t)2)
+#define EXCHANGE_SET  ((uintptr_t)2)
 #define EXCHANGE_FORK ((uintptr_t)4)
 #define EXCHANGE_TAGS (EXCHANGE_SET | EXCHANGE_FORK)
 

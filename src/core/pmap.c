@@ -6,15 +6,15 @@
 
 struct pmap_node {
 	uint64_t birth;
-	uint32_t bits;           /* which digits have a slot; 0: objects whose hashes are equal */
+	uint32_t bits; /* which digits have a slot; 0: objects whose hashes are equal */
 	uint32_t n;
 	uintptr_t at[];
 };
 
-#define DIGIT_BITS 5
-#define DIGITS 32u
-#define SHIFT_MAX 60u
-#define GARBAGE_KEPT 256u        /* rows of room that a quiet catalog keeps */
+#define DIGIT_BITS   5
+#define DIGITS       32u
+#define SHIFT_MAX    60u
+#define GARBAGE_KEPT 256u /* rows of room that a quiet catalog keeps */
 
 struct pmap_garbage {
 	void *p;
@@ -24,6 +24,7 @@ struct pmap_garbage {
 
 void pmap_edit_init(struct pmap_edit *e, struct mem *mem)
 {
+	must(mem != NULL);
 	*e = (struct pmap_edit){ .mem = mem, .version = 1 };
 	deque_init(&e->garbage, sizeof(struct pmap_garbage), "catalog garbage");
 }
@@ -66,10 +67,23 @@ void pmap_collect(struct pmap_edit *e, uint64_t seen)
 		deque_trim(&e->garbage, e->mem);
 }
 
-static bool is_node(uintptr_t at) { return at & PMAP_NODE; }
-static struct pmap_node *node_of(uintptr_t at) { return (struct pmap_node *)(at - PMAP_NODE); }
-static uintptr_t tagged(const struct pmap_node *node) { return (uintptr_t)node + PMAP_NODE; }
-static size_t node_bytes(uint32_t n) { return sizeof(struct pmap_node) + n * sizeof(uintptr_t); }
+static bool is_node(uintptr_t at)
+{
+	return at & PMAP_NODE;
+}
+static struct pmap_node *node_of(uintptr_t at)
+{
+	must(is_node(at));
+	return (struct pmap_node *)(at - PMAP_NODE);
+}
+static uintptr_t tagged(const struct pmap_node *node)
+{
+	return (uintptr_t)node + PMAP_NODE;
+}
+static size_t node_bytes(uint32_t n)
+{
+	return sizeof(struct pmap_node) + n * sizeof(uintptr_t);
+}
 
 static uint32_t count_bits(uint32_t v)
 {
@@ -99,6 +113,7 @@ static struct pmap_node *node_new(struct pmap_edit *e, uint32_t bits, uint32_t n
 
 static void node_retire(struct pmap_edit *e, const struct pmap_node *own_node)
 {
+	must(own_node->n > 0);
 	pmap_retire(e, own_node, node_bytes(own_node->n), own_node->birth);
 }
 
@@ -184,8 +199,8 @@ struct change {
 	const struct pmap_kind *k;
 	uint64_t hash;
 	const void *key;
-	uintptr_t object;        /* to be entered */
-	uintptr_t old;           /* what was there */
+	uintptr_t object; /* to be entered */
+	uintptr_t old;    /* what was there */
 };
 
 /* The smallest tree that holds an object with another hash and the new one. */
@@ -198,6 +213,7 @@ static uintptr_t pair(struct change *c, uintptr_t other, uint64_t other_hash, in
 		node->at[1] = c->object;
 		return tagged(node);
 	}
+	must(other != 0);
 	uint32_t mine = digit(c->hash, shift), its = digit(other_hash, shift);
 	struct pmap_node *node = node_new(c->e, mine | its, mine == its ? 1 : 2);
 	if (mine == its) {
@@ -211,6 +227,7 @@ static uintptr_t pair(struct change *c, uintptr_t other, uint64_t other_hash, in
 
 static uintptr_t put_at(struct change *c, uintptr_t at, int shift)
 {
+	must(shift >= -DIGIT_BITS);
 	if (at == 0)
 		return c->object;
 	if (!is_node(at)) {
@@ -261,6 +278,7 @@ uintptr_t pmap_put(struct pmap *m, struct pmap_edit *e, const struct pmap_kind *
 
 static uintptr_t del_at(struct change *c, uintptr_t at, int shift)
 {
+	must(shift >= -DIGIT_BITS);
 	if (!is_node(at)) {
 		if (at == 0 || !c->k->is(c->k, at, c->key))
 			return at;
@@ -319,6 +337,7 @@ void pmap_swap(struct pmap *m, struct pmap_edit *e, uint64_t hash, uintptr_t old
 uintptr_t pmap_first(const struct pmap *m)
 {
 	uintptr_t at = m->root;
+	must((at == 0) == (m->n == 0));
 	while (is_node(at))
 		at = node_of(at)->at[0];
 	return at;
@@ -329,6 +348,7 @@ static void clear_at(struct pmap_edit *e, uintptr_t at)
 	if (!is_node(at))
 		return;
 	struct pmap_node *node = node_of(at);
+	must(node->birth > 0 && node->n > 0);
 	for (uint32_t i = 0; i < node->n; i++)
 		clear_at(e, node->at[i]);
 	node_retire(e, node);
@@ -336,6 +356,7 @@ static void clear_at(struct pmap_edit *e, uintptr_t at)
 
 void pmap_clear(struct pmap *m, struct pmap_edit *e)
 {
+	must((m->root == 0) == (m->n == 0));
 	clear_at(e, m->root);
 	m->root = 0;
 	m->n = 0;
@@ -351,6 +372,7 @@ static void walk_down(struct pmap_walk *w, uintptr_t at, uint32_t from)
 
 void pmap_walk(struct pmap_walk *w, const struct pmap *m)
 {
+	must((m->root == 0) == (m->n == 0));
 	w->depth = -1;
 	w->lone = is_node(m->root) ? 0 : m->root;
 	if (is_node(m->root))
@@ -374,7 +396,7 @@ void pmap_walk_from(struct pmap_walk *w, const struct pmap *m, const struct pmap
 		w->at[w->depth]++;
 	}
 	if (is_node(at))
-		walk_down(w, at, 0);   /* equal hashes: all of them or, below, none */
+		walk_down(w, at, 0); /* equal hashes: all of them or, below, none */
 	uintptr_t object = is_node(at) ? node_of(at)->at[0] : at;
 	bool is_behind = object && k->hash(k, object) < hash;
 	if (is_node(at))
@@ -388,6 +410,7 @@ void pmap_walk_from(struct pmap_walk *w, const struct pmap *m, const struct pmap
 uintptr_t pmap_walk_next(struct pmap_walk *w)
 {
 	uintptr_t at = w->lone;
+	must(w->depth < PMAP_DEPTH);
 	w->lone = 0;
 	while (w->depth >= 0 && !at) {
 		const struct pmap_node *node = w->node[w->depth];
@@ -408,6 +431,7 @@ static size_t bytes_at(uintptr_t at)
 		return 0;
 	const struct pmap_node *node = node_of(at);
 	size_t sum = node_bytes(node->n);
+	must(node->n > 0);
 	for (uint32_t i = 0; i < node->n; i++)
 		sum += bytes_at(node->at[i]);
 	return sum;

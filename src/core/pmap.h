@@ -26,9 +26,9 @@
 struct pmap_node;
 
 struct pmap {
-	uintptr_t root;          /* 0: empty; an object, or a node with PMAP_NODE added */
-	uint32_t n;              /* objects */
-	uint32_t shift;          /* of the hash's bits that choose in the root */
+	uintptr_t root; /* 0: empty; an object, or a node with PMAP_NODE added */
+	uint32_t n;     /* objects */
+	uint32_t shift; /* of the hash's bits that choose in the root */
 };
 #define PMAP_NODE ((uintptr_t)1)
 
@@ -36,7 +36,7 @@ struct pmap {
 struct pmap_edit {
 	struct mem *mem;
 	uint64_t version;
-	struct deque garbage;    /* struct pmap_garbage, oldest first */
+	struct deque garbage; /* struct pmap_garbage, oldest first */
 	uint64_t garbage_bytes;
 };
 
@@ -66,10 +66,11 @@ void pmap_collect(struct pmap_edit *e, uint64_t seen);
 
 /* An empty map for hashes, and one for ids, which is as high as its highest id needs. */
 #define PMAP_HASHED ((struct pmap){ 0, 0, 60 })
-#define PMAP_IDS ((struct pmap){ 0, 0, 0 })
+#define PMAP_IDS    ((struct pmap){ 0, 0, 0 })
 
 /* pmap_find gives the object under `hash` that is `key`; 0: none. */
-uintptr_t pmap_find(const struct pmap *m, const struct pmap_kind *k, uint64_t hash, const void *key);
+uintptr_t pmap_find(const struct pmap *m, const struct pmap_kind *k, uint64_t hash,
+		    const void *key);
 
 /* pmap_put enters `object` under `hash`. What is `key` there already is replaced and returned;
  * 0: it is new. */
@@ -95,8 +96,8 @@ void pmap_clear(struct pmap *m, struct pmap_edit *e);
 struct pmap_walk {
 	const struct pmap_node *node[PMAP_DEPTH];
 	uint32_t at[PMAP_DEPTH];
-	int depth;               /* of the node in hand; -1: at the end */
-	uintptr_t lone;          /* the root, when it is an object */
+	int depth;      /* of the node in hand; -1: at the end */
+	uintptr_t lone; /* the root, when it is an object */
 };
 void pmap_walk(struct pmap_walk *w, const struct pmap *m);
 /* pmap_walk_from begins at the first object whose hash is not below `hash`. */
@@ -107,5 +108,5 @@ uintptr_t pmap_walk_next(struct pmap_walk *w);
 
 /* pmap_bytes counts the memory of all nodes. */
 size_t pmap_bytes(const struct pmap *m);
-void pmap_check(const struct pmap *m, const struct pmap_kind *k);   /* must()s every invariant */
+void pmap_check(const struct pmap *m, const struct pmap_kind *k); /* must()s every invariant */
 #endif

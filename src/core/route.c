@@ -5,7 +5,7 @@
 #include "core/exchange.h"
 #include "core/topic.h"
 
-#define SCANNED_MAX 8u           /* so many destinations are compared one by one */
+#define SCANNED_MAX     8u /* so many destinations are compared one by one */
 #define SORTED_IN_PLACE 32u
 
 void route_init(struct route *r, struct mem *mem)
@@ -16,6 +16,7 @@ void route_init(struct route *r, struct mem *mem)
 
 static void seen_fini(struct route *r, struct route_seen *seen)
 {
+	must_if(seen->cap > 0, r->mem != NULL);
 	mem_put(r->mem, seen->at, seen->cap * sizeof seen->at[0]);
 	*seen = (struct route_seen){ 0 };
 }
@@ -33,6 +34,7 @@ void route_fini(struct route *r)
 static uint64_t *seen_slot(const struct route_seen *seen, uint64_t number)
 {
 	uint32_t mask = seen->cap - 1;
+	must(seen->n < seen->cap);
 	uint32_t i = (uint32_t)hash_u64(number, 0) & mask;
 	while (seen->at[i] && seen->at[i] != number)
 		i = (i + 1) & mask;
@@ -42,6 +44,7 @@ static uint64_t *seen_slot(const struct route_seen *seen, uint64_t number)
 static bool seen_grow(struct route *r, struct route_seen *seen)
 {
 	struct route_seen old = *seen;
+	must(old.n <= old.cap / 2);
 	uint32_t cap = old.cap ? old.cap * 2 : 64;
 	uint64_t *at = mem_get(r->mem, cap * sizeof at[0], "route");
 	if (!at)
@@ -80,6 +83,7 @@ void route_seen_clear(struct route_seen *seen)
 
 static bool is_new(struct route *r, uint64_t queue)
 {
+	must(queue != 0);
 	if (r->n >= SCANNED_MAX) {
 		if (r->n == SCANNED_MAX && r->queues.n == 0)
 			for (uint32_t i = 0; i < r->n; i++)
@@ -94,6 +98,7 @@ static bool is_new(struct route *r, uint64_t queue)
 
 static bool grow(struct route *r)
 {
+	must(r->n == r->cap);
 	uint32_t cap = r->cap ? r->cap * 2 : 4;
 	struct route_to *to = mem_get(r->mem, cap * sizeof to[0], "route");
 	if (!to)
@@ -116,17 +121,30 @@ static void add(struct route *r, uint64_t queue, uint16_t shard, uint8_t flags)
 	r->to[r->n++] = (struct route_to){ .queue = queue, .shard = shard, .flags = flags };
 }
 
-void route_add(struct route *r, uintptr_t place)
+static void add_binding(struct route *r, uintptr_t at)
+{
+	const struct binding *b = (const struct binding *)at;
+	must((at & EXCHANGE_TAGS) == 0);
+	if (is_new(r, b->queue))
+		add(r, b->queue, b->shard, b->flags);
+}
+
+static void add_set(struct route *r, uintptr_t place)
 {
 	struct pmap_walk w;
-	if (place == 0)
-		return;
+	must(place & EXCHANGE_SET);
 	exchange_set_walk(&w, place);
-	for (uintptr_t at; (at = pmap_walk_next(&w));) {
-		const struct binding *b = (const struct binding *)at;
-		if (is_new(r, b->queue))
-			add(r, b->queue, b->shard, b->flags);
-	}
+	for (uintptr_t at; (at = pmap_walk_next(&w));)
+		add_binding(r, at);
+}
+
+void route_add(struct route *r, uintptr_t place)
+{
+	must(r->mem != NULL);
+	if (place & EXCHANGE_SET)
+		add_set(r, place);
+	else if (place)
+		add_binding(r, place);
 }
 
 static bool is_sorted(const struct route *r)

@@ -11,14 +11,14 @@ struct topic_step;
 struct route_to {
 	uint64_t queue;
 	uint16_t shard;
-	uint8_t flags;               /* QUEUE_... */
+	uint8_t flags; /* QUEUE_... */
 	uint8_t pad[5];
 };
 
 /* Numbers that have been met; open addressing, 0 is free. */
 struct route_seen {
 	uint64_t *at;
-	uint32_t n, cap;             /* cap: 0 or a power of two */
+	uint32_t n, cap; /* cap: 0 or a power of two */
 };
 
 /* A set of destinations, each queue once; grows through mem. Ordered by shard, then as found. The
@@ -27,9 +27,9 @@ struct route {
 	struct mem *mem;
 	struct route_to *to;
 	uint32_t n, cap;
-	bool is_short;               /* there was no memory for all */
-	struct route_seen queues;    /* used above a few destinations */
-	struct route_seen floats;    /* topic_match.c */
+	bool is_short;            /* there was no memory for all */
+	struct route_seen queues; /* used above a few destinations */
+	struct route_seen floats; /* topic_match.c */
 	struct topic_step *steps;
 	uint32_t steps_n, steps_cap;
 };
@@ -69,7 +69,7 @@ void route_cache_free(struct route_cache *own_c);
 struct route_hit {
 	const struct exchange *x;
 	const struct route *route;
-	enum err auth;               /* written by the caller when is_new, remembered here */
+	enum err auth; /* written by the caller when is_new, remembered here */
 	bool is_new;
 };
 

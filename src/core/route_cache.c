@@ -4,32 +4,39 @@
 #include "base/hash.h"
 #include "base/must.h"
 
-/* 32 entries in pairs: a key has two places, the one used last in front. Keys are compared by
- * their bytes, so the hash needs no secret: who makes his keys collide slows down himself. */
-#define PAIRS 16u
-#define ENTRIES (2 * PAIRS)
-#define KEY_ROOM 40u             /* bytes of a key that need no block of their own */
-#define TO_ROOM 2u               /* destinations, likewise */
+/* 32 entries in rows of four: a key has four places, found by the tags beside each other, and takes
+ * them in turn. Keys are compared by their bytes, so the hash needs no secret: who makes his keys
+ * collide slows down himself. */
+#define ROWS     8u
+#define WAYS     4u
+#define KEY_ROOM 40u /* bytes of a key that need no block of their own */
+#define TO_ROOM  2u  /* destinations, likewise */
 
 struct entry {
 	struct route_hit hit;
-	struct route route;      /* `to` and `n` only; to is `few`, or a block of `n` */
-	uint64_t version;        /* of the catalog, when it was good last; 0: never */
+	struct route route; /* `to` and `n` only; to is `few`, or a block of `n` */
+	uint64_t version;   /* of the catalog, when it was good last; 0: never */
 	uint64_t x_id, x_version;
-	uint64_t q_id, q_version;        /* through the default exchange: the queue */
-	uint8_t *key;            /* `room`, or a block of `key_cap` bytes */
+	uint64_t q_id, q_version; /* through the default exchange: the queue */
+	uint8_t *key;             /* `room`, or a block of `key_cap` bytes */
 	uint32_t key_cap;
 	uint16_t key_len, vhost;
 	struct route_to few[TO_ROOM];
 	uint8_t room[KEY_ROOM];
 };
 
+struct row {
+	uint32_t tag[WAYS]; /* the hash, for those that are */
+	struct entry *entry[WAYS];
+	uint32_t turn;
+};
+
 struct route_cache {
 	struct mem *mem;
 	struct entry *last;
-	struct entry **entries;  /* NULL: nothing routed yet */
-	struct route work;       /* where routes are found */
-	struct entry loose;      /* a route that is not kept */
+	struct row *rows;   /* NULL: nothing routed yet */
+	struct route work;  /* where routes are found */
+	struct entry loose; /* a route that is not kept */
 };
 
 struct route_cache *route_cache_new(struct mem *mem)
@@ -39,7 +46,7 @@ struct route_cache *route_cache_new(struct mem *mem)
 		return NULL;
 	*c = (struct route_cache){ .mem = mem };
 	route_init(&c->work, mem);
-	must(c->entries == NULL);
+	must(c->rows == NULL);
 	return c;
 }
 
@@ -53,33 +60,38 @@ static void drop_route(struct route_cache *c, struct entry *e)
 	e->version = 0;
 }
 
+static void free_entry(struct route_cache *c, struct entry *e)
+{
+	if (!e)
+		return;
+	drop_route(c, e);
+	must(e->route.n == 0);
+	if (e->key != e->room)
+		mem_put(c->mem, e->key, e->key_cap);
+	mem_put(c->mem, e, sizeof *e);
+}
+
 void route_cache_free(struct route_cache *own_c)
 {
 	struct route_cache *c = own_c;
 	if (!c)
 		return;
-	for (uint32_t i = 0; c->entries && i < ENTRIES; i++) {
-		struct entry *e = c->entries[i];
-		if (!e)
-			continue;
-		drop_route(c, e);
-		if (e->key != e->room)
-			mem_put(c->mem, e->key, e->key_cap);
-		mem_put(c->mem, e, sizeof *e);
-	}
-	must_if(c->last != NULL, c->entries != NULL);
-	mem_put(c->mem, c->entries, ENTRIES * sizeof c->entries[0]);
+	must_if(c->last != NULL, c->rows != NULL);
+	for (uint32_t i = 0; c->rows && i < ROWS * WAYS; i++)
+		free_entry(c, c->rows[i / WAYS].entry[i % WAYS]);
+	mem_put(c->mem, c->rows, ROWS * sizeof c->rows[0]);
 	route_fini(&c->work);
 	mem_put(c->mem, c, sizeof *c);
 }
 
 static bool is_it(const struct entry *e, uint16_t vhost, struct slice key)
 {
+	must(e->key != NULL);
 	return e->version && e->vhost == vhost && e->key_len == key.n &&
 	       memcmp(e->key, key.p, key.n) == 0;
 }
 
-static uint32_t pair_of(uint16_t vhost, struct slice key)
+static uint32_t hash_of(uint16_t vhost, struct slice key)
 {
 	uint64_t hash = key.n + ((uint64_t)vhost << 32);
 	size_t at = 0;
@@ -88,7 +100,7 @@ static uint32_t pair_of(uint16_t vhost, struct slice key)
 	uint64_t rest = 0;
 	for (; at < key.n; at++)
 		rest = rest << 8 | key.p[at];
-	return (uint32_t)hash_u64(hash ^ rest, 0) % PAIRS;
+	return (uint32_t)hash_u64(hash ^ rest, 0);
 }
 
 /* Still good in a newer version: nothing that it hangs on has changed. */
@@ -110,25 +122,26 @@ static bool is_still_good(struct entry *e, const struct catalog_view *v, struct 
 	return true;
 }
 
-/* The pair's front entry for a new key: the one behind is the older, and gives way, unless the
- * front one is not good any more. */
-static struct entry *take_entry(struct route_cache *c, uint32_t pair)
+/* An entry for a new key: one that is not good any more, or whose turn it is to give way. */
+static struct entry *take_entry(struct route_cache *c, uint32_t hash)
 {
-	struct entry **two = c->entries + 2 * (size_t)pair, *e = two[1];
-	must(pair < PAIRS);
-	if (two[0] && two[0]->version == 0) {
-		drop_route(c, two[0]);
-		return two[0];
-	}
+	struct row *row = &c->rows[hash % ROWS];
+	uint32_t way = 0;
+	while (way < WAYS && row->entry[way] && row->entry[way]->version)
+		way++;
+	if (way == WAYS)
+		way = row->turn++ % WAYS;
+	must(way < WAYS);
+	struct entry *e = row->entry[way];
 	if (!e) {
 		e = mem_get(c->mem, sizeof *e, "route cache");
 		if (!e)
 			return NULL;
 		*e = (struct entry){ .key = e->room, .key_cap = KEY_ROOM };
 		e->route.to = e->few;
+		row->entry[way] = e;
 	}
-	two[1] = two[0];
-	two[0] = e;
+	row->tag[way] = hash;
 	drop_route(c, e);
 	return e;
 }
@@ -167,15 +180,15 @@ static bool set_route(struct route_cache *c, struct entry *e)
 	return true;
 }
 
-static bool make_entries(struct route_cache *c)
+static bool make_rows(struct route_cache *c)
 {
-	must(c->last == NULL || c->entries);
-	if (c->entries)
+	must(c->last == NULL || c->rows);
+	if (c->rows)
 		return true;
-	c->entries = mem_get(c->mem, ENTRIES * sizeof c->entries[0], "route cache");
-	if (c->entries)
-		memset(c->entries, 0, ENTRIES * sizeof c->entries[0]);
-	return c->entries != NULL;
+	c->rows = mem_get(c->mem, ROWS * sizeof c->rows[0], "route cache");
+	if (c->rows)
+		memset(c->rows, 0, ROWS * sizeof c->rows[0]);
+	return c->rows != NULL;
 }
 
 /* A route that is not kept: too many queues, or no memory to keep it in. */
@@ -212,8 +225,8 @@ static enum err find_anew(struct route_cache *c, const struct catalog_view *v,
 	if (x)
 		TRY(route_find(v, x, n->key, &c->work));
 	struct entry *e = NULL;
-	if (c->work.n <= ROUTE_KEPT_MAX && make_entries(c))
-		e = take_entry(c, pair_of(n->vhost, n->bytes));
+	if (c->work.n <= ROUTE_KEPT_MAX && make_rows(c))
+		e = take_entry(c, hash_of(n->vhost, n->bytes));
 	if (!e || !set_key(c, e, n->bytes) || !set_route(c, e)) {
 		*out_hit = answer_loose(c, x);
 		return ERR_OK;
@@ -226,21 +239,20 @@ static enum err find_anew(struct route_cache *c, const struct catalog_view *v,
 	return ERR_OK;
 }
 
-/* The entry for these bytes, in front of its pair; NULL: there is none. */
+/* The entry for these bytes; NULL: there is none. */
 static struct entry *look_up(struct route_cache *c, uint16_t vhost, struct slice bytes)
 {
-	if (!c->entries)
+	if (!c->rows)
 		return NULL;
-	struct entry **two = c->entries + 2 * (size_t)pair_of(vhost, bytes), *e = two[0];
-	if (e && is_it(e, vhost, bytes))
-		return e;
-	e = two[1];
-	if (!e || !is_it(e, vhost, bytes))
-		return NULL;
-	must(e != two[0]);
-	two[1] = two[0];
-	two[0] = e;
-	return e;
+	uint32_t hash = hash_of(vhost, bytes);
+	struct row *row = &c->rows[hash % ROWS];
+	for (uint32_t way = 0; way < WAYS; way++) {
+		struct entry *e = row->entry[way];
+		must_if(row->tag[way] != 0, e != NULL);
+		if (row->tag[way] == hash && e && is_it(e, vhost, bytes))
+			return e;
+	}
+	return NULL;
 }
 
 enum err route_cache_find(struct route_cache *c, const struct catalog_view *v, uint16_t vhost,

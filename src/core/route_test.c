@@ -34,8 +34,8 @@ static enum err find(struct cached *t, const char *exchange, const char *key)
 	memcpy(bytes, x.p, x.n);
 	bytes[x.n] = 0;
 	memcpy(bytes + x.n + 1, k.p, k.n);
-	return route_cache_find(t->cache, catalog_view(t->w.c), 0,
-				slice_of(bytes, x.n + 1 + k.n), x, k, &t->hit);
+	return route_cache_find(t->cache, catalog_view(t->w.c), 0, slice_of(bytes, x.n + 1 + k.n),
+				x, k, &t->hit);
 }
 
 static void a_route_has_each_queue_once_by_shard(void **s)

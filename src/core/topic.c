@@ -4,10 +4,22 @@
 
 #include <string.h>
 
-static bool is_fork(uintptr_t at) { return at & EXCHANGE_FORK; }
-static size_t prefix_len(uint32_t end) { return end ? end - 1 : 0; }
-static size_t fork_bytes(uint32_t end) { return sizeof(struct topic_fork) + prefix_len(end); }
-static uintptr_t tagged(const struct topic_fork *f) { return (uintptr_t)f + EXCHANGE_FORK; }
+static bool is_fork(uintptr_t at)
+{
+	return at & EXCHANGE_FORK;
+}
+static size_t prefix_len(uint32_t end)
+{
+	return end ? end - 1 : 0;
+}
+static size_t fork_bytes(uint32_t end)
+{
+	return sizeof(struct topic_fork) + prefix_len(end);
+}
+static uintptr_t tagged(const struct topic_fork *f)
+{
+	return (uintptr_t)f + EXCHANGE_FORK;
+}
 
 struct slice topic_pattern(uintptr_t at, uint32_t *out_end)
 {
@@ -54,6 +66,7 @@ static struct topic_fork *fork_new(struct pmap_edit *e, struct slice pattern, ui
 
 static void fork_retire(struct pmap_edit *e, const struct topic_fork *own_f)
 {
+	must(own_f->birth > 0);
 	pmap_retire(e, own_f, fork_bytes(own_f->end), own_f->birth);
 }
 
@@ -61,6 +74,7 @@ static struct topic_fork *fork_edit(struct pmap_edit *e, struct topic_fork *f)
 {
 	if (f->birth == e->version)
 		return f;
+	must(f->birth < e->version);
 	struct topic_fork *copy = pmap_alloc(e, fork_bytes(f->end), "catalog topic");
 	memcpy(copy, f, fork_bytes(f->end));
 	copy->birth = e->version;
@@ -94,6 +108,7 @@ static void fork_put(struct pmap_edit *e, struct hash_key key, struct topic_fork
 
 static uintptr_t fork_get(struct hash_key key, struct topic_fork *f, struct slice word)
 {
+	must(f->end <= UINT8_MAX + 1);
 	uintptr_t *slot = slot_of(f, word);
 	struct pmap_kind kind = topic_words(key, f->end);
 	return slot ? *slot : pmap_find(&f->words, &kind, hash_slice(key, word), &word);
@@ -120,6 +135,7 @@ static uintptr_t fork_add(struct pmap_edit *e, struct hash_key key, struct topic
 {
 	struct slice pattern = binding_key_slice(b);
 	f = fork_edit(e, f);
+	must(topic_end(pattern.n) >= f->end);
 	if (topic_end(pattern.n) == f->end) {
 		f->here = exchange_set_add(e, f->here, b);
 	} else {
@@ -135,6 +151,7 @@ static uintptr_t add_at(struct pmap_edit *e, struct hash_key key, uintptr_t tree
 {
 	if (tree == 0)
 		return (uintptr_t)b;
+	must(at <= topic_end(b->key_len));
 	uint32_t end, b_end = topic_end(b->key_len);
 	struct slice pattern = topic_pattern(tree, &end), mine = binding_key_slice(b);
 	uint32_t part = parting(pattern, end, mine, b_end, at);
@@ -191,6 +208,7 @@ uintptr_t topic_del(struct pmap_edit *e, struct hash_key key, uintptr_t tree,
 
 const struct binding *topic_any(uintptr_t tree)
 {
+	must(tree != 0);
 	while (is_fork(tree)) {
 		const struct topic_fork *f = topic_fork_of(tree);
 		tree = f->here ? f->here : f->star ? f->star : f->hash;
@@ -208,6 +226,7 @@ void topic_drop(struct pmap_edit *e, uintptr_t tree)
 	struct topic_fork *f = topic_fork_of(tree);
 	struct pmap nodes = f->words;
 	struct pmap_walk w;
+	must(f->end <= UINT8_MAX + 1);
 	pmap_walk(&w, &nodes);
 	for (uintptr_t child; (child = pmap_walk_next(&w));)
 		topic_drop(e, child);

@@ -14,12 +14,14 @@ static inline const char *words_after(const char *p)
 	return dot ? dot + 1 : NULL;
 }
 
+/* first_word_is compares first words. */
 static inline bool first_word_is(const char *a, const char *b)
 {
 	size_t n = strcspn(a, ".");
 	return n == strcspn(b, ".") && memcmp(a, b, n) == 0;
 }
 
+/* words_match says whether words match words. */
 static inline bool words_match(const char *p, const char *k)
 {
 	if (!p)

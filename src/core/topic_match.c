@@ -7,22 +7,22 @@
 /* One place of the search: so far in the tree, so far in the key. Both by where a word begins. */
 struct topic_step {
 	uintptr_t tree;
-	uint16_t at;             /* in the tree's pattern */
-	uint16_t in;             /* in the key */
+	uint16_t at; /* in the tree's pattern */
+	uint16_t in; /* in the key */
 	uint8_t how;
 	uint8_t pad[3];
 };
 enum {
-	FLOATS = 1,              /* just behind `#`: any number of the key's words may be skipped */
-	FLOATED = 2,             /* there was a `#` somewhere on the way */
-	AGAIN = 4                /* floats on at a fork that was served for an earlier word */
+	FLOATS = 1,  /* just behind `#`: any number of the key's words may be skipped */
+	FLOATED = 2, /* there was a `#` somewhere on the way */
+	AGAIN = 4    /* floats on at a fork that was served for an earlier word */
 };
 
 struct match {
 	struct route *r;
 	struct hash_key secret;
 	struct slice key;
-	uint32_t end;            /* of the key's words */
+	uint32_t end; /* of the key's words */
 };
 
 /* Where the word behind the one at `in` begins. */
@@ -32,8 +32,21 @@ static uint32_t next(const struct match *m, uint32_t in)
 	return in + (uint32_t)topic_word(m->key, in).n + 1;
 }
 
+/* Where the key goes on behind the word at `in` if that is `word` or `*`; 0: it is another. */
+static uint32_t behind(const struct match *m, uint32_t in, struct slice word)
+{
+	uint32_t end = in + (uint32_t)word.n + 1;
+	must(in < m->end);
+	if (word.n == 1 && word.p[0] == '*')
+		return next(m, in);
+	if (end > m->end || (end < m->end && m->key.p[end - 1] != '.'))
+		return 0;
+	return memcmp(m->key.p + in, word.p, word.n) == 0 ? end : 0;
+}
+
 static bool steps_grow(struct route *r)
 {
+	must(r->steps_n == r->steps_cap);
 	uint32_t cap = r->steps_cap ? r->steps_cap * 2 : 32;
 	struct topic_step *steps = mem_get(r->mem, cap * sizeof steps[0], "route");
 	if (!steps)
@@ -59,12 +72,14 @@ static void push(struct match *m, uintptr_t tree, uint32_t at, uint32_t in, unsi
 	struct route *r = m->r;
 	if (tree == 0)
 		return;
+	must(at < 1u << 9 && in <= m->end);
 	if (r->steps_n == r->steps_cap && !steps_grow(r)) {
 		r->is_short = true;
 		return;
 	}
-	r->steps[r->steps_n++] = (struct topic_step){ .tree = tree, .at = (uint16_t)at,
-						      .in = (uint16_t)in, .how = (uint8_t)how };
+	r->steps[r->steps_n++] = (struct topic_step){
+		.tree = tree, .at = (uint16_t)at, .in = (uint16_t)in, .how = (uint8_t)how
+	};
 }
 
 /* Goes over a `#`. False: it has been entered, and always at an earlier word: floats go on word by
@@ -84,6 +99,7 @@ static bool floats(struct match *m, struct topic_step *s)
 static bool prefix(struct match *m, struct topic_step *s, struct slice pattern, uint32_t end)
 {
 	while (s->at < end) {
+		must(s->in <= m->end);
 		struct slice word = topic_word(pattern, s->at);
 		if (word.n == 1 && word.p[0] == '#') {
 			if (!floats(m, s))
@@ -94,12 +110,12 @@ static bool prefix(struct match *m, struct topic_step *s, struct slice pattern, 
 			return false;
 		if (s->how & FLOATS)
 			push(m, s->tree, s->at, next(m, s->in), s->how);
-		bool is_star = word.n == 1 && word.p[0] == '*';
-		if (!is_star && !slice_eq(word, topic_word(m->key, s->in)))
+		uint32_t in = behind(m, s->in, word);
+		if (in == 0)
 			return false;
 		s->how &= FLOATED;
 		s->at = (uint16_t)(s->at + word.n + 1);
-		s->in = (uint16_t)next(m, s->in);
+		s->in = (uint16_t)in;
 	}
 	return true;
 }
@@ -107,6 +123,7 @@ static bool prefix(struct match *m, struct topic_step *s, struct slice pattern, 
 static void fork(struct match *m, const struct topic_step *s, const struct topic_fork *f)
 {
 	bool is_end = s->in == m->end;
+	must(s->at == f->end);
 	unsigned how = s->how & FLOATED;
 	if (s->how & FLOATS && !is_end)
 		push(m, s->tree, s->at, next(m, s->in), s->how | AGAIN);

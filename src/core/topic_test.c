@@ -125,10 +125,10 @@ static void agree(struct tree *t, const char *key)
 		char pattern[256] = { 0 };
 		memcpy(pattern, t->at[i]->bytes, t->at[i]->key_len);
 		bool want = naive_match(pattern, key);
-		if (found(&t->r, t->at[i]->queue) == want)
-			continue;
-		fprintf(stderr, "pattern '%s' key '%s' want %d\n", pattern, key, want);
-		must(!"agrees");
+		bool is_right = found(&t->r, t->at[i]->queue) == want;
+		if (!is_right)
+			fprintf(stderr, "pattern '%s' key '%s' want %d\n", pattern, key, want);
+		must(is_right);
 	}
 }
 
