@@ -208,7 +208,9 @@ static enum err restore_chunk(struct core *c, struct queue *q, uint64_t number, 
 	k->is_stored = true;
 	for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->live, CHUNK_N, i)) < CHUNK_N; i++)
 		q->live_bytes += k->entry[i].bytes;
+	q->ready_bytes = q->live_bytes;
 	q->live_n += k->live_n;
+	q->ready_n += k->live_n;
 	q->durable_n += k->live_n;
 	must(q->live_n > 0);
 	return ERR_OK;
@@ -240,8 +242,6 @@ static enum err restored(struct queue *q)
 		before = k->entry[k->used - 1].id;
 	}
 	must((k == NULL) == (q->live_n == 0));
-	q->ready_n = q->live_n;
-	q->ready_bytes = q->live_bytes;
 	q->last_id = max_u64(q->last_id, before);
 	q->tail_pos = k ? pos_of(k->number, k->used) : q->tail_pos;
 	q->cursor = pos_of(q->first, 0);

@@ -170,6 +170,8 @@ enum err logged_get(struct rd *r, struct slice body, struct run *room, uint32_t 
 		return ERR_CORRUPT;
 	if (!is_stored_kind(room->kind))
 		return ERR_NOT_IMPLEMENTED;
+	if (room->kind <= OUTCOME_QUEUE_DROP && (room->queue == 0 || room->queue == UINT64_MAX))
+		return ERR_CORRUPT;
 	room->flags |= RUN_LOGGED;
 	bool has_rows = room->kind == OUTCOME_ADD || room->kind == OUTCOME_REMOVE;
 	room->row_bytes = has_rows ? LIMIT_RUN_ROW_BYTES : 0;

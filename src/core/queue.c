@@ -2,8 +2,10 @@
 
 #include "base/ablate.h"
 
-/* A directory that reaches further than this is a damaged checkpoint: 8 billion entries. */
+/* A directory that reaches further than this is a damaged checkpoint: 8 billion entries. And no
+ * queue gets to such a number of chunks. */
 #define CHUNKS_MAX ((uint64_t)1 << 24)
+#define NUMBER_MAX ((uint64_t)1 << 48)
 
 void queue_init(struct queue *q, uint64_t id, uint8_t flags)
 {
@@ -63,10 +65,12 @@ static void trim(struct queue *q)
 static enum err stretch(struct queue *q, uint64_t number, struct mem *mem)
 {
 	struct chunk *none = NULL;
+	if (number == 0 || number > NUMBER_MAX)
+		return ERR_CORRUPT;
 	if (q->chunks.n == 0)
 		q->first = number;
 	uint64_t low = min_u64(q->first, number), high = max_u64(queue_end(q), number + 1);
-	if (number == 0 || high - low > CHUNKS_MAX)
+	if (high - low > CHUNKS_MAX)
 		return ERR_CORRUPT;
 	for (; q->first > low; q->first--)
 		TRY(deque_push_front(&q->chunks, mem, &none));

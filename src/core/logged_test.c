@@ -1,0 +1,158 @@
+#include "core/core_for_tests.h"
+
+struct record_body {
+	uint8_t bytes[4096];
+	struct wr w;
+	struct logged_last last;
+};
+
+static void put(struct record_body *b, struct run *o)
+{
+	uint32_t need = logged_bytes(o, &b->last);
+	size_t before = b->w.n;
+	logged_put(o, &b->w, &b->last);
+	must(b->w.n == before + need);
+}
+
+/* A run in `room` with rows of 32 bytes; the caller fills them. */
+static struct run *run_of(uint64_t *room, uint8_t kind, uint16_t n)
+{
+	struct run *o = (struct run *)(void *)room;
+	*o = (struct run){ .kind = kind, .flags = RUN_LOGGED, .n = n, .row_bytes = 32, .queue = 77 };
+	memset(run_rows(o), 0, n * 32u);
+	return o;
+}
+
+/* All kinds, one message in two queues, one with an expiry. */
+static void write_all(struct rig *r, struct record_body *b)
+{
+	uint64_t room[200], one = rig_message(r, 1, 1), two = rig_message(r, 2, 1);
+	*b = (struct record_body){ 0 };
+	b->w = wr_of(b->bytes, sizeof b->bytes);
+	struct run *o = run_of(room, OUTCOME_ADD, 2);
+	struct add_row *add = run_rows(o);
+	add[0] = (struct add_row){ .mem = one, .bytes = RIG_STORED_BYTES, .priority = 5,
+				   .flags = ENTRY_PERSISTENT | ENTRY_CONFIRM };
+	add[1] = (struct add_row){ .mem = two, .bytes = RIG_STORED_BYTES, .expiry_ms = 99,
+				   .flags = ENTRY_PERSISTENT | ENTRY_BIG };
+	put(b, o);
+	must(add[0].loc == 18 && add[1].loc == 18 + RIG_STORED_BYTES + 14);
+	o = run_of(room, OUTCOME_ADD, 1);
+	add[0] = (struct add_row){ .mem = two, .bytes = RIG_STORED_BYTES,
+				   .flags = ENTRY_PERSISTENT | ENTRY_SAME };
+	put(b, o);
+	must(add[0].loc == 18 + RIG_STORED_BYTES + 14);
+	o = run_of(room, OUTCOME_REMOVE, 1);
+	o->flags |= REMOVE_PURGED;
+	*(struct remove_row *)run_rows(o) = (struct remove_row){ 3, 9, 1000, 1001 };
+	put(b, o);
+	o = run_of(room, OUTCOME_GIVE_MARK, 0);
+	o->arg = 4711;
+	put(b, o);
+	o = run_of(room, OUTCOME_BIND, 0);
+	o->tail_len = 5;
+	memcpy(run_rows(o), "abcde", 5);
+	put(b, o);
+}
+
+static _Alignas(8) uint8_t room_bytes[LOGGED_RUN_BYTES];
+
+static struct run *get(struct rd *r, struct slice body)
+{
+	struct run *o = (struct run *)(void *)room_bytes;
+	enum err err = logged_get(r, body, o, sizeof room_bytes);
+	must(err == ERR_OK);
+	must(o->len >= sizeof *o + (uint32_t)o->n * o->row_bytes + o->tail_len && o->len % 8 == 0);
+	return o;
+}
+
+static void what_is_put_is_what_is_got(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	struct record_body b;
+	write_all(r, &b);
+	struct slice body = wr_done(&b.w);
+	struct rd rd = rd_of(body);
+	struct run *o = get(&rd, body);
+	struct add_row *add = run_rows(o);
+	must(o->kind == OUTCOME_ADD && o->flags == RUN_LOGGED && o->n == 2 && o->queue == 77);
+	must(add[0].mem == 0 && add[0].loc == 18 && add[0].priority == 5);
+	must(add[0].flags == ENTRY_PERSISTENT && add[0].bytes == RIG_STORED_BYTES);
+	must(add[1].expiry_ms == 99 && add[1].flags == (ENTRY_PERSISTENT | ENTRY_BIG));
+	uint64_t two = add[1].loc;
+	o = get(&rd, body);
+	must(o->n == 1 && add[0].loc == two && add[0].expiry_ms == 0);
+	o = get(&rd, body);
+	struct remove_row *gone = run_rows(o);
+	must(o->flags == (RUN_LOGGED | REMOVE_PURGED) && gone->first_id == 3 && gone->last_id == 9);
+	must(gone->first_pos == 0 && gone->last_pos == 0);
+	o = get(&rd, body);
+	must(o->kind == OUTCOME_GIVE_MARK && o->arg == 4711 && o->n == 0);
+	o = get(&rd, body);
+	must(o->kind == OUTCOME_BIND && slice_eq(run_tail(o), slice_str("abcde")));
+	must(rd_done(&rd));
+	msg_unref(rig_message(r, 0, 1), 1);
+	must(block_room(r->filling) > 0);
+	r->filling->given -= 2; /* the two messages that no row owns */
+	rig_free(r);
+}
+
+/* The body's first n bytes, in a heap block of exactly that size, are read whole runs far. */
+static void every_prefix_is_refused(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	struct record_body b;
+	write_all(r, &b);
+	uint32_t whole_n = 0;
+	for (size_t n = 1; n <= b.w.n; n++) {
+		uint8_t *copy = malloc(n);
+		must(copy != NULL);
+		memcpy(copy, b.bytes, n);
+		struct slice body = slice_of(copy, n);
+		struct rd rd = rd_of(body);
+		enum err err = ERR_OK;
+		while (err == ERR_OK && rd_left(&rd))
+			err = logged_get(&rd, body, (struct run *)(void *)room_bytes, sizeof room_bytes);
+		must(err == ERR_OK || err == ERR_CORRUPT);
+		whole_n += err == ERR_OK;
+		free(copy);
+	}
+	must(whole_n == 5);
+	r->filling->given -= 2;
+	rig_free(r);
+}
+
+static enum err refused(const char *bytes, size_t n)
+{
+	struct slice body = slice_of(bytes, n);
+	struct rd rd = rd_of(body);
+	return logged_get(&rd, body, (struct run *)(void *)room_bytes, sizeof room_bytes);
+}
+
+static void what_nobody_wrote_is_refused(void **s)
+{
+	(void)s;
+#define REFUSED(bytes) refused(bytes, sizeof bytes - 1)
+	must(REFUSED("\x63\0\0\0" "\1\0\0\0\0\0\0\0") == ERR_NOT_IMPLEMENTED);
+	must(REFUSED("\x3c\0\0\0" "\1\0\0\0\0\0\0\0") == ERR_NOT_IMPLEMENTED); /* BARRIER */
+	must(REFUSED("\1\0\0\0" "\1\0\0\0\0\0\0\0") == ERR_CORRUPT);           /* no rows */
+	must(REFUSED("\2\0\1\0" "\1\0\0\0\0\0\0\0" "\5\0\0\0\0\0\0\0" "\4\0\0\0\0\0\0\0") ==
+	     ERR_CORRUPT);                                                  /* a range backwards */
+	must(REFUSED("\1\0\1\0" "\1\0\0\0\0\0\0\0" "\x11\0\1\0\0\0" "\x20\0\0\0") == ERR_CORRUPT);
+	must(REFUSED("\1\0\1\0" "\1\0\0\0\0\0\0\0" "\x21\0\1\0\0\0" "x") == ERR_CORRUPT);
+	must(REFUSED("\1\0\1\0" "\0\0\0\0\0\0\0\0" "\1\0\1\0\0\0" "x") == ERR_CORRUPT);
+	must(REFUSED("\1\0\1\0" "\1\0\0\0\0\0\0\0" "\1\0\1\0\0\0" "x") == ERR_OK);
+#undef REFUSED
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_put_is_what_is_got),
+		cmocka_unit_test(every_prefix_is_refused),
+		cmocka_unit_test(what_nobody_wrote_is_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
