@@ -302,6 +302,15 @@ bool loop_work(struct loop *l)
 	return is_more;
 }
 
+/* What sessions have posted while they were flushed goes out in the next turn. */
+static bool has_posted(const struct loop *l)
+{
+	for (uint32_t to = 0; to < l->node->loops_n; to++)
+		if (l->post.open[to] || l->post.full[to])
+			return true;
+	return false;
+}
+
 static bool is_waited_for(struct loop *l)
 {
 	struct node *n = l->node;
@@ -356,7 +365,7 @@ bool loop_turn(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
 	if (journal_keeper_to_wake(l->node->journal))
 		l->net->ops->work(l->net, NET_KEEPER);
 	atomic_store_explicit(&l->used_bytes, memory_used(&l->memory), memory_order_relaxed);
-	return is_more || l->is_congested || !fall_asleep(l);
+	return is_more || l->is_congested || has_posted(l) || !fall_asleep(l);
 }
 
 uint64_t loop_deadline(const struct loop *l)

@@ -8,7 +8,6 @@
 
 /* Sizes worth keeping, and how many of each: what a busy turn takes and gives back. */
 static const struct { size_t bytes_min, bytes_max; uint32_t keep_n; } classes[MEMORY_CLASSES] = {
-	{ BLOCK_KEPT_BYTES, BLOCK_KEPT_BYTES, 32 },
 	{ 32768, 33792, 16 },
 	{ 16384, 16640, 64 },
 	{ 4096, 4352, 64 },
@@ -26,6 +25,8 @@ static void *memory_get(struct mem *mem, size_t n, const char *kind)
 {
 	struct memory *m = containerof(mem, struct memory, mem);
 	must(kind != NULL);
+	if (n == SLAB_BLOCK_BYTES)
+		return slabs_take(&m->slabs);
 	int c = class_of(n);
 	if (c >= 0 && m->free[c]) {
 		struct memory_free *f = m->free[c];
@@ -33,14 +34,18 @@ static void *memory_get(struct mem *mem, size_t n, const char *kind)
 		m->free_n[c]--;
 		return f;
 	}
-	if (n % BLOCK_KEPT_BYTES == 0)
-		return aligned_alloc(BLOCK_KEPT_BYTES, n);
+	if (n % SLAB_BLOCK_BYTES == 0)
+		return aligned_alloc(SLAB_BLOCK_BYTES, n);
 	return malloc(c >= 0 ? classes[c].bytes_max : n);
 }
 
 static void memory_put(struct mem *mem, void *own_p, size_t n)
 {
 	struct memory *m = containerof(mem, struct memory, mem);
+	if (n == SLAB_BLOCK_BYTES) {
+		slabs_give(&m->slabs, own_p);
+		return;
+	}
 	int c = class_of(n);
 	if (c >= 0 && m->free_n[c] < classes[c].keep_n) {
 		struct memory_free *f = own_p;
@@ -60,6 +65,7 @@ void memory_init(struct memory *m)
 
 void memory_fini(struct memory *m)
 {
+	slabs_fini(&m->slabs);
 	for (int c = 0; c < MEMORY_CLASSES; c++)
 		while (m->free[c]) {
 			struct memory_free *f = m->free[c];

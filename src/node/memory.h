@@ -7,17 +7,18 @@
 #ifndef NODE_MEMORY_H
 #define NODE_MEMORY_H
 #include "base/mem.h"
+#include "node/slab.h"
 
 #include <stdint.h>
 
 #define MEMORY_BASE ((size_t)1 << 44)   /* `used` of an untouched heap */
-#define MEMORY_CLASSES 4
-#define BLOCK_KEPT_BYTES ((size_t)65536)
+#define MEMORY_CLASSES 3
 
 struct memory {
 	struct mem mem;
 	struct memory_free { struct memory_free *next; } *free[MEMORY_CLASSES];
 	uint32_t free_n[MEMORY_CLASSES];
+	struct slabs slabs;           /* what is 64 KiB large; never given back on another loop */
 };
 
 /* memory_init makes a heap without bound: the node's watermarks are the bound. */

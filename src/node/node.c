@@ -152,16 +152,17 @@ enum err node_open(const struct node_setup *s, struct node **out_node, struct te
 	memory_init(&n->journal_memory);
 	enum err e = node_begin(n, why);
 	if (e != ERR_OK) {
-		node_close(n);
+		(void)node_close(n);
 		return e;
 	}
 	*out_node = n;
 	return ERR_OK;
 }
 
-void node_close(struct node *own_n)
+int64_t node_close(struct node *own_n)
 {
 	struct node *n = own_n;
+	int64_t left = 0;
 	struct mem *mem = &n->boot_memory.mem;
 	while (n->held) {
 		struct held_run *h = n->held;
@@ -173,8 +174,10 @@ void node_close(struct node *own_n)
 			loop_fini(&n->loops[i]);
 	journal_close(n->journal);
 	for (uint32_t i = 0; n->loops && i < n->loops_n; i++)
-		if (n->loops[i].node)
+		if (n->loops[i].node) {
 			loop_fini_memory(&n->loops[i]);
+			left += memory_used(&n->loops[i].memory);
+		}
 	if (n->loops)
 		mem_put(mem, n->loops, n->loops_n * sizeof *n->loops);
 	if (n->mailboxes)
@@ -183,7 +186,9 @@ void node_close(struct node *own_n)
 		mem_put(mem, n->auth, sizeof *n->auth);
 	memory_fini(&n->journal_memory);
 	memory_fini(&n->boot_memory);
+	left += memory_used(&n->journal_memory) + memory_used(&n->boot_memory);
 	free(n);
+	return left;
 }
 
 struct journal *node_journal(struct node *n) { return n->journal; }

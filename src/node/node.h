@@ -45,8 +45,9 @@ struct node_setup {
 /* node_open opens the data directory, recovers everything and places the shards on the loops.
  * On failure nothing is left behind and `why` says what, where and what to do. */
 MUST_USE enum err node_open(const struct node_setup *s, struct node **out_node, struct text *why);
-/* node_close frees everything. All loops must have stopped; see loop_stop for a clean end. */
-void node_close(struct node *own_n);
+/* node_close frees everything. All loops must have stopped; see loop_stop for a clean end. Says how
+ * many bytes nobody has given back: after a clean end it is 0, else there is a leak. */
+int64_t node_close(struct node *own_n);
 
 struct journal *node_journal(struct node *n);
 struct loop *node_loop(struct node *n, uint32_t i);
