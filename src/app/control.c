@@ -68,10 +68,12 @@ static int copy_answer(int sock)
 			to = slice_starts_with(slice_of(buf, (size_t)n), slice_str("error: "))
 				     ? stderr
 				     : stdout;
-		if (n > 0)
-			fwrite(buf, 1, (size_t)n, to);
+		if (n > 0 && (fwrite(buf, 1, (size_t)n, to) < (size_t)n || fflush(to) != 0))
+			return 1; /* nobody reads it any more */
 	}
-	return to == stdout && n == 0 && fflush(stdout) == 0 ? 0 : 1;
+	if (!to)
+		fputs("godwit: the broker has gone without an answer\n", stderr);
+	return to == stdout && n == 0 ? 0 : 1;
 }
 
 int control_ask(const char *data_dir, char *const *words)

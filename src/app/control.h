@@ -7,6 +7,7 @@
 #define APP_CONTROL_H
 
 /* control_ask sends `words` (NULL-terminated) to the broker of `data_dir` and copies the answer to
- * stdout. Gives the exit code: 0; 1, and a sentence on stderr, when there is no answer. */
+ * stdout as it comes. Gives the exit code: 0; 1, and a sentence on stderr, when there is no
+ * answer. */
 int control_ask(const char *data_dir, char *const *words);
 #endif

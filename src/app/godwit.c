@@ -15,16 +15,18 @@ struct command {
 	const char *words, *prose;
 };
 
+static int digest(int argc, char **argv);
 static int dump(int argc, char **argv);
 static int journal(int argc, char **argv);
 static int trace(int argc, char **argv);
 
 static const struct command commands[] = {
 	{ "bench", bench_main, "[OPTION]...", "loads and measures a broker; see godwit bench --help" },
-	{ "dump", dump, "[--data-dir DIR] queue|connection|shard|catalog|node [NAME]",
-	  "prints what a running broker knows, one line an object" },
+	{ "digest", digest, "[--data-dir DIR]", "prints a digest of what each shard must not lose" },
+	{ "dump", dump, "[--data-dir DIR] node|catalog|shard|connection|queue [-p VHOST] [NAME]",
+	  "prints what a running broker knows of one object, or of all" },
 	{ "journal", journal, "inspect|verify DIR", "reads the journal of a broker that is not running" },
-	{ "trace", trace, "--frames", "shows frames as they come and go" },
+	{ "trace", trace, "[--data-dir DIR] --frames [CONNECTION]", "shows frames as they come and go" },
 };
 #define COMMANDS_N (sizeof commands / sizeof *commands)
 
@@ -34,31 +36,50 @@ static int usage(const char *command, const char *what)
 	return EXIT_USAGE;
 }
 
-static bool is_kind(const char *word)
+/* A question for a running broker: its words, without the options, which are for us. */
+struct question {
+	const char *data_dir;
+	char *words[WORDS_MAX];
+	int n;
+	bool is_frames;
+};
+
+/* Gives -1 to go on, or the exit code. */
+static int read_question(struct question *q, int argc, char **argv)
 {
-	static const char *const kinds[] = { "queue", "connection", "shard", "catalog", "node" };
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (strcmp(word, kinds[i]) == 0)
-			return true;
-	return false;
+	*q = (struct question){ .data_dir = "godwit-data", .words = { argv[0] }, .n = 1 };
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--data-dir") == 0) {
+			if (++i == argc)
+				return usage(argv[0], "--data-dir wants a directory");
+			q->data_dir = argv[i];
+		} else if (strcmp(argv[i], "--frames") == 0) {
+			q->is_frames = true;
+		} else if (q->n == WORDS_MAX - 1) {
+			return usage(argv[0], "there are too many words");
+		} else {
+			q->words[q->n++] = argv[i];
+		}
+	}
+	return -1;
+}
+
+static int digest(int argc, char **argv)
+{
+	struct question q;
+	int code = read_question(&q, argc, argv);
+	return code >= 0 ? code : control_ask(q.data_dir, q.words);
 }
 
 static int dump(int argc, char **argv)
 {
-	const char *data_dir = "godwit-data";
-	char *words[WORDS_MAX] = { argv[0] };
-	int n = 1;
-	for (int i = 1; i < argc && n < WORDS_MAX - 1; i++) {
-		if (strcmp(argv[i], "--data-dir") != 0)
-			words[n++] = argv[i];
-		else if (++i < argc)
-			data_dir = argv[i];
-		else
-			return usage("dump", "--data-dir wants a directory");
-	}
-	if (n < 2 || n > 3 || !is_kind(words[1]))
-		return usage("dump", "say queue, connection, shard, catalog or node, and a NAME or none");
-	return control_ask(data_dir, words);
+	struct question q;
+	int code = read_question(&q, argc, argv);
+	if (code >= 0)
+		return code;
+	if (q.n < 2)
+		return usage("dump", "say node, catalog, shard, connection or queue, and a NAME or none");
+	return control_ask(q.data_dir, q.words);
 }
 
 static int journal(int argc, char **argv)
@@ -72,10 +93,13 @@ static int journal(int argc, char **argv)
 
 static int trace(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	fputs("godwit trace: this version cannot trace frames yet\n", stderr);
-	return 1;
+	struct question q;
+	int code = read_question(&q, argc, argv);
+	if (code >= 0)
+		return code;
+	if (!q.is_frames)
+		return usage("trace", "say --frames: there is nothing else to trace");
+	return control_ask(q.data_dir, q.words);
 }
 
 static int help(void)

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "io/server.h"
 #include "session/amqp091/amqp091.h"
+#include "session/manage/manage.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -118,6 +119,7 @@ int main(int argc, char **argv)
 	if (line.is_check)
 		return say_checked(&notes);
 	struct server_setup setup = { .sources = &line.sources, .config = &config, .notes = &notes,
-				      .amqp = &amqp091_session_ops };
+				      .amqp = &amqp091_session_ops,
+				      .control = &manage_session_ops };
 	return server_run(&setup);
 }

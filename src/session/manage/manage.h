@@ -1,0 +1,66 @@
+/* manage -- one operator's conversation on the control socket: a line in, text out, closed.
+ *
+ * The line (request.def) becomes queries to the shards and loops that know the answers, one after
+ * the other: the next one is asked when the answer to the one before is there and the operator
+ * takes what is written. So nothing has to be put in order, and what waits is bounded by one answer
+ * beyond the bound of the output.
+ *
+ *   LISTENING --line--> ASKING --last answer--> DONE --flushed--> closed
+ *                         |                      ^
+ *                         +--> TRACING ----------+ only by the operator
+ *
+ * An answer that begins with "error: " says why there is none.
+ */
+#ifndef SESSION_MANAGE_MANAGE_H
+#define SESSION_MANAGE_MANAGE_H
+#include "session/manage/request.h"
+#include "session/session.h"
+
+#define MANAGE_LINE_MAX 1024u      /* bytes of a request */
+#define MANAGE_NAME_MAX 255u       /* bytes of a queue's name */
+
+enum manage_phase { MANAGE_LISTENING, MANAGE_ASKING, MANAGE_TRACING, MANAGE_DONE };
+
+struct manage {
+	struct session session;          /* first */
+	enum manage_phase phase;
+	struct request request;          /* its slices are gone; the queue is `queue` */
+	uint64_t deadline_ms;            /* for the line */
+	uint64_t ticket;                 /* of the last question */
+	bool is_waiting;                 /* for its answer */
+	uint32_t step;                   /* shard or loop to be asked next */
+	uint64_t cursor;                 /* slot, or queue, to go on from */
+	uint64_t queue;                  /* asked about */
+	uint64_t found_n;                /* answers with text */
+	uint32_t owed[LIMIT_LOOPS_MAX];  /* bytes of a loop's trace that came since it was given more */
+};
+
+extern const struct session_ops manage_session_ops;
+
+/* ---- ask.c: which questions a request is, and what is made of the answers ---- */
+
+/* manage_begin looks up what the request names. ERR_NOT_FOUND: there is no such thing. */
+MUST_USE enum err manage_begin(struct manage *m, const struct session_world *w, struct text *why);
+/* manage_has_next: there is something left to ask. */
+bool manage_has_next(const struct manage *m, const struct session_world *w);
+/* manage_ask asks it. */
+void manage_ask(struct manage *m, struct session_world *w);
+/* manage_answered takes the answer to the last question. */
+void manage_answered(struct manage *m, struct session_world *w, struct run *fx);
+
+/* ---- manage.c ---- */
+
+/* manage_refuse ends the conversation with a reason. */
+void manage_refuse(struct manage *m, struct session_world *w, struct slice why);
+
+/* ---- watch.c: traces ---- */
+
+/* manage_watch_begun: all loops have answered. */
+void manage_watch_begun(struct manage *m, struct session_world *w);
+/* manage_watch_lines takes lines (FX_TRACE). */
+void manage_watch_lines(struct manage *m, struct session_world *w, const struct run *fx);
+/* manage_watch_more lets loops send more, as far as the operator takes what he has. */
+void manage_watch_more(struct manage *m, struct session_world *w);
+/* manage_watch_end tells all loops that it is over. */
+void manage_watch_end(struct manage *m, struct session_world *w);
+#endif

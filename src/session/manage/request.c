@@ -1,0 +1,115 @@
+#include "session/manage/request.h"
+
+#define DIGITS_MAX 19u            /* any number of so many fits 64 bits */
+
+enum argument { ARGUMENT_NONE, ARGUMENT_NUMBER, ARGUMENT_NAME };
+
+const char *const request_words[REQUEST_N] = {
+#define REQUEST(name, words, argument, prose) [REQUEST_##name] = words,
+#include "session/manage/request.def"
+#undef REQUEST
+};
+
+static const enum argument arguments[REQUEST_N] = {
+#define REQUEST(name, words, argument, prose) [REQUEST_##name] = ARGUMENT_##argument,
+#include "session/manage/request.def"
+#undef REQUEST
+};
+
+/* Takes `words` and the blank behind them off the line. False: it does not begin with them. */
+static bool words_take(struct slice *line, struct slice words)
+{
+	must(words.n > 0);
+	if (!slice_starts_with(*line, words))
+		return false;
+	struct slice rest = slice_from(*line, words.n);
+	if (rest.n > 0 && rest.p[0] != ' ')
+		return false;
+	*line = rest.n > 0 ? slice_from(rest, 1) : rest;
+	return true;
+}
+
+static enum err number_parse(struct slice word, uint64_t *out)
+{
+	uint64_t v = 0;
+	must(out != NULL);
+	if (word.n == 0 || word.n > DIGITS_MAX)
+		return ERR_MALFORMED;
+	for (size_t i = 0; i < word.n; i++) {
+		if (word.p[i] < '0' || word.p[i] > '9')
+			return ERR_MALFORMED;
+		v = v * 10 + (uint64_t)(word.p[i] - '0');
+	}
+	*out = v;
+	return ERR_OK;
+}
+
+static enum err argument_number(struct slice rest, struct request *out, struct text *why)
+{
+	must(!out->is_all);
+	if (rest.n == 0 || slice_eq(rest, slice_str("all"))) {
+		out->is_all = true;
+		return ERR_OK;
+	}
+	if (number_parse(rest, &out->number) == ERR_OK)
+		return ERR_OK;
+	text_putf(why, "%s wants a number, not '", request_words[out->kind]);
+	text_put_printable(why, rest);
+	text_putc(why, '\'');
+	return ERR_MALFORMED;
+}
+
+/* Names may hold blanks, those of virtual hosts before them may not. */
+static enum err argument_name(struct slice rest, struct request *out, struct text *why)
+{
+	out->vhost = slice_str("/");
+	must(!out->is_all);
+	if (words_take(&rest, slice_str("-p"))) {
+		size_t n = slice_find(rest, ' ');
+		out->vhost = slice_sub(rest, 0, n);
+		rest = n < rest.n ? slice_from(rest, n + 1) : SLICE_EMPTY;
+		if (n == 0) {
+			text_puts(why, "-p wants a virtual host");
+			return ERR_MALFORMED;
+		}
+	}
+	out->name = rest;
+	out->is_all = rest.n == 0;
+	return ERR_OK;
+}
+
+static enum err argument_parse(struct slice rest, struct request *out, struct text *why)
+{
+	must(out->kind < REQUEST_N);
+	switch (arguments[out->kind]) {
+	case ARGUMENT_NUMBER: return argument_number(rest, out, why);
+	case ARGUMENT_NAME: return argument_name(rest, out, why);
+	case ARGUMENT_NONE: break;
+	}
+	if (rest.n == 0)
+		return ERR_OK;
+	text_putf(why, "%s wants nothing behind it", request_words[out->kind]);
+	return ERR_MALFORMED;
+}
+
+enum err request_parse(struct slice line, struct request *out, struct text *why)
+{
+	must(out != NULL && why != NULL);
+	if (line.n > 0 && line.p[line.n - 1] == '\r')
+		line.n--;
+	for (int kind = 0; kind < REQUEST_N; kind++) {
+		struct slice rest = line;
+		struct request found = { .kind = (enum request_kind)kind };
+		if (!words_take(&rest, slice_str(request_words[kind])))
+			continue;
+		TRY(argument_parse(rest, &found, why));
+		*out = found;
+		return ERR_OK;
+	}
+	text_puts(why, "there is no '");
+	text_put_printable(why, line);
+	text_puts(why, "'; there is:");
+	for (int kind = 0; kind < REQUEST_N; kind++)
+		text_putf(why, "%s %s", kind ? "," : "", request_words[kind]);
+	return ERR_MALFORMED;
+}

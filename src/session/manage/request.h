@@ -1,0 +1,29 @@
+/* request -- the one line in which an operator says what he wants to know (request.def).
+ *
+ * Pure; slices borrow from the line.
+ */
+#ifndef SESSION_MANAGE_REQUEST_H
+#define SESSION_MANAGE_REQUEST_H
+#include "base/err.h"
+#include "base/text.h"
+
+enum request_kind {
+#define REQUEST(name, words, argument, prose) REQUEST_##name,
+#include "session/manage/request.def"
+#undef REQUEST
+	REQUEST_N
+};
+
+struct request {
+	enum request_kind kind;
+	bool is_all;              /* no number or name was given */
+	uint64_t number;
+	struct slice vhost, name;
+};
+
+extern const char *const request_words[REQUEST_N];
+
+/* request_parse reads a line without its end (a CR at the end does not count).
+ * ERR_MALFORMED: it is no request; `why` says what is wrong. */
+MUST_USE enum err request_parse(struct slice line, struct request *out, struct text *why);
+#endif
