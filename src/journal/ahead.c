@@ -6,7 +6,8 @@
 static const uint8_t zeros[65536];
 
 _Static_assert(AHEAD_PIECE_BYTES % sizeof zeros == 0 &&
-	       AHEAD_PIECE_BYTES / sizeof zeros <= DISK_PARTS_MAX, "a piece is one write");
+		       AHEAD_PIECE_BYTES / sizeof zeros <= DISK_PARTS_MAX,
+	       "a piece is one write");
 _Static_assert(AHEAD_SYNC_BYTES % AHEAD_PIECE_BYTES == 0, "syncs fall between pieces");
 
 /* put_head makes a file, whose name ends in .new, segment `seg`: head and name are durable then. */

@@ -9,16 +9,16 @@
 #define JOURNAL_AHEAD_H
 #include "journal/segments.h"
 
-#define AHEAD_SPARES 3u               /* recycled files kept for it; others are removed */
+#define AHEAD_SPARES      3u /* recycled files kept for it; others are removed */
 #define AHEAD_PIECE_BYTES 1048576u
-#define AHEAD_SYNC_BYTES 8388608u
+#define AHEAD_SYNC_BYTES  8388608u
 
 struct ahead {
-	struct segment *made;         /* on its way; NULL: none */
-	uint64_t zeroed;              /* bytes of its file that are written through */
+	struct segment *made; /* on its way; NULL: none */
+	uint64_t zeroed;      /* bytes of its file that are written through */
 	struct segment *spare[AHEAD_SPARES];
 	uint32_t spares_n;
-	uint64_t retry_at;            /* journal_appended before which a full disk is not asked again */
+	uint64_t retry_at; /* journal_appended before which a full disk is not asked again */
 };
 
 /* ahead_step does one piece, if one is due. False: nothing to do. */

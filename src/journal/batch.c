@@ -9,7 +9,8 @@
 static uint32_t cap_max(const struct journal_setup *s, uint32_t record_max)
 {
 	uint64_t share = LIMIT_JOURNAL_BUFFER_BYTES / (s->loops_n * JOURNAL_BATCHES);
-	uint64_t room = min_u64(COMMIT_BYTES_MAX, s->segment_bytes - SEGMENT_DATA_AT - COMMIT_ALIGN);
+	uint64_t room = min_u64(COMMIT_BYTES_MAX,
+				s->segment_bytes - SEGMENT_DATA_AT - COMMIT_ALIGN);
 	room -= COMMIT_HEAD_BYTES + COMMIT_ALIGN;
 	return (uint32_t)max_u64(min_u64(share, room), record_space(record_max));
 }

@@ -21,8 +21,8 @@ struct jloop {
 	uint32_t cap_min, cap_max, cap_next; /* bytes of a batch's memory */
 	uint32_t reads_out;
 	struct spill spill;
-	struct spsc submitted, done;         /* batches: to the writer, and back */
-	struct spsc asked, answered;         /* reads: to the keeper, and back */
+	struct spsc submitted, done; /* batches: to the writer, and back */
+	struct spsc asked, answered; /* reads: to the keeper, and back */
 	void *batch_slots[2 * BATCH_RING];
 	void *read_slots[2 * JOURNAL_READS];
 };

@@ -73,6 +73,12 @@ enum err checkpoint_next(struct filebuf *f, uint64_t *at, uint64_t end, struct u
 	return ERR_OK;
 }
 
+size_t checkpoint_buffer_bytes(const struct head *h)
+{
+	uint64_t least = UNIT_HEAD_BYTES + UNIT_CONTENT_MAX;
+	return (size_t)min_u64(max_u64(h->end, least), CHECKPOINT_READ_BYTES);
+}
+
 /* take notes one unit, which lies at `at`, in the table. */
 static enum err take(struct journal *j, const struct unit *u, uint64_t at)
 {
@@ -93,8 +99,7 @@ static enum err take(struct journal *j, const struct unit *u, uint64_t at)
 	return ERR_OK;
 }
 
-static enum err load_units(struct journal *j, const struct head *h, struct filebuf *f,
-			   uint64_t *at)
+static enum err load_units(struct journal *j, const struct head *h, struct filebuf *f, uint64_t *at)
 {
 	struct slice s;
 	struct head file;
@@ -219,8 +224,11 @@ static void begin(struct journal *j)
 	space_mark_empty(j, c->number);
 	c->begun_loc = atomic_load_explicit(&j->durable_loc, memory_order_acquire);
 	for (uint32_t s = 0; s < JOURNAL_SHARDS_MAX; s++)
-		c->begun_index[s] = atomic_load_explicit(&j->written_index[s], memory_order_relaxed);
-	if (c->file < 0 || c->at > 2 * c->units.live_bytes + CHECKPOINT_SLACK_BYTES)
+		c->begun_index[s] = atomic_load_explicit(&j->written_index[s],
+							 memory_order_relaxed);
+	uint64_t slack = min_u64(CHECKPOINT_SLACK_BYTES, j->setup.segment_bytes);
+	units_check(&c->units);
+	if (c->file < 0 || c->at > 2 * c->units.live_bytes + slack)
 		(void)went(j, begin_file(j), "begin");
 	for (uint32_t i = 0; i < CHECKPOINT_BLOCKS; i++) {
 		bool is_in = !c->blocks[i] || spsc_stage(&c->empty, c->blocks[i]);
@@ -254,7 +262,9 @@ static void take_block(struct journal *j, struct ckpt_block *b)
 static bool copy_old(struct journal *j)
 {
 	struct checkpoint *c = &j->checkpoint;
-	struct filebuf f = { .disk = j->disk, .file = c->old_file, .buf = c->blocks[0]->at,
+	struct filebuf f = { .disk = j->disk,
+			     .file = c->old_file,
+			     .buf = c->blocks[0]->at,
 			     .cap = CHECKPOINT_BLOCK_BYTES };
 	struct ckpt_block *out = c->blocks[1];
 	bool is_more = c->old_file >= 0;
@@ -297,8 +307,8 @@ static void put_shards(struct journal *j)
 		const struct ckpt_shard *at = &c->shards.at[s];
 		uint8_t next[8];
 		store_le64(next, at->next_wall_ms);
-		struct unit u = { UNIT_SHARD, s, c->number, at->index, at->epoch,
-				  { next, sizeof next } };
+		struct unit u = { UNIT_SHARD, s,         c->number,
+				  at->index,  at->epoch, { next, sizeof next } };
 		unit_put(b->at + b->len, &u);
 		b->len += unit_space(sizeof next);
 	}
@@ -353,8 +363,9 @@ static enum err give_up(struct journal *j)
 	char buf[JOURNAL_WHY_BYTES];
 	struct text why = text_of(buf, sizeof buf);
 	uint32_t failed = c->file_number;
-	struct filebuf f = { .disk = j->disk, .file = -1, .buf = c->blocks[0]->at,
-			     .cap = CHECKPOINT_BLOCK_BYTES };
+	struct filebuf f = {
+		.disk = j->disk, .file = -1, .buf = c->blocks[0]->at, .cap = CHECKPOINT_BLOCK_BYTES
+	};
 	struct head now = c->now;
 	close_file(j, &c->old_file);
 	close_file(j, &c->file);

@@ -10,11 +10,11 @@
 
 struct filebuf {
 	struct disk *disk;
-	int file;                     /* the caller's; -1: none */
+	int file; /* the caller's; -1: none */
 	uint8_t *buf;
 	size_t cap;
-	uint64_t at;                  /* place in the file of buf[0] */
-	size_t n;                     /* bytes that are there */
+	uint64_t at; /* place in the file of buf[0] */
+	size_t n;    /* bytes that are there */
 };
 
 /* filebuf_init takes a buffer of `cap` bytes. ERR_LIMIT: no memory. */

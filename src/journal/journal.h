@@ -35,18 +35,18 @@ struct journal;
 struct text;
 
 /* Bounds that are the format's or the rings' own. */
-#define JOURNAL_BATCHES 4             /* of one loop, filling and on their way */
-#define JOURNAL_READS 1024            /* of one loop, on their way */
-#define JOURNAL_SHARDS_MAX 128        /* shard numbers of records and checkpoints are below it */
-#define JOURNAL_UNIT_BYTES_MAX 65536  /* of one checkpoint unit */
+#define JOURNAL_BATCHES        4     /* of one loop, filling and on their way */
+#define JOURNAL_READS          1024  /* of one loop, on their way */
+#define JOURNAL_SHARDS_MAX     128   /* shard numbers of records and checkpoints are below it */
+#define JOURNAL_UNIT_BYTES_MAX 65536 /* of one checkpoint unit */
 
 /* What the journal is made with. */
 struct journal_setup {
 	struct disk *disk;
-	struct mem *mem;              /* used by the keeper, and by open, recovery and close */
-	struct mem *const *loop_mem;  /* loop_mem[l]: used by loop l: batches, spill */
+	struct mem *mem;             /* used by the keeper, and by open, recovery and close */
+	struct mem *const *loop_mem; /* loop_mem[l]: used by loop l: batches, spill */
 	uint32_t loops_n;
-	uint64_t segment_bytes;       /* LIMIT_SEGMENT_BYTES; tests use less, 65536 at least */
+	uint64_t segment_bytes; /* LIMIT_SEGMENT_BYTES; tests use less, 65536 at least */
 	uint64_t checkpoint_every_bytes;
 	uint64_t store_id, cluster_id; /* for a new data directory; an old one keeps its own */
 	uint64_t wall_ms;
@@ -60,10 +60,10 @@ struct jbatch {
 	struct jbatch *next;
 	uint8_t *at;
 	uint32_t len, cap;
-	uint32_t record_max;          /* body bytes of a record that always fit an empty batch */
+	uint32_t record_max; /* body bytes of a record that always fit an empty batch */
 	uint32_t loop;
-	uint64_t ticket;              /* order of all batches of the node; set by journal_submit */
-	uint64_t loc;                 /* when done: place of at[0]; byte i lies at loc + i */
+	uint64_t ticket; /* order of all batches of the node; set by journal_submit */
+	uint64_t loc;    /* when done: place of at[0]; byte i lies at loc + i */
 };
 
 /* journal_batch gives loop `loop` an empty batch; NULL: all its batches are on their way, or no
@@ -111,10 +111,10 @@ struct jread {
 	uint32_t bytes;
 	uint32_t loop;
 	uint8_t *to;
-	uint64_t tag;                 /* the asker's */
-	enum err err;                 /* when done: ERR_OK, ERR_IO, ERR_CORRUPT */
+	uint64_t tag; /* the asker's */
+	enum err err; /* when done: ERR_OK, ERR_IO, ERR_CORRUPT */
 	bool is_spill;
-	struct jread *next;           /* the asker's, while it is not asked */
+	struct jread *next; /* the asker's, while it is not asked */
 };
 /* journal_read asks; the caller keeps *r where it is until journal_read_done gives it back.
  * False: too many reads are on their way; try again next turn. */

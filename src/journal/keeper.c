@@ -13,7 +13,8 @@ static bool take_closed(struct journal *j)
 	j->disk->ops->close(j->disk, seg->file);
 	seg->file = -1;
 	seg->is_closed = true;
-	seg->file_bytes = max_u64(seg->file_bytes, atomic_load_explicit(&seg->end, memory_order_relaxed));
+	seg->file_bytes = max_u64(seg->file_bytes,
+				  atomic_load_explicit(&seg->end, memory_order_relaxed));
 	return true;
 }
 
@@ -65,7 +66,8 @@ static bool has_work(struct journal *j)
 	bool is_full = !spsc_is_empty(&j->checkpoint.full);
 	bool is_ended = atomic_load_explicit(&c->is_ended, memory_order_acquire);
 	return has_asked(j) || !spsc_is_empty(&j->closed) || is_free_due(j) || ahead_is_due(j) ||
-	       (phase == CKPT_WANTED && !c->is_short) || (phase == CKPT_OPEN && (is_full || is_ended)) ||
+	       (phase == CKPT_WANTED && !c->is_short) ||
+	       (phase == CKPT_OPEN && (is_full || is_ended)) ||
 	       atomic_load_explicit(&j->has_spill_garbage, memory_order_acquire);
 }
 

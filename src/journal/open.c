@@ -51,8 +51,8 @@ static enum err each(struct journal *j, const char *dir, each_name *look, struct
 /* Names that may stand beside a store that is not made yet. */
 static bool is_known(const char *name)
 {
-	static const char *const ours[] = { PATH_LOCK, PATH_STORE_NEW, PATH_SEGMENTS,
-					    PATH_CHECKPOINTS, PATH_SPILLS, "lost+found" };
+	static const char *const ours[] = { PATH_LOCK,        PATH_STORE_NEW, PATH_SEGMENTS,
+					    PATH_CHECKPOINTS, PATH_SPILLS,    "lost+found" };
 	static const char *const endings[] = { ".sock", ".pid", ".log", ".conf" };
 	size_t n = strlen(name);
 	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
@@ -80,8 +80,8 @@ static enum err refuse_stranger(struct journal *j, const char *name, struct text
 static enum err refuse_orphan(struct journal *j, const char *name, struct text *why)
 {
 	(void)j;
-	text_putf(why, "the file %s is missing, but there is %s: restore it from a copy", PATH_STORE,
-		  name);
+	text_putf(why, "the file %s is missing, but there is %s: restore it from a copy",
+		  PATH_STORE, name);
 	return ERR_CORRUPT;
 }
 
@@ -172,7 +172,8 @@ static enum err look_segment(struct journal *j, const char *name, struct text *w
 	TRY(segments_add(&j->segments, j->mem, number, is_needed, &seg));
 	seg->file_bytes = bytes;
 	seg->is_closed = true;
-	atomic_store_explicit(&seg->end, (uint32_t)min_u64(bytes, UINT32_MAX), memory_order_relaxed);
+	atomic_store_explicit(&seg->end, (uint32_t)min_u64(bytes, UINT32_MAX),
+			      memory_order_relaxed);
 	j->recover.sum.segments_n++;
 	return ERR_OK;
 }
@@ -181,7 +182,7 @@ static enum err look_segment(struct journal *j, const char *name, struct text *w
 static enum err load(struct journal *j, struct text *why)
 {
 	struct filebuf f;
-	TRY(filebuf_init(&f, j->disk, j->mem, COMMIT_BYTES_MAX));
+	TRY(filebuf_init(&f, j->disk, j->mem, checkpoint_buffer_bytes(&j->store.slot[0])));
 	enum err e = checkpoint_load(j, &j->store.slot[0], &f, why);
 	if ((e == ERR_CORRUPT || e == ERR_NOT_FOUND) && j->store.has_slot[1]) {
 		text_puts(why, "; ");
@@ -241,7 +242,7 @@ static enum err settle(struct journal *j, struct text *why)
 	TRY(each(j, PATH_SPILLS, remove_spill, why));
 	if (ABLATED(tail_sync))
 		return ERR_OK;
-	TRY(ops->sync(j->disk, j->store.file));
+	TRY(store_write(j->disk, j->store.file, &j->checkpoint.now));
 	if (j->checkpoint.file >= 0)
 		TRY(ops->sync(j->disk, j->checkpoint.file));
 	TRY(ops->sync_dir(j->disk, PATH_SEGMENTS));
@@ -274,12 +275,7 @@ static enum err open_all(struct journal *j, struct text *why)
 	}
 	TRY(take_store(j, why));
 	TRY(each(j, PATH_SEGMENTS, look_segment, why));
-	TRY(load(j, why));
-	e = settle(j, why);
-	if (e != ERR_OK)
-		text_putf(why, "the data directory cannot be cleaned up: %s",
-			  j->disk->ops->why(j->disk));
-	return e;
+	return load(j, why);
 }
 
 static enum err look_free(struct journal *j)
@@ -349,15 +345,29 @@ static enum err sort_out(struct journal *j)
 	return ERR_OK;
 }
 
-static enum err sync_tail(struct journal *j)
+/* rewrite_at writes the last commit once more, and syncs it. */
+static enum err rewrite_at(struct journal *j, int file, uint32_t at)
 {
 	struct recover *r = &j->recover;
-	if (r->last_loc == 0 || ABLATED(tail_sync))
+	struct slice s;
+	filebuf_turn_to(&r->buf, file);
+	TRY(filebuf_get(&r->buf, at, commit_space(r->last.bytes), &s));
+	TRY(j->disk->ops->write(j->disk, file, at, &s, 1));
+	return j->disk->ops->sync(j->disk, file);
+}
+
+/* secure_tail makes the last commit durable, of which nothing says that it is. A sync alone would
+ * not do: had a sync failed before the process ended, the system may take the pages for clean. A
+ * seal may be lost. */
+static enum err secure_tail(struct journal *j)
+{
+	struct recover *r = &j->recover;
+	if (r->last.records_n == 0 || ABLATED(tail_sync))
 		return ERR_OK;
 	struct path p = path_of(PATH_SEGMENT, loc_segment(r->last_loc));
 	int file;
 	TRY(j->disk->ops->open(j->disk, p.z, DISK_READ | DISK_WRITE, &file));
-	enum err e = j->disk->ops->sync(j->disk, file);
+	enum err e = rewrite_at(j, file, loc_offset(r->last_loc));
 	j->disk->ops->close(j->disk, file);
 	return e;
 }
@@ -365,7 +375,8 @@ static enum err sync_tail(struct journal *j)
 static enum err go_on(struct journal *j)
 {
 	struct recover *r = &j->recover;
-	TRY(sync_tail(j));
+	TRY(secure_tail(j));
+	recover_fini(r, j->mem);
 	TRY(sort_out(j));
 	writer_init(&j->writer, &r->last, r->last_loc);
 	atomic_store_explicit(&j->durable_loc, r->last_loc, memory_order_relaxed);
@@ -378,15 +389,18 @@ enum err journal_recovered(struct journal *j, struct text *why)
 	must(r->is_begun && !r->seg && !r->is_ended);
 	if (r->buf.file >= 0)
 		j->disk->ops->close(j->disk, r->buf.file);
-	recover_fini(r, j->mem);
+	filebuf_turn_to(&r->buf, -1);
 	uint32_t missing = atomic_load_explicit(&r->missing, memory_order_relaxed);
 	if (missing) {
 		struct path p = path_of(PATH_SEGMENT, missing);
-		text_putf(why, "%s is missing, and messages are in it: restore it from a copy", p.z);
+		text_putf(why, "%s is missing, and messages are in it: restore it from a copy",
+			  p.z);
 		return ERR_CORRUPT;
 	}
 	r->is_ended = true;
-	enum err e = go_on(j);
+	enum err e = settle(j, why);
+	if (e == ERR_OK)
+		e = go_on(j);
 	if (e != ERR_OK)
 		text_putf(why, "the journal cannot go on: %s", j->disk->ops->why(j->disk));
 	return e;

@@ -12,12 +12,12 @@
 
 #define PATH_BYTES 48
 
-#define PATH_STORE "store"
-#define PATH_STORE_NEW "store.new"
-#define PATH_LOCK "lock"
-#define PATH_SEGMENTS "segment"
+#define PATH_STORE       "store"
+#define PATH_STORE_NEW   "store.new"
+#define PATH_LOCK        "lock"
+#define PATH_SEGMENTS    "segment"
 #define PATH_CHECKPOINTS "checkpoint"
-#define PATH_SPILLS "spill"
+#define PATH_SPILLS      "spill"
 
 enum path_kind { PATH_SEGMENT, PATH_SEGMENT_NEW, PATH_CHECKPOINT, PATH_SPILL };
 

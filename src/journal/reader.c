@@ -110,8 +110,8 @@ static uint64_t loc_end(const struct jread *ask)
 
 static bool in_window(const struct reader *r, const struct jread *ask)
 {
-	return r->window_n > 0 && r->window_is_spill == ask->is_spill && ask->loc >= r->window_loc &&
-	       loc_end(ask) <= r->window_loc + r->window_n;
+	return r->window_n > 0 && r->window_is_spill == ask->is_spill &&
+	       ask->loc >= r->window_loc && loc_end(ask) <= r->window_loc + r->window_n;
 }
 
 /* reach: how far to read for the request and those behind it that are near. */

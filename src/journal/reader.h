@@ -12,27 +12,27 @@
 #include <stdbool.h>
 
 #define READER_WINDOW_BYTES 1048576u
-#define READER_STEP_BYTES 4194304u    /* read in one step, about */
-#define READER_GATHER 256u            /* requests in one step */
-#define READER_GAP_BYTES 65536u       /* unwanted bytes between two requests read in one go */
-#define READER_FILES 16u              /* kept open */
+#define READER_STEP_BYTES   4194304u /* read in one step, about */
+#define READER_GATHER       256u     /* requests in one step */
+#define READER_GAP_BYTES    65536u   /* unwanted bytes between two requests read in one go */
+#define READER_FILES        16u      /* kept open */
 
 struct reader_file {
-	uint32_t number;              /* 0: free */
+	uint32_t number; /* 0: free */
 	bool is_spill;
 	int file;
-	uint64_t used;                /* when last */
+	uint64_t used; /* when last */
 };
 
 struct reader {
 	struct jread *want[READER_GATHER]; /* gathered and not done yet, in order of place */
 	uint32_t want_n, want_at;
-	uint8_t *window;              /* NULL: never read yet */
+	uint8_t *window; /* NULL: never read yet */
 	uint64_t window_loc;
-	uint32_t window_n;            /* bytes in it */
+	uint32_t window_n; /* bytes in it */
 	bool window_is_spill;
 	struct reader_file files[READER_FILES];
-	uint64_t clock;               /* counts uses of files */
+	uint64_t clock; /* counts uses of files */
 };
 
 void reader_init(struct reader *r);

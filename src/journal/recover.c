@@ -22,6 +22,8 @@ enum err recover_commit(struct filebuf *f, uint32_t segment, uint32_t at, struct
 	TRY(filebuf_get(f, at, COMMIT_HEAD_BYTES, &s));
 	TRY(commit_get(s, segment, out_c));
 	uint32_t space = commit_space(out_c->bytes), n = 0;
+	if (space > f->cap)
+		return ERR_MORE; /* the buffer is as large as any file, or any commit */
 	TRY(filebuf_get(f, at, space, &s));
 	if (s.n < space)
 		return ERR_MORE;
@@ -158,13 +160,22 @@ static enum err accept(struct journal *j, const struct commit *c, struct text *w
 	return ERR_OK;
 }
 
+static size_t buffer_bytes(const struct journal *j)
+{
+	uint64_t largest = SEGMENT_DATA_AT;
+	struct segment *seg;
+	for (uint32_t at = 0; (seg = segments_each(&j->segments, &at)) != NULL;)
+		largest = max_u64(largest, seg->file_bytes);
+	return (size_t)min_u64(largest, RECOVER_BUFFER_BYTES);
+}
+
 static enum err begin(struct journal *j, struct text *why)
 {
 	struct recover *r = &j->recover;
 	uint64_t floor = j->checkpoint.now.floor;
 	r->is_begun = true;
 	filebuf_fini(&r->buf, j->mem); /* of the units, if they were not read to their end */
-	TRY(filebuf_init(&r->buf, j->disk, j->mem, RECOVER_BUFFER_BYTES));
+	TRY(filebuf_init(&r->buf, j->disk, j->mem, buffer_bytes(j)));
 	r->is_any_good = floor != 0;
 	r->at = floor ? loc_offset(floor) : SEGMENT_DATA_AT;
 	r->seg = floor ? segments_find(&j->segments, loc_segment(floor))
@@ -191,15 +202,19 @@ static enum err next_commit(struct journal *j, struct text *why)
 		if (e != ERR_OK && e != ERR_CORRUPT && e != ERR_MORE)
 			return io_failed(j, r->seg, e, why);
 		if (r->is_any_good)
-			return describe(r->seg, r->at, "the commit where the checkpoint ends is "
-					"damaged: restore the data directory from a copy", why);
+			return describe(r->seg, r->at,
+					"the commit where the checkpoint ends is "
+					"damaged: restore the data directory from a copy",
+					why);
 		if (c.number != 0)
 			r->sum.torn_bytes = commit_space(c.bytes);
 		struct segment *torn = r->seg, *next;
 		TRY(look_on(j, &next, why));
 		if (!next && e == ERR_OK)
-			return describe(torn, r->at, "a commit does not follow the one before: "
-					"restore the data directory from a copy", why);
+			return describe(torn, r->at,
+					"a commit does not follow the one before: "
+					"restore the data directory from a copy",
+					why);
 		if (next)
 			r->sum.torn_bytes = 0;
 		else if (r->sum.torn_bytes)
@@ -267,7 +282,7 @@ enum err journal_recover_unit(struct journal *j, struct ckpt_unit *out, bool *ou
 	if (c->file < 0 || r->is_begun)
 		return ERR_OK;
 	if (r->unit_at == 0) {
-		TRY(filebuf_init(&r->buf, j->disk, j->mem, COMMIT_BYTES_MAX));
+		TRY(filebuf_init(&r->buf, j->disk, j->mem, checkpoint_buffer_bytes(&c->now)));
 		filebuf_turn_to(&r->buf, c->file);
 		r->unit_at = CHECKPOINT_FILE_AT;
 	}
@@ -286,8 +301,9 @@ enum err journal_recover_unit(struct journal *j, struct ckpt_unit *out, bool *ou
 			r->unit_at = from;
 			return ERR_OK;
 		}
-		const struct unit_row *row = u.kind == UNIT_CONTENT ?
-			units_find(&c->units, u.shard, u.a, u.b) : NULL;
+		const struct unit_row *row = u.kind == UNIT_CONTENT
+						     ? units_find(&c->units, u.shard, u.a, u.b)
+						     : NULL;
 		if (!row || row->at != from)
 			continue;
 		*out = (struct ckpt_unit){ u.shard, u.a, u.b, u.content };

@@ -15,17 +15,17 @@
 
 struct recover {
 	struct filebuf buf;
-	uint64_t unit_at;             /* in the checkpoint's file */
+	uint64_t unit_at; /* in the checkpoint's file */
 	uint32_t shard_at;
-	struct segment *seg;          /* being read; NULL: before the first, or at the end */
-	uint32_t at;                  /* of the next commit */
-	struct commit last;           /* the last whole commit; number 0: none */
+	struct segment *seg; /* being read; NULL: before the first, or at the end */
+	uint32_t at;         /* of the next commit */
+	struct commit last;  /* the last whole commit; number 0: none */
 	uint64_t last_loc;
-	bool is_any_good;             /* the next commit may be any: the floor */
+	bool is_any_good; /* the next commit may be any: the floor */
 	bool is_begun, is_ended;
 	uint32_t record_at, records_end; /* what of the commit was not given yet, in its segment */
 	struct journal_recovery sum;
-	_Atomic uint32_t missing;     /* a segment that was counted on and is not there */
+	_Atomic uint32_t missing; /* a segment that was counted on and is not there */
 };
 
 /* recover_commit reads the commit at `at` of a segment through `f`, with all its records.

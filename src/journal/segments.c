@@ -1,7 +1,7 @@
 #include "journal/segments.h"
 
-#define SLOTS_MIN 64u
-#define SLAB_BYTES 4096u
+#define SLOTS_MIN   64u
+#define SLAB_BYTES  4096u
 #define INDEX_BYTES (JOURNAL_SHARDS_MAX * sizeof(uint64_t))
 
 static size_t slots_bytes(uint32_t n)

@@ -22,17 +22,17 @@
 
 struct segment {
 	uint32_t number;
-	int file;                     /* of whoever has the segment; -1: not open */
+	int file; /* of whoever has the segment; -1: not open */
 	_Atomic int64_t live_bytes, live_count;
-	_Atomic uint32_t end;         /* durable bytes: reads stay below */
+	_Atomic uint32_t end; /* durable bytes: reads stay below */
 	/* The highest index of each shard in it, the writer's until it is closed. NULL: all of it
 	 * is in the checkpoint, or there is nothing. */
 	uint64_t *last_index;
 	/* The keeper's. */
 	bool is_closed;
-	uint64_t file_bytes;          /* what it takes on the disk */
-	uint64_t empty_since;         /* first checkpoint begun while nothing lived in it; 0: none */
-	uint64_t forwarded_at;        /* journal_appended when it was last copied forward */
+	uint64_t file_bytes;   /* what it takes on the disk */
+	uint64_t empty_since;  /* first checkpoint begun while nothing lived in it; 0: none */
+	uint64_t forwarded_at; /* journal_appended when it was last copied forward */
 };
 
 struct segment_slots {
@@ -44,16 +44,22 @@ struct segment_slots {
 struct segments {
 	_Atomic(struct segment_slots *) slots;
 	struct pool pool;
-	uint32_t n;                   /* living */
-	uint32_t last_number;         /* the highest ever used */
+	uint32_t n;           /* living */
+	uint32_t last_number; /* the highest ever used */
 };
 
 static inline uint64_t loc_of(uint32_t segment, uint32_t offset)
 {
 	return (uint64_t)segment << 32 | offset;
 }
-static inline uint32_t loc_segment(uint64_t loc) { return (uint32_t)(loc >> 32); }
-static inline uint32_t loc_offset(uint64_t loc) { return (uint32_t)loc; }
+static inline uint32_t loc_segment(uint64_t loc)
+{
+	return (uint32_t)(loc >> 32);
+}
+static inline uint32_t loc_offset(uint64_t loc)
+{
+	return (uint32_t)loc;
+}
 
 /* segments_init makes an empty table. ERR_LIMIT: no memory. */
 MUST_USE enum err segments_init(struct segments *s, struct mem *mem);
@@ -69,10 +75,9 @@ static inline struct segment *segments_find(const struct segments *s, uint32_t n
 
 /* segments_add takes `number` in, which must be unknown; segments_add_next chooses one above all
  * there ever were. With an array for its indexes if asked to. ERR_LIMIT: no memory. */
-MUST_USE enum err segments_add(struct segments *s, struct mem *mem, uint32_t number,
-			       bool has_index, struct segment **out_seg);
-MUST_USE enum err segments_add_next(struct segments *s, struct mem *mem,
-				    struct segment **out_seg);
+MUST_USE enum err segments_add(struct segments *s, struct mem *mem, uint32_t number, bool has_index,
+			       struct segment **out_seg);
+MUST_USE enum err segments_add_next(struct segments *s, struct mem *mem, struct segment **out_seg);
 /* segments_remove forgets a segment, whose file is closed. */
 void segments_remove(struct segments *s, struct mem *mem, struct segment *own_seg);
 /* segment_is_covered drops the array: a checkpoint has all of it. */

@@ -3,8 +3,8 @@
 #include "journal/state.h"
 
 #define FILES_BYTES (SPILL_FILES_MAX * sizeof(struct spill_file))
-#define COUNT_BITS 24
-#define COUNT_MASK ((1u << COUNT_BITS) - 1)
+#define COUNT_BITS  24
+#define COUNT_MASK  ((1u << COUNT_BITS) - 1)
 
 _Static_assert(LIMIT_LOOPS_MAX < 1 << (32 - COUNT_BITS), "a number names its loop");
 
@@ -62,7 +62,8 @@ static enum err begin(struct journal *j, uint32_t loop)
 {
 	struct spill *s = &j->loops[loop].spill;
 	uint32_t number = (loop + 1) << COUNT_BITS | ((s->count + 1) & COUNT_MASK);
-	struct spill_file *f = slot_of(atomic_load_explicit(&s->files, memory_order_relaxed), number);
+	struct spill_file *f = slot_of(atomic_load_explicit(&s->files, memory_order_relaxed),
+				       number);
 	if (atomic_load_explicit(&f->number, memory_order_acquire) != 0)
 		return ERR_LIMIT;
 	struct path p = path_of(PATH_SPILL, number);

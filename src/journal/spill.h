@@ -9,10 +9,10 @@
 #include "base/spsc.h"
 #include "journal/journal.h"
 
-#define SPILL_FILES_MAX 256u          /* of one loop: 16 GiB with segments of 64 MiB */
+#define SPILL_FILES_MAX 256u /* of one loop: 16 GiB with segments of 64 MiB */
 
 struct spill_file {
-	_Atomic uint32_t number;      /* 0: free; set by the loop, cleared by the keeper */
+	_Atomic uint32_t number; /* 0: free; set by the loop, cleared by the keeper */
 	_Atomic bool is_closed;
 	_Atomic int64_t live_bytes;
 	_Atomic uint32_t end;
@@ -20,8 +20,8 @@ struct spill_file {
 
 struct spill {
 	_Atomic(struct spill_file *) files; /* SPILL_FILES_MAX; NULL: never spilled */
-	uint32_t count;               /* files begun by this loop */
-	int file;                     /* the open one; -1: none */
+	uint32_t count;                     /* files begun by this loop */
+	int file;                           /* the open one; -1: none */
 };
 
 void spill_init(struct spill *s);

@@ -16,41 +16,41 @@
 #include "journal/writer.h"
 
 #define JOURNAL_WHY_BYTES 256
-#define SEGMENT_RING 8u
+#define SEGMENT_RING      8u
 
 struct journal {
 	struct disk *disk;
-	struct mem *mem;              /* the keeper's */
-	struct journal_setup setup;   /* loop_mem is not valid after open */
+	struct mem *mem;            /* the keeper's */
+	struct journal_setup setup; /* loop_mem is not valid after open */
 	uint64_t store_id, cluster_id;
 	uint32_t loops_n;
 	struct segments segments;
 
 	/* Everybody's. */
-	alignas(64) _Atomic uint64_t tickets;        /* given so far */
+	alignas(64) _Atomic uint64_t tickets; /* given so far */
 	_Atomic bool writer_sleeps, keeper_sleeps;
 	_Atomic bool keeper_has_work, writer_has_work; /* given, and nobody was told to wake it */
-	_Atomic uint32_t broken;                     /* enum err */
+	_Atomic uint32_t broken;                       /* enum err */
 	_Atomic bool is_breaking;
 	_Atomic bool has_spill_garbage;
-	char why[JOURNAL_WHY_BYTES];                 /* written once, before `broken` */
+	char why[JOURNAL_WHY_BYTES]; /* written once, before `broken` */
 
 	/* Written by the writer. */
 	alignas(64) _Atomic uint64_t appended;
-	_Atomic uint64_t durable_loc;                /* the newest durable commit; 0: none */
-	_Atomic uint32_t active_used;                /* bytes of the active segment */
-	_Atomic bool writer_waits;                   /* for a segment */
+	_Atomic uint64_t durable_loc;                       /* the newest durable commit; 0: none */
+	_Atomic uint32_t active_used;                       /* bytes of the active segment */
+	_Atomic bool writer_waits;                          /* for a segment */
 	_Atomic uint64_t written_index[JOURNAL_SHARDS_MAX]; /* highest of each shard */
 	struct writer writer;
-	struct spsc ready, closed;                   /* segments: to the writer, and back */
+	struct spsc ready, closed; /* segments: to the writer, and back */
 	void *segment_slots[2 * SEGMENT_RING];
 
 	/* Written by the keeper. */
 	alignas(64) _Atomic uint64_t free_bytes;
 	_Atomic bool look_free;
-	uint64_t looked_at;                          /* journal_appended at the last look */
-	_Atomic uint64_t forward;                    /* segment worth copying forward; 0: none */
-	_Atomic uint64_t forwarding;                 /* what the node is at */
+	uint64_t looked_at;          /* journal_appended at the last look */
+	_Atomic uint64_t forward;    /* segment worth copying forward; 0: none */
+	_Atomic uint64_t forwarding; /* what the node is at */
 	struct ahead ahead;
 	struct reader reader;
 	struct checkpoint checkpoint;

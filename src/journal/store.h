@@ -14,7 +14,7 @@ struct text;
 
 struct store {
 	int file;
-	struct head slot[2];          /* the newest first; number 0 and file 0 in a new store */
+	struct head slot[2]; /* the newest first; number 0 and file 0 in a new store */
 	bool has_slot[2];
 };
 

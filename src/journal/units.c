@@ -56,7 +56,8 @@ void units_put(struct units *u, const struct unit_row *row)
 	if (r->space == 0)
 		u->n++;
 	must(u->n <= (u->mask + 1) / 4 * 3);
-	u->live_bytes += row->space - r->space;
+	u->live_bytes += row->space;
+	u->live_bytes -= r->space;
 	*r = *row;
 }
 

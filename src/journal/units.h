@@ -12,17 +12,17 @@
 
 struct unit_row {
 	uint64_t a, b;
-	uint64_t at;                  /* offset in the file, never 0 */
-	uint32_t space;               /* bytes there, padding included; 0: a free slot */
+	uint64_t at;    /* offset in the file, never 0 */
+	uint32_t space; /* bytes there, padding included; 0: a free slot */
 	uint16_t shard;
-	uint16_t is_old;              /* it lies in the file that is being rewritten */
+	uint16_t is_old; /* it lies in the file that is being rewritten */
 };
 
 struct units {
 	struct unit_row *rows;
-	uint32_t mask;                /* slots - 1, when there is memory */
+	uint32_t mask; /* slots - 1, when there is memory */
 	uint32_t n;
-	uint64_t live_bytes;          /* sum of space */
+	uint64_t live_bytes; /* sum of space */
 };
 
 void units_fini(struct units *u, struct mem *mem);

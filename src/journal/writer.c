@@ -82,7 +82,8 @@ static struct group choose(struct journal *j)
 	struct group g = { .bytes = COMMIT_HEAD_BYTES };
 	uint32_t room = room_in(j);
 	for (;; g.n++) {
-		const struct jbatch *b = g.n < WRITER_WINDOW ? *window_at(w, w->next_ticket + g.n) : NULL;
+		const struct jbatch *b = g.n < WRITER_WINDOW ? *window_at(w, w->next_ticket + g.n)
+							     : NULL;
 		if (!b || commit_space(g.bytes + b->len) > room)
 			return g;
 		g.bytes += b->len;

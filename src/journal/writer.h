@@ -16,11 +16,11 @@
 struct writer {
 	struct jbatch *window[WRITER_WINDOW]; /* by ticket */
 	uint64_t next_ticket;
-	struct segment *active;       /* NULL: none yet */
-	uint32_t at;                  /* where the next commit goes */
-	struct commit last;           /* the newest commit; number 0: none */
+	struct segment *active; /* NULL: none yet */
+	uint32_t at;            /* where the next commit goes */
+	struct commit last;     /* the newest commit; number 0: none */
 	uint64_t last_loc;
-	bool waits;                   /* for a segment */
+	bool waits; /* for a segment */
 };
 
 /* writer_init begins behind the commit `last` at last_loc. */

@@ -7,7 +7,10 @@
 void repl_init(struct repl *r, uint16_t shard, uint64_t epoch, uint64_t index, uint64_t wall_ms)
 {
 	must(shard < JOURNAL_SHARDS_MAX);
-	*r = (struct repl){ .shard = shard, .epoch = epoch, .proposed = index, .committed = index,
+	*r = (struct repl){ .shard = shard,
+			    .epoch = epoch,
+			    .proposed = index,
+			    .committed = index,
 			    .wall_ms = wall_ms };
 	repl_check(r);
 }
@@ -23,8 +26,11 @@ uint64_t repl_propose(struct repl *r, struct jbatch *b, uint64_t wall_ms, uint32
 {
 	must(r->proposed < UINT64_MAX);
 	r->wall_ms = max_u64(r->wall_ms, wall_ms);
-	struct record rec = { .shard = r->shard, .kind = RECORD_OUTCOMES, .epoch = r->epoch,
-			      .index = r->proposed + 1, .wall_ms = r->wall_ms };
+	struct record rec = { .shard = r->shard,
+			      .kind = RECORD_OUTCOMES,
+			      .epoch = r->epoch,
+			      .index = r->proposed + 1,
+			      .wall_ms = r->wall_ms };
 	*out_off = journal_record_end(b, &rec, body_len);
 	return ++r->proposed;
 }

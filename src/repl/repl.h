@@ -20,9 +20,9 @@ struct text;
 struct repl {
 	uint16_t shard;
 	uint64_t epoch;
-	uint64_t proposed;            /* index of the last record proposed */
-	uint64_t committed;           /* all records up to it are committed */
-	uint64_t wall_ms;             /* of the last record */
+	uint64_t proposed;  /* index of the last record proposed */
+	uint64_t committed; /* all records up to it are committed */
+	uint64_t wall_ms;   /* of the last record */
 };
 
 /* repl_init begins at a recovered place: the last index and epoch, and the wall clock there. */

@@ -3,41 +3,17 @@
 #include "base/bits.h"
 #include "base/hash.h"
 #include "base/list.h"
-#include "sim/image.h"
-#include "sim/names.h"
+#include "sim/disk_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-struct inode {
-	struct image image;
-	bool is_dir, is_used;
-};
-struct handle {
-	uint32_t inode;
-	unsigned how; /* 0: closed */
-};
-
-struct sim_disk {
-	struct disk port;
-	struct prng prng;
-	struct names names;
-	struct inode *inodes;
-	uint32_t inodes_n;
-	struct handle *handles;
-	int handles_n;
-	bool is_dead, is_locked;
-	struct sim_disk_faults faults;
-	struct sim_disk_count count;
-	char why[128];
-};
-
-static struct sim_disk *disk_of(struct disk *d)
+struct sim_disk *sim_disk_of(struct disk *d)
 {
 	return containerof(d, struct sim_disk, port);
 }
 
-static enum err fail(struct sim_disk *d, enum err e, const char *what, const char *path)
+enum err sim_disk_fail(struct sim_disk *d, enum err e, const char *what, const char *path)
 {
 	snprintf(d->why, sizeof d->why, "%s%s%s", what, path[0] ? ": " : "", path);
 	return e;
@@ -50,7 +26,7 @@ static bool counts_down(uint64_t *in)
 	return *in > 0 && --*in == 0;
 }
 
-static bool fails(struct sim_disk *d, uint64_t *in)
+bool sim_disk_call_fails(struct sim_disk *d, uint64_t *in)
 {
 	uint32_t often = d->faults.fail_per_million;
 	return counts_down(in) || (often && prng_chance(&d->prng, often, 1000000));
@@ -58,6 +34,8 @@ static bool fails(struct sim_disk *d, uint64_t *in)
 
 void sim_disk_kill(struct sim_disk *d)
 {
+	must(!d->is_dead);
+	d->is_dead = true;
 	d->is_locked = false;
 	for (int i = 0; i < d->handles_n; i++)
 		d->handles[i].how = 0;
@@ -65,14 +43,12 @@ void sim_disk_kill(struct sim_disk *d)
 
 void sim_disk_crash(struct sim_disk *d)
 {
-	must(!d->is_dead);
 	sim_disk_kill(d);
 	uint64_t num = prng_below(&d->prng, 5); /* 0: nothing unsynced stays; 4: everything */
 	for (uint32_t i = 0; i < d->inodes_n; i++)
 		if (d->inodes[i].is_used)
 			image_crash(&d->inodes[i].image, &d->prng, num, 4);
 	names_crash(&d->names, &d->prng);
-	d->is_dead = true;
 }
 
 bool sim_disk_is_dead(const struct sim_disk *d)
@@ -86,36 +62,40 @@ void sim_disk_restart(struct sim_disk *d)
 	d->faults = (struct sim_disk_faults){ .bytes_max = d->faults.bytes_max };
 }
 
-/* is_down begins every call; a call that changes something may be the one in which the power goes:
- * before or after its change. */
-static bool is_down(struct sim_disk *d)
+bool sim_disk_is_down(struct sim_disk *d)
 {
 	d->count.calls++;
 	return d->is_dead;
 }
 
-static bool crashes_before(struct sim_disk *d)
+bool sim_disk_crashes_before(struct sim_disk *d)
 {
-	if (d->faults.crash_in != 1 || !prng_chance(&d->prng, 1, 2))
+	struct sim_disk_faults *f = &d->faults;
+	if ((f->crash_in != 1 && f->kill_in != 1) || !prng_chance(&d->prng, 1, 2))
 		return false;
-	d->faults.crash_in = 0;
-	sim_disk_crash(d);
+	if (f->crash_in == 1)
+		sim_disk_crash(d);
+	else
+		sim_disk_kill(d);
+	f->crash_in = f->kill_in = 0;
 	return true;
 }
 
-static enum err crashes_after(struct sim_disk *d, enum err e)
+enum err sim_disk_crashes_after(struct sim_disk *d, enum err e)
 {
-	if (!counts_down(&d->faults.crash_in))
+	bool is_crash = counts_down(&d->faults.crash_in), is_kill = counts_down(&d->faults.kill_in);
+	if (!is_crash && !is_kill)
 		return e;
-	sim_disk_crash(d);
-	return fail(d, ERR_IO, "the machine is down", "");
+	if (is_crash)
+		sim_disk_crash(d);
+	else
+		sim_disk_kill(d);
+	return sim_disk_fail(d, ERR_IO, "the machine is down", "");
 }
-
-#define DOWN(d) fail((d), ERR_IO, "the machine is down", "")
 
 /* ---- files ------------------------------------------------------------------------------ */
 
-static uint32_t inode_new(struct sim_disk *d, bool is_dir)
+uint32_t sim_inode_new(struct sim_disk *d, bool is_dir)
 {
 	uint32_t at = 0;
 	while (at < d->inodes_n && d->inodes[at].is_used)
@@ -129,8 +109,7 @@ static uint32_t inode_new(struct sim_disk *d, bool is_dir)
 	return at;
 }
 
-/* inodes_sweep forgets files to which neither a name nor a handle leads. */
-static void inodes_sweep(struct sim_disk *d)
+void sim_inodes_sweep(struct sim_disk *d)
 {
 	for (uint32_t i = 0; i < d->inodes_n; i++) {
 		bool is_held = !d->inodes[i].is_used || names_is_held(&d->names, i);
@@ -163,13 +142,13 @@ static int handle_new(struct sim_disk *d, uint32_t inode, unsigned how)
 	return at;
 }
 
-static bool is_dir(const struct sim_disk *d, const char *path)
+bool sim_disk_is_dir(const struct sim_disk *d, const char *path)
 {
 	uint32_t inode = names_find(&d->names, path);
 	return strcmp(path, ".") == 0 || (inode != NAMES_NONE && d->inodes[inode].is_dir);
 }
 
-static bool has_parent(const struct sim_disk *d, const char *path)
+bool sim_disk_has_parent(const struct sim_disk *d, const char *path)
 {
 	char dir[NAMES_PATH_MAX] = ".";
 	const char *slash = strrchr(path, '/');
@@ -178,25 +157,25 @@ static bool has_parent(const struct sim_disk *d, const char *path)
 		memcpy(dir, path, (size_t)(slash - path));
 		dir[slash - path] = '\0';
 	}
-	return is_dir(d, dir);
+	return sim_disk_is_dir(d, dir);
 }
 
 static enum err sim_open(struct disk *port, const char *path, unsigned how, int *out_file)
 {
-	struct sim_disk *d = disk_of(port);
-	if (is_down(d))
+	struct sim_disk *d = sim_disk_of(port);
+	if (sim_disk_is_down(d))
 		return DOWN(d);
 	uint32_t inode = names_find(&d->names, path);
 	if (inode != NAMES_NONE && (how & DISK_EXCLUSIVE))
-		return fail(d, ERR_EXISTS, "it exists", path);
-	if (inode == NAMES_NONE && (!(how & DISK_CREATE) || !has_parent(d, path)))
-		return fail(d, ERR_NOT_FOUND, "no such file", path);
+		return sim_disk_fail(d, ERR_EXISTS, "it exists", path);
+	if (inode == NAMES_NONE && (!(how & DISK_CREATE) || !sim_disk_has_parent(d, path)))
+		return sim_disk_fail(d, ERR_NOT_FOUND, "no such file", path);
 	if (inode == NAMES_NONE) {
-		if (crashes_before(d))
+		if (sim_disk_crashes_before(d))
 			return DOWN(d);
-		inode = inode_new(d, false);
+		inode = sim_inode_new(d, false);
 		names_change(&d->names, "", path, inode);
-		TRY(crashes_after(d, ERR_OK));
+		TRY(sim_disk_crashes_after(d, ERR_OK));
 	}
 	*out_file = handle_new(d, inode, how);
 	return ERR_OK;
@@ -204,12 +183,12 @@ static enum err sim_open(struct disk *port, const char *path, unsigned how, int 
 
 static void sim_close(struct disk *port, int file)
 {
-	struct sim_disk *d = disk_of(port);
+	struct sim_disk *d = sim_disk_of(port);
 	d->count.calls++;
 	if (file < 0 || file >= d->handles_n)
 		return;
 	d->handles[file].how = 0;
-	inodes_sweep(d);
+	sim_inodes_sweep(d);
 }
 
 static uint64_t bytes_used(const struct sim_disk *d)
@@ -223,12 +202,14 @@ static uint64_t bytes_used(const struct sim_disk *d)
 
 static uint64_t bytes_free(const struct sim_disk *d)
 {
-	uint64_t used = bytes_used(d), max = d->faults.bytes_max ? d->faults.bytes_max : UINT64_C(1) << 40;
+	uint64_t used = bytes_used(d),
+		 max = d->faults.bytes_max ? d->faults.bytes_max : UINT64_C(1) << 40;
 	return used < max ? max - used : 0;
 }
 
 /* put writes as many of the bytes as `n` says. */
-static void put(struct inode *f, uint64_t at, const struct slice *parts, uint32_t parts_n, uint64_t n)
+static void put(struct inode *f, uint64_t at, const struct slice *parts, uint32_t parts_n,
+		uint64_t n)
 {
 	for (uint32_t i = 0; i < parts_n && n > 0; i++) {
 		size_t part = (size_t)min_u64(n, parts[i].n);
@@ -241,8 +222,8 @@ static void put(struct inode *f, uint64_t at, const struct slice *parts, uint32_
 static enum err sim_write(struct disk *port, int file, uint64_t at, const struct slice *parts,
 			  uint32_t n)
 {
-	struct sim_disk *d = disk_of(port);
-	if (is_down(d) || crashes_before(d))
+	struct sim_disk *d = sim_disk_of(port);
+	if (sim_disk_is_down(d) || sim_disk_crashes_before(d))
 		return DOWN(d);
 	struct inode *f = inode_of(d, file, DISK_WRITE);
 	uint64_t bytes = 0, room = bytes_free(d);
@@ -252,29 +233,29 @@ static enum err sim_write(struct disk *port, int file, uint64_t at, const struct
 	d->count.written_bytes += bytes;
 	if (prng_chance(&d->prng, 1, 8))
 		image_write_back(&f->image, &d->prng, 1, 2);
-	if (fails(d, &d->faults.fail_write_in)) {
+	if (sim_disk_call_fails(d, &d->faults.fail_write_in)) {
 		put(f, at, parts, n, prng_between(&d->prng, 0, bytes));
-		return fail(d, ERR_IO, "the write failed", "");
+		return sim_disk_fail(d, ERR_IO, "the write failed", "");
 	}
 	uint64_t growth = at + bytes > f->image.size ? at + bytes - f->image.size : 0;
 	if (growth > room) {
 		put(f, at, parts, n, bytes - min_u64(bytes, growth - room));
-		return fail(d, ERR_NO_SPACE, "no space left", "");
+		return sim_disk_fail(d, ERR_NO_SPACE, "no space left", "");
 	}
 	put(f, at, parts, n, bytes);
-	return crashes_after(d, ERR_OK);
+	return sim_disk_crashes_after(d, ERR_OK);
 }
 
 static enum err sim_read(struct disk *port, int file, uint64_t at, uint8_t *buf, size_t n,
 			 size_t *out_n)
 {
-	struct sim_disk *d = disk_of(port);
-	if (is_down(d))
+	struct sim_disk *d = sim_disk_of(port);
+	if (sim_disk_is_down(d))
 		return DOWN(d);
 	struct inode *f = inode_of(d, file, DISK_READ);
 	d->count.reads++;
-	if (fails(d, &d->faults.fail_read_in))
-		return fail(d, ERR_IO, "the read failed", "");
+	if (sim_disk_call_fails(d, &d->faults.fail_read_in))
+		return sim_disk_fail(d, ERR_IO, "the read failed", "");
 	*out_n = image_read(&f->image, at, buf, n);
 	d->count.read_bytes += *out_n;
 	return ERR_OK;
@@ -282,23 +263,23 @@ static enum err sim_read(struct disk *port, int file, uint64_t at, uint8_t *buf,
 
 static enum err sim_sync(struct disk *port, int file)
 {
-	struct sim_disk *d = disk_of(port);
-	if (is_down(d) || crashes_before(d))
+	struct sim_disk *d = sim_disk_of(port);
+	if (sim_disk_is_down(d) || sim_disk_crashes_before(d))
 		return DOWN(d);
 	struct inode *f = inode_of(d, file, DISK_READ | DISK_WRITE);
 	d->count.syncs++;
-	if (fails(d, &d->faults.fail_sync_in)) {
+	if (sim_disk_call_fails(d, &d->faults.fail_sync_in)) {
 		image_sync_fails(&f->image);
-		return fail(d, ERR_IO, "the sync failed", "");
+		return sim_disk_fail(d, ERR_IO, "the sync failed", "");
 	}
 	image_sync(&f->image);
-	return crashes_after(d, ERR_OK);
+	return sim_disk_crashes_after(d, ERR_OK);
 }
 
 static enum err sim_size(struct disk *port, int file, uint64_t *out_bytes)
 {
-	struct sim_disk *d = disk_of(port);
-	if (is_down(d))
+	struct sim_disk *d = sim_disk_of(port);
+	if (sim_disk_is_down(d))
 		return DOWN(d);
 	*out_bytes = inode_of(d, file, DISK_READ | DISK_WRITE)->image.size;
 	return ERR_OK;
@@ -306,102 +287,19 @@ static enum err sim_size(struct disk *port, int file, uint64_t *out_bytes)
 
 static enum err sim_truncate(struct disk *port, int file, uint64_t bytes)
 {
-	struct sim_disk *d = disk_of(port);
-	if (is_down(d) || crashes_before(d))
+	struct sim_disk *d = sim_disk_of(port);
+	if (sim_disk_is_down(d) || sim_disk_crashes_before(d))
 		return DOWN(d);
 	image_truncate(&inode_of(d, file, DISK_WRITE)->image, bytes);
-	return crashes_after(d, ERR_OK);
+	return sim_disk_crashes_after(d, ERR_OK);
 }
 
-/* ---- names ------------------------------------------------------------------------------ */
-
-static enum err sim_rename(struct disk *port, const char *from, const char *to)
-{
-	struct sim_disk *d = disk_of(port);
-	if (is_down(d) || crashes_before(d))
-		return DOWN(d);
-	uint32_t inode = names_find(&d->names, from);
-	if (inode == NAMES_NONE || !has_parent(d, to))
-		return fail(d, ERR_NOT_FOUND, "no such file", from);
-	names_change(&d->names, from, to, inode);
-	inodes_sweep(d);
-	return crashes_after(d, ERR_OK);
-}
-
-static enum err sim_remove(struct disk *port, const char *path)
-{
-	struct sim_disk *d = disk_of(port);
-	if (is_down(d) || crashes_before(d))
-		return DOWN(d);
-	if (names_find(&d->names, path) == NAMES_NONE)
-		return fail(d, ERR_NOT_FOUND, "no such file", path);
-	names_change(&d->names, path, "", NAMES_NONE);
-	inodes_sweep(d);
-	return crashes_after(d, ERR_OK);
-}
-
-static enum err sim_make_dir(struct disk *port, const char *path)
-{
-	struct sim_disk *d = disk_of(port);
-	if (is_down(d) || crashes_before(d))
-		return DOWN(d);
-	if (names_find(&d->names, path) != NAMES_NONE)
-		return fail(d, ERR_EXISTS, "it exists", path);
-	must(has_parent(d, path));
-	names_change(&d->names, "", path, inode_new(d, true));
-	return crashes_after(d, ERR_OK);
-}
-
-static enum err sim_sync_dir(struct disk *port, const char *path)
-{
-	struct sim_disk *d = disk_of(port);
-	if (is_down(d) || crashes_before(d))
-		return DOWN(d);
-	if (!is_dir(d, path))
-		return fail(d, ERR_NOT_FOUND, "no such directory", path);
-	d->count.dir_syncs++;
-	if (fails(d, &d->faults.fail_sync_in))
-		return fail(d, ERR_IO, "the sync failed", path);
-	names_sync(&d->names, path);
-	inodes_sweep(d);
-	return crashes_after(d, ERR_OK);
-}
-
-/* name_in gives the name of `path` if it lies in `dir`, else NULL. */
-static const char *name_in(const char *path, const char *dir)
-{
-	size_t len = strcmp(dir, ".") == 0 ? 0 : strlen(dir) + 1;
-	if (strncmp(path, dir, len ? len - 1 : 0) != 0 || (len && path[len - 1] != '/'))
-		return NULL;
-	return strchr(path + len, '/') ? NULL : path + len;
-}
-
-static enum err sim_list(struct disk *port, const char *path, char *names, size_t cap,
-			 size_t *out_len)
-{
-	struct sim_disk *d = disk_of(port);
-	if (is_down(d))
-		return DOWN(d);
-	if (!is_dir(d, path))
-		return fail(d, ERR_NOT_FOUND, "no such directory", path);
-	size_t len = 0;
-	for (size_t i = 0; i < d->names.now.n; i++) {
-		const char *name = name_in(d->names.now.at[i].path, path);
-		size_t n = name ? strlen(name) + 1 : 0;
-		if (n > cap - len)
-			return ERR_LIMIT;
-		if (n)
-			memcpy(names + len, name, n);
-		len += n;
-	}
-	*out_len = len;
-	return ERR_OK;
-}
+/* ---- the whole disk ---------------------------------------------------------------------- */
 
 static enum err sim_free_bytes(struct disk *port, uint64_t *out_bytes)
 {
-	struct sim_disk *d = disk_of(port);
-	if (is_down(d))
+	struct sim_disk *d = sim_disk_of(port);
+	if (sim_disk_is_down(d))
 		return DOWN(d);
 	*out_bytes = bytes_free(d);
 	return ERR_OK;
@@ -409,23 +307,23 @@ static enum err sim_free_bytes(struct disk *port, uint64_t *out_bytes)
 
 static enum err sim_lock(struct disk *port, const char *path)
 {
-	struct sim_disk *d = disk_of(port);
-	if (is_down(d))
+	struct sim_disk *d = sim_disk_of(port);
+	if (sim_disk_is_down(d))
 		return DOWN(d);
 	if (d->is_locked)
-		return fail(d, ERR_BUSY, "in use by another process", path);
+		return sim_disk_fail(d, ERR_BUSY, "in use by another process", path);
 	d->is_locked = true;
 	return ERR_OK;
 }
 
 static void sim_unlock(struct disk *port)
 {
-	disk_of(port)->is_locked = false;
+	sim_disk_of(port)->is_locked = false;
 }
 
 static const char *sim_why(struct disk *port)
 {
-	return disk_of(port)->why;
+	return sim_disk_of(port)->why;
 }
 
 static const struct disk_ops sim_disk_ops = {
@@ -436,11 +334,11 @@ static const struct disk_ops sim_disk_ops = {
 	.sync = sim_sync,
 	.size = sim_size,
 	.truncate = sim_truncate,
-	.rename = sim_rename,
-	.remove = sim_remove,
-	.make_dir = sim_make_dir,
-	.sync_dir = sim_sync_dir,
-	.list = sim_list,
+	.rename = sim_disk_rename,
+	.remove = sim_disk_remove,
+	.make_dir = sim_disk_make_dir,
+	.sync_dir = sim_disk_sync_dir,
+	.list = sim_disk_list,
 	.free_bytes = sim_free_bytes,
 	.lock = sim_lock,
 	.unlock = sim_unlock,

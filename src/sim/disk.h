@@ -4,8 +4,8 @@
  * knows the difference between written and synced, per sector and per directory entry (image.h,
  * names.h). One thread uses it.
  *
- *     running --crash (power)--> dead --restart--> running    unsynced: any subset is kept
- *     running --kill (process)-------------------> running    unsynced: kept, still unsynced
+ *     running --crash (power)---> dead --restart--> running    unsynced: any subset is kept
+ *     running --kill (process)--> dead --restart--> running    unsynced: kept, still unsynced
  */
 #ifndef SIM_DISK_H
 #define SIM_DISK_H
@@ -17,6 +17,7 @@ struct sim_disk;
  * 0 = none; they go down by themselves. */
 struct sim_disk_faults {
 	uint64_t crash_in;         /* any call but reads: the machine crashes in it */
+	uint64_t kill_in;          /* likewise: the process ends in it */
 	uint64_t fail_write_in;    /* ERR_IO; a part of the bytes may be there */
 	uint64_t fail_read_in;     /* ERR_IO */
 	uint64_t fail_sync_in;     /* ERR_IO; what was dirty counts as clean and is not durable */
@@ -43,7 +44,7 @@ const struct sim_disk_count *sim_disk_count(const struct sim_disk *d);
 void sim_disk_crash(struct sim_disk *d);
 bool sim_disk_is_dead(const struct sim_disk *d);
 void sim_disk_restart(struct sim_disk *d);
-/* sim_disk_kill ends the process only. */
+/* sim_disk_kill ends the process only: what it has written stays, and may be lost later. */
 void sim_disk_kill(struct sim_disk *d);
 
 /* sim_disk_flip inverts the bits of `mask` in one stored byte; false: no such place. */

@@ -108,7 +108,8 @@ static void keep_sector(struct image *i, uint64_t s)
 void image_sync(struct image *i)
 {
 	uint64_t n = sectors(i);
-	for (uint64_t s = bits_next_set(i->dirty, n, 0); s < n; s = bits_next_set(i->dirty, n, s + 1))
+	for (uint64_t s = bits_next_set(i->dirty, n, 0); s < n;
+	     s = bits_next_set(i->dirty, n, s + 1))
 		keep_sector(i, s);
 	i->size_durable = i->size;
 }
@@ -122,7 +123,8 @@ void image_sync_fails(struct image *i)
 void image_write_back(struct image *i, struct prng *r, uint64_t num, uint64_t den)
 {
 	uint64_t n = sectors(i);
-	for (uint64_t s = bits_next_set(i->dirty, n, 0); s < n; s = bits_next_set(i->dirty, n, s + 1))
+	for (uint64_t s = bits_next_set(i->dirty, n, 0); s < n;
+	     s = bits_next_set(i->dirty, n, s + 1))
 		if (prng_chance(r, num, den))
 			keep_sector(i, s);
 	if (prng_chance(r, num, den))

@@ -14,8 +14,8 @@
 
 struct image {
 	uint8_t *now, *durable;
-	uint64_t *dirty;         /* a bit per sector */
-	uint64_t cap;            /* bytes of each; a multiple of 64 sectors */
+	uint64_t *dirty; /* a bit per sector */
+	uint64_t cap;    /* bytes of each; a multiple of 64 sectors */
 	uint64_t size, size_durable;
 };
 

@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #define NAMES_PATH_MAX 64
-#define NAMES_NONE UINT32_MAX
+#define NAMES_NONE     UINT32_MAX
 
 struct name {
 	char path[NAMES_PATH_MAX];

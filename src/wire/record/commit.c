@@ -4,7 +4,7 @@
 #include "base/byteorder.h"
 #include "base/crc32c.h"
 
-#define MAGIC 0x6d635747u /* "GWcm" */
+#define MAGIC        0x6d635747u /* "GWcm" */
 #define CHECKED_FROM 8
 
 _Static_assert(COMMIT_HEAD_BYTES % 8 == 0 && COMMIT_HEAD_BYTES < COMMIT_ALIGN, "one sector");

@@ -23,8 +23,8 @@
 #include "base/slice.h"
 
 #define COMMIT_HEAD_BYTES 64u
-#define COMMIT_ALIGN 512u
-#define COMMIT_BYTES_MAX 4194304u /* head, records and padding */
+#define COMMIT_ALIGN      512u
+#define COMMIT_BYTES_MAX  4194304u /* head, records and padding */
 
 struct commit {
 	uint32_t generation;

@@ -3,9 +3,9 @@
 #include "base/byteorder.h"
 #include "base/crc32c.h"
 
-#define MAGIC_BYTES 8
+#define MAGIC_BYTES  8
 #define COMMON_BYTES 16 /* magic, version, bytes: the same in every version */
-#define CRC_BYTES 4
+#define CRC_BYTES    4
 
 static void magic_of(enum head_kind kind, uint8_t out[MAGIC_BYTES])
 {

@@ -22,7 +22,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-#define HEAD_BYTES 512u
+#define HEAD_BYTES   512u
 #define HEAD_VERSION 1u
 
 enum head_kind { HEAD_SEGMENT = 'J', HEAD_CHECKPOINT = 'C', HEAD_STORE = 'S' };

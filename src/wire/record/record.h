@@ -21,7 +21,7 @@
 #include "base/slice.h"
 
 #define RECORD_HEAD_BYTES 40u
-#define RECORD_ALIGN 8u
+#define RECORD_ALIGN      8u
 
 struct record {
 	uint16_t shard;
@@ -58,8 +58,14 @@ static inline uint32_t record_peek_space(const uint8_t *at)
 {
 	return (uint32_t)align_up(load_le32(at + 8), RECORD_ALIGN);
 }
-static inline uint16_t record_peek_shard(const uint8_t *at) { return load_le16(at + 14); }
-static inline uint64_t record_peek_index(const uint8_t *at) { return load_le64(at + 24); }
+static inline uint16_t record_peek_shard(const uint8_t *at)
+{
+	return load_le16(at + 14);
+}
+static inline uint64_t record_peek_index(const uint8_t *at)
+{
+	return load_le64(at + 24);
+}
 
 /* record_view reads a record that was checked before, as record_get does, without its checks. */
 struct record record_view(struct slice s, uint32_t *out_space);

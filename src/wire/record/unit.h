@@ -19,9 +19,9 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-#define UNIT_HEAD_BYTES 40u
+#define UNIT_HEAD_BYTES  40u
 #define UNIT_CONTENT_MAX 65536u
-#define UNIT_ALIGN 512u
+#define UNIT_ALIGN       512u
 
 enum {
 	UNIT_CONTENT = 1, /* the unit {shard, a, b} is this */
