@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define STOP_MS_MAX 10000 /* a stop that takes longer is broken off: what counts is on the disk */
+#define STOP_AGAIN_MS 500 /* signals to a group come twice; one that comes later is impatience */
 
 struct server {
 	const struct server_setup *setup;
@@ -281,7 +282,7 @@ static bool serve(struct server *s)
 		if (spent_ms >= STOP_MS_MAX)
 			return false;
 		signo = next_signal(s, (int)(STOP_MS_MAX - spent_ms));
-		if (signo == SIGTERM || signo == SIGINT)
+		if ((signo == SIGTERM || signo == SIGINT) && spent_ms >= STOP_AGAIN_MS)
 			return false;
 	}
 	return true;

@@ -379,7 +379,7 @@ static void a_stop_says_goodbye(void **s)
 	start(&d);
 	int fd = client(d.port);
 	talk(fd, "hello");
-	must(kill(d.pid, SIGINT) == 0 && wait_line(&d, "G003 stopping: SIGINT"));
+	must(kill(d.pid, SIGINT) == 0 && kill(d.pid, SIGTERM) == 0 && wait_line(&d, "G003"));
 	expect(fd, "stopped", 7);
 	expect_end(fd);
 	must(wait_line(&d, "G004 stopped"));
