@@ -18,32 +18,32 @@
 #include "base/mem.h"
 #include "core/rows.h"
 
-#define CHUNK_N ((uint32_t)LIMIT_CHUNK_ENTRIES)
+#define CHUNK_N     ((uint32_t)LIMIT_CHUNK_ENTRIES)
 #define CHUNK_WORDS (LIMIT_CHUNK_ENTRIES / 64)
 
 struct entry {
-	uint64_t id;             /* record index << 16 | ordinal; of a transient entry: the id of the
-				    last persistent one before it */
-	uint64_t mem;            /* owns one reference; 0: not in memory */
-	uint64_t expiry_ms;      /* 0: never */
+	uint64_t id;        /* record index << 16 | ordinal; of a transient entry: the id of
+				    the last persistent one before it */
+	uint64_t mem;       /* owns one reference; 0: not in memory */
+	uint64_t expiry_ms; /* 0: never */
 	uint32_t bytes;
-	uint16_t count;          /* deliveries that count */
-	uint8_t flags;           /* ENTRY_PERSISTENT, BIG, REDELIVERED, SETTLING, SPILLED */
+	uint16_t count; /* deliveries that count */
+	uint8_t flags;  /* ENTRY_PERSISTENT, BIG, REDELIVERED, SETTLING, SPILLED */
 	uint8_t priority;
 };
 
 struct chunk {
 	uint64_t live[CHUNK_WORDS];
 	uint64_t ready[CHUNK_WORDS];
-	uint64_t number;         /* of all chunks that its queue has had */
-	uint64_t changed;        /* checkpoint epoch of the last durable change; 0: never */
-	uint64_t first_id;       /* not above any id in it, not below any before it */
-	uint32_t used;           /* slots that were ever used: [0, used) */
+	uint64_t number;   /* of all chunks that its queue has had */
+	uint64_t changed;  /* checkpoint epoch of the last durable change; 0: never */
+	uint64_t first_id; /* not above any id in it, not below any before it */
+	uint32_t used;     /* slots that were ever used: [0, used) */
 	uint32_t live_n;
-	uint32_t durable_n;      /* live and persistent */
-	bool is_stored;          /* a checkpoint may hold a unit of it */
-	struct chunk *next;      /* in the pool */
-	uint64_t loc[CHUNK_N];   /* where the stored message lies; 0: nowhere */
+	uint32_t durable_n;    /* live and persistent */
+	bool is_stored;        /* a checkpoint may hold a unit of it */
+	struct chunk *next;    /* in the pool */
+	uint64_t loc[CHUNK_N]; /* where the stored message lies; 0: nowhere */
 	struct entry entry[CHUNK_N];
 };
 
@@ -54,14 +54,24 @@ struct chunk_pool {
 	struct mem *mem;
 	struct chunk *free;
 	uint32_t free_n;
-	uint64_t out_n;          /* chunks in queues */
+	uint64_t out_n; /* chunks in queues */
 };
 
 /* A position is the place of an entry in its queue: chunk number and slot. Never 0. */
-static inline uint64_t pos_of(uint64_t number, uint32_t slot) { return number * CHUNK_N + slot; }
-static inline uint64_t pos_chunk(uint64_t pos) { return pos / CHUNK_N; }
-static inline uint32_t pos_slot(uint64_t pos) { return (uint32_t)(pos % CHUNK_N); }
+static inline uint64_t pos_of(uint64_t number, uint32_t slot)
+{
+	return number * CHUNK_N + slot;
+}
+static inline uint64_t pos_chunk(uint64_t pos)
+{
+	return pos / CHUNK_N;
+}
+static inline uint32_t pos_slot(uint64_t pos)
+{
+	return (uint32_t)(pos % CHUNK_N);
+}
 
+/* chunk_pool_init makes a pool without chunks. */
 void chunk_pool_init(struct chunk_pool *p, struct mem *mem);
 /* chunk_pool_fini gives the free chunks back; all others must have come home. */
 void chunk_pool_fini(struct chunk_pool *p);
@@ -83,5 +93,5 @@ static inline bool chunk_is_given(const struct chunk *k, uint32_t slot)
 /* chunk_find is the first slot whose id is not below `id`, or `used`. */
 uint32_t chunk_find(const struct chunk *k, uint64_t id);
 
-void chunk_check(const struct chunk *k);                  /* must()s every invariant */
+void chunk_check(const struct chunk *k); /* must()s every invariant */
 #endif

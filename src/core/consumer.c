@@ -3,7 +3,7 @@
 #include "base/hash.h"
 
 #define SLAB_BYTES 8192u
-#define SEED 0x436f6e73756d6572u /* any: keys are our own numbers */
+#define SEED       0x436f6e73756d6572u /* any: keys are our own numbers */
 
 void consumers_init(struct consumers *cs, struct mem *mem)
 {
@@ -64,8 +64,12 @@ struct consumer *consumer_add(struct consumers *cs, struct queue *q, const struc
 	struct consumer *s = pool_take(&cs->pool);
 	uint64_t key = key_of(q, who);
 	*s = (struct consumer){
-		.queue = q, .session = who->session, .arg = who->arg, .channel = who->channel,
-		.flags = who->flags, .batch_last = BATCH_NONE,
+		.queue = q,
+		.session = who->session,
+		.arg = who->arg,
+		.channel = who->channel,
+		.flags = who->flags,
+		.batch_last = BATCH_NONE,
 		.next_of_key = map_first(&cs->by_key, key),
 		.next_of_session = map_first(&cs->by_session, who->session),
 	};
@@ -173,7 +177,8 @@ void consumers_check(const struct consumers *cs)
 		}
 	cursor = 0;
 	for (struct map_slot *m; (m = map_next(&cs->by_key, &cursor)) != NULL;)
-		for (const struct consumer *s = map_first(&cs->by_key, m->key); s; s = s->next_of_key)
+		for (const struct consumer *s = map_first(&cs->by_key, m->key); s;
+		     s = s->next_of_key)
 			by_key_n++;
 	must(by_key_n == cs->pool.used_n && by_session_n == cs->pool.used_n);
 }

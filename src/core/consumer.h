@@ -15,16 +15,16 @@
 #include "core/run.h"
 
 struct consumer {
-	struct list_node node;           /* in queue->able or queue->idle */
+	struct list_node node; /* in queue->able or queue->idle */
 	struct queue *queue;
 	uint64_t session, arg;
-	int64_t messages, bytes;         /* credit; CONSUMER_NO_LIMIT */
+	int64_t messages, bytes; /* credit; CONSUMER_NO_LIMIT */
 	struct consumer *next_of_session, *prev_of_session;
 	struct consumer *next_of_key;
-	uint64_t given, given_bytes;     /* counters */
-	uint32_t batch_last;             /* core_give: its last row in the batch; BATCH_NONE: none */
+	uint64_t given, given_bytes; /* counters */
+	uint32_t batch_last;         /* core_give: its last row; BATCH_NONE: none */
 	uint16_t channel;
-	uint8_t flags;                   /* SUBSCRIBE_... */
+	uint8_t flags; /* SUBSCRIBE_... */
 	bool is_able;
 };
 
@@ -33,10 +33,11 @@ struct consumer {
 struct consumers {
 	struct mem *mem;
 	struct pool pool;
-	struct map by_key;               /* hash -> chain by next_of_key */
-	struct map by_session;           /* session -> list by next_of_session */
+	struct map by_key;     /* hash -> chain by next_of_key */
+	struct map by_session; /* session -> list by next_of_session */
 };
 
+/* consumers_init: nobody. */
 void consumers_init(struct consumers *cs, struct mem *mem);
 /* consumers_fini gives everything back; the queues' lists are dead then. */
 void consumers_fini(struct consumers *cs);
@@ -74,5 +75,5 @@ static inline void consumer_spend(struct consumer *s, uint32_t bytes)
 	list_push(s->is_able ? &s->queue->able : &s->queue->idle, &s->node);
 }
 
-void consumers_check(const struct consumers *cs);         /* must()s every invariant */
+void consumers_check(const struct consumers *cs); /* must()s every invariant */
 #endif

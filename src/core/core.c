@@ -4,7 +4,7 @@
 #include "core/core_state.h"
 
 #define QUEUE_SLAB_BYTES 16384u
-#define QUEUE_SEED 0x51756575655f6964u /* any: ids are our own numbers */
+#define QUEUE_SEED       0x51756575655f6964u /* any: ids are our own numbers */
 
 struct core *core_new(struct mem *mem, uint16_t shard)
 {
@@ -34,7 +34,8 @@ void core_free(struct core *c)
 	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
 		struct queue *q = (struct queue *)(uintptr_t)m->value;
 		while (q->consumers_n) {
-			struct list_node *n = list_first(list_is_empty(&q->able) ? &q->idle : &q->able);
+			struct list_node *n = list_first(list_is_empty(&q->able) ? &q->idle
+										 : &q->able);
 			consumer_remove(&c->consumers, containerof(n, struct consumer, node));
 		}
 		(void)core_drop_all(c, q);
@@ -156,8 +157,7 @@ void core_tick(struct core *c, uint64_t now_ms, struct outcomes *now, struct out
 	(void)fx;
 }
 
-void core_reply(const struct core *c, const struct run *cmd, struct reply_row what,
-		struct post *fx)
+void core_reply(const struct core *c, const struct run *cmd, struct reply_row what, struct post *fx)
 {
 	if (!fx || !cmd->session)
 		return;

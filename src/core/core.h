@@ -10,9 +10,9 @@
  *                    \-> refusal (an FX_REPLY)
  *
  * `now` is for what need not survive and is not behind anything that waits: it is applied before
- * the next command is admitted. `later` is a FIFO: a run in it is applied when the record that holds
- * it (or, for runs without RUN_LOGGED, the record before it) is committed. So what one channel
- * publishes to one queue keeps its order, durable or not.
+ * the next command is admitted. `later` is a FIFO: a run in it is applied when the record that
+ * holds it (or, for runs without RUN_LOGGED, the record before it) is committed. So what one
+ * channel publishes to one queue keeps its order, durable or not.
  *
  * Neither step gives entries to a consumer. They note which queues have something to do, and
  * core_give, called when everything that is ready has been applied, serves these: who gets which

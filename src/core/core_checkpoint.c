@@ -130,8 +130,8 @@ void core_checkpoint_end(struct core *c, bool is_kept)
 	deque_trim(&p->tombs, c->mem);
 	p->kept = p->taken;
 	LIST_EACH_SAFE(&c->dirty, n)
-		if (containerof(n, struct queue, dirty)->dirty_at <= p->kept)
-			list_remove(n);
+	if (containerof(n, struct queue, dirty)->dirty_at <= p->kept)
+		list_remove(n);
 }
 
 /* ---- restoring --------------------------------------------------------------------------- */
@@ -282,7 +282,8 @@ bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out
 			uint32_t slot = pos_slot(w->pos++);
 			const struct entry *e = &k->entry[slot];
 			w->id = e->id;
-			*out_entry = (struct freed){ k->loc[slot], e->bytes, 1, e->flags & ENTRY_STORED };
+			*out_entry = (struct freed){ k->loc[slot], e->bytes, 1,
+						     e->flags & ENTRY_STORED };
 			must(out_entry->loc != 0);
 			return true;
 		}

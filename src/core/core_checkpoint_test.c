@@ -1,6 +1,6 @@
 #include "core/core_for_tests.h"
 
-#define Q 7u
+#define Q         7u
 #define UNITS_MAX 64u
 
 /* A checkpoint as a test keeps it: all units there ever were; length 0: deleted. */
@@ -178,7 +178,8 @@ static void a_damaged_unit_is_refused(void **s)
 	for (uint32_t i = 0; i < k.n; i++) {
 		for (uint32_t n = 0; n < k.len[i]; n++)
 			must(try_restore(r, k.key[i], k.bytes[i], n) == ERR_CORRUPT);
-		must(try_restore(r, (struct unit_key){ 0, 1 }, k.bytes[i], k.len[i]) == ERR_CORRUPT);
+		must(try_restore(r, (struct unit_key){ 0, 1 }, k.bytes[i], k.len[i]) ==
+		     ERR_CORRUPT);
 		k.bytes[i][0]++;
 		must(try_restore(r, k.key[i], k.bytes[i], k.len[i]) == ERR_NOT_IMPLEMENTED);
 		k.bytes[i][0]--;

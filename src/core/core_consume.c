@@ -1,8 +1,7 @@
 #include "core/core_state.h"
 
 /* A queue that deletes itself goes with the last of its consumers. */
-static void ended(const struct core *c, struct queue *q, const struct consumer *s,
-		  struct post *fx)
+static void ended(const struct core *c, struct queue *q, const struct consumer *s, struct post *fx)
 {
 	must(q->consumers_n > 0);
 	if (s->flags & SUBSCRIBE_EXCLUSIVE)
@@ -77,11 +76,15 @@ void core_cancel_all(struct core *c, struct queue *q, struct post *fx)
 	while (q->consumers_n) {
 		struct list *from = list_is_empty(&q->able) ? &q->idle : &q->able;
 		struct consumer *s = containerof(from->head.next, struct consumer, node);
-		struct run head = { .kind = FX_CANCELLED, .channel = s->channel,
-				    .session = s->session, .shard = c->shard, .queue = q->id,
+		struct run head = { .kind = FX_CANCELLED,
+				    .channel = s->channel,
+				    .session = s->session,
+				    .shard = c->shard,
+				    .queue = q->id,
 				    .arg = s->arg };
 		if (fx)
-			(void)post_run(fx, session_loop(s->session), &head, NULL, 0, 0, SLICE_EMPTY);
+			(void)post_run(fx, session_loop(s->session), &head, NULL, 0, 0,
+				       SLICE_EMPTY);
 		consumer_remove(&c->consumers, s);
 	}
 }

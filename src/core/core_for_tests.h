@@ -25,8 +25,8 @@
 #include <cmocka.h>
 
 #define RIG_STORED_BYTES (12u + 2u + 8u)
-#define RIG_RECORDS_MAX 20000u
-#define RIG_SAID_BYTES 262144u
+#define RIG_RECORDS_MAX  20000u
+#define RIG_SAID_BYTES   262144u
 
 struct rig_record {
 	uint8_t *bytes;
@@ -36,7 +36,7 @@ struct rig_record {
 /* One effect row, as a test may want to look at it. */
 struct rig_fx {
 	struct run run;
-	uint64_t number;                 /* of a delivered message */
+	uint64_t number; /* of a delivered message */
 	struct deliver_row deliver;
 	struct confirm_row confirm;
 	struct reply_row reply;
@@ -51,8 +51,8 @@ struct rig {
 	struct outcomes now, later;
 	struct post post;
 	struct rig_record log[RIG_RECORDS_MAX];
-	uint64_t proposed, committed;    /* record i of the log has index i, from 1 on */
-	int64_t live_bytes;              /* stored by applied records and not freed */
+	uint64_t proposed, committed; /* record i of the log has index i, from 1 on */
+	int64_t live_bytes;           /* stored by applied records and not freed */
 	void (*see)(struct rig *r, const struct rig_fx *fx); /* fx NULL: no more for now */
 	void *see_arg;
 	struct text said;
@@ -60,6 +60,7 @@ struct rig {
 	_Alignas(8) uint8_t cmd_bytes[sizeof(struct run) + LIMIT_RUN_ROWS_MAX * 32];
 };
 
+/* Blocks of messages need their alignment. */
 static inline void *rig_block_get(struct mem *m, size_t n, const char *kind)
 {
 	(void)m;
@@ -67,6 +68,7 @@ static inline void *rig_block_get(struct mem *m, size_t n, const char *kind)
 	return aligned_alloc(BLOCK_ALIGN, n);
 }
 
+/* rig_block_put takes one back. */
 static inline void rig_block_put(struct mem *m, void *own_p, size_t n)
 {
 	(void)m;
@@ -74,6 +76,7 @@ static inline void rig_block_put(struct mem *m, void *own_p, size_t n)
 	free(own_p);
 }
 
+/* rig_start begins with an empty core. */
 static inline void rig_start(struct rig *r)
 {
 	outcomes_init(&r->now, &r->heap.mem);
@@ -82,12 +85,15 @@ static inline void rig_start(struct rig *r)
 	must(r->core != NULL);
 }
 
+/* rig_new: a rig with an empty log. */
 static inline struct rig *rig_new(void)
 {
 	struct rig *r = calloc(1, sizeof *r);
 	must(r != NULL);
 	r->heap = mem_for_tests((size_t)1 << 32);
-	r->blocks = (struct mem){ .get = rig_block_get, .put = rig_block_put, .max = (size_t)1 << 32 };
+	r->blocks = (struct mem){ .get = rig_block_get,
+				  .put = rig_block_put,
+				  .max = (size_t)1 << 32 };
 	block_home_init(&r->home, &r->blocks, 4);
 	post_init(&r->post, 0, 2, &r->heap.mem);
 	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
@@ -113,17 +119,21 @@ static inline uint64_t rig_message(struct rig *r, uint64_t number, int64_t refs)
 	memcpy((uint8_t *)b + off, "\0\0\0\0\0\0\0", 8);
 	memcpy((uint8_t *)b + off + 8, &number, 8);
 	b->fill = off + bytes;
-	struct msg *m = msg_new(b, &(struct msg){ .route_off = off, .route_len = 2, .body_off = off + 8,
-						  .body_bytes = 8, .props_off = off,
-						  .proto = MSG_AMQP091 });
+	struct msg *m = msg_new(b, &(struct msg){ .route_off = off,
+						  .route_len = 2,
+						  .body_off = off + 8,
+						  .body_bytes = 8,
+						  .props_off = off,
+						  .proto = 1 });
 	must(m && msg_stored_bytes(m) == RIG_STORED_BYTES);
 	block_give(b, refs);
 	return msg_mem(m);
 }
 
 #define RIG_MOVED 0x80000000u /* set in a loc: the same message at another place */
-#define RIG_PLACE 64u /* where a record's body begins in its segment, which has its index */
+#define RIG_PLACE 64u         /* where a record's body begins in its segment, which has its index */
 
+/* rig_number reads the number of a message, in memory or in the log. */
 static inline uint64_t rig_number(const struct rig *r, uint64_t mem, uint64_t loc)
 {
 	uint64_t number;
@@ -142,6 +152,7 @@ static inline uint64_t rig_number(const struct rig *r, uint64_t mem, uint64_t lo
 
 /* ---- effects ----------------------------------------------------------------------------- */
 
+/* rig_tell writes one effect down, or shows it to the test. */
 static inline void rig_tell(struct rig *r, const struct rig_fx *f)
 {
 	struct text *t = &r->said;
@@ -173,6 +184,7 @@ static inline void rig_tell(struct rig *r, const struct rig_fx *f)
 		text_putf(t, "command %u queue %llu", run->kind, (unsigned long long)run->queue);
 }
 
+/* rig_tell_run tells a run row by row, and drops what the rows own. */
 static inline void rig_tell_run(struct rig *r, struct run *run)
 {
 	struct rig_fx f = { .run = *run };
@@ -193,6 +205,7 @@ static inline void rig_tell_run(struct rig *r, struct run *run)
 	}
 }
 
+/* rig_effects tells everything that the core has posted. */
 static inline void rig_effects(struct rig *r)
 {
 	for (uint32_t loop = 0; loop < 2; loop++)
@@ -208,6 +221,7 @@ static inline void rig_effects(struct rig *r)
 
 /* ---- the log ----------------------------------------------------------------------------- */
 
+/* rig_freed takes over what is freed. */
 static inline void rig_freed(struct rig *r)
 {
 	struct freed f;
@@ -215,6 +229,7 @@ static inline void rig_freed(struct rig *r)
 		r->live_bytes -= (int64_t)f.bytes;
 }
 
+/* rig_place gives the messages of a committed run their place. */
 static inline void rig_place(struct rig *r, struct run *o, uint64_t index)
 {
 	struct add_row *row = run_rows(o);
@@ -226,6 +241,7 @@ static inline void rig_place(struct rig *r, struct run *o, uint64_t index)
 	}
 }
 
+/* rig_apply applies what need not wait, and what is committed. */
 static inline void rig_apply(struct rig *r)
 {
 	uint64_t index;
@@ -246,6 +262,7 @@ static inline void rig_apply(struct rig *r)
 	}
 }
 
+/* rig_give is the end of a turn. */
 static inline void rig_give(struct rig *r)
 {
 	core_give(r->core, 0, &r->now, &r->later, &r->post);
@@ -325,10 +342,15 @@ static inline void rig_replay(struct rig *r, struct core *c, uint64_t from, uint
 
 #define RIG_SESSION(n) session_handle(0, (n), 1)
 
+/* rig_head: a command of session 1, channel 1. */
 static inline struct run rig_head(uint8_t kind, uint64_t queue, uint64_t arg)
 {
-	return (struct run){ .kind = kind, .channel = 1, .session = RIG_SESSION(1), .shard = 3,
-			     .queue = queue, .arg = arg };
+	return (struct run){ .kind = kind,
+			     .channel = 1,
+			     .session = RIG_SESSION(1),
+			     .shard = 3,
+			     .queue = queue,
+			     .arg = arg };
 }
 
 /* rig_admit lets one command happen, and everything that need not wait for the log. */
@@ -347,6 +369,7 @@ static inline void rig_admit(struct rig *r, struct run head, const void *rows, u
 	rig_effects(r);
 }
 
+/* rig_do: a command without rows, and a turn's end. */
 static inline void rig_do(struct rig *r, uint8_t kind, uint64_t queue, uint64_t arg, uint8_t flags)
 {
 	struct run head = rig_head(kind, queue, arg);
@@ -361,13 +384,16 @@ static inline void rig_publish(struct rig *r, uint64_t queue, uint64_t first, ui
 {
 	struct publish_row row[LIMIT_RUN_ROWS_MAX];
 	for (uint32_t i = 0; i < n; i++)
-		row[i] = (struct publish_row){ .mem = rig_message(r, first + i, 1), .queue = queue,
-					       .bytes = RIG_STORED_BYTES, .seq_delta = (uint16_t)i,
+		row[i] = (struct publish_row){ .mem = rig_message(r, first + i, 1),
+					       .queue = queue,
+					       .bytes = RIG_STORED_BYTES,
+					       .seq_delta = (uint16_t)i,
 					       .flags = flags };
 	rig_admit(r, rig_head(CMD_PUBLISH, 0, first), row, sizeof *row, n);
 	rig_give(r);
 }
 
+/* rig_subscribe: bytes of credit are no matter. */
 static inline void rig_subscribe(struct rig *r, uint64_t queue, uint64_t consumer, uint8_t flags,
 				 uint32_t messages)
 {
@@ -378,6 +404,7 @@ static inline void rig_subscribe(struct rig *r, uint64_t queue, uint64_t consume
 	rig_give(r);
 }
 
+/* rig_settle settles one position. */
 static inline void rig_settle(struct rig *r, uint64_t queue, uint64_t consumer, uint64_t pos,
 			      enum settle how)
 {
@@ -388,6 +415,7 @@ static inline void rig_settle(struct rig *r, uint64_t queue, uint64_t consumer, 
 
 /* ---- the end ----------------------------------------------------------------------------- */
 
+/* rig_digest: of the durable state. */
 static inline struct digest_sum rig_digest(struct core *c)
 {
 	struct digest d;
@@ -422,6 +450,7 @@ static inline void rig_free(struct rig *r)
 	free(r);
 }
 
+/* rig_say compares what was said since the last time with the story. */
 static inline void rig_say(struct rig *r, const char *want, const char *file, int line)
 {
 	core_check(r->core);

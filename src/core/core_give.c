@@ -3,7 +3,7 @@
 
 /* Give marks run ahead of what is given: by whole chunks through a backlog, by records where the
  * queue ends, because ids of what comes next are known only by their record. */
-#define MARK_CHUNKS ((uint64_t)LIMIT_GIVE_MARK_AHEAD / LIMIT_CHUNK_ENTRIES)
+#define MARK_CHUNKS  ((uint64_t)LIMIT_GIVE_MARK_AHEAD / LIMIT_CHUNK_ENTRIES)
 #define MARK_RECORDS 64u
 
 _Static_assert(LIMIT_GIVE_MARK_AHEAD % LIMIT_CHUNK_ENTRIES == 0, "the mark moves by chunks");
@@ -21,8 +21,11 @@ void core_ask_mark(struct core *c, struct queue *q, uint64_t id, uint64_t pos,
 		ahead = base + ((uint64_t)MARK_RECORDS << 16);
 		half = base + ((uint64_t)MARK_RECORDS / 2 << 16);
 	}
-	struct run head = { .kind = OUTCOME_GIVE_MARK, .flags = RUN_LOGGED, .shard = c->shard,
-			    .queue = q->id, .arg = ahead };
+	struct run head = { .kind = OUTCOME_GIVE_MARK,
+			    .flags = RUN_LOGGED,
+			    .shard = c->shard,
+			    .queue = q->id,
+			    .arg = ahead };
 	must(ahead >= id);
 	(void)outcomes_run(later, &head, NULL, 0, 0, SLICE_EMPTY);
 	q->mark_at = UINT64_MAX;
@@ -116,9 +119,12 @@ static void give_held(struct hands *h, struct chunk *k, uint32_t slot, struct de
 {
 	struct queue *q = h->queue;
 	struct entry *e = &k->entry[slot];
-	*out = (struct deliver_row){ .mem = e->mem, .loc = k->loc[slot],
-				     .pos = pos_of(k->number, slot), .bytes = e->bytes,
-				     .flags = flags_to_tell(h, e), .count = e->count };
+	*out = (struct deliver_row){ .mem = e->mem,
+				     .loc = k->loc[slot],
+				     .pos = pos_of(k->number, slot),
+				     .bytes = e->bytes,
+				     .flags = flags_to_tell(h, e),
+				     .count = e->count };
 	bits_clear(k->ready, slot);
 	q->ready_n--;
 	q->ready_bytes -= e->bytes;
@@ -145,9 +151,12 @@ static void give_away(struct hands *h, struct chunk *k, uint32_t slot, struct de
 		out->flags |= ENTRY_SETTLE;
 		return;
 	}
-	*out = (struct deliver_row){ .mem = e->mem, .loc = k->loc[slot],
-				     .pos = pos_of(k->number, slot), .bytes = e->bytes,
-				     .flags = flags_to_tell(h, e), .count = e->count };
+	*out = (struct deliver_row){ .mem = e->mem,
+				     .loc = k->loc[slot],
+				     .pos = pos_of(k->number, slot),
+				     .bytes = e->bytes,
+				     .flags = flags_to_tell(h, e),
+				     .count = e->count };
 	q->cursor = out->pos + 1;
 	(void)core_unmem(c, q, e);
 	if (e->flags & ENTRY_PERSISTENT) {
@@ -214,8 +223,12 @@ static void tell(struct core *c, const struct consumer *s, uint32_t first, uint3
 {
 	struct giving *g = &c->giving;
 	uint32_t loop = session_loop(s->session);
-	struct run head = { .kind = FX_DELIVER, .channel = s->channel, .session = s->session,
-			    .shard = c->shard, .queue = s->queue->id, .arg = s->arg };
+	struct run head = { .kind = FX_DELIVER,
+			    .channel = s->channel,
+			    .session = s->session,
+			    .shard = c->shard,
+			    .queue = s->queue->id,
+			    .arg = s->arg };
 	struct run *r = post_last(fx, loop, sizeof *g->row);
 	if (r && (!run_same(r, &head) || r->arg != head.arg))
 		r = NULL;
@@ -260,7 +273,8 @@ uint32_t core_pass(struct core *c, struct queue *q, const struct run *o, struct 
 		struct consumer *s = containerof(q->able.head.next, struct consumer, node);
 		if (!(s->flags & SUBSCRIBE_NO_ACK))
 			break;
-		g->row[n] = (struct deliver_row){ .mem = row[n].mem, .bytes = row[n].bytes,
+		g->row[n] = (struct deliver_row){ .mem = row[n].mem,
+						  .bytes = row[n].bytes,
 						  .flags = row[n].flags & ENTRY_STORED };
 		batch_to(g, n, s);
 	}
@@ -356,8 +370,9 @@ void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outc
 	}
 	if (!k) {
 		bool is_there = q && !q->is_closed;
-		core_reply(c, cmd, (struct reply_row){ .err = ERR_NOT_FOUND, .op = CMD_GET,
-						       .a = is_there }, fx);
+		core_reply(c, cmd,
+			   (struct reply_row){ .err = ERR_NOT_FOUND, .op = CMD_GET, .a = is_there },
+			   fx);
 		return;
 	}
 	struct hands h;

@@ -2,7 +2,7 @@
 #include "base/text.h"
 #include "core/core_state.h"
 
-#define DUMP_BYTES 6000u
+#define DUMP_BYTES         6000u
 #define DUMP_CONSUMERS_MAX 20u
 
 /* ---- the order of ids -------------------------------------------------------------------- */
@@ -35,7 +35,8 @@ static void sort(uint64_t *id, size_t n)
 	}
 }
 
-void core_order(struct core *c)
+/* Sees to it that c->order holds the ids of all queues, sorted. */
+static void order(struct core *c)
 {
 	if (!c->order_is_stale)
 		return;
@@ -55,7 +56,7 @@ void core_order(struct core *c)
 
 uint64_t core_queue_next(struct core *c, uint64_t after)
 {
-	core_order(c);
+	order(c);
 	size_t low = 0, high = c->order_n;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
@@ -83,7 +84,7 @@ static void digest_queue(const struct queue *q, struct digest *d)
 			continue;
 		digest_put_u64(d, e->id);
 		digest_put_u64(d, (uint64_t)e->bytes << 32 | (uint32_t)e->count << 16 |
-				  (uint32_t)e->priority << 8 | (e->flags & ENTRY_STORED));
+					  (uint32_t)e->priority << 8 | (e->flags & ENTRY_STORED));
 		digest_put_u64(d, e->expiry_ms);
 		n++;
 	}
@@ -93,7 +94,7 @@ static void digest_queue(const struct queue *q, struct digest *d)
 
 void core_digest(struct core *c, struct digest *d)
 {
-	core_order(c);
+	order(c);
 	must(c->order_n == c->queues.n);
 	for (size_t i = 0; i < c->order_n; i++)
 		digest_queue(core_find_queue(c, c->order[i]), d);
@@ -136,8 +137,14 @@ void core_check(const struct core *c)
 
 /* ---- dump -------------------------------------------------------------------------------- */
 
-static unsigned long long ull(uint64_t v) { return v; }
-static const char *yes(bool is) { return is ? "yes" : "no"; }
+static unsigned long long ull(uint64_t v)
+{
+	return v;
+}
+static const char *yes(bool is)
+{
+	return is ? "yes" : "no";
+}
 
 static void dump_count(const struct queue_count *n, struct text *out)
 {
@@ -159,7 +166,7 @@ static void dump_credit(int64_t credit, const char *unit, struct text *out)
 static void dump_consumers(const struct list *l, uint32_t *io_left, struct text *out)
 {
 	must(*io_left <= DUMP_CONSUMERS_MAX);
-	LIST_EACH(l, n) {
+	LIST_EACH (l, n) {
 		const struct consumer *s = containerof(n, struct consumer, node);
 		if (*io_left == 0)
 			return;

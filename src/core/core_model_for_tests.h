@@ -1,7 +1,7 @@
 /* core_model_for_tests -- what a core should hold and say, as lists; for core_walk_test only.
  *
- * A walk plays a rig (core_for_tests.h) and keeps, for each queue, the list of what was published to
- * it, in order, and what has become of each. Every effect is compared with what the lists allow.
+ * A walk plays a rig (core_for_tests.h) and keeps, for each queue, the list of what was published
+ * to it, in order, and what has become of each. Every effect is compared with what the lists allow.
  * After a crash the lists are made anew from the log, without the core.
  */
 #ifndef CORE_CORE_MODEL_FOR_TESTS_H
@@ -9,43 +9,43 @@
 #include "base/prng.h"
 #include "core/core_for_tests.h"
 
-#define QUEUES 4u
-#define ITEMS_MAX 6000u
-#define NUMBERS_MAX 20000u
+#define QUEUES        4u
+#define ITEMS_MAX     6000u
+#define NUMBERS_MAX   20000u
 #define CONSUMERS_MAX 8u
-#define UNITS_MAX 2000u
-#define ASKS_MAX 4000u
+#define UNITS_MAX     2000u
+#define ASKS_MAX      4000u
 
 enum state { WAITING, HELD, GONE };
 
 struct item {
-	uint64_t number, pos, born;      /* born: when it was published, in steps */
-	uint64_t consumer;               /* HELD: by whom, or by whom it was */
+	uint64_t number, pos, born; /* born: when it was published, in steps */
+	uint64_t consumer;          /* HELD: by whom, or by whom it was */
 	uint32_t session;
 	enum state state;
 	bool must_redelivered, may_redelivered;
-	bool is_placed;                  /* pos is one of this life */
+	bool is_placed; /* pos is one of this life */
 };
 
 struct model_queue {
 	uint64_t id;
-	bool is_durable, is_deleted;     /* deleted: the catalog has been asked to remove it */
+	bool is_durable, is_deleted; /* deleted: the catalog has been asked to remove it */
 	uint32_t n;
 	struct item item[ITEMS_MAX];
 };
 
 struct consumer_model {
-	uint64_t arg;                    /* 0: none */
+	uint64_t arg; /* 0: none */
 	uint32_t queue, session;
 	bool is_no_ack;
-	int64_t left;                    /* credit */
-	const struct item *latest;       /* given in the effects that are being looked at */
+	int64_t left;              /* credit */
+	const struct item *latest; /* given in the effects that are being looked at */
 };
 
 /* What is known of a message, by its number. Masks are of queues. */
 struct fate {
-	uint64_t queue[QUEUES];          /* ids it was published to, durably */
-	uint8_t logged, given, settled;  /* settled: its removal was decided */
+	uint64_t queue[QUEUES];         /* ids it was published to, durably */
+	uint8_t logged, given, settled; /* settled: its removal was decided */
 	bool wants_confirm, is_confirmed;
 };
 
@@ -62,14 +62,14 @@ struct walk {
 	struct model_queue queue[QUEUES];
 	struct consumer_model consumer[CONSUMERS_MAX];
 	struct fate fate[NUMBERS_MAX];
-	uint64_t parsed;                 /* records whose ADD rows are in `fate` */
-	uint64_t asked_at[ASKS_MAX];     /* of GET and STAT, by ticket */
+	uint64_t parsed;             /* records whose ADD rows are in `fate` */
+	uint64_t asked_at[ASKS_MAX]; /* of GET and STAT, by ticket */
 	uint32_t asks_n;
 	uint64_t purged, purge_ticket;
 	const struct item *deepest[QUEUES]; /* given in the effects that are being looked at */
 	struct unit_saved unit[UNITS_MAX];
 	uint32_t units_n;
-	uint64_t checkpoint;             /* index of the kept one */
+	uint64_t checkpoint; /* index of the kept one */
 };
 
 static inline bool chance(struct walk *w, uint64_t num, uint64_t den)
@@ -82,6 +82,7 @@ static inline uint32_t below(struct walk *w, uint32_t n)
 	return (uint32_t)prng_below(&w->prng, n);
 }
 
+/* queue_at: the place of the queue with this id, which the model must know. */
 static inline uint32_t queue_at(const struct walk *w, uint64_t id)
 {
 	for (uint32_t i = 0; i < QUEUES; i++)
@@ -91,6 +92,7 @@ static inline uint32_t queue_at(const struct walk *w, uint64_t id)
 	return 0;
 }
 
+/* item_of: a message in a queue's list; NULL: it never was there. */
 static inline struct item *item_of(struct model_queue *q, uint64_t number)
 {
 	for (uint32_t i = 0; i < q->n; i++)
@@ -99,6 +101,7 @@ static inline struct item *item_of(struct model_queue *q, uint64_t number)
 	return NULL;
 }
 
+/* first_waiting: the message that is to be given next. */
 static inline struct item *first_waiting(struct model_queue *q)
 {
 	for (uint32_t i = 0; i < q->n; i++)
@@ -107,6 +110,7 @@ static inline struct item *first_waiting(struct model_queue *q)
 	return NULL;
 }
 
+/* waiting_since counts what waits and was published before a step. */
 static inline uint64_t waiting_since(const struct model_queue *q, uint64_t before)
 {
 	uint64_t n = 0;
@@ -115,6 +119,7 @@ static inline uint64_t waiting_since(const struct model_queue *q, uint64_t befor
 	return n;
 }
 
+/* consumer_of: by number; 0 finds a free place. */
 static inline struct consumer_model *consumer_of(struct walk *w, uint64_t arg)
 {
 	for (uint32_t i = 0; i < CONSUMERS_MAX; i++)
@@ -133,6 +138,7 @@ static inline struct run *walk_room(void)
 
 typedef void record_run(struct walk *w, const struct run *o, uint64_t index, uint32_t ordinal);
 
+/* each_run shows every run of one record. */
 static inline void each_run(struct walk *w, uint64_t index, record_run *see)
 {
 	const struct rig_record *rec = &w->rig->log[index];
@@ -148,7 +154,9 @@ static inline void each_run(struct walk *w, uint64_t index, record_run *see)
 	}
 }
 
-static inline void note_logged(struct walk *w, const struct run *o, uint64_t index, uint32_t ordinal)
+/* note_logged: these messages are in the log. */
+static inline void note_logged(struct walk *w, const struct run *o, uint64_t index,
+			       uint32_t ordinal)
 {
 	(void)ordinal;
 	const struct add_row *row = (const void *)(o + 1);
@@ -169,6 +177,7 @@ static inline void parse(struct walk *w)
 
 /* ---- effects ----------------------------------------------------------------------------- */
 
+/* see_deliver: it was published, nobody else has it, and the flag tells the truth. */
 static inline void see_deliver(struct walk *w, const struct rig_fx *fx)
 {
 	bool is_get = fx->run.flags & DELIVER_GET, is_no_ack = fx->run.arg & 1;
@@ -201,6 +210,7 @@ static inline void see_deliver(struct walk *w, const struct rig_fx *fx)
 		w->fate[it->number].settled |= (uint8_t)(1u << qi);
 }
 
+/* see_confirm: once, and not before the log has every durable copy. */
 static inline void see_confirm(struct walk *w, const struct rig_fx *fx)
 {
 	parse(w);
@@ -215,6 +225,7 @@ static inline void see_confirm(struct walk *w, const struct rig_fx *fx)
 	}
 }
 
+/* see_reply: the numbers lie between what was there before and what is there now. */
 static inline void see_reply(struct walk *w, const struct rig_fx *fx)
 {
 	const struct reply_row *a = &fx->reply;
@@ -246,6 +257,7 @@ static inline void see_end(struct walk *w)
 		w->consumer[i].latest = NULL;
 }
 
+/* see is what the rig calls. */
 static inline void see(struct rig *r, const struct rig_fx *fx)
 {
 	struct walk *w = r->see_arg;
@@ -277,7 +289,9 @@ static inline void relive(struct walk *w, const struct run *o, uint64_t index, u
 	for (uint32_t i = 0; o->kind == OUTCOME_ADD && i < o->n; i++)
 		q->item[q->n++] = (struct item){
 			.number = rig_number(w->rig, 0, index << 32 | (add[i].loc + RIG_PLACE)),
-			.pos = index << 16 | (ordinal + i), .may_redelivered = true };
+			.pos = index << 16 | (ordinal + i),
+			.may_redelivered = true
+		};
 	const struct remove_row *gone = (const void *)(o + 1);
 	for (uint32_t i = 0; o->kind == OUTCOME_REMOVE && i < o->n; i++)
 		for (uint32_t k = 0; k < q->n; k++)
@@ -297,7 +311,7 @@ static inline void survivors(struct walk *w)
 			if (f->is_confirmed && f->queue[i] == q->id && !(f->settled >> i & 1))
 				must(it && it->state == WAITING);
 			if (it && it->state == WAITING) /* it came back: its settlement was lost */
-				w->fate[n].settled &= (uint8_t)~(1u << i);
+				w->fate[n].settled &= (uint8_t) ~(1u << i);
 		}
 	}
 }

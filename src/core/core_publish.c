@@ -3,12 +3,14 @@
 
 /* A publish row becomes an add row where it stands: queue makes place for loc. */
 _Static_assert(offsetof(struct publish_row, mem) == offsetof(struct add_row, mem) &&
-	       offsetof(struct publish_row, queue) == offsetof(struct add_row, loc) &&
-	       offsetof(struct publish_row, expiry_ms) == offsetof(struct add_row, expiry_ms) &&
-	       offsetof(struct publish_row, bytes) == offsetof(struct add_row, bytes) &&
-	       offsetof(struct publish_row, seq_delta) == offsetof(struct add_row, seq_delta) &&
-	       offsetof(struct publish_row, flags) == offsetof(struct add_row, flags) &&
-	       offsetof(struct publish_row, priority) == offsetof(struct add_row, priority),
+		       offsetof(struct publish_row, queue) == offsetof(struct add_row, loc) &&
+		       offsetof(struct publish_row, expiry_ms) ==
+			       offsetof(struct add_row, expiry_ms) &&
+		       offsetof(struct publish_row, bytes) == offsetof(struct add_row, bytes) &&
+		       offsetof(struct publish_row, seq_delta) ==
+			       offsetof(struct add_row, seq_delta) &&
+		       offsetof(struct publish_row, flags) == offsetof(struct add_row, flags) &&
+		       offsetof(struct publish_row, priority) == offsetof(struct add_row, priority),
 	       "publish rows are turned into add rows in place");
 
 /* Stored bytes of one ADD run: a record must hold it, and half of one is enough. */
@@ -55,8 +57,12 @@ static uint32_t stretch_end(const struct run *cmd, const struct stretch *s)
  * that began in an earlier run of rows is believed to wait if another channel came between. */
 static void confirm_later(const struct run *cmd, uint32_t seq_delta, struct outcomes *later)
 {
-	struct run head = { .kind = OUTCOME_CONFIRM, .channel = cmd->channel, .session = cmd->session,
-			    .vhost = cmd->vhost, .user = cmd->user, .arg = cmd->arg };
+	struct run head = { .kind = OUTCOME_CONFIRM,
+			    .channel = cmd->channel,
+			    .session = cmd->session,
+			    .vhost = cmd->vhost,
+			    .user = cmd->user,
+			    .arg = cmd->arg };
 	struct confirm_row row = { .first = seq_delta, .n = 1 };
 	must(later != NULL);
 	(void)outcomes_run(later, &head, &row, sizeof row, 1, SLICE_EMPTY);
@@ -253,8 +259,12 @@ void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct 
 {
 	const struct publish_row *row = run_rows(cmd);
 	bool is_later = split_begin(c, cmd);
-	struct run head = { .kind = OUTCOME_ADD, .channel = cmd->channel, .session = cmd->session,
-			    .shard = cmd->shard, .vhost = cmd->vhost, .user = cmd->user,
+	struct run head = { .kind = OUTCOME_ADD,
+			    .channel = cmd->channel,
+			    .session = cmd->session,
+			    .shard = cmd->shard,
+			    .vhost = cmd->vhost,
+			    .user = cmd->user,
 			    .arg = cmd->arg };
 	for (struct stretch s = { 0 }; s.at < cmd->n; s.at = s.end) {
 		head.queue = row[s.at].queue;
@@ -283,8 +293,10 @@ static void fill(struct queue *q, struct chunk *k, const struct add_row *row, ui
 	must(k->used + n <= CHUNK_N && first_id >= q->last_id);
 	for (uint32_t i = 0; i < n; i++) {
 		e[i] = (struct entry){
-			.id = first_id + (is_logged ? i : 0), .mem = row[i].mem,
-			.expiry_ms = row[i].expiry_ms, .bytes = row[i].bytes,
+			.id = first_id + (is_logged ? i : 0),
+			.mem = row[i].mem,
+			.expiry_ms = row[i].expiry_ms,
+			.bytes = row[i].bytes,
 			.flags = row[i].flags & (ENTRY_STORED | ENTRY_SPILLED),
 			.priority = row[i].priority,
 		};

@@ -105,8 +105,8 @@ void core_delete(struct core *c, const struct run *cmd, struct outcomes *later, 
 		core_reply(c, cmd, what, fx);
 }
 
-void core_drop(struct core *c, const struct run *cmd, struct outcomes *now,
-	       struct outcomes *later, struct post *fx)
+void core_drop(struct core *c, const struct run *cmd, struct outcomes *now, struct outcomes *later,
+	       struct post *fx)
 {
 	struct queue *q = core_find_queue(c, cmd->queue);
 	struct run head = core_fx(c, OUTCOME_QUEUE_DROP, cmd);

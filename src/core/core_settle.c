@@ -32,7 +32,8 @@ void core_removed(struct removal *r)
 	if (!r->row.first_pos)
 		return;
 	must(r->row.first_id <= r->row.last_id && r->row.first_pos <= r->row.last_pos);
-	struct run head = { .kind = OUTCOME_REMOVE, .queue = r->queue->id,
+	struct run head = { .kind = OUTCOME_REMOVE,
+			    .queue = r->queue->id,
 			    .flags = (uint8_t)(RUN_LOGGED | r->reason) };
 	struct run *last = outcomes_last(r->later, sizeof r->row);
 	if (!last || !run_same(last, &head)) {
@@ -58,7 +59,7 @@ struct settling {
 	struct refs gone;
 	struct removal removal;
 	uint64_t bytes;
-	uint32_t n[3];                   /* by enum settle */
+	uint32_t n[3]; /* by enum settle */
 };
 
 static void settle_gone(struct settling *t, struct chunk *k, uint32_t slot, uint32_t how)
@@ -127,8 +128,7 @@ void core_settle(struct core *c, struct run *cmd, struct outcomes *later)
 	struct queue *q = core_find_queue(c, cmd->queue);
 	if (!q)
 		return;
-	struct settling t = { .core = c, .queue = q,
-			      .removal = { .queue = q, .later = later } };
+	struct settling t = { .core = c, .queue = q, .removal = { .queue = q, .later = later } };
 	settle_rows(&t, run_rows(cmd), cmd->n);
 	core_removed(&t.removal);
 	refs_unref(&t.gone);

@@ -22,7 +22,7 @@ struct giving {
 		struct add_row add[GIVE_N]; /* for core_publish: the rows of one queue */
 	};
 	struct consumer *to[GIVE_N];
-	uint16_t next[GIVE_N];           /* the same consumer's next row; 0: none */
+	uint16_t next[GIVE_N]; /* the same consumer's next row; 0: none */
 };
 
 /* Messages that go to many queues come message by message; they are added queue by queue. */
@@ -30,19 +30,19 @@ struct fan {
 	struct queue *queue[LIMIT_RUN_ROWS_MAX]; /* each once, as they came */
 	uint16_t next[LIMIT_RUN_ROWS_MAX];       /* of a row: the next one of its queue */
 	uint32_t n;
-	uint32_t expect;                         /* where the next row's queue should be */
+	uint32_t expect; /* where the next row's queue should be */
 };
 
 /* Units are due when they changed in an epoch behind the last one that was kept. */
 struct checkpointing {
 	bool is_open;
-	uint64_t epoch;                  /* of changes made now; from 1 on */
-	uint64_t taken;                  /* changes up to this epoch are in the one being taken */
-	uint64_t kept;                   /* changes up to this epoch are in a checkpoint */
-	struct deque tombs;              /* struct unit_key: stored units whose chunk is gone */
-	size_t tombs_n;                  /* of them, given in this checkpoint */
-	struct list_node *at;            /* in core.dirty: the queue whose units are being given */
-	uint64_t chunk;                  /* its next one; 0: first the queue itself */
+	uint64_t epoch;       /* of changes made now; from 1 on */
+	uint64_t taken;       /* changes up to this epoch are in the one being taken */
+	uint64_t kept;        /* changes up to this epoch are in a checkpoint */
+	struct deque tombs;   /* struct unit_key: stored units whose chunk is gone */
+	size_t tombs_n;       /* of them, given in this checkpoint */
+	struct list_node *at; /* in core.dirty: the queue whose units are being given */
+	uint64_t chunk;       /* its next one; 0: first the queue itself */
 };
 
 /* A command that waits for what was published before it; done by core_give. */
@@ -54,22 +54,26 @@ struct ask {
 struct core {
 	struct mem *mem;
 	uint16_t shard;
-	bool is_leading;                 /* has decided something since it was made or restored */
-	uint64_t index;                  /* of the log: applied up to here */
-	struct map queues;               /* id -> struct queue */
-	struct queue *found;             /* the last one looked up */
+	bool is_leading;     /* has decided something since it was made or restored */
+	uint64_t index;      /* of the log: applied up to here */
+	struct map queues;   /* id -> struct queue */
+	struct queue *found; /* the last one looked up */
 	struct pool queue_pool;
 	struct chunk_pool chunks;
 	struct consumers consumers;
-	struct list active;              /* queues for core_give */
-	struct list dirty;               /* queues for the next checkpoint */
+	struct list active; /* queues for core_give */
+	struct list dirty;  /* queues for the next checkpoint */
 	struct deque asks;
-	struct deque freed;              /* struct freed */
+	struct deque freed; /* struct freed */
 	uint64_t cached_bytes, cache_max;
-	uint64_t *order;                 /* all queue ids, sorted; as long as it is not stale */
+	uint64_t *order; /* all queue ids, sorted; as long as it is not stale */
 	size_t order_n, order_cap;
 	bool order_is_stale;
-	struct { uint64_t session; uint16_t channel; bool is_later; } split; /* core_publish.c */
+	struct {
+		uint64_t session;
+		uint16_t channel;
+		bool is_later;
+	} split; /* core_publish.c */
 	struct checkpointing checkpoint;
 	struct queue_count count;
 	struct giving giving;
@@ -78,10 +82,11 @@ struct core {
 
 /* References to messages are dropped and taken in counts, block by block. */
 struct refs {
-	uint64_t mem;                    /* any message of the block; 0: none yet */
+	uint64_t mem; /* any message of the block; 0: none yet */
 	int64_t n;
 };
 
+/* refs_unref drops what refs_drop has counted. */
 static inline void refs_unref(struct refs *r)
 {
 	if (r->n)
@@ -99,7 +104,7 @@ static inline void refs_drop(struct refs *r, uint64_t mem)
 	r->n++;
 }
 
-/* refs_take gets one more reference to `mem`; refs_ref ends it. */
+/* refs_ref takes what refs_take has counted. */
 static inline void refs_ref(struct refs *r)
 {
 	if (r->n)
@@ -107,6 +112,7 @@ static inline void refs_ref(struct refs *r)
 	*r = (struct refs){ 0 };
 }
 
+/* refs_take notes that one more reference to `mem` is wanted. */
 static inline void refs_take(struct refs *r, uint64_t mem)
 {
 	if ((mem ^ r->mem) >= BLOCK_ALIGN) {
@@ -166,9 +172,14 @@ static inline uint64_t core_unmem(struct core *c, struct queue *q, struct entry 
 /* core_fx is the head of an effect of `kind` for the session and channel of `to`. */
 static inline struct run core_fx(const struct core *c, uint8_t kind, const struct run *to)
 {
-	return (struct run){ .kind = kind, .channel = to->channel, .session = to->session,
-			     .shard = c->shard, .vhost = to->vhost, .user = to->user,
-			     .queue = to->queue, .arg = to->arg };
+	return (struct run){ .kind = kind,
+			     .channel = to->channel,
+			     .session = to->session,
+			     .shard = c->shard,
+			     .vhost = to->vhost,
+			     .user = to->user,
+			     .queue = to->queue,
+			     .arg = to->arg };
 }
 
 /* core_reply answers the command `cmd`, if somebody asked; what.op says what is answered. */
@@ -205,16 +216,19 @@ struct removal {
 	struct queue *queue;
 	struct outcomes *later;
 	enum remove_reason reason;
-	struct remove_row row;           /* first_pos 0: nothing yet */
+	struct remove_row row; /* first_pos 0: nothing yet */
 };
 /* core_remove marks a live persistent entry as settling and has its removal logged; core_removed
  * ends it. */
 void core_remove(struct removal *r, struct chunk *k, uint32_t slot);
 void core_removed(struct removal *r);
 
+/* core_settle: accept, release, reject; positions that are settled or gone are ignored. */
 void core_settle(struct core *c, struct run *cmd, struct outcomes *later);
+/* core_purge, like core_get and core_stat: is_behind = what was published before is applied. */
 void core_purge(struct core *c, const struct run *cmd, bool is_behind, struct outcomes *later,
 		struct post *fx);
+/* core_apply_remove drops entries by position or, on replay, by id. */
 void core_apply_remove(struct core *c, const struct run *o);
 /* core_drop_all forgets all entries of a queue; the number of those that were ready. */
 uint64_t core_drop_all(struct core *c, struct queue *q);
@@ -232,8 +246,8 @@ void core_open(struct core *c, const struct run *cmd, struct outcomes *later, st
 void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct outcomes *later,
 	       struct post *fx);
 void core_delete(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);
-void core_drop(struct core *c, const struct run *cmd, struct outcomes *now,
-	       struct outcomes *later, struct post *fx);
+void core_drop(struct core *c, const struct run *cmd, struct outcomes *now, struct outcomes *later,
+	       struct post *fx);
 void core_apply_drop(struct core *c, const struct run *o, struct post *fx);
 /* core_close: nothing comes in or out of `q` any more, and the catalog is told to remove it. */
 void core_close(const struct core *c, struct queue *q, const struct run *cmd, struct post *fx);
@@ -242,8 +256,7 @@ void core_ask_later(const struct run *cmd, struct outcomes *later);
 void core_apply_barrier(struct core *c, const struct run *o, struct post *fx);
 
 /* ---- core_look.c */
-/* core_order sees to it that c->order holds the ids of all queues, sorted. */
-void core_order(struct core *c);
+/* core_describe and core_answer_digest answer CMD_DUMP and CMD_DIGEST. */
 void core_describe(struct core *c, const struct run *cmd, struct post *fx);
 void core_answer_digest(struct core *c, const struct run *cmd, struct post *fx);
 #endif

@@ -96,9 +96,13 @@ static void a_confirm_waits_for_every_queue_of_the_message(void **s)
 	uint64_t mem = rig_message(r, 1, 3);
 	struct publish_row row[3] = {
 		{ .mem = mem, .queue = Q, .bytes = RIG_STORED_BYTES, .flags = ENTRY_PERSISTENT },
-		{ .mem = mem, .queue = 8, .bytes = RIG_STORED_BYTES,
+		{ .mem = mem,
+		  .queue = 8,
+		  .bytes = RIG_STORED_BYTES,
 		  .flags = ENTRY_PERSISTENT | ENTRY_SAME },
-		{ .mem = mem, .queue = 9, .bytes = RIG_STORED_BYTES,
+		{ .mem = mem,
+		  .queue = 9,
+		  .bytes = RIG_STORED_BYTES,
 		  .flags = ENTRY_PERSISTENT | ENTRY_SAME | ENTRY_CONFIRM },
 	};
 	rig_admit(r, rig_head(CMD_PUBLISH, 0, 1), row, sizeof *row, 3);
@@ -119,7 +123,9 @@ static void a_message_for_several_queues_is_stored_once(void **s)
 	uint64_t mem = rig_message(r, 1, 2);
 	struct publish_row row[2] = {
 		{ .mem = mem, .queue = Q, .bytes = RIG_STORED_BYTES, .flags = ENTRY_PERSISTENT },
-		{ .mem = mem, .queue = 8, .bytes = RIG_STORED_BYTES,
+		{ .mem = mem,
+		  .queue = 8,
+		  .bytes = RIG_STORED_BYTES,
 		  .flags = ENTRY_PERSISTENT | ENTRY_SAME | ENTRY_CONFIRM },
 	};
 	rig_admit(r, rig_head(CMD_PUBLISH, 0, 1), row, sizeof *row, 2);

@@ -22,7 +22,7 @@ static void open_queue(struct walk *w, uint32_t i)
 	struct model_queue *q = &w->queue[i];
 	*q = (struct model_queue){ .id = w->next_queue++, .is_durable = chance(w, 3, 4) };
 	for (uint32_t n = 0; n < NUMBERS_MAX; n++) {
-		uint8_t rest = (uint8_t)~(1u << i);
+		uint8_t rest = (uint8_t) ~(1u << i);
 		w->fate[n].queue[i] = 0;
 		w->fate[n].logged &= rest;
 		w->fate[n].given &= rest;
@@ -43,9 +43,12 @@ static uint32_t one_message(struct walk *w, struct publish_row *row, uint64_t fi
 	f->wants_confirm = wants_confirm;
 	for (uint32_t i = 0; i < copies; i++, q = (q + 1) % QUEUES) {
 		struct model_queue *m = &w->queue[q];
-		row[i] = (struct publish_row){ .mem = mem, .queue = m->id, .bytes = RIG_STORED_BYTES,
+		row[i] = (struct publish_row){ .mem = mem,
+					       .queue = m->id,
+					       .bytes = RIG_STORED_BYTES,
 					       .seq_delta = (uint16_t)(number - first) };
-		row[i].flags = (uint8_t)((is_persistent ? ENTRY_PERSISTENT : 0) | (i ? ENTRY_SAME : 0) |
+		row[i].flags = (uint8_t)((is_persistent ? ENTRY_PERSISTENT : 0) |
+					 (i ? ENTRY_SAME : 0) |
 					 (wants_confirm && i + 1 == copies ? ENTRY_CONFIRM : 0));
 		if (m->is_deleted)
 			continue;
@@ -62,8 +65,10 @@ static void publish_to_nobody(struct walk *w, uint32_t session)
 	if (w->next_number == NUMBERS_MAX)
 		return;
 	uint64_t number = w->next_number++;
-	struct publish_row row = { .mem = rig_message(w->rig, number, 1), .queue = 1ull << 40,
-				   .bytes = RIG_STORED_BYTES, .flags = ENTRY_CONFIRM };
+	struct publish_row row = { .mem = rig_message(w->rig, number, 1),
+				   .queue = 1ull << 40,
+				   .bytes = RIG_STORED_BYTES,
+				   .flags = ENTRY_CONFIRM };
 	w->fate[number].wants_confirm = true;
 	rig_admit(w->rig, head_of(CMD_PUBLISH, 0, number, session), &row, sizeof row, 1);
 	must(w->fate[number].is_confirmed);
@@ -94,8 +99,10 @@ static void step_subscribe(struct walk *w)
 	if (!s || w->queue[q].is_deleted)
 		return;
 	bool is_unlimited = chance(w, 1, 3);
-	*s = (struct consumer_model){ .arg = w->next_consumer++, .queue = q,
-				      .session = 1 + below(w, 3), .is_no_ack = chance(w, 1, 3) };
+	*s = (struct consumer_model){ .arg = w->next_consumer++,
+				      .queue = q,
+				      .session = 1 + below(w, 3),
+				      .is_no_ack = chance(w, 1, 3) };
 	s->left = is_unlimited ? INT32_MAX : below(w, 6);
 	struct credit_row row = { is_unlimited ? CREDIT_NO_LIMIT : (uint32_t)s->left,
 				  CREDIT_NO_LIMIT };
@@ -131,7 +138,8 @@ static void step_credit(struct walk *w)
 	if (!s->arg)
 		return;
 	s->left += row.messages;
-	admit(w, head_of(CMD_CREDIT, w->queue[s->queue].id, s->arg, s->session), &row, sizeof row, 1);
+	admit(w, head_of(CMD_CREDIT, w->queue[s->queue].id, s->arg, s->session), &row, sizeof row,
+	      1);
 }
 
 static void settle_item(struct walk *w, uint32_t qi, struct item *it, enum settle how)
@@ -159,8 +167,10 @@ static void step_settle(struct walk *w)
 	for (uint32_t i = from; i < q->n && n < 36; i++) {
 		struct item *it = &q->item[i];
 		if (it->state == GONE && it->is_placed && first && chance(w, 1, 9))
-			row[n++] = (struct settle_row){ .pos = it->pos, .how = how }; /* once more */
-		if (it->state != HELD || (first && it->consumer != first->consumer) || chance(w, 1, 9))
+			row[n++] = (struct settle_row){ .pos = it->pos,
+							.how = how }; /* once more */
+		if (it->state != HELD || (first && it->consumer != first->consumer) ||
+		    chance(w, 1, 9))
 			continue;
 		first = it;
 		if (chance(w, 1, 9))
@@ -171,8 +181,8 @@ static void step_settle(struct walk *w)
 		settle_item(w, qi, it, how);
 	}
 	if (n)
-		admit(w, head_of(CMD_SETTLE, q->id, first->consumer, first->session), row, sizeof *row,
-		      n);
+		admit(w, head_of(CMD_SETTLE, q->id, first->consumer, first->session), row,
+		      sizeof *row, n);
 }
 
 /* Tickets of GET are odd if they want no ack: the model sees it in the answer. */
@@ -246,7 +256,8 @@ static void step_commit(struct walk *w)
 	if (chance(w, 1, 2))
 		rig_propose(r);
 	if (chance(w, 2, 3))
-		rig_commit_to(r, r->committed + below(w, (uint32_t)(r->proposed - r->committed) + 1));
+		rig_commit_to(r,
+			      r->committed + below(w, (uint32_t)(r->proposed - r->committed) + 1));
 	else if (chance(w, 1, 2))
 		rig_commit(r);
 }
@@ -379,12 +390,12 @@ static void step_crash(struct walk *w)
 static void step(struct walk *w)
 {
 	static void (*const often[])(struct walk *) = {
-		step_publish, step_publish, step_publish, step_settle, step_settle,
-		step_commit, step_commit, step_subscribe, step_credit, step_ask,
+		step_publish, step_publish, step_publish,   step_settle, step_settle,
+		step_commit,  step_commit,  step_subscribe, step_credit, step_ask,
 	};
 	static void (*const rarely[])(struct walk *) = {
-		step_unsubscribe, step_unsubscribe, step_session_gone, step_purge, step_delete,
-		step_delete, step_checkpoint, step_checkpoint, step_relocate, step_crash,
+		step_unsubscribe, step_unsubscribe, step_session_gone, step_purge,    step_delete,
+		step_delete,      step_checkpoint,  step_checkpoint,   step_relocate, step_crash,
 	};
 	w->steps++;
 	if (chance(w, 1, 12))
@@ -410,8 +421,9 @@ static void drain(struct walk *w)
 		h.flags = SUBSCRIBE_NO_ACK;
 		if (w->queue[i].is_deleted)
 			continue;
-		w->consumer[i] = (struct consumer_model){ .arg = h.arg, .queue = i, .session = 1,
-							  .is_no_ack = true, .left = INT32_MAX };
+		w->consumer[i] = (struct consumer_model){
+			.arg = h.arg, .queue = i, .session = 1, .is_no_ack = true, .left = INT32_MAX
+		};
 		rig_admit(r, h, &row, sizeof row, 1);
 	}
 	rig_commit(r);

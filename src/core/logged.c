@@ -3,9 +3,9 @@
 #include "core/core.h"
 #include "msg/msg.h"
 
-#define RUN_HEAD_BYTES 12u
-#define OTHER_HEAD_BYTES 12u             /* of the kinds without rows: arg, tail_len */
-#define ADD_ROW_BYTES 6u
+#define RUN_HEAD_BYTES   12u
+#define OTHER_HEAD_BYTES 12u /* of the kinds without rows: arg, tail_len */
+#define ADD_ROW_BYTES    6u
 #define REMOVE_ROW_BYTES 16u
 
 /* Which kinds may be stored; the rest of their numbers are unknown to this build. */
@@ -176,7 +176,8 @@ enum err logged_get(struct rd *r, struct slice body, struct run *room, uint32_t 
 	bool has_rows = room->kind == OUTCOME_ADD || room->kind == OUTCOME_REMOVE;
 	room->row_bytes = has_rows ? LIMIT_RUN_ROW_BYTES : 0;
 	TRY(has_rows ? rows_get(r, body, room) : other_get(r, room, room_bytes));
-	uint32_t len = (uint32_t)sizeof *room + (uint32_t)room->n * room->row_bytes + room->tail_len;
+	uint32_t len = (uint32_t)sizeof *room + (uint32_t)room->n * room->row_bytes +
+		       room->tail_len;
 	room->len = (len + 7u) & ~7u;
 	return ERR_OK;
 }

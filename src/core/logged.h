@@ -24,7 +24,7 @@ enum { LOGGED_SAME = 16, LOGGED_EXPIRY = 64 };
 /* The message that was stored last in a record; zero at its beginning. */
 struct logged_last {
 	uint64_t mem;
-	uint64_t off;                    /* of its stored form, in the body */
+	uint64_t off; /* of its stored form, in the body */
 };
 
 /* Room for any run that logged_get can meet. */

@@ -17,7 +17,8 @@ static void apply(struct core *c, struct slice body)
 	uint64_t index = 1;
 	while (rd_left(&r) && logged_get(&r, body, o, sizeof room) == ERR_OK) {
 		struct add_row *row = run_rows(o);
-		must(o->len <= sizeof room && (uint32_t)o->n * o->row_bytes + o->tail_len <= o->len);
+		must(o->len <= sizeof room &&
+		     (uint32_t)o->n * o->row_bytes + o->tail_len <= o->len);
 		for (uint32_t i = 0; o->kind == OUTCOME_ADD && i < o->n; i++) {
 			must(row[i].loc + row[i].bytes <= body.n);
 			row[i].loc += 1u << 16;

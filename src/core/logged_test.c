@@ -18,7 +18,9 @@ static void put(struct record_body *b, struct run *o)
 static struct run *run_of(uint64_t *room, uint8_t kind, uint16_t n)
 {
 	struct run *o = (struct run *)(void *)room;
-	*o = (struct run){ .kind = kind, .flags = RUN_LOGGED, .n = n, .row_bytes = 32, .queue = 77 };
+	*o = (struct run){
+		.kind = kind, .flags = RUN_LOGGED, .n = n, .row_bytes = 32, .queue = 77
+	};
 	memset(run_rows(o), 0, n * 32u);
 	return o;
 }
@@ -31,14 +33,19 @@ static void write_all(struct rig *r, struct record_body *b)
 	b->w = wr_of(b->bytes, sizeof b->bytes);
 	struct run *o = run_of(room, OUTCOME_ADD, 2);
 	struct add_row *add = run_rows(o);
-	add[0] = (struct add_row){ .mem = one, .bytes = RIG_STORED_BYTES, .priority = 5,
+	add[0] = (struct add_row){ .mem = one,
+				   .bytes = RIG_STORED_BYTES,
+				   .priority = 5,
 				   .flags = ENTRY_PERSISTENT | ENTRY_CONFIRM };
-	add[1] = (struct add_row){ .mem = two, .bytes = RIG_STORED_BYTES, .expiry_ms = 99,
+	add[1] = (struct add_row){ .mem = two,
+				   .bytes = RIG_STORED_BYTES,
+				   .expiry_ms = 99,
 				   .flags = ENTRY_PERSISTENT | ENTRY_BIG };
 	put(b, o);
 	must(add[0].loc == 18 && add[1].loc == 18 + RIG_STORED_BYTES + 14);
 	o = run_of(room, OUTCOME_ADD, 1);
-	add[0] = (struct add_row){ .mem = two, .bytes = RIG_STORED_BYTES,
+	add[0] = (struct add_row){ .mem = two,
+				   .bytes = RIG_STORED_BYTES,
 				   .flags = ENTRY_PERSISTENT | ENTRY_SAME };
 	put(b, o);
 	must(add[0].loc == 18 + RIG_STORED_BYTES + 14);
@@ -114,7 +121,8 @@ static void every_prefix_is_refused(void **s)
 		struct rd rd = rd_of(body);
 		enum err err = ERR_OK;
 		while (err == ERR_OK && rd_left(&rd))
-			err = logged_get(&rd, body, (struct run *)(void *)room_bytes, sizeof room_bytes);
+			err = logged_get(&rd, body, (struct run *)(void *)room_bytes,
+					 sizeof room_bytes);
 		must(err == ERR_OK || err == ERR_CORRUPT);
 		whole_n += err == ERR_OK;
 		free(copy);
@@ -135,15 +143,32 @@ static void what_nobody_wrote_is_refused(void **s)
 {
 	(void)s;
 #define REFUSED(bytes) refused(bytes, sizeof bytes - 1)
-	must(REFUSED("\x63\0\0\0" "\1\0\0\0\0\0\0\0") == ERR_NOT_IMPLEMENTED);
-	must(REFUSED("\x3c\0\0\0" "\1\0\0\0\0\0\0\0") == ERR_NOT_IMPLEMENTED); /* BARRIER */
-	must(REFUSED("\1\0\0\0" "\1\0\0\0\0\0\0\0") == ERR_CORRUPT);           /* no rows */
-	must(REFUSED("\2\0\1\0" "\1\0\0\0\0\0\0\0" "\5\0\0\0\0\0\0\0" "\4\0\0\0\0\0\0\0") ==
-	     ERR_CORRUPT);                                                  /* a range backwards */
-	must(REFUSED("\1\0\1\0" "\1\0\0\0\0\0\0\0" "\x11\0\1\0\0\0" "\x20\0\0\0") == ERR_CORRUPT);
-	must(REFUSED("\1\0\1\0" "\1\0\0\0\0\0\0\0" "\x21\0\1\0\0\0" "x") == ERR_CORRUPT);
-	must(REFUSED("\1\0\1\0" "\0\0\0\0\0\0\0\0" "\1\0\1\0\0\0" "x") == ERR_CORRUPT);
-	must(REFUSED("\1\0\1\0" "\1\0\0\0\0\0\0\0" "\1\0\1\0\0\0" "x") == ERR_OK);
+	must(REFUSED("\x63\0\0\0"
+		     "\1\0\0\0\0\0\0\0") == ERR_NOT_IMPLEMENTED);
+	must(REFUSED("\x3c\0\0\0"
+		     "\1\0\0\0\0\0\0\0") == ERR_NOT_IMPLEMENTED); /* BARRIER */
+	must(REFUSED("\1\0\0\0"
+		     "\1\0\0\0\0\0\0\0") == ERR_CORRUPT); /* no rows */
+	must(REFUSED("\2\0\1\0"
+		     "\1\0\0\0\0\0\0\0"
+		     "\5\0\0\0\0\0\0\0"
+		     "\4\0\0\0\0\0\0\0") == ERR_CORRUPT); /* a range backwards */
+	must(REFUSED("\1\0\1\0"
+		     "\1\0\0\0\0\0\0\0"
+		     "\x11\0\1\0\0\0"
+		     "\x20\0\0\0") == ERR_CORRUPT);
+	must(REFUSED("\1\0\1\0"
+		     "\1\0\0\0\0\0\0\0"
+		     "\x21\0\1\0\0\0"
+		     "x") == ERR_CORRUPT);
+	must(REFUSED("\1\0\1\0"
+		     "\0\0\0\0\0\0\0\0"
+		     "\1\0\1\0\0\0"
+		     "x") == ERR_CORRUPT);
+	must(REFUSED("\1\0\1\0"
+		     "\1\0\0\0\0\0\0\0"
+		     "\1\0\1\0\0\0"
+		     "x") == ERR_OK);
 #undef REFUSED
 }
 

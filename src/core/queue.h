@@ -29,39 +29,40 @@ struct queue_count {
 
 struct queue {
 	uint64_t id;
-	struct deque chunks;        /* struct chunk *, by number from `first` on */
+	struct deque chunks; /* struct chunk *, by number from `first` on */
 	uint64_t first;
-	uint64_t tail_pos;          /* where the next entry goes */
+	uint64_t tail_pos; /* where the next entry goes */
 	uint64_t cursor;
-	uint64_t fresh_pos;         /* entries from here on have not met the cache's bound yet */
-	uint64_t last_id;           /* of the newest persistent entry there ever was */
+	uint64_t fresh_pos; /* entries from here on have not met the cache's bound yet */
+	uint64_t last_id;   /* of the newest persistent entry there ever was */
 
 	uint64_t ready_n, live_n, durable_n;
-	uint64_t pending_n;         /* reservation: ADD rows in `later` */
+	uint64_t pending_n; /* reservation: ADD rows in `later` */
 	uint64_t ready_bytes, live_bytes;
-	uint64_t cached_bytes;      /* of entries with mem */
+	uint64_t cached_bytes; /* of entries with mem */
 
-	uint64_t mark;              /* entries up to this id may have been given */
-	uint64_t mark_at;           /* giving this id asks for the next mark; UINT64_MAX: asked */
-	uint64_t mark_next_at;      /* mark_at when the mark asked for is applied */
-	uint64_t redelivered_id;    /* up to here entries may have been given by an earlier leader */
+	uint64_t mark;           /* entries up to this id may have been given */
+	uint64_t mark_at;        /* giving this id asks for the next mark; UINT64_MAX: asked */
+	uint64_t mark_next_at;   /* mark_at when the mark asked for is applied */
+	uint64_t redelivered_id; /* up to here an earlier leader may have given entries */
 
-	struct list able, idle;     /* consumers with and without credit */
+	struct list able, idle; /* consumers with and without credit */
 	uint32_t consumers_n;
 	uint16_t fan_n, fan_first, fan_last; /* core_publish: its rows in the run being admitted */
-	uint8_t flags;              /* QUEUE_... */
-	bool is_closed;             /* about to be dropped: gives nothing, takes nothing */
-	bool is_held;               /* by one exclusive consumer */
-	bool is_logged;             /* the log or a checkpoint knows of it, or soon will */
-	bool is_stored;             /* a checkpoint may hold a unit of it */
+	uint8_t flags;                       /* QUEUE_... */
+	bool is_closed;                      /* about to be dropped: gives nothing, takes nothing */
+	bool is_held;                        /* by one exclusive consumer */
+	bool is_logged;                      /* the log or a checkpoint knows of it, or soon will */
+	bool is_stored;                      /* a checkpoint may hold a unit of it */
 
-	uint64_t changed;           /* checkpoint epoch of the last change but of entries; 0: never */
-	uint64_t dirty_at;          /* of the last durable change of any kind */
-	struct list_node active;    /* in the shard's list of what core_give serves */
-	struct list_node dirty;     /* in the shard's list of what changed since a checkpoint */
+	uint64_t changed;        /* checkpoint epoch of the last change to marks; 0: never */
+	uint64_t dirty_at;       /* of the last durable change of any kind */
+	struct list_node active; /* in the shard's list of what core_give serves */
+	struct list_node dirty;  /* in the shard's list of what changed since a checkpoint */
 	struct queue_count count;
 };
 
+/* queue_init makes an empty queue; it must not be moved in memory. */
 void queue_init(struct queue *q, uint64_t id, uint8_t flags);
 /* queue_fini gives the directory back; the queue has no entries any more. */
 void queue_fini(struct queue *q, struct mem *mem);
@@ -73,7 +74,10 @@ static inline struct chunk *queue_chunk(const struct queue *q, uint64_t number)
 	return at < q->chunks.n ? *(struct chunk **)deque_at(&q->chunks, at) : NULL;
 }
 
-static inline uint64_t queue_end(const struct queue *q) { return q->first + q->chunks.n; }
+static inline uint64_t queue_end(const struct queue *q)
+{
+	return q->first + q->chunks.n;
+}
 
 /* queue_tail is the last chunk, with at least one unused slot; a new one if need be. When the one
  * before it has no live entry any more it is handed out for release in *out_done, else NULL. */
@@ -102,5 +106,5 @@ uint64_t queue_find(const struct queue *q, uint64_t id);
 /* queue_id_ahead: the id at the end of the chunk `number`; 0 if it is not there or the tail. */
 uint64_t queue_id_ahead(const struct queue *q, uint64_t number);
 
-void queue_check(const struct queue *q);                  /* must()s every invariant */
+void queue_check(const struct queue *q); /* must()s every invariant */
 #endif

@@ -27,7 +27,7 @@ static void release(struct fixture *f, struct chunk *k)
 	chunk_put(&f->pool, k);
 }
 
-/* Adds n persistent entries, the first with id `id`; every id twice (as a transient twin has it). */
+/* Adds n entries, the first with id `id`; every id twice, as a transient twin has it. */
 static void add(struct fixture *f, uint64_t id, uint32_t n)
 {
 	struct queue *q = &f->q;

@@ -15,10 +15,10 @@ enum {
 	ENTRY_REDELIVERED = 4,   /* given before, or may have been (give mark) */
 	ENTRY_SETTLING = 8,      /* settled; its removal waits for the log */
 	ENTRY_SAME = 16,         /* row: same message as the row before (another queue) */
-	ENTRY_CONFIRM = 32,      /* row: the last one of a message whose publisher wants a confirm */
-	ENTRY_SPILLED = 64,      /* loc is in a spill segment; in rows without loc, mem is that loc */
-	ENTRY_SETTLE = 256       /* deliver_row: without ack, but mem is 0: whoever has read the
-				    message must settle it, or its place might be reused before */
+	ENTRY_CONFIRM = 32,      /* row: the last one of a message to be confirmed */
+	ENTRY_SPILLED = 64,      /* loc is in a spill file; in rows without loc, mem is that */
+	ENTRY_SETTLE = 256       /* deliver_row: without ack, but mem is 0: who has read the message
+				    must settle it, or its place might be reused before */
 };
 #define ENTRY_STORED (ENTRY_PERSISTENT | ENTRY_BIG)
 
@@ -70,7 +70,7 @@ struct deliver_row {             /* FX_DELIVER: run.queue, run.arg = consumer */
 	uint16_t count;          /* deliveries before this one that count */
 };
 
-struct confirm_row {             /* FX_CONFIRM: publishes run.arg + first .. + n - 1 of the channel */
+struct confirm_row {             /* FX_CONFIRM: publishes run.arg + first .. + n - 1 */
 	uint32_t first;
 	uint32_t n;
 };
@@ -78,8 +78,8 @@ struct confirm_row {             /* FX_CONFIRM: publishes run.arg + first .. + n
 /* FX_REPLY: run.arg = the ticket of the command; tail = text. `op` is what the session has asked:
  * QUEUE_OPEN answers as QUEUE_DECLARE, QUEUE_DROP as QUEUE_DELETE. a, b: messages ready and
  * consumers (QUEUE_DECLARE, QUEUE_STAT, SUBSCRIBE); messages purged or deleted; a refused delete:
- * a = the DELETE_... flag that was not met; GET without a message: ERR_NOT_FOUND, and a = 1 if there
- * is a queue; DIGEST: its two halves. */
+ * a = the DELETE_... flag that was not met; GET without a message: ERR_NOT_FOUND, and a = 1 if
+ * there is a queue; DIGEST: its two halves. */
 struct reply_row {
 	uint32_t err;            /* enum err */
 	uint32_t op;             /* enum cmd */
