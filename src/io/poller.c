@@ -45,6 +45,7 @@ static void on_nothing_timer(uv_timer_t *h)
 {
 	struct poller *p = h->data;
 	p->timer_at_ms = UINT64_MAX; /* the turn after the poll sets it anew */
+	uv_idle_start(&p->idle, on_nothing_idle); /* libuv may run timers before it polls */
 }
 
 static void set_timer(struct poller *p, uint64_t at_ms)
