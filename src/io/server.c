@@ -278,11 +278,10 @@ static bool serve(struct server *s)
 	} while (signo != SIGTERM && signo != SIGINT);
 	begin_stop(s, signo);
 	while (!are_stopped(s)) {
+		signo = next_signal(s, STOP_MS_MAX);
 		uint64_t spent_ms = clock_now_ms() - s->began_ms;
-		if (spent_ms >= STOP_MS_MAX)
-			return false;
-		signo = next_signal(s, (int)(STOP_MS_MAX - spent_ms));
-		if ((signo == SIGTERM || signo == SIGINT) && spent_ms >= STOP_AGAIN_MS)
+		bool is_impatient = (signo == SIGTERM || signo == SIGINT) && spent_ms >= STOP_AGAIN_MS;
+		if (is_impatient || spent_ms >= STOP_MS_MAX)
 			return false;
 	}
 	return true;
