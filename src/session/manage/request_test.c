@@ -1,0 +1,103 @@
+#include "session/manage/request.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* The line lies in a block of exactly its size. */
+static enum err parse(const char *z, struct request *out, char *why, size_t why_n)
+{
+	size_t n = strlen(z);
+	uint8_t *line = malloc(n ? n : 1);
+	struct text t = text_of(why, why_n);
+	assert_non_null(line);
+	memcpy(line, z, n);
+	enum err e = request_parse(slice_of(line, n), out, &t);
+	if (e == ERR_OK && out->name.n > 0) {
+		t = text_of(why, why_n);
+		text_put_slice(&t, out->vhost);
+		text_putc(&t, '|');
+		text_put_slice(&t, out->name);
+	}
+	free(line);
+	return e;
+}
+
+static void every_request_of_the_table_is_understood(void **s)
+{
+	(void)s;
+	for (int kind = 0; kind < REQUEST_N; kind++) {
+		struct request r;
+		char why[1024];
+		assert_int_equal(parse(request_words[kind], &r, why, sizeof why), ERR_OK);
+		assert_int_equal(r.kind, kind);
+	}
+}
+
+static void a_number_chooses_one_and_none_chooses_all(void **s)
+{
+	(void)s;
+	struct request r;
+	char why[1024];
+	assert_int_equal(parse("dump shard 16", &r, why, sizeof why), ERR_OK);
+	assert_true(r.kind == REQUEST_SHARD && !r.is_all && r.number == 16);
+	assert_int_equal(parse("dump connection all", &r, why, sizeof why), ERR_OK);
+	assert_true(r.kind == REQUEST_CONNECTION && r.is_all);
+	assert_int_equal(parse("trace\r", &r, why, sizeof why), ERR_OK);
+	assert_true(r.kind == REQUEST_TRACE && r.is_all);
+	assert_int_equal(parse("trace 9999999999999999999", &r, why, sizeof why), ERR_OK);
+	assert_true(r.number == 9999999999999999999u);
+}
+
+static void a_name_may_hold_blanks_and_has_a_virtual_host(void **s)
+{
+	(void)s;
+	struct request r;
+	char why[1024];
+	assert_int_equal(parse("dump queue my queue", &r, why, sizeof why), ERR_OK);
+	assert_string_equal(why, "/|my queue");
+	assert_int_equal(parse("dump queue -p test q", &r, why, sizeof why), ERR_OK);
+	assert_string_equal(why, "test|q");
+	assert_int_equal(parse("dump queue -p test", &r, why, sizeof why), ERR_OK);
+	assert_true(r.is_all);
+	assert_int_equal(parse("dump queue all", &r, why, sizeof why), ERR_OK);
+	assert_string_equal(why, "/|all");
+}
+
+static void what_is_no_request_is_refused_with_a_reason(void **s)
+{
+	(void)s;
+	static const struct { const char *line, *why; } rows[] = {
+		{ "dump shard -1", "dump shard wants a number, not '-1'" },
+		{ "dump shard 1 2", "dump shard wants a number, not '1 2'" },
+		{ "trace 99999999999999999999", "trace wants a number, not '99999999999999999999'" },
+		{ "dump node 1", "dump node wants nothing behind it" },
+		{ "dump queue -p ", "-p wants a virtual host" },
+	};
+	struct request r = { .number = 77 };
+	char why[1024];
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(parse(rows[i].line, &r, why, sizeof why), ERR_MALFORMED);
+		assert_string_equal(why, rows[i].why);
+		assert_int_equal(r.number, 77);
+	}
+	static const char *const nothing[] = { "", " ", "dump", "dump nodes", "DIGEST", "digestx", "\x01" };
+	for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
+		assert_int_equal(parse(nothing[i], &r, why, sizeof why), ERR_MALFORMED);
+		assert_non_null(strstr(why, "; there is: dump node,"));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_request_of_the_table_is_understood),
+		cmocka_unit_test(a_number_chooses_one_and_none_chooses_all),
+		cmocka_unit_test(a_name_may_hold_blanks_and_has_a_virtual_host),
+		cmocka_unit_test(what_is_no_request_is_refused_with_a_reason),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
