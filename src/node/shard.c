@@ -67,15 +67,17 @@ static void place_rows(struct shard *s, struct run *o, uint64_t record_loc)
 		journal_live(s->loop->node->journal, record_loc, bytes, n);
 }
 
-static void shard_apply(struct shard *s, struct run *o, uint64_t index, uint32_t ordinal)
+/* What is replayed is told to nobody. */
+static void shard_apply(struct shard *s, struct run *o, uint64_t index, uint32_t ordinal,
+			bool is_replay)
 {
 	s->count.applied++;
 	if (s->catalog) {
-		catalog_apply(s->catalog, o, index, &s->held);
+		catalog_apply(s->catalog, o, index, is_replay ? NULL : &s->held);
 		s->is_applied = true;
 		return;
 	}
-	core_apply(s->core, o, index, ordinal, &s->loop->post);
+	core_apply(s->core, o, index, ordinal, is_replay ? NULL : &s->loop->post);
 }
 
 /* Records before `index` have been applied: their places are used up. */
@@ -97,7 +99,7 @@ static void shard_apply_ready(struct shard *s)
 	while ((o = outcomes_unproposed(&s->now)) != NULL)
 		outcomes_propose(&s->now, s->repl.committed, 0);
 	while ((o = outcomes_ready(&s->now, s->repl.committed, &index, &ordinal)) != NULL) {
-		shard_apply(s, o, index, ordinal);
+		shard_apply(s, o, index, ordinal, false);
 		outcomes_pop(&s->now);
 	}
 	while (!s->is_frozen &&
@@ -108,7 +110,7 @@ static void shard_apply_ready(struct shard *s)
 			must(p && p->index == index);
 			place_rows(s, o, p->loc);
 		}
-		shard_apply(s, o, index, ordinal);
+		shard_apply(s, o, index, ordinal, false);
 		outcomes_pop(&s->later);
 	}
 	if (!s->is_frozen)
@@ -245,7 +247,7 @@ enum err shard_replay(struct shard *s, const struct record *rec, uint64_t loc, s
 		TRY(logged_get(&r, rec->body, room, room_bytes));
 		if (room->kind == OUTCOME_ADD)
 			place_rows(s, room, loc);
-		shard_apply(s, room, rec->index, ordinal);
+		shard_apply(s, room, rec->index, ordinal, true);
 		ordinal += room->kind == OUTCOME_ADD ? room->n : 0;
 	}
 	if (s->core)
