@@ -1,0 +1,28 @@
+#include "node/inspect.h"
+
+#include "node/loop.h"
+
+struct digest_sum node_digest(struct node *n)
+{
+	struct digest d;
+	digest_init(&d);
+	catalog_digest(n->shard[0]->catalog, &d);
+	for (uint16_t no = 1; no <= LIMIT_SHARD_DATA_N; no++)
+		core_digest(n->shard[no]->core, &d);
+	return digest_end(&d);
+}
+
+void node_check(const struct node *n)
+{
+	catalog_check(n->shard[0]->catalog);
+	for (uint16_t no = 1; no < n->shards_n; no++)
+		core_check(n->shard[no]->core);
+}
+
+uint64_t node_blocks_out(const struct node *n)
+{
+	uint64_t bytes = 0;
+	for (uint32_t i = 0; i < n->loops_n; i++)
+		bytes += n->loops[i].home.out_bytes;
+	return bytes;
+}

@@ -1,0 +1,18 @@
+/* inspect -- what a simulation may look at between two steps: all of a node, as nobody else can.
+ *
+ * Only while no loop and no thread of the journal is in a call.
+ */
+#ifndef NODE_INSPECT_H
+#define NODE_INSPECT_H
+#include "base/digest.h"
+
+struct node;
+
+/* node_digest stands for the durable state of all shards, in their order. */
+struct digest_sum node_digest(struct node *n);
+/* node_check must()s the invariants of every shard. */
+void node_check(const struct node *n);
+/* node_blocks_out: bytes of blocks that have not come home, of all loops: what sockets are read
+ * into, and messages that somebody still refers to. */
+uint64_t node_blocks_out(const struct node *n);
+#endif
