@@ -1,0 +1,176 @@
+/* client -- a simulated AMQP 0-9-1 client: one connection at a time, a few channels on it.
+ *
+ * It is written over the codec of wire/ and knows nothing else of the broker. What it sends and
+ * gets it tells the oracle; what the broker may not do at all (unknown tags, unexpected answers,
+ * too many deliveries) it reports itself.
+ *
+ *     client_do_*  -> out bytes -> socket        (client_send.c; workload.c chooses)
+ *     socket -> in bytes -> frames -> client_on_* (client_read.c, client_take.c)
+ */
+#ifndef SIM_CLIENT_H
+#define SIM_CLIENT_H
+#include "sim/host.h"
+#include "sim/oracle.h"
+#include "wire/amqp091/method.h"
+
+#define CLIENT_CONSUMERS 3
+#define CLIENT_GET CLIENT_CONSUMERS /* who holds what basic.get has fetched */
+#define CLIENT_FRAME_MAX 131072u
+
+struct bytes {
+	uint8_t *at;
+	uint32_t begin, n, cap;
+};
+
+struct held { /* a delivery that is not settled */
+	uint64_t tag;
+	uint32_t copy;
+	uint8_t consumer;
+	bool is_settled;
+};
+
+struct consumer_state {
+	enum life life;
+	uint8_t queue;
+	bool is_no_ack;
+	uint16_t number;           /* its tag is "n" and this */
+	uint32_t prefetch, held_n; /* prefetch 0: no limit */
+	uint32_t losing_n;         /* what it may be given is given back */
+};
+
+/* A call that is not answered yet. */
+struct asked {
+	enum amqp091_method_kind answer; /* AMQP091_METHOD_N: none */
+	uint64_t event;
+	uint32_t place, arg;
+};
+
+/* A message on its way in: its method came, its header and body follow. */
+struct incoming {
+	enum amqp091_method_kind kind;   /* AMQP091_METHOD_N: none */
+	uint8_t consumer, exchange_n, key_n;
+	bool is_redelivered, has_header;
+	uint64_t tag, body_bytes;
+	char exchange[64], key[64];
+	uint8_t props[LETTER_PROPS_MAX];
+	uint32_t props_n;
+	struct bytes body;
+};
+
+struct channel_state {
+	enum life life;            /* GOING: we closed it; COMING: being opened */
+	uint32_t number;           /* for life: oracle_channel */
+	uint64_t next_tag, next_confirm;
+	bool is_confirming;
+	uint32_t prefetch;         /* for consumers to come */
+	uint32_t shared, shared_n; /* shared prefetch, and how many count for it */
+	uint16_t consumers_n;      /* ever: for tags */
+	struct consumer_state consumer[CLIENT_CONSUMERS];
+	struct asked asked;
+	struct incoming incoming;
+	struct held *held;         /* from held_first on, by tag */
+	uint32_t held_first, held_end, held_cap, held_n;
+	uint32_t *unconfirmed;     /* message by confirm tag; 0: confirmed */
+	uint32_t unconfirmed_cap, unconfirmed_n;
+	uint64_t confirmed_to;     /* all tags up to it are confirmed */
+	struct oracle_order order[PLACE_QUEUES][CLIENT_CONSUMERS + 1];
+};
+
+enum client_phase {
+	CLIENT_OFF, CLIENT_GREETING, CLIENT_STARTING, CLIENT_OPENING, CLIENT_UP, CLIENT_LEAVING
+};
+
+struct client {
+	struct host *host;
+	struct oracle *oracle;
+	struct story *story;
+	struct sock *sock;
+	uint32_t index, generation;
+	enum client_phase phase;
+	struct prng prng;
+	struct bytes in, out;
+	uint32_t frame_max;
+	uint64_t slow_until_ms;    /* does not read before */
+	uint64_t rest_until_ms;    /* does not do anything before */
+	uint64_t asked_ms;         /* when it began to wait for something */
+	bool is_blocked, is_draining;
+	uint64_t blocked_n, received_n;
+	struct channel_state channel[ORACLE_CHANNELS];
+};
+
+void client_init(struct client *c, struct host *h, struct oracle *o, uint32_t index, uint64_t seed);
+void client_fini(struct client *c);
+
+/* client_connect begins a connection. False: no socket is free. */
+bool client_connect(struct client *c, uint32_t loop);
+/* client_drop ends it without a word. client_died: the broker is gone. */
+void client_drop(struct client *c, bool is_hard);
+void client_died(struct client *c);
+
+/* client_has_io: bytes could move now. client_io moves some and takes what came. */
+bool client_has_io(const struct client *c);
+void client_io(struct client *c);
+/* client_is_silent: everything it had to say was read by the broker's machine. */
+bool client_is_silent(const struct client *c);
+/* client_has_all: everything the broker wrote was taken. */
+bool client_has_all(const struct client *c);
+
+/* ---- client_send.c: each says something, if it makes sense now; false: it does not ---- */
+
+bool client_open(struct client *c, uint32_t channel);
+bool client_close(struct client *c, uint32_t channel);
+bool client_leave(struct client *c);
+bool client_select(struct client *c, uint32_t channel);
+bool client_publish(struct client *c, uint32_t channel, struct message *m);
+bool client_declare_exchange(struct client *c, uint32_t channel, uint32_t exchange);
+bool client_declare(struct client *c, uint32_t channel, uint32_t queue);
+bool client_count(struct client *c, uint32_t channel, uint32_t queue);
+bool client_bind(struct client *c, uint32_t channel, uint32_t binding);
+bool client_unbind(struct client *c, uint32_t channel, uint32_t binding);
+bool client_purge(struct client *c, uint32_t channel, uint32_t queue);
+bool client_delete(struct client *c, uint32_t channel, uint32_t queue, uint32_t flags);
+bool client_qos(struct client *c, uint32_t channel, uint32_t n, bool is_shared);
+bool client_consume(struct client *c, uint32_t channel, uint32_t queue, bool is_no_ack);
+bool client_cancel(struct client *c, uint32_t channel, uint32_t consumer);
+bool client_get(struct client *c, uint32_t channel, uint32_t queue, bool is_no_ack);
+bool client_recover(struct client *c, uint32_t channel);
+enum client_how { CLIENT_ACK, CLIENT_REQUEUE, CLIENT_REJECT };
+/* client_settle: `at` is a place in held, is_multiple: and all before. */
+bool client_settle(struct client *c, uint32_t channel, uint32_t at, enum client_how how,
+		   bool is_multiple);
+void client_beat(struct client *c);
+
+/* ---- client_take.c: what came ---- */
+
+void client_on_method(struct client *c, uint32_t channel, const struct amqp091_method *m);
+/* client_on_message: the incoming message of the channel is complete. */
+void client_on_message(struct client *c, uint32_t channel);
+
+/* ---- client_call.c: answers to calls ---- */
+
+/* client_on_answer takes what a call asked for. False: it was not asked for. */
+bool client_on_answer(struct client *c, uint32_t channel, const struct amqp091_method *m);
+/* client_abandon: the call will not be answered; it may have been done. */
+void client_abandon(struct client *c, struct channel_state *ch);
+
+/* ---- inside ---- */
+
+void bytes_reserve(struct bytes *b, uint32_t n);
+void client_say(struct client *c, uint32_t channel, const struct amqp091_method *m);
+void client_losing(struct client *c, struct consumer_state *s, int change);
+void client_consumer_over(struct client *c, struct consumer_state *s, bool is_open_loss);
+void client_channel_over(struct client *c, uint32_t channel, bool is_open_loss);
+void client_call(struct client *c, uint32_t channel, enum amqp091_method_kind answer,
+		 uint32_t place, uint32_t arg);
+/* client_call_queue is client_call for what may find that the queue is gone. */
+void client_call_queue(struct client *c, uint32_t channel, enum amqp091_method_kind answer,
+		       uint32_t queue, bool is_risky, uint32_t arg);
+/* client_may_call: a call can be made now; client_may_use: about that queue. */
+bool client_may_call(const struct client *c, uint32_t channel);
+bool client_may_use(const struct client *c, uint32_t channel, uint32_t queue);
+void client_wrong(struct client *c, uint32_t channel, const char *what, uint64_t value);
+static inline struct slice client_queue_name(const struct client *c, uint32_t queue, char *buf)
+{
+	return place_name(queue, c->oracle->queue[queue].generation, buf);
+}
+#endif

@@ -1,0 +1,267 @@
+/* Calls that change or count what there is, and the answers to all calls. */
+#include "sim/client.h"
+
+enum { ARG_DECLARE, ARG_COUNT, ARG_UNBIND, ARG_BIND };
+
+/* One client at a time changes a queue, so that the oracle can tell what is there. */
+static bool take(struct client *c, uint32_t channel, uint32_t queue)
+{
+	struct oracle_queue *q = &c->oracle->queue[queue];
+	bool is_foreign = place_queues[queue].is_exclusive && place_owner(queue) != c->index;
+	if (!client_may_call(c, channel) || is_foreign || q->is_busy)
+		return false;
+	q->is_busy = true;
+	return true;
+}
+
+/* The change is made, or not: is it known? If another client was lost meanwhile, it is not. */
+static void give(struct client *c, uint32_t queue, enum life life)
+{
+	struct oracle_queue *q = &c->oracle->queue[queue];
+	if (!q->is_limbo)
+		q->is_busy = false;
+	if (life == LIFE_NONE)
+		oracle_queue_deleted(c->oracle, queue);
+	else
+		oracle_queue_set(c->oracle, queue, q->is_limbo ? LIFE_MAYBE : life);
+}
+
+/* ---- asking ----------------------------------------------------------------------------- */
+
+bool client_declare_exchange(struct client *c, uint32_t channel, uint32_t exchange)
+{
+	const struct place_exchange *x = &place_exchanges[exchange];
+	if (!client_may_call(c, channel) || x->is_fixed)
+		return false;
+	if (c->oracle->exchange[exchange] == LIFE_NONE)
+		oracle_exchange_set(c->oracle, exchange, LIFE_COMING);
+	client_call(c, channel, AMQP091_exchange_declare_ok, exchange, 0);
+	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_exchange_declare,
+		.exchange_declare = { .exchange = slice_str(x->name), .durable = x->is_durable,
+				      .type = slice_str(place_kind_names[x->kind]) } });
+	return true;
+}
+
+static void say_declare(struct client *c, uint32_t channel, uint32_t queue, bool is_passive)
+{
+	const struct place_queue *p = &place_queues[queue];
+	char name[PLACE_NAME_MAX];
+	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_queue_declare,
+		.queue_declare = { .queue = client_queue_name(c, queue, name),
+				   .passive = is_passive, .durable = p->is_durable,
+				   .exclusive = p->is_exclusive, .auto_delete = p->is_auto_delete } });
+}
+
+bool client_declare(struct client *c, uint32_t channel, uint32_t queue)
+{
+	struct oracle_queue *q = &c->oracle->queue[queue];
+	if (!take(c, channel, queue))
+		return false;
+	if (q->life == LIFE_NONE) {
+		q->generation = c->generation;
+		oracle_queue_set(c->oracle, queue, LIFE_COMING);
+	}
+	client_call_queue(c, channel, AMQP091_queue_declare_ok, queue, false, ARG_DECLARE);
+	say_declare(c, channel, queue, false);
+	return true;
+}
+
+bool client_count(struct client *c, uint32_t channel, uint32_t queue)
+{
+	if (!client_may_use(c, channel, queue))
+		return false;
+	client_call_queue(c, channel, AMQP091_queue_declare_ok, queue, false, ARG_COUNT);
+	say_declare(c, channel, queue, true);
+	return true;
+}
+
+bool client_bind(struct client *c, uint32_t channel, uint32_t binding)
+{
+	struct oracle *o = c->oracle;
+	const struct place_binding *b = &o->places.binding[binding];
+	uint32_t queue = place_queue_of(binding);
+	char name[PLACE_NAME_MAX];
+	if (!client_may_use(c, channel, queue) || o->exchange[b->exchange] != LIFE_THERE ||
+	    !take(c, channel, queue))
+		return false;
+	if (o->binding[binding] == LIFE_NONE)
+		oracle_binding_set(o, binding, LIFE_COMING);
+	client_call_queue(c, channel, AMQP091_queue_bind_ok, queue, false, binding);
+	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_queue_bind,
+		.queue_bind = { .queue = client_queue_name(c, queue, name),
+				.exchange = slice_str(place_exchanges[b->exchange].name),
+				.routing_key = place_key(b->pattern) } });
+	return true;
+}
+
+bool client_unbind(struct client *c, uint32_t channel, uint32_t binding)
+{
+	struct oracle *o = c->oracle;
+	const struct place_binding *b = &o->places.binding[binding];
+	uint32_t queue = place_queue_of(binding);
+	char name[PLACE_NAME_MAX];
+	if (!client_may_use(c, channel, queue) || o->exchange[b->exchange] != LIFE_THERE ||
+	    !take(c, channel, queue))
+		return false;
+	if (o->binding[binding] == LIFE_THERE)
+		oracle_binding_set(o, binding, LIFE_GOING);
+	client_call_queue(c, channel, AMQP091_queue_unbind_ok, queue, false, binding);
+	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_queue_unbind,
+		.queue_unbind = { .queue = client_queue_name(c, queue, name),
+				  .exchange = slice_str(place_exchanges[b->exchange].name),
+				  .routing_key = place_key(b->pattern) } });
+	return true;
+}
+
+bool client_purge(struct client *c, uint32_t channel, uint32_t queue)
+{
+	char name[PLACE_NAME_MAX];
+	if (!client_may_use(c, channel, queue) || !take(c, channel, queue))
+		return false;
+	oracle_purge_sent(c->oracle, queue);
+	client_call_queue(c, channel, AMQP091_queue_purge_ok, queue, false, 0);
+	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_queue_purge,
+		.queue_purge = { .queue = client_queue_name(c, queue, name) } });
+	return true;
+}
+
+bool client_delete(struct client *c, uint32_t channel, uint32_t queue, uint32_t flags)
+{
+	char name[PLACE_NAME_MAX];
+	if (!client_may_use(c, channel, queue) || !take(c, channel, queue))
+		return false;
+	oracle_queue_set(c->oracle, queue, LIFE_GOING);
+	client_call_queue(c, channel, AMQP091_queue_delete_ok, queue, flags != 0, flags);
+	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_queue_delete,
+		.queue_delete = { .queue = client_queue_name(c, queue, name),
+				  .if_unused = flags & 1, .if_empty = flags & 2 } });
+	return true;
+}
+
+/* ---- answers ---------------------------------------------------------------------------- */
+
+static void declared(struct client *c, const struct asked *a, const struct amqp091_method *m)
+{
+	char name[PLACE_NAME_MAX];
+	const struct amqp091_queue_declare_ok *ok = &m->queue_declare_ok;
+	if (!slice_eq(ok->queue, client_queue_name(c, a->place, name)))
+		story_wrong(c->story, "c%u declared one queue and is told of another", c->index);
+	if (a->arg == ARG_COUNT)
+		oracle_count_is(c->oracle, a->place, c->index, a->event, ok->message_count);
+	else
+		give(c, a->place, LIFE_THERE);
+}
+
+static void consumer_answered(struct client *c, uint32_t channel, const struct asked *a, bool is_on)
+{
+	struct consumer_state *s = &c->channel[channel].consumer[a->arg];
+	struct oracle *o = c->oracle;
+	if (is_on) {
+		s->life = s->life == LIFE_COMING ? LIFE_THERE : s->life;
+		return;
+	}
+	bool is_last = place_queues[a->place].is_auto_delete;
+	if (is_last && !o->queue[a->place].is_limbo)
+		o->queue[a->place].is_busy = false;
+	if (s->life == LIFE_NONE)
+		return; /* its queue is gone */
+	while (s->losing_n > 0)
+		client_losing(c, s, -1);
+	oracle_users(o, a->place, -1);
+	s->life = LIFE_NONE;
+}
+
+static void answered(struct client *c, uint32_t channel, const struct asked *a,
+		     const struct amqp091_method *m)
+{
+	struct channel_state *ch = &c->channel[channel];
+	struct oracle *o = c->oracle;
+	switch (m->kind) {
+	case AMQP091_channel_open_ok: ch->life = LIFE_THERE; return;
+	case AMQP091_channel_close_ok: client_channel_over(c, channel, false); return;
+	case AMQP091_exchange_declare_ok: oracle_exchange_set(o, a->place, LIFE_THERE); return;
+	case AMQP091_queue_declare_ok: declared(c, a, m); return;
+	case AMQP091_queue_bind_ok:
+	case AMQP091_queue_unbind_ok:
+		give(c, a->place, LIFE_THERE);
+		if (o->queue[a->place].life == LIFE_THERE)
+			oracle_binding_set(o, a->arg, m->kind == AMQP091_queue_bind_ok ? LIFE_THERE
+										       : LIFE_NONE);
+		return;
+	case AMQP091_queue_purge_ok:
+		oracle_purged(o, a->place, a->event, m->queue_purge_ok.message_count);
+		give(c, a->place, LIFE_THERE);
+		return;
+	case AMQP091_queue_delete_ok: give(c, a->place, LIFE_NONE); return;
+	case AMQP091_basic_consume_ok: consumer_answered(c, channel, a, true); return;
+	case AMQP091_basic_cancel_ok: consumer_answered(c, channel, a, false); return;
+	case AMQP091_basic_get_empty:
+		oracle_nothing(o, a->place, c->index, a->event);
+		oracle_users(o, a->place, -1);
+		return;
+	case AMQP091_basic_recover_ok:
+		for (uint32_t i = 0; i < CLIENT_CONSUMERS; i++)
+			if (ch->consumer[i].losing_n > 0)
+				client_losing(c, &ch->consumer[i], -1);
+		return;
+	case AMQP091_basic_qos_ok:
+		*(a->arg ? &ch->shared : &ch->prefetch) = a->place;
+		return;
+	default: return;
+	}
+}
+
+bool client_on_answer(struct client *c, uint32_t channel, const struct amqp091_method *m)
+{
+	struct channel_state *ch = &c->channel[channel];
+	struct asked a = ch->asked;
+	bool is_empty = m->kind == AMQP091_basic_get_empty && a.answer == AMQP091_basic_get_ok;
+	if (m->kind != a.answer && !is_empty)
+		return false;
+	TELL(c->story, answer, c->index, channel, m->kind, a.place);
+	ch->asked.answer = AMQP091_METHOD_N;
+	c->asked_ms = c->host->now_ms;
+	oracle_fence(c->oracle, c->index, a.event);
+	answered(c, channel, &a, m);
+	if (ch->life != LIFE_NONE)
+		oracle_answered(c->oracle, ch->number);
+	return true;
+}
+
+/* Whether it was done, nobody knows; the broker may even come to it later. */
+static void in_limbo(struct client *c, uint32_t queue)
+{
+	oracle_queue_set(c->oracle, queue, LIFE_MAYBE);
+	c->oracle->queue[queue].is_busy = c->oracle->queue[queue].is_limbo = true;
+}
+
+void client_abandon(struct client *c, struct channel_state *ch)
+{
+	const struct asked *a = &ch->asked;
+	struct oracle *o = c->oracle;
+	switch (a->answer) {
+	case AMQP091_exchange_declare_ok: oracle_exchange_set(o, a->place, LIFE_MAYBE); break;
+	case AMQP091_queue_declare_ok:
+		if (a->arg == ARG_DECLARE)
+			in_limbo(c, a->place);
+		break;
+	case AMQP091_queue_bind_ok:
+	case AMQP091_queue_unbind_ok:
+		oracle_binding_set(o, a->arg, LIFE_MAYBE);
+		o->queue[a->place].is_limbo = true;
+		break;
+	case AMQP091_queue_purge_ok:
+		oracle_doubt(o, a->place);
+		o->queue[a->place].is_limbo = true;
+		break;
+	case AMQP091_queue_delete_ok: in_limbo(c, a->place); break;
+	case AMQP091_basic_get_ok:
+		if (a->arg)
+			oracle_doubt(o, a->place);
+		oracle_users(o, a->place, -1);
+		oracle_loss(o, a->place, true);
+		break;
+	default: break;
+	}
+	ch->asked.answer = AMQP091_METHOD_N;
+}

@@ -1,0 +1,334 @@
+#include "sim/faults.h"
+
+#include "base/bits.h"
+#include "base/text.h"
+#include "node/inspect.h"
+#include "sim/drain.h"
+
+#define STEPS_MAX 200000
+#define CALLS_MAX 60            /* of the disk, until the power goes in one */
+#define RECOVERIES_MAX 4        /* power cuts during recovery, one behind the other */
+#define STOP_STEPS_MAX 400000
+
+static const struct { bool is_power, is_disk; } kinds[FAULT_N] = {
+#define FAULT(name, is_power, is_disk, prose) { is_power, is_disk },
+#include "sim/fault.def"
+#undef FAULT
+};
+
+/* ---- the plan --------------------------------------------------------------------------- */
+
+static enum fault any_of(struct prng *r, bool is_power, bool is_disk)
+{
+	for (;;) {
+		enum fault f = (enum fault)prng_below(r, FAULT_N);
+		if ((!is_power || kinds[f].is_power) && (!is_disk || kinds[f].is_disk))
+			return f;
+	}
+}
+
+struct plan plan_make(struct prng *r, uint64_t ops)
+{
+	struct plan p = { 0 };
+	p.row[p.n++].fault = any_of(r, true, false);
+	p.row[p.n++].fault = any_of(r, true, false);
+	p.row[p.n++].fault = any_of(r, false, true);
+	for (uint64_t more = prng_below(r, 5); more > 0; more--)
+		p.row[p.n++].fault = any_of(r, false, false);
+	for (uint32_t i = 0; i < p.n; i++) {
+		uint32_t other = (uint32_t)prng_below(r, p.n);
+		enum fault f = p.row[i].fault;
+		p.row[i].fault = p.row[other].fault;
+		p.row[other].fault = f;
+	}
+	for (uint32_t i = 0; i < p.n; i++) {
+		uint64_t span = ops / (p.n + 1);
+		p.row[i].at = span * i + prng_between(r, span / 2, span);
+	}
+	return p;
+}
+
+/* ---- ends and beginnings ---------------------------------------------------------------- */
+
+static void clients_die(struct world *w, bool is_clean)
+{
+	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
+		client_died(&w->client[i]);
+	oracle_crash(&w->oracle, is_clean);
+}
+
+void world_crash(struct world *w, bool is_power)
+{
+	struct host *h = &w->host;
+	if (is_power)
+		TELL(&w->story, power, sim_disk_count(h->disk)->calls);
+	else
+		TELL(&w->story, killed, 0);
+	clients_die(w, false);
+	host_forget(h);
+	if (sim_disk_is_dead(h->disk))
+		return;
+	if (is_power)
+		sim_disk_crash(h->disk);
+	else
+		sim_disk_kill(h->disk);
+}
+
+/* The power may go again while the broker recovers. */
+static enum err start(struct world *w, struct text *why)
+{
+	struct host *h = &w->host;
+	for (int i = 0;; i++) {
+		if (sim_disk_is_dead(h->disk))
+			sim_disk_restart(h->disk);
+		if (i < RECOVERIES_MAX && prng_chance(&w->prng, 1, 6))
+			sim_disk_faults(h->disk)->crash_in = prng_between(&w->prng, 1, CALLS_MAX);
+		*why = text_of(why->p, why->cap);
+		enum err e = host_start(h, why);
+		if (!sim_disk_is_dead(h->disk)) {
+			sim_disk_faults(h->disk)->crash_in = 0;
+			return e;
+		}
+		TELL(&w->story, power, sim_disk_count(h->disk)->calls);
+		if (e == ERR_OK)
+			host_forget(h);
+	}
+}
+
+bool world_start(struct world *w)
+{
+	char room[512];
+	struct text why = text_of(room, sizeof room);
+	enum err e = start(w, &why);
+	if (e == ERR_OK)
+		return true;
+	TELL(&w->story, refused, e);
+	story_wrong(&w->story, "the broker does not start: %s (%s)", err_words[e].text, room);
+	return false;
+}
+
+static bool restart(struct world *w, bool is_power)
+{
+	world_crash(w, is_power);
+	return world_start(w);
+}
+
+bool world_stop(struct world *w)
+{
+	struct host *h = &w->host;
+	w->is_working = false;
+	host_stop(h);
+	for (uint64_t n = 0; !host_is_stopped(h); n++) {
+		if (!world_step(w))
+			return false;
+		if (n > STOP_STEPS_MAX) {
+			story_wrong(&w->story, "the broker does not stop");
+			return false;
+		}
+	}
+	clients_die(w, true);
+	int64_t left = host_close(h);
+	sim_disk_kill(h->disk);
+	if (left != 0)
+		story_wrong(&w->story, "%ld bytes of memory were never given back", (long)left);
+	return !w->story.is_wrong;
+}
+
+/* ---- power ------------------------------------------------------------------------------ */
+
+static bool power_call(struct world *w)
+{
+	struct host *h = &w->host;
+	sim_disk_faults(h->disk)->crash_in = prng_between(&w->prng, 1, CALLS_MAX);
+	for (uint64_t n = 0; n < STEPS_MAX && world_step(w); n++)
+		;
+	return !w->story.is_wrong && restart(w, true);
+}
+
+/* What is committed is all there is: it must be there afterwards, to the last bit. */
+static bool power_quiet(struct world *w)
+{
+	if (!world_settle(w))
+		return false;
+	node_check(w->host.node);
+	struct digest_sum before = host_digest(&w->host);
+	TELL(&w->story, digest, before.hi, before.lo, 0);
+	if (!restart(w, true))
+		return false;
+	struct digest_sum after = host_digest(&w->host);
+	TELL(&w->story, digest, after.hi, after.lo, 1);
+	if (!digest_eq(before, after))
+		story_wrong(&w->story, "the recovered state is not what was committed");
+	return !w->story.is_wrong;
+}
+
+/* ---- the disk --------------------------------------------------------------------------- */
+
+/* The broker meets an error and must end itself, before it has said anything that is not true. */
+static bool die(struct world *w)
+{
+	for (uint64_t n = 0; n < STEPS_MAX && world_step(w); n++)
+		;
+	if (w->story.is_wrong)
+		return false;
+	*sim_disk_faults(w->host.disk) = (struct sim_disk_faults){ 0 };
+	if (w->host.died == ERR_OK) {
+		story_wrong(&w->story, "an error of the disk went unnoticed");
+		return false;
+	}
+	TELL(&w->story, died, w->host.died);
+	return restart(w, prng_chance(&w->prng, 1, 2));
+}
+
+static bool fail_write(struct world *w)
+{
+	sim_disk_faults(w->host.disk)->fail_write_in = prng_between(&w->prng, 1, 20);
+	return die(w);
+}
+
+static bool fail_sync(struct world *w)
+{
+	sim_disk_faults(w->host.disk)->fail_sync_in = prng_between(&w->prng, 1, 20);
+	return die(w);
+}
+
+static uint64_t disk_used(struct world *w)
+{
+	struct disk *d = sim_disk_port(w->host.disk);
+	uint64_t free_bytes = 0, all = UINT64_C(1) << 40;
+	sim_disk_faults(w->host.disk)->bytes_max = all;
+	enum err e = d->ops->free_bytes(d, &free_bytes);
+	must(e == ERR_OK);
+	return all - free_bytes;
+}
+
+static bool no_space(struct world *w)
+{
+	sim_disk_faults(w->host.disk)->bytes_max = 0;
+	w->is_patient = false;
+	if (w->story.is_wrong)
+		return false;
+	TELL(&w->story, died, w->host.died);
+	if (w->host.died != ERR_NO_SPACE) {
+		story_wrong(&w->story, "the broker died of a full disk with error %d",
+			    (int)w->host.died);
+		return false;
+	}
+	return restart(w, false);
+}
+
+/* Little room is left for a while. */
+static bool full(struct world *w, uint64_t room)
+{
+	struct host *h = &w->host;
+	uint64_t until = w->ops_n + 200, limit = w->story.steps_n + 20000;
+	w->is_patient = w->is_working = true;
+	sim_disk_faults(h->disk)->bytes_max = disk_used(w) + room;
+	while (w->ops_n < until && w->story.steps_n < limit)
+		if (!world_step(w))
+			return no_space(w);
+	sim_disk_faults(h->disk)->bytes_max = 0;
+	/* The alarm ends when somebody looks: every ten seconds. */
+	for (int i = 0; i < 30; i++) {
+		host_pass(h, 1000);
+		for (int n = 0; n < 20; n++)
+			if (!world_step(w))
+				return no_space(w);
+	}
+	w->is_patient = false;
+	for (uint32_t i = 0; i < PLACE_CLIENTS; i++)
+		if (w->client[i].is_blocked)
+			story_wrong(&w->story, "c%u is still blocked, with an empty disk", i);
+	return !w->story.is_wrong;
+}
+
+static bool slow(struct world *w)
+{
+	struct host *h = &w->host;
+	w->is_working = w->is_patient = true;
+	for (uint64_t until = w->ops_n + 300; w->ops_n < until;) {
+		if (prng_chance(&w->prng, 1, 200))
+			h->workers[prng_below(&w->prng, 2)].stalled_until_ms =
+				h->now_ms + prng_between(&w->prng, 1, 300);
+		if (!world_step(w))
+			return !w->story.is_wrong;
+	}
+	w->is_patient = false;
+	return !w->story.is_wrong;
+}
+
+/* ---- rot -------------------------------------------------------------------------------- */
+
+/* A byte of a segment behind the head; false: there is none. */
+static bool choose_byte(struct world *w, struct text *path, uint64_t *out_at)
+{
+	struct disk *d = sim_disk_port(w->host.disk);
+	char names[4096];
+	size_t len = 0, n = 0;
+	if (d->ops->list(d, "segment", names, sizeof names, &len) != ERR_OK || len == 0)
+		return false;
+	for (size_t at = 0; at < len; at += strlen(names + at) + 1)
+		n++;
+	size_t at = 0;
+	for (uint64_t which = prng_below(&w->prng, n); which > 0; which--)
+		at += strlen(names + at) + 1;
+	text_putf(path, "segment/%s", names + at);
+	*out_at = prng_below(&w->prng, (uint64_t)w->host.config.journal_segment_bytes);
+	return true;
+}
+
+/* Rot is found at the start, which is refused, or when a message is read, which is reported; the
+ * file is as it was before the run goes on after a refusal. */
+static bool rot(struct world *w)
+{
+	char name[64], room[512];
+	uint64_t at = 0;
+	struct text why = text_of(room, sizeof room), path = text_of(name, sizeof name);
+	world_crash(w, true);
+	sim_disk_restart(w->host.disk);
+	uint8_t mask = (uint8_t)(1u << prng_below(&w->prng, 8));
+	bool is_flipped = choose_byte(w, &path, &at) && sim_disk_flip(w->host.disk, name, at, mask);
+	TELL(&w->story, flip, is_flipped, at, mask);
+	if (!is_flipped)
+		return world_start(w);
+	enum err e = host_start(&w->host, &why);
+	if (e == ERR_OK)
+		return true;
+	TELL(&w->story, refused, e);
+	if (e != ERR_CORRUPT)
+		story_wrong(&w->story, "a flipped bit makes the start fail with: %s (%s)",
+			    err_words[e].text, room);
+	(void)sim_disk_flip(w->host.disk, name, at, mask);
+	return !w->story.is_wrong && world_start(w);
+}
+
+/* ---- all of them ------------------------------------------------------------------------ */
+
+static bool jump(struct world *w)
+{
+	uint64_t by = prng_between(&w->prng, 1, 100000);
+	w->host.wall_ms = prng_chance(&w->prng, 1, 2) ? w->host.wall_ms + by : w->host.wall_ms - by;
+	return true;
+}
+
+bool fault_happen(struct world *w, enum fault f)
+{
+	TELL(&w->story, fault, f, w->ops_n);
+	switch (f) {
+	case FAULT_power: return restart(w, true);
+	case FAULT_power_call: return power_call(w);
+	case FAULT_power_quiet: return power_quiet(w);
+	case FAULT_kill: return restart(w, false);
+	case FAULT_stop: return world_stop(w) && world_start(w);
+	case FAULT_fail_write: return fail_write(w);
+	case FAULT_fail_sync: return fail_sync(w);
+	case FAULT_full: return full(w, prng_between(&w->prng, 900000, 1600000));
+	case FAULT_overfull: return full(w, prng_below(&w->prng, 4096));
+	case FAULT_slow: return slow(w);
+	case FAULT_rot: return rot(w);
+	case FAULT_clock: return jump(w);
+	case FAULT_drain: return drain_all(w);
+	case FAULT_N: break;
+	}
+	return false;
+}

@@ -1,0 +1,24 @@
+/* letter -- what simulated messages look like: body and properties follow from a few numbers, so
+ * that whoever gets one can tell whether it came as it was sent.
+ */
+#ifndef SIM_LETTER_H
+#define SIM_LETTER_H
+#include "base/slice.h"
+
+#define LETTER_BYTES_MIN 24u
+#define LETTER_PROPS_MAX 128u
+
+struct letter {
+	uint32_t id, publisher, bytes;
+	bool is_persistent;
+};
+
+/* letter_put writes l->bytes of body. */
+void letter_put(const struct letter *l, uint8_t *to);
+/* letter_id reads the number of a message out of its body; 0: it is none of ours. */
+uint32_t letter_id(struct slice body);
+/* letter_is: the body is exactly what letter_put wrote. */
+bool letter_is(const struct letter *l, struct slice body);
+/* letter_props writes the properties, as they stand in a content header. */
+struct slice letter_props(const struct letter *l, uint8_t buf[LETTER_PROPS_MAX]);
+#endif

@@ -1,0 +1,195 @@
+/* oracle -- what must, may and must not come out of the broker, by what clients sent and were told.
+ *
+ * It stands outside: simple lists, no part of the broker's code. Clients tell it every step; it
+ * says what is wrong (story_wrong). It never knows the broker's order, so it keeps three answers:
+ *
+ *   a message *must* be in a queue (it was sent while a binding surely stood, and is confirmed, or
+ *   known to be processed), *may* be there, or is *gone*.
+ *
+ * What was sent is known to be processed by an answer to something sent later on the same
+ * connection (oracle_fence); known to be committed by a confirm, or when the whole broker is idle
+ * (oracle_quiet). An acknowledgement that is known to be committed is for ever; one that is not may
+ * be undone by a crash, and the message must then say that it is redelivered.
+ *
+ *              deliver              settle               committed
+ *   READY ----------------> HELD -----------> SETTLING ------------> GONE
+ *     ^  release, the channel ends |   crash, lost connection |
+ *     +----------------------------+--------------------------+
+ *
+ * Events number what clients did; one thread.
+ */
+#ifndef SIM_ORACLE_H
+#define SIM_ORACLE_H
+#include "sim/letter.h"
+#include "sim/places.h"
+#include "sim/story.h"
+
+#define ORACLE_CLIENTS (PLACE_CLIENTS + 1)  /* the last one drains */
+#define ORACLE_CHANNELS 3
+
+enum life { LIFE_NONE, LIFE_COMING, LIFE_THERE, LIFE_GOING, LIFE_MAYBE };
+enum copy_state { COPY_READY, COPY_HELD, COPY_SETTLING, COPY_GONE };
+enum { LETTER_MANDATORY = 1, LETTER_PERSISTENT = 2, LETTER_CONFIRM = 4 };
+
+struct message {
+	uint64_t sent;
+	uint32_t first_copy;       /* 0: none */
+	uint32_t next_unsure;      /* of its client's list */
+	uint32_t publisher, bytes;
+	uint8_t client, slot, exchange, key, flags; /* slot: which of its client's channels */
+	bool is_sure;              /* confirmed, or the broker was idle since */
+	bool is_confirmed, is_returned;
+	bool is_done;              /* processed, before its connection was lost */
+};
+
+struct copy {
+	uint32_t message;
+	uint32_t next_of_message, prev, next; /* prev, next: in its queue, in the order of sending */
+	uint32_t holder;           /* HELD: channel */
+	uint64_t event;            /* of the last settle or release */
+	uint8_t queue, state;
+	uint8_t by;                /* client of that */
+	bool is_must, is_seen, is_done; /* done: settled by being given */
+	bool is_purging, is_purged, is_dead;
+};
+
+struct oracle_queue {
+	enum life life;
+	uint32_t first, last;      /* copies that are not gone */
+	uint32_t generation;       /* of an exclusive queue's name */
+	uint32_t users_n;          /* consumers, and gets under way */
+	uint64_t user_event;       /* when that last changed */
+	uint64_t unsure_event;     /* when it last was not surely there */
+	uint64_t loss_event;       /* deliveries may have been lost until then */
+	uint32_t losses_n;         /* somebody is just giving back what he may not have seen */
+	bool loss_open;            /* he was lost, and the broker may not know it yet */
+	bool has_doubts, is_purging;
+	bool is_busy;              /* somebody changes it: only one at a time */
+	bool is_limbo;             /* he was lost; the broker may come to it all the same */
+};
+
+/* A call under way about a queue, which may find that the queue is gone; or (is_risky) be refused
+ * for another reason that its client knows of. */
+struct oracle_ask {
+	uint64_t event;
+	uint8_t queue;
+	bool is_asked, is_risky;
+};
+
+/* One connection of a client. */
+struct party {
+	uint64_t began, fenced;
+	uint64_t known;            /* everything before, also of earlier connections, is processed */
+	uint32_t unsure_first, unsure_last;
+};
+
+struct oracle {
+	struct story *story;
+	struct places places;
+	uint64_t event, crash_event;
+	struct message *messages;  /* by id; 0 is none */
+	uint32_t messages_n, messages_cap;
+	struct copy *copies;       /* likewise */
+	uint32_t copies_n, copies_cap;
+	struct oracle_queue queue[PLACE_QUEUES];
+	enum life exchange[PLACE_EXCHANGES], binding[PLACE_BINDINGS];
+	struct party party[ORACLE_CLIENTS];
+	uint32_t orphans;          /* list by next_unsure: of connections that were lost */
+	uint32_t *settling;
+	uint32_t settling_n, settling_cap;
+	struct oracle_ask *asked;  /* by channel */
+	uint32_t channels_n, channels_cap;
+	uint64_t unreadable_n;     /* messages that the broker said it cannot read */
+	bool is_masked;
+	uint16_t sure[PLACE_EXCHANGES][PLACE_QUEUES], maybe[PLACE_EXCHANGES][PLACE_QUEUES];
+};
+
+void oracle_init(struct oracle *o, struct story *story, struct prng *r);
+void oracle_fini(struct oracle *o);
+
+static inline uint64_t oracle_tick(struct oracle *o) { return ++o->event; }
+
+/* ---- who speaks ---- */
+
+void oracle_connected(struct oracle *o, uint32_t client);
+/* oracle_channel gives a new channel a number for life. */
+uint32_t oracle_channel(struct oracle *o);
+/* oracle_asked: a call is under way; oracle_may_fail: the broker may close the channel for it. */
+void oracle_asked(struct oracle *o, uint32_t channel, const struct oracle_ask *a);
+void oracle_answered(struct oracle *o, uint32_t channel);
+bool oracle_may_fail(const struct oracle *o, uint32_t channel);
+/* oracle_fence: an answer shows that all the client sent before `event` has been processed. */
+void oracle_fence(struct oracle *o, uint32_t client, uint64_t event);
+/* oracle_lost: the client's connection is gone; what it held was released by the caller. */
+void oracle_lost(struct oracle *o, uint32_t client);
+/* oracle_quiet: the broker is idle, and has read everything from the clients of `clients`, knows of
+ * all who are lost (is_known), and everything that it wrote was read (is_read). */
+void oracle_quiet(struct oracle *o, uint32_t clients, bool is_known, bool is_read);
+/* oracle_crash: the process has ended. is_clean: it had committed what it had processed. */
+void oracle_crash(struct oracle *o, bool is_clean);
+
+/* ---- what there is (oracle_route.c) ---- */
+
+void oracle_queue_set(struct oracle *o, uint32_t queue, enum life life);
+void oracle_exchange_set(struct oracle *o, uint32_t exchange, enum life life);
+void oracle_binding_set(struct oracle *o, uint32_t binding, enum life life);
+/* oracle_queue_deleted: its messages are gone, but for what is still on its way. */
+void oracle_queue_deleted(struct oracle *o, uint32_t queue);
+void oracle_purge_sent(struct oracle *o, uint32_t queue);
+void oracle_purged(struct oracle *o, uint32_t queue, uint64_t event, uint32_t n);
+/* oracle_users: a consumer or a get began (1) or ended (-1). */
+void oracle_users(struct oracle *o, uint32_t queue, int change);
+/* oracle_loss: messages of the queue may have been given to somebody who has not seen them: until
+ * now, or (open) until the broker has noticed that he is lost. oracle_losing: from now (1) until
+ * he is told that they were given back (-1). */
+void oracle_loss(struct oracle *o, uint32_t queue, bool is_open);
+void oracle_losing(struct oracle *o, uint32_t queue, int change);
+/* oracle_doubt: deliveries without acknowledgement may have been lost: nothing must be there. */
+void oracle_doubt(struct oracle *o, uint32_t queue);
+/* oracle_count_is: the broker says how many are ready; it was asked at `event` by `client`. */
+void oracle_count_is(struct oracle *o, uint32_t queue, uint32_t client, uint64_t event, uint64_t n);
+
+/* ---- messages ---- */
+
+/* oracle_publish gives a message its number; oracle_routed says where it may go. */
+uint32_t oracle_publish(struct oracle *o, uint32_t client, const struct message *m);
+uint32_t oracle_routed(struct oracle *o, uint32_t id);
+void oracle_confirmed(struct oracle *o, uint32_t id);
+void oracle_returned(struct oracle *o, uint32_t id);
+struct letter oracle_letter(const struct oracle *o, uint32_t id);
+
+/* The highest message so far of each place where publishers are. */
+struct oracle_order {
+	uint32_t publisher[ORACLE_CLIENTS * ORACLE_CHANNELS];
+	uint32_t last[ORACLE_CLIENTS * ORACLE_CHANNELS];
+};
+
+struct oracle_delivery {
+	uint32_t client, queue, channel;
+	struct slice exchange, key, props, body;
+	bool is_redelivered, is_no_ack, is_drain;
+	bool is_late;              /* its channel has given everything back already */
+	struct oracle_order *order; /* NULL: order does not count */
+};
+/* oracle_deliver checks one delivery; 0: something was wrong. Else the copy. */
+uint32_t oracle_deliver(struct oracle *o, const struct oracle_delivery *d);
+/* oracle_settle: acknowledged or refused. oracle_release: given back. */
+void oracle_settle(struct oracle *o, uint32_t copy, uint32_t client);
+void oracle_release(struct oracle *o, uint32_t copy, uint32_t client);
+/* oracle_ignored: what the channel has settled may not have been: the broker closed it. */
+void oracle_ignored(struct oracle *o, uint32_t channel);
+/* oracle_nothing: the get that was sent at `event` found nothing. */
+void oracle_nothing(struct oracle *o, uint32_t queue, uint32_t client, uint64_t event);
+/* oracle_got: the get sent at `event` found this copy: nothing older must have been there. */
+void oracle_got(struct oracle *o, uint32_t copy, uint32_t client, uint64_t event);
+/* oracle_drained: the queue is empty now. Says how many copies it had in doubt. */
+void oracle_drained(struct oracle *o, uint32_t queue);
+
+/* ---- inside (oracle.c) ---- */
+
+void oracle_copy_gone(struct oracle *o, uint32_t copy);
+uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, bool is_must);
+/* oracle_is_done: the client's step `event` is known to have been processed. */
+bool oracle_is_done(const struct oracle *o, uint32_t client, uint64_t event);
+bool oracle_is_sent_done(const struct oracle *o, const struct message *m);
+#endif

@@ -1,0 +1,266 @@
+#include "sim/oracle.h"
+
+/* ---- where messages go ------------------------------------------------------------------ */
+
+static bool is_sure(enum life l)
+{
+	return l == LIFE_THERE;
+}
+
+static bool is_possible(enum life l)
+{
+	return l != LIFE_NONE;
+}
+
+static void mask(struct oracle *o, uint32_t exchange, uint32_t key)
+{
+	uint16_t sure = 0, maybe = 0;
+	for (uint32_t b = 0; exchange != PLACE_X_default && b < PLACE_BINDINGS; b++) {
+		uint32_t q = place_queue_of(b);
+		if (!is_possible(o->binding[b]) || !is_possible(o->queue[q].life) ||
+		    !place_matches(&o->places.binding[b], exchange, key))
+			continue;
+		maybe |= (uint16_t)(1u << q);
+		if (is_sure(o->binding[b]) && is_sure(o->queue[q].life))
+			sure |= (uint16_t)(1u << q);
+	}
+	if (exchange == PLACE_X_default && is_possible(o->queue[key].life))
+		maybe = (uint16_t)(1u << key);
+	if (exchange == PLACE_X_default && is_sure(o->queue[key].life))
+		sure = (uint16_t)(1u << key);
+	o->sure[exchange][key] = is_sure(o->exchange[exchange]) ? sure : 0;
+	o->maybe[exchange][key] = is_possible(o->exchange[exchange]) ? maybe : 0;
+}
+
+static void masks(struct oracle *o)
+{
+	if (o->is_masked)
+		return;
+	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
+		for (uint32_t k = 0; k < (x == PLACE_X_default ? PLACE_QUEUES : PLACE_KEYS); k++)
+			mask(o, x, k);
+	o->is_masked = true;
+}
+
+/* A message on its way may be routed before or after what is changing now. */
+static void reroute(struct oracle *o, uint32_t id)
+{
+	struct message *m = &o->messages[id];
+	if (oracle_is_sent_done(o, m) || m->is_returned)
+		return;
+	uint32_t maybe = o->maybe[m->exchange][m->key], sure = o->sure[m->exchange][m->key];
+	for (uint32_t c = m->first_copy; c; c = o->copies[c].next_of_message) {
+		uint32_t bit = 1u << o->copies[c].queue;
+		maybe &= ~bit;
+		if (!(sure & bit))
+			o->copies[c].is_must = false;
+	}
+	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
+		if (maybe >> q & 1)
+			(void)oracle_copy_add(o, id, q, false);
+}
+
+static void reroute_all(struct oracle *o)
+{
+	o->is_masked = false;
+	masks(o);
+	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
+		for (uint32_t id = o->party[i].unsure_first; id; id = o->messages[id].next_unsure)
+			reroute(o, id);
+	for (uint32_t id = o->orphans; id; id = o->messages[id].next_unsure)
+		reroute(o, id);
+}
+
+/* oracle_routed makes the copies of a message that was just published. */
+uint32_t oracle_routed(struct oracle *o, uint32_t id)
+{
+	const struct message *m = &o->messages[id];
+	masks(o);
+	uint32_t maybe = o->maybe[m->exchange][m->key], sure = o->sure[m->exchange][m->key];
+	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
+		if (maybe >> q & 1)
+			(void)oracle_copy_add(o, id, q, sure >> q & 1);
+	return maybe;
+}
+
+/* ---- queues, exchanges, bindings -------------------------------------------------------- */
+
+void oracle_doubt(struct oracle *o, uint32_t queue)
+{
+	for (uint32_t c = o->queue[queue].first; c; c = o->copies[c].next)
+		o->copies[c].is_must &= o->copies[c].state == COPY_HELD;
+}
+
+static void doubt_all(struct oracle *o, uint32_t queue)
+{
+	for (uint32_t c = o->queue[queue].first; c; c = o->copies[c].next)
+		o->copies[c].is_must = false;
+	for (uint32_t b = 0; b < PLACE_BINDINGS; b++)
+		if (place_queue_of(b) == queue && o->binding[b] != LIFE_NONE)
+			o->binding[b] = LIFE_MAYBE;
+}
+
+void oracle_queue_set(struct oracle *o, uint32_t queue, enum life life)
+{
+	struct oracle_queue *q = &o->queue[queue];
+	if (q->life == life)
+		return;
+	q->unsure_event = oracle_tick(o);
+	q->life = life;
+	if (life == LIFE_MAYBE)
+		doubt_all(o, queue);
+	for (uint32_t b = 0; life == LIFE_NONE && b < PLACE_BINDINGS; b++)
+		if (place_queue_of(b) == queue)
+			o->binding[b] = LIFE_NONE;
+	reroute_all(o);
+}
+
+void oracle_exchange_set(struct oracle *o, uint32_t exchange, enum life life)
+{
+	if (o->exchange[exchange] == life)
+		return;
+	o->exchange[exchange] = life;
+	reroute_all(o);
+}
+
+void oracle_binding_set(struct oracle *o, uint32_t binding, enum life life)
+{
+	if (o->binding[binding] == life)
+		return;
+	o->binding[binding] = life;
+	reroute_all(o);
+}
+
+void oracle_queue_deleted(struct oracle *o, uint32_t queue)
+{
+	struct oracle_queue *q = &o->queue[queue];
+	for (uint32_t c = q->first; c; c = o->copies[c].next) {
+		struct copy *k = &o->copies[c];
+		k->is_must = false;
+		k->is_dead |= oracle_is_sent_done(o, &o->messages[k->message]);
+	}
+	q->has_doubts = true;
+	oracle_queue_set(o, queue, LIFE_NONE);
+}
+
+/* ---- purges ----------------------------------------------------------------------------- */
+
+void oracle_purge_sent(struct oracle *o, uint32_t queue)
+{
+	o->queue[queue].is_purging = true;
+	for (uint32_t c = o->queue[queue].first; c; c = o->copies[c].next) {
+		struct copy *k = &o->copies[c];
+		k->is_purging = k->state == COPY_READY &&
+				oracle_is_sent_done(o, &o->messages[k->message]) &&
+				(!k->event || oracle_is_done(o, k->by, k->event));
+	}
+}
+
+void oracle_purged(struct oracle *o, uint32_t queue, uint64_t event, uint32_t n)
+{
+	struct oracle_queue *q = &o->queue[queue];
+	bool is_all = q->users_n == 0 && q->user_event < event && !q->loss_open && !q->losses_n;
+	uint32_t least = 0;
+	for (uint32_t c = q->first; c; c = o->copies[c].next) {
+		struct copy *k = &o->copies[c];
+		if (k->state != COPY_READY)
+			continue;
+		least += k->is_must && k->is_purging;
+		k->is_must = false;
+		k->is_purged = k->is_purging;
+	}
+	q->has_doubts = true;
+	q->is_purging = false;
+	q->unsure_event = oracle_tick(o);
+	if (is_all && n < least)
+		story_wrong(o->story, "%s had %u messages, but %u were purged",
+			    place_queues[queue].name, least, n);
+}
+
+/* ---- who uses a queue, and how many there are --------------------------------------------- */
+
+void oracle_users(struct oracle *o, uint32_t queue, int change)
+{
+	struct oracle_queue *q = &o->queue[queue];
+	must(change > 0 || q->users_n > 0);
+	q->users_n = (uint32_t)((int)q->users_n + change);
+	q->user_event = oracle_tick(o);
+}
+
+void oracle_loss(struct oracle *o, uint32_t queue, bool is_open)
+{
+	o->queue[queue].loss_event = oracle_tick(o);
+	o->queue[queue].loss_open |= is_open;
+}
+
+void oracle_losing(struct oracle *o, uint32_t queue, int change)
+{
+	struct oracle_queue *q = &o->queue[queue];
+	must(change > 0 || q->losses_n > 0);
+	q->losses_n = (uint32_t)((int)q->losses_n + change);
+	oracle_loss(o, queue, false);
+}
+
+/* The copy was in the queue, ready, when the broker came to what `client` sent at `event`: sent
+ * and released before, by the same client or long ago. */
+static bool was_ready(const struct oracle *o, const struct copy *c, uint32_t client, uint64_t event)
+{
+	const struct message *m = &o->messages[c->message];
+	bool is_sent = m->sent < event && (m->client == client || oracle_is_sent_done(o, m));
+	bool is_back = !c->event || (c->event < event &&
+				     (c->by == client || oracle_is_done(o, c->by, c->event)));
+	return c->state == COPY_READY && c->is_must && is_sent && is_back;
+}
+
+static bool is_alone(const struct oracle_queue *q, uint64_t event)
+{
+	return q->user_event <= event && !q->loss_open && !q->losses_n && !q->is_purging && q->unsure_event < event &&
+	       q->life == LIFE_THERE;
+}
+
+void oracle_nothing(struct oracle *o, uint32_t queue, uint32_t client, uint64_t event)
+{
+	const struct oracle_queue *q = &o->queue[queue];
+	if (q->users_n != 1 || !is_alone(q, event))
+		return;
+	for (uint32_t c = q->first; c; c = o->copies[c].next)
+		if (was_ready(o, &o->copies[c], client, event)) {
+			story_wrong(o->story, "m%u is ready in %s, but a get finds nothing",
+				    o->copies[c].message, place_queues[queue].name);
+			return;
+		}
+}
+
+void oracle_got(struct oracle *o, uint32_t copy, uint32_t client, uint64_t event)
+{
+	const struct copy *it = &o->copies[copy];
+	const struct oracle_queue *q = &o->queue[it->queue];
+	if (q->users_n != 1 || !is_alone(q, event))
+		return;
+	for (uint32_t c = q->first; c && c != copy; c = o->copies[c].next) {
+		const struct copy *k = &o->copies[c];
+		if (o->messages[k->message].publisher != o->messages[it->message].publisher)
+			continue;
+		if (k->message < it->message && was_ready(o, k, client, event)) {
+			story_wrong(o->story, "m%u was given from %s, though m%u before it is ready",
+				    it->message, place_queues[it->queue].name, k->message);
+			return;
+		}
+	}
+}
+
+void oracle_count_is(struct oracle *o, uint32_t queue, uint32_t client, uint64_t event, uint64_t n)
+{
+	const struct oracle_queue *q = &o->queue[queue];
+	uint64_t least = 0, most = 0;
+	if (q->users_n != 0 || !is_alone(q, event) || q->has_doubts)
+		return;
+	for (uint32_t c = q->first; c; c = o->copies[c].next) {
+		least += was_ready(o, &o->copies[c], client, event);
+		most++;
+	}
+	if (n < least || n > most)
+		story_wrong(o->story, "%s has %lu ready messages, but there must be %lu to %lu",
+			    place_queues[queue].name, (unsigned long)n, (unsigned long)least,
+			    (unsigned long)most);
+}

@@ -1,0 +1,110 @@
+#include "sim/places.h"
+
+#include <stdio.h>
+
+const struct place_queue place_queues[PLACE_QUEUES] = {
+#define QUEUE(name, durable, exclusive, auto_delete, no_ack, prose) \
+	{ #name, durable, exclusive, auto_delete, no_ack },
+#include "sim/places.def"
+#undef QUEUE
+};
+
+const struct place_exchange place_exchanges[PLACE_EXCHANGES] = {
+#define EXCHANGE(id, name, kind, durable, fixed, prose) { name, PLACE_##kind, durable, fixed },
+#include "sim/exchanges.def"
+#undef EXCHANGE
+};
+
+const char *const place_kind_names[] = { "direct", "fanout", "topic" };
+
+static const char *const keys[PLACE_PATTERNS] = {
+	"a", "b", "a.b", "a.c", "b.a", "a.b.c", "", "c..a", /* keys of messages */
+	"#", "*", "a.#", "#.a", "*.b", "a.*", "*.*.*", "a.#.c", "#.b.#", "*.#",
+};
+
+static struct place_binding any_binding(struct prng *r)
+{
+	uint32_t x = (uint32_t)prng_between(r, 1, PLACE_EXCHANGES - 1);
+	bool is_topic = place_exchanges[x].kind == PLACE_TOPIC;
+	uint32_t from = is_topic && prng_chance(r, 3, 4) ? PLACE_KEYS : 0;
+	uint32_t to = is_topic ? PLACE_PATTERNS - 1 : PLACE_KEYS - 1;
+	return (struct place_binding){ (uint8_t)x, (uint8_t)prng_between(r, from, to) };
+}
+
+/* Two numbers for one binding would be a queue bound once and unbound twice. */
+static bool is_new(const struct places *p, uint32_t binding)
+{
+	const struct place_binding *b = &p->binding[binding];
+	for (uint32_t i = binding - binding % PLACE_BINDINGS_OF_QUEUE; i < binding; i++)
+		if (p->binding[i].exchange == b->exchange && p->binding[i].pattern == b->pattern)
+			return false;
+	return true;
+}
+
+void places_init(struct places *p, struct prng *r)
+{
+	for (uint32_t i = 0; i < PLACE_BINDINGS; i++) {
+		do
+			p->binding[i] = any_binding(r);
+		while (!is_new(p, i));
+	}
+}
+
+struct slice place_key(uint32_t pattern)
+{
+	must(pattern < PLACE_PATTERNS);
+	return slice_str(keys[pattern]);
+}
+
+/* The word at `at` ends at the next dot, or at the end. */
+static const char *word_end(const char *at)
+{
+	while (*at && *at != '.')
+		at++;
+	return at;
+}
+
+/* NULL: no more words. The empty key has no words, "c..a" has three. */
+static const char *word_next(const char *end)
+{
+	return *end ? end + 1 : NULL;
+}
+
+static bool topic_matches(const char *pattern, const char *key)
+{
+	if (!pattern)
+		return !key;
+	const char *p_end = word_end(pattern);
+	if (p_end - pattern == 1 && *pattern == '#')
+		return topic_matches(word_next(p_end), key) ||
+		       (key && topic_matches(pattern, word_next(word_end(key))));
+	if (!key)
+		return false;
+	const char *k_end = word_end(key);
+	bool is_same = p_end - pattern == 1 && *pattern == '*';
+	is_same |= slice_eq(slice_of(pattern, (size_t)(p_end - pattern)),
+			    slice_of(key, (size_t)(k_end - key)));
+	return is_same && topic_matches(word_next(p_end), word_next(k_end));
+}
+
+bool place_matches(const struct place_binding *b, uint32_t exchange, uint32_t key)
+{
+	must(key < PLACE_KEYS);
+	if (b->exchange != exchange)
+		return false;
+	switch (place_exchanges[exchange].kind) {
+	case PLACE_FANOUT: return true;
+	case PLACE_DIRECT: return b->pattern == key;
+	case PLACE_TOPIC: break;
+	}
+	return topic_matches(*keys[b->pattern] ? keys[b->pattern] : NULL, *keys[key] ? keys[key] : NULL);
+}
+
+struct slice place_name(uint32_t queue, uint32_t generation, char buf[PLACE_NAME_MAX])
+{
+	must(queue < PLACE_QUEUES);
+	const struct place_queue *q = &place_queues[queue];
+	int n = q->is_exclusive ? snprintf(buf, PLACE_NAME_MAX, "%s-%u", q->name, generation)
+				: snprintf(buf, PLACE_NAME_MAX, "%s", q->name);
+	return slice_of(buf, (size_t)n);
+}

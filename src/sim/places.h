@@ -1,0 +1,68 @@
+/* places -- the queues, exchanges, keys and bindings that simulated clients use, and which
+ * binding takes which message: an own, slow and simple reading of the rules.
+ *
+ * Places are small numbers. Constant tables; the bindings of a run are chosen by its seed.
+ */
+#ifndef SIM_PLACES_H
+#define SIM_PLACES_H
+#include "base/prng.h"
+#include "base/slice.h"
+
+enum {
+#define QUEUE(name, durable, exclusive, auto_delete, no_ack, prose) PLACE_##name,
+#include "sim/places.def"
+#undef QUEUE
+	PLACE_QUEUES
+};
+enum {
+#define EXCHANGE(id, name, kind, durable, fixed, prose) PLACE_X_##id,
+#include "sim/exchanges.def"
+#undef EXCHANGE
+	PLACE_EXCHANGES
+};
+#define PLACE_KEYS 8          /* of messages; bindings may also have the patterns behind them */
+#define PLACE_PATTERNS 18
+#define PLACE_BINDINGS_OF_QUEUE 5
+#define PLACE_BINDINGS (PLACE_QUEUES * PLACE_BINDINGS_OF_QUEUE)
+#define PLACE_CLIENTS 3
+
+enum place_kind { PLACE_DIRECT, PLACE_FANOUT, PLACE_TOPIC };
+
+struct place_queue {
+	const char *name;
+	bool is_durable, is_exclusive, is_auto_delete, may_no_ack;
+};
+struct place_exchange {
+	const char *name;
+	enum place_kind kind;
+	bool is_durable, is_fixed;
+};
+extern const struct place_queue place_queues[PLACE_QUEUES];
+extern const struct place_exchange place_exchanges[PLACE_EXCHANGES];
+extern const char *const place_kind_names[];
+
+/* A binding that a run may make: number / PLACE_BINDINGS_OF_QUEUE is its queue. */
+struct place_binding { uint8_t exchange, pattern; };
+struct places { struct place_binding binding[PLACE_BINDINGS]; };
+
+void places_init(struct places *p, struct prng *r);
+static inline uint32_t place_queue_of(uint32_t binding)
+{
+	return binding / PLACE_BINDINGS_OF_QUEUE;
+}
+/* place_owner: the client of an exclusive queue. */
+static inline uint32_t place_owner(uint32_t queue)
+{
+	return queue - PLACE_x0;
+}
+
+/* place_key gives a key or pattern as text. */
+struct slice place_key(uint32_t pattern);
+/* place_matches: would the binding take a message that was published to `exchange` with `key`? */
+bool place_matches(const struct place_binding *b, uint32_t exchange, uint32_t key);
+
+/* place_name writes the name of a queue as of a client's `generation`: exclusive queues have a new
+ * one each time. */
+#define PLACE_NAME_MAX 24
+struct slice place_name(uint32_t queue, uint32_t generation, char buf[PLACE_NAME_MAX]);
+#endif

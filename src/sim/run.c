@@ -1,0 +1,57 @@
+#include "sim/run.h"
+
+#include "node/inspect.h"
+#include "sim/drain.h"
+#include "sim/faults.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCKS_OF_LOOP 3u      /* open ones: for sockets, for what is read back */
+
+/* Nobody refers to a message any more. */
+static bool check_blocks(struct world *w)
+{
+	uint64_t out = node_blocks_out(w->host.node);
+	if (out > (uint64_t)w->host.loops_n * BLOCKS_OF_LOOP * 65536)
+		story_wrong(&w->story, "%lu bytes of messages are held, with all queues empty",
+			    (unsigned long)out);
+	return !w->story.is_wrong;
+}
+
+/* In the end all is taken out; a crash brings nothing back; a stop leaves nothing behind. */
+static bool finish(struct world *w)
+{
+	if (!drain_all(w) || !check_blocks(w))
+		return false;
+	world_crash(w, true);
+	return world_start(w) && drain_all(w) && check_blocks(w) && world_stop(w);
+}
+
+static bool play(struct world *w, uint64_t ops)
+{
+	struct plan plan = plan_make(&w->prng, ops);
+	if (!world_start(w))
+		return false;
+	for (uint32_t i = 0; i < plan.n; i++)
+		if (!world_work(w, plan.row[i].at) || !fault_happen(w, plan.row[i].fault))
+			return false;
+	return world_work(w, ops) && finish(w);
+}
+
+void run_seed(const struct run_options *o, struct run_result *out)
+{
+	struct world *w = malloc(sizeof *w);
+	must(w != NULL);
+	world_init(w, o->seed, o->loops, o->is_told);
+	bool is_good = play(w, o->ops);
+	if (!is_good && !w->story.is_wrong)
+		story_wrong(&w->story, "the broker ended itself with error %d, unasked",
+			    (int)w->host.died);
+	*out = (struct run_result){ .is_wrong = w->story.is_wrong, .hash = w->story.hash,
+				    .steps_n = w->story.steps_n, .step = w->story.wrong_step,
+				    .messages_n = w->oracle.messages_n };
+	memcpy(out->wrong, w->story.wrong, sizeof out->wrong);
+	world_fini(w);
+	free(w);
+}

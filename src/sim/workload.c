@@ -1,0 +1,195 @@
+#include "sim/workload.h"
+
+#include "base/bits.h"
+
+#define TRIES 6            /* dice thrown until something can be done */
+#define SLOW_MS_MAX 400
+#define REST_MS_MAX 50
+
+struct temper temper_of(struct prng *r, bool is_small)
+{
+	struct temper t = {
+		.publish = 420, .settle = 300, .get = 60, .consume = 40, .cancel = 12,
+		.declare = 20, .bind = 30, .unbind = 8, .count = 20, .qos = 6, .purge = 2,
+		.remove = 2, .recover = 3, .close = 5, .drop = 2, .leave = 1, .slow = 2, .rest = 10,
+		.mandatory_percent = 10, .bytes_usual = 200,
+		.bytes_max = is_small ? 400 : 120000, .large_per_mille = 5,
+	};
+	t.persistent_percent = (uint32_t)prng_between(r, 30, 95);
+	t.confirm_percent = (uint32_t)prng_between(r, 40, 100);
+	t.no_ack_percent = (uint32_t)prng_between(r, 0, 60);
+	t.held_max = (uint32_t)prng_between(r, 1, 60);
+	t.burst_max = (uint32_t)prng_between(r, 1, 12);
+	if (prng_chance(r, 1, 4))
+		t.settle = 60;
+	if (prng_chance(r, 1, 4))
+		t.publish = 800;
+	if (prng_chance(r, 1, 4))
+		t.drop = t.close = 8;
+	if (prng_chance(r, 1, 6))
+		t.purge = t.remove = 10;
+	return t;
+}
+
+bool workload_ready(const struct client *c)
+{
+	return c->phase == CLIENT_UP && c->rest_until_ms <= c->host->now_ms;
+}
+
+static bool chance(struct client *c, uint32_t percent)
+{
+	return prng_chance(&c->prng, percent, 100);
+}
+
+static uint32_t dice(struct client *c, uint32_t n)
+{
+	return (uint32_t)prng_below(&c->prng, n);
+}
+
+/* ---- one thing -------------------------------------------------------------------------- */
+
+static uint32_t size(struct client *c, const struct temper *t)
+{
+	if (dice(c, 1000) < t->large_per_mille)
+		return (uint32_t)prng_between(&c->prng, t->bytes_usual, t->bytes_max);
+	if (chance(c, 5))
+		return (uint32_t)prng_between(&c->prng, LETTER_BYTES_MIN,
+					      min_u64(8192, t->bytes_max));
+	return (uint32_t)prng_between(&c->prng, LETTER_BYTES_MIN, t->bytes_usual);
+}
+
+static bool publish(struct client *c, uint32_t channel, const struct temper *t)
+{
+	struct message m = { .exchange = PLACE_X_default, .bytes = size(c, t) };
+	if (chance(c, 40)) {
+		m.exchange = (uint8_t)(1 + dice(c, PLACE_EXCHANGES - 1));
+		m.key = (uint8_t)dice(c, PLACE_KEYS);
+	} else {
+		m.key = (uint8_t)dice(c, chance(c, 60) ? 4 : PLACE_QUEUES);
+	}
+	m.flags = chance(c, t->persistent_percent) ? LETTER_PERSISTENT : 0;
+	m.flags |= chance(c, t->mandatory_percent) ? LETTER_MANDATORY : 0;
+	return client_publish(c, channel, &m);
+}
+
+static bool settle(struct client *c, uint32_t channel)
+{
+	const struct channel_state *ch = &c->channel[channel];
+	if (ch->held_n == 0)
+		return false;
+	uint32_t at = ch->held_first;
+	if (chance(c, 50))
+		at += dice(c, ch->held_end - ch->held_first);
+	while (at < ch->held_end && ch->held[at].is_settled)
+		at++;
+	enum client_how how = chance(c, 88) ? CLIENT_ACK : chance(c, 70) ? CLIENT_REQUEUE : CLIENT_REJECT;
+	return client_settle(c, channel, at, how, chance(c, 25));
+}
+
+static bool no_ack(struct client *c, uint32_t queue, const struct temper *t)
+{
+	return place_queues[queue].may_no_ack && chance(c, t->no_ack_percent);
+}
+
+static bool consume(struct client *c, uint32_t channel, const struct temper *t)
+{
+	uint32_t queue = dice(c, PLACE_QUEUES);
+	/* The channel that must not fail is the one whose end takes queues with it. */
+	if (place_queues[queue].is_auto_delete)
+		channel = ORACLE_CHANNELS - 1;
+	return client_consume(c, channel, queue, no_ack(c, queue, t));
+}
+
+static bool get(struct client *c, uint32_t channel, const struct temper *t)
+{
+	uint32_t queue = dice(c, PLACE_QUEUES);
+	return client_get(c, channel, queue, no_ack(c, queue, t));
+}
+
+/* ---- choosing --------------------------------------------------------------------------- */
+
+static bool change(struct client *c, uint32_t channel, uint32_t d, const struct temper *t)
+{
+	uint32_t queue = dice(c, PLACE_QUEUES), binding = dice(c, PLACE_BINDINGS);
+	bool may_fail = channel + 1 < ORACLE_CHANNELS;
+	if (d < t->declare)
+		return client_declare(c, channel, queue);
+	if ((d -= t->declare) < t->bind)
+		return client_bind(c, channel, binding);
+	if ((d -= t->bind) < t->unbind)
+		return client_unbind(c, channel, binding);
+	if ((d -= t->unbind) < t->count)
+		return client_count(c, channel, queue);
+	if ((d -= t->count) < t->qos)
+		return client_qos(c, channel, dice(c, t->held_max + 1), chance(c, 25));
+	if ((d -= t->qos) < t->purge)
+		return client_purge(c, channel, queue);
+	if ((d -= t->purge) < t->remove)
+		return client_delete(c, channel, queue, may_fail ? dice(c, 4) : 0);
+	if ((d -= t->remove) < t->recover)
+		return client_recover(c, channel);
+	if ((d -= t->recover) < t->close)
+		return client_close(c, channel);
+	if ((d -= t->close) < t->drop) {
+		client_drop(c, chance(c, 50));
+		return true;
+	}
+	if ((d -= t->drop) < t->leave)
+		return client_leave(c);
+	if ((d -= t->leave) < t->slow) {
+		c->slow_until_ms = c->host->now_ms + prng_between(&c->prng, 1, SLOW_MS_MAX);
+		return true;
+	}
+	c->rest_until_ms = c->host->now_ms + prng_between(&c->prng, 1, REST_MS_MAX);
+	return true;
+}
+
+static bool once(struct client *c, uint32_t channel, const struct temper *t)
+{
+	uint32_t changes = t->declare + t->bind + t->unbind + t->count + t->qos + t->purge +
+			   t->remove + t->recover + t->close + t->drop + t->leave + t->slow + t->rest;
+	uint32_t d = dice(c, t->publish + t->settle + t->get + t->consume + t->cancel + changes);
+	if (d < t->publish)
+		return publish(c, channel, t);
+	if ((d -= t->publish) < t->settle)
+		return settle(c, channel);
+	if ((d -= t->settle) < t->get)
+		return get(c, channel, t);
+	if ((d -= t->get) < t->consume)
+		return consume(c, channel, t);
+	if ((d -= t->consume) < t->cancel)
+		return client_cancel(c, channel, dice(c, CLIENT_CONSUMERS));
+	return change(c, channel, d - t->cancel, t);
+}
+
+/* What is missing comes first. */
+static bool set_up(struct client *c, uint32_t channel, const struct temper *t)
+{
+	const struct channel_state *ch = &c->channel[channel];
+	const struct oracle *o = c->oracle;
+	if (ch->life == LIFE_NONE)
+		return client_open(c, channel);
+	if (!client_may_call(c, channel))
+		return false;
+	if (!ch->is_confirming && ch->number * 61 % 100 < t->confirm_percent)
+		return client_select(c, channel);
+	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
+		if (o->exchange[x] != LIFE_THERE && o->exchange[x] != LIFE_COMING && chance(c, 30))
+			return client_declare_exchange(c, channel, x);
+	uint32_t queue = dice(c, PLACE_QUEUES);
+	if (o->queue[queue].life != LIFE_THERE && chance(c, 30))
+		return client_declare(c, channel, queue);
+	return false;
+}
+
+bool workload_step(struct client *c, const struct temper *t)
+{
+	must(c->phase == CLIENT_UP);
+	uint32_t channel = dice(c, ORACLE_CHANNELS);
+	if (set_up(c, channel, t))
+		return true;
+	for (int i = 0; i < TRIES && c->phase == CLIENT_UP; i++)
+		if (once(c, channel, t))
+			return true;
+	return false;
+}

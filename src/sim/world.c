@@ -1,0 +1,253 @@
+#include "sim/world.h"
+
+#include "base/bits.h"
+
+#define QUIET_STEPS 30          /* between two looks at a broker that is idle */
+#define WAIT_MS_MAX 60000       /* for an answer */
+#define SETTLE_STEPS_MAX 400000
+#define CLIENT_SHIFT 8          /* of actors' bits */
+
+/* ---- life ------------------------------------------------------------------------------- */
+
+static struct host_setup setup_of(struct prng *r, uint32_t loops_n)
+{
+	bool is_small = prng_chance(r, 1, 2);
+	struct host_setup s = {
+		.loops_n = loops_n ? loops_n : (uint32_t)prng_between(r, 1, HOST_LOOPS_MAX),
+		.pipe_bytes = 1u << prng_between(r, 12, 17),
+		.segment_bytes = is_small ? 262144 : 1048576,
+		.cache_bytes = prng_chance(r, 1, 2) ? 1u << prng_between(r, 12, 18) : 64u << 20,
+		.disk_free_bytes = 1048576,
+		.output_bytes = 1u << prng_between(r, 16, 20),
+		.unconfirmed_bytes = 1u << prng_between(r, 14, 20),
+		.frame_max = 1u << prng_between(r, 12, 17),
+		.heartbeat_s = prng_chance(r, 1, 4) ? 2 : 0,
+	};
+	s.checkpoint_every_bytes = s.segment_bytes << prng_below(r, 3);
+	return s;
+}
+
+void world_init(struct world *w, uint64_t seed, uint32_t loops_n, bool is_told)
+{
+	*w = (struct world){ .prng = prng_of(seed), .is_working = true };
+	story_init(&w->story, is_told);
+	struct host_setup s = setup_of(&w->prng, loops_n);
+	TELL(&w->story, seed, seed, s.loops_n, 0, s.segment_bytes >> 10,
+	     s.checkpoint_every_bytes >> 10);
+	host_init(&w->host, &w->story, prng_u64(&w->prng), &s);
+	oracle_init(&w->oracle, &w->story, &w->prng);
+	w->temper = temper_of(&w->prng, s.segment_bytes < 1048576);
+	w->heartbeat_s = s.heartbeat_s;
+	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
+		client_init(&w->client[i], &w->host, &w->oracle, i, prng_u64(&w->prng));
+	w->client[WORLD_DRAINER].is_draining = true;
+}
+
+void world_fini(struct world *w)
+{
+	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
+		client_fini(&w->client[i]);
+	oracle_fini(&w->oracle);
+	host_fini(&w->host);
+}
+
+/* ---- the broker is idle ----------------------------------------------------------------- */
+
+static bool is_ours(const struct world *w, const struct sock *k)
+{
+	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
+		if (w->client[i].phase != CLIENT_OFF && w->client[i].sock == k)
+			return true;
+	return false;
+}
+
+/* Everybody whom clients have dropped is known to be gone. */
+static bool are_lost_known(const struct world *w)
+{
+	for (uint32_t i = 0; i < SOCKS_MAX; i++) {
+		const struct sock *k = &w->host.socks.at[i];
+		bool is_open = k->state != SOCK_FREE && k->state != SOCK_SHUT;
+		if (is_open && !is_ours(w, k))
+			return false;
+	}
+	return true;
+}
+
+static void quiet(struct world *w)
+{
+	uint32_t silent = 0;
+	bool is_read = true;
+	if (w->story.steps_n < w->quiet_step || !host_is_idle(&w->host))
+		return;
+	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++) {
+		if (client_is_silent(&w->client[i]))
+			silent |= 1u << i;
+		is_read &= client_has_all(&w->client[i]);
+	}
+	TELL(&w->story, quiet, w->host.now_ms, silent);
+	oracle_quiet(&w->oracle, silent, are_lost_known(w), is_read);
+	w->quiet_step = w->story.steps_n + QUIET_STEPS;
+}
+
+/* ---- choosing --------------------------------------------------------------------------- */
+
+static uint32_t clients_runnable(const struct world *w)
+{
+	uint32_t bits = 0;
+	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++) {
+		const struct client *c = &w->client[i];
+		bool is_busy = client_has_io(c);
+		if (i != WORLD_DRAINER && w->is_working)
+			is_busy |= c->phase == CLIENT_OFF || workload_ready(c);
+		if (is_busy)
+			bits |= 1u << i;
+	}
+	return bits;
+}
+
+/* Time passes until somebody wants to go on. False: nobody ever will. */
+static bool pass(struct world *w)
+{
+	uint64_t at = host_deadline(&w->host), now = w->host.now_ms;
+	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++) {
+		const struct client *c = &w->client[i];
+		if (c->phase == CLIENT_OFF)
+			continue;
+		if (c->slow_until_ms > now)
+			at = min_u64(at, c->slow_until_ms);
+		if (c->rest_until_ms > now)
+			at = min_u64(at, c->rest_until_ms);
+	}
+	if (at == UINT64_MAX)
+		return false;
+	host_pass(&w->host, at > now ? min_u64(at - now, 1000) : 1);
+	return true;
+}
+
+static void beat(struct world *w)
+{
+	if (w->heartbeat_s == 0 || w->host.now_ms < w->beat_ms)
+		return;
+	w->beat_ms = w->host.now_ms + w->heartbeat_s * 250;
+	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
+		if (w->client[i].phase == CLIENT_UP || w->client[i].phase == CLIENT_LEAVING)
+			client_beat(&w->client[i]);
+}
+
+/* A client waits for an answer that does not come. */
+static void check_progress(struct world *w)
+{
+	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++) {
+		struct client *c = &w->client[i];
+		bool is_waiting = c->phase != CLIENT_OFF && c->phase != CLIENT_UP;
+		uint32_t answer = 0;
+		for (uint32_t n = 0; c->phase == CLIENT_UP && n < ORACLE_CHANNELS; n++)
+			if (c->channel[n].life != LIFE_NONE &&
+			    c->channel[n].asked.answer != AMQP091_METHOD_N) {
+				is_waiting = true;
+				answer = c->channel[n].asked.answer;
+			}
+		if (!is_waiting || w->is_patient || c->is_blocked)
+			c->asked_ms = w->host.now_ms;
+		else if (w->host.now_ms - c->asked_ms > WAIT_MS_MAX)
+			story_wrong(&w->story, "c%u in phase %d waits in vain for %s", i, c->phase,
+				    amqp091_method_info[answer].name);
+	}
+}
+
+/* ---- steps ------------------------------------------------------------------------------ */
+
+static void client_step(struct world *w, uint32_t i)
+{
+	struct client *c = &w->client[i];
+	bool may_work = w->is_working && i != WORLD_DRAINER;
+	if (c->phase == CLIENT_OFF) {
+		(void)client_connect(c, (uint32_t)prng_below(&w->prng, w->host.loops_n));
+		return;
+	}
+	if (client_has_io(c) && (!may_work || prng_chance(&w->prng, 2, 3))) {
+		client_io(c);
+		return;
+	}
+	uint32_t burst = (uint32_t)prng_between(&w->prng, 1, w->temper.burst_max);
+	for (; burst > 0 && may_work && workload_ready(c); burst--)
+		w->ops_n += workload_step(c, &w->temper);
+}
+
+static uint32_t choose(struct world *w, uint32_t bits)
+{
+	uint64_t n = prng_below(&w->prng, (uint64_t)__builtin_popcount(bits));
+	for (; n > 0; n--)
+		bits &= bits - 1;
+	return (uint32_t)bits_lowest(bits);
+}
+
+bool world_step(struct world *w)
+{
+	w->story.steps_n++;
+	uint32_t bits = host_runnable(&w->host) | clients_runnable(w) << CLIENT_SHIFT;
+	if (prng_chance(&w->prng, 1, 8))
+		host_pass(&w->host, 1);
+	beat(w);
+	if (bits == 0) {
+		if (!pass(w))
+			host_pass(&w->host, 1000);
+		check_progress(w);
+	} else {
+		uint32_t who = choose(w, bits);
+		if (who < CLIENT_SHIFT)
+			host_step(&w->host, who);
+		else
+			client_step(w, who - CLIENT_SHIFT);
+	}
+	if (w->host.died == ERR_OK)
+		quiet(w);
+	return !w->story.is_wrong && w->host.died == ERR_OK;
+}
+
+bool world_work(struct world *w, uint64_t ops)
+{
+	w->is_working = true;
+	while (w->ops_n < ops)
+		if (!world_step(w))
+			return false;
+	return true;
+}
+
+static bool is_at_rest(const struct world *w)
+{
+	if (!host_is_idle(&w->host) || !are_lost_known(w))
+		return false;
+	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
+		if (client_has_io(&w->client[i]) || !client_has_all(&w->client[i]))
+			return false;
+	return true;
+}
+
+bool world_settle(struct world *w)
+{
+	w->is_working = false;
+	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
+		w->client[i].slow_until_ms = 0;
+	for (uint64_t n = 0; !is_at_rest(w); n++) {
+		if (!world_step(w))
+			return false;
+		if (n > SETTLE_STEPS_MAX) {
+			story_wrong(&w->story, "the broker does not come to rest");
+			return false;
+		}
+	}
+	w->quiet_step = 0;
+	quiet(w);
+	return !w->story.is_wrong;
+}
+
+bool world_rest(struct world *w)
+{
+	if (!world_settle(w))
+		return false;
+	for (uint32_t i = 0; i < PLACE_CLIENTS; i++)
+		if (!client_leave(&w->client[i]))
+			client_drop(&w->client[i], prng_chance(&w->prng, 1, 2));
+	return world_settle(w);
+}
