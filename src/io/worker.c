@@ -29,15 +29,12 @@ static void wait_for_work(struct worker *w)
 /* Everything confirmed is on the disk; nothing else may be said any more. */
 static _Noreturn void fail(struct worker *w, enum err e)
 {
-	struct slice why = slice_str(journal_why(w->journal));
-	struct log_value v[2] = { log_str(slice_str("journal")), log_str(why) };
+	const char *why = journal_why(w->journal);
+	struct log_value v[1] = { log_str(slice_str(why)) };
 	bool is_full = e == ERR_NO_SPACE;
-	if (is_full)
-		logger_line(w->all->log, LOG_disk_full, v, 1);
-	else
-		logger_line(w->all->log, LOG_sync_failed, v, 2);
-	fprintf(stderr, "godwitd: the journal cannot be written (%.*s), so the broker stops; %s\n",
-		(int)why.n, (const char *)why.p,
+	enum log_id id = strstr(why, "sync") ? LOG_sync_failed : LOG_write_failed;
+	logger_line(w->all->log, is_full ? LOG_disk_full : id, v, 1);
+	fprintf(stderr, "godwitd: the journal cannot be written (%s), so the broker stops; %s\n", why,
 		is_full ? "make room on its disk and start again"
 			: "look at its disk before you start again");
 	_exit(WORKER_EXIT_CODE);
