@@ -47,10 +47,12 @@ static void block_done(struct loop *l, struct loading_block *k)
 	mem_put(&l->memory.mem, k, sizeof *k);
 }
 
+/* A large block has room for few headers: the message that it was taken for is its only one. */
 static struct loading_block *room_for(struct loop *l, uint32_t bytes)
 {
 	struct loader *d = l->loader;
-	if (d->open && block_room(d->open->block) >= bytes + MSG_ROOM)
+	if (d->open && !block_is_large(d->open->block) &&
+	    block_room(d->open->block) >= bytes + MSG_ROOM)
 		return d->open;
 	struct block *b = block_take(&l->home, bytes + MSG_ROOM);
 	must(b != NULL);
