@@ -26,3 +26,10 @@ uint64_t node_blocks_out(const struct node *n)
 		bytes += n->loops[i].home.out_bytes;
 	return bytes;
 }
+
+void node_describe(const struct node *n, struct text *out)
+{
+	catalog_dump(n->shard[0]->catalog, out);
+	for (uint16_t no = 1; no < n->shards_n; no++)
+		core_dump(n->shard[no]->core, out);
+}

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 
 struct node;
+struct text;
 
 /* node_digest stands for the durable state of all shards, in their order. */
 struct digest_sum node_digest(struct node *n);
@@ -15,4 +16,6 @@ void node_check(const struct node *n);
 /* node_blocks_out: bytes of blocks that have not come home, of all loops: what sockets are read
  * into, and messages that somebody still refers to. */
 uint64_t node_blocks_out(const struct node *n);
+/* node_describe writes what every shard says of itself. */
+void node_describe(const struct node *n, struct text *out);
 #endif
