@@ -155,6 +155,7 @@ bool loop_commits(struct loop *l)
 		for (uint32_t i = 0; i < f->n; i++)
 			record_durable(l, &f->at[i], b->loc + f->at[i].off);
 		journal_batch_free(l->node->journal, b);
+		f->next = NULL;
 		if (l->flight_spare)
 			mem_put(&l->memory.mem, f, sizeof *f);
 		else
