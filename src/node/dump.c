@@ -5,20 +5,29 @@
 #include "base/text.h"
 #include "node/conn.h"
 
-#define DUMP_BYTES 65536u             /* of one answer */
+#define DUMP_BYTES         65536u /* of one answer */
 #define DUMP_CATALOG_BYTES 1048576u
-#define CUT "\ncut: yes\n"            /* said at the end of a text that has no more room */
+#define CUT                "\ncut: yes\n" /* said at the end of a text that has no more room */
 
-static unsigned long long ull(uint64_t v) { return v; }
-static const char *yes(bool is) { return is ? "yes" : "no"; }
+static unsigned long long ull(uint64_t v)
+{
+	return v;
+}
+static const char *yes(bool is)
+{
+	return is ? "yes" : "no";
+}
 
 /* ---- answers ------------------------------------------------------------------------------ */
 
 static void answer(struct loop *l, const struct run *cmd, const struct reply_row *what,
 		   const struct text *t)
 {
-	struct run head = { .kind = FX_REPLY, .session = cmd->session, .channel = cmd->channel,
-			    .shard = cmd->shard, .arg = cmd->arg };
+	struct run head = { .kind = FX_REPLY,
+			    .session = cmd->session,
+			    .channel = cmd->channel,
+			    .shard = cmd->shard,
+			    .arg = cmd->arg };
 	must(cmd->session != 0);
 	(void)post_run(&l->post, session_loop(cmd->session), &head, what, sizeof *what, 1,
 		       text_slice(t));
@@ -54,16 +63,16 @@ static void put_node(const struct node *n, uint64_t now_ms, struct text *out)
 		  ull(opened - closed), ull(opened), ull(closed));
 	text_putf(out, "alarms: %s\nmemory_short: %s\n", alarms[atomic_load(&n->alarms) & 3],
 		  yes(atomic_load(&n->is_memory_short)));
-	text_putf(out, "memory_used_bytes: %lld\nmemory_limit_bytes: %llu\ndisk_limit_bytes: %lld\n",
-		  (long long)alarm_memory_used(n), ull(alarm_memory_limit(n)),
-		  (long long)n->config.disk_free_limit_bytes);
+	text_putf(out, "memory_used_bytes: %lld\nmemory_limit_bytes: %llu\n",
+		  (long long)alarm_memory_used(n), ull(alarm_memory_limit(n)));
+	text_putf(out, "disk_limit_bytes: %lld\n", (long long)n->config.disk_free_limit_bytes);
 	text_putf(out, "catalog_version: %llu\n", ull(atomic_load(&n->version)));
 }
 
 static void put_loop(const struct loop *l, struct text *out)
 {
-	text_putf(out, "loop: %u\nconnections: %u\nconnections_opened: %llu\n", l->index, l->conns_n,
-		  ull(l->count.opened));
+	text_putf(out, "loop: %u\nconnections: %u\nconnections_opened: %llu\n", l->index,
+		  l->conns_n, ull(l->count.opened));
 	text_putf(out, "connections_closed: %llu\nconnections_moved: %llu\n", ull(l->count.closed),
 		  ull(l->count.moved));
 	text_putf(out, "turns: %llu\nruns: %llu\nreads: %llu\nwrites: %llu\nwakes: %llu\n",
@@ -78,7 +87,9 @@ static void put_loop(const struct loop *l, struct text *out)
 static void put_shard(const struct shard *s, struct text *out)
 {
 	text_putf(out, "shard: %u\nloop: %u\nkind: %s\n", s->no, s->loop->index,
-		  s->no == 0 ? "catalog" : s->is_volatile ? "volatile" : "data");
+		  s->no == 0       ? "catalog"
+		  : s->is_volatile ? "volatile"
+				   : "data");
 	text_putf(out, "commands: %llu\nrecords: %llu\noutcomes_applied: %llu\n",
 		  ull(s->count.commands), ull(s->count.records), ull(s->count.applied));
 	text_putf(out, "proposed_index: %llu\ncommitted_index: %llu\n", ull(s->repl.proposed),

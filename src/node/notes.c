@@ -43,9 +43,7 @@ static void log_stranger(struct conn *c, const struct session_note *note)
 		v[1] = log_u64(note->n);
 		loop_log(c->loop, LOG_handshake_timeout, v, 2);
 		return;
-	default:
-		v[1] = log_str(note->text);
-		loop_log(c->loop, LOG_unknown_protocol, v, 2);
+	default: v[1] = log_str(note->text); loop_log(c->loop, LOG_unknown_protocol, v, 2);
 	}
 }
 
@@ -83,7 +81,7 @@ void notes_log_end(struct conn *c)
 	if (!c->is_opened || c->is_end_logged)
 		return;
 	c->is_end_logged = true;
-	v[2] = log_str(slice_str(!is_ours ? "the client went away without closing"
+	v[2] = log_str(slice_str(!is_ours               ? "the client went away without closing"
 				 : c->loop->is_stopping ? "the broker stops"
 							: "the broker ended it"));
 	loop_log(c->loop, is_ours ? LOG_connection_closed : LOG_connection_lost, v, 3);

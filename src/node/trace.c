@@ -3,16 +3,16 @@
 #include "base/must.h"
 #include "base/text.h"
 
-#define TRACERS_MAX 4u                /* of one loop */
-#define LINE_BYTES 1024u              /* longer ones are cut */
-#define PARCEL_BYTES 16384u           /* of lines that go together */
+#define TRACERS_MAX  4u     /* of one loop */
+#define LINE_BYTES   1024u  /* longer ones are cut */
+#define PARCEL_BYTES 16384u /* of lines that go together */
 
 struct tracer {
 	uint64_t session;
-	uint64_t number;              /* of the connection he watches; 0: all */
-	uint64_t room;                /* bytes that may still be sent to him */
-	uint64_t dropped_n;           /* lines, since he was last told */
-	uint32_t n;                   /* bytes in the parcel */
+	uint64_t number;    /* of the connection he watches; 0: all */
+	uint64_t room;      /* bytes that may still be sent to him */
+	uint64_t dropped_n; /* lines, since he was last told */
+	uint32_t n;         /* bytes in the parcel */
 	char parcel[PARCEL_BYTES];
 };
 
@@ -170,8 +170,9 @@ static struct tracer *tracer_of(const struct loop *l, uint64_t session)
 
 static void answer(struct loop *l, const struct run *cmd, enum err e, bool is_here)
 {
-	struct run head = { .kind = FX_REPLY, .session = cmd->session, .shard = cmd->shard,
-			    .arg = cmd->arg };
+	struct run head = {
+		.kind = FX_REPLY, .session = cmd->session, .shard = cmd->shard, .arg = cmd->arg
+	};
 	struct reply_row what = { .err = e, .op = CMD_TRACE, .a = is_here };
 	(void)post_run(&l->post, session_loop(cmd->session), &head, &what, sizeof what, 1,
 		       SLICE_EMPTY);

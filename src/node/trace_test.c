@@ -45,8 +45,11 @@ static struct rig *rig_new(void)
 	r->l.conns_cap = 2;
 	for (uint32_t i = 0; i < 2; i++) {
 		r->session[i].ops = &words;
-		r->conn[i] = (struct conn){ .loop = &r->l, .session = &r->session[i],
-					    .number = i + 1, .peer = "there", .peer_n = 5 };
+		r->conn[i] = (struct conn){ .loop = &r->l,
+					    .session = &r->session[i],
+					    .number = i + 1,
+					    .peer = "there",
+					    .peer_n = 5 };
 		r->conns[i] = &r->conn[i];
 	}
 	return r;
@@ -65,8 +68,12 @@ static void rig_free(struct rig *r)
 
 static void command(struct rig *r, uint8_t flags, uint64_t number, uint64_t arg)
 {
-	struct run cmd = { .kind = CMD_TRACE, .flags = flags, .queue = number, .arg = arg,
-			   .session = WATCHER, .shard = 1 + LIMIT_SHARD_DATA_N };
+	struct run cmd = { .kind = CMD_TRACE,
+			   .flags = flags,
+			   .queue = number,
+			   .arg = arg,
+			   .session = WATCHER,
+			   .shard = 1 + LIMIT_SHARD_DATA_N };
 	trace_command(&r->l, &cmd);
 }
 

@@ -45,14 +45,15 @@ void amqp091_dump(const struct session *own, const struct session_world *w, stru
 {
 	const struct amqp091 *s = (const struct amqp091 *)(const void *)own;
 	static const char *const phases[] = {
-		"greeting", "start", "refused", "tune", "open", "running", "ending", "closing", "closed",
+		"greeting", "start", "refused", "tune", "open",
+		"running", "ending", "closing", "closed",
 	};
 	size_t cursor = 0;
 	must(s->phase <= PHASE_CLOSED);
 	text_putf(out, "phase: %s\n", phases[s->phase]);
 	dump_names(s, w, out);
-	text_putf(out, "frame_max: %u\nheartbeat_s: %u\nchannels: %zu\nconsumers: %zu\n", s->frame_max,
-		  s->heartbeat_s, s->channels.n, s->consumers.n);
+	text_putf(out, "frame_max: %u\nheartbeat_s: %u\nchannels: %zu\nconsumers: %zu\n",
+		  s->frame_max, s->heartbeat_s, s->channels.n, s->consumers.n);
 	dump_counts(s, out);
 	text_putf(out, "unacked: %u\nwaiting: %zu\nloading: %u\nunconfirmed_bytes: %llu\n",
 		  s->held_n, s->waiting.n, s->loading_n, ull(s->unconfirmed_bytes));

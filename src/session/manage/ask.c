@@ -7,11 +7,13 @@
 
 static uint16_t volatile_shard(uint32_t loop)
 {
+	must(loop < LIMIT_LOOPS_MAX);
 	return (uint16_t)(1 + LIMIT_SHARD_DATA_N + loop);
 }
 
 static uint32_t shards_n(const struct session_world *w)
 {
+	must(w->post->loops_n > 0);
 	return 1u + LIMIT_SHARD_DATA_N + w->post->loops_n;
 }
 
@@ -22,7 +24,8 @@ static uint32_t steps_n(const struct manage *m, const struct session_world *w)
 	switch (m->request.kind) {
 	case REQUEST_NODE: return 1 + w->post->loops_n;
 	case REQUEST_CATALOG: return 1;
-	case REQUEST_SHARD: return m->request.is_all ? shards_n(w) : (uint32_t)m->request.number + 1;
+	case REQUEST_SHARD:
+		return m->request.is_all ? shards_n(w) : (uint32_t)m->request.number + 1;
 	case REQUEST_DIGEST: return 1 + LIMIT_SHARD_DATA_N;
 	case REQUEST_CONNECTION:
 	case REQUEST_TRACE: return w->post->loops_n;
@@ -99,8 +102,9 @@ static struct run for_shard(enum cmd kind, uint32_t shard)
 static struct run for_loop(enum cmd kind, uint32_t loop, uint8_t flags, uint64_t arg)
 {
 	must(flags != 0);
-	return (struct run){ .kind = (uint8_t)kind, .flags = flags, .queue = arg,
-			     .shard = volatile_shard(loop) };
+	return (struct run){
+		.kind = (uint8_t)kind, .flags = flags, .queue = arg, .shard = volatile_shard(loop)
+	};
 }
 
 static struct run for_queue(struct manage *m, const struct session_world *w)
@@ -157,6 +161,7 @@ static void put_queue_names(struct manage *m, struct session_world *w)
 	const struct queue_record *q = catalog_queue_by_id(w->view, m->queue);
 	char room[4 * MANAGE_NAME_MAX + 4 * MANAGE_NAME_MAX + 100];
 	struct text t = text_of(room, sizeof room);
+	must(m->queue != 0);
 	text_puts(&t, "queue: ");
 	if (q)
 		text_put_printable(&t, q->name);

@@ -127,12 +127,15 @@ static void manage_loaded(struct session *s, struct session_world *w, uint64_t t
 static uint64_t manage_deadline(const struct session *s)
 {
 	const struct manage *m = manage_look(s);
+	must_if(m->phase != MANAGE_LISTENING && m->phase != MANAGE_DONE,
+		m->deadline_ms == UINT64_MAX);
 	return m->phase == MANAGE_DONE ? 0 : m->deadline_ms; /* 0: tick says that it is over */
 }
 
 static enum feed manage_tick(struct session *s, struct session_world *w)
 {
 	struct manage *m = manage_of(s);
+	must(w->now_ms > 0);
 	if (m->phase == MANAGE_LISTENING && w->now_ms >= m->deadline_ms)
 		manage_refuse(m, w, slice_str("no line has come"));
 	return m->phase == MANAGE_DONE ? FEED_CLOSE : FEED_MORE;
@@ -142,6 +145,7 @@ static enum feed manage_tick(struct session *s, struct session_world *w)
 static void manage_stop(struct session *s, struct session_world *w)
 {
 	struct manage *m = manage_of(s);
+	must(m->phase <= MANAGE_DONE);
 	if (m->phase == MANAGE_LISTENING || m->phase == MANAGE_ASKING)
 		manage_refuse(m, w, slice_str("the broker stops"));
 }
@@ -150,6 +154,7 @@ static bool manage_gone(struct session *s, struct session_world *w)
 {
 	struct manage *m = manage_of(s);
 	bool is_watching = m->phase == MANAGE_TRACING || m->phase == MANAGE_ASKING;
+	must_if(m->phase == MANAGE_TRACING, m->request.kind == REQUEST_TRACE);
 	if (is_watching && m->request.kind == REQUEST_TRACE)
 		manage_watch_end(m, w);
 	m->phase = MANAGE_DONE;
@@ -159,6 +164,7 @@ static bool manage_gone(struct session *s, struct session_world *w)
 static void manage_free(struct session *s, struct session_world *w)
 {
 	struct manage *m = manage_of(s);
+	must(m->phase <= MANAGE_DONE);
 	sendq_fini(&s->sendq, w->mem);
 	mem_put(w->mem, m, sizeof *m);
 }
@@ -180,6 +186,7 @@ static void manage_dump(const struct session *s, const struct session_world *w, 
 {
 	const struct manage *m = manage_look(s);
 	(void)w;
+	must(m->request.kind < REQUEST_N);
 	text_putf(out, "request: %s\n",
 		  m->phase == MANAGE_LISTENING ? "" : request_words[m->request.kind]);
 }

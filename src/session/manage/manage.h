@@ -16,23 +16,23 @@
 #include "session/manage/request.h"
 #include "session/session.h"
 
-#define MANAGE_LINE_MAX 1024u      /* bytes of a request */
-#define MANAGE_NAME_MAX 255u       /* bytes of a queue's name */
+#define MANAGE_LINE_MAX 1024u /* bytes of a request */
+#define MANAGE_NAME_MAX 255u  /* bytes of a queue's name */
 
 enum manage_phase { MANAGE_LISTENING, MANAGE_ASKING, MANAGE_TRACING, MANAGE_DONE };
 
 struct manage {
-	struct session session;          /* first */
+	struct session session; /* first */
 	enum manage_phase phase;
-	struct request request;          /* its slices are gone; the queue is `queue` */
-	uint64_t deadline_ms;            /* for the line */
-	uint64_t ticket;                 /* of the last question */
-	bool is_waiting;                 /* for its answer */
-	uint32_t step;                   /* shard or loop to be asked next */
-	uint64_t cursor;                 /* slot, or queue, to go on from */
-	uint64_t queue;                  /* asked about */
-	uint64_t found_n;                /* answers with text */
-	uint32_t owed[LIMIT_LOOPS_MAX];  /* bytes of a loop's trace that came since it was given more */
+	struct request request; /* its slices are gone; the queue is `queue` */
+	uint64_t deadline_ms;   /* for the line */
+	uint64_t ticket;        /* of the last question */
+	bool is_waiting;        /* for its answer */
+	uint32_t step;          /* shard or loop to be asked next */
+	uint64_t cursor;        /* slot, or queue, to go on from */
+	uint64_t queue;         /* asked about */
+	uint64_t found_n;       /* answers with text */
+	uint32_t owed[LIMIT_LOOPS_MAX]; /* bytes of each loop's trace since it was given more */
 };
 
 extern const struct session_ops manage_session_ops;

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#define LOOPS 2u
+#define LOOPS          2u
 #define FIRST_VOLATILE (1u + LIMIT_SHARD_DATA_N)
 
 struct rig {
@@ -21,7 +21,7 @@ struct rig {
 	struct session_limits limits;
 	struct session_world w;
 	struct session *s;
-	struct run asked;           /* the last question */
+	struct run asked; /* the last question */
 	uint32_t asked_n;
 	char heard[65536];
 };
@@ -41,9 +41,12 @@ static void rig_init(struct rig *r)
 		r->post.loop_of_shard[FIRST_VOLATILE + loop] = (uint8_t)loop;
 	r->limits = (struct session_limits){ .handshake_timeout_ms = 1000,
 					     .output_bytes_max = 4096 };
-	r->w = (struct session_world){ .now_ms = 5000, .view = catalog_view(r->catalog.c),
-				       .limits = &r->limits, .post = &r->post,
-				       .mem = &r->heap.mem, .home = &r->home };
+	r->w = (struct session_world){ .now_ms = 5000,
+				       .view = catalog_view(r->catalog.c),
+				       .limits = &r->limits,
+				       .post = &r->post,
+				       .mem = &r->heap.mem,
+				       .home = &r->home };
 	r->s = manage_session_ops.new(&r->w, session_handle(0, 3, 1), SLICE_EMPTY, true);
 }
 
@@ -94,8 +97,7 @@ static void answer_with(struct rig *r, struct reply_row row, const char *text)
 	struct post p;
 	row.op = r->asked.kind;
 	post_init(&p, 0, 1, &r->heap.mem);
-	r->s->ops->tell(r->s, &r->w,
-			post_run(&p, 0, &head, &row, sizeof row, 1, slice_str(text)));
+	r->s->ops->tell(r->s, &r->w, post_run(&p, 0, &head, &row, sizeof row, 1, slice_str(text)));
 	post_fini(&p);
 }
 
@@ -180,7 +182,8 @@ static void a_queue_is_found_by_its_name(void **s)
 	const struct queue_record *q = catalog_queue(r.w.view, 0, slice_str("orders"));
 	type(&r, "dump queue orders\n");
 	assert_int_equal(pump(&r), 1);
-	assert_true(r.asked.kind == CMD_DUMP && r.asked.queue == q->id && r.asked.shard == q->shard);
+	assert_true(r.asked.kind == CMD_DUMP && r.asked.queue == q->id &&
+		    r.asked.shard == q->shard);
 	answer(&r, "ready: 3\n");
 	assert_true(is_over(&r));
 	assert_non_null(strstr(heard(&r), "queue: orders\nvhost: /\nshard: "));
@@ -284,14 +287,15 @@ static void nothing_is_asked_while_nobody_reads(void **s)
 static void lines_come(struct rig *r, uint32_t loop, uint32_t n)
 {
 	char text[4096];
-	struct run head = { .kind = FX_TRACE, .session = r->s->handle,
+	struct run head = { .kind = FX_TRACE,
+			    .session = r->s->handle,
 			    .shard = (uint16_t)(FIRST_VOLATILE + loop) };
 	struct post p;
 	memset(text, '.', sizeof text);
 	post_init(&p, 0, 1, &r->heap.mem);
 	for (; n > 0; n -= (uint32_t)sizeof text)
-		r->s->ops->tell(r->s, &r->w, post_run(&p, 0, &head, NULL, 0, 0,
-						      slice_of(text, sizeof text)));
+		r->s->ops->tell(r->s, &r->w,
+				post_run(&p, 0, &head, NULL, 0, 0, slice_of(text, sizeof text)));
 	post_fini(&p);
 }
 

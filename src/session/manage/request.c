@@ -1,6 +1,6 @@
 #include "session/manage/request.h"
 
-#define DIGITS_MAX 19u            /* any number of so many fits 64 bits */
+#define DIGITS_MAX 19u /* any number of so many fits 64 bits */
 
 enum argument { ARGUMENT_NONE, ARGUMENT_NUMBER, ARGUMENT_NAME };
 

@@ -16,7 +16,7 @@ enum request_kind {
 
 struct request {
 	enum request_kind kind;
-	bool is_all;              /* no number or name was given */
+	bool is_all; /* no number or name was given */
 	uint64_t number;
 	struct slice vhost, name;
 };

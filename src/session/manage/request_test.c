@@ -70,10 +70,13 @@ static void a_name_may_hold_blanks_and_has_a_virtual_host(void **s)
 static void what_is_no_request_is_refused_with_a_reason(void **s)
 {
 	(void)s;
-	static const struct { const char *line, *why; } rows[] = {
+	static const struct {
+		const char *line, *why;
+	} rows[] = {
 		{ "dump shard -1", "dump shard wants a number, not '-1'" },
 		{ "dump shard 1 2", "dump shard wants a number, not '1 2'" },
-		{ "trace 99999999999999999999", "trace wants a number, not '99999999999999999999'" },
+		{ "trace 99999999999999999999",
+		  "trace wants a number, not '99999999999999999999'" },
 		{ "dump node 1", "dump node wants nothing behind it" },
 		{ "dump queue -p ", "-p wants a virtual host" },
 	};
@@ -84,7 +87,8 @@ static void what_is_no_request_is_refused_with_a_reason(void **s)
 		assert_string_equal(why, rows[i].why);
 		assert_int_equal(r.number, 77);
 	}
-	static const char *const nothing[] = { "", " ", "dump", "dump nodes", "DIGEST", "digestx", "\x01" };
+	static const char *const nothing[] = { "",       " ",       "dump", "dump nodes",
+					       "DIGEST", "digestx", "\x01" };
 	for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
 		assert_int_equal(parse(nothing[i], &r, why, sizeof why), ERR_MALFORMED);
 		assert_non_null(strstr(why, "; there is: dump node,"));

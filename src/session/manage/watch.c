@@ -5,7 +5,10 @@
 static void tell_loop(struct manage *m, struct session_world *w, uint32_t loop, uint8_t flags,
 		      uint64_t arg)
 {
-	struct run r = { .kind = CMD_TRACE, .flags = flags, .session = m->session.handle, .arg = arg,
+	struct run r = { .kind = CMD_TRACE,
+			 .flags = flags,
+			 .session = m->session.handle,
+			 .arg = arg,
 			 .shard = (uint16_t)(1 + LIMIT_SHARD_DATA_N + loop) };
 	must(loop < w->post->loops_n);
 	(void)post_run(w->post, loop, &r, NULL, 0, 0, SLICE_EMPTY);
