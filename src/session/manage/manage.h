@@ -24,14 +24,14 @@ enum manage_phase { MANAGE_LISTENING, MANAGE_ASKING, MANAGE_TRACING, MANAGE_DONE
 struct manage {
 	struct session session; /* first */
 	enum manage_phase phase;
-	struct request request; /* its slices are gone; the queue is `queue` */
-	uint64_t deadline_ms;   /* for the line */
-	uint64_t ticket;        /* of the last question */
-	bool is_waiting;        /* for its answer */
-	uint32_t step;          /* shard or loop to be asked next */
-	uint64_t cursor;        /* slot, or queue, to go on from */
-	uint64_t queue;         /* asked about */
-	uint64_t found_n;       /* answers with text */
+	struct request request;         /* its slices are gone; the queue is `queue` */
+	uint64_t deadline_ms;           /* for the line */
+	uint64_t ticket;                /* of the last question */
+	bool is_waiting;                /* for its answer */
+	uint32_t step;                  /* shard or loop to be asked next */
+	uint64_t cursor;                /* slot, or queue, to go on from */
+	uint64_t queue;                 /* asked about */
+	uint64_t found_n;               /* answers with text */
 	uint32_t owed[LIMIT_LOOPS_MAX]; /* bytes of each loop's trace since it was given more */
 };
 
