@@ -37,6 +37,10 @@ enum phase {
 /* What the client can do (its capabilities). */
 enum { CLIENT_AUTH_FAILURE_CLOSE = 1, CLIENT_CANCEL_NOTIFY = 2, CLIENT_BLOCKED = 4 };
 
+/* Rows for which an empty deque keeps its memory while its connection is busy; quiet ones keep none,
+ * as far as heartbeats tell. */
+#define ROWS_KEPT 1024u
+
 #define TICKET_NONE 0u
 #define CONSUMER_GET 0u     /* who holds what basic.get has fetched */
 #define TEXT_MAX 512u       /* a refusal's text before it is cut to a short string */
@@ -215,6 +219,13 @@ uint32_t amqp091_ticket(struct amqp091 *s);
 /* amqp091_note tells the node something to log. */
 void amqp091_note(struct turn *t, const struct session_note *what);
 void amqp091_turn(struct turn *t, struct session *s, struct session_world *w);
+/* amqp091_trim gives memory back that a burst has left. */
+void amqp091_trim(struct turn *t);
+static inline void amqp091_trim_rows(struct turn *t, struct deque *d)
+{
+	if (d->n == 0 && d->cap > ROWS_KEPT)
+		deque_trim(d, t->w->mem);
+}
 
 /* ---- reply.c: methods to the client ---- */
 

@@ -166,8 +166,7 @@ static void flush(struct turn *t, struct confirm *k)
 		u->is_acked = true;
 		put_ack(t, k, seq, false);
 	}
-	if (k->window.n == 0 && k->window.cap > 256)
-		deque_trim(&k->window, t->w->mem);
+	amqp091_trim_rows(t, &k->window);
 }
 
 void amqp091_confirm_flush(struct turn *t)

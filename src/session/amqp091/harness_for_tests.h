@@ -181,11 +181,15 @@ static inline void world_load(struct world *w, struct load l)
 
 static inline bool world_loads(struct world *w)
 {
-	bool is_any = w->loads.n > 0;
-	for (uint32_t i = 0; i < w->loads.n; i++)
-		world_load(w, w->loads.at[i]);
+	struct load taken[LIMIT_READ_AHEAD_ROWS * WORLD_CLIENTS];
+	uint32_t n = w->loads.n;
+	must(n <= sizeof taken / sizeof *taken);
+	if (n)
+		memcpy(taken, w->loads.at, n * sizeof *taken);
 	w->loads.n = 0;
-	return is_any;
+	for (uint32_t i = n; i-- > 0;) /* a disk keeps no order */
+		world_load(w, taken[i]);
+	return n > 0;
 }
 
 /* ---- shards */
@@ -313,15 +317,17 @@ static inline void client_feed(struct client *c)
 	}
 }
 
-static inline void client_take_output(struct client *c)
+static inline bool client_take_output(struct client *c)
 {
 	struct slice part;
+	bool is_any = c->s->sendq.bytes > 0;
 	if (c->world->is_not_reading && !c->is_closed)
-		return;
+		return false;
 	while (sendq_parts(&c->s->sendq, &part, 1) == 1) {
 		octets_put(&c->out, part.p, part.n);
 		sendq_sent(&c->s->sendq, &c->world->mem, part.n);
 	}
+	return is_any;
 }
 
 /* client_write is bytes from the client. */
@@ -364,8 +370,7 @@ static inline bool client_work(struct client *c)
 		c->is_waiting = false;
 	if (!c->is_closed && ops->deadline(c->s) <= w->sw.now_ms)
 		c->is_closed |= ops->tick(c->s, world_of(w)) == FEED_CLOSE;
-	client_take_output(c);
-	return is_any;
+	return client_take_output(c) || is_any;
 }
 
 /* world_run lets everything happen that can without a clock. */

@@ -44,7 +44,7 @@ bool amqp091_beat(struct turn *t)
 	s->beat_in = s->session.in_bytes;
 	s->beat_taken = q->total_bytes - q->bytes;
 	s->silent_n = is_heard ? 0 : s->silent_n + 1;
-	if (s->phase == PHASE_RUNNING && !s->call)
-		deque_trim(&s->waiting, t->w->mem);
+	if (s->phase == PHASE_RUNNING)
+		amqp091_trim(t);
 	return s->silent_n < SILENT_MAX;
 }

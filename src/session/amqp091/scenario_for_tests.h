@@ -9,7 +9,7 @@
 
 #define SCENARIO_LINE 8192
 #define SCENARIO_NAMES 16
-#define SCENARIO_GOT 4096
+#define SCENARIO_GOT 65536
 
 struct scenario {
 	struct world *w;
@@ -199,6 +199,7 @@ static inline void scenario_expect(struct scenario *s, const char *line)
 	const char *want;
 	char expanded[SCENARIO_LINE];
 	scenario_expand(s, line, expanded);
+	scenario_listen(s);
 	struct client *c = scenario_client(s, expanded, &want);
 	if (!c)
 		scenario_fail(s, "no such connection", line, NULL);

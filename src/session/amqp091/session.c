@@ -44,6 +44,20 @@ void amqp091_note(struct turn *t, const struct session_note *what)
 	session_events_put(t->w->events, &note);
 }
 
+void amqp091_trim(struct turn *t)
+{
+	struct amqp091 *s = t->s;
+	size_t cursor = 0;
+	must(s->phase == PHASE_RUNNING);
+	deque_trim(&s->waiting, t->w->mem);
+	for (struct map_slot *slot; (slot = map_next(&s->channels, &cursor)) != NULL;) {
+		struct channel *c = (struct channel *)(uintptr_t)slot->value;
+		deque_trim(&c->unacked, t->w->mem);
+		if (c->confirm)
+			deque_trim(&c->confirm->window, t->w->mem);
+	}
+}
+
 static struct session *session_new(struct session_world *w, uint64_t handle, struct slice peer,
 				   bool is_loopback)
 {

@@ -141,6 +141,7 @@ static enum err settle_tags(struct turn *t, struct channel *c, uint64_t tag, boo
 	if (u)
 		settle(t, c, u, how);
 	close_holes(c);
+	amqp091_trim_rows(t, &c->unacked);
 	if (c->parked)
 		amqp091_unpark(t, c);
 	return ERR_OK;

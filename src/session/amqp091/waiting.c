@@ -228,6 +228,7 @@ void amqp091_drain(struct turn *t)
 		if (w.state != WAITING_VOID)
 			place(t, &w);
 	}
+	amqp091_trim_rows(t, &s->waiting);
 	if (s->waiting.n > 0)
 		ask_loads(t);
 }
