@@ -148,13 +148,36 @@ void amqp091_end_channel(struct turn *t, struct channel *c, uint16_t code, struc
 	go_on(t);
 }
 
+/* Gives back what a basic.get has fetched, if it is here and waits for its bytes. False: it is still
+ * to come. */
+static bool give_back_got(struct turn *t)
+{
+	struct amqp091 *s = t->s;
+	must(s->call != NULL);
+	for (size_t i = 0; i < s->waiting.n; i++) {
+		struct waiting *w = deque_at(&s->waiting, i);
+		if (!w->is_get || w->state == WAITING_VOID)
+			continue;
+		if (w->state == WAITING_LOADING) {
+			s->loading_n--;
+			s->loading_bytes -= w->row.bytes;
+		}
+		amqp091_settle_row(t, w->channel, w->shard, w->queue, CONSUMER_GET, w->row.pos,
+				   SETTLE_RELEASE);
+		amqp091_row_unref(&w->row);
+		w->row.mem = 0;
+		w->state = WAITING_VOID;
+		return true;
+	}
+	return false;
+}
+
 void amqp091_end_connection(struct turn *t, uint16_t code, struct slice text, uint16_t class_id,
 			    uint16_t method_id)
 {
 	struct amqp091 *s = t->s;
 	must(!s->is_ended);
-	/* a message that was asked for and has not come yet is waited for, and given back */
-	bool is_getting = s->call && s->call->method == AMQP091_basic_get;
+	bool is_getting = s->call && s->call->method == AMQP091_basic_get && !give_back_got(t);
 	amqp091_call_free(t);
 	begin(t, AMQP091_connection_close, 0, code, text);
 	s->call->class_id = class_id;
