@@ -45,6 +45,28 @@ static void saved_fini(struct saved *s)
 		free(s->at[--s->n].bytes);
 }
 
+/* Takes a checkpoint on top of those before. */
+static void save_more(struct world *w, struct saved *all)
+{
+	static uint8_t buf[CHECKPOINT_UNIT_MAX];
+	struct unit u;
+	catalog_checkpoint_begin(w->c);
+	while (catalog_checkpoint_next(w->c, &u.key, buf, sizeof buf, &u.len)) {
+		for (size_t i = 0; i < all->n; i++)
+			if (memcmp(&all->at[i].key, &u.key, sizeof u.key) == 0) {
+				free(all->at[i].bytes);
+				all->at[i] = all->at[--all->n];
+			}
+		if (u.len == 0)
+			continue;
+		u.bytes = malloc(u.len);
+		must(u.bytes && all->n < UNITS);
+		memcpy(u.bytes, buf, u.len);
+		all->at[all->n++] = u;
+	}
+	catalog_checkpoint_end(w->c, true);
+}
+
 static enum err give(struct catalog *c, const struct unit *u, uint32_t len)
 {
 	uint8_t *copy = malloc(len ? len : 1);
@@ -190,6 +212,39 @@ static void large_arguments_take_several_pieces(void **s)
 	world_fini(&w);
 }
 
+static void bind_k(struct world *w, uint8_t kind, int i)
+{
+	char key[16];
+	snprintf(key, sizeof key, "k%d", i);
+	must(bind_or_unbind(w, kind, "amq.topic", "q", key, "") == ERR_OK);
+}
+
+static void buckets_split_and_join_again(void **s)
+{
+	(void)s;
+	struct world w;
+	struct saved all = { .n = 0 };
+	struct catalog *c;
+	size_t units_most = 0;
+	world_init(&w);
+	declare_queue(&w, "q", QUEUE_DURABLE, "");
+	for (int i = 1, step = 1; i >= 0; i += step) {
+		step = i == 300 ? -1 : step;
+		if (i > 0)
+			bind_k(&w, step > 0 ? CMD_BIND : CMD_UNBIND, i);
+		if (i != 256 && i != 257 && i > 3)
+			continue;
+		save_more(&w, &all);
+		must(load(&w.side.mem, &all, UNITS, 0, &c) == ERR_OK);
+		must(digest_eq(digest_of(c), digest_of(w.c)));
+		catalog_free(c);
+		units_most = all.n > units_most ? all.n : units_most;
+	}
+	must(all.n == 2 && units_most == 18); /* counters and q; with many: 16 buckets, too */
+	saved_fini(&all);
+	world_fini(&w);
+}
+
 static void a_damaged_unit_is_refused(void **s)
 {
 	(void)s;
@@ -236,6 +291,7 @@ int main(void)
 		cmocka_unit_test(only_what_changed_is_written_again),
 		cmocka_unit_test(what_is_decided_but_not_applied_waits_for_the_next),
 		cmocka_unit_test(large_arguments_take_several_pieces),
+		cmocka_unit_test(buckets_split_and_join_again),
 		cmocka_unit_test(a_damaged_unit_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
