@@ -1,0 +1,196 @@
+/* session_fuzz -- any deeds of three clients, good and bad, against sessions on the real catalog and
+ * cores: no must fails, and when all have gone nothing is left.
+ *
+ * An input is a list of deeds. A byte below DEED_RAW names a line of `lines`, which the current
+ * client says; the others are octets as they are, octets in a frame, and turns of fate.
+ */
+#include "session/amqp091/harness_for_tests.h"
+
+#define DEED_RAW   160
+#define DEED_FRAME 192
+#define DEED_FATE  224
+#define CLIENTS    3
+#define OUTPUT_MAX (1u << 17)
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+static const char *const lines[] = {
+	"ch 1 channel.open", "ch 2 channel.open",
+	"ch 1 channel.close reply_code=200", "ch 2 channel.close reply_code=200",
+	"ch 1 channel.close_ok", "ch 2 channel.close_ok",
+	"ch 0 connection.close reply_code=200", "ch 0 connection.close_ok",
+	"ch 1 channel.flow active", "ch 1 confirm.select", "ch 2 confirm.select nowait",
+	"ch 1 queue.declare queue='a'", "ch 1 queue.declare queue='d' durable",
+	"ch 2 queue.declare queue='e' exclusive", "ch 1 queue.declare queue='o' auto_delete",
+	"ch 1 queue.declare exclusive", "ch 1 queue.declare queue='a' passive",
+	"ch 1 queue.declare queue='d' durable nowait",
+	"ch 1 queue.declare queue='a' arguments={x-foo=[1, {y='z'}]}",
+	"ch 1 queue.bind queue='a' exchange='amq.fanout'",
+	"ch 1 queue.bind queue='d' exchange='amq.fanout' nowait",
+	"ch 1 queue.bind queue='d' exchange='amq.topic' routing_key='a.#'",
+	"ch 1 queue.bind queue='o' exchange='amq.topic' routing_key='*'",
+	"ch 1 queue.bind exchange='x' routing_key='k'",
+	"ch 1 queue.unbind queue='a' exchange='amq.fanout'",
+	"ch 1 queue.unbind exchange='x' routing_key='k'",
+	"ch 1 queue.purge queue='a'", "ch 1 queue.purge queue='d' nowait",
+	"ch 1 queue.delete queue='a'", "ch 1 queue.delete queue='d' if_empty",
+	"ch 1 queue.delete queue='o' if_unused", "ch 1 queue.delete nowait",
+	"ch 1 exchange.declare exchange='x' type='direct'",
+	"ch 1 exchange.declare exchange='x' type='direct' auto_delete durable",
+	"ch 1 exchange.declare exchange='x' passive", "ch 1 exchange.delete exchange='x'",
+	"ch 1 exchange.delete exchange='x' if_unused nowait",
+	"ch 1 basic.publish routing_key='a' + 'one'",
+	"ch 1 basic.publish routing_key='d' + 'two' delivery_mode=2",
+	"ch 2 basic.publish routing_key='d' mandatory + 'three' delivery_mode=2 priority=5",
+	"ch 1 basic.publish routing_key='e' + 500 'four'",
+	"ch 1 basic.publish routing_key='o' + 9000 'five'",
+	"ch 1 basic.publish exchange='amq.fanout' + 'six' delivery_mode=2",
+	"ch 1 basic.publish exchange='amq.topic' routing_key='a.b' + 'seven'",
+	"ch 1 basic.publish exchange='x' routing_key='k' mandatory + 'eight'",
+	"ch 1 basic.publish routing_key='nowhere' mandatory + 'nine' type='t'",
+	"ch 1 basic.publish routing_key='a'", "ch 1 header class=60 body=3",
+	"ch 1 header class=60 body=0", "ch 1 body 'abc'", "ch 1 body 'a'", "ch 2 body 'bc'",
+	"ch 2 basic.publish routing_key='d'", "ch 2 header class=60 body=3 delivery_mode=2",
+	"ch 1 basic.consume queue='a' consumer_tag='t'",
+	"ch 1 basic.consume queue='d' consumer_tag='u' no_ack",
+	"ch 2 basic.consume queue='d' consumer_tag='t'", "ch 2 basic.consume queue='a' exclusive",
+	"ch 1 basic.consume queue='o' consumer_tag='v' nowait", "ch 1 basic.consume",
+	"ch 1 basic.cancel consumer_tag='t'", "ch 2 basic.cancel consumer_tag='t' nowait",
+	"ch 1 basic.cancel consumer_tag='u'", "ch 1 basic.cancel consumer_tag='v'",
+	"ch 1 basic.qos prefetch_count=1", "ch 1 basic.qos prefetch_count=2 global",
+	"ch 1 basic.qos global", "ch 1 basic.qos", "ch 2 basic.qos prefetch_count=3",
+	"ch 1 basic.get queue='a'", "ch 1 basic.get queue='d' no_ack", "ch 2 basic.get queue='d'",
+	"ch 1 basic.ack delivery_tag=1", "ch 1 basic.ack delivery_tag=2", "ch 1 basic.ack multiple",
+	"ch 2 basic.ack multiple", "ch 1 basic.ack delivery_tag=3 multiple",
+	"ch 1 basic.nack delivery_tag=1 requeue", "ch 1 basic.nack multiple requeue",
+	"ch 2 basic.nack multiple", "ch 1 basic.reject delivery_tag=2 requeue",
+	"ch 1 basic.reject delivery_tag=1", "ch 1 basic.recover requeue",
+	"ch 2 basic.recover_async requeue", "ch 1 tx.select", "ch 1 access.request",
+	"ch 1 basic.publish exchange='amq.headers' + 'x'",
+	"ch 1 basic.publish routing_key='a' + 'x' expiration='1'",
+	"ch 1 basic.publish routing_key='a' + 'x' headers={CC=['b']}", "heartbeat",
+};
+
+#define LINES (sizeof lines / sizeof *lines)
+
+_Static_assert(LINES <= DEED_RAW, "each line has its byte");
+
+struct play {
+	struct world *w;
+	struct client *clients[CLIENTS];
+	unsigned at;
+};
+
+static void write_line(struct client *c, const char *line)
+{
+	struct octets o = { 0 };
+	line_frames(line, c->frame_max, &o);
+	client_write(c, o.p, o.n);
+	free(o.p);
+}
+
+static void open_client(struct play *p)
+{
+	static const char *const handshake[] = {
+		"raw 'AMQP\\x00\\x00\\x09\\x01'",
+		"ch 0 connection.start_ok client_properties={capabilities={consumer_cancel_notify=true, "
+		"connection.blocked=true}} mechanism='PLAIN' response='\\x00guest\\x00guest'",
+		"ch 0 connection.tune_ok channel_max=10 frame_max=4096 heartbeat=10",
+		"ch 0 connection.open virtual_host='/'",
+	};
+	struct client *c = client_new(p->w, true);
+	p->clients[p->at] = c;
+	c->frame_max = 4096;
+	for (int i = 0; i < 4; i++) {
+		write_line(c, handshake[i]);
+		world_run(p->w);
+	}
+}
+
+static void drop_client(struct play *p)
+{
+	if (p->clients[p->at])
+		client_lost(p->clients[p->at]);
+	p->clients[p->at] = NULL;
+}
+
+static void turn_of_fate(struct play *p, unsigned which)
+{
+	struct world *w = p->w;
+	switch (which % 14) {
+	case 0: drop_client(p); break;
+	case 1: p->at = 0; break;
+	case 2: p->at = 1; break;
+	case 3: p->at = 2; break;
+	case 4: w->is_log_held = !w->is_log_held; break;
+	case 5: w->is_not_reading = !w->is_not_reading; break;
+	case 6: w->is_dripping = !w->is_dripping; break;
+	case 7: w->sw.is_blocked = !w->sw.is_blocked; break;
+	case 8: (void)world_later(w, 60000); break;
+	case 9: w->is_losing_reads = !w->is_losing_reads; break;
+	case 10:
+		for (int i = 1; i < WORLD_SHARDS; i++)
+			core_cache_limit(w->shard[i].core, 0);
+		break;
+	case 11:
+		for (int i = 1; i < WORLD_SHARDS; i++)
+			w->post.loop_of_shard[i] ^= 1;
+		break;
+	case 12: (void)world_dispatch(w, &w->post); break;
+	default: world_run(w);
+	}
+}
+
+/* Octets as they are, or in a whole frame of some kind. */
+static void write_octets(struct client *c, bool is_frame, unsigned how, struct slice octets)
+{
+	static const uint8_t types[] = { 1, 1, 2, 3 };
+	struct octets o = { 0 };
+	if (is_frame)
+		octets_frame(&o, types[how & 3], how >> 2 & 3, octets);
+	else
+		octets_put(&o, octets.p, octets.n);
+	client_write(c, o.p, o.n);
+	free(o.p);
+}
+
+/* A deed, and how many bytes of the input it took. */
+static size_t deed(struct play *p, struct slice in)
+{
+	unsigned what = in.p[0];
+	struct client **c = &p->clients[p->at];
+	if (what >= DEED_FATE) {
+		turn_of_fate(p, what - DEED_FATE);
+		return 1;
+	}
+	if (*c && (*c)->is_closed)
+		drop_client(p);
+	if (!*c)
+		open_client(p);
+	if (what < DEED_RAW) {
+		write_line(*c, lines[what % LINES]);
+		return 1;
+	}
+	bool is_frame = what >= DEED_FRAME;
+	size_t n = is_frame ? (in.n > 1 ? in.p[1] : 0) : what - DEED_RAW + 1u;
+	size_t head = is_frame && in.n > 1 ? 2 : 1;
+	n = n < in.n - head ? n : in.n - head;
+	write_octets(*c, is_frame, what - DEED_FRAME, slice_sub(in, head, n));
+	return head + n;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	struct play p = { .w = world_new() };
+	p.w->limits.output_bytes_max = OUTPUT_MAX;
+	p.w->limits.unconfirmed_bytes_max = OUTPUT_MAX;
+	p.w->limits.message_bytes_max = 1 << 20;
+	for (size_t at = 0; at < n;)
+		at += deed(&p, slice_of(bytes + at, n - at));
+	p.w->sw.is_blocked = p.w->is_not_reading = p.w->is_log_held = false;
+	world_run(p.w);
+	for (int i = 0; i < CLIENTS; i++)
+		must(!p.clients[i] || p.clients[i]->s->sendq.bytes < 4 * OUTPUT_MAX);
+	world_free(p.w);
+	return 0;
+}
