@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define SOCKET_NAME "godwit.sock"
-#define LINE_BYTES 1024
+#define LINE_BYTES  1024
 
 static int no_broker(const char *data_dir, int error)
 {

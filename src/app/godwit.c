@@ -1,13 +1,14 @@
 /* godwit -- the tool beside the broker: `godwit COMMAND [WORD]...`, a row of the table each. */
 #include "app/bench/bench.h"
 #include "app/control.h"
+#include "app/journal.h"
 #include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define EXIT_USAGE 2
-#define WORDS_MAX 8
+#define WORDS_MAX  8
 
 struct command {
 	const char *name;
@@ -17,16 +18,19 @@ struct command {
 
 static int digest(int argc, char **argv);
 static int dump(int argc, char **argv);
-static int journal(int argc, char **argv);
 static int trace(int argc, char **argv);
 
 static const struct command commands[] = {
-	{ "bench", bench_main, "[OPTION]...", "loads and measures a broker; see godwit bench --help" },
-	{ "digest", digest, "[--data-dir DIR]", "prints a digest of what each shard must not lose" },
+	{ "bench", bench_main, "[OPTION]...",
+	  "loads and measures a broker; see godwit bench --help" },
+	{ "digest", digest, "[--data-dir DIR]",
+	  "prints a digest of what each shard must not lose" },
 	{ "dump", dump, "[--data-dir DIR] node|catalog|shard|connection|queue [-p VHOST] [NAME]",
 	  "prints what a running broker knows of one object, or of all" },
-	{ "journal", journal, "inspect|verify DIR", "reads the journal of a broker that is not running" },
-	{ "trace", trace, "[--data-dir DIR] --frames [CONNECTION]", "shows frames as they come and go" },
+	{ "journal", journal_main, "inspect|verify DIR",
+	  "prints the journal in a data directory, or says whether it is whole" },
+	{ "trace", trace, "[--data-dir DIR] --frames [CONNECTION]",
+	  "shows frames as they come and go" },
 };
 #define COMMANDS_N (sizeof commands / sizeof *commands)
 
@@ -78,17 +82,8 @@ static int dump(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	if (q.n < 2)
-		return usage("dump", "say node, catalog, shard, connection or queue, and a NAME or none");
+		return usage("dump", "say node, catalog, shard, connection or queue");
 	return control_ask(q.data_dir, q.words);
-}
-
-static int journal(int argc, char **argv)
-{
-	(void)argv;
-	if (argc != 3)
-		return usage("journal", "say inspect or verify, and a DIR");
-	fputs("godwit journal: this version cannot read journals yet\n", stderr);
-	return 1;
 }
 
 static int trace(int argc, char **argv)

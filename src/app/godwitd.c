@@ -1,4 +1,4 @@
-/* godwitd -- the broker: reads its command line and settings, and serves until it is told to stop. */
+/* godwitd -- the broker: reads its command line and settings, and serves until it is to stop. */
 #include "base/text.h"
 #include "io/server.h"
 #include "session/amqp091/amqp091.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SETS_MAX 64
+#define SETS_MAX   64
 #define EXIT_USAGE 2
 
 static const struct option options[] = {
@@ -118,7 +118,9 @@ int main(int argc, char **argv)
 	}
 	if (line.is_check)
 		return say_checked(&notes);
-	struct server_setup setup = { .sources = &line.sources, .config = &config, .notes = &notes,
+	struct server_setup setup = { .sources = &line.sources,
+				      .config = &config,
+				      .notes = &notes,
 				      .amqp = &amqp091_session_ops,
 				      .control = &manage_session_ops };
 	return server_run(&setup);

@@ -10,7 +10,9 @@
 static struct address of_v4(struct in_addr host, uint16_t port)
 {
 	struct address a = { .len = sizeof(struct sockaddr_in) };
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = host };
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_port = htons(port),
+				  .sin_addr = host };
 	memcpy(&a.at, &in, sizeof in);
 	return a;
 }
@@ -18,8 +20,10 @@ static struct address of_v4(struct in_addr host, uint16_t port)
 static struct address of_v6(struct in6_addr host, uint16_t port, uint32_t scope)
 {
 	struct address a = { .len = sizeof(struct sockaddr_in6) };
-	struct sockaddr_in6 in = { .sin6_family = AF_INET6, .sin6_port = htons(port),
-				   .sin6_addr = host, .sin6_scope_id = scope };
+	struct sockaddr_in6 in = { .sin6_family = AF_INET6,
+				   .sin6_port = htons(port),
+				   .sin6_addr = host,
+				   .sin6_scope_id = scope };
 	memcpy(&a.at, &in, sizeof in);
 	return a;
 }

@@ -14,8 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define ACCEPTS_MAX 64       /* for one event */
-#define PAUSE_MS 100         /* after a failed accept: what is missing comes back by itself */
+#define ACCEPTS_MAX 64  /* for one event */
+#define PAUSE_MS    100 /* after a failed accept: what is missing comes back by itself */
 
 void listeners_init(struct listeners *l, const struct config *c)
 {
@@ -38,9 +38,7 @@ static enum err refused(const struct listener *one, int error, struct text *why)
 	case EACCES:
 		text_puts(why, "ports below 1024 need CAP_NET_BIND_SERVICE; see listeners.tcp");
 		return ERR_ACCESS_REFUSED;
-	default:
-		text_puts(why, strerror(error));
-		return ERR_IO;
+	default: text_puts(why, strerror(error)); return ERR_IO;
 	}
 }
 
@@ -85,8 +83,8 @@ static void show(struct listener *one)
 		address_put(&t, &a);
 }
 
-enum err listeners_take(struct listeners *l, const struct config_listener *where,
-			const char *name, const struct session_ops *protocol, struct text *why)
+enum err listeners_take(struct listeners *l, const struct config_listener *where, const char *name,
+			const struct session_ops *protocol, struct text *why)
 {
 	must(l->n < LISTENERS_MAX);
 	struct listener *one = &l->at[l->n];

@@ -12,11 +12,11 @@
 
 struct listener {
 	uv_poll_t poll;
-	uv_timer_t pause;             /* after a failed accept */
+	uv_timer_t pause; /* after a failed accept */
 	struct listeners *all;
-	const char *name;             /* of the protocol, for people */
+	const char *name; /* of the protocol, for people */
 	const struct session_ops *protocol;
-	char address[128];            /* as it is shown */
+	char address[128]; /* as it is shown */
 	int fd;
 };
 
@@ -25,7 +25,7 @@ struct listeners {
 	uint32_t n;
 	const struct config *config;
 	struct pollers *pollers;
-	bool is_open;                 /* listening, on the first poller */
+	bool is_open; /* listening, on the first poller */
 };
 
 /* listeners_init makes an empty set. */

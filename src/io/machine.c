@@ -58,7 +58,8 @@ static bool number(struct slice s, uint64_t *out)
 	uint64_t v = 0;
 	size_t n = 0;
 	for (; n < s.n && s.p[n] >= '0' && s.p[n] <= '9'; n++)
-		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, s.p[n] - '0', &v))
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, s.p[n] - '0', &v))
 			return false;
 	*out = v;
 	return n > 0;
@@ -99,7 +100,8 @@ static void take_cpus(struct slice content, uint64_t *io_least)
 static void walk(const struct bound *b, uint64_t *io_least)
 {
 	char buf[4096], path[PATH_LEN], content[128];
-	struct slice group = machine_group(slurp("/proc/self/cgroup", buf, sizeof buf), b->controller);
+	struct slice group = machine_group(slurp("/proc/self/cgroup", buf, sizeof buf),
+					   b->controller);
 	for (;;) {
 		struct text t = text_of(path, sizeof path);
 		text_puts(&t, b->root);

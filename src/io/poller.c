@@ -44,7 +44,7 @@ static void on_nothing_idle(uv_idle_t *h)
 static void on_nothing_timer(uv_timer_t *h)
 {
 	struct poller *p = h->data;
-	p->timer_at_ms = UINT64_MAX; /* the turn after the poll sets it anew */
+	p->timer_at_ms = UINT64_MAX;              /* the turn after the poll sets it anew */
 	uv_idle_start(&p->idle, on_nothing_idle); /* libuv may run timers before it polls */
 }
 
@@ -140,8 +140,11 @@ static bool init_handles(struct poller *p)
 
 bool poller_init(struct poller *p, struct pollers *all, uint32_t index)
 {
-	*p = (struct poller){ .net = { &sock_net_ops }, .all = all, .index = index,
-			      .timer_at_ms = UINT64_MAX, .wake_event = -1 };
+	*p = (struct poller){ .net = { &sock_net_ops },
+			      .all = all,
+			      .index = index,
+			      .timer_at_ms = UINT64_MAX,
+			      .wake_event = -1 };
 	list_init(&p->open);
 	list_init(&p->lingering);
 	list_init(&p->broken);

@@ -37,22 +37,22 @@ struct poller {
 	struct net net;
 	struct pollers *all;
 	uint32_t index;
-	struct loop *loop;           /* the node's */
+	struct loop *loop; /* the node's */
 	pthread_t thread;
 	uv_loop_t uv;
 	uv_check_t check;
 	uv_idle_t idle;
 	uv_timer_t timer;
 	uv_poll_t wake;
-	int wake_event;              /* eventfd; any thread may write */
-	uint64_t timer_at_ms;        /* UINT64_MAX: not set */
-	bool is_told_time;           /* since the last poll */
+	int wake_event;       /* eventfd; any thread may write */
+	uint64_t timer_at_ms; /* UINT64_MAX: not set */
+	bool is_told_time;    /* since the last poll */
 	bool is_told_to_stop;
 	_Atomic(struct sock *) arrivals; /* from other pollers, newest first; any thread pushes */
-	_Atomic uint32_t socks_n;    /* with those on their way here; any thread counts */
-	struct list open;            /* sockets that the node knows */
-	struct list lingering;       /* closed by the node, waiting for the peer's end */
-	struct list broken;          /* writing failed: conn_lost is due */
+	_Atomic uint32_t socks_n;        /* with those on their way here; any thread counts */
+	struct list open;                /* sockets that the node knows */
+	struct list lingering;           /* closed by the node, waiting for the peer's end */
+	struct list broken;              /* writing failed: conn_lost is due */
 	_Atomic bool is_stopped;
 };
 

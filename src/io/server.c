@@ -20,8 +20,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define STOP_MS_MAX 10000 /* a stop that takes longer is broken off: what counts is on the disk */
-#define STOP_AGAIN_MS 500 /* signals to a group come twice; one that comes later is impatience */
+#define STOP_MS_MAX   10000 /* a stop that takes longer is broken off: what counts is on the disk */
+#define STOP_AGAIN_MS 500   /* signals to a group come twice; one that comes later is impatience */
 
 struct server {
 	const struct server_setup *setup;
@@ -34,9 +34,9 @@ struct server {
 	uint32_t pollers_made;
 	struct worker workers[2];
 	uint32_t workers_made;
-	int signals;              /* signalfd */
+	int signals; /* signalfd */
 	uint64_t began_ms;
-	bool is_running;          /* threads have been started */
+	bool is_running; /* threads have been started */
 };
 
 /* ---- panic -------------------------------------------------------------------------------- */
@@ -60,8 +60,8 @@ static void on_panic(const char *what, const char *file, int line)
 
 static enum err lacking(const char *what, struct text *why)
 {
-	text_putf(why, "the system has no more %s (%s); see ulimit and the container's bounds", what,
-		  strerror(errno));
+	text_putf(why, "the system has no more %s (%s); see ulimit and the container's bounds",
+		  what, strerror(errno));
 	return ERR_RESOURCE_ERROR;
 }
 
@@ -281,7 +281,8 @@ static bool serve(struct server *s)
 	while (!are_stopped(s)) {
 		signo = next_signal(s, STOP_MS_MAX);
 		uint64_t spent_ms = clock_now_ms() - s->began_ms;
-		bool is_impatient = (signo == SIGTERM || signo == SIGINT) && spent_ms >= STOP_AGAIN_MS;
+		bool is_impatient = (signo == SIGTERM || signo == SIGINT) &&
+				    spent_ms >= STOP_AGAIN_MS;
 		if (is_impatient || spent_ms >= STOP_MS_MAX)
 			return false;
 	}
@@ -310,8 +311,9 @@ int server_run(const struct server_setup *setup)
 	struct server *s = &server;
 	char room[1024];
 	struct text why = text_of(room, sizeof room);
-	*s = (struct server){ .setup = setup, .config = *setup->config, .signals = -1,
-			      .began_ms = clock_now_ms() };
+	*s = (struct server){
+		.setup = setup, .config = *setup->config, .signals = -1, .began_ms = clock_now_ms()
+	};
 	s->pollers.main_event = -1;
 	panicking = s;
 	if (start(s, &why) != ERR_OK)

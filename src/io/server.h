@@ -10,11 +10,11 @@
 #include "session/session.h"
 
 struct server_setup {
-	const struct sources *sources;      /* read again on SIGHUP */
+	const struct sources *sources; /* read again on SIGHUP */
 	const struct config *config;
 	const struct config_notes *notes;
-	const struct session_ops *amqp;     /* sessions of listeners.tcp */
-	const struct session_ops *control;  /* of the control socket; NULL: there is none */
+	const struct session_ops *amqp;    /* sessions of listeners.tcp */
+	const struct session_ops *control; /* of the control socket; NULL: there is none */
 };
 
 /* Exit codes of the process; 3 is WORKER_EXIT_CODE. */

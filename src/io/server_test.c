@@ -122,9 +122,18 @@ static struct sendq *echo_sendq(struct session *s)
 }
 
 const struct session_ops echo_ops = {
-	.name = "echo", .new = echo_new, .feed = echo_feed, .tell = echo_tell,
-	.ready = echo_ready, .pump = echo_pump, .deadline = echo_deadline, .stop = echo_stop,
-	.gone = echo_gone, .free = echo_free, .moved = echo_moved, .sendq = echo_sendq,
+	.name = "echo",
+	.new = echo_new,
+	.feed = echo_feed,
+	.tell = echo_tell,
+	.ready = echo_ready,
+	.pump = echo_pump,
+	.deadline = echo_deadline,
+	.stop = echo_stop,
+	.gone = echo_gone,
+	.free = echo_free,
+	.moved = echo_moved,
+	.sendq = echo_sendq,
 };
 
 /* ---- the server ---------------------------------------------------------------------------- */
@@ -152,10 +161,14 @@ static int serve(const struct daemon *d, const char *listener)
 	config_defaults(&c);
 	must(config_set(&c, from, slice_str("listeners.tcp.default"), slice_str(listener), &notes,
 			&why) == ERR_OK);
-	must(config_set(&c, from, slice_str("data_dir"), slice_str(d->dir), &notes, &why) == ERR_OK);
+	must(config_set(&c, from, slice_str("data_dir"), slice_str(d->dir), &notes, &why) ==
+	     ERR_OK);
 	c.loops = 2;
-	struct server_setup setup = { .sources = &sources, .config = &c, .notes = &notes,
-				      .amqp = &echo_ops, .control = &echo_ops };
+	struct server_setup setup = { .sources = &sources,
+				      .config = &c,
+				      .notes = &notes,
+				      .amqp = &echo_ops,
+				      .control = &echo_ops };
 	return server_run(&setup);
 }
 
@@ -231,7 +244,8 @@ static void stop(struct daemon *d)
 
 static int client(uint16_t port)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port),
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_port = htons(port),
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	must(fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) == 0);

@@ -9,22 +9,22 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define READ_BYTES_MAX 262144      /* from one socket before others get their share */
-#define PARTS_MAX 64
-#define LINGER_MS 1000             /* after our last words, for the peer to hang up */
-#define LINGER_STOP_MS 200         /* the same when the broker stops */
-#define DRAIN_STEPS_MAX 4          /* reads of a lingering socket for one event */
+#define READ_BYTES_MAX  262144 /* from one socket before others get their share */
+#define PARTS_MAX       64
+#define LINGER_MS       1000 /* after our last words, for the peer to hang up */
+#define LINGER_STOP_MS  200  /* the same when the broker stops */
+#define DRAIN_STEPS_MAX 4    /* reads of a lingering socket for one event */
 
 struct sock {
 	uv_poll_t poll;
 	struct poller *poller;
-	struct conn *conn;           /* NULL: the node no longer knows it */
-	struct list_node node;       /* in one of the poller's lists, while it has a descriptor */
-	struct sock *next;           /* in arrivals */
-	uint64_t tag;                /* moving: what conn_arrived wants; lingering: until when */
+	struct conn *conn;     /* NULL: the node no longer knows it */
+	struct list_node node; /* in one of the poller's lists, while it has a descriptor */
+	struct sock *next;     /* in arrivals */
+	uint64_t tag;          /* moving: what conn_arrived wants; lingering: until when */
 	const struct session_ops *protocol; /* arriving for the first time; NULL: moved */
-	int fd;                      /* -1: closed or moved, the handle is on its way out */
-	int events;                  /* watched */
+	int fd;                             /* -1: closed or moved, the handle is on its way out */
+	int events;                         /* watched */
 	bool is_reading, is_broken;
 };
 

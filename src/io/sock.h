@@ -16,8 +16,8 @@
 
 extern const struct net_ops sock_net_ops;
 
-/* sock_accepted hands a connected, non-blocking descriptor from the thread of one poller to another,
- * or to itself. False: no memory, and the descriptor is closed. */
+/* sock_accepted hands a connected, non-blocking descriptor from the thread of one poller to
+ * another, or to itself. False: no memory, and the descriptor is closed. */
 bool sock_accepted(const struct poller *from, struct poller *to, int own_fd,
 		   const struct session_ops *protocol);
 

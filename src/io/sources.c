@@ -71,7 +71,8 @@ static enum err read_sets(const struct sources *s, struct config *c, struct conf
 		struct slice all = slice_str(s->sets[i]);
 		size_t n = slice_find(all, '=');
 		if (n == all.n) {
-			text_putf(why, "--set %s: there is no =; write --set key=value", s->sets[i]);
+			text_putf(why, "--set %s: there is no =; write --set key=value",
+				  s->sets[i]);
 			return ERR_MALFORMED;
 		}
 		TRY(config_set(c, from, slice_sub(all, 0, n), slice_from(all, n + 1), notes, why));

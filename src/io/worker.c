@@ -34,7 +34,8 @@ static _Noreturn void fail(struct worker *w, enum err e)
 	bool is_full = e == ERR_NO_SPACE;
 	enum log_id id = strstr(why, "sync") ? LOG_sync_failed : LOG_write_failed;
 	logger_line(w->all->log, is_full ? LOG_disk_full : id, v, 1);
-	fprintf(stderr, "godwitd: the journal cannot be written (%s), so the broker stops; %s\n", why,
+	fprintf(stderr, "godwitd: the journal cannot be written (%s), so the broker stops; %s\n",
+		why,
 		is_full ? "make room on its disk and start again"
 			: "look at its disk before you start again");
 	_exit(WORKER_EXIT_CODE);
@@ -119,8 +120,8 @@ bool worker_start(struct worker *w, struct journal *j, uint64_t gap_us)
 {
 	w->journal = j;
 	w->gap_us = gap_us;
-	return thread_start(&w->thread, w->who == NET_WRITER ? "journal write" : "journal keep", run,
-			    w);
+	return thread_start(&w->thread, w->who == NET_WRITER ? "journal write" : "journal keep",
+			    run, w);
 }
 
 void worker_finish(struct worker *w)

@@ -15,7 +15,7 @@ struct worker {
 	struct pollers *all;
 	struct journal *journal;
 	pthread_t thread;
-	uint64_t gap_us;             /* the writer's: from one sync to the next */
+	uint64_t gap_us; /* the writer's: from one sync to the next */
 	int wake_event;
 	_Atomic bool is_quitting;
 };

@@ -5,7 +5,13 @@
 #include "node/config_value.h"
 
 enum type {
-	TYPE_BOOL, TYPE_INT, TYPE_BYTES, TYPE_RATIO, TYPE_STRING, TYPE_CHOICE, TYPE_LISTENERS,
+	TYPE_BOOL,
+	TYPE_INT,
+	TYPE_BYTES,
+	TYPE_RATIO,
+	TYPE_STRING,
+	TYPE_CHOICE,
+	TYPE_LISTENERS,
 	TYPE_USERS
 };
 
@@ -20,8 +26,14 @@ struct row {
 
 static const struct row rows[] = {
 #define CONFIG(field, type, key, value, min, max, unit, prose) \
-	{ key, TYPE_##type, offsetof(struct config, field), sizeof ((struct config *)0)->field, \
-	  value, min, max, unit },
+	{ key,                                                 \
+	  TYPE_##type,                                         \
+	  offsetof(struct config, field),                      \
+	  sizeof((struct config *)0)->field,                   \
+	  value,                                               \
+	  min,                                                 \
+	  max,                                                 \
+	  unit },
 #include "node/config.def"
 #undef CONFIG
 };
@@ -132,7 +144,8 @@ static enum err set_listener(struct config_listeners *l, struct slice name, stru
 		return ERR_OK;
 	}
 	if (name.n == 0) {
-		text_puts(why, "is none, or goes on with a name, as in listeners.tcp.default = 5672");
+		text_puts(why,
+			  "is none, or goes on with a name, as in listeners.tcp.default = 5672");
 		return ERR_MALFORMED;
 	}
 	TRY(listener_name(name, why));
@@ -162,7 +175,8 @@ static enum err set_user(struct config_users *u, struct slice name, struct slice
 		return ERR_OK;
 	}
 	if (name.n == 0 || name.n > CONFIG_STRING_MAX) {
-		text_puts(why, "is none, or goes on with a name, as in loopback_users.guest = true");
+		text_puts(why,
+			  "is none, or goes on with a name, as in loopback_users.guest = true");
 		return ERR_MALFORMED;
 	}
 	TRY(config_value_bool(value, &is_in, why));
@@ -211,7 +225,8 @@ void config_defaults(struct config *c)
 		bool is_user = rows[i].type == TYPE_USERS;
 		struct slice value = slice_str(rows[i].value);
 		struct slice name = is_user ? value : slice_str("default");
-		enum err e = set_field(c, &rows[i], name, is_user ? slice_str("true") : value, &why);
+		enum err e = set_field(c, &rows[i], name, is_user ? slice_str("true") : value,
+				       &why);
 		must(e == ERR_OK);
 	}
 	c->amqp.is_default = true;
@@ -370,10 +385,13 @@ enum err config_check(const struct config *c, struct text *why)
 	for (uint32_t i = 0; i < c->amqp.n; i++)
 		for (uint32_t j = 0; j < i; j++) {
 			const struct config_listener *a = &c->amqp.at[i], *b = &c->amqp.at[j];
-			if (a->port == 0 || a->port != b->port || !name_is(a->host, slice_str(b->host)))
+			if (a->port == 0 || a->port != b->port ||
+			    !name_is(a->host, slice_str(b->host)))
 				continue;
-			text_putf(why, "listeners.tcp.%s and listeners.tcp.%s have the same address; "
-				  "take one out", b->name, a->name);
+			text_putf(why,
+				  "listeners.tcp.%s and listeners.tcp.%s have the same address; "
+				  "take one out",
+				  b->name, a->name);
 			return ERR_MALFORMED;
 		}
 	if (slice_find(slice_str(c->control_socket), '/') < strlen(c->control_socket)) {

@@ -19,13 +19,13 @@
 
 struct text;
 
-#define CONFIG_STRING_MAX 255
-#define CONFIG_NAME_MAX 63
+#define CONFIG_STRING_MAX    255
+#define CONFIG_NAME_MAX      63
 #define CONFIG_LISTENERS_MAX 16
-#define CONFIG_USERS_MAX 16
-#define CONFIG_NOTES_MAX 64
-#define CONFIG_LEVELS "debug|info|warning|error|critical|none"
-#define CONFIG_FORMATS "plaintext|json|text"
+#define CONFIG_USERS_MAX     16
+#define CONFIG_NOTES_MAX     64
+#define CONFIG_LEVELS        "debug|info|warning|error|critical|none"
+#define CONFIG_FORMATS       "plaintext|json|text"
 
 /* Places in CONFIG_LEVELS; the first four are those of enum log_level. */
 enum { CONFIG_LEVEL_CRITICAL = 4, CONFIG_LEVEL_NONE = 5 };
@@ -40,7 +40,7 @@ struct config_listener {
 struct config_listeners {
 	struct config_listener at[CONFIG_LISTENERS_MAX];
 	uint32_t n;
-	bool is_default;                /* nobody has named any: the first who does replaces them */
+	bool is_default; /* nobody has named any: the first who does replaces them */
 };
 struct config_user {
 	char name[CONFIG_STRING_MAX + 1];
@@ -50,14 +50,14 @@ struct config_users {
 	uint32_t n;
 };
 
-#define CONFIG_FIELD_BOOL(field) bool field;
-#define CONFIG_FIELD_INT(field) int64_t field;
-#define CONFIG_FIELD_BYTES(field) int64_t field;
-#define CONFIG_FIELD_RATIO(field) double field;
-#define CONFIG_FIELD_STRING(field) char field[CONFIG_STRING_MAX + 1];
-#define CONFIG_FIELD_CHOICE(field) int field;
+#define CONFIG_FIELD_BOOL(field)      bool field;
+#define CONFIG_FIELD_INT(field)       int64_t field;
+#define CONFIG_FIELD_BYTES(field)     int64_t field;
+#define CONFIG_FIELD_RATIO(field)     double field;
+#define CONFIG_FIELD_STRING(field)    char field[CONFIG_STRING_MAX + 1];
+#define CONFIG_FIELD_CHOICE(field)    int field;
 #define CONFIG_FIELD_LISTENERS(field) struct config_listeners field;
-#define CONFIG_FIELD_USERS(field) struct config_users field;
+#define CONFIG_FIELD_USERS(field)     struct config_users field;
 
 struct config {
 #define CONFIG(field, type, key, value, min, max, unit, prose) CONFIG_FIELD_##type(field)

@@ -51,13 +51,19 @@ static void a_line_is_key_and_value(void **s)
 static void a_value_ends_at_a_comment_or_is_quoted(void **s)
 {
 	(void)s;
-	must(is_read("default_pass = a b  c") && slice_eq(slice_str(c.default_pass), slice_str("a b  c")));
+	must(is_read("default_pass = a b  c") &&
+	     slice_eq(slice_str(c.default_pass), slice_str("a b  c")));
 	must(is_read("default_pass = a#b") && slice_eq(slice_str(c.default_pass), slice_str("a")));
-	must(is_read("default_pass = 'a#b' # so") && slice_eq(slice_str(c.default_pass), slice_str("a#b")));
-	must(is_read("default_pass = ' a '") && slice_eq(slice_str(c.default_pass), slice_str(" a ")));
-	must(is_read("default_pass = a'b'") && slice_eq(slice_str(c.default_pass), slice_str("a'b'")));
-	must(is_read("default_pass = a=b=c") && slice_eq(slice_str(c.default_pass), slice_str("a=b=c")));
-	must(is_read("default_pass = \"x\"") && slice_eq(slice_str(c.default_pass), slice_str("\"x\"")));
+	must(is_read("default_pass = 'a#b' # so") &&
+	     slice_eq(slice_str(c.default_pass), slice_str("a#b")));
+	must(is_read("default_pass = ' a '") &&
+	     slice_eq(slice_str(c.default_pass), slice_str(" a ")));
+	must(is_read("default_pass = a'b'") &&
+	     slice_eq(slice_str(c.default_pass), slice_str("a'b'")));
+	must(is_read("default_pass = a=b=c") &&
+	     slice_eq(slice_str(c.default_pass), slice_str("a=b=c")));
+	must(is_read("default_pass = \"x\"") &&
+	     slice_eq(slice_str(c.default_pass), slice_str("\"x\"")));
 	must(is_read("default_pass = ''") && c.default_pass[0] == '\0');
 	must(is_read("heartbeat = '7'") && c.heartbeat_s == 7);
 }
@@ -101,49 +107,48 @@ static void keys_have_an_end(void **s)
 }
 
 /* What people have: the example of the project's own documentation, shortened. */
-static const char real_life[] =
-	"# ======================================\n"
-	"# RabbitMQ broker section\n"
-	"# ======================================\n"
-	"\n"
-	"listeners.tcp.local    = 127.0.0.1:5672\n"
-	"listeners.tcp.local_v6 = ::1:5672\n"
-	"# listeners.ssl.default = 5671\n"
-	"num_acceptors.tcp = 10\n"
-	"handshake_timeout = 10000\n"
-	"reverse_dns_lookups = false\n"
-	"loopback_users.guest = true\n"
-	"auth_mechanisms.1 = PLAIN\n"
-	"auth_mechanisms.2 = AMQPLAIN\n"
-	"auth_backends.1 = internal\n"
-	"default_vhost = /\n"
-	"default_user = admin\n"
-	"default_pass = 's3cret#1'\n"
-	"default_permissions.configure = .*\n"
-	"default_permissions.read = .*\n"
-	"default_permissions.write = .*\n"
-	"default_user_tags.administrator = true\n"
-	"heartbeat = 600\n"
-	"frame_max = 131072\n"
-	"channel_max = 128\n"
-	"tcp_listen_options.backlog = 4096\n"
-	"tcp_listen_options.nodelay = true\n"
-	"tcp_listen_options.exit_on_close = false\n"
-	"vm_memory_high_watermark.relative = 0.4\n"
-	"vm_memory_high_watermark.absolute = 2GB\n"
-	"vm_memory_high_watermark_paging_ratio = 0.5\n"
-	"disk_free_limit.absolute = 500KB\n"
-	"cluster_partition_handling = ignore\n"
-	"queue_master_locator = client-local\n"
-	"collect_statistics_interval = 5000\n"
-	"management.tcp.port = 15672\n"
-	"log.dir = /var/log/rabbitmq\n"
-	"log.file = rabbit.log\n"
-	"log.file.level = info\n"
-	"log.file.rotation.date = $D0\n"
-	"log.console = false\n"
-	"log.connection.level = warning\n"
-	"mqtt.vhost = /\n";
+static const char real_life[] = "# ======================================\n"
+				"# RabbitMQ broker section\n"
+				"# ======================================\n"
+				"\n"
+				"listeners.tcp.local    = 127.0.0.1:5672\n"
+				"listeners.tcp.local_v6 = ::1:5672\n"
+				"# listeners.ssl.default = 5671\n"
+				"num_acceptors.tcp = 10\n"
+				"handshake_timeout = 10000\n"
+				"reverse_dns_lookups = false\n"
+				"loopback_users.guest = true\n"
+				"auth_mechanisms.1 = PLAIN\n"
+				"auth_mechanisms.2 = AMQPLAIN\n"
+				"auth_backends.1 = internal\n"
+				"default_vhost = /\n"
+				"default_user = admin\n"
+				"default_pass = 's3cret#1'\n"
+				"default_permissions.configure = .*\n"
+				"default_permissions.read = .*\n"
+				"default_permissions.write = .*\n"
+				"default_user_tags.administrator = true\n"
+				"heartbeat = 600\n"
+				"frame_max = 131072\n"
+				"channel_max = 128\n"
+				"tcp_listen_options.backlog = 4096\n"
+				"tcp_listen_options.nodelay = true\n"
+				"tcp_listen_options.exit_on_close = false\n"
+				"vm_memory_high_watermark.relative = 0.4\n"
+				"vm_memory_high_watermark.absolute = 2GB\n"
+				"vm_memory_high_watermark_paging_ratio = 0.5\n"
+				"disk_free_limit.absolute = 500KB\n"
+				"cluster_partition_handling = ignore\n"
+				"queue_master_locator = client-local\n"
+				"collect_statistics_interval = 5000\n"
+				"management.tcp.port = 15672\n"
+				"log.dir = /var/log/rabbitmq\n"
+				"log.file = rabbit.log\n"
+				"log.file.level = info\n"
+				"log.file.rotation.date = $D0\n"
+				"log.console = false\n"
+				"log.connection.level = warning\n"
+				"mqtt.vhost = /\n";
 
 static void a_real_file_starts_as_it_is(void **s)
 {

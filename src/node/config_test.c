@@ -37,7 +37,8 @@ static void defaults_are_those_of_the_limits(void **s)
 {
 	(void)s;
 	struct config *c = fresh();
-	must(c->frame_max == LIMIT_FRAME_MAX_DEFAULT && c->channel_max == LIMIT_CHANNEL_MAX_DEFAULT);
+	must(c->frame_max == LIMIT_FRAME_MAX_DEFAULT &&
+	     c->channel_max == LIMIT_CHANNEL_MAX_DEFAULT);
 	must(c->heartbeat_s == LIMIT_HEARTBEAT_DEFAULT_S);
 	must(c->initial_frame_max == LIMIT_INITIAL_FRAME_MAX);
 	must(c->handshake_timeout_ms == LIMIT_HANDSHAKE_TIMEOUT_MS);
@@ -80,7 +81,8 @@ static void every_number_keeps_its_bounds(void **s)
 		const struct bound *b = &bounds[i];
 		if (*b->type != 'I' && !slice_eq(slice_str(b->type), slice_str("BYTES")))
 			continue;
-		must(set_number(c, b->key, b->min) == ERR_OK && set_number(c, b->key, b->max) == ERR_OK);
+		must(set_number(c, b->key, b->min) == ERR_OK &&
+		     set_number(c, b->key, b->max) == ERR_OK);
 		must(set_number(c, b->key, b->min - 1) == ERR_MALFORMED);
 		if (b->max < INT64_MAX)
 			must(set_number(c, b->key, b->max + 1) == ERR_MALFORMED);
@@ -89,7 +91,8 @@ static void every_number_keeps_its_bounds(void **s)
 	}
 	must(tried > 15);
 	must(set(c, "frame_max", "4095") == ERR_MALFORMED);
-	assert_string_equal(reason, "--set: frame_max: must be from 4096 to 16777216 bytes, not '4095'");
+	assert_string_equal(reason,
+			    "--set: frame_max: must be from 4096 to 16777216 bytes, not '4095'");
 }
 
 static void bounds_are_those_of_the_limits(void **s)
@@ -175,9 +178,11 @@ static void the_environment_spells_keys_its_own_way(void **s)
 	(void)s;
 	struct config *c = fresh();
 	must(set_env(c, "GODWIT_HEARTBEAT", "7") == ERR_OK && c->heartbeat_s == 7);
-	must(set_env(c, "GODWIT_JOURNAL_SYNC_GAP", "500") == ERR_OK && c->journal_sync_gap_us == 500);
+	must(set_env(c, "GODWIT_JOURNAL_SYNC_GAP", "500") == ERR_OK &&
+	     c->journal_sync_gap_us == 500);
 	must(set_env(c, "GODWIT_LOG_CONSOLE", "false") == ERR_OK && !c->is_log_console);
-	must(set_env(c, "GODWIT_LOG_CONSOLE_LEVEL", "error") == ERR_OK && c->log_console_level == 3);
+	must(set_env(c, "GODWIT_LOG_CONSOLE_LEVEL", "error") == ERR_OK &&
+	     c->log_console_level == 3);
 	must(set_env(c, "GODWIT_LISTENERS_TCP_DEFAULT", "127.0.0.1:9") == ERR_OK);
 	must(c->amqp.n == 1 && c->amqp.at[0].port == 9);
 	assert_string_equal(c->amqp.at[0].name, "default");
@@ -192,9 +197,15 @@ static void foreign_variables_are_left_alone_and_slips_are_not(void **s)
 {
 	(void)s;
 	struct config *c = fresh();
-	const char *const foreign[] = { "HEARTBEAT", "GODWIT_SERVICE_HOST", "GODWIT_PORT", "GODWIT_",
-					"GODWIT_PORT_5672_TCP_ADDR", "GODWIT_DIR",
-					"GODWIT_RELEASE_DIR", "GODWIT_TSAN_DIR", "GODWIT_DEV_DIR" };
+	const char *const foreign[] = { "HEARTBEAT",
+					"GODWIT_SERVICE_HOST",
+					"GODWIT_PORT",
+					"GODWIT_",
+					"GODWIT_PORT_5672_TCP_ADDR",
+					"GODWIT_DIR",
+					"GODWIT_RELEASE_DIR",
+					"GODWIT_TSAN_DIR",
+					"GODWIT_DEV_DIR" };
 	for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
 		must(set_env(c, foreign[i], "1") == ERR_OK);
 	must(c->heartbeat_s == 60);
@@ -216,7 +227,8 @@ static void settings_must_fit_together(void **s)
 	must(set(c, "listeners.tcp.b", "127.0.0.1:9") == ERR_OK && config_check(c, &why) == ERR_OK);
 	must(set(c, "listeners.tcp.a", "0") == ERR_OK && set(c, "listeners.tcp.b", "0") == ERR_OK);
 	must(config_check(c, &why) == ERR_OK);
-	must(set(c, "control_socket", "/tmp/x") == ERR_OK && config_check(c, &why) == ERR_MALFORMED);
+	must(set(c, "control_socket", "/tmp/x") == ERR_OK &&
+	     config_check(c, &why) == ERR_MALFORMED);
 }
 
 static void changes_are_listed_by_key(void **s)

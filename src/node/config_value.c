@@ -27,7 +27,8 @@ static bool digits(struct slice *s, int64_t *out)
 		return false;
 	int64_t v = 0;
 	for (size_t i = 0; i < s->n - rest.n; i++)
-		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, s->p[i] - '0', &v))
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, s->p[i] - '0', &v))
 			return false;
 	*s = rest;
 	*out = v;

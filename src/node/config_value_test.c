@@ -39,14 +39,16 @@ static void bytes_have_units_in_either_case(void **s)
 	must(bytes("") == -1 && bytes("MB") == -1 && bytes("1.5GB") == -1 && bytes("-1") == -1);
 	must(bytes("1 G B") == -1 && bytes("1x") == -1);
 	assert_string_equal(
-		reason, "must be a number of bytes, such as 1073741824, 1GiB, 512MB or 64k, not '1x'");
+		reason,
+		"must be a number of bytes, such as 1073741824, 1GiB, 512MB or 64k, not '1x'");
 }
 
 static bool is_int(const char *z)
 {
 	int64_t v = 0;
 	return config_value_int(slice_str(z), (struct config_bounds){ 5, 10, "seconds" }, &v,
-				fresh()) == ERR_OK && v >= 5 && v <= 10;
+				fresh()) == ERR_OK &&
+	       v >= 5 && v <= 10;
 }
 
 static void numbers_keep_their_bounds(void **s)
@@ -62,7 +64,8 @@ static void numbers_keep_their_bounds(void **s)
 static double ratio(const char *z)
 {
 	double v = -1;
-	enum err e = config_value_ratio(slice_str(z), (struct config_bounds){ 0, 1, "" }, &v, fresh());
+	enum err e = config_value_ratio(slice_str(z), (struct config_bounds){ 0, 1, "" }, &v,
+					fresh());
 	must((e == ERR_OK) == (v >= 0));
 	return v;
 }
@@ -108,14 +111,18 @@ static bool is_listener(const char *z, const char *host, uint16_t port)
 static void listeners_are_ports_with_addresses(void **s)
 {
 	(void)s;
-	must(is_listener("5672", "", 5672) && is_listener("0", "", 0) && is_listener("65535", "", 65535));
+	must(is_listener("5672", "", 5672) && is_listener("0", "", 0) &&
+	     is_listener("65535", "", 65535));
 	must(is_listener("127.0.0.1:5672", "127.0.0.1", 5672));
 	must(is_listener("::1:5672", "::1", 5672) && is_listener("[::1]:5672", "::1", 5672));
 	must(is_listener(":::5672", "::", 5672));
 	must(is_listener("fe80::1%eth0:5672", "fe80::1%eth0", 5672));
 	struct config_listener l;
-	const char *const bad[] = { "", "65536", "127.0.0.1", "127.0.0.1:", "127.0.0:5672", ":5672",
-				    "256.0.0.1:1", "1.2.3.4.5:1", "localhost:5672", "[]:1", "tcp" };
+	const char *const bad[] = {
+		"",      "65536",       "127.0.0.1",   "127.0.0.1:",     "127.0.0:5672",
+		":5672", "256.0.0.1:1", "1.2.3.4.5:1", "localhost:5672", "[]:1",
+		"tcp"
+	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		must(config_value_listener(slice_str(bad[i]), &l, fresh()) == ERR_MALFORMED);
 	assert_string_equal(reason, "must be a port (0 to 65535) or ADDRESS:PORT, not 'tcp'");

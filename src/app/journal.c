@@ -1,0 +1,79 @@
+#include "app/journal.h"
+
+#include "base/text.h"
+#include "io/disk_posix.h"
+#include "journal/inspect.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define BLOCK_BYTES ((size_t)65536)
+
+/* ---- memory ------------------------------------------------------------------------------- */
+
+static void *heap_get(struct mem *m, size_t n, const char *kind)
+{
+	must(m != NULL && kind != NULL);
+	return n % BLOCK_BYTES == 0 ? aligned_alloc(BLOCK_BYTES, n) : malloc(n);
+}
+
+static void heap_put(struct mem *m, void *own_p, size_t n)
+{
+	must(m != NULL && n > 0);
+	free(own_p);
+}
+
+/* ---- the command -------------------------------------------------------------------------- */
+
+static int no_journal(const char *dir, const char *why)
+{
+	fprintf(stderr, "godwit journal: %s: %s\n", dir, why);
+	return 1;
+}
+
+static int print_all(struct journal_inspect *i)
+{
+	char room[INSPECT_LINE_BYTES];
+	struct text line = text_of(room, sizeof room);
+	for (; journal_inspect_next(i, &line); line = text_of(room, sizeof room))
+		puts(room);
+	uint64_t damage_n = journal_inspect_damage_n(i);
+	if (damage_n == 0)
+		return 0;
+	fprintf(stderr, "godwit journal: %llu damaged places\n", (unsigned long long)damage_n);
+	return 1;
+}
+
+static int inspect(const char *dir, enum inspect_mode mode)
+{
+	char room[512];
+	struct text why = text_of(room, sizeof room);
+	struct mem mem = { .get = heap_get, .put = heap_put, .max = SIZE_MAX };
+	struct disk *disk = NULL;
+	struct journal_inspect *i = NULL;
+	struct stat st;
+	if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) /* opening the disk would make it */
+		return no_journal(dir, "there is no such directory; name the broker's data_dir");
+	if (disk_posix_new(dir, &disk, &why) != ERR_OK)
+		return no_journal(dir, room);
+	if (journal_inspect_open(disk, &mem, mode, &i, &why) != ERR_OK) {
+		disk_posix_free(disk);
+		return no_journal(dir, room);
+	}
+	int code = print_all(i);
+	journal_inspect_close(i);
+	disk_posix_free(disk);
+	return code;
+}
+
+int journal_main(int argc, char **argv)
+{
+	struct slice what = slice_str(argc == 3 ? argv[1] : "");
+	if (slice_eq(what, slice_str("inspect")))
+		return inspect(argv[2], INSPECT_PRINT);
+	if (slice_eq(what, slice_str("verify")))
+		return inspect(argv[2], INSPECT_VERIFY);
+	fputs("godwit journal: say inspect or verify, and a DIR; see godwit --help\n", stderr);
+	return 2;
+}
