@@ -15,7 +15,6 @@ struct outcomes {
 	struct outcomes_chunk *head, *tail, *spare;
 	struct outcomes_chunk *fresh; /* where the first run not proposed is; NULL: look from head */
 	uint64_t runs_n;           /* runs in the FIFO */
-	uint64_t bytes;            /* of stored messages that wait in it */
 };
 
 void outcomes_init(struct outcomes *o, struct mem *mem);

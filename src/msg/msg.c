@@ -67,7 +67,9 @@ enum err msg_load(struct block *b, uint32_t off, uint32_t len, const struct msg 
 {
 	must(off >= sizeof *b && (uint64_t)off + len <= b->fill);
 	struct rd r = rd_of((struct slice){ (const uint8_t *)b + off, len });
-	struct msg m = { .proto = rd_u8(&r), .flags = rd_u8(&r) };
+	struct msg m = { 0 };
+	m.proto = rd_u8(&r);
+	m.flags = rd_u8(&r);
 	m.route_len = rd_le16(&r);
 	m.props_len = rd_le32(&r);
 	m.body_bytes = rd_le32(&r);

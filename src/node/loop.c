@@ -274,6 +274,14 @@ static bool serve(struct loop *l)
 	return is_any;
 }
 
+static bool is_touched(const struct loop *l)
+{
+	for (uint32_t i = 0; i < l->shards_n; i++)
+		if (l->shards[i].is_touched)
+			return true;
+	return false;
+}
+
 static bool loop_rounds(struct loop *l)
 {
 	l->fed_bytes = 0;
@@ -296,6 +304,7 @@ bool loop_work(struct loop *l)
 {
 	bool is_more = loop_rounds(l);
 	loop_propose(l);
+	is_more |= is_touched(l); /* what waited for nothing but the order of the log */
 	send_out(l);
 	is_more |= conns_flush(l);
 	if (!l->is_congested)

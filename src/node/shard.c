@@ -72,6 +72,7 @@ static void shard_apply(struct shard *s, struct run *o, uint64_t index, uint32_t
 			bool is_replay)
 {
 	s->count.applied++;
+	s->is_touched = true;
 	if (s->catalog) {
 		catalog_apply(s->catalog, o, index, is_replay ? NULL : &s->held);
 		s->is_applied = true;
