@@ -1,10 +1,11 @@
 /* A clean stop: goodbye to everybody, everything committed, a last checkpoint. */
 #include "node/loop.h"
 
-/* Nothing of this loop is on its way to a client or to the disk. */
+/* Nothing of this loop is on its way to a client or to the disk. A batch that it still has is empty:
+ * what had records was submitted (loop_propose). */
 static bool is_quiet(const struct loop *l)
 {
-	if (l->conns_n > 0 || l->flying || l->batch || l->is_congested)
+	if (l->conns_n > 0 || l->flying || l->is_congested)
 		return false;
 	for (uint32_t i = 0; i < l->shards_n; i++)
 		if (l->shards[i].later.runs_n > 0)
