@@ -88,7 +88,7 @@ void client_consumer_over(struct client *c, struct consumer_state *s, bool is_op
 	oracle_loss(o, s->queue, is_open_loss);
 	s->life = LIFE_NONE;
 	if (s->is_no_ack)
-		oracle_doubt(o, s->queue);
+		oracle_leaking(o, s->queue);
 	if (!p->is_auto_delete || o->queue[s->queue].life == LIFE_NONE)
 		return;
 	oracle_queue_set(o, s->queue, LIFE_MAYBE);
@@ -107,9 +107,19 @@ void client_channel_over(struct client *c, uint32_t channel, bool is_open_loss)
 			client_consumer_over(c, &ch->consumer[i], is_open_loss);
 	for (uint32_t i = ch->held_first; i < ch->held_end; i++)
 		if (!ch->held[i].is_settled)
-			oracle_release(c->oracle, ch->held[i].copy, c->index);
+			oracle_release(c->oracle, ch->held[i].copy, c->index, ch->number);
 	oracle_answered(c->oracle, ch->number);
 	channel_fini(ch);
+}
+
+/* An exclusive queue goes when the broker notices that its owner is gone. */
+static void exclusive_over(struct client *c, uint32_t queue)
+{
+	struct oracle_queue *q = &c->oracle->queue[queue];
+	if (q->life == LIFE_NONE)
+		return;
+	oracle_queue_set(c->oracle, queue, LIFE_GOING);
+	q->is_busy = q->is_limbo = true;
 }
 
 static void over(struct client *c, bool is_open_loss)
@@ -118,7 +128,7 @@ static void over(struct client *c, bool is_open_loss)
 		client_channel_over(c, i, is_open_loss);
 	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
 		if (place_queues[q].is_exclusive && place_owner(q) == c->index)
-			oracle_queue_deleted(c->oracle, q);
+			exclusive_over(c, q);
 	oracle_lost(c->oracle, c->index);
 	c->phase = CLIENT_OFF;
 	c->sock = NULL;
@@ -246,7 +256,7 @@ static void take_frames(struct client *c)
 /* The broker has closed the connection. */
 static void ended(struct client *c)
 {
-	if (c->phase != CLIENT_LEAVING)
+	if (c->phase != CLIENT_LEAVING && !c->host->is_stopping)
 		client_wrong(c, 0, "the broker hung up in phase", c->phase);
 	TELL(c->story, left, c->index);
 	sock_drop(c->sock, false);

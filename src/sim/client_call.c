@@ -14,16 +14,17 @@ static bool take(struct client *c, uint32_t channel, uint32_t queue)
 	return true;
 }
 
-/* The change is made, or not: is it known? If another client was lost meanwhile, it is not. */
-static void give(struct client *c, uint32_t queue, enum life life)
+/* The change is made. What somebody else has done since it was asked for, nobody knows. */
+static void give(struct client *c, const struct asked *a, enum life life)
 {
-	struct oracle_queue *q = &c->oracle->queue[queue];
+	struct oracle_queue *q = &c->oracle->queue[a->place];
+	bool is_known = !q->is_limbo && q->unsure_event < a->event;
 	if (!q->is_limbo)
 		q->is_busy = false;
-	if (life == LIFE_NONE)
-		oracle_queue_deleted(c->oracle, queue);
+	if (life == LIFE_NONE && is_known)
+		oracle_queue_deleted(c->oracle, a->place);
 	else
-		oracle_queue_set(c->oracle, queue, q->is_limbo ? LIFE_MAYBE : life);
+		oracle_queue_set(c->oracle, a->place, is_known ? life : LIFE_MAYBE);
 }
 
 /* ---- asking ----------------------------------------------------------------------------- */
@@ -71,6 +72,7 @@ bool client_count(struct client *c, uint32_t channel, uint32_t queue)
 	if (!client_may_use(c, channel, queue))
 		return false;
 	client_call_queue(c, channel, AMQP091_queue_declare_ok, queue, false, ARG_COUNT);
+	oracle_look(c->oracle, queue, c->index, c->channel[channel].asked.event);
 	say_declare(c, channel, queue, true);
 	return true;
 }
@@ -132,6 +134,9 @@ bool client_delete(struct client *c, uint32_t channel, uint32_t queue, uint32_t 
 		return false;
 	oracle_queue_set(c->oracle, queue, LIFE_GOING);
 	client_call_queue(c, channel, AMQP091_queue_delete_ok, queue, flags != 0, flags);
+	for (uint32_t i = 0; flags && i < CLIENT_CONSUMERS; i++)
+		if (c->channel[channel].consumer[i].life != LIFE_NONE)
+			client_losing(c, &c->channel[channel].consumer[i], 1);
 	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_queue_delete,
 		.queue_delete = { .queue = client_queue_name(c, queue, name),
 				  .if_unused = flags & 1, .if_empty = flags & 2 } });
@@ -147,9 +152,9 @@ static void declared(struct client *c, const struct asked *a, const struct amqp0
 	if (!slice_eq(ok->queue, client_queue_name(c, a->place, name)))
 		story_wrong(c->story, "c%u declared one queue and is told of another", c->index);
 	if (a->arg == ARG_COUNT)
-		oracle_count_is(c->oracle, a->place, c->index, a->event, ok->message_count);
+		oracle_count_is(c->oracle, a->place, a->event, ok->message_count);
 	else
-		give(c, a->place, LIFE_THERE);
+		give(c, a, LIFE_THERE);
 }
 
 static void consumer_answered(struct client *c, uint32_t channel, const struct asked *a, bool is_on)
@@ -171,6 +176,13 @@ static void consumer_answered(struct client *c, uint32_t channel, const struct a
 	s->life = LIFE_NONE;
 }
 
+static void lost_nothing(struct client *c, struct channel_state *ch)
+{
+	for (uint32_t i = 0; i < CLIENT_CONSUMERS; i++)
+		if (ch->consumer[i].losing_n > 0)
+			client_losing(c, &ch->consumer[i], -1);
+}
+
 static void answered(struct client *c, uint32_t channel, const struct asked *a,
 		     const struct amqp091_method *m)
 {
@@ -183,26 +195,27 @@ static void answered(struct client *c, uint32_t channel, const struct asked *a,
 	case AMQP091_queue_declare_ok: declared(c, a, m); return;
 	case AMQP091_queue_bind_ok:
 	case AMQP091_queue_unbind_ok:
-		give(c, a->place, LIFE_THERE);
+		give(c, a, LIFE_THERE);
 		if (o->queue[a->place].life == LIFE_THERE)
 			oracle_binding_set(o, a->arg, m->kind == AMQP091_queue_bind_ok ? LIFE_THERE
 										       : LIFE_NONE);
 		return;
 	case AMQP091_queue_purge_ok:
+		give(c, a, LIFE_THERE);
 		oracle_purged(o, a->place, a->event, m->queue_purge_ok.message_count);
-		give(c, a->place, LIFE_THERE);
 		return;
-	case AMQP091_queue_delete_ok: give(c, a->place, LIFE_NONE); return;
+	case AMQP091_queue_delete_ok:
+		give(c, a, LIFE_NONE);
+		lost_nothing(c, ch);
+		return;
 	case AMQP091_basic_consume_ok: consumer_answered(c, channel, a, true); return;
 	case AMQP091_basic_cancel_ok: consumer_answered(c, channel, a, false); return;
 	case AMQP091_basic_get_empty:
-		oracle_nothing(o, a->place, c->index, a->event);
+		oracle_nothing(o, a->place, a->event);
 		oracle_users(o, a->place, -1);
 		return;
 	case AMQP091_basic_recover_ok:
-		for (uint32_t i = 0; i < CLIENT_CONSUMERS; i++)
-			if (ch->consumer[i].losing_n > 0)
-				client_losing(c, &ch->consumer[i], -1);
+		lost_nothing(c, ch);
 		return;
 	case AMQP091_basic_qos_ok:
 		*(a->arg ? &ch->shared : &ch->prefetch) = a->place;
@@ -257,7 +270,7 @@ void client_abandon(struct client *c, struct channel_state *ch)
 	case AMQP091_queue_delete_ok: in_limbo(c, a->place); break;
 	case AMQP091_basic_get_ok:
 		if (a->arg)
-			oracle_doubt(o, a->place);
+			oracle_leaking(o, a->place);
 		oracle_users(o, a->place, -1);
 		oracle_loss(o, a->place, true);
 		break;

@@ -77,7 +77,7 @@ static void give_back(struct client *c, struct channel_state *ch)
 {
 	for (uint32_t i = ch->held_first; i < ch->held_end; i++) {
 		if (!ch->held[i].is_settled)
-			oracle_release(c->oracle, ch->held[i].copy, c->index);
+			oracle_release(c->oracle, ch->held[i].copy, c->index, ch->number);
 		ch->held[i].is_settled = true;
 	}
 	ch->held_first = ch->held_end = ch->held_n = ch->shared_n = 0;
@@ -88,10 +88,31 @@ static void give_back(struct client *c, struct channel_state *ch)
 	}
 }
 
+/* With a channel go its consumers, and with the last ones go auto-delete queues: nobody else may
+ * change these meanwhile. */
+static bool take_queues(struct client *c, const struct channel_state *ch)
+{
+	struct oracle *o = c->oracle;
+	for (uint32_t i = 0; i < CLIENT_CONSUMERS; i++) {
+		const struct consumer_state *s = &ch->consumer[i];
+		if (s->life != LIFE_NONE && place_queues[s->queue].is_auto_delete &&
+		    o->queue[s->queue].is_busy)
+			return false;
+	}
+	for (uint32_t i = 0; i < CLIENT_CONSUMERS; i++) {
+		const struct consumer_state *s = &ch->consumer[i];
+		if (s->life == LIFE_NONE || !place_queues[s->queue].is_auto_delete)
+			continue;
+		oracle_queue_set(o, s->queue, LIFE_MAYBE);
+		o->queue[s->queue].is_busy = true;
+	}
+	return true;
+}
+
 bool client_close(struct client *c, uint32_t channel)
 {
 	struct channel_state *ch = &c->channel[channel];
-	if (!client_may_call(c, channel))
+	if (!client_may_call(c, channel) || !take_queues(c, ch))
 		return false;
 	TELL(c->story, close, c->index, channel);
 	client_call(c, channel, AMQP091_channel_close_ok, 0, 0);
@@ -107,7 +128,8 @@ bool client_leave(struct client *c)
 	if (c->phase != CLIENT_UP)
 		return false;
 	for (uint32_t i = 0; i < ORACLE_CHANNELS; i++)
-		if (c->channel[i].life != LIFE_NONE && !client_may_call(c, i))
+		if (c->channel[i].life != LIFE_NONE &&
+		    (!client_may_call(c, i) || !take_queues(c, &c->channel[i])))
 			return false;
 	TELL(c->story, leave, c->index);
 	for (uint32_t i = 0; i < ORACLE_CHANNELS; i++) {
@@ -205,9 +227,9 @@ bool client_publish(struct client *c, uint32_t channel, struct message *m)
 static void settle_one(struct client *c, struct channel_state *ch, struct held *h, enum client_how how)
 {
 	if (how == CLIENT_REQUEUE)
-		oracle_release(c->oracle, h->copy, c->index);
+		oracle_release(c->oracle, h->copy, c->index, ch->number);
 	else
-		oracle_settle(c->oracle, h->copy, c->index);
+		oracle_settle(c->oracle, h->copy, c->index, ch->number);
 	h->is_settled = true;
 	ch->held_n--;
 	if (h->consumer == CLIENT_GET)
@@ -313,6 +335,7 @@ bool client_get(struct client *c, uint32_t channel, uint32_t queue, bool is_no_a
 		return false;
 	oracle_users(c->oracle, queue, 1);
 	client_call_queue(c, channel, AMQP091_basic_get_ok, queue, false, is_no_ack);
+	oracle_look(c->oracle, queue, c->index, c->channel[channel].asked.event);
 	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_basic_get,
 		.basic_get = { .queue = client_queue_name(c, queue, name), .no_ack = is_no_ack } });
 	return true;

@@ -74,7 +74,7 @@ static void on_connection(struct client *c, const struct amqp091_method *m)
 		gone(c);
 		return;
 	case AMQP091_connection_close:
-		if (m->connection_close.reply_code != 320)
+		if (m->connection_close.reply_code != 320 || !c->host->is_stopping)
 			story_wrong(c->story, "c%u's connection is closed with %u: %.*s", c->index,
 				    m->connection_close.reply_code,
 				    (int)m->connection_close.reply_text.n,
@@ -200,9 +200,10 @@ static bool is_late(const struct channel_state *ch)
 static void check_credit(struct client *c, uint32_t channel, const struct consumer_state *s)
 {
 	const struct channel_state *ch = &c->channel[channel];
+	bool is_changing = ch->asked.answer == AMQP091_basic_qos_ok && ch->asked.arg;
 	if (s->prefetch && s->held_n >= s->prefetch)
 		client_wrong(c, channel, "more deliveries than the prefetch of", s->prefetch);
-	if (ch->shared && !s->is_no_ack && ch->shared_n >= ch->shared)
+	if (ch->shared && !is_changing && !s->is_no_ack && ch->shared_n >= ch->shared)
 		client_wrong(c, channel, "more deliveries than the shared prefetch of", ch->shared);
 }
 
@@ -225,7 +226,7 @@ static void on_delivery(struct client *c, uint32_t channel, struct oracle_delive
 	TELL(c->story, deliver, c->index, channel, letter_id(d->body), d->queue, in->tag,
 	     in->is_redelivered);
 	if (copy && is_get)
-		oracle_got(c->oracle, copy, c->index, a.event);
+		oracle_got(c->oracle, copy, a.event);
 	if (copy && !d->is_no_ack && !d->is_late)
 		hold(ch, in->tag, copy, in->consumer);
 	if (is_get) {
@@ -271,7 +272,7 @@ static void on_close(struct client *c, uint32_t channel, const struct amqp091_ch
 		story_wrong(c->story, "c%u.%u is closed with %u: %.*s", c->index, channel,
 			    m->reply_code, (int)m->reply_text.n, (const char *)m->reply_text.p);
 	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_channel_close_ok });
-	oracle_ignored(c->oracle, ch->number);
+	oracle_ignored(c->oracle, c->index, ch->number);
 	client_channel_over(c, channel, false);
 }
 

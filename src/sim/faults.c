@@ -291,9 +291,11 @@ static bool rot(struct world *w)
 	TELL(&w->story, flip, is_flipped, at, mask);
 	if (!is_flipped)
 		return world_start(w);
+	w->is_rotten = true;
 	enum err e = host_start(&w->host, &why);
 	if (e == ERR_OK)
 		return true;
+	w->is_rotten = false;
 	TELL(&w->story, refused, e);
 	if (e != ERR_CORRUPT)
 		story_wrong(&w->story, "a flipped bit makes the start fail with: %s (%s)",

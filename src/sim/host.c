@@ -129,6 +129,7 @@ enum err host_start(struct host *h, struct text *why)
 	for (uint32_t i = 0; i < h->loops_n; i++)
 		setup.net[i] = &h->loops[i].port;
 	h->died = ERR_OK;
+	h->is_stopping = false;
 	TRY(node_open(&setup, &h->node, why));
 	for (uint32_t i = 0; i < h->loops_n; i++) {
 		h->loops[i].loop = node_loop(h->node, i);
@@ -157,6 +158,7 @@ int64_t host_close(struct host *h)
 void host_stop(struct host *h)
 {
 	TELL(h->story, stopping, 0);
+	h->is_stopping = true;
 	for (uint32_t i = 0; i < h->loops_n; i++) {
 		loop_clock(h->loops[i].loop, h->now_ms, h->wall_ms);
 		loop_stop(h->loops[i].loop);

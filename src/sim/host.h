@@ -51,6 +51,7 @@ struct host {
 	struct host_worker workers[2];
 	uint32_t loops_n, starts_n;
 	enum err died;           /* why the process has to end; ERR_OK: it has not */
+	bool is_stopping;
 	uint64_t logged[LOG_N];  /* how often each line was logged */
 };
 

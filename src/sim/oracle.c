@@ -64,6 +64,11 @@ bool oracle_may_fail(const struct oracle *o, uint32_t channel)
 	return a->is_risky || q->life != LIFE_THERE || q->unsure_event >= a->event;
 }
 
+bool oracle_is_doomed(const struct oracle *o, uint32_t channel, uint64_t event)
+{
+	return oracle_may_fail(o, channel) && event > o->asked[channel].event;
+}
+
 bool oracle_is_done(const struct oracle *o, uint32_t client, uint64_t event)
 {
 	const struct party *p = &o->party[client];
@@ -72,7 +77,8 @@ bool oracle_is_done(const struct oracle *o, uint32_t client, uint64_t event)
 
 bool oracle_is_sent_done(const struct oracle *o, const struct message *m)
 {
-	return m->is_sure || m->is_done || oracle_is_done(o, m->client, m->sent);
+	return m->is_sure || m->is_done || (oracle_is_done(o, m->client, m->sent) &&
+					    !oracle_is_doomed(o, m->publisher, m->sent));
 }
 
 void oracle_fence(struct oracle *o, uint32_t client, uint64_t event)
@@ -151,10 +157,10 @@ void oracle_copy_gone(struct oracle *o, uint32_t copy)
 		q->last = c->prev;
 }
 
-void oracle_release(struct oracle *o, uint32_t copy, uint32_t client)
+void oracle_release(struct oracle *o, uint32_t copy, uint32_t client, uint32_t channel)
 {
 	struct copy *c = &o->copies[copy];
-	if (c->state != COPY_HELD)
+	if (c->state != COPY_HELD || c->holder != channel)
 		return;
 	c->state = COPY_READY;
 	c->event = oracle_tick(o);
@@ -163,10 +169,10 @@ void oracle_release(struct oracle *o, uint32_t copy, uint32_t client)
 		oracle_copy_gone(o, copy);
 }
 
-void oracle_settle(struct oracle *o, uint32_t copy, uint32_t client)
+void oracle_settle(struct oracle *o, uint32_t copy, uint32_t client, uint32_t channel)
 {
 	struct copy *c = &o->copies[copy];
-	if (c->state != COPY_HELD)
+	if (c->state != COPY_HELD || c->holder != channel)
 		return;
 	if (c->is_dead) {
 		oracle_copy_gone(o, copy);
@@ -179,13 +185,21 @@ void oracle_settle(struct oracle *o, uint32_t copy, uint32_t client)
 	o->settling[o->settling_n++] = copy;
 }
 
-void oracle_ignored(struct oracle *o, uint32_t channel)
+void oracle_ignored(struct oracle *o, uint32_t client, uint32_t channel)
 {
+	uint64_t from = o->asked[channel].event;
 	for (uint32_t i = 0; i < o->settling_n; i++) {
 		struct copy *c = &o->copies[o->settling[i]];
 		if (c->state == COPY_SETTLING && c->holder == channel && !c->is_done &&
-		    !oracle_is_done(o, c->by, c->event))
+		    c->event > from)
 			unsettle(o, c);
+	}
+	for (uint32_t id = o->party[client].unsure_first; id; id = o->messages[id].next_unsure) {
+		const struct message *m = &o->messages[id];
+		if (m->publisher != channel || m->sent < from)
+			continue;
+		for (uint32_t c = m->first_copy; c; c = o->copies[c].next_of_message)
+			o->copies[c].is_must = false;
 	}
 }
 
@@ -217,7 +231,9 @@ static void settled_before(struct oracle *o, const struct message *m)
 		if (c->state != COPY_SETTLING)
 			continue;
 		bool is_before = c->by == m->client && !c->is_done && c->event < m->sent &&
-				 c->event >= o->party[m->client].began && (queues >> c->queue & 1);
+				 c->event >= o->party[m->client].began &&
+				 !oracle_is_doomed(o, c->holder, c->event) &&
+				 (queues >> c->queue & 1);
 		if (is_before)
 			oracle_copy_gone(o, n);
 		else

@@ -47,6 +47,7 @@ struct copy {
 	uint32_t next_of_message, prev, next; /* prev, next: in its queue, in the order of sending */
 	uint32_t holder;           /* HELD: channel */
 	uint64_t event;            /* of the last settle or release */
+	uint64_t looked;           /* of the last call that must find it ready (oracle_look) */
 	uint8_t queue, state;
 	uint8_t by;                /* client of that */
 	bool is_must, is_seen, is_done; /* done: settled by being given */
@@ -63,6 +64,7 @@ struct oracle_queue {
 	uint64_t loss_event;       /* deliveries may have been lost until then */
 	uint32_t losses_n;         /* somebody is just giving back what he may not have seen */
 	bool loss_open;            /* he was lost, and the broker may not know it yet */
+	bool is_leaking;           /* he had a consumer without acknowledgement */
 	bool has_doubts, is_purging;
 	bool is_busy;              /* somebody changes it: only one at a time */
 	bool is_limbo;             /* he was lost; the broker may come to it all the same */
@@ -118,6 +120,8 @@ uint32_t oracle_channel(struct oracle *o);
 void oracle_asked(struct oracle *o, uint32_t channel, const struct oracle_ask *a);
 void oracle_answered(struct oracle *o, uint32_t channel);
 bool oracle_may_fail(const struct oracle *o, uint32_t channel);
+/* oracle_is_doomed: what the channel did at `event` may be ignored, for the call before it. */
+bool oracle_is_doomed(const struct oracle *o, uint32_t channel, uint64_t event);
 /* oracle_fence: an answer shows that all the client sent before `event` has been processed. */
 void oracle_fence(struct oracle *o, uint32_t client, uint64_t event);
 /* oracle_lost: the client's connection is gone; what it held was released by the caller. */
@@ -144,10 +148,16 @@ void oracle_users(struct oracle *o, uint32_t queue, int change);
  * he is told that they were given back (-1). */
 void oracle_loss(struct oracle *o, uint32_t queue, bool is_open);
 void oracle_losing(struct oracle *o, uint32_t queue, int change);
+/* oracle_leaking: somebody who does not acknowledge is lost: what the broker gives him until it
+ * notices is gone. */
+void oracle_leaking(struct oracle *o, uint32_t queue);
 /* oracle_doubt: deliveries without acknowledgement may have been lost: nothing must be there. */
 void oracle_doubt(struct oracle *o, uint32_t queue);
-/* oracle_count_is: the broker says how many are ready; it was asked at `event` by `client`. */
-void oracle_count_is(struct oracle *o, uint32_t queue, uint32_t client, uint64_t event, uint64_t n);
+/* oracle_look notes what the client's call of `event` must find in the queue, if nobody else is at
+ * it; the three that take the answer compare. */
+void oracle_look(struct oracle *o, uint32_t queue, uint32_t client, uint64_t event);
+/* oracle_count_is: the broker says how many are ready; it was asked at `event`. */
+void oracle_count_is(struct oracle *o, uint32_t queue, uint64_t event, uint64_t n);
 
 /* ---- messages ---- */
 
@@ -171,17 +181,19 @@ struct oracle_delivery {
 	bool is_late;              /* its channel has given everything back already */
 	struct oracle_order *order; /* NULL: order does not count */
 };
-/* oracle_deliver checks one delivery; 0: something was wrong. Else the copy. */
-uint32_t oracle_deliver(struct oracle *o, const struct oracle_delivery *d);
-/* oracle_settle: acknowledged or refused. oracle_release: given back. */
-void oracle_settle(struct oracle *o, uint32_t copy, uint32_t client);
-void oracle_release(struct oracle *o, uint32_t copy, uint32_t client);
-/* oracle_ignored: what the channel has settled may not have been: the broker closed it. */
-void oracle_ignored(struct oracle *o, uint32_t channel);
+/* oracle_deliver checks one delivery; 0: something was wrong. Else the copy; with is_late the
+ * channel does not hold it. */
+uint32_t oracle_deliver(struct oracle *o, struct oracle_delivery *d);
+/* oracle_settle: acknowledged or refused. oracle_release: given back. If the channel holds it. */
+void oracle_settle(struct oracle *o, uint32_t copy, uint32_t client, uint32_t channel);
+void oracle_release(struct oracle *o, uint32_t copy, uint32_t client, uint32_t channel);
+/* oracle_ignored: the broker has closed the client's channel for its call: what it sent behind that
+ * was not done. */
+void oracle_ignored(struct oracle *o, uint32_t client, uint32_t channel);
 /* oracle_nothing: the get that was sent at `event` found nothing. */
-void oracle_nothing(struct oracle *o, uint32_t queue, uint32_t client, uint64_t event);
+void oracle_nothing(struct oracle *o, uint32_t queue, uint64_t event);
 /* oracle_got: the get sent at `event` found this copy: nothing older must have been there. */
-void oracle_got(struct oracle *o, uint32_t copy, uint32_t client, uint64_t event);
+void oracle_got(struct oracle *o, uint32_t copy, uint64_t event);
 /* oracle_drained: the queue is empty now. Says how many copies it had in doubt. */
 void oracle_drained(struct oracle *o, uint32_t queue);
 

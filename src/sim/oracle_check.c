@@ -54,7 +54,10 @@ static const char *why_not(const struct oracle *o, const struct copy *c)
 	case COPY_READY: return NULL;
 	case COPY_HELD:
 		return oracle_may_fail(o, c->holder) ? NULL : "is held by somebody who has not settled it";
-	case COPY_SETTLING: return "was settled by a connection that is still there";
+	case COPY_SETTLING:
+		if (oracle_is_doomed(o, c->holder, c->event))
+			return NULL;
+		return "was settled by a connection that is still there";
 	case COPY_GONE: break;
 	}
 	return "is gone: settled, deleted or purged for good";
@@ -89,7 +92,7 @@ static const char *wrong_order(const struct oracle *o, const struct oracle_deliv
 	return NULL;
 }
 
-uint32_t oracle_deliver(struct oracle *o, const struct oracle_delivery *d)
+uint32_t oracle_deliver(struct oracle *o, struct oracle_delivery *d)
 {
 	uint32_t id = find_message(o, d);
 	if (!id)
@@ -97,6 +100,8 @@ uint32_t oracle_deliver(struct oracle *o, const struct oracle_delivery *d)
 	uint32_t n = find_copy(o, id, d->queue);
 	struct copy *c = &o->copies[n];
 	const char *wrong = n ? NULL : "was not routed there";
+	if (!wrong && why_not(o, c) && oracle_may_fail(o, d->channel))
+		d->is_late = true; /* the channel is over, but its client does not know it yet */
 	if (d->is_late && !wrong) {
 		c->is_seen = true;
 		return n;
@@ -116,7 +121,7 @@ uint32_t oracle_deliver(struct oracle *o, const struct oracle_delivery *d)
 	c->is_seen = true;
 	c->is_purging = c->is_purged = false;
 	if (d->is_no_ack) {
-		oracle_settle(o, n, d->client);
+		oracle_settle(o, n, d->client, d->channel);
 		c->is_done = true;
 	}
 	return n;
@@ -127,9 +132,22 @@ uint32_t oracle_deliver(struct oracle *o, const struct oracle_delivery *d)
 static void quiet_client(struct oracle *o, uint32_t client)
 {
 	struct party *p = &o->party[client];
-	for (uint32_t id = p->unsure_first; id; id = o->messages[id].next_unsure)
-		o->messages[id].is_sure = true;
-	p->unsure_first = p->unsure_last = 0;
+	uint32_t left = 0, last = 0;
+	for (uint32_t id = p->unsure_first, next; id; id = next) {
+		struct message *m = &o->messages[id];
+		next = m->next_unsure;
+		m->is_sure |= !oracle_is_doomed(o, m->publisher, m->sent);
+		if (m->is_sure)
+			continue;
+		if (last)
+			o->messages[last].next_unsure = id;
+		else
+			left = id;
+		last = id;
+		m->next_unsure = 0;
+	}
+	p->unsure_first = left;
+	p->unsure_last = last;
 	oracle_fence(o, client, oracle_tick(o));
 }
 
@@ -141,7 +159,8 @@ static void quiet_settling(struct oracle *o)
 		const struct copy *c = &o->copies[n];
 		if (c->state != COPY_SETTLING)
 			continue;
-		if (c->is_done || oracle_is_done(o, c->by, c->event))
+		if (c->is_done || (oracle_is_done(o, c->by, c->event) &&
+				   !oracle_is_doomed(o, c->holder, c->event)))
 			oracle_copy_gone(o, n);
 		else
 			o->settling[left++] = n;
@@ -183,8 +202,12 @@ void oracle_quiet(struct oracle *o, uint32_t clients, bool is_known, bool is_rea
 			continue;
 		if (q->loss_open)
 			oracle_loss(o, i, false);
+		if (q->is_leaking)
+			oracle_doubt(o, i);
+		if (q->is_limbo && q->life == LIFE_GOING)
+			oracle_queue_deleted(o, i);
 		q->is_busy &= !q->is_limbo;
-		q->loss_open = q->is_limbo = false;
+		q->loss_open = q->is_limbo = q->is_leaking = false;
 	}
 	for (; is_known && o->orphans; o->orphans = o->messages[o->orphans].next_unsure)
 		o->messages[o->orphans].is_sure = true;
@@ -255,7 +278,9 @@ void oracle_crash(struct oracle *o, bool is_clean)
 			crash_copy(o, c, is_clean);
 		}
 		oracle_loss(o, i, false);
-		o->queue[i].loss_open = false;
+		if (o->queue[i].is_leaking)
+			oracle_doubt(o, i);
+		o->queue[i].loss_open = o->queue[i].is_leaking = false;
 	}
 	o->settling_n = 0;
 	o->crash_event = oracle_tick(o);

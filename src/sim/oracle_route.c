@@ -107,6 +107,7 @@ void oracle_queue_set(struct oracle *o, uint32_t queue, enum life life)
 		return;
 	q->unsure_event = oracle_tick(o);
 	q->life = life;
+	TELL(o->story, life, queue, life);
 	if (life == LIFE_MAYBE)
 		doubt_all(o, queue);
 	for (uint32_t b = 0; life == LIFE_NONE && b < PLACE_BINDINGS; b++)
@@ -152,7 +153,8 @@ void oracle_purge_sent(struct oracle *o, uint32_t queue)
 		struct copy *k = &o->copies[c];
 		k->is_purging = k->state == COPY_READY &&
 				oracle_is_sent_done(o, &o->messages[k->message]) &&
-				(!k->event || oracle_is_done(o, k->by, k->event));
+				(!k->event || (oracle_is_done(o, k->by, k->event) &&
+					       !oracle_is_doomed(o, k->holder, k->event)));
 	}
 }
 
@@ -167,7 +169,7 @@ void oracle_purged(struct oracle *o, uint32_t queue, uint64_t event, uint32_t n)
 			continue;
 		least += k->is_must && k->is_purging;
 		k->is_must = false;
-		k->is_purged = k->is_purging;
+		k->is_purged = k->is_purging && is_all; /* else it may be on its way to somebody */
 	}
 	q->has_doubts = true;
 	q->is_purging = false;
@@ -193,6 +195,12 @@ void oracle_loss(struct oracle *o, uint32_t queue, bool is_open)
 	o->queue[queue].loss_open |= is_open;
 }
 
+void oracle_leaking(struct oracle *o, uint32_t queue)
+{
+	oracle_doubt(o, queue);
+	o->queue[queue].is_leaking = true;
+}
+
 void oracle_losing(struct oracle *o, uint32_t queue, int change)
 {
 	struct oracle_queue *q = &o->queue[queue];
@@ -201,15 +209,32 @@ void oracle_losing(struct oracle *o, uint32_t queue, int change)
 	oracle_loss(o, queue, false);
 }
 
-/* The copy was in the queue, ready, when the broker came to what `client` sent at `event`: sent
+/* The copy is in the queue, ready, when the broker came to what `client` sent at `event`: sent
  * and released before, by the same client or long ago. */
-static bool was_ready(const struct oracle *o, const struct copy *c, uint32_t client, uint64_t event)
+static bool is_ready(const struct oracle *o, const struct copy *c, uint32_t client, uint64_t event)
 {
 	const struct message *m = &o->messages[c->message];
-	bool is_sent = m->sent < event && (m->client == client || oracle_is_sent_done(o, m));
-	bool is_back = !c->event || (c->event < event &&
+	bool is_sent = m->sent < event && (oracle_is_sent_done(o, m) ||
+					   (m->client == client &&
+					    !oracle_is_doomed(o, m->publisher, m->sent)));
+	bool is_back = !c->event || (c->event < event && !oracle_is_doomed(o, c->holder, c->event) &&
 				     (c->by == client || oracle_is_done(o, c->by, c->event)));
 	return c->state == COPY_READY && c->is_must && is_sent && is_back;
+}
+
+void oracle_look(struct oracle *o, uint32_t queue, uint32_t client, uint64_t event)
+{
+	const struct oracle_queue *q = &o->queue[queue];
+	if (q->life != LIFE_THERE || q->loss_open || q->losses_n || q->is_purging)
+		return;
+	for (uint32_t c = q->first; c; c = o->copies[c].next)
+		if (is_ready(o, &o->copies[c], client, event))
+			o->copies[c].looked = event;
+}
+
+static bool was_ready(const struct copy *c, uint64_t event)
+{
+	return c->state == COPY_READY && c->is_must && c->looked == event;
 }
 
 static bool is_alone(const struct oracle_queue *q, uint64_t event)
@@ -218,20 +243,20 @@ static bool is_alone(const struct oracle_queue *q, uint64_t event)
 	       q->life == LIFE_THERE;
 }
 
-void oracle_nothing(struct oracle *o, uint32_t queue, uint32_t client, uint64_t event)
+void oracle_nothing(struct oracle *o, uint32_t queue, uint64_t event)
 {
 	const struct oracle_queue *q = &o->queue[queue];
 	if (q->users_n != 1 || !is_alone(q, event))
 		return;
 	for (uint32_t c = q->first; c; c = o->copies[c].next)
-		if (was_ready(o, &o->copies[c], client, event)) {
+		if (was_ready(&o->copies[c], event)) {
 			story_wrong(o->story, "m%u is ready in %s, but a get finds nothing",
 				    o->copies[c].message, place_queues[queue].name);
 			return;
 		}
 }
 
-void oracle_got(struct oracle *o, uint32_t copy, uint32_t client, uint64_t event)
+void oracle_got(struct oracle *o, uint32_t copy, uint64_t event)
 {
 	const struct copy *it = &o->copies[copy];
 	const struct oracle_queue *q = &o->queue[it->queue];
@@ -241,7 +266,7 @@ void oracle_got(struct oracle *o, uint32_t copy, uint32_t client, uint64_t event
 		const struct copy *k = &o->copies[c];
 		if (o->messages[k->message].publisher != o->messages[it->message].publisher)
 			continue;
-		if (k->message < it->message && was_ready(o, k, client, event)) {
+		if (k->message < it->message && was_ready(k, event)) {
 			story_wrong(o->story, "m%u was given from %s, though m%u before it is ready",
 				    it->message, place_queues[it->queue].name, k->message);
 			return;
@@ -249,14 +274,14 @@ void oracle_got(struct oracle *o, uint32_t copy, uint32_t client, uint64_t event
 	}
 }
 
-void oracle_count_is(struct oracle *o, uint32_t queue, uint32_t client, uint64_t event, uint64_t n)
+void oracle_count_is(struct oracle *o, uint32_t queue, uint64_t event, uint64_t n)
 {
 	const struct oracle_queue *q = &o->queue[queue];
 	uint64_t least = 0, most = 0;
 	if (q->users_n != 0 || !is_alone(q, event) || q->has_doubts)
 		return;
 	for (uint32_t c = q->first; c; c = o->copies[c].next) {
-		least += was_ready(o, &o->copies[c], client, event);
+		least += was_ready(&o->copies[c], event);
 		most++;
 	}
 	if (n < least || n > most)

@@ -4,14 +4,20 @@
 #include "sim/drain.h"
 #include "sim/faults.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define DESCRIPTION_BYTES 1048576
 #define BLOCKS_OF_LOOP 3u      /* open ones: for sockets, for what is read back */
 
 /* Nobody refers to a message any more. */
 static bool check_blocks(struct world *w)
 {
+	for (uint32_t i = 0; i < w->host.loops_n; i++)
+		host_step(&w->host, i); /* each takes home what others have dropped */
+	if (!world_settle(w))
+		return false;
 	uint64_t out = node_blocks_out(w->host.node);
 	if (out > (uint64_t)w->host.loops_n * BLOCKS_OF_LOOP * 65536)
 		story_wrong(&w->story, "%lu bytes of messages are held, with all queues empty",
@@ -39,12 +45,24 @@ static bool play(struct world *w, uint64_t ops)
 	return world_work(w, ops) && finish(w);
 }
 
+static void describe(struct world *w)
+{
+	char *room = malloc(DESCRIPTION_BYTES);
+	must(room != NULL);
+	struct text t = text_of(room, DESCRIPTION_BYTES);
+	node_describe(w->host.node, &t);
+	puts(room);
+	free(room);
+}
+
 void run_seed(const struct run_options *o, struct run_result *out)
 {
 	struct world *w = malloc(sizeof *w);
 	must(w != NULL);
 	world_init(w, o->seed, o->loops, o->is_told);
 	bool is_good = play(w, o->ops);
+	if (!is_good && o->is_told && w->host.node)
+		describe(w);
 	if (!is_good && !w->story.is_wrong)
 		story_wrong(&w->story, "the broker ended itself with error %d, unasked",
 			    (int)w->host.died);

@@ -155,6 +155,18 @@ static void check_progress(struct world *w)
 	}
 }
 
+/* What the broker cannot read it must say; but it must be able to, as long as nothing rots. */
+static void check_log(struct world *w)
+{
+	uint64_t n = w->host.logged[LOG_corruption_found];
+	if (n == w->unreadable_n)
+		return;
+	w->oracle.unreadable_n += n - w->unreadable_n;
+	w->unreadable_n = n;
+	if (!w->is_rotten)
+		story_wrong(&w->story, "the broker cannot read a message, though the disk is whole");
+}
+
 /* ---- steps ------------------------------------------------------------------------------ */
 
 static void client_step(struct world *w, uint32_t i)
@@ -200,6 +212,7 @@ bool world_step(struct world *w)
 		else
 			client_step(w, who - CLIENT_SHIFT);
 	}
+	check_log(w);
 	if (w->host.died == ERR_OK)
 		quiet(w);
 	return !w->story.is_wrong && w->host.died == ERR_OK;

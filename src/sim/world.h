@@ -21,6 +21,8 @@ struct world {
 	uint64_t ops_n;          /* done by clients so far */
 	uint64_t quiet_step, beat_ms;
 	uint32_t heartbeat_s;
+	uint64_t unreadable_n;   /* messages that the broker could not read */
+	bool is_rotten;          /* a bit has flipped on the disk */
 	bool is_working;         /* clients go on */
 	bool is_patient;         /* the disk is slow or full: waiting is no fault */
 };
