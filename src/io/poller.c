@@ -9,7 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define STOP_LOOK_MS 2 /* while stopping: how often to ask whether the node has stopped */
+#define STOP_LOOK_MS     2   /* while stopping: how often to ask whether the node has stopped */
+#define STOP_PATIENCE_MS 300 /* for clients that do not take our last words */
 
 void poller_tell_time(struct poller *p)
 {
@@ -66,7 +67,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 }
 
 /* Says what main wants to know: whether nothing is left to flush, to commit or to linger for. */
-static uint64_t stop(struct poller *p)
+static uint64_t look_stopped(struct poller *p)
 {
 	if (!atomic_load(&p->all->is_stopping))
 		return UINT64_MAX;
@@ -81,22 +82,34 @@ static uint64_t stop(struct poller *p)
 	return is_stopped ? UINT64_MAX : uv_now(&p->uv) + STOP_LOOK_MS;
 }
 
+/* Tells the node to stop, and later loses who is still there. */
+static void begin_stop(struct poller *p)
+{
+	if (!atomic_load(&p->all->is_stopping))
+		return;
+	if (p->is_told_to_stop) {
+		if (uv_now(&p->uv) >= p->patience_at_ms)
+			socks_lose_all(p);
+		return;
+	}
+	p->is_told_to_stop = true;
+	p->patience_at_ms = uv_now(&p->uv) + STOP_PATIENCE_MS;
+	if (p->index == 0)
+		listeners_close(p->all->listeners);
+	loop_stop(p->loop);
+}
+
 static void on_check(uv_check_t *h)
 {
 	struct poller *p = h->data;
 	poller_tell_time(p);
 	socks_arrive(p);
 	socks_lose(p);
-	if (atomic_load(&p->all->is_stopping) && !p->is_told_to_stop) {
-		p->is_told_to_stop = true;
-		if (p->index == 0)
-			listeners_close(p->all->listeners);
-		loop_stop(p->loop);
-	}
+	begin_stop(p);
 	bool is_more = loop_turn(p->loop, uv_now(&p->uv), clock_wall_ms());
 	uint64_t at_ms = socks_linger(p, uv_now(&p->uv));
 	at_ms = earlier(at_ms, loop_deadline(p->loop));
-	at_ms = earlier(at_ms, stop(p));
+	at_ms = earlier(at_ms, look_stopped(p));
 	set_timer(p, at_ms);
 	if (is_more || !list_is_empty(&p->broken))
 		uv_idle_start(&p->idle, on_nothing_idle);

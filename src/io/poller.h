@@ -48,6 +48,7 @@ struct poller {
 	uint64_t timer_at_ms; /* UINT64_MAX: not set */
 	bool is_told_time;    /* since the last poll */
 	bool is_told_to_stop;
+	uint64_t patience_at_ms;         /* stopping: when clients have had their time */
 	_Atomic(struct sock *) arrivals; /* from other pollers, newest first; any thread pushes */
 	_Atomic uint32_t socks_n;        /* with those on their way here; any thread counts */
 	struct list open;                /* sockets that the node knows */

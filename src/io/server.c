@@ -82,6 +82,16 @@ static enum err take_signals(struct server *s, struct text *why)
 	return ERR_OK;
 }
 
+/* What clients are told, as RabbitMQ would name its node. */
+static void name_cluster(struct config *c)
+{
+	char host[128] = "localhost";
+	if (c->cluster_name[0])
+		return;
+	(void)gethostname(host, sizeof host - 1);
+	snprintf(c->cluster_name, sizeof c->cluster_name, "godwit@%s", host);
+}
+
 static uint32_t loops_wanted(const struct config *c)
 {
 	uint32_t n = c->loops > 0 ? (uint32_t)c->loops : machine_cpus();
@@ -177,6 +187,7 @@ static enum err start(struct server *s, struct text *why)
 	machine_raise_files();
 	TRY(logger_open(&s->log, &s->config, why));
 	must_on_panic(on_panic);
+	name_cluster(&s->config);
 	s->pollers.n = loops_wanted(&s->config);
 	log_begin(s);
 	TRY(take_addresses(s, why));

@@ -330,27 +330,33 @@ static void last_words_arrive_although_more_was_sent(void **s)
 	stop(&d);
 }
 
+static char page[65536];
+
+/* Sends until nothing is taken for a while: kernel and server are full. Gives the bytes. */
+static size_t send_until_full(int fd)
+{
+	struct pollfd p = { fd, POLLOUT, 0 };
+	size_t sent = 0;
+	int room = 1 << 16;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+	for (size_t i = 0; i < sizeof page; i++)
+		page[i] = (char)('a' + i % 11);
+	for (int i = 0; i < 4000 && poll(&p, 1, 300) == 1; i++) {
+		size_t at = sent % sizeof page;
+		ssize_t n = send(fd, page + at, sizeof page - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+		must(n > 0 || errno == EAGAIN);
+		sent += n > 0 ? (size_t)n : 0;
+	}
+	return sent;
+}
+
 static void who_does_not_read_is_not_read(void **s)
 {
 	(void)s;
 	struct daemon d;
 	start(&d);
-	static char page[65536];
-	for (size_t i = 0; i < sizeof page; i++)
-		page[i] = (char)('a' + i % 11);
 	int fd = client(d.port);
-	int pages = 0, room = 1 << 16;
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-	size_t sent = 0;
-	struct pollfd p = { fd, POLLOUT, 0 };
-	/* Until nothing is taken for a while: kernel and server are full. */
-	while (pages < 4000 && poll(&p, 1, 300) == 1) {
-		ssize_t n = send(fd, page + sent % sizeof page, sizeof page - sent % sizeof page,
-				 MSG_DONTWAIT | MSG_NOSIGNAL);
-		must(n > 0 || errno == EAGAIN);
-		sent += n > 0 ? (size_t)n : 0;
-		pages++;
-	}
+	size_t sent = send_until_full(fd);
 	must(sent < (size_t)64 << 20);
 	int other = client(d.port);
 	talk(other, "still served");
@@ -364,6 +370,17 @@ static void who_does_not_read_is_not_read(void **s)
 	talk(fd, "and go on");
 	close(fd);
 	stop(&d);
+}
+
+static void a_stop_does_not_wait_for_who_does_not_read(void **s)
+{
+	(void)s;
+	struct daemon d;
+	start(&d);
+	int fd = client(d.port);
+	must(send_until_full(fd) > 0);
+	stop(&d);
+	close(fd);
 }
 
 static void clients_wait_when_descriptors_run_out(void **s)
@@ -451,6 +468,7 @@ int main(void)
 		cmocka_unit_test(a_connection_moves_in_the_middle),
 		cmocka_unit_test(last_words_arrive_although_more_was_sent),
 		cmocka_unit_test(who_does_not_read_is_not_read),
+		cmocka_unit_test(a_stop_does_not_wait_for_who_does_not_read),
 		cmocka_unit_test(clients_wait_when_descriptors_run_out),
 		cmocka_unit_test(a_stop_says_goodbye),
 		cmocka_unit_test(a_hangup_names_what_waits_for_a_restart),

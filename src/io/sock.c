@@ -90,6 +90,14 @@ void socks_lose(struct poller *p)
 		lose(containerof(n, struct sock, node));
 }
 
+void socks_lose_all(struct poller *p)
+{
+	struct list_node *n;
+	socks_lose(p);
+	while ((n = list_first(&p->open)) != NULL)
+		lose(containerof(n, struct sock, node));
+}
+
 /* ---- lingering ---------------------------------------------------------------------------- */
 
 /* Throws away what the peer still sends: closing with unread bytes would reset the connection, and

@@ -25,6 +25,8 @@ bool sock_accepted(const struct poller *from, struct poller *to, int own_fd,
 void socks_arrive(struct poller *p);
 /* socks_lose tells the node of sockets that failed while it wrote. */
 void socks_lose(struct poller *p);
+/* socks_lose_all tells the node that all its clients are gone. */
+void socks_lose_all(struct poller *p);
 /* socks_linger closes what has lingered long enough, and says when to look again (UINT64_MAX:
  * never). */
 uint64_t socks_linger(struct poller *p, uint64_t now_ms);
