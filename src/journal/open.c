@@ -112,6 +112,7 @@ static enum err make_store(struct journal *j, struct text *why)
 	TRY(each(j, ".", refuse_stranger, why));
 	TRY(each(j, PATH_SEGMENTS, refuse_orphan, why));
 	TRY(each(j, PATH_CHECKPOINTS, refuse_orphan, why));
+	j->is_new = true;
 	enum err e = make_files(j);
 	if (e == ERR_OK)
 		e = store_open(j->disk, DISK_READ | DISK_WRITE, &j->store, why);
@@ -240,7 +241,7 @@ static enum err settle(struct journal *j, struct text *why)
 	TRY(each(j, PATH_CHECKPOINTS, remove_checkpoint, why));
 	TRY(make_dir(j, PATH_SPILLS));
 	TRY(each(j, PATH_SPILLS, remove_spill, why));
-	if (ABLATED(tail_sync))
+	if (ABLATED(tail_sync) || j->is_new)
 		return ERR_OK;
 	TRY(store_write(j->disk, j->store.file, &j->checkpoint.now));
 	if (j->checkpoint.file >= 0)

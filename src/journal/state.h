@@ -56,6 +56,7 @@ struct journal {
 	struct checkpoint checkpoint;
 
 	/* At open only. */
+	bool is_new; /* the store was made just now */
 	struct recover recover;
 	struct store store;
 
