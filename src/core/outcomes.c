@@ -64,6 +64,11 @@ static struct outcomes_chunk *chunk_room(struct outcomes *o, uint32_t bytes)
 	struct outcomes_chunk *k = o->tail;
 	if (k && k->cap - k->len >= bytes)
 		return k;
+	if (k && k->len == 0) { /* emptied, and too small: the next one must not stand behind it */
+		must(k == o->head && !k->next);
+		o->head = o->tail = o->fresh = NULL;
+		chunk_free(o, k);
+	}
 	uint32_t cap = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
 	if (o->spare && o->spare->cap >= cap) {
 		k = o->spare;

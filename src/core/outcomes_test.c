@@ -54,6 +54,25 @@ static void a_proposed_run_takes_no_more_rows(void **s)
 	outcomes_fini(&o);
 }
 
+static void a_large_run_follows_an_emptied_queue(void **s)
+{
+	(void)s;
+	struct mem_for_tests heap = mem_for_tests(1 << 20);
+	static const char large[40000];
+	struct outcomes o;
+	uint64_t index;
+	uint32_t ordinal;
+	outcomes_init(&o, &heap.mem);
+	for (int i = 0; i < 3; i++) {
+		outcomes_run(&o, &head, NULL, 0, 0, slice_of(large, i == 1 ? sizeof large : 1));
+		outcomes_propose(&o, 1, 0);
+		assert_non_null(outcomes_ready(&o, 1, &index, &ordinal));
+		outcomes_pop(&o);
+	}
+	outcomes_fini(&o);
+	assert_int_equal(heap.mem.used, 0);
+}
+
 /* Numbers go in, and come out in order, with whatever is proposed and committed in between. */
 static void order_is_kept_over_any_walk(void **s)
 {
@@ -96,6 +115,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_run_waits_for_its_index),
 		cmocka_unit_test(a_proposed_run_takes_no_more_rows),
+		cmocka_unit_test(a_large_run_follows_an_emptied_queue),
 		cmocka_unit_test(order_is_kept_over_any_walk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
