@@ -8,7 +8,7 @@
 
 /* A run in the FIFO, behind what the log says of it. */
 struct tagged {
-	uint64_t index;          /* 0: not proposed */
+	uint64_t index; /* 0: not proposed */
 	uint32_t ordinal;
 	uint32_t pad;
 	struct run run;
@@ -16,23 +16,35 @@ struct tagged {
 
 struct outcomes_chunk {
 	struct outcomes_chunk *next;
-	uint32_t cap, len;       /* bytes */
-	uint32_t head;           /* first run not popped */
-	uint32_t fresh;          /* first run not proposed */
-	uint32_t last;           /* last run; == len: none */
+	uint32_t cap, len; /* bytes */
+	uint32_t head;     /* first run not popped */
+	uint32_t fresh;    /* first run not proposed */
+	uint32_t last;     /* last run; == len: none */
 	_Alignas(8) uint8_t at[];
 };
 
-static uint32_t round8(uint32_t n) { return (n + 7u) & ~7u; }
-static uint32_t tagged_len(const struct tagged *t) { return (uint32_t)(sizeof *t - sizeof t->run) + t->run.len; }
+static uint32_t round8(uint32_t n)
+{
+	return (n + 7u) & ~7u;
+}
+static uint32_t tagged_len(const struct tagged *t)
+{
+	return (uint32_t)(sizeof *t - sizeof t->run) + t->run.len;
+}
 static struct tagged *tagged_at(struct outcomes_chunk *k, uint32_t off)
 {
 	return (struct tagged *)(void *)(k->at + off);
 }
 
-void outcomes_init(struct outcomes *o, struct mem *mem) { *o = (struct outcomes){ .mem = mem }; }
+void outcomes_init(struct outcomes *o, struct mem *mem)
+{
+	*o = (struct outcomes){ .mem = mem };
+}
 
-static void chunk_free(struct outcomes *o, struct outcomes_chunk *k) { mem_put(o->mem, k, sizeof *k + k->cap); }
+static void chunk_free(struct outcomes *o, struct outcomes_chunk *k)
+{
+	mem_put(o->mem, k, sizeof *k + k->cap);
+}
 
 /* Rows of ADD own a reference to their message unless the message is already elsewhere. */
 static void drop_references(struct run *r)
@@ -94,7 +106,8 @@ struct run *outcomes_run(struct outcomes *o, const struct run *head, const void 
 	must(row_bytes <= LIMIT_RUN_ROW_BYTES);
 	uint32_t rows_len = row_bytes * n;
 	uint32_t len = round8((uint32_t)sizeof *head + rows_len + (uint32_t)tail.n);
-	struct outcomes_chunk *k = chunk_room(o, (uint32_t)(sizeof(struct tagged) - sizeof *head) + len);
+	struct outcomes_chunk *k = chunk_room(o, (uint32_t)(sizeof(struct tagged) - sizeof *head) +
+							 len);
 	struct tagged *t = tagged_at(k, k->len);
 	*t = (struct tagged){ .run = *head };
 	t->run.len = len;

@@ -13,10 +13,12 @@ struct outcomes_chunk;
 struct outcomes {
 	struct mem *mem;
 	struct outcomes_chunk *head, *tail, *spare;
-	struct outcomes_chunk *fresh; /* where the first run not proposed is; NULL: look from head */
-	uint64_t runs_n;           /* runs in the FIFO */
+	struct outcomes_chunk
+		*fresh;  /* where the first run not proposed is; NULL: look from head */
+	uint64_t runs_n; /* runs in the FIFO */
 };
 
+/* outcomes_init makes an empty FIFO; memory is taken from `mem` when runs come. */
 void outcomes_init(struct outcomes *o, struct mem *mem);
 /* outcomes_fini drops all runs and the references of their ADD rows. */
 void outcomes_fini(struct outcomes *o);

@@ -5,7 +5,10 @@
 
 #define POST_SPARE_MAX 8u
 
-static uint32_t round8(uint32_t n) { return (n + 7u) & ~7u; }
+static uint32_t round8(uint32_t n)
+{
+	return (n + 7u) & ~7u;
+}
 
 void post_init(struct post *p, uint32_t loop, uint32_t loops_n, struct mem *mem)
 {
@@ -18,7 +21,10 @@ void post_init(struct post *p, uint32_t loop, uint32_t loops_n, struct mem *mem)
 		p->full_tail[i] = &p->full[i];
 }
 
-static void batch_free(struct post *p, struct batch *b) { mem_put(p->mem, b, sizeof *b + b->cap); }
+static void batch_free(struct post *p, struct batch *b)
+{
+	mem_put(p->mem, b, sizeof *b + b->cap);
+}
 
 static void batches_free(struct post *p, struct batch *b)
 {

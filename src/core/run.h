@@ -20,21 +20,21 @@
 #include <string.h>
 
 struct run {
-	uint32_t len;            /* header + rows + tail + padding, a multiple of 8 */
-	uint32_t tail_len;       /* bytes behind the rows */
-	uint16_t n;              /* rows */
-	uint8_t kind;            /* enum cmd, enum fx or enum outcome */
-	uint8_t flags;           /* per kind */
+	uint32_t len;      /* header + rows + tail + padding, a multiple of 8 */
+	uint32_t tail_len; /* bytes behind the rows */
+	uint16_t n;        /* rows */
+	uint8_t kind;      /* enum cmd, enum fx or enum outcome */
+	uint8_t flags;     /* per kind */
 	uint8_t row_bytes;
 	uint8_t pad;
 	uint16_t channel;
-	uint64_t session;        /* who asks (command) or is told (effect); 0 = nobody */
-	uint16_t shard;          /* commands: to; effects: from */
+	uint64_t session; /* who asks (command) or is told (effect); 0 = nobody */
+	uint16_t shard;   /* commands: to; effects: from */
 	uint16_t vhost;
 	uint16_t user;
 	uint16_t pad2;
-	uint64_t queue;          /* queue id where the kind has one, else 0 */
-	uint64_t arg;            /* sequence of the first row, consumer, ticket: as the kind says */
+	uint64_t queue; /* queue id where the kind has one, else 0 */
+	uint64_t arg;   /* sequence of the first row, consumer, ticket: as the kind says */
 };
 
 /* Session handle: which loop, which slot, which generation of the slot. */
@@ -42,8 +42,14 @@ static inline uint64_t session_handle(uint32_t loop, uint32_t slot, uint32_t gen
 {
 	return (uint64_t)(loop + 1) << 56 | (uint64_t)(gen & 0xffffff) << 32 | slot;
 }
-static inline uint32_t session_loop(uint64_t s) { return (uint32_t)(s >> 56) - 1; }
-static inline uint32_t session_slot(uint64_t s) { return (uint32_t)s; }
+static inline uint32_t session_loop(uint64_t s)
+{
+	return (uint32_t)(s >> 56) - 1;
+}
+static inline uint32_t session_slot(uint64_t s)
+{
+	return (uint32_t)s;
+}
 
 #include "core/rows.h"
 
@@ -53,9 +59,9 @@ static inline uint32_t session_slot(uint64_t s) { return (uint32_t)s; }
  * and goes back to the first. */
 struct batch {
 	struct batch *next;
-	uint32_t len, cap;       /* bytes in use, room */
-	uint32_t last;           /* offset of the last run; BATCH_NONE: empty */
-	uint16_t from, to;       /* loops */
+	uint32_t len, cap; /* bytes in use, room */
+	uint32_t last;     /* offset of the last run; BATCH_NONE: empty */
+	uint16_t from, to; /* loops */
 	_Alignas(8) uint8_t at[];
 };
 #define BATCH_NONE UINT32_MAX
@@ -65,14 +71,14 @@ struct batch {
 #define SHARDS_MAX (1 + LIMIT_SHARD_DATA_N + LIMIT_LOOPS_MAX)
 
 struct post {
-	uint32_t loop;                         /* whose post this is */
+	uint32_t loop; /* whose post this is */
 	uint32_t loops_n;
-	struct batch *open[LIMIT_LOOPS_MAX];         /* being filled; NULL: none */
-	struct batch *full[LIMIT_LOOPS_MAX];         /* oldest first, linked by next */
+	struct batch *open[LIMIT_LOOPS_MAX]; /* being filled; NULL: none */
+	struct batch *full[LIMIT_LOOPS_MAX]; /* oldest first, linked by next */
 	struct batch **full_tail[LIMIT_LOOPS_MAX];
-	struct batch *spare;                   /* empty batches */
-	uint32_t spare_n, out_n;               /* out_n: batches that are not spare */
-	struct mem *mem;                       /* where further batches come from */
+	struct batch *spare;     /* empty batches */
+	uint32_t spare_n, out_n; /* out_n: batches that are not spare */
+	struct mem *mem;         /* where further batches come from */
 	uint8_t loop_of_shard[SHARDS_MAX];
 };
 
@@ -113,12 +119,19 @@ static inline struct run *batch_next(struct batch *b, struct run *r)
 	uint8_t *p = (uint8_t *)r + r->len;
 	return p < b->at + b->len ? (struct run *)(void *)p : NULL;
 }
-static inline void *run_rows(struct run *r) { return r + 1; }
+static inline void *run_rows(struct run *r)
+{
+	return r + 1;
+}
 /* run_is_effect: effects are numbered from 129 on (fx.def), commands below. */
-static inline bool run_is_effect(const struct run *r) { return r->kind > 128; }
+static inline bool run_is_effect(const struct run *r)
+{
+	return r->kind > 128;
+}
 static inline struct slice run_tail(const struct run *r)
 {
-	return (struct slice){ (const uint8_t *)(r + 1) + (uint32_t)r->n * r->row_bytes, r->tail_len };
+	return (struct slice){ (const uint8_t *)(r + 1) + (uint32_t)r->n * r->row_bytes,
+			       r->tail_len };
 }
 
 /* run_same: may a row for `head` go into `r`? Compares everything but len, n and arg. */

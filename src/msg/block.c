@@ -38,9 +38,8 @@ struct block *block_take(struct block_home *h, uint32_t bytes)
 	uint64_t want = (uint64_t)bytes + sizeof(struct block) + BLOCK_HEADER_ROOM;
 	uint32_t size = BLOCK_ALIGN;
 	if (want > BLOCK_ALIGN)
-		size =
-			(uint32_t)((want + BLOCK_LARGE_HEADERS + BLOCK_ALIGN - 1) / BLOCK_ALIGN) *
-			BLOCK_ALIGN;
+		size = (uint32_t)((want + BLOCK_LARGE_HEADERS + BLOCK_ALIGN - 1) / BLOCK_ALIGN) *
+		       BLOCK_ALIGN;
 	struct block *b = h->free;
 	if (size == BLOCK_ALIGN && b) {
 		h->free = b->next;

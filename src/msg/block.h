@@ -23,21 +23,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BLOCK_ALIGN 65536u
-#define BLOCK_SHARE (1 << 30)
-#define BLOCK_HEADER_ROOM 64u         /* one message header, aligned */
-#define BLOCK_LARGE_HEADERS 256u      /* room for headers in a large block */
+#define BLOCK_ALIGN         65536u
+#define BLOCK_SHARE         (1 << 30)
+#define BLOCK_HEADER_ROOM   64u  /* one message header, aligned */
+#define BLOCK_LARGE_HEADERS 256u /* room for headers in a large block */
 
 struct block_home;
 
 struct block {
 	_Atomic int64_t refs;
-	int64_t given;            /* owner only: references handed out while filling */
+	int64_t given; /* owner only: references handed out while filling */
 	struct block_home *home;
-	struct block *next;       /* in the home's free or returned list */
-	uint32_t bytes;           /* of the whole block, a multiple of BLOCK_ALIGN */
-	uint32_t fill;            /* owner only: end of the bytes in use */
-	uint32_t msg_floor;       /* owner only: the lowest message header */
+	struct block *next; /* in the home's free or returned list */
+	uint32_t bytes;     /* of the whole block, a multiple of BLOCK_ALIGN */
+	uint32_t fill;      /* owner only: end of the bytes in use */
+	uint32_t msg_floor; /* owner only: the lowest message header */
 	uint32_t pad;
 	_Alignas(8) uint8_t at[];
 };
@@ -45,10 +45,10 @@ struct block {
 /* A home owns blocks: one per loop. Taking is for the owner only; returning is for everybody. */
 struct block_home {
 	struct mem *mem;
-	struct block *free;                  /* of BLOCK_ALIGN bytes */
+	struct block *free; /* of BLOCK_ALIGN bytes */
 	uint32_t free_n, free_max;
-	_Atomic(struct block *) returned;    /* pushed by any thread, taken whole by the owner */
-	uint64_t out_bytes;                  /* owner only: blocks not in `free`, in bytes */
+	_Atomic(struct block *) returned; /* pushed by any thread, taken whole by the owner */
+	uint64_t out_bytes;               /* owner only: blocks not in `free`, in bytes */
 };
 
 /* block_home_init makes an empty home; at most `free_max` blocks are kept for reuse. */
@@ -75,7 +75,10 @@ static inline void block_ref(struct block *b, int64_t n)
 }
 
 /* block_give notes that the filler hands out `n` references of its share. */
-static inline void block_give(struct block *b, int64_t n) { b->given += n; }
+static inline void block_give(struct block *b, int64_t n)
+{
+	b->given += n;
+}
 
 /* block_unref drops `n` references; the last one sends the block home. Any thread. */
 void block_unref(struct block *b, int64_t n);
@@ -86,7 +89,10 @@ static inline struct block *block_of(const void *p)
 	return (struct block *)((uintptr_t)p & ~(uintptr_t)(BLOCK_ALIGN - 1));
 }
 
-static inline bool block_is_large(const struct block *b) { return b->bytes > BLOCK_ALIGN; }
+static inline bool block_is_large(const struct block *b)
+{
+	return b->bytes > BLOCK_ALIGN;
+}
 
 /* block_end: where bytes must stop, before the message headers or at the block's end.
  * block_room: bytes that can still be filled before it. */
@@ -94,5 +100,8 @@ static inline uint32_t block_end(const struct block *b)
 {
 	return block_is_large(b) ? b->bytes : b->msg_floor;
 }
-static inline uint32_t block_room(const struct block *b) { return block_end(b) - b->fill; }
+static inline uint32_t block_room(const struct block *b)
+{
+	return block_end(b) - b->fill;
+}
 #endif

@@ -23,8 +23,14 @@ static struct slice at(const struct msg *m, uint32_t off, uint32_t n)
 	return (struct slice){ (const uint8_t *)block_of(m) + off, n };
 }
 
-struct slice msg_route(const struct msg *m) { return at(m, m->route_off, m->route_len); }
-struct slice msg_props(const struct msg *m) { return at(m, m->props_off, m->props_len); }
+struct slice msg_route(const struct msg *m)
+{
+	return at(m, m->route_off, m->route_len);
+}
+struct slice msg_props(const struct msg *m)
+{
+	return at(m, m->props_off, m->props_len);
+}
 
 uint32_t msg_piece_n(const struct msg *m)
 {

@@ -22,18 +22,18 @@
 
 #include <stdbool.h>
 
-enum msg_proto { MSG_AMQP091 = 1, MSG_CHUNKS = 15 };  /* numbers are stored: append only */
+enum msg_proto { MSG_AMQP091 = 1, MSG_CHUNKS = 15 }; /* numbers are stored: append only */
 
 struct msg {
-	uint32_t route_off;       /* offsets are from the block's first byte */
+	uint32_t route_off; /* offsets are from the block's first byte */
 	uint32_t props_off;
 	uint32_t body_off;
-	uint32_t body_bytes;      /* without gaps */
-	uint32_t piece_bytes;     /* body bytes of each piece but the last; 0: one piece */
+	uint32_t body_bytes;  /* without gaps */
+	uint32_t piece_bytes; /* body bytes of each piece but the last; 0: one piece */
 	uint32_t props_len;
 	uint16_t route_len;
 	uint8_t proto;
-	uint8_t flags;            /* MSG_PERSISTENT ... */
+	uint8_t flags; /* MSG_PERSISTENT ... */
 	uint16_t gap;
 	uint16_t pad;
 };
@@ -45,12 +45,21 @@ enum { MSG_PERSISTENT = 1 };
  * NULL: no room for a header in this block. */
 struct msg *msg_new(struct block *b, const struct msg *facts);
 
-static inline uint64_t msg_mem(const struct msg *m) { return (uint64_t)(uintptr_t)m; }
-static inline const struct msg *msg_of(uint64_t mem) { return (const struct msg *)(uintptr_t)mem; }
+static inline uint64_t msg_mem(const struct msg *m)
+{
+	return (uint64_t)(uintptr_t)m;
+}
+static inline const struct msg *msg_of(uint64_t mem)
+{
+	return (const struct msg *)(uintptr_t)mem;
+}
 
+/* msg_route: exchange and routing key as they came, two short strings. msg_props: the property
+ * block in its protocol's encoding. Both borrow from the block. */
 struct slice msg_route(const struct msg *m);
 struct slice msg_props(const struct msg *m);
-uint32_t msg_piece_n(const struct msg *m);                       /* 0 for an empty body */
+/* msg_piece_n: pieces of the body, 0 for an empty one; msg_piece: the i-th. */
+uint32_t msg_piece_n(const struct msg *m); /* 0 for an empty body */
 struct slice msg_piece(const struct msg *m, uint32_t i);
 
 /* msg_stored_bytes is the exact size of the stored form. */
@@ -65,6 +74,12 @@ void msg_store(const struct msg *m, struct wr *w);
 MUST_USE enum err msg_load(struct block *b, uint32_t off, uint32_t len, const struct msg **out_msg);
 
 /* msg_ref / msg_unref: `n` references to the block of a `mem` that is not 0. */
-static inline void msg_ref(uint64_t mem, int64_t n) { block_ref(block_of(msg_of(mem)), n); }
-static inline void msg_unref(uint64_t mem, int64_t n) { block_unref(block_of(msg_of(mem)), n); }
+static inline void msg_ref(uint64_t mem, int64_t n)
+{
+	block_ref(block_of(msg_of(mem)), n);
+}
+static inline void msg_unref(uint64_t mem, int64_t n)
+{
+	block_unref(block_of(msg_of(mem)), n);
+}
 #endif

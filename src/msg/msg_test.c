@@ -41,8 +41,13 @@ static uint32_t put(struct block *b, const char *z)
 /* "route", "props" and a body of three pieces, "abcd" "efgh" "ij", with two bytes between. */
 static struct msg *pieces(struct block *b)
 {
-	struct msg facts = { .proto = MSG_AMQP091, .flags = MSG_PERSISTENT, .route_len = 5,
-			     .props_len = 5, .body_bytes = 10, .piece_bytes = 4, .gap = 2 };
+	struct msg facts = { .proto = MSG_AMQP091,
+			     .flags = MSG_PERSISTENT,
+			     .route_len = 5,
+			     .props_len = 5,
+			     .body_bytes = 10,
+			     .piece_bytes = 4,
+			     .gap = 2 };
 	facts.route_off = put(b, "route");
 	facts.props_off = put(b, "props");
 	facts.body_off = put(b, "abcd--efgh--ij");
@@ -109,7 +114,8 @@ static void headers_never_meet_the_bytes(void **s)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_body_in_pieces_is_found_piece_by_piece, begin, end),
+		cmocka_unit_test_setup_teardown(a_body_in_pieces_is_found_piece_by_piece, begin,
+						end),
 		cmocka_unit_test_setup_teardown(what_is_stored_is_loaded_without_gaps, begin, end),
 		cmocka_unit_test_setup_teardown(headers_never_meet_the_bytes, begin, end),
 	};

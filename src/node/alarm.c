@@ -20,11 +20,13 @@ int64_t alarm_memory_used(const struct node *n)
 static void set_alarm(struct loop *l, uint32_t alarm, bool is_on)
 {
 	struct node *n = l->node;
-	uint32_t old = is_on ? atomic_fetch_or(&n->alarms, alarm) : atomic_fetch_and(&n->alarms, ~alarm);
+	uint32_t old = is_on ? atomic_fetch_or(&n->alarms, alarm)
+			     : atomic_fetch_and(&n->alarms, ~alarm);
 	if (((old & alarm) != 0) == is_on)
 		return;
-	enum log_id id = alarm == ALARM_MEMORY ? (is_on ? LOG_memory_alarm_set : LOG_memory_alarm_cleared)
-					       : (is_on ? LOG_disk_alarm_set : LOG_disk_alarm_cleared);
+	enum log_id id = alarm == ALARM_MEMORY
+				 ? (is_on ? LOG_memory_alarm_set : LOG_memory_alarm_cleared)
+				 : (is_on ? LOG_disk_alarm_set : LOG_disk_alarm_cleared);
 	struct log_value v[2] = { log_u64((uint64_t)alarm_memory_used(n)),
 				  log_u64(alarm_memory_limit(n)) };
 	if (alarm == ALARM_DISK) {
@@ -48,7 +50,8 @@ void alarms_look(struct loop *l)
 		set_alarm(l, ALARM_MEMORY, true);
 	else if ((alarms & ALARM_MEMORY) && used < limit - limit / 16)
 		set_alarm(l, ALARM_MEMORY, false);
-	uint64_t disk = journal_free_bytes(n->journal), least = (uint64_t)n->config.disk_free_limit_bytes;
+	uint64_t disk = journal_free_bytes(n->journal),
+		 least = (uint64_t)n->config.disk_free_limit_bytes;
 	if (!(alarms & ALARM_DISK) && disk < least)
 		set_alarm(l, ALARM_DISK, true);
 	else if ((alarms & ALARM_DISK) && disk > least + least / 16)

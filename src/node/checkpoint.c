@@ -9,9 +9,9 @@
 
 /* Where a loop is in giving its units. */
 struct unit {
-	uint32_t shard;              /* of loop.shards */
-	bool is_begun, is_held;      /* is_held: the unit below was refused and comes first */
-	uint64_t index;              /* the shard's, when it was frozen */
+	uint32_t shard;         /* of loop.shards */
+	bool is_begun, is_held; /* is_held: the unit below was refused and comes first */
+	uint64_t index;         /* the shard's, when it was frozen */
 	struct unit_key key;
 	uint32_t len;
 	uint8_t bytes[CHECKPOINT_UNIT_MAX];
@@ -32,13 +32,16 @@ static bool next(struct shard *s, struct unit *u)
 	if (u->is_held)
 		return true;
 	if (s->catalog)
-		return catalog_checkpoint_next(s->catalog, &u->key, u->bytes, sizeof u->bytes, &u->len);
+		return catalog_checkpoint_next(s->catalog, &u->key, u->bytes, sizeof u->bytes,
+					       &u->len);
 	return core_checkpoint_next(s->core, &u->key, u->bytes, sizeof u->bytes, &u->len);
 }
 
 static void end(struct shard *s, struct unit *u)
 {
-	struct ckpt_shard c = { .shard = s->no, .index = u->index, .epoch = s->repl.epoch,
+	struct ckpt_shard c = { .shard = s->no,
+				.index = u->index,
+				.epoch = s->repl.epoch,
 				.next_wall_ms = s->repl.wall_ms };
 	journal_checkpoint_shard(s->loop->node->journal, &c);
 	if (s->catalog)

@@ -8,7 +8,10 @@
 /* ---- the table --------------------------------------------------------------------------- */
 
 #define SLOT_FREE(next) ((struct conn *)(uintptr_t)((uint64_t)(next) << 1 | 1))
-static bool slot_is_free(const struct conn *c) { return ((uintptr_t)c & 1) != 0; }
+static bool slot_is_free(const struct conn *c)
+{
+	return ((uintptr_t)c & 1) != 0;
+}
 
 static bool slots_grow(struct loop *l)
 {
@@ -60,13 +63,12 @@ static uint64_t conn_handle(const struct conn *c)
 struct conn *conn_of(struct loop *l, uint64_t session)
 {
 	uint32_t slot = session_slot(session);
-	if (session_loop(session) != l->index || slot >= l->conns_cap || slot_is_free(l->conns[slot]))
+	if (session_loop(session) != l->index || slot >= l->conns_cap ||
+	    slot_is_free(l->conns[slot]))
 		return NULL;
 	struct conn *c = l->conns[slot];
 	return conn_handle(c) == session ? c : NULL;
 }
-
-struct session *conn_session(struct conn *c) { return c->session; }
 
 /* ---- opening, moving, ending -------------------------------------------------------------- */
 
@@ -87,7 +89,7 @@ struct conn *conn_open(struct loop *l, uint64_t sock, const struct session_ops *
 		mem_put(mem, c, sizeof *c);
 		return NULL;
 	}
-	c->session = protocol->new(loop_world(l), conn_handle(c), peer, is_loopback);
+	c->session = protocol->new (loop_world(l), conn_handle(c), peer, is_loopback);
 	if (!c->session) {
 		slot_give(c);
 		mem_put(mem, c, sizeof *c);
@@ -136,7 +138,8 @@ struct conn *conn_arrived(struct loop *l, uint64_t sock, uint64_t tag)
 	trace_begin(c);
 	c->is_reading = true;
 	c->is_full = false;
-	c->is_waiting = true; /* it has bytes that were not consumed: fed in this loop's next work */
+	c->is_waiting =
+		true; /* it has bytes that were not consumed: fed in this loop's next work */
 	conn_touch(c);
 	conn_arm(c);
 	return c;
@@ -185,9 +188,9 @@ void conn_lost(struct conn *c)
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
-#define READ_MIN 8192u               /* less room than this: begin a new block */
-#define OWN_FROM 16384u              /* a message that needs more gets a block of its own */
-#define HEADER_ROOM 256u             /* for message headers beside one large message */
+#define READ_MIN    8192u  /* less room than this: begin a new block */
+#define OWN_FROM    16384u /* a message that needs more gets a block of its own */
+#define HEADER_ROOM 256u   /* for message headers beside one large message */
 
 void conn_read(struct conn *c, bool is_on)
 {
@@ -269,13 +272,16 @@ static void keep_rest(struct conn *c, struct block *b, uint32_t off, uint32_t ne
 static void measure_headers(struct loop *l, uint32_t bytes, uint32_t headers)
 {
 	uint32_t permille = 16 + (uint32_t)((uint64_t)headers * 1100 / (bytes + headers + 1));
-	l->headers_permille = permille > l->headers_permille ? permille
-			      : (7 * l->headers_permille + permille) / 8;
+	l->headers_permille = permille > l->headers_permille
+				      ? permille
+				      : (7 * l->headers_permille + permille) / 8;
 	if (l->headers_permille > 500)
 		l->headers_permille = 500;
 }
 
-bool conn_feed(struct conn *c, struct block *b, uint32_t off)
+/* Gives the session the bytes from `off` on of block `b`, and keeps what it leaves. False: the
+ * connection is no longer this loop's. */
+static bool conn_feed(struct conn *c, struct block *b, uint32_t off)
 {
 	struct loop *l = c->loop;
 	uint32_t need = 0, to = l->index, floor = b->msg_floor, from = off;

@@ -18,35 +18,30 @@ struct conn {
 	struct session *session;
 	uint64_t sock;
 	uint32_t slot, gen;
-	uint64_t number;              /* of the node's connections: for people; never changes */
-	struct block *own;            /* being filled for this connection alone; NULL: none */
-	uint32_t own_off;             /* first byte in it not consumed */
-	uint8_t *rest;                /* not consumed, copied out of the shared block */
+	uint64_t number;   /* of the node's connections: for people; never changes */
+	struct block *own; /* being filled for this connection alone; NULL: none */
+	uint32_t own_off;  /* first byte in it not consumed */
+	uint8_t *rest;     /* not consumed, copied out of the shared block */
 	uint32_t rest_n;
-	uint32_t need;                /* contiguous bytes the session asked for */
-	bool is_waiting;              /* FEED_WAIT: not read, not fed */
-	bool is_reading;              /* what the socket was told */
-	bool is_full;                 /* the socket takes no more: wait for conn_writable */
-	bool is_closing;              /* flush, then close */
-	bool is_lost;                 /* no socket any more */
-	bool is_opened;               /* logged in, and that was logged */
-	bool is_end_logged;           /* how it ended was logged */
+	uint32_t need;      /* contiguous bytes the session asked for */
+	bool is_waiting;    /* FEED_WAIT: not read, not fed */
+	bool is_reading;    /* what the socket was told */
+	bool is_full;       /* the socket takes no more: wait for conn_writable */
+	bool is_closing;    /* flush, then close */
+	bool is_lost;       /* no socket any more */
+	bool is_opened;     /* logged in, and that was logged */
+	bool is_end_logged; /* how it ended was logged */
 	uint8_t peer_n;
-	char peer[CONN_PEER_BYTES];   /* its address, for people */
-	uint64_t traced_bytes;        /* of the send queue's total, when last looked (trace.c) */
+	char peer[CONN_PEER_BYTES]; /* its address, for people */
+	uint64_t traced_bytes;      /* of the send queue's total, when last looked (trace.c) */
 	struct list_node touched, dirty, paused;
 	struct wheel_timer timer;
 };
 
-/* conn_feed gives the session the bytes from `off` on of block `b`, and keeps what it leaves.
- * False: the connection is no longer this loop's. */
-bool conn_feed(struct conn *c, struct block *b, uint32_t off);
 /* conn_feed_again goes on with what was kept while the session waited. */
 bool conn_feed_again(struct conn *c);
 void conn_touch(struct conn *c);
 void conn_arm(struct conn *c);
-/* conn_flush writes until the socket is full or nothing is left. True: there is more. */
-bool conn_flush(struct conn *c);
 /* conn_end lets go of a connection without socket; frees it when its session owes nothing. */
 void conn_end(struct conn *c);
 /* conn_free frees it and its session as they are; it must be in no list. */

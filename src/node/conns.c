@@ -3,8 +3,8 @@
 #include "base/must.h"
 #include "node/trace.h"
 
-#define FLUSH_PARTS 64u
-#define FLUSH_STEPS_MAX 16           /* gathering writes to one socket before others get theirs */
+#define FLUSH_PARTS     64u
+#define FLUSH_STEPS_MAX 16 /* gathering writes to one socket before others get theirs */
 
 void conn_touch(struct conn *c)
 {
@@ -53,7 +53,8 @@ void conn_loaded(struct conn *c, uint64_t ticket, uint64_t mem)
 
 /* ---- writing ------------------------------------------------------------------------------ */
 
-bool conn_flush(struct conn *c)
+/* Writes until the socket is full or nothing is left. True: there is more. */
+static bool conn_flush(struct conn *c)
 {
 	struct loop *l = c->loop;
 	struct sendq *q = &c->session->sendq;

@@ -8,8 +8,8 @@
 
 #include "base/must.h"
 
-#define MOVING_MAX 64u                /* messages of one loop on their way */
-#define WALK_BUDGET 4096u             /* entries looked at in one turn */
+#define MOVING_MAX     64u   /* messages of one loop on their way */
+#define WALK_BUDGET    4096u /* entries looked at in one turn */
 #define FORWARD_NOBODY UINT32_MAX
 
 /* What a record of a copy begins with: whose it is. For people and repair; recovery skips it. */
@@ -23,7 +23,7 @@ struct moving {
 
 struct forward {
 	uint32_t segment;
-	uint32_t shard;               /* of loop.shards */
+	uint32_t shard; /* of loop.shards */
 	uint32_t moving_n;
 	struct live_walk walk;
 };
@@ -41,7 +41,8 @@ static void ask(struct loop *l, struct shard *s, const struct live_walk *at,
 	must(m != NULL);
 	*m = (struct moving){ s, at->queue, at->id, what->loc, (uint32_t)what->bytes };
 	l->forward->moving_n++;
-	loads_put(&l->loads, (struct load){ .ticket = (uint64_t)(uintptr_t)m, .loc = what->loc,
+	loads_put(&l->loads, (struct load){ .ticket = (uint64_t)(uintptr_t)m,
+					    .loc = what->loc,
 					    .bytes = (uint32_t)what->bytes });
 }
 
@@ -62,7 +63,8 @@ void forward_loaded(struct loop *l, uint64_t ticket, const struct slice *stored)
 	wr_slice(&w, *stored);
 	struct record r = { .shard = m->shard->no, .kind = RECORD_BODY, .wall_ms = l->wall_ms };
 	off = journal_record_end(l->batch, &r, len);
-	l->flight->at[l->flight->n++] = (struct inflight){ .moving = m, .off = off + COPY_HEAD_BYTES };
+	l->flight->at[l->flight->n++] = (struct inflight){ .moving = m,
+							   .off = off + COPY_HEAD_BYTES };
 }
 
 void forward_durable(struct loop *l, struct moving *m, uint64_t loc)
@@ -86,7 +88,8 @@ static bool walk(struct loop *l)
 		if (!s->core || s->is_volatile || !core_live_next(s->core, &f->walk, &one)) {
 			f->shard++;
 			f->walk = (struct live_walk){ 0 };
-		} else if (one.loc >> 32 == f->segment && !(one.flags & (ENTRY_BIG | ENTRY_SPILLED))) {
+		} else if (one.loc >> 32 == f->segment &&
+			   !(one.flags & (ENTRY_BIG | ENTRY_SPILLED))) {
 			ask(l, s, &f->walk, &one);
 		}
 	}

@@ -67,7 +67,7 @@ void keep_rows(struct loop *l, struct run *publish)
 	if (!is_pinned && !is_short)
 		return;
 	struct publish_row *row = run_rows(publish);
-	uint64_t old = 0, copy = 0;   /* of the row before: one message for several queues */
+	uint64_t old = 0, copy = 0; /* of the row before: one message for several queues */
 	for (uint32_t i = 0; i < publish->n; i++) {
 		if (!row[i].mem || (row[i].flags & (ENTRY_PERSISTENT | ENTRY_SPILLED)))
 			continue;
@@ -94,5 +94,6 @@ void keep_budget(struct loop *l)
 	uint64_t rest = share > used ? share - used : 0;
 	for (uint32_t i = 0; i < l->shards_n; i++)
 		if (l->shards[i].core)
-			core_cache_limit(l->shards[i].core, core_cached_bytes(l->shards[i].core) + rest);
+			core_cache_limit(l->shards[i].core,
+					 core_cached_bytes(l->shards[i].core) + rest);
 }

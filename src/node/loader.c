@@ -4,8 +4,8 @@
 #include "base/must.h"
 #include "base/pool.h"
 
-#define READS_MAX 512u               /* of one loop on their way */
-#define MSG_ROOM 64u                 /* a message header and what aligning it may cost */
+#define READS_MAX 512u /* of one loop on their way */
+#define MSG_ROOM  64u  /* a message header and what aligning it may cost */
 
 /* A block that reads fill. It is closed when no further read will begin in it and none is left. */
 struct loading_block {
@@ -26,8 +26,8 @@ struct loader {
 	struct loading_block *open;
 	struct reading *spare;
 	uint32_t reads_n;
-	uint32_t begun;                  /* of loop.loads: the first not begun */
-	struct reading *refused;         /* made ready, but the journal had no room for it */
+	uint32_t begun;          /* of loop.loads: the first not begun */
+	struct reading *refused; /* made ready, but the journal had no room for it */
 };
 
 enum err loader_new(struct loop *l)
@@ -71,7 +71,8 @@ static struct loading_block *room_for(struct loop *l, uint32_t bytes)
 static struct reading *prepare(struct loop *l, const struct load *load)
 {
 	struct loader *d = l->loader;
-	struct loading_block *k = room_for(l, load->bytes + MSG_ROOM * (d->open ? d->open->reads_n : 0));
+	struct loading_block *k = room_for(l, load->bytes +
+						      MSG_ROOM * (d->open ? d->open->reads_n : 0));
 	struct reading *r = d->spare;
 	if (r)
 		d->spare = r->next;
@@ -80,7 +81,9 @@ static struct reading *prepare(struct loop *l, const struct load *load)
 	must(r != NULL);
 	uint32_t off = (k->block->fill + 7u) & ~7u;
 	*r = (struct reading){ .load = *load, .in = k, .off = off };
-	r->read = (struct jread){ .loc = load->loc, .bytes = load->bytes, .loop = l->index,
+	r->read = (struct jread){ .loc = load->loc,
+				  .bytes = load->bytes,
+				  .loop = l->index,
 				  .to = (uint8_t *)k->block + off,
 				  .tag = (uint64_t)(uintptr_t)r,
 				  .is_spill = (load->flags & ENTRY_SPILLED) != 0 };

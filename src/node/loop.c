@@ -4,7 +4,7 @@
 #include "node/dump.h"
 #include "node/trace.h"
 
-#define BLOCKS_KEPT 16u
+#define BLOCKS_KEPT    16u
 #define LOADS_PER_TURN 256u
 
 enum err loop_init(struct loop *l, struct node *n, uint32_t index)
@@ -121,7 +121,7 @@ bool loop_batch(struct loop *l)
 }
 
 /* A shard that finds the batch full gets another; without one it waits for the next commit. */
-void loop_propose(struct loop *l)
+static void loop_propose(struct loop *l)
 {
 	for (uint32_t i = 0; i < l->shards_n; i++) {
 		struct shard *s = &l->shards[i];
@@ -142,7 +142,7 @@ static void record_durable(struct loop *l, const struct inflight *r, uint64_t lo
 		shard_durable(r->shard, r->index, loc);
 }
 
-bool loop_commits(struct loop *l)
+static bool loop_commits(struct loop *l)
 {
 	struct jbatch *b;
 	bool is_any = false;

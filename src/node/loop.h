@@ -17,14 +17,19 @@
 
 #include <stdatomic.h>
 
-#define SEEN_ASLEEP UINT64_MAX
-#define LOOP_ROUNDS_MAX 16            /* of dispatching in one turn, before sockets get their share */
-#define LOOP_FED_BYTES_MAX 262144     /* read before a sweep is made between two sockets */
-#define LOOP_INFLIGHT_RECORDS 256     /* records in one batch of the journal */
+#define SEEN_ASLEEP           UINT64_MAX
+#define LOOP_ROUNDS_MAX       16 /* of dispatching in one turn, before sockets get their share */
+#define LOOP_FED_BYTES_MAX    262144 /* read before a sweep is made between two sockets */
+#define LOOP_INFLIGHT_RECORDS 256    /* records in one batch of the journal */
 
 /* A record in a batch that is on its way to the disk: a shard's, or the copy of a message. */
-struct inflight { struct shard *shard; struct moving *moving; uint64_t index; uint32_t off; };
-struct flight {                       /* what is in one journal batch; oldest first */
+struct inflight {
+	struct shard *shard;
+	struct moving *moving;
+	uint64_t index;
+	uint32_t off;
+};
+struct flight { /* what is in one journal batch; oldest first */
 	struct flight *next;
 	uint64_t ticket;
 	uint32_t n;
@@ -37,49 +42,56 @@ struct loop {
 	struct net *net;
 	struct memory memory;
 	struct block_home home;
-	struct block *in;             /* where sockets are read into; NULL: none open */
-	struct block *kept;           /* where messages are copied that stay (keep.c); NULL: none */
-	struct post post;             /* commands and effects to all loops */
+	struct block *in;   /* where sockets are read into; NULL: none open */
+	struct block *kept; /* where messages are copied that stay (keep.c); NULL: none */
+	struct post post;   /* commands and effects to all loops */
 	struct batch *stuck[LIMIT_LOOPS_MAX]; /* did not fit into a mailbox, oldest first */
 	struct session_world world;
 	struct session_events events;
 	struct loads loads;
 	struct loader *loader;
 
-	struct conn **conns;          /* by slot */
-	uint32_t conns_n, conns_cap, conns_free;  /* conns_free: first free slot + 1 */
-	uint32_t conns_gen;           /* generation of the next one */
-	struct list touched;          /* connections to pump, and feed again, this turn */
-	struct list dirty;            /* connections to flush this turn */
-	struct list paused;           /* connections not read while the loop is congested */
-	struct wheel wheel;           /* their deadlines */
+	struct conn **conns;                     /* by slot */
+	uint32_t conns_n, conns_cap, conns_free; /* conns_free: first free slot + 1 */
+	uint32_t conns_gen;                      /* generation of the next one */
+	struct list touched; /* connections to pump, and feed again, this turn */
+	struct list dirty;   /* connections to flush this turn */
+	struct list paused;  /* connections not read while the loop is congested */
+	struct wheel wheel;  /* their deadlines */
 
-	struct shard *shards;         /* of this loop */
+	struct shard *shards; /* of this loop */
 	uint32_t shards_n;
-	struct jbatch *batch;         /* being filled; NULL: none */
-	struct flight *flight;        /* its records */
+	struct jbatch *batch;  /* being filled; NULL: none */
+	struct flight *flight; /* its records */
 	struct flight *flying, **flying_tail;
 	struct flight *flight_spare;
 
 	uint64_t now_ms, wall_ms;
 	uint32_t alarms_seen;
-	uint64_t seen_version;        /* of the catalog, when last looked */
-	uint64_t collected;           /* owner of shard 0: versions up to it hold no garbage */
-	uint64_t fed_bytes;           /* since the last rounds: flush early */
-	uint32_t headers_permille;    /* of what is read, how much message headers need (conn.c) */
+	uint64_t seen_version;     /* of the catalog, when last looked */
+	uint64_t collected;        /* owner of shard 0: versions up to it hold no garbage */
+	uint64_t fed_bytes;        /* since the last rounds: flush early */
+	uint32_t headers_permille; /* of what is read, how much message headers need (conn.c) */
 	bool is_stopping, is_congested, is_counted_quiet;
-	bool is_offline;              /* marked asleep; what wakes it looks at the catalog first */
+	bool is_offline; /* marked asleep; what wakes it looks at the catalog first */
 	_Atomic bool is_asleep;
-	_Atomic uint64_t seen;        /* catalog version, or SEEN_ASLEEP */
-	_Atomic int64_t used_bytes;   /* of memory, for the node's watermark */
-	struct forward *forward;      /* of this loop's share of a segment; NULL: none */
-	struct unit *unit;            /* a checkpoint's unit that the keeper had no room for */
-	struct trace *trace;          /* who watches frames (trace.c); NULL: nobody */
-	struct { uint64_t turns, runs, reads, writes, moved, wakes, opened, closed; } count;
+	_Atomic uint64_t seen;      /* catalog version, or SEEN_ASLEEP */
+	_Atomic int64_t used_bytes; /* of memory, for the node's watermark */
+	struct forward *forward;    /* of this loop's share of a segment; NULL: none */
+	struct unit *unit;          /* a checkpoint's unit that the keeper had no room for */
+	struct trace *trace;        /* who watches frames (trace.c); NULL: nobody */
+	struct {
+		uint64_t turns, runs, reads, writes, moved, wakes, opened, closed;
+	} count;
 };
 
 /* What waits until every loop has seen a catalog version. */
-struct held_run { struct held_run *next; uint64_t version; uint32_t loop, len; struct run run; };
+struct held_run {
+	struct held_run *next;
+	uint64_t version;
+	uint32_t loop, len;
+	struct run run;
+};
 
 struct node {
 	struct node_setup setup;
@@ -87,12 +99,12 @@ struct node {
 	struct journal *journal;
 	struct loop *loops;
 	uint32_t loops_n;
-	struct mailbox *mailboxes;    /* from * loops_n + to */
+	struct mailbox *mailboxes; /* from * loops_n + to */
 	uint16_t shards_n;
 	struct shard *shard[SHARDS_MAX];
 	_Atomic(const struct catalog_view *) view;
-	_Atomic uint64_t version;     /* of view */
-	struct held_run *held, **held_tail;  /* owner of shard 0 only */
+	_Atomic uint64_t version;           /* of view */
+	struct held_run *held, **held_tail; /* owner of shard 0 only */
 	struct session_limits limits;
 	struct auth *auth;
 	struct memory boot_memory;    /* used while opening, and by the journal's threads' setup */
@@ -102,10 +114,10 @@ struct node {
 	struct mem *loop_mem[LIMIT_LOOPS_MAX];
 	_Atomic uint32_t forward_turn; /* loop whose messages move forward; UINT32_MAX: none */
 	uint64_t forward_segment;
-	_Atomic uint32_t checkpoint_turn; /* loop whose units are due; UINT32_MAX: none */
+	_Atomic uint32_t checkpoint_turn;  /* loop whose units are due; UINT32_MAX: none */
 	_Atomic bool is_checkpoint_wanted; /* one at once, whatever was logged */
-	_Atomic uint64_t checkpoints_n; /* handed to the keeper since open */
-	_Atomic uint32_t quiet_n;     /* loops with nothing left to do before a clean stop */
+	_Atomic uint64_t checkpoints_n;    /* handed to the keeper since open */
+	_Atomic uint32_t quiet_n;          /* loops with nothing left to do before a clean stop */
 	_Atomic uint64_t conns_opened, conns_closed; /* opened: the number of the last one, too */
 };
 
@@ -137,30 +149,27 @@ void loop_log(struct loop *l, enum log_id id, const struct log_value *values, si
 
 /* ---- connections (conn.c) */
 void conns_tell(struct loop *l, struct run *fx);
-bool conns_work(struct loop *l);           /* pump and feed what was touched; true: did something */
-bool conns_flush(struct loop *l);          /* true: there is more to write at once */
-void conns_resume(struct loop *l);         /* reads again what congestion had paused */
+bool conns_work(struct loop *l);   /* pump and feed what was touched; true: did something */
+bool conns_flush(struct loop *l);  /* true: there is more to write at once */
+void conns_resume(struct loop *l); /* reads again what congestion had paused */
 void conns_tick(struct loop *l);
 void conns_free_all(struct loop *l);
-void conns_alarm(struct loop *l);          /* an alarm came or went: let all sessions look */
+void conns_alarm(struct loop *l); /* an alarm came or went: let all sessions look */
 struct conn *conn_of(struct loop *l, uint64_t session);
 struct conn *conn_numbered(struct loop *l, uint64_t number); /* NULL: not on this loop */
 /* conns_next walks all by slot, from *io_slot on; NULL: no more. */
 struct conn *conns_next(struct loop *l, uint32_t *io_slot);
-struct session *conn_session(struct conn *c);
 void conn_loaded(struct conn *c, uint64_t ticket, uint64_t mem);
 
 /* ---- stored messages on their way to sessions (loader.c) */
 MUST_USE enum err loader_new(struct loop *l);
 void loader_free(struct loop *l);
-bool loader_work(struct loop *l);          /* true: brought something */
+bool loader_work(struct loop *l); /* true: brought something */
 
 /* ---- proposing and committing */
 /* loop_batch makes sure that there is a batch with room for one more record's note; false: none
  * is free now. */
 bool loop_batch(struct loop *l);
-void loop_propose(struct loop *l);
-bool loop_commits(struct loop *l);
 
 /* ---- catalog versions (view.c) */
 /* Owner of shard 0 (others: nothing): shows a new version, and lets out what everybody has seen.
@@ -169,16 +178,16 @@ bool view_release(struct loop *l);
 void view_see(struct loop *l);
 
 /* ---- checkpoints (checkpoint.c), alarms (alarm.c): looked at once a turn */
-bool checkpoint_work(struct loop *l);      /* true: look again at once */
+bool checkpoint_work(struct loop *l); /* true: look again at once */
 void alarms_look(struct loop *l);
 uint64_t alarm_memory_limit(const struct node *n);
 int64_t alarm_memory_used(const struct node *n); /* by all loops, as of their last turns */
 /* ---- copying forward (forward.c) */
-bool forward_work(struct loop *l);         /* true: look again at once */
+bool forward_work(struct loop *l); /* true: look again at once */
 void forward_loaded(struct loop *l, uint64_t ticket, const struct slice *stored);
 void forward_durable(struct loop *l, struct moving *own_m, uint64_t loc);
 /* ---- what stays in memory (keep.c) */
 void keep_rows(struct loop *l, struct run *publish);
 void keep_budget(struct loop *l);
-bool stop_work(struct loop *l);            /* during a clean stop (stop.c); true: look again */
+bool stop_work(struct loop *l); /* during a clean stop (stop.c); true: look again */
 #endif

@@ -17,6 +17,7 @@ struct mailbox {
 	void *back_slots[2 * MAILBOX_BATCHES];
 };
 
+/* mailbox_init makes an empty mailbox in place, before the loops run. */
 void mailbox_init(struct mailbox *m);
 
 /* mailbox_send hands `own_b` over. False: full, the batch stays with the caller. Sender only. */
@@ -25,9 +26,15 @@ static inline bool mailbox_send(struct mailbox *m, struct batch *own_b)
 	return spsc_push(&m->there, own_b);
 }
 /* mailbox_home gives the sender its emptied batches, NULL: none. */
-static inline struct batch *mailbox_home(struct mailbox *m) { return spsc_pop(&m->back); }
+static inline struct batch *mailbox_home(struct mailbox *m)
+{
+	return spsc_pop(&m->back);
+}
 /* mailbox_take gives the reader the oldest batch, NULL: none. */
-static inline struct batch *mailbox_take(struct mailbox *m) { return spsc_pop(&m->there); }
+static inline struct batch *mailbox_take(struct mailbox *m)
+{
+	return spsc_pop(&m->there);
+}
 /* mailbox_send_back returns an emptied batch: always possible, there are never more than the
  * sender could post and the reader could hold. Reader only. */
 void mailbox_send_back(struct mailbox *m, struct batch *own_b);

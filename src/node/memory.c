@@ -7,7 +7,10 @@
 #include <stdlib.h>
 
 /* Sizes worth keeping, and how many of each: what a busy turn takes and gives back. */
-static const struct { size_t bytes_min, bytes_max; uint32_t keep_n; } classes[MEMORY_CLASSES] = {
+static const struct {
+	size_t bytes_min, bytes_max;
+	uint32_t keep_n;
+} classes[MEMORY_CLASSES] = {
 	{ 32768, 33792, 16 },
 	{ 16384, 16640, 64 },
 	{ 4096, 4352, 64 },
@@ -59,8 +62,10 @@ static void memory_put(struct mem *mem, void *own_p, size_t n)
 
 void memory_init(struct memory *m)
 {
-	*m = (struct memory){ .mem = {
-		.get = memory_get, .put = memory_put, .used = MEMORY_BASE, .max = SIZE_MAX } };
+	*m = (struct memory){ .mem = { .get = memory_get,
+				       .put = memory_put,
+				       .used = MEMORY_BASE,
+				       .max = SIZE_MAX } };
 }
 
 void memory_fini(struct memory *m)

@@ -11,14 +11,16 @@
 
 #include <stdint.h>
 
-#define MEMORY_BASE ((size_t)1 << 44)   /* `used` of an untouched heap */
+#define MEMORY_BASE    ((size_t)1 << 44) /* `used` of an untouched heap */
 #define MEMORY_CLASSES 3
 
 struct memory {
 	struct mem mem;
-	struct memory_free { struct memory_free *next; } *free[MEMORY_CLASSES];
+	struct memory_free {
+		struct memory_free *next;
+	} * free[MEMORY_CLASSES];
 	uint32_t free_n[MEMORY_CLASSES];
-	struct slabs slabs;           /* what is 64 KiB large; never given back on another loop */
+	struct slabs slabs; /* what is 64 KiB large; never given back on another loop */
 };
 
 /* memory_init makes a heap without bound: the node's watermarks are the bound. */

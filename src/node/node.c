@@ -64,9 +64,15 @@ static void set_world(struct loop *l)
 {
 	struct node *n = l->node;
 	l->world = (struct session_world){
-		.auth = n->auth, .limits = &n->limits, .post = &l->post,
-		.mem = &l->memory.mem, .home = &l->home, .loads = &l->loads,
-		.events = &l->events, .random = n->setup.random, .random_arg = n->setup.random_arg,
+		.auth = n->auth,
+		.limits = &n->limits,
+		.post = &l->post,
+		.mem = &l->memory.mem,
+		.home = &l->home,
+		.loads = &l->loads,
+		.events = &l->events,
+		.random = n->setup.random,
+		.random_arg = n->setup.random_arg,
 	};
 }
 
@@ -80,7 +86,8 @@ static enum err place_shards(struct node *n)
 			loop = no - 1u - LIMIT_SHARD_DATA_N;
 		struct loop *l = &n->loops[loop];
 		if (!l->shards)
-			l->shards = mem_get(&l->memory.mem, SHARDS_MAX * sizeof *l->shards, "shards");
+			l->shards = mem_get(&l->memory.mem, SHARDS_MAX * sizeof *l->shards,
+					    "shards");
 		if (!l->shards)
 			return ERR_LIMIT;
 		struct shard *s = &l->shards[l->shards_n++];
@@ -97,7 +104,8 @@ static enum err make_loops(struct node *n)
 {
 	struct mem *mem = &n->boot_memory.mem;
 	n->loops = mem_get(mem, n->loops_n * sizeof *n->loops, "loops");
-	n->mailboxes = mem_get(mem, (size_t)n->loops_n * n->loops_n * sizeof *n->mailboxes, "mailboxes");
+	n->mailboxes = mem_get(mem, (size_t)n->loops_n * n->loops_n * sizeof *n->mailboxes,
+			       "mailboxes");
 	if (!n->loops || !n->mailboxes)
 		return ERR_LIMIT;
 	memset(n->loops, 0, n->loops_n * sizeof *n->loops);
@@ -116,11 +124,14 @@ static enum err open_journal(struct node *n, struct text *why)
 {
 	const struct node_setup *s = &n->setup;
 	struct journal_setup js = {
-		.disk = s->disk, .mem = &n->journal_memory.mem,
-		.loop_mem = n->loop_mem, .loops_n = n->loops_n,
+		.disk = s->disk,
+		.mem = &n->journal_memory.mem,
+		.loop_mem = n->loop_mem,
+		.loops_n = n->loops_n,
 		.segment_bytes = (uint64_t)n->config.journal_segment_bytes,
 		.checkpoint_every_bytes = (uint64_t)n->config.journal_checkpoint_every_bytes,
-		.store_id = s->random(s->random_arg), .cluster_id = s->random(s->random_arg),
+		.store_id = s->random(s->random_arg),
+		.cluster_id = s->random(s->random_arg),
 		.wall_ms = s->wall_ms,
 	};
 	return journal_open(&js, &n->journal, why);
@@ -191,7 +202,10 @@ int64_t node_close(struct node *own_n)
 	return left;
 }
 
-struct journal *node_journal(struct node *n) { return n->journal; }
+struct journal *node_journal(struct node *n)
+{
+	return n->journal;
+}
 
 struct loop *node_loop(struct node *n, uint32_t i)
 {

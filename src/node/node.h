@@ -27,19 +27,20 @@ struct text;
 
 /* Where log lines go: a port of the node, called on any loop. */
 struct node_log {
-	void (*line)(struct node_log *log, enum log_id id, const struct log_value *values, size_t n);
+	void (*line)(struct node_log *log, enum log_id id, const struct log_value *values,
+		     size_t n);
 };
 
 struct node_setup {
 	const struct config *config;
 	struct disk *disk;
-	struct net *net[LIMIT_LOOPS_MAX];   /* one per loop */
+	struct net *net[LIMIT_LOOPS_MAX]; /* one per loop */
 	uint32_t loops_n;
 	struct node_log *log;
-	uint64_t (*random)(void *arg);      /* entropy, called on any loop */
+	uint64_t (*random)(void *arg); /* entropy, called on any loop */
 	void *random_arg;
 	uint64_t now_ms, wall_ms;
-	uint64_t memory_bytes;              /* of the machine (or the container), for watermarks */
+	uint64_t memory_bytes; /* of the machine (or the container), for watermarks */
 };
 
 /* node_open opens the data directory, recovers everything and places the shards on the loops.
@@ -49,6 +50,8 @@ MUST_USE enum err node_open(const struct node_setup *s, struct node **out_node, 
  * many bytes nobody has given back: after a clean end it is 0, else there is a leak. */
 int64_t node_close(struct node *own_n);
 
+/* node_journal: for the threads that write and keep it. node_loop: loop `i` < loops_n. Both belong
+ * to the node. */
 struct journal *node_journal(struct node *n);
 struct loop *node_loop(struct node *n, uint32_t i);
 

@@ -29,7 +29,8 @@ static enum err restore_units(struct node *n, struct text *why)
 		enum err e = s->catalog ? catalog_restore(s->catalog, key, u.bytes)
 					: core_restore(s->core, key, u.bytes);
 		if (e != ERR_OK) {
-			text_putf(why, "a unit of shard %u in the checkpoint cannot be read", u.shard);
+			text_putf(why, "a unit of shard %u in the checkpoint cannot be read",
+				  u.shard);
 			return e;
 		}
 	}
@@ -49,7 +50,8 @@ static enum err restore_shards(struct node *n)
 		if (!is_more)
 			return ERR_OK;
 		if (is_durable_shard(n, c.shard))
-			repl_init(&n->shard[c.shard]->repl, c.shard, c.epoch, c.index, c.next_wall_ms);
+			repl_init(&n->shard[c.shard]->repl, c.shard, c.epoch, c.index,
+				  c.next_wall_ms);
 	}
 }
 
@@ -65,7 +67,8 @@ static enum err replay(struct node *n, struct run *room, struct text *why)
 		if (rec.kind == RECORD_BODY)
 			continue;
 		if (rec.kind != RECORD_OUTCOMES || !is_durable_shard(n, rec.shard)) {
-			text_putf(why, "a record of kind %u for shard %u is not known to this version",
+			text_putf(why,
+				  "a record of kind %u for shard %u is not known to this version",
 				  rec.kind, rec.shard);
 			return ERR_NOT_IMPLEMENTED;
 		}
@@ -100,8 +103,12 @@ static void open_queues(struct node *n)
 	const struct catalog_view *v = catalog_view(n->shard[0]->catalog);
 	const struct queue_record *q = NULL;
 	while ((q = catalog_queue_after(v, q ? q->id : 0)) != NULL) {
-		struct run open = { .kind = CMD_QUEUE_OPEN, .flags = q->flags, .shard = q->shard,
-				    .vhost = q->vhost, .queue = q->id, .len = sizeof open };
+		struct run open = { .kind = CMD_QUEUE_OPEN,
+				    .flags = q->flags,
+				    .shard = q->shard,
+				    .vhost = q->vhost,
+				    .queue = q->id,
+				    .len = sizeof open };
 		shard_command(n->shard[q->shard], &open);
 	}
 	for (uint16_t no = 1; no <= LIMIT_SHARD_DATA_N; no++) {
@@ -109,8 +116,9 @@ static void open_queues(struct node *n)
 		while ((id = core_queue_next(n->shard[no]->core, id)) != 0) {
 			if (catalog_queue_by_id(v, id))
 				continue;
-			struct run drop = { .kind = CMD_QUEUE_DROP, .shard = no, .queue = id,
-					    .len = sizeof drop };
+			struct run drop = {
+				.kind = CMD_QUEUE_DROP, .shard = no, .queue = id, .len = sizeof drop
+			};
 			shard_command(n->shard[no], &drop);
 		}
 	}

@@ -46,7 +46,8 @@ static void shard_freed(struct shard *s)
 			if (gone[i].flags & ENTRY_SPILLED)
 				journal_spill_free(j, gone[i].loc, (uint32_t)gone[i].bytes);
 			else
-				journal_live(j, gone[i].loc, -(int64_t)gone[i].bytes, -(int64_t)gone[i].n);
+				journal_live(j, gone[i].loc, -(int64_t)gone[i].bytes,
+					     -(int64_t)gone[i].n);
 		}
 }
 
@@ -123,8 +124,10 @@ bool shard_serve(struct shard *s)
 	if (!s->is_touched)
 		return false;
 	s->is_touched = false;
-	if (!s->core)
+	if (!s->core) {
+		shard_apply_ready(s); /* what was committed while a checkpoint froze it */
 		return true;
+	}
 	core_give(s->core, s->loop->wall_ms, &s->now, &s->later, &s->loop->post);
 	shard_apply_ready(s);
 	shard_freed(s);
@@ -160,7 +163,7 @@ void shard_tick(struct shard *s)
 
 /* ---- the log --------------------------------------------------------------------------- */
 
-struct building {                 /* one record being filled */
+struct building { /* one record being filled */
 	uint8_t *body;
 	uint32_t cap, len, ordinal;
 	struct logged_last last;

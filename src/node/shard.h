@@ -13,24 +13,30 @@ struct loop;
 
 struct shard {
 	uint16_t no;
-	bool is_volatile;             /* never logs: dies with the process */
-	bool is_frozen;               /* a checkpoint reads it: nothing logged is applied */
-	bool is_touched;              /* something happened since shard_serve */
+	bool is_volatile; /* never logs: dies with the process */
+	bool is_frozen;   /* a checkpoint reads it: nothing logged is applied */
+	bool is_touched;  /* something happened since shard_serve */
 	struct loop *loop;
-	struct core *core;            /* data and volatile shards */
-	struct catalog *catalog;      /* shard 0 */
+	struct core *core;       /* data and volatile shards */
+	struct catalog *catalog; /* shard 0 */
 	struct repl repl;
 	struct outcomes now, later;
-	struct post held;             /* shard 0: what apply tells, until all have seen it */
-	struct deque places;          /* struct place: where committed records' bodies lie */
-	uint64_t waiting_bytes;       /* admitted, not yet applied: back-pressure */
+	struct post held;       /* shard 0: what apply tells, until all have seen it */
+	struct deque places;    /* struct place: where committed records' bodies lie */
+	uint64_t waiting_bytes; /* admitted, not yet applied: back-pressure */
 	uint64_t deadline_ms;
-	bool is_applied;              /* something was applied since the last view_publish */
-	struct { uint64_t commands, records, applied; } count;
+	bool is_applied; /* something was applied since the last view_publish */
+	struct {
+		uint64_t commands, records, applied;
+	} count;
 };
 
-struct place { uint64_t index, loc, bytes; };
+struct place {
+	uint64_t index, loc, bytes;
+};
 
+/* shard_init makes the empty shard `no` of loop `l`; shard_fini drops all it holds, also after a
+ * failed init. ERR_LIMIT: no memory. */
 MUST_USE enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed);
 void shard_fini(struct shard *s);
 

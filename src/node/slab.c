@@ -9,7 +9,7 @@
 
 struct slab {
 	struct slab *prev, *next;
-	uint64_t free;               /* bit i: block i + 1 is here */
+	uint64_t free; /* bit i: block i + 1 is here */
 };
 
 #define ALL_FREE (((uint64_t)1 << SLAB_BLOCKS) - 1)

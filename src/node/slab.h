@@ -10,12 +10,12 @@
 #include <stdint.h>
 
 #define SLAB_BLOCK_BYTES ((size_t)65536)
-#define SLAB_BYTES ((size_t)2 << 20)
+#define SLAB_BYTES       ((size_t)2 << 20)
 
 struct slab;
 struct slabs {
-	struct slab *with_room;       /* pieces that have a free block; full ones are in no list */
-	uint32_t pieces_n, free_n;    /* free_n: blocks in all pieces with room */
+	struct slab *with_room;    /* pieces that have a free block; full ones are in no list */
+	uint32_t pieces_n, free_n; /* free_n: blocks in all pieces with room */
 };
 
 /* slabs_take gives a block, not cleared; NULL: no memory. */

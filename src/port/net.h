@@ -30,5 +30,7 @@ struct net_ops {
 	void (*work)(struct net *n, enum net_worker who);
 };
 
-struct net { const struct net_ops *ops; };
+struct net {
+	const struct net_ops *ops;
+};
 #endif

@@ -7,10 +7,10 @@
 
 struct sendq_piece {
 	struct sendq_piece *next;
-	struct block *block;         /* NULL: the bytes are in `at` */
-	const uint8_t *p;            /* first byte not sent */
-	uint32_t len;                /* bytes from p on */
-	uint32_t cap;                /* of `at`; 0 for a slice */
+	struct block *block; /* NULL: the bytes are in `at` */
+	const uint8_t *p;    /* first byte not sent */
+	uint32_t len;        /* bytes from p on */
+	uint32_t cap;        /* of `at`; 0 for a slice */
 	uint8_t at[];
 };
 

@@ -13,16 +13,16 @@
 #include <stdint.h>
 
 #define SENDQ_CHUNK_BYTES 16384u
-#define SENDQ_SLICE_MIN 4096u
+#define SENDQ_SLICE_MIN   4096u
 
 struct block;
 struct sendq_piece;
 
 struct sendq {
 	struct sendq_piece *head, *tail;
-	uint64_t bytes;              /* waiting */
-	uint64_t total_bytes;        /* ever put */
-	bool is_dirty;               /* on the loop's dirty list: the node's mark */
+	uint64_t bytes;       /* waiting */
+	uint64_t total_bytes; /* ever put */
+	bool is_dirty;        /* on the loop's dirty list: the node's mark */
 };
 
 /* sendq_reserve gives room for exactly `n` contiguous bytes (n <= SENDQ_CHUNK_BYTES, or one chunk

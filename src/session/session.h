@@ -20,20 +20,20 @@ struct text;
 
 /* What a session may use during a call; all of it belongs to the loop. */
 struct session_world {
-	uint64_t now_ms;                       /* monotonic */
+	uint64_t now_ms; /* monotonic */
 	uint64_t wall_ms;
-	const struct catalog_view *view;       /* newest version, valid for this call */
+	const struct catalog_view *view; /* newest version, valid for this call */
 	const struct auth *auth;
 	const struct session_limits *limits;
-	struct post *post;                     /* commands go here, by shard */
+	struct post *post; /* commands go here, by shard */
 	struct mem *mem;
 	struct block_home *home;
-	struct loads *loads;                   /* requests to read messages from the journal */
-	struct session_events *events;         /* what the node is to log and count */
-	uint64_t (*random)(void *);            /* entropy port, for names */
+	struct loads *loads;           /* requests to read messages from the journal */
+	struct session_events *events; /* what the node is to log and count */
+	uint64_t (*random)(void *);    /* entropy port, for names */
 	void *random_arg;
-	bool is_blocked;                       /* an alarm stands: publishers wait */
-	struct slice blocked_reason;           /* "low on memory" ... */
+	bool is_blocked;             /* an alarm stands: publishers wait */
+	struct slice blocked_reason; /* "low on memory" ... */
 };
 
 struct session_limits {
@@ -41,17 +41,17 @@ struct session_limits {
 	uint32_t initial_frame_max;
 	uint32_t handshake_timeout_ms;
 	uint64_t message_bytes_max;
-	uint64_t output_bytes_max;             /* of one connection, not yet taken by its socket */
-	uint64_t unconfirmed_bytes_max;        /* published by one connection, not yet confirmed */
+	uint64_t output_bytes_max;      /* of one connection, not yet taken by its socket */
+	uint64_t unconfirmed_bytes_max; /* published by one connection, not yet confirmed */
 	struct slice product, version, server_version, platform, cluster_name;
 };
 
 /* What came of feeding. */
 enum feed {
-	FEED_MORE,            /* all whole frames are consumed; needs more bytes */
-	FEED_WAIT,            /* waits for an effect (or room); feed again when session_ops.ready */
-	FEED_MOVE,            /* wants to go to loop *out_loop first; nothing of the rest consumed */
-	FEED_CLOSE            /* the conversation is over: flush what is in the send queue, close */
+	FEED_MORE, /* all whole frames are consumed; needs more bytes */
+	FEED_WAIT, /* waits for an effect (or room); feed again when session_ops.ready */
+	FEED_MOVE, /* wants to go to loop *out_loop first; nothing of the rest consumed */
+	FEED_CLOSE /* the conversation is over: flush what is in the send queue, close */
 };
 
 struct session;
@@ -117,41 +117,48 @@ struct session_ops {
 struct session {
 	const struct session_ops *ops;
 	uint64_t handle;
-	uint64_t in_bytes;           /* read from its peer: the node counts, heartbeats look */
+	uint64_t in_bytes; /* read from its peer: the node counts, heartbeats look */
 	struct sendq sendq;
 };
 
 /* Requests to read stored messages: appended by sessions, taken by the node. */
-struct load { uint64_t session, ticket, loc; uint32_t bytes, flags; };
-struct loads { struct load *at; uint32_t n, cap; struct mem *mem; };
+struct load {
+	uint64_t session, ticket, loc;
+	uint32_t bytes, flags;
+};
+struct loads {
+	struct load *at;
+	uint32_t n, cap;
+	struct mem *mem;
+};
 void loads_put(struct loads *l, struct load one);
 
 /* What a session wants logged: the node takes it after each call, and adds which connection it is
  * of. Behind each event what its note says. */
 enum session_event {
-	SESSION_OPENED = 1,          /* user, vhost, text: what the client calls itself */
-	SESSION_CLOSED,              /* in good order; text: the reason */
-	SESSION_LOGIN_REFUSED,       /* user, text: the mechanism */
-	SESSION_HANDSHAKE_TIMEOUT,   /* n: milliseconds */
-	SESSION_HEARTBEAT_LOST,      /* n: seconds */
-	SESSION_ERROR,               /* and so the connection is closed: code, text */
-	SESSION_CHANNEL_ERROR,       /* channel, code, text */
-	SESSION_UNKNOWN_PROTOCOL     /* text: the first bytes */
+	SESSION_OPENED = 1,        /* user, vhost, text: what the client calls itself */
+	SESSION_CLOSED,            /* in good order; text: the reason */
+	SESSION_LOGIN_REFUSED,     /* user, text: the mechanism */
+	SESSION_HANDSHAKE_TIMEOUT, /* n: milliseconds */
+	SESSION_HEARTBEAT_LOST,    /* n: seconds */
+	SESSION_ERROR,             /* and so the connection is closed: code, text */
+	SESSION_CHANNEL_ERROR,     /* channel, code, text */
+	SESSION_UNKNOWN_PROTOCOL   /* text: the first bytes */
 };
 struct session_note {
 	enum session_event event;
 	uint16_t channel, code;
 	uint32_t n;
 	uint64_t session;
-	struct slice user, vhost, text;  /* of any bytes */
+	struct slice user, vhost, text; /* of any bytes */
 };
 
-#define SESSION_NOTES_MAX 16u
-#define SESSION_NOTE_BYTES 320u      /* of the words of one; the rest is cut off */
+#define SESSION_NOTES_MAX  16u
+#define SESSION_NOTE_BYTES 320u /* of the words of one; the rest is cut off */
 struct session_events {
 	struct session_note at[SESSION_NOTES_MAX];
 	uint8_t words[SESSION_NOTES_MAX][SESSION_NOTE_BYTES];
-	uint32_t n, lost_n;          /* lost_n: had no room */
+	uint32_t n, lost_n; /* lost_n: had no room */
 };
 /* session_events_put keeps a copy of `what` and of its words. NULL for `e`: nobody listens. */
 void session_events_put(struct session_events *e, const struct session_note *what);
