@@ -17,7 +17,7 @@ case $build in
 -*) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
 esac
 
-everywhere='mem(cpy|move|set|cmp|chr)|strlen|strn?cmp|__popcountdi2|__popcountdi2'
+everywhere='mem(cpy|move|set|cmp|chr)|strlen|strn?cmp|__popcountdi2'
 everywhere="$everywhere|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_"
 base_only='abort|stderr|f(printf|write|puts|putc|flush)|v?snprintf|__cpu_(model|indicator_init)'
 chk='__(mem(cpy|move|set)|v?snprintf|v?fprintf)_chk' # the same, fortified
