@@ -265,9 +265,8 @@ static inline uint8_t *octets_more(struct octets *o, size_t n)
 
 static inline void octets_put(struct octets *o, const void *p, size_t n)
 {
-	uint8_t *at = octets_more(o, n);
 	if (n)
-		memcpy(at, p, n);
+		memcpy(octets_more(o, n), p, n);
 }
 
 static inline void octets_frame(struct octets *o, uint8_t type, uint16_t channel, struct slice payload)

@@ -93,8 +93,8 @@ static void open_client(struct play *p)
 {
 	static const char *const handshake[] = {
 		"raw 'AMQP\\x00\\x00\\x09\\x01'",
-		"ch 0 connection.start_ok client_properties={capabilities={consumer_cancel_notify=true, "
-		"connection.blocked=true}} mechanism='PLAIN' response='\\x00guest\\x00guest'",
+		("ch 0 connection.start_ok client_properties={capabilities={consumer_cancel_notify=true, "
+		 "connection.blocked=true}} mechanism='PLAIN' response='\\x00guest\\x00guest'"),
 		"ch 0 connection.tune_ok channel_max=10 frame_max=4096 heartbeat=10",
 		"ch 0 connection.open virtual_host='/'",
 	};
