@@ -101,6 +101,8 @@ void client_channel_over(struct client *c, uint32_t channel, bool is_open_loss)
 	struct channel_state *ch = &c->channel[channel];
 	if (ch->life == LIFE_NONE)
 		return;
+	if (oracle_may_fail(c->oracle, ch->number))
+		oracle_ignored(c->oracle, c->index, ch->number);
 	client_abandon(c, ch);
 	for (uint32_t i = 0; i < CLIENT_CONSUMERS; i++)
 		if (ch->consumer[i].life != LIFE_NONE)

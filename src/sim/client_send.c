@@ -123,6 +123,14 @@ bool client_close(struct client *c, uint32_t channel)
 	return true;
 }
 
+static void exclusive_goes(struct client *c, uint32_t queue)
+{
+	if (c->oracle->queue[queue].life == LIFE_NONE)
+		return;
+	oracle_queue_set(c->oracle, queue, LIFE_GOING);
+	c->oracle->queue[queue].is_busy = true;
+}
+
 bool client_leave(struct client *c)
 {
 	if (c->phase != CLIENT_UP)
@@ -138,6 +146,9 @@ bool client_leave(struct client *c)
 		c->channel[i].life = LIFE_GOING;
 		give_back(c, &c->channel[i]);
 	}
+	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
+		if (place_queues[q].is_exclusive && place_owner(q) == c->index)
+			exclusive_goes(c, q);
 	c->phase = CLIENT_LEAVING;
 	c->asked_ms = c->host->now_ms;
 	client_say(c, 0, &(struct amqp091_method){ .kind = AMQP091_connection_close,

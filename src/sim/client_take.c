@@ -272,7 +272,6 @@ static void on_close(struct client *c, uint32_t channel, const struct amqp091_ch
 		story_wrong(c->story, "c%u.%u is closed with %u: %.*s", c->index, channel,
 			    m->reply_code, (int)m->reply_text.n, (const char *)m->reply_text.p);
 	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_channel_close_ok });
-	oracle_ignored(c->oracle, c->index, ch->number);
 	client_channel_over(c, channel, false);
 }
 
