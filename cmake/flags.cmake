@@ -5,7 +5,7 @@ option(GODWIT_WERROR "warnings are errors" $ENV{CI})
 add_compile_options(
 	-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes
 	-Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Wimplicit-fallthrough
-	-Wno-string-conversion # clang, about must(!"what went wrong")
+	$<$<C_COMPILER_ID:Clang>:-Wno-string-conversion> # about must(!"what went wrong")
 	$<$<BOOL:${GODWIT_WERROR}>:-Werror>
 	-fno-common -fno-omit-frame-pointer -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 add_compile_definitions(GODWIT_VERSION="${PROJECT_VERSION}")
