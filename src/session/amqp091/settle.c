@@ -11,8 +11,13 @@ void amqp091_settle_row(struct turn *t, uint16_t channel, uint16_t shard, uint64
 	struct post *p = t->w->post;
 	const struct settle_row row = { .pos = pos, .how = how };
 	const struct run head = {
-		.kind = CMD_SETTLE, .channel = channel, .session = t->s->session.handle,
-		.shard = shard, .vhost = t->s->vhost, .user = t->s->user, .queue = queue,
+		.kind = CMD_SETTLE,
+		.channel = channel,
+		.session = t->s->session.handle,
+		.shard = shard,
+		.vhost = t->s->vhost,
+		.user = t->s->user,
+		.queue = queue,
 		.arg = consumer,
 	};
 	must(shard > 0 && shard < SHARDS_MAX && queue != 0);
@@ -169,12 +174,15 @@ enum err amqp091_on_basic_reject(struct turn *t, struct channel *c, const struct
 			   r->requeue ? SETTLE_RELEASE : SETTLE_REJECT);
 }
 
-static enum err recover(struct turn *t, struct channel *c, bool is_requeue)
+/* Deliveries before recover-ok went back, those behind it count: what was parked comes behind it. */
+static enum err recover(struct turn *t, struct channel *c, bool is_requeue, bool is_answered)
 {
 	must(c->number > 0);
 	if (!is_requeue)
 		return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "requeue=false");
 	amqp091_unacked_release(t, c);
+	if (is_answered)
+		amqp091_send_bare(t, c->number, AMQP091_basic_recover_ok);
 	if (c->parked)
 		amqp091_unpark(t, c);
 	return ERR_OK;
@@ -183,14 +191,12 @@ static enum err recover(struct turn *t, struct channel *c, bool is_requeue)
 enum err amqp091_on_basic_recover(struct turn *t, struct channel *c, const struct amqp091_method *m)
 {
 	must(m->kind == AMQP091_basic_recover);
-	TRY(recover(t, c, m->basic_recover.requeue));
-	amqp091_send_bare(t, c->number, AMQP091_basic_recover_ok);
-	return ERR_OK;
+	return recover(t, c, m->basic_recover.requeue, true);
 }
 
 enum err amqp091_on_basic_recover_async(struct turn *t, struct channel *c,
 					const struct amqp091_method *m)
 {
 	must(m->kind == AMQP091_basic_recover_async);
-	return recover(t, c, m->basic_recover_async.requeue);
+	return recover(t, c, m->basic_recover_async.requeue, false);
 }
