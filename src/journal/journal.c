@@ -55,7 +55,8 @@ void journal_close(struct journal *own_j)
 		segments_fini(&j->segments, j->mem);
 	}
 	close_file(j, &j->store.file);
-	j->disk->ops->unlock(j->disk);
+	if (j->has_lock)
+		j->disk->ops->unlock(j->disk);
 	mem_put(j->mem, j, sizeof *j);
 }
 

@@ -274,6 +274,7 @@ static enum err open_all(struct journal *j, struct text *why)
 		text_putf(why, "the data directory is %s", j->disk->ops->why(j->disk));
 		return e;
 	}
+	j->has_lock = true;
 	TRY(take_store(j, why));
 	TRY(each(j, PATH_SEGMENTS, look_segment, why));
 	return load(j, why);

@@ -32,7 +32,7 @@ enum err segments_init(struct segments *s, struct mem *mem)
 	struct segment_slots *t = slots_new(mem, SLOTS_MIN);
 	if (!t)
 		return ERR_LIMIT;
-	*s = (struct segments){ 0 };
+	memset(s, 0, sizeof *s);
 	atomic_init(&s->slots, t);
 	pool_init(&s->pool, sizeof(struct segment), 64);
 	return ERR_OK;

@@ -55,7 +55,8 @@ struct journal {
 	struct reader reader;
 	struct checkpoint checkpoint;
 
-	/* At open only. */
+	/* At open and close only. */
+	bool has_lock;
 	bool is_new; /* the store was made just now */
 	struct recover recover;
 	struct store store;
