@@ -170,6 +170,18 @@ enum err node_open(const struct node_setup *s, struct node **out_node, struct te
 	return ERR_OK;
 }
 
+/* Empty batches on their way back to their loops, and (in the middle of things) full ones. */
+static void empty_mailboxes(struct node *n)
+{
+	for (uint32_t i = 0; n->loops && n->mailboxes && i < n->loops_n * n->loops_n; i++) {
+		struct post *from = &n->loops[i / n->loops_n].post;
+		struct batch *b;
+		while ((b = mailbox_home(&n->mailboxes[i])) != NULL ||
+		       (b = mailbox_take(&n->mailboxes[i])) != NULL)
+			post_give_back(from, b);
+	}
+}
+
 int64_t node_close(struct node *own_n)
 {
 	struct node *n = own_n;
@@ -180,6 +192,7 @@ int64_t node_close(struct node *own_n)
 		n->held = h->next;
 		mem_put(&n->loops[0].memory.mem, h, offsetof(struct held_run, run) + h->run.len);
 	}
+	empty_mailboxes(n);
 	for (uint32_t i = 0; n->loops && i < n->loops_n; i++)
 		if (n->loops[i].node)
 			loop_fini(&n->loops[i]);
