@@ -79,9 +79,7 @@ MUST_USE enum err auth_check(const struct auth *a, uint16_t user, uint16_t vhost
 void auth_refusal(const struct auth *a, uint16_t user, struct slice vhost, enum auth_kind kind,
 		  struct slice name, enum auth_action action, struct text *out);
 
+/* auth_user_name and auth_has_tag look a user up by his number. */
 struct slice auth_user_name(const struct auth *a, uint16_t user);
 bool auth_has_tag(const struct auth *a, uint16_t user, uint8_t tag);
-
-/* auth_same compares secrets in a time that depends only on the length of what the peer sent. */
-bool auth_same(struct slice secret, struct slice given);
 #endif

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-static struct slice z(const char *s) { return slice_str(s); }
+static struct slice z(const char *s)
+{
+	return slice_str(s);
+}
 
 static struct auth guest_and_ann(void)
 {
@@ -96,7 +99,8 @@ static void each_action_has_its_own_permission(void **state)
 	char buf[200];
 	struct text why = text_of(buf, sizeof buf);
 	auth_refusal(&a, 1, z("/"), AUTH_EXCHANGE, z("x"), AUTH_WRITE, &why);
-	assert_string_equal(buf, "write access to exchange 'x' in vhost '/' refused for user 'ann'");
+	assert_string_equal(buf,
+			    "write access to exchange 'x' in vhost '/' refused for user 'ann'");
 }
 
 static void the_table_has_a_bound_and_names_are_unique(void **state)

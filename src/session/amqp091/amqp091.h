@@ -23,27 +23,27 @@
 #include "wire/amqp091/method.h"
 
 enum phase {
-	PHASE_GREETING,     /* the first eight octets */
-	PHASE_START,        /* connection.start is out */
-	PHASE_REFUSED,      /* not let in, and told so only after a while */
+	PHASE_GREETING, /* the first eight octets */
+	PHASE_START,    /* connection.start is out */
+	PHASE_REFUSED,  /* not let in, and told so only after a while */
 	PHASE_TUNE,
 	PHASE_OPEN,
 	PHASE_RUNNING,
-	PHASE_ENDING,       /* everything is being given back, before the last word */
-	PHASE_CLOSING,      /* our connection.close is out: only its close-ok counts */
+	PHASE_ENDING,  /* everything is being given back, before the last word */
+	PHASE_CLOSING, /* our connection.close is out: only its close-ok counts */
 	PHASE_CLOSED
 };
 
 /* What the client can do (its capabilities). */
 enum { CLIENT_AUTH_FAILURE_CLOSE = 1, CLIENT_CANCEL_NOTIFY = 2, CLIENT_BLOCKED = 4 };
 
-/* Rows for which an empty deque keeps its memory while its connection is busy; quiet ones keep none,
- * as far as heartbeats tell. */
+/* Rows for which an empty deque keeps its memory while its connection is busy; quiet ones keep
+ * none, as far as heartbeats tell. */
 #define ROWS_KEPT 1024u
 
-#define TICKET_NONE 0u
-#define CONSUMER_GET 0u     /* who holds what basic.get has fetched */
-#define TEXT_MAX 512u       /* a refusal's text before it is cut to a short string */
+#define TICKET_NONE  0u
+#define CONSUMER_GET 0u   /* who holds what basic.get has fetched */
+#define TEXT_MAX     512u /* a refusal's text before it is cut to a short string */
 
 /* A command that is being answered: while it stands, nothing more is read from the client. The end
  * of a channel or of the connection is one too. */
@@ -51,43 +51,43 @@ struct call {
 	enum amqp091_method_kind method; /* what the client asked for; *_close: an end */
 	uint32_t ticket;                 /* of the command; of an end: answers count from this on */
 	uint32_t answers_n;              /* of an end: still to come */
-	uint32_t tail_n;                 /* bytes behind the name: the declaration, to be sent again */
+	uint32_t tail_n; /* bytes behind the name: the declaration, to be sent again */
 	uint64_t queue;
 	uint16_t shard, channel;
 	uint16_t code, class_id, method_id; /* of an end: our close; 0: the client's */
-	uint8_t flags;                   /* of the command */
+	uint8_t flags;                      /* of the command */
 	uint8_t step, tries;
 	bool is_nowait;
 	uint8_t name_n;
-	char name[];                     /* a queue's name, a reply text */
+	char name[]; /* a queue's name, a reply text */
 };
 
 enum consumer_end { CONSUMER_LIVES, CONSUMER_ASKED, CONSUMER_ENDED };
 
 struct consumer {
 	struct channel *channel;
-	struct consumer *next;           /* of its channel */
+	struct consumer *next; /* of its channel */
 	struct consumer *next_owed;
 	uint64_t queue;
 	uint32_t id;
-	uint32_t waiting_n;              /* deliveries that came and are not written */
-	uint32_t owed_messages;          /* written, and not yet given back as credit */
+	uint32_t waiting_n;     /* deliveries that came and are not written */
+	uint32_t owed_messages; /* written, and not yet given back as credit */
 	uint64_t owed_bytes;
-	uint64_t surplus_bytes;          /* settling gave back more than was written since */
+	uint64_t surplus_bytes; /* settling gave back more than was written since */
 	uint16_t shard;
-	uint8_t end;                     /* enum consumer_end */
-	bool is_no_ack, is_windowed;     /* windowed: without a prefetch, credit comes by writing */
-	bool is_shared, is_owed;         /* shared: its credit is the channel's shared prefetch */
+	uint8_t end;                 /* enum consumer_end */
+	bool is_no_ack, is_windowed; /* windowed: without a prefetch, credit comes by writing */
+	bool is_shared, is_owed;     /* shared: its credit is the channel's shared prefetch */
 	uint8_t tag_n;
 	char tag[];
 };
 
 /* A delivery that came and is not written yet. */
 struct waiting {
-	struct deliver_row row;          /* mem 0: not read yet, or unreadable */
+	struct deliver_row row; /* mem 0: not read yet, or unreadable */
 	uint64_t queue;
-	uint32_t consumer;               /* its id, or the ticket of the basic.get */
-	uint32_t ready_n;                /* basic.get: messages that are left */
+	uint32_t consumer; /* its id, or the ticket of the basic.get */
+	uint32_t ready_n;  /* basic.get: messages that are left */
 	uint16_t shard, channel;
 	uint8_t state;
 	uint8_t is_get;
@@ -99,24 +99,24 @@ struct unacked {
 	uint64_t tag, pos, queue;
 	uint32_t consumer, bytes;
 	uint16_t shard;
-	bool is_gone;                    /* settled, but not the oldest: a hole */
+	bool is_gone; /* settled, but not the oldest: a hole */
 };
 
 /* A publish that is not confirmed yet; its place in the deque is its sequence. */
 struct unconfirmed {
 	uint32_t bytes;
-	uint8_t left_n;                  /* shards that have not answered */
-	bool is_acked;                   /* told, before older ones */
+	uint8_t left_n; /* shards that have not answered */
+	bool is_acked;  /* told, before older ones */
 };
 
 /* Publisher confirms of one channel. */
 struct confirm {
 	struct channel *channel;
-	struct confirm *next;            /* of those with something to tell */
+	struct confirm *next; /* of those with something to tell */
 	struct deque window;
-	uint64_t first;                  /* sequence of the oldest in the window: a delivery tag */
-	uint64_t news_from, news_to;     /* sequences that became safe since the last flush */
-	uint32_t epoch;                  /* tells this channel from earlier ones of its number */
+	uint64_t first;              /* sequence of the oldest in the window: a delivery tag */
+	uint64_t news_from, news_to; /* sequences that became safe since the last flush */
+	uint32_t epoch;              /* tells this channel from earlier ones of its number */
 	bool is_listed;
 };
 
@@ -125,81 +125,86 @@ struct assembly;
 
 struct channel {
 	struct consumer *consumers;
-	struct confirm *confirm;         /* NULL: confirm.select was never called */
+	struct confirm *confirm; /* NULL: confirm.select was never called */
 	struct route_cache *routes;
 	struct assembly *assembly;
-	struct deque *parked;            /* deliveries beyond the shared prefetch */
+	struct deque *parked; /* deliveries beyond the shared prefetch */
 	struct deque unacked;
 	uint64_t next_tag;
-	uint32_t holes_n;                /* in unacked */
-	uint32_t held_n;                 /* unacked by consumers: what the shared prefetch counts */
-	char *last_queue;                /* the name last declared */
+	uint32_t holes_n; /* in unacked */
+	uint32_t held_n;  /* unacked by consumers: what the shared prefetch counts */
+	char *last_queue; /* the name last declared */
 	uint16_t number;
 	uint16_t prefetch, prefetch_shared; /* 0: none */
 	uint8_t last_queue_n;
-	bool is_ending;                  /* everything is being given back */
-	bool is_closing;                 /* our channel.close is out */
+	bool is_ending;  /* everything is being given back */
+	bool is_closing; /* our channel.close is out */
 };
 
 /* For each shard a queue that a channel has given something back to while it ends: asked for its
  * state, the shard answers when it has done that. */
-struct barriers { uint64_t queue[SHARDS_MAX]; };
+struct barriers {
+	uint64_t queue[SHARDS_MAX];
+};
 
 /* A publish without confirms is followed now and then all the same, so that it cannot run ahead
  * of the log without bound. */
 #define PACE_MARKS 4u
-struct pace { uint64_t seq; uint32_t bytes; uint8_t left_n; };
+struct pace {
+	uint64_t seq;
+	uint32_t bytes;
+	uint8_t left_n;
+};
 
 struct amqp091 {
-	struct session session;          /* first */
+	struct session session; /* first */
 	uint8_t phase;
-	uint8_t client;                  /* CLIENT_... */
-	uint8_t silent_n;                /* half heartbeats without a word from the peer */
+	uint8_t client;   /* CLIENT_... */
+	uint8_t silent_n; /* half heartbeats without a word from the peer */
 	uint8_t moves_n;
-	bool is_loopback, is_publisher;
-	bool is_held;                    /* a publish waits for the end of an alarm */
-	bool is_deaf;                    /* its bytes are frames no more */
+	bool is_loopback;
+	bool is_held; /* a publish waits for the end of an alarm */
+	bool is_deaf; /* its bytes are frames no more */
 	bool is_blocked_told, owns_queues, is_gone, is_ended;
 	uint16_t vhost, user;
 	uint16_t channel_max, heartbeat_s;
-	uint16_t refused_code;           /* what the refused will be told; 0: nothing */
 	uint32_t frame_max;
 	uint32_t next_ticket, next_epoch;
-	uint64_t deadline_ms;            /* of the phase */
-	uint64_t beat_ms;                /* next look at the heartbeats */
+	uint64_t deadline_ms;                   /* of the phase */
+	uint64_t beat_ms;                       /* next look at the heartbeats */
 	uint64_t beat_in, beat_out, beat_taken; /* bytes at the last one: read, queued, written */
 	uint64_t moved_ms;
 	struct call *call;
-	struct barriers *barriers;       /* while a channel ends */
+	struct barriers *barriers; /* while a channel ends */
 	struct map channels, consumers;
-	struct channel *channel_last;    /* the one found last */
+	struct channel *channel_last; /* the one found last */
 	struct consumer *consumer_last;
-	struct consumer *owed;           /* those with credit to be given back */
-	struct confirm *news;            /* those with confirms to be written */
+	struct consumer *owed; /* those with credit to be given back */
+	struct confirm *news;  /* those with confirms to be written */
 	struct deque waiting;
-	uint64_t waiting_first;          /* ticket of its front row */
-	uint64_t waiting_asked;          /* no row before this one is unasked */
+	uint64_t waiting_first; /* ticket of its front row */
+	uint64_t waiting_asked; /* no row before this one is unasked */
 	uint64_t loading_bytes;
 	uint32_t loading_n;
-	uint32_t held_n;                 /* unacked and waiting, all channels */
+	uint32_t held_n; /* unacked and waiting, all channels */
 	uint64_t unconfirmed_bytes;
 	struct pace pace[PACE_MARKS];
-	uint32_t pace_n, pace_bytes;     /* bytes since the last mark */
+	uint32_t pace_n, pace_bytes; /* bytes since the last mark */
 	uint64_t pace_seq;
-	char *client_name;               /* what it calls itself */
+	char *client_name; /* what it calls itself */
 	uint8_t client_name_n;
 	struct {
 		uint64_t published, unroutable, delivered, got, acknowledged, released, rejected;
-	} count;                         /* messages, since it began */
+	} count; /* messages, since it began */
 };
 
 /* What one call from the node works with. */
 struct turn {
 	struct amqp091 *s;
 	struct session_world *w;
-	struct block *block;             /* being fed, else NULL */
-	uint32_t move_to;                /* set with ERR_BUSY: the loop to go to first */
-	struct text why;                 /* text of a refusal, without the name of its code */
+	struct block *block; /* being fed, else NULL */
+	uint32_t move_to;    /* set with ERR_BUSY: the loop to go to first */
+	struct text why;     /* text of a refusal, without the name of its code */
 	char why_bytes[TEXT_MAX];
 };
 
@@ -229,6 +234,7 @@ static inline void amqp091_trim_rows(struct turn *t, struct deque *d)
 
 /* ---- reply.c: methods to the client ---- */
 
+/* amqp091_send writes a method that has no content. */
 void amqp091_send(struct turn *t, uint16_t channel, const struct amqp091_method *m);
 /* amqp091_send_bare sends a method without fields. */
 void amqp091_send_bare(struct turn *t, uint16_t channel, enum amqp091_method_kind kind);
@@ -256,8 +262,8 @@ struct slice amqp091_reply_text(const struct turn *t, enum err e, char *buf, siz
 
 /* A handler does one method. A failure closes the channel or the connection, as its code says;
  * t->why has the text. ERR_BUSY with t->move_to: ask again on another loop; nothing was done. */
-#define HANDLER(noun, verb, where, prose)                                         \
-	enum err amqp091_on_##noun##_##verb(struct turn *t, struct channel *c,    \
+#define HANDLER(noun, verb, where, prose)                                      \
+	enum err amqp091_on_##noun##_##verb(struct turn *t, struct channel *c, \
 					    const struct amqp091_method *m);
 #include "session/amqp091/handler.def"
 #undef HANDLER
@@ -266,6 +272,7 @@ MUST_USE enum err amqp091_dispatch(struct turn *t, uint16_t channel,
 
 /* ---- frames.c ---- */
 
+/* amqp091_feed is session_ops.feed. */
 enum feed amqp091_feed(struct session *own, struct session_world *w, struct block *b,
 		       uint32_t *io_off, uint32_t *out_need, uint32_t *out_loop);
 /* amqp091_may_read: nothing stands in the way of the next frame. */
@@ -273,12 +280,13 @@ bool amqp091_may_read(const struct amqp091 *s, const struct session_world *w);
 
 /* ---- handshake.c, heartbeat.c ---- */
 
+/* amqp091_send_start says who we are; then the client logs in. */
 void amqp091_send_start(struct turn *t);
-void amqp091_begin(struct turn *t);               /* at accept */
+/* amqp091_wrong_greeting answers whoever speaks something else. */
 void amqp091_wrong_greeting(struct turn *t, struct slice in);
 /* amqp091_refuse_handshake ends a handshake that went wrong, as gently as its phase deserves. */
 void amqp091_refuse_handshake(struct turn *t, enum err e, uint16_t class_id, uint16_t method_id);
-void amqp091_refused_over(struct turn *t);        /* the silence is over */
+void amqp091_refused_over(struct turn *t); /* the silence is over */
 void amqp091_beat_start(struct turn *t);
 /* amqp091_beat looks at the heartbeats if it is time. False: the peer is dead. */
 bool amqp091_beat(struct turn *t);
@@ -339,7 +347,7 @@ void amqp091_command_queue(struct turn *t, enum cmd kind, uint8_t flags, uint16_
 			   uint64_t queue, uint16_t shard, uint64_t arg);
 void amqp091_command_catalog(struct turn *t, enum cmd kind, uint8_t flags, uint16_t channel,
 			     uint64_t arg, struct slice tail);
-void amqp091_reply(struct turn *t, struct run *fx);          /* FX_REPLY */
+void amqp091_reply(struct turn *t, struct run *fx); /* FX_REPLY */
 
 /* ---- queue.c, names.c, args.c ---- */
 
@@ -381,13 +389,13 @@ void amqp091_confirm_new(struct turn *t, struct channel *c, uint32_t bytes, uint
 uint64_t amqp091_confirm_seq(struct turn *t, const struct channel *c);
 /* amqp091_pace counts a publish without confirm; true: follow this one. */
 bool amqp091_pace(struct turn *t, uint32_t bytes, uint32_t left_n);
-void amqp091_confirmed(struct turn *t, struct run *fx);      /* FX_CONFIRM */
-void amqp091_confirm_flush(struct turn *t);                  /* writes what is safe */
+void amqp091_confirmed(struct turn *t, struct run *fx); /* FX_CONFIRM */
+void amqp091_confirm_flush(struct turn *t);             /* writes what is safe */
 void amqp091_confirm_free(struct turn *t, struct channel *c);
 
 /* ---- waiting.c, deliver.c: from FX_DELIVER to bytes ---- */
 
-void amqp091_delivered(struct turn *t, struct run *fx);      /* FX_DELIVER */
+void amqp091_delivered(struct turn *t, struct run *fx); /* FX_DELIVER */
 void amqp091_loaded(struct session *own, struct session_world *w, uint64_t ticket, uint64_t mem);
 /* amqp091_drain writes what waits, as far as the bound of the output allows. */
 void amqp091_drain(struct turn *t);
@@ -411,8 +419,10 @@ static inline void amqp091_row_unref(const struct deliver_row *row)
 
 /* ---- settle.c ---- */
 
+/* amqp091_settle_row tells a shard what became of one delivery; in runs, where they follow. */
 void amqp091_settle_row(struct turn *t, uint16_t channel, uint16_t shard, uint64_t queue,
 			uint32_t consumer, uint64_t pos, enum settle how);
+/* amqp091_unacked_add remembers what the client holds; tags only grow. */
 void amqp091_unacked_add(struct turn *t, struct channel *c, const struct unacked *u);
 /* amqp091_unacked_release gives back all that the client has and has not settled. */
 void amqp091_unacked_release(struct turn *t, struct channel *c);
@@ -422,7 +432,7 @@ void amqp091_unacked_release(struct turn *t, struct channel *c);
 /* amqp091_consumer: the consumer with that id, NULL if there is none. */
 struct consumer *amqp091_consumer(struct amqp091 *s, uint32_t id);
 void amqp091_consumer_free(struct turn *t, struct consumer *own_k);
-void amqp091_cancelled(struct turn *t, struct run *fx);      /* FX_CANCELLED */
+void amqp091_cancelled(struct turn *t, struct run *fx); /* FX_CANCELLED */
 /* amqp091_subscribed answers basic.consume, amqp091_unsubscribed basic.cancel (perhaps later, when
  * what came before is written; amqp091_drained looks whether it is). */
 void amqp091_subscribed(struct turn *t, const struct call *call);
@@ -441,5 +451,6 @@ void amqp091_share(struct turn *t, struct channel *c, uint16_t prefetch);
 /* ---- dump.c, print.c ---- */
 
 void amqp091_dump(const struct session *own, const struct session_world *w, struct text *out);
+/* amqp091_print is session_ops.print. */
 size_t amqp091_print(struct slice in, struct text *out);
 #endif

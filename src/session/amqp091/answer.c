@@ -90,8 +90,7 @@ static bool declare_again(struct turn *t, struct call *call)
 	return true;
 }
 
-static void refused(struct turn *t, struct call *call, const struct reply_row *r,
-		    struct slice text)
+static void refused(struct turn *t, struct call *call, const struct reply_row *r, struct slice text)
 {
 	struct channel *c = amqp091_channel(t->s, call->channel);
 	const struct amqp091_method_info *info = &amqp091_method_info[call->method];
@@ -143,7 +142,8 @@ void amqp091_reply(struct turn *t, struct run *fx)
 	struct reply_row r;
 	must(fx->n == 1 && fx->row_bytes == sizeof r);
 	memcpy(&r, run_rows(fx), sizeof r);
-	if (!call || (s->phase != PHASE_RUNNING && s->phase != PHASE_ENDING) || !is_for(call, fx, &r))
+	if (!call || (s->phase != PHASE_RUNNING && s->phase != PHASE_ENDING) ||
+	    !is_for(call, fx, &r))
 		return;
 	if (is_end(call)) {
 		amqp091_end_answered(t);

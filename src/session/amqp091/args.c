@@ -3,7 +3,10 @@
 #include "base/must.h"
 #include "wire/amqp091/table.h"
 
-static const struct { const char *name; bool is_done; } queue_args[] = {
+static const struct {
+	const char *name;
+	bool is_done;
+} queue_args[] = {
 #define QUEUE_ARG(name, is_done, prose) { name, is_done },
 #include "session/amqp091/queue_arg.def"
 #undef QUEUE_ARG
@@ -94,7 +97,8 @@ static const struct amqp091_value *find(struct slice args, const char *name,
 					struct amqp091_value *v)
 {
 	static const struct amqp091_value classic = {
-		.type = AMQP091_TYPE_LONGSTR, .octets = { (const uint8_t *)"classic", 7 },
+		.type = AMQP091_TYPE_LONGSTR,
+		.octets = { (const uint8_t *)"classic", 7 },
 	};
 	must(v != NULL);
 	if (amqp091_table_find(args, slice_str(name), v))

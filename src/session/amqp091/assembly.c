@@ -13,13 +13,13 @@
 #define GROW_FROM 262144u
 
 struct assembly {
-	struct block *block;             /* props and body so far; NULL: no header yet */
+	struct block *block; /* props and body so far; NULL: no header yet */
 	struct msg *msg;
-	uint32_t at;                     /* where the props begin in the block */
-	uint32_t cap;                    /* bytes from there on */
+	uint32_t at;  /* where the props begin in the block */
+	uint32_t cap; /* bytes from there on */
 	uint32_t props_n;
 	uint64_t body_bytes, got_bytes;
-	uint32_t size;                   /* of this struct */
+	uint32_t size; /* of this struct */
 	bool is_mandatory, is_immediate;
 	uint8_t exchange_n;
 	uint16_t route_n;
@@ -71,7 +71,9 @@ enum err amqp091_on_basic_publish(struct turn *t, struct channel *c, const struc
 	uint32_t size = (uint32_t)sizeof(struct assembly) + route_n;
 	struct assembly *a = amqp091_get(t, size, "assembly");
 	*a = (struct assembly){
-		.size = size, .route_n = (uint16_t)route_n, .exchange_n = (uint8_t)p->exchange.n,
+		.size = size,
+		.route_n = (uint16_t)route_n,
+		.exchange_n = (uint8_t)p->exchange.n,
 		.is_mandatory = p->mandatory,
 	};
 	struct wr w = wr_of(a->route, route_n);
@@ -87,7 +89,9 @@ struct amqp091_fault amqp091_assembly_fault(const struct channel *c)
 	must(c->assembly != NULL);
 	return (struct amqp091_fault){
 		.kind = c->assembly->block ? AMQP091_FAULT_NOT_BODY : AMQP091_FAULT_NOT_HEADER,
-		.class_id = 60, .method_id = 40, .a = 60,
+		.class_id = 60,
+		.method_id = 40,
+		.a = 60,
 	};
 }
 
@@ -114,13 +118,18 @@ static void send(struct turn *t, struct channel *c, const struct publish *p,
 	struct block *b = a->block;
 	uint32_t end = a->at + a->props_n + (uint32_t)a->body_bytes;
 	must(end + a->route_n <= a->at + a->cap);
-	memcpy((uint8_t *)b + end, a->route, a->route_n); /* behind the body: its place was not known */
+	memcpy((uint8_t *)b + end, a->route,
+	       a->route_n); /* behind the body: its place was not known */
 	b->fill = end + a->route_n;
 	*a->msg = (struct msg){
-		.route_off = end, .route_len = a->route_n,
-		.props_off = a->at, .props_len = a->props_n,
-		.body_off = a->at + a->props_n, .body_bytes = (uint32_t)a->body_bytes,
-		.proto = MSG_AMQP091, .flags = p->flags,
+		.route_off = end,
+		.route_len = a->route_n,
+		.props_off = a->at,
+		.props_len = a->props_n,
+		.body_off = a->at + a->props_n,
+		.body_bytes = (uint32_t)a->body_bytes,
+		.proto = MSG_AMQP091,
+		.flags = p->flags,
 	};
 	amqp091_publish_rows(t, c, p, hit, b, a->msg);
 }
@@ -137,8 +146,12 @@ static enum err finish(struct turn *t, struct channel *c)
 	} else if (e == ERR_OK) {
 		struct slice body = slice_of(p.props.p + p.props.n, p.body_bytes);
 		struct amqp091_content content = {
-			.exchange = p.exchange, .routing_key = p.key, .props = p.props,
-			.body_bytes = p.body_bytes, .body = &body, .body_n = 1,
+			.exchange = p.exchange,
+			.routing_key = p.key,
+			.props = p.props,
+			.body_bytes = p.body_bytes,
+			.body = &body,
+			.body_n = 1,
 		};
 		amqp091_publish_nowhere(t, c, &p, &content);
 	}
@@ -180,7 +193,8 @@ enum err amqp091_assembly_header(struct turn *t, struct channel *c, struct slice
 	if (a->block)
 		return amqp091_refuse_fault(t, &fault);
 	if (amqp091_header_decode(payload, &h) != ERR_OK) {
-		fault = (struct amqp091_fault){ .kind = AMQP091_FAULT_PROPERTIES, .octets = payload };
+		fault = (struct amqp091_fault){ .kind = AMQP091_FAULT_PROPERTIES,
+						.octets = payload };
 		return amqp091_refuse_fault(t, &fault);
 	}
 	if (h.class_id != 60) {
@@ -212,11 +226,13 @@ enum err amqp091_assembly_body(struct turn *t, struct channel *c, struct slice p
 		fault.b = a->body_bytes;
 		return amqp091_refuse_fault(t, &fault);
 	}
-	uint64_t have = a->props_n + end + a->route_n, whole = a->props_n + a->body_bytes + a->route_n;
+	uint64_t have = a->props_n + end + a->route_n,
+		 whole = a->props_n + a->body_bytes + a->route_n;
 	if (have > a->cap)
 		TRY(grow(t, a, min_u64(whole, 2 * have)));
 	if (payload.n)
-		memcpy((uint8_t *)a->block + a->at + a->props_n + a->got_bytes, payload.p, payload.n);
+		memcpy((uint8_t *)a->block + a->at + a->props_n + a->got_bytes, payload.p,
+		       payload.n);
 	a->got_bytes = end;
 	return end == a->body_bytes ? finish(t, c) : ERR_OK;
 }
@@ -245,10 +261,14 @@ enum err amqp091_publish_copy(struct turn *t, struct channel *c, const struct pu
 	must(wr_ok(&w) && w.n == n);
 	b->fill = at + n;
 	*m = (struct msg){
-		.route_off = at, .route_len = (uint16_t)p->route.n,
-		.props_off = at + (uint32_t)p->route.n, .props_len = (uint32_t)p->props.n,
+		.route_off = at,
+		.route_len = (uint16_t)p->route.n,
+		.props_off = at + (uint32_t)p->route.n,
+		.props_len = (uint32_t)p->props.n,
 		.body_off = at + (uint32_t)(p->route.n + p->props.n),
-		.body_bytes = (uint32_t)p->body_bytes, .proto = MSG_AMQP091, .flags = p->flags,
+		.body_bytes = (uint32_t)p->body_bytes,
+		.proto = MSG_AMQP091,
+		.flags = p->flags,
 	};
 	amqp091_publish_rows(t, c, p, hit, b, m);
 	block_close(b);

@@ -37,8 +37,11 @@ static enum err change(struct turn *t, struct channel *c, struct ends *e)
 {
 	TRY(check(t, c, e));
 	const struct bind b = {
-		.exchange = e->exchange, .queue = e->queue, .key = e->key,
-		.arguments = e->arguments, .vhost = t->s->vhost,
+		.exchange = e->exchange,
+		.queue = e->queue,
+		.key = e->key,
+		.arguments = e->arguments,
+		.vhost = t->s->vhost,
 	};
 	uint32_t cap = DECLARE_BYTES_MAX + (uint32_t)e->arguments.n, ticket = amqp091_ticket(t->s);
 	uint8_t *buf = amqp091_get(t, cap, "binding");
@@ -48,7 +51,8 @@ static enum err change(struct turn *t, struct channel *c, struct ends *e)
 				slice_of(buf, n));
 	amqp091_put(t, buf, cap);
 	amqp091_call(t, e->is_unbind ? AMQP091_queue_unbind : AMQP091_queue_bind, c->number, ticket,
-		     e->queue, SLICE_EMPTY)->is_nowait = e->is_nowait;
+		     e->queue, SLICE_EMPTY)
+		->is_nowait = e->is_nowait;
 	return ERR_OK;
 }
 

@@ -46,9 +46,15 @@ void amqp091_command_queue(struct turn *t, enum cmd kind, uint8_t flags, uint16_
 {
 	must(shard > 0 && queue != 0);
 	const struct run head = {
-		.kind = (uint8_t)kind, .flags = flags, .channel = channel,
-		.session = t->s->session.handle, .shard = shard, .vhost = t->s->vhost,
-		.user = t->s->user, .queue = queue, .arg = arg,
+		.kind = (uint8_t)kind,
+		.flags = flags,
+		.channel = channel,
+		.session = t->s->session.handle,
+		.shard = shard,
+		.vhost = t->s->vhost,
+		.user = t->s->user,
+		.queue = queue,
+		.arg = arg,
 	};
 	command(t, &head, SLICE_EMPTY);
 }
@@ -58,8 +64,12 @@ void amqp091_command_catalog(struct turn *t, enum cmd kind, uint8_t flags, uint1
 {
 	must(arg != TICKET_NONE);
 	const struct run head = {
-		.kind = (uint8_t)kind, .flags = flags, .channel = channel,
-		.session = t->s->session.handle, .vhost = t->s->vhost, .user = t->s->user,
+		.kind = (uint8_t)kind,
+		.flags = flags,
+		.channel = channel,
+		.session = t->s->session.handle,
+		.vhost = t->s->vhost,
+		.user = t->s->user,
 		.arg = arg,
 	};
 	command(t, &head, tail);

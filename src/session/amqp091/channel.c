@@ -19,8 +19,10 @@ struct channel *amqp091_channel(struct amqp091 *s, uint16_t number)
 static enum err too_many(struct turn *t)
 {
 	must(t->s->channels.n >= t->s->channel_max);
-	text_putf(&t->why, "number of channels opened (%zu) has reached the negotiated channel_max "
-			   "(%u)", t->s->channels.n, t->s->channel_max);
+	text_putf(&t->why,
+		  "number of channels opened (%zu) has reached the negotiated channel_max "
+		  "(%u)",
+		  t->s->channels.n, t->s->channel_max);
 	amqp091_fail(t, ERR_NOT_ALLOWED, 0, 0); /* RabbitMQ names no method */
 	return ERR_OK;
 }
@@ -69,8 +71,10 @@ void amqp091_channel_fail(struct turn *t, struct channel *c, enum err e, uint16_
 	char buf[TEXT_MAX];
 	struct slice text = amqp091_reply_text(t, e, buf, sizeof buf);
 	must(!err_amqp091_closes_connection(e));
-	amqp091_note(t, &(struct session_note){ .event = SESSION_CHANNEL_ERROR, .channel = c->number,
-						.code = err_words[e].amqp091, .text = text });
+	amqp091_note(t, &(struct session_note){ .event = SESSION_CHANNEL_ERROR,
+						.channel = c->number,
+						.code = err_words[e].amqp091,
+						.text = text });
 	amqp091_end_channel(t, c, err_words[e].amqp091, text, class_id, method_id);
 }
 

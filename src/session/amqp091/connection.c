@@ -25,7 +25,8 @@ void amqp091_fail(struct turn *t, enum err e, uint16_t class_id, uint16_t method
 	must(t->s->phase >= PHASE_TUNE);
 	if (t->s->phase >= PHASE_ENDING)
 		return;
-	amqp091_note(t, &(struct session_note){ .event = SESSION_ERROR, .text = text,
+	amqp091_note(t, &(struct session_note){ .event = SESSION_ERROR,
+						.text = text,
 						.code = err_words[e].amqp091 });
 	amqp091_end_connection(t, err_words[e].amqp091, text, class_id, method_id);
 }
@@ -55,7 +56,6 @@ bool amqp091_hold(struct turn *t)
 {
 	struct amqp091 *s = t->s;
 	must(s->phase == PHASE_RUNNING);
-	s->is_publisher = true;
 	if (!t->w->is_blocked)
 		return false;
 	s->is_held = true;
@@ -89,8 +89,8 @@ bool amqp091_is_quiet(const struct amqp091 *s)
 {
 	must(s->session.ops == &amqp091_session_ops);
 	return s->phase == PHASE_RUNNING && !s->call && !s->owns_queues && s->consumers.n == 0 &&
-	       s->waiting.n == 0 && s->held_n == 0 && s->unconfirmed_bytes == 0 &&
-	       s->pace_n == 0 && s->pace_bytes == 0 && !s->news;
+	       s->waiting.n == 0 && s->held_n == 0 && s->unconfirmed_bytes == 0 && s->pace_n == 0 &&
+	       s->pace_bytes == 0 && !s->news;
 }
 
 /* Routes live in the memory of the loop that found them. */

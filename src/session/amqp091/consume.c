@@ -36,7 +36,9 @@ static struct consumer *consumer_new(struct turn *t, struct channel *c, struct s
 		return NULL;
 	}
 	*k = (struct consumer){
-		.channel = c, .id = amqp091_ticket(s), .next = c->consumers,
+		.channel = c,
+		.id = amqp091_ticket(s),
+		.next = c->consumers,
 		.tag_n = (uint8_t)tag.n,
 	};
 	memcpy(k->tag, tag.p, tag.n);
@@ -97,10 +99,15 @@ static enum err subscribe(struct turn *t, struct channel *c, const struct queue_
 	k->is_no_ack = m->no_ack;
 	struct credit_row row = amqp091_first_credit(c, k);
 	const struct run head = {
-		.kind = CMD_SUBSCRIBE, .channel = c->number, .session = t->s->session.handle,
+		.kind = CMD_SUBSCRIBE,
+		.channel = c->number,
+		.session = t->s->session.handle,
 		.flags = (uint8_t)((m->no_ack ? SUBSCRIBE_NO_ACK : 0) |
 				   (m->exclusive ? SUBSCRIBE_EXCLUSIVE : 0)),
-		.shard = q->shard, .vhost = t->s->vhost, .user = t->s->user, .queue = q->id,
+		.shard = q->shard,
+		.vhost = t->s->vhost,
+		.user = t->s->user,
+		.queue = q->id,
 		.arg = k->id,
 	};
 	must(q->shard > 0);
@@ -229,7 +236,8 @@ void amqp091_cancelled(struct turn *t, struct run *fx)
 	if (!k)
 		return;
 	struct channel *c = k->channel;
-	if (k->end == CONSUMER_LIVES && s->phase == PHASE_RUNNING && s->client & CLIENT_CANCEL_NOTIFY) {
+	if (k->end == CONSUMER_LIVES && s->phase == PHASE_RUNNING &&
+	    s->client & CLIENT_CANCEL_NOTIFY) {
 		m.basic_cancel.consumer_tag = slice_of(k->tag, k->tag_n);
 		m.basic_cancel.nowait = true;
 		amqp091_send(t, c->number, &m);

@@ -19,7 +19,8 @@ struct credit_row amqp091_first_credit(const struct channel *c, struct consumer 
 	k->is_windowed = k->is_no_ack || prefetch == 0;
 	k->is_shared = !k->is_windowed && c->prefetch == 0;
 	if (k->is_no_ack)
-		return (struct credit_row){ LIMIT_DELIVER_WINDOW_MESSAGES, LIMIT_DELIVER_WINDOW_BYTES };
+		return (struct credit_row){ LIMIT_DELIVER_WINDOW_MESSAGES,
+					    LIMIT_DELIVER_WINDOW_BYTES };
 	if (k->is_windowed)
 		return (struct credit_row){ CREDIT_NO_LIMIT, LIMIT_DELIVER_WINDOW_BYTES };
 	return (struct credit_row){ prefetch, CREDIT_NO_LIMIT };
@@ -29,9 +30,14 @@ static void put_credit(struct turn *t, const struct consumer *k, struct credit_r
 {
 	struct post *p = t->w->post;
 	const struct run head = {
-		.kind = CMD_CREDIT, .channel = k->channel->number,
-		.session = t->s->session.handle, .shard = k->shard, .vhost = t->s->vhost,
-		.user = t->s->user, .queue = k->queue, .arg = k->id,
+		.kind = CMD_CREDIT,
+		.channel = k->channel->number,
+		.session = t->s->session.handle,
+		.shard = k->shard,
+		.vhost = t->s->vhost,
+		.user = t->s->user,
+		.queue = k->queue,
+		.arg = k->id,
 	};
 	must(k->shard > 0);
 	(void)post_run(p, p->loop_of_shard[k->shard], &head, &row, sizeof row, 1, SLICE_EMPTY);
@@ -78,11 +84,12 @@ void amqp091_credit_flush(struct turn *t)
 		s->owed = k->next_owed;
 		k->is_owed = false;
 		if (k->end == CONSUMER_LIVES)
-			put_credit(t, k, (struct credit_row){
-				k->is_no_ack ? k->owed_messages : 0,
-				k->owed_bytes < UINT32_MAX / 2 ? (uint32_t)k->owed_bytes
-							       : UINT32_MAX / 2,
-			});
+			put_credit(t, k,
+				   (struct credit_row){
+					   k->is_no_ack ? k->owed_messages : 0,
+					   k->owed_bytes < UINT32_MAX / 2 ? (uint32_t)k->owed_bytes
+									  : UINT32_MAX / 2,
+				   });
 		k->owed_messages = 0;
 		k->owed_bytes = 0;
 	}
@@ -96,9 +103,11 @@ void amqp091_share(struct turn *t, struct channel *c, uint16_t prefetch)
 	for (struct consumer *k = c->consumers; k; k = k->next) {
 		if (!k->is_shared || k->end != CONSUMER_LIVES || (prefetch != 0 && prefetch <= old))
 			continue;
-		put_credit(t, k, (struct credit_row){
-			prefetch == 0 ? CREDIT_NO_LIMIT : (uint32_t)(prefetch - old), 0,
-		});
+		put_credit(t, k,
+			   (struct credit_row){
+				   prefetch == 0 ? CREDIT_NO_LIMIT : (uint32_t)(prefetch - old),
+				   0,
+			   });
 	}
 	if (c->parked)
 		amqp091_unpark(t, c);

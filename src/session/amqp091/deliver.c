@@ -24,8 +24,9 @@ static void frames_of(const struct msg *m, struct amqp091_content *out)
 	must(m->gap == AMQP091_FRAME_OVERHEAD && m->props_off > HEADER_HEAD);
 	end += m->body_bytes + n * AMQP091_FRAME_OVERHEAD;
 	out->frames = slice_of(base + begin, end - begin);
-	out->frame_largest = n == 0 ? 0 : (n == 1 ? m->body_bytes : m->piece_bytes) +
-						  AMQP091_FRAME_OVERHEAD;
+	out->frame_largest = n == 0 ? 0
+				    : (n == 1 ? m->body_bytes : m->piece_bytes) +
+					      AMQP091_FRAME_OVERHEAD;
 }
 
 static void content_of(const struct msg *m, struct amqp091_content *out, struct slice *body)
@@ -96,8 +97,10 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
 	struct slice body;
 	must(own_w->state == WAITING_HERE && k->waiting_n > 0);
 	const struct amqp091_delivery d = {
-		.channel = c->number, .redelivered = own_w->row.flags & ENTRY_REDELIVERED,
-		.consumer_tag = slice_of(k->tag, k->tag_n), .delivery_tag = c->next_tag++,
+		.channel = c->number,
+		.redelivered = own_w->row.flags & ENTRY_REDELIVERED,
+		.consumer_tag = slice_of(k->tag, k->tag_n),
+		.delivery_tag = c->next_tag++,
 	};
 	t->s->count.delivered++;
 	content_of(m, &content, &body);
@@ -106,10 +109,15 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
 	else
 		write_copied(t, &d, &content);
 	if (!k->is_no_ack)
-		amqp091_unacked_add(t, c, &(struct unacked){
-			.tag = d.delivery_tag, .pos = own_w->row.pos, .queue = own_w->queue,
-			.consumer = k->id, .bytes = own_w->row.bytes, .shard = own_w->shard,
-		});
+		amqp091_unacked_add(t, c,
+				    &(struct unacked){
+					    .tag = d.delivery_tag,
+					    .pos = own_w->row.pos,
+					    .queue = own_w->queue,
+					    .consumer = k->id,
+					    .bytes = own_w->row.bytes,
+					    .shard = own_w->shard,
+				    });
 	else if (own_w->row.flags & ENTRY_SETTLE)
 		amqp091_settle_row(t, c->number, own_w->shard, own_w->queue, k->id, own_w->row.pos,
 				   SETTLE_ACCEPT);
@@ -129,8 +137,10 @@ void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
 	struct slice body;
 	must(own_w->state == WAITING_HERE && own_w->is_get);
 	const struct amqp091_got g = {
-		.channel = c->number, .redelivered = own_w->row.flags & ENTRY_REDELIVERED,
-		.delivery_tag = c->next_tag++, .message_count = own_w->ready_n,
+		.channel = c->number,
+		.redelivered = own_w->row.flags & ENTRY_REDELIVERED,
+		.delivery_tag = c->next_tag++,
+		.message_count = own_w->ready_n,
 	};
 	t->s->count.got++;
 	content_of(m, &content, &body);
@@ -140,10 +150,14 @@ void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
 	must((size_t)(end - at) == n);
 	sendq_commit(q, (uint32_t)n);
 	if (!is_no_ack)
-		amqp091_unacked_add(t, c, &(struct unacked){
-			.tag = g.delivery_tag, .pos = own_w->row.pos, .queue = own_w->queue,
-			.consumer = CONSUMER_GET, .shard = own_w->shard,
-		});
+		amqp091_unacked_add(t, c,
+				    &(struct unacked){
+					    .tag = g.delivery_tag,
+					    .pos = own_w->row.pos,
+					    .queue = own_w->queue,
+					    .consumer = CONSUMER_GET,
+					    .shard = own_w->shard,
+				    });
 	else if (own_w->row.flags & ENTRY_SETTLE)
 		amqp091_settle_row(t, c->number, own_w->shard, own_w->queue, CONSUMER_GET,
 				   own_w->row.pos, SETTLE_ACCEPT);

@@ -3,13 +3,22 @@
 #include "base/must.h"
 
 enum where {
-	WHERE_NOWHERE, WHERE_START, WHERE_TUNE, WHERE_OPEN, WHERE_RUNNING, WHERE_ANY,
-	WHERE_CHANNEL, WHERE_NEW
+	WHERE_NOWHERE,
+	WHERE_START,
+	WHERE_TUNE,
+	WHERE_OPEN,
+	WHERE_RUNNING,
+	WHERE_ANY,
+	WHERE_CHANNEL,
+	WHERE_NEW
 };
 
 typedef enum err handler(struct turn *t, struct channel *c, const struct amqp091_method *m);
 
-static const struct { handler *run; enum where where; } handlers[AMQP091_METHOD_N] = {
+static const struct {
+	handler *run;
+	enum where where;
+} handlers[AMQP091_METHOD_N] = {
 #define HANDLER(noun, verb, where, prose) \
 	[AMQP091_##noun##_##verb] = { amqp091_on_##noun##_##verb, WHERE_##where },
 #include "session/amqp091/handler.def"

@@ -2,7 +2,10 @@
 
 #include "base/must.h"
 
-static unsigned long long ull(uint64_t v) { return v; }
+static unsigned long long ull(uint64_t v)
+{
+	return v;
+}
 
 static void dump_channel(const struct channel *c, struct text *out)
 {
@@ -45,8 +48,8 @@ void amqp091_dump(const struct session *own, const struct session_world *w, stru
 {
 	const struct amqp091 *s = (const struct amqp091 *)(const void *)own;
 	static const char *const phases[] = {
-		"greeting", "start", "refused", "tune", "open",
-		"running", "ending", "closing", "closed",
+		"greeting", "start",  "refused", "tune",   "open",
+		"running",  "ending", "closing", "closed",
 	};
 	size_t cursor = 0;
 	must(s->phase <= PHASE_CLOSED);

@@ -57,7 +57,8 @@ static void ask_barriers(struct turn *t, struct call *call)
 		call->answers_n++;
 	}
 	if (call->method == AMQP091_connection_close && s->owns_queues) {
-		amqp091_command_catalog(t, CMD_CONNECTION_GONE, 0, 0, amqp091_ticket(s), SLICE_EMPTY);
+		amqp091_command_catalog(t, CMD_CONNECTION_GONE, 0, 0, amqp091_ticket(s),
+					SLICE_EMPTY);
 		call->answers_n++;
 	}
 	amqp091_put(t, s->barriers, sizeof *s->barriers);
@@ -148,8 +149,8 @@ void amqp091_end_channel(struct turn *t, struct channel *c, uint16_t code, struc
 	go_on(t);
 }
 
-/* Gives back what a basic.get has fetched, if it is here and waits for its bytes. False: it is still
- * to come. */
+/* Gives back what a basic.get has fetched, if it is here and waits for its bytes. False: it is
+ * still to come. */
 static bool give_back_got(struct turn *t)
 {
 	struct amqp091 *s = t->s;

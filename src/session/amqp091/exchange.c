@@ -75,8 +75,10 @@ enum err amqp091_on_exchange_declare(struct turn *t, struct channel *c,
 	if (b->passive)
 		return declare_passive(t, c, b);
 	struct declare_exchange d = {
-		.name = amqp091_strip(b->exchange, buf), .type = b->type,
-		.arguments = b->arguments, .vhost = t->s->vhost,
+		.name = amqp091_strip(b->exchange, buf),
+		.type = b->type,
+		.arguments = b->arguments,
+		.vhost = t->s->vhost,
 		.flags = (uint8_t)((b->durable ? EXCHANGE_DURABLE : 0) |
 				   (b->auto_delete ? EXCHANGE_AUTO_DELETE : 0) |
 				   (b->internal ? EXCHANGE_INTERNAL : 0)),

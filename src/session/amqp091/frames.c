@@ -152,7 +152,8 @@ static enum step greeting_step(struct turn *t, struct slice in, size_t *used)
 
 static bool is_publish(struct slice in)
 {
-	return in.n >= 11 && in.p[0] == AMQP091_FRAME_METHOD && load_be32(in.p + 7) == (60u << 16 | 40);
+	return in.n >= 11 && in.p[0] == AMQP091_FRAME_METHOD &&
+	       load_be32(in.p + 7) == (60u << 16 | 40);
 }
 
 /* A publish in one piece. False: to be looked at frame by frame. */

@@ -6,14 +6,17 @@
 #include "wire/amqp091/table.h"
 
 #define SERVER_PROPERTIES_MAX 2048u
-#define CLIENT_NAME_MAX 64u
+#define CLIENT_NAME_MAX       64u
 
 /* ---- connection.start --------------------------------------------------------------------- */
 
 /* What is true of this broker; clients look some of them up by name. */
 static void put_capabilities(struct wr *w)
 {
-	static const struct { const char *name; bool is_there; } capabilities[] = {
+	static const struct {
+		const char *name;
+		bool is_there;
+	} capabilities[] = {
 		{ "publisher_confirms", true },
 		{ "exchange_exchange_bindings", false },
 		{ "basic.nack", true },
@@ -71,7 +74,10 @@ void amqp091_wrong_greeting(struct turn *t, struct slice in)
 
 static void read_client(struct turn *t, struct slice properties)
 {
-	static const struct { const char *name; uint8_t bit; } known[] = {
+	static const struct {
+		const char *name;
+		uint8_t bit;
+	} known[] = {
 		{ "authentication_failure_close", CLIENT_AUTH_FAILURE_CLOSE },
 		{ "consumer_cancel_notify", CLIENT_CANCEL_NOTIFY },
 		{ "connection.blocked", CLIENT_BLOCKED },
@@ -135,8 +141,7 @@ void amqp091_refuse_handshake(struct turn *t, enum err e, uint16_t class_id, uin
 		amqp091_fail(t, e, class_id, method_id);
 }
 
-static enum err read_login(struct slice mechanism, struct slice response,
-			   struct amqp091_login *out)
+static enum err read_login(struct slice mechanism, struct slice response, struct amqp091_login *out)
 {
 	must(out != NULL);
 	if (slice_eq(mechanism, slice_str("PLAIN")))
@@ -219,7 +224,8 @@ enum err amqp091_on_connection_tune_ok(struct turn *t, struct channel *c,
 	const struct session_limits *l = t->w->limits;
 	struct amqp091 *s = t->s;
 	must(c == NULL && s->phase == PHASE_TUNE);
-	enum err e = negotiate(t, "frame_max", "", LIMIT_FRAME_MAX_MIN, l->frame_max, ok->frame_max);
+	enum err e = negotiate(t, "frame_max", "", LIMIT_FRAME_MAX_MIN, l->frame_max,
+			       ok->frame_max);
 	if (e == ERR_OK)
 		e = negotiate(t, "channel_max", " (no limit)", 1, l->channel_max, ok->channel_max);
 	if (e != ERR_OK) {
@@ -240,8 +246,10 @@ static void note_opened(struct turn *t, struct slice vhost)
 {
 	must(t->s->phase == PHASE_RUNNING);
 	amqp091_note(t, &(struct session_note){
-		.event = SESSION_OPENED, .user = auth_user_name(t->w->auth, t->s->user),
-		.vhost = vhost, .text = slice_of(t->s->client_name, t->s->client_name_n) });
+				.event = SESSION_OPENED,
+				.user = auth_user_name(t->w->auth, t->s->user),
+				.vhost = vhost,
+				.text = slice_of(t->s->client_name, t->s->client_name_n) });
 }
 
 enum err amqp091_on_connection_open(struct turn *t, struct channel *c,

@@ -14,7 +14,7 @@
 #include "session/amqp091/line_for_tests.h"
 #include "session/session.h"
 
-#define WORLD_SHARDS (2 + LIMIT_SHARD_DATA_N)
+#define WORLD_SHARDS  (2 + LIMIT_SHARD_DATA_N)
 #define WORLD_CLIENTS 16
 
 struct world_shard {
@@ -26,8 +26,8 @@ struct world_shard {
 struct client {
 	struct world *world;
 	struct session *s;
-	struct octets in;                /* not consumed yet */
-	struct octets out;               /* what the session wrote */
+	struct octets in;  /* not consumed yet */
+	struct octets out; /* what the session wrote */
 	size_t out_read;
 	size_t need;
 	size_t frame_max;
@@ -46,7 +46,7 @@ struct world {
 	struct session_world sw;
 	struct loads loads;
 	struct session_events events;
-	struct map stored;               /* loc -> struct octets *: the journal */
+	struct map stored; /* loc -> struct octets *: the journal */
 	uint64_t next_loc, seed;
 	struct client *clients[WORLD_CLIENTS];
 	uint32_t gen;
@@ -86,14 +86,19 @@ static inline struct session_world *world_of(struct world *w)
 static inline void world_limits(struct world *w)
 {
 	w->limits = (struct session_limits){
-		.frame_max = LIMIT_FRAME_MAX_DEFAULT, .channel_max = LIMIT_CHANNEL_MAX_DEFAULT,
+		.frame_max = LIMIT_FRAME_MAX_DEFAULT,
+		.channel_max = LIMIT_CHANNEL_MAX_DEFAULT,
 		.heartbeat_s = LIMIT_HEARTBEAT_DEFAULT_S,
 		.initial_frame_max = LIMIT_INITIAL_FRAME_MAX,
 		.handshake_timeout_ms = LIMIT_HANDSHAKE_TIMEOUT_MS,
-		.message_bytes_max = LIMIT_MESSAGE_BYTES_DEFAULT, .output_bytes_max = 1 << 20,
-		.unconfirmed_bytes_max = 16 << 20, .product = slice_str("Godwit"),
-		.version = slice_str("4.3.0"), .server_version = slice_str("0.1.0"),
-		.platform = slice_str("C"), .cluster_name = slice_str("test"),
+		.message_bytes_max = LIMIT_MESSAGE_BYTES_DEFAULT,
+		.output_bytes_max = 1 << 20,
+		.unconfirmed_bytes_max = 16 << 20,
+		.product = slice_str("Godwit"),
+		.version = slice_str("4.3.0"),
+		.server_version = slice_str("0.1.0"),
+		.platform = slice_str("C"),
+		.cluster_name = slice_str("test"),
 	};
 }
 
@@ -136,9 +141,16 @@ static inline struct world *world_new(void)
 	world_limits(w);
 	world_users(w);
 	w->sw = (struct session_world){
-		.now_ms = 1000000, .wall_ms = 1700000000000, .auth = &w->auth, .limits = &w->limits,
-		.mem = &w->mem, .home = &w->home, .loads = &w->loads, .events = &w->events,
-		.random = world_random, .random_arg = w,
+		.now_ms = 1000000,
+		.wall_ms = 1700000000000,
+		.auth = &w->auth,
+		.limits = &w->limits,
+		.mem = &w->mem,
+		.home = &w->home,
+		.loads = &w->loads,
+		.events = &w->events,
+		.random = world_random,
+		.random_arg = w,
 	};
 	return w;
 }

@@ -37,7 +37,8 @@ bool amqp091_beat(struct turn *t)
 	s->beat_ms = t->w->now_ms + s->heartbeat_s * 500u;
 	struct sendq *q = &s->session.sendq;
 	if (q->total_bytes == s->beat_out && s->phase <= PHASE_RUNNING)
-		sendq_copy(q, t->w->mem, slice_of(amqp091_heartbeat_octets, AMQP091_FRAME_OVERHEAD));
+		sendq_copy(q, t->w->mem,
+			   slice_of(amqp091_heartbeat_octets, AMQP091_FRAME_OVERHEAD));
 	s->beat_out = q->total_bytes;
 
 	bool is_heard = s->session.in_bytes != s->beat_in || is_excused(s, t->w);

@@ -20,9 +20,9 @@
 #include <stdlib.h>
 
 struct line {
-	const char *p;                   /* what is left to read */
+	const char *p; /* what is left to read */
 	const char *all;
-	uint8_t *room;                   /* strings and tables on their way into a frame */
+	uint8_t *room; /* strings and tables on their way into a frame */
 	size_t room_n, room_cap;
 };
 
@@ -181,13 +181,34 @@ static inline void line_value(struct line *l, struct wr *w)
 
 /* ---- fields ------------------------------------------------------------------------------- */
 
-static inline void line_u8_to(struct line *l, uint8_t *out) { *out = (uint8_t)line_u64(l); }
-static inline void line_u16_to(struct line *l, uint16_t *out) { *out = (uint16_t)line_u64(l); }
-static inline void line_u32_to(struct line *l, uint32_t *out) { *out = (uint32_t)line_u64(l); }
-static inline void line_u64_to(struct line *l, uint64_t *out) { *out = line_u64(l); }
-static inline void line_str8_to(struct line *l, struct slice *out) { *out = line_string(l); }
-static inline void line_str32_to(struct line *l, struct slice *out) { *out = line_string(l); }
-static inline void line_secret_to(struct line *l, struct slice *out) { *out = line_string(l); }
+static inline void line_u8_to(struct line *l, uint8_t *out)
+{
+	*out = (uint8_t)line_u64(l);
+}
+static inline void line_u16_to(struct line *l, uint16_t *out)
+{
+	*out = (uint16_t)line_u64(l);
+}
+static inline void line_u32_to(struct line *l, uint32_t *out)
+{
+	*out = (uint32_t)line_u64(l);
+}
+static inline void line_u64_to(struct line *l, uint64_t *out)
+{
+	*out = line_u64(l);
+}
+static inline void line_str8_to(struct line *l, struct slice *out)
+{
+	*out = line_string(l);
+}
+static inline void line_str32_to(struct line *l, struct slice *out)
+{
+	*out = line_string(l);
+}
+static inline void line_secret_to(struct line *l, struct slice *out)
+{
+	*out = line_string(l);
+}
 static inline void line_table_to(struct line *l, struct slice *out)
 {
 	uint8_t buf[8192];
@@ -197,27 +218,25 @@ static inline void line_table_to(struct line *l, struct slice *out)
 	*out = slice_of(memcpy(line_room(l, w.n), buf, w.n), w.n);
 }
 
-#define FIELD(type, name) \
+#define FIELD(type, name)                       \
 	if (!took && line_word(l, #name "=")) { \
-		line_##type##_to(l, &v->name); \
-		took = true; \
+		line_##type##_to(l, &v->name);  \
+		took = true;                    \
 	}
 #define RESERVED(type, name) FIELD(type, name)
-#define BITS(bits) bits
-#define BIT(place, name) \
+#define BITS(bits)           bits
+#define BIT(place, name)                  \
 	if (!took && line_word(l, #name)) \
 		took = v->name = true;
 #define NO_FIELDS
-#define METHOD(c, m_, noun, verb, by, kind_, content, fields, prose) \
+#define METHOD(c, m_, noun, verb, by, kind_, content, fields, prose)                               \
 	static inline void line_##noun##_##verb(struct line *l, struct amqp091_##noun##_##verb *v) \
-	{ \
-		for (line_spaces(l); *l->p && *l->p != '+'; line_spaces(l)) { \
-			bool took = false; \
-			(void)v; \
-			fields \
-			if (!took) \
-				line_fail(l, "no such field of " #noun "." #verb); \
-		} \
+	{                                                                                          \
+		for (line_spaces(l); *l->p && *l->p != '+'; line_spaces(l)) {                      \
+			bool took = false;                                                         \
+			(void)v;                                                                   \
+			fields if (!took) line_fail(l, "no such field of " #noun "." #verb);       \
+		}                                                                                  \
 	}
 #include "wire/amqp091/methods.def"
 #undef METHOD
@@ -231,12 +250,12 @@ static inline void line_props(struct line *l, struct amqp091_props *v)
 {
 	for (line_spaces(l); *l->p; line_spaces(l)) {
 		bool took = false;
-#define PROP(bit, type, name, prose) \
-		if (!took && line_word(l, #name "=")) { \
-			line_##type##_to(l, &v->name); \
-			v->flags |= AMQP091_HAS_##name; \
-			took = true; \
-		}
+#define PROP(bit, type, name, prose)            \
+	if (!took && line_word(l, #name "=")) { \
+		line_##type##_to(l, &v->name);  \
+		v->flags |= AMQP091_HAS_##name; \
+		took = true;                    \
+	}
 #include "wire/amqp091/props.def"
 #undef PROP
 		if (!took)
@@ -269,7 +288,8 @@ static inline void octets_put(struct octets *o, const void *p, size_t n)
 		memcpy(octets_more(o, n), p, n);
 }
 
-static inline void octets_frame(struct octets *o, uint8_t type, uint16_t channel, struct slice payload)
+static inline void octets_frame(struct octets *o, uint8_t type, uint16_t channel,
+				struct slice payload)
 {
 	uint8_t *at = octets_more(o, payload.n + AMQP091_FRAME_OVERHEAD);
 	at = amqp091_frame_head_put(at, type, channel, payload.n);
@@ -328,8 +348,8 @@ static inline void line_method(struct line *l, uint16_t channel, size_t frame_ma
 			m.kind = (enum amqp091_method_kind)i;
 	switch (m.kind) {
 #define METHOD(c, m_, noun, verb, by, kind_, content, fields, prose) \
-	case AMQP091_##noun##_##verb: \
-		line_##noun##_##verb(l, &m.noun##_##verb); \
+	case AMQP091_##noun##_##verb:                                \
+		line_##noun##_##verb(l, &m.noun##_##verb);           \
 		break;
 #include "wire/amqp091/methods.def"
 #undef METHOD

@@ -32,7 +32,8 @@ static enum err check_hit(struct turn *t, const struct publish *p, struct route_
 		return amqp091_allow(t, AUTH_EXCHANGE, p->exchange, AUTH_WRITE);
 	if (hit->x->flags & EXCHANGE_INTERNAL)
 		return amqp091_refuse_named(t, ERR_ACCESS_REFUSED,
-					    "cannot publish to internal exchange ", p->exchange, "");
+					    "cannot publish to internal exchange ", p->exchange,
+					    "");
 	return ERR_OK;
 }
 
@@ -48,7 +49,8 @@ enum err amqp091_publish_route(struct turn *t, struct channel *c, struct publish
 	enum err e = route_cache_find(c->routes, t->w->view, t->s->vhost, p->route, p->exchange,
 				      p->key, &hit);
 	if (e == ERR_NOT_IMPLEMENTED)
-		return amqp091_refuse_named(t, e, "publishing to headers exchange ", p->exchange, "");
+		return amqp091_refuse_named(t, e, "publishing to headers exchange ", p->exchange,
+					    "");
 	if (e != ERR_OK)
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a route");
 	TRY(check_hit(t, p, hit));
@@ -102,8 +104,11 @@ void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publis
 	must(block_of(m) == b && route->n > 0);
 	t->s->count.published++;
 	struct run head = {
-		.kind = CMD_PUBLISH, .channel = c->number, .session = t->s->session.handle,
-		.vhost = t->s->vhost, .user = t->s->user,
+		.kind = CMD_PUBLISH,
+		.channel = c->number,
+		.session = t->s->session.handle,
+		.vhost = t->s->vhost,
+		.user = t->s->user,
 	};
 	block_give(b, route->n);
 	for (uint32_t i = 0; i < route->n; i++) {
@@ -111,7 +116,9 @@ void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publis
 		bool is_last = i + 1 == route->n || to[1].shard != to->shard;
 		bool is_first = i == 0 || to[-1].shard != to->shard;
 		struct publish_row row = {
-			.mem = msg_mem(m), .queue = to->queue, .bytes = bytes,
+			.mem = msg_mem(m),
+			.queue = to->queue,
+			.bytes = bytes,
 			.priority = p->priority,
 		};
 		if (m->flags & MSG_PERSISTENT && to->flags & QUEUE_DURABLE)
@@ -131,7 +138,8 @@ void amqp091_publish_nowhere(struct turn *t, struct channel *c, const struct pub
 			     const struct amqp091_content *content)
 {
 	const struct amqp091_returned r = {
-		.channel = c->number, .reply_code = err_words[ERR_NO_ROUTE].amqp091,
+		.channel = c->number,
+		.reply_code = err_words[ERR_NO_ROUTE].amqp091,
 		.reply_text = slice_str("NO_ROUTE"),
 	};
 	t->s->count.published++;
@@ -181,9 +189,13 @@ static const struct msg *in_place(struct turn *t, const struct publish *p,
 {
 	const uint8_t *base = (const uint8_t *)t->block;
 	struct msg facts = {
-		.route_off = (uint32_t)(p->route.p - base), .route_len = (uint16_t)p->route.n,
-		.props_off = (uint32_t)(p->props.p - base), .props_len = (uint32_t)p->props.n,
-		.body_bytes = (uint32_t)c->body_bytes, .proto = MSG_AMQP091, .flags = p->flags,
+		.route_off = (uint32_t)(p->route.p - base),
+		.route_len = (uint16_t)p->route.n,
+		.props_off = (uint32_t)(p->props.p - base),
+		.props_len = (uint32_t)p->props.n,
+		.body_bytes = (uint32_t)c->body_bytes,
+		.proto = MSG_AMQP091,
+		.flags = p->flags,
 		.gap = AMQP091_FRAME_OVERHEAD,
 	};
 	must(p->route.p >= t->block->at && c->body_bytes <= LIMIT_CHUNK_BYTES);
@@ -197,11 +209,14 @@ static enum err publish_whole(struct turn *t, struct channel *c, const struct am
 {
 	const struct amqp091_content *content = &in->content;
 	struct publish p = {
-		.exchange = content->exchange, .key = content->routing_key,
-		.props = content->props, .body_bytes = content->body_bytes,
+		.exchange = content->exchange,
+		.key = content->routing_key,
+		.props = content->props,
+		.body_bytes = content->body_bytes,
 		.route = slice_of(content->exchange.p - 1,
 				  content->exchange.n + content->routing_key.n + 2),
-		.is_mandatory = in->mandatory, .is_immediate = in->immediate,
+		.is_mandatory = in->mandatory,
+		.is_immediate = in->immediate,
 	};
 	struct route_hit *hit;
 	must(in->channel == c->number);
@@ -246,8 +261,8 @@ static size_t surely_has(struct slice in, size_t frame_max)
 	for (uint64_t left = h.body_bytes; left > 0;) {
 		rest = slice_from(in, at);
 		e = amqp091_frame_read(rest, frame_max, &f);
-		bool is_other = rest.n >= AMQP091_FRAME_HEAD &&
-				(rest.p[0] != AMQP091_FRAME_BODY || load_be16(rest.p + 1) != channel);
+		bool is_other = rest.n >= AMQP091_FRAME_HEAD && (rest.p[0] != AMQP091_FRAME_BODY ||
+								 load_be16(rest.p + 1) != channel);
 		if (is_other || at > 2 * LIMIT_CHUNK_BYTES)
 			return 0;
 		if (e != ERR_OK)

@@ -13,10 +13,10 @@
 /* What is known of a message before it is one. */
 struct publish {
 	struct slice exchange, key, props;
-	struct slice route;              /* exchange and key as two short strings, as they came */
+	struct slice route; /* exchange and key as two short strings, as they came */
 	uint64_t body_bytes;
 	bool is_mandatory, is_immediate;
-	uint8_t flags, priority;         /* MSG_..., found by amqp091_publish_props */
+	uint8_t flags, priority; /* MSG_..., found by amqp091_publish_props */
 };
 
 enum publish_sight { PUBLISH_SLOWLY, PUBLISH_MORE, PUBLISH_DONE };

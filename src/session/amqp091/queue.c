@@ -59,7 +59,8 @@ static void declare(struct turn *t, struct channel *c, const struct declare_queu
 	if (q)
 		amqp091_command_queue(t, CMD_QUEUE_STAT, 0, c->number, q->id, q->shard, ticket);
 	else
-		amqp091_command_catalog(t, CMD_QUEUE_DECLARE, 0, c->number, ticket, slice_of(buf, n));
+		amqp091_command_catalog(t, CMD_QUEUE_DECLARE, 0, c->number, ticket,
+					slice_of(buf, n));
 	amqp091_call(t, AMQP091_queue_declare, c->number, ticket, d->name, slice_of(buf, n))
 		->is_nowait = is_nowait;
 	amqp091_put(t, buf, cap);
@@ -92,9 +93,12 @@ enum err amqp091_on_queue_declare(struct turn *t, struct channel *c, const struc
 	if (b->passive)
 		return declare_passive(t, c, b);
 	struct declare_queue d = {
-		.name = amqp091_strip(b->queue, stripped), .arguments = b->arguments,
+		.name = amqp091_strip(b->queue, stripped),
+		.arguments = b->arguments,
 		.vhost = t->s->vhost,
-		.flags = (uint8_t)((b->exclusive ? QUEUE_EXCLUSIVE : b->durable ? QUEUE_DURABLE : 0) |
+		.flags = (uint8_t)((b->exclusive ? QUEUE_EXCLUSIVE
+				    : b->durable ? QUEUE_DURABLE
+						 : 0) |
 				   (b->auto_delete ? QUEUE_AUTO_DELETE : 0)),
 		.owner = b->exclusive ? t->s->session.handle : 0,
 	};

@@ -7,16 +7,24 @@
 #include "session/amqp091/harness_for_tests.h"
 #include "wire/amqp091/print.h"
 
-#define SCENARIO_LINE 8192
+#define SCENARIO_LINE  8192
 #define SCENARIO_NAMES 16
-#define SCENARIO_GOT 65536
+#define SCENARIO_GOT   65536
 
 struct scenario {
 	struct world *w;
 	const char *name;
-	struct { char name[16]; struct client *c; } clients[WORLD_CLIENTS];
-	struct { char name[24], value[512]; } captured[SCENARIO_NAMES];
-	struct { struct client *c; char *text; } got[SCENARIO_GOT];
+	struct {
+		char name[16];
+		struct client *c;
+	} clients[WORLD_CLIENTS];
+	struct {
+		char name[24], value[512];
+	} captured[SCENARIO_NAMES];
+	struct {
+		struct client *c;
+		char *text;
+	} got[SCENARIO_GOT];
 	size_t got_n;
 	int line;
 };
@@ -118,7 +126,8 @@ static inline bool scenario_match(struct scenario *s, const char *want, const ch
 	size_t n = scenario_name(want);
 	if (n) {
 		char value[512];
-		for (size_t len = 1; got[len - 1] && got[len - 1] != '\'' && got[len - 1] != ' '; len++) {
+		for (size_t len = 1; got[len - 1] && got[len - 1] != '\'' && got[len - 1] != ' ';
+		     len++) {
 			if (!scenario_match(s, want + n, got + len))
 				continue;
 			snprintf(value, sizeof value, "%.*s", (int)len, got);
@@ -128,7 +137,8 @@ static inline bool scenario_match(struct scenario *s, const char *want, const ch
 		return false;
 	}
 	if (*want == '*')
-		return scenario_match(s, want + 1, got) || (*got && scenario_match(s, want, got + 1));
+		return scenario_match(s, want + 1, got) ||
+		       (*got && scenario_match(s, want, got + 1));
 	if (*want != *got)
 		return false;
 	return *want == '\0' || scenario_match(s, want + 1, got + 1);
@@ -156,7 +166,8 @@ static inline void scenario_drop(struct scenario *s, long at)
 	memmove(&s->got[at], &s->got[at + 1], (s->got_n - (size_t)at) * sizeof s->got[0]);
 }
 
-static inline struct client *scenario_client(struct scenario *s, const char *line, const char **rest)
+static inline struct client *scenario_client(struct scenario *s, const char *line,
+					     const char **rest)
 {
 	size_t n = strcspn(line, " ");
 	*rest = line + n + (line[n] == ' ');
@@ -183,8 +194,8 @@ static inline void scenario_confirmed(struct scenario *s, struct client *c, unsi
 		if (n > to)
 			return;
 		long at = scenario_first(s, c, ch);
-		if (at < 0 || sscanf(strchr(s->got[at].text + 3, ' '), " basic.ack delivery_tag=%llu",
-				     &tag) != 1)
+		if (at < 0 || sscanf(strchr(s->got[at].text + 3, ' '),
+				     " basic.ack delivery_tag=%llu", &tag) != 1)
 			scenario_fail(s, "not confirmed", range, at < 0 ? NULL : s->got[at].text);
 		bool is_multiple = strstr(s->got[at].text, " multiple") != NULL;
 		must(tag >= from && tag <= to);
@@ -260,14 +271,18 @@ static inline void scenario_open(struct scenario *s, struct client *c, const cha
 	char frame_max[16] = "131072", channel_max[16] = "2047", heartbeat[16] = "0";
 	scenario_option(options, "capabilities", capabilities);
 	scenario_write(s, c, "raw 'AMQP\\x00\\x00\\x09\\x01'");
-	snprintf(line, sizeof line, "ch 0 connection.start_ok client_properties={%s} "
+	snprintf(line, sizeof line,
+		 "ch 0 connection.start_ok client_properties={%s} "
 		 "mechanism='PLAIN' response='\\x00%s\\x00%s' locale='en_US'",
-		 strcmp(capabilities, "none") == 0 ? "" :
-		 "product='scenario', capabilities={consumer_cancel_notify=true, "
-		 "connection.blocked=true, authentication_failure_close=true}",
-		 scenario_option(options, "user", user), scenario_option(options, "password", password));
+		 strcmp(capabilities, "none") == 0
+			 ? ""
+			 : "product='scenario', capabilities={consumer_cancel_notify=true, "
+			   "connection.blocked=true, authentication_failure_close=true}",
+		 scenario_option(options, "user", user),
+		 scenario_option(options, "password", password));
 	scenario_write(s, c, line);
-	snprintf(line, sizeof line, "ch 0 connection.tune_ok channel_max=%s frame_max=%s heartbeat=%s",
+	snprintf(line, sizeof line,
+		 "ch 0 connection.tune_ok channel_max=%s frame_max=%s heartbeat=%s",
 		 scenario_option(options, "channel_max", channel_max),
 		 scenario_option(options, "frame_max", frame_max),
 		 scenario_option(options, "heartbeat", heartbeat));
@@ -277,12 +292,15 @@ static inline void scenario_open(struct scenario *s, struct client *c, const cha
 		 scenario_option(options, "vhost", vhost));
 	scenario_write(s, c, line);
 	static const char *const answers[] = {
-		"ch 0 connection.start *", "ch 0 connection.tune *", "ch 0 connection.open_ok",
+		"ch 0 connection.start *",
+		"ch 0 connection.tune *",
+		"ch 0 connection.open_ok",
 	};
 	for (int i = 0; i < 3; i++) {
 		long at = scenario_first(s, c, 0);
 		if (at < 0 || !scenario_match(s, answers[i], s->got[at].text))
-			scenario_fail(s, "cannot open", answers[i], at < 0 ? NULL : s->got[at].text);
+			scenario_fail(s, "cannot open", answers[i],
+				      at < 0 ? NULL : s->got[at].text);
 		scenario_drop(s, at);
 	}
 }

@@ -135,8 +135,8 @@ static enum feed session_tick(struct session *own, struct session_world *w)
 		} else {
 			if (s->phase < PHASE_RUNNING)
 				amqp091_note(&t, &(struct session_note){
-					.event = SESSION_HANDSHAKE_TIMEOUT,
-					.n = w->limits->handshake_timeout_ms });
+							 .event = SESSION_HANDSHAKE_TIMEOUT,
+							 .n = w->limits->handshake_timeout_ms });
 			s->phase = PHASE_CLOSED;
 		}
 	}
@@ -155,7 +155,8 @@ static void session_stop(struct session *own, struct session_world *w)
 	if (t.s->phase == PHASE_OPEN || t.s->phase == PHASE_RUNNING)
 		amqp091_send_close(&t, err_words[ERR_CONNECTION_FORCED].amqp091,
 				   slice_str("CONNECTION_FORCED - broker forced connection closure "
-					     "with reason 'shutdown'"), 0, 0);
+					     "with reason 'shutdown'"),
+				   0, 0);
 	else if (t.s->phase < PHASE_ENDING)
 		t.s->phase = PHASE_CLOSED;
 }

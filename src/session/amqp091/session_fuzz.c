@@ -1,8 +1,8 @@
-/* session_fuzz -- any deeds of three clients, good and bad, against sessions on the real catalog and
- * cores: no must fails, and when all have gone nothing is left.
+/* session_fuzz -- any deeds of three clients, good and bad: no must fails, nothing is left behind.
  *
- * An input is a list of deeds. A byte below DEED_RAW names a line of `lines`, which the current
- * client says; the others are octets as they are, octets in a frame, and turns of fate.
+ * Sessions are played on the real catalog and cores. An input is a list of deeds. A byte below
+ * DEED_RAW names a line of `lines`, which the current client says; the others are octets as they
+ * are, octets in a frame, and turns of fate.
  */
 #include "session/amqp091/harness_for_tests.h"
 
@@ -15,14 +15,23 @@
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static const char *const lines[] = {
-	"ch 1 channel.open", "ch 2 channel.open",
-	"ch 1 channel.close reply_code=200", "ch 2 channel.close reply_code=200",
-	"ch 1 channel.close_ok", "ch 2 channel.close_ok",
-	"ch 0 connection.close reply_code=200", "ch 0 connection.close_ok",
-	"ch 1 channel.flow active", "ch 1 confirm.select", "ch 2 confirm.select nowait",
-	"ch 1 queue.declare queue='a'", "ch 1 queue.declare queue='d' durable",
-	"ch 2 queue.declare queue='e' exclusive", "ch 1 queue.declare queue='o' auto_delete",
-	"ch 1 queue.declare exclusive", "ch 1 queue.declare queue='a' passive",
+	"ch 1 channel.open",
+	"ch 2 channel.open",
+	"ch 1 channel.close reply_code=200",
+	"ch 2 channel.close reply_code=200",
+	"ch 1 channel.close_ok",
+	"ch 2 channel.close_ok",
+	"ch 0 connection.close reply_code=200",
+	"ch 0 connection.close_ok",
+	"ch 1 channel.flow active",
+	"ch 1 confirm.select",
+	"ch 2 confirm.select nowait",
+	"ch 1 queue.declare queue='a'",
+	"ch 1 queue.declare queue='d' durable",
+	"ch 2 queue.declare queue='e' exclusive",
+	"ch 1 queue.declare queue='o' auto_delete",
+	"ch 1 queue.declare exclusive",
+	"ch 1 queue.declare queue='a' passive",
 	"ch 1 queue.declare queue='d' durable nowait",
 	"ch 1 queue.declare queue='a' arguments={x-foo=[1, {y='z'}]}",
 	"ch 1 queue.bind queue='a' exchange='amq.fanout'",
@@ -32,12 +41,16 @@ static const char *const lines[] = {
 	"ch 1 queue.bind exchange='x' routing_key='k'",
 	"ch 1 queue.unbind queue='a' exchange='amq.fanout'",
 	"ch 1 queue.unbind exchange='x' routing_key='k'",
-	"ch 1 queue.purge queue='a'", "ch 1 queue.purge queue='d' nowait",
-	"ch 1 queue.delete queue='a'", "ch 1 queue.delete queue='d' if_empty",
-	"ch 1 queue.delete queue='o' if_unused", "ch 1 queue.delete nowait",
+	"ch 1 queue.purge queue='a'",
+	"ch 1 queue.purge queue='d' nowait",
+	"ch 1 queue.delete queue='a'",
+	"ch 1 queue.delete queue='d' if_empty",
+	"ch 1 queue.delete queue='o' if_unused",
+	"ch 1 queue.delete nowait",
 	"ch 1 exchange.declare exchange='x' type='direct'",
 	"ch 1 exchange.declare exchange='x' type='direct' auto_delete durable",
-	"ch 1 exchange.declare exchange='x' passive", "ch 1 exchange.delete exchange='x'",
+	"ch 1 exchange.declare exchange='x' passive",
+	"ch 1 exchange.delete exchange='x'",
 	"ch 1 exchange.delete exchange='x' if_unused nowait",
 	"ch 1 basic.publish routing_key='a' + 'one'",
 	"ch 1 basic.publish routing_key='d' + 'two' delivery_mode=2",
@@ -48,27 +61,50 @@ static const char *const lines[] = {
 	"ch 1 basic.publish exchange='amq.topic' routing_key='a.b' + 'seven'",
 	"ch 1 basic.publish exchange='x' routing_key='k' mandatory + 'eight'",
 	"ch 1 basic.publish routing_key='nowhere' mandatory + 'nine' type='t'",
-	"ch 1 basic.publish routing_key='a'", "ch 1 header class=60 body=3",
-	"ch 1 header class=60 body=0", "ch 1 body 'abc'", "ch 1 body 'a'", "ch 2 body 'bc'",
-	"ch 2 basic.publish routing_key='d'", "ch 2 header class=60 body=3 delivery_mode=2",
+	"ch 1 basic.publish routing_key='a'",
+	"ch 1 header class=60 body=3",
+	"ch 1 header class=60 body=0",
+	"ch 1 body 'abc'",
+	"ch 1 body 'a'",
+	"ch 2 body 'bc'",
+	"ch 2 basic.publish routing_key='d'",
+	"ch 2 header class=60 body=3 delivery_mode=2",
 	"ch 1 basic.consume queue='a' consumer_tag='t'",
 	"ch 1 basic.consume queue='d' consumer_tag='u' no_ack",
-	"ch 2 basic.consume queue='d' consumer_tag='t'", "ch 2 basic.consume queue='a' exclusive",
-	"ch 1 basic.consume queue='o' consumer_tag='v' nowait", "ch 1 basic.consume",
-	"ch 1 basic.cancel consumer_tag='t'", "ch 2 basic.cancel consumer_tag='t' nowait",
-	"ch 1 basic.cancel consumer_tag='u'", "ch 1 basic.cancel consumer_tag='v'",
-	"ch 1 basic.qos prefetch_count=1", "ch 1 basic.qos prefetch_count=2 global",
-	"ch 1 basic.qos global", "ch 1 basic.qos", "ch 2 basic.qos prefetch_count=3",
-	"ch 1 basic.get queue='a'", "ch 1 basic.get queue='d' no_ack", "ch 2 basic.get queue='d'",
-	"ch 1 basic.ack delivery_tag=1", "ch 1 basic.ack delivery_tag=2", "ch 1 basic.ack multiple",
-	"ch 2 basic.ack multiple", "ch 1 basic.ack delivery_tag=3 multiple",
-	"ch 1 basic.nack delivery_tag=1 requeue", "ch 1 basic.nack multiple requeue",
-	"ch 2 basic.nack multiple", "ch 1 basic.reject delivery_tag=2 requeue",
-	"ch 1 basic.reject delivery_tag=1", "ch 1 basic.recover requeue",
-	"ch 2 basic.recover_async requeue", "ch 1 tx.select", "ch 1 access.request",
+	"ch 2 basic.consume queue='d' consumer_tag='t'",
+	"ch 2 basic.consume queue='a' exclusive",
+	"ch 1 basic.consume queue='o' consumer_tag='v' nowait",
+	"ch 1 basic.consume",
+	"ch 1 basic.cancel consumer_tag='t'",
+	"ch 2 basic.cancel consumer_tag='t' nowait",
+	"ch 1 basic.cancel consumer_tag='u'",
+	"ch 1 basic.cancel consumer_tag='v'",
+	"ch 1 basic.qos prefetch_count=1",
+	"ch 1 basic.qos prefetch_count=2 global",
+	"ch 1 basic.qos global",
+	"ch 1 basic.qos",
+	"ch 2 basic.qos prefetch_count=3",
+	"ch 1 basic.get queue='a'",
+	"ch 1 basic.get queue='d' no_ack",
+	"ch 2 basic.get queue='d'",
+	"ch 1 basic.ack delivery_tag=1",
+	"ch 1 basic.ack delivery_tag=2",
+	"ch 1 basic.ack multiple",
+	"ch 2 basic.ack multiple",
+	"ch 1 basic.ack delivery_tag=3 multiple",
+	"ch 1 basic.nack delivery_tag=1 requeue",
+	"ch 1 basic.nack multiple requeue",
+	"ch 2 basic.nack multiple",
+	"ch 1 basic.reject delivery_tag=2 requeue",
+	"ch 1 basic.reject delivery_tag=1",
+	"ch 1 basic.recover requeue",
+	"ch 2 basic.recover_async requeue",
+	"ch 1 tx.select",
+	"ch 1 access.request",
 	"ch 1 basic.publish exchange='amq.headers' + 'x'",
 	"ch 1 basic.publish routing_key='a' + 'x' expiration='1'",
-	"ch 1 basic.publish routing_key='a' + 'x' headers={CC=['b']}", "heartbeat",
+	"ch 1 basic.publish routing_key='a' + 'x' headers={CC=['b']}",
+	"heartbeat",
 };
 
 #define LINES (sizeof lines / sizeof *lines)
@@ -93,7 +129,8 @@ static void open_client(struct play *p)
 {
 	static const char *const handshake[] = {
 		"raw 'AMQP\\x00\\x00\\x09\\x01'",
-		("ch 0 connection.start_ok client_properties={capabilities={consumer_cancel_notify=true, "
+		("ch 0 connection.start_ok "
+		 "client_properties={capabilities={consumer_cancel_notify=true, "
 		 "connection.blocked=true}} mechanism='PLAIN' response='\\x00guest\\x00guest'"),
 		"ch 0 connection.tune_ok channel_max=10 frame_max=4096 heartbeat=10",
 		"ch 0 connection.open virtual_host='/'",

@@ -174,7 +174,7 @@ enum err amqp091_on_basic_reject(struct turn *t, struct channel *c, const struct
 			   r->requeue ? SETTLE_RELEASE : SETTLE_REJECT);
 }
 
-/* Deliveries before recover-ok went back, those behind it count: what was parked comes behind it. */
+/* Deliveries before recover-ok went back, those behind it count: so what was parked comes after. */
 static enum err recover(struct turn *t, struct channel *c, bool is_requeue, bool is_answered)
 {
 	must(c->number > 0);

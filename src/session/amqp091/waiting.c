@@ -169,12 +169,16 @@ static void ask_loads(struct turn *t)
 		s->waiting_asked = s->waiting_first;
 	while (s->waiting_asked < s->waiting_first + s->waiting.n &&
 	       s->loading_n < LIMIT_READ_AHEAD_ROWS && s->loading_bytes < LIMIT_READ_AHEAD_BYTES) {
-		struct waiting *w = deque_at(&s->waiting, (size_t)(s->waiting_asked - s->waiting_first));
+		struct waiting *w = deque_at(&s->waiting,
+					     (size_t)(s->waiting_asked - s->waiting_first));
 		if (w->state == WAITING_UNASKED) {
 			loads_put(t->w->loads, (struct load){
-				.session = s->session.handle, .ticket = s->waiting_asked,
-				.loc = w->row.loc, .bytes = w->row.bytes, .flags = w->row.flags,
-			});
+						       .session = s->session.handle,
+						       .ticket = s->waiting_asked,
+						       .loc = w->row.loc,
+						       .bytes = w->row.bytes,
+						       .flags = w->row.flags,
+					       });
 			w->state = WAITING_LOADING;
 			s->loading_n++;
 			s->loading_bytes += w->row.bytes;
@@ -256,13 +260,17 @@ static bool waiting_of(struct turn *t, const struct run *fx, struct waiting *out
 	bool is_get = fx->flags & DELIVER_GET;
 	struct consumer *k = is_get ? NULL : amqp091_consumer(s, (uint32_t)fx->arg);
 	must(fx->kind == FX_DELIVER && fx->queue != 0);
-	if (is_get && !(s->call && s->call->method == AMQP091_basic_get && s->call->ticket == fx->arg))
+	if (is_get &&
+	    !(s->call && s->call->method == AMQP091_basic_get && s->call->ticket == fx->arg))
 		return false;
 	if (!is_get && !k)
 		return false;
 	*out = (struct waiting){
-		.queue = fx->queue, .consumer = (uint32_t)fx->arg, .shard = fx->shard,
-		.channel = is_get ? s->call->channel : k->channel->number, .is_get = is_get,
+		.queue = fx->queue,
+		.consumer = (uint32_t)fx->arg,
+		.shard = fx->shard,
+		.channel = is_get ? s->call->channel : k->channel->number,
+		.is_get = is_get,
 	};
 	if (k)
 		k->waiting_n += fx->n;
