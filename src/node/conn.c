@@ -140,6 +140,10 @@ struct conn *conn_arrived(struct loop *l, uint64_t sock, uint64_t tag)
 	c->is_full = false;
 	c->is_waiting =
 		true; /* it has bytes that were not consumed: fed in this loop's next work */
+	if (l->is_stopping) { /* it was between two loops when all were told */
+		c->session->ops->stop(c->session, loop_world(l));
+		c->is_closing = true;
+	}
 	conn_touch(c);
 	conn_arm(c);
 	return c;
