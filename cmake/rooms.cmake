@@ -4,7 +4,7 @@
 #   src/a/b/x_test.c    program a_b_x_test    (all of a room: target tests_a_b; all: tests)
 #   src/a/b/x_fuzz.c    program a_b_x_fuzz    (libFuzzer, or a replay of test/fuzz/a_b_x/corpus)
 #   src/app/x.c         program x, for x in godwitd, godwit, godwit-sim; the rest: library app
-#   godwitd-ablated     godwitd with GODWIT_SIM=1: for the tests that must see a rule switched off
+#   godwitd-ablated     godwitd with GODWIT_SIM=1; test/crash/ablate.c switches rules off in it
 #
 # So cmake runs again (a second) whenever a file has changed: its includes may have, too.
 set(programs godwitd godwit godwit-sim)
@@ -208,7 +208,7 @@ foreach(file IN LISTS mains)
 endforeach()
 
 if(TARGET godwitd)
-	add_executable(godwitd-ablated src/app/godwitd.c)
+	add_executable(godwitd-ablated src/app/godwitd.c test/crash/ablate.c)
 	dress(godwitd-ablated src/app TRUE)
 	target_link_libraries(godwitd-ablated PRIVATE sim_app sim_io)
 	rooms_included(src/app/godwitd.c "" used)
