@@ -264,7 +264,7 @@ void client_abandon(struct client *c, struct channel_state *ch)
 		o->queue[a->place].is_limbo = true;
 		break;
 	case AMQP091_queue_purge_ok:
-		oracle_doubt(o, a->place);
+		oracle_leaking(o, a->place);
 		o->queue[a->place].is_limbo = true;
 		break;
 	case AMQP091_queue_delete_ok: in_limbo(c, a->place); break;

@@ -64,7 +64,7 @@ struct oracle_queue {
 	uint64_t loss_event;       /* deliveries may have been lost until then */
 	uint32_t losses_n;         /* somebody is just giving back what he may not have seen */
 	bool loss_open;            /* he was lost, and the broker may not know it yet */
-	bool is_leaking;           /* he had a consumer without acknowledgement */
+	bool is_leaking;           /* he may still take something out of it for ever */
 	bool has_doubts, is_purging;
 	bool is_busy;              /* somebody changes it: only one at a time */
 	bool is_limbo;             /* he was lost; the broker may come to it all the same */
@@ -148,8 +148,8 @@ void oracle_users(struct oracle *o, uint32_t queue, int change);
  * he is told that they were given back (-1). */
 void oracle_loss(struct oracle *o, uint32_t queue, bool is_open);
 void oracle_losing(struct oracle *o, uint32_t queue, int change);
-/* oracle_leaking: somebody who does not acknowledge is lost: what the broker gives him until it
- * notices is gone. */
+/* oracle_leaking: somebody is lost who does not acknowledge, or who has purged: what the broker
+ * gives him, or does for him, until it notices is gone. */
 void oracle_leaking(struct oracle *o, uint32_t queue);
 /* oracle_doubt: deliveries without acknowledgement may have been lost: nothing must be there. */
 void oracle_doubt(struct oracle *o, uint32_t queue);

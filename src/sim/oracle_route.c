@@ -225,7 +225,7 @@ static bool is_ready(const struct oracle *o, const struct copy *c, uint32_t clie
 void oracle_look(struct oracle *o, uint32_t queue, uint32_t client, uint64_t event)
 {
 	const struct oracle_queue *q = &o->queue[queue];
-	if (q->life != LIFE_THERE || q->loss_open || q->losses_n || q->is_purging)
+	if (q->life != LIFE_THERE || q->loss_open || q->losses_n || q->is_purging || q->is_leaking)
 		return;
 	for (uint32_t c = q->first; c; c = o->copies[c].next)
 		if (is_ready(o, &o->copies[c], client, event))
@@ -239,7 +239,7 @@ static bool was_ready(const struct copy *c, uint64_t event)
 
 static bool is_alone(const struct oracle_queue *q, uint64_t event)
 {
-	return q->user_event <= event && !q->loss_open && !q->losses_n && !q->is_purging && q->unsure_event < event &&
+	return q->user_event <= event && !q->loss_open && !q->losses_n && !q->is_purging && !q->is_leaking && q->unsure_event < event &&
 	       q->life == LIFE_THERE;
 }
 
