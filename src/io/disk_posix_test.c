@@ -1,0 +1,160 @@
+#include "io/disk_posix.h"
+
+#include "base/text.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define OK(call) assert_int_equal((call), ERR_OK)
+
+static char dir[256];
+static struct disk *d;
+
+static int setup(void **state)
+{
+	(void)state;
+	char buf[256];
+	struct text why = text_of(buf, sizeof buf);
+	const char *tmp = getenv("TMPDIR");
+	snprintf(dir, sizeof dir, "%s/disk-XXXXXX", tmp ? tmp : "/tmp");
+	if (!mkdtemp(dir))
+		return -1;
+	strncat(dir, "/data", sizeof dir - strlen(dir) - 1);
+	return disk_posix_new(dir, &d, &why) == ERR_OK ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	disk_posix_free(d);
+	return 0;
+}
+
+static void what_is_written_in_parts_is_read_back(void **state)
+{
+	(void)state;
+	int file;
+	uint8_t got[32];
+	size_t n = 0;
+	uint64_t size = 0;
+	OK(d->ops->open(d, "parts", DISK_READ | DISK_WRITE | DISK_CREATE, &file));
+	struct slice parts[] = { slice_str("one "), SLICE_EMPTY, slice_str("two") };
+	OK(d->ops->write(d, file, 100, parts, 3));
+	OK(d->ops->sync(d, file));
+	OK(d->ops->size(d, file, &size));
+	assert_int_equal(size, 107);
+	OK(d->ops->read(d, file, 98, got, sizeof got, &n));
+	assert_int_equal(n, 9);
+	assert_memory_equal(got, "\0\0one two", 9);
+	OK(d->ops->read(d, file, 200, got, sizeof got, &n));
+	assert_int_equal(n, 0);
+	OK(d->ops->truncate(d, file, 103));
+	OK(d->ops->size(d, file, &size));
+	assert_int_equal(size, 103);
+	d->ops->close(d, file);
+	OK(d->ops->remove(d, "parts"));
+}
+
+static void names_are_made_listed_renamed_and_removed(void **state)
+{
+	(void)state;
+	int file;
+	char names[64];
+	size_t len = 0;
+	uint64_t bytes = 0;
+	OK(d->ops->make_dir(d, "sub"));
+	assert_int_equal(d->ops->make_dir(d, "sub"), ERR_EXISTS);
+	assert_int_equal(d->ops->open(d, "sub/a", DISK_READ, &file), ERR_NOT_FOUND);
+	assert_non_null(strstr(d->ops->why(d), "open sub/a"));
+	OK(d->ops->open(d, "sub/a", DISK_WRITE | DISK_CREATE, &file));
+	d->ops->close(d, file);
+	assert_int_equal(d->ops->open(d, "sub/a", DISK_WRITE | DISK_CREATE | DISK_EXCLUSIVE, &file),
+			 ERR_EXISTS);
+	OK(d->ops->rename(d, "sub/a", "sub/bcd"));
+	OK(d->ops->sync_dir(d, "sub"));
+	OK(d->ops->sync_dir(d, "."));
+	OK(d->ops->list(d, "sub", names, sizeof names, &len));
+	assert_int_equal(len, 4);
+	assert_string_equal(names, "bcd");
+	assert_int_equal(d->ops->list(d, "sub", names, 3, &len), ERR_LIMIT);
+	assert_int_equal(d->ops->list(d, "nowhere", names, sizeof names, &len), ERR_NOT_FOUND);
+	OK(d->ops->remove(d, "sub/bcd"));
+	assert_int_equal(d->ops->remove(d, "sub/bcd"), ERR_NOT_FOUND);
+	OK(d->ops->free_bytes(d, &bytes));
+	assert_true(bytes > 0);
+}
+
+static void one_process_has_the_lock(void **state)
+{
+	(void)state;
+	char buf[256], pid[64];
+	struct text why = text_of(buf, sizeof buf);
+	struct disk *other;
+	OK(disk_posix_new(dir, &other, &why));
+	OK(d->ops->lock(d, "lock"));
+	assert_int_equal(other->ops->lock(other, "lock"), ERR_BUSY);
+	snprintf(pid, sizeof pid, "in use by process %ld", (long)getpid());
+	assert_string_equal(other->ops->why(other), pid);
+	d->ops->unlock(d);
+	OK(other->ops->lock(other, "lock"));
+	disk_posix_free(other);
+	OK(d->ops->lock(d, "lock"));
+	d->ops->unlock(d);
+}
+
+/* A file that may not grow writes a part first: short, then EFBIG. */
+static void a_short_write_is_an_error(void **state)
+{
+	(void)state;
+	int file;
+	struct rlimit old, small;
+	uint8_t bytes[4096] = { 7 };
+	struct slice parts[] = { { bytes, 1000 }, { bytes, 4096 } };
+	OK(d->ops->open(d, "short", DISK_READ | DISK_WRITE | DISK_CREATE, &file));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small = old;
+	small.rlim_cur = 3000;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	enum err e = d->ops->write(d, file, 0, parts, 2);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(e, ERR_IO);
+	assert_non_null(strstr(d->ops->why(d), "write"));
+	d->ops->close(d, file);
+}
+
+static void a_data_directory_that_cannot_be_is_refused_in_a_sentence(void **state)
+{
+	(void)state;
+	char path[300], buf[512];
+	struct text why = text_of(buf, sizeof buf);
+	struct disk *other;
+	snprintf(path, sizeof path, "%s/no/where", dir);
+	assert_int_equal(disk_posix_new(path, &other, &why), ERR_NOT_FOUND);
+	assert_non_null(strstr(buf, path));
+	int file;
+	OK(d->ops->open(d, "file", DISK_WRITE | DISK_CREATE, &file));
+	d->ops->close(d, file);
+	snprintf(path, sizeof path, "%s/file", dir);
+	assert_int_equal(disk_posix_new(path, &other, &why), ERR_EXISTS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_written_in_parts_is_read_back),
+		cmocka_unit_test(names_are_made_listed_renamed_and_removed),
+		cmocka_unit_test(one_process_has_the_lock),
+		cmocka_unit_test(a_short_write_is_an_error),
+		cmocka_unit_test(a_data_directory_that_cannot_be_is_refused_in_a_sentence),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
