@@ -12,10 +12,12 @@ enum err loop_init(struct loop *l, struct node *n, uint32_t index)
 	*l = (struct loop){ .node = n, .index = index, .net = n->setup.net[index] };
 	l->now_ms = n->setup.now_ms;
 	l->wall_ms = n->setup.wall_ms;
+	l->look_free_ms = UINT64_MAX;
 	memory_init(&l->memory);
 	block_home_init(&l->home, &l->memory.mem, BLOCKS_KEPT);
 	post_init(&l->post, index, n->loops_n, &l->memory.mem);
 	l->loads.mem = &l->memory.mem;
+	l->stores.mem = &l->memory.mem;
 	list_init(&l->touched);
 	list_init(&l->dirty);
 	list_init(&l->paused);
@@ -54,6 +56,7 @@ void loop_fini(struct loop *l)
 	flights_free(l, l->flying);
 	flights_free(l, l->flight_spare);
 	mem_put(&l->memory.mem, l->loads.at, l->loads.cap * sizeof *l->loads.at);
+	mem_put(&l->memory.mem, l->stores.at, l->stores.cap * sizeof *l->stores.at);
 	post_fini(&l->post);
 }
 
@@ -71,7 +74,7 @@ void loop_log(struct loop *l, enum log_id id, const struct log_value *values, si
 static void come_online(struct loop *l)
 {
 	l->is_offline = false;
-	atomic_store_explicit(&l->is_asleep, false, memory_order_relaxed);
+	atomic_exchange(&l->is_asleep, false);
 	view_see(l);
 }
 
@@ -82,14 +85,15 @@ struct session_world *loop_world(struct loop *l)
 		come_online(l);
 	w->now_ms = l->now_ms;
 	w->wall_ms = l->wall_ms;
-	w->view = atomic_load_explicit(&l->node->view, memory_order_acquire);
+	w->view = atomic_load(&l->node->view);
 	return w;
 }
 
 /* ---- the log: batches of the journal ---------------------------------------------------- */
 
-static void batch_submit(struct loop *l)
+void loop_submit(struct loop *l)
 {
+	must(l->flight->n > 0);
 	struct flight *f = l->flight;
 	bool is_asleep = journal_submit(l->node->journal, l->batch);
 	*l->flying_tail = f;
@@ -103,7 +107,7 @@ static void batch_submit(struct loop *l)
 bool loop_batch(struct loop *l)
 {
 	if (l->flight && l->flight->n == LOOP_INFLIGHT_RECORDS)
-		batch_submit(l);
+		loop_submit(l);
 	if (!l->batch)
 		l->batch = journal_batch(l->node->journal, l->index);
 	if (!l->batch)
@@ -126,18 +130,19 @@ static void loop_propose(struct loop *l)
 	for (uint32_t i = 0; i < l->shards_n; i++) {
 		struct shard *s = &l->shards[i];
 		while (outcomes_unproposed(&s->later) && loop_batch(l) && !shard_propose(s)) {
-			must(l->flight->n > 0);
-			batch_submit(l);
+			loop_submit(l);
 		}
 	}
 	if (l->batch && l->flight->n > 0)
-		batch_submit(l);
+		loop_submit(l);
 }
 
 static void record_durable(struct loop *l, const struct inflight *r, uint64_t loc)
 {
 	if (r->moving)
 		forward_durable(l, r->moving, loc);
+	else if (!r->shard)
+		store_durable(l, r, loc);
 	else
 		shard_durable(r->shard, r->index, loc);
 }
@@ -219,9 +224,7 @@ static bool dispatch_others(struct loop *l)
 
 bool loop_to_wake(struct loop *l)
 {
-	atomic_thread_fence(memory_order_seq_cst);
-	return atomic_load_explicit(&l->is_asleep, memory_order_relaxed) &&
-	       atomic_exchange(&l->is_asleep, false);
+	return atomic_exchange(&l->is_asleep, false);
 }
 
 void loop_wake(struct loop *l, uint32_t to)
@@ -293,6 +296,7 @@ static bool loop_rounds(struct loop *l)
 		is_any |= view_release(l);
 		is_any |= loader_work(l);
 		is_any |= conns_work(l);
+		is_any |= store_work(l);
 		if (!is_any)
 			return false;
 	}
@@ -331,14 +335,13 @@ static bool is_waited_for(struct loop *l)
 	       atomic_load(&n->version) != l->seen_version;
 }
 
-/* Asleep is said before the last look, and whoever posts looks at it after posting: one of the
- * two sees the other. */
+/* Asleep is said before the last look, and whoever posts looks at it after posting, both by an
+ * exchange: the later of the two sees what the earlier one has done. */
 static bool fall_asleep(struct loop *l)
 {
 	atomic_store(&l->seen, SEEN_ASLEEP);
-	atomic_store(&l->is_asleep, true);
+	atomic_exchange(&l->is_asleep, true);
 	l->is_offline = true;
-	atomic_thread_fence(memory_order_seq_cst);
 	if (!is_waited_for(l))
 		return true;
 	come_online(l);
@@ -381,6 +384,8 @@ bool loop_turn(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
 uint64_t loop_deadline(const struct loop *l)
 {
 	uint64_t at = wheel_next_ms(&l->wheel);
+	if (l->look_free_ms < at)
+		at = l->look_free_ms;
 	for (uint32_t i = 0; i < l->shards_n; i++) {
 		uint64_t wall = l->shards[i].deadline_ms;
 		if (wall == UINT64_MAX)

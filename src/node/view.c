@@ -1,4 +1,5 @@
-/* Catalog versions: one writer publishes, every loop notes once a turn what it has seen.
+/* Catalog versions: one writer publishes, every loop notes once a turn what it has seen. Both write
+ * first and look then (sequentially consistent): one of the two sees the other.
  *
  * A loop that polls is offline: it holds no version. What the catalog has answered is held until
  * no loop can still act on an older version, so what one connection has been told, all find. */
@@ -50,7 +51,6 @@ static void publish(struct loop *l, struct shard *s)
 	atomic_store(&n->version, catalog_version(v));
 	hold(l, s, catalog_version(v));
 	s->is_applied = false;
-	atomic_thread_fence(memory_order_seq_cst);
 }
 
 bool view_release(struct loop *l)
@@ -89,7 +89,6 @@ void view_see(struct loop *l)
 	bool is_new = version != l->seen_version;
 	l->seen_version = version;
 	atomic_store(&l->seen, version);
-	atomic_thread_fence(memory_order_seq_cst);
 	if (is_new && n->shard[0]->loop != l)
 		loop_wake(l, n->shard[0]->loop->index);
 }
