@@ -10,8 +10,10 @@
 static void a_message_under_way_when_the_connection_breaks_goes_back(void **state)
 {
 	(void)state;
-	for (int steps = 0; steps < 12; steps++) {
+	for (int steps = 0; steps < 32; steps++) {
 		struct scenario *s = scenario_of(world_new(), __func__);
+		for (uint16_t i = 1; steps >= 16 && i < WORLD_SHARDS; i++) /* to be read back */
+			core_cache_limit(s->w->shard[i].core, 0);
 		scenario_play(s, HELLO);
 		publish_to(s, "a", "q", 5, 10);
 		scenario_play(s, "b open\nb ch 1 channel.open\n----\nb ch 1 channel.open_ok\n");
@@ -21,10 +23,12 @@ static void a_message_under_way_when_the_connection_breaks_goes_back(void **stat
 			    131072, &o);
 		client_write(b, o.p, o.n);
 		free(o.p);
-		for (int i = 0; i < steps / 2; i++) { /* the connection breaks at each point */
+		for (int i = 0; i < steps % 16 / 2; i++) { /* it breaks at each point */
 			(void)world_dispatch(s->w, &s->w->post);
 			if (i % 2)
 				world_shards(s->w);
+			if (i % 3 == 2)
+				(void)client_work(b);
 		}
 		scenario_forget(s, b);
 		scenario_play(
