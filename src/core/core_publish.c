@@ -250,6 +250,11 @@ static void publish(struct core *c, struct run *cmd, const struct stretch *s, st
 		fan_rows(&c->fan, s);
 		return;
 	}
+	if (ABLATED(confirm_before_commit) && s->way != WAY_NOW) {
+		confirm_rows(c, head, (struct add_row *)(void *)row, n, fx);
+		for (uint32_t i = 0; i < n; i++)
+			row[i].flags &= (uint8_t)~ENTRY_CONFIRM;
+	}
 	head->flags = s->way == WAY_NOW ? 0 : reserve(c, s, later);
 	(void)outcomes_run(s->way == WAY_NOW ? now : later, head, row, sizeof *row, n, SLICE_EMPTY);
 }
