@@ -90,6 +90,12 @@ void catalog_free(struct catalog *c)
 	mem_put(mem, c, sizeof *c);
 }
 
+void catalog_name_vhost(struct catalog *c, struct slice name)
+{
+	must(name.n > 0 && name.n <= LIMIT_SHORTSTR && c->applied->version == 1);
+	c->vhosts->name[0] = name;
+}
+
 const struct catalog_view *catalog_view(const struct catalog *c)
 {
 	must(c->applied->version <= c->decided->version);

@@ -76,6 +76,9 @@ MUST_USE enum err bind_get(struct slice from, struct bind *out);
 struct catalog *catalog_new(struct mem *mem, uint64_t seed);
 void catalog_free(struct catalog *c);
 
+/* catalog_name_vhost gives vhost 0 another name, borrowed, before any loop sees a view. */
+void catalog_name_vhost(struct catalog *c, struct slice name);
+
 /* catalog_view is the newest applied version; valid until catalog_collect passes it. */
 const struct catalog_view *catalog_view(const struct catalog *c);
 uint64_t catalog_version(const struct catalog_view *v);

@@ -24,12 +24,15 @@ static bool is_free_due(const struct journal *j)
 	       journal_appended(j) - j->looked_at >= LOOK_FREE_BYTES;
 }
 
-static bool look_free(struct journal *j)
+/* Who has asked waits for the answer: loop 0. */
+static bool look_free(struct journal *j, uint64_t *io_wake)
 {
+	must(journal_appended(j) >= j->looked_at);
 	if (!is_free_due(j))
 		return false;
 	uint64_t bytes;
-	atomic_store_explicit(&j->look_free, false, memory_order_relaxed);
+	if (atomic_exchange_explicit(&j->look_free, false, memory_order_relaxed))
+		*io_wake |= 1;
 	j->looked_at = journal_appended(j);
 	if (j->disk->ops->free_bytes(j->disk, &bytes) == ERR_OK)
 		atomic_store_explicit(&j->free_bytes, bytes, memory_order_relaxed);
@@ -44,7 +47,7 @@ bool journal_keep_step(struct journal *j, uint64_t *out_wake, enum err *out_err)
 		return false;
 	bool is_any = reader_step(j, out_wake);
 	is_any |= take_closed(j);
-	is_any |= look_free(j);
+	is_any |= look_free(j, out_wake);
 	if (ahead_step(j, out_err) || checkpoint_step(j, out_err) || spill_sweep(j))
 		is_any = true;
 	*out_err = journal_broken(j);

@@ -9,6 +9,14 @@ uint64_t alarm_memory_limit(const struct node *n)
 	return (uint64_t)((double)n->setup.memory_bytes * c->memory_watermark_ratio);
 }
 
+uint64_t alarm_disk_limit(const struct node *n)
+{
+	const struct config *c = &n->config;
+	if (c->disk_free_limit_ratio > 0)
+		return (uint64_t)((double)n->setup.memory_bytes * c->disk_free_limit_ratio);
+	return (uint64_t)c->disk_free_limit_bytes;
+}
+
 int64_t alarm_memory_used(const struct node *n)
 {
 	int64_t used = 0;
@@ -31,12 +39,27 @@ static void set_alarm(struct loop *l, uint32_t alarm, bool is_on)
 				  log_u64(alarm_memory_limit(n)) };
 	if (alarm == ALARM_DISK) {
 		v[0] = log_u64(journal_free_bytes(n->journal));
-		v[1] = log_u64((uint64_t)n->config.disk_free_limit_bytes);
+		v[1] = log_u64(alarm_disk_limit(n));
 	}
 	loop_log(l, id, v, 2);
 	for (uint32_t i = 0; i < n->loops_n; i++)
 		if (i != l->index)
 			loop_wake(l, i);
+}
+
+/* While publishers wait nothing is written, so nobody would see that there is room again. */
+static void look_free(struct loop *l, uint32_t alarms)
+{
+	if (l->index != 0)
+		return;
+	if (!(alarms & ALARM_DISK)) {
+		l->look_free_ms = UINT64_MAX;
+	} else if (l->look_free_ms == UINT64_MAX) {
+		l->look_free_ms = l->now_ms + LIMIT_LOOK_FREE_EVERY_MS;
+	} else if (l->look_free_ms <= l->now_ms) {
+		journal_look_free(l->node->journal);
+		l->look_free_ms = l->now_ms + LIMIT_LOOK_FREE_EVERY_MS;
+	}
 }
 
 /* Set at the mark, cleared a sixteenth below it: no flapping. */
@@ -51,12 +74,13 @@ void alarms_look(struct loop *l)
 	else if ((alarms & ALARM_MEMORY) && used < limit - limit / 16)
 		set_alarm(l, ALARM_MEMORY, false);
 	uint64_t disk = journal_free_bytes(n->journal),
-		 least = (uint64_t)n->config.disk_free_limit_bytes;
+		 least = alarm_disk_limit(n);
 	if (!(alarms & ALARM_DISK) && disk < least)
 		set_alarm(l, ALARM_DISK, true);
 	else if ((alarms & ALARM_DISK) && disk > least + least / 16)
 		set_alarm(l, ALARM_DISK, false);
 	alarms = atomic_load_explicit(&n->alarms, memory_order_relaxed);
+	look_free(l, alarms);
 	if (alarms == l->alarms_seen)
 		return;
 	static const char *const reasons[4] = { "", "low on memory", "low on disk",

@@ -142,7 +142,7 @@ struct conn *conn_arrived(struct loop *l, uint64_t sock, uint64_t tag)
 		true; /* it has bytes that were not consumed: fed in this loop's next work */
 	if (l->is_stopping) { /* it was between two loops when all were told */
 		c->session->ops->stop(c->session, loop_world(l));
-		c->is_closing = true;
+		conn_close(c);
 	}
 	conn_touch(c);
 	conn_arm(c);
@@ -297,7 +297,8 @@ static bool conn_feed(struct conn *c, struct block *b, uint32_t off)
 	measure_headers(l, off - from, floor - b->msg_floor);
 	c->need = 0;
 	c->is_waiting = f == FEED_WAIT;
-	c->is_closing |= f == FEED_CLOSE;
+	if (f == FEED_CLOSE)
+		conn_close(c);
 	c->need = 0;
 	if (off < b->fill && f != FEED_CLOSE) {
 		keep_rest(c, b, off, need);

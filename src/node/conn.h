@@ -34,6 +34,7 @@ struct conn {
 	uint8_t peer_n;
 	char peer[CONN_PEER_BYTES]; /* its address, for people */
 	uint64_t traced_bytes;      /* of the send queue's total, when last looked (trace.c) */
+	uint64_t close_by_ms;       /* is_closing: the peer has had time enough to read */
 	struct list_node touched, dirty, paused;
 	struct wheel_timer timer;
 };
@@ -42,6 +43,8 @@ struct conn {
 bool conn_feed_again(struct conn *c);
 void conn_touch(struct conn *c);
 void conn_arm(struct conn *c);
+/* conn_close lets it go when its last bytes are out, or when its peer does not take them. */
+void conn_close(struct conn *c);
 /* conn_end lets go of a connection without socket; frees it when its session owes nothing. */
 void conn_end(struct conn *c);
 /* conn_free frees it and its session as they are; it must be in no list. */

@@ -14,8 +14,9 @@ void conn_touch(struct conn *c)
 
 void conn_arm(struct conn *c)
 {
-	bool is_over = c->is_lost || c->is_closing;
-	uint64_t at = is_over ? UINT64_MAX : c->session->ops->deadline(c->session);
+	uint64_t at = UINT64_MAX;
+	if (!c->is_lost)
+		at = c->is_closing ? c->close_by_ms : c->session->ops->deadline(c->session);
 	if (at == UINT64_MAX)
 		wheel_cancel(&c->loop->wheel, &c->timer);
 	else if (!wheel_is_set(&c->timer) || at < c->timer.at_ms)
@@ -85,14 +86,27 @@ void conn_writable(struct conn *c)
 	conn_touch(c);
 }
 
-/* The last bytes are out: the socket goes, then whatever the session still owes. */
+void conn_close(struct conn *c)
+{
+	if (c->is_closing)
+		return;
+	c->is_closing = true;
+	c->close_by_ms = c->loop->now_ms + LIMIT_CLOSE_TIMEOUT_MS;
+	wheel_cancel(&c->loop->wheel, &c->timer); /* that was another deadline */
+}
+
+/* The socket goes, then whatever the session still owes. */
+static void close_socket(struct conn *c)
+{
+	must(c->is_closing && !c->is_lost);
+	c->loop->net->ops->close(c->loop->net, c->sock);
+	conn_end(c);
+}
+
 static void close_if_done(struct conn *c)
 {
-	struct loop *l = c->loop;
-	if (!c->is_closing || c->is_lost || c->session->sendq.bytes > 0)
-		return;
-	l->net->ops->close(l->net, c->sock);
-	conn_end(c);
+	if (c->is_closing && !c->is_lost && c->session->sendq.bytes == 0)
+		close_socket(c);
 }
 
 bool conns_flush(struct loop *l)
@@ -178,12 +192,19 @@ void conns_tick(struct loop *l)
 	struct wheel_timer *t;
 	while ((t = wheel_pop(&l->wheel, l->now_ms)) != NULL) {
 		struct conn *c = containerof(t, struct conn, timer);
-		if (c->session->ops->deadline(c->session) <= l->now_ms && !c->is_lost) {
+		bool is_late = !c->is_lost && c->is_closing && c->close_by_ms <= l->now_ms;
+		bool is_open = !c->is_lost && !c->is_closing;
+		if (is_late) {
+			close_socket(c);
+			continue;
+		}
+		if (is_open && c->session->ops->deadline(c->session) <= l->now_ms) {
 			enum feed f = c->session->ops->tick(c->session, loop_world(l));
-			c->is_closing |= f == FEED_CLOSE;
 			notes_look(l);
-			if (c->is_closing)
+			if (f == FEED_CLOSE) {
+				conn_close(c);
 				conn_read(c, false);
+			}
 			conn_touch(c);
 		}
 		conn_arm(c);
@@ -226,7 +247,7 @@ void loop_stop(struct loop *l)
 		if (c->is_lost)
 			continue;
 		c->session->ops->stop(c->session, loop_world(l));
-		c->is_closing = true;
+		conn_close(c);
 		conn_read(c, false);
 		conn_touch(c);
 	}

@@ -65,7 +65,7 @@ static void put_node(const struct node *n, uint64_t now_ms, struct text *out)
 		  yes(atomic_load(&n->is_memory_short)));
 	text_putf(out, "memory_used_bytes: %lld\nmemory_limit_bytes: %llu\n",
 		  (long long)alarm_memory_used(n), ull(alarm_memory_limit(n)));
-	text_putf(out, "disk_limit_bytes: %lld\n", (long long)n->config.disk_free_limit_bytes);
+	text_putf(out, "disk_limit_bytes: %llu\n", ull(alarm_disk_limit(n)));
 	text_putf(out, "catalog_version: %llu\n", ull(atomic_load(&n->version)));
 }
 

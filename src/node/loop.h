@@ -68,6 +68,7 @@ struct loop {
 
 	uint64_t now_ms, wall_ms;
 	uint32_t alarms_seen;
+	uint64_t look_free_ms;     /* loop 0: when to look at the disk; UINT64_MAX: no need */
 	uint64_t seen_version;     /* of the catalog, when last looked */
 	uint64_t collected;        /* owner of shard 0: versions up to it hold no garbage */
 	uint64_t fed_bytes;        /* since the last rounds: flush early */
@@ -181,6 +182,7 @@ void view_see(struct loop *l);
 bool checkpoint_work(struct loop *l); /* true: look again at once */
 void alarms_look(struct loop *l);
 uint64_t alarm_memory_limit(const struct node *n);
+uint64_t alarm_disk_limit(const struct node *n);
 int64_t alarm_memory_used(const struct node *n); /* by all loops, as of their last turns */
 /* ---- copying forward (forward.c) */
 bool forward_work(struct loop *l); /* true: look again at once */

@@ -26,7 +26,7 @@ static void set_limits(struct node *n)
 	};
 }
 
-/* Today's patterns are everything or nothing (auth.h). */
+/* Patterns are everything or nothing (auth.h); config_check refuses others. */
 static uint8_t actions_of(const struct config *c)
 {
 	bool is_all[AUTH_ACTION_N] = {
@@ -50,9 +50,7 @@ static enum err make_users(struct node *n)
 	struct auth_user u = {
 		.name = slice_of(c->default_user, strlen(c->default_user)),
 		.password = slice_of(c->default_pass, strlen(c->default_pass)),
-		.tags = (uint8_t)((c->is_default_administrator ? AUTH_TAG_ADMINISTRATOR : 0) |
-				  (c->is_default_monitoring ? AUTH_TAG_MONITORING : 0) |
-				  (c->is_default_impersonator ? AUTH_TAG_IMPERSONATOR : 0)),
+		.tags = c->is_default_impersonator ? AUTH_TAG_IMPERSONATOR : 0,
 		.is_loopback_only = config_is_loopback_only(c, slice_str(c->default_user)),
 	};
 	uint16_t user;

@@ -16,7 +16,10 @@ enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed)
 	if (no == 0) {
 		post_init(&s->held, l->index, l->node->loops_n, &l->memory.mem);
 		s->catalog = catalog_new(&l->memory.mem, seed);
-		return s->catalog ? ERR_OK : ERR_LIMIT;
+		if (!s->catalog)
+			return ERR_LIMIT;
+		catalog_name_vhost(s->catalog, slice_str(l->node->config.default_vhost));
+		return ERR_OK;
 	}
 	s->core = core_new(&l->memory.mem, no);
 	return s->core ? ERR_OK : ERR_LIMIT;

@@ -1,0 +1,133 @@
+/* What the broker does when only time passes: on a clock that the test turns. */
+#include "base/bits.h"
+#include "base/text.h"
+#include "journal/journal.h"
+#include "sim/host.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+struct fix {
+	struct story story;
+	struct host host;
+};
+
+static struct fix *fix_new(uint32_t pipe_bytes)
+{
+	char room[200];
+	struct text why = text_of(room, sizeof room);
+	struct fix *f = calloc(1, sizeof *f);
+	must(f != NULL);
+	const struct host_setup s = {
+		.loops_n = 2,
+		.pipe_bytes = pipe_bytes,
+		.segment_bytes = 4 * LIMIT_RECORD_BYTES_MAX,
+		.checkpoint_every_bytes = 8 * LIMIT_RECORD_BYTES_MAX,
+		.cache_bytes = 1048576,
+		.disk_free_bytes = 1048576,
+		.output_bytes = 65536,
+		.unconfirmed_bytes = 1048576,
+		.frame_max = 131072,
+	};
+	story_init(&f->story, false);
+	host_init(&f->host, &f->story, 1, &s);
+	enum err e = host_start(&f->host, &why);
+	must(e == ERR_OK);
+	return f;
+}
+
+/* Nobody has anything to do any more, at this time. */
+static void settle(struct fix *f)
+{
+	uint32_t who;
+	while ((who = host_runnable(&f->host)) != 0)
+		host_step(&f->host, bits_lowest(who));
+	must(f->host.died == ERR_OK);
+}
+
+static void pass(struct fix *f, uint64_t ms)
+{
+	host_pass(&f->host, ms);
+	settle(f);
+}
+
+static void fix_free(struct fix *f)
+{
+	host_stop(&f->host);
+	settle(f);
+	must(host_is_stopped(&f->host));
+	int64_t left = host_close(&f->host);
+	must(left == 0);
+	host_fini(&f->host);
+	free(f);
+}
+
+static uint64_t free_bytes(struct fix *f)
+{
+	struct disk *d = sim_disk_port(f->host.disk);
+	uint64_t n;
+	enum err e = d->ops->free_bytes(d, &n);
+	must(e == ERR_OK);
+	return n;
+}
+
+static void free_space_is_looked_at_only_while_it_is_short(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new(4096);
+	struct host *h = &f->host;
+	settle(f);
+	must(host_deadline(h) == UINT64_MAX);
+	uint64_t all = UINT64_C(1) << 40; /* without a bound */
+	sim_disk_faults(h->disk)->bytes_max = all - free_bytes(f) + 1000;
+	must(free_bytes(f) == 1000);
+	pass(f, 60000);
+	must(h->logged[LOG_disk_alarm_set] == 0);
+	journal_look_free(node_journal(h->node));
+	h->workers[NET_KEEPER].is_awake = true;
+	settle(f);
+	must(h->logged[LOG_disk_alarm_set] == 1);
+	pass(f, LIMIT_LOOK_FREE_EVERY_MS);
+	must(h->logged[LOG_disk_alarm_cleared] == 0);
+	sim_disk_faults(h->disk)->bytes_max = 0;
+	pass(f, LIMIT_LOOK_FREE_EVERY_MS - 1);
+	must(h->logged[LOG_disk_alarm_cleared] == 0);
+	pass(f, 1);
+	must(h->logged[LOG_disk_alarm_cleared] == 1);
+	must(host_deadline(h) == UINT64_MAX);
+	fix_free(f);
+}
+
+static void who_does_not_read_his_last_bytes_is_closed_all_the_same(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new(64);
+	struct host *h = &f->host;
+	struct sock *k = sock_connect(&h->socks, 1);
+	static const uint8_t greeting[] = "AMQP\x00\x00\x09\x01";
+	for (uint32_t sent = 0; sent < 8;) {
+		sent += sock_send(&h->socks, k, greeting + sent, 8 - sent);
+		settle(f);
+	}
+	pass(f, LIMIT_HANDSHAKE_TIMEOUT_MS); /* over, but connection.start is still on its way */
+	must(k->state == SOCK_OPEN);
+	pass(f, LIMIT_CLOSE_TIMEOUT_MS - 1);
+	must(k->state == SOCK_OPEN);
+	pass(f, 1);
+	must(k->state == SOCK_SHUT);
+	must(host_deadline(h) == UINT64_MAX);
+	fix_free(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(free_space_is_looked_at_only_while_it_is_short),
+		cmocka_unit_test(who_does_not_read_his_last_bytes_is_closed_all_the_same),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
