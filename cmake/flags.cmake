@@ -24,7 +24,7 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
 endif()
 set(release_link -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed)
 set(asan_flags -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all)
-set(tsan_flags -O1 -g -fsanitize=thread)
+set(tsan_flags -O1 -g -fsanitize=thread -Wno-tsan) # it does not follow fences: known
 set(fuzz_flags ${asan_flags} -fsanitize=fuzzer-no-link)
 set(coverage_flags -O0 -g --coverage)
 set(walk_flags -O2 -g -pg ${guesses})
