@@ -16,6 +16,7 @@ static enum err put_head(struct journal *j, struct segment *seg)
 	const struct disk_ops *ops = j->disk->ops;
 	struct path from = path_of(PATH_SEGMENT_NEW, seg->number);
 	struct path to = path_of(PATH_SEGMENT, seg->number);
+	must(seg->file >= 0 && !seg->is_closed);
 	struct head h = {
 		.kind = HEAD_SEGMENT,
 		.store = j->store_id,
@@ -40,6 +41,7 @@ static enum err open_new(struct journal *j, struct segment *seg)
 	const struct disk_ops *ops = j->disk->ops;
 	struct path name = path_of(PATH_SEGMENT_NEW, seg->number);
 	unsigned how = DISK_READ | DISK_WRITE;
+	must(a->spares_n <= AHEAD_SPARES && seg->file < 0);
 	if (a->spares_n > 0) {
 		struct segment *spare = a->spare[a->spares_n - 1];
 		struct path old = path_of(PATH_SEGMENT, spare->number);
@@ -56,6 +58,7 @@ static enum err open_new(struct journal *j, struct segment *seg)
 
 static void drop(struct journal *j, struct segment *own_seg)
 {
+	must(own_seg != j->ahead.made);
 	if (own_seg->file >= 0) {
 		struct path name = path_of(PATH_SEGMENT_NEW, own_seg->number);
 		j->disk->ops->close(j->disk, own_seg->file);
@@ -70,6 +73,7 @@ static enum err make(struct journal *j)
 {
 	struct ahead *a = &j->ahead;
 	struct segment *seg;
+	ahead_check(a);
 	must(a->made == NULL);
 	TRY(segments_add_next(&j->segments, j->mem, &seg));
 	enum err e = open_new(j, seg);
@@ -87,9 +91,19 @@ static enum err make(struct journal *j)
 	return ERR_OK;
 }
 
+void ahead_check(const struct ahead *a)
+{
+	must(a->spares_n <= AHEAD_SPARES);
+	for (uint32_t i = 0; i < a->spares_n; i++)
+		must(a->spare[i]->is_closed && a->spare[i]->file < 0);
+	must_if(a->made != NULL, a->made->file >= 0 && !a->made->is_closed);
+	must_if(a->made != NULL, a->zeroed >= SEGMENT_DATA_AT);
+}
+
 static void hand_over(struct journal *j)
 {
 	struct ahead *a = &j->ahead;
+	must(a->made != NULL && a->made->file >= 0);
 	bool is_in = spsc_push(&j->ready, a->made);
 	must(is_in);
 	a->made = NULL;
@@ -101,6 +115,7 @@ static void hand_over(struct journal *j)
 static enum err write_through(struct journal *j)
 {
 	struct ahead *a = &j->ahead;
+	must(a->zeroed >= SEGMENT_DATA_AT && a->zeroed < j->setup.segment_bytes);
 	uint64_t n = min_u64(AHEAD_PIECE_BYTES, j->setup.segment_bytes - a->zeroed);
 	struct slice parts[AHEAD_PIECE_BYTES / sizeof zeros];
 	uint32_t parts_n = 0;
@@ -118,6 +133,7 @@ static enum err write_through(struct journal *j)
 static enum err full(struct journal *j, struct segment *made)
 {
 	struct ahead *a = &j->ahead;
+	must(made == a->made);
 	if (made) {
 		hand_over(j);
 		return ERR_OK;
@@ -134,6 +150,7 @@ static enum err step(struct journal *j, bool is_hurry)
 {
 	struct ahead *a = &j->ahead;
 	struct segment *made = a->made;
+	must(journal_broken(j) == ERR_OK);
 	if (made && (is_hurry || a->zeroed >= j->setup.segment_bytes)) {
 		hand_over(j);
 		return ERR_OK;
@@ -151,6 +168,7 @@ bool ahead_is_due(struct journal *j)
 {
 	const struct ahead *a = &j->ahead;
 	uint64_t used = atomic_load_explicit(&j->active_used, memory_order_relaxed);
+	must(used <= j->setup.segment_bytes);
 	if (a->made)
 		return true;
 	if (!spsc_is_empty(&j->ready))
@@ -161,6 +179,7 @@ bool ahead_is_due(struct journal *j)
 
 bool ahead_step(struct journal *j, enum err *out_err)
 {
+	ahead_check(&j->ahead);
 	uint64_t used = atomic_load_explicit(&j->active_used, memory_order_relaxed);
 	bool is_waited_for = atomic_load_explicit(&j->writer_waits, memory_order_acquire);
 	if (!ahead_is_due(j))
@@ -171,6 +190,7 @@ bool ahead_step(struct journal *j, enum err *out_err)
 
 enum err ahead_begin(struct journal *j)
 {
+	must(j->recover.is_ended);
 	TRY(make(j));
 	hand_over(j);
 	return ERR_OK;

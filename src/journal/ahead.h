@@ -21,6 +21,7 @@ struct ahead {
 	uint64_t retry_at; /* journal_appended before which a full disk is not asked again */
 };
 
+void ahead_check(const struct ahead *a);
 /* ahead_step does one piece, if one is due. False: nothing to do. */
 bool ahead_is_due(struct journal *j);
 bool ahead_step(struct journal *j, enum err *out_err);

@@ -8,6 +8,7 @@
 /* The largest batch: with others in one commit, and of its loop's part of all buffers. */
 static uint32_t cap_max(const struct journal_setup *s, uint32_t record_max)
 {
+	must(s->loops_n > 0 && record_max > 0);
 	uint64_t share = LIMIT_JOURNAL_BUFFER_BYTES / (s->loops_n * JOURNAL_BATCHES);
 	uint64_t room = min_u64(COMMIT_BYTES_MAX,
 				s->segment_bytes - SEGMENT_DATA_AT - COMMIT_ALIGN);
@@ -39,6 +40,7 @@ void jloop_init(struct jloop *l, uint32_t loop, const struct journal_setup *s)
 
 static void release(struct jloop *l, struct jbatch *b)
 {
+	must_if(b->at != NULL, b->cap > 0);
 	mem_put(l->mem, b->at, b->cap);
 	b->at = NULL;
 	b->cap = 0;
@@ -61,6 +63,7 @@ struct jbatch *journal_batch(struct journal *j, uint32_t loop)
 {
 	struct jloop *l = loop_of(j, loop);
 	struct jbatch *b = l->free;
+	must(!b || b->loop == loop);
 	if (!b)
 		return NULL;
 	if (!b->at) {
@@ -79,6 +82,7 @@ struct jbatch *journal_batch(struct journal *j, uint32_t loop)
 /* follow_use makes the next batches larger or smaller after one that held `len` bytes. */
 static void follow_use(struct jloop *l, uint32_t len)
 {
+	must(l->cap_min <= l->cap_next && l->cap_next <= l->cap_max);
 	if (len > l->cap_next / 2)
 		l->cap_next = (uint32_t)min_u64(2 * (uint64_t)l->cap_next, l->cap_max);
 	else if (len < l->cap_next / 16)
@@ -87,6 +91,7 @@ static void follow_use(struct jloop *l, uint32_t len)
 
 void journal_batch_free(struct journal *j, struct jbatch *own_b)
 {
+	must(own_b->at != NULL && own_b->len <= own_b->cap);
 	struct jloop *l = loop_of(j, own_b->loop);
 	if (own_b->len)
 		follow_use(l, own_b->len);
@@ -99,6 +104,7 @@ void journal_batch_free(struct journal *j, struct jbatch *own_b)
 void journal_trim(struct journal *j, uint32_t loop)
 {
 	struct jloop *l = loop_of(j, loop);
+	must(l->cap_min <= l->cap_max && l->cap_min > 0);
 	l->cap_next = l->cap_min;
 	for (struct jbatch *b = l->free; b; b = b->next)
 		release(l, b);

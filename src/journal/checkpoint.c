@@ -13,8 +13,18 @@ void checkpoint_init(struct checkpoint *c)
 	spsc_init(&c->full, c->slots + CHECKPOINT_BLOCKS, CHECKPOINT_BLOCKS);
 }
 
+void checkpoint_check(const struct checkpoint *c)
+{
+	must((c->now.file == 0) == (c->now.units_n == 0 && c->now.number == 0));
+	must_if(c->before.number != 0, c->before.number < c->now.number);
+	must(c->before.floor <= c->now.floor);
+	must_if(c->file >= 0, c->file_number != 0 && c->at >= CHECKPOINT_FILE_AT);
+	must_if(c->old_file >= 0, c->old_at >= CHECKPOINT_FILE_AT && c->file >= 0);
+}
+
 static void close_file(struct journal *j, int *file)
 {
+	must(*file >= -1);
 	if (*file >= 0)
 		j->disk->ops->close(j->disk, *file);
 	*file = -1;
@@ -34,126 +44,35 @@ static void blocks_free(struct journal *j)
 void checkpoint_fini(struct journal *j)
 {
 	struct checkpoint *c = &j->checkpoint;
+	must(c->file < 0 || c->file != c->old_file);
 	blocks_free(j);
 	units_fini(&c->units, j->mem);
 	close_file(j, &c->file);
 	close_file(j, &c->old_file);
 }
 
+/* file_path: of the file being written, for a message. */
+static struct path file_path(const struct checkpoint *c)
+{
+	must(c->file_number != 0 || c->file < 0);
+	return c->file_number ? path_of(PATH_CHECKPOINT, c->file_number)
+			      : path_in(PATH_CHECKPOINT, "");
+}
+
 /* went takes the end of an operation: a full disk or memory spoils this checkpoint, anything else
  * the journal. True: it went well. */
 static bool went(struct journal *j, enum err e, const char *what)
 {
+	must(what != NULL);
 	struct checkpoint *c = &j->checkpoint;
 	if (e == ERR_OK)
 		return true;
 	c->has_failed = true;
 	if (e != ERR_NO_SPACE && e != ERR_LIMIT && e != ERR_RESOURCE_ERROR) {
-		struct path p = path_of(PATH_CHECKPOINT, c->file_number);
+		struct path p = file_path(c);
 		(void)journal_break(j, e, what, &p, c->at);
 	}
 	return false;
-}
-
-/* ---- reading a file --------------------------------------------------------------------- */
-
-enum err checkpoint_next(struct filebuf *f, uint64_t *at, uint64_t end, struct unit *out_u,
-			 bool *out_more)
-{
-	*out_more = *at < end;
-	if (!*out_more)
-		return ERR_OK;
-	struct slice s;
-	uint32_t space;
-	size_t n = (size_t)min_u64(end - *at, UNIT_HEAD_BYTES + UNIT_CONTENT_MAX);
-	TRY(filebuf_get(f, *at, n, &s));
-	if (unit_get(s, out_u, &space) != ERR_OK)
-		return ERR_CORRUPT;
-	*at += space;
-	return ERR_OK;
-}
-
-size_t checkpoint_buffer_bytes(const struct head *h)
-{
-	uint64_t least = UNIT_HEAD_BYTES + UNIT_CONTENT_MAX;
-	return (size_t)min_u64(max_u64(h->end, least), CHECKPOINT_READ_BYTES);
-}
-
-/* take notes one unit, which lies at `at`, in the table. */
-static enum err take(struct journal *j, const struct unit *u, uint64_t at)
-{
-	struct checkpoint *c = &j->checkpoint;
-	if (u->kind == UNIT_GONE) {
-		(void)units_del(&c->units, u->shard, u->a, u->b);
-	} else if (u->kind == UNIT_CONTENT) {
-		TRY(units_make_room(&c->units, j->mem));
-		uint32_t space = unit_space((uint32_t)u->content.n);
-		units_put(&c->units, &(struct unit_row){ u->a, u->b, at, space, u->shard, 0 });
-	} else if (u->kind == UNIT_SHARD) {
-		if (u->shard >= JOURNAL_SHARDS_MAX || u->content.n != sizeof(uint64_t))
-			return ERR_CORRUPT;
-		c->shards.is_there[u->shard] = true;
-		c->shards.at[u->shard] = (struct ckpt_shard){ u->shard, u->a, u->b,
-							      load_le64(u->content.p) };
-	}
-	return ERR_OK;
-}
-
-static enum err load_units(struct journal *j, const struct head *h, struct filebuf *f, uint64_t *at)
-{
-	struct slice s;
-	struct head file;
-	TRY(filebuf_get(f, 0, HEAD_BYTES, &s));
-	if (head_get(s, HEAD_CHECKPOINT, &file) != ERR_OK || file.store != h->store ||
-	    file.number != h->file)
-		return ERR_CORRUPT;
-	*at = CHECKPOINT_FILE_AT;
-	for (;;) {
-		struct unit u = { 0 };
-		bool is_more;
-		uint64_t from = *at;
-		TRY(checkpoint_next(f, at, h->end, &u, &is_more));
-		if (!is_more)
-			return j->checkpoint.units.n == h->units_n ? ERR_OK : ERR_CORRUPT;
-		if (u.checkpoint > h->number) {
-			*at = from;
-			return ERR_CORRUPT;
-		}
-		TRY(take(j, &u, from));
-	}
-}
-
-enum err checkpoint_load(struct journal *j, const struct head *h, struct filebuf *f,
-			 struct text *why)
-{
-	struct checkpoint *c = &j->checkpoint;
-	uint64_t at = 0;
-	must(h->file <= UINT32_MAX);
-	units_clear(&c->units);
-	c->shards = (struct ckpt_shards){ 0 };
-	c->now = *h;
-	if (h->file == 0)
-		return ERR_OK;
-	struct path p = path_of(PATH_CHECKPOINT, (uint32_t)h->file);
-	int file;
-	enum err e = j->disk->ops->open(j->disk, p.z, DISK_READ | DISK_WRITE, &file);
-	if (e != ERR_OK) {
-		text_putf(why, "%s: %s", p.z, j->disk->ops->why(j->disk));
-		return e;
-	}
-	filebuf_turn_to(f, file);
-	e = load_units(j, h, f, &at);
-	if (e == ERR_OK) {
-		close_file(j, &c->file);
-		c->file = file;
-		c->file_number = (uint32_t)h->file;
-		c->at = h->end;
-		return ERR_OK;
-	}
-	j->disk->ops->close(j->disk, file);
-	text_putf(why, "%s: checkpoint %llu is %s at byte %llu", p.z, (unsigned long long)h->number,
-		  e == ERR_CORRUPT ? "damaged" : "unreadable", (unsigned long long)at);
-	return e;
 }
 
 /* ---- writing: the keeper's side --------------------------------------------------------- */
@@ -161,6 +80,7 @@ enum err checkpoint_load(struct journal *j, const struct head *h, struct filebuf
 static bool append(struct journal *j, const uint8_t *p, uint32_t n)
 {
 	struct checkpoint *c = &j->checkpoint;
+	must_if(n > 0, c->file >= 0 && c->at >= CHECKPOINT_FILE_AT);
 	struct slice part = { p, n };
 	if (n == 0 || !went(j, j->disk->ops->write(j->disk, c->file, c->at, &part, 1), "write"))
 		return n == 0;
@@ -174,6 +94,7 @@ static enum err begin_file(struct journal *j)
 	struct checkpoint *c = &j->checkpoint;
 	const struct disk_ops *ops = j->disk->ops;
 	uint32_t number = (uint32_t)max_u64(c->now.file, c->before.file) + 1;
+	must(number != 0 && c->old_file < 0);
 	struct path p = path_of(PATH_CHECKPOINT, number);
 	struct head h = {
 		.kind = HEAD_CHECKPOINT,
@@ -205,6 +126,7 @@ static enum err begin_file(struct journal *j)
 static bool blocks_ready(struct journal *j)
 {
 	struct checkpoint *c = &j->checkpoint;
+	must(!c->blocks[0] && !c->blocks[1]);
 	for (uint32_t i = 0; i < CHECKPOINT_BLOCKS; i++) {
 		c->blocks[i] = mem_get(j->mem, sizeof *c->blocks[i], "checkpoint blocks");
 		if (c->blocks[i])
@@ -219,6 +141,7 @@ static bool blocks_ready(struct journal *j)
 static void begin(struct journal *j)
 {
 	struct checkpoint *c = &j->checkpoint;
+	checkpoint_check(c);
 	c->number = c->now.number + 1;
 	c->has_failed = false;
 	space_mark_empty(j, c->number);
@@ -227,7 +150,6 @@ static void begin(struct journal *j)
 		c->begun_index[s] = atomic_load_explicit(&j->written_index[s],
 							 memory_order_relaxed);
 	uint64_t slack = min_u64(CHECKPOINT_SLACK_BYTES, j->setup.segment_bytes);
-	units_check(&c->units);
 	if (c->file < 0 || c->at > 2 * c->units.live_bytes + slack)
 		(void)went(j, begin_file(j), "begin");
 	for (uint32_t i = 0; i < CHECKPOINT_BLOCKS; i++) {
@@ -242,13 +164,14 @@ static void begin(struct journal *j)
 static void take_block(struct journal *j, struct ckpt_block *b)
 {
 	struct checkpoint *c = &j->checkpoint;
+	must(b->len <= sizeof b->at && b->len % 8 == 0);
 	uint32_t at = 0;
 	while (at < b->len && !c->has_failed) {
 		struct unit u;
 		uint32_t space;
 		enum err e = unit_get(slice_of(b->at + at, b->len - at), &u, &space);
 		must(e == ERR_OK);
-		if (went(j, take(j, &u, c->at + at), "note"))
+		if (went(j, checkpoint_take(j, &u, c->at + at), "note"))
 			at += space;
 	}
 	if (!c->has_failed)
@@ -262,6 +185,7 @@ static void take_block(struct journal *j, struct ckpt_block *b)
 static bool copy_old(struct journal *j)
 {
 	struct checkpoint *c = &j->checkpoint;
+	must(c->blocks[0] && c->blocks[1] && c->blocks[1]->len == 0);
 	struct filebuf f = { .disk = j->disk,
 			     .file = c->old_file,
 			     .buf = c->blocks[0]->at,
@@ -296,6 +220,7 @@ static void put_shards(struct journal *j)
 {
 	struct checkpoint *c = &j->checkpoint;
 	struct ckpt_block *b = c->blocks[0];
+	must(b != NULL && c->old_file < 0);
 	b->len = 0;
 	for (uint16_t s = 0; s < JOURNAL_SHARDS_MAX; s++) {
 		if (c->given.is_there[s]) {
@@ -321,6 +246,7 @@ static enum err make_durable(struct journal *j, struct head *out_h)
 {
 	struct checkpoint *c = &j->checkpoint;
 	const struct disk_ops *ops = j->disk->ops;
+	must(c->at % UNIT_ALIGN == 0);
 	struct head h = {
 		.kind = HEAD_STORE,
 		.store = j->store_id,
@@ -345,6 +271,7 @@ static enum err make_durable(struct journal *j, struct head *out_h)
 static enum err settle(struct journal *j, const struct head *h)
 {
 	struct checkpoint *c = &j->checkpoint;
+	checkpoint_check(c);
 	uint64_t gone = c->before.file;
 	must(h->number == c->now.number + 1 && h->floor >= c->now.floor);
 	c->before = c->now;
@@ -360,6 +287,7 @@ static enum err settle(struct journal *j, const struct head *h)
 static enum err give_up(struct journal *j)
 {
 	struct checkpoint *c = &j->checkpoint;
+	must(c->has_failed);
 	char buf[JOURNAL_WHY_BYTES];
 	struct text why = text_of(buf, sizeof buf);
 	uint32_t failed = c->file_number;
@@ -380,6 +308,8 @@ static enum err give_up(struct journal *j)
 static void finish(struct journal *j)
 {
 	struct checkpoint *c = &j->checkpoint;
+	must(atomic_load_explicit(&c->phase, memory_order_relaxed) == CKPT_OPEN);
+	must(spsc_is_empty(&c->full));
 	struct head h;
 	if (!c->has_failed)
 		put_shards(j);
@@ -388,7 +318,7 @@ static void finish(struct journal *j)
 	if (!is_kept && journal_broken(j) == ERR_OK)
 		e = give_up(j);
 	if (e != ERR_OK) {
-		struct path p = path_of(PATH_CHECKPOINT, c->file_number);
+		struct path p = file_path(c);
 		(void)journal_break(j, e, "end", &p, c->at);
 		return;
 	}
@@ -400,6 +330,7 @@ static void finish(struct journal *j)
 bool checkpoint_step(struct journal *j, enum err *out_err)
 {
 	struct checkpoint *c = &j->checkpoint;
+	must(j->recover.is_ended);
 	uint32_t phase = atomic_load_explicit(&c->phase, memory_order_acquire);
 	if (phase == CKPT_IDLE)
 		return false;
@@ -420,85 +351,4 @@ bool checkpoint_step(struct journal *j, enum err *out_err)
 	}
 	*out_err = journal_broken(j);
 	return true;
-}
-
-/* ---- the loop's side -------------------------------------------------------------------- */
-
-bool journal_checkpoint_begin(struct journal *j)
-{
-	struct checkpoint *c = &j->checkpoint;
-	if (atomic_load_explicit(&c->phase, memory_order_acquire) != CKPT_IDLE)
-		return false;
-	c->filling = NULL;
-	c->given = (struct ckpt_shards){ 0 };
-	atomic_store_explicit(&c->begun_at, journal_appended(j), memory_order_relaxed);
-	atomic_store_explicit(&c->is_ended, false, memory_order_relaxed);
-	atomic_store_explicit(&c->phase, CKPT_WANTED, memory_order_release);
-	keeper_give_work(j);
-	return true;
-}
-
-static void pass_on(struct journal *j)
-{
-	struct checkpoint *c = &j->checkpoint;
-	bool is_in = !c->filling || spsc_push(&c->full, c->filling);
-	must(is_in);
-	c->filling = NULL;
-	keeper_give_work(j);
-}
-
-bool journal_checkpoint_put(struct journal *j, uint16_t shard, uint64_t a, uint64_t b,
-			    struct slice unit)
-{
-	struct checkpoint *c = &j->checkpoint;
-	must(shard < JOURNAL_SHARDS_MAX && unit.n <= JOURNAL_UNIT_BYTES_MAX);
-	if (atomic_load_explicit(&c->phase, memory_order_acquire) != CKPT_OPEN)
-		return false;
-	uint32_t space = unit_space((uint32_t)unit.n);
-	if (c->filling && c->filling->len + space > sizeof c->filling->at)
-		pass_on(j);
-	if (!c->filling)
-		c->filling = spsc_pop(&c->empty);
-	if (!c->filling)
-		return false;
-	struct unit u = { unit.n ? UNIT_CONTENT : UNIT_GONE, shard, c->number, a, b, unit };
-	unit_put(c->filling->at + c->filling->len, &u);
-	c->filling->len += space;
-	return true;
-}
-
-void journal_checkpoint_shard(struct journal *j, const struct ckpt_shard *s)
-{
-	struct checkpoint *c = &j->checkpoint;
-	must(s->shard < JOURNAL_SHARDS_MAX);
-	must(atomic_load_explicit(&c->phase, memory_order_relaxed) != CKPT_IDLE);
-	c->given.is_there[s->shard] = true;
-	c->given.at[s->shard] = *s;
-}
-
-void journal_checkpoint_end(struct journal *j)
-{
-	struct checkpoint *c = &j->checkpoint;
-	must(atomic_load_explicit(&c->phase, memory_order_relaxed) != CKPT_IDLE);
-	pass_on(j);
-	atomic_store_explicit(&c->is_ended, true, memory_order_release);
-	keeper_give_work(j);
-}
-
-uint64_t journal_checkpoint_done(const struct journal *j)
-{
-	return atomic_load_explicit(&j->checkpoint.done, memory_order_acquire);
-}
-
-uint64_t journal_checkpoint_failed(const struct journal *j)
-{
-	return atomic_load_explicit(&j->checkpoint.failed, memory_order_acquire);
-}
-
-bool journal_checkpoint_is_due(const struct journal *j)
-{
-	const struct checkpoint *c = &j->checkpoint;
-	uint64_t begun_at = atomic_load_explicit(&c->begun_at, memory_order_relaxed);
-	return atomic_load_explicit(&c->phase, memory_order_relaxed) == CKPT_IDLE &&
-	       journal_appended(j) - begun_at >= j->setup.checkpoint_every_bytes;
 }

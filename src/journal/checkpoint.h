@@ -6,7 +6,8 @@
  * old one. The checkpoint before the newest stays whole until the next one: recovery falls back to
  * it.
  *
- *	IDLE --begin (loop)--> WANTED --blocks ready (keeper)--> OPEN --end (loop), durable (keeper)--> IDLE
+ *	IDLE --begin (loop)--> WANTED --blocks ready (keeper)--> OPEN
+ *	  ^---- durable, or given up (keeper) ---- end (loop) ----'
  */
 #ifndef JOURNAL_CHECKPOINT_H
 #define JOURNAL_CHECKPOINT_H
@@ -66,7 +67,9 @@ struct checkpoint {
 	uint64_t begun_index[JOURNAL_SHARDS_MAX]; /* the highest indexes at or after it */
 };
 
+/* checkpoint_init makes one that knows nothing; checkpoint_fini closes its files. */
 void checkpoint_init(struct checkpoint *c);
+void checkpoint_check(const struct checkpoint *c); /* the keeper's part */
 void checkpoint_fini(struct journal *j);
 /* checkpoint_step does one piece of the one under way. False: nothing to do. */
 bool checkpoint_step(struct journal *j, enum err *out_err);
@@ -77,6 +80,9 @@ size_t checkpoint_buffer_bytes(const struct head *h);
  * `f`. ERR_CORRUPT: damage, `why` says where. ERR_IO, ERR_NOT_FOUND, ERR_LIMIT. */
 MUST_USE enum err checkpoint_load(struct journal *j, const struct head *h, struct filebuf *f,
 				  struct text *why);
+/* checkpoint_take notes one unit, which lies at `at` of the file, in the table. ERR_LIMIT: no
+ * memory. ERR_CORRUPT: there can be no such unit. */
+MUST_USE enum err checkpoint_take(struct journal *j, const struct unit *u, uint64_t at);
 /* checkpoint_next reads the unit at *at through `f` and moves *at behind it. *out_more false: the
  * end. ERR_CORRUPT, ERR_IO. */
 MUST_USE enum err checkpoint_next(struct filebuf *f, uint64_t *at, uint64_t end, struct unit *out_u,

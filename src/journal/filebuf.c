@@ -2,8 +2,16 @@
 
 #include "base/bits.h"
 
+void filebuf_check(const struct filebuf *f)
+{
+	must(f->n <= f->cap);
+	must_if(f->n > 0, f->file >= 0);
+	must_if(f->cap > 0, f->buf != NULL && f->disk != NULL);
+}
+
 enum err filebuf_init(struct filebuf *f, struct disk *d, struct mem *mem, size_t cap)
 {
+	must(cap > 0 && d != NULL);
 	*f = (struct filebuf){ .disk = d, .file = -1, .cap = cap };
 	f->buf = mem_get(mem, cap, "file buffer");
 	return f->buf ? ERR_OK : ERR_LIMIT;
@@ -11,6 +19,7 @@ enum err filebuf_init(struct filebuf *f, struct disk *d, struct mem *mem, size_t
 
 void filebuf_fini(struct filebuf *f, struct mem *mem)
 {
+	must_if(f->buf != NULL, f->cap > 0);
 	if (f->buf)
 		mem_put(mem, f->buf, f->cap);
 	*f = (struct filebuf){ .file = -1 };
@@ -18,6 +27,7 @@ void filebuf_fini(struct filebuf *f, struct mem *mem)
 
 void filebuf_turn_to(struct filebuf *f, int file)
 {
+	must(file >= -1);
 	f->file = file;
 	f->at = 0;
 	f->n = 0;
@@ -26,6 +36,7 @@ void filebuf_turn_to(struct filebuf *f, int file)
 /* keep moves what is asked for and already there to the front. */
 static void keep(struct filebuf *f, uint64_t at)
 {
+	must(f->n <= f->cap);
 	if (at < f->at || at >= f->at + f->n) {
 		f->n = 0;
 	} else if (at > f->at) {
@@ -33,6 +44,7 @@ static void keep(struct filebuf *f, uint64_t at)
 		memmove(f->buf, f->buf + (at - f->at), f->n);
 	}
 	f->at = at;
+	filebuf_check(f);
 }
 
 enum err filebuf_get(struct filebuf *f, uint64_t at, size_t n, struct slice *out)
@@ -43,6 +55,7 @@ enum err filebuf_get(struct filebuf *f, uint64_t at, size_t n, struct slice *out
 		size_t got = 0;
 		TRY(f->disk->ops->read(f->disk, f->file, at + f->n, f->buf + f->n, f->cap - f->n,
 				       &got));
+		must(got <= f->cap - f->n);
 		f->n += got;
 	}
 	*out = slice_of(f->buf + (at - f->at), min_size(n, (size_t)(f->at + f->n - at)));

@@ -24,6 +24,8 @@ void filebuf_fini(struct filebuf *f, struct mem *mem);
 /* filebuf_turn_to goes over to another file, which stays the caller's. */
 void filebuf_turn_to(struct filebuf *f, int file);
 
+void filebuf_check(const struct filebuf *f); /* must()s every invariant */
+
 /* filebuf_get borrows the bytes [at, at + n), n <= cap, fewer at the end of the file, until the
  * next get. ERR_IO. */
 MUST_USE enum err filebuf_get(struct filebuf *f, uint64_t at, size_t n, struct slice *out);

@@ -37,6 +37,7 @@ struct journal_inspect {
 
 static enum err find_segments(struct journal_inspect *i)
 {
+	must(i->segments.n == 0);
 	char *names = mem_get(i->mem, NAMES_BYTES, "names");
 	if (!names)
 		return ERR_LIMIT;
@@ -54,6 +55,7 @@ static enum err find_segments(struct journal_inspect *i)
 
 static enum err open_all(struct journal_inspect *i, struct text *why)
 {
+	must(i->disk != NULL && i->mem != NULL);
 	TRY(segments_init(&i->segments, i->mem));
 	TRY(filebuf_init(&i->buf, i->disk, i->mem, RECOVER_BUFFER_BYTES));
 	enum err e = store_open(i->disk, DISK_READ, &i->store, why);
@@ -67,6 +69,7 @@ static enum err open_all(struct journal_inspect *i, struct text *why)
 enum err journal_inspect_open(struct disk *d, struct mem *mem, enum inspect_mode mode,
 			      struct journal_inspect **out_i, struct text *why)
 {
+	must(mode == INSPECT_PRINT || mode == INSPECT_VERIFY);
 	struct journal_inspect *i = mem_get(mem, sizeof *i, "inspect");
 	if (!i)
 		return ERR_LIMIT;
@@ -86,6 +89,7 @@ enum err journal_inspect_open(struct disk *d, struct mem *mem, enum inspect_mode
 
 static void close_file(struct journal_inspect *i)
 {
+	must(i->buf.file >= -1);
 	if (i->buf.file >= 0)
 		i->disk->ops->close(i->disk, i->buf.file);
 	filebuf_turn_to(&i->buf, -1);
@@ -113,6 +117,7 @@ uint64_t journal_inspect_damage_n(const struct journal_inspect *i)
 
 static bool next_slot(struct journal_inspect *i, struct text *out)
 {
+	must(i->phase == SLOTS && i->slot <= 2);
 	uint32_t slot = i->slot++;
 	if (slot == 2) {
 		i->phase = UNITS;
@@ -132,6 +137,7 @@ static bool next_slot(struct journal_inspect *i, struct text *out)
 static bool damaged(struct journal_inspect *i, const struct path *p, uint64_t at, const char *what,
 		    struct text *out)
 {
+	must(what != NULL);
 	i->damage_n++;
 	text_putf(out, "%s: DAMAGED at byte %llu: %s", p->z, (ull)at, what);
 	return true;
@@ -142,6 +148,7 @@ static bool open_checkpoint(struct journal_inspect *i, const struct path *p, str
 	struct slice s;
 	struct head file;
 	const struct head *h = &i->store.slot[0];
+	must(h->file != 0);
 	int handle;
 	i->at = h->end;
 	if (i->disk->ops->open(i->disk, p->z, DISK_READ, &handle) != ERR_OK)
@@ -157,6 +164,7 @@ static bool open_checkpoint(struct journal_inspect *i, const struct path *p, str
 
 static void print_unit(const struct path *p, uint64_t at, const struct unit *u, struct text *out)
 {
+	must(u->kind > 0 && u->kind < UNIT_KIND_N);
 	static const char *const kinds[] = { "", "unit", "gone", "shard", "pad" };
 	text_putf(out, "%s: %llu %s shard %u", p->z, (ull)at, kinds[u->kind], u->shard);
 	if (u->kind == UNIT_SHARD)
@@ -168,6 +176,7 @@ static void print_unit(const struct path *p, uint64_t at, const struct unit *u, 
 
 static bool next_unit(struct journal_inspect *i, struct text *out)
 {
+	must(i->phase == UNITS);
 	const struct head *h = &i->store.slot[0];
 	struct path p = path_of(PATH_CHECKPOINT, (uint32_t)h->file);
 	if (h->file != 0 && i->at == 0 && open_checkpoint(i, &p, out))
@@ -199,11 +208,13 @@ static bool next_unit(struct journal_inspect *i, struct text *out)
 
 static struct path segment_path(const struct journal_inspect *i)
 {
+	must(i->seg != NULL);
 	return path_of(PATH_SEGMENT, i->seg->number);
 }
 
 static bool next_segment(struct journal_inspect *i, struct text *out)
 {
+	must(i->phase == SEGMENT);
 	close_file(i);
 	i->seg = segments_after(&i->segments, i->seg ? i->seg->number : 0);
 	if (!i->seg) {
@@ -235,6 +246,7 @@ static bool next_segment(struct journal_inspect *i, struct text *out)
 /* is_gap_allowed: the commit before `c` lay in a segment that was needed no longer. */
 static bool is_gap_allowed(const struct journal_inspect *i, const struct commit *c)
 {
+	must(i->is_first);
 	uint32_t before = loc_segment(c->prev), floor = loc_segment(i->store.slot[0].floor);
 	return before != loc_segment(i->last_loc) && (before < floor || floor == 0);
 }
@@ -242,6 +254,7 @@ static bool is_gap_allowed(const struct journal_inspect *i, const struct commit 
 /* follows says whether a whole commit belongs behind the last one. */
 static bool follows(const struct journal_inspect *i, const struct commit *c)
 {
+	must(c->number != 0);
 	if (commit_follows(c, &i->last, i->last_loc))
 		return true;
 	return i->is_first && (i->last.number == 0 || is_gap_allowed(i, c));
@@ -251,6 +264,7 @@ static bool follows(const struct journal_inspect *i, const struct commit *c)
  * durable. */
 static bool find_later(struct journal_inspect *i, uint64_t lost, uint32_t *out_at)
 {
+	must(lost > 0 && i->commit_at % COMMIT_ALIGN == 0);
 	for (uint32_t at = i->commit_at + COMMIT_ALIGN;; at += COMMIT_ALIGN) {
 		struct slice s;
 		struct commit c;
@@ -267,6 +281,7 @@ static bool find_later(struct journal_inspect *i, uint64_t lost, uint32_t *out_a
 static void print_commit(const struct path *p, uint32_t at, const struct commit *c,
 			 struct text *out)
 {
+	must(at % COMMIT_ALIGN == 0);
 	text_putf(out, "%s: %u commit %llu bytes %u records %u synced %llu before %u:%u", p->z, at,
 		  (ull)c->number, c->bytes, c->records_n, (ull)c->synced, loc_segment(c->prev),
 		  loc_offset(c->prev));
@@ -275,6 +290,7 @@ static void print_commit(const struct path *p, uint32_t at, const struct commit 
 static bool take_commit(struct journal_inspect *i, const struct path *p, const struct commit *c,
 			struct text *out)
 {
+	must(c->bytes >= COMMIT_HEAD_BYTES);
 	i->last = *c;
 	i->last_loc = loc_of(i->seg->number, i->commit_at);
 	i->is_first = false;
@@ -293,6 +309,7 @@ static bool take_commit(struct journal_inspect *i, const struct path *p, const s
 
 static bool next_commit(struct journal_inspect *i, struct text *out)
 {
+	must(i->phase == COMMITS && i->commit_at >= SEGMENT_DATA_AT);
 	struct path p = segment_path(i);
 	struct commit c = { 0 };
 	enum err e = recover_commit(&i->buf, i->seg->number, i->commit_at, &c);
@@ -318,6 +335,7 @@ static bool next_commit(struct journal_inspect *i, struct text *out)
 
 static bool next_record(struct journal_inspect *i, struct text *out)
 {
+	must(i->phase == RECORDS && i->record_at <= i->records_end);
 	static const char *const kinds[] = { "?", "outcomes", "truncate", "body" };
 	struct path p = segment_path(i);
 	struct slice s;

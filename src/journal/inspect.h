@@ -34,5 +34,6 @@ bool journal_inspect_next(struct journal_inspect *i, struct text *out_line);
 /* journal_inspect_damage_n: how many places were damaged so far. */
 uint64_t journal_inspect_damage_n(const struct journal_inspect *i);
 
+/* journal_inspect_close ends it, at any time. NULL is nothing. */
 void journal_inspect_close(struct journal_inspect *own_i);
 #endif

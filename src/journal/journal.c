@@ -18,11 +18,13 @@ enum err journal_break(struct journal *j, enum err e, const char *what, const st
 
 const char *journal_why(const struct journal *j)
 {
+	must_if(journal_broken(j) != ERR_OK, j->why[0] != '\0');
 	return journal_broken(j) == ERR_OK ? "" : j->why;
 }
 
 static void close_file(struct journal *j, int *file)
 {
+	must(j->disk != NULL);
 	if (*file >= 0)
 		j->disk->ops->close(j->disk, *file);
 	*file = -1;
@@ -30,6 +32,7 @@ static void close_file(struct journal *j, int *file)
 
 static void close_segments(struct journal *j)
 {
+	must(j->disk != NULL);
 	struct segment *seg;
 	for (uint32_t at = 0; (seg = segments_each(&j->segments, &at)) != NULL;)
 		close_file(j, &seg->file);
@@ -77,11 +80,13 @@ uint64_t journal_store_id(const struct journal *j)
 
 struct journal_recovery journal_recovery(const struct journal *j)
 {
+	must_if(j->recover.is_ended, j->store_id != 0);
 	return j->recover.sum;
 }
 
 void journal_dump(const struct journal *j, struct text *out)
 {
+	must(j->recover.is_ended);
 	uint64_t newest = atomic_load_explicit(&j->durable_loc, memory_order_relaxed);
 	text_putf(out, "store: %016llx\nsegments: %u\nnewest: %u:%u\nappended_bytes: %llu\n",
 		  (unsigned long long)j->store_id, j->segments.n, loc_segment(newest),

@@ -16,7 +16,7 @@
  * A place in the journal ("loc") is segment << 32 | offset of the stored bytes in its file: 0 is
  * never a place. Segment numbers rise and are never reused; files are recycled under new numbers.
  *
- * Sleeping without a lost wake-up: a thread whose step had nothing to do asks journal_*_may_sleep,
+ * Sleeping without a lost wake-up: who had nothing to do asks journal_*_may_sleep,
  * which marks it asleep and looks once more. Who has given it work asks journal_*_to_wake after
  * giving (journal_submit answers it itself); true is said to one caller, who must wake it.
  */
@@ -54,8 +54,8 @@ struct journal_setup {
 
 /* ---- batches: filled by one loop ------------------------------------------------------- */
 
-/* A batch of records (wire/record/record.h). The loop that took it fills `at` through the record functions and submits
- * it; nobody else touches it until it comes back by journal_done. */
+/* A batch of records (wire/record/record.h). The loop that took it fills `at` through the record
+ * functions and submits it; nobody else touches it until it comes back by journal_done. */
 struct jbatch {
 	struct jbatch *next;
 	uint8_t *at;
@@ -127,7 +127,7 @@ struct jread *journal_read_done(struct journal *j, uint32_t loop);
  * checkpoint files, recycling. False: nothing to do. *out_wake and *out_err as the writer's. */
 bool journal_keep_step(struct journal *j, uint64_t *out_wake, enum err *out_err);
 bool journal_keeper_may_sleep(struct journal *j);
-/* journal_keeper_to_wake: for loops, once per turn, and for the writer's thread, after each step. */
+/* journal_keeper_to_wake: for loops, once per turn, and for the writer's thread, after a step. */
 bool journal_keeper_to_wake(struct journal *j);
 
 /* ---- space ------------------------------------------------------------------------------ */
@@ -207,6 +207,10 @@ MUST_USE enum err journal_recover_shard(struct journal *j, struct ckpt_shard *ou
 /* *out_loc: place of the body. */
 MUST_USE enum err journal_recover_record(struct journal *j, struct record *out, uint64_t *out_loc,
 					 bool *out_more, struct text *why);
+/* journal_recover_read reads stored bytes, at any time of a recovery. ERR_CORRUPT: there are none
+ * at that place: `why` says where. */
+MUST_USE enum err journal_recover_read(struct journal *j, uint64_t loc, uint8_t *to, uint32_t bytes,
+				       struct text *why);
 /* journal_recovered ends it: a torn tail is cut off (described in `why` if there was one), the
  * next segment is begun. Live bytes must have been counted by then (journal_live); ERR_CORRUPT: a
  * segment that somebody counted on is missing. */

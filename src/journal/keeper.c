@@ -10,6 +10,7 @@ static bool take_closed(struct journal *j)
 	struct segment *seg = spsc_pop(&j->closed);
 	if (!seg)
 		return false;
+	must(!seg->is_closed && seg->file >= 0 && seg->last_index != NULL);
 	j->disk->ops->close(j->disk, seg->file);
 	seg->file = -1;
 	seg->is_closed = true;
@@ -41,6 +42,7 @@ static bool look_free(struct journal *j, uint64_t *io_wake)
 
 bool journal_keep_step(struct journal *j, uint64_t *out_wake, enum err *out_err)
 {
+	must(j->recover.is_ended);
 	*out_wake = 0;
 	*out_err = journal_broken(j);
 	if (*out_err != ERR_OK)
@@ -54,8 +56,18 @@ bool journal_keep_step(struct journal *j, uint64_t *out_wake, enum err *out_err)
 	return is_any;
 }
 
+/* keeper_check must()s what the keeper keeps, when it has nothing to do. */
+static void keeper_check(struct journal *j)
+{
+	ahead_check(&j->ahead);
+	reader_check(&j->reader);
+	must(j->checkpoint.now.floor == 0 ||
+	     segments_find(&j->segments, loc_segment(j->checkpoint.now.floor)) != NULL);
+}
+
 static bool has_asked(struct journal *j)
 {
+	must(j->reader.want_at <= j->reader.want_n);
 	for (uint32_t l = 0; l < j->loops_n; l++)
 		if (!spsc_is_empty(&j->loops[l].asked))
 			return true;
@@ -65,6 +77,7 @@ static bool has_asked(struct journal *j)
 static bool has_work(struct journal *j)
 {
 	const struct checkpoint *c = &j->checkpoint;
+	must(j->recover.is_ended);
 	uint32_t phase = atomic_load_explicit(&c->phase, memory_order_acquire);
 	bool is_full = !spsc_is_empty(&j->checkpoint.full);
 	bool is_ended = atomic_load_explicit(&c->is_ended, memory_order_acquire);
@@ -76,6 +89,7 @@ static bool has_work(struct journal *j)
 
 bool journal_keeper_may_sleep(struct journal *j)
 {
+	keeper_check(j);
 	atomic_exchange(&j->keeper_sleeps, true);
 	bool is_idle = journal_broken(j) != ERR_OK || !has_work(j);
 	if (!is_idle)
@@ -85,6 +99,7 @@ bool journal_keeper_may_sleep(struct journal *j)
 
 bool journal_keeper_to_wake(struct journal *j)
 {
+	must(j->recover.is_ended);
 	if (!atomic_load_explicit(&j->keeper_has_work, memory_order_relaxed) ||
 	    !atomic_exchange(&j->keeper_has_work, false))
 		return false;

@@ -10,6 +10,7 @@
 static enum err list(struct journal *j, const char *dir, char **out_names, size_t *out_cap,
 		     size_t *out_len)
 {
+	must(j->disk != NULL && dir != NULL);
 	for (size_t cap = NAMES_BYTES_MIN;; cap *= 2) {
 		char *names = mem_get(j->mem, cap, "names");
 		if (!names)
@@ -31,6 +32,7 @@ typedef enum err each_name(struct journal *j, const char *name, struct text *why
 /* each calls `look` for every name of a directory; one that is not there is empty. */
 static enum err each(struct journal *j, const char *dir, each_name *look, struct text *why)
 {
+	must(look != NULL);
 	char *names;
 	size_t cap, len = 0;
 	enum err e = list(j, dir, &names, &cap, &len);
@@ -51,6 +53,7 @@ static enum err each(struct journal *j, const char *dir, each_name *look, struct
 /* Names that may stand beside a store that is not made yet. */
 static bool is_known(const char *name)
 {
+	must(name[0] != '\0');
 	static const char *const ours[] = { PATH_LOCK,        PATH_STORE_NEW, PATH_SEGMENTS,
 					    PATH_CHECKPOINTS, PATH_SPILLS,    "lost+found" };
 	static const char *const endings[] = { ".sock", ".pid", ".log", ".conf" };
@@ -93,6 +96,7 @@ static enum err make_dir(struct journal *j, const char *dir)
 
 static enum err make_files(struct journal *j)
 {
+	must(j->setup.store_id != 0 && j->store.file < 0);
 	struct head h = {
 		.kind = HEAD_STORE,
 		.store = j->setup.store_id,
@@ -109,6 +113,7 @@ static enum err make_files(struct journal *j)
 
 static enum err make_store(struct journal *j, struct text *why)
 {
+	must(j->store.file < 0);
 	TRY(each(j, ".", refuse_stranger, why));
 	TRY(each(j, PATH_SEGMENTS, refuse_orphan, why));
 	TRY(each(j, PATH_CHECKPOINTS, refuse_orphan, why));
@@ -131,6 +136,7 @@ static enum err read_head(struct journal *j, const struct path *p, struct head *
 	uint8_t bytes[HEAD_BYTES];
 	size_t n = 0;
 	int file;
+	must(p->z[0] != '\0');
 	TRY(ops->open(j->disk, p->z, DISK_READ, &file));
 	enum err e = ops->read(j->disk, file, 0, bytes, sizeof bytes, &n);
 	if (e == ERR_OK)
@@ -148,6 +154,7 @@ static enum err look_segment(struct journal *j, const char *name, struct text *w
 	struct head h = { 0 };
 	uint64_t bytes = 0;
 	struct segment *seg;
+	must(j->store_id != 0);
 	if (!path_number(PATH_SEGMENT, name, &number))
 		return ERR_OK;
 	struct path p = path_of(PATH_SEGMENT, number);
@@ -183,6 +190,7 @@ static enum err look_segment(struct journal *j, const char *name, struct text *w
 static enum err load(struct journal *j, struct text *why)
 {
 	struct filebuf f;
+	must(j->store.has_slot[0] && j->checkpoint.file < 0);
 	TRY(filebuf_init(&f, j->disk, j->mem, checkpoint_buffer_bytes(&j->store.slot[0])));
 	enum err e = checkpoint_load(j, &j->store.slot[0], &f, why);
 	if ((e == ERR_CORRUPT || e == ERR_NOT_FOUND) && j->store.has_slot[1]) {
@@ -217,6 +225,7 @@ static enum err remove_checkpoint(struct journal *j, const char *name, struct te
 {
 	uint32_t number;
 	const struct checkpoint *c = &j->checkpoint;
+	must(c->now.file != c->before.file || c->now.end >= c->before.end);
 	(void)why;
 	if (!path_number(PATH_CHECKPOINT, name, &number) || number == c->now.file ||
 	    number == c->before.file)
@@ -237,6 +246,7 @@ static enum err remove_spill(struct journal *j, const char *name, struct text *w
 static enum err settle(struct journal *j, struct text *why)
 {
 	const struct disk_ops *ops = j->disk->ops;
+	must(j->has_lock && !j->writer.active);
 	TRY(each(j, PATH_SEGMENTS, remove_new, why));
 	TRY(each(j, PATH_CHECKPOINTS, remove_checkpoint, why));
 	TRY(make_dir(j, PATH_SPILLS));
@@ -255,6 +265,7 @@ static enum err settle(struct journal *j, struct text *why)
 
 static enum err take_store(struct journal *j, struct text *why)
 {
+	must(j->has_lock);
 	enum err e = store_open(j->disk, DISK_READ | DISK_WRITE, &j->store, why);
 	if (e == ERR_NOT_FOUND)
 		e = make_store(j, why);
@@ -269,6 +280,7 @@ static enum err take_store(struct journal *j, struct text *why)
 
 static enum err open_all(struct journal *j, struct text *why)
 {
+	must(!j->has_lock);
 	enum err e = j->disk->ops->lock(j->disk, PATH_LOCK);
 	if (e != ERR_OK) {
 		text_putf(why, "the data directory is %s", j->disk->ops->why(j->disk));
@@ -290,6 +302,7 @@ static enum err look_free(struct journal *j)
 
 static enum err init(struct journal *j, const struct journal_setup *s)
 {
+	must(s->disk != NULL && s->mem != NULL && s->loop_mem != NULL);
 	memset(j, 0, sizeof *j);
 	j->disk = s->disk;
 	j->mem = s->mem;
@@ -339,6 +352,7 @@ enum err journal_open(const struct journal_setup *s, struct journal **out_j, str
  * hold a part of one, so they are not begun under their numbers. */
 static enum err sort_out(struct journal *j)
 {
+	must(j->ahead.spares_n == 0);
 	uint32_t tail = loc_segment(j->recover.last_loc);
 	struct segment *seg;
 	for (uint32_t at = 0; (seg = segments_each(&j->segments, &at)) != NULL;)
@@ -351,6 +365,7 @@ static enum err sort_out(struct journal *j)
 static enum err rewrite_at(struct journal *j, int file, uint32_t at)
 {
 	struct recover *r = &j->recover;
+	must(at >= SEGMENT_DATA_AT && r->last.records_n > 0);
 	struct slice s;
 	filebuf_turn_to(&r->buf, file);
 	TRY(filebuf_get(&r->buf, at, commit_space(r->last.bytes), &s));
@@ -364,6 +379,7 @@ static enum err rewrite_at(struct journal *j, int file, uint32_t at)
 static enum err secure_tail(struct journal *j)
 {
 	struct recover *r = &j->recover;
+	must_if(r->last.records_n > 0, r->last_loc != 0);
 	if (r->last.records_n == 0 || ABLATED(tail_sync))
 		return ERR_OK;
 	struct path p = path_of(PATH_SEGMENT, loc_segment(r->last_loc));
@@ -377,8 +393,10 @@ static enum err secure_tail(struct journal *j)
 static enum err go_on(struct journal *j)
 {
 	struct recover *r = &j->recover;
+	must(r->is_ended);
 	TRY(secure_tail(j));
 	recover_fini(r, j->mem);
+	reader_fini(j); /* what recovery has read is read no more */
 	TRY(sort_out(j));
 	writer_init(&j->writer, &r->last, r->last_loc);
 	atomic_store_explicit(&j->durable_loc, r->last_loc, memory_order_relaxed);

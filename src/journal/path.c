@@ -4,6 +4,8 @@
 
 #define DIGITS 16
 
+_Static_assert(sizeof "checkpoint/.spill" + DIGITS <= PATH_BYTES, "every path fits");
+
 static const struct {
 	const char *dir, *ending;
 } kinds[] = {
@@ -15,6 +17,7 @@ static const struct {
 
 struct path path_of(enum path_kind kind, uint32_t number)
 {
+	must(kind <= PATH_SPILL && number != 0);
 	struct path p;
 	struct text t = text_of(p.z, sizeof p.z);
 	text_putf(&t, "%s/%0*lu%s", kinds[kind].dir, DIGITS, (unsigned long)number,
@@ -25,6 +28,7 @@ struct path path_of(enum path_kind kind, uint32_t number)
 
 struct path path_in(enum path_kind kind, const char *name)
 {
+	must(kind <= PATH_SPILL && name != NULL);
 	struct path p;
 	struct text t = text_of(p.z, sizeof p.z);
 	text_putf(&t, "%s/%s", kinds[kind].dir, name);
@@ -34,6 +38,7 @@ struct path path_in(enum path_kind kind, const char *name)
 bool path_number(enum path_kind kind, const char *name, uint32_t *out_number)
 {
 	uint64_t number = 0;
+	must(kind <= PATH_SPILL && name != NULL);
 	for (int i = 0; i < DIGITS; i++) {
 		if (name[i] < '0' || name[i] > '9')
 			return false;

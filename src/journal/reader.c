@@ -1,5 +1,6 @@
 #include "journal/reader.h"
 
+#include "base/text.h"
 #include "journal/state.h"
 
 void reader_init(struct reader *r)
@@ -7,8 +8,18 @@ void reader_init(struct reader *r)
 	*r = (struct reader){ 0 };
 }
 
+void reader_check(const struct reader *r)
+{
+	must(r->want_at <= r->want_n && r->want_n <= READER_GATHER);
+	must(r->window_n <= READER_WINDOW_BYTES);
+	must_if(r->window_n > 0, r->window != NULL && r->window_loc != 0);
+	for (uint32_t i = 0; i < READER_FILES; i++)
+		must(r->files[i].used <= r->clock);
+}
+
 static void close_file(struct journal *j, struct reader_file *f)
 {
+	must_if(f->number != 0, f->file >= 0);
 	if (f->number)
 		j->disk->ops->close(j->disk, f->file);
 	*f = (struct reader_file){ 0 };
@@ -17,6 +28,7 @@ static void close_file(struct journal *j, struct reader_file *f)
 void reader_fini(struct journal *j)
 {
 	struct reader *r = &j->reader;
+	must(r->want_n <= READER_GATHER);
 	for (uint32_t i = 0; i < READER_FILES; i++)
 		close_file(j, &r->files[i]);
 	mem_put(j->mem, r->window, READER_WINDOW_BYTES);
@@ -25,6 +37,7 @@ void reader_fini(struct journal *j)
 
 void reader_forget(struct journal *j, uint32_t number, bool is_spill)
 {
+	must(number != 0);
 	for (uint32_t i = 0; i < READER_FILES; i++) {
 		struct reader_file *f = &j->reader.files[i];
 		if (f->number == number && f->is_spill == is_spill)
@@ -37,6 +50,7 @@ static enum err file_of(struct journal *j, uint32_t number, bool is_spill, int *
 {
 	struct reader *r = &j->reader;
 	struct reader_file *victim = &r->files[0];
+	must(number != 0);
 	for (uint32_t i = 0; i < READER_FILES; i++) {
 		struct reader_file *f = &r->files[i];
 		if (f->number == number && f->is_spill == is_spill) {
@@ -60,6 +74,7 @@ static enum err file_of(struct journal *j, uint32_t number, bool is_spill, int *
 
 static bool is_before(const struct jread *a, const struct jread *b)
 {
+	must(a->loc != 0 && b->loc != 0);
 	if (a->is_spill != b->is_spill)
 		return b->is_spill;
 	return a->loc < b->loc;
@@ -68,6 +83,7 @@ static bool is_before(const struct jread *a, const struct jread *b)
 /* sort is an insertion sort: what loops ask for comes nearly in order. */
 static void sort(struct jread **at, uint32_t n)
 {
+	must(n <= READER_GATHER);
 	for (uint32_t i = 1; i < n; i++) {
 		struct jread *r = at[i];
 		uint32_t k = i;
@@ -97,6 +113,7 @@ static void gather(struct journal *j)
 static uint32_t end_of(struct journal *j, const struct jread *ask)
 {
 	uint32_t number = loc_segment(ask->loc);
+	must(number != 0);
 	if (ask->is_spill)
 		return spill_end(j, number);
 	const struct segment *seg = segments_find(&j->segments, number);
@@ -110,6 +127,7 @@ static uint64_t loc_end(const struct jread *ask)
 
 static bool in_window(const struct reader *r, const struct jread *ask)
 {
+	must(r->window_n <= READER_WINDOW_BYTES);
 	return r->window_n > 0 && r->window_is_spill == ask->is_spill &&
 	       ask->loc >= r->window_loc && loc_end(ask) <= r->window_loc + r->window_n;
 }
@@ -117,6 +135,7 @@ static bool in_window(const struct reader *r, const struct jread *ask)
 /* reach: how far to read for the request and those behind it that are near. */
 static uint32_t reach(const struct reader *r, const struct jread *first, uint32_t end)
 {
+	must(end >= loc_offset(first->loc) + first->bytes);
 	uint64_t to = loc_end(first), limit = first->loc + READER_WINDOW_BYTES;
 	bool is_next = r->window_n > 0 && r->window_is_spill == first->is_spill &&
 		       first->loc - r->window_loc <= (uint64_t)r->window_n + READER_GAP_BYTES;
@@ -136,6 +155,7 @@ static enum err read_at(struct journal *j, const struct jread *ask, uint8_t *to,
 {
 	int file;
 	size_t got = 0;
+	must(n >= ask->bytes);
 	TRY(file_of(j, loc_segment(ask->loc), ask->is_spill, &file));
 	TRY(j->disk->ops->read(j->disk, file, loc_offset(ask->loc), to, n, &got));
 	return got == n ? ERR_OK : ERR_CORRUPT;
@@ -157,6 +177,7 @@ static enum err fill_window(struct journal *j, const struct jread *ask, uint32_t
 static enum err answer(struct journal *j, const struct jread *ask, uint64_t *read)
 {
 	struct reader *r = &j->reader;
+	must(ask->to != NULL || ask->bytes == 0);
 	uint32_t end = end_of(j, ask);
 	if (loc_offset(ask->loc) + (uint64_t)ask->bytes > end)
 		return ERR_CORRUPT;
@@ -180,6 +201,7 @@ bool reader_step(struct journal *j, uint64_t *out_wake)
 {
 	struct reader *r = &j->reader;
 	uint64_t read = 0, wake = 0;
+	reader_check(r);
 	if (r->want_at == r->want_n)
 		gather(j);
 	if (r->want_n == 0)
@@ -196,6 +218,22 @@ bool reader_step(struct journal *j, uint64_t *out_wake)
 		spsc_publish(&j->loops[bits_lowest(left)].answered);
 	*out_wake |= wake;
 	return true;
+}
+
+/* ---- recovery -------------------------------------------------------------------------- */
+
+enum err journal_recover_read(struct journal *j, uint64_t loc, uint8_t *to, uint32_t bytes,
+			      struct text *why)
+{
+	struct jread ask = { .loc = loc, .bytes = bytes, .to = to };
+	uint64_t read = 0;
+	must(!j->recover.is_ended && loc != 0);
+	enum err e = answer(j, &ask, &read);
+	if (e != ERR_OK) {
+		struct path p = path_of(PATH_SEGMENT, loc_segment(loc));
+		text_putf(why, "%s: a message at byte %u cannot be read", p.z, loc_offset(loc));
+	}
+	return e;
 }
 
 /* ---- the loop's side -------------------------------------------------------------------- */

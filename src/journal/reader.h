@@ -35,7 +35,9 @@ struct reader {
 	uint64_t clock; /* counts uses of files */
 };
 
+/* reader_init makes one that has nothing open. */
 void reader_init(struct reader *r);
+void reader_check(const struct reader *r);
 void reader_fini(struct journal *j);
 /* reader_step answers some requests. False: there are none. *out_wake as of journal_keep_step. */
 bool reader_step(struct journal *j, uint64_t *out_wake);

@@ -16,6 +16,7 @@ void recover_fini(struct recover *r, struct mem *mem)
 
 enum err recover_commit(struct filebuf *f, uint32_t segment, uint32_t at, struct commit *out_c)
 {
+	must(at >= SEGMENT_DATA_AT && at % COMMIT_ALIGN == 0);
 	struct slice s;
 	struct record r;
 	out_c->number = 0;
@@ -38,6 +39,7 @@ enum err recover_commit(struct filebuf *f, uint32_t segment, uint32_t at, struct
 
 static enum err describe(const struct segment *seg, uint64_t at, const char *what, struct text *why)
 {
+	must(what != NULL && seg != NULL);
 	struct path p = path_of(PATH_SEGMENT, seg->number);
 	text_putf(why, "%s: %s at byte %llu", p.z, what, (unsigned long long)at);
 	return ERR_CORRUPT;
@@ -46,6 +48,7 @@ static enum err describe(const struct segment *seg, uint64_t at, const char *wha
 static enum err io_failed(struct journal *j, const struct segment *seg, enum err e,
 			  struct text *why)
 {
+	must(e != ERR_OK && e != ERR_CORRUPT);
 	struct path p = path_of(PATH_SEGMENT, seg->number);
 	text_putf(why, "%s: %s", p.z, j->disk->ops->why(j->disk));
 	return e;
@@ -54,6 +57,7 @@ static enum err io_failed(struct journal *j, const struct segment *seg, enum err
 static enum err turn_to(struct journal *j, struct segment *seg, struct text *why)
 {
 	struct recover *r = &j->recover;
+	must(seg->is_closed && !r->is_ended);
 	if (r->buf.file >= 0)
 		j->disk->ops->close(j->disk, r->buf.file);
 	filebuf_turn_to(&r->buf, -1);
@@ -71,6 +75,7 @@ static enum err turn_to(struct journal *j, struct segment *seg, struct text *why
 static enum err has_later(struct journal *j, uint32_t segment, uint32_t at, uint64_t lost,
 			  bool *out_found)
 {
+	must(lost > 0 && segment != 0);
 	*out_found = false;
 	for (uint32_t to = at + SEARCH_BYTES; at <= to; at += COMMIT_ALIGN) {
 		struct commit c;
@@ -91,6 +96,7 @@ static enum err has_later(struct journal *j, uint32_t segment, uint32_t at, uint
 static enum err look_on(struct journal *j, struct segment **out_next, struct text *why)
 {
 	struct recover *r = &j->recover;
+	must(r->seg != NULL && r->buf.file >= 0);
 	uint64_t lost = r->last.number + 1;
 	struct segment *seg = r->seg, *next = seg;
 	bool is_found;
@@ -126,6 +132,7 @@ static enum err look_on(struct journal *j, struct segment **out_next, struct tex
 static enum err note(struct journal *j, struct slice records, struct text *why)
 {
 	struct recover *r = &j->recover;
+	must(r->seg->last_index != NULL);
 	for (uint32_t at = 0, space; at < records.n; at += space) {
 		struct record rec = record_view(slice_from(records, at), &space);
 		if (rec.kind == 0 || rec.kind >= RECORD_KIND_N || rec.shard >= JOURNAL_SHARDS_MAX) {
@@ -145,6 +152,7 @@ static enum err note(struct journal *j, struct slice records, struct text *why)
 static enum err accept(struct journal *j, const struct commit *c, struct text *why)
 {
 	struct recover *r = &j->recover;
+	must(r->is_any_good || c->number == r->last.number + 1 || ABLATED(generation));
 	uint32_t space = commit_space(c->bytes);
 	struct slice s;
 	TRY(filebuf_get(&r->buf, r->at, c->bytes, &s));
@@ -162,6 +170,7 @@ static enum err accept(struct journal *j, const struct commit *c, struct text *w
 
 static size_t buffer_bytes(const struct journal *j)
 {
+	must(!j->recover.is_ended);
 	uint64_t largest = SEGMENT_DATA_AT;
 	struct segment *seg;
 	for (uint32_t at = 0; (seg = segments_each(&j->segments, &at)) != NULL;)
@@ -173,6 +182,7 @@ static enum err begin(struct journal *j, struct text *why)
 {
 	struct recover *r = &j->recover;
 	uint64_t floor = j->checkpoint.now.floor;
+	must(!r->is_begun && !r->is_ended);
 	r->is_begun = true;
 	filebuf_fini(&r->buf, j->mem); /* of the units, if they were not read to their end */
 	TRY(filebuf_init(&r->buf, j->disk, j->mem, buffer_bytes(j)));
@@ -192,6 +202,7 @@ static enum err begin(struct journal *j, struct text *why)
 static enum err next_commit(struct journal *j, struct text *why)
 {
 	struct recover *r = &j->recover;
+	must(r->record_at == r->records_end);
 	while (r->seg) {
 		struct commit c = { 0 };
 		enum err e = recover_commit(&r->buf, r->seg->number, r->at, &c);
@@ -229,6 +240,7 @@ static enum err next_commit(struct journal *j, struct text *why)
 
 static bool is_covered(const struct journal *j, const struct record *rec)
 {
+	must(rec->shard < JOURNAL_SHARDS_MAX);
 	const struct ckpt_shards *s = &j->checkpoint.shards;
 	return rec->index != 0 && s->is_there[rec->shard] && rec->index <= s->at[rec->shard].index;
 }
@@ -237,6 +249,7 @@ enum err journal_recover_record(struct journal *j, struct record *out, uint64_t 
 				bool *out_more, struct text *why)
 {
 	struct recover *r = &j->recover;
+	must(!r->is_ended);
 	*out_more = false;
 	if (!r->is_begun)
 		TRY(begin(j, why));
@@ -264,6 +277,7 @@ enum err journal_recover_record(struct journal *j, struct record *out, uint64_t 
 enum err journal_recover_shard(struct journal *j, struct ckpt_shard *out, bool *out_more)
 {
 	struct recover *r = &j->recover;
+	must(!r->is_ended);
 	const struct ckpt_shards *s = &j->checkpoint.shards;
 	while (r->shard_at < JOURNAL_SHARDS_MAX && !s->is_there[r->shard_at])
 		r->shard_at++;
@@ -278,6 +292,7 @@ enum err journal_recover_unit(struct journal *j, struct ckpt_unit *out, bool *ou
 {
 	struct recover *r = &j->recover;
 	const struct checkpoint *c = &j->checkpoint;
+	must(!r->is_ended);
 	*out_more = false;
 	if (c->file < 0 || r->is_begun)
 		return ERR_OK;

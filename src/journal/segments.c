@@ -6,6 +6,7 @@
 
 static size_t slots_bytes(uint32_t n)
 {
+	must(n >= SLOTS_MIN);
 	return sizeof(struct segment_slots) + n * sizeof(struct segment *);
 }
 
@@ -29,6 +30,7 @@ static struct segment_slots *slots_of(const struct segments *s)
 
 enum err segments_init(struct segments *s, struct mem *mem)
 {
+	must(mem != NULL);
 	struct segment_slots *t = slots_new(mem, SLOTS_MIN);
 	if (!t)
 		return ERR_LIMIT;
@@ -48,6 +50,7 @@ void segments_fini(struct segments *s, struct mem *mem)
 	}
 	while (t) {
 		struct segment_slots *older = t->older;
+		must(!older || older->mask < t->mask);
 		mem_put(mem, t, slots_bytes(t->mask + 1));
 		t = older;
 	}
@@ -60,7 +63,7 @@ void segments_fini(struct segments *s, struct mem *mem)
 static enum err grow(struct segments *s, struct mem *mem)
 {
 	struct segment_slots *t = slots_of(s);
-	must(t->mask < UINT32_MAX / 2);
+	must(t->mask < UINT32_MAX / 2 && is_pow2(t->mask + 1));
 	struct segment_slots *bigger = slots_new(mem, 2 * (t->mask + 1));
 	if (!bigger)
 		return ERR_LIMIT;
@@ -76,6 +79,7 @@ static enum err grow(struct segments *s, struct mem *mem)
 
 static bool is_free(const struct segments *s, uint32_t number)
 {
+	must(number != 0);
 	struct segment_slots *t = slots_of(s);
 	return atomic_load_explicit(&t->at[number & t->mask], memory_order_relaxed) == NULL;
 }
@@ -106,6 +110,7 @@ enum err segments_add_next(struct segments *s, struct mem *mem, struct segment *
 {
 	if (s->n > slots_of(s)->mask / 2)
 		TRY(grow(s, mem));
+	segments_check(s);
 	uint32_t number = s->last_number;
 	do {
 		must(number < UINT32_MAX);
@@ -123,6 +128,7 @@ void segments_remove(struct segments *s, struct mem *mem, struct segment *own_se
 			atomic_store_explicit(slot, NULL, memory_order_release);
 	}
 	segment_is_covered(own_seg, mem);
+	must(s->n > 0);
 	pool_put(&s->pool, own_seg);
 	s->n--;
 }
@@ -133,9 +139,22 @@ void segment_is_covered(struct segment *seg, struct mem *mem)
 	seg->last_index = NULL;
 }
 
+void segments_check(const struct segments *s)
+{
+	uint32_t n = 0;
+	const struct segment *seg;
+	for (uint32_t at = 0; (seg = segments_each(s, &at)) != NULL; n++) {
+		must(seg->number != 0 && seg->number <= s->last_number);
+		must(segments_find(s, seg->number) == seg);
+		must_if(seg->is_closed, seg->file < 0);
+	}
+	must(n == s->n && n <= slots_of(s)->mask);
+}
+
 struct segment *segments_each(const struct segments *s, uint32_t *cursor)
 {
 	struct segment_slots *t = slots_of(s);
+	must(t != NULL);
 	while (*cursor <= t->mask) {
 		struct segment *seg = atomic_load_explicit(&t->at[*cursor], memory_order_relaxed);
 		++*cursor;
@@ -148,6 +167,7 @@ struct segment *segments_each(const struct segments *s, uint32_t *cursor)
 struct segment *segments_after(const struct segments *s, uint32_t number)
 {
 	struct segment *best = NULL, *seg;
+	must(number <= s->last_number);
 	for (uint32_t at = 0; (seg = segments_each(s, &at)) != NULL;)
 		if (seg->number > number && (!best || seg->number < best->number))
 			best = seg;

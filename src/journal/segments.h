@@ -50,6 +50,7 @@ struct segments {
 
 static inline uint64_t loc_of(uint32_t segment, uint32_t offset)
 {
+	must(segment != 0);
 	return (uint64_t)segment << 32 | offset;
 }
 static inline uint32_t loc_segment(uint64_t loc)
@@ -86,6 +87,7 @@ void segment_is_covered(struct segment *seg, struct mem *mem);
 /* segments_each walks all living segments in the order of the table: begin with *cursor = 0; NULL
  * is the end. The one it gave last may be removed. */
 struct segment *segments_each(const struct segments *s, uint32_t *cursor);
+void segments_check(const struct segments *s);
 /* segments_after gives the living segment with the lowest number above `number`; NULL: none. */
 struct segment *segments_after(const struct segments *s, uint32_t number);
 

@@ -12,6 +12,7 @@ static bool is_empty(const struct segment *seg)
 
 void space_mark_empty(struct journal *j, uint64_t number)
 {
+	must(number > j->checkpoint.now.number);
 	struct segment *seg;
 	for (uint32_t at = 0; (seg = segments_each(&j->segments, &at)) != NULL;) {
 		if (!seg->is_closed || !is_empty(seg))
@@ -23,6 +24,7 @@ void space_mark_empty(struct journal *j, uint64_t number)
 
 static bool is_covered(const struct ckpt_shards *shards, const uint64_t *index)
 {
+	must(index != NULL);
 	for (uint32_t s = 0; s < JOURNAL_SHARDS_MAX; s++)
 		if (index[s] > (shards->is_there[s] ? shards->at[s].index : 0))
 			return false;
@@ -35,6 +37,7 @@ static uint32_t drop_covered(struct journal *j)
 {
 	uint32_t lowest = 0;
 	struct segment *seg;
+	segments_check(&j->segments);
 	for (uint32_t at = 0; (seg = segments_each(&j->segments, &at)) != NULL;) {
 		if (!seg->is_closed || !seg->last_index)
 			continue;
@@ -48,6 +51,7 @@ static uint32_t drop_covered(struct journal *j)
 
 static uint32_t lowest_open(const struct journal *j)
 {
+	segments_check(&j->segments);
 	uint32_t lowest = UINT32_MAX;
 	struct segment *seg;
 	for (uint32_t at = 0; (seg = segments_each(&j->segments, &at)) != NULL;)
@@ -60,6 +64,7 @@ static uint32_t lowest_open(const struct journal *j)
 static uint64_t new_floor(struct journal *j)
 {
 	const struct checkpoint *c = &j->checkpoint;
+	must(loc_segment(c->begun_loc) <= j->segments.last_number);
 	if (c->begun_loc != 0 && is_covered(&c->shards, c->begun_index))
 		return c->begun_loc;
 	uint32_t closed = drop_covered(j), open = lowest_open(j);
@@ -79,6 +84,7 @@ uint64_t space_floor(struct journal *j)
 static bool is_free(const struct journal *j, const struct segment *seg)
 {
 	const struct checkpoint *c = &j->checkpoint;
+	must(c->before.number < c->now.number);
 	if (!seg->is_closed)
 		return false;
 	if (ABLATED(recycle))
@@ -97,6 +103,7 @@ static bool is_spare(const struct journal *j, const struct segment *seg)
 
 static bool is_worth_forwarding(const struct journal *j, const struct segment *seg, uint32_t n)
 {
+	must(seg->number != 0 && n > 0);
 	int64_t live = atomic_load_explicit(&seg->live_bytes, memory_order_relaxed);
 	if (!seg->is_closed || is_empty(seg) || live <= 0 ||
 	    seg->number >= loc_segment(j->checkpoint.now.floor))
@@ -114,6 +121,7 @@ static void choose_forward(struct journal *j)
 {
 	struct segment *seg, *best = NULL;
 	int64_t best_live = INT64_MAX;
+	must(j->recover.is_ended);
 	if (atomic_load_explicit(&j->forward, memory_order_acquire) != 0 ||
 	    atomic_load_explicit(&j->forwarding, memory_order_acquire) != 0)
 		return;
@@ -132,6 +140,7 @@ static void choose_forward(struct journal *j)
 
 enum err space_recycle(struct journal *j)
 {
+	must(j->checkpoint.before.floor <= j->checkpoint.now.floor);
 	struct segment *seg;
 	(void)drop_covered(j);
 	for (uint32_t at = 0; (seg = segments_each(&j->segments, &at)) != NULL;) {
@@ -151,6 +160,7 @@ enum err space_recycle(struct journal *j)
 
 void journal_live(struct journal *j, uint64_t loc, int64_t bytes, int64_t count)
 {
+	must(loc != 0);
 	struct segment *seg = segments_find(&j->segments, loc_segment(loc));
 	if (!seg) {
 		must(!j->recover.is_ended);
@@ -164,6 +174,7 @@ void journal_live(struct journal *j, uint64_t loc, int64_t bytes, int64_t count)
 
 uint64_t journal_forward(struct journal *j)
 {
+	must(j->recover.is_ended);
 	if (atomic_load_explicit(&j->forwarding, memory_order_relaxed) != 0)
 		return 0;
 	uint64_t number = atomic_exchange_explicit(&j->forward, 0, memory_order_acq_rel);

@@ -17,6 +17,7 @@ void spill_init(struct spill *s)
 
 void spill_fini(struct spill *s, struct mem *mem, struct disk *d)
 {
+	must(mem != NULL && d != NULL);
 	if (s->file >= 0)
 		d->ops->close(d, s->file);
 	mem_put(mem, atomic_load_explicit(&s->files, memory_order_acquire), FILES_BYTES);
@@ -25,12 +26,14 @@ void spill_fini(struct spill *s, struct mem *mem, struct disk *d)
 
 static struct spill_file *slot_of(struct spill_file *files, uint32_t number)
 {
+	must(files != NULL && number != 0);
 	return &files[number % SPILL_FILES_MAX];
 }
 
 /* file_of finds a spill file by number, whosever it is; NULL: there is none. */
 static struct spill_file *file_of(struct journal *j, uint32_t number)
 {
+	must(number != 0);
 	uint32_t loop = (number >> COUNT_BITS) - 1;
 	if (loop >= j->loops_n)
 		return NULL;
@@ -60,7 +63,9 @@ static enum err files_ready(struct spill *s, struct mem *mem)
 /* begin opens the next file of a loop. ERR_LIMIT: all slots still hold something. */
 static enum err begin(struct journal *j, uint32_t loop)
 {
+	must(loop < j->loops_n);
 	struct spill *s = &j->loops[loop].spill;
+	must(s->file < 0);
 	uint32_t number = (loop + 1) << COUNT_BITS | ((s->count + 1) & COUNT_MASK);
 	struct spill_file *f = slot_of(atomic_load_explicit(&s->files, memory_order_relaxed),
 				       number);
@@ -81,6 +86,7 @@ static enum err begin(struct journal *j, uint32_t loop)
 static struct spill_file *open_file(struct journal *j, uint32_t loop)
 {
 	struct spill *s = &j->loops[loop].spill;
+	must(s->file < 0 || s->count > 0);
 	return s->file < 0 ? NULL : file_of(j, (loop + 1) << COUNT_BITS | (s->count & COUNT_MASK));
 }
 
@@ -92,6 +98,7 @@ static void give_garbage(struct journal *j)
 
 static void finish(struct journal *j, struct spill *s, struct spill_file *f)
 {
+	must(s->file >= 0 && f != NULL);
 	j->disk->ops->close(j->disk, s->file);
 	s->file = -1;
 	atomic_store_explicit(&f->is_closed, true, memory_order_release);
@@ -102,6 +109,7 @@ static void finish(struct journal *j, struct spill *s, struct spill_file *f)
 static enum err room_for(struct journal *j, uint32_t loop, size_t n, struct spill_file **out_f)
 {
 	struct spill *s = &j->loops[loop].spill;
+	must(n > 0 && n <= j->setup.segment_bytes);
 	TRY(files_ready(s, j->loops[loop].mem));
 	struct spill_file *f = open_file(j, loop);
 	uint32_t end = f ? atomic_load_explicit(&f->end, memory_order_relaxed) : 0;
@@ -147,6 +155,7 @@ void journal_spill_free(struct journal *j, uint64_t loc, uint32_t bytes)
 
 uint32_t spill_end(struct journal *j, uint32_t number)
 {
+	must(number != 0);
 	struct spill_file *f = file_of(j, number);
 	return f ? atomic_load_explicit(&f->end, memory_order_acquire) : 0;
 }
@@ -160,6 +169,7 @@ static bool is_done_with(struct spill_file *f)
 
 static bool sweep_loop(struct journal *j, struct spill_file *files)
 {
+	must(j->setup.segment_bytes > 0);
 	for (uint32_t i = 0; files && i < SPILL_FILES_MAX; i++) {
 		struct spill_file *f = &files[i];
 		if (!is_done_with(f))

@@ -24,6 +24,7 @@ struct spill {
 	int file;                           /* the open one; -1: none */
 };
 
+/* spill_init makes one that has never been used. */
 void spill_init(struct spill *s);
 void spill_fini(struct spill *s, struct mem *mem, struct disk *d);
 

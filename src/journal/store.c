@@ -8,6 +8,7 @@
 /* write_slot makes one slot durable; the page behind the head stays as it is. */
 static enum err write_slot(struct disk *d, int file, uint64_t slot, const struct head *h)
 {
+	must(file >= 0 && slot < 2);
 	uint8_t bytes[HEAD_BYTES];
 	head_put(bytes, h);
 	struct slice part = { bytes, sizeof bytes };
@@ -35,6 +36,7 @@ enum err store_make(struct disk *d, const struct head *h)
 
 static enum err read_slots(struct disk *d, struct store *s, enum err state[2])
 {
+	must(s->file >= 0);
 	for (uint32_t i = 0; i < 2; i++) {
 		uint8_t bytes[HEAD_BYTES];
 		size_t n = 0;
@@ -46,6 +48,7 @@ static enum err read_slots(struct disk *d, struct store *s, enum err state[2])
 
 static enum err judge(struct store *s, const enum err state[2], struct text *why)
 {
+	must(s->file >= 0);
 	for (uint32_t i = 0; i < 2; i++) {
 		if (state[i] == ERR_NOT_IMPLEMENTED) {
 			text_putf(why,
@@ -74,6 +77,7 @@ static enum err judge(struct store *s, const enum err state[2], struct text *why
 
 enum err store_open(struct disk *d, unsigned how, struct store *out_s, struct text *why)
 {
+	must((how & DISK_READ) != 0);
 	struct store s = { 0 };
 	enum err state[2];
 	TRY(d->ops->open(d, PATH_STORE, how, &s.file));

@@ -7,11 +7,13 @@
 
 static uint32_t home(const struct units *u, uint16_t shard, uint64_t a, uint64_t b)
 {
+	must(is_pow2((uint64_t)u->mask + 1));
 	return (uint32_t)hash_u64(hash_u64(a, shard), b) & u->mask;
 }
 
 void units_fini(struct units *u, struct mem *mem)
 {
+	must_if(u->rows != NULL, u->mask >= SLOTS_MIN - 1);
 	if (u->rows)
 		mem_put(mem, u->rows, ((size_t)u->mask + 1) * sizeof *u->rows);
 	*u = (struct units){ 0 };
@@ -33,6 +35,7 @@ enum err units_make_room(struct units *u, struct mem *mem)
 {
 	if (u->rows && u->n < (u->mask + 1) / 4 * 3)
 		return ERR_OK;
+	must(u->n <= u->mask);
 	uint32_t slots = u->rows ? 2 * (u->mask + 1) : SLOTS_MIN;
 	struct units bigger = { .mask = slots - 1, .n = u->n, .live_bytes = u->live_bytes };
 	bigger.rows = mem_get(mem, slots * sizeof *bigger.rows, "checkpoint units");
@@ -72,6 +75,7 @@ static void close_gap(struct units *u, uint32_t gap)
 		u->rows[gap] = *r;
 		gap = at;
 	}
+	must(gap <= u->mask);
 	u->rows[gap] = (struct unit_row){ 0 };
 }
 
@@ -97,8 +101,10 @@ struct unit_row *units_find(const struct units *u, uint16_t shard, uint64_t a, u
 
 void units_age(struct units *u)
 {
+	must_if(u->n > 0, u->rows != NULL);
 	for (uint32_t i = 0; u->rows && i <= u->mask; i++)
 		u->rows[i].is_old = 1;
+	units_check(u);
 }
 
 void units_clear(struct units *u)

@@ -21,14 +21,25 @@ void writer_init(struct writer *w, const struct commit *last, uint64_t last_loc)
 	*w = (struct writer){ .last = *last, .last_loc = last_loc };
 }
 
+void writer_check(const struct writer *w)
+{
+	must((w->last.number == 0) == (w->last_loc == 0));
+	must(w->last.synced <= w->last.number && w->at % COMMIT_ALIGN == 0);
+	must_if(w->active != NULL, w->at >= SEGMENT_DATA_AT && w->active->file >= 0);
+	must_if(w->active != NULL, loc_segment(w->last_loc) <= w->active->number);
+}
+
 static struct jbatch **window_at(struct writer *w, uint64_t ticket)
 {
+	must_if(w->window[ticket & (WRITER_WINDOW - 1)],
+		w->window[ticket & (WRITER_WINDOW - 1)]->ticket == ticket);
 	return &w->window[ticket & (WRITER_WINDOW - 1)];
 }
 
 static void gather(struct journal *j)
 {
 	struct writer *w = &j->writer;
+	writer_check(w);
 	for (uint32_t l = 0; l < j->loops_n; l++) {
 		struct jbatch *b;
 		while ((b = spsc_pop(&j->loops[l].submitted)) != NULL) {
@@ -42,6 +53,7 @@ static void gather(struct journal *j)
 static uint32_t room_in(const struct journal *j)
 {
 	const struct writer *w = &j->writer;
+	must(!w->active || w->at >= SEGMENT_DATA_AT);
 	if (!w->active)
 		return 0;
 	uint64_t end = j->setup.segment_bytes - COMMIT_ALIGN;
@@ -50,6 +62,7 @@ static uint32_t room_in(const struct journal *j)
 
 static void tell_use(struct journal *j, uint64_t used)
 {
+	must(used <= j->setup.segment_bytes);
 	atomic_store_explicit(&j->active_used, (uint32_t)used, memory_order_relaxed);
 	keeper_give_work(j);
 }
@@ -58,6 +71,7 @@ static void tell_use(struct journal *j, uint64_t used)
 static bool begin_segment(struct journal *j)
 {
 	struct writer *w = &j->writer;
+	must(!w->active || w->last.number > 0);
 	struct segment *next = spsc_pop(&j->ready);
 	w->waits = next == NULL;
 	atomic_store_explicit(&j->writer_waits, w->waits, memory_order_release);
@@ -79,6 +93,7 @@ static bool begin_segment(struct journal *j)
 static struct group choose(struct journal *j)
 {
 	struct writer *w = &j->writer;
+	must(w->last.number == 0 || w->last_loc != 0);
 	struct group g = { .bytes = COMMIT_HEAD_BYTES };
 	uint32_t room = room_in(j);
 	for (;; g.n++) {
@@ -95,6 +110,7 @@ static uint32_t stamp(struct journal *j, struct jbatch *b)
 {
 	struct segment *seg = j->writer.active;
 	uint32_t n = 0;
+	must(b->len > 0 && b->len % RECORD_ALIGN == 0);
 	for (uint32_t at = 0; at < b->len; at += record_peek_space(b->at + at), n++) {
 		uint8_t *r = b->at + at;
 		uint16_t shard = record_peek_shard(r);
@@ -113,6 +129,7 @@ static enum err put(struct journal *j, const struct group *g, uint8_t head[COMMI
 	struct writer *w = &j->writer;
 	struct slice parts[WRITER_WINDOW + 2];
 	uint32_t n = 0;
+	must(g->n <= WRITER_WINDOW && w->at % COMMIT_ALIGN == 0);
 	parts[n++] = slice_of(head, COMMIT_HEAD_BYTES);
 	for (uint32_t i = 0; i < g->n; i++) {
 		const struct jbatch *b = *window_at(w, w->next_ticket + i);
@@ -134,6 +151,7 @@ static enum err put(struct journal *j, const struct group *g, uint8_t head[COMMI
 static enum err commit(struct journal *j, const struct group *g)
 {
 	struct writer *w = &j->writer;
+	must(w->active != NULL && commit_space(g->bytes) <= j->setup.segment_bytes - w->at);
 	uint8_t head[COMMIT_HEAD_BYTES];
 	struct commit c = {
 		.generation = w->active->number,
@@ -163,6 +181,7 @@ static uint64_t post(struct journal *j, const struct group *g, uint64_t loc)
 {
 	struct writer *w = &j->writer;
 	uint64_t wake = 0;
+	must(loc != 0 && g->n > 0);
 	loc += COMMIT_HEAD_BYTES;
 	for (uint32_t i = 0; i < g->n; i++) {
 		struct jbatch **slot = window_at(w, w->next_ticket++);
@@ -216,6 +235,7 @@ void writer_seal(struct journal *j)
 bool journal_writer_may_sleep(struct journal *j)
 {
 	struct writer *w = &j->writer;
+	must(j->recover.is_ended);
 	atomic_exchange(&j->writer_sleeps, true);
 	gather(j);
 	bool is_idle = *window_at(w, w->next_ticket) == NULL ||
@@ -227,6 +247,7 @@ bool journal_writer_may_sleep(struct journal *j)
 
 bool journal_writer_to_wake(struct journal *j)
 {
+	must(j->recover.is_ended);
 	if (!atomic_exchange(&j->writer_has_work, false))
 		return false;
 	return atomic_exchange(&j->writer_sleeps, false);

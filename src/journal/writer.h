@@ -23,6 +23,7 @@ struct writer {
 	bool waits; /* for a segment */
 };
 
+void writer_check(const struct writer *w);
 /* writer_init begins behind the commit `last` at last_loc. */
 void writer_init(struct writer *w, const struct commit *last, uint64_t last_loc);
 /* writer_seal writes an empty commit behind the last one, so that it is known to be whole;

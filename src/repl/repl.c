@@ -17,6 +17,7 @@ void repl_init(struct repl *r, uint16_t shard, uint64_t epoch, uint64_t index, u
 
 enum err repl_begin(struct repl *r, struct jbatch *b, uint8_t **out_body, uint32_t *out_cap)
 {
+	must(r->proposed < UINT64_MAX);
 	repl_check(r);
 	return journal_record_begin(b, out_body, out_cap);
 }
@@ -24,7 +25,7 @@ enum err repl_begin(struct repl *r, struct jbatch *b, uint8_t **out_body, uint32
 uint64_t repl_propose(struct repl *r, struct jbatch *b, uint64_t wall_ms, uint32_t body_len,
 		      uint32_t *out_off)
 {
-	must(r->proposed < UINT64_MAX);
+	must(body_len <= LIMIT_RECORD_BYTES_MAX);
 	r->wall_ms = max_u64(r->wall_ms, wall_ms);
 	struct record rec = { .shard = r->shard,
 			      .kind = RECORD_OUTCOMES,
@@ -52,6 +53,7 @@ static enum err truncate(struct repl *r, const struct record *rec)
 		return ERR_OK;
 	if (rec->index == 0 || rec->index > r->proposed + 1 || rec->epoch < r->epoch)
 		return ERR_CORRUPT;
+	must(rec->kind == RECORD_TRUNCATE);
 	r->proposed = rec->index - 1;
 	r->committed = min_u64(r->committed, r->proposed);
 	r->epoch = rec->epoch;
@@ -76,7 +78,8 @@ enum err repl_recovered(struct repl *r, const struct record *rec)
 
 void repl_check(const struct repl *r)
 {
-	must(r->committed <= r->proposed && r->shard < JOURNAL_SHARDS_MAX);
+	must(r->committed <= r->proposed);
+	must(r->shard < JOURNAL_SHARDS_MAX);
 }
 
 void repl_dump(const struct repl *r, struct text *out)

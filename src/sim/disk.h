@@ -35,6 +35,7 @@ struct sim_disk *sim_disk_new(uint64_t seed);
 struct sim_disk *sim_disk_clone(const struct sim_disk *d);
 void sim_disk_free(struct sim_disk *own_d);
 
+/* The port that the journal uses, the faults to set, what was counted. */
 struct disk *sim_disk_port(struct sim_disk *d);
 struct sim_disk_faults *sim_disk_faults(struct sim_disk *d);
 const struct sim_disk_count *sim_disk_count(const struct sim_disk *d);

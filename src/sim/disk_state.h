@@ -28,6 +28,7 @@ struct sim_disk {
 	char why[128];
 };
 
+/* sim_disk_of gives the disk behind its port. */
 struct sim_disk *sim_disk_of(struct disk *d);
 
 /* sim_disk_fail notes why a call fails, and gives `e`. */
@@ -42,6 +43,7 @@ enum err sim_disk_crashes_after(struct sim_disk *d, enum err e);
 /* sim_disk_call_fails counts `in` down: this call is to fail. */
 bool sim_disk_call_fails(struct sim_disk *d, uint64_t *in);
 
+/* sim_inode_new makes an empty file or a directory that has no name yet. */
 uint32_t sim_inode_new(struct sim_disk *d, bool is_dir);
 /* sim_inodes_sweep forgets files to which neither a name nor a handle leads. */
 void sim_inodes_sweep(struct sim_disk *d);

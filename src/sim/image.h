@@ -19,6 +19,7 @@ struct image {
 	uint64_t size, size_durable;
 };
 
+/* A zeroed image is a good empty one. image_copy makes `to`, which is none yet, equal. */
 void image_fini(struct image *i);
 void image_copy(struct image *to, const struct image *from);
 

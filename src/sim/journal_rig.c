@@ -1,78 +1,10 @@
-#include "sim/journal_rig.h"
+#include "sim/journal_rig_state.h"
 
 #include "base/byteorder.h"
 #include "base/hash.h"
-#include "base/prng.h"
-#include "base/text.h"
-#include "repl/repl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define SEGMENT_BYTES 65536u
-#define CONTENT_MAX   6000u
-#define HEAD_BYTES    8u /* of a body: cell, length of the content; UINT32_MAX: emptied */
-#define EMPTIED       UINT32_MAX
-#define FLYING_MAX    64u
-#define READS_MAX     32u
-
-/* What a record once said. */
-struct said {
-	uint64_t epoch;
-	uint32_t cell, len;
-};
-struct cell {
-	uint64_t index; /* of the record that set it; 0: never set */
-	uint64_t loc;
-	uint32_t len;  /* EMPTIED: nothing in it */
-	bool is_dirty; /* changed since the last checkpoint that was kept */
-	bool is_in_checkpoint;
-};
-struct shard {
-	struct repl repl;
-	struct said *said; /* by index */
-	uint64_t said_cap;
-	uint64_t confirmed;
-	struct cell cells[RIG_CELLS];
-};
-struct flying {
-	struct jbatch *batch;
-	uint32_t n;
-	struct {
-		uint32_t shard, off;
-		uint64_t index;
-	} at[8];
-};
-struct reading {
-	struct jread read;
-	bool is_out;
-	uint32_t shard, cell, len;
-	uint64_t index;
-	uint8_t *buf;
-};
-/* A shard's part of a checkpoint, as it was when its turn came. */
-struct snapshot {
-	uint32_t shard, at;
-	struct ckpt_shard row;
-	struct cell cells[RIG_CELLS];
-};
-
-struct rig {
-	struct sim_disk *disk;
-	struct mem_for_tests heap;
-	struct mem *loop_mem[RIG_LOOPS];
-	struct journal *journal;
-	struct prng prng;
-	struct shard shards[RIG_SHARDS];
-	struct flying flying[RIG_LOOPS][JOURNAL_BATCHES];
-	struct reading reads[READS_MAX];
-	struct snapshot snap;
-	bool is_open, is_checkpointing, is_ending, has_damage;
-	uint64_t ckpt_done, ckpt_failed;
-	uint64_t forward;
-	uint64_t checkpoints;
-	char failure[256], why[512];
-};
 
 /* ---- contents --------------------------------------------------------------------------- */
 
@@ -87,7 +19,7 @@ static void content_put(uint8_t *to, uint32_t shard, uint64_t index, uint32_t le
 		to[i] = content_byte(shard, index, i);
 }
 
-static bool content_is(const uint8_t *p, uint32_t shard, uint64_t index, uint32_t len)
+bool rig_content_is(const uint8_t *p, uint32_t shard, uint64_t index, uint32_t len)
 {
 	for (uint32_t i = 0; i < len; i++)
 		if (p[i] != content_byte(shard, index, i))
@@ -95,7 +27,7 @@ static bool content_is(const uint8_t *p, uint32_t shard, uint64_t index, uint32_
 	return true;
 }
 
-static void fails(struct rig *r, const char *what, uint32_t shard, uint64_t index)
+void rig_fails(struct rig *r, const char *what, uint32_t shard, uint64_t index)
 {
 	if (!r->failure[0])
 		snprintf(r->failure, sizeof r->failure, "%s: shard %u, index %llu", what, shard,
@@ -109,7 +41,7 @@ static uint64_t below(struct rig *r, uint64_t n)
 
 /* ---- state ------------------------------------------------------------------------------ */
 
-static struct said *said_at(struct shard *s, uint64_t index)
+struct said *rig_said(struct shard *s, uint64_t index)
 {
 	if (index >= s->said_cap) {
 		uint64_t cap = index * 2 + 64;
@@ -121,24 +53,23 @@ static struct said *said_at(struct shard *s, uint64_t index)
 	return &s->said[index];
 }
 
-static void count_live(struct rig *r, const struct cell *c, int sign)
+void rig_count_live(struct rig *r, const struct cell *c, int sign)
 {
 	if (c->index != 0 && c->len != EMPTIED)
 		journal_live(r->journal, c->loc, sign * (int64_t)c->len, sign);
 }
 
-/* apply makes a record true: what was in the cell does not live any more. */
-static void apply(struct rig *r, uint32_t shard, uint64_t index, uint64_t body_loc)
+void rig_apply(struct rig *r, uint32_t shard, uint64_t index, uint64_t body_loc)
 {
 	struct shard *s = &r->shards[shard];
-	const struct said *what = said_at(s, index);
+	const struct said *what = rig_said(s, index);
 	struct cell *c = &s->cells[what->cell], old = *c;
 	c->index = index;
 	c->len = what->len;
 	c->loc = body_loc + HEAD_BYTES;
 	c->is_dirty = true;
-	count_live(r, c, 1);
-	count_live(r, &old, -1);
+	rig_count_live(r, c, 1);
+	rig_count_live(r, &old, -1);
 }
 
 /* ---- proposing -------------------------------------------------------------------------- */
@@ -165,7 +96,7 @@ static bool propose_one(struct rig *r, struct flying *f, uint32_t shard, uint32_
 	content_put(body + HEAD_BYTES, shard, index, bytes);
 	uint64_t got = repl_propose(&s->repl, f->batch, index, HEAD_BYTES + bytes, &off);
 	must(got == index);
-	*said_at(s, index) = (struct said){ s->repl.epoch, cell, len };
+	*rig_said(s, index) = (struct said){ s->repl.epoch, cell, len };
 	f->at[f->n].shard = shard;
 	f->at[f->n].off = off;
 	f->at[f->n++].index = index;
@@ -247,9 +178,10 @@ static void consume(struct rig *r, uint32_t loop)
 		for (uint32_t i = 0; i < f->n; i++) {
 			struct shard *s = &r->shards[f->at[i].shard];
 			if (!repl_durable(&s->repl, f->at[i].index))
-				fails(r, "durable out of order", f->at[i].shard, f->at[i].index);
+				rig_fails(r, "durable out of order", f->at[i].shard,
+					  f->at[i].index);
 			s->confirmed = s->repl.committed;
-			apply(r, f->at[i].shard, f->at[i].index, b->loc + f->at[i].off);
+			rig_apply(r, f->at[i].shard, f->at[i].index, b->loc + f->at[i].off);
 		}
 		f->batch = NULL;
 		journal_batch_free(r->journal, b);
@@ -287,10 +219,10 @@ static void take_reads(struct rig *r, uint32_t loop)
 		const struct cell *c = &r->shards[x->shard].cells[x->cell];
 		bool is_current = c->index == x->index; /* else its place may be gone */
 		if (is_current && read->err != ERR_OK && read->err != ERR_IO)
-			fails(r, "cannot be read", x->shard, x->index);
+			rig_fails(r, "cannot be read", x->shard, x->index);
 		if (is_current && read->err == ERR_OK && !r->has_damage &&
-		    !content_is(x->buf, x->shard, x->index, x->len))
-			fails(r, "reads differently", x->shard, x->index);
+		    !rig_content_is(x->buf, x->shard, x->index, x->len))
+			rig_fails(r, "reads differently", x->shard, x->index);
 		free(x->buf);
 		x->buf = NULL;
 		x->is_out = false;
@@ -439,132 +371,10 @@ void rig_settle(struct rig *r)
 		}
 	for (uint32_t shard = 0; shard < RIG_SHARDS && !is_over(r); shard++)
 		if (r->shards[shard].repl.committed != r->shards[shard].repl.proposed)
-			fails(r, "no progress", shard, r->shards[shard].repl.committed);
+			rig_fails(r, "no progress", shard, r->shards[shard].repl.committed);
 }
 
-/* ---- recovery --------------------------------------------------------------------------- */
-
-static bool restore_units(struct rig *r, struct text *why)
-{
-	for (;;) {
-		struct ckpt_unit u;
-		bool is_more;
-		if (journal_recover_unit(r->journal, &u, &is_more, why) != ERR_OK)
-			return false;
-		if (!is_more)
-			return true;
-		if (u.shard >= RIG_SHARDS || u.a >= RIG_CELLS || u.b != 7 || u.bytes.n < 24) {
-			fails(r, "an invented unit", u.shard, u.a);
-			return false;
-		}
-		struct cell *c = &r->shards[u.shard].cells[u.a];
-		if (c->index != 0)
-			fails(r, "a unit comes twice", u.shard, u.a);
-		c->index = load_le64(u.bytes.p);
-		c->loc = load_le64(u.bytes.p + 8);
-		c->len = load_le32(u.bytes.p + 16);
-		if (u.bytes.n != 24 + c->index % 500)
-			fails(r, "a unit has changed", u.shard, u.a);
-		count_live(r, c, 1);
-	}
-}
-
-/* check_cells compares a shard with what the records up to `index` make of an empty one. */
-static void check_cells(struct rig *r, uint32_t shard, uint64_t index)
-{
-	struct shard *s = &r->shards[shard];
-	uint64_t last[RIG_CELLS] = { 0 };
-	for (uint64_t i = 1; i <= index; i++)
-		last[said_at(s, i)->cell] = i;
-	for (uint32_t c = 0; c < RIG_CELLS; c++) {
-		const struct cell *cell = &s->cells[c];
-		bool is_empty = last[c] == 0 || said_at(s, last[c])->len == EMPTIED;
-		bool was_empty = cell->index == 0 || cell->len == EMPTIED;
-		if (is_empty != was_empty || (!is_empty && cell->index != last[c]))
-			fails(r, "a cell is not what the log made it", shard, last[c]);
-	}
-}
-
-/* How far each shard ever went, and how far it has come back. */
-struct progress {
-	uint64_t proposed[RIG_SHARDS], at[RIG_SHARDS];
-};
-
-static bool restore_shards(struct rig *r, struct progress *p)
-{
-	for (;;) {
-		struct ckpt_shard row;
-		bool is_more;
-		if (journal_recover_shard(r->journal, &row, &is_more) != ERR_OK)
-			return false;
-		if (!is_more)
-			break;
-		if (row.shard >= RIG_SHARDS || row.index > p->proposed[row.shard]) {
-			fails(r, "a checkpoint of what never was", row.shard, row.index);
-			return false;
-		}
-		p->at[row.shard] = row.index;
-	}
-	for (uint32_t s = 0; s < RIG_SHARDS; s++)
-		check_cells(r, s, p->at[s]);
-	return true;
-}
-
-static bool replay_one(struct rig *r, struct progress *p, const struct record *rec, uint64_t loc)
-{
-	if (rec->shard >= RIG_SHARDS || rec->index != p->at[rec->shard] + 1 ||
-	    rec->index > p->proposed[rec->shard]) {
-		fails(r, "a record out of order", rec->shard, rec->index);
-		return false;
-	}
-	const struct said *what = said_at(&r->shards[rec->shard], rec->index);
-	uint32_t bytes = what->len == EMPTIED ? 0 : what->len;
-	if (rec->epoch != what->epoch || rec->body.n != HEAD_BYTES + bytes ||
-	    load_le32(rec->body.p) != what->cell || load_le32(rec->body.p + 4) != what->len ||
-	    !content_is(rec->body.p + HEAD_BYTES, rec->shard, rec->index, bytes)) {
-		fails(r, "an invented record", rec->shard, rec->index);
-		return false;
-	}
-	p->at[rec->shard]++;
-	apply(r, rec->shard, rec->index, loc);
-	return true;
-}
-
-static bool restore_records(struct rig *r, struct progress *p, struct text *why)
-{
-	for (;;) {
-		struct record rec;
-		uint64_t loc;
-		bool is_more;
-		if (journal_recover_record(r->journal, &rec, &loc, &is_more, why) != ERR_OK)
-			return false;
-		if (!is_more)
-			return true;
-		if (!replay_one(r, p, &rec, loc))
-			return false;
-	}
-}
-
-static bool recover(struct rig *r, struct text *why)
-{
-	struct progress p = { 0 };
-	for (uint32_t s = 0; s < RIG_SHARDS; s++) {
-		p.proposed[s] = r->shards[s].repl.proposed;
-		memset(r->shards[s].cells, 0, sizeof r->shards[s].cells);
-	}
-	if (!restore_units(r, why) || !restore_shards(r, &p) || !restore_records(r, &p, why) ||
-	    journal_recovered(r->journal, why) != ERR_OK)
-		return false;
-	for (uint32_t s = 0; s < RIG_SHARDS; s++) {
-		struct shard *sh = &r->shards[s];
-		check_cells(r, s, p.at[s]);
-		if (p.at[s] < sh->confirmed)
-			fails(r, "a durable record is lost", s, sh->confirmed);
-		repl_init(&sh->repl, (uint16_t)s, sh->repl.epoch + 1, p.at[s], sh->repl.wall_ms);
-		sh->confirmed = p.at[s];
-	}
-	return !r->failure[0];
-}
+/* ---- life ------------------------------------------------------------------------------- */
 
 bool rig_open(struct rig *r)
 {
@@ -585,7 +395,7 @@ bool rig_open(struct rig *r)
 		r->journal = NULL;
 		return false;
 	}
-	r->is_open = recover(r, &why);
+	r->is_open = rig_recover(r, &why);
 	return r->is_open;
 }
 
@@ -608,10 +418,8 @@ void rig_close(struct rig *r, bool is_clean)
 	r->is_open = r->is_checkpointing = r->is_ending = false;
 	r->forward = 0;
 	if (r->heap.mem.used != 0)
-		fails(r, "memory is not given back", 0, r->heap.mem.used);
+		rig_fails(r, "memory is not given back", 0, r->heap.mem.used);
 }
-
-/* ---- life ------------------------------------------------------------------------------- */
 
 struct rig *rig_new(uint64_t seed)
 {
@@ -662,11 +470,6 @@ struct sim_disk *rig_swap_disk(struct rig *r, struct sim_disk *own_d)
 struct sim_disk *rig_disk(struct rig *r)
 {
 	return r->disk;
-}
-
-struct journal *rig_journal(struct rig *r)
-{
-	return r->journal;
 }
 
 const char *rig_failure(const struct rig *r)

@@ -25,7 +25,6 @@ struct rig;
 struct rig *rig_new(uint64_t seed);
 void rig_free(struct rig *own_r);
 struct sim_disk *rig_disk(struct rig *r);
-struct journal *rig_journal(struct rig *r);
 
 /* rig_open opens and recovers, and checks what came back. False: it did not open (rig_why), or
  * something was wrong (rig_failure). */

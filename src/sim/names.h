@@ -33,6 +33,7 @@ struct names {
 	size_t pending_n, pending_cap;
 };
 
+/* Zeroed names are good and empty. names_copy makes `to`, which are none yet, equal. */
 void names_fini(struct names *n);
 void names_copy(struct names *to, const struct names *from);
 
