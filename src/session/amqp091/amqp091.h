@@ -122,6 +122,8 @@ struct confirm {
 
 /* A message that does not come in one piece. */
 struct assembly;
+/* Messages to several shards. */
+struct fan;
 
 struct channel {
 	struct consumer *consumers;
@@ -203,6 +205,7 @@ struct turn {
 	struct amqp091 *s;
 	struct session_world *w;
 	struct block *block; /* being fed, else NULL */
+	struct fan *fan;     /* messages not posted yet (publish.h); NULL: none */
 	uint32_t move_to;    /* set with ERR_BUSY: the loop to go to first */
 	struct text why;     /* text of a refusal, without the name of its code */
 	char why_bytes[TEXT_MAX];

@@ -172,6 +172,7 @@ static bool publish_step(struct turn *t, struct slice in, size_t *used, enum ste
 		*out = t->move_to != t->w->post->loop ? STEP_MOVE : STEP_WAIT;
 		*used = 0;
 	} else if (e != ERR_OK) {
+		amqp091_fan_send(t);
 		refuse(t, channel, e, 60, 40);
 	}
 	return true;
@@ -204,6 +205,7 @@ static enum step step(struct turn *t, struct slice in, size_t *used)
 	}
 	if (s->phase == PHASE_RUNNING && publish_step(t, in, used, &out))
 		return out;
+	amqp091_fan_send(t);
 	enum err e = amqp091_frame_read(in, s->frame_max, &f);
 	if (e == ERR_MORE) {
 		*used = amqp091_frame_need(in);
@@ -227,37 +229,45 @@ static enum step step(struct turn *t, struct slice in, size_t *used)
 	return out;
 }
 
+static enum feed feed(struct turn *t, uint32_t *io_off, uint32_t *out_need)
+{
+	const struct amqp091 *s = t->s;
+	const struct block *b = t->block;
+	for (;;) {
+		if (s->phase == PHASE_CLOSED)
+			return FEED_CLOSE;
+		if (!amqp091_may_read(s, t->w))
+			return FEED_WAIT;
+		size_t used;
+		struct slice in = slice_of((const uint8_t *)b + *io_off, b->fill - *io_off);
+		must(*io_off <= b->fill);
+		enum step st = in.n == 0 ? STEP_MORE : step(t, in, &used);
+		if (st == STEP_ON) {
+			*io_off += (uint32_t)used;
+			t->why = text_of(t->why_bytes, sizeof t->why_bytes);
+			continue;
+		}
+		if (st == STEP_WAIT)
+			return FEED_WAIT;
+		if (st == STEP_MOVE)
+			return FEED_MOVE;
+		*out_need = in.n == 0 ? 1 : (uint32_t)used;
+		must(*out_need > in.n);
+		return FEED_MORE;
+	}
+}
+
 enum feed amqp091_feed(struct session *own, struct session_world *w, struct block *b,
 		       uint32_t *io_off, uint32_t *out_need, uint32_t *out_loop)
 {
 	struct turn t;
 	amqp091_turn(&t, own, w);
-	struct amqp091 *s = t.s;
 	t.block = b;
 	t.move_to = w->post->loop;
-	s->is_held = s->is_held && w->is_blocked;
-	for (;;) {
-		if (s->phase == PHASE_CLOSED)
-			return FEED_CLOSE;
-		if (!amqp091_may_read(s, w))
-			return FEED_WAIT;
-		size_t used;
-		struct slice in = slice_of((const uint8_t *)b + *io_off, b->fill - *io_off);
-		must(*io_off <= b->fill);
-		enum step st = in.n == 0 ? STEP_MORE : step(&t, in, &used);
-		if (st == STEP_ON) {
-			*io_off += (uint32_t)used;
-			t.why = text_of(t.why_bytes, sizeof t.why_bytes);
-			continue;
-		}
-		if (st == STEP_WAIT)
-			return FEED_WAIT;
-		if (st == STEP_MOVE) {
-			*out_loop = t.move_to;
-			return FEED_MOVE;
-		}
-		*out_need = in.n == 0 ? 1 : (uint32_t)used;
-		must(*out_need > in.n);
-		return FEED_MORE;
-	}
+	t.s->is_held = t.s->is_held && w->is_blocked;
+	enum feed f = feed(&t, io_off, out_need);
+	amqp091_fan_end(&t);
+	if (f == FEED_MOVE)
+		*out_loop = t.move_to;
+	return f;
 }

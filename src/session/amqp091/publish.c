@@ -42,6 +42,7 @@ enum err amqp091_publish_route(struct turn *t, struct channel *c, struct publish
 {
 	struct route_hit *hit;
 	must(p->route.n == p->exchange.n + p->key.n + 2);
+	amqp091_fan_look(t, c, p);
 	if (p->is_immediate)
 		return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "immediate=true");
 	if (!c->routes && (c->routes = route_cache_new(t->w->mem)) == NULL)
@@ -61,77 +62,6 @@ enum err amqp091_publish_route(struct turn *t, struct channel *c, struct publish
 		return ERR_BUSY;
 	*out_hit = hit;
 	return ERR_OK;
-}
-
-/* ---- what the shards get ------------------------------------------------------------------ */
-
-static uint32_t shards_n(const struct route *r)
-{
-	uint32_t n = 1;
-	must(r->n > 0);
-	for (uint32_t i = 1; i < r->n; i++)
-		n += r->to[i].shard != r->to[i - 1].shard;
-	return n;
-}
-
-/* Consecutive messages of a channel to a shard share one run. True: they do, so `row` lies behind
- * the one before it. */
-static bool put_row(struct turn *t, struct run *head, uint64_t seq, struct publish_row *row)
-{
-	struct post *p = t->w->post;
-	uint32_t loop = p->loop_of_shard[head->shard];
-	struct run *r = post_last(p, loop, sizeof *row);
-	must(row->mem != 0);
-	if (r && run_same(r, head) && seq - r->arg <= UINT16_MAX) {
-		row->seq_delta = (uint16_t)(seq - r->arg);
-		memcpy(post_row(p, loop, r, sizeof *row), row, sizeof *row);
-		return true;
-	}
-	row->seq_delta = 0;
-	row->flags &= (uint8_t)~ENTRY_SAME;
-	head->arg = seq;
-	(void)post_run(p, loop, head, row, sizeof *row, 1, SLICE_EMPTY);
-	return false;
-}
-
-void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publish *p,
-			  const struct route_hit *hit, struct block *b, const struct msg *m)
-{
-	const struct route *route = hit->route;
-	uint32_t bytes = msg_stored_bytes(m), left_n = shards_n(route);
-	uint64_t seq = amqp091_confirm_seq(t, c);
-	bool is_followed = c->confirm || amqp091_pace(t, bytes, left_n);
-	must(block_of(m) == b && route->n > 0);
-	t->s->count.published++;
-	struct run head = {
-		.kind = CMD_PUBLISH,
-		.channel = c->number,
-		.session = t->s->session.handle,
-		.vhost = t->s->vhost,
-		.user = t->s->user,
-	};
-	block_give(b, route->n);
-	for (uint32_t i = 0; i < route->n; i++) {
-		const struct route_to *to = &route->to[i];
-		bool is_last = i + 1 == route->n || to[1].shard != to->shard;
-		bool is_first = i == 0 || to[-1].shard != to->shard;
-		struct publish_row row = {
-			.mem = msg_mem(m),
-			.queue = to->queue,
-			.bytes = bytes,
-			.priority = p->priority,
-		};
-		if (m->flags & MSG_PERSISTENT && to->flags & QUEUE_DURABLE)
-			row.flags |= ENTRY_PERSISTENT;
-		if (!is_first)
-			row.flags |= ENTRY_SAME;
-		if (is_last && is_followed)
-			row.flags |= ENTRY_CONFIRM;
-		head.shard = to->shard;
-		(void)put_row(t, &head, seq, &row);
-	}
-	if (c->confirm)
-		amqp091_confirm_new(t, c, bytes, left_n);
 }
 
 void amqp091_publish_nowhere(struct turn *t, struct channel *c, const struct publish *p,

@@ -2,7 +2,7 @@
  *
  * The fast way (publish.c) finds all frames of a message in one piece and publishes it as it lies;
  * the slow way (assembly.c) takes frame by frame and copies into a block of its own. Both pass
- * amqp091_publish_route, which does every check, and end in amqp091_publish_rows.
+ * amqp091_publish_route, which does every check, and end in amqp091_publish_rows (rows.c).
  * Private to this room.
  */
 #ifndef SESSION_AMQP091_PUBLISH_H
@@ -39,6 +39,15 @@ MUST_USE enum err amqp091_publish_props(struct turn *t, struct publish *p);
 /* amqp091_publish_rows sends `m`, which lies in the block `b` that we fill, where the hit says. */
 void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publish *p,
 			  const struct route_hit *hit, struct block *b, const struct msg *m);
+
+/* The fan holds messages that amqp091_publish_rows has taken and not posted yet: those in the block
+ * being fed whose route leads to several shards. It is empty before anything else is posted, and
+ * gone at the end of the feed. amqp091_fan_look empties it unless `p` has the same route (so call
+ * it before the route is looked up), amqp091_fan_send in any case. */
+#define FAN_MESSAGES 64u
+void amqp091_fan_look(struct turn *t, const struct channel *c, const struct publish *p);
+void amqp091_fan_send(struct turn *t);
+void amqp091_fan_end(struct turn *t);
 
 /* amqp091_publish_nowhere: no queue takes it. It is returned if mandatory, and confirmed. */
 void amqp091_publish_nowhere(struct turn *t, struct channel *c, const struct publish *p,

@@ -8,6 +8,7 @@ void amqp091_turn(struct turn *t, struct session *s, struct session_world *w)
 	t->s = amqp091_of(s);
 	t->w = w;
 	t->block = NULL;
+	t->fan = NULL;
 	t->move_to = 0;
 	t->why = text_of(t->why_bytes, sizeof t->why_bytes);
 }
