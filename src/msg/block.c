@@ -13,6 +13,8 @@ void block_home_init(struct block_home *h, struct mem *mem, uint32_t free_max)
 void block_home_fini(struct block_home *h)
 {
 	block_collect(h);
+	for (struct block *b; (b = block_ended(h)) != NULL;)
+		block_forget(h, b);
 	must(h->out_bytes == 0);
 	while (h->free) {
 		struct block *b = h->free;
@@ -27,6 +29,7 @@ static void block_begin(struct block *b)
 	atomic_init(&b->refs, BLOCK_SHARE);
 	b->given = 0;
 	b->next = NULL;
+	b->noted = 0;
 	b->fill = sizeof *b;
 	b->msg_floor = BLOCK_ALIGN;
 	if (block_is_large(b))
@@ -77,9 +80,28 @@ void block_collect(struct block_home *h)
 	struct block *b = atomic_exchange_explicit(&h->returned, NULL, memory_order_acquire);
 	while (b) {
 		struct block *next = b->next;
-		block_home_again(h, b);
+		if (b->noted) {
+			b->next = h->ended;
+			h->ended = b;
+		} else {
+			block_home_again(h, b);
+		}
 		b = next;
 	}
+}
+
+struct block *block_ended(struct block_home *h)
+{
+	struct block *b = h->ended;
+	if (b)
+		h->ended = b->next;
+	return b;
+}
+
+void block_forget(struct block_home *h, struct block *own_b)
+{
+	must(own_b->noted != 0);
+	block_home_again(h, own_b);
 }
 
 /* Taking is all or nothing (exchange), so the usual trap of such a stack cannot spring. */

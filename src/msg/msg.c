@@ -3,8 +3,6 @@
 #include "base/must.h"
 #include "base/rd.h"
 
-#define STORED_HEAD_BYTES 12u
-
 struct msg *msg_new(struct block *b, const struct msg *facts)
 {
 	must(facts->body_bytes == 0 || facts->body_off >= sizeof *b);
@@ -51,7 +49,7 @@ struct slice msg_piece(const struct msg *m, uint32_t i)
 
 uint32_t msg_stored_bytes(const struct msg *m)
 {
-	return STORED_HEAD_BYTES + m->route_len + m->props_len + m->body_bytes;
+	return MSG_STORED_HEAD_BYTES + m->route_len + m->props_len + m->body_bytes;
 }
 
 void msg_store(const struct msg *m, struct wr *w)
@@ -80,9 +78,9 @@ enum err msg_load(struct block *b, uint32_t off, uint32_t len, const struct msg 
 	m.props_len = rd_le32(&r);
 	m.body_bytes = rd_le32(&r);
 	if (!rd_ok(&r) ||
-	    (uint64_t)STORED_HEAD_BYTES + m.route_len + m.props_len + m.body_bytes != len)
+	    (uint64_t)MSG_STORED_HEAD_BYTES + m.route_len + m.props_len + m.body_bytes != len)
 		return ERR_CORRUPT;
-	m.route_off = off + STORED_HEAD_BYTES;
+	m.route_off = off + MSG_STORED_HEAD_BYTES;
 	m.props_off = m.route_off + m.route_len;
 	m.body_off = m.props_off + m.props_len;
 	struct msg *made = msg_new(b, &m);

@@ -22,7 +22,11 @@
 
 #include <stdbool.h>
 
-enum msg_proto { MSG_AMQP091 = 1, MSG_CHUNKS = 15 }; /* numbers are stored: append only */
+/* Numbers are stored: append only. A big body lies in messages of its own, which are all body
+ * (MSG_CHUNK); the body of the message itself is the list of these (big.h). */
+enum msg_proto { MSG_AMQP091 = 1, MSG_CHUNK = 14, MSG_CHUNKS = 15 };
+
+#define MSG_STORED_HEAD_BYTES 12u /* of the stored form, before the route */
 
 struct msg {
 	uint32_t route_off; /* offsets are from the block's first byte */

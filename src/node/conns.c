@@ -52,6 +52,14 @@ void conn_loaded(struct conn *c, uint64_t ticket, uint64_t mem)
 	conn_touch(c);
 }
 
+bool conn_stored(struct conn *c, uint64_t ticket, uint64_t loc, uint32_t bytes)
+{
+	bool is_kept = c->session->ops->stored(c->session, loop_world(c->loop), ticket, loc, bytes);
+	notes_look(c->loop);
+	conn_touch(c);
+	return is_kept;
+}
+
 /* ---- writing ------------------------------------------------------------------------------ */
 
 /* Writes until the socket is full or nothing is left. True: there is more. */

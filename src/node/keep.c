@@ -69,7 +69,9 @@ void keep_rows(struct loop *l, struct run *publish)
 	struct publish_row *row = run_rows(publish);
 	uint64_t old = 0, copy = 0; /* of the row before: one message for several queues */
 	for (uint32_t i = 0; i < publish->n; i++) {
-		if (!row[i].mem || (row[i].flags & (ENTRY_PERSISTENT | ENTRY_SPILLED)))
+		/* a big one's block holds its chunks */
+		if (!row[i].mem ||
+		    (row[i].flags & (ENTRY_PERSISTENT | ENTRY_SPILLED | ENTRY_BIG)))
 			continue;
 		if (is_short && spill(l, &row[i]))
 			continue;

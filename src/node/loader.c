@@ -136,12 +136,17 @@ static void to_session(struct loop *l, struct reading *r)
 		msg_unref(msg_mem(m), 1);
 }
 
-static void to_forward(struct loop *l, struct reading *r)
+/* Asked by nobody's session: a message that moves, or the list of one that is gone. */
+static void to_node(struct loop *l, struct reading *r)
 {
 	struct slice stored = slice_of((uint8_t *)r->in->block + r->off, r->load.bytes);
 	if (r->read.err != ERR_OK)
 		log_unreadable(l, r->load.loc, r->read.err);
-	forward_loaded(l, r->load.ticket, r->read.err == ERR_OK ? &stored : NULL);
+	const struct slice *there = r->read.err == ERR_OK ? &stored : NULL;
+	if (r->load.flags & ENTRY_BIG)
+		store_freed(l, &r->load, there);
+	else
+		forward_loaded(l, r->load.ticket, there);
 }
 
 static void finish(struct loop *l, struct reading *r)
@@ -151,7 +156,7 @@ static void finish(struct loop *l, struct reading *r)
 	if (r->load.session)
 		to_session(l, r);
 	else
-		to_forward(l, r);
+		to_node(l, r);
 	k->reads_n--;
 	block_done(l, k);
 	r->next = d->spare;
@@ -170,6 +175,12 @@ bool loader_work(struct loop *l)
 	if (l->loads.n > 0 || l->loader->refused)
 		begin(l);
 	return is_any;
+}
+
+bool loader_is_idle(const struct loop *l)
+{
+	const struct loader *d = l->loader;
+	return d->reads_n == 0 && !d->refused && l->loads.n == 0;
 }
 
 void loader_free(struct loop *l)

@@ -23,11 +23,12 @@
 #define LOOP_INFLIGHT_RECORDS 256    /* records in one batch of the journal */
 
 /* A record in a batch that is on its way to the disk: a shard's, or the copy of a message. */
-struct inflight {
+struct inflight { /* neither shard nor moving: a chunk of a session's */
 	struct shard *shard;
 	struct moving *moving;
-	uint64_t index;
-	uint32_t off;
+	uint64_t index; /* in the shard's log; of a chunk: the session's ticket */
+	uint64_t session;
+	uint32_t off, bytes;
 };
 struct flight { /* what is in one journal batch; oldest first */
 	struct flight *next;
@@ -50,6 +51,8 @@ struct loop {
 	struct session_events events;
 	struct loads loads;
 	struct loader *loader;
+	struct stores stores;
+	uint32_t stores_begun;        /* the first that is in no batch */
 
 	struct conn **conns;                     /* by slot */
 	uint32_t conns_n, conns_cap, conns_free; /* conns_free: first free slot + 1 */
@@ -161,16 +164,31 @@ struct conn *conn_numbered(struct loop *l, uint64_t number); /* NULL: not on thi
 /* conns_next walks all by slot, from *io_slot on; NULL: no more. */
 struct conn *conns_next(struct loop *l, uint32_t *io_slot);
 void conn_loaded(struct conn *c, uint64_t ticket, uint64_t mem);
+/* conn_stored: as session_ops.stored. */
+bool conn_stored(struct conn *c, uint64_t ticket, uint64_t loc, uint32_t bytes);
 
 /* ---- stored messages on their way to sessions (loader.c) */
 MUST_USE enum err loader_new(struct loop *l);
 void loader_free(struct loop *l);
 bool loader_work(struct loop *l); /* true: brought something */
+bool loader_is_idle(const struct loop *l); /* nothing is being read or to be read */
+
+/* ---- big bodies on their way into the journal, and out of it (store.c) */
+bool store_work(struct loop *l); /* true: did something */
+void store_durable(struct loop *l, const struct inflight *r, uint64_t loc);
+/* store_count adds `n` to the live count of each chunk in the list. */
+void store_count(struct journal *j, struct slice list, int64_t n);
+/* store_free begins to give back what a removed entry has held: its list is read first, and comes
+ * to store_freed (NULL: it cannot be read). */
+void store_free(struct loop *l, const struct freed *gone);
+void store_freed(struct loop *l, const struct load *what, const struct slice *stored);
 
 /* ---- proposing and committing */
 /* loop_batch makes sure that there is a batch with room for one more record's note; false: none
  * is free now. */
 bool loop_batch(struct loop *l);
+/* loop_submit sends the batch, which has records, on its way. */
+void loop_submit(struct loop *l);
 
 /* ---- catalog versions (view.c) */
 /* Owner of shard 0 (others: nothing): shows a new version, and lets out what everybody has seen.

@@ -68,6 +68,7 @@ static void set_world(struct loop *l)
 		.mem = &l->memory.mem,
 		.home = &l->home,
 		.loads = &l->loads,
+		.stores = &l->stores,
 		.events = &l->events,
 		.random = n->setup.random,
 		.random_arg = n->setup.random_arg,

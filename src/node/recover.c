@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "base/text.h"
 #include "core/logged.h"
+#include "msg/big.h"
 #include "node/loop.h"
 
 #define ROOM_BYTES ((uint32_t)LOGGED_RUN_BYTES)
@@ -87,15 +88,35 @@ static enum err replay(struct node *n, struct run *room, struct text *why)
 	}
 }
 
+/* The chunks of a big body, whose list the journal has. */
+static enum err count_chunks(struct node *n, const struct freed *entry, struct text *why)
+{
+	struct mem *mem = &n->boot_memory.mem;
+	uint32_t bytes = (uint32_t)entry->bytes;
+	uint8_t *room = mem_get(mem, bytes, "recovery");
+	if (!room)
+		return ERR_LIMIT;
+	struct slice list;
+	enum err e = journal_recover_read(n->journal, entry->loc, room, bytes, why);
+	if (e == ERR_OK && big_find(slice_of(room, bytes), &list) == ERR_OK)
+		store_count(n->journal, list, 1);
+	mem_put(mem, room, bytes);
+	return e;
+}
+
 /* Entries of the checkpoint were not counted record by record. */
-static void count_live(struct node *n)
+static enum err count_live(struct node *n, struct text *why)
 {
 	for (uint16_t no = 1; no <= LIMIT_SHARD_DATA_N; no++) {
 		struct freed one;
 		struct live_walk walk = { 0 };
-		while (core_live_next(n->shard[no]->core, &walk, &one))
+		while (core_live_next(n->shard[no]->core, &walk, &one)) {
 			journal_live(n->journal, one.loc, (int64_t)one.bytes, 1);
+			if (one.flags & ENTRY_BIG)
+				TRY(count_chunks(n, &one, why));
+		}
 	}
+	return ERR_OK;
 }
 
 static void open_queues(struct node *n)
@@ -133,10 +154,10 @@ enum err node_recover(struct node *n, struct text *why)
 	enum err e = restore_units(n, why);
 	if (e == ERR_OK)
 		e = restore_shards(n);
-	if (e == ERR_OK) {
-		count_live(n);
+	if (e == ERR_OK)
+		e = count_live(n, why);
+	if (e == ERR_OK)
 		e = replay(n, room, why);
-	}
 	mem_put(mem, room, ROOM_BYTES);
 	TRY(e);
 	for (uint32_t i = 0; i < n->loops_n; i++)

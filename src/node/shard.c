@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "core/logged.h"
+#include "msg/big.h"
 #include "node/dump.h"
 #include "node/loop.h"
 
@@ -46,7 +47,9 @@ static void shard_freed(struct shard *s)
 	uint32_t n;
 	while ((n = core_freed_take(s->core, gone, 32)) > 0)
 		for (uint32_t i = 0; i < n; i++) {
-			if (gone[i].flags & ENTRY_SPILLED)
+			if (gone[i].flags & ENTRY_BIG)
+				store_free(s->loop, &gone[i]);
+			else if (gone[i].flags & ENTRY_SPILLED)
 				journal_spill_free(j, gone[i].loc, (uint32_t)gone[i].bytes);
 			else
 				journal_live(j, gone[i].loc, -(int64_t)gone[i].bytes,
@@ -54,15 +57,33 @@ static void shard_freed(struct shard *s)
 		}
 }
 
+/* An entry with a big body counts on its chunks, and its list need not stay in memory: what it
+ * costs there is no measure of what it holds. */
+static void place_big(struct shard *s, struct add_row *row, struct slice stored)
+{
+	struct journal *j = s->loop->node->journal;
+	struct slice list;
+	if (row->mem) {
+		store_count(j, big_list(msg_of(row->mem)), 1);
+		msg_unref(row->mem, 1);
+		row->mem = 0;
+	} else if (big_find(stored, &list) == ERR_OK) {
+		store_count(j, list, 1);
+	}
+}
+
 /* A row's loc is an offset in its record until the record has a place. Runs of rows lie in one
- * segment, so their live bytes are counted in one step. */
-static void place_rows(struct shard *s, struct run *o, uint64_t record_loc)
+ * segment, so their live bytes are counted in one step. `body` is the record's in replay. */
+static void place_rows(struct shard *s, struct run *o, uint64_t record_loc, struct slice body)
 {
 	struct add_row *row = run_rows(o);
 	int64_t bytes = 0, n = 0;
 	for (uint32_t i = 0; i < o->n; i++) {
 		if (!(row[i].flags & ENTRY_PERSISTENT))
 			continue;
+		if (row[i].flags & ENTRY_BIG)
+			place_big(s, &row[i],
+				  body.n ? slice_sub(body, (size_t)row[i].loc, row[i].bytes) : body);
 		row[i].loc += record_loc;
 		bytes += row[i].bytes;
 		n++;
@@ -113,7 +134,7 @@ static void shard_apply_ready(struct shard *s)
 		const struct place *p = deque_peek(&s->places);
 		if (o->kind == OUTCOME_ADD && (o->flags & RUN_LOGGED)) {
 			must(p && p->index == index);
-			place_rows(s, o, p->loc);
+			place_rows(s, o, p->loc, SLICE_EMPTY);
 		}
 		shard_apply(s, o, index, ordinal, false);
 		outcomes_pop(&s->later);
@@ -253,7 +274,7 @@ enum err shard_replay(struct shard *s, const struct record *rec, uint64_t loc, s
 	while (rd_left(&r) > 0) {
 		TRY(logged_get(&r, rec->body, room, room_bytes));
 		if (room->kind == OUTCOME_ADD)
-			place_rows(s, room, loc);
+			place_rows(s, room, loc, rec->body);
 		shard_apply(s, room, rec->index, ordinal, true);
 		ordinal += room->kind == OUTCOME_ADD ? room->n : 0;
 	}

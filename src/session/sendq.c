@@ -84,6 +84,22 @@ void sendq_slice(struct sendq *q, struct mem *mem, struct block *b, struct slice
 	q->total_bytes += s.n;
 }
 
+void sendq_join(struct sendq *q, struct sendq *from)
+{
+	must(q != from && (from->bytes == 0) == (from->head == NULL));
+	if (!from->head)
+		return;
+	if (q->tail)
+		q->tail->next = from->head;
+	else
+		q->head = from->head;
+	q->tail = from->tail;
+	q->bytes += from->bytes;
+	q->total_bytes += from->bytes;
+	from->head = from->tail = NULL;
+	from->bytes = 0;
+}
+
 uint32_t sendq_parts(const struct sendq *q, struct slice *out, uint32_t max)
 {
 	uint32_t n = 0;

@@ -33,6 +33,9 @@ void sendq_commit(struct sendq *q, uint32_t n);
 void sendq_copy(struct sendq *q, struct mem *mem, struct slice s);
 void sendq_slice(struct sendq *q, struct mem *mem, struct block *b, struct slice s);
 
+/* sendq_join moves all that waits in `from` behind what waits in `q`. */
+void sendq_join(struct sendq *q, struct sendq *from);
+
 /* sendq_parts lists up to `max` pieces of what waits, oldest first, for one gathering write. */
 uint32_t sendq_parts(const struct sendq *q, struct slice *out, uint32_t max);
 /* sendq_newest copies the last `n` of the bytes that wait to `to`. */

@@ -43,3 +43,19 @@ void loads_put(struct loads *l, struct load one)
 	}
 	l->at[l->n++] = one;
 }
+
+void stores_put(struct stores *l, struct store own_one)
+{
+	must(own_one.mem != 0);
+	if (l->n == l->cap) {
+		uint32_t cap = l->cap ? 2 * l->cap : 16;
+		struct store *at = mem_get(l->mem, cap * sizeof *at, "stores");
+		must(at != NULL);
+		if (l->n)
+			memcpy(at, l->at, l->n * sizeof *at);
+		mem_put(l->mem, l->at, l->cap * sizeof *at);
+		l->at = at;
+		l->cap = cap;
+	}
+	l->at[l->n++] = own_one;
+}

@@ -29,6 +29,7 @@ struct session_world {
 	struct mem *mem;
 	struct block_home *home;
 	struct loads *loads;           /* requests to read messages from the journal */
+	struct stores *stores;                 /* requests to write pieces of bodies to the journal */
 	struct session_events *events; /* what the node is to log and count */
 	uint64_t (*random)(void *);    /* entropy port, for names */
 	void *random_arg;
@@ -86,6 +87,13 @@ struct session_ops {
 	 * owns the reference in mem. */
 	void (*loaded)(struct session *s, struct session_world *w, uint64_t ticket, uint64_t mem);
 
+	/* stored says where a piece lies that was given through w->stores: `loc`, 0: it could not be
+	 * stored, and `bytes` of stored form. True: the session has written it into the list of a
+	 * message (msg/big.h) whose block is noted; while that block is held the piece stays stored.
+	 * False: nobody wants it any more. NULL for protocols that put no stores. */
+	bool (*stored)(struct session *s, struct session_world *w, uint64_t ticket, uint64_t loc,
+		       uint32_t bytes);
+
 	/* deadline: next time (now_ms scale) at which tick has something to do; UINT64_MAX none. */
 	uint64_t (*deadline)(const struct session *s);
 	enum feed (*tick)(struct session *s, struct session_world *w);
@@ -132,6 +140,18 @@ struct loads {
 	struct mem *mem;
 };
 void loads_put(struct loads *l, struct load one);
+
+/* Requests to store pieces of big bodies: `mem` is a message that is all body, and the request owns
+ * a reference to it. Answered by session_ops.stored, in any order. */
+struct store {
+	uint64_t session, ticket, mem;
+};
+struct stores {
+	struct store *at;
+	uint32_t n, cap;
+	struct mem *mem;
+};
+void stores_put(struct stores *l, struct store own_one);
 
 /* What a session wants logged: the node takes it after each call, and adds which connection it is
  * of. Behind each event what its note says. */

@@ -90,7 +90,7 @@ struct waiting {
 	uint32_t ready_n;  /* basic.get: messages that are left */
 	uint16_t shard, channel;
 	uint8_t state;
-	uint8_t is_get;
+	uint8_t is_get, is_return; /* return: row.mem goes back, row.pos is the publish's sequence */
 };
 enum { WAITING_HERE, WAITING_LOADING, WAITING_UNASKED, WAITING_BROKEN, WAITING_VOID };
 
@@ -171,7 +171,10 @@ struct amqp091 {
 	uint16_t vhost, user;
 	uint16_t channel_max, heartbeat_s;
 	uint32_t frame_max;
-	uint32_t next_ticket, next_epoch;
+	uint32_t next_ticket, next_epoch, next_upload, next_stream;
+	uint32_t storing_n; /* chunks on their way to the journal (upload.c) */
+	uint32_t whole_n;   /* channels with a big body that is complete and not stored */
+	struct stream *stream; /* a big body on its way out; NULL: none */
 	uint64_t deadline_ms;                   /* of the phase */
 	uint64_t beat_ms;                       /* next look at the heartbeats */
 	uint64_t beat_in, beat_out, beat_taken; /* bytes at the last one: read, queued, written */
@@ -278,6 +281,10 @@ MUST_USE enum err amqp091_dispatch(struct turn *t, uint16_t channel,
 /* amqp091_feed is session_ops.feed. */
 enum feed amqp091_feed(struct session *own, struct session_world *w, struct block *b,
 		       uint32_t *io_off, uint32_t *out_need, uint32_t *out_loop);
+/* amqp091_refused: a refusal closes what its code says, the channel if it is open, else the
+ * connection. */
+void amqp091_refused(struct turn *t, uint16_t channel, enum err e, uint16_t class_id,
+		     uint16_t method_id);
 /* amqp091_may_read: nothing stands in the way of the next frame. */
 bool amqp091_may_read(const struct amqp091 *s, const struct session_world *w);
 
@@ -384,6 +391,31 @@ MUST_USE enum err amqp091_args_same(struct turn *t, const char *thing, struct sl
 
 void amqp091_assembly_free(struct turn *t, struct channel *c);
 
+/* ---- upload.c: big bodies in ---- */
+
+/* amqp091_upload_is_full: enough is on its way to the journal, nothing more is read. */
+bool amqp091_upload_is_full(const struct amqp091 *s);
+bool amqp091_stored(struct session *own, struct session_world *w, uint64_t ticket, uint64_t loc,
+		    uint32_t bytes);
+
+/* ---- stream.c: big bodies out ---- */
+
+#define STREAM_TICKET (UINT64_C(1) << 63)
+/* amqp091_stream_begin begins to write the body of a message whose head is written. With
+ * is_settled_last the entry is accepted behind its end. Not while there is one. */
+void amqp091_stream_begin(struct turn *t, const struct waiting *own_w, bool is_settled_last);
+/* amqp091_stream_work writes what is there, as far as the bound of the output allows. */
+void amqp091_stream_work(struct turn *t);
+void amqp091_stream_loaded(struct turn *t, uint64_t ticket, uint64_t mem);
+/* amqp091_stream_release settles what a channel that ends still holds of it; it is written to its
+ * end unless the connection ends. amqp091_stream_drop forgets it: all channels are gone. */
+void amqp091_stream_release(struct turn *t, const struct channel *c);
+void amqp091_stream_drop(struct turn *t);
+/* amqp091_out is where frames of a channel go: held back while a body is on its way there.
+ * amqp091_held_back: so many bytes. */
+struct sendq *amqp091_out(struct turn *t, uint16_t channel);
+uint64_t amqp091_held_back(const struct amqp091 *s);
+
 /* ---- confirm.c ---- */
 
 /* amqp091_confirm_new begins to wait for a publish, the next in sequence; left_n 0: it is safe. */
@@ -393,6 +425,8 @@ uint64_t amqp091_confirm_seq(struct turn *t, const struct channel *c);
 /* amqp091_pace counts a publish without confirm; true: follow this one. */
 bool amqp091_pace(struct turn *t, uint32_t bytes, uint32_t left_n);
 void amqp091_confirmed(struct turn *t, struct run *fx); /* FX_CONFIRM */
+/* amqp091_confirm_one: one publish is safe, `seq` as amqp091_confirm_seq gave it. */
+void amqp091_confirm_one(struct turn *t, uint16_t channel, uint64_t seq);
 void amqp091_confirm_flush(struct turn *t);             /* writes what is safe */
 void amqp091_confirm_free(struct turn *t, struct channel *c);
 
@@ -400,6 +434,8 @@ void amqp091_confirm_free(struct turn *t, struct channel *c);
 
 void amqp091_delivered(struct turn *t, struct run *fx); /* FX_DELIVER */
 void amqp091_loaded(struct session *own, struct session_world *w, uint64_t ticket, uint64_t mem);
+/* amqp091_returned sends a big message that no queue takes back, behind what waits. */
+void amqp091_returned(struct turn *t, const struct waiting *own_w);
 /* amqp091_drain writes what waits, as far as the bound of the output allows. */
 void amqp091_drain(struct turn *t);
 /* amqp091_waiting_void gives back what waits for a channel, or for one consumer of it (not 0). */
@@ -412,6 +448,7 @@ void amqp091_parked_free(struct turn *t, struct channel *c);
 /* amqp091_deliver_write writes one delivery and remembers it; amqp091_got_write a basic.get-ok.
  * Both consume the row's reference. */
 void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct waiting *own_w);
+void amqp091_return_write(struct turn *t, const struct waiting *own_w);
 void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
 		       const struct waiting *own_w);
 static inline void amqp091_row_unref(const struct deliver_row *row)

@@ -6,25 +6,8 @@
 /* A message that comes in several pieces: frames of other channels between its own, unequal body
  * frames, or more than fits into one read. It grows with what really comes, not with what its
  * header promises.
- *
- * What is larger than LIMIT_CHUNK_BYTES could leave for the journal from here, a chunk whenever
- * assembly_body has filled one; today it is gathered whole.
  */
 #define GROW_FROM 262144u
-
-struct assembly {
-	struct block *block; /* props and body so far; NULL: no header yet */
-	struct msg *msg;
-	uint32_t at;  /* where the props begin in the block */
-	uint32_t cap; /* bytes from there on */
-	uint32_t props_n;
-	uint64_t body_bytes, got_bytes;
-	uint32_t size; /* of this struct */
-	bool is_mandatory, is_immediate;
-	uint8_t exchange_n;
-	uint16_t route_n;
-	uint8_t route[];
-};
 
 /* A block with room for `n` bytes and a message header. Bytes of a large one begin behind the
  * part where the header is. */
@@ -53,6 +36,7 @@ void amqp091_assembly_free(struct turn *t, struct channel *c)
 	if (!a)
 		return;
 	must(a->size >= sizeof *a);
+	amqp091_upload_close(t, a);
 	if (a->block)
 		block_close(a->block);
 	amqp091_put(t, a, a->size);
@@ -100,7 +84,7 @@ struct amqp091_fault amqp091_assembly_fault(const struct channel *c)
 static void publish_of(const struct assembly *a, struct publish *out)
 {
 	const uint8_t *base = (const uint8_t *)a->block + a->at;
-	must(a->block && a->got_bytes == a->body_bytes);
+	must(a->block && a->got_bytes == a->body_bytes && a->stored_n == a->chunks_n);
 	*out = (struct publish){
 		.exchange = slice_of(a->route + 1, a->exchange_n),
 		.key = slice_of(a->route + 2 + a->exchange_n, a->route_n - 2u - a->exchange_n),
@@ -109,6 +93,16 @@ static void publish_of(const struct assembly *a, struct publish *out)
 		.body_bytes = a->body_bytes,
 		.is_mandatory = a->is_mandatory,
 	};
+}
+
+/* A big one is complete: its list and its route lie where they were put. */
+static void send_big(struct turn *t, struct channel *c, const struct publish *p,
+		     const struct route_hit *hit)
+{
+	struct assembly *a = c->assembly;
+	must(a->msg->proto == MSG_CHUNKS);
+	a->msg->flags = p->flags;
+	amqp091_publish_rows(t, c, p, hit, a->block, a->msg);
 }
 
 static void send(struct turn *t, struct channel *c, const struct publish *p,
@@ -134,15 +128,19 @@ static void send(struct turn *t, struct channel *c, const struct publish *p,
 	amqp091_publish_rows(t, c, p, hit, b, a->msg);
 }
 
-static enum err finish(struct turn *t, struct channel *c)
+enum err amqp091_assembly_finish(struct turn *t, struct channel *c)
 {
 	struct publish p;
 	struct route_hit *hit;
 	publish_of(c->assembly, &p);
 	enum err e = amqp091_publish_route(t, c, &p, &hit);
 	must(e != ERR_BUSY);
-	if (e == ERR_OK && hit->route->n > 0) {
+	if (e == ERR_OK && hit->route->n > 0 && c->assembly->chunks_n > 0) {
+		send_big(t, c, &p, hit);
+	} else if (e == ERR_OK && hit->route->n > 0) {
 		send(t, c, &p, hit);
+	} else if (e == ERR_OK && c->assembly->chunks_n > 0) {
+		amqp091_upload_nowhere(t, c, &p);
 	} else if (e == ERR_OK) {
 		struct slice body = slice_of(p.props.p + p.props.n, p.body_bytes);
 		struct amqp091_content content = {
@@ -184,6 +182,12 @@ static enum err grow(struct turn *t, struct assembly *a, uint64_t n)
 	return ERR_OK;
 }
 
+enum err amqp091_assembly_block(struct turn *t, struct assembly *a, uint32_t n)
+{
+	must(!a->block);
+	return grow(t, a, n);
+}
+
 enum err amqp091_assembly_header(struct turn *t, struct channel *c, struct slice payload)
 {
 	struct assembly *a = c->assembly;
@@ -206,10 +210,12 @@ enum err amqp091_assembly_header(struct turn *t, struct channel *c, struct slice
 		return amqp091_refuse_size(t, h.body_bytes);
 	a->props_n = (uint32_t)h.props.n;
 	a->body_bytes = h.body_bytes;
+	if (amqp091_upload_is_big(a))
+		return amqp091_upload_begin(t, a, h.props);
 	uint64_t body = h.body_bytes < GROW_FROM ? h.body_bytes : GROW_FROM;
 	TRY(grow(t, a, a->props_n + body + a->route_n));
 	memcpy((uint8_t *)a->block + a->at, h.props.p, h.props.n);
-	return a->body_bytes == 0 ? finish(t, c) : ERR_OK;
+	return a->body_bytes == 0 ? amqp091_assembly_finish(t, c) : ERR_OK;
 }
 
 enum err amqp091_assembly_body(struct turn *t, struct channel *c, struct slice payload)
@@ -226,6 +232,8 @@ enum err amqp091_assembly_body(struct turn *t, struct channel *c, struct slice p
 		fault.b = a->body_bytes;
 		return amqp091_refuse_fault(t, &fault);
 	}
+	if (a->chunks_n > 0)
+		return amqp091_upload_body(t, c, payload);
 	uint64_t have = a->props_n + end + a->route_n,
 		 whole = a->props_n + a->body_bytes + a->route_n;
 	if (have > a->cap)
@@ -234,7 +242,7 @@ enum err amqp091_assembly_body(struct turn *t, struct channel *c, struct slice p
 		memcpy((uint8_t *)a->block + a->at + a->props_n + a->got_bytes, payload.p,
 		       payload.n);
 	a->got_bytes = end;
-	return end == a->body_bytes ? finish(t, c) : ERR_OK;
+	return end == a->body_bytes ? amqp091_assembly_finish(t, c) : ERR_OK;
 }
 
 /* ---- a copy ------------------------------------------------------------------------------- */

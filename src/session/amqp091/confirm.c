@@ -132,11 +132,21 @@ void amqp091_confirmed(struct turn *t, struct run *fx)
 	}
 }
 
+void amqp091_confirm_one(struct turn *t, uint16_t channel, uint64_t seq)
+{
+	struct channel *c = amqp091_channel(t->s, channel);
+	uint64_t epoch = seq >> EPOCH_SHIFT;
+	if (!c || !c->confirm || c->confirm->epoch != epoch)
+		return;
+	must(epoch != 0);
+	one_confirmed(t->s, c->confirm, seq & SEQ_MASK);
+}
+
 /* ---- telling the client ------------------------------------------------------------------- */
 
 static void put_ack(struct turn *t, const struct confirm *k, uint64_t tag, bool is_multiple)
 {
-	struct sendq *q = &t->s->session.sendq;
+	struct sendq *q = amqp091_out(t, k->channel->number);
 	uint8_t *at = sendq_reserve(q, t->w->mem, AMQP091_ACK_SIZE);
 	uint8_t *end = amqp091_ack_put(at, k->channel->number, tag, is_multiple);
 	must(end - at == AMQP091_ACK_SIZE);

@@ -3,6 +3,7 @@
 #include "base/bits.h"
 #include "base/must.h"
 #include "base/rd.h"
+#include "msg/big.h"
 #include "wire/amqp091/content.h"
 
 /* From this size on a body is not copied but written from where it lies; smaller parts would cost
@@ -29,14 +30,19 @@ static void frames_of(const struct msg *m, struct amqp091_content *out)
 					      AMQP091_FRAME_OVERHEAD;
 }
 
+/* Of a big one the body comes behind: it is none here. */
 static void content_of(const struct msg *m, struct amqp091_content *out, struct slice *body)
 {
 	struct rd r = rd_of(msg_route(m));
-	must(m->proto == MSG_AMQP091);
-	*out = (struct amqp091_content){ .props = msg_props(m), .body_bytes = m->body_bytes };
+	bool is_big = m->proto == MSG_CHUNKS;
+	must(is_big || m->proto == MSG_AMQP091);
+	*out = (struct amqp091_content){ .props = msg_props(m),
+					 .body_bytes = is_big ? 0 : m->body_bytes };
 	out->exchange = rd_str8(&r);
 	out->routing_key = rd_str8(&r);
 	must(rd_done(&r));
+	if (is_big)
+		return;
 	if (m->gap) {
 		frames_of(m, out);
 	} else if (m->body_bytes > 0) {
@@ -45,6 +51,16 @@ static void content_of(const struct msg *m, struct amqp091_content *out, struct 
 		out->body = body;
 		out->body_n = 1;
 	}
+}
+
+/* What a header frame that was written without a body, up to `end`, says of it. */
+static void body_follows(uint8_t *end, const struct msg *m, const struct amqp091_content *c)
+{
+	uint8_t *at = end - 1 - c->props.n - 8;
+	if (m->proto != MSG_CHUNKS)
+		return;
+	must(c->body_bytes == 0 && load_be64(at) == 0);
+	store_be64(at, big_body_bytes(big_list(m)));
 }
 
 /* ---- basic.deliver ------------------------------------------------------------------------ */
@@ -60,7 +76,7 @@ static void write_sliced(struct turn *t, const struct amqp091_delivery *d,
 			 const struct amqp091_content *c, struct block *b)
 {
 	struct amqp091 *s = t->s;
-	struct sendq *q = &s->session.sendq;
+	struct sendq *q = amqp091_out(t, d->channel);
 	size_t own_n = amqp091_gather_own(d, s->frame_max, c);
 	size_t max = amqp091_gather_parts(s->frame_max, c);
 	uint8_t *own = amqp091_get(t, own_n, "heads");
@@ -78,14 +94,15 @@ static void write_sliced(struct turn *t, const struct amqp091_delivery *d,
 }
 
 static void write_copied(struct turn *t, const struct amqp091_delivery *d,
-			 const struct amqp091_content *c)
+			 const struct amqp091_content *c, const struct msg *m)
 {
-	struct sendq *q = &t->s->session.sendq;
+	struct sendq *q = amqp091_out(t, d->channel);
 	size_t n = amqp091_deliver_size(d, t->s->frame_max, c);
 	must(n <= UINT32_MAX);
 	uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)n);
 	uint8_t *end = amqp091_deliver_put(at, d, t->s->frame_max, c);
 	must((size_t)(end - at) == n);
+	body_follows(end, m, c);
 	sendq_commit(q, (uint32_t)n);
 }
 
@@ -95,6 +112,7 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
 	struct channel *c = k->channel;
 	struct amqp091_content content;
 	struct slice body;
+	const bool is_settled = k->is_no_ack && own_w->row.flags & ENTRY_SETTLE;
 	must(own_w->state == WAITING_HERE && k->waiting_n > 0);
 	const struct amqp091_delivery d = {
 		.channel = c->number,
@@ -107,7 +125,7 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
 	if (is_worth_slicing(&content, t->s->frame_max))
 		write_sliced(t, &d, &content, block_of(m));
 	else
-		write_copied(t, &d, &content);
+		write_copied(t, &d, &content, m);
 	if (!k->is_no_ack)
 		amqp091_unacked_add(t, c,
 				    &(struct unacked){
@@ -118,10 +136,13 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
 					    .bytes = own_w->row.bytes,
 					    .shard = own_w->shard,
 				    });
-	else if (own_w->row.flags & ENTRY_SETTLE)
+	else if (is_settled && m->proto != MSG_CHUNKS)
 		amqp091_settle_row(t, c->number, own_w->shard, own_w->queue, k->id, own_w->row.pos,
 				   SETTLE_ACCEPT);
-	amqp091_row_unref(&own_w->row);
+	if (m->proto == MSG_CHUNKS)
+		amqp091_stream_begin(t, own_w, is_settled);
+	else
+		amqp091_row_unref(&own_w->row);
 	k->waiting_n--;
 	amqp091_written(t, k, own_w->row.bytes);
 	if (k->end == CONSUMER_ENDED)
@@ -132,9 +153,10 @@ void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
 		       const struct waiting *own_w)
 {
 	const struct msg *m = msg_of(own_w->row.mem);
-	struct sendq *q = &t->s->session.sendq;
+	struct sendq *q = amqp091_out(t, c->number);
 	struct amqp091_content content;
 	struct slice body;
+	const bool is_settled = is_no_ack && own_w->row.flags & ENTRY_SETTLE;
 	must(own_w->state == WAITING_HERE && own_w->is_get);
 	const struct amqp091_got g = {
 		.channel = c->number,
@@ -148,6 +170,7 @@ void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
 	uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)n);
 	uint8_t *end = amqp091_get_ok_put(at, &g, t->s->frame_max, &content);
 	must((size_t)(end - at) == n);
+	body_follows(end, m, &content);
 	sendq_commit(q, (uint32_t)n);
 	if (!is_no_ack)
 		amqp091_unacked_add(t, c,
@@ -158,8 +181,34 @@ void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
 					    .consumer = CONSUMER_GET,
 					    .shard = own_w->shard,
 				    });
-	else if (own_w->row.flags & ENTRY_SETTLE)
+	else if (is_settled && m->proto != MSG_CHUNKS)
 		amqp091_settle_row(t, c->number, own_w->shard, own_w->queue, CONSUMER_GET,
 				   own_w->row.pos, SETTLE_ACCEPT);
-	amqp091_row_unref(&own_w->row);
+	if (m->proto == MSG_CHUNKS)
+		amqp091_stream_begin(t, own_w, is_settled);
+	else
+		amqp091_row_unref(&own_w->row);
+}
+
+/* A big message that no queue takes goes back to its publisher. */
+void amqp091_return_write(struct turn *t, const struct waiting *own_w)
+{
+	const struct msg *m = msg_of(own_w->row.mem);
+	const struct amqp091_returned r = {
+		.channel = own_w->channel,
+		.reply_code = err_words[ERR_NO_ROUTE].amqp091,
+		.reply_text = slice_str("NO_ROUTE"),
+	};
+	struct sendq *q = amqp091_out(t, r.channel);
+	struct amqp091_content content;
+	struct slice body;
+	must(own_w->is_return && m->proto == MSG_CHUNKS);
+	content_of(m, &content, &body);
+	size_t n = amqp091_return_size(&r, t->s->frame_max, &content);
+	uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)n);
+	uint8_t *end = amqp091_return_put(at, &r, t->s->frame_max, &content);
+	must((size_t)(end - at) == n);
+	body_follows(end, m, &content);
+	sendq_commit(q, (uint32_t)n);
+	amqp091_stream_begin(t, own_w, false);
 }

@@ -39,6 +39,7 @@ static void release(struct turn *t, struct channel *c)
 		k->end = CONSUMER_ASKED;
 	}
 	c->is_ending = true;
+	amqp091_stream_release(t, c);
 	amqp091_unacked_release(t, c);
 	amqp091_waiting_void(t, c, 0);
 }
@@ -99,6 +100,7 @@ static void free_channels(struct turn *t)
 		amqp091_channel_free(t, (struct channel *)(uintptr_t)slot->value);
 	}
 	amqp091_waiting_drop(t);
+	amqp091_stream_drop(t);
 	must(s->held_n == 0 && s->consumers.n == 0);
 }
 

@@ -14,13 +14,14 @@ bool amqp091_may_read(const struct amqp091 *s, const struct session_world *w)
 		return false;
 	if (s->is_held && w->is_blocked)
 		return false;
-	return s->session.sendq.bytes < 2 * w->limits->output_bytes_max &&
+	if (amqp091_upload_is_full(s))
+		return false;
+	return s->session.sendq.bytes + amqp091_held_back(s) < 2 * w->limits->output_bytes_max &&
 	       s->unconfirmed_bytes < w->limits->unconfirmed_bytes_max;
 }
 
-/* A refusal closes what its code says: the channel if it is open, else the connection. */
-static void refuse(struct turn *t, uint16_t channel, enum err e, uint16_t class_id,
-		   uint16_t method_id)
+void amqp091_refused(struct turn *t, uint16_t channel, enum err e, uint16_t class_id,
+		     uint16_t method_id)
 {
 	struct amqp091 *s = t->s;
 	must(e != ERR_OK);
@@ -39,7 +40,7 @@ static void refuse_fault(struct turn *t, uint16_t channel, const struct amqp091_
 {
 	must(f->kind <= AMQP091_FAULT_PROPERTIES);
 	enum err e = amqp091_refuse_fault(t, f);
-	refuse(t, channel, e, f->class_id, f->method_id);
+	amqp091_refused(t, channel, e, f->class_id, f->method_id);
 }
 
 /* ---- frames by kind ----------------------------------------------------------------------- */
@@ -66,7 +67,7 @@ static enum err method_frame(struct turn *t, const struct amqp091_frame *f)
 	if (e == ERR_BUSY)
 		return e;
 	if (e != ERR_OK)
-		refuse(t, f->channel, e, class_id, method_id);
+		amqp091_refused(t, f->channel, e, class_id, method_id);
 	return ERR_OK;
 }
 
@@ -86,7 +87,7 @@ static enum step content_frame(struct turn *t, const struct amqp091_frame *f)
 	enum err e = f->type == AMQP091_FRAME_HEADER ? amqp091_assembly_header(t, c, f->payload)
 						     : amqp091_assembly_body(t, c, f->payload);
 	if (e != ERR_OK)
-		refuse(t, f->channel, e, 60, 40);
+		amqp091_refused(t, f->channel, e, 60, 40);
 	return STEP_ON;
 }
 
@@ -173,7 +174,7 @@ static bool publish_step(struct turn *t, struct slice in, size_t *used, enum ste
 		*used = 0;
 	} else if (e != ERR_OK) {
 		amqp091_fan_send(t);
-		refuse(t, channel, e, 60, 40);
+		amqp091_refused(t, channel, e, 60, 40);
 	}
 	return true;
 }

@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "core/catalog.h"
 #include "core/core.h"
+#include "msg/big.h"
 #include "session/amqp091/line_for_tests.h"
 #include "session/session.h"
 
@@ -45,12 +46,14 @@ struct world {
 	struct session_limits limits;
 	struct session_world sw;
 	struct loads loads;
+	struct stores stores;
 	struct session_events events;
 	struct map stored; /* loc -> struct octets *: the journal */
+	struct map live;   /* loc of a chunk of a big body -> who counts on it */
 	uint64_t next_loc, seed;
 	struct client *clients[WORLD_CLIENTS];
 	uint32_t gen;
-	bool is_log_held, is_dripping, is_losing_reads, is_not_reading;
+	bool is_log_held, is_dripping, is_losing_reads, is_losing_stores, is_not_reading;
 	uint32_t moves_n;
 };
 
@@ -136,6 +139,8 @@ static inline struct world *world_new(void)
 	w->catalog = catalog_new(&w->mem, 7);
 	must(w->catalog != NULL);
 	map_init(&w->stored, NULL, 0, 1);
+	map_init(&w->live, NULL, 0, 1);
+	w->stores.mem = &w->mem;
 	w->loads.mem = &w->mem;
 	w->next_loc = 1;
 	world_limits(w);
@@ -148,6 +153,7 @@ static inline struct world *world_new(void)
 		.mem = &w->mem,
 		.home = &w->home,
 		.loads = &w->loads,
+		.stores = &w->stores,
 		.events = &w->events,
 		.random = world_random,
 		.random_arg = w,
@@ -157,17 +163,90 @@ static inline struct world *world_new(void)
 
 /* ---- the journal */
 
-static inline void world_store(struct world *w, struct add_row *row)
+static inline uint64_t world_keep(struct world *w, const struct msg *m)
 {
-	const struct msg *m = msg_of(row->mem);
 	struct octets *o = calloc(1, sizeof *o);
 	must(o && m);
 	uint32_t n = msg_stored_bytes(m);
 	struct wr wr = wr_of(octets_more(o, n), n);
 	msg_store(m, &wr);
-	row->loc = w->next_loc++;
 	must(map_make_room(&w->stored, &w->mem, "stored") == ERR_OK);
-	map_put(&w->stored, row->loc, (uint64_t)(uintptr_t)o);
+	map_put(&w->stored, w->next_loc, (uint64_t)(uintptr_t)o);
+	return w->next_loc++;
+}
+
+/* A chunk that nobody counts on is gone: who reads it then finds nothing. */
+static inline void world_count(struct world *w, struct slice list, int64_t n)
+{
+	for (uint32_t i = 0; i < big_n(list); i++) {
+		uint64_t at, live = 0, loc = big_at(list, i).loc;
+		if (loc == 0)
+			continue;
+		(void)map_get(&w->live, loc, &live);
+		live += (uint64_t)n;
+		(void)map_del(&w->live, loc, NULL);
+		must((int64_t)live >= 0 && map_make_room(&w->live, &w->mem, "live") == ERR_OK);
+		if (live > 0) {
+			map_put(&w->live, loc, live);
+			continue;
+		}
+		must(map_del(&w->stored, loc, &at));
+		free(((struct octets *)(uintptr_t)at)->p);
+		free((void *)(uintptr_t)at);
+	}
+}
+
+/* As the node does: an entry counts on the chunks, its list goes out of memory. */
+static inline void world_store(struct world *w, struct add_row *row)
+{
+	row->loc = world_keep(w, msg_of(row->mem));
+	if (!(row->flags & ENTRY_BIG))
+		return;
+	world_count(w, big_list(msg_of(row->mem)), 1);
+	msg_unref(row->mem, 1);
+	row->mem = 0;
+}
+
+static inline void world_freed(struct world *w, const struct freed *gone)
+{
+	uint64_t at;
+	struct slice list;
+	if (!(gone->flags & ENTRY_BIG))
+		return;
+	must(map_get(&w->stored, gone->loc, &at));
+	const struct octets *o = (const struct octets *)(uintptr_t)at;
+	must(big_find(slice_of(o->p, o->n), &list) == ERR_OK);
+	world_count(w, list, -1);
+}
+
+static inline void world_ended(struct world *w)
+{
+	for (struct block *b; (b = block_ended(&w->home)) != NULL; block_forget(&w->home, b))
+		world_count(w, big_list((const void *)((const uint8_t *)b + b->noted)), -1);
+}
+
+/* Chunks become durable, the last one first. */
+static inline bool world_stores(struct world *w)
+{
+	bool is_any = w->stores.n > 0 && !w->is_log_held;
+	while (w->stores.n > 0 && !w->is_log_held) {
+		struct store s = w->stores.at[--w->stores.n];
+		struct client *c = w->clients[session_slot(s.session)];
+		uint8_t row[BIG_ROW_BYTES];
+		struct big_chunk k = { world_keep(w, msg_of(s.mem)),
+				       msg_stored_bytes(msg_of(s.mem)) };
+		bool is_there = c && c->s->handle == s.session;
+		bool is_kept = is_there && c->s->ops->stored(c->s, world_of(w), s.ticket,
+							     w->is_losing_stores ? 0 : k.loc,
+							     k.bytes);
+		must(!is_kept || !w->is_losing_stores);
+		big_put(row, 0, k);
+		world_count(w, slice_of(row, sizeof row), 1);
+		if (!is_kept)
+			world_count(w, slice_of(row, sizeof row), -1);
+		msg_unref(s.mem, 1);
+	}
+	return is_any;
 }
 
 static inline void world_load(struct world *w, struct load l)
@@ -293,8 +372,9 @@ static inline void world_shards(struct world *w)
 			continue;
 		core_give(s->core, w->sw.wall_ms, &s->now, &s->later, &w->post);
 		world_apply_ready(w, i);
-		while (core_freed_take(s->core, gone, 16) > 0)
-			;
+		for (uint32_t n; (n = core_freed_take(s->core, gone, 16)) > 0;)
+			for (uint32_t k = 0; k < n; k++)
+				world_freed(w, &gone[k]);
 	}
 }
 
@@ -399,7 +479,9 @@ static inline void world_run(struct world *w)
 		for (uint32_t i = 0; i < WORLD_CLIENTS; i++)
 			if (w->clients[i])
 				is_any |= client_work(w->clients[i]);
+		is_any |= world_stores(w);
 		block_collect(&w->home);
+		world_ended(w);
 		if (is_any)
 			idle_n = -1;
 	}
@@ -466,6 +548,8 @@ static inline void world_free(struct world *w)
 		free((void *)(uintptr_t)m->value);
 	}
 	map_fini(&w->stored, &w->mem);
+	map_fini(&w->live, &w->mem);
+	mem_put(&w->mem, w->stores.at, w->stores.cap * sizeof *w->stores.at);
 	mem_put(&w->mem, w->loads.at, w->loads.cap * sizeof *w->loads.at);
 	post_fini(&w->post);
 	post_fini(&w->held);

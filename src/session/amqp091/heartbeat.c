@@ -24,7 +24,7 @@ static bool is_excused(const struct amqp091 *s, const struct session_world *w)
 	must(s->beat_taken <= s->session.sendq.total_bytes);
 	if (amqp091_may_read(s, w))
 		return false;
-	return s->call || s->is_held ||
+	return s->call || s->is_held || s->storing_n > 0 ||
 	       s->session.sendq.total_bytes - s->session.sendq.bytes != s->beat_taken;
 }
 

@@ -75,7 +75,7 @@ void amqp091_publish_nowhere(struct turn *t, struct channel *c, const struct pub
 	t->s->count.published++;
 	t->s->count.unroutable++;
 	if (p->is_mandatory) {
-		struct sendq *q = &t->s->session.sendq;
+		struct sendq *q = amqp091_out(t, c->number);
 		size_t n = amqp091_return_size(&r, t->s->frame_max, content);
 		must(n <= UINT32_MAX);
 		uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)n);

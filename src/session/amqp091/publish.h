@@ -19,6 +19,30 @@ struct publish {
 	uint8_t flags, priority; /* MSG_..., found by amqp091_publish_props */
 };
 
+/* A message that does not come in one piece (assembly.c). A big one's body leaves for the journal in
+ * chunks while it comes (upload.c); then the block holds the list of them in its place. */
+struct assembly {
+	struct block *block; /* props and body or list so far; NULL: no header yet */
+	struct msg *msg;
+	uint32_t at;  /* where the props begin in the block */
+	uint32_t cap; /* bytes from there on */
+	uint32_t props_n;
+	uint64_t body_bytes, got_bytes;
+	struct block *chunk; /* big: being filled; NULL: none */
+	struct msg *chunk_msg;
+	uint32_t chunk_at, chunk_n;    /* where its bytes are, and how many */
+	uint32_t chunks_n;             /* of the whole body; 0: it is not big */
+	uint32_t chunk_max;            /* bytes of each but the last */
+	uint32_t sent_n, stored_n;     /* chunks that have left, and that are in the journal */
+	uint32_t upload;               /* tells it from earlier ones of its channel */
+	uint32_t size;                 /* of this struct */
+	bool is_mandatory, is_immediate;
+	bool is_whole; /* big: waits only for the journal */
+	uint8_t exchange_n;
+	uint16_t route_n;
+	uint8_t route[];
+};
+
 enum publish_sight { PUBLISH_SLOWLY, PUBLISH_MORE, PUBLISH_DONE };
 
 /* amqp091_publish_fast takes the message at the start of `in` if all of it is there in one piece.
@@ -64,6 +88,20 @@ bool amqp091_hold(struct turn *t);
 /* The slow way. header and body are for frames of a channel with an assembly. */
 MUST_USE enum err amqp091_assembly_header(struct turn *t, struct channel *c, struct slice payload);
 MUST_USE enum err amqp091_assembly_body(struct turn *t, struct channel *c, struct slice payload);
+/* amqp091_assembly_finish publishes what is whole, and frees the assembly. */
+MUST_USE enum err amqp091_assembly_finish(struct turn *t, struct channel *c);
+/* amqp091_assembly_block gives it a block with room for `n` bytes of props, body and route. */
+MUST_USE enum err amqp091_assembly_block(struct turn *t, struct assembly *a, uint32_t n);
+
+/* Big bodies. amqp091_upload_is_big: too large for one record. begin makes the block with the
+ * list, body takes what a frame has brought; close lets go of a chunk that is half full. */
+bool amqp091_upload_is_big(const struct assembly *a);
+MUST_USE enum err amqp091_upload_begin(struct turn *t, struct assembly *a, struct slice props);
+MUST_USE enum err amqp091_upload_body(struct turn *t, struct channel *c, struct slice body);
+void amqp091_upload_close(struct turn *t, struct assembly *a);
+/* amqp091_upload_nowhere: no queue takes it. */
+void amqp091_upload_nowhere(struct turn *t, struct channel *c, const struct publish *p);
+
 /* amqp091_assembly_fault: a frame came that must not come now. */
 struct amqp091_fault amqp091_assembly_fault(const struct channel *c);
 #endif

@@ -7,7 +7,7 @@ struct fanned {
 	uint64_t mem, seq;
 	uint32_t bytes;
 	uint8_t flags, priority; /* MSG_..., of the message */
-	bool is_followed;
+	bool is_followed, is_big;
 };
 
 /* Consecutive messages of a channel with one route to several shards. They are posted shard by
@@ -69,6 +69,8 @@ static void put_rows(struct turn *t, const struct channel *c, const struct fanne
 		};
 		if (m->flags & MSG_PERSISTENT && to[i].flags & QUEUE_DURABLE)
 			row.flags |= ENTRY_PERSISTENT;
+		if (m->is_big)
+			row.flags |= ENTRY_BIG;
 		if (i > 0)
 			row.flags |= ENTRY_SAME;
 		if (i + 1 == n && m->is_followed)
@@ -114,7 +116,8 @@ void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publis
 			      .seq = amqp091_confirm_seq(t, c),
 			      .bytes = msg_stored_bytes(m),
 			      .flags = m->flags,
-			      .priority = p->priority };
+			      .priority = p->priority,
+			      .is_big = m->proto == MSG_CHUNKS };
 	one.is_followed = c->confirm || amqp091_pace(t, one.bytes, left_n);
 	must(block_of(m) == b);
 	t->s->count.published++;

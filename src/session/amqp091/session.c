@@ -179,6 +179,7 @@ static void session_free(struct session *own, struct session_world *w)
 	for (struct map_slot *slot; (slot = map_next(&s->channels, &cursor)) != NULL;)
 		amqp091_channel_free(&t, (struct channel *)(uintptr_t)slot->value);
 	amqp091_waiting_drop(&t);
+	amqp091_stream_drop(&t);
 	amqp091_call_free(&t);
 	must(s->consumers.n == 0);
 	map_fini(&s->channels, w->mem);
@@ -208,6 +209,7 @@ const struct session_ops amqp091_session_ops = {
 	.ready = session_ready,
 	.pump = session_pump,
 	.loaded = amqp091_loaded,
+	.stored = amqp091_stored,
 	.deadline = session_deadline,
 	.tick = session_tick,
 	.stop = session_stop,

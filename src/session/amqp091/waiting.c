@@ -29,12 +29,22 @@ static void void_row(struct turn *t, struct channel *c, struct waiting *w)
 	w->row.mem = 0;
 }
 
+static void void_return(struct waiting *w)
+{
+	must(w->is_return);
+	amqp091_row_unref(&w->row);
+	w->row.mem = 0;
+	w->state = WAITING_VOID;
+}
+
 void amqp091_waiting_void(struct turn *t, struct channel *c, uint32_t consumer)
 {
 	struct deque *d = &t->s->waiting;
 	must(c->number > 0);
 	for (size_t i = 0; i < d->n; i++) {
 		struct waiting *w = deque_at(d, i);
+		if (w->channel == c->number && w->is_return && consumer == 0)
+			void_return(w);
 		if (w->channel == c->number && !w->is_get && w->state != WAITING_VOID &&
 		    (consumer == 0 || w->consumer == consumer))
 			void_row(t, c, w);
@@ -86,7 +96,8 @@ void amqp091_unpark(struct turn *t, struct channel *c)
 {
 	struct waiting w;
 	must(c->parked != NULL);
-	while (c->parked->n > 0 && (c->prefetch_shared == 0 || c->held_n < c->prefetch_shared)) {
+	while (c->parked->n > 0 && !t->s->stream &&
+	       (c->prefetch_shared == 0 || c->held_n < c->prefetch_shared)) {
 		(void)deque_pop(c->parked, &w);
 		amqp091_deliver_write(t, amqp091_consumer(t->s, w.consumer), &w);
 	}
@@ -134,6 +145,10 @@ static void place(struct turn *t, struct waiting *w)
 		place_got(t, w);
 		return;
 	}
+	if (w->is_return) {
+		amqp091_return_write(t, w);
+		return;
+	}
 	struct consumer *k = amqp091_consumer(t->s, w->consumer);
 	if (!k) {
 		amqp091_row_unref(&w->row);
@@ -155,7 +170,7 @@ static void place(struct turn *t, struct waiting *w)
 static bool has_room(const struct turn *t)
 {
 	must(t->s->session.ops == &amqp091_session_ops);
-	return t->s->phase == PHASE_RUNNING &&
+	return t->s->phase == PHASE_RUNNING && !t->s->stream &&
 	       t->s->session.sendq.bytes < t->w->limits->output_bytes_max;
 }
 
@@ -199,6 +214,11 @@ void amqp091_loaded(struct session *own, struct session_world *world, uint64_t t
 	struct turn t;
 	amqp091_turn(&t, own, world);
 	struct amqp091 *s = t.s;
+	if (ticket & STREAM_TICKET) {
+		amqp091_stream_loaded(&t, ticket, mem);
+		amqp091_drain(&t);
+		return;
+	}
 	uint64_t at = ticket - s->waiting_first;
 	if (ticket < s->waiting_first || at >= s->waiting.n) {
 		unref_mem(mem);
@@ -224,6 +244,7 @@ void amqp091_drain(struct turn *t)
 	struct amqp091 *s = t->s;
 	struct waiting w;
 	must(s->waiting.row_bytes == sizeof w);
+	amqp091_stream_work(t);
 	for (struct waiting *front; (front = deque_peek(&s->waiting)) != NULL && has_room(t);) {
 		if (front->state == WAITING_LOADING || front->state == WAITING_UNASKED)
 			break;
@@ -304,4 +325,12 @@ void amqp091_delivered(struct turn *t, struct run *fx)
 			must(!"no memory for a delivery");
 		}
 	}
+}
+
+void amqp091_returned(struct turn *t, const struct waiting *own_w)
+{
+	must(own_w->is_return && own_w->state == WAITING_HERE);
+	if (deque_push(&t->s->waiting, t->w->mem, own_w) != ERR_OK)
+		must(!"no memory for a delivery");
+	amqp091_drain(t);
 }
