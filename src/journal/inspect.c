@@ -178,22 +178,23 @@ static bool next_unit(struct journal_inspect *i, struct text *out)
 {
 	must(i->phase == UNITS);
 	const struct head *h = &i->store.slot[0];
+	if (h->file == 0) {
+		i->phase = SEGMENT;
+		return false;
+	}
 	struct path p = path_of(PATH_CHECKPOINT, (uint32_t)h->file);
-	if (h->file != 0 && i->at == 0 && open_checkpoint(i, &p, out))
+	if (i->at == 0 && open_checkpoint(i, &p, out))
 		return true;
 	struct unit u = { 0 };
 	uint64_t from = i->at;
 	bool is_more = false;
-	if (i->at < h->end && h->file != 0 &&
-	    checkpoint_next(&i->buf, &i->at, h->end, &u, &is_more) != ERR_OK) {
+	if (i->at < h->end && checkpoint_next(&i->buf, &i->at, h->end, &u, &is_more) != ERR_OK) {
 		i->at = h->end;
 		return damaged(i, &p, from, "a unit; the rest is not looked at", out);
 	}
 	if (!is_more) {
 		close_file(i);
 		i->phase = SEGMENT;
-		if (h->file == 0)
-			return false;
 		text_putf(out, "%s: %llu units in %llu bytes", p.z, (ull)i->units_n, (ull)h->end);
 		return true;
 	}

@@ -20,6 +20,7 @@ struct fix {
 	char why[512];
 };
 
+/* try_open opens and recovers; on failure there is no journal, and f->why says why. */
 static inline enum err try_open(struct fix *f)
 {
 	struct journal_setup s = { .disk = sim_disk_port(f->disk),
@@ -50,6 +51,7 @@ static inline enum err try_open(struct fix *f)
 	return e;
 }
 
+/* fix_new makes an empty disk, fix_open opens it too, fix_free ends both. */
 static inline struct fix *fix_new(void)
 {
 	struct fix *f = calloc(1, sizeof *f);
@@ -61,6 +63,7 @@ static inline struct fix *fix_new(void)
 	return f;
 }
 
+/* fix_open: see fix_new. */
 static inline struct fix *fix_open(void)
 {
 	struct fix *f = fix_new();
@@ -69,6 +72,7 @@ static inline struct fix *fix_open(void)
 	return f;
 }
 
+/* reopen closes and opens again. */
 static inline void reopen(struct fix *f)
 {
 	journal_close(f->j);
@@ -100,6 +104,7 @@ static inline bool put(struct fix *f, uint32_t loop, uint32_t len, uint8_t fill)
 	return journal_submit(f->j, b);
 }
 
+/* write_step and keep_step do a step that must not fail. */
 static inline bool write_step(struct fix *f, uint64_t *wake)
 {
 	enum err e;
@@ -108,6 +113,7 @@ static inline bool write_step(struct fix *f, uint64_t *wake)
 	return is_any;
 }
 
+/* keep_step: see write_step. */
 static inline bool keep_step(struct fix *f, uint64_t *wake)
 {
 	enum err e;
@@ -116,6 +122,7 @@ static inline bool keep_step(struct fix *f, uint64_t *wake)
 	return is_any;
 }
 
+/* take gives the place of the next durable batch of a loop, which must be there. */
 static inline uint64_t take(struct fix *f, uint32_t loop)
 {
 	struct jbatch *b = journal_done(f->j, loop);

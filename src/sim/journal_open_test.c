@@ -1,5 +1,6 @@
 #include "base/byteorder.h"
 #include "base/crc32c.h"
+#include "journal/inspect.h"
 #include "sim/journal_fix.h"
 #include "wire/record/head.h"
 
@@ -187,10 +188,34 @@ static void without_memory_nothing_is_opened_and_nothing_leaks(void **state)
 	fix_free(f);
 }
 
+static void a_store_can_be_printed_while_it_is_in_use(void **state)
+{
+	(void)state;
+	struct fix *f = fix_open();
+	struct mem_for_tests heap = mem_for_tests((size_t)1 << 28);
+	struct journal_inspect *i;
+	char buf[INSPECT_LINE_BYTES];
+	struct text line = text_of(buf, sizeof buf);
+	enum err e = journal_inspect_open(sim_disk_port(f->disk), &heap.mem, INSPECT_PRINT, &i,
+					  &line);
+	must(e == ERR_OK);
+	must(journal_inspect_next(i, &line) &&
+	     strstr(buf, "checkpoint 0 file 0 end 512 floor 0:0"));
+	line = text_of(buf, sizeof buf);
+	must(journal_inspect_next(i, &line) && strstr(buf, "0001.seg: segment of 65536 bytes"));
+	line = text_of(buf, sizeof buf);
+	must(journal_inspect_next(i, &line) && strstr(buf, "0 commits, 0 records"));
+	must(!journal_inspect_next(i, &line) && journal_inspect_damage_n(i) == 0);
+	journal_inspect_close(i);
+	must(heap.mem.used == 0);
+	fix_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_damaged_checkpoint_falls_back_to_the_one_before),
+		cmocka_unit_test(a_store_can_be_printed_while_it_is_in_use),
 		cmocka_unit_test(what_cannot_be_opened_is_refused_in_a_sentence),
 		cmocka_unit_test(another_store_or_version_is_refused),
 		cmocka_unit_test(a_segment_that_is_counted_on_must_be_there),
