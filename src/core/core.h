@@ -120,13 +120,16 @@ uint64_t core_cached_bytes(const struct core *c);
 /* Checkpoint: durable state as units, each with a key; only units changed since the last
  * core_checkpoint_end that was kept are given. core_checkpoint_next writes one unit into buf (cap
  * bytes, at least CHECKPOINT_UNIT_MAX). *out_len == 0: the unit is to be deleted. False: no more.
- * Between begin and end no run with RUN_LOGGED may be applied (a must()): all units belong to the
- * index that was applied last. Commands may be admitted, and transient outcomes applied. */
+ * Between begin and close no run with RUN_LOGGED may be applied (a must()): all units belong to the
+ * index that was applied last. Commands may be admitted, and transient outcomes applied. After
+ * close everything goes on; end says, before the next begin, whether the units are durable (kept),
+ * or are to be given again. Close may be left out. */
 #define CHECKPOINT_UNIT_MAX 65536u
 struct unit_key { uint64_t queue; uint64_t chunk; };   /* chunk UINT64_MAX: the queue itself */
 void core_checkpoint_begin(struct core *c);
 bool core_checkpoint_next(struct core *c, struct unit_key *out_key, uint8_t *buf, uint32_t cap,
 			  uint32_t *out_len);
+void core_checkpoint_close(struct core *c);
 void core_checkpoint_end(struct core *c, bool is_kept);
 /* core_restore reads one unit back, into an empty core, in any order; core_restored ends it. */
 MUST_USE enum err core_restore(struct core *c, struct unit_key key, struct slice unit);

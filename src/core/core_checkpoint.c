@@ -16,7 +16,7 @@ _Static_assert(4 + CHUNK_N * 34 <= CHECKPOINT_UNIT_MAX, "a chunk fits a unit");
 void core_checkpoint_begin(struct core *c)
 {
 	struct checkpointing *p = &c->checkpoint;
-	must(!p->is_open);
+	must(!p->is_open && !p->is_closed);
 	p->is_open = true;
 	p->taken = p->epoch++;
 	p->tombs_n = 0;
@@ -118,11 +118,19 @@ bool core_checkpoint_next(struct core *c, struct unit_key *out_key, uint8_t *buf
 	return true;
 }
 
-void core_checkpoint_end(struct core *c, bool is_kept)
+void core_checkpoint_close(struct core *c)
 {
 	struct checkpointing *p = &c->checkpoint;
 	must(p->is_open);
 	p->is_open = false;
+	p->is_closed = true;
+}
+
+void core_checkpoint_end(struct core *c, bool is_kept)
+{
+	struct checkpointing *p = &c->checkpoint;
+	must(p->is_open || p->is_closed);
+	p->is_open = p->is_closed = false;
 	if (!is_kept)
 		return;
 	for (; p->tombs_n; p->tombs_n--)

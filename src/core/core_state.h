@@ -35,7 +35,7 @@ struct fan {
 
 /* Units are due when they changed in an epoch behind the last one that was kept. */
 struct checkpointing {
-	bool is_open;
+	bool is_open, is_closed; /* closed: all is given, and it is not known whether it is kept */
 	uint64_t epoch;       /* of changes made now; from 1 on */
 	uint64_t taken;       /* changes up to this epoch are in the one being taken */
 	uint64_t kept;        /* changes up to this epoch are in a checkpoint */

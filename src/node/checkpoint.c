@@ -25,6 +25,7 @@ static void begin(struct shard *s, struct unit *u)
 		core_checkpoint_begin(s->core);
 	u->index = s->repl.committed;
 	s->is_frozen = u->is_begun = true;
+	must(s->given == 0);
 }
 
 static bool next(struct shard *s, struct unit *u)
@@ -43,13 +44,33 @@ static void end(struct shard *s, struct unit *u)
 				.index = u->index,
 				.epoch = s->repl.epoch,
 				.next_wall_ms = s->repl.wall_ms };
-	journal_checkpoint_shard(s->loop->node->journal, &c);
-	if (s->catalog)
-		catalog_checkpoint_end(s->catalog, true);
-	else
-		core_checkpoint_end(s->core, true);
+	struct node *n = s->loop->node;
+	journal_checkpoint_shard(n->journal, &c);
+	if (s->core)
+		core_checkpoint_close(s->core);
+	s->given = atomic_load(&n->checkpoints_n) + 1;
+	s->given_failed = journal_checkpoint_failed(n->journal);
 	s->is_frozen = u->is_begun = false;
 	s->is_touched = true;
+}
+
+/* A checkpoint that failed (the disk was full) has changed nothing: what it was given is given again
+ * to the next. */
+static void settle(struct loop *l)
+{
+	const struct journal *j = l->node->journal;
+	uint64_t failed = journal_checkpoint_failed(j);
+	if (journal_checkpoint_done(j) + failed < l->shards[0].given)
+		return;
+	for (uint32_t i = 0; i < l->shards_n; i++) {
+		struct shard *s = &l->shards[i];
+		bool is_kept = failed == s->given_failed;
+		if (s->given && s->catalog)
+			catalog_checkpoint_end(s->catalog, is_kept);
+		else if (s->given)
+			core_checkpoint_end(s->core, is_kept);
+		s->given = 0;
+	}
 }
 
 /* False: the keeper has no room now. */
@@ -89,6 +110,8 @@ static bool loop_units(struct loop *l)
 bool checkpoint_work(struct loop *l)
 {
 	struct node *n = l->node;
+	if (l->shards_n > 0 && l->shards[0].given)
+		settle(l);
 	uint32_t turn = atomic_load(&n->checkpoint_turn);
 	if (l->index == 0 && turn == TURN_NOBODY &&
 	    (n->is_checkpoint_wanted || journal_checkpoint_is_due(n->journal)) &&

@@ -25,6 +25,8 @@ struct shard {
 	struct deque places;    /* struct place: where committed records' bodies lie */
 	uint64_t waiting_bytes; /* admitted, not yet applied: back-pressure */
 	uint64_t deadline_ms;
+	uint64_t given;        /* checkpoint that has its units and is not durable yet; 0: none */
+	uint64_t given_failed; /* checkpoints that had failed before it */
 	bool is_applied; /* something was applied since the last view_publish */
 	struct {
 		uint64_t commands, records, applied;
