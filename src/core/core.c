@@ -4,6 +4,7 @@
 #include "core/core_state.h"
 
 #define QUEUE_SLAB_BYTES 16384u
+#define FREED_KEPT       1024u
 #define QUEUE_SEED       0x51756575655f6964u /* any: ids are our own numbers */
 
 struct core *core_new(struct mem *mem, uint16_t shard)
@@ -187,6 +188,8 @@ uint32_t core_freed_take(struct core *c, struct freed *out, uint32_t max)
 	uint32_t n = 0;
 	while (n < max && deque_pop(&c->freed, &out[n]))
 		n++;
+	if (n < max && c->freed.cap > FREED_KEPT) /* a large queue was purged */
+		deque_trim(&c->freed, c->mem);
 	return n;
 }
 

@@ -63,7 +63,7 @@ static void look_free(struct loop *l, uint32_t alarms)
 }
 
 /* Set at the mark, cleared a sixteenth below it: no flapping. */
-void alarms_look(struct loop *l)
+bool alarms_look(struct loop *l)
 {
 	struct node *n = l->node;
 	uint32_t alarms = atomic_load_explicit(&n->alarms, memory_order_relaxed);
@@ -82,11 +82,12 @@ void alarms_look(struct loop *l)
 	alarms = atomic_load_explicit(&n->alarms, memory_order_relaxed);
 	look_free(l, alarms);
 	if (alarms == l->alarms_seen)
-		return;
+		return false;
 	static const char *const reasons[4] = { "", "low on memory", "low on disk",
 						"low on memory & disk" };
 	l->alarms_seen = alarms;
 	l->world.is_blocked = alarms != 0;
 	l->world.blocked_reason = slice_str(reasons[alarms & 3]);
 	conns_alarm(l);
+	return true;
 }

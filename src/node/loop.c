@@ -374,10 +374,10 @@ bool loop_turn(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
 	is_more |= stop_work(l);
 	is_more |= checkpoint_work(l);
 	is_more |= forward_work(l);
-	alarms_look(l);
+	atomic_store_explicit(&l->used_bytes, memory_used(&l->memory), memory_order_relaxed);
+	is_more |= alarms_look(l);
 	if (journal_keeper_to_wake(l->node->journal))
 		l->net->ops->work(l->net, NET_KEEPER);
-	atomic_store_explicit(&l->used_bytes, memory_used(&l->memory), memory_order_relaxed);
 	return is_more || l->is_congested || has_posted(l) || !fall_asleep(l);
 }
 

@@ -198,7 +198,7 @@ void view_see(struct loop *l);
 
 /* ---- checkpoints (checkpoint.c), alarms (alarm.c): looked at once a turn */
 bool checkpoint_work(struct loop *l); /* true: look again at once */
-void alarms_look(struct loop *l);
+bool alarms_look(struct loop *l);     /* true: look again at once */
 uint64_t alarm_memory_limit(const struct node *n);
 uint64_t alarm_disk_limit(const struct node *n);
 int64_t alarm_memory_used(const struct node *n); /* by all loops, as of their last turns */
