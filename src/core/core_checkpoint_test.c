@@ -99,6 +99,62 @@ static void only_what_changed_is_given(void **s)
 	rig_free(r);
 }
 
+/* Takes a checkpoint whose fate is known only after `meanwhile` has changed something. */
+static void take_slowly(struct rig *r, struct kept *k, bool is_kept, void (*meanwhile)(struct rig *))
+{
+	static uint8_t buf[CHECKPOINT_UNIT_MAX];
+	struct unit_key key;
+	uint32_t len;
+	core_checkpoint_begin(r->core);
+	while (core_checkpoint_next(r->core, &key, buf, sizeof buf, &len))
+		if (is_kept)
+			keep(k, key, buf, len);
+	core_checkpoint_close(r->core);
+	meanwhile(r);
+	core_checkpoint_end(r->core, is_kept);
+}
+
+static void drop_queue(struct rig *r)
+{
+	rig_do(r, CMD_QUEUE_DROP, Q, 1, 0);
+	rig_commit(r);
+}
+
+static void publish_more(struct rig *r)
+{
+	rig_publish(r, Q, 7001, 3, ENTRY_PERSISTENT);
+	rig_commit(r);
+}
+
+static void what_failed_to_become_durable_is_given_again(void **s)
+{
+	(void)s;
+	struct kept k = { 0 };
+	struct rig *r = rig_with_messages(CHUNK_N + 10);
+	(void)take(r, &k, true);
+	publish_more(r);
+	take_slowly(r, &k, false, drop_queue); /* neither the new ones nor the end of all is kept */
+	take_slowly(r, &k, false, rig_commit);
+	(void)take(r, &k, true);
+	must(k.n == 2 && k.len[0] == 0 && k.len[1] == 0);
+	forget(&k);
+	rig_free(r);
+}
+
+static void what_changes_while_a_checkpoint_becomes_durable_is_in_the_next(void **s)
+{
+	(void)s;
+	struct kept k = { 0 };
+	struct rig *r = rig_with_messages(20);
+	take_slowly(r, &k, true, publish_more);
+	must(take(r, &k, true) == 1);
+	struct digest_sum before = rig_digest(r->core);
+	restore(r, &k);
+	must(digest_eq(before, rig_digest(r->core)));
+	forget(&k);
+	rig_free(r);
+}
+
 static void a_restored_core_goes_on_where_it_was(void **s)
 {
 	(void)s;
@@ -212,6 +268,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_what_changed_is_given),
+		cmocka_unit_test(what_failed_to_become_durable_is_given_again),
+		cmocka_unit_test(what_changes_while_a_checkpoint_becomes_durable_is_in_the_next),
 		cmocka_unit_test(a_restored_core_goes_on_where_it_was),
 		cmocka_unit_test(a_moved_message_is_found_after_a_checkpoint),
 		cmocka_unit_test(transient_messages_are_in_no_checkpoint),
