@@ -86,7 +86,7 @@ class Broker:
                     break
         if self.is_silent:
             self.readers[1].join(PATIENCE_S)
-        raise RuntimeError(f'the daemon did not say {pattern}: {self.log[-3:]} {self.errors}')
+        raise RuntimeError(f'the daemon did not say {pattern}: {self.log[-3:]} {self.errors[:400]}')
 
     def wait(self):
         """Waits for the end of the process and of what it says; gives its exit code."""
@@ -105,7 +105,7 @@ class Broker:
             self.process.kill()
             code = self.wait()
             raise RuntimeError(f'the daemon did not end: {self.log[-3:]}')
-        sys.stderr.write(self.errors)
+        sys.stderr.write(self.errors[:4000])
         return code
 
     def kill(self):

@@ -1,0 +1,56 @@
+"""forgetful -- a data directory on a disk that forgets what was not synced (test/crash/shim.c).
+
+    disk = Forgetful(place)
+    with Broker(disk.data, path=..., env=disk.env()) as broker: ...     killed
+    disk.forget()                        the data directory is as a power cut would have left it
+
+The daemon must not be a sanitized one: their runtime wants to be the first library.
+"""
+import os
+import shutil
+import subprocess
+
+import broker
+
+SHIM = os.path.join(broker.ROOT, 'test/crash/shim.c')
+
+
+class Forgetful:
+    def __init__(self, place):
+        self.place = place
+        self.data, self.shadow = os.path.join(place, 'data'), os.path.join(place, 'shadow')
+        self.library, self.free = os.path.join(place, 'shim.so'), os.path.join(place, 'free')
+        os.makedirs(self.data)
+        subprocess.run(['gcc', '-std=c17', '-O1', '-g', '-Wall', '-Wextra', '-shared', '-fPIC',
+                        '-o', self.library, SHIM, '-ldl'], check=True)
+
+    def env(self, fail=None, free_bytes=None):
+        """The environment of the next start. fail: as SHIM_FAIL; free_bytes: as tell_free."""
+        shutil.rmtree(self.shadow, ignore_errors=True)
+        os.makedirs(os.path.join(self.shadow, 'files'))
+        copy(self.data, self.names())
+        env = {'LD_PRELOAD': self.library, 'SHIM_DATA': self.data, 'SHIM_SHADOW': self.shadow}
+        if fail:
+            env['SHIM_FAIL'] = fail
+        if free_bytes is not None:
+            self.tell_free(free_bytes)
+            env['SHIM_FREE'] = self.free
+        return env
+
+    def names(self):
+        return os.path.join(self.shadow, 'names')
+
+    def forget(self):
+        shutil.rmtree(self.data)
+        copy(self.names(), self.data)
+
+    def tell_free(self, free_bytes):
+        """What the daemon is told from now on, when it asks how much of the disk is free."""
+        with open(self.free + '.new', 'w') as f:
+            f.write(str(free_bytes))
+        os.rename(self.free + '.new', self.free)
+
+
+def copy(source, target):
+    """What can be kept of a directory: not its sockets."""
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns('*.sock'))
