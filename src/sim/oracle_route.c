@@ -85,10 +85,16 @@ uint32_t oracle_routed(struct oracle *o, uint32_t id)
 
 /* ---- queues, exchanges, bindings -------------------------------------------------------- */
 
+/* Somebody has it, and the broker has not taken it back from him already. */
+static bool is_held(const struct oracle *o, const struct copy *c)
+{
+	return c->state != COPY_READY && !oracle_may_fail(o, c->holder);
+}
+
 void oracle_doubt(struct oracle *o, uint32_t queue)
 {
 	for (uint32_t c = o->queue[queue].first; c; c = o->copies[c].next)
-		o->copies[c].is_must &= o->copies[c].state == COPY_HELD;
+		o->copies[c].is_must &= is_held(o, &o->copies[c]);
 }
 
 static void doubt_all(struct oracle *o, uint32_t queue)
@@ -165,7 +171,7 @@ void oracle_purged(struct oracle *o, uint32_t queue, uint64_t event, uint32_t n)
 	uint32_t least = 0;
 	for (uint32_t c = q->first; c; c = o->copies[c].next) {
 		struct copy *k = &o->copies[c];
-		if (k->state != COPY_READY)
+		if (is_held(o, k))
 			continue;
 		least += k->is_must && k->is_purging;
 		k->is_must = false;

@@ -6,14 +6,14 @@
 #define SLOW_MS_MAX 400
 #define REST_MS_MAX 50
 
-struct temper temper_of(struct prng *r, bool is_small)
+struct temper temper_of(struct prng *r, uint32_t bytes_max)
 {
 	struct temper t = {
 		.publish = 420, .settle = 300, .get = 60, .consume = 40, .cancel = 12,
 		.declare = 20, .bind = 30, .unbind = 8, .count = 20, .qos = 6, .purge = 2,
 		.remove = 2, .recover = 3, .close = 5, .drop = 2, .leave = 1, .slow = 2, .rest = 10,
 		.mandatory_percent = 10, .bytes_usual = 200,
-		.bytes_max = is_small ? 400 : 120000, .large_per_mille = 5,
+		.bytes_max = bytes_max, .large_per_mille = 5,
 	};
 	t.persistent_percent = (uint32_t)prng_between(r, 30, 95);
 	t.confirm_percent = (uint32_t)prng_between(r, 40, 100);

@@ -16,7 +16,7 @@ struct temper {
 	uint32_t held_max, burst_max;
 };
 
-struct temper temper_of(struct prng *r, bool is_small);
+struct temper temper_of(struct prng *r, uint32_t bytes_max);
 
 /* workload_step lets a client that is up do one thing. True: it did. */
 bool workload_step(struct client *c, const struct temper *t);

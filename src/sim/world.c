@@ -9,13 +9,17 @@
 
 /* ---- life ------------------------------------------------------------------------------- */
 
+/* The smaller the segments, the more of them; but what one read brings must fit into a record, which
+ * is a quarter of a segment. */
 static struct host_setup setup_of(struct prng *r, uint32_t loops_n)
 {
-	bool is_small = prng_chance(r, 1, 2);
+	static const uint32_t segments[] = { 65536, 65536, 131072, 262144, 1048576 };
+	uint32_t segment = segments[prng_below(r, 5)];
+	uint32_t pipe = 1u << prng_between(r, 12, 17);
 	struct host_setup s = {
 		.loops_n = loops_n ? loops_n : (uint32_t)prng_between(r, 1, HOST_LOOPS_MAX),
-		.pipe_bytes = 1u << prng_between(r, 12, 17),
-		.segment_bytes = is_small ? 262144 : 1048576,
+		.pipe_bytes = (uint32_t)min_u64(pipe, segment / 8),
+		.segment_bytes = segment,
 		.cache_bytes = prng_chance(r, 1, 2) ? 1u << prng_between(r, 12, 18) : 64u << 20,
 		.disk_free_bytes = 1048576,
 		.output_bytes = 1u << prng_between(r, 16, 20),
@@ -23,7 +27,7 @@ static struct host_setup setup_of(struct prng *r, uint32_t loops_n)
 		.frame_max = 1u << prng_between(r, 12, 17),
 		.heartbeat_s = prng_chance(r, 1, 4) ? 2 : 0,
 	};
-	s.checkpoint_every_bytes = s.segment_bytes << prng_below(r, 3);
+	s.checkpoint_every_bytes = UINT64_C(16384) << prng_below(r, 7);
 	return s;
 }
 
@@ -36,7 +40,7 @@ void world_init(struct world *w, uint64_t seed, uint32_t loops_n, bool is_told)
 	     s.checkpoint_every_bytes >> 10);
 	host_init(&w->host, &w->story, prng_u64(&w->prng), &s);
 	oracle_init(&w->oracle, &w->story, &w->prng);
-	w->temper = temper_of(&w->prng, s.segment_bytes < 1048576);
+	w->temper = temper_of(&w->prng, s.segment_bytes < 1048576 ? s.pipe_bytes / 4 : 120000);
 	w->heartbeat_s = s.heartbeat_s;
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
 		client_init(&w->client[i], &w->host, &w->oracle, i, prng_u64(&w->prng));
