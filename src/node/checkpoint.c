@@ -120,8 +120,8 @@ bool checkpoint_work(struct loop *l)
 		turn = 0;
 		atomic_store(&n->checkpoint_turn, 0);
 	}
-	if (turn != l->index || !loop_units(l))
-		return turn == l->index;
+	if (turn != l->index || !loop_units(l)) /* the last one has to wait for one under way */
+		return turn == l->index || (l->index == 0 && n->is_checkpoint_wanted);
 	if (l->index + 1 < n->loops_n) {
 		atomic_store(&n->checkpoint_turn, l->index + 1);
 		loop_wake(l, l->index + 1);
