@@ -109,7 +109,7 @@ static void doubt_all(struct oracle *o, uint32_t queue)
 void oracle_queue_set(struct oracle *o, uint32_t queue, enum life life)
 {
 	struct oracle_queue *q = &o->queue[queue];
-	if (q->life == life)
+	if (q->life == life && life != LIFE_MAYBE)
 		return;
 	q->unsure_event = oracle_tick(o);
 	q->life = life;
