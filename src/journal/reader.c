@@ -33,6 +33,7 @@ void reader_fini(struct journal *j)
 		close_file(j, &r->files[i]);
 	mem_put(j->mem, r->window, READER_WINDOW_BYTES);
 	r->window = NULL;
+	r->window_n = 0;
 }
 
 void reader_forget(struct journal *j, uint32_t number, bool is_spill)
