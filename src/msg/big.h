@@ -13,7 +13,10 @@
 
 #define BIG_ROW_BYTES 12u
 
-struct big_chunk { uint64_t loc; uint32_t bytes; };
+struct big_chunk {
+	uint64_t loc;
+	uint32_t bytes;
+};
 
 /* big_put writes row `i` of a list, big_n and big_at read one. */
 static inline void big_put(uint8_t *list, uint32_t i, struct big_chunk c)

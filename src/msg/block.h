@@ -38,7 +38,7 @@ struct block {
 	uint32_t bytes;     /* of the whole block, a multiple of BLOCK_ALIGN */
 	uint32_t fill;      /* owner only: end of the bytes in use */
 	uint32_t msg_floor; /* owner only: the lowest message header */
-	uint32_t noted;           /* filler: where the message is whose end is noted; 0: none */
+	uint32_t noted;     /* filler: where the message is whose end is noted; 0: none */
 	_Alignas(8) uint8_t at[];
 };
 
@@ -66,11 +66,14 @@ struct block *block_take(struct block_home *h, uint32_t bytes);
 /* block_collect takes back what other threads have returned; called once a turn by the owner. */
 void block_collect(struct block_home *h);
 
-/* block_note asks, while the block is filled, that its home hears when nobody holds it any more: who
- * refers to the block thereby holds what its message `off` bytes into it stands for. block_ended
- * gives the owner the next such block that block_collect has found, its bytes as they were; NULL:
- * none. block_forget ends it. */
-static inline void block_note(struct block *b, uint32_t off) { b->noted = off; }
+/* block_note asks, while the block is filled, that its home hears when nobody holds it any more:
+ * who refers to the block holds what its message `off` bytes into it stands for. block_ended gives
+ * the owner the next such block that block_collect has found, its bytes as they were; NULL: none.
+ * block_forget ends it. */
+static inline void block_note(struct block *b, uint32_t off)
+{
+	b->noted = off;
+}
 struct block *block_ended(struct block_home *h);
 void block_forget(struct block_home *h, struct block *own_b);
 

@@ -59,10 +59,13 @@ static void shard_freed(struct shard *s)
 
 /* An entry with a big body counts on its chunks, and its list need not stay in memory: what it
  * costs there is no measure of what it holds. */
-static void place_big(struct shard *s, struct add_row *row, struct slice stored)
+static void place_big(struct shard *s, struct add_row *row, struct slice body)
 {
 	struct journal *j = s->loop->node->journal;
-	struct slice list;
+	struct slice list, stored = SLICE_EMPTY;
+	if (body.n > 0)
+		stored = slice_sub(body, (size_t)row->loc, row->bytes);
+	must(row->mem || stored.n > 0);
 	if (row->mem) {
 		store_count(j, big_list(msg_of(row->mem)), 1);
 		msg_unref(row->mem, 1);
@@ -82,8 +85,7 @@ static void place_rows(struct shard *s, struct run *o, uint64_t record_loc, stru
 		if (!(row[i].flags & ENTRY_PERSISTENT))
 			continue;
 		if (row[i].flags & ENTRY_BIG)
-			place_big(s, &row[i],
-				  body.n ? slice_sub(body, (size_t)row[i].loc, row[i].bytes) : body);
+			place_big(s, &row[i], body);
 		row[i].loc += record_loc;
 		bytes += row[i].bytes;
 		n++;

@@ -58,7 +58,9 @@ static bool append(struct loop *l, const struct store *s)
 		msg_store(m, &w);
 		uint32_t off = journal_record_end(l->batch, &r, len);
 		l->flight->at[l->flight->n++] = (struct inflight){
-			.index = s->ticket, .session = s->session, .off = off + CHUNK_HEAD_BYTES,
+			.index = s->ticket,
+			.session = s->session,
+			.off = off + CHUNK_HEAD_BYTES,
 			.bytes = bytes,
 		};
 	}
@@ -79,7 +81,8 @@ void store_durable(struct loop *l, const struct inflight *r, uint64_t loc)
 void store_free(struct loop *l, const struct freed *gone)
 {
 	must(gone->flags & ENTRY_BIG && gone->n == 1);
-	loads_put(&l->loads, (struct load){ .loc = gone->loc, .bytes = (uint32_t)gone->bytes,
+	loads_put(&l->loads, (struct load){ .loc = gone->loc,
+					    .bytes = (uint32_t)gone->bytes,
 					    .flags = ENTRY_BIG });
 }
 

@@ -29,7 +29,7 @@ struct session_world {
 	struct mem *mem;
 	struct block_home *home;
 	struct loads *loads;           /* requests to read messages from the journal */
-	struct stores *stores;                 /* requests to write pieces of bodies to the journal */
+	struct stores *stores;         /* requests to write pieces of bodies to the journal */
 	struct session_events *events; /* what the node is to log and count */
 	uint64_t (*random)(void *);    /* entropy port, for names */
 	void *random_arg;

@@ -90,7 +90,8 @@ struct waiting {
 	uint32_t ready_n;  /* basic.get: messages that are left */
 	uint16_t shard, channel;
 	uint8_t state;
-	uint8_t is_get, is_return; /* return: row.mem goes back, row.pos is the publish's sequence */
+	uint8_t is_get,
+		is_return; /* return: row.mem goes back, row.pos is the publish's sequence */
 };
 enum { WAITING_HERE, WAITING_LOADING, WAITING_UNASKED, WAITING_BROKEN, WAITING_VOID };
 
@@ -172,11 +173,11 @@ struct amqp091 {
 	uint16_t channel_max, heartbeat_s;
 	uint32_t frame_max;
 	uint32_t next_ticket, next_epoch, next_upload, next_stream;
-	uint32_t storing_n; /* chunks on their way to the journal (upload.c) */
-	uint32_t whole_n;   /* channels with a big body that is complete and not stored */
+	uint32_t storing_n;    /* chunks on their way to the journal (upload.c) */
+	uint32_t whole_n;      /* channels with a big body that is complete and not stored */
 	struct stream *stream; /* a big body on its way out; NULL: none */
-	uint64_t deadline_ms;                   /* of the phase */
-	uint64_t beat_ms;                       /* next look at the heartbeats */
+	uint64_t deadline_ms;  /* of the phase */
+	uint64_t beat_ms;      /* next look at the heartbeats */
 	uint64_t beat_in, beat_out, beat_taken; /* bytes at the last one: read, queued, written */
 	uint64_t moved_ms;
 	struct call *call;
@@ -427,7 +428,7 @@ bool amqp091_pace(struct turn *t, uint32_t bytes, uint32_t left_n);
 void amqp091_confirmed(struct turn *t, struct run *fx); /* FX_CONFIRM */
 /* amqp091_confirm_one: one publish is safe, `seq` as amqp091_confirm_seq gave it. */
 void amqp091_confirm_one(struct turn *t, uint16_t channel, uint64_t seq);
-void amqp091_confirm_flush(struct turn *t);             /* writes what is safe */
+void amqp091_confirm_flush(struct turn *t); /* writes what is safe */
 void amqp091_confirm_free(struct turn *t, struct channel *c);
 
 /* ---- waiting.c, deliver.c: from FX_DELIVER to bytes ---- */

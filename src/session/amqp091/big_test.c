@@ -19,8 +19,8 @@ static void send_some(struct scenario *s, const char *name, const char *line, si
 static void publish_some(struct scenario *s, const char *what, int mode, size_t body, size_t most)
 {
 	char line[200];
-	snprintf(line, sizeof line, "ch 1 basic.publish %s + %zu 'abc' delivery_mode=%d", what, body,
-		 mode);
+	snprintf(line, sizeof line, "ch 1 basic.publish %s + %zu 'abc' delivery_mode=%d", what,
+		 body, mode);
 	send_some(s, "a", line, most);
 }
 
@@ -49,7 +49,7 @@ static void bodies_of_odd_sizes_come_whole(void **state)
 {
 	(void)state;
 	static const size_t sizes[] = { LIMIT_CHUNK_BYTES + 1, 2 * 131064, 2 * 131064 + 1,
-					2 * LIMIT_CHUNK_BYTES, BIG, 3 << 20 };
+					2 * LIMIT_CHUNK_BYTES, BIG,        3 << 20 };
 	struct scenario *s = scenario_of(world_new(), __func__);
 	scenario_play(s, HELLO CONFIRM);
 	for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
@@ -124,15 +124,16 @@ static void what_follows_on_its_channel_waits_for_it(void **state)
 	scenario_play(s, "a ch 1 basic.publish routing_key='q' + 'small'\n");
 	must(session_named(s, "a")->whole_n == 1);
 	s->w->is_log_held = false;
-	scenario_play(s, "a ch 1 basic.get queue='q' no_ack\na ch 1 basic.get queue='q' no_ack\n----\n"
-			 "a ch 1 basic.get_ok delivery_tag=1 exchange='' routing_key='q' "
-			 "message_count=1\n"
-			 "a ch 1 header class=60 body=300000 delivery_mode=2\n"
-			 "a ch 1 body 131064 'abca*'...\na ch 1 body 131064 'abca*'...\n"
-			 "a ch 1 body 37872 'abca*'...\n"
-			 "a ch 1 basic.get_ok delivery_tag=2 exchange='' routing_key='q' "
-			 "message_count=0\n"
-			 "a ch 1 header class=60 body=5\na ch 1 body 5 'small'\n");
+	scenario_play(s,
+		      "a ch 1 basic.get queue='q' no_ack\na ch 1 basic.get queue='q' no_ack\n----\n"
+		      "a ch 1 basic.get_ok delivery_tag=1 exchange='' routing_key='q' "
+		      "message_count=1\n"
+		      "a ch 1 header class=60 body=300000 delivery_mode=2\n"
+		      "a ch 1 body 131064 'abca*'...\na ch 1 body 131064 'abca*'...\n"
+		      "a ch 1 body 37872 'abca*'...\n"
+		      "a ch 1 basic.get_ok delivery_tag=2 exchange='' routing_key='q' "
+		      "message_count=0\n"
+		      "a ch 1 header class=60 body=5\na ch 1 body 5 'small'\n");
 	must(s->w->live.n == 0);
 	scenario_end(s);
 }
@@ -212,7 +213,8 @@ static void what_is_said_meanwhile_comes_behind(void **state)
 			 "a ch 1 basic.consume_ok consumer_tag='t'\n"
 			 "a ch 1 basic.deliver consumer_tag='t' delivery_tag=1 exchange='' "
 			 "routing_key='q'\n"
-			 "a ch 1 header class=60 body=300000 delivery_mode=1\na ch 1 body 131064 'abca*'...\n"
+			 "a ch 1 header class=60 body=300000 delivery_mode=1\na ch 1 body 131064 "
+			 "'abca*'...\n"
 			 "a ch 2 channel.open_ok\n"
 			 "a ch 1 body 131064 'abca*'...\na ch 1 body 37872 'abca*'...\n"
 			 "a ch 1 basic.ack delivery_tag=2\n");
@@ -228,7 +230,8 @@ static void a_lost_consumer_gives_back_what_it_has_half(void **state)
 					   "ch 1 basic.get queue='q' no_ack" };
 	for (int i = 0; i < 3; i++) {
 		struct scenario *s = scenario_of(world_new(), __func__);
-		scenario_play(s, HELLO "b open\nb ch 1 channel.open\n----\nb ch 1 channel.open_ok\n");
+		scenario_play(s,
+			      HELLO "b open\nb ch 1 channel.open\n----\nb ch 1 channel.open_ok\n");
 		s->w->limits.output_bytes_max = 65536;
 		publish(s, "routing_key='q'", 2, BIG);
 		s->w->is_not_reading = true;

@@ -19,8 +19,8 @@ struct publish {
 	uint8_t flags, priority; /* MSG_..., found by amqp091_publish_props */
 };
 
-/* A message that does not come in one piece (assembly.c). A big one's body leaves for the journal in
- * chunks while it comes (upload.c); then the block holds the list of them in its place. */
+/* A message that does not come in one piece (assembly.c). A big one's body leaves for the journal
+ * in chunks while it comes (upload.c); then the block holds the list of them in its place. */
 struct assembly {
 	struct block *block; /* props and body or list so far; NULL: no header yet */
 	struct msg *msg;
@@ -30,12 +30,12 @@ struct assembly {
 	uint64_t body_bytes, got_bytes;
 	struct block *chunk; /* big: being filled; NULL: none */
 	struct msg *chunk_msg;
-	uint32_t chunk_at, chunk_n;    /* where its bytes are, and how many */
-	uint32_t chunks_n;             /* of the whole body; 0: it is not big */
-	uint32_t chunk_max;            /* bytes of each but the last */
-	uint32_t sent_n, stored_n;     /* chunks that have left, and that are in the journal */
-	uint32_t upload;               /* tells it from earlier ones of its channel */
-	uint32_t size;                 /* of this struct */
+	uint32_t chunk_at, chunk_n; /* where its bytes are, and how many */
+	uint32_t chunks_n;          /* of the whole body; 0: it is not big */
+	uint32_t chunk_max;         /* bytes of each but the last */
+	uint32_t sent_n, stored_n;  /* chunks that have left, and that are in the journal */
+	uint32_t upload;            /* tells it from earlier ones of its channel */
+	uint32_t size;              /* of this struct */
 	bool is_mandatory, is_immediate;
 	bool is_whole; /* big: waits only for the journal */
 	uint8_t exchange_n;

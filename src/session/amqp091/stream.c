@@ -8,18 +8,18 @@
  * One at a time on a connection; what else is to be delivered waits. Nothing may come between the
  * frames of a body on its channel, so what is said there meanwhile is held back until its end. */
 
-#define STREAM_CHUNKS 4u             /* read ahead of what is written */
-#define STREAM_COPY_MAX 16384u       /* frames of less are copied */
+#define STREAM_CHUNKS      4u     /* read ahead of what is written */
+#define STREAM_COPY_MAX    16384u /* frames of less are copied */
 #define STREAM_SERIAL_MASK 0x7fffffffu
 
 /* Tickets of its reads: STREAM_TICKET | serial << 32 | number of the chunk. */
 struct stream {
-	struct waiting what;         /* the row's mem is the list, and holds it */
-	struct sendq held;           /* said on its channel meanwhile */
+	struct waiting what;           /* the row's mem is the list, and holds it */
+	struct sendq held;             /* said on its channel meanwhile */
 	uint64_t chunk[STREAM_CHUNKS]; /* read, by number; 0: not yet */
 	uint32_t serial, n;
-	uint32_t asked, next;        /* the first not asked for, not written */
-	bool is_settled_last;        /* without ack, but held until all is written */
+	uint32_t asked, next; /* the first not asked for, not written */
+	bool is_settled_last; /* without ack, but held until all is written */
 };
 
 struct sendq *amqp091_out(struct turn *t, uint16_t channel)
@@ -41,12 +41,13 @@ static void ask(struct turn *t, struct stream *m)
 	must(m->asked >= m->next && m->asked <= m->n);
 	for (; m->asked < m->n && m->asked < m->next + STREAM_CHUNKS; m->asked++) {
 		struct big_chunk c = big_at(list, m->asked);
-		loads_put(t->w->loads, (struct load){
-			.session = t->s->session.handle,
-			.ticket = STREAM_TICKET | (uint64_t)m->serial << 32 | m->asked,
-			.loc = c.loc,
-			.bytes = c.bytes,
-		});
+		loads_put(t->w->loads,
+			  (struct load){
+				  .session = t->s->session.handle,
+				  .ticket = STREAM_TICKET | (uint64_t)m->serial << 32 | m->asked,
+				  .loc = c.loc,
+				  .bytes = c.bytes,
+			  });
 	}
 }
 

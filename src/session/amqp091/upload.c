@@ -111,10 +111,11 @@ static void chunk_send(struct turn *t, struct channel *c)
 	a->chunk->fill += a->chunk_n;
 	block_give(a->chunk, 1);
 	stores_put(t->w->stores, (struct store){
-		.session = t->s->session.handle,
-		.ticket = (uint64_t)a->upload << 32 | (uint32_t)c->number << 16 | a->sent_n,
-		.mem = msg_mem(a->chunk_msg),
-	});
+					 .session = t->s->session.handle,
+					 .ticket = (uint64_t)a->upload << 32 |
+						   (uint32_t)c->number << 16 | a->sent_n,
+					 .mem = msg_mem(a->chunk_msg),
+				 });
 	block_close(a->chunk);
 	a->chunk = NULL;
 	a->sent_n++;

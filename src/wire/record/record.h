@@ -34,7 +34,7 @@ struct record {
 enum {
 	RECORD_OUTCOMES = 1, /* the body is outcome runs */
 	RECORD_TRUNCATE = 2, /* what the shard's log holds from `index` on is not the log */
-	RECORD_BODY = 3,     /* stored messages, moved here from an older segment */
+	RECORD_BODY = 3,     /* a stored message: a chunk, or moved here from an older segment */
 	RECORD_KIND_N
 };
 
