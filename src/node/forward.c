@@ -52,8 +52,8 @@ void forward_loaded(struct loop *l, uint64_t ticket, const struct slice *stored)
 	struct moving *m = (struct moving *)(uintptr_t)ticket;
 	uint8_t *body;
 	uint32_t cap, off, len = COPY_HEAD_BYTES + (stored ? (uint32_t)stored->n : 0);
-	if (!stored || !loop_batch(l) || journal_record_begin(l->batch, &body, &cap) != ERR_OK ||
-	    cap < len) {
+	if (!stored || !loop_batch(l) || l->flight->n == LOOP_INFLIGHT_RECORDS ||
+	    journal_record_begin(l->batch, &body, &cap) != ERR_OK || cap < len) {
 		moved_one(l, m);
 		return;
 	}
@@ -82,6 +82,8 @@ static bool walk(struct loop *l)
 {
 	struct forward *f = l->forward;
 	uint32_t budget = WALK_BUDGET;
+	if (l->is_stopping)
+		return f->moving_n > 0; /* no more: the segment is looked at another time */
 	for (; f->shard < l->shards_n && budget > 0 && f->moving_n < MOVING_MAX; budget--) {
 		struct shard *s = &l->shards[f->shard];
 		struct freed one;
@@ -110,7 +112,7 @@ static void begin(struct loop *l)
 bool forward_work(struct loop *l)
 {
 	struct node *n = l->node;
-	if (l->index == 0 && atomic_load(&n->forward_turn) == FORWARD_NOBODY)
+	if (l->index == 0 && !l->is_stopping && atomic_load(&n->forward_turn) == FORWARD_NOBODY)
 		begin(l);
 	if (atomic_load(&n->forward_turn) != l->index)
 		return false;
