@@ -81,6 +81,38 @@ static void a_home_without_memory_gives_nothing(void **s)
 	block_home_fini(&h);
 }
 
+static void who_is_noted_is_heard_of_when_nobody_holds_it(void **s)
+{
+	(void)s;
+	struct mem_for_tests heap = mem_for_tests(1 << 20);
+	struct block_home h;
+	block_home_init(&h, &heap.mem, 2);
+	for (int i = 0; i < 2; i++) {
+		struct block *b = block_take(&h, (uint32_t)i * BLOCK_ALIGN);
+		b->at[b->fill - sizeof *b] = 7;
+		block_note(b, b->fill);
+		block_give(b, 1);
+		block_close(b);
+		block_collect(&h);
+		assert_null(block_ended(&h));
+		block_unref(b, 1);
+		assert_null(block_ended(&h));
+		block_collect(&h);
+		assert_ptr_equal(block_ended(&h), b);
+		assert_null(block_ended(&h));
+		assert_int_equal(*((uint8_t *)b + b->noted), 7);
+		assert_int_equal(h.out_bytes, b->bytes);
+		block_forget(&h, b);
+		assert_int_equal(h.out_bytes, 0);
+	}
+	struct block *b = block_take(&h, 0);
+	assert_int_equal(b->noted, 0);
+	block_note(b, b->fill);
+	block_close(b);
+	block_home_fini(&h); /* at the end nobody need ask */
+	assert_int_equal(heap.mem.used, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -88,6 +120,7 @@ int main(void)
 		cmocka_unit_test(no_more_than_free_max_blocks_are_kept),
 		cmocka_unit_test(a_large_block_has_its_room_and_is_never_kept),
 		cmocka_unit_test(a_home_without_memory_gives_nothing),
+		cmocka_unit_test(who_is_noted_is_heard_of_when_nobody_holds_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,8 @@
  * few messages at a time. A copy counts only when it is durable: until then the old one does, and
  * after a crash before the next checkpoint again.
  *
- * Pieces of big bodies are not moved: they keep their segment until the message is gone. */
+ * Chunks of big bodies are not moved, only the lists of them: they keep their segment until the
+ * message is gone. */
 #include "node/loop.h"
 
 #include "base/must.h"
@@ -91,7 +92,7 @@ static bool walk(struct loop *l)
 			f->shard++;
 			f->walk = (struct live_walk){ 0 };
 		} else if (one.loc >> 32 == f->segment &&
-			   !(one.flags & (ENTRY_BIG | ENTRY_SPILLED))) {
+			   !(one.flags & ENTRY_SPILLED)) {
 			ask(l, s, &f->walk, &one);
 		}
 	}

@@ -75,6 +75,28 @@ static void the_newest_bytes_can_be_looked_at(void **s)
 	assert_int_equal(heap.mem.used, 0);
 }
 
+static void one_queue_joins_another_in_order(void **s)
+{
+	(void)s;
+	struct mem_for_tests heap = mem_for_tests(1 << 20);
+	struct sendq q = { 0 }, later = { 0 };
+	uint8_t seen[6];
+	sendq_join(&q, &later);
+	assert_int_equal(q.bytes, 0);
+	for (int i = 0; i < 2; i++) {
+		sendq_copy(&later, &heap.mem, slice_of((const uint8_t *)"abc", 3));
+		sendq_join(&q, &later);
+		assert_int_equal(later.bytes, 0);
+	}
+	assert_int_equal(q.bytes, 6);
+	assert_int_equal(q.total_bytes, 6);
+	sendq_newest(&q, 6, seen);
+	assert_memory_equal(seen, "abcabc", 6);
+	sendq_fini(&q, &heap.mem);
+	sendq_fini(&later, &heap.mem);
+	assert_int_equal(heap.mem.used, 0);
+}
+
 static void an_empty_queue_holds_no_memory(void **s)
 {
 	(void)s;
@@ -92,6 +114,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_leave_in_the_order_in_which_they_came),
 		cmocka_unit_test(the_newest_bytes_can_be_looked_at),
+		cmocka_unit_test(one_queue_joins_another_in_order),
 		cmocka_unit_test(an_empty_queue_holds_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
