@@ -98,5 +98,13 @@ void journal_dump(const struct journal *j, struct text *out)
 	text_putf(out, "checkpoint: %llu\ncheckpoint_units: %u\ncheckpoint_bytes: %llu\n",
 		  (unsigned long long)j->checkpoint.now.number, j->checkpoint.units.n,
 		  (unsigned long long)j->checkpoint.units.live_bytes);
+	int64_t live_n = 0, live_bytes = 0;
+	struct segment *seg;
+	for (uint32_t at = 0; (seg = segments_each(&j->segments, &at)) != NULL;) {
+		live_n += atomic_load_explicit(&seg->live_count, memory_order_relaxed);
+		live_bytes += atomic_load_explicit(&seg->live_bytes, memory_order_relaxed);
+	}
+	text_putf(out, "live_messages: %lld\nlive_bytes: %lld\n", (long long)live_n,
+		  (long long)live_bytes);
 	text_putf(out, "broken: %s\n", journal_why(j));
 }
