@@ -55,6 +55,8 @@ enum err amqp091_allow(struct turn *t, enum auth_kind kind, struct slice name,
 {
 	const struct amqp091 *s = t->s;
 	must(s->phase == PHASE_RUNNING);
+	if (kind == AUTH_EXCHANGE && name.n == 0)
+		name = slice_str("amq.default"); /* RabbitMQ's name for it in permissions */
 	enum err e = auth_check(t->w->auth, s->user, s->vhost, kind, name, action);
 	if (e != ERR_OK)
 		auth_refusal(t->w->auth, s->user, amqp091_vhost_name(t), kind, name, action,
