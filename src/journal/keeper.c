@@ -50,7 +50,9 @@ bool journal_keep_step(struct journal *j, uint64_t *out_wake, enum err *out_err)
 	bool is_any = reader_step(j, out_wake);
 	is_any |= take_closed(j);
 	is_any |= look_free(j, out_wake);
-	if (ahead_step(j, out_err) || checkpoint_step(j, out_err) || spill_sweep(j))
+	is_any |= ahead_step(j, out_err);
+	/* Side by side: only a checkpoint lets segments be recycled, and saves writing new ones. */
+	if (journal_broken(j) == ERR_OK && (checkpoint_step(j, out_err) || spill_sweep(j)))
 		is_any = true;
 	*out_err = journal_broken(j);
 	return is_any;
