@@ -24,7 +24,7 @@
 
 #include <cmocka.h>
 
-#define RIG_STORED_BYTES (12u + 2u + 8u)
+#define RIG_STORED_BYTES (MSG_STORED_HEAD_BYTES + 2u + 8u)
 #define RIG_RECORDS_MAX  20000u
 #define RIG_SAID_BYTES   262144u
 

@@ -22,6 +22,9 @@ uint64_t big_body_bytes(struct slice list)
 enum err big_find(struct slice stored, struct slice *out_list)
 {
 	struct rd r = rd_of(stored);
+	if (!msg_is_whole(stored))
+		return ERR_CORRUPT;
+	(void)rd_le32(&r);
 	uint8_t proto = rd_u8(&r);
 	(void)rd_u8(&r);
 	uint64_t before = rd_le16(&r);

@@ -11,6 +11,7 @@
  * one reference to the block. 0 = not in memory: read it from the journal by its `loc`.
  *
  * Stored form (journal, spill), little-endian, made by msg_store and read by msg_load:
+ *   u32 crc32c of all that follows,
  *   u8 proto, u8 flags, u16 route_len, u32 props_len, u32 body_len, route, props, body (no gaps)
  */
 #ifndef MSG_MSG_H
@@ -26,7 +27,7 @@
  * (MSG_CHUNK); the body of the message itself is the list of these (big.h). */
 enum msg_proto { MSG_AMQP091 = 1, MSG_CHUNK = 14, MSG_CHUNKS = 15 };
 
-#define MSG_STORED_HEAD_BYTES 12u /* of the stored form, before the route */
+#define MSG_STORED_HEAD_BYTES 16u /* of the stored form, before the route */
 
 struct msg {
 	uint32_t route_off; /* offsets are from the block's first byte */
@@ -72,9 +73,12 @@ uint32_t msg_stored_bytes(const struct msg *m);
 /* msg_store writes the stored form; w must have room for msg_stored_bytes. */
 void msg_store(const struct msg *m, struct wr *w);
 
+/* msg_is_whole: the checksum of a stored form fits. A message may lie on a disk for years. */
+bool msg_is_whole(struct slice stored);
+
 /* msg_load makes a message whose bytes are the stored form at [off, off + len) of block `b`,
- * which the caller has filled there. ERR_CORRUPT: the form does not fit its own lengths;
- * ERR_LIMIT: no room for a header. */
+ * which the caller has filled there. ERR_CORRUPT: the form does not fit its own lengths or its
+ * checksum; ERR_LIMIT: no room for a header. */
 MUST_USE enum err msg_load(struct block *b, uint32_t off, uint32_t len, const struct msg **out_msg);
 
 /* msg_ref / msg_unref: `n` references to the block of a `mem` that is not 0. */

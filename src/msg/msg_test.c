@@ -89,6 +89,25 @@ static void what_is_stored_is_loaded_without_gaps(void **s)
 	block_close(b);
 }
 
+static void a_stored_message_with_any_bit_wrong_is_not_loaded(void **s)
+{
+	struct world *w = *s;
+	struct block *b = block_take(&w->home, 0);
+	struct msg *m = pieces(b);
+	uint32_t bytes = msg_stored_bytes(m), at = b->fill;
+	struct wr out = wr_of((uint8_t *)b + at, bytes);
+	msg_store(m, &out);
+	b->fill += bytes;
+	const struct msg *back;
+	for (uint32_t bit = 0; bit < 8 * bytes; bit++) {
+		out.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_int_equal(msg_load(b, at, bytes, &back), ERR_CORRUPT);
+		out.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	assert_int_equal(msg_load(b, at, bytes, &back), ERR_OK);
+	block_close(b);
+}
+
 static void headers_never_meet_the_bytes(void **s)
 {
 	struct world *w = *s;
@@ -117,6 +136,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_body_in_pieces_is_found_piece_by_piece, begin,
 						end),
 		cmocka_unit_test_setup_teardown(what_is_stored_is_loaded_without_gaps, begin, end),
+		cmocka_unit_test_setup_teardown(a_stored_message_with_any_bit_wrong_is_not_loaded,
+						begin, end),
 		cmocka_unit_test_setup_teardown(headers_never_meet_the_bytes, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
