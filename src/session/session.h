@@ -18,6 +18,8 @@ struct auth;
 struct session_limits;
 struct text;
 
+#define SESSION_WORDS_MAX 512u
+
 /* What a session may use during a call; all of it belongs to the loop. */
 struct session_world {
 	uint64_t now_ms; /* monotonic */
@@ -35,6 +37,7 @@ struct session_world {
 	void *random_arg;
 	bool is_blocked;             /* an alarm stands: publishers wait */
 	struct slice blocked_reason; /* "low on memory" ... */
+	char words[SESSION_WORDS_MAX]; /* room for the text of a refusal, during one call */
 };
 
 struct session_limits {

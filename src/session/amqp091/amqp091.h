@@ -43,7 +43,7 @@ enum { CLIENT_AUTH_FAILURE_CLOSE = 1, CLIENT_CANCEL_NOTIFY = 2, CLIENT_BLOCKED =
 
 #define TICKET_NONE  0u
 #define CONSUMER_GET 0u   /* who holds what basic.get has fetched */
-#define TEXT_MAX     512u /* a refusal's text before it is cut to a short string */
+#define TEXT_MAX     SESSION_WORDS_MAX /* a refusal's text before it is cut to a short string */
 
 /* A command that is being answered: while it stands, nothing more is read from the client. The end
  * of a channel or of the connection is one too. */
@@ -212,7 +212,6 @@ struct turn {
 	struct fan *fan;     /* messages not posted yet (publish.h); NULL: none */
 	uint32_t move_to;    /* set with ERR_BUSY: the loop to go to first */
 	struct text why;     /* text of a refusal, without the name of its code */
-	char why_bytes[TEXT_MAX];
 };
 
 static inline struct amqp091 *amqp091_of(struct session *s)

@@ -245,7 +245,7 @@ static enum feed feed(struct turn *t, uint32_t *io_off, uint32_t *out_need)
 		enum step st = in.n == 0 ? STEP_MORE : step(t, in, &used);
 		if (st == STEP_ON) {
 			*io_off += (uint32_t)used;
-			t->why = text_of(t->why_bytes, sizeof t->why_bytes);
+			t->why = text_of(t->w->words, sizeof t->w->words);
 			continue;
 		}
 		if (st == STEP_WAIT)

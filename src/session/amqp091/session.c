@@ -10,7 +10,7 @@ void amqp091_turn(struct turn *t, struct session *s, struct session_world *w)
 	t->block = NULL;
 	t->fan = NULL;
 	t->move_to = 0;
-	t->why = text_of(t->why_bytes, sizeof t->why_bytes);
+	t->why = text_of(w->words, sizeof w->words);
 }
 
 void *amqp091_get(struct turn *t, size_t n, const char *kind)
