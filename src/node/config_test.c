@@ -240,8 +240,8 @@ static void a_pattern_that_is_not_known_is_refused(void **s)
 	     set(c, "default_permissions.write", "") == ERR_OK && config_check(c, &why) == ERR_OK);
 	must(set(c, "default_permissions.read", "^app-.*") == ERR_OK &&
 	     config_check(c, &why) == ERR_MALFORMED);
-	assert_string_equal(reason, "default_permissions.read = ^app-.*: this version knows only .* "
-				    "(everything) and ^$ (nothing)");
+	assert_string_equal(reason, "default_permissions.read = ^app-.*: this version knows only "
+				    ".* (everything) and ^$ (nothing)");
 }
 
 static void changes_are_listed_by_key(void **s)
