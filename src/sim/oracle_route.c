@@ -220,11 +220,13 @@ void oracle_losing(struct oracle *o, uint32_t queue, int change)
 static bool is_ready(const struct oracle *o, const struct copy *c, uint32_t client, uint64_t event)
 {
 	const struct message *m = &o->messages[c->message];
+	uint64_t began = o->party[client].began;
 	bool is_sent = m->sent < event && (oracle_is_sent_done(o, m) ||
-					   (m->client == client &&
+					   (m->client == client && m->sent >= began &&
 					    !oracle_is_doomed(o, m->publisher, m->sent)));
-	bool is_back = !c->event || (c->event < event && !oracle_is_doomed(o, c->holder, c->event) &&
-				     (c->by == client || oracle_is_done(o, c->by, c->event)));
+	bool is_done = (c->by == client && c->event >= began) || oracle_is_done(o, c->by, c->event);
+	bool is_back = !c->event || (c->event < event && is_done &&
+				     !oracle_is_doomed(o, c->holder, c->event));
 	return c->state == COPY_READY && c->is_must && is_sent && is_back;
 }
 
@@ -252,7 +254,7 @@ static bool is_alone(const struct oracle_queue *q, uint64_t event)
 void oracle_nothing(struct oracle *o, uint32_t queue, uint64_t event)
 {
 	const struct oracle_queue *q = &o->queue[queue];
-	if (q->users_n != 1 || !is_alone(q, event))
+	if (q->users_n != 1 || !is_alone(q, event) || o->unreadable_n)
 		return;
 	for (uint32_t c = q->first; c; c = o->copies[c].next)
 		if (was_ready(&o->copies[c], event)) {
@@ -266,7 +268,7 @@ void oracle_got(struct oracle *o, uint32_t copy, uint64_t event)
 {
 	const struct copy *it = &o->copies[copy];
 	const struct oracle_queue *q = &o->queue[it->queue];
-	if (q->users_n != 1 || !is_alone(q, event))
+	if (q->users_n != 1 || !is_alone(q, event) || o->unreadable_n)
 		return;
 	for (uint32_t c = q->first; c && c != copy; c = o->copies[c].next) {
 		const struct copy *k = &o->copies[c];
@@ -290,7 +292,7 @@ void oracle_count_is(struct oracle *o, uint32_t queue, uint64_t event, uint64_t 
 		least += was_ready(&o->copies[c], event);
 		most++;
 	}
-	if (n < least || n > most)
+	if (n + o->unreadable_n < least || n > most)
 		story_wrong(o->story, "%s has %lu ready messages, but there must be %lu to %lu",
 			    place_queues[queue].name, (unsigned long)n, (unsigned long)least,
 			    (unsigned long)most);
