@@ -11,7 +11,7 @@
 #include "core/consumer.h"
 #include "core/core.h"
 #include "core/queue.h"
-#include "msg/msg.h"
+#include "msg/refs.h"
 
 #define GIVE_N ((uint32_t)LIMIT_RUN_ROWS_MAX)
 
@@ -79,48 +79,6 @@ struct core {
 	struct giving giving;
 	struct fan fan;
 };
-
-/* References to messages are dropped and taken in counts, block by block. */
-struct refs {
-	uint64_t mem; /* any message of the block; 0: none yet */
-	int64_t n;
-};
-
-/* refs_unref drops what refs_drop has counted. */
-static inline void refs_unref(struct refs *r)
-{
-	if (r->n)
-		msg_unref(r->mem, r->n);
-	*r = (struct refs){ 0 };
-}
-
-/* refs_drop notes that one reference to `mem` (not 0) goes; refs_unref ends it. */
-static inline void refs_drop(struct refs *r, uint64_t mem)
-{
-	if ((mem ^ r->mem) >= BLOCK_ALIGN) {
-		refs_unref(r);
-		r->mem = mem;
-	}
-	r->n++;
-}
-
-/* refs_ref takes what refs_take has counted. */
-static inline void refs_ref(struct refs *r)
-{
-	if (r->n)
-		msg_ref(r->mem, r->n);
-	*r = (struct refs){ 0 };
-}
-
-/* refs_take notes that one more reference to `mem` is wanted. */
-static inline void refs_take(struct refs *r, uint64_t mem)
-{
-	if ((mem ^ r->mem) >= BLOCK_ALIGN) {
-		refs_ref(r);
-		r->mem = mem;
-	}
-	r->n++;
-}
 
 /* ---- core.c */
 

@@ -18,6 +18,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "core/route.h"
+#include "msg/refs.h"
 #include "session/session.h"
 #include "wire/amqp091/fault.h"
 #include "wire/amqp091/method.h"
@@ -210,6 +211,7 @@ struct turn {
 	struct session_world *w;
 	struct block *block; /* being fed, else NULL */
 	struct fan *fan;     /* messages not posted yet (publish.h); NULL: none */
+	struct refs gone;    /* of deliveries that are written; dropped where rows end */
 	uint32_t move_to;    /* set with ERR_BUSY: the loop to go to first */
 	struct text why;     /* text of a refusal, without the name of its code */
 };

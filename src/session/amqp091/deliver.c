@@ -142,7 +142,7 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
 	if (m->proto == MSG_CHUNKS)
 		amqp091_stream_begin(t, own_w, is_settled);
 	else
-		amqp091_row_unref(&own_w->row);
+		refs_drop(&t->gone, own_w->row.mem);
 	k->waiting_n--;
 	amqp091_written(t, k, own_w->row.bytes);
 	if (k->end == CONSUMER_ENDED)

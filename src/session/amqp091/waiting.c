@@ -101,6 +101,7 @@ void amqp091_unpark(struct turn *t, struct channel *c)
 		(void)deque_pop(c->parked, &w);
 		amqp091_deliver_write(t, amqp091_consumer(t->s, w.consumer), &w);
 	}
+	refs_unref(&t->gone);
 	if (c->parked->n == 0)
 		amqp091_parked_free(t, c);
 }
@@ -253,6 +254,7 @@ void amqp091_drain(struct turn *t)
 		if (w.state != WAITING_VOID)
 			place(t, &w);
 	}
+	refs_unref(&t->gone);
 	amqp091_trim_rows(t, &s->waiting);
 	if (s->waiting.n > 0)
 		ask_loads(t);
@@ -319,12 +321,12 @@ void amqp091_delivered(struct turn *t, struct run *fx)
 		w.row = rows[i];
 		w.state = w.row.mem ? WAITING_HERE : WAITING_UNASKED;
 		if (is_ending || (s->waiting.n == 0 && w.row.mem && has_room(t))) {
-			struct waiting now = w;
-			place(t, &now);
+			place(t, &w);
 		} else if (deque_push(&s->waiting, t->w->mem, &w) != ERR_OK) {
 			must(!"no memory for a delivery");
 		}
 	}
+	refs_unref(&t->gone);
 }
 
 void amqp091_returned(struct turn *t, const struct waiting *own_w)
