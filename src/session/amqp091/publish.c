@@ -185,7 +185,8 @@ static size_t surely_has(struct slice in, size_t frame_max)
 	if (e != ERR_OK)
 		return e == ERR_MORE ? at + amqp091_frame_need(rest) : 0;
 	if (f.channel != channel || amqp091_header_decode(f.payload, &h) != ERR_OK ||
-	    h.class_id != 60 || h.body_bytes + at + f.total > LIMIT_CHUNK_BYTES)
+	    h.class_id != 60 || h.body_bytes > LIMIT_CHUNK_BYTES ||
+	    h.body_bytes + at + f.total > LIMIT_CHUNK_BYTES)
 		return 0;
 	at += f.total;
 	for (uint64_t left = h.body_bytes; left > 0;) {
