@@ -73,8 +73,7 @@ bool alarms_look(struct loop *l)
 		set_alarm(l, ALARM_MEMORY, true);
 	else if ((alarms & ALARM_MEMORY) && used < limit - limit / 16)
 		set_alarm(l, ALARM_MEMORY, false);
-	uint64_t disk = journal_free_bytes(n->journal),
-		 least = alarm_disk_limit(n);
+	uint64_t disk = journal_free_bytes(n->journal), least = alarm_disk_limit(n);
 	if (!(alarms & ALARM_DISK) && disk < least)
 		set_alarm(l, ALARM_DISK, true);
 	else if ((alarms & ALARM_DISK) && disk > least + least / 16)
