@@ -142,9 +142,13 @@ void amqp091_reply(struct turn *t, struct run *fx)
 	struct reply_row r;
 	must(fx->n == 1 && fx->row_bytes == sizeof r);
 	memcpy(&r, run_rows(fx), sizeof r);
-	if (!call || (s->phase != PHASE_RUNNING && s->phase != PHASE_ENDING) ||
-	    !is_for(call, fx, &r))
+	if (!call || !is_for(call, fx, &r))
 		return;
+	if (s->phase != PHASE_RUNNING && s->phase != PHASE_ENDING) {
+		if (!is_end(call))
+			amqp091_call_free(t); /* nobody listens, but nobody waits for it either */
+		return;
+	}
 	if (is_end(call)) {
 		amqp091_end_answered(t);
 	} else if (call->method == AMQP091_basic_cancel) {
