@@ -23,11 +23,8 @@ static void a_confirm_waits_for_the_log(void **state)
 	scenario_end(s);
 }
 
-static void a_message_to_two_shards_is_confirmed_when_both_have_it(void **state)
+static void queues_of_a_fan_out(struct scenario *s)
 {
-	(void)state;
-	struct scenario *s = scenario_of(world_new(), __func__);
-	scenario_play(s, HELLO CONFIRM);
 	for (char c = 'b'; c < 'm'; c++) { /* eleven queues lie in more than one shard */
 		char text[300];
 		snprintf(text, sizeof text,
@@ -38,6 +35,14 @@ static void a_message_to_two_shards_is_confirmed_when_both_have_it(void **state)
 			 c, c, c);
 		scenario_play(s, text);
 	}
+}
+
+static void a_message_to_two_shards_is_confirmed_when_both_have_it(void **state)
+{
+	(void)state;
+	struct scenario *s = scenario_of(world_new(), __func__);
+	scenario_play(s, HELLO CONFIRM);
+	queues_of_a_fan_out(s);
 	s->w->is_log_held = true;
 	scenario_play(s, "a ch 1 basic.publish exchange='amq.fanout' + '1' delivery_mode=2\n");
 	int shards_n = 0;
@@ -52,6 +57,36 @@ static void a_message_to_two_shards_is_confirmed_when_both_have_it(void **state)
 	must(shards_n > 1 && session_named(s, "a")->unconfirmed_bytes == 0);
 	scenario_play(s, "----\na ch 1 basic.ack delivery_tag=1\n");
 	s->w->is_log_held = false;
+	scenario_end(s);
+}
+
+/* In one piece, so that the block has no room for the headers of the last ones: those are copied. */
+static void messages_to_many_shards_keep_their_order(void **state)
+{
+	(void)state;
+	struct scenario *s = scenario_of(world_new(), __func__);
+	scenario_play(s, HELLO);
+	queues_of_a_fan_out(s);
+	struct octets o = { 0 };
+	char line[100];
+	for (int i = 1000; i < 1800; i++) {
+		snprintf(line, sizeof line, "ch 1 basic.publish exchange='amq.fanout' + '%d'", i);
+		line_frames(line, LIMIT_FRAME_MAX_DEFAULT, &o);
+	}
+	must(o.n + 4096 < BLOCK_ALIGN && o.n + 800 * sizeof(struct msg) > BLOCK_ALIGN);
+	client_write(client_named(s, "a"), o.p, o.n);
+	free(o.p);
+	static char text[1 << 17];
+	struct text t = text_of(text, sizeof text);
+	text_puts(&t, "a ch 1 basic.consume queue='b' consumer_tag='t' no_ack\n----\n"
+		      "a ch 1 basic.consume_ok consumer_tag='t'\n");
+	for (int i = 1000; i < 1800; i++)
+		text_putf(&t,
+			  "a ch 1 basic.deliver consumer_tag='t' delivery_tag=%d *\n"
+			  "a ch 1 header class=60 body=4\na ch 1 body 4 '%d'\n",
+			  i - 999, i);
+	must(!text_is_full(&t));
+	scenario_play(s, text);
 	scenario_end(s);
 }
 
@@ -272,6 +307,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_confirm_waits_for_the_log),
 		cmocka_unit_test(a_message_to_two_shards_is_confirmed_when_both_have_it),
+		cmocka_unit_test(messages_to_many_shards_keep_their_order),
 		cmocka_unit_test(a_new_channel_is_not_confirmed_for_an_old_one),
 		cmocka_unit_test(who_publishes_too_far_ahead_waits),
 		cmocka_unit_test(acks_of_one_turn_are_one_ack),
