@@ -47,7 +47,8 @@ static void set_alarm(struct loop *l, uint32_t alarm, bool is_on)
 			loop_wake(l, i);
 }
 
-/* While publishers wait nothing is written, so nobody would see that there is room again. */
+/* While publishers wait nothing is written, so nobody would see that there is room again, and no
+ * checkpoint would be due, which alone lets go of the segments that consumers have emptied. */
 static void look_free(struct loop *l, uint32_t alarms)
 {
 	if (l->index != 0)
@@ -57,6 +58,8 @@ static void look_free(struct loop *l, uint32_t alarms)
 	} else if (l->look_free_ms == UINT64_MAX) {
 		l->look_free_ms = l->now_ms + LIMIT_LOOK_FREE_EVERY_MS;
 	} else if (l->look_free_ms <= l->now_ms) {
+		if (!l->is_stopping) /* that asks for its own */
+			atomic_store(&l->node->is_checkpoint_wanted, true);
 		journal_look_free(l->node->journal);
 		l->look_free_ms = l->now_ms + LIMIT_LOOK_FREE_EVERY_MS;
 	}
