@@ -268,7 +268,7 @@ static void on_close(struct client *c, uint32_t channel, const struct amqp091_ch
 {
 	struct channel_state *ch = &c->channel[channel];
 	TELL(c->story, refusal, c->index, channel, m->reply_code);
-	if (!oracle_may_fail(c->oracle, ch->number))
+	if (!oracle_is_closable(c->oracle, ch->number))
 		story_wrong(c->story, "c%u.%u is closed with %u: %.*s", c->index, channel,
 			    m->reply_code, (int)m->reply_text.n, (const char *)m->reply_text.p);
 	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_channel_close_ok });

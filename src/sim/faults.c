@@ -228,7 +228,7 @@ static bool full(struct world *w, uint64_t room)
 		if (!world_step(w))
 			return no_space(w);
 	sim_disk_faults(h->disk)->bytes_max = 0;
-	/* The alarm ends when somebody looks: every ten seconds. */
+	w->is_working = false; /* the alarm ends when somebody looks: every ten seconds */
 	for (int i = 0; i < 150; i++) {
 		host_pass(h, 200); /* gently: clients have to send their heartbeats */
 		for (int n = 0; n < 40; n++)

@@ -64,6 +64,23 @@ bool oracle_may_fail(const struct oracle *o, uint32_t channel)
 	return a->is_risky || q->life != LIFE_THERE || q->unsure_event >= a->event;
 }
 
+bool oracle_may_any_fail(const struct oracle *o)
+{
+	for (uint32_t i = 1; i < o->channels_n; i++)
+		if (oracle_may_fail(o, i))
+			return true;
+	return false;
+}
+
+bool oracle_is_closable(const struct oracle *o, uint32_t channel)
+{
+	const struct oracle_ask *a = &o->asked[channel];
+	if (oracle_may_fail(o, channel))
+		return true;
+	return a->is_asked && a->queue < PLACE_QUEUES && place_queues[a->queue].is_auto_delete &&
+	       oracle_may_any_fail(o);
+}
+
 bool oracle_is_doomed(const struct oracle *o, uint32_t channel, uint64_t event)
 {
 	return oracle_may_fail(o, channel) && event > o->asked[channel].event;

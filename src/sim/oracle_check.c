@@ -63,15 +63,6 @@ static const char *why_not(const struct oracle *o, const struct copy *c)
 	return "is gone: settled, deleted or purged for good";
 }
 
-/* Somebody's channel may be closed, and he does not know it yet. */
-static bool may_any_fail(const struct oracle *o)
-{
-	for (uint32_t i = 1; i < o->channels_n; i++)
-		if (oracle_may_fail(o, i))
-			return true;
-	return false;
-}
-
 static const char *wrong_mark(const struct oracle *o, const struct oracle_delivery *d,
 			      const struct copy *c)
 {
@@ -80,7 +71,7 @@ static const char *wrong_mark(const struct oracle *o, const struct oracle_delive
 	if (c->is_seen && !d->is_redelivered)
 		return "was given before, but does not say redelivered";
 	if (!c->is_seen && d->is_redelivered && !q->loss_open && !q->losses_n &&
-	    m->sent > q->loss_event && !may_any_fail(o))
+	    m->sent > q->loss_event && !oracle_may_any_fail(o))
 		return "says redelivered, but was never given";
 	return NULL;
 }
