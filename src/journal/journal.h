@@ -228,5 +228,6 @@ uint64_t journal_store_id(const struct journal *j);
 void journal_close(struct journal *own_j);
 /* journal_why: what broke it, for people; "" while it is whole. */
 const char *journal_why(const struct journal *j);
+/* journal_dump: one line; any thread. */
 void journal_dump(const struct journal *j, struct text *out);
 #endif

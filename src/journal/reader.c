@@ -141,7 +141,7 @@ static uint32_t reach(const struct reader *r, const struct jread *first, uint32_
 	bool is_next = r->window_n > 0 && r->window_is_spill == first->is_spill &&
 		       first->loc - r->window_loc <= (uint64_t)r->window_n + READER_GAP_BYTES;
 	if (is_next)
-		to = limit;
+		to = max_u64(to, limit);
 	for (uint32_t i = r->want_at + 1; i < r->want_n; i++) {
 		const struct jread *ask = r->want[i];
 		if (ask->is_spill != first->is_spill || ask->loc > to + READER_GAP_BYTES ||

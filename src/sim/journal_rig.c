@@ -426,7 +426,7 @@ struct rig *rig_new(uint64_t seed)
 	struct rig *r = calloc(1, sizeof *r);
 	must(r != NULL);
 	r->disk = sim_disk_new(seed * 2 + 1);
-	r->heap = mem_for_tests((size_t)1 << 30);
+	rig_mem_init(&r->heap);
 	r->prng = prng_of(seed);
 	for (uint32_t l = 0; l < RIG_LOOPS; l++)
 		r->loop_mem[l] = &r->heap.mem;
@@ -441,6 +441,7 @@ void rig_free(struct rig *own_r)
 		rig_close(own_r, false);
 	for (uint32_t s = 0; s < RIG_SHARDS; s++)
 		free(own_r->shards[s].said);
+	rig_mem_fini(&own_r->heap);
 	sim_disk_free(own_r->disk);
 	free(own_r);
 }

@@ -11,7 +11,6 @@
  */
 #ifndef SIM_JOURNAL_RIG_H
 #define SIM_JOURNAL_RIG_H
-#include "base/mem_for_tests.h"
 #include "journal/journal.h"
 #include "sim/disk.h"
 

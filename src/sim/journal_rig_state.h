@@ -1,6 +1,7 @@
 /* journal_rig_state -- what a rig is made of; for journal_rig.c and journal_rig_recover.c. */
 #ifndef SIM_JOURNAL_RIG_STATE_H
 #define SIM_JOURNAL_RIG_STATE_H
+#include "base/list.h"
 #include "base/prng.h"
 #include "base/text.h"
 #include "repl/repl.h"
@@ -53,9 +54,21 @@ struct snapshot {
 	struct cell cells[RIG_CELLS];
 };
 
+/* The heap of a rig. */
+#define RIG_KEPT_BYTES_MIN 4096u
+#define RIG_KEPT_MAX       32u
+struct rig_mem {
+	struct mem mem;
+	uint32_t kept_n;
+	struct {
+		void *p;
+		size_t n;
+	} kept[RIG_KEPT_MAX];
+};
+
 struct rig {
 	struct sim_disk *disk;
-	struct mem_for_tests heap;
+	struct rig_mem heap;
 	struct mem *loop_mem[RIG_LOOPS];
 	struct journal *journal;
 	struct prng prng;
@@ -69,6 +82,10 @@ struct rig {
 	uint64_t checkpoints;
 	char failure[256], why[512];
 };
+
+/* rig_mem_init makes an empty heap, rig_mem_fini gives back what it has kept. */
+void rig_mem_init(struct rig_mem *k);
+void rig_mem_fini(struct rig_mem *k);
 
 /* rig_fails notes what is wrong; the first thing counts. */
 void rig_fails(struct rig *r, const char *what, uint32_t shard, uint64_t index);
