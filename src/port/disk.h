@@ -46,8 +46,8 @@ struct disk_ops {
 			 size_t *out_len);
 	/* free_bytes is what can still be written. */
 	enum err (*free_bytes)(struct disk *d, uint64_t *out_bytes);
-	/* lock takes the data directory for this process until unlock, or its end. ERR_BUSY: another
-	 * has it, `why` says who. */
+	/* lock takes the data directory for this process until unlock, or its end. ERR_BUSY:
+	 * another has it, `why` says who. */
 	enum err (*lock)(struct disk *d, const char *path);
 	void (*unlock)(struct disk *d);
 	/* why says what the calling thread's last failure was, for people. */
