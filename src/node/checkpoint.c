@@ -51,7 +51,7 @@ static void end(struct shard *s, struct unit *u)
 	s->given = atomic_load(&n->checkpoints_n) + 1;
 	s->given_failed = journal_checkpoint_failed(n->journal);
 	s->is_frozen = u->is_begun = false;
-	s->is_touched = true;
+	shard_touch(s);
 }
 
 /* A checkpoint that failed (the disk was full) has changed nothing: what it was given is given again

@@ -19,13 +19,15 @@ struct reading {
 	struct load load;
 	struct loading_block *in;
 	uint32_t off;
-	struct reading *next;
+	struct reading *next;     /* spare */
+	struct list_node flying;  /* made ready, not done */
 };
 
 struct loader {
 	struct loading_block *open;
 	struct reading *spare;
-	uint32_t reads_n;
+	struct list flying;
+	uint32_t reads_n;        /* of them, with the journal */
 	uint32_t begun;          /* of loop.loads: the first not begun */
 	struct reading *refused; /* made ready, but the journal had no room for it */
 };
@@ -36,6 +38,7 @@ enum err loader_new(struct loop *l)
 	if (!l->loader)
 		return ERR_LIMIT;
 	*l->loader = (struct loader){ 0 };
+	list_init(&l->loader->flying);
 	return ERR_OK;
 }
 
@@ -89,6 +92,7 @@ static struct reading *prepare(struct loop *l, const struct load *load)
 				  .is_spill = (load->flags & ENTRY_SPILLED) != 0 };
 	k->block->fill = off + load->bytes;
 	k->reads_n++;
+	list_push(&d->flying, &r->flying);
 	return r;
 }
 
@@ -159,6 +163,7 @@ static void finish(struct loop *l, struct reading *r)
 		to_node(l, r);
 	k->reads_n--;
 	block_done(l, k);
+	list_remove(&r->flying);
 	r->next = d->spare;
 	d->spare = r;
 	d->reads_n--;
@@ -179,16 +184,27 @@ bool loader_work(struct loop *l)
 
 bool loader_is_idle(const struct loop *l)
 {
-	const struct loader *d = l->loader;
-	return d->reads_n == 0 && !d->refused && l->loads.n == 0;
+	return list_is_empty(&l->loader->flying) && l->loads.n == 0;
+}
+
+/* The journal's threads have stopped: nobody will answer any more. */
+static void forget(struct loop *l, struct reading *own_r)
+{
+	struct loading_block *k = own_r->in;
+	list_remove(&own_r->flying);
+	k->reads_n--;
+	block_done(l, k);
+	mem_put(&l->memory.mem, own_r, sizeof *own_r);
 }
 
 void loader_free(struct loop *l)
 {
 	struct loader *d = l->loader;
+	struct list_node *r;
 	if (!d)
 		return;
-	must(d->reads_n == 0);
+	while ((r = list_first(&d->flying)) != NULL)
+		forget(l, containerof(r, struct reading, flying));
 	if (d->open) {
 		block_close(d->open->block);
 		mem_put(&l->memory.mem, d->open, sizeof *d->open);

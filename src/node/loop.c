@@ -127,11 +127,12 @@ bool loop_batch(struct loop *l)
 /* A shard that finds the batch full gets another; without one it waits for the next commit. */
 static void loop_propose(struct loop *l)
 {
-	for (uint32_t i = 0; i < l->shards_n; i++) {
-		struct shard *s = &l->shards[i];
-		while (outcomes_unproposed(&s->later) && loop_batch(l) && !shard_propose(s)) {
+	for (uint64_t left = l->proposing; left; left &= left - 1) {
+		struct shard *s = &l->shards[__builtin_ctzll(left)];
+		while (outcomes_unproposed(&s->later) && loop_batch(l) && !shard_propose(s))
 			loop_submit(l);
-		}
+		if (!outcomes_unproposed(&s->later))
+			l->proposing &= ~(left & -left);
 	}
 	if (l->batch && l->flight->n > 0)
 		loop_submit(l);
@@ -270,19 +271,15 @@ static void send_out(struct loop *l)
 
 static bool serve(struct loop *l)
 {
-	bool is_any = false;
+	uint64_t touched = l->touched_shards;
+	if (!touched)
+		return false;
+	l->touched_shards = 0;
+	l->proposing |= touched;
 	keep_budget(l);
-	for (uint32_t i = 0; i < l->shards_n; i++)
-		is_any |= shard_serve(&l->shards[i]);
-	return is_any;
-}
-
-static bool is_touched(const struct loop *l)
-{
-	for (uint32_t i = 0; i < l->shards_n; i++)
-		if (l->shards[i].is_touched)
-			return true;
-	return false;
+	for (uint64_t left = touched; left; left &= left - 1)
+		shard_serve(&l->shards[__builtin_ctzll(left)]);
+	return true;
 }
 
 static bool loop_rounds(struct loop *l)
@@ -308,7 +305,7 @@ bool loop_work(struct loop *l)
 {
 	bool is_more = loop_rounds(l);
 	loop_propose(l);
-	is_more |= is_touched(l); /* what waited for nothing but the order of the log */
+	is_more |= l->touched_shards != 0; /* what waited for nothing but the order of the log */
 	send_out(l);
 	is_more |= conns_flush(l);
 	if (!l->is_congested)

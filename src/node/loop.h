@@ -64,6 +64,8 @@ struct loop {
 
 	struct shard *shards; /* of this loop */
 	uint32_t shards_n;
+	uint64_t touched_shards;  /* bit i: shards[i] has something to serve */
+	uint64_t proposing;       /* bit i: shards[i] may have outcomes to propose */
 	struct jbatch *batch;  /* being filled; NULL: none */
 	struct flight *flight; /* its records */
 	struct flight *flying, **flying_tail;

@@ -99,7 +99,7 @@ static void shard_apply(struct shard *s, struct run *o, uint64_t index, uint32_t
 			bool is_replay)
 {
 	s->count.applied++;
-	s->is_touched = true;
+	shard_touch(s);
 	if (s->catalog) {
 		catalog_apply(s->catalog, o, index, is_replay ? NULL : &s->held);
 		s->is_applied = true;
@@ -145,6 +145,13 @@ static void shard_apply_ready(struct shard *s)
 		places_forget(s, s->repl.committed + 1);
 }
 
+void shard_touch(struct shard *s)
+{
+	struct loop *l = s->loop;
+	s->is_touched = true;
+	l->touched_shards |= (uint64_t)1 << (s - l->shards);
+}
+
 bool shard_serve(struct shard *s)
 {
 	if (!s->is_touched)
@@ -167,7 +174,7 @@ void shard_command(struct shard *s, struct run *cmd)
 	if (cmd->kind >= CMD_DUMP && dump_shard(s, cmd))
 		return;
 	s->count.commands++;
-	s->is_touched = true;
+	shard_touch(s);
 	if (cmd->kind == CMD_PUBLISH)
 		keep_rows(l, cmd);
 	if (s->catalog)
@@ -182,7 +189,7 @@ void shard_tick(struct shard *s)
 	struct loop *l = s->loop;
 	if (!s->core || l->wall_ms < s->deadline_ms)
 		return;
-	s->is_touched = true;
+	shard_touch(s);
 	core_tick(s->core, l->wall_ms, &s->now, &s->later, &l->post);
 	shard_apply_ready(s);
 }
@@ -262,7 +269,7 @@ void shard_durable(struct shard *s, uint64_t index, uint64_t loc)
 	must(p->index == index);
 	p->loc = loc;
 	if (repl_durable(&s->repl, index)) {
-		s->is_touched = true;
+		shard_touch(s);
 		shard_apply_ready(s);
 	}
 }

@@ -45,6 +45,9 @@ void shard_fini(struct shard *s);
 /* shard_command admits one run and applies what need not wait. Consumes the rows' references. */
 void shard_command(struct shard *s, struct run *cmd);
 
+/* shard_touch: something happened; the loop serves the shard in its next round. */
+void shard_touch(struct shard *s);
+
 /* shard_serve gives what there is to whoever waits, if anything has happened since the last call.
  * True: something had. */
 bool shard_serve(struct shard *s);
