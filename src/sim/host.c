@@ -180,7 +180,7 @@ static void arrive(struct host *h, struct host_loop *l, struct sock *k)
 {
 	uint64_t number = sock_number(&h->socks, k);
 	k->conn = k->state == SOCK_NEW ? conn_open(l->loop, number, &amqp091_session_ops,
-						   slice_str("127.0.0.1:1"), true)
+						   slice_str("127.0.0.1:1"), !k->is_remote)
 				       : conn_arrived(l->loop, number, k->tag);
 	k->state = k->conn ? SOCK_OPEN : SOCK_SHUT;
 }

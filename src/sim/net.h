@@ -32,6 +32,7 @@ struct sock {
 	bool is_broken;          /* a write has failed: the broker is told of the loss */
 	bool is_ended;           /* the client sends no more: an end behind what is in the pipe */
 	bool is_reset;           /* the client is gone: writes fail */
+	bool is_remote;          /* not from this machine */
 };
 
 struct socks {

@@ -2,6 +2,7 @@
 #ifndef SESSION_AMQP091_FLOW_FOR_TESTS_H
 #define SESSION_AMQP091_FLOW_FOR_TESTS_H
 #include "session/amqp091/amqp091.h"
+#include "session/amqp091/harness_for_tests.h"
 #include "session/amqp091/scenario_for_tests.h"
 
 #define HELLO                                                                         \

@@ -1,10 +1,12 @@
-/* scenario_for_tests -- plays stories against the harness: what clients send, `----`, what comes.
+/* scenario_for_tests -- plays stories against a harness: what clients send, `----`, what comes.
  *
- * test/scenario/README.md has the format. Only for tests.
+ * test/scenario/README.md has the format. The harness is whatever its user has included before:
+ * WORLD_CLIENTS, struct world, struct client (out, out_read, frame_max, is_closed), client_new,
+ * client_write, client_lost, world_run, world_later and world_free. Only for tests.
  */
 #ifndef SESSION_AMQP091_SCENARIO_FOR_TESTS_H
 #define SESSION_AMQP091_SCENARIO_FOR_TESTS_H
-#include "session/amqp091/harness_for_tests.h"
+#include "session/amqp091/line_for_tests.h"
 #include "wire/amqp091/print.h"
 
 #define SCENARIO_LINE  8192

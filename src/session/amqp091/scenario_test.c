@@ -1,5 +1,6 @@
 /* Plays every story of test/scenario/amqp091, or the one that is named, against the session, the
  * catalog and the cores. */
+#include "session/amqp091/harness_for_tests.h"
 #include "session/amqp091/scenario_for_tests.h"
 
 #include <dirent.h>
