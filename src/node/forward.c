@@ -134,5 +134,5 @@ bool forward_work(struct loop *l)
 	}
 	journal_forwarded(n->journal, n->forward_segment);
 	atomic_store(&n->forward_turn, FORWARD_NOBODY);
-	return false;
+	return l->is_stopping; /* which has waited for it */
 }
