@@ -63,7 +63,7 @@ fuzz: test-packages ## each fuzz target for FUZZ_SECS=n seconds; new inputs join
 	$(call build,fuzz,tests)
 	@tools/fuzz build/fuzz $(FUZZ_SECS)
 
-soak: build test-packages ## ten million messages through a daemon held to 1 GiB
+soak: build test-packages ## ten million messages through a daemon that may use 1 GiB
 	@test/soak/run-soak $(RELEASE)
 
 fmt: test-packages ## formats the C files
