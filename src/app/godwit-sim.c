@@ -29,8 +29,9 @@ static struct run_result *result;
 
 static void run_one(const struct options *o, uint64_t seed)
 {
-	struct run_options r = { .seed = seed, .ops = o->ops, .loops = o->loops,
-				 .is_told = o->is_told };
+	struct run_options r = {
+		.seed = seed, .ops = o->ops, .loops = o->loops, .is_told = o->is_told
+	};
 	run_seed(&r, result);
 }
 
@@ -63,7 +64,8 @@ static bool is_good(const struct options *o, uint64_t seed)
 	if (!is_whole)
 		printf("seed %" PRIu64 ": the broker aborted, see above\n", seed);
 	else if (result->is_wrong)
-		printf("seed %" PRIu64 ", step %" PRIu64 ": %s\n", seed, result->step, result->wrong);
+		printf("seed %" PRIu64 ", step %" PRIu64 ": %s\n", seed, result->step,
+		       result->wrong);
 	else if (o->is_hash)
 		printf("seed %" PRIu64 ": %016" PRIx64 "\n", seed, result->hash);
 	return is_whole && !result->is_wrong;
@@ -160,14 +162,15 @@ int main(int argc, char **argv)
 	struct options o = options_of(argc, argv);
 	uint64_t bad = 0, done = 0;
 	double began = seconds();
-	result = mmap(NULL, sizeof *result, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	result = mmap(NULL, sizeof *result, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	if (result == MAP_FAILED) {
 		perror("godwit-sim: mmap");
 		return 2;
 	}
 	for (; done < o.seeds_n && (bad == 0 || o.is_on); done++)
 		bad += !is_good(&o, o.seed + done);
-	printf("%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " with a fault, %.1f a second\n", done,
-	       o.seed, bad, (double)done / (seconds() - began + 1e-9));
+	printf("%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " with a fault, %.1f a second\n",
+	       done, o.seed, bad, (double)done / (seconds() - began + 1e-9));
 	return bad > 0;
 }
