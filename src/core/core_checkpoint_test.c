@@ -100,7 +100,8 @@ static void only_what_changed_is_given(void **s)
 }
 
 /* Takes a checkpoint whose fate is known only after `meanwhile` has changed something. */
-static void take_slowly(struct rig *r, struct kept *k, bool is_kept, void (*meanwhile)(struct rig *))
+static void take_slowly(struct rig *r, struct kept *k, bool is_kept,
+			void (*meanwhile)(struct rig *))
 {
 	static uint8_t buf[CHECKPOINT_UNIT_MAX];
 	struct unit_key key;
