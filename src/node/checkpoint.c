@@ -54,8 +54,8 @@ static void end(struct shard *s, struct unit *u)
 	shard_touch(s);
 }
 
-/* A checkpoint that failed (the disk was full) has changed nothing: what it was given is given again
- * to the next. */
+/* A checkpoint that failed (the disk was full) has changed nothing: what it was given is given
+ * again to the next. */
 static void settle(struct loop *l)
 {
 	const struct journal *j = l->node->journal;

@@ -1,8 +1,8 @@
 /* slab -- blocks of 64 KiB out of larger pieces, so that they do not fragment the heap.
  *
- * One loop owns a slab list: it alone takes and gives. A piece of SLAB_BYTES, aligned to itself, has
- * its header in its first block and gives out the others; it goes back to the process when all of
- * them are home and another piece has room.
+ * One loop owns a slab list: it alone takes and gives. A piece of SLAB_BYTES, aligned to itself,
+ * has its header in its first block and gives out the others; it goes back to the process when all
+ * of them are home and another piece has room.
  */
 #ifndef NODE_SLAB_H
 #define NODE_SLAB_H

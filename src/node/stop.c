@@ -1,8 +1,8 @@
 /* A clean stop: goodbye to everybody, everything committed, a last checkpoint. */
 #include "node/loop.h"
 
-/* Nothing of this loop is on its way to a client or to the disk. A batch that it still has is empty:
- * what had records was submitted (loop_propose). */
+/* Nothing of this loop is on its way to a client or to the disk. A batch that it still has is
+ * empty: what had records was submitted (loop_propose). */
 static bool is_quiet(const struct loop *l)
 {
 	if (l->conns_n > 0 || l->flying || l->is_congested || !loader_is_idle(l) || l->forward)
