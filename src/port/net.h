@@ -15,14 +15,15 @@ struct net;
 enum net_worker { NET_WRITER, NET_KEEPER };
 
 struct net_ops {
-	/* write tries to send and says how many bytes the socket took (less: conn_writable is called
-	 * when it takes more); negative: the connection is broken and conn_lost follows. */
+	/* write tries to send and says how many bytes the socket took (less: conn_writable is
+	 * called when it takes more); negative: the connection is broken and conn_lost follows. */
 	int64_t (*write)(struct net *n, uint64_t sock, const struct slice *parts, uint32_t n_parts);
 	/* read switches reading on or off: off = back-pressure. */
 	void (*read)(struct net *n, uint64_t sock, bool is_on);
 	/* close ends the connection when what was written has gone; conn_lost is not called. */
 	void (*close)(struct net *n, uint64_t sock);
-	/* move takes the socket from this loop; the other loop's io side calls conn_arrived there. */
+	/* move takes the socket from this loop; the other loop's io side calls conn_arrived
+	 * there. */
 	void (*move)(struct net *n, uint64_t sock, uint32_t to_loop, uint64_t tag);
 	/* wake makes sure that loop `loop` takes a turn soon; any thread. */
 	void (*wake)(struct net *n, uint32_t loop);
