@@ -29,7 +29,8 @@ struct sendq {
  * of its own is made); sendq_commit says how many of them were written. */
 uint8_t *sendq_reserve(struct sendq *q, struct mem *mem, uint32_t n);
 void sendq_commit(struct sendq *q, uint32_t n);
-/* sendq_copy appends a copy of `s`; sendq_slice queues `s`, which lies in block `b`, by reference. */
+/* sendq_copy appends a copy of `s`; sendq_slice queues `s`, which lies in block `b`, by
+ * reference. */
 void sendq_copy(struct sendq *q, struct mem *mem, struct slice s);
 void sendq_slice(struct sendq *q, struct mem *mem, struct block *b, struct slice s);
 

@@ -82,18 +82,18 @@ struct session_ops {
 	/* ready: may feed go on (after FEED_WAIT)? */
 	bool (*ready)(const struct session *s, const struct session_world *w);
 
-	/* sent: the send queue has become smaller than its bound again: give more credit, write what
-	 * waited. Also called once each turn after tell, before the flush. */
+	/* pump: the send queue has become smaller than its bound again: give more credit, write
+	 * what waited. Also called once each turn after tell, before the flush. */
 	void (*pump)(struct session *s, struct session_world *w);
 
 	/* loaded brings a message that was asked for through w->loads; mem 0: it is unreadable. It
 	 * owns the reference in mem. */
 	void (*loaded)(struct session *s, struct session_world *w, uint64_t ticket, uint64_t mem);
 
-	/* stored says where a piece lies that was given through w->stores: `loc`, 0: it could not be
-	 * stored, and `bytes` of stored form. True: the session has written it into the list of a
-	 * message (msg/big.h) whose block is noted; while that block is held the piece stays stored.
-	 * False: nobody wants it any more. NULL for protocols that put no stores. */
+	/* stored says where a piece lies that was given through w->stores: `loc`, 0: it could not
+	 * be stored, and `bytes` of stored form. True: the session has written it into the list of
+	 * a message (msg/big.h) whose block is noted; while that block is held the piece stays
+	 * stored. False: nobody wants it any more. NULL for protocols that put no stores. */
 	bool (*stored)(struct session *s, struct session_world *w, uint64_t ticket, uint64_t loc,
 		       uint32_t bytes);
 

@@ -60,7 +60,8 @@ static void a_message_to_two_shards_is_confirmed_when_both_have_it(void **state)
 	scenario_end(s);
 }
 
-/* In one piece, so that the block has no room for the headers of the last ones: those are copied. */
+/* In one piece, so that the block has no room for the headers of the last ones: those are
+ * copied. */
 static void messages_to_many_shards_keep_their_order(void **state)
 {
 	(void)state;
