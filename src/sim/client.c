@@ -78,7 +78,7 @@ void client_losing(struct client *c, struct consumer_state *s, int change)
 
 /* The consumer ends with its channel: it may have been given more than it has seen, and an
  * auto-delete queue may go with it, now or when the broker notices. */
-void client_consumer_over(struct client *c, struct consumer_state *s, bool is_open_loss)
+static void consumer_over(struct client *c, struct consumer_state *s, bool is_open_loss)
 {
 	struct oracle *o = c->oracle;
 	const struct place_queue *p = &place_queues[s->queue];
@@ -106,7 +106,7 @@ void client_channel_over(struct client *c, uint32_t channel, bool is_open_loss)
 	client_abandon(c, ch);
 	for (uint32_t i = 0; i < CLIENT_CONSUMERS; i++)
 		if (ch->consumer[i].life != LIFE_NONE)
-			client_consumer_over(c, &ch->consumer[i], is_open_loss);
+			consumer_over(c, &ch->consumer[i], is_open_loss);
 	for (uint32_t i = ch->held_first; i < ch->held_end; i++)
 		if (!ch->held[i].is_settled)
 			oracle_release(c->oracle, ch->held[i].copy, c->index, ch->number);

@@ -14,7 +14,7 @@
 #include "wire/amqp091/method.h"
 
 #define CLIENT_CONSUMERS 3
-#define CLIENT_GET CLIENT_CONSUMERS /* who holds what basic.get has fetched */
+#define CLIENT_GET       CLIENT_CONSUMERS /* who holds what basic.get has fetched */
 #define CLIENT_FRAME_MAX 131072u
 
 struct bytes {
@@ -47,7 +47,7 @@ struct asked {
 
 /* A message on its way in: its method came, its header and body follow. */
 struct incoming {
-	enum amqp091_method_kind kind;   /* AMQP091_METHOD_N: none */
+	enum amqp091_method_kind kind; /* AMQP091_METHOD_N: none */
 	uint8_t consumer, exchange_n, key_n;
 	bool is_redelivered, has_header;
 	uint64_t tag, body_bytes;
@@ -58,8 +58,8 @@ struct incoming {
 };
 
 struct channel_state {
-	enum life life;            /* GOING: we closed it; COMING: being opened */
-	uint32_t number;           /* for life: oracle_channel */
+	enum life life;  /* GOING: we closed it; COMING: being opened */
+	uint32_t number; /* for life: oracle_channel */
 	uint64_t next_tag, next_confirm;
 	bool is_confirming;
 	uint32_t prefetch;         /* for consumers to come */
@@ -68,16 +68,21 @@ struct channel_state {
 	struct consumer_state consumer[CLIENT_CONSUMERS];
 	struct asked asked;
 	struct incoming incoming;
-	struct held *held;         /* from held_first on, by tag */
+	struct held *held; /* from held_first on, by tag */
 	uint32_t held_first, held_end, held_cap, held_n;
-	uint32_t *unconfirmed;     /* message by confirm tag; 0: confirmed */
+	uint32_t *unconfirmed; /* message by confirm tag; 0: confirmed */
 	uint32_t unconfirmed_cap, unconfirmed_n;
-	uint64_t confirmed_to;     /* all tags up to it are confirmed */
+	uint64_t confirmed_to; /* all tags up to it are confirmed */
 	struct oracle_order order[PLACE_QUEUES][CLIENT_CONSUMERS + 1];
 };
 
 enum client_phase {
-	CLIENT_OFF, CLIENT_GREETING, CLIENT_STARTING, CLIENT_OPENING, CLIENT_UP, CLIENT_LEAVING
+	CLIENT_OFF,
+	CLIENT_GREETING,
+	CLIENT_STARTING,
+	CLIENT_OPENING,
+	CLIENT_UP,
+	CLIENT_LEAVING
 };
 
 struct client {
@@ -90,14 +95,15 @@ struct client {
 	struct prng prng;
 	struct bytes in, out;
 	uint32_t frame_max;
-	uint64_t slow_until_ms;    /* does not read before */
-	uint64_t rest_until_ms;    /* does not do anything before */
-	uint64_t asked_ms;         /* when it began to wait for something */
+	uint64_t slow_until_ms; /* does not read before */
+	uint64_t rest_until_ms; /* does not do anything before */
+	uint64_t asked_ms;      /* when it began to wait for something */
 	bool is_blocked, is_draining;
 	uint64_t blocked_n, received_n;
 	struct channel_state channel[ORACLE_CHANNELS];
 };
 
+/* client_init: it is not connected. client_fini gives back its memory, not its socket. */
 void client_init(struct client *c, struct host *h, struct oracle *o, uint32_t index, uint64_t seed);
 void client_fini(struct client *c);
 
@@ -117,22 +123,34 @@ bool client_has_all(const struct client *c);
 
 /* ---- client_send.c: each says something, if it makes sense now; false: it does not ---- */
 
+/* client_open, client_close: a channel. */
 bool client_open(struct client *c, uint32_t channel);
 bool client_close(struct client *c, uint32_t channel);
+/* client_leave closes the connection in good form. */
 bool client_leave(struct client *c);
+/* client_select asks for confirms. */
 bool client_select(struct client *c, uint32_t channel);
+/* client_publish: what `m` says of size, flags and place; the rest is filled in. */
 bool client_publish(struct client *c, uint32_t channel, struct message *m);
+/* client_declare_exchange, client_declare: the exchange or queue as its table says. */
 bool client_declare_exchange(struct client *c, uint32_t channel, uint32_t exchange);
 bool client_declare(struct client *c, uint32_t channel, uint32_t queue);
+/* client_count declares passively: how many messages are ready? */
 bool client_count(struct client *c, uint32_t channel, uint32_t queue);
+/* client_bind, client_unbind: the queue of a place_binding, which must surely be there. */
 bool client_bind(struct client *c, uint32_t channel, uint32_t binding);
 bool client_unbind(struct client *c, uint32_t channel, uint32_t binding);
+/* client_purge drops what is ready; client_delete the queue. flags: 1 if unused, 2 if empty. */
 bool client_purge(struct client *c, uint32_t channel, uint32_t queue);
 bool client_delete(struct client *c, uint32_t channel, uint32_t queue, uint32_t flags);
+/* client_qos: prefetch `n` for consumers to come, or for the whole channel. */
 bool client_qos(struct client *c, uint32_t channel, uint32_t n, bool is_shared);
+/* client_consume, client_cancel: one of CLIENT_CONSUMERS. */
 bool client_consume(struct client *c, uint32_t channel, uint32_t queue, bool is_no_ack);
 bool client_cancel(struct client *c, uint32_t channel, uint32_t consumer);
+/* client_get fetches one message, if any. */
 bool client_get(struct client *c, uint32_t channel, uint32_t queue, bool is_no_ack);
+/* client_recover gives all that is held back to the queues. */
 bool client_recover(struct client *c, uint32_t channel);
 enum client_how { CLIENT_ACK, CLIENT_REQUEUE, CLIENT_REJECT };
 /* client_settle: `at` is a place in held, is_multiple: and all before. */
@@ -142,6 +160,7 @@ void client_beat(struct client *c);
 
 /* ---- client_take.c: what came ---- */
 
+/* client_on_method takes any method; what makes no sense there is wrong. */
 void client_on_method(struct client *c, uint32_t channel, const struct amqp091_method *m);
 /* client_on_message: the incoming message of the channel is complete. */
 void client_on_message(struct client *c, uint32_t channel);
@@ -155,11 +174,17 @@ void client_abandon(struct client *c, struct channel_state *ch);
 
 /* ---- inside ---- */
 
+/* bytes_reserve makes room for n bytes behind those that are there. */
 void bytes_reserve(struct bytes *b, uint32_t n);
+/* client_say puts a method into `out`; `channel` as on the wire, 0: the connection. */
 void client_say(struct client *c, uint32_t channel, const struct amqp091_method *m);
+/* client_losing: what the consumer may be given is given back, from now (1) until it is told
+ * (-1). */
 void client_losing(struct client *c, struct consumer_state *s, int change);
-void client_consumer_over(struct client *c, struct consumer_state *s, bool is_open_loss);
+/* client_channel_over: the channel is no more, and what it held went back. is_open_loss: the broker
+ * may not know it yet. */
 void client_channel_over(struct client *c, uint32_t channel, bool is_open_loss);
+/* client_call notes that `answer` is due; `place` and `arg` are for whoever takes it. */
 void client_call(struct client *c, uint32_t channel, enum amqp091_method_kind answer,
 		 uint32_t place, uint32_t arg);
 /* client_call_queue is client_call for what may find that the queue is gone. */

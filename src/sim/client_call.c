@@ -37,9 +37,12 @@ bool client_declare_exchange(struct client *c, uint32_t channel, uint32_t exchan
 	if (c->oracle->exchange[exchange] == LIFE_NONE)
 		oracle_exchange_set(c->oracle, exchange, LIFE_COMING);
 	client_call(c, channel, AMQP091_exchange_declare_ok, exchange, 0);
-	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_exchange_declare,
-		.exchange_declare = { .exchange = slice_str(x->name), .durable = x->is_durable,
-				      .type = slice_str(place_kind_names[x->kind]) } });
+	client_say(c, channel + 1,
+		   &(struct amqp091_method){
+			   .kind = AMQP091_exchange_declare,
+			   .exchange_declare = { .exchange = slice_str(x->name),
+						 .durable = x->is_durable,
+						 .type = slice_str(place_kind_names[x->kind]) } });
 	return true;
 }
 
@@ -47,10 +50,14 @@ static void say_declare(struct client *c, uint32_t channel, uint32_t queue, bool
 {
 	const struct place_queue *p = &place_queues[queue];
 	char name[PLACE_NAME_MAX];
-	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_queue_declare,
-		.queue_declare = { .queue = client_queue_name(c, queue, name),
-				   .passive = is_passive, .durable = p->is_durable,
-				   .exclusive = p->is_exclusive, .auto_delete = p->is_auto_delete } });
+	client_say(c, channel + 1,
+		   &(struct amqp091_method){
+			   .kind = AMQP091_queue_declare,
+			   .queue_declare = { .queue = client_queue_name(c, queue, name),
+					      .passive = is_passive,
+					      .durable = p->is_durable,
+					      .exclusive = p->is_exclusive,
+					      .auto_delete = p->is_auto_delete } });
 }
 
 bool client_declare(struct client *c, uint32_t channel, uint32_t queue)
@@ -89,10 +96,12 @@ bool client_bind(struct client *c, uint32_t channel, uint32_t binding)
 	if (o->binding[binding] == LIFE_NONE)
 		oracle_binding_set(o, binding, LIFE_COMING);
 	client_call_queue(c, channel, AMQP091_queue_bind_ok, queue, false, binding);
-	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_queue_bind,
-		.queue_bind = { .queue = client_queue_name(c, queue, name),
-				.exchange = slice_str(place_exchanges[b->exchange].name),
-				.routing_key = place_key(b->pattern) } });
+	client_say(c, channel + 1,
+		   &(struct amqp091_method){
+			   .kind = AMQP091_queue_bind,
+			   .queue_bind = { .queue = client_queue_name(c, queue, name),
+					   .exchange = slice_str(place_exchanges[b->exchange].name),
+					   .routing_key = place_key(b->pattern) } });
 	return true;
 }
 
@@ -108,10 +117,13 @@ bool client_unbind(struct client *c, uint32_t channel, uint32_t binding)
 	if (o->binding[binding] == LIFE_THERE)
 		oracle_binding_set(o, binding, LIFE_GOING);
 	client_call_queue(c, channel, AMQP091_queue_unbind_ok, queue, false, binding);
-	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_queue_unbind,
-		.queue_unbind = { .queue = client_queue_name(c, queue, name),
-				  .exchange = slice_str(place_exchanges[b->exchange].name),
-				  .routing_key = place_key(b->pattern) } });
+	client_say(
+		c, channel + 1,
+		&(struct amqp091_method){
+			.kind = AMQP091_queue_unbind,
+			.queue_unbind = { .queue = client_queue_name(c, queue, name),
+					  .exchange = slice_str(place_exchanges[b->exchange].name),
+					  .routing_key = place_key(b->pattern) } });
 	return true;
 }
 
@@ -122,8 +134,10 @@ bool client_purge(struct client *c, uint32_t channel, uint32_t queue)
 		return false;
 	oracle_purge_sent(c->oracle, queue);
 	client_call_queue(c, channel, AMQP091_queue_purge_ok, queue, false, 0);
-	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_queue_purge,
-		.queue_purge = { .queue = client_queue_name(c, queue, name) } });
+	client_say(c, channel + 1,
+		   &(struct amqp091_method){
+			   .kind = AMQP091_queue_purge,
+			   .queue_purge = { .queue = client_queue_name(c, queue, name) } });
 	return true;
 }
 
@@ -137,9 +151,12 @@ bool client_delete(struct client *c, uint32_t channel, uint32_t queue, uint32_t 
 	for (uint32_t i = 0; flags && i < CLIENT_CONSUMERS; i++)
 		if (c->channel[channel].consumer[i].life != LIFE_NONE)
 			client_losing(c, &c->channel[channel].consumer[i], 1);
-	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_queue_delete,
-		.queue_delete = { .queue = client_queue_name(c, queue, name),
-				  .if_unused = flags & 1, .if_empty = flags & 2 } });
+	client_say(c, channel + 1,
+		   &(struct amqp091_method){
+			   .kind = AMQP091_queue_delete,
+			   .queue_delete = { .queue = client_queue_name(c, queue, name),
+					     .if_unused = flags & 1,
+					     .if_empty = flags & 2 } });
 	return true;
 }
 
@@ -197,8 +214,9 @@ static void answered(struct client *c, uint32_t channel, const struct asked *a,
 	case AMQP091_queue_unbind_ok:
 		give(c, a, LIFE_THERE);
 		if (o->queue[a->place].life == LIFE_THERE)
-			oracle_binding_set(o, a->arg, m->kind == AMQP091_queue_bind_ok ? LIFE_THERE
-										       : LIFE_NONE);
+			oracle_binding_set(o, a->arg,
+					   m->kind == AMQP091_queue_bind_ok ? LIFE_THERE
+									    : LIFE_NONE);
 		return;
 	case AMQP091_queue_purge_ok:
 		give(c, a, LIFE_THERE);
@@ -214,12 +232,8 @@ static void answered(struct client *c, uint32_t channel, const struct asked *a,
 		oracle_nothing(o, a->place, a->event);
 		oracle_users(o, a->place, -1);
 		return;
-	case AMQP091_basic_recover_ok:
-		lost_nothing(c, ch);
-		return;
-	case AMQP091_basic_qos_ok:
-		*(a->arg ? &ch->shared : &ch->prefetch) = a->place;
-		return;
+	case AMQP091_basic_recover_ok: lost_nothing(c, ch); return;
+	case AMQP091_basic_qos_ok: *(a->arg ? &ch->shared : &ch->prefetch) = a->place; return;
 	default: return;
 	}
 }

@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-#define OUT_MAX 524288u       /* does not publish while so much waits for the socket */
-#define WINDOW_MAX 256u       /* unconfirmed publishes of a channel */
+#define OUT_MAX    524288u /* does not publish while so much waits for the socket */
+#define WINDOW_MAX 256u    /* unconfirmed publishes of a channel */
 
 void client_say(struct client *c, uint32_t channel, const struct amqp091_method *m)
 {
@@ -19,7 +19,8 @@ void client_say(struct client *c, uint32_t channel, const struct amqp091_method 
 void client_beat(struct client *c)
 {
 	bytes_reserve(&c->out, AMQP091_FRAME_OVERHEAD);
-	memcpy(c->out.at + c->out.begin + c->out.n, amqp091_heartbeat_octets, AMQP091_FRAME_OVERHEAD);
+	memcpy(c->out.at + c->out.begin + c->out.n, amqp091_heartbeat_octets,
+	       AMQP091_FRAME_OVERHEAD);
 	c->out.n += AMQP091_FRAME_OVERHEAD;
 }
 
@@ -116,8 +117,11 @@ bool client_close(struct client *c, uint32_t channel)
 		return false;
 	TELL(c->story, close, c->index, channel);
 	client_call(c, channel, AMQP091_channel_close_ok, 0, 0);
-	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_channel_close,
-		.channel_close = { .reply_code = 200, .reply_text = slice_str("enough") } });
+	client_say(
+		c, channel + 1,
+		&(struct amqp091_method){ .kind = AMQP091_channel_close,
+					  .channel_close = { .reply_code = 200,
+							     .reply_text = slice_str("enough") } });
 	ch->life = LIFE_GOING;
 	give_back(c, ch);
 	return true;
@@ -151,8 +155,11 @@ bool client_leave(struct client *c)
 			exclusive_goes(c, q);
 	c->phase = CLIENT_LEAVING;
 	c->asked_ms = c->host->now_ms;
-	client_say(c, 0, &(struct amqp091_method){ .kind = AMQP091_connection_close,
-		.connection_close = { .reply_code = 200, .reply_text = slice_str("goodbye") } });
+	client_say(c, 0,
+		   &(struct amqp091_method){
+			   .kind = AMQP091_connection_close,
+			   .connection_close = { .reply_code = 200,
+						 .reply_text = slice_str("goodbye") } });
 	return true;
 }
 
@@ -171,8 +178,10 @@ bool client_qos(struct client *c, uint32_t channel, uint32_t n, bool is_shared)
 	if (!client_may_call(c, channel))
 		return false;
 	client_call(c, channel, AMQP091_basic_qos_ok, n, is_shared);
-	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_basic_qos,
-		.basic_qos = { .prefetch_count = (uint16_t)n, .global = is_shared } });
+	client_say(c, channel + 1,
+		   &(struct amqp091_method){
+			   .kind = AMQP091_basic_qos,
+			   .basic_qos = { .prefetch_count = (uint16_t)n, .global = is_shared } });
 	return true;
 }
 
@@ -184,12 +193,13 @@ static void put_content(struct client *c, uint32_t channel, const struct letter 
 	must(body != NULL);
 	letter_put(l, body);
 	struct slice all = slice_of(body, l->bytes);
-	struct amqp091_content content = { .props = letter_props(l, props), .body = &all,
-					   .body_n = 1, .body_bytes = l->bytes };
+	struct amqp091_content content = {
+		.props = letter_props(l, props), .body = &all, .body_n = 1, .body_bytes = l->bytes
+	};
 	uint32_t n = (uint32_t)amqp091_content_size_framed(&content, c->frame_max);
 	bytes_reserve(&c->out, n);
-	(void)amqp091_content_put_framed(c->out.at + c->out.begin + c->out.n, (uint16_t)(channel + 1),
-					 c->frame_max, &content);
+	(void)amqp091_content_put_framed(c->out.at + c->out.begin + c->out.n,
+					 (uint16_t)(channel + 1), c->frame_max, &content);
 	c->out.n += n;
 	free(body);
 }
@@ -220,12 +230,14 @@ bool client_publish(struct client *c, uint32_t channel, struct message *m)
 	m->flags |= ch->is_confirming ? LETTER_CONFIRM : 0;
 	uint32_t id = oracle_publish(o, c->index, m), maybe = oracle_routed(o, id);
 	bool is_default = m->exchange == PLACE_X_default;
-	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_basic_publish,
-		.basic_publish = {
-			.exchange = slice_str(place_exchanges[m->exchange].name),
-			.routing_key = is_default ? client_queue_name(c, m->key, name)
-						  : place_key(m->key),
-			.mandatory = m->flags & LETTER_MANDATORY } });
+	client_say(c, channel + 1,
+		   &(struct amqp091_method){
+			   .kind = AMQP091_basic_publish,
+			   .basic_publish = {
+				   .exchange = slice_str(place_exchanges[m->exchange].name),
+				   .routing_key = is_default ? client_queue_name(c, m->key, name)
+							     : place_key(m->key),
+				   .mandatory = m->flags & LETTER_MANDATORY } });
 	struct letter l = oracle_letter(o, id);
 	put_content(c, channel, &l);
 	await_confirm(ch, id);
@@ -235,7 +247,8 @@ bool client_publish(struct client *c, uint32_t channel, struct message *m)
 	return true;
 }
 
-static void settle_one(struct client *c, struct channel_state *ch, struct held *h, enum client_how how)
+static void settle_one(struct client *c, struct channel_state *ch, struct held *h,
+		       enum client_how how)
 {
 	if (how == CLIENT_REQUEUE)
 		oracle_release(c->oracle, h->copy, c->index, ch->number);
@@ -268,7 +281,8 @@ bool client_settle(struct client *c, uint32_t channel, uint32_t at, enum client_
 		m.basic_reject = (struct amqp091_basic_reject){ tag, how == CLIENT_REQUEUE };
 	} else {
 		m.kind = AMQP091_basic_nack;
-		m.basic_nack = (struct amqp091_basic_nack){ tag, is_multiple, how == CLIENT_REQUEUE };
+		m.basic_nack = (struct amqp091_basic_nack){ tag, is_multiple,
+							    how == CLIENT_REQUEUE };
 	}
 	client_say(c, channel + 1, &m);
 	for (uint32_t i = is_multiple ? ch->held_first : at; i <= at; i++)
@@ -284,8 +298,9 @@ bool client_recover(struct client *c, uint32_t channel)
 	if (!client_may_call(c, channel))
 		return false;
 	client_call(c, channel, AMQP091_basic_recover_ok, 0, 0);
-	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_basic_recover,
-						   .basic_recover = { .requeue = true } });
+	client_say(c, channel + 1,
+		   &(struct amqp091_method){ .kind = AMQP091_basic_recover,
+					     .basic_recover = { .requeue = true } });
 	give_back(c, &c->channel[channel]);
 	return true;
 }
@@ -301,17 +316,22 @@ bool client_consume(struct client *c, uint32_t channel, uint32_t queue, bool is_
 		n++;
 	if (n == CLIENT_CONSUMERS || !client_may_use(c, channel, queue))
 		return false;
-	ch->consumer[n] = (struct consumer_state){ .life = LIFE_COMING, .queue = (uint8_t)queue,
-		.is_no_ack = is_no_ack, .number = ++ch->consumers_n,
-		.prefetch = is_no_ack ? 0 : ch->prefetch };
+	ch->consumer[n] = (struct consumer_state){ .life = LIFE_COMING,
+						   .queue = (uint8_t)queue,
+						   .is_no_ack = is_no_ack,
+						   .number = ++ch->consumers_n,
+						   .prefetch = is_no_ack ? 0 : ch->prefetch };
 	memset(ch->order[queue][n].last, 0, sizeof ch->order[queue][n].last);
 	oracle_users(c->oracle, queue, 1);
 	client_call_queue(c, channel, AMQP091_basic_consume_ok, queue, false, n);
 	struct text t = text_of(tag, sizeof tag);
 	text_putf(&t, "n%u", ch->consumers_n);
-	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_basic_consume,
-		.basic_consume = { .queue = client_queue_name(c, queue, name),
-				   .consumer_tag = text_slice(&t), .no_ack = is_no_ack } });
+	client_say(c, channel + 1,
+		   &(struct amqp091_method){
+			   .kind = AMQP091_basic_consume,
+			   .basic_consume = { .queue = client_queue_name(c, queue, name),
+					      .consumer_tag = text_slice(&t),
+					      .no_ack = is_no_ack } });
 	return true;
 }
 
@@ -328,8 +348,9 @@ bool client_cancel(struct client *c, uint32_t channel, uint32_t consumer)
 	client_call_queue(c, channel, AMQP091_basic_cancel_ok, s->queue, false, consumer);
 	struct text t = text_of(tag, sizeof tag);
 	text_putf(&t, "n%u", s->number);
-	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_basic_cancel,
-		.basic_cancel = { .consumer_tag = text_slice(&t) } });
+	client_say(c, channel + 1,
+		   &(struct amqp091_method){ .kind = AMQP091_basic_cancel,
+					     .basic_cancel = { .consumer_tag = text_slice(&t) } });
 	s->life = LIFE_GOING;
 	client_losing(c, s, 1);
 	if (is_last) {
@@ -347,7 +368,10 @@ bool client_get(struct client *c, uint32_t channel, uint32_t queue, bool is_no_a
 	oracle_users(c->oracle, queue, 1);
 	client_call_queue(c, channel, AMQP091_basic_get_ok, queue, false, is_no_ack);
 	oracle_look(c->oracle, queue, c->index, c->channel[channel].asked.event);
-	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_basic_get,
-		.basic_get = { .queue = client_queue_name(c, queue, name), .no_ack = is_no_ack } });
+	client_say(
+		c, channel + 1,
+		&(struct amqp091_method){ .kind = AMQP091_basic_get,
+					  .basic_get = { .queue = client_queue_name(c, queue, name),
+							 .no_ack = is_no_ack } });
 	return true;
 }

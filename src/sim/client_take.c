@@ -16,11 +16,13 @@ static void start_ok(struct client *c)
 	amqp091_put_bool(&w, "connection.blocked", true);
 	amqp091_put_close(&w, mark);
 	must(wr_ok(&w));
-	client_say(c, 0, &(struct amqp091_method){ .kind = AMQP091_connection_start_ok,
-		.connection_start_ok = { .client_properties = wr_done(&w),
-					 .mechanism = slice_str("PLAIN"),
-					 .response = slice_of("\0guest\0guest", 12),
-					 .locale = slice_str("en_US") } });
+	client_say(c, 0,
+		   &(struct amqp091_method){
+			   .kind = AMQP091_connection_start_ok,
+			   .connection_start_ok = { .client_properties = wr_done(&w),
+						    .mechanism = slice_str("PLAIN"),
+						    .response = slice_of("\0guest\0guest", 12),
+						    .locale = slice_str("en_US") } });
 	c->phase = CLIENT_STARTING;
 }
 
@@ -29,11 +31,15 @@ static void tune_ok(struct client *c, const struct amqp091_connection_tune *t)
 	uint32_t max = t->frame_max;
 	if (prng_chance(&c->prng, 1, 2))
 		max = (uint32_t)prng_between(&c->prng, 4096, max);
-	client_say(c, 0, &(struct amqp091_method){ .kind = AMQP091_connection_tune_ok,
-		.connection_tune_ok = { .channel_max = t->channel_max, .frame_max = max,
-					.heartbeat = t->heartbeat } });
-	client_say(c, 0, &(struct amqp091_method){ .kind = AMQP091_connection_open,
-		.connection_open = { .virtual_host = slice_str("/") } });
+	client_say(c, 0,
+		   &(struct amqp091_method){ .kind = AMQP091_connection_tune_ok,
+					     .connection_tune_ok = { .channel_max = t->channel_max,
+								     .frame_max = max,
+								     .heartbeat = t->heartbeat } });
+	client_say(
+		c, 0,
+		&(struct amqp091_method){ .kind = AMQP091_connection_open,
+					  .connection_open = { .virtual_host = slice_str("/") } });
 	c->frame_max = max;
 	c->phase = CLIENT_OPENING;
 }
@@ -81,8 +87,7 @@ static void on_connection(struct client *c, const struct amqp091_method *m)
 				    (const char *)m->connection_close.reply_text.p);
 		gone(c);
 		return;
-	default:
-		client_wrong(c, 0, "unexpected method on channel 0, row", m->kind);
+	default: client_wrong(c, 0, "unexpected method on channel 0, row", m->kind);
 	}
 }
 
@@ -243,10 +248,13 @@ void client_on_message(struct client *c, uint32_t channel)
 	struct incoming *in = &c->channel[channel].incoming;
 	enum amqp091_method_kind kind = in->kind;
 	struct oracle_delivery d = {
-		.client = c->index, .channel = c->channel[channel].number,
+		.client = c->index,
+		.channel = c->channel[channel].number,
 		.exchange = slice_of(in->exchange, in->exchange_n),
-		.key = slice_of(in->key, in->key_n), .props = slice_of(in->props, in->props_n),
-		.body = slice_of(in->body.at, in->body.n), .is_redelivered = in->is_redelivered,
+		.key = slice_of(in->key, in->key_n),
+		.props = slice_of(in->props, in->props_n),
+		.body = slice_of(in->body.at, in->body.n),
+		.is_redelivered = in->is_redelivered,
 		.is_drain = c->is_draining,
 	};
 	in->kind = AMQP091_METHOD_N;

@@ -1,8 +1,8 @@
 #include "sim/drain.h"
 
-#define STEPS_MAX 100000
+#define STEPS_MAX  100000
 #define ROUNDS_MAX 20000
-#define CHANNEL 0
+#define CHANNEL    0
 
 static struct client *drainer(struct world *w)
 {

@@ -5,12 +5,14 @@
 #include "node/inspect.h"
 #include "sim/drain.h"
 
-#define STEPS_MAX 200000
-#define CALLS_MAX 60            /* of the disk, until the power goes in one */
-#define RECOVERIES_MAX 4        /* power cuts during recovery, one behind the other */
+#define STEPS_MAX      200000
+#define CALLS_MAX      60 /* of the disk, until the power goes in one */
+#define RECOVERIES_MAX 4  /* power cuts during recovery, one behind the other */
 #define STOP_STEPS_MAX 400000
 
-static const struct { bool is_power, is_disk; } kinds[FAULT_N] = {
+static const struct {
+	bool is_power, is_disk;
+} kinds[FAULT_N] = {
 #define FAULT(name, is_power, is_disk, prose) { is_power, is_disk },
 #include "sim/fault.def"
 #undef FAULT

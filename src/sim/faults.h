@@ -16,7 +16,10 @@ enum fault {
 
 #define PLAN_MAX 10
 struct plan {
-	struct { enum fault fault; uint64_t at; } row[PLAN_MAX];
+	struct {
+		enum fault fault;
+		uint64_t at;
+	} row[PLAN_MAX];
 	uint32_t n;
 };
 

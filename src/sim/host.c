@@ -7,7 +7,7 @@
 #include "session/amqp091/amqp091.h" /* its room is linked by it */
 
 #define MACHINE_BYTES (UINT64_C(4) << 30)
-#define READS_MAX 4        /* of one socket in one turn */
+#define READS_MAX     4 /* of one socket in one turn */
 
 /* ---- the ports -------------------------------------------------------------------------- */
 
@@ -66,8 +66,12 @@ static void net_work(struct net *n, enum net_worker who)
 }
 
 static const struct net_ops net_ops = {
-	.write = net_write, .read = net_read, .close = net_close,
-	.move = net_move, .wake = net_wake, .work = net_work,
+	.write = net_write,
+	.read = net_read,
+	.close = net_close,
+	.move = net_move,
+	.wake = net_wake,
+	.work = net_work,
 };
 
 static void log_line(struct node_log *log, enum log_id id, const struct log_value *values, size_t n)
@@ -122,9 +126,15 @@ enum err host_start(struct host *h, struct text *why)
 {
 	must(!h->node);
 	struct node_setup setup = {
-		.config = &h->config, .disk = sim_disk_port(h->disk), .loops_n = h->loops_n,
-		.log = &h->log, .random = entropy, .random_arg = h, .now_ms = h->now_ms,
-		.wall_ms = h->wall_ms, .memory_bytes = MACHINE_BYTES,
+		.config = &h->config,
+		.disk = sim_disk_port(h->disk),
+		.loops_n = h->loops_n,
+		.log = &h->log,
+		.random = entropy,
+		.random_arg = h,
+		.now_ms = h->now_ms,
+		.wall_ms = h->wall_ms,
+		.memory_bytes = MACHINE_BYTES,
 	};
 	for (uint32_t i = 0; i < h->loops_n; i++)
 		setup.net[i] = &h->loops[i].port;
@@ -249,7 +259,8 @@ static void step_worker(struct host *h, enum net_worker who)
 	bool is_writer = who == NET_WRITER;
 	uint64_t loops = 0;
 	enum err e = ERR_OK;
-	bool is_any = is_writer ? journal_write_step(j, &loops, &e) : journal_keep_step(j, &loops, &e);
+	bool is_any = is_writer ? journal_write_step(j, &loops, &e)
+				: journal_keep_step(j, &loops, &e);
 	if (is_writer)
 		TELL(h->story, writer, is_any, e);
 	else
@@ -264,7 +275,8 @@ static void step_worker(struct host *h, enum net_worker who)
 	}
 	other->is_awake |= is_writer ? journal_keeper_to_wake(j) : journal_writer_to_wake(j);
 	if (!is_any)
-		w->is_awake = !(is_writer ? journal_writer_may_sleep(j) : journal_keeper_may_sleep(j));
+		w->is_awake = !(is_writer ? journal_writer_may_sleep(j)
+					  : journal_keeper_may_sleep(j));
 }
 
 /* ---- choosing --------------------------------------------------------------------------- */

@@ -17,7 +17,7 @@
 enum { HOST_WRITER = HOST_LOOPS_MAX, HOST_KEEPER, HOST_ACTORS };
 
 struct host_loop {
-	struct net port;         /* first */
+	struct net port; /* first */
 	struct host *host;
 	struct loop *loop;
 	uint64_t deadline_ms;
@@ -46,15 +46,16 @@ struct host {
 	uint64_t now_ms, wall_ms;
 	struct sim_disk *disk;
 	struct socks socks;
-	struct node *node;       /* NULL: the broker is down */
+	struct node *node; /* NULL: the broker is down */
 	struct host_loop loops[HOST_LOOPS_MAX];
 	struct host_worker workers[2];
 	uint32_t loops_n, starts_n;
-	enum err died;           /* why the process has to end; ERR_OK: it has not */
+	enum err died; /* why the process has to end; ERR_OK: it has not */
 	bool is_stopping;
-	uint64_t logged[LOG_N];  /* how often each line was logged */
+	uint64_t logged[LOG_N]; /* how often each line was logged */
 };
 
+/* host_init makes a machine with an empty disk and no broker on it; host_fini ends it. */
 void host_init(struct host *h, struct story *story, uint64_t seed, const struct host_setup *s);
 void host_fini(struct host *h);
 
@@ -76,5 +77,6 @@ bool host_is_idle(const struct host *h);
 uint64_t host_deadline(const struct host *h);
 void host_pass(struct host *h, uint64_t ms);
 
+/* host_digest: the state of the broker that runs (node_digest). */
 struct digest_sum host_digest(struct host *h);
 #endif

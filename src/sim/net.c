@@ -42,7 +42,8 @@ static uint32_t some(struct socks *s, uint32_t n)
 {
 	if (n < 2 || !prng_chance(&s->prng, 1, 8))
 		return n;
-	return (uint32_t)prng_between(&s->prng, 1, prng_chance(&s->prng, 1, 2) ? min_u64(n, 16) : n);
+	return (uint32_t)prng_between(&s->prng, 1,
+				      prng_chance(&s->prng, 1, 2) ? min_u64(n, 16) : n);
 }
 
 /* ---- life ------------------------------------------------------------------------------- */
@@ -65,7 +66,8 @@ void socks_fini(struct socks *s)
 		sock_fini(&s->at[i]);
 }
 
-bool sock_is_free(const struct sock *k)
+/* Nobody needs it any more: the client has dropped it and the broker shut it. */
+static bool sock_is_free(const struct sock *k)
 {
 	return k->state == SOCK_FREE || (k->state == SOCK_SHUT && k->is_ended);
 }

@@ -23,16 +23,16 @@ enum sock_state { SOCK_FREE, SOCK_NEW, SOCK_OPEN, SOCK_MOVING, SOCK_SHUT };
 
 struct sock {
 	struct pipe in, out;
-	struct conn *conn;       /* OPEN: the node's */
-	uint64_t tag;            /* MOVING: what the node wants back */
+	struct conn *conn; /* OPEN: the node's */
+	uint64_t tag;      /* MOVING: what the node wants back */
 	uint32_t loop, moves_n;
-	enum sock_state state;   /* as the broker's machine sees it; SHUT: the broker has closed it */
-	bool is_reading;         /* the broker wants bytes */
-	bool is_full;            /* a write was cut: the broker waits for room */
-	bool is_broken;          /* a write has failed: the broker is told of the loss */
-	bool is_ended;           /* the client sends no more: an end behind what is in the pipe */
-	bool is_reset;           /* the client is gone: writes fail */
-	bool is_remote;          /* not from this machine */
+	enum sock_state state; /* as the broker's machine sees it; SHUT: the broker closed it */
+	bool is_reading;       /* the broker wants bytes */
+	bool is_full;          /* a write was cut: the broker waits for room */
+	bool is_broken;        /* a write has failed: the broker is told of the loss */
+	bool is_ended;         /* the client sends no more: an end behind what is in the pipe */
+	bool is_reset;         /* the client is gone: writes fail */
+	bool is_remote;        /* not from this machine */
 };
 
 struct socks {
@@ -41,6 +41,7 @@ struct socks {
 	uint32_t pipe_bytes;
 };
 
+/* socks_init: all are free; a pipe will hold `pipe_bytes`. socks_fini gives their pipes back. */
 void socks_init(struct socks *s, uint64_t seed, uint32_t pipe_bytes);
 void socks_fini(struct socks *s);
 
@@ -64,8 +65,6 @@ uint32_t sock_take(struct socks *s, struct sock *k, uint8_t *to, uint32_t n, boo
 /* sock_drop: the client is gone. is_hard: what is in the pipes is lost, and writes fail at once;
  * else the broker reads what there is and then finds the end. */
 void sock_drop(struct sock *k, bool is_hard);
-/* sock_release: nobody needs it any more: the client has dropped it and the broker shut it. */
-bool sock_is_free(const struct sock *k);
 
 /* The broker's side. */
 uint32_t sock_read(struct socks *s, struct sock *k, uint8_t *to, uint32_t room);

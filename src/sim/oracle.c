@@ -94,8 +94,9 @@ bool oracle_is_done(const struct oracle *o, uint32_t client, uint64_t event)
 
 bool oracle_is_sent_done(const struct oracle *o, const struct message *m)
 {
-	return m->is_sure || m->is_done || (oracle_is_done(o, m->client, m->sent) &&
-					    !oracle_is_doomed(o, m->publisher, m->sent));
+	return m->is_sure || m->is_done ||
+	       (oracle_is_done(o, m->client, m->sent) &&
+		!oracle_is_doomed(o, m->publisher, m->sent));
 }
 
 void oracle_fence(struct oracle *o, uint32_t client, uint64_t event)
@@ -147,8 +148,11 @@ uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, boo
 	struct message *m = &o->messages[message];
 	grow(&o->copies, o->copies_n, &o->copies_cap, sizeof *o->copies);
 	uint32_t n = o->copies_n++;
-	o->copies[n] = (struct copy){ .message = message, .queue = (uint8_t)queue, .is_must = is_must,
-				      .next_of_message = m->first_copy, .prev = q->last };
+	o->copies[n] = (struct copy){ .message = message,
+				      .queue = (uint8_t)queue,
+				      .is_must = is_must,
+				      .next_of_message = m->first_copy,
+				      .prev = q->last };
 	m->first_copy = n;
 	if (q->last)
 		o->copies[q->last].next = n;
@@ -225,7 +229,9 @@ void oracle_ignored(struct oracle *o, uint32_t client, uint32_t channel)
 struct letter oracle_letter(const struct oracle *o, uint32_t id)
 {
 	const struct message *m = &o->messages[id];
-	return (struct letter){ .id = id, .publisher = m->publisher, .bytes = m->bytes,
+	return (struct letter){ .id = id,
+				.publisher = m->publisher,
+				.bytes = m->bytes,
 				.is_persistent = (m->flags & LETTER_PERSISTENT) != 0 };
 }
 

@@ -24,7 +24,7 @@
 #include "sim/places.h"
 #include "sim/story.h"
 
-#define ORACLE_CLIENTS (PLACE_CLIENTS + 1)  /* the last one drains */
+#define ORACLE_CLIENTS  (PLACE_CLIENTS + 1) /* the last one drains */
 #define ORACLE_CHANNELS 3
 
 enum life { LIFE_NONE, LIFE_COMING, LIFE_THERE, LIFE_GOING, LIFE_MAYBE };
@@ -33,41 +33,41 @@ enum { LETTER_MANDATORY = 1, LETTER_PERSISTENT = 2, LETTER_CONFIRM = 4 };
 
 struct message {
 	uint64_t sent;
-	uint32_t first_copy;       /* 0: none */
-	uint32_t next_unsure;      /* of its client's list */
+	uint32_t first_copy;  /* 0: none */
+	uint32_t next_unsure; /* of its client's list */
 	uint32_t publisher, bytes;
 	uint8_t client, slot, exchange, key, flags; /* slot: which of its client's channels */
-	bool is_sure;              /* confirmed, or the broker was idle since */
+	bool is_sure;                               /* confirmed, or the broker was idle since */
 	bool is_confirmed, is_returned;
-	bool is_done;              /* processed, before its connection was lost */
+	bool is_done; /* processed, before its connection was lost */
 };
 
 struct copy {
 	uint32_t message;
-	uint32_t next_of_message, prev, next; /* prev, next: in its queue, in the order of sending */
-	uint32_t holder;           /* HELD: channel */
-	uint64_t event;            /* of the last settle or release */
-	uint64_t looked;           /* of the last call that must find it ready (oracle_look) */
+	uint32_t next_of_message, prev, next; /* prev, next: in its queue, as they were sent */
+	uint32_t holder;                      /* HELD: channel */
+	uint64_t event;                       /* of the last settle or release */
+	uint64_t looked; /* of the last call that must find it ready (oracle_look) */
 	uint8_t queue, state;
-	uint8_t by;                /* client of that */
+	uint8_t by;                     /* client of that */
 	bool is_must, is_seen, is_done; /* done: settled by being given */
 	bool is_purging, is_purged, is_dead;
 };
 
 struct oracle_queue {
 	enum life life;
-	uint32_t first, last;      /* copies that are not gone */
-	uint32_t generation;       /* of an exclusive queue's name */
-	uint32_t users_n;          /* consumers, and gets under way */
-	uint64_t user_event;       /* when that last changed */
-	uint64_t unsure_event;     /* when it last was not surely there */
-	uint64_t loss_event;       /* deliveries may have been lost until then */
-	uint32_t losses_n;         /* somebody is just giving back what he may not have seen */
-	bool loss_open;            /* he was lost, and the broker may not know it yet */
-	bool is_leaking;           /* he may still take something out of it for ever */
+	uint32_t first, last;  /* copies that are not gone */
+	uint32_t generation;   /* of an exclusive queue's name */
+	uint32_t users_n;      /* consumers, and gets under way */
+	uint64_t user_event;   /* when that last changed */
+	uint64_t unsure_event; /* when it last was not surely there */
+	uint64_t loss_event;   /* deliveries may have been lost until then */
+	uint32_t losses_n;     /* somebody is just giving back what he may not have seen */
+	bool loss_open;        /* he was lost, and the broker may not know it yet */
+	bool is_leaking;       /* he may still take something out of it for ever */
 	bool has_doubts, is_purging;
-	bool is_busy;              /* somebody changes it: only one at a time */
-	bool is_limbo;             /* he was lost; the broker may come to it all the same */
+	bool is_busy;  /* somebody changes it: only one at a time */
+	bool is_limbo; /* he was lost; the broker may come to it all the same */
 };
 
 /* A call under way about a queue, which may find that the queue is gone; or (is_risky) be refused
@@ -81,7 +81,7 @@ struct oracle_ask {
 /* One connection of a client. */
 struct party {
 	uint64_t began, fenced;
-	uint64_t known;            /* everything before, also of earlier connections, is processed */
+	uint64_t known; /* all before, also of earlier connections, is processed */
 	uint32_t unsure_first, unsure_last;
 };
 
@@ -89,30 +89,36 @@ struct oracle {
 	struct story *story;
 	struct places places;
 	uint64_t event, crash_event;
-	struct message *messages;  /* by id; 0 is none */
+	struct message *messages; /* by id; 0 is none */
 	uint32_t messages_n, messages_cap;
-	struct copy *copies;       /* likewise */
+	struct copy *copies; /* likewise */
 	uint32_t copies_n, copies_cap;
 	struct oracle_queue queue[PLACE_QUEUES];
 	enum life exchange[PLACE_EXCHANGES], binding[PLACE_BINDINGS];
 	struct party party[ORACLE_CLIENTS];
-	uint32_t orphans;          /* list by next_unsure: of connections that were lost */
+	uint32_t orphans; /* list by next_unsure: of connections that were lost */
 	uint32_t *settling;
 	uint32_t settling_n, settling_cap;
-	struct oracle_ask *asked;  /* by channel */
+	struct oracle_ask *asked; /* by channel */
 	uint32_t channels_n, channels_cap;
-	uint64_t unreadable_n;     /* messages that the broker said it cannot read */
+	uint64_t unreadable_n; /* messages that the broker said it cannot read */
 	bool is_masked;
 	uint16_t sure[PLACE_EXCHANGES][PLACE_QUEUES], maybe[PLACE_EXCHANGES][PLACE_QUEUES];
 };
 
+/* oracle_init: nothing was sent, and only the fixed exchanges are there; `r` chooses the bindings
+ * that clients may make. */
 void oracle_init(struct oracle *o, struct story *story, struct prng *r);
 void oracle_fini(struct oracle *o);
 
-static inline uint64_t oracle_tick(struct oracle *o) { return ++o->event; }
+static inline uint64_t oracle_tick(struct oracle *o)
+{
+	return ++o->event;
+}
 
 /* ---- who speaks ---- */
 
+/* oracle_connected: the client, which has no connection, begins one. */
 void oracle_connected(struct oracle *o, uint32_t client);
 /* oracle_channel gives a new channel a number for life. */
 uint32_t oracle_channel(struct oracle *o);
@@ -120,8 +126,8 @@ uint32_t oracle_channel(struct oracle *o);
 void oracle_asked(struct oracle *o, uint32_t channel, const struct oracle_ask *a);
 void oracle_answered(struct oracle *o, uint32_t channel);
 bool oracle_may_fail(const struct oracle *o, uint32_t channel);
-/* oracle_may_any_fail: somebody's channel may be closed, and he does not know it yet. With it may go
- * the last consumer of a queue: oracle_is_closable allows for that, too. */
+/* oracle_may_any_fail: somebody's channel may be closed, and he does not know it yet. With it may
+ * go the last consumer of a queue: oracle_is_closable allows for that, too. */
 bool oracle_may_any_fail(const struct oracle *o);
 bool oracle_is_closable(const struct oracle *o, uint32_t channel);
 /* oracle_is_doomed: what the channel did at `event` may be ignored, for the call before it. */
@@ -138,6 +144,9 @@ void oracle_crash(struct oracle *o, bool is_clean);
 
 /* ---- what there is (oracle_route.c) ---- */
 
+/* oracle_queue_set, oracle_exchange_set, oracle_binding_set: what is known of it has changed.
+ * Messages on their way may be routed before or after. A queue that may be gone (LIFE_MAYBE) puts
+ * all its messages in doubt; one that is gone takes its bindings with it. */
 void oracle_queue_set(struct oracle *o, uint32_t queue, enum life life);
 void oracle_exchange_set(struct oracle *o, uint32_t exchange, enum life life);
 void oracle_binding_set(struct oracle *o, uint32_t binding, enum life life);
@@ -182,7 +191,7 @@ struct oracle_delivery {
 	uint32_t client, queue, channel;
 	struct slice exchange, key, props, body;
 	bool is_redelivered, is_no_ack, is_drain;
-	bool is_late;              /* its channel has given everything back already */
+	bool is_late;               /* its channel has given everything back already */
 	struct oracle_order *order; /* NULL: order does not count */
 };
 /* oracle_deliver checks one delivery; 0: something was wrong. Else the copy; with is_late the
@@ -203,6 +212,8 @@ void oracle_drained(struct oracle *o, uint32_t queue);
 
 /* ---- inside (oracle.c) ---- */
 
+/* oracle_copy_gone takes a copy out of its queue for ever. oracle_copy_add gives a message a copy
+ * that is ready at the end of a queue. */
 void oracle_copy_gone(struct oracle *o, uint32_t copy);
 uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, bool is_must);
 /* oracle_is_done: the client's step `event` is known to have been processed. */

@@ -1,5 +1,5 @@
-/* What the oracle says to a delivery, and at the moments when it knows more: the broker is idle, has
- * crashed, or a queue is empty. */
+/* What the oracle says to a delivery, and at the moments when it knows more: the broker is idle,
+ * has crashed, or a queue is empty. */
 #include "sim/oracle.h"
 
 /* ---- a delivery ------------------------------------------------------------------------- */
@@ -53,7 +53,8 @@ static const char *why_not(const struct oracle *o, const struct copy *c)
 	switch ((enum copy_state)c->state) {
 	case COPY_READY: return NULL;
 	case COPY_HELD:
-		return oracle_may_fail(o, c->holder) ? NULL : "is held by somebody who has not settled it";
+		return oracle_may_fail(o, c->holder) ? NULL
+						     : "is held by somebody who has not settled it";
 	case COPY_SETTLING:
 		if (oracle_is_doomed(o, c->holder, c->event))
 			return NULL;
@@ -83,7 +84,8 @@ static const char *wrong_order(const struct oracle *o, const struct oracle_deliv
 {
 	const struct message *m = &o->messages[c->message];
 	uint32_t at = (uint32_t)m->client * ORACLE_CHANNELS + m->slot;
-	if (!d->order || (d->is_redelivered && !d->is_drain) || m->publisher < d->order->publisher[at])
+	if (!d->order || (d->is_redelivered && !d->is_drain) ||
+	    m->publisher < d->order->publisher[at])
 		return NULL;
 	if (d->order->publisher[at] == m->publisher && d->order->last[at] > c->message)
 		return "came behind a later message of its publisher";
@@ -114,7 +116,8 @@ uint32_t oracle_deliver(struct oracle *o, struct oracle_delivery *d)
 	if (!wrong)
 		wrong = wrong_order(o, d, c);
 	if (wrong) {
-		story_wrong(o->story, "m%u, given from %s, %s", id, place_queues[d->queue].name, wrong);
+		story_wrong(o->story, "m%u, given from %s, %s", id, place_queues[d->queue].name,
+			    wrong);
 		return 0;
 	}
 	c->state = COPY_HELD;

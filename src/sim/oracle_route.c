@@ -221,12 +221,12 @@ static bool is_ready(const struct oracle *o, const struct copy *c, uint32_t clie
 {
 	const struct message *m = &o->messages[c->message];
 	uint64_t began = o->party[client].began;
-	bool is_sent = m->sent < event && (oracle_is_sent_done(o, m) ||
-					   (m->client == client && m->sent >= began &&
-					    !oracle_is_doomed(o, m->publisher, m->sent)));
+	bool is_sent = m->sent < event &&
+		       (oracle_is_sent_done(o, m) || (m->client == client && m->sent >= began &&
+						      !oracle_is_doomed(o, m->publisher, m->sent)));
 	bool is_done = (c->by == client && c->event >= began) || oracle_is_done(o, c->by, c->event);
-	bool is_back = !c->event || (c->event < event && is_done &&
-				     !oracle_is_doomed(o, c->holder, c->event));
+	bool is_back = !c->event ||
+		       (c->event < event && is_done && !oracle_is_doomed(o, c->holder, c->event));
 	return c->state == COPY_READY && c->is_must && is_sent && is_back;
 }
 
@@ -247,8 +247,8 @@ static bool was_ready(const struct copy *c, uint64_t event)
 
 static bool is_alone(const struct oracle_queue *q, uint64_t event)
 {
-	return q->user_event <= event && !q->loss_open && !q->losses_n && !q->is_purging && !q->is_leaking && q->unsure_event < event &&
-	       q->life == LIFE_THERE;
+	return q->user_event <= event && !q->loss_open && !q->losses_n && !q->is_purging &&
+	       !q->is_leaking && q->unsure_event < event && q->life == LIFE_THERE;
 }
 
 void oracle_nothing(struct oracle *o, uint32_t queue, uint64_t event)
@@ -275,7 +275,8 @@ void oracle_got(struct oracle *o, uint32_t copy, uint64_t event)
 		if (o->messages[k->message].publisher != o->messages[it->message].publisher)
 			continue;
 		if (k->message < it->message && was_ready(k, event)) {
-			story_wrong(o->story, "m%u was given from %s, though m%u before it is ready",
+			story_wrong(o->story,
+				    "m%u was given from %s, though m%u before it is ready",
 				    it->message, place_queues[it->queue].name, k->message);
 			return;
 		}

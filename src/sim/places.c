@@ -18,8 +18,8 @@ const struct place_exchange place_exchanges[PLACE_EXCHANGES] = {
 const char *const place_kind_names[] = { "direct", "fanout", "topic" };
 
 static const char *const keys[PLACE_PATTERNS] = {
-	"a", "b", "a.b", "a.c", "b.a", "a.b.c", "", "c..a", /* keys of messages */
-	"#", "*", "a.#", "#.a", "*.b", "a.*", "*.*.*", "a.#.c", "#.b.#", "*.#",
+	"a", "b", "a.b", "a.c", "b.a", "a.b.c", "",      "c..a", /* keys of messages */
+	"#", "*", "a.#", "#.a", "*.b", "a.*",   "*.*.*", "a.#.c", "#.b.#", "*.#",
 };
 
 static struct place_binding any_binding(struct prng *r)
@@ -97,7 +97,8 @@ bool place_matches(const struct place_binding *b, uint32_t exchange, uint32_t ke
 	case PLACE_DIRECT: return b->pattern == key;
 	case PLACE_TOPIC: break;
 	}
-	return topic_matches(*keys[b->pattern] ? keys[b->pattern] : NULL, *keys[key] ? keys[key] : NULL);
+	return topic_matches(*keys[b->pattern] ? keys[b->pattern] : NULL,
+			     *keys[key] ? keys[key] : NULL);
 }
 
 struct slice place_name(uint32_t queue, uint32_t generation, char buf[PLACE_NAME_MAX])

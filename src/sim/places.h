@@ -20,11 +20,11 @@ enum {
 #undef EXCHANGE
 	PLACE_EXCHANGES
 };
-#define PLACE_KEYS 8          /* of messages; bindings may also have the patterns behind them */
-#define PLACE_PATTERNS 18
+#define PLACE_KEYS              8 /* of messages; bindings may also have the patterns behind them */
+#define PLACE_PATTERNS          18
 #define PLACE_BINDINGS_OF_QUEUE 5
-#define PLACE_BINDINGS (PLACE_QUEUES * PLACE_BINDINGS_OF_QUEUE)
-#define PLACE_CLIENTS 3
+#define PLACE_BINDINGS          (PLACE_QUEUES * PLACE_BINDINGS_OF_QUEUE)
+#define PLACE_CLIENTS           3
 
 enum place_kind { PLACE_DIRECT, PLACE_FANOUT, PLACE_TOPIC };
 
@@ -42,9 +42,14 @@ extern const struct place_exchange place_exchanges[PLACE_EXCHANGES];
 extern const char *const place_kind_names[];
 
 /* A binding that a run may make: number / PLACE_BINDINGS_OF_QUEUE is its queue. */
-struct place_binding { uint8_t exchange, pattern; };
-struct places { struct place_binding binding[PLACE_BINDINGS]; };
+struct place_binding {
+	uint8_t exchange, pattern;
+};
+struct places {
+	struct place_binding binding[PLACE_BINDINGS];
+};
 
+/* places_init chooses the bindings of a run. */
 void places_init(struct places *p, struct prng *r);
 static inline uint32_t place_queue_of(uint32_t binding)
 {

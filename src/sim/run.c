@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define DESCRIPTION_BYTES 1048576
-#define BLOCKS_OF_LOOP 3u      /* open ones: for sockets, for what is read back */
+#define BLOCKS_OF_LOOP    3u /* open ones: for sockets, for what is read back */
 
 /* Nobody refers to a message any more. */
 static bool check_blocks(struct world *w)
@@ -66,8 +66,10 @@ void run_seed(const struct run_options *o, struct run_result *out)
 	if (!is_good && !w->story.is_wrong)
 		story_wrong(&w->story, "the broker ended itself with error %d, unasked",
 			    (int)w->host.died);
-	*out = (struct run_result){ .is_wrong = w->story.is_wrong, .hash = w->story.hash,
-				    .steps_n = w->story.steps_n, .step = w->story.wrong_step,
+	*out = (struct run_result){ .is_wrong = w->story.is_wrong,
+				    .hash = w->story.hash,
+				    .steps_n = w->story.steps_n,
+				    .step = w->story.wrong_step,
 				    .messages_n = w->oracle.messages_n };
 	memcpy(out->wrong, w->story.wrong, sizeof out->wrong);
 	world_fini(w);

@@ -6,16 +6,16 @@
 #include <stdint.h>
 
 struct run_options {
-	uint64_t seed, ops;      /* operations of clients */
-	uint32_t loops;          /* of the broker; 0: the seed says */
-	bool is_told;            /* the whole story */
+	uint64_t seed, ops; /* operations of clients */
+	uint32_t loops;     /* of the broker; 0: the seed says */
+	bool is_told;       /* the whole story */
 };
 
 struct run_result {
 	bool is_wrong;
-	uint64_t hash;           /* of the story: the same seed, the same hash */
+	uint64_t hash; /* of the story: the same seed, the same hash */
 	uint64_t steps_n, messages_n, step;
-	char wrong[512];         /* what is wrong, in one sentence */
+	char wrong[512]; /* what is wrong, in one sentence */
 };
 
 /* run_seed plays one run. A broken must() of the broker aborts the process. */

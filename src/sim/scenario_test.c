@@ -121,10 +121,15 @@ static struct world *world_new(uint64_t seed)
 	w->prng = prng_of(seed);
 	story_init(&w->story, false);
 	struct host_setup s = {
-		.loops_n = (uint32_t)(1 + seed % HOST_LOOPS_MAX), .pipe_bytes = 16384,
-		.segment_bytes = LIMIT_SEGMENT_BYTES / 16, .checkpoint_every_bytes = 1u << 20,
-		.cache_bytes = 1u << 20, .disk_free_bytes = 1u << 20, .output_bytes = 1u << 20,
-		.unconfirmed_bytes = 16u << 20, .frame_max = LIMIT_FRAME_MAX_DEFAULT,
+		.loops_n = (uint32_t)(1 + seed % HOST_LOOPS_MAX),
+		.pipe_bytes = 16384,
+		.segment_bytes = LIMIT_SEGMENT_BYTES / 16,
+		.checkpoint_every_bytes = 1u << 20,
+		.cache_bytes = 1u << 20,
+		.disk_free_bytes = 1u << 20,
+		.output_bytes = 1u << 20,
+		.unconfirmed_bytes = 16u << 20,
+		.frame_max = LIMIT_FRAME_MAX_DEFAULT,
 		.heartbeat_s = LIMIT_HEARTBEAT_DEFAULT_S,
 	};
 	host_init(&w->host, &w->story, seed, &s);

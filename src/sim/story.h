@@ -18,7 +18,7 @@ enum story_event {
 
 struct story {
 	uint64_t hash, steps_n;
-	bool is_told;            /* lines go to the standard output */
+	bool is_told; /* lines go to the standard output */
 	bool is_wrong;
 	uint64_t wrong_step;
 	char wrong[512];
@@ -30,7 +30,9 @@ struct story {
 #define TELL(s, event, ...) \
 	story_tell((s), STORY_##event, (const uint64_t[STORY_VALUES]){ __VA_ARGS__ })
 
+/* story_init: nothing has happened. */
 void story_init(struct story *s, bool is_told);
+/* story_tell adds an event to the hash, and writes its line if somebody listens. */
 void story_tell(struct story *s, enum story_event e, const uint64_t values[STORY_VALUES]);
 /* story_mix adds a number to the hash only. */
 static inline void story_mix(struct story *s, uint64_t v)

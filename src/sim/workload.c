@@ -2,18 +2,35 @@
 
 #include "base/bits.h"
 
-#define TRIES 6            /* dice thrown until something can be done */
+#define TRIES       6 /* dice thrown until something can be done */
 #define SLOW_MS_MAX 400
 #define REST_MS_MAX 50
 
 struct temper temper_of(struct prng *r, uint32_t bytes_max)
 {
 	struct temper t = {
-		.publish = 420, .settle = 300, .get = 60, .consume = 40, .cancel = 12,
-		.declare = 20, .bind = 30, .unbind = 8, .count = 20, .qos = 6, .purge = 2,
-		.remove = 2, .recover = 3, .close = 5, .drop = 2, .leave = 1, .slow = 2, .rest = 10,
-		.mandatory_percent = 10, .bytes_usual = 200,
-		.bytes_max = bytes_max, .large_per_mille = 5,
+		.publish = 420,
+		.settle = 300,
+		.get = 60,
+		.consume = 40,
+		.cancel = 12,
+		.declare = 20,
+		.bind = 30,
+		.unbind = 8,
+		.count = 20,
+		.qos = 6,
+		.purge = 2,
+		.remove = 2,
+		.recover = 3,
+		.close = 5,
+		.drop = 2,
+		.leave = 1,
+		.slow = 2,
+		.rest = 10,
+		.mandatory_percent = 10,
+		.bytes_usual = 200,
+		.bytes_max = bytes_max,
+		.large_per_mille = 5,
 	};
 	t.persistent_percent = (uint32_t)prng_between(r, 30, 95);
 	t.confirm_percent = (uint32_t)prng_between(r, 40, 100);
@@ -82,7 +99,9 @@ static bool settle(struct client *c, uint32_t channel)
 		at += dice(c, ch->held_end - ch->held_first);
 	while (at < ch->held_end && ch->held[at].is_settled)
 		at++;
-	enum client_how how = chance(c, 88) ? CLIENT_ACK : chance(c, 70) ? CLIENT_REQUEUE : CLIENT_REJECT;
+	enum client_how how = chance(c, 88)   ? CLIENT_ACK
+			      : chance(c, 70) ? CLIENT_REQUEUE
+					      : CLIENT_REJECT;
 	return client_settle(c, channel, at, how, chance(c, 25));
 }
 
@@ -147,7 +166,8 @@ static bool change(struct client *c, uint32_t channel, uint32_t d, const struct 
 static bool once(struct client *c, uint32_t channel, const struct temper *t)
 {
 	uint32_t changes = t->declare + t->bind + t->unbind + t->count + t->qos + t->purge +
-			   t->remove + t->recover + t->close + t->drop + t->leave + t->slow + t->rest;
+			   t->remove + t->recover + t->close + t->drop + t->leave + t->slow +
+			   t->rest;
 	uint32_t d = dice(c, t->publish + t->settle + t->get + t->consume + t->cancel + changes);
 	if (d < t->publish)
 		return publish(c, channel, t);

@@ -16,6 +16,7 @@ struct temper {
 	uint32_t held_max, burst_max;
 };
 
+/* temper_of throws the dice for a run; no message will have more than `bytes_max`. */
 struct temper temper_of(struct prng *r, uint32_t bytes_max);
 
 /* workload_step lets a client that is up do one thing. True: it did. */

@@ -2,15 +2,15 @@
 
 #include "base/bits.h"
 
-#define QUIET_STEPS 30          /* between two looks at a broker that is idle */
-#define WAIT_MS_MAX 60000       /* for an answer */
+#define QUIET_STEPS      30    /* between two looks at a broker that is idle */
+#define WAIT_MS_MAX      60000 /* for an answer */
 #define SETTLE_STEPS_MAX 400000
-#define CLIENT_SHIFT 8          /* of actors' bits */
+#define CLIENT_SHIFT     8 /* of actors' bits */
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-/* The smaller the segments, the more of them; but what one read brings must fit into a record, which
- * is a quarter of a segment. */
+/* The smaller the segments, the more of them; but what one read brings must fit into a record,
+ * which is a quarter of a segment. */
 static struct host_setup setup_of(struct prng *r, uint32_t loops_n)
 {
 	static const uint32_t segments[] = { 65536, 65536, 131072, 262144, 1048576 };
@@ -40,7 +40,7 @@ void world_init(struct world *w, uint64_t seed, uint32_t loops_n, bool is_told)
 	     s.checkpoint_every_bytes >> 10);
 	host_init(&w->host, &w->story, prng_u64(&w->prng), &s);
 	oracle_init(&w->oracle, &w->story, &w->prng);
-	w->temper = temper_of(&w->prng, s.segment_bytes < 1048576 ? s.pipe_bytes / 4 : 120000);
+	w->temper = temper_of(&w->prng, s.segment_bytes < 1048576 ? s.pipe_bytes / 4 : 400000);
 	w->heartbeat_s = s.heartbeat_s;
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
 		client_init(&w->client[i], &w->host, &w->oracle, i, prng_u64(&w->prng));
@@ -168,7 +168,8 @@ static void check_log(struct world *w)
 	w->oracle.unreadable_n += n - w->unreadable_n;
 	w->unreadable_n = n;
 	if (!w->is_rotten)
-		story_wrong(&w->story, "the broker cannot read a message, though the disk is whole");
+		story_wrong(&w->story,
+			    "the broker cannot read a message, though the disk is whole");
 }
 
 /* ---- steps ------------------------------------------------------------------------------ */

@@ -18,15 +18,17 @@ struct world {
 	struct oracle oracle;
 	struct client client[ORACLE_CLIENTS];
 	struct temper temper;
-	uint64_t ops_n;          /* done by clients so far */
+	uint64_t ops_n; /* done by clients so far */
 	uint64_t quiet_step, beat_ms;
 	uint32_t heartbeat_s;
-	uint64_t unreadable_n;   /* messages that the broker could not read */
-	bool is_rotten;          /* a bit has flipped on the disk */
-	bool is_working;         /* clients go on */
-	bool is_patient;         /* the disk is slow or full: waiting is no fault */
+	uint64_t unreadable_n; /* messages that the broker could not read */
+	bool is_rotten;        /* a bit has flipped on the disk */
+	bool is_working;       /* clients go on */
+	bool is_patient;       /* the disk is slow or full: waiting is no fault */
 };
 
+/* world_init makes everything that the seed decides; the broker is still down (world_start).
+ * loops_n 0: the seed says. */
 void world_init(struct world *w, uint64_t seed, uint32_t loops_n, bool is_told);
 void world_fini(struct world *w);
 
