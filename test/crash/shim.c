@@ -13,9 +13,7 @@
  * - A new, renamed or removed name reaches it when its directory is synced.
  * - A sync that fails forgets what it was asked to keep: so do kernels.
  *
- *	SHIM_FAIL     KIND:N:ERRNO[:PART]   from the Nth call of a kind on (write, sync), on paths
- *	              that contain PART, it fails with ENOSPC or EIO; the first write goes half way
- *	SHIM_FREE     a file with the number of free bytes that statvfs is to tell
+ * Its disk is good; faults.c, preloaded behind it, makes it fail.
  *
  * Calls that it cannot follow (a rename between directories, O_SYNC) end the process: a test must
  * not pass because something went by unseen.
@@ -34,7 +32,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -70,18 +67,16 @@ struct change { /* of a name in a directory */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* all below, and the ops of files */
-static const char *data_dir, *shadow_dir, *free_path;
+static const char *data_dir, *shadow_dir;
 static struct file *files;
 static struct file *_Atomic by_fd[FILES_MAX];
 static struct change *changes, **changes_end = &changes;
 static unsigned numbers;
 
-static struct {
-	bool is_write, is_sync;
-	long left;
-	int error;
-	const char *part;
-} fail;
+static struct { /* the calls that faults.c may have */
+	ssize_t (*write)(int fd, const struct iovec *parts, int n, off_t at);
+	int (*sync_data)(int fd), (*sync_all)(int fd);
+} disk;
 
 static _Noreturn void give_up(const char *what, const char *path)
 {
@@ -309,45 +304,16 @@ static void adopt(const char *rel)
 		closedir(dir);
 }
 
-static void read_fail(char *text)
-{
-	char *at = text, *kind = strsep(&at, ":"), *n = strsep(&at, ":"), *error = strsep(&at, ":");
-	fail.is_write = strcmp(kind, "write") == 0;
-	fail.is_sync = strcmp(kind, "sync") == 0;
-	fail.left = n ? atol(n) : 0;
-	fail.error = !error                         ? 0
-		     : strcmp(error, "ENOSPC") == 0 ? ENOSPC
-		     : strcmp(error, "EIO") == 0    ? EIO
-						    : 0;
-	fail.part = at ? at : "";
-	if (fail.is_write == fail.is_sync || fail.left <= 0 || fail.error == 0)
-		give_up("SHIM_FAIL", text);
-}
-
 __attribute__((constructor)) static void begin(void)
 {
-	char *text = getenv("SHIM_FAIL");
 	data_dir = getenv("SHIM_DATA");
 	shadow_dir = getenv("SHIM_SHADOW");
-	free_path = getenv("SHIM_FREE");
 	if (!data_dir || !shadow_dir)
 		give_up("SHIM_DATA and SHIM_SHADOW", "not set");
-	if (text)
-		read_fail(strdup(text));
+	*(void **)(void *)&disk.write = dlsym(RTLD_NEXT, "pwritev");
+	*(void **)(void *)&disk.sync_data = dlsym(RTLD_NEXT, "fdatasync");
+	*(void **)(void *)&disk.sync_all = dlsym(RTLD_NEXT, "fsync");
 	adopt("");
-}
-
-/* must_fail counts a call; true from the one on that is to fail. */
-static bool must_fail(bool is_of_kind, const char *rel, bool *out_is_first)
-{
-	if (!is_of_kind || !strstr(rel, fail.part))
-		return false;
-	pthread_mutex_lock(&lock);
-	*out_is_first = fail.left == 1;
-	bool is_due = fail.left <= 1;
-	fail.left -= fail.left > 0;
-	pthread_mutex_unlock(&lock);
-	return is_due;
 }
 
 /* ---- the calls -------------------------------------------------------------------------- */
@@ -405,35 +371,19 @@ int close(int fd)
 	return (int)syscall(SYS_close, fd);
 }
 
-static ssize_t write_at(int fd, const struct iovec *parts, int n, off_t at)
+ssize_t pwritev(int fd, const struct iovec *parts, int n, off_t at)
 {
 	struct file *f = file_of(fd);
-	bool is_first = false;
-	struct iovec half;
-	if (f && must_fail(fail.is_write, f->path, &is_first)) {
-		if (!is_first || fail.error != ENOSPC || parts[0].iov_len < 2) {
-			errno = fail.error;
-			return -1;
-		}
-		half = (struct iovec){ parts[0].iov_base, parts[0].iov_len / 2 };
-		parts = &half;
-		n = 1;
-	}
-	ssize_t done = syscall(SYS_pwritev, fd, parts, n, at, 0);
+	ssize_t done = disk.write(fd, parts, n, at);
 	if (done > 0 && f)
 		remember(f, at, parts, n, (size_t)done);
 	return done;
 }
 
-ssize_t pwritev(int fd, const struct iovec *parts, int n, off_t at)
-{
-	return write_at(fd, parts, n, at);
-}
-
 ssize_t pwrite(int fd, const void *bytes, size_t n, off_t at)
 {
 	struct iovec part = { (void *)(uintptr_t)bytes, n };
-	return write_at(fd, &part, 1, at);
+	return pwritev(fd, &part, 1, at);
 }
 
 int ftruncate(int fd, off_t bytes)
@@ -445,25 +395,22 @@ int ftruncate(int fd, off_t bytes)
 	return done;
 }
 
-static int sync_file(struct file *f, int fd, long call)
+static int sync_file(struct file *f, int fd, int (*call)(int))
 {
-	bool is_first;
 	pthread_mutex_lock(&f->sync);
 	pthread_mutex_lock(&lock);
 	struct op *ops = f->first;
 	f->first = NULL;
 	f->last = &f->first;
 	pthread_mutex_unlock(&lock);
-	bool is_bad = must_fail(fail.is_sync, f->path, &is_first);
-	int done = is_bad ? -1 : (int)syscall(call, fd);
-	int error = is_bad ? fail.error : errno;
+	int done = call(fd), error = errno;
 	keep(f, ops, done == 0);
 	pthread_mutex_unlock(&f->sync);
 	errno = error;
 	return done;
 }
 
-static int sync_any(int fd, long call)
+static int sync_any(int fd, int (*call)(int))
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -474,7 +421,7 @@ static int sync_any(int fd, long call)
 	bool is_dir = rel && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
 	if (rel && !is_dir)
 		give_up("a sync of what was not opened here", rel);
-	int done = (int)syscall(call, fd);
+	int done = call(fd);
 	if (done == 0 && is_dir) {
 		pthread_mutex_lock(&lock);
 		sync_names(rel);
@@ -485,12 +432,12 @@ static int sync_any(int fd, long call)
 
 int fdatasync(int fd)
 {
-	return sync_any(fd, SYS_fdatasync);
+	return sync_any(fd, disk.sync_data);
 }
 
 int fsync(int fd)
 {
-	return sync_any(fd, SYS_fsync);
+	return sync_any(fd, disk.sync_all);
 }
 
 /* named makes a call about a name, and notes it if it worked and the name is the daemon's. */
@@ -548,18 +495,4 @@ int mkdirat(int dir, const char *path, mode_t mode)
 int mkdir(const char *path, mode_t mode)
 {
 	return named(AT_FDCWD, path, NULL, CHANGE_MKDIR, mode);
-}
-
-int fstatvfs(int fd, struct statvfs *out)
-{
-	int (*call)(int, struct statvfs *) = NULL;
-	*(void **)(void *)&call = dlsym(RTLD_NEXT, "fstatvfs");
-	int done = call(fd, out);
-	FILE *told = done == 0 && free_path ? fopen(free_path, "r") : NULL;
-	unsigned long long bytes;
-	if (told && fscanf(told, "%llu", &bytes) == 1)
-		out->f_bavail = out->f_bfree = bytes / out->f_frsize;
-	if (told)
-		fclose(told);
-	return done;
 }

@@ -1,4 +1,5 @@
-"""forgetful -- a data directory on a disk that forgets what was not synced (test/crash/shim.c).
+"""forgetful -- a data directory on a disk that forgets what was not synced (test/crash/shim.c),
+and may fail or be full (test/crash/faults.c).
 
     disk = Forgetful(place)
     with Broker(disk.data, path=..., env=disk.env()) as broker: ...     killed
@@ -12,24 +13,28 @@ import subprocess
 
 import broker
 
-SHIM = os.path.join(broker.ROOT, 'test/crash/shim.c')
+SOURCES = os.path.join(broker.ROOT, 'test/crash')
+LIBRARIES = ('shim', 'faults')  # in the order in which they are preloaded
 
 
 class Forgetful:
     def __init__(self, place):
         self.place = place
         self.data, self.shadow = os.path.join(place, 'data'), os.path.join(place, 'shadow')
-        self.library, self.free = os.path.join(place, 'shim.so'), os.path.join(place, 'free')
+        self.free = os.path.join(place, 'free')
+        self.libraries = [os.path.join(place, name + '.so') for name in LIBRARIES]
         os.makedirs(self.data)
-        subprocess.run(['gcc', '-std=c17', '-O1', '-g', '-Wall', '-Wextra', '-shared', '-fPIC',
-                        '-o', self.library, SHIM, '-ldl'], check=True)
+        for name, library in zip(LIBRARIES, self.libraries):
+            subprocess.run(['gcc', '-std=c17', '-O1', '-g', '-Wall', '-Wextra', '-shared', '-fPIC',
+                            '-o', library, os.path.join(SOURCES, name + '.c'), '-ldl'], check=True)
 
     def env(self, fail=None, free_bytes=None):
         """The environment of the next start. fail: as SHIM_FAIL; free_bytes: as tell_free."""
         shutil.rmtree(self.shadow, ignore_errors=True)
         os.makedirs(os.path.join(self.shadow, 'files'))
         copy(self.data, self.names())
-        env = {'LD_PRELOAD': self.library, 'SHIM_DATA': self.data, 'SHIM_SHADOW': self.shadow}
+        env = {'LD_PRELOAD': ':'.join(self.libraries), 'SHIM_DATA': self.data,
+               'SHIM_SHADOW': self.shadow}
         if fail:
             env['SHIM_FAIL'] = fail
         if free_bytes is not None:
