@@ -159,7 +159,10 @@ static enum err open_node(struct server *s, struct text *why)
 	};
 	for (uint32_t i = 0; i < p->n; i++)
 		setup.net[i] = &p->at[i].net;
-	return node_open(&setup, &s->node, why);
+	enum err e = node_open(&setup, &s->node, why);
+	if (e != ERR_OK)
+		text_putf(why, " (data directory %s)", s->config.data_dir);
+	return e;
 }
 
 static enum err start_threads(struct server *s, struct text *why)
