@@ -18,7 +18,7 @@ FANNED = ('fan.one', 'fan.two')
 QUEUES = DIRECT + FANNED
 FAN = 'fan'
 PUBLISHERS_N = 3
-BACKLOG_MAX = 3000
+BACKLOG_MAX = 8000
 BIG_SHARE = 0.003
 PATIENCE_S = 120
 
@@ -88,7 +88,7 @@ class Load:
     def message(self, number, queue=None):
         rng = self.rng
         mode = 1 if not queue and rng.random() < 0.1 else 2
-        size = rng.randrange(150000, 400000) if rng.random() < BIG_SHARE else rng.randrange(2000)
+        size = rng.randrange(150000, 400000) if rng.random() < BIG_SHARE else rng.randrange(3000)
         is_fan = not queue and rng.random() < 0.3
         exchange, key = (FAN, '') if is_fan else ('', queue or rng.choice(DIRECT))
         seq, entries = self.ledger.sent(number, FANNED if is_fan else (key,), mode == 2)
