@@ -91,30 +91,34 @@ static void give_back(struct client *c, struct channel_state *ch)
 
 /* With a channel go its consumers, and with the last ones go auto-delete queues: nobody else may
  * change these meanwhile. */
-static bool take_queues(struct client *c, const struct channel_state *ch)
+static bool may_take_queues(const struct client *c, const struct channel_state *ch)
 {
-	struct oracle *o = c->oracle;
 	for (uint32_t i = 0; i < CLIENT_CONSUMERS; i++) {
 		const struct consumer_state *s = &ch->consumer[i];
 		if (s->life != LIFE_NONE && place_queues[s->queue].is_auto_delete &&
-		    o->queue[s->queue].is_busy)
+		    c->oracle->queue[s->queue].is_busy)
 			return false;
 	}
+	return true;
+}
+
+static void take_queues(struct client *c, const struct channel_state *ch)
+{
 	for (uint32_t i = 0; i < CLIENT_CONSUMERS; i++) {
 		const struct consumer_state *s = &ch->consumer[i];
 		if (s->life == LIFE_NONE || !place_queues[s->queue].is_auto_delete)
 			continue;
-		oracle_queue_set(o, s->queue, LIFE_MAYBE);
-		o->queue[s->queue].is_busy = true;
+		oracle_queue_set(c->oracle, s->queue, LIFE_MAYBE);
+		c->oracle->queue[s->queue].is_busy = true;
 	}
-	return true;
 }
 
 bool client_close(struct client *c, uint32_t channel)
 {
 	struct channel_state *ch = &c->channel[channel];
-	if (!client_may_call(c, channel) || !take_queues(c, ch))
+	if (!client_may_call(c, channel) || !may_take_queues(c, ch))
 		return false;
+	take_queues(c, ch);
 	TELL(c->story, close, c->index, channel);
 	client_call(c, channel, AMQP091_channel_close_ok, 0, 0);
 	client_say(
@@ -141,12 +145,13 @@ bool client_leave(struct client *c)
 		return false;
 	for (uint32_t i = 0; i < ORACLE_CHANNELS; i++)
 		if (c->channel[i].life != LIFE_NONE &&
-		    (!client_may_call(c, i) || !take_queues(c, &c->channel[i])))
+		    (!client_may_call(c, i) || !may_take_queues(c, &c->channel[i])))
 			return false;
 	TELL(c->story, leave, c->index);
 	for (uint32_t i = 0; i < ORACLE_CHANNELS; i++) {
 		if (c->channel[i].life == LIFE_NONE)
 			continue;
+		take_queues(c, &c->channel[i]);
 		c->channel[i].life = LIFE_GOING;
 		give_back(c, &c->channel[i]);
 	}

@@ -276,7 +276,7 @@ static void on_close(struct client *c, uint32_t channel, const struct amqp091_ch
 {
 	struct channel_state *ch = &c->channel[channel];
 	TELL(c->story, refusal, c->index, channel, m->reply_code);
-	if (!oracle_is_closable(c->oracle, ch->number))
+	if (!oracle_may_fail(c->oracle, ch->number))
 		story_wrong(c->story, "c%u.%u is closed with %u: %.*s", c->index, channel,
 			    m->reply_code, (int)m->reply_text.n, (const char *)m->reply_text.p);
 	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_channel_close_ok });
@@ -301,6 +301,9 @@ static void on_cancel(struct client *c, uint32_t channel, struct slice tag)
 	oracle_users(c->oracle, ch->consumer[i].queue, -1);
 	oracle_loss(c->oracle, ch->consumer[i].queue, false);
 	ch->consumer[i].life = LIFE_NONE;
+	if (ch->life == LIFE_GOING) /* the channel has taken it, and will not know any more */
+		c->oracle->queue[ch->consumer[i].queue].is_limbo |=
+			place_queues[ch->consumer[i].queue].is_auto_delete;
 }
 
 void client_on_method(struct client *c, uint32_t channel, const struct amqp091_method *m)

@@ -279,6 +279,17 @@ static bool choose_byte(struct world *w, struct text *path, uint64_t *out_at)
 	return true;
 }
 
+/* In the newest commit a wrong bit cannot be told from a torn write: as if it had not been. */
+static bool unrot(struct world *w, struct sim_disk *own_before)
+{
+	if (w->host.node)
+		host_forget(&w->host);
+	sim_disk_free(w->host.disk);
+	w->host.disk = own_before;
+	w->is_rotten = false;
+	return world_start(w);
+}
+
 /* Rot is found at the start, which is refused, or when a message is read, which is reported; the
  * file is as it was before the run goes on after a refusal. */
 static bool rot(struct world *w)
@@ -288,13 +299,17 @@ static bool rot(struct world *w)
 	struct text why = text_of(room, sizeof room), path = text_of(name, sizeof name);
 	world_crash(w, true);
 	sim_disk_restart(w->host.disk);
+	struct sim_disk *before = sim_disk_clone(w->host.disk);
 	uint8_t mask = (uint8_t)(1u << prng_below(&w->prng, 8));
 	bool is_flipped = choose_byte(w, &path, &at) && sim_disk_flip(w->host.disk, name, at, mask);
 	TELL(&w->story, flip, is_flipped, at, mask);
 	if (!is_flipped)
-		return world_start(w);
+		return unrot(w, before);
 	w->is_rotten = true;
 	enum err e = host_start(&w->host, &why);
+	if (e == ERR_OK && journal_recovery(node_journal(w->host.node)).torn_bytes > 0)
+		return unrot(w, before);
+	sim_disk_free(before);
 	if (e == ERR_OK)
 		return true;
 	w->is_rotten = false;
@@ -329,7 +344,8 @@ bool fault_happen(struct world *w, enum fault f)
 	case FAULT_full: return full(w, prng_between(&w->prng, 900000, 1600000));
 	case FAULT_overfull: return full(w, prng_below(&w->prng, 4096));
 	case FAULT_slow: return slow(w);
-	case FAULT_rot: return rot(w);
+	case FAULT_rot: /* who is given a big body with a hole is hung up on, half way through */
+		return w->temper.bytes_max > LIMIT_CHUNK_BYTES ? restart(w, true) : rot(w);
 	case FAULT_clock: return jump(w);
 	case FAULT_drain: return drain_all(w);
 	case FAULT_N: break;

@@ -55,30 +55,28 @@ void oracle_answered(struct oracle *o, uint32_t channel)
 	o->asked[channel].is_asked = false;
 }
 
-bool oracle_may_fail(const struct oracle *o, uint32_t channel)
+static bool may_fail(const struct oracle *o, const struct oracle_ask *a)
 {
-	const struct oracle_ask *a = &o->asked[channel];
-	if (!a->is_asked || a->queue == PLACE_QUEUES)
-		return a->is_asked && a->is_risky;
 	const struct oracle_queue *q = &o->queue[a->queue];
-	return a->is_risky || q->life != LIFE_THERE || q->unsure_event >= a->event;
+	return a->is_asked &&
+	       (a->is_risky || q->life != LIFE_THERE || q->unsure_event >= a->event);
 }
 
 bool oracle_may_any_fail(const struct oracle *o)
 {
 	for (uint32_t i = 1; i < o->channels_n; i++)
-		if (oracle_may_fail(o, i))
+		if (may_fail(o, &o->asked[i]))
 			return true;
 	return false;
 }
 
-bool oracle_is_closable(const struct oracle *o, uint32_t channel)
+/* With a channel of somebody else, an auto-delete queue may go. */
+bool oracle_may_fail(const struct oracle *o, uint32_t channel)
 {
 	const struct oracle_ask *a = &o->asked[channel];
-	if (oracle_may_fail(o, channel))
-		return true;
-	return a->is_asked && a->queue < PLACE_QUEUES && place_queues[a->queue].is_auto_delete &&
-	       oracle_may_any_fail(o);
+	if (!a->is_asked || may_fail(o, a))
+		return a->is_asked;
+	return place_queues[a->queue].is_auto_delete && oracle_may_any_fail(o);
 }
 
 bool oracle_is_doomed(const struct oracle *o, uint32_t channel, uint64_t event)

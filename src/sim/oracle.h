@@ -126,10 +126,8 @@ uint32_t oracle_channel(struct oracle *o);
 void oracle_asked(struct oracle *o, uint32_t channel, const struct oracle_ask *a);
 void oracle_answered(struct oracle *o, uint32_t channel);
 bool oracle_may_fail(const struct oracle *o, uint32_t channel);
-/* oracle_may_any_fail: somebody's channel may be closed, and he does not know it yet. With it may
- * go the last consumer of a queue: oracle_is_closable allows for that, too. */
+/* oracle_may_any_fail: somebody's channel may be closed, and he does not know it yet. */
 bool oracle_may_any_fail(const struct oracle *o);
-bool oracle_is_closable(const struct oracle *o, uint32_t channel);
 /* oracle_is_doomed: what the channel did at `event` may be ignored, for the call before it. */
 bool oracle_is_doomed(const struct oracle *o, uint32_t channel, uint64_t event);
 /* oracle_fence: an answer shows that all the client sent before `event` has been processed. */
