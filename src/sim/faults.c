@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "node/inspect.h"
 #include "sim/drain.h"
+#include "sim/rot.h"
 
 #define STEPS_MAX      200000
 #define CALLS_MAX      60 /* of the disk, until the power goes in one */
@@ -259,68 +260,6 @@ static bool slow(struct world *w)
 	return !w->story.is_wrong;
 }
 
-/* ---- rot -------------------------------------------------------------------------------- */
-
-/* A byte of a segment behind the head; false: there is none. */
-static bool choose_byte(struct world *w, struct text *path, uint64_t *out_at)
-{
-	struct disk *d = sim_disk_port(w->host.disk);
-	char names[4096];
-	size_t len = 0, n = 0;
-	if (d->ops->list(d, "segment", names, sizeof names, &len) != ERR_OK || len == 0)
-		return false;
-	for (size_t at = 0; at < len; at += strlen(names + at) + 1)
-		n++;
-	size_t at = 0;
-	for (uint64_t which = prng_below(&w->prng, n); which > 0; which--)
-		at += strlen(names + at) + 1;
-	text_putf(path, "segment/%s", names + at);
-	*out_at = prng_below(&w->prng, (uint64_t)w->host.config.journal_segment_bytes);
-	return true;
-}
-
-/* In the newest commit a wrong bit cannot be told from a torn write: as if it had not been. */
-static bool unrot(struct world *w, struct sim_disk *own_before)
-{
-	if (w->host.node)
-		host_forget(&w->host);
-	sim_disk_free(w->host.disk);
-	w->host.disk = own_before;
-	w->is_rotten = false;
-	return world_start(w);
-}
-
-/* Rot is found at the start, which is refused, or when a message is read, which is reported; the
- * file is as it was before the run goes on after a refusal. */
-static bool rot(struct world *w)
-{
-	char name[64], room[512];
-	uint64_t at = 0;
-	struct text why = text_of(room, sizeof room), path = text_of(name, sizeof name);
-	world_crash(w, true);
-	sim_disk_restart(w->host.disk);
-	struct sim_disk *before = sim_disk_clone(w->host.disk);
-	uint8_t mask = (uint8_t)(1u << prng_below(&w->prng, 8));
-	bool is_flipped = choose_byte(w, &path, &at) && sim_disk_flip(w->host.disk, name, at, mask);
-	TELL(&w->story, flip, is_flipped, at, mask);
-	if (!is_flipped)
-		return unrot(w, before);
-	w->is_rotten = true;
-	enum err e = host_start(&w->host, &why);
-	if (e == ERR_OK && journal_recovery(node_journal(w->host.node)).torn_bytes > 0)
-		return unrot(w, before);
-	sim_disk_free(before);
-	if (e == ERR_OK)
-		return true;
-	w->is_rotten = false;
-	TELL(&w->story, refused, e);
-	if (e != ERR_CORRUPT)
-		story_wrong(&w->story, "a flipped bit makes the start fail with: %s (%s)",
-			    err_words[e].text, room);
-	(void)sim_disk_flip(w->host.disk, name, at, mask);
-	return !w->story.is_wrong && world_start(w);
-}
-
 /* ---- all of them ------------------------------------------------------------------------ */
 
 static bool jump(struct world *w)
@@ -345,7 +284,7 @@ bool fault_happen(struct world *w, enum fault f)
 	case FAULT_overfull: return full(w, prng_below(&w->prng, 4096));
 	case FAULT_slow: return slow(w);
 	case FAULT_rot: /* who is given a big body with a hole is hung up on, half way through */
-		return w->temper.bytes_max > LIMIT_CHUNK_BYTES ? restart(w, true) : rot(w);
+		return w->temper.bytes_max > LIMIT_CHUNK_BYTES ? restart(w, true) : rot_happen(w);
 	case FAULT_clock: return jump(w);
 	case FAULT_drain: return drain_all(w);
 	case FAULT_N: break;

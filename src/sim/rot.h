@@ -1,0 +1,14 @@
+/* rot -- a bit flips on the disk while the broker is down.
+ *
+ * The start must find it and be refused, or the message must be reported when it is read; what is
+ * delivered is always what was sent. Only in the newest commit a wrong bit cannot be told from a
+ * torn write, so it is left alone.
+ */
+#ifndef SIM_ROT_H
+#define SIM_ROT_H
+#include "sim/faults.h"
+
+/* rot_happen cuts the power, flips a bit in a segment and starts the broker; after a refusal the bit
+ * is flipped back, and the run goes on. False: something is wrong. */
+bool rot_happen(struct world *w);
+#endif
