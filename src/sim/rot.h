@@ -8,7 +8,7 @@
 #define SIM_ROT_H
 #include "sim/faults.h"
 
-/* rot_happen cuts the power, flips a bit in a segment and starts the broker; after a refusal the bit
- * is flipped back, and the run goes on. False: something is wrong. */
+/* rot_happen cuts the power, flips a bit in a segment and starts the broker; after a refusal the
+ * bit is flipped back, and the run goes on. False: something is wrong. */
 bool rot_happen(struct world *w);
 #endif
