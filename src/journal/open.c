@@ -241,6 +241,22 @@ static enum err remove_spill(struct journal *j, const char *name, struct text *w
 	return j->disk->ops->remove(j->disk, p.z);
 }
 
+/* at_file puts the file's path before the sentence that its failure is going to be. */
+static enum err at_file(enum err e, const char *path, struct text *why)
+{
+	if (e != ERR_OK)
+		text_putf(why, "%s: ", path);
+	return e;
+}
+
+static enum err sync_checkpoint(struct journal *j, struct text *why)
+{
+	if (j->checkpoint.file < 0)
+		return ERR_OK;
+	struct path p = path_of(PATH_CHECKPOINT, j->checkpoint.now.file);
+	return at_file(j->disk->ops->sync(j->disk, j->checkpoint.file), p.z, why);
+}
+
 /* settle removes what a crash has left, and makes durable what was read: a process that was killed
  * may have left names and bytes that were never synced. */
 static enum err settle(struct journal *j, struct text *why)
@@ -253,9 +269,9 @@ static enum err settle(struct journal *j, struct text *why)
 	TRY(each(j, PATH_SPILLS, remove_spill, why));
 	if (ABLATED(tail_sync) || j->is_new)
 		return ERR_OK;
-	TRY(store_write(j->disk, j->store.file, &j->checkpoint.now));
-	if (j->checkpoint.file >= 0)
-		TRY(ops->sync(j->disk, j->checkpoint.file));
+	enum err e = store_write(j->disk, j->store.file, &j->checkpoint.now);
+	TRY(at_file(e, PATH_STORE, why));
+	TRY(sync_checkpoint(j, why));
 	TRY(ops->sync_dir(j->disk, PATH_SEGMENTS));
 	TRY(ops->sync_dir(j->disk, PATH_CHECKPOINTS));
 	return ops->sync_dir(j->disk, ".");
@@ -376,7 +392,7 @@ static enum err rewrite_at(struct journal *j, int file, uint32_t at)
 /* secure_tail makes the last commit durable, of which nothing says that it is. A sync alone would
  * not do: had a sync failed before the process ended, the system may take the pages for clean. A
  * seal may be lost. */
-static enum err secure_tail(struct journal *j)
+static enum err secure_tail(struct journal *j, struct text *why)
 {
 	struct recover *r = &j->recover;
 	must_if(r->last.records_n > 0, r->last_loc != 0);
@@ -387,14 +403,14 @@ static enum err secure_tail(struct journal *j)
 	TRY(j->disk->ops->open(j->disk, p.z, DISK_READ | DISK_WRITE, &file));
 	enum err e = rewrite_at(j, file, loc_offset(r->last_loc));
 	j->disk->ops->close(j->disk, file);
-	return e;
+	return at_file(e, p.z, why);
 }
 
-static enum err go_on(struct journal *j)
+static enum err go_on(struct journal *j, struct text *why)
 {
 	struct recover *r = &j->recover;
 	must(r->is_ended);
-	TRY(secure_tail(j));
+	TRY(secure_tail(j, why));
 	recover_fini(r, j->mem);
 	reader_fini(j); /* what recovery has read is read no more */
 	TRY(sort_out(j));
@@ -420,7 +436,7 @@ enum err journal_recovered(struct journal *j, struct text *why)
 	r->is_ended = true;
 	enum err e = settle(j, why);
 	if (e == ERR_OK)
-		e = go_on(j);
+		e = go_on(j, why);
 	if (e != ERR_OK)
 		text_putf(why, "the journal cannot go on: %s", j->disk->ops->why(j->disk));
 	return e;
