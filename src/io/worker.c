@@ -4,6 +4,7 @@
 #include "io/logger.h"
 #include "io/thread.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -26,9 +27,14 @@ static void wait_for_work(struct worker *w)
 
 /* ---- failing ------------------------------------------------------------------------------ */
 
-/* Everything confirmed is on the disk; nothing else may be said any more. */
+static atomic_flag is_failing = ATOMIC_FLAG_INIT;
+
+/* Everything confirmed is on the disk; nothing else may be said any more. A disk can fail writer
+ * and keeper in one moment: the first says so, the other waits for the end. */
 static _Noreturn void fail(struct worker *w, enum err e)
 {
+	while (atomic_flag_test_and_set(&is_failing))
+		pause();
 	const char *why = journal_why(w->journal);
 	struct log_value v[1] = { log_str(slice_str(why)) };
 	bool is_full = e == ERR_NO_SPACE;
