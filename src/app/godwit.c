@@ -1,5 +1,6 @@
 /* godwit -- the tool beside the broker: `godwit COMMAND [WORD]...`, a row of the table each. */
 #include "app/bench/bench.h"
+#include "app/capture.h"
 #include "app/control.h"
 #include "app/journal.h"
 #include "base/text.h"
@@ -29,8 +30,8 @@ static const struct command commands[] = {
 	  "prints what a running broker knows of one object, or of all" },
 	{ "journal", journal_main, "inspect|verify DIR",
 	  "prints the journal in a data directory, or says whether it is whole" },
-	{ "trace", trace, "[--data-dir DIR] --frames [CONNECTION]",
-	  "shows frames as they come and go" },
+	{ "trace", trace, "[--data-dir DIR] --frames [CONNECTION] | --capture FILE",
+	  "shows frames as they come and go, or those in a file of one side's bytes" },
 };
 #define COMMANDS_N (sizeof commands / sizeof *commands)
 
@@ -43,6 +44,7 @@ static int usage(const char *command, const char *what)
 /* A question for a running broker: its words, without the options, which are for us. */
 struct question {
 	const char *data_dir;
+	const char *capture; /* a file, instead of a broker */
 	char *words[WORDS_MAX];
 	int n;
 	bool is_frames;
@@ -57,6 +59,10 @@ static int read_question(struct question *q, int argc, char **argv)
 			if (++i == argc)
 				return usage(argv[0], "--data-dir wants a directory");
 			q->data_dir = argv[i];
+		} else if (strcmp(argv[i], "--capture") == 0) {
+			if (++i == argc)
+				return usage(argv[0], "--capture wants a file, or - for its input");
+			q->capture = argv[i];
 		} else if (strcmp(argv[i], "--frames") == 0) {
 			q->is_frames = true;
 		} else if (q->n == WORDS_MAX - 1) {
@@ -92,8 +98,12 @@ static int trace(int argc, char **argv)
 	int code = read_question(&q, argc, argv);
 	if (code >= 0)
 		return code;
+	if (q.capture)
+		return q.is_frames || q.n > 1
+			       ? usage("trace", "--capture FILE needs no other words")
+			       : capture_print(q.capture);
 	if (!q.is_frames)
-		return usage("trace", "say --frames: there is nothing else to trace");
+		return usage("trace", "say --frames, or --capture FILE");
 	return control_ask(q.data_dir, q.words);
 }
 
