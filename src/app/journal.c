@@ -28,11 +28,13 @@ static void heap_put(struct mem *m, void *own_p, size_t n)
 
 static int no_journal(const char *dir, const char *why)
 {
-	fprintf(stderr, "godwit journal: %s: %s\n", dir, why);
+	fprintf(stderr, "godwit journal: %s: %s\n", dir,
+		why[0] ? why
+		       : "it cannot be read; run as the broker's user, and see the system's log");
 	return 1;
 }
 
-static int print_all(struct journal_inspect *i)
+static int print_all(struct journal_inspect *i, const char *dir)
 {
 	char room[INSPECT_LINE_BYTES];
 	struct text line = text_of(room, sizeof room);
@@ -41,7 +43,10 @@ static int print_all(struct journal_inspect *i)
 	uint64_t damage_n = journal_inspect_damage_n(i);
 	if (damage_n == 0)
 		return 0;
-	fprintf(stderr, "godwit journal: %llu damaged places\n", (unsigned long long)damage_n);
+	fprintf(stderr,
+		"godwit journal: %s: %llu damaged %s, see above; restore the directory from a "
+		"copy\n",
+		dir, (unsigned long long)damage_n, damage_n == 1 ? "place" : "places");
 	return 1;
 }
 
@@ -61,7 +66,7 @@ static int inspect(const char *dir, enum inspect_mode mode)
 		disk_posix_free(disk);
 		return no_journal(dir, room);
 	}
-	int code = print_all(i);
+	int code = print_all(i, dir);
 	journal_inspect_close(i);
 	disk_posix_free(disk);
 	return code;

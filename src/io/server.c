@@ -142,6 +142,32 @@ static enum err make_pollers(struct server *s, struct text *why)
 	return ERR_OK;
 }
 
+/* say_place ends the sentence of a data directory that cannot be used: where it is, and what to do
+ * if it is the system that refuses. What is damaged has said so itself. */
+static void say_place(const struct server *s, enum err e, struct text *why)
+{
+	if (why->n == 0)
+		text_putf(why, "the data directory cannot be used: %s",
+			  e == ERR_LIMIT ? err_words[e].text : s->disk->ops->why(s->disk));
+	switch (e) {
+	case ERR_ACCESS_REFUSED: text_puts(why, "; let this user write there"); break;
+	case ERR_NO_SPACE: text_puts(why, "; make room on its disk"); break;
+	case ERR_LIMIT:
+	case ERR_RESOURCE_ERROR: text_puts(why, "; see ulimit and the memory's bound"); break;
+	case ERR_IO: text_puts(why, "; see what the system's log says of the disk"); break;
+	default: break;
+	}
+	text_putf(why, " (data directory %s)", s->config.data_dir);
+}
+
+static enum err open_disk(struct server *s, struct text *why)
+{
+	enum err e = disk_posix_new(s->config.data_dir, &s->disk, why);
+	if (e != ERR_OK)
+		text_puts(why, "; name one that this user can make or write, with --data-dir");
+	return e;
+}
+
 /* The time is libuv's, which may lag a millisecond behind: the node's never runs back. */
 static enum err open_node(struct server *s, struct text *why)
 {
@@ -161,7 +187,7 @@ static enum err open_node(struct server *s, struct text *why)
 		setup.net[i] = &p->at[i].net;
 	enum err e = node_open(&setup, &s->node, why);
 	if (e != ERR_OK)
-		text_putf(why, " (data directory %s)", s->config.data_dir);
+		say_place(s, e, why);
 	return e;
 }
 
@@ -194,7 +220,7 @@ static enum err start(struct server *s, struct text *why)
 	s->pollers.n = loops_wanted(&s->config);
 	log_begin(s);
 	TRY(take_addresses(s, why));
-	TRY(disk_posix_new(s->config.data_dir, &s->disk, why));
+	TRY(open_disk(s, why));
 	TRY(make_pollers(s, why));
 	TRY(open_node(s, why));
 	TRY(take_control(s, why));

@@ -60,7 +60,9 @@ static enum err open_all(struct journal_inspect *i, struct text *why)
 	TRY(filebuf_init(&i->buf, i->disk, i->mem, RECOVER_BUFFER_BYTES));
 	enum err e = store_open(i->disk, DISK_READ, &i->store, why);
 	if (e == ERR_NOT_FOUND)
-		text_putf(why, "there is no file \"%s\": this is no data directory", PATH_STORE);
+		text_putf(why,
+			  "there is no file %s, so this is no data directory: name the broker's",
+			  PATH_STORE);
 	if (e != ERR_OK)
 		return e;
 	return find_segments(i);

@@ -80,6 +80,22 @@ static enum err refuse_stranger(struct journal *j, const char *name, struct text
 	return ERR_CORRUPT;
 }
 
+static enum err notice_store(struct journal *j, const char *name, struct text *why)
+{
+	(void)j, (void)why;
+	return strcmp(name, PATH_STORE) == 0 ? ERR_EXISTS : ERR_OK;
+}
+
+/* Before anything is written: not even a lock may be left in the directory of somebody else. */
+static enum err refuse_foreign(struct journal *j, struct text *why)
+{
+	must(!j->has_lock);
+	enum err e = each(j, ".", notice_store, why);
+	if (e == ERR_OK)
+		return each(j, ".", refuse_stranger, why);
+	return e == ERR_EXISTS ? ERR_OK : e;
+}
+
 static enum err refuse_orphan(struct journal *j, const char *name, struct text *why)
 {
 	(void)j;
@@ -114,7 +130,6 @@ static enum err make_files(struct journal *j)
 static enum err make_store(struct journal *j, struct text *why)
 {
 	must(j->store.file < 0);
-	TRY(each(j, ".", refuse_stranger, why));
 	TRY(each(j, PATH_SEGMENTS, refuse_orphan, why));
 	TRY(each(j, PATH_CHECKPOINTS, refuse_orphan, why));
 	j->is_new = true;
@@ -253,7 +268,7 @@ static enum err sync_checkpoint(struct journal *j, struct text *why)
 {
 	if (j->checkpoint.file < 0)
 		return ERR_OK;
-	struct path p = path_of(PATH_CHECKPOINT, j->checkpoint.now.file);
+	struct path p = path_of(PATH_CHECKPOINT, (uint32_t)j->checkpoint.now.file);
 	return at_file(j->disk->ops->sync(j->disk, j->checkpoint.file), p.z, why);
 }
 
@@ -279,6 +294,19 @@ static enum err settle(struct journal *j, struct text *why)
 
 /* ---- open ------------------------------------------------------------------------------- */
 
+static enum err take_lock(struct journal *j, struct text *why)
+{
+	must(!j->has_lock);
+	enum err e = j->disk->ops->lock(j->disk, PATH_LOCK);
+	const char *said = e == ERR_OK ? "" : j->disk->ops->why(j->disk);
+	if (e == ERR_BUSY)
+		text_putf(why, "the data directory is %s: stop that, or name another one", said);
+	else if (e != ERR_OK)
+		text_putf(why, "the data directory cannot be locked: %s", said);
+	j->has_lock = e == ERR_OK;
+	return e;
+}
+
 static enum err take_store(struct journal *j, struct text *why)
 {
 	must(j->has_lock);
@@ -297,12 +325,8 @@ static enum err take_store(struct journal *j, struct text *why)
 static enum err open_all(struct journal *j, struct text *why)
 {
 	must(!j->has_lock);
-	enum err e = j->disk->ops->lock(j->disk, PATH_LOCK);
-	if (e != ERR_OK) {
-		text_putf(why, "the data directory is %s", j->disk->ops->why(j->disk));
-		return e;
-	}
-	j->has_lock = true;
+	TRY(refuse_foreign(j, why));
+	TRY(take_lock(j, why));
 	TRY(take_store(j, why));
 	TRY(each(j, PATH_SEGMENTS, look_segment, why));
 	return load(j, why);

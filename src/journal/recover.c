@@ -307,8 +307,9 @@ enum err journal_recover_unit(struct journal *j, struct ckpt_unit *out, bool *ou
 		uint64_t from = r->unit_at;
 		enum err e = checkpoint_next(&r->buf, &r->unit_at, c->now.end, &u, &is_more);
 		if (e != ERR_OK) {
-			text_putf(why, "checkpoint %llu cannot be read again",
-				  (unsigned long long)c->now.number);
+			struct path p = path_of(PATH_CHECKPOINT, (uint32_t)c->now.file);
+			text_putf(why, "%s: checkpoint %llu cannot be read again: start once more",
+				  p.z, (unsigned long long)c->now.number);
 			return e;
 		}
 		if (!is_more) {

@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "base/text.h"
 #include "core/logged.h"
+#include "journal/path.h"
 #include "msg/big.h"
 #include "node/loop.h"
 
@@ -22,16 +23,21 @@ static enum err restore_units(struct node *n, struct text *why)
 		if (!is_more)
 			break;
 		if (!is_durable_shard(n, u.shard)) {
-			text_putf(why, "the checkpoint names shard %u, which is not here", u.shard);
-			return ERR_CORRUPT;
+			text_putf(why,
+				  "checkpoint/: a unit is of shard %u, which this version does not "
+				  "have: start the version that wrote it, or a later one",
+				  u.shard);
+			return ERR_NOT_IMPLEMENTED;
 		}
 		struct shard *s = n->shard[u.shard];
 		struct unit_key key = { u.a, u.b };
 		enum err e = s->catalog ? catalog_restore(s->catalog, key, u.bytes)
 					: core_restore(s->core, key, u.bytes);
 		if (e != ERR_OK) {
-			text_putf(why, "a unit of shard %u in the checkpoint cannot be read",
-				  u.shard);
+			text_putf(why,
+				  "checkpoint/: unit %llu of shard %u makes no sense: "
+				  "restore the data directory from a copy",
+				  (unsigned long long)u.a, u.shard);
 			return e;
 		}
 	}
@@ -56,6 +62,20 @@ static enum err restore_shards(struct node *n)
 	}
 }
 
+static enum err refused(const struct record *rec, uint64_t loc, enum err e, struct text *why)
+{
+	struct path p = path_of(PATH_SEGMENT, (uint32_t)(loc >> 32));
+	must(e != ERR_OK);
+	text_putf(why, "%s: record %llu of shard %u at byte %llu ", p.z,
+		  (unsigned long long)rec->index, rec->shard,
+		  (unsigned long long)(loc & UINT32_MAX));
+	text_puts(why, e == ERR_NOT_IMPLEMENTED
+			       ? "says what this version does not know: start the version that "
+				 "wrote it, or a later one"
+			       : "makes no sense: restore the data directory from a copy");
+	return e;
+}
+
 static enum err replay(struct node *n, struct run *room, struct text *why)
 {
 	for (;;) {
@@ -67,22 +87,11 @@ static enum err replay(struct node *n, struct run *room, struct text *why)
 			return ERR_OK;
 		if (rec.kind == RECORD_BODY)
 			continue;
-		if (rec.kind != RECORD_OUTCOMES || !is_durable_shard(n, rec.shard)) {
-			text_putf(why,
-				  "a record of kind %u for shard %u is not known to this version",
-				  rec.kind, rec.shard);
-			return ERR_NOT_IMPLEMENTED;
-		}
-		enum err e = shard_replay(n->shard[rec.shard], &rec, loc, room, ROOM_BYTES);
-		if (e != ERR_OK) {
-			text_putf(why, "record %llu of shard %u at segment %llu, offset %llu: %s",
-				  (unsigned long long)rec.index, rec.shard,
-				  (unsigned long long)(loc >> 32),
-				  (unsigned long long)(loc & UINT32_MAX),
-				  e == ERR_NOT_IMPLEMENTED ? "written by a newer version"
-							   : "cannot be read");
-			return e;
-		}
+		enum err e = ERR_NOT_IMPLEMENTED;
+		if (rec.kind == RECORD_OUTCOMES && is_durable_shard(n, rec.shard))
+			e = shard_replay(n->shard[rec.shard], &rec, loc, room, ROOM_BYTES);
+		if (e != ERR_OK)
+			return refused(&rec, loc, e, why);
 		if (rec.wall_ms > n->setup.wall_ms)
 			n->setup.wall_ms = rec.wall_ms;
 	}
