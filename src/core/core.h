@@ -113,7 +113,8 @@ struct freed { uint64_t loc, bytes; uint32_t n, flags; };
 uint32_t core_freed_take(struct core *c, struct freed *out, uint32_t max);
 
 /* Cache policy: entries that stay queued keep `mem` only while the core holds fewer bytes than
- * this; beyond it a persistent entry is dropped from memory (its loc remains) when it is added. */
+ * this; beyond it a persistent entry is dropped from memory (its loc remains) when it is added. One
+ * queue may have half of it, or without consumers a sixteenth. */
 void core_cache_limit(struct core *c, uint64_t bytes_max);
 uint64_t core_cached_bytes(const struct core *c);
 

@@ -1,11 +1,16 @@
 #include "core/core_state.h"
 
-/* A queue that deletes itself goes with the last of its consumers. */
-static void ended(const struct core *c, struct queue *q, const struct consumer *s, struct post *fx)
+/* A queue that deletes itself goes with the last of its consumers; one that stays has less of the
+ * cache without them. */
+static void ended(struct core *c, struct queue *q, const struct consumer *s, struct post *fx)
 {
 	must(q->consumers_n > 0);
 	if (s->flags & SUBSCRIBE_EXCLUSIVE)
 		q->is_held = false;
+	if (q->consumers_n == 1 && !q->is_closed) {
+		q->fresh_pos = pos_of(q->first, 0);
+		core_activate(c, q);
+	}
 	if (q->consumers_n > 1 || !(q->flags & QUEUE_AUTO_DELETE) || q->is_closed)
 		return;
 	struct run nobody = { .queue = q->id };

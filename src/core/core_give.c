@@ -6,6 +6,8 @@
 #define MARK_CHUNKS  ((uint64_t)LIMIT_GIVE_MARK_AHEAD / LIMIT_CHUNK_ENTRIES)
 #define MARK_RECORDS 64u
 
+#define QUIET_CACHE_PART 16u /* of the cache, for a queue without consumers */
+
 _Static_assert(LIMIT_GIVE_MARK_AHEAD % LIMIT_CHUNK_ENTRIES == 0, "the mark moves by chunks");
 
 /* ---- give marks ------------------------------------------------------------------------- */
@@ -82,9 +84,12 @@ struct hands {
 	uint64_t redelivered_n, no_ack_n;
 };
 
+/* A queue with consumers may keep what they are about to get; without, what the first of them gets
+ * before more has been read. */
 static bool is_cache_full(const struct core *c, const struct queue *q)
 {
-	return c->cached_bytes > c->cache_max || q->cached_bytes > c->cache_max / 2;
+	uint64_t part = q->consumers_n ? 2 : QUIET_CACHE_PART;
+	return c->cached_bytes > c->cache_max || q->cached_bytes > c->cache_max / part;
 }
 
 static uint16_t flags_to_tell(struct hands *h, const struct entry *e)

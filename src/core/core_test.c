@@ -337,14 +337,32 @@ static void the_cache_keeps_the_oldest(void **s)
 	(void)s;
 	struct rig *r = rig_with_queue(QUEUE_DURABLE);
 	core_cache_limit(r->core, 10 * RIG_STORED_BYTES);
+	rig_subscribe(r, Q, 1, 0, 0);
 	rig_publish(r, Q, 1, 20, ENTRY_PERSISTENT);
 	rig_commit(r);
 	must(core_cached_bytes(r->core) == 5 * RIG_STORED_BYTES); /* one queue: half of it */
 	struct chunk *k = queue_chunk(core_find_queue(r->core, Q), 1);
 	must(k->entry[4].mem && !k->entry[5].mem && k->loc[19]);
-	rig_subscribe(r, Q, 1, 0, CREDIT_NO_LIMIT);
+	rig_free(r);
+}
+
+static void without_consumers_the_cache_keeps_little(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue(QUEUE_DURABLE);
+	core_cache_limit(r->core, 32 * RIG_STORED_BYTES);
+	rig_publish(r, Q, 1, 20, ENTRY_PERSISTENT);
 	rig_commit(r);
-	must(r->said.n > 0);
+	must(core_cached_bytes(r->core) == 2 * RIG_STORED_BYTES);
+	rig_subscribe(r, Q, 1, 0, 0);
+	rig_publish(r, Q, 21, 20, ENTRY_PERSISTENT);
+	rig_commit(r);
+	must(core_cached_bytes(r->core) == 16 * RIG_STORED_BYTES);
+	rig_do(r, CMD_SESSION_GONE, 0, 0, 0);
+	rig_commit(r);
+	must(core_cached_bytes(r->core) == 2 * RIG_STORED_BYTES);
+	struct chunk *k = queue_chunk(core_find_queue(r->core, Q), 1);
+	must(k->entry[1].mem && !k->entry[2].mem && k->loc[2]);
 	rig_free(r);
 }
 
@@ -384,6 +402,7 @@ int main(void)
 		cmocka_unit_test(a_large_message_passes_small_credit_once),
 		cmocka_unit_test(a_long_queue_goes_through_many_chunks),
 		cmocka_unit_test(the_cache_keeps_the_oldest),
+		cmocka_unit_test(without_consumers_the_cache_keeps_little),
 		cmocka_unit_test(a_dump_and_a_digest_are_answered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,8 +70,7 @@ void keep_rows(struct loop *l, struct run *publish)
 	uint64_t old = 0, copy = 0; /* of the row before: one message for several queues */
 	for (uint32_t i = 0; i < publish->n; i++) {
 		/* a big one's block holds its chunks */
-		if (!row[i].mem ||
-		    (row[i].flags & (ENTRY_PERSISTENT | ENTRY_SPILLED | ENTRY_BIG)))
+		if (!row[i].mem || (row[i].flags & (ENTRY_PERSISTENT | ENTRY_SPILLED | ENTRY_BIG)))
 			continue;
 		if (is_short && spill(l, &row[i]))
 			continue;
@@ -87,13 +86,38 @@ void keep_rows(struct loop *l, struct run *publish)
 	}
 }
 
-/* The loop's share of the cache goes to whichever of its shards has something to keep. */
+static uint64_t cached_here(const struct loop *l)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < l->shards_n; i++)
+		sum += l->shards[i].core ? core_cached_bytes(l->shards[i].core) : 0;
+	return sum;
+}
+
+void keep_tell(struct loop *l)
+{
+	atomic_store_explicit(&l->cached_bytes, cached_here(l), memory_order_relaxed);
+}
+
+/* cached_elsewhere: by the other loops, as they last told. */
+static uint64_t cached_elsewhere(const struct loop *l)
+{
+	const struct node *n = l->node;
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < n->loops_n; i++)
+		if (i != l->index)
+			sum += atomic_load_explicit(&n->loops[i].cached_bytes,
+						    memory_order_relaxed);
+	return sum;
+}
+
+/* What is left of the cache goes to whichever shard has something to keep. No queue may have more
+ * than is left, so there is always some. */
 void keep_budget(struct loop *l)
 {
-	uint64_t share = (uint64_t)l->node->config.queue_cache_bytes / l->node->loops_n, used = 0;
-	for (uint32_t i = 0; i < l->shards_n; i++)
-		used += l->shards[i].core ? core_cached_bytes(l->shards[i].core) : 0;
-	uint64_t rest = share > used ? share - used : 0;
+	uint64_t share = min_u64((uint64_t)l->node->config.queue_cache_bytes,
+				 alarm_memory_limit(l->node) / 4);
+	uint64_t all = cached_here(l) + cached_elsewhere(l), rest = share > all ? share - all : 0;
 	for (uint32_t i = 0; i < l->shards_n; i++)
 		if (l->shards[i].core)
 			core_cache_limit(l->shards[i].core,

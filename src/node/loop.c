@@ -26,6 +26,7 @@ enum err loop_init(struct loop *l, struct node *n, uint32_t index)
 	atomic_init(&l->is_asleep, false);
 	atomic_init(&l->seen, 0);
 	atomic_init(&l->used_bytes, 0);
+	atomic_init(&l->cached_bytes, 0);
 	return loader_new(l);
 }
 
@@ -279,6 +280,7 @@ static bool serve(struct loop *l)
 	keep_budget(l);
 	for (uint64_t left = touched; left; left &= left - 1)
 		shard_serve(&l->shards[__builtin_ctzll(left)]);
+	keep_tell(l);
 	return true;
 }
 

@@ -52,7 +52,7 @@ struct loop {
 	struct loads loads;
 	struct loader *loader;
 	struct stores stores;
-	uint32_t stores_begun;        /* the first that is in no batch */
+	uint32_t stores_begun; /* the first that is in no batch */
 
 	struct conn **conns;                     /* by slot */
 	uint32_t conns_n, conns_cap, conns_free; /* conns_free: first free slot + 1 */
@@ -64,10 +64,10 @@ struct loop {
 
 	struct shard *shards; /* of this loop */
 	uint32_t shards_n;
-	uint64_t touched_shards;  /* bit i: shards[i] has something to serve */
-	uint64_t proposing;       /* bit i: shards[i] may have outcomes to propose */
-	struct jbatch *batch;  /* being filled; NULL: none */
-	struct flight *flight; /* its records */
+	uint64_t touched_shards; /* bit i: shards[i] has something to serve */
+	uint64_t proposing;      /* bit i: shards[i] may have outcomes to propose */
+	struct jbatch *batch;    /* being filled; NULL: none */
+	struct flight *flight;   /* its records */
 	struct flight *flying, **flying_tail;
 	struct flight *flight_spare;
 
@@ -81,11 +81,12 @@ struct loop {
 	bool is_stopping, is_congested, is_counted_quiet;
 	bool is_offline; /* marked asleep; what wakes it looks at the catalog first */
 	_Atomic bool is_asleep;
-	_Atomic uint64_t seen;      /* catalog version, or SEEN_ASLEEP */
-	_Atomic int64_t used_bytes; /* of memory, for the node's watermark */
-	struct forward *forward;    /* of this loop's share of a segment; NULL: none */
-	struct unit *unit;          /* a checkpoint's unit that the keeper had no room for */
-	struct trace *trace;        /* who watches frames (trace.c); NULL: nobody */
+	_Atomic uint64_t seen;         /* catalog version, or SEEN_ASLEEP */
+	_Atomic int64_t used_bytes;    /* of memory, for the node's watermark */
+	_Atomic uint64_t cached_bytes; /* stored messages in memory (keep.c) */
+	struct forward *forward;       /* of this loop's share of a segment; NULL: none */
+	struct unit *unit;             /* a checkpoint's unit that the keeper had no room for */
+	struct trace *trace;           /* who watches frames (trace.c); NULL: nobody */
 	struct {
 		uint64_t turns, runs, reads, writes, moved, wakes, opened, closed;
 	} count;
@@ -172,7 +173,7 @@ bool conn_stored(struct conn *c, uint64_t ticket, uint64_t loc, uint32_t bytes);
 /* ---- stored messages on their way to sessions (loader.c) */
 MUST_USE enum err loader_new(struct loop *l);
 void loader_free(struct loop *l);
-bool loader_work(struct loop *l); /* true: brought something */
+bool loader_work(struct loop *l);          /* true: brought something */
 bool loader_is_idle(const struct loop *l); /* nothing is being read or to be read */
 
 /* ---- big bodies on their way into the journal, and out of it (store.c) */
@@ -210,6 +211,7 @@ void forward_loaded(struct loop *l, uint64_t ticket, const struct slice *stored)
 void forward_durable(struct loop *l, struct moving *own_m, uint64_t loc);
 /* ---- what stays in memory (keep.c) */
 void keep_rows(struct loop *l, struct run *publish);
-void keep_budget(struct loop *l);
+void keep_budget(struct loop *l); /* before shards are served; keep_tell: after it */
+void keep_tell(struct loop *l);
 bool stop_work(struct loop *l); /* during a clean stop (stop.c); true: look again */
 #endif
