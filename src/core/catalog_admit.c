@@ -1,26 +1,13 @@
-#include "core/catalog_state.h"
+#include "core/catalog_ask.h"
 
 #include "base/must.h"
-#include "base/text.h"
 #include "core/exchange.h"
 
 /* Memory that must be free before anything is added: what deletions and path copies may need. */
 #define RESERVE_BYTES (1u << 20)
-#define WHY_BYTES     1024u
 #define BARRIER_BYTES (sizeof(struct reply_row) + WHY_BYTES)
 
-/* One command on its way to a decision. */
-struct ask {
-	struct catalog *c;
-	const struct run *cmd;
-	struct outcomes *now, *later;
-	struct text why;
-	char why_bytes[WHY_BYTES];
-};
-
-/* Decides one outcome: it is worked out at once, and applied when `now` or `later` says so.
- * Whatever is behind something that waits must wait too: views become true in their order. */
-static void decide(struct ask *a, const struct run *head, struct slice tail)
+void catalog_decide(struct ask *a, const struct run *head, struct slice tail)
 {
 	bool waits = head->flags & RUN_LOGGED || a->later->runs_n > 0;
 	struct run *o = outcomes_run(waits ? a->later : a->now, head, NULL, 0, 0, tail);
@@ -30,8 +17,7 @@ static void decide(struct ask *a, const struct run *head, struct slice tail)
 	must(deque_push(&c->pending, c->edit.mem, &next) == ERR_OK);
 }
 
-/* The head of an outcome that answers the command. */
-static struct run answering(const struct ask *a, uint8_t outcome, bool is_logged)
+struct run catalog_answering(const struct ask *a, uint8_t outcome, bool is_logged)
 {
 	struct run head = *a->cmd;
 	must(outcome != 0);
@@ -41,19 +27,17 @@ static struct run answering(const struct ask *a, uint8_t outcome, bool is_logged
 	return head;
 }
 
-/* Answers with an error, whose text is in a->why, or with ERR_OK: behind what was answered before,
- * and when all can see what it says. */
-static void answer(struct ask *a, enum err err)
+void catalog_answer(struct ask *a, enum err err)
 {
 	uint8_t tail[BARRIER_BYTES];
 	struct reply_row row = { .err = err, .op = a->cmd->kind };
-	struct run head = answering(a, OUTCOME_BARRIER, false);
+	struct run head = catalog_answering(a, OUTCOME_BARRIER, false);
 	must(a->why.n < WHY_BYTES);
 	if (row.op == CMD_QUEUE_REMOVE)
 		row.op = CMD_QUEUE_DELETE;
 	memcpy(tail, &row, sizeof row);
 	memcpy(tail + sizeof row, a->why.p, a->why.n);
-	decide(a, &head, slice_of(tail, sizeof row + a->why.n));
+	catalog_decide(a, &head, slice_of(tail, sizeof row + a->why.n));
 }
 
 static struct slice vhost_of(const struct ask *a, uint16_t vhost)
@@ -66,7 +50,7 @@ static void refuse(struct ask *a, enum err err, const char *before, const char *
 {
 	must(err != ERR_OK && a->why.n == 0);
 	catalog_say(&a->why, before, thing, name, vhost_of(a, vhost), after);
-	answer(a, err);
+	catalog_answer(a, err);
 }
 
 static bool is_default(struct ask *a, struct slice exchange)
@@ -75,24 +59,23 @@ static bool is_default(struct ask *a, struct slice exchange)
 	if (exchange.n > 0)
 		return false;
 	text_puts(&a->why, "operation not permitted on the default exchange");
-	answer(a, ERR_ACCESS_REFUSED);
+	catalog_answer(a, ERR_ACCESS_REFUSED);
 	return true;
 }
 
-/* Whether there is room for one more of anything; if not, the command is refused. */
-static bool is_short(struct ask *a, struct slice arguments)
+bool catalog_is_short(struct ask *a, struct slice arguments)
 {
 	const struct mem *mem = a->c->edit.mem;
 	if (arguments.n > CATALOG_ARGUMENTS_MAX) {
 		text_putf(&a->why, "arguments of more than %u bytes", CATALOG_ARGUMENTS_MAX);
-		answer(a, ERR_PRECONDITION_FAILED);
+		catalog_answer(a, ERR_PRECONDITION_FAILED);
 		return true;
 	}
 	must(mem->used <= mem->max);
 	if (mem->max - mem->used >= RESERVE_BYTES)
 		return false;
 	text_puts(&a->why, "the catalog has no memory left");
-	answer(a, ERR_RESOURCE_ERROR);
+	catalog_answer(a, ERR_RESOURCE_ERROR);
 	return true;
 }
 
@@ -111,7 +94,7 @@ static void exchange_exists(struct ask *a, const struct exchange *x,
 			    vhost_of(a, d->vhost), "");
 		err = ERR_EXISTS;
 	}
-	answer(a, err);
+	catalog_answer(a, err);
 }
 
 static void exchange_declare(struct ask *a)
@@ -125,32 +108,32 @@ static void exchange_declare(struct ask *a)
 		text_puts(&a->why, "unknown exchange type '");
 		text_put_slice(&a->why, d.type);
 		text_putc(&a->why, '\'');
-		answer(a, ERR_PRECONDITION_FAILED);
+		catalog_answer(a, ERR_PRECONDITION_FAILED);
 	} else if (x) {
 		exchange_exists(a, x, &d);
 	} else if (is_reserved(d.name)) {
 		text_puts(&a->why, "exchange name '");
 		text_put_slice(&a->why, d.name);
 		text_puts(&a->why, "' contains reserved prefix 'amq.*'");
-		answer(a, ERR_ACCESS_REFUSED);
-	} else if (!is_short(a, d.arguments)) {
-		struct run head = answering(a, OUTCOME_EXCHANGE_DECLARE,
-					    d.flags & EXCHANGE_DURABLE);
-		decide(a, &head, run_tail(a->cmd));
+		catalog_answer(a, ERR_ACCESS_REFUSED);
+	} else if (!catalog_is_short(a, d.arguments)) {
+		struct run head = catalog_answering(a, OUTCOME_EXCHANGE_DECLARE,
+						    d.flags & EXCHANGE_DURABLE);
+		catalog_decide(a, &head, run_tail(a->cmd));
 	}
 }
 
-/* An exchange goes. It answers the command, or nobody: then something behind it will. */
-static void decide_exchange_delete(struct ask *a, const struct exchange *x, bool answers)
+void catalog_decide_exchange_delete(struct ask *a, const struct exchange *x, bool answers)
 {
 	uint8_t buf[DECLARE_BYTES_MAX];
 	struct declare_exchange d = { .name = x->name, .vhost = x->vhost };
-	struct run head = answering(a, OUTCOME_EXCHANGE_DELETE, x->flags & EXCHANGE_DURABLE);
+	struct run head = catalog_answering(a, OUTCOME_EXCHANGE_DELETE,
+					    x->flags & EXCHANGE_DURABLE);
 	if (!answers)
 		head.session = 0;
 	uint32_t n = declare_exchange_put(&d, buf, sizeof buf);
 	must(n > 0);
-	decide(a, &head, slice_of(buf, n));
+	catalog_decide(a, &head, slice_of(buf, n));
 }
 
 static void exchange_delete(struct ask *a)
@@ -165,21 +148,21 @@ static void exchange_delete(struct ask *a)
 		refuse(a, ERR_ACCESS_REFUSED, "deletion of system ", "exchange", name, vhost,
 		       " not allowed");
 	else if (!x)
-		answer(a, ERR_OK);
+		catalog_answer(a, ERR_OK);
 	else if (a->cmd->flags & DELETE_IF_UNUSED && x->bindings_n > 0)
 		refuse(a, ERR_PRECONDITION_FAILED, "", "exchange", name, vhost, " in use");
 	else
-		decide_exchange_delete(a, x, true);
+		catalog_decide_exchange_delete(a, x, true);
 }
 
 /* Declares a queue, or one that is there once more: its shard answers both. */
 static void decide_queue(struct ask *a, const struct declare_queue *d, uint64_t id, bool is_new)
 {
 	bool is_logged = is_new && d->flags & QUEUE_DURABLE;
-	struct run head = answering(a, OUTCOME_QUEUE_DECLARE, is_logged);
+	struct run head = catalog_answering(a, OUTCOME_QUEUE_DECLARE, is_logged);
 	must(id != 0);
 	head.queue = id;
-	decide(a, &head, run_tail(a->cmd));
+	catalog_decide(a, &head, run_tail(a->cmd));
 }
 
 static void queue_declare(struct ask *a)
@@ -187,7 +170,7 @@ static void queue_declare(struct ask *a)
 	struct declare_queue d;
 	must(declare_queue_get(run_tail(a->cmd), &d) == ERR_OK);
 	must((d.owner != 0) == ((d.flags & QUEUE_EXCLUSIVE) != 0) && d.shard < SHARDS_MAX);
-	if (is_short(a, d.arguments))
+	if (catalog_is_short(a, d.arguments))
 		return;
 	const struct queue_record *q = catalog_queue(a->c->decided, d.vhost, d.name);
 	if (!q) {
@@ -203,7 +186,7 @@ static void queue_declare(struct ask *a)
 	if (err == ERR_OK)
 		decide_queue(a, &d, q->id, false);
 	else
-		answer(a, err);
+		catalog_answer(a, err);
 }
 
 /* Auto-delete exchanges that have no binding left when `q` is gone go with it, before it. */
@@ -231,22 +214,22 @@ static void orphan_exchanges(struct ask *a, const struct queue_record *q)
 		const struct exchange *x = catalog_exchange(v, b->exchange->vhost,
 							    exchange_name_slice(b->exchange));
 		if (x->bindings_n == n)
-			decide_exchange_delete(a, x, false);
+			catalog_decide_exchange_delete(a, x, false);
 	}
 	map_fini(&counts, mem);
 }
 
-static void decide_queue_delete(struct ask *a, const struct queue_record *q, uint8_t flags,
-				bool answers)
+void catalog_decide_queue_delete(struct ask *a, const struct queue_record *q, uint8_t flags,
+				 bool answers)
 {
-	struct run head = answering(a, OUTCOME_QUEUE_DELETE, q->flags & QUEUE_DURABLE);
+	struct run head = catalog_answering(a, OUTCOME_QUEUE_DELETE, q->flags & QUEUE_DURABLE);
 	head.flags |= flags;
 	head.queue = q->id;
 	if (!answers)
 		head.session = 0;
 	orphan_exchanges(a, q);
 	must(catalog_queue_by_id(a->c->decided, q->id) == q);
-	decide(a, &head, SLICE_EMPTY);
+	catalog_decide(a, &head, SLICE_EMPTY);
 }
 
 static void queue_remove(struct ask *a)
@@ -254,9 +237,9 @@ static void queue_remove(struct ask *a)
 	const struct queue_record *q = catalog_queue_by_id(a->c->decided, a->cmd->queue);
 	must(a->cmd->queue != 0);
 	if (q)
-		decide_queue_delete(a, q, a->cmd->flags & (uint8_t)~RUN_LOGGED, true);
+		catalog_decide_queue_delete(a, q, a->cmd->flags & (uint8_t)~RUN_LOGGED, true);
 	else
-		answer(a, ERR_OK);
+		catalog_answer(a, ERR_OK);
 }
 
 static void connection_gone(struct ask *a)
@@ -267,8 +250,8 @@ static void connection_gone(struct ask *a)
 	must(owner != 0);
 	pmap_walk_from(&w, &v->owned, &catalog_owned_kind, catalog_owned_from(owner));
 	for (const struct queue_record *q; (q = catalog_owned_next(&w, owner));)
-		decide_queue_delete(a, q, DELETE_OWNER_GONE, false);
-	answer(a, ERR_OK);
+		catalog_decide_queue_delete(a, q, DELETE_OWNER_GONE, false);
+	catalog_answer(a, ERR_OK);
 }
 
 /* The two ends of a binding. False: the command has been answered. */
@@ -284,9 +267,9 @@ static bool find_ends(struct ask *a, const struct bind *d, const struct exchange
 	*out_q = q;
 	if (q && q->owner && a->cmd->session && q->owner != a->cmd->session) {
 		catalog_say_locked(&a->why, q->name, vhost_of(a, d->vhost));
-		answer(a, ERR_RESOURCE_LOCKED);
+		catalog_answer(a, ERR_RESOURCE_LOCKED);
 	} else if (a->cmd->kind == CMD_UNBIND && !(x && q)) {
-		answer(a, ERR_OK);
+		catalog_answer(a, ERR_OK);
 	} else if (!x) {
 		refuse(a, ERR_NOT_FOUND, "no ", "exchange", d->exchange, d->vhost, "");
 	} else if (!q) {
@@ -303,18 +286,18 @@ static void bind_queue(struct ask *a)
 	const struct exchange *x;
 	const struct queue_record *q;
 	must(bind_get(run_tail(a->cmd), &d) == ERR_OK);
-	if (!find_ends(a, &d, &x, &q) || is_short(a, d.arguments))
+	if (!find_ends(a, &d, &x, &q) || catalog_is_short(a, d.arguments))
 		return;
 	struct binding_key key = { q->id, x->fixed, d.key, d.arguments };
 	if (x->type == EXCHANGE_HEADERS) {
 		text_puts(&a->why, "bindings to headers exchanges");
-		answer(a, ERR_NOT_IMPLEMENTED);
+		catalog_answer(a, ERR_NOT_IMPLEMENTED);
 	} else if (catalog_binding(a->c->decided, &key)) {
-		answer(a, ERR_OK);
+		catalog_answer(a, ERR_OK);
 	} else {
 		bool is_logged = q->flags & QUEUE_DURABLE && x->flags & EXCHANGE_DURABLE;
-		struct run head = answering(a, OUTCOME_BIND, is_logged);
-		decide(a, &head, run_tail(a->cmd));
+		struct run head = catalog_answering(a, OUTCOME_BIND, is_logged);
+		catalog_decide(a, &head, run_tail(a->cmd));
 	}
 }
 
@@ -330,12 +313,12 @@ static void unbind_queue(struct ask *a)
 	const struct binding *b = catalog_binding(a->c->decided, &key);
 	bool is_last = b && x->bindings_n == 1 && x->flags & EXCHANGE_AUTO_DELETE;
 	if (is_last)
-		decide_exchange_delete(a, x, false); /* takes its last binding along */
+		catalog_decide_exchange_delete(a, x, false); /* takes its last binding along */
 	if (b && !is_last) {
-		struct run head = answering(a, OUTCOME_UNBIND, binding_is_durable(b));
-		decide(a, &head, run_tail(a->cmd));
+		struct run head = catalog_answering(a, OUTCOME_UNBIND, binding_is_durable(b));
+		catalog_decide(a, &head, run_tail(a->cmd));
 	} else {
-		answer(a, ERR_OK);
+		catalog_answer(a, ERR_OK);
 	}
 }
 
