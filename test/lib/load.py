@@ -31,15 +31,15 @@ class Topology:
 
 
 class Load:
-    def __init__(self, broker, ledger, topology, rng, strike_at):
+    def __init__(self, broker, ledger, topology, rng, strike_at, signo):
         self.broker, self.ledger, self.topology, self.rng = broker, ledger, topology, rng
         self.left, self.is_over = strike_at or 0, False
-        self.must_strike = bool(strike_at)
+        self.must_strike, self.signo = bool(strike_at), signo
 
     def happened(self):
         self.left -= 1
         if self.left == 0:
-            os.kill(self.broker.process.pid, signal.SIGKILL)
+            os.kill(self.broker.process.pid, self.signo)
             self.is_over = True
 
     async def run(self):
@@ -274,9 +274,9 @@ class Story:
             asyncio.run(prepare(port))
         self.is_prepared = True
 
-    def fight(self, broker, strike_at=None):
+    def fight(self, broker, strike_at=None, signo=signal.SIGKILL):
         """Load until the kill, or until the broker ends itself."""
-        asyncio.run(Load(broker, self.ledger, self.topology, self.rng, strike_at).run())
+        asyncio.run(Load(broker, self.ledger, self.topology, self.rng, strike_at, signo).run())
 
     def drain(self, port):
         asyncio.run(drain(port, self.ledger))
