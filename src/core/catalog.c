@@ -147,7 +147,8 @@ static void pass_on(const struct run *o, uint8_t cmd, const struct queue_record 
 	head.shard = q->shard;
 	head.queue = q->id;
 	head.vhost = q->vhost;
-	post_run(held, held->loop_of_shard[q->shard], &head, NULL, 0, 0, SLICE_EMPTY);
+	post_run(held, held->loop_of_shard[q->shard], &head, NULL, 0, 0,
+		 cmd == CMD_QUEUE_OPEN ? q->rules : SLICE_EMPTY);
 }
 
 static void tell(const struct run *o, const struct catalog_view *before,

@@ -15,6 +15,7 @@
 #define CORE_CATALOG_H
 #include "core/core.h"
 #include "core/pmap.h"
+#include "core/rules.h"
 
 struct catalog;
 struct catalog_view;
@@ -41,13 +42,14 @@ struct queue_record {
 	uint64_t owner; /* session handle of an exclusive queue, else 0 */
 	struct slice name;
 	struct slice arguments;
+	struct slice rules; /* rules.h; empty: none */
 	uint16_t vhost, shard;
 	uint8_t flags; /* QUEUE_... */
 };
 
 /* Declarations as they travel in tails and records; slices borrow. put returns bytes written into
  * buf (DECLARE_BYTES_MAX is enough for anything the limits allow but arguments: add their size). */
-#define DECLARE_BYTES_MAX     1024u
+#define DECLARE_BYTES_MAX     2048u
 #define CATALOG_ARGUMENTS_MAX 12288u /* of one declaration or binding; more is refused */
 struct declare_exchange {
 	struct slice name, type, arguments;
@@ -59,6 +61,7 @@ struct declare_queue {
 	uint64_t owner;
 	uint16_t vhost, shard;
 	uint8_t flags;
+	struct slice rules; /* what the arguments mean: rules.h */
 };
 struct bind {
 	struct slice exchange, queue, key, arguments;

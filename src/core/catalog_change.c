@@ -52,23 +52,32 @@ static void swap_exchange(struct catalog *c, const struct exchange_name *name,
 
 /* Queues and their bindings. */
 
+static size_t record_bytes(const struct queue_record *q)
+{
+	must(q->id != 0);
+	return sizeof *q + q->name.n + q->arguments.n + q->rules.n;
+}
+
 void catalog_add_queue(struct catalog *c, uint64_t id, const struct declare_queue *d)
 {
 	struct catalog_view *v = c->work;
-	struct queue_record *q = pmap_alloc(&c->edit, sizeof *q + d->name.n + d->arguments.n,
-					    "catalog queue");
+	size_t n = sizeof(struct queue_record) + d->name.n + d->arguments.n + d->rules.n;
+	struct queue_record *q = pmap_alloc(&c->edit, n, "catalog queue");
 	uint8_t *bytes = (uint8_t *)(q + 1);
 	must(id != 0 && (d->owner == 0 || !(d->flags & QUEUE_DURABLE)));
 	if (d->name.n)
 		memcpy(bytes, d->name.p, d->name.n);
 	if (d->arguments.n)
 		memcpy(bytes + d->name.n, d->arguments.p, d->arguments.n);
+	if (d->rules.n)
+		memcpy(bytes + d->name.n + d->arguments.n, d->rules.p, d->rules.n);
 	*q = (struct queue_record){
 		.id = id,
 		.version = c->edit.version,
 		.owner = d->owner,
 		.name = slice_of(bytes, d->name.n),
 		.arguments = slice_of(bytes + d->name.n, d->arguments.n),
+		.rules = slice_of(bytes + d->name.n + d->arguments.n, d->rules.n),
 		.vhost = d->vhost,
 		.shard = d->shard,
 		.flags = d->flags,
@@ -239,7 +248,7 @@ static void del_queue(struct catalog *c, const struct queue_record *q)
 	if (q->flags & QUEUE_DURABLE)
 		catalog_dirty_bucket(c, q->id, 0, 0);
 	must(q->version <= c->edit.version);
-	pmap_retire(&c->edit, q, sizeof *q + q->name.n + q->arguments.n, q->version);
+	pmap_retire(&c->edit, q, record_bytes(q), q->version);
 }
 
 /* Outcomes. */
@@ -373,7 +382,7 @@ void catalog_free_view(struct catalog *c)
 	pmap_walk(&w, &v->queue_ids);
 	for (uintptr_t object; (object = pmap_walk_next(&w));) {
 		const struct queue_record *q = (const struct queue_record *)object;
-		pmap_retire(&c->edit, q, sizeof *q + q->name.n + q->arguments.n, q->version);
+		pmap_retire(&c->edit, q, record_bytes(q), q->version);
 	}
 	pmap_clear(&v->exchanges, &c->edit);
 	pmap_clear(&v->exchange_names, &c->edit);

@@ -41,6 +41,8 @@ static void sum_queue(struct sum *s, const struct queue_record *q)
 	digest_put_u64(&d, (uint64_t)q->vhost << 32 | (uint64_t)q->shard << 16 | q->flags);
 	digest_put(&d, q->name);
 	digest_put(&d, q->arguments);
+	if (q->rules.n > 0)
+		digest_put(&d, q->rules);
 	sum_add(s, &d);
 }
 

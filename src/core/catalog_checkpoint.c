@@ -134,6 +134,7 @@ static void put_queue(const struct catalog_view *v, const struct queue_record *q
 	struct declare_queue d = {
 		.name = q->name,
 		.arguments = q->arguments,
+		.rules = q->rules,
 		.vhost = q->vhost,
 		.shard = q->shard,
 		.flags = q->flags,

@@ -95,7 +95,7 @@ static void story(struct world *w)
 	must(declare_x(w, "x", "topic", EXCHANGE_DURABLE, "xargs") == ERR_OK);
 	must(declare_x(w, "t", "topic", 0, "") == ERR_OK);
 	declare_queue(w, "q", QUEUE_DURABLE, "qargs");
-	declare_queue(w, "r", QUEUE_DURABLE, "");
+	declare_ruled(w, "r", 60000);
 	declare_queue(w, "transient", 0, "");
 	must(bind_to(w, "x", "q", "a.#") == ERR_OK);
 	must(bind_or_unbind(w, CMD_BIND, "amq.direct", "q", "k", "bargs") == ERR_OK);
@@ -117,6 +117,9 @@ static void only_what_lasts_comes_back(void **s)
 	const struct catalog_view *v = catalog_view(c);
 	must(digest_eq(digest_of(c), digest_of(w.c)));
 	must(catalog_queue(v, 0, slice_str("q"))->id == id_of(&w, "q"));
+	const struct queue_record *r = catalog_queue(v, 0, slice_str("r"));
+	struct queue_rules rules;
+	must(rules_get(r->rules, &rules) == ERR_OK && rules.message_ttl_ms == 60000);
 	must(catalog_queue(v, 0, slice_str("transient")) == NULL);
 	must(catalog_exchange(v, 0, slice_str("t")) == NULL);
 	must(catalog_exchange(v, 0, slice_str("x"))->bindings_n == 1);

@@ -210,6 +210,21 @@ static inline enum err declare_queue(struct world *w, const char *name, unsigned
 	return ask(w, CMD_QUEUE_DECLARE, 0, 0, slice_of(buf, n));
 }
 
+/* declare_ruled declares a durable queue whose messages live for some time. */
+static inline enum err declare_ruled(struct world *w, const char *name, uint64_t ttl_ms)
+{
+	uint8_t buf[DECLARE_BYTES_MAX], bytes[RULES_BYTES_MAX];
+	struct queue_rules rules = rules_none();
+	rules.message_ttl_ms = ttl_ms;
+	struct declare_queue d = { .name = slice_str(name),
+				   .flags = QUEUE_DURABLE,
+				   .shard = 1,
+				   .rules = slice_of(bytes,
+						     rules_put(&rules, bytes, sizeof bytes)) };
+	uint32_t n = declare_queue_put(&d, buf, sizeof buf);
+	return ask(w, CMD_QUEUE_DECLARE, 0, 0, slice_of(buf, n));
+}
+
 /* bind_or_unbind asks for CMD_BIND or CMD_UNBIND. */
 static inline enum err bind_or_unbind(struct world *w, uint8_t kind, const char *exchange,
 				      const char *queue, const char *key, const char *arguments)

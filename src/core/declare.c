@@ -7,7 +7,8 @@
 /* All three: u16 vhost, then by kind, then u32 length and bytes of the arguments. Little-endian.
  * They lie in journals: a field is added behind the arguments, and its absence means as before.
  *   exchange: u8 flags, str8 name, str8 type
- *   queue:    u8 flags, u16 shard, u64 owner, str8 name
+ *   queue:    u8 flags, u16 shard, u64 owner, str8 name; behind the arguments, if there are
+ *             rules: u16 length, rules
  *   bind:     str8 exchange, str8 queue, str8 key */
 
 static uint32_t put_arguments(struct wr *w, struct slice arguments)
@@ -52,13 +53,32 @@ enum err declare_exchange_get(struct slice from, struct declare_exchange *out)
 uint32_t declare_queue_put(const struct declare_queue *d, uint8_t *buf, uint32_t cap)
 {
 	struct wr w = wr_of(buf, cap);
-	must(d->name.n <= UINT8_MAX);
+	must(d->name.n <= UINT8_MAX && d->rules.n <= RULES_BYTES_MAX);
 	wr_le16(&w, d->vhost);
 	wr_u8(&w, d->flags);
 	wr_le16(&w, d->shard);
 	wr_le64(&w, d->owner);
 	wr_str8(&w, d->name);
-	return put_arguments(&w, d->arguments);
+	(void)put_arguments(&w, d->arguments);
+	if (d->rules.n > 0) {
+		wr_le16(&w, (uint16_t)d->rules.n);
+		wr_slice(&w, d->rules);
+	}
+	return wr_ok(&w) ? (uint32_t)w.n : 0;
+}
+
+static enum err get_rules(struct rd *r, struct slice *out)
+{
+	struct queue_rules checked;
+	if (rd_left(r) == 0)
+		return ERR_OK;
+	struct slice rules = rd_take(r, rd_le16(r));
+	if (!rd_ok(r) || rules.n == 0)
+		return ERR_MALFORMED;
+	TRY(rules_get(rules, &checked));
+	must(rules.n <= RULES_BYTES_MAX);
+	*out = rules;
+	return ERR_OK;
 }
 
 enum err declare_queue_get(struct slice from, struct declare_queue *out)
@@ -70,6 +90,7 @@ enum err declare_queue_get(struct slice from, struct declare_queue *out)
 	d.owner = rd_le64(&r);
 	d.name = rd_str8(&r);
 	TRY(get_arguments(&r, &d.arguments));
+	TRY(get_rules(&r, &d.rules));
 	if (d.flags & QUEUE_EXCLUSIVE)
 		d.flags &=
 			(uint8_t)~QUEUE_DURABLE; /* what dies with its connection does not last */

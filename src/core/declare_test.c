@@ -68,7 +68,8 @@ static void a_queue_comes_back_as_it_went(void **s)
 				   UINT64_MAX - 1,
 				   258,
 				   81,
-				   QUEUE_DURABLE | QUEUE_AUTO_DELETE };
+				   QUEUE_DURABLE | QUEUE_AUTO_DELETE,
+				   SLICE_EMPTY };
 	struct declare_queue back;
 	uint32_t n = declare_queue_put(&d, buf, sizeof buf);
 	must(n > 0 && declare_queue_get(slice_of(buf, n), &back) == ERR_OK);
@@ -77,6 +78,27 @@ static void a_queue_comes_back_as_it_went(void **s)
 	must(back.flags == (QUEUE_DURABLE | QUEUE_AUTO_DELETE));
 	must(declare_queue_put(&d, buf, n - 1) == 0);
 	try_prefixes(buf, n, get_q);
+}
+
+static void a_queue_takes_its_rules_along(void **s)
+{
+	(void)s;
+	uint8_t buf[DECLARE_BYTES_MAX], bytes[RULES_BYTES_MAX];
+	struct queue_rules rules = rules_none();
+	rules.message_ttl_ms = 1000;
+	struct declare_queue d = { .name = slice_str(LONG), .arguments = slice_str("abc") }, back;
+	uint32_t without = declare_queue_put(&d, buf, sizeof buf);
+	d.rules = slice_of(bytes, rules_put(&rules, bytes, sizeof bytes));
+	uint32_t n = declare_queue_put(&d, buf, sizeof buf);
+	must(n == without + 2 + d.rules.n && declare_queue_put(&d, buf, n - 1) == 0);
+	for (uint32_t i = without; i < n; i++) /* without is as it was before there were rules */
+		must(declare_queue_get(slice_of(buf, i), &back) ==
+		     (i == without ? ERR_OK : ERR_MALFORMED));
+	must(back.rules.n == 0 && declare_queue_get(slice_of(buf, n), &back) == ERR_OK);
+	must(slice_eq(back.rules, d.rules));
+	bytes[0] = 200;
+	n = declare_queue_put(&d, buf, sizeof buf);
+	must(declare_queue_get(slice_of(buf, n), &back) == ERR_NOT_IMPLEMENTED);
 }
 
 static void an_exclusive_queue_does_not_last(void **s)
@@ -107,6 +129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_exchange_comes_back_as_it_went),
 		cmocka_unit_test(a_queue_comes_back_as_it_went),
+		cmocka_unit_test(a_queue_takes_its_rules_along),
 		cmocka_unit_test(an_exclusive_queue_does_not_last),
 		cmocka_unit_test(a_binding_comes_back_as_it_went),
 	};

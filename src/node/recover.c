@@ -128,19 +128,30 @@ static enum err count_live(struct node *n, struct text *why)
 	return ERR_OK;
 }
 
+static void open_queue(struct node *n, const struct queue_record *q)
+{
+	struct {
+		struct run run;
+		uint8_t rules[RULES_BYTES_MAX];
+	} open = { .run = { .kind = CMD_QUEUE_OPEN,
+			    .flags = q->flags,
+			    .shard = q->shard,
+			    .vhost = q->vhost,
+			    .queue = q->id,
+			    .len = (uint32_t)(sizeof open.run + q->rules.n),
+			    .tail_len = (uint32_t)q->rules.n } };
+	must(q->rules.n <= sizeof open.rules);
+	if (q->rules.n > 0)
+		memcpy(open.rules, q->rules.p, q->rules.n);
+	shard_command(n->shard[q->shard], &open.run);
+}
+
 static void open_queues(struct node *n)
 {
 	const struct catalog_view *v = catalog_view(n->shard[0]->catalog);
 	const struct queue_record *q = NULL;
-	while ((q = catalog_queue_after(v, q ? q->id : 0)) != NULL) {
-		struct run open = { .kind = CMD_QUEUE_OPEN,
-				    .flags = q->flags,
-				    .shard = q->shard,
-				    .vhost = q->vhost,
-				    .queue = q->id,
-				    .len = sizeof open };
-		shard_command(n->shard[q->shard], &open);
-	}
+	while ((q = catalog_queue_after(v, q ? q->id : 0)) != NULL)
+		open_queue(n, q);
 	for (uint16_t no = 1; no <= LIMIT_SHARD_DATA_N; no++) {
 		uint64_t id = 0;
 		while ((id = core_queue_next(n->shard[no]->core, id)) != 0) {
