@@ -98,8 +98,8 @@ void chunk_check(const struct chunk *k)
 		if (!bits_test(k->live, i))
 			continue;
 		durable_n += (e->flags & ENTRY_PERSISTENT) != 0;
-		must_if(bits_test(k->ready, i), !(e->flags & ENTRY_SETTLING));
-		must(e->mem || k->loc[i]);
+		must_if(bits_test(k->ready, i), !(e->flags & (ENTRY_SETTLING | ENTRY_DEAD)));
+		must(e->mem || k->loc[i] || e->flags & ENTRY_DEAD);
 	}
 	must(durable_n == k->durable_n);
 	must_if(durable_n, k->changed > 0);

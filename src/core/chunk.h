@@ -6,7 +6,8 @@
  *     live  ready
  *      0     0     not used yet, or gone
  *      1     1     waits for a consumer
- *      1     0     given (or settled, with the removal on its way: ENTRY_SETTLING)
+ *      1     0     given (or settled, with the removal on its way: ENTRY_SETTLING; or a dead
+ *                  letter on its way: ENTRY_DEAD)
  *
  * 40 bytes an entry in all. One shard owns chunks and pool; a pool keeps a few free chunks, so that
  * a queue that goes up and down does not ask for memory.
@@ -28,7 +29,7 @@ struct entry {
 	uint64_t expiry_ms; /* 0: never */
 	uint32_t bytes;
 	uint16_t count; /* deliveries that count */
-	uint8_t flags;  /* ENTRY_PERSISTENT, BIG, REDELIVERED, SETTLING, SPILLED */
+	uint8_t flags;  /* ENTRY_PERSISTENT, BIG, REDELIVERED, SETTLING, SPILLED, DEAD */
 	uint8_t priority;
 };
 
@@ -87,7 +88,7 @@ void chunk_use(struct chunk *k, uint32_t n);
 static inline bool chunk_is_given(const struct chunk *k, uint32_t slot)
 {
 	return bits_test(k->live, slot) && !bits_test(k->ready, slot) &&
-	       !(k->entry[slot].flags & ENTRY_SETTLING);
+	       !(k->entry[slot].flags & (ENTRY_SETTLING | ENTRY_DEAD));
 }
 
 /* chunk_find is the first slot whose id is not below `id`, or `used`. */

@@ -44,6 +44,7 @@ void core_free(struct core *c)
 			list_remove(&q->active);
 		if (list_has_node(&q->dirty))
 			list_remove(&q->dirty);
+		core_dead_forget(c, q);
 		queue_fini(q, mem);
 	}
 	map_fini(&c->queues, mem);
@@ -92,6 +93,7 @@ void core_forget_queue(struct core *c, struct queue *own_q)
 		list_remove(&own_q->active);
 	if (list_has_node(&own_q->dirty))
 		list_remove(&own_q->dirty);
+	core_dead_forget(c, own_q);
 	queue_fini(own_q, c->mem);
 	pool_put(&c->queue_pool, own_q);
 	c->order_is_stale = true;

@@ -67,7 +67,16 @@ enum { TRACE_ON = 1, TRACE_MORE, TRACE_OFF };
 enum { BARRIER_ASK = 1 };  /* not an answer yet: the command reply_row.op, with flags reply_row.a */
 
 /* Why entries are removed: the low bits of OUTCOME_REMOVE's flags, stored. */
-enum remove_reason { REMOVE_SETTLED, REMOVE_REJECTED, REMOVE_GIVEN, REMOVE_PURGED };
+enum remove_reason {
+	REMOVE_SETTLED,
+	REMOVE_REJECTED,
+	REMOVE_GIVEN,
+	REMOVE_PURGED,
+	REMOVE_DEAD
+};
+
+/* Why an entry is dead (FX_DEAD_LETTER's flags). */
+enum dead_reason { DEAD_REJECTED, DEAD_EXPIRED, DEAD_MAXLEN, DEAD_DELIVERY_LIMIT, DEAD_REASONS_N };
 
 /* core_new makes the empty core of shard `shard` in memory from `mem`; NULL: no memory. */
 struct core *core_new(struct mem *mem, uint16_t shard);
@@ -111,6 +120,11 @@ uint64_t core_queue_next(struct core *c, uint64_t after);
  * own. */
 struct freed { uint64_t loc, bytes; uint32_t n, flags; };
 uint32_t core_freed_take(struct core *c, struct freed *out, uint32_t max);
+
+/* core_dead_to says, once, which session of this loop publishes dead letters again: it is told of
+ * them by FX_DEAD_LETTER, and settles each when all its targets have it. Without one there are no
+ * dead letters: entries that die are gone. */
+void core_dead_to(struct core *c, uint64_t session);
 
 /* Cache policy: entries that stay queued keep `mem` only while the core holds fewer bytes than
  * this; beyond it a persistent entry is dropped from memory (its loc remains) when it is added. One

@@ -167,7 +167,9 @@ static inline void rig_tell(struct rig *r, const struct rig_fx *f)
 		text_putf(t, "got%s", "");
 	else if (run->kind == FX_DELIVER)
 		text_putf(t, "c%llu", (unsigned long long)run->arg);
-	if (run->kind == FX_DELIVER)
+	else if (run->kind == FX_DEAD_LETTER)
+		text_putf(t, "dead%u", run->flags);
+	if (run->kind == FX_DELIVER || run->kind == FX_DEAD_LETTER)
 		text_putf(t, " %llu%s%s", (unsigned long long)f->number,
 			  f->deliver.flags & ENTRY_REDELIVERED ? "r" : "",
 			  f->deliver.flags & ENTRY_SETTLE ? "!" : "");
@@ -191,7 +193,7 @@ static inline void rig_tell_run(struct rig *r, struct run *run)
 	if (run->n == 0)
 		rig_tell(r, &f);
 	for (uint32_t i = 0; i < run->n; i++) {
-		if (run->kind == FX_DELIVER) {
+		if (run->kind == FX_DELIVER || run->kind == FX_DEAD_LETTER) {
 			f.deliver = ((struct deliver_row *)run_rows(run))[i];
 			f.number = rig_number(r, f.deliver.mem, f.deliver.loc);
 			if (f.deliver.mem)

@@ -320,6 +320,8 @@ static void serve(struct core *c, struct queue *q, struct outcomes *later, struc
 		n = collect(c, q, later);
 		tell_all(c, n, fx);
 	}
+	if (q->dead)
+		core_dead_serve(c, q, fx);
 	trim_cache(c, q);
 }
 

@@ -1,5 +1,6 @@
 #include "base/ablate.h"
 #include "core/core_state.h"
+#include "core/rules.h"
 
 /* What a session asked for when the core got this command. */
 static uint32_t asked_as(const struct run *cmd)
@@ -58,6 +59,14 @@ void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct out
 
 /* ---- open -------------------------------------------------------------------------------- */
 
+static void follow_rules(struct core *c, struct queue *q, struct slice rules)
+{
+	struct queue_rules r = rules_none();
+	enum err err = rules_get(rules, &r);
+	must(err == ERR_OK); /* the catalog has checked them */
+	core_dead_rules(c, q, &r);
+}
+
 void core_open(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx)
 {
 	struct queue *q = core_find_queue(c, cmd->queue);
@@ -70,6 +79,7 @@ void core_open(struct core *c, const struct run *cmd, struct outcomes *later, st
 		return;
 	}
 	q->flags = cmd->flags;
+	follow_rules(c, q, run_tail(cmd));
 	core_stat(c, cmd, false, later, fx);
 }
 

@@ -66,6 +66,10 @@ static void settle_gone(struct settling *t, struct chunk *k, uint32_t slot, uint
 {
 	enum remove_reason reason = how == SETTLE_ACCEPT ? REMOVE_SETTLED : REMOVE_REJECTED;
 	must(how == SETTLE_ACCEPT || how == SETTLE_REJECT);
+	if (how == SETTLE_REJECT && core_dead_is_on(t->core, t->queue)) {
+		core_dead(t->core, t->queue, k, slot, DEAD_REJECTED);
+		return;
+	}
 	if (!(k->entry[slot].flags & ENTRY_PERSISTENT)) {
 		core_drop_entry(t->core, t->queue, k, slot, &t->gone);
 		return;
@@ -126,6 +130,10 @@ static void count_settled(struct queue_count *count, const uint32_t n[3])
 void core_settle(struct core *c, struct run *cmd, struct outcomes *later)
 {
 	struct queue *q = core_find_queue(c, cmd->queue);
+	if (cmd->session == c->dead_session && cmd->session) {
+		core_dead_settle(c, cmd, later);
+		return;
+	}
 	if (!q)
 		return;
 	struct settling t = { .core = c, .queue = q, .removal = { .queue = q, .later = later } };

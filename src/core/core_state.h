@@ -1,7 +1,7 @@
 /* core_state -- what one shard holds, and the steps that the parts of the core share.
  *
  * Private to core*.c. The parts: core_publish (messages in), core_give (messages out), core_settle
- * (messages gone), core_consume (consumers), core_queue (queues come, answer and go),
+ * (messages gone), core_dead (dead letters), core_consume (consumers), core_queue (queues come, answer and go),
  * core_checkpoint (to disk and back), core_look (digest, check, dump).
  */
 #ifndef CORE_CORE_STATE_H
@@ -14,6 +14,8 @@
 #include "msg/refs.h"
 
 #define GIVE_N ((uint32_t)LIMIT_RUN_ROWS_MAX)
+
+struct queue_rules;
 
 /* What one round of giving collects before it tells the sessions, consumer by consumer. */
 struct giving {
@@ -66,6 +68,7 @@ struct core {
 	struct deque asks;
 	struct deque freed; /* struct freed */
 	uint64_t cached_bytes, cache_max;
+	uint64_t dead_session; /* who publishes dead letters again; 0: nobody */
 	uint64_t *order; /* all queue ids, sorted; as long as it is not stale */
 	size_t order_n, order_cap;
 	bool order_is_stale;
@@ -190,6 +193,26 @@ void core_purge(struct core *c, const struct run *cmd, bool is_behind, struct ou
 void core_apply_remove(struct core *c, const struct run *o);
 /* core_drop_all forgets all entries of a queue; the number of those that were ready. */
 uint64_t core_drop_all(struct core *c, struct queue *q);
+
+/* ---- core_dead.c */
+
+/* core_dead_rules follows the rules of a queue: has it a place for dead letters? core_dead_forget
+ * frees what there is for them, with the queue. */
+void core_dead_rules(struct core *c, struct queue *q, const struct queue_rules *rules);
+void core_dead_forget(struct core *c, struct queue *q);
+/* core_dead_is_on: entries of `q` that die become dead letters, by core_dead; if not they are to be
+ * removed. core_dead_room, then: how many more may die before the first of them must wait. Who can
+ * leave entries where they are (expired ones, those beyond a length) lets no more die at once. */
+bool core_dead_is_on(const struct core *c, const struct queue *q);
+uint32_t core_dead_room(const struct queue *q);
+/* core_dead makes a dead letter of a live entry, ready or given; its queue is served. From then on
+ * it is the session's for dead letters. */
+void core_dead(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
+	       enum dead_reason reason);
+/* core_dead_serve tells the session of as many as may be out at once; core_dead_settle is its
+ * answer. `q` must have `dead`. */
+void core_dead_serve(struct core *c, struct queue *q, struct post *fx);
+void core_dead_settle(struct core *c, const struct run *cmd, struct outcomes *later);
 
 /* ---- core_consume.c */
 void core_subscribe(struct core *c, const struct run *cmd, struct post *fx);

@@ -17,6 +17,7 @@ enum {
 	ENTRY_SAME = 16,         /* row: same message as the row before (another queue) */
 	ENTRY_CONFIRM = 32,      /* row: the last one of a message to be confirmed */
 	ENTRY_SPILLED = 64,      /* loc is in a spill file; in rows without loc, mem is that */
+	ENTRY_DEAD = 128,        /* a dead letter: the session for these has it, or will have */
 	ENTRY_SETTLE = 256       /* deliver_row: without ack, but mem is 0: who has read the message
 				    must settle it, or its place might be reused before */
 };

@@ -1,0 +1,174 @@
+#include "core/core_state.h"
+#include "core/rules.h"
+
+/* A dead entry is neither ready nor gone: the loop's session for dead letters publishes it again,
+ * with confirms, and settles it when all its targets have it. Then it is removed like any other. A
+ * crash before that brings it back to its queue; so it may die twice, but is nowhere lost.
+ *
+ *     READY, GIVEN --core_dead--> waiting --core_dead_serve--> out --settled--> SETTLING --> gone
+ */
+struct dead {
+	struct deque waiting; /* uint64_t: position << 2 | enum dead_reason; not told of yet */
+	uint32_t out_n;       /* told of, not settled */
+	bool is_on;           /* what dies goes somewhere; else only what died before does */
+};
+
+_Static_assert(DEAD_REASONS_N <= 4, "two bits beside a position");
+
+/* ---- with and without ------------------------------------------------------------------- */
+
+static struct dead *dead_new(struct core *c)
+{
+	struct dead *d = mem_get(c->mem, sizeof *d, "dead letters");
+	must(d != NULL);
+	*d = (struct dead){ .out_n = 0 };
+	deque_init(&d->waiting, sizeof(uint64_t), "dead letters");
+	return d;
+}
+
+void core_dead_forget(struct core *c, struct queue *q)
+{
+	struct dead *d = q->dead;
+	if (!d)
+		return;
+	must(c->mem != NULL);
+	deque_fini(&d->waiting, c->mem);
+	mem_put(c->mem, d, sizeof *d);
+	q->dead = NULL;
+}
+
+void core_dead_rules(struct core *c, struct queue *q, const struct queue_rules *rules)
+{
+	must(q->id != 0);
+	if (rules->has_dead_letter_exchange && !q->dead)
+		q->dead = dead_new(c);
+	if (!q->dead)
+		return;
+	q->dead->is_on = rules->has_dead_letter_exchange;
+	if (!q->dead->is_on && !q->dead->waiting.n && !q->dead->out_n)
+		core_dead_forget(c, q);
+}
+
+void core_dead_to(struct core *c, uint64_t session)
+{
+	must(c->dead_session == 0 && session != 0);
+	c->dead_session = session;
+}
+
+bool core_dead_is_on(const struct core *c, const struct queue *q)
+{
+	must(c->mem != NULL);
+	return q->dead && q->dead->is_on && c->dead_session;
+}
+
+uint32_t core_dead_room(const struct queue *q)
+{
+	must(q->dead != NULL);
+	uint64_t n = q->dead->out_n + q->dead->waiting.n;
+	return n < LIMIT_DEAD_LETTERS ? (uint32_t)(LIMIT_DEAD_LETTERS - n) : 0;
+}
+
+/* ---- dying ------------------------------------------------------------------------------ */
+
+void core_dead(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
+	       enum dead_reason reason)
+{
+	struct entry *e = &k->entry[slot];
+	uint64_t row = pos_of(k->number, slot) << 2 | reason;
+	must(core_dead_is_on(c, q) && reason < DEAD_REASONS_N);
+	must(bits_test(k->live, slot) && !(e->flags & (ENTRY_SETTLING | ENTRY_DEAD)));
+	if (bits_test(k->ready, slot)) {
+		bits_clear(k->ready, slot);
+		q->ready_n--;
+		q->ready_bytes -= e->bytes;
+	}
+	e->flags |= ENTRY_DEAD;
+	if (deque_push(&q->dead->waiting, c->mem, &row) != ERR_OK)
+		must(!"no memory for a dead letter");
+	q->count.dead_lettered++;
+	c->count.dead_lettered++;
+	core_activate(c, q);
+}
+
+/* The row of a dead entry, which gives its message away: nobody else will ask for it. */
+static struct deliver_row row_of(struct core *c, struct queue *q, uint64_t pos)
+{
+	struct chunk *k = queue_chunk(q, pos_chunk(pos));
+	uint32_t slot = pos_slot(pos);
+	must(k && bits_test(k->live, slot) && k->entry[slot].flags & ENTRY_DEAD);
+	struct entry *e = &k->entry[slot];
+	struct deliver_row row = {
+		.mem = core_unmem(c, q, e),
+		.loc = k->loc[slot],
+		.pos = pos,
+		.bytes = e->bytes,
+		.flags = e->flags & (ENTRY_STORED | ENTRY_SPILLED),
+		.count = e->count,
+	};
+	must(row.mem || row.loc);
+	return row;
+}
+
+static void tell(const struct core *c, const struct queue *q, enum dead_reason reason, uint32_t n,
+		 struct post *fx)
+{
+	struct run head = { .kind = FX_DEAD_LETTER,
+			    .flags = (uint8_t)reason,
+			    .session = c->dead_session,
+			    .shard = c->shard,
+			    .queue = q->id };
+	must(n > 0 && n <= GIVE_N);
+	(void)post_run(fx, session_loop(c->dead_session), &head, c->giving.row,
+		       sizeof *c->giving.row, n, SLICE_EMPTY);
+}
+
+void core_dead_serve(struct core *c, struct queue *q, struct post *fx)
+{
+	struct dead *d = q->dead;
+	const uint64_t *next = deque_peek(&d->waiting);
+	while (next && d->out_n < LIMIT_DEAD_LETTERS) {
+		enum dead_reason reason = *next & 3;
+		uint32_t n = 0;
+		for (; next && (*next & 3) == reason && n < GIVE_N && d->out_n < LIMIT_DEAD_LETTERS;
+		     n++, d->out_n++) {
+			c->giving.row[n] = row_of(c, q, *next >> 2);
+			(void)deque_pop(&d->waiting, NULL);
+			next = deque_peek(&d->waiting);
+		}
+		tell(c, q, reason, n, fx);
+	}
+	if (!next)
+		deque_trim(&d->waiting, c->mem);
+	must(d->out_n <= LIMIT_DEAD_LETTERS);
+}
+
+/* ---- gone ------------------------------------------------------------------------------- */
+
+void core_dead_settle(struct core *c, const struct run *cmd, struct outcomes *later)
+{
+	const struct settle_row *row = (const void *)(cmd + 1);
+	struct queue *q = core_find_queue(c, cmd->queue);
+	struct refs gone = { 0 };
+	if (!q)
+		return;
+	must(q->dead && q->dead->out_n >= cmd->n);
+	struct removal r = { .queue = q, .later = later, .reason = REMOVE_DEAD };
+	for (uint32_t i = 0; i < cmd->n; i++) {
+		struct chunk *k = queue_chunk(q, pos_chunk(row[i].pos));
+		uint32_t slot = pos_slot(row[i].pos);
+		must(k && bits_test(k->live, slot) && k->entry[slot].flags & ENTRY_DEAD);
+		if (k->entry[slot].flags & ENTRY_PERSISTENT) {
+			core_remove(&r, k, slot);
+		} else {
+			core_drop_entry(c, q, k, slot, &gone);
+			core_release(c, q, k);
+		}
+	}
+	core_removed(&r);
+	must(gone.n == 0);
+	q->dead->out_n -= cmd->n;
+	if (q->dead->waiting.n)
+		core_activate(c, q);
+	else if (!q->dead->is_on && q->dead->out_n == 0)
+		core_dead_forget(c, q);
+}
