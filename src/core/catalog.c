@@ -5,33 +5,12 @@
 
 #define QUEUE_ID_FIRST 1u
 
-static const struct {
-	const char *name;
-	const char *type;
-	uint8_t flags;
-} predeclared[] = {
-	{ "", "direct", EXCHANGE_DURABLE },
-	{ "amq.direct", "direct", EXCHANGE_DURABLE },
-	{ "amq.fanout", "fanout", EXCHANGE_DURABLE },
-	{ "amq.topic", "topic", EXCHANGE_DURABLE },
-	{ "amq.headers", "headers", EXCHANGE_DURABLE },
-	{ "amq.match", "headers", EXCHANGE_DURABLE },
-	{ "amq.rabbitmq.trace", "topic", EXCHANGE_DURABLE | EXCHANGE_INTERNAL },
-};
-#define PREDECLARED (sizeof predeclared / sizeof predeclared[0])
-
-static size_t vhosts_bytes(uint32_t n)
-{
-	return sizeof(struct vhosts) + n * sizeof(struct slice);
-}
-
 static void make_first_view(struct catalog *c, uint64_t seed)
 {
 	struct catalog_view *v = pmap_alloc(&c->edit, sizeof *v, "catalog view");
 	*v = (struct catalog_view){
 		.version = c->edit.version,
 		.key = { hash_u64(seed, 1), hash_u64(seed, 2) },
-		.vhosts = c->vhosts,
 		.exchanges = PMAP_HASHED,
 		.exchange_names = PMAP_IDS,
 		.queues = PMAP_HASHED,
@@ -42,17 +21,12 @@ static void make_first_view(struct catalog *c, uint64_t seed)
 		.queue_logged = QUEUE_ID_FIRST,
 		.exchange_next = EXCHANGE_ID_VOLATILE,
 		.exchange_logged = 1,
+		.facts = PMAP_HASHED,
+		.fact_ids = PMAP_IDS,
+		.fact_next = 1,
 	};
 	c->work = v;
-	for (size_t i = 0; i < PREDECLARED; i++) {
-		struct declare_exchange d = {
-			.name = slice_str(predeclared[i].name),
-			.type = slice_str(predeclared[i].type),
-			.flags = predeclared[i].flags,
-		};
-		must(v->exchange_next >= EXCHANGE_ID_VOLATILE);
-		catalog_add_exchange(c, v->exchange_next++, &d);
-	}
+	catalog_vhost_begin(c, slice_str("/"));
 	c->work = NULL;
 	c->applied = c->decided = v;
 }
@@ -60,14 +34,10 @@ static void make_first_view(struct catalog *c, uint64_t seed)
 struct catalog *catalog_new(struct mem *mem, uint64_t seed)
 {
 	struct catalog *c = mem_get(mem, sizeof *c, "catalog");
-	struct vhosts *vhosts = c ? mem_get(mem, vhosts_bytes(1), "catalog") : NULL;
-	if (!vhosts) {
-		mem_put(mem, c, sizeof *c);
+	if (!c)
 		return NULL;
-	}
-	*c = (struct catalog){ .vhosts = vhosts };
-	vhosts->n = 1;
-	vhosts->name[0] = slice_str("/");
+	*c = (struct catalog){ 0 };
+	map_init(&c->vhost_queues, NULL, 0, 0);
 	pmap_edit_init(&c->edit, mem);
 	deque_init(&c->pending, sizeof(struct pending), "catalog pending");
 	catalog_dirty_init(c);
@@ -86,14 +56,14 @@ void catalog_free(struct catalog *c)
 	catalog_free_view(c);
 	deque_fini(&c->pending, mem);
 	pmap_edit_fini(&c->edit);
-	mem_put(mem, c->vhosts, vhosts_bytes(c->vhosts->n));
+	map_fini(&c->vhost_queues, mem);
 	mem_put(mem, c, sizeof *c);
 }
 
 void catalog_name_vhost(struct catalog *c, struct slice name)
 {
 	must(name.n > 0 && name.n <= LIMIT_SHORTSTR && c->applied->version == 1);
-	c->vhosts->name[0] = name;
+	((struct vhosts *)(uintptr_t)c->applied->vhosts)->name[0] = name;
 }
 
 const struct catalog_view *catalog_view(const struct catalog *c)
@@ -116,6 +86,8 @@ static uint8_t asked(const struct run *o)
 	case OUTCOME_EXCHANGE_DECLARE: return CMD_EXCHANGE_DECLARE;
 	case OUTCOME_EXCHANGE_DELETE: return CMD_EXCHANGE_DELETE;
 	case OUTCOME_BIND: return CMD_BIND;
+	case OUTCOME_FACT_PUT: return CMD_FACT_PUT;
+	case OUTCOME_FACT_DELETE: return CMD_FACT_DELETE;
 	default: must(o->kind == OUTCOME_UNBIND);
 	}
 	return CMD_UNBIND;

@@ -174,7 +174,8 @@ static void queue_declare(struct ask *a)
 		return;
 	const struct queue_record *q = catalog_queue(a->c->decided, d.vhost, d.name);
 	if (!q) {
-		decide_queue(a, &d, a->c->decided->queue_next, true);
+		if (!catalog_is_full_vhost(a, d.vhost, d.name))
+			decide_queue(a, &d, a->c->decided->queue_next, true);
 		return;
 	}
 	enum err err = catalog_queue_same(q, &d, a->cmd->session, vhost_of(a, d.vhost), &a->why);
@@ -341,6 +342,8 @@ void catalog_admit(struct catalog *c, struct run *cmd, uint64_t now_ms, struct o
 	case CMD_QUEUE_REMOVE: queue_remove(&a); return;
 	case CMD_BIND: bind_queue(&a); return;
 	case CMD_UNBIND: unbind_queue(&a); return;
+	case CMD_FACT_PUT: catalog_admit_fact_put(&a); return;
+	case CMD_FACT_DELETE: catalog_admit_fact_delete(&a); return;
 	default: must(cmd->kind == CMD_CONNECTION_GONE);
 	}
 	connection_gone(&a);

@@ -1,4 +1,4 @@
-/* catalog_ask -- one command on its way to a decision, for the files that admit (catalog_*_admit.c).
+/* catalog_ask -- one command on its way to a decision, for the files that admit.
  *
  * The catalog's own thread; nothing of it outlives catalog_admit. An ask is answered once.
  */
@@ -38,4 +38,10 @@ bool catalog_is_short(struct ask *a, struct slice arguments);
 void catalog_decide_exchange_delete(struct ask *a, const struct exchange *x, bool answers);
 void catalog_decide_queue_delete(struct ask *a, const struct queue_record *q, uint8_t flags,
 				 bool answers);
+
+/* catalog_fact_admit.c: CMD_FACT_PUT, CMD_FACT_DELETE; is a virtual host full, so that the
+ * declaration of one more queue is refused? */
+void catalog_admit_fact_put(struct ask *a);
+void catalog_admit_fact_delete(struct ask *a);
+bool catalog_is_full_vhost(struct ask *a, uint16_t vhost, struct slice queue);
 #endif

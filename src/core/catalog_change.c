@@ -93,6 +93,7 @@ void catalog_add_queue(struct catalog *c, uint64_t id, const struct declare_queu
 			       object);
 	if (q->flags & QUEUE_DURABLE)
 		catalog_dirty_bucket(c, id, 0, 0);
+	catalog_count_queue(c, q->vhost, 1);
 }
 
 static void mark_binding(struct catalog *c, const struct binding *b, uint32_t level)
@@ -211,7 +212,7 @@ static void del_binding(struct catalog *c, const struct binding *own_b)
 	binding_retire(&c->edit, own_b);
 }
 
-static void del_exchange(struct catalog *c, const struct exchange *x)
+void catalog_del_exchange(struct catalog *c, const struct exchange *x)
 {
 	struct catalog_view *v = c->work;
 	const struct exchange_name *name = x->fixed;
@@ -247,6 +248,7 @@ static void del_queue(struct catalog *c, const struct queue_record *q)
 		pmap_swap(&v->owned, &c->edit, catalog_owned_hash(q), object, 0);
 	if (q->flags & QUEUE_DURABLE)
 		catalog_dirty_bucket(c, q->id, 0, 0);
+	catalog_count_queue(c, q->vhost, -1);
 	must(q->version <= c->edit.version);
 	pmap_retire(&c->edit, q, record_bytes(q), q->version);
 }
@@ -281,7 +283,7 @@ static void exchange_deleted(struct catalog *c, const struct run *o)
 	if (!x)
 		return;
 	catalog_change_begin(c);
-	del_exchange(c, x);
+	catalog_del_exchange(c, x);
 	catalog_change_end(c);
 }
 
@@ -344,6 +346,8 @@ void catalog_change(struct catalog *c, const struct run *o)
 	case OUTCOME_QUEUE_DELETE: queue_deleted(c, o); return;
 	case OUTCOME_BIND:
 	case OUTCOME_UNBIND: bound_or_unbound(c, o); return;
+	case OUTCOME_FACT_PUT:
+	case OUTCOME_FACT_DELETE: catalog_fact_changed(c, o); return;
 	default: must(o->kind == OUTCOME_BARRIER);
 	}
 }
@@ -384,6 +388,12 @@ void catalog_free_view(struct catalog *c)
 		const struct queue_record *q = (const struct queue_record *)object;
 		pmap_retire(&c->edit, q, record_bytes(q), q->version);
 	}
+	pmap_walk(&w, &v->fact_ids);
+	for (uintptr_t object; (object = pmap_walk_next(&w));)
+		fact_retire(&c->edit, (const struct fact *)object);
+	pmap_retire(&c->edit, v->vhosts, catalog_vhosts_bytes(v->vhosts), v->vhosts->birth);
+	pmap_clear(&v->facts, &c->edit);
+	pmap_clear(&v->fact_ids, &c->edit);
 	pmap_clear(&v->exchanges, &c->edit);
 	pmap_clear(&v->exchange_names, &c->edit);
 	pmap_clear(&v->queues, &c->edit);

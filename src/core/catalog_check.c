@@ -46,6 +46,19 @@ static void sum_queue(struct sum *s, const struct queue_record *q)
 	sum_add(s, &d);
 }
 
+static void sum_fact(struct sum *s, const struct fact *f)
+{
+	struct digest d;
+	digest_init(&d);
+	must(f->id != 0);
+	digest_put_u64(&d, f->id);
+	digest_put_u64(&d, (uint64_t)f->kind << 16 | f->number);
+	for (uint8_t i = 0; i < f->names_n; i++)
+		digest_put(&d, f->name[i]);
+	digest_put(&d, f->value);
+	sum_add(s, &d);
+}
+
 static void sum_bindings(struct sum *s, const struct catalog_view *v, uint64_t queue)
 {
 	struct pmap_walk w;
@@ -81,12 +94,17 @@ void catalog_digest(const struct catalog *c, struct digest *d)
 		sum_queue(&s, q);
 		sum_bindings(&s, v, q->id);
 	}
+	pmap_walk(&w, &v->fact_ids);
+	for (uintptr_t object; (object = pmap_walk_next(&w));)
+		sum_fact(&s, (const struct fact *)object);
 	must(v->queue_logged <= v->queue_next);
 	digest_put_u64(d, s.hi);
 	digest_put_u64(d, s.lo);
 	digest_put_u64(d, s.n);
 	digest_put_u64(d, v->queue_logged);
 	digest_put_u64(d, v->exchange_logged);
+	if (v->fact_next > 1)
+		digest_put_u64(d, v->fact_next);
 }
 
 static uint64_t check_queue(const struct catalog_view *v, const struct queue_record *q)
@@ -109,12 +127,36 @@ static uint64_t check_queue(const struct catalog_view *v, const struct queue_rec
 	return n;
 }
 
+static void check_facts(const struct catalog_view *v)
+{
+	struct pmap_kind names = fact_name_kind(v->key);
+	struct pmap_walk w;
+	pmap_check(&v->facts, &names);
+	pmap_check(&v->fact_ids, &fact_id_kind);
+	must(v->facts.n == v->fact_ids.n && v->facts_version <= v->version);
+	pmap_walk(&w, &v->fact_ids);
+	for (uintptr_t object; (object = pmap_walk_next(&w));) {
+		const struct fact *f = (const struct fact *)object;
+		const char *letters = fact_names(f->kind);
+		must(letters && f->id < v->fact_next && f->version <= v->version);
+		must_if(f->kind == FACT_VHOST,
+			slice_eq(catalog_vhost_name(v, f->number), f->name[0]));
+		for (uint8_t i = 0; i < f->names_n; i++) {
+			bool is_user = letters[i] == 'u';
+			if (is_user || letters[i] == 'v')
+				must(catalog_fact(v, is_user ? FACT_USER : FACT_VHOST, f->name[i],
+						  SLICE_EMPTY, SLICE_EMPTY));
+		}
+	}
+}
+
 static void check_view(const struct catalog_view *v)
 {
 	struct pmap_kind exchanges = catalog_exchange_kind(v->key);
 	struct pmap_kind queues = catalog_queue_kind(v->key);
 	struct pmap_walk w;
 	uint64_t bindings = 0, hanging = 0, owned = 0;
+	check_facts(v);
 	pmap_check(&v->exchanges, &exchanges);
 	pmap_check(&v->exchange_names, &catalog_exchange_name_kind);
 	pmap_check(&v->queues, &queues);
@@ -165,6 +207,19 @@ static void dump_exchange(const struct catalog_view *v, const struct exchange *x
 		  if_set(x->flags, EXCHANGE_INTERNAL, " internal"), x->bindings_n);
 }
 
+static void dump_fact(const struct fact *f, struct text *out)
+{
+	must(fact_word(f->kind) != NULL);
+	text_puts(out, fact_word(f->kind));
+	text_puts(out, ":");
+	for (uint8_t i = 0; i < f->names_n; i++) {
+		text_puts(out, " '");
+		text_put_printable(out, f->name[i]);
+		text_putc(out, '\'');
+	}
+	text_putc(out, '\n');
+}
+
 static void dump_queue(const struct catalog_view *v, const struct queue_record *q, struct text *out)
 {
 	must(q->id != 0);
@@ -188,6 +243,9 @@ void catalog_dump(const struct catalog *c, struct text *out)
 	text_putf(out, "bindings: %llu\npending: %zu\nunsaved: %zu\ngarbage_bytes: %llu\n",
 		  (unsigned long long)v->bindings_n, c->pending.n, c->dirty.changed.n,
 		  (unsigned long long)c->edit.garbage_bytes);
+	pmap_walk(&w, &v->fact_ids);
+	for (uintptr_t object; (object = pmap_walk_next(&w)) && !text_is_full(out);)
+		dump_fact((const struct fact *)object, out);
 	pmap_walk(&w, &v->exchanges);
 	for (uintptr_t object; (object = pmap_walk_next(&w)) && !text_is_full(out);)
 		dump_exchange(v, (const struct exchange *)object, out);

@@ -46,6 +46,12 @@ void catalog_dirty_exchange(struct catalog *c, uint64_t id)
 	mark(c, DIRTY_EXCHANGE | id);
 }
 
+void catalog_dirty_fact(struct catalog *c, uint64_t id)
+{
+	must(id != 0 && id < DIRTY_FACT);
+	mark(c, DIRTY_FACT | id);
+}
+
 void catalog_dirty_bucket(struct catalog *c, uint64_t queue, uint32_t level, uint32_t bucket)
 {
 	must(bucket < UINT32_C(1) << (4 * level));
@@ -107,6 +113,18 @@ static void put_counters(const struct catalog_view *v, struct wr *w)
 	wr_u8(w, UNIT_COUNTERS);
 	wr_le64(w, v->queue_logged);
 	wr_le64(w, v->exchange_logged);
+	wr_le64(w, v->fact_next);
+}
+
+static void put_fact(const struct catalog_view *v, uint64_t id, struct wr *w)
+{
+	const struct fact *f = catalog_fact_by_id(v, id);
+	if (!f)
+		return;
+	wr_u8(w, UNIT_FACT);
+	uint32_t n = fact_put(f, w->p + w->n, (uint32_t)wr_left(w));
+	must(n > 0);
+	w->n += n;
 }
 
 static void put_exchange(const struct catalog_view *v, uint64_t id, struct wr *w)
@@ -240,6 +258,8 @@ static bool next_piece(struct catalog *c, struct wr *w)
 		put_bucket(d, w);
 	else if (d->key == DIRTY_COUNTERS)
 		put_counters(d->view, w);
+	else if (d->key & DIRTY_FACT)
+		put_fact(d->view, d->key & ~DIRTY_FACT, w);
 	else
 		put_exchange(d->view, d->key & ~DIRTY_EXCHANGE, w);
 	must(wr_ok(w));

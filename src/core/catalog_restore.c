@@ -30,13 +30,42 @@ enum err catalog_restore(struct catalog *c, struct unit_key key, struct slice un
 static enum err get_counters(struct catalog *c, struct rd *r)
 {
 	uint64_t queue = rd_le64(r), exchange = rd_le64(r);
+	uint64_t fact = rd_left(r) ? rd_le64(r) : 1; /* nothing: written before there were any */
 	must(c->work != NULL);
-	if (!rd_done(r) || queue == 0 || exchange == 0 || exchange >= EXCHANGE_ID_VOLATILE)
+	if (!rd_done(r) || queue == 0 || fact == 0 || exchange == 0 ||
+	    exchange >= EXCHANGE_ID_VOLATILE)
 		return ERR_CORRUPT;
 	struct catalog_view *v = c->work;
 	v->queue_logged = queue;
 	v->queue_next = queue > v->queue_next ? queue : v->queue_next;
 	v->exchange_logged = exchange;
+	v->fact_next = fact;
+	return ERR_OK;
+}
+
+static bool is_vhost(const struct catalog *c, uint16_t vhost)
+{
+	must(c->work->vhosts != NULL);
+	return vhost < c->work->vhosts->n && c->work->vhosts->name[vhost].p;
+}
+
+/* Facts come first: virtual hosts are in them. */
+static enum err get_fact(struct catalog *c, const struct restored_unit *u)
+{
+	struct fact f;
+	must(c->is_restoring);
+	if (!(u->key & DIRTY_FACT) || u->key & DIRTY_EXCHANGE)
+		return ERR_OK;
+	if (u->len == 0 || u->bytes[0] != UNIT_FACT)
+		return ERR_CORRUPT;
+	enum err err = fact_get(slice_of(u->bytes + 1, u->len - 1u), &f);
+	if (err != ERR_OK)
+		return err == ERR_MALFORMED ? ERR_CORRUPT : err;
+	f.id = u->key & ~DIRTY_FACT;
+	if (f.id == 0 || catalog_fact_by_id(c->work, f.id) ||
+	    catalog_fact(c->work, (enum fact_kind)f.kind, f.name[0], f.name[1], f.name[2]))
+		return ERR_CORRUPT;
+	catalog_add_fact(c, &f);
 	return ERR_OK;
 }
 
@@ -44,7 +73,7 @@ static enum err get_exchange(struct catalog *c, uint64_t id, struct rd *r)
 {
 	struct declare_exchange d;
 	if (declare_exchange_get(rd_rest(r), &d) != ERR_OK || !exchange_type_of(d.type) ||
-	    id >= EXCHANGE_ID_VOLATILE || d.vhost >= c->vhosts->n || !(d.flags & EXCHANGE_DURABLE))
+	    id >= EXCHANGE_ID_VOLATILE || !is_vhost(c, d.vhost) || !(d.flags & EXCHANGE_DURABLE))
 		return ERR_CORRUPT;
 	must(c->work != NULL);
 	if (catalog_exchange(c->work, d.vhost, d.name) || catalog_exchange_name(c->work, id))
@@ -59,7 +88,7 @@ static enum err get_queue(struct catalog *c, uint64_t id, struct rd *r)
 	rd_skip(r, 1);
 	struct slice declare = rd_take(r, rd_le32(r));
 	must(c->work != NULL);
-	if (declare_queue_get(declare, &d) != ERR_OK || d.vhost >= c->vhosts->n || d.owner ||
+	if (declare_queue_get(declare, &d) != ERR_OK || !is_vhost(c, d.vhost) || d.owner ||
 	    !(d.flags & QUEUE_DURABLE) || d.shard >= SHARDS_MAX)
 		return ERR_CORRUPT;
 	if (catalog_queue(c->work, d.vhost, d.name) || catalog_queue_by_id(c->work, id))
@@ -80,6 +109,8 @@ static enum err get_object(struct catalog *c, const struct restored_unit *u)
 		return get_counters(c, &r);
 	if (kind == UNIT_EXCHANGE && u->key & DIRTY_EXCHANGE)
 		return get_exchange(c, u->key & ~DIRTY_EXCHANGE, &r);
+	if (kind == UNIT_FACT && u->key & DIRTY_FACT)
+		return ERR_OK;
 	if (!dirty_is_queue(u->key))
 		return ERR_CORRUPT;
 	if (kind == UNIT_QUEUE && dirty_level(u->key) == 0 && u->piece == 0)
@@ -105,6 +136,8 @@ static enum err get_binding(struct catalog *c, const struct queue_record *q, str
 static enum err get_bindings(struct catalog *c, const struct restored_unit *u)
 {
 	struct rd r = rd_of(slice_of(u->bytes, u->len));
+	if (!dirty_is_queue(u->key) && u->key & DIRTY_FACT)
+		return (u->key & ~DIRTY_FACT) < c->work->fact_next ? ERR_OK : ERR_CORRUPT;
 	if (!dirty_is_queue(u->key))
 		return (u->key & ~DIRTY_EXCHANGE) < c->work->exchange_logged ? ERR_OK : ERR_CORRUPT;
 	if (dirty_queue(u->key) >= c->work->queue_logged)
@@ -148,6 +181,9 @@ static void settle_level(struct catalog *c, const struct restored_unit *u)
 static enum err restore_all(struct catalog *c)
 {
 	must(c->work != NULL);
+	for (const struct restored_unit *u = c->restored; u; u = u->next)
+		TRY(get_fact(c, u));
+	catalog_vhost_settle(c);
 	for (const struct restored_unit *u = c->restored; u; u = u->next)
 		TRY(get_object(c, u));
 	for (const struct restored_unit *u = c->restored; u; u = u->next)

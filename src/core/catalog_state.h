@@ -13,6 +13,7 @@
 #ifndef CORE_CATALOG_STATE_H
 #define CORE_CATALOG_STATE_H
 #include "core/catalog_view.h"
+#include "core/fact.h"
 
 #include "base/deque.h"
 #include "base/map.h"
@@ -45,7 +46,7 @@ struct catalog {
 	const struct catalog_view *applied, *decided;
 	struct catalog_view *work; /* between catalog_change_begin and _end; is `decided` */
 	struct deque pending;      /* struct pending, oldest first */
-	struct vhosts *vhosts;
+	struct map vhost_queues;   /* vhost -> queues it has in the decided version */
 	struct dirty dirty;
 	struct restored_unit *restored; /* between catalog_restore and catalog_restored */
 	bool is_restoring;
@@ -66,6 +67,23 @@ void catalog_add_queue(struct catalog *c, uint64_t id, const struct declare_queu
 void catalog_add_binding(struct catalog *c, const struct exchange *x, const struct queue_record *q,
 			 struct slice key, struct slice arguments);
 
+/* catalog_del_exchange takes one out with all its bindings. */
+void catalog_del_exchange(struct catalog *c, const struct exchange *x);
+
+/* catalog_fact.c: facts, and the virtual hosts that some of them are. catalog_fact_changed makes
+ * an outcome of a fact true; catalog_add_fact enters one that must be new, with its id.
+ * catalog_vhost_begin gives the first view vhost 0 with the pre-declared exchanges;
+ * catalog_vhost_settle takes it away after a restore that has other ones. */
+void catalog_fact_changed(struct catalog *c, const struct run *o);
+void catalog_add_fact(struct catalog *c, const struct fact *declared);
+void catalog_vhost_begin(struct catalog *c, struct slice name);
+void catalog_vhost_settle(struct catalog *c);
+size_t catalog_vhosts_bytes(const struct vhosts *v);
+void catalog_count_queue(struct catalog *c, uint16_t vhost, int by);
+uint64_t catalog_vhost_queues(const struct catalog *c, uint16_t vhost);
+/* catalog_vhost_free_number is the first that no virtual host has; false: there are too many. */
+bool catalog_vhost_free_number(const struct catalog_view *v, uint16_t *out_number);
+
 /* Texts of refusals: "<before>queue 'q' in vhost '/'<after>", and what a foreign exclusive queue is
  * refused with. */
 void catalog_say(struct text *why, const char *before, const char *thing, struct slice name,
@@ -78,6 +96,7 @@ void catalog_free_view(struct catalog *c);
 /* Checkpoint: what has changed since the last one. */
 void catalog_dirty_counters(struct catalog *c);
 void catalog_dirty_exchange(struct catalog *c, uint64_t id);
+void catalog_dirty_fact(struct catalog *c, uint64_t id);
 void catalog_dirty_bucket(struct catalog *c, uint64_t queue, uint32_t level, uint32_t bucket);
 /* catalog_dirty_level marks all buckets of a level: the queue leaves it, or enters it. */
 void catalog_dirty_level(struct catalog *c, uint64_t queue, uint32_t level);

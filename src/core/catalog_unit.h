@@ -3,6 +3,7 @@
  * Unit keys (core.h) are { object, chunk }:
  *   { 0, 0 }                                     the counters
  *   { 1 << 63 | id of the exchange, 0 }          one durable exchange
+ *   { 1 << 62 | id of the fact, 0 }              one fact
  *   { id of the queue, level << 40 | bucket << 16 | piece }
  *
  * A durable queue lies in bucket 0 of level 0, and its durable bindings behind it while they are
@@ -11,20 +12,23 @@
  * most. What does not fit into one unit goes on in the next piece.
  *
  * Bytes, little-endian; the first is the kind:
- *   COUNTERS   u64 next queue id of the log, u64 next exchange id of the log
+ *   COUNTERS   u64 next queue id of the log, u64 next exchange id of the log, u64 next fact id (or
+ *              nothing: 1)
  *   EXCHANGE   declare_exchange (declare.c)
  *   QUEUE      u8 level, u32 length, declare_queue, then bindings as in BINDINGS
+ *   FACT       as in fact.h
  *   BINDINGS   each: str8 exchange, str8 key, u16 length of arguments, arguments
  */
 #ifndef CORE_CATALOG_UNIT_H
 #define CORE_CATALOG_UNIT_H
 #include "core/catalog_state.h"
 
-enum catalog_unit { UNIT_COUNTERS = 1, UNIT_EXCHANGE, UNIT_QUEUE, UNIT_BINDINGS };
+enum catalog_unit { UNIT_COUNTERS = 1, UNIT_EXCHANGE, UNIT_QUEUE, UNIT_BINDINGS, UNIT_FACT };
 
 /* What a unit belongs to, in one number, for the maps of struct dirty. */
 #define DIRTY_COUNTERS UINT64_C(0)
 #define DIRTY_EXCHANGE (UINT64_C(1) << 63)
+#define DIRTY_FACT     (UINT64_C(1) << 62)
 
 static inline uint64_t dirty_bucket(uint64_t queue, uint32_t level, uint32_t bucket)
 {
@@ -33,7 +37,7 @@ static inline uint64_t dirty_bucket(uint64_t queue, uint32_t level, uint32_t buc
 }
 static inline bool dirty_is_queue(uint64_t key)
 {
-	return key && !(key & DIRTY_EXCHANGE);
+	return key && !(key & (DIRTY_EXCHANGE | DIRTY_FACT));
 }
 static inline uint64_t dirty_queue(uint64_t key)
 {

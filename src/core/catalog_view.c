@@ -1,6 +1,7 @@
 #include "core/catalog_view.h"
 
 #include "base/must.h"
+#include "core/fact.h"
 
 /* Names, in their vhost. */
 
@@ -180,20 +181,18 @@ const struct queue_record *catalog_queue_after(const struct catalog_view *v, uin
 
 enum err catalog_vhost(const struct catalog_view *v, struct slice name, uint16_t *out_vhost)
 {
-	must(v->vhosts->n <= UINT16_MAX);
-	for (uint32_t i = 0; i < v->vhosts->n; i++) {
-		if (!slice_eq(v->vhosts->name[i], name))
-			continue;
-		*out_vhost = (uint16_t)i;
-		return ERR_OK;
-	}
-	return ERR_NOT_FOUND;
+	const struct fact *f = catalog_fact(v, FACT_VHOST, name, SLICE_EMPTY, SLICE_EMPTY);
+	must(v->vhosts->n > 0);
+	if (!f && !slice_eq(v->vhosts->name[0], name))
+		return ERR_NOT_FOUND;
+	*out_vhost = f ? f->number : 0; /* the first one need not be a fact yet */
+	return v->vhosts->name[*out_vhost].p ? ERR_OK : ERR_NOT_FOUND;
 }
 
 struct slice catalog_vhost_name(const struct catalog_view *v, uint16_t vhost)
 {
-	must(vhost < v->vhosts->n);
-	return v->vhosts->name[vhost];
+	must(v->vhosts->n > 0);
+	return vhost < v->vhosts->n ? v->vhosts->name[vhost] : SLICE_EMPTY;
 }
 
 /* The bindings of one queue. */

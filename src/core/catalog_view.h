@@ -10,8 +10,9 @@
 #include "core/exchange_set.h"
 
 struct vhosts {
+	uint64_t birth;
 	uint32_t n;
-	struct slice name[]; /* by number; the bytes live as long as the catalog */
+	struct slice name[]; /* by number; p NULL: there is none */
 };
 
 struct catalog_view {
@@ -29,6 +30,10 @@ struct catalog_view {
 	uint64_t queue_logged;    /* likewise, as the log alone knows */
 	uint64_t exchange_next;   /* of exchanges that are not durable; EXCHANGE_ID_VOLATILE */
 	uint64_t exchange_logged; /* of durable ones: counts them in the log's order */
+	struct pmap facts;        /* struct fact by kind and names */
+	struct pmap fact_ids;     /* the same by id */
+	uint64_t fact_next;       /* ids from here on were never used */
+	uint64_t facts_version;   /* in which a fact changed last */
 };
 
 /* Ids of exchanges: those of the log count from 1 (a checkpoint unit is named by them), the

@@ -1,6 +1,7 @@
 #include "core/logged.h"
 
 #include "core/core.h"
+#include "core/fact.h"
 #include "msg/msg.h"
 
 #define RUN_HEAD_BYTES   12u
@@ -23,7 +24,9 @@ static bool is_stored_kind(uint8_t kind)
 	case OUTCOME_QUEUE_DECLARE:
 	case OUTCOME_QUEUE_DELETE:
 	case OUTCOME_BIND:
-	case OUTCOME_UNBIND: return true;
+	case OUTCOME_UNBIND:
+	case OUTCOME_FACT_PUT:
+	case OUTCOME_FACT_DELETE: return true;
 	default: return false;
 	}
 }
@@ -147,6 +150,16 @@ static enum err rows_get(struct rd *r, struct slice body, struct run *room)
 	return ERR_OK;
 }
 
+static enum err fact_look(const struct run *room)
+{
+	struct fact f;
+	if (room->kind != OUTCOME_FACT_PUT && room->kind != OUTCOME_FACT_DELETE)
+		return ERR_OK;
+	enum err e = fact_get(run_tail(room), &f);
+	must(e != ERR_LIMIT);
+	return e == ERR_MALFORMED || room->queue == 0 ? ERR_CORRUPT : e;
+}
+
 static enum err other_get(struct rd *r, struct run *room, uint32_t room_bytes)
 {
 	room->arg = rd_le64(r);
@@ -176,6 +189,7 @@ enum err logged_get(struct rd *r, struct slice body, struct run *room, uint32_t 
 	bool has_rows = room->kind == OUTCOME_ADD || room->kind == OUTCOME_REMOVE;
 	room->row_bytes = has_rows ? LIMIT_RUN_ROW_BYTES : 0;
 	TRY(has_rows ? rows_get(r, body, room) : other_get(r, room, room_bytes));
+	TRY(fact_look(room));
 	uint32_t len = (uint32_t)sizeof *room + (uint32_t)room->n * room->row_bytes +
 		       room->tail_len;
 	room->len = (len + 7u) & ~7u;

@@ -1,0 +1,186 @@
+#include "core/catalog_ask.h"
+
+#include "base/must.h"
+
+static bool refuse(struct ask *a, enum err err, const char *word, struct slice name,
+		   const char *after)
+{
+	must(err != ERR_OK && a->why.n == 0);
+	text_puts(&a->why, word);
+	text_puts(&a->why, " '");
+	text_put_slice(&a->why, name);
+	text_putc(&a->why, '\'');
+	text_puts(&a->why, after);
+	catalog_answer(a, err);
+	return false;
+}
+
+static const struct fact *find(const struct ask *a, enum fact_kind kind, struct slice name)
+{
+	must(kind == FACT_USER || kind == FACT_VHOST);
+	return catalog_fact(a->c->decided, kind, name, SLICE_EMPTY, SLICE_EMPTY);
+}
+
+/* What it hangs on must be there. False: the command has been answered. */
+static bool hangs_well(struct ask *a, const struct fact *f)
+{
+	const char *letters = fact_names(f->kind);
+	must(f->names_n == strlen(letters));
+	for (uint8_t i = 0; i < f->names_n; i++) {
+		bool is_user = letters[i] == 'u', is_vhost = letters[i] == 'v';
+		if (is_user && !find(a, FACT_USER, f->name[i]))
+			return refuse(a, ERR_NOT_FOUND, "user", f->name[i], " does not exist");
+		if (is_vhost && !find(a, FACT_VHOST, f->name[i]))
+			return refuse(a, ERR_NOT_FOUND, "vhost", f->name[i], " does not exist");
+	}
+	return true;
+}
+
+static bool is_sound(struct ask *a, const struct fact *f)
+{
+	struct fact_limits l;
+	bool is_limits = f->kind == FACT_VHOST_LIMITS || f->kind == FACT_USER_LIMITS;
+	must(a->why.n == 0);
+	if ((f->kind == FACT_USER || f->kind == FACT_VHOST) && f->name[0].n == 0)
+		return refuse(a, ERR_PRECONDITION_FAILED, fact_word(f->kind), f->name[0],
+			      " has no name");
+	if (is_limits && fact_limits_get(f->value, &l) != ERR_OK)
+		return refuse(a, ERR_PRECONDITION_FAILED, fact_word(f->kind), f->name[0],
+			      " are no numbers from -1 on");
+	return hangs_well(a, f);
+}
+
+static void decide(struct ask *a, uint8_t outcome, const struct fact *f, bool answers)
+{
+	struct mem *mem = a->c->edit.mem;
+	struct run head = catalog_answering(a, outcome, true);
+	uint8_t *buf = mem_get(mem, FACT_BYTES_MAX, "catalog");
+	must(buf != NULL && f->id != 0);
+	uint32_t n = fact_put(f, buf, FACT_BYTES_MAX);
+	head.queue = f->id;
+	if (!answers)
+		head.session = 0;
+	catalog_decide(a, &head, slice_of(buf, n));
+	mem_put(mem, buf, FACT_BYTES_MAX);
+}
+
+void catalog_admit_fact_put(struct ask *a)
+{
+	const struct catalog_view *v = a->c->decided;
+	struct fact f;
+	if (fact_get(run_tail(a->cmd), &f) != ERR_OK) {
+		text_puts(&a->why, "malformed, or too large");
+		catalog_answer(a, ERR_PRECONDITION_FAILED);
+		return;
+	}
+	if (!is_sound(a, &f) || catalog_is_short(a, SLICE_EMPTY))
+		return;
+	const struct fact *old = catalog_fact(v, (enum fact_kind)f.kind, f.name[0], f.name[1],
+					      f.name[2]);
+	if (old && slice_eq(old->value, f.value)) {
+		catalog_answer(a, ERR_OK);
+		return;
+	}
+	f.id = old ? old->id : v->fact_next;
+	f.number = old ? old->number : 0;
+	uint16_t number;
+	bool is_first = !find(a, FACT_VHOST, catalog_vhost_name(v, 0));
+	if (f.kind == FACT_VHOST && !old && !(is_first && catalog_vhost_name(v, 0).p)) {
+		if (!catalog_vhost_free_number(v, &number)) {
+			refuse(a, ERR_RESOURCE_ERROR, "vhost", f.name[0], " is one too many");
+			return;
+		}
+		f.number = number;
+	}
+	must(f.id > 0);
+	decide(a, OUTCOME_FACT_PUT, &f, true);
+}
+
+/* ---- going -------------------------------------------------------------------------------- */
+
+/* Everything that hangs on `what` by the letter `role`. */
+static void drop_hanging(struct ask *a, char role, struct slice name)
+{
+	const struct catalog_view *v = a->c->decided; /* it stays as it is meanwhile */
+	must(role == 'u' || role == 'v');
+	for (const struct fact *f = NULL; (f = catalog_fact_after(v, f ? f->id : 0));) {
+		const char *letters = fact_names(f->kind);
+		for (uint8_t i = 0; i < f->names_n; i++) {
+			if (letters[i] != role || !slice_eq(f->name[i], name))
+				continue;
+			decide(a, OUTCOME_FACT_DELETE, f, false);
+			break;
+		}
+	}
+}
+
+static void drop_queues(struct ask *a, uint16_t vhost)
+{
+	const struct catalog_view *v = a->c->decided;
+	const struct queue_record *q = NULL;
+	while (catalog_vhost_queues(a->c, vhost) > 0 && (q = catalog_queue_after(v, q ? q->id : 0)))
+		if (q->vhost == vhost)
+			catalog_decide_queue_delete(a, q, 0, false);
+	must(catalog_vhost_queues(a->c, vhost) == 0);
+}
+
+/* The pre-declared ones go with the virtual host itself. */
+static void drop_exchanges(struct ask *a, uint16_t vhost)
+{
+	const struct catalog_view *v = a->c->decided;
+	struct pmap_walk w;
+	pmap_walk(&w, &v->exchanges);
+	for (uintptr_t object; (object = pmap_walk_next(&w));) {
+		const struct exchange *x = (const struct exchange *)object;
+		must(x->fixed != NULL);
+		if (x->vhost != vhost || x->name.n == 0 ||
+		    slice_starts_with(x->name, slice_str("amq.")))
+			continue;
+		x = catalog_exchange(a->c->decided, vhost, x->name);
+		if (x)
+			catalog_decide_exchange_delete(a, x, false);
+	}
+}
+
+void catalog_admit_fact_delete(struct ask *a)
+{
+	struct fact f;
+	const struct fact *old = NULL;
+	if (fact_get(run_tail(a->cmd), &f) == ERR_OK)
+		old = catalog_fact(a->c->decided, (enum fact_kind)f.kind, f.name[0], f.name[1],
+				   f.name[2]);
+	else
+		f = fact_of(FACT_UNKNOWN, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY);
+	if (!old) {
+		refuse(a, ERR_NOT_FOUND, fact_word(f.kind), f.name[f.kind == FACT_POLICY],
+		       " does not exist");
+		return;
+	}
+	must(old->kind == f.kind);
+	if (f.kind == FACT_VHOST) {
+		drop_queues(a, old->number);
+		drop_exchanges(a, old->number);
+		drop_hanging(a, 'v', f.name[0]);
+	} else if (f.kind == FACT_USER) {
+		drop_hanging(a, 'u', f.name[0]);
+	}
+	decide(a, OUTCOME_FACT_DELETE, old, true);
+}
+
+bool catalog_is_full_vhost(struct ask *a, uint16_t vhost, struct slice queue)
+{
+	struct slice name = catalog_vhost_name(a->c->decided, vhost);
+	const struct fact *f = catalog_fact(a->c->decided, FACT_VHOST_LIMITS, name, SLICE_EMPTY,
+					    SLICE_EMPTY);
+	int64_t max = fact_limits_of(f).objects;
+	must(a->why.n == 0);
+	if (max < 0 || catalog_vhost_queues(a->c, vhost) < (uint64_t)max)
+		return false;
+	text_puts(&a->why, "cannot declare queue '");
+	text_put_slice(&a->why, queue);
+	text_puts(&a->why, "': queue limit in vhost '");
+	text_put_slice(&a->why, name);
+	text_putf(&a->why, "' (%lld) is reached", (long long)max);
+	catalog_answer(a, ERR_PRECONDITION_FAILED);
+	return true;
+}
