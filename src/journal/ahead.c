@@ -196,17 +196,46 @@ enum err ahead_begin(struct journal *j)
 	return ERR_OK;
 }
 
+/* give_back gives the file's room to the disk, and has somebody look how much there is now. */
+static enum err give_back(struct journal *j, struct segment *own_seg)
+{
+	struct path p = path_of(PATH_SEGMENT, own_seg->number);
+	must(own_seg->is_closed && own_seg->file < 0);
+	reader_forget(j, own_seg->number, false);
+	enum err e = j->disk->ops->remove(j->disk, p.z);
+	segments_remove(&j->segments, j->mem, own_seg);
+	if (atomic_load_explicit(&j->is_space_short, memory_order_relaxed))
+		atomic_store_explicit(&j->look_free, true, memory_order_relaxed);
+	return e;
+}
+
 enum err ahead_spare(struct journal *j, struct segment *own_seg)
 {
 	struct ahead *a = &j->ahead;
 	must(own_seg->file < 0);
-	if (a->spares_n < AHEAD_SPARES) {
-		a->spare[a->spares_n++] = own_seg;
-		return ERR_OK;
-	}
-	struct path p = path_of(PATH_SEGMENT, own_seg->number);
-	reader_forget(j, own_seg->number, false);
-	enum err e = j->disk->ops->remove(j->disk, p.z);
-	segments_remove(&j->segments, j->mem, own_seg);
-	return e;
+	if (a->spares_n == AHEAD_SPARES ||
+	    atomic_load_explicit(&j->is_space_short, memory_order_relaxed))
+		return give_back(j, own_seg);
+	a->spare[a->spares_n++] = own_seg;
+	return ERR_OK;
+}
+
+bool ahead_has_too_much(struct journal *j)
+{
+	must(j->ahead.spares_n <= AHEAD_SPARES);
+	return j->ahead.spares_n > 0 &&
+	       atomic_load_explicit(&j->is_space_short, memory_order_acquire);
+}
+
+bool ahead_shrink(struct journal *j, enum err *out_err)
+{
+	struct ahead *a = &j->ahead;
+	must(journal_broken(j) == ERR_OK);
+	if (!ahead_has_too_much(j))
+		return false;
+	struct path p = path_in(PATH_SEGMENT, "");
+	enum err e = give_back(j, a->spare[--a->spares_n]);
+	if (e != ERR_OK)
+		*out_err = journal_break(j, e, "remove", &p, 0);
+	return true;
 }

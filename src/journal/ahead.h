@@ -29,4 +29,7 @@ bool ahead_step(struct journal *j, enum err *out_err);
 MUST_USE enum err ahead_begin(struct journal *j);
 /* ahead_spare takes over a closed segment that nobody needs; its file is kept or removed. */
 MUST_USE enum err ahead_spare(struct journal *j, struct segment *own_seg);
+/* ahead_shrink removes one of the kept files if the disk is short of space. False: it is not. */
+bool ahead_has_too_much(struct journal *j);
+bool ahead_shrink(struct journal *j, enum err *out_err);
 #endif

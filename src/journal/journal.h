@@ -149,6 +149,9 @@ uint64_t journal_appended(const struct journal *j);
  * after journal_look_free (for a standing alarm; then journal_keeper_to_wake). */
 uint64_t journal_free_bytes(const struct journal *j);
 void journal_look_free(struct journal *j);
+/* journal_space_is_short: while it is, emptied files are not kept for later, and free space is
+ * looked at when one has gone (then journal_keeper_to_wake). */
+void journal_space_is_short(struct journal *j, bool is_short);
 
 /* Spill: stored bytes of transient messages, in files that are never synced and that recovery
  * removes. journal_spill appends on the caller's thread; its loc is of the spill's own space.

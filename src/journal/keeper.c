@@ -49,8 +49,9 @@ bool journal_keep_step(struct journal *j, uint64_t *out_wake, enum err *out_err)
 		return false;
 	bool is_any = reader_step(j, out_wake);
 	is_any |= take_closed(j);
+	is_any |= ahead_shrink(j, out_err);
 	is_any |= look_free(j, out_wake);
-	is_any |= ahead_step(j, out_err);
+	is_any |= journal_broken(j) == ERR_OK && ahead_step(j, out_err);
 	/* Side by side: only a checkpoint lets segments be recycled, and saves writing new ones. */
 	if (journal_broken(j) == ERR_OK && (checkpoint_step(j, out_err) || spill_sweep(j)))
 		is_any = true;
@@ -84,7 +85,7 @@ static bool has_work(struct journal *j)
 	bool is_full = !spsc_is_empty(&j->checkpoint.full);
 	bool is_ended = atomic_load_explicit(&c->is_ended, memory_order_acquire);
 	return has_asked(j) || !spsc_is_empty(&j->closed) || is_free_due(j) || ahead_is_due(j) ||
-	       (phase == CKPT_WANTED && !c->is_short) ||
+	       ahead_has_too_much(j) || (phase == CKPT_WANTED && !c->is_short) ||
 	       (phase == CKPT_OPEN && (is_full || is_ended)) ||
 	       atomic_load_explicit(&j->has_spill_garbage, memory_order_acquire);
 }
@@ -111,5 +112,11 @@ bool journal_keeper_to_wake(struct journal *j)
 void journal_look_free(struct journal *j)
 {
 	atomic_store_explicit(&j->look_free, true, memory_order_release);
+	keeper_give_work(j);
+}
+
+void journal_space_is_short(struct journal *j, bool is_short)
+{
+	atomic_store_explicit(&j->is_space_short, is_short, memory_order_release);
 	keeper_give_work(j);
 }

@@ -33,6 +33,7 @@ struct journal {
 	_Atomic uint32_t broken;                       /* enum err */
 	_Atomic bool is_breaking;
 	_Atomic bool has_spill_garbage;
+	_Atomic bool is_space_short; /* on the disk: no file is kept for later */
 	char why[JOURNAL_WHY_BYTES]; /* written once, before `broken` */
 
 	/* Written by the writer. */

@@ -40,6 +40,7 @@ static void set_alarm(struct loop *l, uint32_t alarm, bool is_on)
 	if (alarm == ALARM_DISK) {
 		v[0] = log_u64(journal_free_bytes(n->journal));
 		v[1] = log_u64(alarm_disk_limit(n));
+		journal_space_is_short(n->journal, is_on);
 	}
 	loop_log(l, id, v, 2);
 	for (uint32_t i = 0; i < n->loops_n; i++)

@@ -4,11 +4,13 @@
  *	SHIM_FAIL     KIND:N:ERRNO[:PART]   from the Nth call of a kind on (write, sync), on files
  *	              whose path contains PART, it fails with ENOSPC or EIO; the first write that
  *	              finds the disk full goes half way
- *	SHIM_FREE     a file with the number of free bytes that statvfs is to tell
+ *	SHIM_FREE     a file with the number of free bytes that statvfs is to tell; with a minus in
+ *	              front of it, the disk has so many bytes, less what the data directory takes
  *
  * It stands behind shim.c, which sees its failures as those of the disk: preload that one first.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
@@ -137,15 +139,36 @@ int fsync(int fd)
 	return sync_any(fd, SYS_fsync);
 }
 
+/* left_of a disk of so many bytes, on which there is the data directory alone. */
+static long long left_of(long long bytes)
+{
+	static const char *const kinds[] = { "segment", "checkpoint", "spill" };
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		char path[PATH_MAX];
+		struct stat st;
+		snprintf(path, sizeof path, "%s/%s", data_dir, kinds[i]);
+		DIR *dir = opendir(path);
+		for (struct dirent *one; dir && (one = readdir(dir)) != NULL;)
+			if (fstatat(dirfd(dir), one->d_name, &st, 0) == 0 && S_ISREG(st.st_mode))
+				bytes -= st.st_blocks * 512;
+		if (dir)
+			closedir(dir);
+	}
+	return bytes > 0 ? bytes : 0;
+}
+
 int fstatvfs(int fd, struct statvfs *out)
 {
 	int (*call)(int, struct statvfs *) = NULL;
 	*(void **)(void *)&call = dlsym(RTLD_NEXT, "fstatvfs");
 	int done = call(fd, out);
 	FILE *told = done == 0 && free_path ? fopen(free_path, "r") : NULL;
-	unsigned long long bytes;
-	if (told && fscanf(told, "%llu", &bytes) == 1)
-		out->f_bavail = out->f_bfree = bytes / out->f_frsize;
+	long long bytes;
+	if (told && fscanf(told, "%lld", &bytes) == 1) {
+		if (bytes < 0)
+			bytes = left_of(-bytes);
+		out->f_bavail = out->f_bfree = (unsigned long long)bytes / out->f_frsize;
+	}
 	if (told)
 		fclose(told);
 	return done;

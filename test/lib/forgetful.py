@@ -50,7 +50,8 @@ class Forgetful:
         copy(self.names(), self.data)
 
     def tell_free(self, free_bytes):
-        """What the daemon is told from now on, when it asks how much of the disk is free."""
+        """What the daemon is told from now on, when it asks how much of the disk is free: so many
+        bytes, or, below 0, as if the disk had so many for the data directory."""
         with open(self.free + '.new', 'w') as f:
             f.write(str(free_bytes))
         os.rename(self.free + '.new', self.free)
