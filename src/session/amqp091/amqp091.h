@@ -361,7 +361,7 @@ void amqp091_command_catalog(struct turn *t, enum cmd kind, uint8_t flags, uint1
 			     uint64_t arg, struct slice tail);
 void amqp091_reply(struct turn *t, struct run *fx); /* FX_REPLY */
 
-/* ---- queue.c, names.c, args.c ---- */
+/* ---- queue.c, names.c, args.c, queue_args.c ---- */
 
 /* amqp091_queue_name expands an empty name to the last declared one. ERR_NOT_FOUND: none was. */
 MUST_USE enum err amqp091_queue_name(struct turn *t, struct channel *c, struct slice name,
@@ -379,15 +379,19 @@ bool amqp091_is_reserved(struct slice name);
 struct slice amqp091_new_name(struct turn *t, const char *prefix, char *buf);
 /* amqp091_place chooses the shard of a new queue. */
 uint16_t amqp091_place(const struct turn *t, struct slice name, uint8_t flags);
-/* amqp091_args_... refuse arguments that mean something which is not done yet. */
-MUST_USE enum err amqp091_args_of_queue(struct turn *t, struct slice queue, struct slice args);
+/* amqp091_args_... refuse arguments that make no sense, in RabbitMQ's words, and what means
+ * something that is not done yet. Those of a queue become rules, whose texts borrow. */
+MUST_USE enum err amqp091_args_of_queue(struct turn *t, const struct declare_queue *d,
+					bool is_named, struct queue_rules *out);
 MUST_USE enum err amqp091_args_of_exchange(struct turn *t, struct slice exchange,
 					   struct slice args);
 MUST_USE enum err amqp091_args_of_consumer(struct turn *t, struct slice args);
-/* amqp091_args_same compares the arguments that count when something is declared again.
- * ERR_PRECONDITION_FAILED: they differ. */
-MUST_USE enum err amqp091_args_same(struct turn *t, const char *thing, struct slice name,
-				    struct slice now, struct slice again);
+/* amqp091_queue_args_same compares the arguments that count when a queue is declared again,
+ * amqp091_arg_same one argument of a thing. ERR_PRECONDITION_FAILED: they differ. */
+MUST_USE enum err amqp091_queue_args_same(struct turn *t, struct slice name, struct slice now,
+					  struct slice again);
+MUST_USE enum err amqp091_arg_same(struct turn *t, const char *arg, const char *thing,
+				   struct slice name, struct slice now, struct slice again);
 
 /* ---- assembly.c; the rest of publishing is in publish.h ---- */
 

@@ -39,7 +39,8 @@ static enum err check_existing(struct turn *t, const struct exchange *x,
 {
 	must(x != NULL);
 	TRY(catalog_exchange_same(x, d, amqp091_vhost_name(t), &t->why));
-	return amqp091_args_same(t, "exchange", x->name, x->arguments, d->arguments);
+	return amqp091_arg_same(t, "alternate-exchange", "exchange", x->name, x->arguments,
+				d->arguments);
 }
 
 static enum err check_new(struct turn *t, const struct declare_exchange *d)

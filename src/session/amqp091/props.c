@@ -4,7 +4,7 @@
 #include "wire/amqp091/props.h"
 #include "wire/amqp091/table.h"
 
-#define EXPIRATION_MAX UINT64_C(4294967295) /* RabbitMQ's: what its timers take */
+#define EXPIRATION_MAX UINT64_C(315360000000) /* RabbitMQ's: ten years */
 
 static enum err bad_expiration(struct turn *t, struct slice expiration)
 {

@@ -71,7 +71,7 @@ static enum err check_existing(struct turn *t, const struct queue_record *q,
 {
 	must(q != NULL);
 	TRY(catalog_queue_same(q, d, t->s->session.handle, amqp091_vhost_name(t), &t->why));
-	return amqp091_args_same(t, "queue", q->name, q->arguments, d->arguments);
+	return amqp091_queue_args_same(t, q->name, q->arguments, d->arguments);
 }
 
 static enum err check_new(struct turn *t, const struct declare_queue *d, bool is_named)
@@ -82,7 +82,7 @@ static enum err check_new(struct turn *t, const struct declare_queue *d, bool is
 		text_put_slice(&t->why, d->name);
 		return amqp091_refuse(t, ERR_ACCESS_REFUSED, "' contains reserved prefix 'amq.*'");
 	}
-	return amqp091_args_of_queue(t, d->name, d->arguments);
+	return ERR_OK;
 }
 
 enum err amqp091_on_queue_declare(struct turn *t, struct channel *c, const struct amqp091_method *m)
@@ -109,6 +109,10 @@ enum err amqp091_on_queue_declare(struct turn *t, struct channel *c, const struc
 	const struct queue_record *q = catalog_queue(t->w->view, t->s->vhost, d.name);
 	d.shard = amqp091_place(t, d.name, d.flags);
 	TRY(q ? check_existing(t, q, &d) : check_new(t, &d, is_named));
+	struct queue_rules rules;
+	uint8_t rules_bytes[RULES_BYTES_MAX];
+	TRY(amqp091_args_of_queue(t, &d, is_named, &rules));
+	d.rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, sizeof rules_bytes));
 	declare(t, c, &d, q, b->nowait);
 	return ERR_OK;
 }

@@ -1,0 +1,476 @@
+#include "session/amqp091/amqp091.h"
+
+#include "base/must.h"
+#include "wire/amqp091/erl.h"
+#include "wire/amqp091/table.h"
+
+/* RabbitMQ's bound for times: ten years of 365 days. */
+#define TIME_MAX_MS UINT64_C(315360000000)
+
+/* RabbitMQ's limit where a quorum queue names none. */
+#define DELIVERY_LIMIT 20u
+
+enum { CLASSIC = 1 << QUEUE_CLASSIC, QUORUM = 1 << QUEUE_QUORUM, STREAM = 1 << QUEUE_STREAM };
+
+static const char *const type_names[] = { "classic", "quorum", "stream" };
+
+/* One argument on its way to a rule. */
+struct arg {
+	struct turn *t;
+	struct slice queue, args; /* the declaration's name and arguments */
+	const char *name;
+	const struct amqp091_value *v;
+	struct queue_rules *rules;
+	uint64_t *rule; /* NULL: none */
+};
+
+/* ---- refusals ----------------------------------------------------------------------------- */
+
+static void put_queue(struct turn *t, struct slice queue)
+{
+	must(t->why.n > 0);
+	text_puts(&t->why, "queue '");
+	text_put_slice(&t->why, queue);
+	text_puts(&t->why, "' in vhost '");
+	text_put_slice(&t->why, amqp091_vhost_name(t));
+	text_putc(&t->why, '\'');
+}
+
+static struct text *invalid(const struct arg *a)
+{
+	struct turn *t = a->t;
+	must(t->why.n == 0);
+	text_putf(&t->why, "invalid arg '%s' for ", a->name);
+	put_queue(t, a->queue);
+	return &t->why;
+}
+
+static enum err bad(const struct arg *a, const char *what)
+{
+	text_putf(invalid(a), ": %s", what);
+	must(a->v != NULL);
+	return ERR_PRECONDITION_FAILED;
+}
+
+static enum err bad_number(const struct arg *a, const char *what)
+{
+	text_putf(invalid(a), ": {%s,%lld}", what, (long long)a->v->i);
+	must(amqp091_value_is_int(a->v));
+	return ERR_PRECONDITION_FAILED;
+}
+
+static enum err bad_type(const struct arg *a)
+{
+	text_putf(invalid(a), ": {unacceptable_type,%s}", amqp091_type_words(a->v->type));
+	must(a->v != NULL);
+	return ERR_PRECONDITION_FAILED;
+}
+
+/* "unsupported queue mode 'x'" */
+static enum err bad_word(const struct arg *a, const char *what)
+{
+	struct text *why = invalid(a);
+	text_putf(why, ": \"unsupported queue %s '", what);
+	if (amqp091_value_is_int(a->v))
+		text_putf(why, "%lld", (long long)a->v->i);
+	else
+		text_put_slice(why, a->v->octets);
+	text_puts(why, "'\"");
+	must(why->n > 0);
+	return ERR_PRECONDITION_FAILED;
+}
+
+/* ---- what an argument must be: check_... of queue_arg.def --------------------------------- */
+
+static enum err check_any(struct arg *a)
+{
+	must(a->v != NULL);
+	return ERR_OK;
+}
+
+static enum err check_count(struct arg *a)
+{
+	if (!amqp091_value_is_int(a->v)) {
+		text_putf(invalid(a), ": \"expected integer, got %s\"",
+			  amqp091_type_words(a->v->type));
+		return ERR_PRECONDITION_FAILED;
+	}
+	if (a->v->i < 0)
+		return bad_number(a, "value_negative");
+	if (a->rule)
+		*a->rule = (uint64_t)a->v->i;
+	must(a->v->i >= 0);
+	return ERR_OK;
+}
+
+static enum err check_size(struct arg *a)
+{
+	TRY(check_count(a));
+	must(a->v->i >= 0);
+	return a->v->i > 0 ? ERR_OK : bad_number(a, "value_zero");
+}
+
+static enum err check_ttl(struct arg *a)
+{
+	TRY(check_count(a));
+	must(a->rule != NULL);
+	return *a->rule <= TIME_MAX_MS ? ERR_OK : bad_number(a, "value_too_large");
+}
+
+static enum err check_lifetime(struct arg *a)
+{
+	TRY(check_ttl(a));
+	must(a->rule != NULL);
+	return *a->rule > 0 ? ERR_OK : bad_number(a, "value_zero");
+}
+
+/* 0 is none. */
+static enum err check_priority(struct arg *a)
+{
+	TRY(check_count(a));
+	must(a->rule != NULL);
+	if (*a->rule > UINT8_MAX)
+		return bad_number(a, "max_value_exceeded");
+	if (*a->rule == 0)
+		*a->rule = RULE_NONE;
+	return ERR_OK;
+}
+
+/* -1 is none, also where none would be the default. */
+static enum err check_limit(struct arg *a)
+{
+	must(a->rule != NULL);
+	if (amqp091_value_is_int(a->v) && a->v->i == -1) {
+		*a->rule = RULE_NONE;
+		return ERR_OK;
+	}
+	return check_count(a);
+}
+
+static enum err check_filter(struct arg *a)
+{
+	TRY(check_count(a));
+	must(a->rule != NULL);
+	return *a->rule >= 16 && *a->rule <= 255 ? ERR_OK : bad(a, "\"expected 16 to 255\"");
+}
+
+static enum err check_flag(struct arg *a)
+{
+	must(a->rule != NULL);
+	if (a->v->type != AMQP091_TYPE_BOOL)
+		return bad_type(a);
+	*a->rule = a->v->boolean ? 1 : RULE_NONE;
+	return ERR_OK;
+}
+
+static enum err check_word(struct arg *a)
+{
+	must(a->v != NULL);
+	return a->v->type == AMQP091_TYPE_LONGSTR ? ERR_OK : bad_type(a);
+}
+
+/* One of `n` words, whose place is the rule. */
+static enum err one_of(struct arg *a, const char *const *words, size_t n, const char *otherwise)
+{
+	must(n > 0);
+	TRY(check_word(a));
+	for (size_t i = 0; i < n; i++) {
+		if (!slice_eq(a->v->octets, slice_str(words[i])))
+			continue;
+		if (a->rule)
+			*a->rule = i;
+		return ERR_OK;
+	}
+	return bad(a, otherwise);
+}
+
+static enum err check_overflow(struct arg *a)
+{
+	static const char *const words[] = { "drop-head", "reject-publish", "reject-publish-dlx" };
+	must(a->rule != NULL);
+	return one_of(a, words, 3, "invalid_overflow");
+}
+
+static enum err check_strategy(struct arg *a)
+{
+	static const char *const words[] = { "at-most-once", "at-least-once" };
+	must(a->rule != NULL);
+	return one_of(a, words, 2, "invalid_dlx_strategy");
+}
+
+static enum err check_retry(struct arg *a)
+{
+	static const char *const words[] = { "disabled", "all", "failed", "returned" };
+	must(a->rule != NULL);
+	return one_of(a, words, 4, "invalid_delayed_retry_type");
+}
+
+static enum err check_locator(struct arg *a)
+{
+	static const char *const words[] = { "client-local", "balanced", "random",
+					     "least-leaders" };
+	must(a->rule == NULL);
+	return one_of(a, words, 4, "invalid_queue_locator_arg");
+}
+
+static enum err check_mode(struct arg *a)
+{
+	TRY(check_word(a));
+	must(a->rule == NULL);
+	bool is_known = slice_eq(a->v->octets, slice_str("lazy")) ||
+			slice_eq(a->v->octets, slice_str("default"));
+	return is_known ? ERR_OK : bad_word(a, "mode");
+}
+
+static enum err check_version(struct arg *a)
+{
+	TRY(check_count(a));
+	must(a->rule == NULL);
+	return a->v->i == 1 || a->v->i == 2 ? ERR_OK : bad_word(a, "version");
+}
+
+/* "7D": a number and Y, M, D, h, m or s. */
+static enum err check_age(struct arg *a)
+{
+	static const char units[] = "YMDhms";
+	static const uint64_t seconds[] = { 31536000, 2592000, 86400, 3600, 60, 1 };
+	uint64_t v = 0;
+	must(a->rule != NULL);
+	TRY(check_word(a));
+	struct slice s = a->v->octets;
+	for (size_t i = 0; i + 1 < s.n && v <= UINT32_MAX; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return bad(a, "invalid_max_age");
+		v = v * 10 + (uint64_t)(s.p[i] - '0');
+	}
+	const char *unit = s.n > 1 && s.p[s.n - 1] ? strchr(units, s.p[s.n - 1]) : NULL;
+	if (!unit || v > UINT32_MAX)
+		return bad(a, "invalid_max_age");
+	*a->rule = v * seconds[unit - units] * 1000;
+	return ERR_OK;
+}
+
+/* Whoever declares it must be allowed to take from the queue and to write there. */
+static enum err check_exchange(struct arg *a)
+{
+	struct slice name = a->v->octets;
+	must(a->v->type == AMQP091_TYPE_LONGSTR);
+	if (name.n > LIMIT_SHORTSTR)
+		return bad(a, "\"longer than 255 octets\"");
+	TRY(amqp091_allow(a->t, AUTH_QUEUE, a->queue, AUTH_READ));
+	TRY(amqp091_allow(a->t, AUTH_EXCHANGE, name, AUTH_WRITE));
+	a->rules->dead_letter_exchange = name;
+	a->rules->has_dead_letter_exchange = true;
+	return ERR_OK;
+}
+
+static enum err check_key(struct arg *a)
+{
+	TRY(check_word(a));
+	must(a->rule == NULL);
+	if (!a->rules->has_dead_letter_exchange)
+		return bad(a, "routing_key_but_no_dlx_defined");
+	if (a->v->octets.n > LIMIT_SHORTSTR)
+		return bad(a, "\"longer than 255 octets\"");
+	a->rules->dead_letter_key = a->v->octets;
+	a->rules->has_dead_letter_key = true;
+	return ERR_OK;
+}
+
+/* ---- declared for the first time ---------------------------------------------------------- */
+
+#define NO_RULE    UINT16_MAX
+#define RULE(name) ((uint16_t)offsetof(struct queue_rules, name))
+
+static const struct queue_arg {
+	const char *name;
+	enum err (*check)(struct arg *a);
+	uint16_t rule;
+	uint8_t types;
+	bool is_done;
+} queue_args[] = {
+#define QUEUE_ARG(name, types, check, rule, is_done, prose) \
+	{ name, check_##check, rule, types, is_done },
+#include "session/amqp091/queue_arg.def"
+#undef QUEUE_ARG
+};
+
+#define QUEUE_ARGS_N (sizeof queue_args / sizeof *queue_args)
+
+static enum err find_type(struct arg *a, enum queue_type *out)
+{
+	struct amqp091_value v;
+	*out = QUEUE_CLASSIC;
+	must(a->rules->type == RULE_NONE);
+	if (!amqp091_table_find(a->args, slice_str("x-queue-type"), &v))
+		return ERR_OK;
+	a->name = "x-queue-type";
+	a->v = &v;
+	TRY(check_word(a));
+	for (*out = QUEUE_CLASSIC; *out <= QUEUE_STREAM; ++*out)
+		if (slice_eq(v.octets, slice_str(type_names[*out])))
+			break;
+	if (*out > QUEUE_STREAM)
+		return bad_word(a, "type");
+	if (*out != QUEUE_CLASSIC)
+		a->rules->type = *out;
+	if (*out == QUEUE_QUORUM)
+		a->rules->delivery_limit = DELIVERY_LIMIT;
+	return ERR_OK;
+}
+
+/* RabbitMQ looks at this one's type before everything else. */
+static enum err check_exchange_type(struct turn *t, struct slice queue, struct slice args)
+{
+	struct amqp091_value v;
+	must(t->why.n == 0);
+	if (!amqp091_table_find(args, slice_str("x-dead-letter-exchange"), &v) ||
+	    v.type == AMQP091_TYPE_LONGSTR)
+		return ERR_OK;
+	text_putf(&t->why, "invalid type '%s' for arg 'x-dead-letter-exchange' in ",
+		  amqp091_type_words(v.type));
+	put_queue(t, queue);
+	return ERR_PRECONDITION_FAILED;
+}
+
+static enum err check_arg(struct arg *a, const struct queue_arg *row, enum queue_type type)
+{
+	struct amqp091_value v;
+	if (!amqp091_table_find(a->args, slice_str(row->name), &v))
+		return ERR_OK;
+	a->name = row->name;
+	a->v = &v;
+	a->rule = row->rule == NO_RULE ? NULL
+				       : (uint64_t *)(void *)((uint8_t *)a->rules + row->rule);
+	must(type <= QUEUE_STREAM);
+	if (row->types & 1u << type)
+		return row->check(a);
+	text_putf(invalid(a), " of queue type rabbit_%s_queue", type_names[type]);
+	return ERR_PRECONDITION_FAILED;
+}
+
+/* What is replicated lasts, and belongs to nobody. */
+static enum err check_properties(struct turn *t, const struct declare_queue *d)
+{
+	const char *what = d->flags & QUEUE_AUTO_DELETE  ? "auto-delete"
+			   : d->flags & QUEUE_EXCLUSIVE  ? "exclusive-owner"
+			   : !(d->flags & QUEUE_DURABLE) ? "non-durable"
+							 : NULL;
+	must(t->why.n == 0);
+	if (!what)
+		return ERR_OK;
+	text_putf(&t->why, "invalid property '%s' for ", what);
+	put_queue(t, d->name);
+	return ERR_PRECONDITION_FAILED;
+}
+
+/* What is sound and not there yet. */
+static enum err check_done(struct turn *t, const struct declare_queue *d, enum queue_type type)
+{
+	struct amqp091_value v;
+	if (type == QUEUE_STREAM)
+		return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "queue type 'stream'");
+	for (size_t i = 0; i < QUEUE_ARGS_N; i++) {
+		if (queue_args[i].is_done ||
+		    !amqp091_table_find(d->arguments, slice_str(queue_args[i].name), &v))
+			continue;
+		text_putf(&t->why, "arg '%s' for ", queue_args[i].name);
+		put_queue(t, d->name);
+		return ERR_NOT_IMPLEMENTED;
+	}
+	must(t->why.n == 0);
+	return ERR_OK;
+}
+
+enum err amqp091_args_of_queue(struct turn *t, const struct declare_queue *d, bool is_named,
+			       struct queue_rules *out)
+{
+	struct queue_rules rules = rules_none();
+	struct arg a = { .t = t, .queue = d->name, .args = d->arguments, .rules = &rules };
+	enum queue_type type;
+	must(d->name.n > 0);
+	TRY(check_exchange_type(t, d->name, d->arguments));
+	TRY(find_type(&a, &type));
+	if (type != QUEUE_CLASSIC && !is_named) {
+		text_putf(&t->why, "Cannot declare a server-named queue for type rabbit_%s_queue",
+			  type_names[type]);
+		return ERR_PRECONDITION_FAILED;
+	}
+	for (size_t i = 0; d->arguments.n > 0 && i < QUEUE_ARGS_N; i++)
+		TRY(check_arg(&a, &queue_args[i], type));
+	if (type != QUEUE_CLASSIC)
+		TRY(check_properties(t, d));
+	TRY(check_done(t, d, type));
+	*out = rules;
+	return ERR_OK;
+}
+
+/* ---- declared again ----------------------------------------------------------------------- */
+
+static const struct amqp091_value *find(struct slice args, const char *name,
+					struct amqp091_value *v)
+{
+	must(v != NULL);
+	return amqp091_table_find(args, slice_str(name), v) ? v : NULL;
+}
+
+/* No type is the same as classic. */
+static bool is_classic(const struct amqp091_value *v)
+{
+	return !v || (v->type == AMQP091_TYPE_LONGSTR &&
+		      slice_eq(v->octets, slice_str(type_names[QUEUE_CLASSIC])));
+}
+
+static bool is_same(const char *arg, const struct amqp091_value *a, const struct amqp091_value *b)
+{
+	must(arg[0] != '\0');
+	if (strcmp(arg, "x-queue-type") == 0 && is_classic(a) && is_classic(b))
+		return true;
+	return a == b || (a && b && amqp091_value_equivalent(a, b));
+}
+
+/* RabbitMQ names the types only where one of the two is missing. */
+static void put_value(struct text *why, const struct amqp091_value *v, bool is_bare)
+{
+	must(v || !is_bare);
+	if (!is_bare) {
+		amqp091_value_words(v, why);
+		return;
+	}
+	text_putc(why, '\'');
+	if (v->type == AMQP091_TYPE_LONGSTR)
+		text_put_printable(why, v->octets);
+	else
+		amqp091_erl_value(v, why);
+	text_putc(why, '\'');
+}
+
+enum err amqp091_arg_same(struct turn *t, const char *arg, const char *thing, struct slice name,
+			  struct slice now, struct slice again)
+{
+	struct amqp091_value va, vb;
+	const struct amqp091_value *a = find(again, arg, &va), *b = find(now, arg, &vb);
+	must(t->why.n == 0);
+	if (is_same(arg, a, b))
+		return ERR_OK;
+	text_putf(&t->why, "inequivalent arg '%s' for %s '", arg, thing);
+	text_put_slice(&t->why, name);
+	text_puts(&t->why, "' in vhost '");
+	text_put_slice(&t->why, amqp091_vhost_name(t));
+	text_puts(&t->why, "': received ");
+	put_value(&t->why, a, a && b);
+	text_puts(&t->why, " but current is ");
+	put_value(&t->why, b, a && b);
+	return ERR_PRECONDITION_FAILED;
+}
+
+enum err amqp091_queue_args_same(struct turn *t, struct slice name, struct slice now,
+				 struct slice again)
+{
+	must(name.n > 0);
+	if (now.n == 0 && again.n == 0)
+		return ERR_OK;
+	for (size_t i = 0; i < QUEUE_ARGS_N; i++)
+		TRY(amqp091_arg_same(t, queue_args[i].name, "queue", name, now, again));
+	return ERR_OK;
+}
