@@ -9,7 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define READ_BYTES_MAX  262144 /* from one socket before others get their share */
+#define READ_BYTES_MAX  65536 /* from one socket before others get their share */
 #define PARTS_MAX       64
 #define LINGER_MS       1000 /* after our last words, for the peer to hang up */
 #define LINGER_STOP_MS  200  /* the same when the broker stops */
