@@ -56,6 +56,18 @@ static enum err make_room(struct consumers *cs)
 	return pool_make_room(&cs->pool, cs->mem, SLAB_BYTES, "consumers");
 }
 
+/* A twin that goes is not missed. */
+static void find_twins(struct consumer *s)
+{
+	must(!s->has_twin);
+	for (struct consumer *one = s->next_of_session; one; one = one->next_of_session) {
+		if (one->queue != s->queue || one->channel != s->channel)
+			continue;
+		s->has_twin = one->has_twin = true;
+		return; /* the others know already */
+	}
+}
+
 struct consumer *consumer_add(struct consumers *cs, struct queue *q, const struct run *who)
 {
 	must(!consumer_find(cs, q, who));
@@ -75,6 +87,7 @@ struct consumer *consumer_add(struct consumers *cs, struct queue *q, const struc
 	};
 	if (s->next_of_session)
 		s->next_of_session->prev_of_session = s;
+	find_twins(s);
 	map_first_set(&cs->by_key, key, s);
 	map_first_set(&cs->by_session, who->session, s);
 	list_push(&q->idle, &s->node);

@@ -256,6 +256,12 @@ static void tell_all(struct core *c, uint32_t n, struct post *fx)
 	must(n <= GIVE_N);
 	for (uint32_t i = 0; i < n; i++) {
 		struct consumer *s = g->to[i];
+		if (s->has_twin) { /* row by row: their channel numbers what both get */
+			s->batch_last = i;
+			tell(c, s, i, 1, fx);
+			s->batch_last = BATCH_NONE;
+			continue;
+		}
 		if (s->batch_last == BATCH_NONE)
 			continue; /* told with an earlier row */
 		uint32_t rows = 1;

@@ -25,7 +25,7 @@ static void messages_go_round_the_consumers_one_at_a_time(void **s)
 	rig_subscribe(r, Q, 3, SUBSCRIBE_NO_ACK, CREDIT_NO_LIMIT);
 	SAY("reply 1 OK 0 1 | reply 2 OK 0 2 | reply 3 OK 0 3");
 	rig_publish(r, Q, 1, 10, 0);
-	SAY("c1 1 | c1 4 | c2 2 | c2 5 | c2 7 | c3 3 | c3 6 | c3 8 | c3 9 | c3 10");
+	SAY("c1 1 | c2 2 | c3 3 | c1 4 | c2 5 | c3 6 | c2 7 | c3 8 | c3 9 | c3 10");
 	rig_free(r);
 }
 
