@@ -66,6 +66,12 @@ void catalog_name_vhost(struct catalog *c, struct slice name)
 	((struct vhosts *)(uintptr_t)c->applied->vhosts)->name[0] = name;
 }
 
+void catalog_read_by(struct catalog *c, const struct header_ops *arguments)
+{
+	must(c->applied == c->decided && c->applied->version == 1);
+	((struct catalog_view *)(uintptr_t)c->applied)->arguments = arguments;
+}
+
 const struct catalog_view *catalog_view(const struct catalog *c)
 {
 	must(c->applied->version <= c->decided->version);

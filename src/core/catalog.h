@@ -24,6 +24,7 @@ enum exchange_type { EXCHANGE_DIRECT = 1, EXCHANGE_FANOUT, EXCHANGE_TOPIC, EXCHA
 enum { EXCHANGE_DURABLE = 1, EXCHANGE_AUTO_DELETE = 2, EXCHANGE_INTERNAL = 4 };
 
 struct exchange_name;
+struct header_ops;
 
 struct exchange {             /* a view's record: read only, never moves in its version */
 	uint64_t id, version; /* version: of the last change to it or its bindings */
@@ -33,7 +34,7 @@ struct exchange {             /* a view's record: read only, never moves in its 
 	uint8_t type, flags;
 	uint32_t bindings_n;
 	const struct exchange_name *fixed;
-	struct pmap by_key; /* direct: places by key (exchange_set.h) */
+	struct pmap by_key; /* direct: places by key (exchange_set.h); headers: see headers.h */
 	uintptr_t root;     /* fanout, headers: a place; topic: a tree (topic.h) */
 };
 
@@ -81,6 +82,10 @@ void catalog_free(struct catalog *c);
 
 /* catalog_name_vhost gives vhost 0 another name, borrowed, before any loop sees a view. */
 void catalog_name_vhost(struct catalog *c, struct slice name);
+
+/* catalog_read_by says how arguments of exchanges and bindings are read, before there are any: the
+ * catalog itself only keeps them. */
+void catalog_read_by(struct catalog *c, const struct header_ops *arguments);
 
 /* catalog_view is the newest applied version; valid until catalog_collect passes it. */
 const struct catalog_view *catalog_view(const struct catalog *c);

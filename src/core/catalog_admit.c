@@ -290,10 +290,7 @@ static void bind_queue(struct ask *a)
 	if (!find_ends(a, &d, &x, &q) || catalog_is_short(a, d.arguments))
 		return;
 	struct binding_key key = { q->id, x->fixed, d.key, d.arguments };
-	if (x->type == EXCHANGE_HEADERS) {
-		text_puts(&a->why, "bindings to headers exchanges");
-		catalog_answer(a, ERR_NOT_IMPLEMENTED);
-	} else if (catalog_binding(a->c->decided, &key)) {
+	if (catalog_binding(a->c->decided, &key)) {
 		catalog_answer(a, ERR_OK);
 	} else {
 		bool is_logged = q->flags & QUEUE_DURABLE && x->flags & EXCHANGE_DURABLE;

@@ -192,7 +192,7 @@ void catalog_add_binding(struct catalog *c, const struct exchange *x, const stru
 	uintptr_t old = pmap_find(&v->bound, &catalog_bound_kind, q->id, &q->id);
 	swap_bound(c, q->id, old, bound_add(c, old, b));
 	struct exchange *to = exchange_edit(&c->edit, x);
-	exchange_bind(to, &c->edit, v->key, b);
+	exchange_bind(to, &c->edit, v, b);
 	swap_exchange(c, name, x, to);
 	v->bindings_n++;
 }
@@ -206,7 +206,7 @@ static void del_binding(struct catalog *c, const struct binding *own_b)
 	must(x != NULL && x->fixed == name && v->bindings_n > 0);
 	swap_bound(c, own_b->queue, old, bound_del(c, old, own_b));
 	struct exchange *to = exchange_edit(&c->edit, x);
-	exchange_unbind(to, &c->edit, v->key, own_b);
+	exchange_unbind(to, &c->edit, v, own_b);
 	swap_exchange(c, name, x, to);
 	v->bindings_n--;
 	binding_retire(&c->edit, own_b);

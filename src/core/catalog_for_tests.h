@@ -12,6 +12,7 @@
 #include "base/mem_for_tests.h"
 #include "base/text.h"
 #include "core/catalog.h"
+#include "msg/header.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,38 @@ struct told {
 	uint64_t session; /* whom the last of all was for */
 	uint16_t shard;
 };
+
+/* Arguments in tests are words: "a=1 b=x c= d=2.5" are an integer, a text, a void and a real. */
+static inline struct rd words_begin(struct slice words)
+{
+	return rd_of(words);
+}
+
+static inline bool words_next(struct rd *r, struct header *out)
+{
+	const char *p = (const char *)r->p, *eq = r->n ? memchr(p, '=', r->n) : NULL;
+	size_t n = 0;
+	if (!eq)
+		return false;
+	while (n < r->n && p[n] != ' ')
+		n++;
+	struct slice value = slice_of(eq + 1, n - (size_t)(eq + 1 - p));
+	*out = (struct header){ .name = slice_of(p, (size_t)(eq - p)) };
+	bool is_number = value.n && eq[1] >= '0' && eq[1] <= '9';
+	for (size_t i = 0; is_number && i < value.n; i++)
+		if (value.p[i] != '.')
+			out->number = out->number * 10 + (uint64_t)(value.p[i] - '0');
+	if (is_number) {
+		out->class = memchr(value.p, '.', value.n) ? HEADER_REAL : HEADER_INT;
+	} else if (value.n) {
+		out->class = HEADER_TEXT;
+		out->octets = value;
+	}
+	rd_skip(r, n + (n < r->n));
+	return true;
+}
+
+static const struct header_ops words_ops = { .begin = words_begin, .next = words_next };
 
 struct world {
 	struct mem_for_tests heap, side;
@@ -47,6 +80,7 @@ static inline void world_init(struct world *w)
 	w->side = mem_for_tests((size_t)1 << 32);
 	w->c = catalog_new(&w->heap.mem, 42);
 	must(w->c != NULL);
+	catalog_read_by(w->c, &words_ops);
 	outcomes_init(&w->now, &w->side.mem);
 	outcomes_init(&w->later, &w->side.mem);
 	post_init(&w->held, 0, 1, &w->side.mem);

@@ -183,7 +183,6 @@ static void the_rest_is_refused_in_rabbitmqs_words(void **s)
 	declare_queue(&w, "Pq", 0, "");
 	must(unbind_from(&w, "Pnope", "Pq", "k") == ERR_OK);
 	must(unbind_from(&w, "amq.direct", "Pq", "k") == ERR_OK);
-	must(bind_to(&w, "amq.headers", "Pq", "k") == ERR_NOT_IMPLEMENTED);
 	must(declare_x(&w, "Px", "direct", EXCHANGE_DURABLE, "") == ERR_OK);
 	must(bind_to(&w, "Px", "Pq", "k") == ERR_OK && w.told.op == CMD_BIND);
 	must(delete_x(&w, "Px", DELETE_IF_UNUSED) == ERR_PRECONDITION_FAILED);

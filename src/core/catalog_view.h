@@ -19,6 +19,7 @@ struct catalog_view {
 	uint64_t version;
 	struct hash_key key; /* the secret of all hashes of names */
 	const struct vhosts *vhosts;
+	const struct header_ops *arguments; /* how arguments are read; NULL: they say nothing */
 	struct pmap exchanges;      /* struct exchange by vhost and name */
 	struct pmap exchange_names; /* struct exchange_name by id */
 	struct pmap queues;         /* struct queue_record by vhost and name */

@@ -254,8 +254,8 @@ static void op_route(struct walk *k)
 	const struct exchange *found = catalog_exchange(v, 0, name);
 	must((found != NULL) == (x < 0 || k->x[x].is));
 	struct route_hit *hit;
-	must(route_cache_find(k->cache, v, 0, slice_str(bytes), name, slice_str(key), &hit) ==
-	     ERR_OK);
+	struct routing m = { .key = slice_str(key) };
+	must(route_cache_find(k->cache, v, 0, slice_str(bytes), name, &m, &hit) == ERR_OK);
 	must(hit->x == found);
 	if (!found) {
 		must(hit->route->n == 0);

@@ -1,6 +1,9 @@
 #include "core/exchange.h"
 
+#include "base/limits.h"
 #include "base/must.h"
+#include "core/catalog_view.h"
+#include "core/headers.h"
 #include "core/route.h"
 #include "core/topic.h"
 
@@ -129,27 +132,31 @@ static void direct_unbind(struct exchange *x, struct pmap_edit *e, struct hash_k
 		pmap_swap(&x->by_key, e, hash, old, place);
 }
 
-void exchange_bind(struct exchange *x, struct pmap_edit *e, struct hash_key key,
+void exchange_bind(struct exchange *x, struct pmap_edit *e, const struct catalog_view *v,
 		   const struct binding *b)
 {
 	must(x->version == e->version && b->exchange == x->fixed);
 	if (x->type == EXCHANGE_DIRECT)
-		direct_bind(x, e, key, b);
+		direct_bind(x, e, v->key, b);
 	else if (x->type == EXCHANGE_TOPIC)
-		x->root = topic_add(e, key, x->root, b);
+		x->root = topic_add(e, v->key, x->root, b);
+	else if (x->type == EXCHANGE_HEADERS)
+		headers_bind(x, e, v, b);
 	else
 		x->root = exchange_set_add(e, x->root, b);
 	x->bindings_n++;
 }
 
-void exchange_unbind(struct exchange *x, struct pmap_edit *e, struct hash_key key,
+void exchange_unbind(struct exchange *x, struct pmap_edit *e, const struct catalog_view *v,
 		     const struct binding *b)
 {
 	must(x->version == e->version && b->exchange == x->fixed && x->bindings_n > 0);
 	if (x->type == EXCHANGE_DIRECT)
-		direct_unbind(x, e, key, b);
+		direct_unbind(x, e, v->key, b);
 	else if (x->type == EXCHANGE_TOPIC)
-		x->root = topic_del(e, key, x->root, b);
+		x->root = topic_del(e, v->key, x->root, b);
+	else if (x->type == EXCHANGE_HEADERS)
+		headers_unbind(x, e, v, b);
 	else
 		x->root = exchange_set_del(e, x->root, b);
 	x->bindings_n--;
@@ -159,6 +166,8 @@ const struct binding *exchange_any(const struct exchange *x)
 {
 	if (x->bindings_n == 0)
 		return NULL;
+	if (x->type == EXCHANGE_HEADERS)
+		return headers_any(x);
 	uintptr_t place = x->type == EXCHANGE_DIRECT ? pmap_first(&x->by_key) : x->root;
 	must(place != 0);
 	return x->type == EXCHANGE_TOPIC ? topic_any(place) : exchange_set_any(place);
@@ -168,30 +177,46 @@ void exchange_drop(struct pmap_edit *e, const struct exchange *own_x)
 {
 	struct pmap by_key = own_x->by_key;
 	struct pmap_walk w;
-	pmap_walk(&w, &by_key);
-	for (uintptr_t place; (place = pmap_walk_next(&w));)
-		exchange_set_drop(e, place);
+	if (own_x->type == EXCHANGE_HEADERS) {
+		headers_drop(own_x, e);
+	} else {
+		pmap_walk(&w, &by_key);
+		for (uintptr_t place; (place = pmap_walk_next(&w));)
+			exchange_set_drop(e, place);
+		topic_drop(e, own_x->root);
+	}
 	pmap_clear(&by_key, e);
-	topic_drop(e, own_x->root);
 	const struct exchange_name *n = own_x->fixed;
 	must(n->id == own_x->id);
 	pmap_retire(e, own_x, sizeof *own_x, own_x->version);
 	pmap_retire(e, n, name_bytes(n->name_len, n->arguments_len), 0);
 }
 
-void exchange_route(const struct exchange *x, struct hash_key key, struct slice routing_key,
-		    struct route *r)
+static void route_key(const struct exchange *x, struct hash_key key, struct slice routing_key,
+		      struct route *r)
 {
-	must(x->type != EXCHANGE_HEADERS);
 	if (x->type == EXCHANGE_TOPIC) {
 		topic_route(x->root, key, routing_key, r);
-	} else if (x->type == EXCHANGE_FANOUT) {
-		route_add(r, x->root);
-	} else {
-		struct pmap_kind kind = keys(key);
-		uint64_t hash = hash_slice(key, routing_key);
-		route_add(r, pmap_find(&x->by_key, &kind, hash, &routing_key));
+		return;
 	}
+	struct pmap_kind kind = keys(key);
+	must(x->type == EXCHANGE_DIRECT);
+	route_add(r, pmap_find(&x->by_key, &kind, hash_slice(key, routing_key), &routing_key));
+}
+
+void exchange_route(const struct catalog_view *v, const struct exchange *x, const struct routing *m,
+		    struct route *r)
+{
+	must(m->more_n == 0 || m->more != NULL);
+	switch (x->type) {
+	case EXCHANGE_FANOUT: route_add(r, x->root); return;
+	case EXCHANGE_HEADERS: headers_route(v, x, m, r); return;
+	default: break;
+	}
+	route_key(x, v->key, m->key, r);
+	for (uint32_t i = 0; i < m->more_n; i++)
+		if (m->more[i].n <= LIMIT_SHORTSTR)
+			route_key(x, v->key, m->more[i], r);
 }
 
 void exchange_check(const struct exchange *x, struct hash_key key)
@@ -200,9 +225,13 @@ void exchange_check(const struct exchange *x, struct hash_key key)
 	struct pmap_walk w;
 	uint32_t n = 0;
 	must(x->fixed->id == x->id && x->fixed->vhost == x->vhost && x->fixed->type == x->type);
-	must_if(x->type != EXCHANGE_DIRECT, x->by_key.n == 0);
+	must_if(x->type != EXCHANGE_DIRECT && x->type != EXCHANGE_HEADERS, x->by_key.n == 0);
 	must_if(x->type == EXCHANGE_DIRECT, x->root == 0);
 	must((x->bindings_n == 0) == (x->root == 0 && x->by_key.n == 0));
+	if (x->type == EXCHANGE_HEADERS) {
+		headers_check(x);
+		return;
+	}
 	pmap_check(&x->by_key, &kind);
 	pmap_walk(&w, &x->by_key);
 	for (uintptr_t place; (place = pmap_walk_next(&w));) {

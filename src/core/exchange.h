@@ -9,6 +9,7 @@
 #include "core/exchange_set.h"
 
 struct route;
+struct routing;
 
 /* exchange_type_of finds a type by its name; 0: unknown. exchange_type_name says it. */
 uint8_t exchange_type_of(struct slice name);
@@ -21,11 +22,11 @@ struct exchange *exchange_new(struct pmap_edit *e, uint64_t id, const struct dec
  * retired. */
 struct exchange *exchange_edit(struct pmap_edit *e, const struct exchange *own_x);
 
-/* exchange_bind hangs a new binding in; exchange_unbind takes it out, it must be there. `key` is
- * the secret of the catalog's hashes. */
-void exchange_bind(struct exchange *x, struct pmap_edit *e, struct hash_key key,
+/* exchange_bind hangs a new binding in; exchange_unbind takes it out, it must be there. Of `v` only
+ * what all versions share is looked at. */
+void exchange_bind(struct exchange *x, struct pmap_edit *e, const struct catalog_view *v,
 		   const struct binding *b);
-void exchange_unbind(struct exchange *x, struct pmap_edit *e, struct hash_key key,
+void exchange_unbind(struct exchange *x, struct pmap_edit *e, const struct catalog_view *v,
 		     const struct binding *b);
 
 /* exchange_any gives one of the bindings; NULL: there are none. */
@@ -34,8 +35,8 @@ const struct binding *exchange_any(const struct exchange *x);
 /* exchange_drop retires the exchange and all it holds but the bindings themselves. */
 void exchange_drop(struct pmap_edit *e, const struct exchange *own_x);
 
-/* exchange_route adds to `r` the queues that a message with `routing_key` goes to. */
-void exchange_route(const struct exchange *x, struct hash_key key, struct slice routing_key,
+/* exchange_route adds to `r` where the bindings lead that match the message. */
+void exchange_route(const struct catalog_view *v, const struct exchange *x, const struct routing *m,
 		    struct route *r);
 
 /* exchange_check must()s every invariant. */

@@ -177,6 +177,22 @@ uintptr_t exchange_set_del(struct pmap_edit *e, uintptr_t place, const struct bi
 	return left;
 }
 
+uint32_t exchange_set_n(uintptr_t place)
+{
+	must((place & EXCHANGE_FORK) == 0);
+	return is_set(place) ? set_of(place)->bindings.n : place != 0;
+}
+
+bool exchange_set_has(uintptr_t place, const struct binding *b)
+{
+	must(b != NULL);
+	if (!is_set(place))
+		return place == (uintptr_t)b;
+	struct binding_key key = binding_key_of(b);
+	const struct pmap *m = &set_of(place)->bindings;
+	return pmap_find(m, &binding_kind, binding_hash(&key), &key) == (uintptr_t)b;
+}
+
 const struct binding *exchange_set_any(uintptr_t place)
 {
 	return binding_of(is_set(place) ? pmap_first(&set_of(place)->bindings) : place);

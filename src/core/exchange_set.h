@@ -85,6 +85,10 @@ struct slice exchange_set_key(uintptr_t place);
 uintptr_t exchange_set_add(struct pmap_edit *e, uintptr_t place, const struct binding *b);
 uintptr_t exchange_set_del(struct pmap_edit *e, uintptr_t place, const struct binding *b);
 
+/* exchange_set_n is how many there are; exchange_set_has: this one is among them. */
+uint32_t exchange_set_n(uintptr_t place);
+bool exchange_set_has(uintptr_t place, const struct binding *b);
+
 /* exchange_set_any gives one of the bindings, exchange_set_walk all: begin, then pmap_walk_next.
  * exchange_set_drop retires the set, but not its bindings. */
 const struct binding *exchange_set_any(uintptr_t place);

@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "core/catalog_view.h"
 #include "core/exchange.h"
+#include "core/headers.h"
 #include "core/topic.h"
 
 #define SCANNED_MAX     8u /* so many destinations are compared one by one */
@@ -26,6 +27,7 @@ void route_fini(struct route *r)
 	must_if(r->to != NULL, r->mem != NULL);
 	mem_put(r->mem, r->to, r->cap * sizeof r->to[0]);
 	topic_steps_free(r);
+	headers_free(r);
 	seen_fini(r, &r->queues);
 	seen_fini(r, &r->floats);
 	route_init(r, r->mem);
@@ -188,22 +190,31 @@ static void count_sort(struct route *r)
 	r->to = to;
 }
 
-enum err route_find(const struct catalog_view *v, const struct exchange *x, struct slice key,
-		    struct route *r)
+/* The default exchange knows queues by their names. */
+static void add_named(struct route *r, const struct catalog_view *v, uint16_t vhost,
+		      struct slice name)
+{
+	const struct queue_record *q = catalog_queue(v, vhost, name);
+	must(r->mem != NULL);
+	if (q && is_new(r, q->id))
+		add(r, q->id, q->shard, q->flags);
+}
+
+enum err route_message(const struct catalog_view *v, const struct exchange *x,
+		       const struct routing *m, struct route *r)
 {
 	must(r->mem != NULL);
 	r->n = 0;
 	r->is_short = false;
-	if (x->type == EXCHANGE_HEADERS)
-		return ERR_NOT_IMPLEMENTED;
+	r->varies = m->more_n > 0 || x->type == EXCHANGE_HEADERS;
 	if (x->name.n == 0) {
-		const struct queue_record *q = catalog_queue(v, x->vhost, key);
-		if (q)
-			add(r, q->id, q->shard, q->flags);
+		add_named(r, v, x->vhost, m->key);
+		for (uint32_t i = 0; i < m->more_n; i++)
+			add_named(r, v, x->vhost, m->more[i]);
 	} else {
-		exchange_route(x, v->key, key, r);
-		route_seen_clear(&r->queues);
+		exchange_route(v, x, m, r);
 	}
+	route_seen_clear(&r->queues);
 	if (r->n > SORTED_IN_PLACE && !is_sorted(r))
 		count_sort(r);
 	else if (r->n > 1 && r->n <= SORTED_IN_PLACE)

@@ -6,7 +6,19 @@
 #define CORE_ROUTE_H
 #include "core/catalog.h"
 
+#include "msg/header.h"
+
 struct topic_step;
+
+/* What of a message decides where it goes. Headers are not read unless an exchange asks. */
+struct routing {
+	struct slice key;
+	const struct slice *more; /* further keys; those above LIMIT_SHORTSTR bytes match nothing */
+	uint32_t more_n;
+	const struct header_ops *headers; /* NULL: it has none */
+	struct slice props;               /* where they are */
+	uint64_t dice; /* any number, another for each message: what chance decides by */
+};
 
 struct route_to {
 	uint64_t queue;
@@ -28,21 +40,30 @@ struct route {
 	struct route_to *to;
 	uint32_t n, cap;
 	bool is_short;            /* there was no memory for all */
+	bool varies;              /* another message with the same key may go elsewhere */
 	struct route_seen queues; /* used above a few destinations */
 	struct route_seen floats; /* topic_match.c */
 	struct topic_step *steps;
 	uint32_t steps_n, steps_cap;
+	struct header *headers; /* headers.c */
+	uint32_t headers_n, headers_cap;
 };
 
 /* route_init makes an empty set; memory is taken when it is needed. route_fini gives it back. */
 void route_init(struct route *r, struct mem *mem);
 void route_fini(struct route *r);
 
-/* route_find fills `r` with the queues that a message to `x` with `key` goes to (n = 0: none).
- * ERR_NOT_IMPLEMENTED: headers exchange (not yet). ERR_LIMIT: no memory for the set. After an
- * error the set is empty. */
-MUST_USE enum err route_find(const struct catalog_view *v, const struct exchange *x,
-			     struct slice key, struct route *r);
+/* route_message fills `r` with the queues that a message to `x` goes to (n = 0: none); route_find
+ * for one that has nothing but a key. ERR_LIMIT: no memory for the set. After an error the set is
+ * empty. */
+MUST_USE enum err route_message(const struct catalog_view *v, const struct exchange *x,
+				const struct routing *m, struct route *r);
+MUST_USE static inline enum err route_find(const struct catalog_view *v, const struct exchange *x,
+					   struct slice key, struct route *r)
+{
+	const struct routing m = { .key = key };
+	return route_message(v, x, &m, r);
+}
 
 /* For what walks bindings: route_add adds the queues of a place (exchange_set.h; 0: none) that are
  * not there yet; route_seen_add notes a number that is not 0, false: it was there. Without memory
@@ -54,7 +75,8 @@ void route_seen_clear(struct route_seen *seen);
 /* route_cache: the last routes of one channel, found again by the publish's own bytes
  * ("exchange and key" as they came). An entry holds while the catalog's version stands, and is
  * confirmed by the exchange's own version when another object changed (the default exchange's by
- * the queue's). Routes to more than ROUTE_KEPT_MAX queues are found anew each time. */
+ * the queue's). Routes to more than ROUTE_KEPT_MAX queues, and those that vary from message to
+ * message, are found anew each time. */
 #define ROUTE_KEPT_MAX 4096u
 struct route_cache;
 
@@ -71,10 +93,14 @@ struct route_hit {
 	const struct route *route;
 	enum err auth; /* written by the caller when is_new, remembered here */
 	bool is_new;
+	bool varies; /* holds for this message only */
 };
 
-/* route_cache_find routes a publish. Errors as in route_find; then nothing is remembered. */
+/* route_cache_find routes a publish that has no keys but its own; route_cache_more one that has,
+ * behind a route_cache_find for the same. Errors as in route_message; then nothing is remembered. */
 MUST_USE enum err route_cache_find(struct route_cache *c, const struct catalog_view *v,
 				   uint16_t vhost, struct slice route_bytes, struct slice exchange,
-				   struct slice key, struct route_hit **out_hit);
+				   const struct routing *m, struct route_hit **out_hit);
+MUST_USE enum err route_cache_more(struct route_cache *c, const struct catalog_view *v,
+				   const struct routing *m, struct route_hit **inout_hit);
 #endif

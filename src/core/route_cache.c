@@ -166,7 +166,7 @@ static bool set_key(struct route_cache *c, struct entry *e, struct slice key)
 
 static bool set_route(struct route_cache *c, struct entry *e)
 {
-	uint32_t n = c->work.n;
+	uint32_t n = c->work.varies ? 0 : c->work.n;
 	must(e->route.to == e->few && n <= ROUTE_KEPT_MAX);
 	if (n > TO_ROOM) {
 		struct route_to *to = mem_get(c->mem, n * sizeof to[0], "route cache");
@@ -194,13 +194,15 @@ static bool make_rows(struct route_cache *c)
 /* A route that is not kept: too many queues, or no memory to keep it in. */
 static struct route_hit *answer_loose(struct route_cache *c, const struct exchange *x)
 {
-	c->loose.hit = (struct route_hit){ .x = x, .route = &c->work, .is_new = true };
+	c->loose.hit = (struct route_hit){
+		.x = x, .route = &c->work, .is_new = true, .varies = c->work.varies
+	};
 	must(c->loose.version == 0);
 	return &c->loose.hit;
 }
 
-static void note_versions(struct entry *e, const struct catalog_view *v, const struct exchange *x,
-			  struct slice key)
+static void note_versions(const struct route_cache *c, struct entry *e,
+			  const struct catalog_view *v, const struct exchange *x, struct slice key)
 {
 	const struct queue_record *q = x && x->name.n == 0 ? catalog_queue(v, e->vhost, key) : NULL;
 	e->version = catalog_version(v);
@@ -208,13 +210,19 @@ static void note_versions(struct entry *e, const struct catalog_view *v, const s
 	e->x_version = x ? x->version : 0;
 	e->q_id = q ? q->id : 0;
 	e->q_version = q ? q->version : 0;
-	e->hit = (struct route_hit){ .x = x, .route = &e->route, .is_new = true };
+	e->hit = (struct route_hit){
+		.x = x,
+		.route = c->work.varies ? &c->work : &e->route,
+		.is_new = true,
+		.varies = c->work.varies,
+	};
 	must(e->version != 0);
 }
 
 struct names {
 	uint16_t vhost;
-	struct slice bytes, exchange, key;
+	struct slice bytes, exchange;
+	const struct routing *m;
 };
 
 static enum err find_anew(struct route_cache *c, const struct catalog_view *v,
@@ -222,17 +230,18 @@ static enum err find_anew(struct route_cache *c, const struct catalog_view *v,
 {
 	const struct exchange *x = catalog_exchange(v, n->vhost, n->exchange);
 	c->work.n = 0;
+	c->work.varies = false;
 	if (x)
-		TRY(route_find(v, x, n->key, &c->work));
+		TRY(route_message(v, x, n->m, &c->work));
 	struct entry *e = NULL;
-	if (c->work.n <= ROUTE_KEPT_MAX && make_rows(c))
+	if ((c->work.n <= ROUTE_KEPT_MAX || c->work.varies) && make_rows(c))
 		e = take_entry(c, hash_of(n->vhost, n->bytes));
 	if (!e || !set_key(c, e, n->bytes) || !set_route(c, e)) {
 		*out_hit = answer_loose(c, x);
 		return ERR_OK;
 	}
 	e->vhost = n->vhost;
-	note_versions(e, v, x, n->key);
+	note_versions(c, e, v, x, n->m->key);
 	must(is_it(e, n->vhost, n->bytes));
 	c->last = e;
 	*out_hit = &e->hit;
@@ -256,23 +265,34 @@ static struct entry *look_up(struct route_cache *c, uint16_t vhost, struct slice
 }
 
 enum err route_cache_find(struct route_cache *c, const struct catalog_view *v, uint16_t vhost,
-			  struct slice route_bytes, struct slice exchange, struct slice key,
+			  struct slice route_bytes, struct slice exchange, const struct routing *m,
 			  struct route_hit **out_hit)
 {
+	must(m->more_n == 0);
 	struct entry *e = c->last;
 	if (!e || !is_it(e, vhost, route_bytes))
 		e = look_up(c, vhost, route_bytes);
 	uint64_t version = catalog_version(v);
-	if (e && (e->version == version || is_still_good(e, v, exchange, key))) {
+	if (e && (e->version == version || is_still_good(e, v, exchange, m->key))) {
 		must(e->route.to != NULL);
 		e->version = version;
 		e->hit.is_new = false;
 		c->last = e;
 		*out_hit = &e->hit;
-		return ERR_OK;
+		return e->hit.varies ? route_message(v, e->hit.x, m, &c->work) : ERR_OK;
 	}
 	if (e)
 		e->version = 0;
-	struct names n = { vhost, route_bytes, exchange, key };
+	struct names n = { vhost, route_bytes, exchange, m };
 	return find_anew(c, v, &n, out_hit);
+}
+
+enum err route_cache_more(struct route_cache *c, const struct catalog_view *v,
+			  const struct routing *m, struct route_hit **inout_hit)
+{
+	const struct route_hit *found = *inout_hit;
+	must(found->x != NULL && m->more_n > 0);
+	TRY(route_message(v, found->x, m, &c->work));
+	*inout_hit = answer_loose(c, found->x);
+	return ERR_OK;
 }

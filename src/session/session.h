@@ -35,8 +35,8 @@ struct session_world {
 	struct session_events *events; /* what the node is to log and count */
 	uint64_t (*random)(void *);    /* entropy port, for names */
 	void *random_arg;
-	bool is_blocked;             /* an alarm stands: publishers wait */
-	struct slice blocked_reason; /* "low on memory" ... */
+	bool is_blocked;               /* an alarm stands: publishers wait */
+	struct slice blocked_reason;   /* "low on memory" ... */
 	char words[SESSION_WORDS_MAX]; /* room for the text of a refusal, during one call */
 };
 
@@ -187,4 +187,7 @@ struct session_events {
 void session_events_put(struct session_events *e, const struct session_note *what);
 
 extern const struct session_ops amqp091_session_ops;
+
+/* How the arguments are read that sessions put into declarations and bindings (catalog_read_by). */
+extern const struct header_ops *const session_arguments;
 #endif

@@ -1,12 +1,42 @@
 #include "session/amqp091/amqp091.h"
 
 #include "base/must.h"
+#include "wire/amqp091/erl.h"
+#include "wire/amqp091/table.h"
 
 /* What bind and unbind have in common. */
 struct ends {
 	struct slice queue, exchange, key, arguments;
 	bool is_unbind, is_nowait;
 };
+
+static enum err check_match(struct turn *t, struct slice arguments)
+{
+	static const char *const good[] = { "all", "any", "all-with-x", "any-with-x" };
+	struct amqp091_value v;
+	must(t->why.n == 0);
+	if (!amqp091_table_find(arguments, slice_str("x-match"), &v))
+		return ERR_OK;
+	bool is_text = v.type == AMQP091_TYPE_LONGSTR;
+	for (size_t i = 0; is_text && i < sizeof good / sizeof *good; i++)
+		if (slice_eq(v.octets, slice_str(good[i])))
+			return ERR_OK;
+	text_puts(&t->why, "Invalid x-match field ");
+	text_puts(&t->why, is_text ? "value " : "type ");
+	if (!is_text)
+		text_putf(&t->why, "%s (value ", amqp091_type_words(v.type));
+	amqp091_erl_value(&v, &t->why);
+	return amqp091_refuse(t, ERR_PRECONDITION_FAILED,
+			      is_text ? "; expected all, any, all-with-x, or any-with-x"
+				      : "); expected longstr");
+}
+
+/* What a type asks of its bindings. */
+static enum err check_arguments(struct turn *t, const struct exchange *x, const struct ends *e)
+{
+	must(!e->is_unbind);
+	return x->type == EXCHANGE_HEADERS ? check_match(t, e->arguments) : ERR_OK;
+}
 
 static enum err check(struct turn *t, struct channel *c, struct ends *e)
 {
@@ -27,28 +57,27 @@ static enum err check(struct turn *t, struct channel *c, struct ends *e)
 	TRY(amqp091_queue_find(t, e->queue, &q));
 	if (!x)
 		return amqp091_refuse_named(t, ERR_NOT_FOUND, "no exchange ", e->exchange, "");
-	if (x->type == EXCHANGE_HEADERS && !e->is_unbind)
-		return amqp091_refuse_named(t, ERR_NOT_IMPLEMENTED, "binding to headers exchange ",
-					    e->exchange, "");
-	return ERR_OK;
+	return e->is_unbind ? ERR_OK : check_arguments(t, x, e);
 }
 
 static enum err change(struct turn *t, struct channel *c, struct ends *e)
 {
 	TRY(check(t, c, e));
+	uint32_t cap = DECLARE_BYTES_MAX + 2 * (uint32_t)e->arguments.n,
+		 ticket = amqp091_ticket(t->s);
+	uint8_t *buf = amqp091_get(t, cap, "binding");
 	const struct bind b = {
 		.exchange = e->exchange,
 		.queue = e->queue,
 		.key = e->key,
-		.arguments = e->arguments,
+		.arguments = amqp091_table_sort(e->arguments, buf), /* one binding in any order */
 		.vhost = t->s->vhost,
 	};
-	uint32_t cap = DECLARE_BYTES_MAX + (uint32_t)e->arguments.n, ticket = amqp091_ticket(t->s);
-	uint8_t *buf = amqp091_get(t, cap, "binding");
-	uint32_t n = bind_put(&b, buf, cap);
+	uint8_t *at = buf + e->arguments.n;
+	uint32_t n = bind_put(&b, at, cap - (uint32_t)e->arguments.n);
 	must(n > 0);
 	amqp091_command_catalog(t, e->is_unbind ? CMD_UNBIND : CMD_BIND, 0, c->number, ticket,
-				slice_of(buf, n));
+				slice_of(at, n));
 	amqp091_put(t, buf, cap);
 	amqp091_call(t, e->is_unbind ? AMQP091_queue_unbind : AMQP091_queue_bind, c->number, ticket,
 		     e->queue, SLICE_EMPTY)

@@ -3,6 +3,7 @@
 #include "base/bits.h"
 #include "base/must.h"
 #include "session/amqp091/publish.h"
+#include "wire/amqp091/headers.h"
 
 /* ---- where it goes ------------------------------------------------------------------------ */
 
@@ -47,11 +48,14 @@ enum err amqp091_publish_route(struct turn *t, struct channel *c, struct publish
 		return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "immediate=true");
 	if (!c->routes && (c->routes = route_cache_new(t->w->mem)) == NULL)
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for routes");
-	enum err e = route_cache_find(c->routes, t->w->view, t->s->vhost, p->route, p->exchange,
-				      p->key, &hit);
-	if (e == ERR_NOT_IMPLEMENTED)
-		return amqp091_refuse_named(t, e, "publishing to headers exchange ", p->exchange,
-					    "");
+	struct routing m = {
+		.key = p->key,
+		.headers = &amqp091_header_ops,
+		.props = p->props,
+		.dice = t->s->session.handle + t->s->count.published,
+	};
+	enum err e = route_cache_find(c->routes, t->w->view, t->s->vhost, p->route, p->exchange, &m,
+				      &hit);
 	if (e != ERR_OK)
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a route");
 	TRY(check_hit(t, p, hit));

@@ -122,7 +122,7 @@ void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publis
 	must(block_of(m) == b);
 	t->s->count.published++;
 	block_give(b, route->n);
-	if (left_n > 1 && b == t->block) {
+	if (left_n > 1 && b == t->block && !hit->varies) {
 		struct fan *f = fan_of(t, c, p);
 		f->route = route;
 		f->message[f->n++] = one;

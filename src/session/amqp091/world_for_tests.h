@@ -136,6 +136,7 @@ static inline struct world *world_new(void)
 		w->shard[i].proposed = w->shard[i].committed = 1;
 	}
 	w->catalog = catalog_new(&w->mem, 7);
+	catalog_read_by(w->catalog, session_arguments);
 	must(w->catalog != NULL);
 	map_init(&w->stored, NULL, 0, 1);
 	map_init(&w->live, NULL, 0, 1);

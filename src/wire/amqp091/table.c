@@ -318,3 +318,36 @@ bool amqp091_table_eq(struct slice a, struct slice b)
 	}
 	return true;
 }
+
+/* Below 0: a stands before b, as in a dictionary of octets. */
+static int order(struct slice a, struct slice b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int by = n ? memcmp(a.p, b.p, n) : 0;
+	must(a.n <= UINT8_MAX && b.n <= UINT8_MAX);
+	return by ? by : (int)a.n - (int)b.n;
+}
+
+struct slice amqp091_table_sort(struct slice table, uint8_t *at)
+{
+	struct slice name[AMQP091_TABLE_UNORDERED_MAX], whole[AMQP091_TABLE_UNORDERED_MAX];
+	struct amqp091_entry e;
+	struct rd r = rd_of(table);
+	size_t n = 0, used = 0;
+	while (n < AMQP091_TABLE_UNORDERED_MAX && amqp091_table_next(&r, &e)) {
+		size_t i = n++;
+		const uint8_t *from = e.name.p - 1;
+		for (; i > 0 && order(name[i - 1], e.name) > 0; i--) {
+			name[i] = name[i - 1];
+			whole[i] = whole[i - 1];
+		}
+		name[i] = e.name;
+		whole[i] = slice_of(from, (size_t)(r.p - from));
+	}
+	if (r.n > 0)
+		return table;
+	for (size_t i = 0; i < n; used += whole[i++].n)
+		memcpy(at + used, whole[i].p, whole[i].n);
+	must(used == table.n);
+	return slice_of(at, used);
+}

@@ -88,6 +88,10 @@ bool amqp091_args_equivalent(struct slice a, struct slice b, const char *name);
 /* amqp091_table_eq: the same entries, octet by octet, in any order: then two bindings are one. */
 bool amqp091_table_eq(struct slice a, struct slice b);
 
+/* amqp091_table_sort writes the entries of a checked table in the order of their names to `at`,
+ * which has table.n octets; larger ones than amqp091_table_eq compares as they are. */
+struct slice amqp091_table_sort(struct slice table, uint8_t *at);
+
 /* ---- writing; all through a wr, which stays full once something did not fit ---- */
 
 void amqp091_put_name(struct wr *w, struct slice name); /* at most 255 octets */

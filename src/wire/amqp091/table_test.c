@@ -347,6 +347,18 @@ static void reals_are_short(void **s)
 	REAL(1e300, "1.0000000000000001e+300");
 }
 
+static void sorting_puts_names_in_order_and_keeps_equal_ones(void **state)
+{
+	(void)state;
+	uint8_t room[64], many[65 * 4];
+	struct slice sorted = amqp091_table_sort(bytes_of("\1bt\1\2aaV\1at\0\1bV"), room);
+	must(slice_eq(sorted, bytes_of("\1at\0\2aaV\1bt\1\1bV")));
+	must(amqp091_table_sort(SLICE_EMPTY, room).n == 0);
+	for (size_t i = 0; i < sizeof many; i += 4)
+		memcpy(many + i, (const uint8_t[]){ 1, (uint8_t)(200 - i / 4), 't', 1 }, 4);
+	must(amqp091_table_sort(slice_of(many, sizeof many), NULL).p == many);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -365,6 +377,7 @@ int main(void)
 		cmocka_unit_test(tables_are_equal_in_any_order),
 		cmocka_unit_test(values_are_said_in_rabbitmqs_words),
 		cmocka_unit_test(reals_are_short),
+		cmocka_unit_test(sorting_puts_names_in_order_and_keeps_equal_ones),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,97 @@
+#include "wire/amqp091/headers.h"
+
+#include "base/must.h"
+#include "wire/amqp091/props.h"
+#include "wire/amqp091/table.h"
+
+/* The bits of a real; both zeros are one. */
+static uint64_t bits_of(double real)
+{
+	uint64_t bits;
+	must(sizeof bits == sizeof real);
+	memcpy(&bits, &real, sizeof bits);
+	return bits << 1 == 0 ? 0 : bits;
+}
+
+static void set_value(struct header *h, const struct amqp091_value *v)
+{
+	must(h->number == 0 && h->octets.n == 0);
+	switch (v->type) {
+	case AMQP091_TYPE_VOID: h->class = HEADER_VOID; return;
+	case AMQP091_TYPE_BOOL: h->class = HEADER_BOOL, h->number = v->boolean; return;
+	case AMQP091_TYPE_FLOAT:
+	case AMQP091_TYPE_DOUBLE: h->class = HEADER_REAL, h->number = bits_of(v->real); return;
+	case AMQP091_TYPE_DECIMAL:
+		h->class = HEADER_DECIMAL;
+		h->number = (uint64_t)v->decimal_places << 32 | (uint32_t)v->i;
+		return;
+	case AMQP091_TYPE_TIMESTAMP: h->class = HEADER_TIME, h->number = v->time; return;
+	case AMQP091_TYPE_LONGSTR: h->class = HEADER_TEXT, h->octets = v->octets; return;
+	case AMQP091_TYPE_BINARY: h->class = HEADER_BINARY, h->octets = v->octets; return;
+	case AMQP091_TYPE_ARRAY: h->class = HEADER_LIST, h->octets = v->octets; return;
+	case AMQP091_TYPE_TABLE: h->class = HEADER_TABLE, h->octets = v->octets; return;
+	default: must(amqp091_value_is_int(v));
+	}
+	h->class = HEADER_INT;
+	h->number = (uint64_t)v->i;
+}
+
+static bool next(struct rd *r, struct header *out)
+{
+	struct amqp091_entry e;
+	must(out != NULL);
+	if (!amqp091_table_next(r, &e))
+		return false;
+	*out = (struct header){ .name = e.name };
+	set_value(out, &e.value);
+	return true;
+}
+
+/* Headers come third, behind two short strings. */
+static struct rd begin(struct slice props)
+{
+	struct rd r = rd_of(props);
+	uint16_t flags = rd_u16(&r);
+	if (flags & AMQP091_HAS_content_type)
+		(void)rd_str8(&r);
+	if (flags & AMQP091_HAS_content_encoding)
+		(void)rd_str8(&r);
+	struct slice headers = flags & AMQP091_HAS_headers ? rd_str32(&r) : SLICE_EMPTY;
+	must(headers.n <= props.n);
+	return rd_of(rd_ok(&r) ? headers : SLICE_EMPTY);
+}
+
+static bool property(struct slice props, enum header_property which, struct slice *out)
+{
+	struct amqp091_props p;
+	must(out != NULL);
+	if (amqp091_props_decode(props, &p) != ERR_OK)
+		return false;
+	switch (which) {
+	case HEADER_MESSAGE_ID: *out = p.message_id; return p.flags & AMQP091_HAS_message_id;
+	case HEADER_CORRELATION_ID:
+		*out = p.correlation_id;
+		return p.flags & AMQP091_HAS_correlation_id;
+	case HEADER_TIMESTAMP: break;
+	}
+	/* It stands in front of type, user, application and cluster: count back from the end. */
+	size_t behind = 0;
+	behind += p.flags & AMQP091_HAS_type ? 1 + p.type.n : 0;
+	behind += p.flags & AMQP091_HAS_user_id ? 1 + p.user_id.n : 0;
+	behind += p.flags & AMQP091_HAS_app_id ? 1 + p.app_id.n : 0;
+	behind += p.flags & AMQP091_HAS_cluster_id ? 1 + p.cluster_id.n : 0;
+	if (!(p.flags & AMQP091_HAS_timestamp))
+		return false;
+	*out = slice_of(props.p + props.n - behind - 8, 8);
+	return true;
+}
+
+const struct header_ops amqp091_header_ops = { begin, next, property };
+
+static struct rd begin_table(struct slice table)
+{
+	must(table.p != NULL || table.n == 0);
+	return rd_of(table);
+}
+
+const struct header_ops amqp091_argument_ops = { .begin = begin_table, .next = next };

@@ -1,0 +1,89 @@
+#include "wire/amqp091/headers.h"
+
+#include "wire/amqp091/for_tests.h"
+#include "wire/amqp091/props.h"
+#include "wire/amqp091/table.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+static struct header value_of(struct slice table)
+{
+	struct header h;
+	must(header_find(&amqp091_argument_ops, table, slice_str("a"), &h));
+	return h;
+}
+
+static bool are_same(struct slice a, struct slice b)
+{
+	struct header x = value_of(a), y = value_of(b);
+	struct hash_key key = { 1, 2 };
+	must(header_same(&x, &y) == (header_hash(key, &x) == header_hash(key, &y)));
+	must(header_name_hash(key, &x) == header_name_hash(key, &y));
+	return header_same(&x, &y);
+}
+
+static void integers_are_the_same_in_any_width(void **state)
+{
+	(void)state;
+	must(are_same(bytes_of("\1ab\377"), bytes_of("\1al\377\377\377\377\377\377\377\377")));
+	must(are_same(bytes_of("\1aB\7"), bytes_of("\1aI\0\0\0\7")));
+	must(!are_same(bytes_of("\1aB\7"), bytes_of("\1aT\0\0\0\0\0\0\0\7")));
+	must(!are_same(bytes_of("\1aB\1"), bytes_of("\1at\1")));
+	must(!are_same(bytes_of("\1aB\0"), bytes_of("\1aV")));
+	must(!are_same(bytes_of("\1aS\0\0\0\1x"), bytes_of("\1ax\0\0\0\1x")));
+	must(are_same(bytes_of("\1aA\0\0\0\2t\1"), bytes_of("\1aA\0\0\0\2t\1")));
+}
+
+static void a_float_is_the_double_of_its_value(void **state)
+{
+	(void)state;
+	struct slice one = bytes_of("\1ad\x3f\xf8\0\0\0\0\0\0");
+	must(are_same(bytes_of("\1af\x3f\xc0\0\0"), one));
+	must(are_same(bytes_of("\1af\x80\0\0\0"), bytes_of("\1af\0\0\0\0"))); /* -0.0 */
+	must(!are_same(bytes_of("\1aD\1\0\0\0\17"), one));
+}
+
+/* Every prefix, and every flag: what cannot be read has no headers. */
+static void headers_are_found_behind_what_comes_first(void **state)
+{
+	(void)state;
+	struct amqp091_props p = {
+		.flags = AMQP091_HAS_content_type | AMQP091_HAS_headers | AMQP091_HAS_message_id |
+			 AMQP091_HAS_timestamp | AMQP091_HAS_app_id,
+		.content_type = slice_str("text/plain"),
+		.headers = bytes_of("\1aB\7\1aB\10\1bV"),
+		.message_id = slice_str("id"),
+		.timestamp = 258,
+		.app_id = slice_str("app"),
+	};
+	uint8_t buf[128];
+	struct slice props = slice_of(buf, (size_t)(amqp091_props_put(buf, &p) - buf)), id;
+	struct header h;
+	must(header_find(&amqp091_header_ops, props, slice_str("a"), &h) && h.number == 7);
+	must(amqp091_header_ops.property(props, HEADER_MESSAGE_ID, &id));
+	must(slice_eq(id, slice_str("id")));
+	must(amqp091_header_ops.property(props, HEADER_TIMESTAMP, &id));
+	must(slice_eq(id, bytes_of("\0\0\0\0\0\0\1\2")));
+	must(!amqp091_header_ops.property(props, HEADER_CORRELATION_ID, &id));
+	for (size_t n = 0; n < props.n; n++) {
+		struct slice part = exact(props, n);
+		(void)header_find(&amqp091_header_ops, part, slice_str("z"), &h);
+		must(!amqp091_header_ops.property(part, HEADER_MESSAGE_ID, &id));
+		exact_free(part);
+	}
+	must(!header_find(&amqp091_header_ops, bytes_of("\0\0"), slice_str("a"), &h));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(integers_are_the_same_in_any_width),
+		cmocka_unit_test(a_float_is_the_double_of_its_value),
+		cmocka_unit_test(headers_are_found_behind_what_comes_first),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
