@@ -90,12 +90,70 @@ static bool declare_again(struct turn *t, struct call *call)
 	return true;
 }
 
+/* What is wrong is in t->why. */
+static void fail(struct turn *t, struct call *own_call, enum err e)
+{
+	const struct amqp091_method_info *info = &amqp091_method_info[own_call->method];
+	struct channel *c = amqp091_channel(t->s, own_call->channel);
+	must(c != NULL && own_call == t->s->call);
+	amqp091_call_free(t);
+	if (err_amqp091_closes_connection(e))
+		amqp091_fail(t, e, info->class_id, info->method_id);
+	else
+		amqp091_channel_fail(t, c, e, info->class_id, info->method_id);
+}
+
+/* Two clients may declare the same thing at once. Shard 0 makes the first's; the other's, if it is
+ * the same but for its arguments, comes back: what counts of those is for a protocol to say. By now
+ * the view shows what there is. True: it is refused, or asked for as what it is. */
+static bool compare_queue(struct turn *t, struct call *call, const struct declare_queue *d)
+{
+	const struct queue_record *q = catalog_queue(t->w->view, t->s->vhost, d->name);
+	must(call->method == AMQP091_queue_declare);
+	if (!q)
+		return declare_again(t, call);
+	if (amqp091_queue_args_same(t, q->name, q->arguments, d->arguments) != ERR_OK) {
+		fail(t, call, ERR_PRECONDITION_FAILED);
+		return true;
+	}
+	call->ticket = amqp091_ticket(t->s);
+	amqp091_command_queue(t, CMD_QUEUE_STAT, 0, call->channel, q->id, q->shard, call->ticket);
+	return true;
+}
+
+static bool compare_exchange(struct turn *t, struct call *call, const struct declare_exchange *d)
+{
+	const struct exchange *x = catalog_exchange(t->w->view, t->s->vhost, d->name);
+	must(call->method == AMQP091_exchange_declare);
+	if (!x)
+		return false;
+	if (amqp091_arg_same(t, "alternate-exchange", "exchange", x->name, x->arguments,
+			     d->arguments) != ERR_OK) {
+		fail(t, call, ERR_PRECONDITION_FAILED);
+		return true;
+	}
+	bare(t, call, AMQP091_exchange_declare_ok);
+	amqp091_call_free(t);
+	return true;
+}
+
+static bool compare_arguments(struct turn *t, struct call *call)
+{
+	struct slice tail = slice_of(call->name + call->name_n, call->tail_n);
+	struct declare_queue q;
+	struct declare_exchange x;
+	must(call->method < AMQP091_METHOD_N);
+	if (call->method == AMQP091_queue_declare && declare_queue_get(tail, &q) == ERR_OK)
+		return compare_queue(t, call, &q);
+	if (call->method == AMQP091_exchange_declare && declare_exchange_get(tail, &x) == ERR_OK)
+		return compare_exchange(t, call, &x);
+	return false;
+}
+
 static void refused(struct turn *t, struct call *call, const struct reply_row *r, struct slice text)
 {
-	struct channel *c = amqp091_channel(t->s, call->channel);
-	const struct amqp091_method_info *info = &amqp091_method_info[call->method];
 	enum err e = (enum err)r->err;
-	must(c != NULL && r->err < ERR_N);
+	must(r->err < ERR_N);
 	if (call->method == AMQP091_basic_get && e == ERR_NOT_FOUND) {
 		amqp091_send_bare(t, call->channel, AMQP091_basic_get_empty);
 		amqp091_call_free(t);
@@ -103,17 +161,15 @@ static void refused(struct turn *t, struct call *call, const struct reply_row *r
 	}
 	if (call->method == AMQP091_queue_declare && e == ERR_NOT_FOUND && declare_again(t, call))
 		return;
+	if (e == ERR_EXISTS && compare_arguments(t, call))
+		return;
 	if (call->method == AMQP091_basic_consume)
 		amqp091_consumer_free(t, amqp091_consumer(t->s, call->ticket));
 	if (text.n > 0)
 		text_put_slice(&t->why, text);
 	else
 		e = name_refusal(t, call, r);
-	amqp091_call_free(t);
-	if (err_amqp091_closes_connection(e))
-		amqp091_fail(t, e, info->class_id, info->method_id);
-	else
-		amqp091_channel_fail(t, c, e, info->class_id, info->method_id);
+	fail(t, call, e);
 }
 
 /* ---- which call a reply is for ------------------------------------------------------------ */

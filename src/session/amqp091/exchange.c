@@ -65,9 +65,9 @@ static void declare(struct turn *t, struct channel *c, const struct declare_exch
 	uint32_t n = declare_exchange_put(d, buf, cap);
 	must(n > 0);
 	amqp091_command_catalog(t, CMD_EXCHANGE_DECLARE, 0, c->number, ticket, slice_of(buf, n));
-	amqp091_put(t, buf, cap);
-	amqp091_call(t, AMQP091_exchange_declare, c->number, ticket, d->name, SLICE_EMPTY)
+	amqp091_call(t, AMQP091_exchange_declare, c->number, ticket, d->name, slice_of(buf, n))
 		->is_nowait = is_nowait;
+	amqp091_put(t, buf, cap);
 }
 
 enum err amqp091_on_exchange_declare(struct turn *t, struct channel *c,

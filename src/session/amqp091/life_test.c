@@ -54,6 +54,52 @@ static void a_declaration_that_nobody_waits_for_leaves_no_queue(void **state)
 	scenario_end(s);
 }
 
+static void write_to(struct scenario *s, const char *name, const char *line)
+{
+	struct octets o = { 0 };
+	line_frames(line, 131072, &o);
+	client_write(client_named(s, name), o.p, o.n);
+	free(o.p);
+}
+
+/* Neither has seen the other's when he says his. */
+static void of_two_who_declare_at_once_the_second_is_held_to_the_firsts_arguments(void **state)
+{
+	(void)state;
+	static const char *const second[] = { "{x-queue-mode='default'}", "{}",
+					      "{x-queue-mode='lazy', x-foo=1}" };
+	for (int i = 0; i < 3; i++) {
+		struct scenario *s = scenario_of(world_new(), __func__);
+		char line[200];
+		scenario_play(s, "a open\na ch 1 channel.open\n----\na ch 1 channel.open_ok\n\n"
+				 "b open\nb ch 1 channel.open\n----\nb ch 1 channel.open_ok\n");
+		snprintf(line, sizeof line, "ch 1 queue.declare queue='q' arguments=%s", second[i]);
+		write_to(s, "a", "ch 1 queue.declare queue='q' arguments={x-queue-mode='lazy'}");
+		write_to(s, "b", line);
+		world_run(s->w);
+		must(count_of(s, "a", "queue.declare_ok queue='q'") == 1);
+		must(count_of(s, "b",
+			      i == 2 ? "queue.declare_ok queue='q'"
+				     : "inequivalent arg 'x-queue-mode' for queue 'q' in "
+				       "vhost '/': received ") == 1);
+		scenario_end(s);
+	}
+}
+
+static void of_two_exchanges_declared_at_once_only_the_arguments_that_count_count(void **state)
+{
+	(void)state;
+	struct scenario *s = scenario_of(world_new(), __func__);
+	scenario_play(s, "a open\na ch 1 channel.open\n----\na ch 1 channel.open_ok\n\n"
+			 "b open\nb ch 1 channel.open\n----\nb ch 1 channel.open_ok\n");
+	write_to(s, "a", "ch 1 exchange.declare exchange='x' type='direct' arguments={x-foo=1}");
+	write_to(s, "b", "ch 1 exchange.declare exchange='x' type='direct'");
+	world_run(s->w);
+	must(count_of(s, "a", "exchange.declare_ok") == 1);
+	must(count_of(s, "b", "exchange.declare_ok") == 1);
+	scenario_end(s);
+}
+
 static void a_broker_that_stops_says_goodbye(void **state)
 {
 	(void)state;
@@ -261,6 +307,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_under_way_when_the_connection_breaks_goes_back),
 		cmocka_unit_test(a_declaration_that_nobody_waits_for_leaves_no_queue),
+		cmocka_unit_test(
+			of_two_who_declare_at_once_the_second_is_held_to_the_firsts_arguments),
+		cmocka_unit_test(
+			of_two_exchanges_declared_at_once_only_the_arguments_that_count_count),
 		cmocka_unit_test(a_broker_that_stops_says_goodbye),
 		cmocka_unit_test(who_does_not_answer_our_close_is_closed_all_the_same),
 		cmocka_unit_test(heartbeats_are_sent_every_half_interval),
