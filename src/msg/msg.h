@@ -43,7 +43,8 @@ struct msg {
 	uint16_t pad;
 };
 
-enum { MSG_PERSISTENT = 1 };
+/* MSG_DEAD: a dead letter; the history in its headers was written by us. */
+enum { MSG_PERSISTENT = 1, MSG_DEAD = 2 };
 
 /* msg_new takes a message header from the block that the caller fills and fills it from `facts`.
  * The caller counts the references it hands out (block_give).

@@ -26,7 +26,7 @@ void conn_arm(struct conn *c)
 /* An effect for a connection that is no more: only its references matter. */
 static void drop_effect(struct run *fx)
 {
-	if (fx->kind != FX_DELIVER)
+	if (fx->kind != FX_DELIVER && fx->kind != FX_DEAD_LETTER)
 		return;
 	struct deliver_row *row = run_rows(fx);
 	for (uint32_t i = 0; i < fx->n; i++)
@@ -34,11 +34,20 @@ static void drop_effect(struct run *fx)
 			msg_unref(row[i].mem, 1);
 }
 
+static void tell_inside(struct loop *l, struct run *fx)
+{
+	struct session *s = inside_of(l, fx->session);
+	if (s)
+		inside_tell(l, s, fx);
+	else
+		drop_effect(fx);
+}
+
 void conns_tell(struct loop *l, struct run *fx)
 {
 	struct conn *c = conn_of(l, fx->session);
 	if (!c) {
-		drop_effect(fx);
+		tell_inside(l, fx);
 		return;
 	}
 	c->session->ops->tell(c->session, loop_world(l), fx);

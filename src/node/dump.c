@@ -82,6 +82,7 @@ static void put_loop(const struct loop *l, struct text *out)
 		  (long long)memory_used(&l->memory), ull(l->home.out_bytes));
 	text_putf(out, "batches_out: %u\ncongested: %s\nstopping: %s\nnotes_lost: %u\n",
 		  l->post.out_n, yes(l->is_congested), yes(l->is_stopping), l->events.lost_n);
+	inside_dump(l, out);
 }
 
 static void put_shard(const struct shard *s, struct text *out)

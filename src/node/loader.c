@@ -134,7 +134,10 @@ static void to_session(struct loop *l, struct reading *r)
 	else
 		log_unreadable(l, r->load.loc, e);
 	struct conn *c = conn_of(l, r->load.session);
-	if (c)
+	struct session *inside = c ? NULL : inside_of(l, r->load.session);
+	if (inside)
+		inside_loaded(l, inside, r->load.ticket, m ? msg_mem(m) : 0);
+	else if (c)
 		conn_loaded(c, r->load.ticket, m ? msg_mem(m) : 0);
 	else if (m)
 		msg_unref(msg_mem(m), 1);

@@ -44,6 +44,7 @@ static void flights_free(struct loop *l, struct flight *f)
 void loop_fini(struct loop *l)
 {
 	conns_free_all(l);
+	inside_free(l);
 	trace_free(l);
 	loader_free(l);
 	for (uint32_t i = 0; i < l->shards_n; i++)
@@ -294,6 +295,7 @@ static bool loop_rounds(struct loop *l)
 		is_any |= serve(l);
 		is_any |= view_release(l);
 		is_any |= loader_work(l);
+		is_any |= inside_work(l);
 		is_any |= conns_work(l);
 		is_any |= store_work(l);
 		if (!is_any)
@@ -369,6 +371,7 @@ bool loop_turn(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
 	block_collect(&l->home);
 	shards_tick(l);
 	conns_tick(l);
+	inside_tick(l);
 	bool is_more = loop_work(l);
 	is_more |= stop_work(l);
 	is_more |= checkpoint_work(l);
@@ -383,6 +386,8 @@ bool loop_turn(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
 uint64_t loop_deadline(const struct loop *l)
 {
 	uint64_t at = wheel_next_ms(&l->wheel);
+	if (inside_deadline(l) < at)
+		at = inside_deadline(l);
 	if (l->look_free_ms < at)
 		at = l->look_free_ms;
 	for (uint32_t i = 0; i < l->shards_n; i++) {

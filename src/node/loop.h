@@ -54,6 +54,9 @@ struct loop {
 	struct stores stores;
 	uint32_t stores_begun; /* the first that is in no batch */
 
+	struct session *letters; /* the publisher of dead letters (inside.c) */
+	bool is_inside_touched;  /* it has something to do */
+	uint64_t inside_version; /* of the catalog, when it looked last */
 	struct conn **conns;                     /* by slot */
 	uint32_t conns_n, conns_cap, conns_free; /* conns_free: first free slot + 1 */
 	uint32_t conns_gen;                      /* generation of the next one */
@@ -169,6 +172,18 @@ struct conn *conns_next(struct loop *l, uint32_t *io_slot);
 void conn_loaded(struct conn *c, uint64_t ticket, uint64_t mem);
 /* conn_stored: as session_ops.stored. */
 bool conn_stored(struct conn *c, uint64_t ticket, uint64_t loc, uint32_t bytes);
+
+/* ---- sessions without a connection (inside.c) */
+MUST_USE enum err inside_new(struct loop *l);
+void inside_free(struct loop *l);
+struct session *inside_of(struct loop *l, uint64_t session); /* NULL: it is none of these */
+void inside_tell(struct loop *l, struct session *s, struct run *fx);
+void inside_loaded(struct loop *l, struct session *s, uint64_t ticket, uint64_t mem);
+bool inside_work(struct loop *l); /* true: did something */
+void inside_tick(struct loop *l);
+uint64_t inside_deadline(const struct loop *l);
+bool inside_is_idle(const struct loop *l); /* nothing is under way */
+void inside_dump(const struct loop *l, struct text *out);
 
 /* ---- stored messages on their way to sessions (loader.c) */
 MUST_USE enum err loader_new(struct loop *l);

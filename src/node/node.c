@@ -116,7 +116,10 @@ static enum err make_loops(struct node *n)
 		set_world(&n->loops[i]);
 		n->loop_mem[i] = &n->loops[i].memory.mem;
 	}
-	return place_shards(n);
+	TRY(place_shards(n));
+	for (uint32_t i = 0; i < n->loops_n; i++)
+		TRY(inside_new(&n->loops[i]));
+	return ERR_OK;
 }
 
 static enum err open_journal(struct node *n, struct text *why)

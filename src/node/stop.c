@@ -5,7 +5,8 @@
  * empty: what had records was submitted (loop_propose). */
 static bool is_quiet(const struct loop *l)
 {
-	if (l->conns_n > 0 || l->flying || l->is_congested || !loader_is_idle(l) || l->forward)
+	if (l->conns_n > 0 || l->flying || l->is_congested || !loader_is_idle(l) ||
+	    !inside_is_idle(l) || l->forward)
 		return false;
 	for (uint32_t i = 0; i < l->shards_n; i++)
 		if (l->shards[i].later.runs_n > 0)

@@ -45,6 +45,11 @@ static bool append(struct loop *l, const struct store *s)
 	struct conn *c = conn_of(l, s->session);
 	uint32_t cap, bytes = msg_stored_bytes(m), len = CHUNK_HEAD_BYTES + bytes;
 	uint8_t *body;
+	if (m->proto == MSG_CHUNKS) { /* a copy of a big message, which holds the same chunks */
+		store_count(l->node->journal, big_list(m), 1);
+		msg_unref(s->mem, 1);
+		return true;
+	}
 	must(m->proto == MSG_CHUNK);
 	if (c && !record_begin(l, &body, &cap))
 		return false;

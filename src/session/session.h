@@ -145,7 +145,9 @@ struct loads {
 void loads_put(struct loads *l, struct load one);
 
 /* Requests to store pieces of big bodies: `mem` is a message that is all body, and the request owns
- * a reference to it. Answered by session_ops.stored, in any order. */
+ * a reference to it. Answered by session_ops.stored, in any order. Or `mem` is a new message, in a
+ * block that is noted, with the list of another that the session still holds: then the pieces are
+ * held by both, and nothing is answered. */
 struct store {
 	uint64_t session, ticket, mem;
 };

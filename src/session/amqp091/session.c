@@ -93,7 +93,8 @@ static void session_tell(struct session *own, struct session_world *w, struct ru
 	case FX_BLOCKED:
 	case FX_UNBLOCKED: amqp091_blocked_look(&t); return;
 	case FX_SEEN:
-	case FX_TRACE: return;
+	case FX_TRACE:
+	case FX_DEAD_LETTER: return; /* to others */
 	}
 	must(!"an effect that no table has");
 }

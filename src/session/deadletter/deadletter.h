@@ -1,0 +1,100 @@
+/* deadletter -- the internal publisher of dead letters of one loop, as a session.
+ *
+ * It has a handle, commands, confirms and reads like any session, but no client: nothing is fed to
+ * it and it writes no bytes. The node makes one for each loop and says so to the loop's shards
+ * (core_dead_to). One thread; all of it belongs to the loop.
+ */
+#ifndef SESSION_DEADLETTER_DEADLETTER_H
+#define SESSION_DEADLETTER_DEADLETTER_H
+#include "base/deque.h"
+#include "core/route.h"
+#include "core/rules.h"
+#include "session/session.h"
+
+enum letter_state { LETTER_UNASKED, LETTER_LOADING, LETTER_HERE, LETTER_BROKEN };
+
+/* An entry that has died; while it waits or is kept it owns the reference in row.mem. */
+struct letter {
+	struct deliver_row row;
+	uint64_t queue; /* where it died; its entry is there until it is settled */
+	uint16_t shard;
+	uint8_t reason; /* enum dead_reason */
+	uint8_t state;
+};
+
+/* One that is published. `letter` has its message only if it may have to be sent again. */
+struct sent {
+	struct letter letter;
+	uint32_t bytes;  /* of the new message */
+	uint32_t left_n; /* shards that have not confirmed it */
+	bool is_refused; /* by one of its targets */
+	bool is_to_keep; /* then it is tried again: at-least-once */
+};
+
+/* The queue of the letter before: letters of one queue mostly follow each other. */
+struct deadletter_source {
+	const struct queue_record *record; /* of version `version` of the catalog */
+	uint64_t version, queue;
+	struct queue_rules rules;
+};
+
+struct deadletter {
+	struct session session; /* first */
+	struct route_cache *routes;
+	struct deadletter_source source;
+	struct deque waiting;   /* struct letter */
+	uint64_t waiting_first; /* the ticket of the first of them, if it is read */
+	uint64_t waiting_asked; /* tickets below were looked at */
+	uint32_t loading_n;
+	uint64_t loading_bytes;
+	struct deque sent;     /* struct sent, by sequence */
+	uint64_t sent_first;   /* of the first of them */
+	uint64_t sent_bytes;   /* not confirmed */
+	struct deque kept;     /* struct letter: nobody takes them */
+	uint64_t kept_version; /* of the catalog, when they were tried last */
+	uint64_t retry_ms;     /* when to look at the catalog again */
+	struct block *block;   /* being filled with new messages; NULL: none */
+	struct {
+		uint64_t published, dropped, kept, refused, broken;
+	} count;
+};
+
+extern const struct session_ops deadletter_session_ops;
+
+/* deadletter_is_idle: nothing is under way but what nobody takes. */
+bool deadletter_is_idle(const struct session *s);
+
+/* ---- letter.c */
+
+/* What a dead letter becomes. */
+struct letter_plan {
+	const struct queue_record *from;
+	const struct queue_rules *rules;
+	struct slice exchange, key; /* of the new message */
+};
+/* letter_route writes the new message's exchange and key as two short strings: at most
+ * LETTER_ROUTE_BYTES. */
+#define LETTER_ROUTE_BYTES 512u
+struct slice letter_route(uint8_t *buf, const struct letter_plan *p);
+/* A new message, in a block that the session fills. */
+struct letter_made {
+	const struct msg *msg;
+	struct block *block;
+	uint32_t fill, floor; /* of the block, before */
+	bool is_own;          /* the block is this message's alone */
+};
+/* letter_make writes the new message; false: no memory. Whoever sends it counts the references;
+ * letter_made_end follows in any case: was it sent? */
+MUST_USE bool letter_make(struct deadletter *d, struct session_world *w, const struct letter *l,
+			  const struct letter_plan *p, struct letter_made *out);
+void letter_made_end(struct letter_made *own_m, bool is_sent);
+/* letter_close ends the block that is being filled, when nothing is under way. */
+void letter_close(struct deadletter *d);
+
+/* ---- send.c */
+
+/* send_letter publishes the letter, settles it, or keeps it. It must be LETTER_HERE or BROKEN. */
+void send_letter(struct deadletter *d, struct session_world *w, struct letter *own_l);
+/* send_confirmed takes FX_CONFIRM. */
+void send_confirmed(struct deadletter *d, struct session_world *w, const struct run *fx);
+#endif

@@ -1,0 +1,321 @@
+#include "base/ablate.h"
+#include "base/bits.h"
+#include "base/must.h"
+#include "base/rd.h"
+#include "msg/big.h"
+#include "session/deadletter/deadletter.h"
+#include "wire/amqp091/death.h"
+#include "wire/amqp091/headers.h"
+#include "wire/amqp091/props.h"
+
+/* ---- the entry it comes from -------------------------------------------------------------- */
+
+static void drop_message(struct letter *l)
+{
+	must(l->queue != 0);
+	if (l->row.mem)
+		msg_unref(l->row.mem, 1);
+	l->row.mem = 0;
+}
+
+static void settle(struct deadletter *d, struct session_world *w, const struct letter *l)
+{
+	struct post *p = w->post;
+	const struct settle_row row = { .pos = l->row.pos, .how = SETTLE_ACCEPT };
+	const struct run head = {
+		.kind = CMD_SETTLE,
+		.session = d->session.handle,
+		.shard = l->shard,
+		.queue = l->queue,
+	};
+	uint32_t loop = p->loop_of_shard[l->shard];
+	struct run *r = post_last(p, loop, sizeof row);
+	must(l->row.mem == 0);
+	if (r && run_same(r, &head) && r->n < LIMIT_RUN_ROWS_MAX)
+		memcpy(post_row(p, loop, r, sizeof row), &row, sizeof row);
+	else
+		(void)post_run(p, loop, &head, &row, sizeof row, 1, SLICE_EMPTY);
+}
+
+/* Nobody takes it now. What the journal has need not stay in memory meanwhile. */
+static void keep(struct deadletter *d, struct session_world *w, struct letter *l)
+{
+	if (l->row.loc)
+		drop_message(l);
+	l->state = l->row.mem ? LETTER_HERE : LETTER_UNASKED;
+	must(l->row.mem || l->row.loc);
+	if (deque_push(&d->kept, w->mem, l) != ERR_OK)
+		must(!"no memory for a dead letter");
+	d->count.kept++;
+}
+
+static void drop(struct deadletter *d, struct session_world *w, struct letter *l)
+{
+	must(l->state == LETTER_HERE || l->state == LETTER_BROKEN);
+	drop_message(l);
+	settle(d, w, l);
+	d->count.dropped++;
+}
+
+/* ---- where it goes ------------------------------------------------------------------------ */
+
+/* The rules of the queue it died in; NULL: the queue is gone, or wants no dead letters any more. */
+static const struct deadletter_source *source_of(struct deadletter *d,
+						 const struct session_world *w, uint64_t queue)
+{
+	struct deadletter_source *s = &d->source;
+	uint64_t version = catalog_version(w->view);
+	must(queue != 0);
+	if (s->queue != queue || s->version != version) {
+		*s = (struct deadletter_source){ .version = version, .queue = queue };
+		s->record = catalog_queue_by_id(w->view, queue);
+		if (s->record && rules_get(s->record->rules, &s->rules) != ERR_OK)
+			must(!"rules that the catalog has checked");
+	}
+	return s->record && s->rules.has_dead_letter_exchange ? s : NULL;
+}
+
+static bool is_at_least_once(const struct queue_rules *r)
+{
+	must(r->has_dead_letter_exchange);
+	return r->dead_letter_strategy == DEAD_LETTER_AT_LEAST_ONCE;
+}
+
+static uint32_t shards_n(const struct route_to *to, uint32_t n)
+{
+	uint32_t shards = n > 0;
+	for (uint32_t i = 1; i < n; i++)
+		shards += to[i].shard != to[i - 1].shard;
+	must(shards <= n);
+	return shards;
+}
+
+/* Would it come back to a queue in which it has been, without anybody's doing? */
+static bool is_cycle(const struct session_world *w, const struct msg *m, uint64_t queue)
+{
+	const struct queue_record *q = catalog_queue_by_id(w->view, queue);
+	must(m->flags & MSG_DEAD);
+	return q && amqp091_death_is_cycle(msg_props(m), q->name);
+}
+
+/* ---- out ---------------------------------------------------------------------------------- */
+
+static void put_row(struct session_world *w, struct run *head, uint64_t seq,
+		    struct publish_row *row)
+{
+	struct post *p = w->post;
+	uint32_t loop = p->loop_of_shard[head->shard];
+	struct run *r = post_last(p, loop, sizeof *row);
+	must(row->mem != 0);
+	if (r && run_same(r, head) && r->n < LIMIT_RUN_ROWS_MAX && seq - r->arg <= UINT16_MAX) {
+		row->seq_delta = (uint16_t)(seq - r->arg);
+		memcpy(post_row(p, loop, r, sizeof *row), row, sizeof *row);
+		return;
+	}
+	row->flags &= (uint8_t)~ENTRY_SAME;
+	head->arg = seq;
+	(void)post_run(p, loop, head, row, sizeof *row, 1, SLICE_EMPTY);
+}
+
+static void put_rows(struct deadletter *d, struct session_world *w, const struct msg *m,
+		     const struct route_to *to, uint32_t n, uint64_t seq)
+{
+	struct amqp091_facts facts = { .priority = 0 };
+	uint32_t bytes = msg_stored_bytes(m);
+	struct run head = { .kind = CMD_PUBLISH, .session = d->session.handle };
+	must(n > 0);
+	if (amqp091_props_facts(msg_props(m), &facts) != ERR_OK)
+		must(!"properties that were checked when it was published");
+	for (uint32_t i = 0; i < n; i++) {
+		struct publish_row row = { .mem = msg_mem(m),
+					   .queue = to[i].queue,
+					   .bytes = bytes,
+					   .priority = facts.priority };
+		head.shard = to[i].shard;
+		if (m->flags & MSG_PERSISTENT && to[i].flags & QUEUE_DURABLE)
+			row.flags |= ENTRY_PERSISTENT;
+		if (m->proto == MSG_CHUNKS)
+			row.flags |= ENTRY_BIG;
+		if (i > 0 && to[i].shard == to[i - 1].shard)
+			row.flags |= ENTRY_SAME;
+		if (i + 1 == n || to[i + 1].shard != to[i].shard)
+			row.flags |= ENTRY_CONFIRM;
+		put_row(w, &head, seq, &row);
+	}
+}
+
+static void note_sent(struct deadletter *d, struct session_world *w, struct letter *l,
+		      const struct msg *m, uint32_t left_n)
+{
+	bool is_to_keep = is_at_least_once(&d->source.rules);
+	if (!is_to_keep || l->row.loc)
+		drop_message(l);
+	struct sent s = { .letter = *l,
+			  .bytes = msg_stored_bytes(m),
+			  .left_n = left_n,
+			  .is_to_keep = is_to_keep };
+	must(left_n > 0);
+	if (deque_push(&d->sent, w->mem, &s) != ERR_OK)
+		must(!"no memory for a dead letter");
+	d->sent_bytes += s.bytes;
+	d->count.published++;
+	if (ABLATED(dead_letter_order))
+		settle(d, w, l);
+}
+
+/* Takes out the targets that would be a cycle. */
+static uint32_t without_cycles(const struct session_world *w, const struct msg *m,
+			       struct route_to *to, uint32_t n)
+{
+	uint32_t left_n = 0;
+	must(n > 0);
+	for (uint32_t i = 0; i < n; i++)
+		if (!is_cycle(w, m, to[i].queue))
+			to[left_n++] = to[i];
+	return left_n;
+}
+
+/* Sends the message that was made to `n` queues. */
+static void publish(struct deadletter *d, struct session_world *w, struct letter *l,
+		    const struct letter_made *made, const struct route_to *to, uint32_t n)
+{
+	const struct msg *m = made->msg;
+	must(n > 0 && block_of(m) == made->block);
+	block_give(made->block, n);
+	put_rows(d, w, m, to, n, d->sent_first + d->sent.n);
+	if (m->proto == MSG_CHUNKS) { /* its chunks are held by this message, too */
+		block_give(made->block, 1);
+		stores_put(w->stores,
+			   (struct store){ .session = d->session.handle, .mem = msg_mem(m) });
+	}
+	note_sent(d, w, l, m, shards_n(to, n));
+}
+
+/* To all queues of the route; those that would be a cycle left out unless a client has rejected it.
+ * False: none are left. */
+static bool publish_route(struct deadletter *d, struct session_world *w, struct letter *l,
+			  const struct letter_made *made, const struct route *r)
+{
+	must(r->n > 0);
+	if (l->reason == DEAD_REJECTED) {
+		publish(d, w, l, made, r->to, r->n);
+		return true;
+	}
+	struct route_to *to = mem_get(w->mem, r->n * sizeof *to, "dead letter's route");
+	must(to != NULL);
+	memcpy(to, r->to, r->n * sizeof *to);
+	uint32_t n = without_cycles(w, made->msg, to, r->n);
+	if (n > 0)
+		publish(d, w, l, made, to, n);
+	mem_put(w->mem, to, r->n * sizeof *to);
+	return n > 0;
+}
+
+/* Further keys (CC) count too, unless the rules name one. */
+static enum err route_more(struct deadletter *d, const struct session_world *w, struct routing *m,
+			   struct route_hit **inout_hit)
+{
+	struct slice copies = amqp091_death_copies(m->props), key;
+	uint32_t n = 0;
+	struct rd r = rd_of(copies);
+	while (amqp091_death_copy_next(&r, &key))
+		n++;
+	if (n == 0)
+		return ERR_OK;
+	struct slice *more = mem_get(w->mem, n * sizeof *more, "dead letter's keys");
+	must(more != NULL);
+	r = rd_of(copies);
+	for (m->more_n = 0; amqp091_death_copy_next(&r, &key);)
+		more[m->more_n++] = key;
+	m->more = more;
+	enum err e = route_cache_more(d->routes, w->view, m, inout_hit);
+	mem_put(w->mem, more, n * sizeof *more);
+	return e;
+}
+
+/* Where the new message goes; NULL: nowhere. */
+static const struct route *route(struct deadletter *d, struct session_world *w,
+				 const struct letter_plan *p, const struct msg *made)
+{
+	struct route_hit *hit;
+	struct routing m = { .key = p->key,
+			     .headers = &amqp091_header_ops,
+			     .props = msg_props(made),
+			     .dice = d->session.handle + d->count.published };
+	if (!d->routes && (d->routes = route_cache_new(w->mem)) == NULL)
+		must(!"no memory for routes");
+	enum err e = route_cache_find(d->routes, w->view, p->from->vhost, msg_route(made),
+				      p->exchange, &m, &hit);
+	if (e == ERR_OK && hit->x)
+		e = route_more(d, w, &m, &hit);
+	return e == ERR_OK && hit->x && hit->route->n > 0 ? hit->route : NULL;
+}
+
+static bool send(struct deadletter *d, struct session_world *w, struct letter *l,
+		 const struct letter_plan *p)
+{
+	struct letter_made made;
+	if (!letter_make(d, w, l, p, &made))
+		must(!"no memory for a dead letter");
+	const struct route *r = route(d, w, p, made.msg);
+	bool is_sent = r && publish_route(d, w, l, &made, r);
+	letter_made_end(&made, is_sent);
+	return is_sent;
+}
+
+void send_letter(struct deadletter *d, struct session_world *w, struct letter *own_l)
+{
+	const struct deadletter_source *s = source_of(d, w, own_l->queue);
+	must(own_l->state == LETTER_HERE || own_l->state == LETTER_BROKEN);
+	if (!s || own_l->state == LETTER_BROKEN) {
+		d->count.broken += own_l->state == LETTER_BROKEN;
+		drop(d, w, own_l);
+		return;
+	}
+	struct rd rd = rd_of(msg_route(msg_of(own_l->row.mem)));
+	struct letter_plan p = { .from = s->record,
+				 .rules = &s->rules,
+				 .exchange = s->rules.dead_letter_exchange };
+	(void)rd_str8(&rd);
+	p.key = s->rules.has_dead_letter_key ? s->rules.dead_letter_key : rd_str8(&rd);
+	if (send(d, w, own_l, &p))
+		return;
+	if (is_at_least_once(&s->rules))
+		keep(d, w, own_l);
+	else
+		drop(d, w, own_l);
+}
+
+/* ---- and back ----------------------------------------------------------------------------- */
+
+static void confirmed(struct deadletter *d, struct session_world *w, struct sent *s)
+{
+	must(s->left_n > 0 && d->sent_bytes >= s->bytes);
+	if (--s->left_n > 0)
+		return;
+	d->sent_bytes -= s->bytes;
+	if (s->is_refused && s->is_to_keep) {
+		keep(d, w, &s->letter);
+		return;
+	}
+	drop_message(&s->letter);
+	if (!ABLATED(dead_letter_order))
+		settle(d, w, &s->letter);
+}
+
+void send_confirmed(struct deadletter *d, struct session_world *w, const struct run *fx)
+{
+	const struct confirm_row *row = (const void *)(fx + 1);
+	must(fx->kind == FX_CONFIRM);
+	for (uint32_t i = 0; i < fx->n; i++) {
+		uint64_t seq = fx->arg + row[i].first;
+		for (uint32_t n = row[i].n; n > 0; n--, seq++) {
+			must(seq >= d->sent_first && seq - d->sent_first < d->sent.n);
+			confirmed(d, w, deque_at(&d->sent, (size_t)(seq - d->sent_first)));
+		}
+	}
+	for (struct sent *s; (s = deque_peek(&d->sent)) != NULL && s->left_n == 0;) {
+		(void)deque_pop(&d->sent, NULL);
+		d->sent_first++;
+	}
+}
