@@ -201,8 +201,10 @@ struct amqp091 {
 	char *client_name; /* what it calls itself */
 	uint8_t client_name_n;
 	struct {
-		uint64_t published, unroutable, delivered, got, acknowledged, released, rejected;
-	} count; /* messages, since it began */
+#define COUNT(name, prose) uint64_t name;
+#include "session/amqp091/count.def"
+#undef COUNT
+	} count;
 };
 
 /* What one call from the node works with. */

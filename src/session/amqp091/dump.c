@@ -37,11 +37,9 @@ static void dump_names(const struct amqp091 *s, const struct session_world *w, s
 static void dump_counts(const struct amqp091 *s, struct text *out)
 {
 	must(s->session.ops == &amqp091_session_ops);
-	text_putf(out, "published: %llu\nunroutable: %llu\ndelivered: %llu\ngot: %llu\n",
-		  ull(s->count.published), ull(s->count.unroutable), ull(s->count.delivered),
-		  ull(s->count.got));
-	text_putf(out, "acknowledged: %llu\nreleased: %llu\nrejected: %llu\n",
-		  ull(s->count.acknowledged), ull(s->count.released), ull(s->count.rejected));
+#define COUNT(name, prose) text_putf(out, #name ": %llu\n", ull(s->count.name));
+#include "session/amqp091/count.def"
+#undef COUNT
 }
 
 void amqp091_dump(const struct session *own, const struct session_world *w, struct text *out)
