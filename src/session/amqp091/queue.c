@@ -1,6 +1,7 @@
 #include "session/amqp091/amqp091.h"
 
 #include "base/must.h"
+#include "wire/amqp091/table.h"
 
 /* ---- names -------------------------------------------------------------------------------- */
 
@@ -74,6 +75,17 @@ static enum err check_existing(struct turn *t, const struct queue_record *q,
 	return amqp091_queue_args_same(t, q->name, q->arguments, d->arguments);
 }
 
+/* Who lets a queue publish by itself must be allowed to do so. */
+static enum err check_dead_letters(struct turn *t, const struct declare_queue *d)
+{
+	struct slice exchange;
+	must(d->name.n > 0);
+	if (!amqp091_table_str(d->arguments, "x-dead-letter-exchange", &exchange))
+		return ERR_OK;
+	TRY(amqp091_allow(t, AUTH_QUEUE, d->name, AUTH_READ));
+	return amqp091_allow(t, AUTH_EXCHANGE, exchange, AUTH_WRITE);
+}
+
 static enum err check_new(struct turn *t, const struct declare_queue *d, bool is_named)
 {
 	must(d->name.n > 0);
@@ -82,7 +94,7 @@ static enum err check_new(struct turn *t, const struct declare_queue *d, bool is
 		text_put_slice(&t->why, d->name);
 		return amqp091_refuse(t, ERR_ACCESS_REFUSED, "' contains reserved prefix 'amq.*'");
 	}
-	return ERR_OK;
+	return check_dead_letters(t, d);
 }
 
 enum err amqp091_on_queue_declare(struct turn *t, struct channel *c, const struct amqp091_method *m)
