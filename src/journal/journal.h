@@ -136,6 +136,9 @@ bool journal_keeper_to_wake(struct journal *j);
  * time between recovery and close. A count that has fallen to zero stays there: what is added
  * must come from a record that no checkpoint covers yet, or while another holds the segment. */
 void journal_live(struct journal *j, uint64_t loc, int64_t bytes, int64_t count);
+/* journal_hold adds 1 and `bytes` for something that was read there and may have been given up
+ * meanwhile. False: nothing lives in the segment any more, or it is gone; nothing was added. */
+MUST_USE bool journal_hold(struct journal *j, uint64_t loc, int64_t bytes);
 
 /* journal_forward names a segment worth copying forward (live < LIMIT_COPY_FORWARD_PERCENT);
  * 0: none. The node walks its live records and moves them, then says journal_forwarded; until

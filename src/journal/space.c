@@ -172,6 +172,22 @@ void journal_live(struct journal *j, uint64_t loc, int64_t bytes, int64_t count)
 	must(was + count >= 0);
 }
 
+bool journal_hold(struct journal *j, uint64_t loc, int64_t bytes)
+{
+	must(loc != 0 && j->recover.is_ended);
+	struct segment *seg = segments_find(&j->segments, loc_segment(loc));
+	if (!seg)
+		return false;
+	int64_t n = atomic_load_explicit(&seg->live_count, memory_order_relaxed);
+	do {
+		if (n == 0)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&seg->live_count, &n, n + 1, memory_order_release, memory_order_relaxed));
+	atomic_fetch_add_explicit(&seg->live_bytes, bytes, memory_order_relaxed);
+	return true;
+}
+
 uint64_t journal_forward(struct journal *j)
 {
 	must(j->recover.is_ended);

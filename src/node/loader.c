@@ -19,8 +19,8 @@ struct reading {
 	struct load load;
 	struct loading_block *in;
 	uint32_t off;
-	struct reading *next;     /* spare */
-	struct list_node flying;  /* made ready, not done */
+	struct reading *next;    /* spare */
+	struct list_node flying; /* made ready, not done */
 };
 
 struct loader {
@@ -50,11 +50,12 @@ static void block_done(struct loop *l, struct loading_block *k)
 	mem_put(&l->memory.mem, k, sizeof *k);
 }
 
-/* A large block has room for few headers: the message that it was taken for is its only one. */
-static struct loading_block *room_for(struct loop *l, uint32_t bytes)
+/* A large block has room for few headers: the message that it was taken for is its only one. So is
+ * one with chunks, whose block holds them (store_hold). */
+static struct loading_block *room_for(struct loop *l, uint32_t bytes, bool is_alone)
 {
 	struct loader *d = l->loader;
-	if (d->open && !block_is_large(d->open->block) &&
+	if (d->open && !is_alone && !block_is_large(d->open->block) &&
 	    block_room(d->open->block) >= bytes + MSG_ROOM)
 		return d->open;
 	struct block *b = block_take(&l->home, bytes + MSG_ROOM);
@@ -74,8 +75,9 @@ static struct loading_block *room_for(struct loop *l, uint32_t bytes)
 static struct reading *prepare(struct loop *l, const struct load *load)
 {
 	struct loader *d = l->loader;
-	struct loading_block *k = room_for(l, load->bytes +
-						      MSG_ROOM * (d->open ? d->open->reads_n : 0));
+	bool is_alone = load->session && load->flags & ENTRY_BIG;
+	struct loading_block *k = room_for(
+		l, load->bytes + MSG_ROOM * (d->open ? d->open->reads_n : 0), is_alone);
 	struct reading *r = d->spare;
 	if (r)
 		d->spare = r->next;
@@ -92,6 +94,10 @@ static struct reading *prepare(struct loop *l, const struct load *load)
 				  .is_spill = (load->flags & ENTRY_SPILLED) != 0 };
 	k->block->fill = off + load->bytes;
 	k->reads_n++;
+	if (is_alone) {
+		k->is_last = true;
+		d->open = NULL;
+	}
 	list_push(&d->flying, &r->flying);
 	return r;
 }
@@ -129,9 +135,12 @@ static void to_session(struct loop *l, struct reading *r)
 	enum err e = r->read.err;
 	if (e == ERR_OK)
 		e = msg_load(b, r->off, r->load.bytes, &m);
-	if (e == ERR_OK)
+	bool is_alone = r->load.flags & ENTRY_BIG;
+	if (e == ERR_OK && is_alone && m->proto == MSG_CHUNKS && !store_hold(l, b, m))
+		m = NULL; /* deleted with its queue */
+	if (m)
 		block_give(b, 1);
-	else
+	else if (e != ERR_OK)
 		log_unreadable(l, r->load.loc, e);
 	struct conn *c = conn_of(l, r->load.session);
 	struct session *inside = c ? NULL : inside_of(l, r->load.session);

@@ -102,6 +102,25 @@ void store_freed(struct loop *l, const struct load *what, const struct slice *st
 	journal_live(j, what->loc, -(int64_t)what->bytes, -1);
 }
 
+bool store_hold(struct loop *l, struct block *b, const struct msg *m)
+{
+	struct journal *j = l->node->journal;
+	struct slice list = big_list(m);
+	must(b->noted == 0 && block_of(m) == b);
+	for (uint32_t i = 0, end = big_n(list); i < end; i++) {
+		struct big_chunk c = big_at(list, i);
+		if (journal_hold(j, c.loc, c.bytes))
+			continue;
+		while (i-- > 0) {
+			c = big_at(list, i);
+			journal_live(j, c.loc, -(int64_t)c.bytes, -1);
+		}
+		return false;
+	}
+	block_note(b, (uint32_t)((const uint8_t *)m - (const uint8_t *)b));
+	return true;
+}
+
 /* Messages that nobody holds in memory any more. */
 static bool end_messages(struct loop *l)
 {

@@ -1,5 +1,9 @@
 #include "session/session.h"
 
+#include "wire/amqp091/headers.h"
+
+const struct header_ops *const session_arguments = &amqp091_argument_ops;
+
 static struct slice words_keep(uint8_t *room, size_t *io_n, struct slice s)
 {
 	size_t left = SESSION_NOTE_BYTES - *io_n, n = s.n < left ? s.n : left;

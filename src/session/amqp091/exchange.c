@@ -2,9 +2,6 @@
 
 #include "base/must.h"
 #include "core/exchange.h"
-#include "wire/amqp091/headers.h"
-
-const struct header_ops *const session_arguments = &amqp091_argument_ops;
 
 static enum err check_not_default(struct turn *t, struct slice name)
 {
