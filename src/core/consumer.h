@@ -26,7 +26,7 @@ struct consumer {
 	uint16_t channel;
 	uint8_t flags; /* SUBSCRIBE_... */
 	bool is_able;
-	bool has_twin; /* another of the queue's, on the same channel: what they get has one order */
+	bool has_twin; /* one of the queue's on the same channel: what they get has one order */
 };
 
 #define CONSUMER_NO_LIMIT INT64_MAX

@@ -196,8 +196,8 @@ bool store_work(struct loop *l); /* true: did something */
 void store_durable(struct loop *l, const struct inflight *r, uint64_t loc);
 /* store_count adds `n` to the live count of each chunk in the list. */
 void store_count(struct journal *j, struct slice list, int64_t n);
-/* store_hold counts a message that was read, the only one in `b`, as one that holds its chunks until
- * nobody holds `b`: its entry may go meanwhile. False: they are gone. */
+/* store_hold counts a message that was read, the only one in `b`, as one that holds its chunks
+ * until nobody holds `b`: its entry may go meanwhile. False: they are gone. */
 MUST_USE bool store_hold(struct loop *l, struct block *b, const struct msg *m);
 /* store_free begins to give back what a removed entry has held: its list is read first, and comes
  * to store_freed (NULL: it cannot be read). */

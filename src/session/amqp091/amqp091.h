@@ -90,9 +90,8 @@ struct waiting {
 	uint32_t consumer; /* its id, or the ticket of the basic.get */
 	uint32_t ready_n;  /* basic.get: messages that are left */
 	uint16_t shard, channel;
-	uint8_t state;
-	uint8_t is_get,
-		is_return; /* return: row.mem goes back, row.pos is the publish's sequence */
+	uint8_t state, is_get;
+	uint8_t is_return; /* row.mem goes back, row.pos is the publish's sequence */
 };
 enum { WAITING_HERE, WAITING_LOADING, WAITING_UNASKED, WAITING_BROKEN, WAITING_VOID };
 
@@ -180,7 +179,6 @@ struct amqp091 {
 	uint64_t deadline_ms;  /* of the phase */
 	uint64_t beat_ms;      /* next look at the heartbeats */
 	uint64_t beat_in, beat_out, beat_taken; /* bytes at the last one: read, queued, written */
-	uint64_t moved_ms;
 	struct call *call;
 	struct barriers *barriers; /* while a channel ends */
 	struct map channels, consumers;
@@ -191,13 +189,11 @@ struct amqp091 {
 	struct deque waiting;
 	uint64_t waiting_first; /* ticket of its front row */
 	uint64_t waiting_asked; /* no row before this one is unasked */
-	uint64_t loading_bytes;
-	uint32_t loading_n;
-	uint32_t held_n; /* unacked and waiting, all channels */
-	uint64_t unconfirmed_bytes;
+	uint64_t loading_bytes, unconfirmed_bytes;
+	uint32_t loading_n, held_n; /* held: unacked and waiting, all channels */
 	struct pace pace[PACE_MARKS];
 	uint32_t pace_n, pace_bytes; /* bytes since the last mark */
-	uint64_t pace_seq;
+	uint64_t pace_seq, moved_ms;
 	char *client_name; /* what it calls itself */
 	uint8_t client_name_n;
 	struct {
