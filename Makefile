@@ -23,7 +23,7 @@ define build
 	@ninja -C build/$(1) -j $(JOBS) $(if $(MAKE_TERMOUT),,--quiet) $(2)
 endef
 
-.PHONY: help run build test check bench sim walk fuzz soak fmt docs install clean \
+.PHONY: help run build test check bench sim walk fuzz coverage soak fmt docs install clean \
 	build-packages test-packages
 
 help: ## this list
@@ -62,6 +62,11 @@ walk: test-packages ## the calls of one durable message, against their budget
 fuzz: test-packages ## each fuzz target for FUZZ_SECS=n seconds; new inputs join its corpus
 	$(call build,fuzz,tests)
 	@tools/fuzz build/fuzz $(FUZZ_SECS)
+
+coverage: test-packages ## which lines the tests run; build/coverage/html has them
+	@tools/need gcovr:gcovr
+	$(call build,coverage,tests programs)
+	@tools/coverage build/coverage
 
 soak: build test-packages ## ten million messages through a daemon that may use 1 GiB
 	@test/soak/run-soak $(RELEASE)
