@@ -185,11 +185,15 @@ static void loop_command(struct loop *l, const struct run *cmd)
 
 static void dispatch(struct loop *l, struct batch *b)
 {
+	l->echo.n = 0;
 	for (struct run *r = batch_first(b); r; r = batch_next(b, r)) {
 		l->count.runs++;
-		if (run_is_effect(r))
+		if (run_is_effect(r)) {
 			conns_tell(l, r);
-		else if (r->kind < CMD_DUMP_LOOP)
+			continue;
+		}
+		l->echo.n = 0;
+		if (r->kind < CMD_DUMP_LOOP)
 			shard_command(l->node->shard[r->shard], r);
 		else
 			loop_command(l, r);

@@ -49,6 +49,7 @@ struct loop {
 	struct batch *stuck[LIMIT_LOOPS_MAX]; /* did not fit into a mailbox, oldest first */
 	struct session_world world;
 	struct session_events events;
+	struct session_echo echo;
 	struct loads loads;
 	struct loader *loader;
 	struct stores stores;

@@ -69,6 +69,7 @@ static void set_world(struct loop *l)
 		.home = &l->home,
 		.loads = &l->loads,
 		.stores = &l->stores,
+		.echo = &l->echo,
 		.events = &l->events,
 		.random = n->setup.random,
 		.random_arg = n->setup.random_arg,

@@ -20,6 +20,21 @@ struct text;
 
 #define SESSION_WORDS_MAX 512u
 
+/* How the run of deliveries that a session was told last reads in bytes: whoever is told the same
+ * run next copies them and changes the tags (a fan-out is encoded once). All is borrowed from that
+ * session's run and send queue, so the node forgets it (n = 0) before it does anything but tell
+ * the effects of one batch. */
+struct session_echo {
+	const struct session_ops *ops; /* of that session */
+	const struct deliver_row *row;
+	uint32_t n; /* rows; 0: nothing */
+	const uint8_t *bytes;
+	uint32_t bytes_n;
+	uint32_t frame_max;
+	uint16_t channel;
+	uint32_t start[LIMIT_RUN_ROWS_MAX]; /* of each delivery in the bytes */
+};
+
 /* What a session may use during a call; all of it belongs to the loop. */
 struct session_world {
 	uint64_t now_ms; /* monotonic */
@@ -32,6 +47,7 @@ struct session_world {
 	struct block_home *home;
 	struct loads *loads;           /* requests to read messages from the journal */
 	struct stores *stores;         /* requests to write pieces of bodies to the journal */
+	struct session_echo *echo;     /* NULL: nobody forgets it in time */
 	struct session_events *events; /* what the node is to log and count */
 	uint64_t (*random)(void *);    /* entropy port, for names */
 	void *random_arg;

@@ -434,7 +434,7 @@ void amqp091_confirm_one(struct turn *t, uint16_t channel, uint64_t seq);
 void amqp091_confirm_flush(struct turn *t); /* writes what is safe */
 void amqp091_confirm_free(struct turn *t, struct channel *c);
 
-/* ---- waiting.c, deliver.c: from FX_DELIVER to bytes ---- */
+/* ---- waiting.c, deliver.c, deliver_rows.c: from FX_DELIVER to bytes ---- */
 
 void amqp091_delivered(struct turn *t, struct run *fx); /* FX_DELIVER */
 void amqp091_loaded(struct session *own, struct session_world *w, uint64_t ticket, uint64_t mem);
@@ -452,6 +452,10 @@ void amqp091_parked_free(struct turn *t, struct channel *c);
 /* amqp091_deliver_write writes one delivery and remembers it; amqp091_got_write a basic.get-ok.
  * Both consume the row's reference. */
 void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct waiting *own_w);
+/* amqp091_deliver_rows writes rows of the run `fx`, which is for `k`, side by side: those from the
+ * first on that are in memory, small, and have nothing in their way. Returns how many; they are
+ * written and remembered, and their references will go with t->gone. */
+uint32_t amqp091_deliver_rows(struct turn *t, struct consumer *k, struct run *fx);
 void amqp091_return_write(struct turn *t, const struct waiting *own_w);
 void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
 		       const struct waiting *own_w);
@@ -484,9 +488,9 @@ void amqp091_unsubscribed(struct turn *t);
 void amqp091_drained(struct turn *t, struct consumer *k);
 /* amqp091_first_credit is what a new consumer may be given. */
 struct credit_row amqp091_first_credit(const struct channel *c, struct consumer *k);
-/* amqp091_written counts a delivery that was written, amqp091_settled one that was settled;
+/* amqp091_written counts `n` deliveries that were written, amqp091_settled one that was settled;
  * amqp091_credit_flush gives credit back to the shards. */
-void amqp091_written(struct turn *t, struct consumer *k, uint32_t bytes);
+void amqp091_written(struct turn *t, struct consumer *k, uint32_t n, uint32_t bytes);
 void amqp091_settled(struct amqp091 *s, uint32_t consumer, uint32_t bytes);
 void amqp091_credit_flush(struct turn *t);
 /* amqp091_share sets the shared prefetch of a channel. */

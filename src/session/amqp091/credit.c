@@ -43,7 +43,7 @@ static void put_credit(struct turn *t, const struct consumer *k, struct credit_r
 	(void)post_run(p, p->loop_of_shard[k->shard], &head, &row, sizeof row, 1, SLICE_EMPTY);
 }
 
-void amqp091_written(struct turn *t, struct consumer *k, uint32_t bytes)
+void amqp091_written(struct turn *t, struct consumer *k, uint32_t n, uint32_t bytes)
 {
 	struct amqp091 *s = t->s;
 	must(k->waiting_n < UINT32_MAX);
@@ -52,7 +52,7 @@ void amqp091_written(struct turn *t, struct consumer *k, uint32_t bytes)
 	uint32_t taken = k->surplus_bytes < bytes ? (uint32_t)k->surplus_bytes : bytes;
 	k->surplus_bytes -= taken;
 	k->owed_bytes += bytes - taken;
-	k->owed_messages++;
+	k->owed_messages += n;
 	bool is_due = k->owed_bytes >= LIMIT_DELIVER_WINDOW_BYTES / 2 ||
 		      (k->is_no_ack && k->owed_messages >= LIMIT_DELIVER_WINDOW_MESSAGES / 2);
 	if (!is_due || k->is_owed)

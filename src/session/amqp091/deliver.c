@@ -4,54 +4,12 @@
 #include "base/must.h"
 #include "base/rd.h"
 #include "msg/big.h"
-#include "wire/amqp091/content.h"
+#include "session/amqp091/content_of.h"
 
 /* From this size on a body is not copied but written from where it lies; smaller parts would cost
  * more than they save. */
 #define SLICE_BODY_MIN 16384u
 #define SLICE_PART_MIN 8192u
-
-/* Octets of a header frame before its properties. */
-#define HEADER_HEAD (AMQP091_FRAME_HEAD + AMQP091_HEADER_FIXED)
-
-/* ---- a message as the codec wants to see it ------------------------------------------------ */
-
-/* A message with a gap lies in its publisher's frames. */
-static void frames_of(const struct msg *m, struct amqp091_content *out)
-{
-	const uint8_t *base = (const uint8_t *)block_of(m);
-	uint32_t n = msg_piece_n(m), begin = m->props_off - HEADER_HEAD;
-	uint32_t end = m->props_off + m->props_len + 1;
-	must(m->gap == AMQP091_FRAME_OVERHEAD && m->props_off > HEADER_HEAD);
-	end += m->body_bytes + n * AMQP091_FRAME_OVERHEAD;
-	out->frames = slice_of(base + begin, end - begin);
-	out->frame_largest = n == 0 ? 0
-				    : (n == 1 ? m->body_bytes : m->piece_bytes) +
-					      AMQP091_FRAME_OVERHEAD;
-}
-
-/* Of a big one the body comes behind: it is none here. */
-static void content_of(const struct msg *m, struct amqp091_content *out, struct slice *body)
-{
-	struct rd r = rd_of(msg_route(m));
-	bool is_big = m->proto == MSG_CHUNKS;
-	must(is_big || m->proto == MSG_AMQP091);
-	*out = (struct amqp091_content){ .props = msg_props(m),
-					 .body_bytes = is_big ? 0 : m->body_bytes };
-	out->exchange = rd_str8(&r);
-	out->routing_key = rd_str8(&r);
-	must(rd_done(&r));
-	if (is_big)
-		return;
-	if (m->gap) {
-		frames_of(m, out);
-	} else if (m->body_bytes > 0) {
-		must(m->piece_bytes == 0);
-		*body = msg_piece(m, 0);
-		out->body = body;
-		out->body_n = 1;
-	}
-}
 
 /* What a header frame that was written without a body, up to `end`, says of it. */
 static void body_follows(uint8_t *end, const struct msg *m, const struct amqp091_content *c)
@@ -121,7 +79,7 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
 		.delivery_tag = c->next_tag++,
 	};
 	t->s->count.delivered++;
-	content_of(m, &content, &body);
+	amqp091_content_of(m, &content, &body);
 	if (is_worth_slicing(&content, t->s->frame_max))
 		write_sliced(t, &d, &content, block_of(m));
 	else
@@ -144,7 +102,7 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
 	else
 		refs_drop(&t->gone, own_w->row.mem);
 	k->waiting_n--;
-	amqp091_written(t, k, own_w->row.bytes);
+	amqp091_written(t, k, 1, own_w->row.bytes);
 	if (k->end == CONSUMER_ENDED)
 		amqp091_drained(t, k);
 }
@@ -165,7 +123,7 @@ void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
 		.message_count = own_w->ready_n,
 	};
 	t->s->count.got++;
-	content_of(m, &content, &body);
+	amqp091_content_of(m, &content, &body);
 	size_t n = amqp091_get_ok_size(t->s->frame_max, &content);
 	uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)n);
 	uint8_t *end = amqp091_get_ok_put(at, &g, t->s->frame_max, &content);
@@ -203,7 +161,7 @@ void amqp091_return_write(struct turn *t, const struct waiting *own_w)
 	struct amqp091_content content;
 	struct slice body;
 	must(own_w->is_return && m->proto == MSG_CHUNKS);
-	content_of(m, &content, &body);
+	amqp091_content_of(m, &content, &body);
 	size_t n = amqp091_return_size(&r, t->s->frame_max, &content);
 	uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)n);
 	uint8_t *end = amqp091_return_put(at, &r, t->s->frame_max, &content);

@@ -74,12 +74,15 @@ static inline bool world_dispatch(struct world *w, struct post *p)
 	for (uint32_t loop = 0; loop < 2; loop++) {
 		for (struct batch *b = post_take(p, loop), *next; b; b = next) {
 			next = b->next;
+			w->echo.n = 0;
 			for (struct run *r = batch_first(b); r; r = batch_next(b, r)) {
 				is_any = true;
-				if (run_is_effect(r))
+				if (run_is_effect(r)) {
 					world_effect(w, r);
-				else
-					world_command(w, r);
+					continue;
+				}
+				w->echo.n = 0;
+				world_command(w, r);
 			}
 			post_give_back(p, b);
 		}

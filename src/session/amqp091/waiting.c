@@ -277,11 +277,11 @@ static void turn_away(struct turn *t, const struct run *fx, const struct deliver
 }
 
 /* Makes the common part of what waits; false: nobody is there. */
-static bool waiting_of(struct turn *t, const struct run *fx, struct waiting *out)
+static bool waiting_of(struct turn *t, const struct run *fx, struct consumer *k,
+		       struct waiting *out)
 {
 	struct amqp091 *s = t->s;
 	bool is_get = fx->flags & DELIVER_GET;
-	struct consumer *k = is_get ? NULL : amqp091_consumer(s, (uint32_t)fx->arg);
 	must(fx->kind == FX_DELIVER && fx->queue != 0);
 	if (is_get &&
 	    !(s->call && s->call->method == AMQP091_basic_get && s->call->ticket == fx->arg))
@@ -310,14 +310,18 @@ void amqp091_delivered(struct turn *t, struct run *fx)
 {
 	struct amqp091 *s = t->s;
 	const struct deliver_row *rows = run_rows(fx);
+	struct consumer *k = NULL;
 	struct waiting w;
 	must(fx->n == 0 || fx->row_bytes == sizeof *rows);
-	if (!waiting_of(t, fx, &w)) {
+	if (!(fx->flags & DELIVER_GET))
+		k = amqp091_consumer(s, (uint32_t)fx->arg);
+	if (!waiting_of(t, fx, k, &w)) {
 		turn_away(t, fx, rows);
 		return;
 	}
-	bool is_ending = !w.is_get && amqp091_channel(s, w.channel)->is_ending;
-	for (uint32_t i = 0; i < fx->n; i++) {
+	uint32_t i = k ? amqp091_deliver_rows(t, k, fx) : 0;
+	bool is_ending = k && k->channel->is_ending;
+	for (; i < fx->n; i++) {
 		w.row = rows[i];
 		w.state = w.row.mem ? WAITING_HERE : WAITING_UNASKED;
 		if (is_ending || (s->waiting.n == 0 && w.row.mem && has_room(t))) {

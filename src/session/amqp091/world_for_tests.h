@@ -47,6 +47,7 @@ struct world {
 	struct loads loads;
 	struct stores stores;
 	struct session_events events;
+	struct session_echo echo;
 	struct map stored; /* loc -> struct octets *: the journal */
 	struct map live;   /* loc of a chunk of a big body -> who counts on it */
 	uint64_t next_loc, seed;
@@ -154,6 +155,7 @@ static inline struct world *world_new(void)
 		.home = &w->home,
 		.loads = &w->loads,
 		.stores = &w->stores,
+		.echo = &w->echo,
 		.events = &w->events,
 		.random = world_random,
 		.random_arg = w,
