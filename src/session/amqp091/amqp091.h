@@ -449,16 +449,6 @@ void amqp091_waiting_drop(struct turn *t);
 /* amqp091_unpark writes what the shared prefetch of a channel has held back, as far as it may. */
 void amqp091_unpark(struct turn *t, struct channel *c);
 void amqp091_parked_free(struct turn *t, struct channel *c);
-/* amqp091_deliver_write writes one delivery and remembers it; amqp091_got_write a basic.get-ok.
- * Both consume the row's reference. */
-void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct waiting *own_w);
-/* amqp091_deliver_rows writes rows of the run `fx`, which is for `k`, side by side: those from the
- * first on that are in memory, small, and have nothing in their way. Returns how many; they are
- * written and remembered, and their references will go with t->gone. */
-uint32_t amqp091_deliver_rows(struct turn *t, struct consumer *k, struct run *fx);
-void amqp091_return_write(struct turn *t, const struct waiting *own_w);
-void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
-		       const struct waiting *own_w);
 static inline void amqp091_row_unref(const struct deliver_row *row)
 {
 	if (row->mem)

@@ -1,10 +1,9 @@
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/deliver.h"
 
 #include "base/bits.h"
 #include "base/must.h"
 #include "base/rd.h"
 #include "msg/big.h"
-#include "session/amqp091/content_of.h"
 
 /* From this size on a body is not copied but written from where it lies; smaller parts would cost
  * more than they save. */

@@ -1,8 +1,7 @@
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/deliver.h"
 
 #include "base/bits.h"
 #include "base/must.h"
-#include "session/amqp091/content_of.h"
 
 /* Rows are written in pieces of the send queue up to this large, so that little of its chunks is
  * left empty. */

@@ -1,13 +1,28 @@
-/* content_of -- a message as the codec wants to see it. All of it is borrowed from the message.
+/* deliver -- a message on its way out: from rows of FX_DELIVER to frames.
  *
- * Private to this room, and inline because every delivery passes here.
+ * Alone (deliver.c) or many side by side (deliver_rows.c); what has to wait first is in waiting.c.
+ * Private to this room.
  */
-#ifndef SESSION_AMQP091_CONTENT_OF_H
-#define SESSION_AMQP091_CONTENT_OF_H
+#ifndef SESSION_AMQP091_DELIVER_H
+#define SESSION_AMQP091_DELIVER_H
 #include "base/must.h"
 #include "base/rd.h"
-#include "msg/msg.h"
+#include "session/amqp091/amqp091.h"
 #include "wire/amqp091/content.h"
+
+/* amqp091_deliver_write writes one delivery and remembers it; amqp091_got_write a basic.get-ok.
+ * Both consume the row's reference. */
+void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct waiting *own_w);
+/* amqp091_deliver_rows writes rows of the run `fx`, which is for `k`, side by side: those from the
+ * first on that are in memory, small, and have nothing in their way. Returns how many; they are
+ * written and remembered, and their references will go with t->gone. */
+uint32_t amqp091_deliver_rows(struct turn *t, struct consumer *k, struct run *fx);
+void amqp091_return_write(struct turn *t, const struct waiting *own_w);
+void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
+		       const struct waiting *own_w);
+
+/* ---- a message as the codec wants to see it: all of it is borrowed from the message. Inline,
+ * because every delivery passes here. ---- */
 
 /* Octets of a header frame before its properties. */
 #define AMQP091_HEADER_HEAD (AMQP091_FRAME_HEAD + AMQP091_HEADER_FIXED)
@@ -26,8 +41,8 @@ static inline void amqp091_frames_of(const struct msg *m, struct amqp091_content
 					      AMQP091_FRAME_OVERHEAD;
 }
 
-/* amqp091_content_of fills `out` from `m`; what is in one piece is put into `body`. Of a big one the
- * body comes behind: it is none here. */
+/* amqp091_content_of fills `out` from `m`; what is in one piece is put into `body`. Of a big one
+ * the body comes behind: it is none here. */
 static inline void amqp091_content_of(const struct msg *m, struct amqp091_content *out,
 				      struct slice *body)
 {
@@ -50,4 +65,5 @@ static inline void amqp091_content_of(const struct msg *m, struct amqp091_conten
 		out->body_n = 1;
 	}
 }
+
 #endif
