@@ -89,15 +89,19 @@ void journal_dump(const struct journal *j, struct text *out)
 	must(j->recover.is_ended);
 	uint64_t newest = atomic_load_explicit(&j->durable_loc, memory_order_relaxed);
 	text_putf(out, "store: %016llx\nsegments: %u\nnewest: %u:%u\nappended_bytes: %llu\n",
-		  (unsigned long long)j->store_id, j->segments.n, loc_segment(newest),
-		  loc_offset(newest), (unsigned long long)journal_appended(j));
+		  (unsigned long long)j->store_id,
+		  atomic_load_explicit(&j->told.segments_n, memory_order_relaxed),
+		  loc_segment(newest), loc_offset(newest), (unsigned long long)journal_appended(j));
 	text_putf(out, "free_disk_bytes: %llu\ncheckpoints: %llu\ncheckpoints_failed: %llu\n",
 		  (unsigned long long)journal_free_bytes(j),
 		  (unsigned long long)journal_checkpoint_done(j),
 		  (unsigned long long)journal_checkpoint_failed(j));
-	text_putf(out, "checkpoint: %llu\ncheckpoint_units: %u\ncheckpoint_bytes: %llu\n",
-		  (unsigned long long)j->checkpoint.now.number, j->checkpoint.units.n,
-		  (unsigned long long)j->checkpoint.units.live_bytes);
+	text_putf(
+		out, "checkpoint: %llu\ncheckpoint_units: %u\ncheckpoint_bytes: %llu\n",
+		(unsigned long long)atomic_load_explicit(&j->told.checkpoint, memory_order_relaxed),
+		atomic_load_explicit(&j->told.units_n, memory_order_relaxed),
+		(unsigned long long)atomic_load_explicit(&j->told.unit_bytes,
+							 memory_order_relaxed));
 	int64_t live_n = 0, live_bytes = 0;
 	struct segment *seg;
 	for (uint32_t at = 0; (seg = segments_each(&j->segments, &at)) != NULL;) {

@@ -55,6 +55,8 @@ bool journal_keep_step(struct journal *j, uint64_t *out_wake, enum err *out_err)
 	/* Side by side: only a checkpoint lets segments be recycled, and saves writing new ones. */
 	if (journal_broken(j) == ERR_OK && (checkpoint_step(j, out_err) || spill_sweep(j)))
 		is_any = true;
+	if (is_any)
+		keeper_tell(j);
 	*out_err = journal_broken(j);
 	return is_any;
 }

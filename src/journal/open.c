@@ -440,7 +440,9 @@ static enum err go_on(struct journal *j, struct text *why)
 	TRY(sort_out(j));
 	writer_init(&j->writer, &r->last, r->last_loc);
 	atomic_store_explicit(&j->durable_loc, r->last_loc, memory_order_relaxed);
-	return ahead_begin(j);
+	TRY(ahead_begin(j));
+	keeper_tell(j);
+	return ERR_OK;
 }
 
 enum err journal_recovered(struct journal *j, struct text *why)

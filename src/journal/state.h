@@ -52,6 +52,10 @@ struct journal {
 	uint64_t looked_at;          /* journal_appended at the last look */
 	_Atomic uint64_t forward;    /* segment worth copying forward; 0: none */
 	_Atomic uint64_t forwarding; /* what the node is at */
+	struct { /* for journal_dump, as of the keeper's last step */
+		_Atomic uint64_t checkpoint, unit_bytes;
+		_Atomic uint32_t segments_n, units_n;
+	} told;
 	struct ahead ahead;
 	struct reader reader;
 	struct checkpoint checkpoint;
@@ -72,6 +76,16 @@ enum err journal_break(struct journal *j, enum err e, const char *what, const st
 static inline enum err journal_broken(const struct journal *j)
 {
 	return (enum err)atomic_load_explicit(&j->broken, memory_order_acquire);
+}
+
+/* keeper_tell: what the keeper has, for whoever asks; the keeper, or who opens the journal. */
+static inline void keeper_tell(struct journal *j)
+{
+	const struct checkpoint *c = &j->checkpoint;
+	atomic_store_explicit(&j->told.checkpoint, c->now.number, memory_order_relaxed);
+	atomic_store_explicit(&j->told.unit_bytes, c->units.live_bytes, memory_order_relaxed);
+	atomic_store_explicit(&j->told.units_n, c->units.n, memory_order_relaxed);
+	atomic_store_explicit(&j->told.segments_n, j->segments.n, memory_order_relaxed);
 }
 
 /* keeper_give_work: something was put where the keeper finds it. */
