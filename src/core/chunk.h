@@ -17,6 +17,7 @@
 #include "base/bits.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/wheel.h"
 #include "core/rows.h"
 
 #define CHUNK_N     ((uint32_t)LIMIT_CHUNK_ENTRIES)
@@ -33,6 +34,14 @@ struct entry {
 	uint8_t priority;
 };
 
+/* Waits in the core's wheel: a chunk, or a queue. */
+struct due {
+	struct wheel_timer timer;
+	bool is_queue;
+};
+
+struct queue;
+
 struct chunk {
 	uint64_t live[CHUNK_WORDS];
 	uint64_t ready[CHUNK_WORDS];
@@ -44,6 +53,10 @@ struct chunk {
 	uint32_t durable_n;    /* live and persistent */
 	bool is_stored;        /* a checkpoint may hold a unit of it */
 	struct chunk *next;    /* in the pool */
+	struct queue *queue;   /* that it is in */
+	uint64_t expires_ms;   /* no ready entry expires before; 0: none expires */
+	struct due due;        /* at that time */
+	struct list_node late; /* in core.late: an entry may not wait at all */
 	uint64_t loc[CHUNK_N]; /* where the stored message lies; 0: nowhere */
 	struct entry entry[CHUNK_N];
 };

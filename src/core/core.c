@@ -19,6 +19,8 @@ struct core *core_new(struct mem *mem, uint16_t shard)
 	consumers_init(&c->consumers, mem);
 	list_init(&c->active);
 	list_init(&c->dirty);
+	list_init(&c->late);
+	wheel_init(&c->wheel, 0);
 	deque_init(&c->asks, sizeof(struct ask), "asks");
 	deque_init(&c->freed, sizeof(struct freed), "freed");
 	deque_init(&c->checkpoint.tombs, sizeof(struct unit_key), "tombs");
@@ -45,6 +47,7 @@ void core_free(struct core *c)
 		if (list_has_node(&q->dirty))
 			list_remove(&q->dirty);
 		core_dead_forget(c, q);
+		core_rules_forget(c, q);
 		queue_fini(q, mem);
 	}
 	map_fini(&c->queues, mem);
@@ -94,6 +97,7 @@ void core_forget_queue(struct core *c, struct queue *own_q)
 	if (list_has_node(&own_q->dirty))
 		list_remove(&own_q->dirty);
 	core_dead_forget(c, own_q);
+	core_rules_forget(c, own_q);
 	queue_fini(own_q, c->mem);
 	pool_put(&c->queue_pool, own_q);
 	c->order_is_stale = true;
@@ -103,8 +107,7 @@ void core_forget_queue(struct core *c, struct queue *own_q)
 void core_admit(struct core *c, struct run *cmd, uint64_t now_ms, struct outcomes *now,
 		struct outcomes *later, struct post *fx)
 {
-	(void)now_ms; /* nothing that is decided today depends on time */
-	core_lead(c);
+	core_lead(c, now_ms);
 	switch ((enum cmd)cmd->kind) {
 	case CMD_PUBLISH: core_publish(c, cmd, now, later, fx); break;
 	case CMD_SETTLE: core_settle(c, cmd, later); break;
@@ -131,7 +134,7 @@ void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 		c->index = index;
 	}
 	if (fx)
-		core_lead(c);
+		core_lead(c, c->now_ms);
 	switch (o->kind) {
 	case OUTCOME_ADD: core_apply_add(c, o, index, ordinal, fx); break;
 	case OUTCOME_REMOVE: core_apply_remove(c, o); break;
@@ -143,21 +146,6 @@ void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 	case OUTCOME_CHUNK_DROP: break; /* uploads are the node's: no entry knows of them yet */
 	default: must(!"an outcome for a queue's shard");
 	}
-}
-
-uint64_t core_deadline(const struct core *c)
-{
-	must(c->mem != NULL);
-	return UINT64_MAX; /* nothing waits for a time yet */
-}
-
-void core_tick(struct core *c, uint64_t now_ms, struct outcomes *now, struct outcomes *later,
-	       struct post *fx)
-{
-	must(core_deadline(c) > now_ms);
-	(void)now;
-	(void)later;
-	(void)fx;
 }
 
 void core_reply(const struct core *c, const struct run *cmd, struct reply_row what, struct post *fx)
@@ -229,6 +217,7 @@ static void release(struct core *c, struct queue *q, struct chunk *k)
 		enum err err = deque_push(&c->checkpoint.tombs, c->mem, &key);
 		must(err == ERR_OK);
 	}
+	core_unwatch(c, k);
 	queue_unlink(q, k);
 	chunk_put(&c->chunks, k);
 }

@@ -56,7 +56,8 @@ enum { GET_NO_ACK = 1 };
 enum { DELIVER_GET = 1 };
 enum { DELETE_IF_UNUSED = 1, DELETE_IF_EMPTY = 2, DELETE_OWNER_GONE = 4 };
 enum { QUEUE_DURABLE = 1, QUEUE_EXCLUSIVE = 2, QUEUE_AUTO_DELETE = 4 };
-enum { ADD_RESERVED = 1 };                       /* admit counts it as pending; not stored */
+/* ADD, neither is stored. RESERVED: admit counts it as pending. EXPIRES: rows may expire. */
+enum { ADD_RESERVED = 1, ADD_EXPIRES = 2 };
 /* DUMP_LOOP: the node with this loop, the loop, its connections from the slot run.queue on, or the
  * one connection that has the number run.queue. */
 enum { DUMP_NODE = 1, DUMP_ONE_LOOP, DUMP_CONNECTIONS, DUMP_CONNECTION };
@@ -72,7 +73,9 @@ enum remove_reason {
 	REMOVE_REJECTED,
 	REMOVE_GIVEN,
 	REMOVE_PURGED,
-	REMOVE_DEAD
+	REMOVE_DEAD,
+	REMOVE_EXPIRED,
+	REMOVE_MAXLEN
 };
 
 /* Why an entry is dead (FX_DEAD_LETTER's flags). */

@@ -177,6 +177,8 @@ static enum err entry_from_unit(struct chunk *k, struct rd *r, uint8_t what)
 	for (; k->used < slot; k->used++)
 		k->entry[k->used] = (struct entry){ .id = before };
 	k->entry[slot] = e;
+	if (e.expiry_ms && (!k->expires_ms || k->expires_ms > e.expiry_ms))
+		k->expires_ms = e.expiry_ms;
 	k->loc[slot] = loc;
 	k->used = slot + 1;
 	bits_set(k->live, slot);

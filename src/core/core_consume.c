@@ -2,7 +2,7 @@
 
 /* A queue that deletes itself goes with the last of its consumers; one that stays has less of the
  * cache without them. */
-static void ended(struct core *c, struct queue *q, const struct consumer *s, struct post *fx)
+static void gone(struct core *c, struct queue *q, const struct consumer *s, struct post *fx)
 {
 	must(q->consumers_n > 0);
 	if (s->flags & SUBSCRIBE_EXCLUSIVE)
@@ -15,6 +15,14 @@ static void ended(struct core *c, struct queue *q, const struct consumer *s, str
 		return;
 	struct run nobody = { .queue = q->id };
 	core_close(c, q, &nobody, fx);
+}
+
+static void ended(struct core *c, struct queue *q, struct consumer *own_s, struct post *fx)
+{
+	must(own_s->queue == q);
+	gone(c, q, own_s, fx);
+	consumer_remove(&c->consumers, own_s);
+	core_used(c, q);
 }
 
 void core_subscribe(struct core *c, const struct run *cmd, struct post *fx)
@@ -33,6 +41,7 @@ void core_subscribe(struct core *c, const struct run *cmd, struct post *fx)
 		what.err = ERR_RESOURCE_ERROR;
 	if (s) {
 		q->is_held = is_exclusive;
+		core_used(c, q);
 		(void)consumer_earn(s, credit->messages, credit->bytes);
 		core_activate(c, q);
 		what.a = q->ready_n;
@@ -51,7 +60,6 @@ void core_unsubscribe(struct core *c, const struct run *cmd, struct post *fx)
 		return;
 	must(s->queue == q);
 	ended(c, q, s, fx);
-	consumer_remove(&c->consumers, s);
 }
 
 void core_credit(struct core *c, struct run *cmd)
@@ -71,7 +79,6 @@ void core_session_gone(struct core *c, const struct run *cmd, struct post *fx)
 	must(cmd->session != 0);
 	while ((s = consumer_of_session(&c->consumers, cmd->session)) != NULL) {
 		ended(c, s->queue, s, fx);
-		consumer_remove(&c->consumers, s);
 	}
 }
 

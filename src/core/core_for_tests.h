@@ -51,6 +51,7 @@ struct rig {
 	struct outcomes now, later;
 	struct post post;
 	struct rig_record log[RIG_RECORDS_MAX];
+	uint64_t now_ms;
 	uint64_t proposed, committed; /* record i of the log has index i, from 1 on */
 	int64_t live_bytes;           /* stored by applied records and not freed */
 	void (*see)(struct rig *r, const struct rig_fx *fx); /* fx NULL: no more for now */
@@ -176,6 +177,9 @@ static inline void rig_tell(struct rig *r, const struct rig_fx *f)
 	else if (run->kind == FX_CONFIRM)
 		text_putf(t, "confirm %llu-%llu", (unsigned long long)(run->arg + f->confirm.first),
 			  (unsigned long long)(run->arg + f->confirm.first + f->confirm.n - 1));
+	else if (run->kind == FX_REFUSED)
+		text_putf(t, "refused %llu-%llu", (unsigned long long)(run->arg + f->confirm.first),
+			  (unsigned long long)(run->arg + f->confirm.first + f->confirm.n - 1));
 	else if (run->kind == FX_REPLY)
 		text_putf(t, "reply %llu %s %llu %llu", (unsigned long long)run->arg,
 			  err_words[f->reply.err].name, (unsigned long long)f->reply.a,
@@ -198,7 +202,7 @@ static inline void rig_tell_run(struct rig *r, struct run *run)
 			f.number = rig_number(r, f.deliver.mem, f.deliver.loc);
 			if (f.deliver.mem)
 				msg_unref(f.deliver.mem, 1);
-		} else if (run->kind == FX_CONFIRM) {
+		} else if (run->kind == FX_CONFIRM || run->kind == FX_REFUSED) {
 			f.confirm = ((struct confirm_row *)run_rows(run))[i];
 		} else if (run->kind == FX_REPLY) {
 			f.reply = ((struct reply_row *)run_rows(run))[i];
@@ -267,7 +271,7 @@ static inline void rig_apply(struct rig *r)
 /* rig_give is the end of a turn. */
 static inline void rig_give(struct rig *r)
 {
-	core_give(r->core, 0, &r->now, &r->later, &r->post);
+	core_give(r->core, r->now_ms, &r->now, &r->later, &r->post);
 	must(r->now.runs_n == 0);
 	rig_freed(r);
 	rig_effects(r);
@@ -366,7 +370,7 @@ static inline void rig_admit(struct rig *r, struct run head, const void *rows, u
 	cmd->row_bytes = (uint8_t)row_bytes;
 	if (n)
 		memcpy(cmd + 1, rows, n * row_bytes);
-	core_admit(r->core, cmd, 0, &r->now, &r->later, &r->post);
+	core_admit(r->core, cmd, r->now_ms, &r->now, &r->later, &r->post);
 	rig_apply(r);
 	rig_effects(r);
 }
@@ -377,6 +381,30 @@ static inline void rig_do(struct rig *r, uint8_t kind, uint64_t queue, uint64_t 
 	struct run head = rig_head(kind, queue, arg);
 	head.flags = flags;
 	rig_admit(r, head, NULL, 0, 0);
+	rig_give(r);
+}
+
+/* rig_open opens a queue with rules; nobody asks, so nobody is answered. */
+static inline void rig_open(struct rig *r, uint64_t queue, uint8_t flags,
+			    const struct queue_rules *rules)
+{
+	struct run *cmd = (struct run *)(void *)r->cmd_bytes;
+	*cmd = rig_head(CMD_QUEUE_OPEN, queue, 0);
+	cmd->session = 0;
+	cmd->flags = flags;
+	cmd->tail_len = rules_put(rules, (uint8_t *)(cmd + 1), RULES_BYTES_MAX);
+	core_admit(r->core, cmd, r->now_ms, &r->now, &r->later, &r->post);
+	rig_apply(r);
+	rig_give(r);
+}
+
+/* rig_at: it is that late; what is due happens. */
+static inline void rig_at(struct rig *r, uint64_t now_ms)
+{
+	must(now_ms >= r->now_ms);
+	r->now_ms = now_ms;
+	if (core_deadline(r->core) <= now_ms)
+		core_tick(r->core, now_ms, &r->now, &r->later, &r->post);
 	rig_give(r);
 }
 

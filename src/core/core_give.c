@@ -59,9 +59,11 @@ static bool is_marked(struct core *c, struct queue *q, const struct entry *e, ui
 	return e->id <= q->mark;
 }
 
-void core_lead(struct core *c)
+void core_lead(struct core *c, uint64_t now_ms)
 {
 	size_t cursor = 0;
+	must(now_ms >= c->now_ms);
+	c->now_ms = now_ms;
 	if (c->is_leading)
 		return;
 	c->is_leading = true;
@@ -70,6 +72,7 @@ void core_lead(struct core *c)
 		must(q->redelivered_id <= q->last_id);
 		if (!ABLATED(redelivered))
 			q->redelivered_id = min_u64(q->mark, q->last_id);
+		core_watch_all(c, q);
 	}
 }
 
@@ -272,17 +275,26 @@ static void tell_all(struct core *c, uint32_t n, struct post *fx)
 	}
 }
 
+static bool is_over(const struct core *c, uint64_t expiry_ms)
+{
+	must(c->is_leading);
+	return expiry_ms > EXPIRY_AT_ONCE && expiry_ms <= c->now_ms;
+}
+
 uint32_t core_pass(struct core *c, struct queue *q, const struct run *o, struct post *fx)
 {
 	struct giving *g = &c->giving;
 	const struct add_row *row = (const void *)(o + 1);
 	uint32_t n = 0;
+	bool expires = o->flags & ADD_EXPIRES;
 	must(!(o->flags & RUN_LOGGED) && o->n <= GIVE_N);
 	if (q->ready_n || q->is_closed)
 		return 0;
 	for (; n < o->n && row[n].mem && !list_is_empty(&q->able); n++) {
 		struct consumer *s = containerof(q->able.head.next, struct consumer, node);
 		if (!(s->flags & SUBSCRIBE_NO_ACK))
+			break;
+		if (expires && is_over(c, row[n].expiry_ms))
 			break;
 		g->row[n] = (struct deliver_row){ .mem = row[n].mem,
 						  .bytes = row[n].bytes,
@@ -326,6 +338,8 @@ static void serve(struct core *c, struct queue *q, struct outcomes *later, struc
 		n = collect(c, q, later);
 		tell_all(c, n, fx);
 	}
+	if (q->ruled)
+		core_rule_drop(c, q, later);
 	if (q->dead)
 		core_dead_serve(c, q, fx);
 	trim_cache(c, q);
@@ -334,10 +348,12 @@ static void serve(struct core *c, struct queue *q, struct outcomes *later, struc
 void core_serve(struct core *c, struct queue *q, struct outcomes *later, struct post *fx)
 {
 	must(later && fx);
+	core_expire(c, later, fx);
 	if (!list_has_node(&q->active))
 		return;
 	list_remove(&q->active);
 	serve(c, q, later, fx);
+	core_expire_late(c, q, later);
 }
 
 static void answer(struct core *c, struct ask *a, struct outcomes *later, struct post *fx)
@@ -356,12 +372,15 @@ static void answer(struct core *c, struct ask *a, struct outcomes *later, struct
 void core_give(struct core *c, uint64_t now_ms, struct outcomes *now, struct outcomes *later,
 	       struct post *fx)
 {
-	(void)now_ms;
 	must(now && later && fx);
 	struct ask a;
-	core_lead(c);
-	for (struct list_node *n; (n = list_pop(&c->active)) != NULL;)
-		serve(c, containerof(n, struct queue, active), later, fx);
+	core_lead(c, now_ms);
+	core_expire(c, later, fx);
+	while (!list_is_empty(&c->active)) {
+		for (struct list_node *n; (n = list_pop(&c->active)) != NULL;)
+			serve(c, containerof(n, struct queue, active), later, fx);
+		core_expire_late(c, NULL, later);
+	}
 	while (deque_pop(&c->asks, &a))
 		answer(c, &a, later, fx);
 }
@@ -373,8 +392,10 @@ void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outc
 {
 	struct queue *q = core_find_queue(c, cmd->queue);
 	uint32_t slot;
-	if (q)
+	if (q) {
+		core_used(c, q);
 		core_serve(c, q, later, fx);
+	}
 	struct chunk *k = q && !q->is_closed ? queue_next_ready(q, &slot) : NULL;
 	bool is_marked_now = k && is_marked(c, q, &k->entry[slot], pos_of(k->number, slot), later);
 	if (q && !q->is_closed && !is_marked_now && (k || (q->pending_n && !is_behind))) {

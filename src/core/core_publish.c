@@ -20,13 +20,18 @@ _Static_assert(offsetof(struct publish_row, mem) == offsetof(struct add_row, mem
 #define MARK_AHEAD_RECORDS 16u
 
 /* Where rows go. */
-enum way { WAY_DROP, WAY_NOW, WAY_LATER, WAY_LOG };
+enum way { WAY_REFUSE, WAY_DROP, WAY_NOW, WAY_LATER, WAY_LOG };
+
+/* What has become of the rows of the message in hand, that go before: one waits for the log, one
+ * was refused. */
+enum { MESSAGE_LATER = 1, MESSAGE_REFUSED = 2 };
 
 /* Rows [at, end) of one PUBLISH run: of one queue, going one way. */
 struct stretch {
 	struct queue *queue;
 	enum way way;
 	uint32_t at, end;
+	bool expires; /* a row does */
 };
 
 static enum way way_of(const struct queue *q, const struct publish_row *row)
@@ -68,37 +73,56 @@ static void confirm_later(const struct run *cmd, uint32_t seq_delta, struct outc
 	(void)outcomes_run(later, &head, &row, sizeof row, 1, SLICE_EMPTY);
 }
 
-static bool split_begin(const struct core *c, const struct run *cmd)
+static uint8_t split_begin(const struct core *c, const struct run *cmd)
 {
 	bool is_known = c->split.session == cmd->session && c->split.channel == cmd->channel;
 	must(cmd->n > 0);
-	return !is_known || c->split.is_later;
+	return is_known ? c->split.state : MESSAGE_LATER;
+}
+
+/* The confirm that a row carries home is not the answer to its message. */
+static void answer_otherwise(const struct core *c, const struct run *cmd, struct publish_row *row,
+			     uint8_t state, struct outcomes *later, struct post *fx)
+{
+	struct run head = core_fx(c, FX_REFUSED, cmd);
+	struct confirm_row seq = { .first = row->seq_delta, .n = 1 };
+	must(row->flags & ENTRY_CONFIRM && state);
+	row->flags &= (uint8_t)~ENTRY_CONFIRM;
+	if (!(state & MESSAGE_REFUSED))
+		confirm_later(cmd, row->seq_delta, later);
+	else if (cmd->session)
+		(void)post_run(fx, session_loop(cmd->session), &head, &seq, sizeof seq, 1,
+			       SLICE_EMPTY);
 }
 
 /* Turns rows into add rows; leaves CONFIRM only where the row itself carries it home. */
-static void to_add_rows(struct run *cmd, const struct stretch *s, bool *io_is_later,
-			struct outcomes *later)
+static void to_add_rows(const struct core *c, struct run *cmd, struct stretch *s, uint8_t *io_state,
+			struct outcomes *later, struct post *fx)
 {
 	struct publish_row *row = run_rows(cmd);
 	const uint8_t keep = (uint8_t)(ENTRY_BIG | ENTRY_SAME | ENTRY_CONFIRM | ENTRY_SPILLED |
 				       (s->way == WAY_LOG ? ENTRY_PERSISTENT : 0));
+	const uint8_t mark = s->way >= WAY_LATER    ? MESSAGE_LATER
+			     : s->way == WAY_REFUSE ? MESSAGE_REFUSED
+						    : 0;
+	const uint8_t fine = s->way >= WAY_LATER ? MESSAGE_LATER : 0; /* it carries this itself */
+	uint64_t expiry = 0;
 	must(s->end <= cmd->n);
 	for (uint32_t i = s->at; i < s->end; i++) {
 		row[i].flags &= keep;
 		row[i].queue = 0;
+		expiry |= row[i].expiry_ms;
 		if (row[i].flags & ENTRY_SPILLED) {
 			row[i].queue = row[i].mem; /* add_row.loc */
 			row[i].mem = 0;
 		}
 		if (!(row[i].flags & ENTRY_SAME))
-			*io_is_later = false;
-		if (s->way >= WAY_LATER) {
-			*io_is_later = true;
-		} else if (*io_is_later && row[i].flags & ENTRY_CONFIRM) {
-			row[i].flags &= (uint8_t)~ENTRY_CONFIRM;
-			confirm_later(cmd, row[i].seq_delta, later);
-		}
+			*io_state = 0;
+		*io_state |= mark;
+		if (*io_state & ~fine && row[i].flags & ENTRY_CONFIRM)
+			answer_otherwise(c, cmd, &row[i], *io_state, later, fx);
 	}
+	s->expires = expiry != 0;
 }
 
 /* Confirms in ranges, joined with what the session is being told anyway. */
@@ -160,20 +184,45 @@ static void drop_rows(struct core *c, const struct run *to, const struct add_row
 			core_freed(c, row[i].loc, row[i].bytes, row[i].flags);
 	}
 	refs_unref(&gone);
-	c->count.dropped += n;
 	confirm_rows(c, to, row, n, fx);
+}
+
+static void count_dropped(struct core *c, const struct stretch *s, uint32_t n)
+{
+	struct queue *q = s->queue;
+	must(s->way == WAY_DROP || (s->way == WAY_REFUSE && q));
+	if (s->way == WAY_DROP) {
+		c->count.dropped += n;
+		if (q)
+			q->count.dropped += n;
+	} else if (q) {
+		c->count.refused += n;
+		q->count.refused += n;
+	}
+}
+
+static uint64_t bytes_of(const struct add_row *row, uint32_t n)
+{
+	uint64_t bytes = 0;
+	must(n > 0);
+	for (uint32_t i = 0; i < n; i++)
+		bytes += row[i].bytes;
+	return bytes;
 }
 
 /* Notes what will be added, and gives the flags of the run that will add it. With consumers that
  * keep up, the give mark goes into the log before the entries do, so that giving them need not
  * wait for it. */
-static uint8_t reserve(struct core *c, const struct stretch *s, struct outcomes *later)
+static uint8_t reserve(struct core *c, const struct stretch *s, const struct add_row *row,
+		       struct outcomes *later)
 {
 	struct queue *q = s->queue;
 	uint8_t reserved = ABLATED(reserve) ? 0 : ADD_RESERVED;
 	must(s->way == WAY_LATER || s->way == WAY_LOG);
 	if (reserved)
 		q->pending_n += s->end - s->at;
+	if (reserved && q->ruled)
+		q->ruled->pending_bytes += bytes_of(row, s->end - s->at);
 	if (s->way == WAY_LATER)
 		return reserved;
 	q->is_logged = true;
@@ -196,9 +245,10 @@ static struct queue *queue_of(struct core *c, const struct publish_row *row)
 	return core_find_queue(c, row->queue);
 }
 
-static void fan_rows(struct fan *f, const struct stretch *s)
+static void fan_rows(struct core *c, const struct stretch *s, const struct add_row *row)
 {
 	struct queue *q = s->queue;
+	struct fan *f = &c->fan;
 	must(s->way == WAY_NOW && s->end <= LIMIT_RUN_ROWS_MAX);
 	for (uint32_t i = s->at; i < s->end; i++) {
 		if (q->fan_n++)
@@ -207,6 +257,9 @@ static void fan_rows(struct fan *f, const struct stretch *s)
 			q->fan_first = (uint16_t)i;
 		q->fan_last = (uint16_t)i;
 	}
+	f->expires |= s->expires;
+	if (q->ruled)
+		q->ruled->fan_bytes += bytes_of(row, s->end - s->at);
 	if (q->fan_n > s->end - s->at)
 		return;
 	f->queue[f->n++] = q;
@@ -218,7 +271,7 @@ static void fan_out(struct core *c, const struct run *cmd, struct run *head, str
 {
 	const struct add_row *row = (const void *)(cmd + 1);
 	struct fan *f = &c->fan;
-	head->flags = 0;
+	head->flags = f->expires ? ADD_EXPIRES : 0;
 	for (uint32_t i = 0; i < f->n; i++) {
 		struct queue *q = f->queue[i];
 		uint32_t n = q->fan_n, at = q->fan_first;
@@ -227,9 +280,12 @@ static void fan_out(struct core *c, const struct run *cmd, struct run *head, str
 			c->giving.add[k] = row[at];
 		head->queue = q->id;
 		q->fan_n = 0;
+		if (q->ruled)
+			q->ruled->fan_bytes = 0;
 		(void)outcomes_run(now, head, c->giving.add, sizeof *row, n, SLICE_EMPTY);
 	}
 	f->n = f->expect = 0;
+	f->expires = false;
 }
 
 /* ---- admit ------------------------------------------------------------------------------- */
@@ -240,14 +296,13 @@ static void publish(struct core *c, struct run *cmd, const struct stretch *s, st
 	struct publish_row *row = (struct publish_row *)run_rows(cmd) + s->at;
 	uint32_t n = s->end - s->at;
 	must(n > 0);
-	if (s->way == WAY_DROP) {
-		if (s->queue)
-			s->queue->count.dropped += n;
+	if (s->way <= WAY_DROP) {
+		count_dropped(c, s, n);
 		drop_rows(c, head, (struct add_row *)(void *)row, n, fx);
 		return;
 	}
 	if (s->way == WAY_NOW && n < cmd->n) {
-		fan_rows(&c->fan, s);
+		fan_rows(c, s, (struct add_row *)(void *)row);
 		return;
 	}
 	if (ABLATED(confirm_before_commit) && s->way != WAY_NOW) {
@@ -255,15 +310,28 @@ static void publish(struct core *c, struct run *cmd, const struct stretch *s, st
 		for (uint32_t i = 0; i < n; i++)
 			row[i].flags &= (uint8_t)~ENTRY_CONFIRM;
 	}
-	head->flags = s->way == WAY_NOW ? 0 : reserve(c, s, later);
+	head->flags = s->expires ? ADD_EXPIRES : 0;
+	if (s->way != WAY_NOW)
+		head->flags |= reserve(c, s, (struct add_row *)(void *)row, later);
 	(void)outcomes_run(s->way == WAY_NOW ? now : later, head, row, sizeof *row, n, SLICE_EMPTY);
+}
+
+/* What a queue's rules make of a stretch: it may become shorter. */
+static void follow_rules(const struct core *c, struct stretch *s, struct publish_row *row)
+{
+	bool fits;
+	must(s->queue->ruled != NULL);
+	core_rule_rows(c, s->queue, row + s->at, s->end - s->at);
+	s->end = s->at + core_rule_fit(s->queue, row + s->at, s->end - s->at, &fits);
+	if (!fits)
+		s->way = WAY_REFUSE;
 }
 
 void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct outcomes *later,
 		  struct post *fx)
 {
-	const struct publish_row *row = run_rows(cmd);
-	bool is_later = split_begin(c, cmd);
+	struct publish_row *row = run_rows(cmd);
+	uint8_t state = split_begin(c, cmd);
 	struct run head = { .kind = OUTCOME_ADD,
 			    .channel = cmd->channel,
 			    .session = cmd->session,
@@ -276,25 +344,27 @@ void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct 
 		s.queue = queue_of(c, &row[s.at]);
 		s.way = way_of(s.queue, &row[s.at]);
 		s.end = stretch_end(cmd, &s);
-		to_add_rows(cmd, &s, &is_later, later);
+		if (s.queue && s.queue->ruled && s.way != WAY_DROP)
+			follow_rules(c, &s, row);
+		to_add_rows(c, cmd, &s, &state, later, fx);
 		publish(c, cmd, &s, &head, now, later, fx);
 	}
 	if (c->fan.n)
 		fan_out(c, cmd, &head, now);
 	c->split.session = cmd->session;
 	c->split.channel = cmd->channel;
-	c->split.is_later = is_later;
+	c->split.state = state;
 }
 
 /* ---- apply ------------------------------------------------------------------------------- */
 
 /* Fills slots of `k` from rows. Ids: of persistent entries one after the other from first_id on;
- * of transient ones all the same. */
-static void fill(struct queue *q, struct chunk *k, const struct add_row *row, uint32_t n,
+ * of transient ones all the same. True: one of them expires. */
+static bool fill(struct queue *q, struct chunk *k, const struct add_row *row, uint32_t n,
 		 uint64_t first_id, bool is_logged)
 {
 	struct entry *e = k->entry + k->used;
-	uint64_t *loc = k->loc + k->used, bytes = 0, cached = 0;
+	uint64_t *loc = k->loc + k->used, bytes = 0, cached = 0, expiry = 0;
 	must(k->used + n <= CHUNK_N && first_id >= q->last_id);
 	for (uint32_t i = 0; i < n; i++) {
 		e[i] = (struct entry){
@@ -308,11 +378,13 @@ static void fill(struct queue *q, struct chunk *k, const struct add_row *row, ui
 		loc[i] = row[i].loc;
 		bytes += row[i].bytes;
 		cached += row[i].mem ? row[i].bytes : 0;
+		expiry |= row[i].expiry_ms;
 	}
 	q->last_id = e[n - 1].id;
 	q->live_bytes += bytes;
 	q->ready_bytes += bytes;
 	q->cached_bytes += cached;
+	return expiry != 0;
 }
 
 /* Rows from `from` on become entries. */
@@ -328,8 +400,10 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 		if (done)
 			core_release(c, q, done);
 		n = (uint32_t)min_u64(o->n - at, CHUNK_N - k->used);
-		fill(q, k, row + at, n, first_id + (is_logged ? at : 0), is_logged);
+		bool expires = fill(q, k, row + at, n, first_id + (is_logged ? at : 0), is_logged);
 		chunk_use(k, n);
+		if (expires)
+			core_watch_slots(c, k, k->used - n, n);
 		q->tail_pos += n;
 		if (is_logged) {
 			k->durable_n += n;
@@ -352,6 +426,7 @@ void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordi
 		must(q != NULL);
 	}
 	if (!q) {
+		c->count.dropped += o->n;
 		drop_rows(c, o, run_rows(o), o->n, fx);
 		return;
 	}
@@ -359,6 +434,9 @@ void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordi
 	if (o->flags & ADD_RESERVED) {
 		must(q->pending_n >= o->n);
 		q->pending_n -= o->n;
+		if (q->ruled) /* which may have come after them */
+			q->ruled->pending_bytes -= min_u64(q->ruled->pending_bytes,
+							   bytes_of(run_rows(o), o->n));
 	}
 	uint32_t passed_n = fx && !is_logged ? core_pass(c, q, o, fx) : 0;
 	if (passed_n < o->n)

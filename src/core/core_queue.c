@@ -51,6 +51,7 @@ void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct out
 			core_ask_later(cmd, later);
 			return;
 		}
+		core_used(c, q);
 		core_serve(c, q, later, fx);
 		what = (struct reply_row){ ERR_OK, what.op, q->ready_n, q->consumers_n };
 	}
@@ -65,6 +66,8 @@ static void follow_rules(struct core *c, struct queue *q, struct slice rules)
 	enum err err = rules_get(rules, &r);
 	must(err == ERR_OK); /* the catalog has checked them */
 	core_dead_rules(c, q, &r);
+	core_rules(c, q, &r);
+	core_used(c, q);
 }
 
 void core_open(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx)

@@ -91,6 +91,8 @@ static void settle_release(struct settling *t, struct chunk *k, uint32_t slot)
 	bits_set(k->ready, slot);
 	q->ready_n++;
 	q->ready_bytes += e->bytes;
+	if (e->expiry_ms)
+		core_watch(t->core, k, e->expiry_ms);
 	if (!ABLATED(requeue_place))
 		q->cursor = min_u64(q->cursor, pos_of(k->number, slot));
 }

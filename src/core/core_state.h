@@ -8,6 +8,7 @@
 #define CORE_CORE_STATE_H
 #include "base/map.h"
 #include "base/pool.h"
+#include "base/wheel.h"
 #include "core/consumer.h"
 #include "core/core.h"
 #include "core/queue.h"
@@ -33,18 +34,19 @@ struct fan {
 	uint16_t next[LIMIT_RUN_ROWS_MAX];       /* of a row: the next one of its queue */
 	uint32_t n;
 	uint32_t expect; /* where the next row's queue should be */
+	bool expires;    /* a row does */
 };
 
 /* Units are due when they changed in an epoch behind the last one that was kept. */
 struct checkpointing {
 	bool is_open, is_closed; /* closed: all is given, and it is not known whether it is kept */
-	uint64_t epoch;       /* of changes made now; from 1 on */
-	uint64_t taken;       /* changes up to this epoch are in the one being taken */
-	uint64_t kept;        /* changes up to this epoch are in a checkpoint */
-	struct deque tombs;   /* struct unit_key: stored units whose chunk is gone */
-	size_t tombs_n;       /* of them, given in this checkpoint */
-	struct list_node *at; /* in core.dirty: the queue whose units are being given */
-	uint64_t chunk;       /* its next one; 0: first the queue itself */
+	uint64_t epoch;          /* of changes made now; from 1 on */
+	uint64_t taken;          /* changes up to this epoch are in the one being taken */
+	uint64_t kept;           /* changes up to this epoch are in a checkpoint */
+	struct deque tombs;      /* struct unit_key: stored units whose chunk is gone */
+	size_t tombs_n;          /* of them, given in this checkpoint */
+	struct list_node *at;    /* in core.dirty: the queue whose units are being given */
+	uint64_t chunk;          /* its next one; 0: first the queue itself */
 };
 
 /* A command that waits for what was published before it; done by core_give. */
@@ -65,18 +67,21 @@ struct core {
 	struct consumers consumers;
 	struct list active; /* queues for core_give */
 	struct list dirty;  /* queues for the next checkpoint */
+	struct wheel wheel; /* struct due, while it leads */
+	struct list late;   /* chunks with entries that may not wait at all */
+	uint64_t now_ms;    /* of the call that is being worked on */
 	struct deque asks;
 	struct deque freed; /* struct freed */
 	uint64_t cached_bytes, cache_max;
 	uint64_t dead_session; /* who publishes dead letters again; 0: nobody */
-	uint64_t *order; /* all queue ids, sorted; as long as it is not stale */
+	uint64_t *order;       /* all queue ids, sorted; as long as it is not stale */
 	size_t order_n, order_cap;
 	bool order_is_stale;
 	struct {
 		uint64_t session;
 		uint16_t channel;
-		bool is_later;
-	} split; /* core_publish.c */
+		uint8_t state; /* MESSAGE_... */
+	} split;               /* core_publish.c */
 	struct checkpointing checkpoint;
 	struct queue_count count;
 	struct giving giving;
@@ -167,8 +172,9 @@ void core_apply_mark(struct core *c, const struct run *o);
  * be given. */
 void core_ask_mark(struct core *c, struct queue *q, uint64_t id, uint64_t pos,
 		   struct outcomes *later);
-/* core_lead begins deciding: what an earlier leader may have given is redelivered from now on. */
-void core_lead(struct core *c);
+/* core_lead says what time it is. The first time it begins deciding: what an earlier leader may
+ * have given is redelivered from now on, and what waits for a time waits for it here. */
+void core_lead(struct core *c, uint64_t now_ms);
 
 /* ---- core_settle.c */
 
@@ -213,6 +219,52 @@ void core_dead(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
  * answer. `q` must have `dead`. */
 void core_dead_serve(struct core *c, struct queue *q, struct post *fx);
 void core_dead_settle(struct core *c, const struct run *cmd, struct outcomes *later);
+
+/* ---- core_time.c */
+
+/* Ready entries that die: their time is over, or there are too many. */
+struct dying {
+	struct core *core;
+	struct queue *queue;
+	struct refs gone;
+	struct removal removal;
+	enum dead_reason reason;
+	uint64_t n;
+};
+/* core_die makes a ready entry a dead letter if the queue has a place for these, else it removes
+ * it; core_died ends it. Chunks stay until core_release. */
+void core_die(struct dying *d, struct chunk *k, uint32_t slot);
+void core_died(struct dying *d);
+
+/* core_watch: a ready entry in `k` expires at that time; core_watch_slots: some of those in [from,
+ * from + n) may. core_watch_all starts what a queue waits for, core_unwatch ends it for a chunk. */
+void core_watch(struct core *c, struct chunk *k, uint64_t expiry_ms);
+void core_watch_slots(struct core *c, struct chunk *k, uint32_t from, uint32_t n);
+void core_watch_all(struct core *c, const struct queue *q);
+void core_unwatch(struct core *c, struct chunk *k);
+
+/* core_expire does everything that is due now; before consumers are served. core_expire_late lets
+ * die what no consumer of `q` (NULL: of any queue) has taken and may not wait; after that. */
+void core_expire(struct core *c, struct outcomes *later, struct post *fx);
+void core_expire_late(struct core *c, const struct queue *q, struct outcomes *later);
+
+/* core_used: `q` is in use, or was until now: it lives for a while. */
+void core_used(struct core *c, struct queue *q);
+
+/* ---- core_rule.c: only for queues with rules, but for these two */
+
+/* core_rules follows the rules of a queue; core_rules_forget frees what there is for them. */
+void core_rules(struct core *c, struct queue *q, const struct queue_rules *rules);
+void core_rules_forget(struct core *c, struct queue *q);
+/* core_rule_rows gives rows the expiry that the queue gives them. */
+void core_rule_rows(const struct core *c, const struct queue *q, struct publish_row *row,
+		    uint32_t n);
+/* core_rule_fit: of how many of the `n` rows, from the first on, is it true that they fit into the
+ * queue, or (*out_fits) that they do not and are refused? What waits for the log counts. */
+uint32_t core_rule_fit(const struct queue *q, const struct publish_row *row, uint32_t n,
+		       bool *out_fits);
+/* core_rule_drop lets the oldest ready entries die as long as there are too many. */
+void core_rule_drop(struct core *c, struct queue *q, struct outcomes *later);
 
 /* ---- core_consume.c */
 void core_subscribe(struct core *c, const struct run *cmd, struct post *fx);

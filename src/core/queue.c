@@ -42,6 +42,7 @@ struct chunk *queue_tail(struct queue *q, struct chunk_pool *p, struct chunk **o
 	must(pos_slot(q->tail_pos) == 0 && queue_end(q) == pos_chunk(q->tail_pos));
 	struct chunk *k = chunk_take(p, queue_end(q));
 	k->first_id = q->last_id;
+	k->queue = q;
 	enum err err = deque_push(&q->chunks, p->mem, &k);
 	must(err == ERR_OK);
 	return k;
@@ -87,6 +88,7 @@ enum err queue_place(struct queue *q, struct chunk *own_k, struct mem *mem)
 		return ERR_CORRUPT;
 	TRY(stretch(q, own_k->number, mem));
 	*row_at(q, own_k->number) = own_k;
+	own_k->queue = q;
 	return ERR_OK;
 }
 
@@ -199,7 +201,7 @@ void queue_check(const struct queue *q)
 		if (!k)
 			continue;
 		chunk_check(k);
-		must(k->number == i && k->first_id >= last_id);
+		must(k->number == i && k->first_id >= last_id && k->queue == q);
 		must(k->live_n || (i + 1 == queue_end(q) && q->live_n));
 		last_id = k->used ? k->entry[k->used - 1].id : k->first_id;
 		ready_n += bits_count(k->ready, CHUNK_N);

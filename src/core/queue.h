@@ -20,11 +20,22 @@
 #include "base/deque.h"
 #include "base/list.h"
 #include "core/chunk.h"
+#include "core/rules.h"
 
 struct queue_count {
 #define COUNT(name, prose) uint64_t name;
 #include "core/count.def"
 #undef COUNT
+};
+
+/* What a queue with rules has beside a plain one (core_rule.c). */
+struct ruled {
+	struct queue *queue;
+	struct due due; /* when it is deleted because nobody uses it */
+	uint64_t message_ttl_ms, expires_ms, max_length, max_length_bytes; /* RULE_NONE: none */
+	uint64_t pending_bytes; /* of the reservation queue.pending_n */
+	uint64_t fan_bytes;     /* of queue.fan_n */
+	uint8_t overflow;       /* enum overflow */
 };
 
 struct queue {
@@ -51,6 +62,7 @@ struct queue {
 	uint16_t fan_n, fan_first, fan_last; /* core_publish: its rows in the run being admitted */
 	uint8_t flags;                       /* QUEUE_... */
 	struct dead *dead;                   /* core_dead.c; NULL: no dead letters */
+	struct ruled *ruled;                 /* NULL: no rules */
 	bool is_closed;                      /* about to be dropped: gives nothing, takes nothing */
 	bool is_held;                        /* by one exclusive consumer */
 	bool is_logged;                      /* the log or a checkpoint knows of it, or soon will */

@@ -23,10 +23,13 @@ enum {
 };
 #define ENTRY_STORED (ENTRY_PERSISTENT | ENTRY_BIG)
 
+/* An expiry that is due ever since: the message goes to a consumer that waits for it, or dies. */
+#define EXPIRY_AT_ONCE 1u
+
 struct publish_row {             /* CMD_PUBLISH: run.arg = sequence of the first row */
 	uint64_t mem;
 	uint64_t queue;
-	uint64_t expiry_ms;      /* absolute; 0 = never */
+	uint64_t expiry_ms;      /* absolute; 0 = never; EXPIRY_AT_ONCE */
 	uint32_t bytes;          /* of the stored form: what it costs */
 	uint16_t seq_delta;      /* sequence - run.arg */
 	uint8_t flags;           /* ENTRY_... */

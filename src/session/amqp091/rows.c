@@ -42,7 +42,6 @@ static void put_row(struct turn *t, struct run *head, uint64_t seq, struct publi
 		return;
 	}
 	row->seq_delta = 0;
-	row->flags &= (uint8_t)~ENTRY_SAME;
 	head->arg = seq;
 	(void)post_run(p, loop, head, row, sizeof *row, 1, SLICE_EMPTY);
 }

@@ -1,0 +1,153 @@
+#include "core/core_state.h"
+
+/* ---- with and without rules -------------------------------------------------------------- */
+
+void core_rules_forget(struct core *c, struct queue *q)
+{
+	struct ruled *r = q->ruled;
+	if (!r)
+		return;
+	must(r->queue == q);
+	wheel_cancel(&c->wheel, &r->due.timer);
+	mem_put(c->mem, r, sizeof *r);
+	q->ruled = NULL;
+}
+
+static bool is_ruled(const struct queue_rules *rules)
+{
+	must(rules != NULL);
+	return rules->message_ttl_ms != RULE_NONE || rules->expires_ms != RULE_NONE ||
+	       rules->max_length != RULE_NONE || rules->max_length_bytes != RULE_NONE;
+}
+
+/* What waits for the log in a queue that had no rules is not known by its bytes; what the queue
+ * holds then is counted short for as long. */
+void core_rules(struct core *c, struct queue *q, const struct queue_rules *rules)
+{
+	struct ruled *r = q->ruled;
+	must(c->is_leading);
+	if (!r && !is_ruled(rules))
+		return;
+	if (!r) {
+		r = q->ruled = mem_get(c->mem, sizeof *r, "rules of queues");
+		must(r != NULL);
+		*r = (struct ruled){ .queue = q, .due = { .is_queue = true } };
+	}
+	r->message_ttl_ms = rules->message_ttl_ms;
+	r->expires_ms = rules->expires_ms;
+	r->max_length = rules->max_length;
+	r->max_length_bytes = rules->max_length_bytes;
+	r->overflow = rules->overflow == RULE_NONE ? OVERFLOW_DROP_HEAD : (uint8_t)rules->overflow;
+	core_activate(c, q);
+}
+
+/* ---- coming in --------------------------------------------------------------------------- */
+
+void core_rule_rows(const struct core *c, const struct queue *q, struct publish_row *row,
+		    uint32_t n)
+{
+	const struct ruled *r = q->ruled;
+	uint64_t at_ms = r->message_ttl_ms ? c->now_ms + r->message_ttl_ms : EXPIRY_AT_ONCE;
+	must(n > 0);
+	if (r->message_ttl_ms == RULE_NONE)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		if (row[i].expiry_ms == 0 || row[i].expiry_ms > at_ms)
+			row[i].expiry_ms = at_ms;
+}
+
+/* Room in a queue for what comes in: signed, because what was given back may lie beyond. */
+struct room {
+	int64_t messages, bytes;
+};
+
+/* What its consumers take at once is not beyond its length. Of a consumer whose bytes are bounded
+ * it is believed that all messages are like this one. */
+static void add_takers(const struct queue *q, uint32_t bytes, int64_t enough, struct room *io)
+{
+	must(enough > 0);
+	for (const struct list_node *n = list_first(&q->able); n; n = list_next(&q->able, n)) {
+		const struct consumer *s = containerof(n, struct consumer, node);
+		int64_t fit = s->bytes == CONSUMER_NO_LIMIT ? enough : 1 + s->bytes / (bytes + 1);
+		int64_t takes = s->messages < fit ? s->messages : fit;
+		takes = takes < enough ? takes : enough;
+		if (io->messages < INT64_MAX / 2)
+			io->messages += takes;
+		if (io->bytes < INT64_MAX / 2)
+			io->bytes += takes * bytes;
+		if ((enough -= takes) <= 0)
+			return;
+	}
+}
+
+static struct room room_of(const struct queue *q, uint32_t bytes, uint32_t n)
+{
+	const struct ruled *r = q->ruled;
+	uint64_t held_n = q->ready_n + q->pending_n + q->fan_n;
+	uint64_t held = q->ready_bytes + r->pending_bytes + r->fan_bytes;
+	struct room room = { INT64_MAX, INT64_MAX };
+	must(held_n < INT64_MAX / 4 && held < INT64_MAX / 4);
+	if (r->max_length < INT64_MAX / 4)
+		room.messages = (int64_t)r->max_length - (int64_t)held_n;
+	if (r->max_length_bytes < INT64_MAX / 4)
+		room.bytes = (int64_t)r->max_length_bytes - (int64_t)held;
+	add_takers(q, bytes, (int64_t)(held_n + n), &room);
+	return room;
+}
+
+static bool take(struct room *io, uint32_t bytes)
+{
+	must(io->messages <= INT64_MAX && io->bytes <= INT64_MAX);
+	if (io->messages <= 0 || io->bytes < bytes)
+		return false;
+	io->messages--;
+	io->bytes -= bytes;
+	return true;
+}
+
+uint32_t core_rule_fit(const struct queue *q, const struct publish_row *row, uint32_t n,
+		       bool *out_fits)
+{
+	uint32_t i = 1;
+	must(n > 0);
+	*out_fits = true;
+	if (q->ruled->overflow == OVERFLOW_DROP_HEAD)
+		return n;
+	struct room room = room_of(q, row[0].bytes, n);
+	*out_fits = take(&room, row[0].bytes);
+	while (i < n && take(&room, row[i].bytes) == *out_fits)
+		i++;
+	return i;
+}
+
+/* ---- too many ---------------------------------------------------------------------------- */
+
+static bool is_beyond(const struct queue *q)
+{
+	must(q->ruled != NULL);
+	return q->ready_n > q->ruled->max_length || q->ready_bytes > q->ruled->max_length_bytes;
+}
+
+/* Consumers that can still take wait for the give mark only: to them go the oldest. */
+void core_rule_drop(struct core *c, struct queue *q, struct outcomes *later)
+{
+	struct chunk *before = NULL, *k;
+	struct dying d = { .core = c,
+			   .queue = q,
+			   .removal = { .queue = q, .later = later, .reason = REMOVE_MAXLEN },
+			   .reason = DEAD_MAXLEN };
+	if (q->ruled->overflow != OVERFLOW_DROP_HEAD || q->is_closed || !is_beyond(q) ||
+	    !list_is_empty(&q->able))
+		return;
+	must(q->ready_n > 0);
+	for (uint32_t slot; is_beyond(q); before = k) {
+		k = queue_next_ready(q, &slot);
+		if (before && before != k)
+			core_release(c, q, before);
+		core_die(&d, k, slot);
+	}
+	core_release(c, q, before);
+	core_died(&d);
+	q->count.overflowed += d.n;
+	c->count.overflowed += d.n;
+}

@@ -1,0 +1,203 @@
+#include "core/core_for_tests.h"
+
+#define Q 7u
+
+static struct queue_rules up_to(uint64_t messages, enum overflow overflow)
+{
+	struct queue_rules rules = rules_none();
+	rules.max_length = messages;
+	rules.overflow = overflow;
+	return rules;
+}
+
+static struct rig *rig_with(uint8_t flags, struct queue_rules rules)
+{
+	struct rig *r = rig_new();
+	rig_open(r, Q, flags, &rules);
+	return r;
+}
+
+static const struct queue *queue(struct rig *r)
+{
+	return core_find_queue(r->core, Q);
+}
+
+static void the_oldest_go_when_there_are_too_many(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(0, up_to(3, OVERFLOW_DROP_HEAD));
+	rig_publish(r, Q, 1, 5, ENTRY_CONFIRM);
+	must(queue(r)->ready_n == 3 && queue(r)->count.overflowed == 2);
+	rig_subscribe(r, Q, 1, 0, 2);
+	SAY("confirm 1-5 | reply 1 OK 3 1 | c1 3 | c1 4");
+	rig_publish(r, Q, 6, 3, 0); /* what is held does not count */
+	must(queue(r)->ready_n == 3 && queue(r)->live_n == 5);
+	rig_settle(r, Q, 1, pos_of(1, 2), SETTLE_RELEASE);
+	SAY("c1 3r");
+	rig_free(r);
+}
+
+static void bytes_count_likewise(void **s)
+{
+	(void)s;
+	struct queue_rules rules = rules_none();
+	rules.max_length_bytes = 3 * RIG_STORED_BYTES;
+	struct rig *r = rig_with(QUEUE_DURABLE, rules);
+	rig_publish(r, Q, 1, 5, ENTRY_PERSISTENT);
+	rig_commit(r);
+	must(queue(r)->live_n == 3);
+	rules.overflow = OVERFLOW_REJECT;
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	rig_publish(r, Q, 6, 1, ENTRY_PERSISTENT | ENTRY_CONFIRM);
+	SAY("refused 6-6");
+	rig_free(r);
+}
+
+static void durable_ones_are_dropped_in_the_log(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(QUEUE_DURABLE, up_to(2, OVERFLOW_DROP_HEAD));
+	rig_publish(r, Q, 1, 3, ENTRY_PERSISTENT | ENTRY_CONFIRM);
+	rig_publish(r, Q, 4, 2, ENTRY_CONFIRM);
+	rig_commit(r);
+	SAY("confirm 1-5");
+	must(queue(r)->live_n == 2 && queue(r)->durable_n == 0 && r->live_bytes == 0);
+	rig_crash(r);
+	rig_replay(r, r->core, 0, r->committed);
+	must(queue(r)->live_n == 0);
+	rig_free(r);
+}
+
+static void consumers_come_before_limits(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(QUEUE_DURABLE, up_to(0, OVERFLOW_DROP_HEAD));
+	rig_subscribe(r, Q, 1, 0, 3);
+	rig_publish(r, Q, 1, 2, ENTRY_PERSISTENT);
+	rig_commit(r);
+	rig_publish(r, Q, 3, 2, 0);
+	SAY("reply 1 OK 0 1 | c1 1 | c1 2 | c1 3");
+	must(queue(r)->ready_n == 0 && queue(r)->count.overflowed == 1);
+	rig_free(r);
+}
+
+static void what_does_not_fit_is_refused(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(0, up_to(3, OVERFLOW_REJECT));
+	rig_publish(r, Q, 1, 5, ENTRY_CONFIRM);
+	SAY("refused 4-4 | refused 5-5 | confirm 1-3");
+	must(queue(r)->ready_n == 3 && queue(r)->count.refused == 2);
+	rig_do(r, CMD_GET, Q, 9, GET_NO_ACK);
+	rig_publish(r, Q, 6, 2, ENTRY_CONFIRM);
+	SAY("got 1 | refused 7-7 | confirm 6-6");
+	rig_free(r);
+}
+
+static void what_waits_for_the_log_counts(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(QUEUE_DURABLE, up_to(3, OVERFLOW_REJECT));
+	rig_publish(r, Q, 1, 2, ENTRY_PERSISTENT | ENTRY_CONFIRM);
+	rig_publish(r, Q, 3, 2, ENTRY_CONFIRM);
+	rig_publish(r, Q, 5, 1, ENTRY_PERSISTENT | ENTRY_CONFIRM);
+	SAY("refused 4-4 | refused 5-5");
+	rig_commit(r);
+	SAY("confirm 1-3");
+	must(queue(r)->ready_n == 3);
+	rig_free(r);
+}
+
+static void what_consumers_take_is_not_refused(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(0, up_to(2, OVERFLOW_REJECT));
+	rig_subscribe(r, Q, 1, 0, 3);
+	rig_publish(r, Q, 1, 7, ENTRY_CONFIRM);
+	SAY("reply 1 OK 0 1 | refused 6-6 | refused 7-7 | confirm 1-5 | c1 1 | c1 2 | c1 3");
+	must(queue(r)->ready_n == 2);
+	rig_free(r);
+}
+
+/* One message for the queues 8 and Q, or Q and 8. */
+static void publish_to_both(struct rig *r, uint64_t number, uint8_t flags, bool is_last)
+{
+	uint64_t mem = rig_message(r, number, 2);
+	struct publish_row row[2] = {
+		{ .mem = mem, .queue = is_last ? 8 : Q, .bytes = RIG_STORED_BYTES, .flags = flags },
+		{ .mem = mem,
+		  .queue = is_last ? Q : 8,
+		  .bytes = RIG_STORED_BYTES,
+		  .flags = flags | ENTRY_SAME | ENTRY_CONFIRM },
+	};
+	rig_admit(r, rig_head(CMD_PUBLISH, 0, number), row, sizeof *row, 2);
+	rig_give(r);
+}
+
+static void one_queue_without_room_refuses_the_message(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(QUEUE_DURABLE, up_to(1, OVERFLOW_REJECT));
+	struct queue_rules none = rules_none();
+	rig_open(r, 8, QUEUE_DURABLE, &none);
+	publish_to_both(r, 1, ENTRY_PERSISTENT, true);
+	rig_commit(r);
+	SAY("confirm 1-1");
+	publish_to_both(r, 2, ENTRY_PERSISTENT, true);
+	publish_to_both(r, 3, ENTRY_PERSISTENT, false);
+	publish_to_both(r, 4, 0, false);
+	publish_to_both(r, 5, 0, true);
+	rig_commit(r);
+	SAY("refused 2-2 | refused 3-3 | refused 4-4 | refused 5-5");
+	must(queue(r)->ready_n == 1 && core_find_queue(r->core, 8)->ready_n == 5);
+	rig_publish(r, 8, 6, 1, ENTRY_CONFIRM);
+	SAY("confirm 6-6");
+	rig_free(r);
+}
+
+static void a_message_that_is_split_is_refused_as_one(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(0, up_to(0, OVERFLOW_REJECT));
+	struct queue_rules none = rules_none();
+	rig_open(r, 8, 0, &none);
+	uint64_t mem = rig_message(r, 1, 2);
+	struct publish_row row = { .mem = mem, .queue = Q, .bytes = RIG_STORED_BYTES };
+	rig_admit(r, rig_head(CMD_PUBLISH, 0, 1), &row, sizeof row, 1);
+	row.queue = 8;
+	row.flags = ENTRY_SAME | ENTRY_CONFIRM;
+	rig_admit(r, rig_head(CMD_PUBLISH, 0, 1), &row, sizeof row, 1);
+	rig_give(r);
+	SAY("refused 1-1");
+	rig_free(r);
+}
+
+static void a_limit_can_come_later(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(0, rules_none());
+	struct queue_rules later = up_to(2, OVERFLOW_DROP_HEAD);
+	rig_publish(r, Q, 1, 5, 0);
+	rig_open(r, Q, 0, &later);
+	must(queue(r)->ready_n == 2);
+	rig_do(r, CMD_GET, Q, 9, GET_NO_ACK);
+	SAY("got 4");
+	rig_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_oldest_go_when_there_are_too_many),
+		cmocka_unit_test(bytes_count_likewise),
+		cmocka_unit_test(durable_ones_are_dropped_in_the_log),
+		cmocka_unit_test(consumers_come_before_limits),
+		cmocka_unit_test(what_does_not_fit_is_refused),
+		cmocka_unit_test(what_waits_for_the_log_counts),
+		cmocka_unit_test(what_consumers_take_is_not_refused),
+		cmocka_unit_test(one_queue_without_room_refuses_the_message),
+		cmocka_unit_test(a_message_that_is_split_is_refused_as_one),
+		cmocka_unit_test(a_limit_can_come_later),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

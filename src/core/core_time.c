@@ -1,0 +1,176 @@
+#include "core/core_state.h"
+
+/* What waits for a time: chunks, for the first of their ready entries that expires, and queues that
+ * are deleted when nobody uses them. A chunk's time is a bound: entries that are given or gone
+ * before leave it too early once, never too late.
+ *
+ *     core_give:  what is due dies -> consumers are served -> what may not wait at all dies
+ */
+
+/* ---- chunks ------------------------------------------------------------------------------ */
+
+static void start(struct core *c, struct chunk *k)
+{
+	must(c->is_leading && k->expires_ms != 0);
+	wheel_set(&c->wheel, &k->due.timer, k->expires_ms);
+}
+
+void core_watch(struct core *c, struct chunk *k, uint64_t expiry_ms)
+{
+	must(expiry_ms != 0 && k->queue);
+	if (k->expires_ms && k->expires_ms <= expiry_ms)
+		return;
+	k->expires_ms = expiry_ms;
+	if (c->is_leading && !list_has_node(&k->late))
+		start(c, k);
+}
+
+void core_watch_slots(struct core *c, struct chunk *k, uint32_t from, uint32_t n)
+{
+	uint64_t soonest = UINT64_MAX;
+	must(n > 0 && from + n <= k->used);
+	for (uint32_t i = from; i < from + n; i++)
+		soonest = min_u64(soonest, k->entry[i].expiry_ms - 1); /* never: the largest */
+	if (soonest < UINT64_MAX)
+		core_watch(c, k, soonest + 1);
+}
+
+void core_unwatch(struct core *c, struct chunk *k)
+{
+	wheel_cancel(&c->wheel, &k->due.timer);
+	if (list_has_node(&k->late))
+		list_remove(&k->late);
+	must(!wheel_is_set(&k->due.timer));
+}
+
+void core_watch_all(struct core *c, const struct queue *q)
+{
+	must(c->is_leading);
+	struct chunk *k = NULL;
+	while ((k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL)
+		if (k->expires_ms)
+			start(c, k);
+}
+
+/* ---- dying ------------------------------------------------------------------------------- */
+
+void core_die(struct dying *d, struct chunk *k, uint32_t slot)
+{
+	struct core *c = d->core;
+	struct queue *q = d->queue;
+	must(bits_test(k->ready, slot) && q->ready_n > 0);
+	d->n++;
+	if (core_dead_is_on(c, q)) {
+		core_dead(c, q, k, slot, d->reason);
+	} else if (k->entry[slot].flags & ENTRY_PERSISTENT) {
+		bits_clear(k->ready, slot);
+		q->ready_n--;
+		q->ready_bytes -= k->entry[slot].bytes;
+		core_remove(&d->removal, k, slot);
+	} else {
+		core_drop_entry(c, q, k, slot, &d->gone);
+	}
+}
+
+void core_died(struct dying *d)
+{
+	must(d->queue != NULL);
+	core_removed(&d->removal);
+	refs_unref(&d->gone);
+}
+
+/* Lets what is due in `k` die; what may not wait at all only if `is_late`. The chunk may be gone
+ * afterwards. */
+static void expire(struct core *c, struct chunk *k, bool is_late, struct outcomes *later)
+{
+	struct queue *q = k->queue;
+	uint64_t soonest = UINT64_MAX;
+	bool has_late = false;
+	struct dying d = { .core = c,
+			   .queue = q,
+			   .removal = { .queue = q, .later = later, .reason = REMOVE_EXPIRED },
+			   .reason = DEAD_EXPIRED };
+	must(later != NULL);
+	for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->ready, CHUNK_N, i)) < CHUNK_N; i++) {
+		uint64_t at_ms = k->entry[i].expiry_ms;
+		if (at_ms == EXPIRY_AT_ONCE && !is_late)
+			has_late = true;
+		else if (at_ms && at_ms <= c->now_ms)
+			core_die(&d, k, i);
+		else if (at_ms)
+			soonest = min_u64(soonest, at_ms);
+	}
+	core_died(&d);
+	q->count.expired += d.n;
+	c->count.expired += d.n;
+	k->expires_ms = 0;
+	if (has_late)
+		list_push(&c->late, &k->late);
+	if (soonest < UINT64_MAX)
+		core_watch(c, k, soonest);
+	if (has_late)
+		k->expires_ms = EXPIRY_AT_ONCE;
+	core_release(c, q, k);
+}
+
+void core_expire_late(struct core *c, const struct queue *q, struct outcomes *later)
+{
+	LIST_EACH_SAFE(&c->late, n)
+	{
+		struct chunk *k = containerof(n, struct chunk, late);
+		if (q && k->queue != q)
+			continue;
+		list_remove(n);
+		must(k->expires_ms == EXPIRY_AT_ONCE);
+		expire(c, k, true, later);
+	}
+}
+
+/* ---- queues ------------------------------------------------------------------------------ */
+
+void core_used(struct core *c, struct queue *q)
+{
+	struct ruled *r = q->ruled;
+	if (!r)
+		return;
+	must(c->is_leading);
+	wheel_cancel(&c->wheel, &r->due.timer);
+	if (r->expires_ms != RULE_NONE && q->consumers_n == 0 && !q->is_closed)
+		wheel_set(&c->wheel, &r->due.timer, c->now_ms + r->expires_ms);
+}
+
+static void unused(struct core *c, struct queue *q, struct post *fx)
+{
+	struct run nobody = { .queue = q->id };
+	must(q->ruled && q->consumers_n == 0);
+	if (!q->is_closed)
+		core_close(c, q, &nobody, fx);
+}
+
+/* ---- the clock --------------------------------------------------------------------------- */
+
+void core_expire(struct core *c, struct outcomes *later, struct post *fx)
+{
+	must(c->is_leading);
+	for (struct wheel_timer *t; (t = wheel_pop(&c->wheel, c->now_ms)) != NULL;) {
+		struct due *due = containerof(t, struct due, timer);
+		if (due->is_queue)
+			unused(c, containerof(due, struct ruled, due)->queue, fx);
+		else
+			expire(c, containerof(due, struct chunk, due), false, later);
+	}
+}
+
+uint64_t core_deadline(const struct core *c)
+{
+	must(c->mem != NULL);
+	return wheel_next_ms(&c->wheel);
+}
+
+void core_tick(struct core *c, uint64_t now_ms, struct outcomes *now, struct outcomes *later,
+	       struct post *fx)
+{
+	must(now != NULL);
+	core_lead(c, now_ms);
+	core_expire(c, later, fx);
+}
