@@ -56,8 +56,9 @@ enum { GET_NO_ACK = 1 };
 enum { DELIVER_GET = 1 };
 enum { DELETE_IF_UNUSED = 1, DELETE_IF_EMPTY = 2, DELETE_OWNER_GONE = 4 };
 enum { QUEUE_DURABLE = 1, QUEUE_EXCLUSIVE = 2, QUEUE_AUTO_DELETE = 4 };
-/* ADD, neither is stored. RESERVED: admit counts it as pending. EXPIRES: rows may expire. */
-enum { ADD_RESERVED = 1, ADD_EXPIRES = 2 };
+/* ADD, none is stored. RESERVED: admit counts it as pending. EXPIRES: rows may expire. DEAD: there
+ * is no room for them, they become dead letters at once. */
+enum { ADD_RESERVED = 1, ADD_EXPIRES = 2, ADD_DEAD = 4 };
 /* DUMP_LOOP: the node with this loop, the loop, its connections from the slot run.queue on, or the
  * one connection that has the number run.queue. */
 enum { DUMP_NODE = 1, DUMP_ONE_LOOP, DUMP_CONNECTIONS, DUMP_CONNECTION };

@@ -32,6 +32,7 @@ struct stretch {
 	enum way way;
 	uint32_t at, end;
 	bool expires; /* a row does */
+	bool is_dead; /* refused, but they become dead letters */
 };
 
 static enum way way_of(const struct queue *q, const struct publish_row *row)
@@ -102,9 +103,8 @@ static void to_add_rows(const struct core *c, struct run *cmd, struct stretch *s
 	struct publish_row *row = run_rows(cmd);
 	const uint8_t keep = (uint8_t)(ENTRY_BIG | ENTRY_SAME | ENTRY_CONFIRM | ENTRY_SPILLED |
 				       (s->way == WAY_LOG ? ENTRY_PERSISTENT : 0));
-	const uint8_t mark = s->way >= WAY_LATER    ? MESSAGE_LATER
-			     : s->way == WAY_REFUSE ? MESSAGE_REFUSED
-						    : 0;
+	const uint8_t mark = (s->way >= WAY_LATER ? MESSAGE_LATER : 0) |
+			     (s->way == WAY_REFUSE || s->is_dead ? MESSAGE_REFUSED : 0);
 	const uint8_t fine = s->way >= WAY_LATER ? MESSAGE_LATER : 0; /* it carries this itself */
 	uint64_t expiry = 0;
 	must(s->end <= cmd->n);
@@ -301,7 +301,7 @@ static void publish(struct core *c, struct run *cmd, const struct stretch *s, st
 		drop_rows(c, head, (struct add_row *)(void *)row, n, fx);
 		return;
 	}
-	if (s->way == WAY_NOW && n < cmd->n) {
+	if (s->way == WAY_NOW && n < cmd->n && !s->is_dead) {
 		fan_rows(c, s, (struct add_row *)(void *)row);
 		return;
 	}
@@ -310,7 +310,7 @@ static void publish(struct core *c, struct run *cmd, const struct stretch *s, st
 		for (uint32_t i = 0; i < n; i++)
 			row[i].flags &= (uint8_t)~ENTRY_CONFIRM;
 	}
-	head->flags = s->expires ? ADD_EXPIRES : 0;
+	head->flags = (s->expires ? ADD_EXPIRES : 0) | (s->is_dead ? ADD_DEAD : 0);
 	if (s->way != WAY_NOW)
 		head->flags |= reserve(c, s, (struct add_row *)(void *)row, later);
 	(void)outcomes_run(s->way == WAY_NOW ? now : later, head, row, sizeof *row, n, SLICE_EMPTY);
@@ -323,7 +323,9 @@ static void follow_rules(const struct core *c, struct stretch *s, struct publish
 	must(s->queue->ruled != NULL);
 	core_rule_rows(c, s->queue, row + s->at, s->end - s->at);
 	s->end = s->at + core_rule_fit(s->queue, row + s->at, s->end - s->at, &fits);
-	if (!fits)
+	s->is_dead = !fits && s->queue->ruled->overflow == OVERFLOW_REJECT_DLX &&
+		     core_dead_is_on(c, s->queue);
+	if (!fits && !s->is_dead)
 		s->way = WAY_REFUSE;
 }
 
@@ -344,6 +346,7 @@ void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct 
 		s.queue = queue_of(c, &row[s.at]);
 		s.way = way_of(s.queue, &row[s.at]);
 		s.end = stretch_end(cmd, &s);
+		s.is_dead = false;
 		if (s.queue && s.queue->ruled && s.way != WAY_DROP)
 			follow_rules(c, &s, row);
 		to_add_rows(c, cmd, &s, &state, later, fx);
@@ -387,6 +390,16 @@ static bool fill(struct queue *q, struct chunk *k, const struct add_row *row, ui
 	return expiry != 0;
 }
 
+/* The newest `n` entries had no room. */
+static void die(struct core *c, struct queue *q, uint32_t n)
+{
+	must(n > 0 && n <= q->ready_n);
+	for (uint64_t pos = q->tail_pos - n; pos < q->tail_pos; pos++)
+		core_dead(c, q, queue_chunk(q, pos_chunk(pos)), pos_slot(pos), DEAD_MAXLEN);
+	q->count.refused += n;
+	c->count.refused += n;
+}
+
 /* Rows from `from` on become entries. */
 static void add_rows(struct core *c, struct queue *q, const struct run *o, uint32_t from,
 		     uint64_t first_id)
@@ -414,6 +427,8 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 	q->ready_n += o->n - from;
 	q->durable_n += is_logged ? o->n - from : 0;
 	c->cached_bytes += q->cached_bytes - cached_before;
+	if (o->flags & ADD_DEAD && core_dead_is_on(c, q))
+		die(c, q, o->n);
 }
 
 void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
@@ -438,7 +453,8 @@ void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordi
 			q->ruled->pending_bytes -= min_u64(q->ruled->pending_bytes,
 							   bytes_of(run_rows(o), o->n));
 	}
-	uint32_t passed_n = fx && !is_logged ? core_pass(c, q, o, fx) : 0;
+	bool may_pass = fx && !is_logged && !(o->flags & ADD_DEAD);
+	uint32_t passed_n = may_pass ? core_pass(c, q, o, fx) : 0;
 	if (passed_n < o->n)
 		add_rows(c, q, o, passed_n, is_logged ? index << 16 | ordinal : q->last_id);
 	q->count.published += o->n;

@@ -172,6 +172,28 @@ static void a_message_that_is_split_is_refused_as_one(void **s)
 	rig_free(r);
 }
 
+static void what_is_refused_can_become_a_dead_letter(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	struct queue_rules rules = up_to(1, OVERFLOW_REJECT_DLX);
+	rules.has_dead_letter_exchange = true;
+	core_dead_to(r->core, RIG_SESSION(9));
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	rig_publish(r, Q, 1, 3, ENTRY_CONFIRM);
+	must(queue(r)->ready_n == 1 && queue(r)->live_n == 3);
+	rig_publish(r, Q, 4, 1, ENTRY_PERSISTENT | ENTRY_CONFIRM);
+	rig_commit(r);
+	SAY("refused 2-2 | refused 3-3 | confirm 1-1 | dead2 2 | "
+	    "dead2 3 | refused 4-4 | dead2 4");
+	must(queue(r)->ready_n == 1 && queue(r)->count.dead_lettered == 3);
+	rules.has_dead_letter_exchange = false; /* nowhere to go: only refused */
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	rig_publish(r, Q, 5, 1, ENTRY_CONFIRM);
+	SAY("refused 5-5");
+	rig_free(r);
+}
+
 static void a_limit_can_come_later(void **s)
 {
 	(void)s;
@@ -197,6 +219,7 @@ int main(void)
 		cmocka_unit_test(what_consumers_take_is_not_refused),
 		cmocka_unit_test(one_queue_without_room_refuses_the_message),
 		cmocka_unit_test(a_message_that_is_split_is_refused_as_one),
+		cmocka_unit_test(what_is_refused_can_become_a_dead_letter),
 		cmocka_unit_test(a_limit_can_come_later),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ enum { CLIENT_AUTH_FAILURE_CLOSE = 1, CLIENT_CANCEL_NOTIFY = 2, CLIENT_BLOCKED =
 #define ROWS_KEPT 1024u
 
 #define TICKET_NONE  0u
-#define CONSUMER_GET 0u   /* who holds what basic.get has fetched */
+#define CONSUMER_GET 0u                /* who holds what basic.get has fetched */
 #define TEXT_MAX     SESSION_WORDS_MAX /* a refusal's text before it is cut to a short string */
 
 /* A command that is being answered: while it stands, nothing more is read from the client. The end
@@ -106,8 +106,9 @@ struct unacked {
 /* A publish that is not confirmed yet; its place in the deque is its sequence. */
 struct unconfirmed {
 	uint32_t bytes;
-	uint8_t left_n; /* shards that have not answered */
-	bool is_acked;  /* told, before older ones */
+	uint8_t left_n;  /* shards that have not answered */
+	bool is_acked;   /* told, before older ones */
+	bool is_refused; /* by a queue that is full */
 };
 
 /* Publisher confirms of one channel. */
@@ -220,7 +221,6 @@ static inline struct amqp091 *amqp091_of(struct session *s)
 }
 
 /* ---- session.c: memory and names for the others ---- */
-
 /* amqp091_get is memory that must be there: the node stops reading long before its end. */
 void *amqp091_get(struct turn *t, size_t n, const char *kind);
 void amqp091_put(struct turn *t, void *own_p, size_t n);
@@ -239,14 +239,12 @@ static inline void amqp091_trim_rows(struct turn *t, struct deque *d)
 }
 
 /* ---- reply.c: methods to the client ---- */
-
 /* amqp091_send writes a method that has no content. */
 void amqp091_send(struct turn *t, uint16_t channel, const struct amqp091_method *m);
 /* amqp091_send_bare sends a method without fields. */
 void amqp091_send_bare(struct turn *t, uint16_t channel, enum amqp091_method_kind kind);
 
 /* ---- refuse.c: what went wrong, in RabbitMQ's words ---- */
-
 /* Each writes t->why and returns `e`. amqp091_refuse_named: "BEFORE'NAME' in vhost 'V'AFTER". */
 MUST_USE enum err amqp091_refuse(struct turn *t, enum err e, const char *text);
 MUST_USE enum err amqp091_refuse_number(struct turn *t, enum err e, const char *before, uint64_t n,
@@ -265,7 +263,6 @@ MUST_USE enum err amqp091_locked(struct turn *t, struct slice queue);
 struct slice amqp091_reply_text(const struct turn *t, enum err e, char *buf, size_t cap);
 
 /* ---- dispatch.c: which method is allowed when, and who does it ---- */
-
 /* A handler does one method. A failure closes the channel or the connection, as its code says;
  * t->why has the text. ERR_BUSY with t->move_to: ask again on another loop; nothing was done. */
 #define HANDLER(noun, verb, where, prose)                                      \
@@ -277,7 +274,6 @@ MUST_USE enum err amqp091_dispatch(struct turn *t, uint16_t channel,
 				   const struct amqp091_method *m);
 
 /* ---- frames.c ---- */
-
 /* amqp091_feed is session_ops.feed. */
 enum feed amqp091_feed(struct session *own, struct session_world *w, struct block *b,
 		       uint32_t *io_off, uint32_t *out_need, uint32_t *out_loop);
@@ -289,7 +285,6 @@ void amqp091_refused(struct turn *t, uint16_t channel, enum err e, uint16_t clas
 bool amqp091_may_read(const struct amqp091 *s, const struct session_world *w);
 
 /* ---- handshake.c, heartbeat.c ---- */
-
 /* amqp091_send_start says who we are; then the client logs in. */
 void amqp091_send_start(struct turn *t);
 /* amqp091_wrong_greeting answers whoever speaks something else. */
@@ -302,7 +297,6 @@ void amqp091_beat_start(struct turn *t);
 bool amqp091_beat(struct turn *t);
 
 /* ---- connection.c ---- */
-
 /* amqp091_fail ends the connection with our close: everything is given back first. */
 void amqp091_fail(struct turn *t, enum err e, uint16_t class_id, uint16_t method_id);
 /* amqp091_send_close writes connection.close; from then on only its answer counts. */
@@ -319,7 +313,6 @@ bool amqp091_is_quiet(const struct amqp091 *s);
 bool amqp091_wants_move(struct turn *t, uint16_t shard);
 
 /* ---- end.c: giving everything back ---- */
-
 /* amqp091_end_channel begins the end of one channel, amqp091_end_connection of all. The last word
  * is `text` with `code`, class and method, or close-ok if code is 0. */
 void amqp091_end_channel(struct turn *t, struct channel *c, uint16_t code, struct slice text,
@@ -330,7 +323,6 @@ void amqp091_end_connection(struct turn *t, uint16_t code, struct slice text, ui
 void amqp091_end_answered(struct turn *t);
 
 /* ---- channel.c ---- */
-
 /* amqp091_channel: the channel of that number, NULL if it is not open. */
 struct channel *amqp091_channel(struct amqp091 *s, uint16_t number);
 /* amqp091_channel_fail closes a channel with our channel.close; everything is given back first. */
@@ -342,7 +334,6 @@ struct slice amqp091_last_queue(const struct channel *c);
 void amqp091_last_queue_set(struct turn *t, struct channel *c, struct slice name);
 
 /* ---- call.c, answer.c: commands and their answers ---- */
-
 /* amqp091_call begins to wait for the answer to `ticket`; name and tail are kept. */
 struct call *amqp091_call(struct turn *t, enum amqp091_method_kind method, uint16_t channel,
 			  uint32_t ticket, struct slice name, struct slice tail);
@@ -360,7 +351,6 @@ void amqp091_command_catalog(struct turn *t, enum cmd kind, uint8_t flags, uint1
 void amqp091_reply(struct turn *t, struct run *fx); /* FX_REPLY */
 
 /* ---- queue.c, names.c, args.c, queue_args.c ---- */
-
 /* amqp091_queue_name expands an empty name to the last declared one. ERR_NOT_FOUND: none was. */
 MUST_USE enum err amqp091_queue_name(struct turn *t, struct channel *c, struct slice name,
 				     struct slice *out_name);
@@ -392,18 +382,15 @@ MUST_USE enum err amqp091_arg_same(struct turn *t, const char *arg, const char *
 				   struct slice name, struct slice now, struct slice again);
 
 /* ---- assembly.c; the rest of publishing is in publish.h ---- */
-
 void amqp091_assembly_free(struct turn *t, struct channel *c);
 
 /* ---- upload.c: big bodies in ---- */
-
 /* amqp091_upload_is_full: enough is on its way to the journal, nothing more is read. */
 bool amqp091_upload_is_full(const struct amqp091 *s);
 bool amqp091_stored(struct session *own, struct session_world *w, uint64_t ticket, uint64_t loc,
 		    uint32_t bytes);
 
 /* ---- stream.c: big bodies out ---- */
-
 #define STREAM_TICKET (UINT64_C(1) << 63)
 /* amqp091_stream_begin begins to write the body of a message whose head is written. With
  * is_settled_last the entry is accepted behind its end. Not while there is one. */
@@ -421,21 +408,19 @@ struct sendq *amqp091_out(struct turn *t, uint16_t channel);
 uint64_t amqp091_held_back(const struct amqp091 *s);
 
 /* ---- confirm.c ---- */
-
 /* amqp091_confirm_new begins to wait for a publish, the next in sequence; left_n 0: it is safe. */
 void amqp091_confirm_new(struct turn *t, struct channel *c, uint32_t bytes, uint32_t left_n);
 /* amqp091_confirm_seq is the sequence that the next publish of the channel will have. */
 uint64_t amqp091_confirm_seq(struct turn *t, const struct channel *c);
 /* amqp091_pace counts a publish without confirm; true: follow this one. */
 bool amqp091_pace(struct turn *t, uint32_t bytes, uint32_t left_n);
-void amqp091_confirmed(struct turn *t, struct run *fx); /* FX_CONFIRM */
+void amqp091_confirmed(struct turn *t, struct run *fx); /* FX_CONFIRM, FX_REFUSED */
 /* amqp091_confirm_one: one publish is safe, `seq` as amqp091_confirm_seq gave it. */
 void amqp091_confirm_one(struct turn *t, uint16_t channel, uint64_t seq);
 void amqp091_confirm_flush(struct turn *t); /* writes what is safe */
 void amqp091_confirm_free(struct turn *t, struct channel *c);
 
 /* ---- waiting.c, deliver.c, deliver_rows.c: from FX_DELIVER to bytes ---- */
-
 void amqp091_delivered(struct turn *t, struct run *fx); /* FX_DELIVER */
 void amqp091_loaded(struct session *own, struct session_world *w, uint64_t ticket, uint64_t mem);
 /* amqp091_returned sends a big message that no queue takes back, behind what waits. */
@@ -456,7 +441,6 @@ static inline void amqp091_row_unref(const struct deliver_row *row)
 }
 
 /* ---- settle.c ---- */
-
 /* amqp091_settle_row tells a shard what became of one delivery; in runs, where they follow. */
 void amqp091_settle_row(struct turn *t, uint16_t channel, uint16_t shard, uint64_t queue,
 			uint32_t consumer, uint64_t pos, enum settle how);
@@ -466,7 +450,6 @@ void amqp091_unacked_add(struct turn *t, struct channel *c, const struct unacked
 void amqp091_unacked_release(struct turn *t, struct channel *c);
 
 /* ---- consume.c, credit.c ---- */
-
 /* amqp091_consumer: the consumer with that id, NULL if there is none. */
 struct consumer *amqp091_consumer(struct amqp091 *s, uint32_t id);
 void amqp091_consumer_free(struct turn *t, struct consumer *own_k);
@@ -487,7 +470,6 @@ void amqp091_credit_flush(struct turn *t);
 void amqp091_share(struct turn *t, struct channel *c, uint16_t prefetch);
 
 /* ---- dump.c, print.c ---- */
-
 void amqp091_dump(const struct session *own, const struct session_world *w, struct text *out);
 /* amqp091_print is session_ops.print. */
 size_t amqp091_print(struct slice in, struct text *out);

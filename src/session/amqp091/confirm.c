@@ -84,7 +84,7 @@ bool amqp091_pace(struct turn *t, uint32_t bytes, uint32_t left_n)
 	return true;
 }
 
-/* ---- FX_CONFIRM --------------------------------------------------------------------------- */
+/* ---- FX_CONFIRM, FX_REFUSED ---------------------------------------------------------------- */
 
 static void pace_confirmed(struct amqp091 *s, uint64_t seq)
 {
@@ -100,11 +100,12 @@ static void pace_confirmed(struct amqp091 *s, uint64_t seq)
 	}
 }
 
-static void one_confirmed(struct amqp091 *s, struct confirm *k, uint64_t seq)
+static void one_confirmed(struct amqp091 *s, struct confirm *k, uint64_t seq, bool is_refused)
 {
 	must(seq >= k->first && seq < k->first + k->window.n);
 	struct unconfirmed *u = deque_at(&k->window, (size_t)(seq - k->first));
 	must(u->left_n > 0);
+	u->is_refused |= is_refused;
 	if (--u->left_n > 0)
 		return;
 	must(s->unconfirmed_bytes >= u->bytes);
@@ -127,7 +128,7 @@ void amqp091_confirmed(struct turn *t, struct run *fx)
 			if (epoch == 0)
 				pace_confirmed(s, seq & SEQ_MASK);
 			else
-				one_confirmed(s, c->confirm, seq);
+				one_confirmed(s, c->confirm, seq, fx->kind == FX_REFUSED);
 		}
 	}
 }
@@ -139,7 +140,7 @@ void amqp091_confirm_one(struct turn *t, uint16_t channel, uint64_t seq)
 	if (!c || !c->confirm || c->confirm->epoch != epoch)
 		return;
 	must(epoch != 0);
-	one_confirmed(t->s, c->confirm, seq & SEQ_MASK);
+	one_confirmed(t->s, c->confirm, seq & SEQ_MASK, false);
 }
 
 /* ---- telling the client ------------------------------------------------------------------- */
@@ -153,13 +154,24 @@ static void put_ack(struct turn *t, const struct confirm *k, uint64_t tag, bool 
 	sendq_commit(q, AMQP091_ACK_SIZE);
 }
 
-/* Everything up to the first that is not safe goes in one ack, the others one by one. */
-static void flush(struct turn *t, struct confirm *k)
+static void put_nack(struct turn *t, const struct confirm *k, uint64_t tag)
+{
+	struct amqp091_method m = { .kind = AMQP091_basic_nack };
+	must(tag > 0);
+	m.basic_nack.delivery_tag = tag;
+	amqp091_send(t, k->channel->number, &m);
+}
+
+/* Everything up to the first that is not safe goes in one ack. What was refused goes before the
+ * ack of what is behind it, which would name it too. */
+static void flush_first(struct turn *t, struct confirm *k)
 {
 	uint64_t last = 0, n = 0;
 	must(k->is_listed);
 	for (struct unconfirmed *u; (u = deque_peek(&k->window)) != NULL && u->left_n == 0;) {
-		if (!u->is_acked) {
+		if (!u->is_acked && u->is_refused) {
+			put_nack(t, k, k->first);
+		} else if (!u->is_acked) {
 			last = k->first;
 			n++;
 		}
@@ -168,13 +180,23 @@ static void flush(struct turn *t, struct confirm *k)
 	}
 	if (n > 0)
 		put_ack(t, k, last, n > 1);
+}
+
+/* The others one by one. */
+static void flush(struct turn *t, struct confirm *k)
+{
+	flush_first(t, k);
+	must(k->is_listed);
 	uint64_t seq = k->news_from > k->first ? k->news_from : k->first;
 	for (; seq <= k->news_to && seq - k->first < k->window.n; seq++) {
 		struct unconfirmed *u = deque_at(&k->window, (size_t)(seq - k->first));
 		if (u->left_n > 0 || u->is_acked)
 			continue;
 		u->is_acked = true;
-		put_ack(t, k, seq, false);
+		if (u->is_refused)
+			put_nack(t, k, seq);
+		else
+			put_ack(t, k, seq, false);
 	}
 	amqp091_trim_rows(t, &k->window);
 }

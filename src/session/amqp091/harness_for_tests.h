@@ -237,11 +237,24 @@ static inline void client_lost(struct client *c)
 	c->is_lost = true;
 }
 
-/* world_later moves the clock to the next deadline of a session, at most `max_ms` on. False:
- * there is none. */
-static inline bool world_later(struct world *w, uint64_t max_ms)
+/* world_due: when a core has something to do, by the clock of sessions. */
+static inline uint64_t world_due(const struct world *w)
 {
 	uint64_t at = UINT64_MAX;
+	for (uint16_t i = 1; i < WORLD_SHARDS; i++) {
+		uint64_t d = core_deadline(w->shard[i].core);
+		at = d < at ? d : at;
+	}
+	if (at == UINT64_MAX)
+		return at;
+	return w->sw.now_ms + (at > w->sw.wall_ms ? at - w->sw.wall_ms : 0);
+}
+
+/* world_later moves the clock to the next deadline of a session or core, at most `max_ms` on.
+ * False: there is none. */
+static inline bool world_later(struct world *w, uint64_t max_ms)
+{
+	uint64_t at = world_due(w);
 	for (uint32_t i = 0; i < WORLD_CLIENTS; i++) {
 		struct client *c = w->clients[i];
 		uint64_t d = c && !c->is_closed ? c->s->ops->deadline(c->s) : UINT64_MAX;
@@ -249,7 +262,10 @@ static inline bool world_later(struct world *w, uint64_t max_ms)
 	}
 	if (at > w->sw.now_ms + max_ms)
 		return false;
-	w->sw.now_ms = at > w->sw.now_ms ? at : w->sw.now_ms;
+	if (at > w->sw.now_ms) {
+		w->sw.wall_ms += at - w->sw.now_ms;
+		w->sw.now_ms = at;
+	}
 	world_run(w);
 	return true;
 }

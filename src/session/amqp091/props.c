@@ -15,8 +15,8 @@ static enum err bad_expiration(struct turn *t, struct slice expiration)
 	return ERR_PRECONDITION_FAILED;
 }
 
-/* Digits, as RabbitMQ reads them; whatever is good is not done yet. */
-static enum err check_expiration(struct turn *t, struct slice s)
+/* Digits, as RabbitMQ reads them. */
+static enum err check_expiration(struct turn *t, struct slice s, uint64_t *out_expiry_ms)
 {
 	bool is_negative = s.n > 0 && s.p[0] == '-';
 	size_t first = is_negative || (s.n > 0 && s.p[0] == '+'), at = first;
@@ -40,7 +40,8 @@ static enum err check_expiration(struct turn *t, struct slice s)
 		text_put_slice(&t->why, slice_from(s, first));
 		return amqp091_refuse(t, e, "}");
 	}
-	return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "the property expiration");
+	*out_expiry_ms = v ? t->w->wall_ms + v : EXPIRY_AT_ONCE;
+	return ERR_OK;
 }
 
 static enum err check_user(struct turn *t, struct slice user_id)
@@ -87,7 +88,7 @@ enum err amqp091_publish_props(struct turn *t, struct publish *p)
 	if (f.flags & AMQP091_HAS_user_id)
 		TRY(check_user(t, f.user_id));
 	if (f.flags & AMQP091_HAS_expiration)
-		TRY(check_expiration(t, f.expiration));
+		TRY(check_expiration(t, f.expiration, &p->expiry_ms));
 	if (f.has_cc)
 		TRY(check_copies(t, f.headers));
 	p->flags = f.delivery_mode == 2 ? MSG_PERSISTENT : 0;

@@ -15,6 +15,7 @@ struct publish {
 	struct slice exchange, key, props;
 	struct slice route; /* exchange and key as two short strings, as they came */
 	uint64_t body_bytes;
+	uint64_t expiry_ms; /* of publish_row */
 	bool is_mandatory, is_immediate;
 	uint8_t flags, priority; /* MSG_..., found by amqp091_publish_props */
 };

@@ -4,7 +4,7 @@
 
 /* A message that waits in the fan: one reference for each queue of the route is handed out. */
 struct fanned {
-	uint64_t mem, seq;
+	uint64_t mem, seq, expiry_ms;
 	uint32_t bytes;
 	uint8_t flags, priority; /* MSG_..., of the message */
 	bool is_followed, is_big;
@@ -63,6 +63,7 @@ static void put_rows(struct turn *t, const struct channel *c, const struct fanne
 		struct publish_row row = {
 			.mem = m->mem,
 			.queue = to[i].queue,
+			.expiry_ms = m->expiry_ms,
 			.bytes = m->bytes,
 			.priority = m->priority,
 		};
@@ -113,6 +114,7 @@ void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publis
 	uint32_t left_n = shards_n(route);
 	struct fanned one = { .mem = msg_mem(m),
 			      .seq = amqp091_confirm_seq(t, c),
+			      .expiry_ms = p->expiry_ms,
 			      .bytes = msg_stored_bytes(m),
 			      .flags = m->flags,
 			      .priority = p->priority,

@@ -87,7 +87,8 @@ static void session_tell(struct session *own, struct session_world *w, struct ru
 	amqp091_turn(&t, own, w);
 	switch ((enum fx)fx->kind) {
 	case FX_DELIVER: amqp091_delivered(&t, fx); return;
-	case FX_CONFIRM: amqp091_confirmed(&t, fx); return;
+	case FX_CONFIRM:
+	case FX_REFUSED: amqp091_confirmed(&t, fx); return;
 	case FX_REPLY: amqp091_reply(&t, fx); return;
 	case FX_CANCELLED: amqp091_cancelled(&t, fx); return;
 	case FX_BLOCKED:

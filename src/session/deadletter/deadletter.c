@@ -121,7 +121,8 @@ static void letters_tell(struct session *s, struct session_world *w, struct run 
 	struct deadletter *d = of(s);
 	switch (fx->kind) {
 	case FX_DEAD_LETTER: died(d, w, fx); break;
-	case FX_CONFIRM: send_confirmed(d, w, fx); break;
+	case FX_CONFIRM:
+	case FX_REFUSED: send_confirmed(d, w, fx); break;
 	default: must(!"an effect for the publisher of dead letters");
 	}
 }

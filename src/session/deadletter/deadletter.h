@@ -95,6 +95,6 @@ void letter_close(struct deadletter *d);
 
 /* send_letter publishes the letter, settles it, or keeps it. It must be LETTER_HERE or BROKEN. */
 void send_letter(struct deadletter *d, struct session_world *w, struct letter *own_l);
-/* send_confirmed takes FX_CONFIRM. */
+/* send_confirmed takes FX_CONFIRM and FX_REFUSED. */
 void send_confirmed(struct deadletter *d, struct session_world *w, const struct run *fx);
 #endif

@@ -306,12 +306,14 @@ static void confirmed(struct deadletter *d, struct session_world *w, struct sent
 void send_confirmed(struct deadletter *d, struct session_world *w, const struct run *fx)
 {
 	const struct confirm_row *row = (const void *)(fx + 1);
-	must(fx->kind == FX_CONFIRM);
+	must(fx->kind == FX_CONFIRM || fx->kind == FX_REFUSED);
 	for (uint32_t i = 0; i < fx->n; i++) {
 		uint64_t seq = fx->arg + row[i].first;
 		for (uint32_t n = row[i].n; n > 0; n--, seq++) {
 			must(seq >= d->sent_first && seq - d->sent_first < d->sent.n);
-			confirmed(d, w, deque_at(&d->sent, (size_t)(seq - d->sent_first)));
+			struct sent *s = deque_at(&d->sent, (size_t)(seq - d->sent_first));
+			s->is_refused |= fx->kind == FX_REFUSED;
+			confirmed(d, w, s);
 		}
 	}
 	for (struct sent *s; (s = deque_peek(&d->sent)) != NULL && s->left_n == 0;) {
