@@ -9,28 +9,30 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define SOCKET_NAME "godwit.sock"
-#define LINE_BYTES  1024
+#define LINE_BYTES 1024
 
-static int no_broker(const char *data_dir, int error)
+static int no_broker(const char *data_dir, const char *socket_name, int error)
 {
 	const char *hint = error == ENOENT || error == ECONNREFUSED
-				   ? "no broker runs there; --data-dir says where it does"
-				   : strerror(error);
-	fprintf(stderr, "godwit: cannot ask the broker of %s: %s\n", data_dir, hint);
+				   ? "no broker listens there; --data-dir says where it runs, and "
+				     "--socket what its control_socket is called"
+			   : error == EACCES ? "run this as the broker's own user"
+					     : strerror(error);
+	fprintf(stderr, "godwit: cannot ask the broker at %s/%s: %s\n", data_dir, socket_name,
+		hint);
 	return 1;
 }
 
 /* The socket's path may be longer than its address has room for, so it goes through the open
  * directory. -1: errno says why. */
-static int connected(const char *data_dir)
+static int connected(const char *data_dir, const char *socket_name)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int dir = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return -1;
 	struct text t = text_of(at.sun_path, sizeof at.sun_path);
-	text_putf(&t, "/proc/self/fd/%d/" SOCKET_NAME, dir);
+	text_putf(&t, "/proc/self/fd/%d/%s", dir, socket_name);
 	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int done = sock < 0 ? -1 : connect(sock, (struct sockaddr *)&at, sizeof at);
 	int error = errno;
@@ -76,12 +78,13 @@ static int copy_answer(int sock)
 	return to == stdout && n == 0 ? 0 : 1;
 }
 
-int control_ask(const char *data_dir, char *const *words)
+int control_ask(const char *data_dir, const char *socket_name, char *const *words)
 {
-	int sock = connected(data_dir);
+	int sock = connected(data_dir, socket_name);
 	if (sock < 0)
-		return no_broker(data_dir, errno);
-	int code = send_line(sock, words) ? copy_answer(sock) : no_broker(data_dir, errno);
+		return no_broker(data_dir, socket_name, errno);
+	int code = send_line(sock, words) ? copy_answer(sock)
+					  : no_broker(data_dir, socket_name, errno);
 	close(sock);
 	return code;
 }

@@ -6,8 +6,11 @@
 #ifndef APP_CONTROL_H
 #define APP_CONTROL_H
 
-/* control_ask sends `words` (NULL-terminated) to the broker of `data_dir` and copies the answer to
- * stdout as it comes. Gives the exit code: 0; 1, and a sentence on stderr, when there is no
+/* The socket's name in the data directory, unless the setting control_socket has another. */
+#define CONTROL_SOCKET "godwit.sock"
+
+/* control_ask sends `words` (NULL-terminated) to the broker of `data_dir`, whose control socket has
+ * the name `socket_name`, and copies the answer to stdout as it comes. Gives the exit code: 0; 1, and a sentence on stderr, when there is no
  * answer. */
-int control_ask(const char *data_dir, char *const *words);
+int control_ask(const char *data_dir, const char *socket_name, char *const *words);
 #endif

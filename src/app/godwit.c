@@ -43,7 +43,7 @@ static int usage(const char *command, const char *what)
 
 /* A question for a running broker: its words, without the options, which are for us. */
 struct question {
-	const char *data_dir;
+	const char *data_dir, *socket;
 	const char *capture; /* a file, instead of a broker */
 	char *words[WORDS_MAX];
 	int n;
@@ -53,12 +53,18 @@ struct question {
 /* Gives -1 to go on, or the exit code. */
 static int read_question(struct question *q, int argc, char **argv)
 {
-	*q = (struct question){ .data_dir = "godwit-data", .words = { argv[0] }, .n = 1 };
+	*q = (struct question){
+		.data_dir = "godwit-data", .socket = CONTROL_SOCKET, .words = { argv[0] }, .n = 1
+	};
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--data-dir") == 0) {
 			if (++i == argc)
 				return usage(argv[0], "--data-dir wants a directory");
 			q->data_dir = argv[i];
+		} else if (strcmp(argv[i], "--socket") == 0) {
+			if (++i == argc)
+				return usage(argv[0], "--socket wants a name");
+			q->socket = argv[i];
 		} else if (strcmp(argv[i], "--capture") == 0) {
 			if (++i == argc)
 				return usage(argv[0], "--capture wants a file, or - for its input");
@@ -78,7 +84,7 @@ static int digest(int argc, char **argv)
 {
 	struct question q;
 	int code = read_question(&q, argc, argv);
-	return code >= 0 ? code : control_ask(q.data_dir, q.words);
+	return code >= 0 ? code : control_ask(q.data_dir, q.socket, q.words);
 }
 
 static int dump(int argc, char **argv)
@@ -89,7 +95,7 @@ static int dump(int argc, char **argv)
 		return code;
 	if (q.n < 2)
 		return usage("dump", "say node, catalog, shard, connection or queue");
-	return control_ask(q.data_dir, q.words);
+	return control_ask(q.data_dir, q.socket, q.words);
 }
 
 static int trace(int argc, char **argv)
@@ -104,7 +110,7 @@ static int trace(int argc, char **argv)
 			       : capture_print(q.capture);
 	if (!q.is_frames)
 		return usage("trace", "say --frames, or --capture FILE");
-	return control_ask(q.data_dir, q.words);
+	return control_ask(q.data_dir, q.socket, q.words);
 }
 
 static int help(void)
@@ -113,7 +119,10 @@ static int help(void)
 	for (size_t i = 0; i < COMMANDS_N; i++)
 		printf("  godwit %s %s\n      %s\n", commands[i].name, commands[i].words,
 		       commands[i].prose);
-	puts("  godwit --version\n  godwit --help");
+	puts("  godwit --version\n  godwit --help\n\n"
+	     "DIR is the broker's data directory, ./godwit-data unless told. A broker whose "
+	     "setting\n"
+	     "control_socket is not " CONTROL_SOCKET " is asked with --socket NAME, too.");
 	return 0;
 }
 
