@@ -17,6 +17,8 @@ static void make_first_view(struct catalog *c, uint64_t seed)
 		.queue_ids = PMAP_IDS,
 		.owned = PMAP_HASHED,
 		.bound = PMAP_IDS,
+		.between = PMAP_HASHED,
+		.between_logged = PMAP_HASHED,
 		.queue_next = QUEUE_ID_FIRST,
 		.queue_logged = QUEUE_ID_FIRST,
 		.exchange_next = EXCHANGE_ID_VOLATILE,

@@ -30,6 +30,8 @@ struct exchange {             /* a view's record: read only, never moves in its 
 	uint64_t id, version; /* version: of the last change to it or its bindings */
 	struct slice name;
 	struct slice arguments; /* field table as declared, without its length */
+	struct slice
+		alternate; /* the exchange that takes what this one does not route; p NULL: none */
 	uint16_t vhost;
 	uint8_t type, flags;
 	uint32_t bindings_n;
@@ -67,6 +69,7 @@ struct declare_queue {
 struct bind {
 	struct slice exchange, queue, key, arguments;
 	uint16_t vhost;
+	bool to_exchange; /* `queue` is the name of an exchange */
 };
 uint32_t declare_exchange_put(const struct declare_exchange *d, uint8_t *buf, uint32_t cap);
 uint32_t declare_queue_put(const struct declare_queue *d, uint8_t *buf, uint32_t cap);

@@ -123,7 +123,26 @@ static void exchange_declare(struct ask *a)
 	}
 }
 
-void catalog_decide_exchange_delete(struct ask *a, const struct exchange *x, bool answers)
+/* Counts one binding that goes; its exchange is added to `gone` when it was the last of an
+ * auto-delete one. */
+static void lose(struct ask *a, struct map *counts, struct deque *gone, const struct binding *b,
+		 const struct exchange_name *root)
+{
+	const struct exchange_name *name = b->exchange;
+	struct mem *mem = a->c->edit.mem;
+	uint64_t n;
+	if (!(name->flags & EXCHANGE_AUTO_DELETE) || name == root)
+		return;
+	must(map_make_room(counts, mem, "catalog") == ERR_OK);
+	n = map_get(counts, name->id, &n) ? n + 1 : 1;
+	map_put(counts, name->id, n);
+	const struct exchange *x = catalog_exchange(a->c->decided, name->vhost,
+						    exchange_name_slice(name));
+	if (x->bindings_n == n)
+		must(deque_push(gone, mem, &x) == ERR_OK);
+}
+
+static void decide_delete(struct ask *a, const struct exchange *x, bool answers)
 {
 	uint8_t buf[DECLARE_BYTES_MAX];
 	struct declare_exchange d = { .name = x->name, .vhost = x->vhost };
@@ -134,6 +153,42 @@ void catalog_decide_exchange_delete(struct ask *a, const struct exchange *x, boo
 	uint32_t n = declare_exchange_put(&d, buf, sizeof buf);
 	must(n > 0);
 	catalog_decide(a, &head, slice_of(buf, n));
+}
+
+/* Auto-delete exchanges that have no binding left when the queue or the exchange is gone go with
+ * it, and those that lead only to them: before it, the farthest first. */
+static void decide_orphans(struct ask *a, const struct queue_record *q, const struct exchange *root)
+{
+	const struct catalog_view *v = a->c->decided;
+	const struct exchange_name *root_name = root ? root->fixed : NULL;
+	struct deque gone;
+	struct map counts;
+	struct pmap_walk w;
+	map_init(&counts, NULL, 0, 0);
+	deque_init(&gone, sizeof root, "catalog");
+	if (q)
+		catalog_bound_walk(&w, v, q->id, 0);
+	for (uintptr_t b; q && (b = pmap_walk_next(&w));)
+		lose(a, &counts, &gone, (const struct binding *)b, NULL);
+	const struct exchange *x = root;
+	for (size_t at = 0; x || at < gone.n; x = NULL) {
+		x = x ? x : *(const struct exchange **)deque_at(&gone, at++);
+		catalog_between_walk(&w, v, x->fixed);
+		for (const struct binding *b; (b = catalog_between_next(&w, x->fixed));)
+			lose(a, &counts, &gone, b, root_name);
+	}
+	must(v == a->c->decided);
+	while (deque_pop_back(&gone, &x))
+		decide_delete(a, x, false);
+	map_fini(&counts, a->c->edit.mem);
+	deque_fini(&gone, a->c->edit.mem);
+}
+
+void catalog_decide_exchange_delete(struct ask *a, const struct exchange *x, bool answers)
+{
+	must(x->fixed != NULL);
+	decide_orphans(a, NULL, x);
+	decide_delete(a, x, answers);
 }
 
 static void exchange_delete(struct ask *a)
@@ -190,36 +245,6 @@ static void queue_declare(struct ask *a)
 		catalog_answer(a, err);
 }
 
-/* Auto-delete exchanges that have no binding left when `q` is gone go with it, before it. */
-static void orphan_exchanges(struct ask *a, const struct queue_record *q)
-{
-	const struct catalog_view *v = a->c->decided; /* it stays as it is meanwhile */
-	struct mem *mem = a->c->edit.mem;
-	struct map counts;
-	struct pmap_walk w;
-	const struct binding *b;
-	uint64_t n;
-	map_init(&counts, NULL, 0, 0);
-	catalog_bound_walk(&w, v, q->id, 0);
-	while ((b = (const struct binding *)pmap_walk_next(&w))) {
-		if (!(b->exchange->flags & EXCHANGE_AUTO_DELETE))
-			continue;
-		must(map_make_room(&counts, mem, "catalog") == ERR_OK);
-		n = map_get(&counts, b->exchange->id, &n) ? n : 0;
-		map_put(&counts, b->exchange->id, n + 1);
-	}
-	catalog_bound_walk(&w, v, q->id, 0);
-	while (counts.n > 0 && (b = (const struct binding *)pmap_walk_next(&w))) {
-		if (!map_del(&counts, b->exchange->id, &n))
-			continue;
-		const struct exchange *x = catalog_exchange(v, b->exchange->vhost,
-							    exchange_name_slice(b->exchange));
-		if (x->bindings_n == n)
-			catalog_decide_exchange_delete(a, x, false);
-	}
-	map_fini(&counts, mem);
-}
-
 void catalog_decide_queue_delete(struct ask *a, const struct queue_record *q, uint8_t flags,
 				 bool answers)
 {
@@ -228,7 +253,7 @@ void catalog_decide_queue_delete(struct ask *a, const struct queue_record *q, ui
 	head.queue = q->id;
 	if (!answers)
 		head.session = 0;
-	orphan_exchanges(a, q);
+	decide_orphans(a, q, NULL);
 	must(catalog_queue_by_id(a->c->decided, q->id) == q);
 	catalog_decide(a, &head, SLICE_EMPTY);
 }
@@ -256,62 +281,65 @@ static void connection_gone(struct ask *a)
 }
 
 /* The two ends of a binding. False: the command has been answered. */
-static bool find_ends(struct ask *a, const struct bind *d, const struct exchange **out_x,
-		      const struct queue_record **out_q)
+static bool find_ends(struct ask *a, const struct bind *d, struct ends *out)
 {
 	must(a->cmd->kind == CMD_BIND || a->cmd->kind == CMD_UNBIND);
-	if (is_default(a, d->exchange))
+	if (is_default(a, d->exchange) || (d->to_exchange && is_default(a, d->queue)))
 		return false;
-	const struct exchange *x = catalog_exchange(a->c->decided, d->vhost, d->exchange);
-	const struct queue_record *q = catalog_queue(a->c->decided, d->vhost, d->queue);
-	*out_x = x;
-	*out_q = q;
+	struct ends e = catalog_ends(a->c->decided, d);
+	const struct queue_record *q = e.queue;
+	*out = e;
 	if (q && q->owner && a->cmd->session && q->owner != a->cmd->session) {
 		catalog_say_locked(&a->why, q->name, vhost_of(a, d->vhost));
 		catalog_answer(a, ERR_RESOURCE_LOCKED);
-	} else if (a->cmd->kind == CMD_UNBIND && !(x && q)) {
-		catalog_answer(a, ERR_OK);
-	} else if (!x) {
-		refuse(a, ERR_NOT_FOUND, "no ", "exchange", d->exchange, d->vhost, "");
-	} else if (!q) {
-		refuse(a, ERR_NOT_FOUND, "no ", "queue", d->queue, d->vhost, "");
-	} else {
+	} else if (catalog_ends_both(&e)) {
 		return true;
+	} else if (a->cmd->kind == CMD_UNBIND) {
+		catalog_answer(a, ERR_OK);
+	} else if (!e.x) {
+		refuse(a, ERR_NOT_FOUND, "no ", "exchange", d->exchange, d->vhost, "");
+	} else {
+		refuse(a, ERR_NOT_FOUND, "no ", d->to_exchange ? "exchange" : "queue", d->queue,
+		       d->vhost, "");
 	}
 	return false;
 }
 
-static void bind_queue(struct ask *a)
+static bool is_logged(const struct ends *e)
+{
+	must(catalog_ends_both(e));
+	return e->x->flags & EXCHANGE_DURABLE &&
+	       (e->to ? e->to->flags & EXCHANGE_DURABLE : e->queue->flags & QUEUE_DURABLE);
+}
+
+static void bind(struct ask *a)
 {
 	struct bind d;
-	const struct exchange *x;
-	const struct queue_record *q;
+	struct ends e;
 	must(bind_get(run_tail(a->cmd), &d) == ERR_OK);
-	if (!find_ends(a, &d, &x, &q) || catalog_is_short(a, d.arguments))
+	if (!find_ends(a, &d, &e) || catalog_is_short(a, d.arguments))
 		return;
-	struct binding_key key = { q->id, x->fixed, d.key, d.arguments };
+	struct binding_key key = catalog_ends_key(&e, &d);
 	if (catalog_binding(a->c->decided, &key)) {
 		catalog_answer(a, ERR_OK);
 	} else {
-		bool is_logged = q->flags & QUEUE_DURABLE && x->flags & EXCHANGE_DURABLE;
-		struct run head = catalog_answering(a, OUTCOME_BIND, is_logged);
+		struct run head = catalog_answering(a, OUTCOME_BIND, is_logged(&e));
 		catalog_decide(a, &head, run_tail(a->cmd));
 	}
 }
 
-static void unbind_queue(struct ask *a)
+static void unbind(struct ask *a)
 {
 	struct bind d;
-	const struct exchange *x;
-	const struct queue_record *q;
+	struct ends e;
 	must(bind_get(run_tail(a->cmd), &d) == ERR_OK);
-	if (!find_ends(a, &d, &x, &q))
+	if (!find_ends(a, &d, &e))
 		return;
-	struct binding_key key = { q->id, x->fixed, d.key, d.arguments };
+	struct binding_key key = catalog_ends_key(&e, &d);
 	const struct binding *b = catalog_binding(a->c->decided, &key);
-	bool is_last = b && x->bindings_n == 1 && x->flags & EXCHANGE_AUTO_DELETE;
-	if (is_last)
-		catalog_decide_exchange_delete(a, x, false); /* takes its last binding along */
+	bool is_last = b && e.x->bindings_n == 1 && e.x->flags & EXCHANGE_AUTO_DELETE;
+	if (is_last) /* takes its last binding along */
+		catalog_decide_exchange_delete(a, e.x, false);
 	if (b && !is_last) {
 		struct run head = catalog_answering(a, OUTCOME_UNBIND, binding_is_durable(b));
 		catalog_decide(a, &head, run_tail(a->cmd));
@@ -337,8 +365,8 @@ void catalog_admit(struct catalog *c, struct run *cmd, uint64_t now_ms, struct o
 	case CMD_EXCHANGE_DELETE: exchange_delete(&a); return;
 	case CMD_QUEUE_DECLARE: queue_declare(&a); return;
 	case CMD_QUEUE_REMOVE: queue_remove(&a); return;
-	case CMD_BIND: bind_queue(&a); return;
-	case CMD_UNBIND: unbind_queue(&a); return;
+	case CMD_BIND: bind(&a); return;
+	case CMD_UNBIND: unbind(&a); return;
 	case CMD_FACT_PUT: catalog_admit_fact_put(&a); return;
 	case CMD_FACT_DELETE: catalog_admit_fact_delete(&a); return;
 	default: must(cmd->kind == CMD_CONNECTION_GONE);

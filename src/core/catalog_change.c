@@ -27,7 +27,7 @@ void catalog_change_end(struct catalog *c)
 void catalog_add_exchange(struct catalog *c, uint64_t id, const struct declare_exchange *d)
 {
 	struct catalog_view *v = c->work;
-	const struct exchange *x = exchange_new(&c->edit, id, d);
+	const struct exchange *x = exchange_new(&c->edit, v, id, d);
 	struct catalog_key key = { x->name, x->vhost };
 	struct pmap_kind kind = catalog_exchange_kind(v->key);
 	must(pmap_put(&v->exchanges, &c->edit, &kind, catalog_key_hash(v->key, x->vhost, x->name),
@@ -100,13 +100,13 @@ static void mark_binding(struct catalog *c, const struct binding *b, uint32_t le
 {
 	struct binding_key key = binding_key_of(b);
 	if (binding_is_durable(b))
-		catalog_dirty_bucket(c, b->queue, level, catalog_bucket(binding_hash(&key), level));
+		catalog_dirty_bucket(c, b->to, level, catalog_bucket(binding_hash(&key), level));
 }
 
 static void put_in_bound(struct catalog *c, struct bound *to, const struct binding *b)
 {
 	struct binding_key key = binding_key_of(b);
-	must(to->birth == c->edit.version && to->queue == b->queue);
+	must(to->birth == c->edit.version && to->queue == b->to);
 	must(pmap_put(&to->bindings, &c->edit, &binding_kind, binding_hash(&key), &key,
 		      (uintptr_t)b) == 0);
 }
@@ -136,13 +136,13 @@ static uintptr_t bound_add(struct catalog *c, uintptr_t object, const struct bin
 	mark_binding(c, b, level);
 	if (object == 0)
 		return (uintptr_t)b;
-	struct bound *to = bound_edit(c, object, b->queue);
+	struct bound *to = bound_edit(c, object, b->to);
 	put_in_bound(c, to, b);
 	if (level < BOUND_LEVEL_MAX && to->bindings.n > BUCKET_FULL << (4 * level)) {
 		to->level = level + 1;
-		if (catalog_queue_by_id(c->work, b->queue)->flags & QUEUE_DURABLE) {
-			catalog_dirty_level(c, b->queue, level);
-			catalog_dirty_level(c, b->queue, level + 1);
+		if (catalog_queue_by_id(c->work, b->to)->flags & QUEUE_DURABLE) {
+			catalog_dirty_level(c, b->to, level);
+			catalog_dirty_level(c, b->to, level + 1);
 		}
 	}
 	return (uintptr_t)to + BOUND;
@@ -155,7 +155,7 @@ static uintptr_t bound_del(struct catalog *c, uintptr_t object, const struct bin
 		mark_binding(c, b, 0);
 		return 0;
 	}
-	struct bound *to = bound_edit(c, object, b->queue);
+	struct bound *to = bound_edit(c, object, b->to);
 	struct binding_key key = binding_key_of(b);
 	mark_binding(c, b, to->level);
 	must(pmap_del(&to->bindings, &c->edit, &binding_kind, binding_hash(&key), &key) ==
@@ -164,8 +164,8 @@ static uintptr_t bound_del(struct catalog *c, uintptr_t object, const struct bin
 		return (uintptr_t)to + BOUND;
 	uintptr_t left = pmap_first(&to->bindings);
 	if (to->level && b->flags & QUEUE_DURABLE) {
-		catalog_dirty_level(c, b->queue, to->level);
-		catalog_dirty_level(c, b->queue, 0);
+		catalog_dirty_level(c, b->to, to->level);
+		catalog_dirty_level(c, b->to, 0);
 	}
 	pmap_clear(&to->bindings, &c->edit);
 	pmap_retire(&c->edit, to, sizeof *to, to->birth);
@@ -182,19 +182,83 @@ static void swap_bound(struct catalog *c, uint64_t queue, uintptr_t old, uintptr
 		pmap_swap(m, &c->edit, queue, old, to);
 }
 
-void catalog_add_binding(struct catalog *c, const struct exchange *x, const struct queue_record *q,
-			 struct slice key, struct slice arguments)
+static void between_mark(struct catalog *c, const struct binding_key *key)
+{
+	uint32_t level = c->work->between_level;
+	must(key->to_x != NULL);
+	catalog_dirty_bucket(c, BETWEEN, level, catalog_bucket(binding_hash(key), level));
+}
+
+static void between_level(struct catalog *c, uint32_t level)
+{
+	must(level != c->work->between_level);
+	catalog_dirty_level(c, BETWEEN, c->work->between_level);
+	catalog_dirty_level(c, BETWEEN, level);
+	c->work->between_level = level;
+}
+
+static void between_add(struct catalog *c, const struct binding *b)
 {
 	struct catalog_view *v = c->work;
-	struct binding_key parts = { q->id, x->fixed, key, arguments };
-	const struct binding *b = binding_new(&c->edit, &parts, q->shard, q->flags);
+	struct binding_key key = binding_key_of(b);
+	uintptr_t object = (uintptr_t)b;
+	must(pmap_put(&v->between, &c->edit, &catalog_between_kind, catalog_between_hash(&key),
+		      &key, object) == 0);
+	if (!binding_is_durable(b))
+		return;
+	must(pmap_put(&v->between_logged, &c->edit, &binding_kind, binding_hash(&key), &key,
+		      object) == 0);
+	between_mark(c, &key);
+	if (v->between_level < BOUND_LEVEL_MAX &&
+	    v->between_logged.n > BUCKET_FULL << (4 * v->between_level))
+		between_level(c, v->between_level + 1);
+}
+
+static void between_del(struct catalog *c, const struct binding *b)
+{
+	struct catalog_view *v = c->work;
+	struct binding_key key = binding_key_of(b);
+	uintptr_t object = (uintptr_t)b;
+	must(pmap_del(&v->between, &c->edit, &catalog_between_kind, catalog_between_hash(&key),
+		      &key) == object);
+	if (!binding_is_durable(b))
+		return;
+	must(pmap_del(&v->between_logged, &c->edit, &binding_kind, binding_hash(&key), &key) ==
+	     object);
+	between_mark(c, &key);
+	if (v->between_level > 0 && v->between_logged.n <= 1)
+		between_level(c, 0);
+}
+
+/* What routing must know of where a binding leads. */
+static struct binding *make_binding(struct catalog *c, const struct ends *e, const struct bind *b)
+{
+	struct binding_key key = catalog_ends_key(e, b);
+	bool is_durable = e->to && e->to->flags & EXCHANGE_DURABLE;
+	must(catalog_ends_both(e));
+	if (e->to)
+		return binding_new(&c->edit, &key, 0, is_durable ? QUEUE_DURABLE : 0);
+	return binding_new(&c->edit, &key, e->queue->shard, e->queue->flags);
+}
+
+void catalog_add_binding(struct catalog *c, const struct ends *e, const struct bind *d)
+{
+	struct catalog_view *v = c->work;
+	const struct exchange *x = e->x;
 	const struct exchange_name *name = x->fixed;
-	uintptr_t old = pmap_find(&v->bound, &catalog_bound_kind, q->id, &q->id);
-	swap_bound(c, q->id, old, bound_add(c, old, b));
+	const struct binding *b = make_binding(c, e, d);
+	uintptr_t old = 0;
+	if (e->to) {
+		between_add(c, b);
+	} else {
+		old = pmap_find(&v->bound, &catalog_bound_kind, b->to, &b->to);
+		swap_bound(c, b->to, old, bound_add(c, old, b));
+	}
 	struct exchange *to = exchange_edit(&c->edit, x);
 	exchange_bind(to, &c->edit, v, b);
 	swap_exchange(c, name, x, to);
 	v->bindings_n++;
+	must(to->bindings_n > 0);
 }
 
 static void del_binding(struct catalog *c, const struct binding *own_b)
@@ -202,9 +266,13 @@ static void del_binding(struct catalog *c, const struct binding *own_b)
 	struct catalog_view *v = c->work;
 	const struct exchange_name *name = own_b->exchange;
 	const struct exchange *x = catalog_exchange(v, name->vhost, exchange_name_slice(name));
-	uintptr_t old = pmap_find(&v->bound, &catalog_bound_kind, own_b->queue, &own_b->queue);
 	must(x != NULL && x->fixed == name && v->bindings_n > 0);
-	swap_bound(c, own_b->queue, old, bound_del(c, old, own_b));
+	if (own_b->to & BINDING_TO_EXCHANGE) {
+		between_del(c, own_b);
+	} else {
+		uintptr_t old = pmap_find(&v->bound, &catalog_bound_kind, own_b->to, &own_b->to);
+		swap_bound(c, own_b->to, old, bound_del(c, old, own_b));
+	}
 	struct exchange *to = exchange_edit(&c->edit, x);
 	exchange_unbind(to, &c->edit, v, own_b);
 	swap_exchange(c, name, x, to);
@@ -212,10 +280,22 @@ static void del_binding(struct catalog *c, const struct binding *own_b)
 	binding_retire(&c->edit, own_b);
 }
 
+/* A binding that leads to the exchange; NULL: none does. */
+static const struct binding *any_to(const struct catalog_view *v, const struct exchange_name *to)
+{
+	struct pmap_walk w;
+	must(to != NULL);
+	catalog_between_walk(&w, v, to);
+	return catalog_between_next(&w, to);
+}
+
 void catalog_del_exchange(struct catalog *c, const struct exchange *x)
 {
 	struct catalog_view *v = c->work;
 	const struct exchange_name *name = x->fixed;
+	for (const struct binding *b; (b = any_to(v, name));)
+		del_binding(c, b);
+	x = catalog_exchange(v, name->vhost, exchange_name_slice(name));
 	for (const struct binding *b; (b = exchange_any(x));) {
 		del_binding(c, b);
 		x = catalog_exchange(v, name->vhost, exchange_name_slice(name));
@@ -320,11 +400,10 @@ static void bound_or_unbound(struct catalog *c, const struct run *o)
 {
 	struct bind d;
 	must(bind_get(run_tail(o), &d) == ERR_OK);
-	const struct exchange *x = catalog_exchange(c->decided, d.vhost, d.exchange);
-	const struct queue_record *q = catalog_queue(c->decided, d.vhost, d.queue);
-	if (!x || !q)
+	struct ends e = catalog_ends(c->decided, &d);
+	if (!catalog_ends_both(&e))
 		return;
-	struct binding_key key = { q->id, x->fixed, d.key, d.arguments };
+	struct binding_key key = catalog_ends_key(&e, &d);
 	const struct binding *b = catalog_binding(c->decided, &key);
 	if ((b != NULL) == (o->kind == OUTCOME_BIND))
 		return;
@@ -332,7 +411,7 @@ static void bound_or_unbound(struct catalog *c, const struct run *o)
 	if (b)
 		del_binding(c, b);
 	else
-		catalog_add_binding(c, x, q, d.key, d.arguments);
+		catalog_add_binding(c, &e, &d);
 	catalog_change_end(c);
 }
 
@@ -370,6 +449,9 @@ static void free_bindings(struct catalog *c, const struct catalog_view *v)
 		pmap_clear(&set->bindings, &c->edit);
 		pmap_retire(&c->edit, set, sizeof *set, set->birth);
 	}
+	pmap_walk(&all, &v->between);
+	for (uintptr_t b; (b = pmap_walk_next(&all));)
+		binding_retire(&c->edit, (const struct binding *)b);
 }
 
 void catalog_free_view(struct catalog *c)
@@ -400,5 +482,7 @@ void catalog_free_view(struct catalog *c)
 	pmap_clear(&v->queue_ids, &c->edit);
 	pmap_clear(&v->owned, &c->edit);
 	pmap_clear(&v->bound, &c->edit);
+	pmap_clear(&v->between, &c->edit);
+	pmap_clear(&v->between_logged, &c->edit);
 	pmap_retire(&c->edit, v, sizeof *v, v->version);
 }

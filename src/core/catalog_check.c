@@ -66,11 +66,30 @@ static void sum_bindings(struct sum *s, const struct catalog_view *v, uint64_t q
 	for (uintptr_t object; (object = pmap_walk_next(&w));) {
 		const struct binding *b = (const struct binding *)object;
 		struct digest d;
-		must(b->queue == queue);
+		must(b->to == queue);
 		if (!binding_is_durable(b))
 			continue;
 		digest_init(&d);
 		digest_put_u64(&d, queue);
+		digest_put(&d, exchange_name_slice(b->exchange));
+		digest_put(&d, binding_key_slice(b));
+		digest_put(&d, binding_arguments(b));
+		sum_add(s, &d);
+	}
+}
+
+static void sum_between(struct sum *s, const struct catalog_view *v)
+{
+	struct pmap_walk w;
+	pmap_walk(&w, &v->between_logged);
+	for (uintptr_t object; (object = pmap_walk_next(&w));) {
+		const struct binding *b = (const struct binding *)object;
+		const struct exchange_name *to = binding_to_exchange(b);
+		struct digest d;
+		must(to && to->vhost == b->exchange->vhost);
+		digest_init(&d);
+		digest_put_u64(&d, BINDING_TO_EXCHANGE | to->vhost);
+		digest_put(&d, exchange_name_slice(to));
 		digest_put(&d, exchange_name_slice(b->exchange));
 		digest_put(&d, binding_key_slice(b));
 		digest_put(&d, binding_arguments(b));
@@ -97,6 +116,7 @@ void catalog_digest(const struct catalog *c, struct digest *d)
 	pmap_walk(&w, &v->fact_ids);
 	for (uintptr_t object; (object = pmap_walk_next(&w));)
 		sum_fact(&s, (const struct fact *)object);
+	sum_between(&s, v);
 	must(v->queue_logged <= v->queue_next);
 	digest_put_u64(d, s.hi);
 	digest_put_u64(d, s.lo);
@@ -120,7 +140,7 @@ static uint64_t check_queue(const struct catalog_view *v, const struct queue_rec
 		const struct exchange_name *name = b->exchange;
 		const struct exchange *x = catalog_exchange(v, name->vhost,
 							    exchange_name_slice(name));
-		must(x && x->fixed == name && x->vhost == q->vhost && b->queue == q->id);
+		must(x && x->fixed == name && x->vhost == q->vhost && b->to == q->id);
 		must(b->shard == q->shard && b->flags == q->flags);
 	}
 	must(n == catalog_bound_n(v, q->id));
@@ -150,6 +170,31 @@ static void check_facts(const struct catalog_view *v)
 	}
 }
 
+static uint64_t check_between(const struct catalog_view *v)
+{
+	struct pmap_walk w;
+	uint32_t durable = 0;
+	pmap_check(&v->between, &catalog_between_kind);
+	pmap_check(&v->between_logged, &binding_kind);
+	pmap_walk(&w, &v->between);
+	for (uintptr_t object; (object = pmap_walk_next(&w));) {
+		const struct binding *b = (const struct binding *)object;
+		const struct exchange_name *end[] = { b->exchange, binding_to_exchange(b) };
+		for (int i = 0; i < 2; i++) {
+			const struct exchange *x = catalog_exchange(v, end[i]->vhost,
+								    exchange_name_slice(end[i]));
+			must(x && x->fixed == end[i]);
+		}
+		struct binding_key key = binding_key_of(b);
+		bool is_logged = pmap_find(&v->between_logged, &binding_kind, binding_hash(&key),
+					   &key) == object;
+		must(is_logged == binding_is_durable(b));
+		durable += is_logged;
+	}
+	must(durable == v->between_logged.n && v->between_level <= BOUND_LEVEL_MAX);
+	return v->between.n;
+}
+
 static void check_view(const struct catalog_view *v)
 {
 	struct pmap_kind exchanges = catalog_exchange_kind(v->key);
@@ -170,6 +215,7 @@ static void check_view(const struct catalog_view *v)
 		bindings += check_queue(v, q);
 		owned += q->owner != 0;
 	}
+	bindings += check_between(v);
 	pmap_walk(&w, &v->exchanges);
 	for (uintptr_t object; (object = pmap_walk_next(&w));) {
 		const struct exchange *x = (const struct exchange *)object;

@@ -171,7 +171,12 @@ static void put_queue(const struct catalog_view *v, const struct queue_record *q
 static bool put_binding(const struct binding *b, struct wr *w)
 {
 	struct wr one = *w;
+	const struct exchange_name *to = binding_to_exchange(b);
 	must(b->arguments_len <= CATALOG_ARGUMENTS_MAX);
+	if (to) {
+		wr_le16(&one, to->vhost);
+		wr_str8(&one, exchange_name_slice(to));
+	}
 	wr_str8(&one, exchange_name_slice(b->exchange));
 	wr_str8(&one, binding_key_slice(b));
 	wr_le16(&one, b->arguments_len);
@@ -203,7 +208,7 @@ static void put_bindings(struct dirty *d, struct wr *w)
 	size_t empty = w->n;
 	must(d->held == NULL || d->piece > 0);
 	if (empty == 0)
-		wr_u8(w, UNIT_BINDINGS);
+		wr_u8(w, dirty_queue(d->key) == BETWEEN ? UNIT_BETWEEN : UNIT_BINDINGS);
 	size_t head = w->n;
 	for (const struct binding *b; (b = next_binding(d));)
 		if (!put_binding(b, w)) {
@@ -222,11 +227,12 @@ static void put_bucket(struct dirty *d, struct wr *w)
 	uint64_t id = dirty_queue(d->key);
 	uint32_t level = dirty_level(d->key);
 	const struct queue_record *q = catalog_queue_by_id(d->view, id);
+	bool is_queue = q && q->flags & QUEUE_DURABLE;
 	d->is_at_end = true;
-	if (!q || !(q->flags & QUEUE_DURABLE))
+	if (!is_queue && id != BETWEEN)
 		return;
-	uint32_t real = catalog_bound_level(d->view, id);
-	if (level == 0 && d->piece == 0)
+	uint32_t real = is_queue ? catalog_bound_level(d->view, id) : d->view->between_level;
+	if (is_queue && level == 0 && d->piece == 0)
 		put_queue(d->view, q, w);
 	must(real <= BOUND_LEVEL_MAX);
 	if (level == real)
@@ -241,11 +247,14 @@ static void begin_key(struct dirty *d, const struct map_slot *s)
 	d->piece = 0;
 	d->is_at_end = false;
 	d->held = NULL;
+	uint64_t from = level ? (uint64_t)dirty_bucket_of(d->key) << (64 - 4 * level) : 0;
 	must(d->view != NULL);
-	if (dirty_is_queue(d->key))
-		catalog_bound_walk(&d->bindings, d->view, dirty_queue(d->key),
-				   level ? (uint64_t)dirty_bucket_of(d->key) << (64 - 4 * level)
-					 : 0);
+	if (!dirty_is_queue(d->key))
+		return;
+	if (dirty_queue(d->key) == BETWEEN)
+		pmap_walk_from(&d->bindings, &d->view->between_logged, &binding_kind, from);
+	else
+		catalog_bound_walk(&d->bindings, d->view, dirty_queue(d->key), from);
 }
 
 /* The next piece of the key in hand: bytes, or none when it is to be deleted. False: no more. */

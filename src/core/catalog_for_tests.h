@@ -264,8 +264,24 @@ static inline enum err bind_or_unbind(struct world *w, uint8_t kind, const char 
 				      const char *queue, const char *key, const char *arguments)
 {
 	uint8_t buf[DECLARE_BYTES_MAX + 40000];
-	struct bind b = { slice_str(exchange), slice_str(queue), slice_str(key),
-			  slice_str(arguments), 0 };
+	struct bind b = { slice_str(exchange),
+			  slice_str(queue),
+			  slice_str(key),
+			  slice_str(arguments),
+			  0,
+			  false };
+	uint32_t n = bind_put(&b, buf, sizeof buf);
+	return ask(w, kind, 0, 0, slice_of(buf, n));
+}
+
+/* join_x binds an exchange to an exchange, or asks for CMD_UNBIND. */
+static inline enum err join_x(struct world *w, uint8_t kind, const char *from, const char *to,
+			      const char *key, const char *arguments)
+{
+	uint8_t buf[DECLARE_BYTES_MAX + 40000];
+	struct bind b = {
+		slice_str(from), slice_str(to), slice_str(key), slice_str(arguments), 0, true
+	};
 	uint32_t n = bind_put(&b, buf, sizeof buf);
 	return ask(w, kind, 0, 0, slice_of(buf, n));
 }

@@ -113,23 +113,30 @@ static enum err get_object(struct catalog *c, const struct restored_unit *u)
 		return ERR_OK;
 	if (!dirty_is_queue(u->key))
 		return ERR_CORRUPT;
+	if (dirty_queue(u->key) == BETWEEN)
+		return kind == UNIT_BETWEEN ? ERR_OK : ERR_CORRUPT;
 	if (kind == UNIT_QUEUE && dirty_level(u->key) == 0 && u->piece == 0)
 		return get_queue(c, dirty_queue(u->key), &r);
 	return kind == UNIT_BINDINGS ? ERR_OK : ERR_CORRUPT;
 }
 
+/* One binding, to the queue; or, without one, to the exchange that it names. */
 static enum err get_binding(struct catalog *c, const struct queue_record *q, struct rd *r)
 {
-	struct slice exchange = rd_str8(r), key = rd_str8(r);
-	struct slice arguments = rd_take(r, rd_le16(r));
-	const struct exchange *x = catalog_exchange(c->work, q->vhost, exchange);
-	must(q->flags & QUEUE_DURABLE);
-	if (!rd_ok(r) || !x || x->name.n == 0)
+	struct bind b = { .vhost = q ? q->vhost : rd_le16(r), .to_exchange = q == NULL };
+	b.queue = q ? q->name : rd_str8(r);
+	b.exchange = rd_str8(r);
+	b.key = rd_str8(r);
+	b.arguments = rd_take(r, rd_le16(r));
+	struct ends e = catalog_ends(c->work, &b);
+	must(!q || e.queue == q);
+	if (!rd_ok(r) || !catalog_ends_both(&e) || b.exchange.n == 0 || b.queue.n + !!q == 0)
 		return ERR_CORRUPT;
-	struct binding_key parts = { q->id, x->fixed, key, arguments };
-	if (catalog_binding(c->work, &parts))
+	struct binding_key key = catalog_ends_key(&e, &b);
+	bool is_durable = e.x->flags & EXCHANGE_DURABLE && (q || e.to->flags & EXCHANGE_DURABLE);
+	if (catalog_binding(c->work, &key) || !is_durable)
 		return ERR_CORRUPT;
-	catalog_add_binding(c, x, q, key, arguments);
+	catalog_add_binding(c, &e, &b);
 	return ERR_OK;
 }
 
@@ -140,11 +147,12 @@ static enum err get_bindings(struct catalog *c, const struct restored_unit *u)
 		return (u->key & ~DIRTY_FACT) < c->work->fact_next ? ERR_OK : ERR_CORRUPT;
 	if (!dirty_is_queue(u->key))
 		return (u->key & ~DIRTY_EXCHANGE) < c->work->exchange_logged ? ERR_OK : ERR_CORRUPT;
-	if (dirty_queue(u->key) >= c->work->queue_logged)
+	bool is_between = dirty_queue(u->key) == BETWEEN;
+	if (!is_between && dirty_queue(u->key) >= c->work->queue_logged)
 		return ERR_CORRUPT;
 	const struct queue_record *q = catalog_queue_by_id(c->work, dirty_queue(u->key));
 	must(c->is_restoring);
-	if (!q)
+	if (!q != is_between)
 		return ERR_CORRUPT;
 	if (rd_u8(&r) == UNIT_QUEUE) {
 		rd_skip(&r, 1);
@@ -163,7 +171,8 @@ static void settle_level(struct catalog *c, const struct restored_unit *u)
 	uint32_t level = dirty_level(u->key);
 	if (!dirty_is_queue(u->key))
 		return;
-	uint32_t real = catalog_bound_level(c->work, queue);
+	uint32_t real = queue == BETWEEN ? c->work->between_level
+					 : catalog_bound_level(c->work, queue);
 	uint32_t was = u->bytes[0] == UNIT_QUEUE ? u->bytes[1] : level;
 	must(u->len > 0); /* it has been read, so it has a kind */
 	if (was != real) {

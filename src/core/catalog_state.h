@@ -64,8 +64,7 @@ void catalog_change(struct catalog *c, const struct run *o);
 /* Single changes. The names must be free, the objects of c->work. */
 void catalog_add_exchange(struct catalog *c, uint64_t id, const struct declare_exchange *d);
 void catalog_add_queue(struct catalog *c, uint64_t id, const struct declare_queue *d);
-void catalog_add_binding(struct catalog *c, const struct exchange *x, const struct queue_record *q,
-			 struct slice key, struct slice arguments);
+void catalog_add_binding(struct catalog *c, const struct ends *e, const struct bind *b);
 
 /* catalog_del_exchange takes one out with all its bindings. */
 void catalog_del_exchange(struct catalog *c, const struct exchange *x);
@@ -102,6 +101,9 @@ void catalog_dirty_bucket(struct catalog *c, uint64_t queue, uint32_t level, uin
 void catalog_dirty_level(struct catalog *c, uint64_t queue, uint32_t level);
 void catalog_dirty_init(struct catalog *c);
 void catalog_dirty_fini(struct catalog *c);
+
+/* Bindings to exchanges lie in buckets as if they led to a queue with this id. */
+#define BETWEEN ((UINT64_C(1) << 43) - 1)
 
 /* catalog_bucket is the bucket of a binding whose hash is `hash`. */
 static inline uint32_t catalog_bucket(uint64_t hash, uint32_t level)

@@ -343,6 +343,42 @@ static void a_dump_has_a_line_for_everything(void **s)
 	world_fini(&w);
 }
 
+/* In a chain of auto-delete exchanges all go with the last queue, the farthest first; what another
+ * queue holds, or a circle, stays. */
+static void auto_delete_exchanges_go_one_after_the_other(void **s)
+{
+	(void)s;
+	struct world w;
+	world_init(&w);
+	declare_queue(&w, "q", QUEUE_DURABLE, "");
+	declare_queue(&w, "r", 0, "");
+	for (const char *x = "abcde"; *x; x++)
+		must(declare_x(&w, (char[]){ *x, 0 }, "fanout",
+			       EXCHANGE_DURABLE | EXCHANGE_AUTO_DELETE, "") == ERR_OK);
+	must(join_x(&w, CMD_BIND, "a", "b", "", "") == ERR_OK);
+	must(join_x(&w, CMD_BIND, "b", "c", "", "") == ERR_OK);
+	must(join_x(&w, CMD_BIND, "d", "c", "", "") == ERR_OK &&
+	     bind_to(&w, "d", "r", "") == ERR_OK);
+	must(join_x(&w, CMD_BIND, "e", "e", "", "") == ERR_OK &&
+	     bind_to(&w, "e", "q", "") == ERR_OK);
+	must(bind_to(&w, "c", "q", "") == ERR_OK);
+	size_t before = w.log_n;
+	must(remove_queue(&w, "q") == ERR_N && w.told.drops_n == 1);
+	must(!has_x(&w, "a") && !has_x(&w, "b") && !has_x(&w, "c"));
+	must(has_x(&w, "d") && has_x(&w, "e"));
+	must(w.log_n - before == 4 && w.log[before + 3]->kind == OUTCOME_QUEUE_DELETE);
+	for (size_t i = 0; i < 3; i++) {
+		struct declare_exchange d;
+		must(w.log[before + i]->kind == OUTCOME_EXCHANGE_DELETE);
+		must(declare_exchange_get(run_tail(w.log[before + i]), &d) == ERR_OK);
+		must(d.name.p[0] == "abc"[i]);
+	}
+	must(join_x(&w, CMD_UNBIND, "e", "e", "", "") == ERR_OK && !has_x(&w, "e"));
+	must(delete_x(&w, "d", 0) == ERR_OK);
+	catalog_check(w.c);
+	world_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +396,7 @@ int main(void)
 		cmocka_unit_test(a_connection_takes_its_exclusive_queues_along),
 		cmocka_unit_test(a_reader_keeps_what_it_has),
 		cmocka_unit_test(a_dump_has_a_line_for_everything),
+		cmocka_unit_test(auto_delete_exchanges_go_one_after_the_other),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

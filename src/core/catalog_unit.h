@@ -9,7 +9,8 @@
  * A durable queue lies in bucket 0 of level 0, and its durable bindings behind it while they are
  * few. When they are more, the queue is at a higher level: its bindings lie in 16^level buckets by
  * the first bits of their hashes (binding_hash), so that one change rewrites a few hundred at
- * most. What does not fit into one unit goes on in the next piece.
+ * most. Durable bindings between exchanges lie likewise, in buckets of an id that no queue has
+ * (BETWEEN). What does not fit into one unit goes on in the next piece.
  *
  * Bytes, little-endian; the first is the kind:
  *   COUNTERS   u64 next queue id of the log, u64 next exchange id of the log, u64 next fact id (or
@@ -18,12 +19,20 @@
  *   QUEUE      u8 level, u32 length, declare_queue, then bindings as in BINDINGS
  *   FACT       as in fact.h
  *   BINDINGS   each: str8 exchange, str8 key, u16 length of arguments, arguments
+ *   BETWEEN    each: u16 vhost, str8 the exchange it leads to, then as in BINDINGS
  */
 #ifndef CORE_CATALOG_UNIT_H
 #define CORE_CATALOG_UNIT_H
 #include "core/catalog_state.h"
 
-enum catalog_unit { UNIT_COUNTERS = 1, UNIT_EXCHANGE, UNIT_QUEUE, UNIT_BINDINGS, UNIT_FACT };
+enum catalog_unit {
+	UNIT_COUNTERS = 1,
+	UNIT_EXCHANGE,
+	UNIT_QUEUE,
+	UNIT_BINDINGS,
+	UNIT_FACT,
+	UNIT_BETWEEN
+};
 
 /* What a unit belongs to, in one number, for the maps of struct dirty. */
 #define DIRTY_COUNTERS UINT64_C(0)

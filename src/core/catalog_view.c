@@ -74,7 +74,7 @@ static const struct bound *bound_of(uintptr_t object)
 static uint64_t bound_hash(const struct pmap_kind *k, uintptr_t object)
 {
 	must(k == &catalog_bound_kind);
-	return object & BOUND ? bound_of(object)->queue : ((const struct binding *)object)->queue;
+	return object & BOUND ? bound_of(object)->queue : ((const struct binding *)object)->to;
 }
 
 static bool id_is(const struct pmap_kind *k, uintptr_t object, const void *key)
@@ -229,9 +229,84 @@ void catalog_bound_walk(struct pmap_walk *w, const struct catalog_view *v, uint6
 
 const struct binding *catalog_binding(const struct catalog_view *v, const struct binding_key *key)
 {
-	uintptr_t object = bound_find(v, key->queue);
-	struct pmap one = { object, object != 0, 60 };
 	must(key->exchange != NULL);
+	if (key->to_x)
+		return (const struct binding *)pmap_find(&v->between, &catalog_between_kind,
+							 catalog_between_hash(key), key);
+	uintptr_t object = bound_find(v, key->to);
+	struct pmap one = { object, object != 0, 60 };
 	const struct pmap *m = object & BOUND ? &bound_of(object)->bindings : &one;
 	return (const struct binding *)pmap_find(m, &binding_kind, binding_hash(key), key);
+}
+
+/* The bindings that lead to exchanges: the exchange's hash above, the binding's below. */
+
+static uint64_t between_from(const struct exchange_name *to)
+{
+	must(to != NULL);
+	return hash_u64(to->id, 0) >> 32 << 32;
+}
+
+uint64_t catalog_between_hash(const struct binding_key *key)
+{
+	must(key->to == (BINDING_TO_EXCHANGE | key->to_x->id));
+	return between_from(key->to_x) | binding_hash(key) >> 32;
+}
+
+static uint64_t between_hash(const struct pmap_kind *k, uintptr_t object)
+{
+	struct binding_key key = binding_key_of((const struct binding *)object);
+	must(k == &catalog_between_kind);
+	return catalog_between_hash(&key);
+}
+
+static bool between_is(const struct pmap_kind *k, uintptr_t object, const void *key)
+{
+	must(k == &catalog_between_kind);
+	return binding_kind.is(&binding_kind, object, key);
+}
+
+const struct pmap_kind catalog_between_kind = { .hash = between_hash, .is = between_is };
+
+void catalog_between_walk(struct pmap_walk *w, const struct catalog_view *v,
+			  const struct exchange_name *to)
+{
+	must(v->between.n >= v->between_logged.n);
+	pmap_walk_from(w, &v->between, &catalog_between_kind, between_from(to));
+}
+
+const struct binding *catalog_between_next(struct pmap_walk *w, const struct exchange_name *to)
+{
+	for (uintptr_t object; (object = pmap_walk_next(w));) {
+		const struct binding *b = (const struct binding *)object;
+		const struct exchange_name *leads = binding_to_exchange(b);
+		must(leads != NULL);
+		if (leads == to)
+			return b;
+		if (between_from(leads) != between_from(to))
+			return NULL;
+	}
+	return NULL;
+}
+
+struct ends catalog_ends(const struct catalog_view *v, const struct bind *b)
+{
+	must(b->exchange.n <= UINT8_MAX && b->queue.n <= UINT8_MAX);
+	return (struct ends){
+		.x = catalog_exchange(v, b->vhost, b->exchange),
+		.queue = b->to_exchange ? NULL : catalog_queue(v, b->vhost, b->queue),
+		.to = b->to_exchange ? catalog_exchange(v, b->vhost, b->queue) : NULL,
+	};
+}
+
+struct binding_key catalog_ends_key(const struct ends *e, const struct bind *b)
+{
+	must(catalog_ends_both(e));
+	return (struct binding_key){
+		.to = e->to ? BINDING_TO_EXCHANGE | e->to->id : e->queue->id,
+		.exchange = e->x->fixed,
+		.key = b->key,
+		.arguments = b->arguments,
+		.to_x = e->to ? e->to->fixed : NULL,
+	};
 }

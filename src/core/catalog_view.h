@@ -20,12 +20,15 @@ struct catalog_view {
 	struct hash_key key; /* the secret of all hashes of names */
 	const struct vhosts *vhosts;
 	const struct header_ops *arguments; /* how arguments are read; NULL: they say nothing */
-	struct pmap exchanges;      /* struct exchange by vhost and name */
-	struct pmap exchange_names; /* struct exchange_name by id */
-	struct pmap queues;         /* struct queue_record by vhost and name */
-	struct pmap queue_ids;      /* the same by id */
-	struct pmap owned;          /* exclusive ones by owner, then id */
-	struct pmap bound;          /* bindings by queue id: one, or a struct bound */
+	struct pmap exchanges;              /* struct exchange by vhost and name */
+	struct pmap exchange_names;         /* struct exchange_name by id */
+	struct pmap queues;                 /* struct queue_record by vhost and name */
+	struct pmap queue_ids;              /* the same by id */
+	struct pmap owned;                  /* exclusive ones by owner, then id */
+	struct pmap bound;                  /* bindings by queue id: one, or a struct bound */
+	struct pmap between;                /* bindings to exchanges, those to one side by side */
+	struct pmap between_logged;         /* the durable ones of them, by their own hashes */
+	uint32_t between_level;             /* of the buckets of between_logged */
 	uint64_t bindings_n;
 	uint64_t queue_next;      /* ids from here on were never used */
 	uint64_t queue_logged;    /* likewise, as the log alone knows */
@@ -78,6 +81,28 @@ uint32_t catalog_bound_level(const struct catalog_view *v, uint64_t queue);
 void catalog_bound_walk(struct pmap_walk *w, const struct catalog_view *v, uint64_t queue,
 			uint64_t from_hash);
 const struct binding *catalog_binding(const struct catalog_view *v, const struct binding_key *key);
+
+/* The bindings that lead to an exchange: catalog_between_hash is the place of one in `between`;
+ * catalog_between_next gives the next of a walk from catalog_between_from; NULL: no more. */
+extern const struct pmap_kind catalog_between_kind;
+uint64_t catalog_between_hash(const struct binding_key *key);
+void catalog_between_walk(struct pmap_walk *w, const struct catalog_view *v,
+			  const struct exchange_name *to);
+const struct binding *catalog_between_next(struct pmap_walk *w, const struct exchange_name *to);
+
+/* The two ends of a binding, as far as they are there, and what makes it the same as another (when
+ * both are). */
+struct ends {
+	const struct exchange *x;
+	const struct queue_record *queue; /* one of these two */
+	const struct exchange *to;
+};
+struct ends catalog_ends(const struct catalog_view *v, const struct bind *b);
+struct binding_key catalog_ends_key(const struct ends *e, const struct bind *b);
+static inline bool catalog_ends_both(const struct ends *e)
+{
+	return e->x && (e->queue || e->to);
+}
 
 /* catalog_exchange_name finds a durable exchange by its id; NULL: none. */
 const struct exchange_name *catalog_exchange_name(const struct catalog_view *v, uint64_t id);

@@ -1,7 +1,7 @@
 #include "core/catalog_for_tests.h"
+#include "core/catalog_model_for_tests.h"
 #include "core/catalog_view.h"
 #include "core/route.h"
-#include "core/topic_for_tests.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,26 +12,7 @@
 /* A catalog and the simplest model of it go the same random way; now and then the catalog is
  * compared, checkpointed, or lost and made again from checkpoint and log. */
 
-#define XS           8
-#define QS           12
-#define BINDINGS_MAX 6000
-#define UNITS_MAX    4000
-
-struct model_x {
-	bool is;
-	const char *type;
-	unsigned flags;
-};
-struct model_q {
-	bool is;
-	unsigned flags;
-	uint64_t owner;
-};
-struct model_b {
-	int x, q;
-	char key[40];
-	char arguments[4];
-};
+#define UNITS_MAX 4000
 
 struct unit {
 	struct unit_key key;
@@ -42,10 +23,7 @@ struct unit {
 struct walk {
 	struct world w;
 	struct prng r;
-	struct model_x x[XS];
-	struct model_q q[QS];
-	struct model_b *b;
-	size_t b_n;
+	struct model m;
 	bool is_heavy; /* many keys on one queue */
 	unsigned unbind_percent;
 	struct route_cache *cache;
@@ -55,58 +33,23 @@ struct walk {
 	size_t log_at; /* its place in the log */
 };
 
-static const char *const x_names[XS] = { "amq.direct", "amq.topic", "amq.fanout", "x3",
-					 "x4",         "x5",        "x6",         "x7" };
-static const char *const types[3] = { "direct", "topic", "fanout" };
-static const char *const q_names[QS] = { "a",  "b",  "a.b", "",   "ab", "q5",
-					 "q6", "q7", "q8",  "q9", "qA", "qB" };
-
-static bool is_durable(const struct walk *k, const struct model_b *b)
-{
-	return k->x[b->x].flags & EXCHANGE_DURABLE && k->q[b->q].flags & QUEUE_DURABLE;
-}
-
-static size_t count_of_x(const struct walk *k, int x)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < k->b_n; i++)
-		n += k->b[i].x == x;
-	return n;
-}
-
-/* Takes a binding out, and its exchange with it when it was the last of an auto-delete one. */
-static void model_unbind(struct walk *k, size_t i)
-{
-	int x = k->b[i].x;
-	k->b[i] = k->b[--k->b_n];
-	if (k->x[x].flags & EXCHANGE_AUTO_DELETE && count_of_x(k, x) == 0)
-		k->x[x].is = false;
-}
-
-static void model_drop_queue(struct walk *k, int q)
-{
-	for (size_t i = k->b_n; i-- > 0;)
-		if (i < k->b_n && k->b[i].q == q)
-			model_unbind(k, i);
-	k->q[q].is = false;
-}
-
-static void model_drop_x(struct walk *k, int x)
-{
-	for (size_t i = k->b_n; i-- > 0;)
-		if (k->b[i].x == x)
-			k->b[i] = k->b[--k->b_n];
-	k->x[x].is = false;
-}
-
 static void op_declare_x(struct walk *k)
 {
 	int x = 3 + (int)prng_below(&k->r, XS - 3);
-	struct model_x *m = &k->x[x],
-		       want = { true, types[prng_below(&k->r, 3)], (unsigned)prng_below(&k->r, 4) };
-	enum err err = declare_x(&k->w, x_names[x], want.type, want.flags, "");
+	struct model_x *m = &k->m.x[x],
+		       want = { true, types[prng_below(&k->r, 4)], (unsigned)prng_below(&k->r, 4),
+				(int)prng_below(&k->r, XS + 6) - 6 };
+	char arguments[40] = "";
+	if (want.alternate >= 0)
+		snprintf(arguments, sizeof arguments, "alternate-exchange=%s",
+			 x_names[want.alternate]);
+	else
+		want.alternate = -1;
+	enum err err = declare_x(&k->w, x_names[x], want.type, want.flags, arguments);
 	bool is_same = m->is && strcmp(m->type, want.type) == 0 && m->flags == want.flags;
 	enum err right = !m->is || is_same ? ERR_OK : ERR_PRECONDITION_FAILED;
+	if (is_same && m->alternate != want.alternate)
+		right = ERR_EXISTS;
 	must(k->w.waits || err == right);
 	if (!m->is)
 		*m = want;
@@ -117,10 +60,10 @@ static void op_delete_x(struct walk *k)
 	int x = 3 + (int)prng_below(&k->r, XS - 3);
 	bool if_unused = prng_chance(&k->r, 1, 2);
 	enum err err = delete_x(&k->w, x_names[x], if_unused ? DELETE_IF_UNUSED : 0);
-	bool is_used = k->x[x].is && if_unused && count_of_x(k, x) > 0;
+	bool is_used = k->m.x[x].is && if_unused && count_of_x(&k->m, x) > 0;
 	must(k->w.waits || err == (is_used ? ERR_PRECONDITION_FAILED : ERR_OK));
-	if (k->x[x].is && !is_used)
-		model_drop_x(k, x);
+	if (k->m.x[x].is && !is_used)
+		model_drop_x(&k->m, x);
 }
 
 static void op_declare_q(struct walk *k)
@@ -133,7 +76,7 @@ static void op_declare_q(struct walk *k)
 	if (flags & QUEUE_EXCLUSIVE)
 		flags &= ~(unsigned)QUEUE_DURABLE;
 	uint64_t owner = flags & QUEUE_EXCLUSIVE ? k->w.session : 0;
-	struct model_q *m = &k->q[q], want = { true, flags, owner };
+	struct model_q *m = &k->m.q[q], want = { true, flags, owner };
 	bool is_same = m->is && m->flags == want.flags && m->owner == want.owner;
 	must(k->w.waits || k->w.told.opens_n - opens == (!m->is || is_same));
 	if (!m->is)
@@ -144,13 +87,13 @@ static void op_remove_q(struct walk *k)
 {
 	int q = (int)prng_below(&k->r, QS);
 	uint64_t id = id_of(&k->w, q_names[q]);
-	if (!k->q[q].is || !id)
+	if (!k->m.q[q].is || !id)
 		return;
 	/* A queue that was made again while its removal waits has another id. */
 	if (k->w.waits && k->w.later.runs_n > 0)
 		return;
 	(void)ask(&k->w, CMD_QUEUE_REMOVE, 0, id, SLICE_EMPTY);
-	model_drop_queue(k, q);
+	model_drop_queue(&k->m, q);
 }
 
 static void op_gone(struct walk *k)
@@ -159,79 +102,72 @@ static void op_gone(struct walk *k)
 	enum err err = ask(&k->w, CMD_CONNECTION_GONE, 0, 0, SLICE_EMPTY);
 	must(k->w.waits || err == ERR_OK);
 	for (int q = 0; q < QS; q++)
-		if (k->q[q].is && k->q[q].owner == k->w.session)
-			model_drop_queue(k, q);
+		if (k->m.q[q].is && k->m.q[q].owner == k->w.session)
+			model_drop_queue(&k->m, q);
 }
 
 static void make_binding(struct walk *k, struct model_b *out)
 {
-	*out = (struct model_b){ .x = (int)prng_below(&k->r, XS), .q = (int)prng_below(&k->r, QS) };
+	static const char *const arguments[] = { "z=", "a=1", "a=1 b=2", "x-match=any a=1 b=2" };
+	*out = (struct model_b){ .x = (int)prng_below(&k->r, XS), .q = -1, .to = -1 };
+	if (prng_chance(&k->r, 1, 5))
+		out->to = (int)prng_below(&k->r, XS);
+	else
+		out->q = (int)prng_below(&k->r, QS);
 	if (k->is_heavy && prng_chance(&k->r, 9, 10)) {
 		out->x = (int)prng_below(&k->r, 2);
 		out->q = 5;
+		out->to = -1;
 		snprintf(out->key, sizeof out->key, "key.%d.x", (int)prng_below(&k->r, 9000));
 	} else {
 		make_words(&k->r, out->key, sizeof out->key, true, 5);
 	}
-	if (prng_chance(&k->r, 1, 8))
-		snprintf(out->arguments, sizeof out->arguments, "z");
-}
-
-static size_t find_binding(const struct walk *k, const struct model_b *b)
-{
-	size_t i = 0;
-	while (i < k->b_n &&
-	       !(k->b[i].x == b->x && k->b[i].q == b->q && strcmp(k->b[i].key, b->key) == 0 &&
-		 strcmp(k->b[i].arguments, b->arguments) == 0))
-		i++;
-	return i;
+	bool is_headers = k->m.x[out->x].type && k->m.x[out->x].type[0] == 'h';
+	if (prng_chance(&k->r, is_headers ? 7 : 1, 8))
+		snprintf(out->arguments, sizeof out->arguments, "%s",
+			 arguments[prng_below(&k->r, 4)]);
 }
 
 static void op_bind(struct walk *k, bool unbind)
 {
 	struct model_b b;
 	make_binding(k, &b);
-	if (unbind && k->b_n && prng_chance(&k->r, 3, 4))
-		b = k->b[prng_below(&k->r, k->b_n)];
-	k->w.session = k->q[b.q].owner ? k->q[b.q].owner : session_handle(0, 0, 1);
-	enum err err = bind_or_unbind(&k->w, unbind ? CMD_UNBIND : CMD_BIND, x_names[b.x],
-				      q_names[b.q], b.key, b.arguments);
-	bool is_there = k->x[b.x].is && k->q[b.q].is;
+	if (unbind && k->m.b_n && prng_chance(&k->r, 3, 4))
+		b = k->m.b[prng_below(&k->r, k->m.b_n)];
+	uint64_t owner = b.q >= 0 ? k->m.q[b.q].owner : 0;
+	uint8_t kind = unbind ? CMD_UNBIND : CMD_BIND;
+	k->w.session = owner ? owner : session_handle(0, 0, 1);
+	enum err err = b.q >= 0 ? bind_or_unbind(&k->w, kind, x_names[b.x], q_names[b.q], b.key,
+						 b.arguments)
+				: join_x(&k->w, kind, x_names[b.x], x_names[b.to], b.key,
+					 b.arguments);
+	bool is_there = k->m.x[b.x].is && (b.q >= 0 ? k->m.q[b.q].is : k->m.x[b.to].is);
 	must(k->w.waits || err == (is_there || unbind ? ERR_OK : ERR_NOT_FOUND));
-	size_t i = find_binding(k, &b);
+	size_t i = find_binding(&k->m, &b);
 	if (!is_there)
 		return;
-	if (unbind && i < k->b_n)
-		model_unbind(k, i);
-	if (!unbind && i == k->b_n && k->b_n < BINDINGS_MAX)
-		k->b[k->b_n++] = b;
-	must(k->b_n < BINDINGS_MAX);
+	if (unbind && i < k->m.b_n)
+		model_unbind(&k->m, i);
+	if (!unbind && i == k->m.b_n && k->m.b_n < BINDINGS_MAX)
+		k->m.b[k->m.b_n++] = b;
+	must(k->m.b_n < BINDINGS_MAX);
 }
 
-static bool model_routes(const struct walk *k, int x, int q, const char *key)
+static void compare_route(struct walk *k, const struct route *r, int x, const char *key,
+			  const char *headers)
 {
-	for (size_t i = 0; i < k->b_n; i++) {
-		const struct model_b *b = &k->b[i];
-		if (b->x != x || b->q != q)
-			continue;
-		if (k->x[x].type[0] == 'f' || (k->x[x].type[0] == 'd' && !strcmp(b->key, key)) ||
-		    (k->x[x].type[0] == 't' && naive_match(b->key, key)))
-			return true;
-	}
-	return false;
-}
-
-static void compare_route(struct walk *k, const struct route *r, int x, const char *key)
-{
+	unsigned seen = 0, to = 0;
 	uint32_t n = 0;
+	if (x >= 0)
+		model_route(&k->m, x, key, headers, &seen, &to);
 	for (int q = 0; q < QS; q++) {
-		bool want = x < 0 ? k->q[q].is && strcmp(q_names[q], key) == 0
-				  : k->q[q].is && model_routes(k, x, q, key);
+		bool want = x < 0 ? k->m.q[q].is && strcmp(q_names[q], key) == 0 : to >> q & 1;
+		must(!want || k->m.q[q].is);
 		uint64_t id = id_of(&k->w, q_names[q]);
 		uint32_t hits = 0;
 		for (uint32_t i = 0; i < r->n; i++)
-			hits += r->to[i].queue == id && (r->to[i].flags & 7) == k->q[q].flags;
-		must((id != 0) == k->q[q].is && hits == want);
+			hits += r->to[i].queue == id && (r->to[i].flags & 7) == k->m.q[q].flags;
+		must((id != 0) == k->m.q[q].is && hits == want);
 		n += hits;
 	}
 	must(n == r->n);
@@ -252,18 +188,22 @@ static void op_route(struct walk *k)
 		snprintf(key, sizeof key, "key.%d.x", (int)prng_below(&k->r, 9000));
 	snprintf(bytes, sizeof bytes, "%d:%s", x, key);
 	const struct exchange *found = catalog_exchange(v, 0, name);
-	must((found != NULL) == (x < 0 || k->x[x].is));
+	must((found != NULL) == (x < 0 || k->m.x[x].is));
 	struct route_hit *hit;
-	struct routing m = { .key = slice_str(key) };
+	static const char *const some[] = { "", "a=1", "b=2", "b=2 a=1", "z=5 a=2" };
+	const char *headers = some[prng_below(&k->r, 5)];
+	struct routing m = { .key = slice_str(key),
+			     .headers = &words_ops,
+			     .props = slice_str(headers) };
 	must(route_cache_find(k->cache, v, 0, slice_str(bytes), name, &m, &hit) == ERR_OK);
 	must(hit->x == found);
 	if (!found) {
 		must(hit->route->n == 0);
 		return;
 	}
-	compare_route(k, hit->route, x, key);
-	must(route_find(v, found, slice_str(key), &k->route) == ERR_OK);
-	compare_route(k, &k->route, x, key);
+	compare_route(k, hit->route, x, key, headers);
+	must(route_message(v, found, &m, &k->route) == ERR_OK);
+	compare_route(k, &k->route, x, key, headers);
 }
 
 static void compare(struct walk *k)
@@ -275,11 +215,11 @@ static void compare(struct walk *k)
 	size_t n = 0;
 	for (int x = 0; x < XS; x++) {
 		const struct exchange *found = catalog_exchange(v, 0, slice_str(x_names[x]));
-		must((found != NULL) == k->x[x].is);
-		must(!found || found->bindings_n == count_of_x(k, x));
+		must((found != NULL) == k->m.x[x].is);
+		must(!found || found->bindings_n == count_of_x(&k->m, x));
 		n += found ? found->bindings_n : 0;
 	}
-	must(n == k->b_n);
+	must(n == k->m.b_n);
 }
 
 static void units_free(struct walk *k)
@@ -337,6 +277,7 @@ static struct catalog *restored(struct walk *k, struct mem *mem)
 {
 	struct catalog *c = catalog_new(mem, prng_u64(&k->r));
 	must(c != NULL);
+	catalog_read_by(c, &words_ops);
 	for (size_t i = 0; i < k->units_n; i++)
 		must(catalog_restore(c, k->units[i].key,
 				     slice_of(k->units[i].bytes, k->units[i].len)) == ERR_OK);
@@ -345,17 +286,6 @@ static struct catalog *restored(struct walk *k, struct mem *mem)
 		catalog_apply(c, k->w.log[i], i + 1, NULL);
 	catalog_check(c);
 	return c;
-}
-
-static void model_forget_transient(struct walk *k)
-{
-	for (size_t i = k->b_n; i-- > 0;)
-		if (!is_durable(k, &k->b[i]))
-			k->b[i] = k->b[--k->b_n];
-	for (int x = 3; x < XS; x++)
-		k->x[x].is = k->x[x].is && k->x[x].flags & EXCHANGE_DURABLE;
-	for (int q = 0; q < QS; q++)
-		k->q[q].is = k->q[q].is && k->q[q].flags & QUEUE_DURABLE;
 }
 
 static void op_crash(struct walk *k)
@@ -372,7 +302,7 @@ static void op_crash(struct walk *k)
 	k->w.c = c;
 	route_cache_free(k->cache);
 	k->cache = route_cache_new(&k->w.side.mem);
-	model_forget_transient(k);
+	model_forget_transient(&k->m);
 }
 
 static void op(struct walk *k)
@@ -406,14 +336,14 @@ static void walk_init(struct walk *k, uint64_t seed)
 	memset(k, 0, sizeof *k);
 	world_init(&k->w);
 	k->r = prng_of(seed);
-	k->b = malloc(BINDINGS_MAX * sizeof k->b[0]);
+	k->m.b = malloc(BINDINGS_MAX * sizeof k->m.b[0]);
 	k->units = malloc(UNITS_MAX * sizeof k->units[0]);
-	must(k->b && k->units);
+	must(k->m.b && k->units);
 	k->cache = route_cache_new(&k->w.side.mem);
 	route_init(&k->route, &k->w.side.mem);
 	k->unbind_percent = 33;
 	for (int x = 0; x < 3; x++)
-		k->x[x] = (struct model_x){ true, types[x], EXCHANGE_DURABLE };
+		k->m.x[x] = (struct model_x){ true, types[x], EXCHANGE_DURABLE, -1 };
 }
 
 static void walk_fini(struct walk *k)
@@ -423,7 +353,7 @@ static void walk_fini(struct walk *k)
 	units_free(k);
 	route_cache_free(k->cache);
 	route_fini(&k->route);
-	free(k->b);
+	free(k->m.b);
 	free(k->units);
 	world_fini(&k->w);
 }
@@ -462,8 +392,8 @@ static void so_does_a_queue_with_thousands_of_bindings(void **s)
 		commit(&k.w);
 		k.is_heavy = true;
 		(void)declare_queue(&k.w, q_names[5], QUEUE_DURABLE, "");
-		if (!k.q[5].is)
-			k.q[5] = (struct model_q){ true, QUEUE_DURABLE, 0 };
+		if (!k.m.q[5].is)
+			k.m.q[5] = (struct model_q){ true, QUEUE_DURABLE, 0 };
 		for (int i = 0; i < 17000; i++) {
 			k.unbind_percent = i < 8500 ? 15 : 92;
 			op(&k);

@@ -9,7 +9,10 @@
  *   exchange: u8 flags, str8 name, str8 type
  *   queue:    u8 flags, u16 shard, u64 owner, str8 name; behind the arguments, if there are
  *             rules: u16 length, rules
- *   bind:     str8 exchange, str8 queue, str8 key */
+ *   bind:     str8 exchange, str8 queue, str8 key; behind the arguments nothing, or u8 1: the
+ *             queue is an exchange. */
+
+enum { TO_QUEUE, TO_EXCHANGE };
 
 static uint32_t put_arguments(struct wr *w, struct slice arguments)
 {
@@ -107,7 +110,10 @@ uint32_t bind_put(const struct bind *b, uint8_t *buf, uint32_t cap)
 	wr_str8(&w, b->exchange);
 	wr_str8(&w, b->queue);
 	wr_str8(&w, b->key);
-	return put_arguments(&w, b->arguments);
+	(void)put_arguments(&w, b->arguments);
+	if (b->to_exchange)
+		wr_u8(&w, TO_EXCHANGE);
+	return wr_ok(&w) ? (uint32_t)w.n : 0;
 }
 
 enum err bind_get(struct slice from, struct bind *out)
@@ -118,6 +124,10 @@ enum err bind_get(struct slice from, struct bind *out)
 	b.queue = rd_str8(&r);
 	b.key = rd_str8(&r);
 	TRY(get_arguments(&r, &b.arguments));
+	uint8_t to = rd_left(&r) ? rd_u8(&r) : TO_QUEUE;
+	if (to > TO_EXCHANGE)
+		return ERR_NOT_IMPLEMENTED;
+	b.to_exchange = to == TO_EXCHANGE;
 	must(b.key.n <= UINT8_MAX);
 	*out = b;
 	return ERR_OK;

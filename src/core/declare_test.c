@@ -114,7 +114,9 @@ static void a_binding_comes_back_as_it_went(void **s)
 {
 	(void)s;
 	uint8_t buf[DECLARE_BYTES_MAX + 3];
-	struct bind d = { slice_str(LONG), slice_str(LONG), slice_str(LONG), slice_str("abc"), 3 };
+	struct bind d = {
+		slice_str(LONG), slice_str(LONG), slice_str(LONG), slice_str("abc"), 3, false
+	};
 	struct bind back;
 	uint32_t n = bind_put(&d, buf, sizeof buf);
 	must(n > 0 && bind_get(slice_of(buf, n), &back) == ERR_OK);
@@ -122,6 +124,12 @@ static void a_binding_comes_back_as_it_went(void **s)
 	must(slice_eq(d.key, back.key) && slice_eq(d.arguments, back.arguments));
 	must(back.vhost == 3 && bind_put(&d, buf, n - 1) == 0);
 	try_prefixes(buf, n, get_b);
+	must(!back.to_exchange);
+	d.to_exchange = true;
+	uint32_t more = bind_put(&d, buf, sizeof buf);
+	must(more == n + 1 && bind_get(slice_of(buf, more), &back) == ERR_OK && back.to_exchange);
+	buf[n] = 2;
+	must(bind_get(slice_of(buf, more), &back) == ERR_NOT_IMPLEMENTED);
 }
 
 int main(void)

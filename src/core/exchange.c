@@ -29,6 +29,12 @@ const char *exchange_type_name(uint8_t type)
 	return type_names[type];
 }
 
+bool exchange_varies(uint8_t type)
+{
+	must(type >= EXCHANGE_DIRECT && type < TYPES);
+	return type == EXCHANGE_HEADERS;
+}
+
 static size_t name_bytes(size_t name_len, size_t arguments_len)
 {
 	return sizeof(struct exchange_name) + name_len + arguments_len;
@@ -56,7 +62,21 @@ static const struct exchange_name *name_new(struct pmap_edit *e, uint64_t id,
 	return n;
 }
 
-struct exchange *exchange_new(struct pmap_edit *e, uint64_t id, const struct declare_exchange *d)
+/* The name of the exchange that takes what this one does not route; p NULL: there is none. */
+static struct slice alternate(const struct catalog_view *v, struct slice arguments)
+{
+	static const char *const names[] = { "alternate-exchange", "x-alternate-exchange" };
+	struct header h;
+	must(arguments.p != NULL || arguments.n == 0);
+	for (int i = 0; v->arguments && i < 2; i++)
+		if (header_find(v->arguments, arguments, slice_str(names[i]), &h) &&
+		    h.class == HEADER_TEXT && h.octets.n <= LIMIT_SHORTSTR)
+			return h.octets;
+	return SLICE_EMPTY;
+}
+
+struct exchange *exchange_new(struct pmap_edit *e, const struct catalog_view *v, uint64_t id,
+			      const struct declare_exchange *d)
 {
 	const struct exchange_name *n = name_new(e, id, d);
 	struct exchange *x = pmap_alloc(e, sizeof *x, "catalog exchange");
@@ -65,6 +85,7 @@ struct exchange *exchange_new(struct pmap_edit *e, uint64_t id, const struct dec
 		.version = e->version,
 		.name = exchange_name_slice(n),
 		.arguments = exchange_name_arguments(n),
+		.alternate = alternate(v, exchange_name_arguments(n)),
 		.vhost = n->vhost,
 		.type = n->type,
 		.flags = n->flags,

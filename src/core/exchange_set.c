@@ -36,7 +36,10 @@ static size_t set_bytes(uint32_t key_len)
 
 uint64_t binding_hash(const struct binding_key *key)
 {
-	struct hash_key fixed = { 0x676f64776974, key->queue };
+	struct hash_key fixed = { 0x676f64776974, key->to };
+	if (key->to_x)
+		fixed.k1 = hash_slice((struct hash_key){ fixed.k0, key->to_x->vhost },
+				      exchange_name_slice(key->to_x));
 	uint64_t name = hash_slice(fixed, exchange_name_slice(key->exchange));
 	uint64_t hash = hash_slice((struct hash_key){ name, key->arguments.n }, key->key);
 	return key->arguments.n ? hash_slice((struct hash_key){ name, hash }, key->arguments)
@@ -49,14 +52,21 @@ bool binding_is_durable(const struct binding *b)
 	return b->flags & QUEUE_DURABLE && b->exchange->flags & EXCHANGE_DURABLE;
 }
 
+static size_t bytes_of(uint64_t to, size_t key_and_arguments)
+{
+	size_t pointer = to & BINDING_TO_EXCHANGE ? sizeof(struct exchange_name *) : 0;
+	return sizeof(struct binding) + key_and_arguments + pointer;
+}
+
 struct binding *binding_new(struct pmap_edit *e, const struct binding_key *key, uint16_t shard,
 			    uint8_t flags)
 {
-	must(key->key.n <= UINT8_MAX && key->arguments.n <= UINT16_MAX && key->queue != 0);
-	struct binding *b = pmap_alloc(e, sizeof *b + key->key.n + key->arguments.n,
+	must(key->key.n <= UINT8_MAX && key->arguments.n <= UINT16_MAX && key->to != 0);
+	must((key->to_x != NULL) == ((key->to & BINDING_TO_EXCHANGE) != 0));
+	struct binding *b = pmap_alloc(e, bytes_of(key->to, key->key.n + key->arguments.n),
 				       "catalog binding");
 	*b = (struct binding){
-		.queue = key->queue,
+		.to = key->to,
 		.exchange = key->exchange,
 		.shard = shard,
 		.flags = flags,
@@ -67,19 +77,21 @@ struct binding *binding_new(struct pmap_edit *e, const struct binding_key *key, 
 		memcpy(b->bytes, key->key.p, key->key.n);
 	if (key->arguments.n)
 		memcpy(b->bytes + key->key.n, key->arguments.p, key->arguments.n);
+	if (key->to_x)
+		memcpy(b->bytes + key->key.n + key->arguments.n, &key->to_x, sizeof key->to_x);
 	return b;
 }
 
 void binding_retire(struct pmap_edit *e, const struct binding *own_b)
 {
-	must(own_b->queue != 0);
-	pmap_retire(e, own_b, sizeof *own_b + own_b->key_len + own_b->arguments_len, 0);
+	must(own_b->to != 0);
+	pmap_retire(e, own_b, bytes_of(own_b->to, own_b->key_len + own_b->arguments_len), 0);
 }
 
 struct binding_key binding_key_of(const struct binding *b)
 {
-	return (struct binding_key){ b->queue, b->exchange, binding_key_slice(b),
-				     binding_arguments(b) };
+	return (struct binding_key){ b->to, b->exchange, binding_key_slice(b), binding_arguments(b),
+				     binding_to_exchange(b) };
 }
 
 static uint64_t kind_hash(const struct pmap_kind *k, uintptr_t object)
@@ -94,7 +106,7 @@ static bool kind_is(const struct pmap_kind *k, uintptr_t object, const void *key
 	const struct binding *b = binding_of(object);
 	const struct binding_key *want = key;
 	must(k == &binding_kind);
-	return b->queue == want->queue && b->exchange == want->exchange &&
+	return b->to == want->to && b->exchange == want->exchange &&
 	       slice_eq(binding_key_slice(b), want->key) &&
 	       slice_eq(binding_arguments(b), want->arguments);
 }

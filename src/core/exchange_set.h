@@ -10,6 +10,8 @@
 
 #include "base/slice.h"
 
+#include <string.h>
+
 /* What never changes of an exchange, from declare to delete. */
 struct exchange_name {
 	uint64_t id;
@@ -21,23 +23,37 @@ struct exchange_name {
 	uint8_t bytes[]; /* name, arguments */
 };
 
+/* Where a binding leads: the id of a queue, or this and the id of an exchange. */
+#define BINDING_TO_EXCHANGE (UINT64_C(1) << 63)
+
 struct binding {
-	uint64_t queue;
+	uint64_t to;
 	const struct exchange_name *exchange;
 	uint16_t shard; /* the queue's, so that routing needs no look at its record */
-	uint8_t flags;  /* likewise: QUEUE_... */
+	uint8_t flags;  /* likewise: QUEUE_...; of an exchange QUEUE_DURABLE says that it is */
 	uint8_t key_len;
 	uint16_t arguments_len;
 	uint16_t pad;
-	uint8_t bytes[]; /* key, arguments */
+	uint8_t bytes[]; /* key, arguments; the pointer to the exchange that it leads to */
 };
 
 /* What makes two bindings the same. */
 struct binding_key {
-	uint64_t queue;
+	uint64_t to;
 	const struct exchange_name *exchange;
 	struct slice key, arguments;
+	const struct exchange_name *to_x; /* NULL: it leads to a queue */
 };
+
+/* binding_to_exchange: NULL if it leads to a queue. */
+static inline const struct exchange_name *binding_to_exchange(const struct binding *b)
+{
+	const struct exchange_name *x;
+	if (!(b->to & BINDING_TO_EXCHANGE))
+		return NULL;
+	memcpy(&x, b->bytes + b->key_len + b->arguments_len, sizeof x);
+	return x;
+}
 
 static inline struct slice exchange_name_slice(const struct exchange_name *x)
 {
@@ -57,10 +73,10 @@ static inline struct slice binding_arguments(const struct binding *b)
 }
 
 /* binding_hash stands for a binding in stored form too (checkpoint buckets): it has a fixed key,
- * and takes the exchange by name. Bindings that somebody makes collide slow down their own queue
+ * and takes exchanges by name. Bindings that somebody makes collide slow down their own queue
  * and exchange. */
 uint64_t binding_hash(const struct binding_key *key);
-/* binding_is_durable: its queue and its exchange both are. */
+/* binding_is_durable: both its ends are. */
 bool binding_is_durable(const struct binding *b);
 
 /* binding_new writes a binding; binding_retire gives it back when no version has it. */

@@ -20,7 +20,7 @@ struct exchange;
 struct route;
 struct routing;
 
-/* headers_bind hangs a binding in, headers_unbind takes it out, it must be there; `x` is in work. */
+/* headers_bind hangs a binding in, headers_unbind takes one out that is there; `x` is in work. */
 void headers_bind(struct exchange *x, struct pmap_edit *e, const struct catalog_view *v,
 		  const struct binding *b);
 void headers_unbind(struct exchange *x, struct pmap_edit *e, const struct catalog_view *v,

@@ -30,6 +30,8 @@ void route_fini(struct route *r)
 	headers_free(r);
 	seen_fini(r, &r->queues);
 	seen_fini(r, &r->floats);
+	seen_fini(r, &r->exchanges);
+	mem_put(r->mem, r->via, r->via_cap * sizeof r->via[0]);
 	route_init(r, r->mem);
 }
 
@@ -98,6 +100,53 @@ static bool is_new(struct route *r, uint64_t queue)
 	return true;
 }
 
+static bool is_new_exchange(struct route *r, uint64_t id)
+{
+	must(id != 0);
+	if (r->via_n >= SCANNED_MAX) {
+		if (r->via_n == SCANNED_MAX && r->exchanges.n == 0)
+			for (uint32_t i = 0; i < r->via_n; i++)
+				(void)route_seen_add(r, &r->exchanges, r->via[i]->id);
+		return route_seen_add(r, &r->exchanges, id);
+	}
+	for (uint32_t i = 0; i < r->via_n; i++)
+		if (r->via[i]->id == id)
+			return false;
+	return true;
+}
+
+static void via_add(struct route *r, const struct exchange *x)
+{
+	must(r->via_n <= r->via_cap);
+	if (r->via_n == r->via_cap) {
+		uint32_t cap = r->via_cap ? r->via_cap * 2 : 8;
+		const struct exchange **via = mem_get(r->mem, cap * sizeof via[0], "route");
+		if (!via) {
+			r->is_short = true;
+			return;
+		}
+		if (r->via_n)
+			memcpy(via, r->via, r->via_n * sizeof via[0]);
+		mem_put(r->mem, r->via, r->via_cap * sizeof via[0]);
+		r->via = via;
+		r->via_cap = cap;
+	}
+	r->via[r->via_n++] = x;
+}
+
+/* One more exchange to look at, unless the message has met it. The first is noted only when there
+ * are others. */
+static void meet(struct route *r, const struct exchange *x)
+{
+	if (!x || x == r->first)
+		return;
+	must(r->first != NULL);
+	if (r->via_n == 0)
+		via_add(r, r->first);
+	if (!r->is_short && is_new_exchange(r, x->id))
+		via_add(r, x);
+}
+
 static bool grow(struct route *r)
 {
 	must(r->n == r->cap);
@@ -127,8 +176,12 @@ static void add_binding(struct route *r, uintptr_t at)
 {
 	const struct binding *b = (const struct binding *)at;
 	must((at & EXCHANGE_TAGS) == 0);
-	if (is_new(r, b->queue))
-		add(r, b->queue, b->shard, b->flags);
+	r->matched++;
+	const struct exchange_name *to = binding_to_exchange(b);
+	if (to)
+		meet(r, catalog_exchange(r->view, to->vhost, exchange_name_slice(to)));
+	else if (is_new(r, b->to))
+		add(r, b->to, b->shard, b->flags);
 }
 
 static void add_set(struct route *r, uintptr_t place)
@@ -191,30 +244,48 @@ static void count_sort(struct route *r)
 }
 
 /* The default exchange knows queues by their names. */
-static void add_named(struct route *r, const struct catalog_view *v, uint16_t vhost,
-		      struct slice name)
+static void add_named(struct route *r, const struct exchange *x, struct slice name)
 {
-	const struct queue_record *q = catalog_queue(v, vhost, name);
-	must(r->mem != NULL);
+	const struct queue_record *q = catalog_queue(r->view, x->vhost, name);
+	must(x->name.n == 0);
 	if (q && is_new(r, q->id))
 		add(r, q->id, q->shard, q->flags);
+}
+
+/* What the bindings of one exchange say; if they say nothing, its alternate is looked at. */
+static void look_at(struct route *r, const struct exchange *x, const struct routing *m)
+{
+	uint32_t matched = r->matched;
+	must(r->view != NULL);
+	if (x->name.n == 0) {
+		add_named(r, x, m->key);
+		for (uint32_t i = 0; i < m->more_n; i++)
+			add_named(r, x, m->more[i]);
+		return;
+	}
+	r->varies |= exchange_varies(x->type);
+	exchange_route(r->view, x, m, r);
+	if (r->matched > matched || !x->alternate.p)
+		return;
+	r->is_frail = true;
+	meet(r, catalog_exchange(r->view, x->vhost, x->alternate));
 }
 
 enum err route_message(const struct catalog_view *v, const struct exchange *x,
 		       const struct routing *m, struct route *r)
 {
 	must(r->mem != NULL);
-	r->n = 0;
-	r->is_short = false;
-	r->varies = m->more_n > 0 || x->type == EXCHANGE_HEADERS;
-	if (x->name.n == 0) {
-		add_named(r, v, x->vhost, m->key);
-		for (uint32_t i = 0; i < m->more_n; i++)
-			add_named(r, v, x->vhost, m->more[i]);
-	} else {
-		exchange_route(v, x, m, r);
-	}
+	r->n = r->via_n = r->matched = 0;
+	r->is_short = r->is_frail = false;
+	r->varies = m->more_n > 0;
+	r->view = v;
+	r->first = x;
+	look_at(r, x, m);
+	for (uint32_t i = 1; i < r->via_n; i++)
+		look_at(r, r->via[i], m);
+	r->is_frail = r->is_frail || r->via_n > 1;
 	route_seen_clear(&r->queues);
+	route_seen_clear(&r->exchanges);
 	if (r->n > SORTED_IN_PLACE && !is_sorted(r))
 		count_sort(r);
 	else if (r->n > 1 && r->n <= SORTED_IN_PLACE)

@@ -41,11 +41,18 @@ struct route {
 	uint32_t n, cap;
 	bool is_short;            /* there was no memory for all */
 	bool varies;              /* another message with the same key may go elsewhere */
+	bool is_frail;            /* it led through other exchanges: good for this version only */
 	struct route_seen queues; /* used above a few destinations */
 	struct route_seen floats; /* topic_match.c */
 	struct topic_step *steps;
 	uint32_t steps_n, steps_cap;
-	struct header *headers; /* headers.c */
+	const struct catalog_view *view; /* while it is being found */
+	const struct exchange *first;    /* where the message came in */
+	const struct exchange **via;     /* exchanges that were met, none twice; empty: the first */
+	uint32_t via_n, via_cap;
+	uint32_t matched;            /* bindings so far that the message matches */
+	struct route_seen exchanges; /* used above a few */
+	struct header *headers;      /* headers.c */
 	uint32_t headers_n, headers_cap;
 };
 
@@ -66,8 +73,8 @@ MUST_USE static inline enum err route_find(const struct catalog_view *v, const s
 }
 
 /* For what walks bindings: route_add adds the queues of a place (exchange_set.h; 0: none) that are
- * not there yet; route_seen_add notes a number that is not 0, false: it was there. Without memory
- * they set is_short. */
+ * not there yet, and notes its exchanges, to be looked at later; route_seen_add notes a number that
+ * is not 0, false: it was there. Without memory they set is_short. */
 void route_add(struct route *r, uintptr_t place);
 bool route_seen_add(struct route *r, struct route_seen *seen, uint64_t number);
 void route_seen_clear(struct route_seen *seen);
@@ -97,7 +104,7 @@ struct route_hit {
 };
 
 /* route_cache_find routes a publish that has no keys but its own; route_cache_more one that has,
- * behind a route_cache_find for the same. Errors as in route_message; then nothing is remembered. */
+ * behind a route_cache_find for the same. Errors as in route_message; nothing is kept then. */
 MUST_USE enum err route_cache_find(struct route_cache *c, const struct catalog_view *v,
 				   uint16_t vhost, struct slice route_bytes, struct slice exchange,
 				   const struct routing *m, struct route_hit **out_hit);

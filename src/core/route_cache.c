@@ -17,6 +17,7 @@ struct entry {
 	struct route route; /* `to` and `n` only; to is `few`, or a block of `n` */
 	uint64_t version;   /* of the catalog, when it was good last; 0: never */
 	uint64_t x_id, x_version;
+	bool is_frail;            /* good in `version` only */
 	uint64_t q_id, q_version; /* through the default exchange: the queue */
 	uint8_t *key;             /* `room`, or a block of `key_cap` bytes */
 	uint32_t key_cap;
@@ -109,6 +110,8 @@ static bool is_still_good(struct entry *e, const struct catalog_view *v, struct 
 {
 	const struct exchange *x = catalog_exchange(v, e->vhost, exchange);
 	must(e->version != 0);
+	if (e->is_frail)
+		return false;
 	if (!x || !e->hit.x)
 		return x == e->hit.x;
 	if (x->id != e->x_id || x->version != e->x_version)
@@ -206,6 +209,7 @@ static void note_versions(const struct route_cache *c, struct entry *e,
 {
 	const struct queue_record *q = x && x->name.n == 0 ? catalog_queue(v, e->vhost, key) : NULL;
 	e->version = catalog_version(v);
+	e->is_frail = c->work.is_frail && !c->work.varies;
 	e->x_id = x ? x->id : 0;
 	e->x_version = x ? x->version : 0;
 	e->q_id = q ? q->id : 0;
@@ -230,7 +234,7 @@ static enum err find_anew(struct route_cache *c, const struct catalog_view *v,
 {
 	const struct exchange *x = catalog_exchange(v, n->vhost, n->exchange);
 	c->work.n = 0;
-	c->work.varies = false;
+	c->work.varies = c->work.is_frail = false;
 	if (x)
 		TRY(route_message(v, x, n->m, &c->work));
 	struct entry *e = NULL;

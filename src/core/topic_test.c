@@ -37,7 +37,7 @@ static void tree_init(struct tree *t)
 
 static void tree_add(struct tree *t, const char *pattern)
 {
-	struct binding_key key = { ++t->queue, t->x, slice_str(pattern), SLICE_EMPTY };
+	struct binding_key key = { ++t->queue, t->x, slice_str(pattern), SLICE_EMPTY, NULL };
 	must(t->n < MANY);
 	const struct binding *b = binding_new(&t->e, &key, 1, 0);
 	t->root = topic_add(&t->e, secret, t->root, b);
@@ -125,7 +125,7 @@ static void agree(struct tree *t, const char *key)
 		char pattern[256] = { 0 };
 		memcpy(pattern, t->at[i]->bytes, t->at[i]->key_len);
 		bool want = naive_match(pattern, key);
-		bool is_right = found(&t->r, t->at[i]->queue) == want;
+		bool is_right = found(&t->r, t->at[i]->to) == want;
 		if (!is_right)
 			fprintf(stderr, "pattern '%s' key '%s' want %d\n", pattern, key, want);
 		must(is_right);

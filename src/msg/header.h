@@ -46,18 +46,20 @@ struct header_ops {
 bool header_find(const struct header_ops *ops, struct slice props, struct slice name,
 		 struct header *out);
 
+/* header_same: the same value; names are not looked at. */
 static inline bool header_same(const struct header *a, const struct header *b)
 {
 	return a->class == b->class && a->number == b->number && slice_eq(a->octets, b->octets);
 }
 
-/* header_hash is that of name and value, header_name_hash that of the name alone. */
+/* header_name_hash stands for the name alone. */
 static inline uint64_t header_name_hash(struct hash_key key, const struct header *h)
 {
 	key.k1 ^= UINT64_MAX;
 	return hash_slice(key, h->name);
 }
 
+/* header_hash stands for name and value. */
 static inline uint64_t header_hash(struct hash_key key, const struct header *h)
 {
 	struct hash_key of = { hash_slice(key, h->name), key.k1 ^ h->class };

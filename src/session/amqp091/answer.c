@@ -51,6 +51,8 @@ static void done(struct turn *t, const struct call *call, const struct reply_row
 	switch (call->method) {
 	case AMQP091_exchange_declare: bare(t, call, AMQP091_exchange_declare_ok); return;
 	case AMQP091_exchange_delete: bare(t, call, AMQP091_exchange_delete_ok); return;
+	case AMQP091_exchange_bind: bare(t, call, AMQP091_exchange_bind_ok); return;
+	case AMQP091_exchange_unbind: bare(t, call, AMQP091_exchange_unbind_ok); return;
 	case AMQP091_queue_declare: declared(t, call, r); return;
 	case AMQP091_queue_bind: bare(t, call, AMQP091_queue_bind_ok); return;
 	case AMQP091_queue_unbind: bare(t, call, AMQP091_queue_unbind_ok); return;

@@ -14,18 +14,25 @@ static void put_thing(struct turn *t, const char *thing, struct slice name)
 	text_putc(&t->why, '\'');
 }
 
+/* Who names an exchange that takes what is left over reads from the one and writes to the other. */
 enum err amqp091_args_of_exchange(struct turn *t, struct slice exchange, struct slice args)
 {
+	static const char *const names[] = { "alternate-exchange", "x-alternate-exchange" };
 	struct amqp091_value v;
 	must(exchange.n > 0);
-	if (!amqp091_table_find(args, slice_str("alternate-exchange"), &v))
-		return ERR_OK;
-	if (v.type == AMQP091_TYPE_LONGSTR)
-		return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "arg 'alternate-exchange'");
-	text_putf(&t->why, "invalid type '%s' for arg 'alternate-exchange' in ",
-		  amqp091_type_words(v.type));
-	put_thing(t, "exchange", exchange);
-	return ERR_PRECONDITION_FAILED;
+	for (int i = 0; i < 2; i++) {
+		if (!amqp091_table_find(args, slice_str(names[i]), &v))
+			continue;
+		if (v.type != AMQP091_TYPE_LONGSTR) {
+			text_putf(&t->why, "invalid type '%s' for arg '%s' in ",
+				  amqp091_type_words(v.type), names[i]);
+			put_thing(t, "exchange", exchange);
+			return ERR_PRECONDITION_FAILED;
+		}
+		TRY(amqp091_allow(t, AUTH_EXCHANGE, exchange, AUTH_READ));
+		return amqp091_allow(t, AUTH_EXCHANGE, v.octets, AUTH_WRITE);
+	}
+	return ERR_OK;
 }
 
 enum err amqp091_args_of_consumer(struct turn *t, struct slice args)

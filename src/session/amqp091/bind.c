@@ -6,8 +6,10 @@
 
 /* What bind and unbind have in common. */
 struct ends {
-	struct slice queue, exchange, key, arguments;
+	struct slice to, exchange, key, arguments;
+	bool to_exchange; /* `to` is an exchange, else a queue */
 	bool is_unbind, is_nowait;
+	enum amqp091_method_kind method;
 };
 
 static enum err check_match(struct turn *t, struct slice arguments)
@@ -38,25 +40,39 @@ static enum err check_arguments(struct turn *t, const struct exchange *x, const 
 	return x->type == EXCHANGE_HEADERS ? check_match(t, e->arguments) : ERR_OK;
 }
 
+static enum err check_default(struct turn *t, const struct ends *e)
+{
+	must(t->why.n == 0);
+	if (e->exchange.n > 0 && (e->to.n > 0 || !e->to_exchange))
+		return ERR_OK;
+	return amqp091_refuse(t, ERR_ACCESS_REFUSED,
+			      "operation not permitted on the default exchange");
+}
+
 static enum err check(struct turn *t, struct channel *c, struct ends *e)
 {
 	must(e->key.n <= LIMIT_SHORTSTR);
-	bool is_short = e->queue.n == 0 && e->key.n == 0;
-	TRY(amqp091_queue_name(t, c, e->queue, &e->queue));
+	bool is_short = e->to.n == 0 && e->key.n == 0 && !e->to_exchange;
+	if (!e->to_exchange)
+		TRY(amqp091_queue_name(t, c, e->to, &e->to));
 	if (is_short && !e->is_unbind)
-		e->key = e->queue;
-	TRY(amqp091_allow(t, AUTH_QUEUE, e->queue, AUTH_WRITE));
+		e->key = e->to;
+	TRY(amqp091_allow(t, e->to_exchange ? AUTH_EXCHANGE : AUTH_QUEUE, e->to, AUTH_WRITE));
 	TRY(amqp091_allow(t, AUTH_EXCHANGE, e->exchange, AUTH_READ));
-	if (e->exchange.n == 0)
-		return amqp091_refuse(t, ERR_ACCESS_REFUSED,
-				      "operation not permitted on the default exchange");
-	const struct exchange *x = catalog_exchange(t->w->view, t->s->vhost, e->exchange);
-	const struct queue_record *q = catalog_queue(t->w->view, t->s->vhost, e->queue);
-	if (e->is_unbind && (!q || !x))
+	TRY(check_default(t, e));
+	const struct catalog_view *v = t->w->view;
+	const struct exchange *x = catalog_exchange(v, t->s->vhost, e->exchange);
+	const struct queue_record *q = NULL;
+	bool has_end = e->to_exchange ? catalog_exchange(v, t->s->vhost, e->to) != NULL
+				      : catalog_queue(v, t->s->vhost, e->to) != NULL;
+	if (e->is_unbind && (!has_end || !x))
 		return ERR_OK;
-	TRY(amqp091_queue_find(t, e->queue, &q));
+	if (!e->to_exchange)
+		TRY(amqp091_queue_find(t, e->to, &q));
 	if (!x)
 		return amqp091_refuse_named(t, ERR_NOT_FOUND, "no exchange ", e->exchange, "");
+	if (!has_end)
+		return amqp091_refuse_named(t, ERR_NOT_FOUND, "no exchange ", e->to, "");
 	return e->is_unbind ? ERR_OK : check_arguments(t, x, e);
 }
 
@@ -68,10 +84,11 @@ static enum err change(struct turn *t, struct channel *c, struct ends *e)
 	uint8_t *buf = amqp091_get(t, cap, "binding");
 	const struct bind b = {
 		.exchange = e->exchange,
-		.queue = e->queue,
+		.queue = e->to,
 		.key = e->key,
 		.arguments = amqp091_table_sort(e->arguments, buf), /* one binding in any order */
 		.vhost = t->s->vhost,
+		.to_exchange = e->to_exchange,
 	};
 	uint8_t *at = buf + e->arguments.n;
 	uint32_t n = bind_put(&b, at, cap - (uint32_t)e->arguments.n);
@@ -79,16 +96,21 @@ static enum err change(struct turn *t, struct channel *c, struct ends *e)
 	amqp091_command_catalog(t, e->is_unbind ? CMD_UNBIND : CMD_BIND, 0, c->number, ticket,
 				slice_of(at, n));
 	amqp091_put(t, buf, cap);
-	amqp091_call(t, e->is_unbind ? AMQP091_queue_unbind : AMQP091_queue_bind, c->number, ticket,
-		     e->queue, SLICE_EMPTY)
-		->is_nowait = e->is_nowait;
+	amqp091_call(t, e->method, c->number, ticket, e->to, SLICE_EMPTY)->is_nowait = e->is_nowait;
 	return ERR_OK;
 }
 
 enum err amqp091_on_queue_bind(struct turn *t, struct channel *c, const struct amqp091_method *m)
 {
 	const struct amqp091_queue_bind *b = &m->queue_bind;
-	struct ends e = { b->queue, b->exchange, b->routing_key, b->arguments, false, b->nowait };
+	struct ends e = {
+		.to = b->queue,
+		.exchange = b->exchange,
+		.key = b->routing_key,
+		.arguments = b->arguments,
+		.is_nowait = b->nowait,
+		.method = m->kind,
+	};
 	must(m->kind == AMQP091_queue_bind);
 	return change(t, c, &e);
 }
@@ -96,22 +118,48 @@ enum err amqp091_on_queue_bind(struct turn *t, struct channel *c, const struct a
 enum err amqp091_on_queue_unbind(struct turn *t, struct channel *c, const struct amqp091_method *m)
 {
 	const struct amqp091_queue_unbind *b = &m->queue_unbind;
-	struct ends e = { b->queue, b->exchange, b->routing_key, b->arguments, true, false };
+	struct ends e = {
+		.to = b->queue,
+		.exchange = b->exchange,
+		.key = b->routing_key,
+		.arguments = b->arguments,
+		.is_unbind = true,
+		.method = m->kind,
+	};
 	must(m->kind == AMQP091_queue_unbind);
 	return change(t, c, &e);
 }
 
 enum err amqp091_on_exchange_bind(struct turn *t, struct channel *c, const struct amqp091_method *m)
 {
-	(void)c;
+	const struct amqp091_exchange_bind *b = &m->exchange_bind;
+	struct ends e = {
+		.to = b->destination,
+		.exchange = b->source,
+		.key = b->routing_key,
+		.arguments = b->arguments,
+		.to_exchange = true,
+		.is_nowait = b->nowait,
+		.method = m->kind,
+	};
 	must(m->kind == AMQP091_exchange_bind);
-	return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "exchange to exchange bindings");
+	return change(t, c, &e);
 }
 
 enum err amqp091_on_exchange_unbind(struct turn *t, struct channel *c,
 				    const struct amqp091_method *m)
 {
-	(void)c;
+	const struct amqp091_exchange_unbind *b = &m->exchange_unbind;
+	struct ends e = {
+		.to = b->destination,
+		.exchange = b->source,
+		.key = b->routing_key,
+		.arguments = b->arguments,
+		.to_exchange = true,
+		.is_unbind = true,
+		.is_nowait = b->nowait,
+		.method = m->kind,
+	};
 	must(m->kind == AMQP091_exchange_unbind);
-	return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "exchange to exchange bindings");
+	return change(t, c, &e);
 }

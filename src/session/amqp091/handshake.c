@@ -18,7 +18,7 @@ static void put_capabilities(struct wr *w)
 		bool is_there;
 	} capabilities[] = {
 		{ "publisher_confirms", true },
-		{ "exchange_exchange_bindings", false },
+		{ "exchange_exchange_bindings", true },
 		{ "basic.nack", true },
 		{ "consumer_cancel_notify", true },
 		{ "connection.blocked", true },
