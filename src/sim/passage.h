@@ -12,6 +12,6 @@
 #define SIM_PASSAGE_H
 #include "sim/story.h"
 
-/* passage_play plays a broker of its own on a disk of its own, and tells the story what was wrong. */
+/* passage_play plays a broker on a disk of its own, and tells the story what was wrong. */
 void passage_play(struct story *story, uint64_t seed);
 #endif
