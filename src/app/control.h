@@ -9,8 +9,8 @@
 /* The socket's name in the data directory, unless the setting control_socket has another. */
 #define CONTROL_SOCKET "godwit.sock"
 
-/* control_ask sends `words` (NULL-terminated) to the broker of `data_dir`, whose control socket has
- * the name `socket_name`, and copies the answer to stdout as it comes. Gives the exit code: 0; 1, and a sentence on stderr, when there is no
- * answer. */
+/* control_ask sends `words` (NULL-terminated) to the broker of `data_dir`, whose control socket
+ * is `socket_name` in there, and copies the answer to stdout as it comes. Gives the exit code: 0;
+ * 1, and a sentence on stderr, when there is no answer. */
 int control_ask(const char *data_dir, const char *socket_name, char *const *words);
 #endif

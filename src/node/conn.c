@@ -96,7 +96,7 @@ struct conn *conn_open(struct loop *l, uint64_t sock, const struct session_ops *
 		return NULL;
 	}
 	c->number = 1 + atomic_fetch_add_explicit(&l->node->conns_opened, 1, memory_order_relaxed);
-	l->count.opened++;
+	l->count.connections_opened++;
 	trace_say(c, "comes from");
 	conn_touch(c);
 	conn_arm(c);
@@ -124,7 +124,7 @@ static void conn_move(struct conn *c, uint32_t to)
 	trace_say(c, "moves to another loop, of");
 	conn_unlist(c);
 	slot_give(c);
-	from->count.moved++;
+	from->count.connections_moved++;
 	from->net->ops->move(from->net, c->sock, to, (uint64_t)(uintptr_t)c);
 }
 
@@ -164,7 +164,7 @@ void conn_free(struct conn *c)
 	struct loop *l = c->loop;
 	trace_say(c, "is gone, of");
 	atomic_fetch_add_explicit(&l->node->conns_closed, 1, memory_order_relaxed);
-	l->count.closed++;
+	l->count.connections_closed++;
 	conn_drop_input(c);
 	slot_give(c);
 	c->session->ops->free(c->session, loop_world(l));

@@ -71,13 +71,10 @@ static void put_node(const struct node *n, uint64_t now_ms, struct text *out)
 
 static void put_loop(const struct loop *l, struct text *out)
 {
-	text_putf(out, "loop: %u\nconnections: %u\nconnections_opened: %llu\n", l->index,
-		  l->conns_n, ull(l->count.opened));
-	text_putf(out, "connections_closed: %llu\nconnections_moved: %llu\n", ull(l->count.closed),
-		  ull(l->count.moved));
-	text_putf(out, "turns: %llu\nruns: %llu\nreads: %llu\nwrites: %llu\nwakes: %llu\n",
-		  ull(l->count.turns), ull(l->count.runs), ull(l->count.reads),
-		  ull(l->count.writes), ull(l->count.wakes));
+	text_putf(out, "loop: %u\nconnections: %u\n", l->index, l->conns_n);
+#define COUNT(name, prose) text_putf(out, #name ": %llu\n", ull(l->count.name));
+#include "node/loop_count.def"
+#undef COUNT
 	text_putf(out, "memory_used_bytes: %lld\nblocks_out_bytes: %llu\n",
 		  (long long)memory_used(&l->memory), ull(l->home.out_bytes));
 	text_putf(out, "batches_out: %u\ncongested: %s\nstopping: %s\nnotes_lost: %u\n",
@@ -91,8 +88,9 @@ static void put_shard(const struct shard *s, struct text *out)
 		  s->no == 0       ? "catalog"
 		  : s->is_volatile ? "volatile"
 				   : "data");
-	text_putf(out, "commands: %llu\nrecords: %llu\noutcomes_applied: %llu\n",
-		  ull(s->count.commands), ull(s->count.records), ull(s->count.applied));
+#define COUNT(name, prose) text_putf(out, #name ": %llu\n", ull(s->count.name));
+#include "node/shard_count.def"
+#undef COUNT
 	text_putf(out, "proposed_index: %llu\ncommitted_index: %llu\n", ull(s->repl.proposed),
 		  ull(s->repl.committed));
 	text_putf(out, "waiting_bytes: %llu\nwaiting_outcomes: %llu\nfrozen: %s\n",

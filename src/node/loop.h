@@ -92,7 +92,9 @@ struct loop {
 	struct unit *unit;             /* a checkpoint's unit that the keeper had no room for */
 	struct trace *trace;           /* who watches frames (trace.c); NULL: nobody */
 	struct {
-		uint64_t turns, runs, reads, writes, moved, wakes, opened, closed;
+#define COUNT(name, prose) uint64_t name;
+#include "node/loop_count.def"
+#undef COUNT
 	} count;
 };
 

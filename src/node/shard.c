@@ -99,7 +99,7 @@ static void place_rows(struct shard *s, struct run *o, uint64_t record_loc, stru
 static void shard_apply(struct shard *s, struct run *o, uint64_t index, uint32_t ordinal,
 			bool is_replay)
 {
-	s->count.applied++;
+	s->count.outcomes_applied++;
 	shard_touch(s);
 	if (s->catalog) {
 		catalog_apply(s->catalog, o, index, is_replay ? NULL : &s->held);

@@ -29,7 +29,9 @@ struct shard {
 	uint64_t given_failed; /* checkpoints that had failed before it */
 	bool is_applied; /* something was applied since the last view_publish */
 	struct {
-		uint64_t commands, records, applied;
+#define COUNT(name, prose) uint64_t name;
+#include "node/shard_count.def"
+#undef COUNT
 	} count;
 };
 
