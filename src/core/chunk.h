@@ -56,6 +56,7 @@ struct chunk {
 	struct queue *queue;   /* that it is in */
 	uint64_t expires_ms;   /* no ready entry expires before; 0: none expires */
 	struct due due;        /* at that time */
+	uint32_t *bodies;      /* of each slot's message, if the queue has a limit for these */
 	struct list_node late; /* in core.late: an entry may not wait at all */
 	uint64_t loc[CHUNK_N]; /* where the stored message lies; 0: nowhere */
 	struct entry entry[CHUNK_N];

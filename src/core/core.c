@@ -188,11 +188,8 @@ void core_drop_entry(struct core *c, struct queue *q, struct chunk *k, uint32_t 
 {
 	struct entry *e = &k->entry[slot];
 	must(bits_test(k->live, slot) && q->live_bytes >= e->bytes);
-	if (bits_test(k->ready, slot)) {
-		bits_clear(k->ready, slot);
-		q->ready_n--;
-		q->ready_bytes -= e->bytes;
-	}
+	if (bits_test(k->ready, slot))
+		queue_off(q, k, slot);
 	bits_clear(k->live, slot);
 	k->live_n--;
 	q->live_n--;
@@ -218,6 +215,7 @@ static void release(struct core *c, struct queue *q, struct chunk *k)
 		must(err == ERR_OK);
 	}
 	core_unwatch(c, k);
+	core_rule_unweigh(c, k);
 	queue_unlink(q, k);
 	chunk_put(&c->chunks, k);
 }

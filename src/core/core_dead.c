@@ -77,11 +77,8 @@ void core_dead(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
 	uint64_t row = pos_of(k->number, slot) << 2 | reason;
 	must(core_dead_is_on(c, q) && reason < DEAD_REASONS_N);
 	must(bits_test(k->live, slot) && !(e->flags & (ENTRY_SETTLING | ENTRY_DEAD)));
-	if (bits_test(k->ready, slot)) {
-		bits_clear(k->ready, slot);
-		q->ready_n--;
-		q->ready_bytes -= e->bytes;
-	}
+	if (bits_test(k->ready, slot))
+		queue_off(q, k, slot);
 	e->flags |= ENTRY_DEAD;
 	if (deque_push(&q->dead->waiting, c->mem, &row) != ERR_OK)
 		must(!"no memory for a dead letter");

@@ -133,9 +133,7 @@ static void give_held(struct hands *h, struct chunk *k, uint32_t slot, struct de
 				     .bytes = e->bytes,
 				     .flags = flags_to_tell(h, e),
 				     .count = e->count };
-	bits_clear(k->ready, slot);
-	q->ready_n--;
-	q->ready_bytes -= e->bytes;
+	queue_off(q, k, slot);
 	q->cursor = out->pos + 1;
 	must(out->mem || out->loc);
 	if (!e->mem)
@@ -168,9 +166,7 @@ static void give_away(struct hands *h, struct chunk *k, uint32_t slot, struct de
 	q->cursor = out->pos + 1;
 	(void)core_unmem(c, q, e);
 	if (e->flags & ENTRY_PERSISTENT) {
-		bits_clear(k->ready, slot);
-		q->ready_n--;
-		q->ready_bytes -= e->bytes;
+		queue_off(q, k, slot);
 		core_remove(&h->removal, k, slot);
 	} else {
 		core_drop_entry(c, q, k, slot, &none);

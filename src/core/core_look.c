@@ -181,6 +181,25 @@ static void dump_consumers(const struct list *l, uint32_t *io_left, struct text 
 	}
 }
 
+static void dump_rule(const char *name, uint64_t value, struct text *out)
+{
+	must(name[0] != '\0');
+	if (value != RULE_NONE)
+		text_putf(out, "%s: %llu\n", name, ull(value));
+}
+
+static void dump_rules(const struct ruled *r, struct text *out)
+{
+	static const char *const overflow[] = { "drop-head", "reject", "reject-dead-letter" };
+	must(r->overflow < 3);
+	dump_rule("message_ttl_ms", r->message_ttl_ms, out);
+	dump_rule("expires_ms", r->expires_ms, out);
+	dump_rule("max_length", r->max_length, out);
+	dump_rule("max_length_bytes", r->max_length_bytes, out);
+	text_putf(out, "overflow: %s\nready_body_bytes: %llu\n", overflow[r->overflow],
+		  ull(r->ready_bodies));
+}
+
 static void dump_queue(const struct queue *q, struct text *out)
 {
 	uint32_t left = DUMP_CONSUMERS_MAX;
@@ -196,6 +215,8 @@ static void dump_queue(const struct queue *q, struct text *out)
 	text_putf(out, "first_position: %llu\nnext_position: %llu\ncursor: %llu\nchunks: %zu\n",
 		  ull(pos_of(q->first, 0)), ull(q->tail_pos), ull(q->cursor), q->chunks.n);
 	text_putf(out, "last_id: %llx\ngive_mark: %llx\n", ull(q->last_id), ull(q->mark));
+	if (q->ruled)
+		dump_rules(q->ruled, out);
 	dump_count(&q->count, out);
 	text_putf(out, "consumers: %u\nexclusive_consumer: %s\n", q->consumers_n, yes(q->is_held));
 	dump_consumers(&q->able, &left, out);

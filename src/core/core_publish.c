@@ -201,15 +201,6 @@ static void count_dropped(struct core *c, const struct stretch *s, uint32_t n)
 	}
 }
 
-static uint64_t bytes_of(const struct add_row *row, uint32_t n)
-{
-	uint64_t bytes = 0;
-	must(n > 0);
-	for (uint32_t i = 0; i < n; i++)
-		bytes += row[i].bytes;
-	return bytes;
-}
-
 /* Notes what will be added, and gives the flags of the run that will add it. With consumers that
  * keep up, the give mark goes into the log before the entries do, so that giving them need not
  * wait for it. */
@@ -222,7 +213,7 @@ static uint8_t reserve(struct core *c, const struct stretch *s, const struct add
 	if (reserved)
 		q->pending_n += s->end - s->at;
 	if (reserved && q->ruled)
-		q->ruled->pending_bytes += bytes_of(row, s->end - s->at);
+		q->ruled->pending_bytes += core_rule_bodies(row, s->end - s->at);
 	if (s->way == WAY_LATER)
 		return reserved;
 	q->is_logged = true;
@@ -259,7 +250,7 @@ static void fan_rows(struct core *c, const struct stretch *s, const struct add_r
 	}
 	f->expires |= s->expires;
 	if (q->ruled)
-		q->ruled->fan_bytes += bytes_of(row, s->end - s->at);
+		q->ruled->fan_bytes += core_rule_bodies(row, s->end - s->at);
 	if (q->fan_n > s->end - s->at)
 		return;
 	f->queue[f->n++] = q;
@@ -417,6 +408,8 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 		chunk_use(k, n);
 		if (expires)
 			core_watch_slots(c, k, k->used - n, n);
+		if (q->ruled)
+			core_rule_weigh(c, q, k, k->used - n, n);
 		q->tail_pos += n;
 		if (is_logged) {
 			k->durable_n += n;
@@ -451,7 +444,7 @@ void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordi
 		q->pending_n -= o->n;
 		if (q->ruled) /* which may have come after them */
 			q->ruled->pending_bytes -= min_u64(q->ruled->pending_bytes,
-							   bytes_of(run_rows(o), o->n));
+							   core_rule_bodies(run_rows(o), o->n));
 	}
 	bool may_pass = fx && !is_logged && !(o->flags & ADD_DEAD);
 	uint32_t passed_n = may_pass ? core_pass(c, q, o, fx) : 0;

@@ -1,5 +1,63 @@
 #include "core/core_state.h"
 
+#include "msg/big.h"
+
+#define BODIES_BYTES (CHUNK_N * sizeof(uint32_t))
+
+/* ---- bytes of bodies --------------------------------------------------------------------- */
+
+static uint32_t body_of(uint64_t mem, uint32_t bytes, uint8_t flags)
+{
+	must(bytes < UINT32_MAX / LIMIT_CHUNK_BYTES * BIG_ROW_BYTES);
+	if (flags & ENTRY_BIG)
+		return bytes / BIG_ROW_BYTES * LIMIT_CHUNK_BYTES;
+	return mem ? msg_of(mem)->body_bytes : bytes;
+}
+
+uint64_t core_rule_bodies(const struct add_row *row, uint32_t n)
+{
+	uint64_t bytes = 0;
+	must(n > 0);
+	for (uint32_t i = 0; i < n; i++)
+		bytes += body_of(row[i].mem, row[i].bytes, row[i].flags);
+	return bytes;
+}
+
+void core_rule_weigh(struct core *c, struct queue *q, struct chunk *k, uint32_t from, uint32_t n)
+{
+	if (q->ruled->max_length_bytes == RULE_NONE)
+		return;
+	if (!k->bodies)
+		k->bodies = mem_get(c->mem, BODIES_BYTES, "bytes of bodies");
+	must(k->bodies && from + n <= k->used);
+	for (uint32_t i = from; i < from + n; i++) {
+		const struct entry *e = &k->entry[i];
+		k->bodies[i] = body_of(e->mem, e->bytes, e->flags);
+		if (bits_test(k->ready, i))
+			q->ruled->ready_bodies += k->bodies[i];
+	}
+}
+
+void core_rule_unweigh(struct core *c, struct chunk *k)
+{
+	must(k->queue != NULL);
+	if (k->bodies)
+		mem_put(c->mem, k->bodies, BODIES_BYTES);
+	k->bodies = NULL;
+}
+
+/* A limit comes or goes. */
+static void weigh_all(struct core *c, struct queue *q)
+{
+	struct chunk *k = NULL;
+	must(q->ruled->ready_bodies == 0 || q->ready_n > 0);
+	q->ruled->ready_bodies = 0;
+	while ((k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL) {
+		core_rule_unweigh(c, k);
+		core_rule_weigh(c, q, k, 0, k->used);
+	}
+}
+
 /* ---- with and without rules -------------------------------------------------------------- */
 
 void core_rules_forget(struct core *c, struct queue *q)
@@ -31,12 +89,17 @@ void core_rules(struct core *c, struct queue *q, const struct queue_rules *rules
 	if (!r) {
 		r = q->ruled = mem_get(c->mem, sizeof *r, "rules of queues");
 		must(r != NULL);
-		*r = (struct ruled){ .queue = q, .due = { .is_queue = true } };
+		*r = (struct ruled){ .queue = q,
+				     .due = { .is_queue = true },
+				     .max_length_bytes = RULE_NONE };
 	}
 	r->message_ttl_ms = rules->message_ttl_ms;
 	r->expires_ms = rules->expires_ms;
 	r->max_length = rules->max_length;
+	bool weighed = r->max_length_bytes != RULE_NONE;
 	r->max_length_bytes = rules->max_length_bytes;
+	if (weighed != (r->max_length_bytes != RULE_NONE))
+		weigh_all(c, q);
 	r->overflow = rules->overflow == RULE_NONE ? OVERFLOW_DROP_HEAD : (uint8_t)rules->overflow;
 	core_activate(c, q);
 }
@@ -84,7 +147,7 @@ static struct room room_of(const struct queue *q, uint32_t bytes, uint32_t n)
 {
 	const struct ruled *r = q->ruled;
 	uint64_t held_n = q->ready_n + q->pending_n + q->fan_n;
-	uint64_t held = q->ready_bytes + r->pending_bytes + r->fan_bytes;
+	uint64_t held = r->ready_bodies + r->pending_bytes + r->fan_bytes;
 	struct room room = { INT64_MAX, INT64_MAX };
 	must(held_n < INT64_MAX / 4 && held < INT64_MAX / 4);
 	if (r->max_length < INT64_MAX / 4)
@@ -113,9 +176,9 @@ uint32_t core_rule_fit(const struct queue *q, const struct publish_row *row, uin
 	*out_fits = true;
 	if (q->ruled->overflow == OVERFLOW_DROP_HEAD)
 		return n;
-	struct room room = room_of(q, row[0].bytes, n);
-	*out_fits = take(&room, row[0].bytes);
-	while (i < n && take(&room, row[i].bytes) == *out_fits)
+	struct room room = room_of(q, body_of(row[0].mem, row[0].bytes, row[0].flags), n);
+	*out_fits = take(&room, body_of(row[0].mem, row[0].bytes, row[0].flags));
+	while (i < n && take(&room, body_of(row[i].mem, row[i].bytes, row[i].flags)) == *out_fits)
 		i++;
 	return i;
 }
@@ -125,7 +188,8 @@ uint32_t core_rule_fit(const struct queue *q, const struct publish_row *row, uin
 static bool is_beyond(const struct queue *q)
 {
 	must(q->ruled != NULL);
-	return q->ready_n > q->ruled->max_length || q->ready_bytes > q->ruled->max_length_bytes;
+	return q->ready_n > q->ruled->max_length ||
+	       q->ruled->ready_bodies > q->ruled->max_length_bytes;
 }
 
 /* Consumers that can still take wait for the give mark only: to them go the oldest. */

@@ -41,15 +41,26 @@ static void bytes_count_likewise(void **s)
 {
 	(void)s;
 	struct queue_rules rules = rules_none();
-	rules.max_length_bytes = 3 * RIG_STORED_BYTES;
+	rules.max_length_bytes = 24; /* bodies of 8 */
 	struct rig *r = rig_with(QUEUE_DURABLE, rules);
 	rig_publish(r, Q, 1, 5, ENTRY_PERSISTENT);
 	rig_commit(r);
-	must(queue(r)->live_n == 3);
+	must(queue(r)->live_n == 3 && queue(r)->ruled->ready_bodies == 24);
 	rules.overflow = OVERFLOW_REJECT;
+	rules.max_length_bytes = 31;
 	rig_open(r, Q, QUEUE_DURABLE, &rules);
 	rig_publish(r, Q, 6, 1, ENTRY_PERSISTENT | ENTRY_CONFIRM);
-	SAY("refused 6-6");
+	rules.max_length_bytes = 40;
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	rig_publish(r, Q, 7, 1, ENTRY_PERSISTENT | ENTRY_CONFIRM);
+	rig_publish(r, Q, 8, 2, ENTRY_CONFIRM);
+	SAY("refused 6-6 | refused 9-9");
+	rig_commit(r);
+	SAY("confirm 7-8");
+	must(queue(r)->ruled->ready_bodies == 40 && queue(r)->ruled->pending_bytes == 0);
+	rules.max_length_bytes = RULE_NONE;
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	must(queue(r)->ruled->ready_bodies == 0);
 	rig_free(r);
 }
 

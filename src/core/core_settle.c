@@ -88,9 +88,7 @@ static void settle_release(struct settling *t, struct chunk *k, uint32_t slot)
 	struct entry *e = &k->entry[slot];
 	must(!bits_test(k->ready, slot));
 	e->flags |= ENTRY_REDELIVERED;
-	bits_set(k->ready, slot);
-	q->ready_n++;
-	q->ready_bytes += e->bytes;
+	queue_on(q, k, slot);
 	if (e->expiry_ms)
 		core_watch(t->core, k, e->expiry_ms);
 	if (!ABLATED(requeue_place))
@@ -171,9 +169,7 @@ static uint64_t purge_ready(struct core *c, struct queue *q, struct outcomes *la
 			core_drop_entry(c, q, k, slot, &gone);
 			continue;
 		}
-		bits_clear(k->ready, slot);
-		q->ready_n--;
-		q->ready_bytes -= k->entry[slot].bytes;
+		queue_off(q, k, slot);
 		core_remove(&r, k, slot);
 		durable_n++;
 	}

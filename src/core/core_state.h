@@ -264,6 +264,13 @@ void core_rule_rows(const struct core *c, const struct queue *q, struct publish_
  * queue, or (*out_fits) that they do not and are refused? What waits for the log counts. */
 uint32_t core_rule_fit(const struct queue *q, const struct publish_row *row, uint32_t n,
 		       bool *out_fits);
+/* core_rule_bodies: how many bytes the bodies of rows have. What has no message in memory counts by
+ * its stored form, of a big one by the list of its chunks. */
+uint64_t core_rule_bodies(const struct add_row *row, uint32_t n);
+/* core_rule_weigh notes that of each slot in [from, from + n), if there is a limit for them;
+ * core_rule_unweigh forgets it for a chunk. */
+void core_rule_weigh(struct core *c, struct queue *q, struct chunk *k, uint32_t from, uint32_t n);
+void core_rule_unweigh(struct core *c, struct chunk *k);
 /* core_rule_drop lets the oldest ready entries die as long as there are too many. */
 void core_rule_drop(struct core *c, struct queue *q, struct outcomes *later);
 

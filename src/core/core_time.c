@@ -63,9 +63,7 @@ void core_die(struct dying *d, struct chunk *k, uint32_t slot)
 	if (core_dead_is_on(c, q)) {
 		core_dead(c, q, k, slot, d->reason);
 	} else if (k->entry[slot].flags & ENTRY_PERSISTENT) {
-		bits_clear(k->ready, slot);
-		q->ready_n--;
-		q->ready_bytes -= k->entry[slot].bytes;
+		queue_off(q, k, slot);
 		core_remove(&d->removal, k, slot);
 	} else {
 		core_drop_entry(c, q, k, slot, &d->gone);

@@ -192,7 +192,7 @@ uint64_t queue_id_ahead(const struct queue *q, uint64_t number)
 
 void queue_check(const struct queue *q)
 {
-	uint64_t ready_n = 0, live_n = 0, durable_n = 0, last_id = 0;
+	uint64_t ready_n = 0, live_n = 0, durable_n = 0, last_id = 0, ready_bodies = 0;
 	must(q->first > 0 && q->cursor <= q->tail_pos && q->durable_n <= q->live_n);
 	must_if(q->chunks.n == 0, pos_slot(q->tail_pos) == 0);
 	must_if(q->chunks.n, queue_chunk(q, q->first) && queue_chunk(q, queue_end(q) - 1));
@@ -205,6 +205,8 @@ void queue_check(const struct queue *q)
 		must(k->live_n || (i + 1 == queue_end(q) && q->live_n));
 		last_id = k->used ? k->entry[k->used - 1].id : k->first_id;
 		ready_n += bits_count(k->ready, CHUNK_N);
+		for (uint32_t s = 0; k->bodies && s < k->used; s++)
+			ready_bodies += bits_test(k->ready, s) ? k->bodies[s] : 0;
 		live_n += k->live_n;
 		durable_n += k->durable_n;
 	}
@@ -212,4 +214,5 @@ void queue_check(const struct queue *q)
 	must(ready_n == q->ready_n && live_n == q->live_n && durable_n == q->durable_n);
 	must_if(q->ready_n == q->live_n && q->durable_n == 0, q->ready_bytes == q->live_bytes);
 	must(q->cached_bytes <= q->live_bytes);
+	must_if(q->ruled, ready_bodies == q->ruled->ready_bodies);
 }

@@ -33,8 +33,9 @@ struct ruled {
 	struct queue *queue;
 	struct due due; /* when it is deleted because nobody uses it */
 	uint64_t message_ttl_ms, expires_ms, max_length, max_length_bytes; /* RULE_NONE: none */
-	uint64_t pending_bytes; /* of the reservation queue.pending_n */
-	uint64_t fan_bytes;     /* of queue.fan_n */
+	uint64_t ready_bodies;  /* bytes: of ready messages, while there is a limit */
+	uint64_t pending_bytes; /* likewise, of the reservation queue.pending_n */
+	uint64_t fan_bytes;     /* likewise, of queue.fan_n */
 	uint8_t overflow;       /* enum overflow */
 };
 
@@ -85,6 +86,24 @@ static inline struct chunk *queue_chunk(const struct queue *q, uint64_t number)
 {
 	uint64_t at = number - q->first;
 	return at < q->chunks.n ? *(struct chunk **)deque_at(&q->chunks, at) : NULL;
+}
+
+/* queue_on makes a live entry ready, queue_off takes that back. */
+static inline void queue_on(struct queue *q, struct chunk *k, uint32_t slot)
+{
+	bits_set(k->ready, slot);
+	q->ready_n++;
+	q->ready_bytes += k->entry[slot].bytes;
+	if (k->bodies)
+		q->ruled->ready_bodies += k->bodies[slot];
+}
+static inline void queue_off(struct queue *q, struct chunk *k, uint32_t slot)
+{
+	bits_clear(k->ready, slot);
+	q->ready_n--;
+	q->ready_bytes -= k->entry[slot].bytes;
+	if (k->bodies)
+		q->ruled->ready_bodies -= k->bodies[slot];
 }
 
 static inline uint64_t queue_end(const struct queue *q)

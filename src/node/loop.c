@@ -6,6 +6,7 @@
 
 #define BLOCKS_KEPT    16u
 #define LOADS_PER_TURN 256u
+#define WALL_BACK_MS   1000u /* so far back the wall clock may be without more: it waits */
 
 enum err loop_init(struct loop *l, struct node *n, uint32_t index)
 {
@@ -362,9 +363,12 @@ static void shards_tick(struct loop *l)
 void loop_clock(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
 {
 	must(now_ms >= l->now_ms);
+	uint64_t passed_ms = now_ms - l->now_ms;
 	l->now_ms = now_ms;
-	if (wall_ms > l->wall_ms)
+	if (wall_ms >= l->wall_ms)
 		l->wall_ms = wall_ms;
+	else if (l->wall_ms - wall_ms > WALL_BACK_MS)
+		l->wall_ms += passed_ms; /* somebody has set it back: what waits does not wait on */
 }
 
 bool loop_turn(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
