@@ -208,13 +208,18 @@ static void die(struct rig *r, const char *queue, enum dead_reason reason, uint6
 	deadletter_session_ops.tell(r->letters, &r->sw, &fx.run);
 }
 
-static void confirm(struct rig *r, uint64_t seq, uint32_t n)
+static void answer(struct rig *r, uint8_t kind, uint64_t seq, uint32_t n)
 {
 	struct {
 		struct run run;
 		struct confirm_row row;
-	} fx = { { .kind = FX_CONFIRM, .n = 1, .session = HANDLE, .arg = seq }, { 0, n } };
+	} fx = { { .kind = kind, .n = 1, .session = HANDLE, .arg = seq }, { 0, n } };
 	deadletter_session_ops.tell(r->letters, &r->sw, &fx.run);
+}
+
+static void confirm(struct rig *r, uint64_t seq, uint32_t n)
+{
+	answer(r, FX_CONFIRM, seq, n);
 }
 
 /* ---- stories ------------------------------------------------------------------------------ */
@@ -286,6 +291,27 @@ static void at_least_once_it_waits_for_somebody_to_take_it(void **s)
 	assert_true(deadletter_session_ops.deadline(r->letters) == UINT64_MAX);
 	confirm(r, 1, 1);
 	SAY("settle work 601");
+	rig_free(r);
+}
+
+static void what_a_full_queue_refuses_is_gone_or_tried_again(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	declare_mortal(r, "work", "", "dead", DEAD_LETTER_AT_MOST_ONCE);
+	declare_mortal(r, "safe", "", "dead", DEAD_LETTER_AT_LEAST_ONCE);
+	declare_queue(&r->world, "dead", QUEUE_DURABLE, "");
+	die(r, "work", DEAD_REJECTED, 601, message(r, "work", "one", MSG_AMQP091));
+	die(r, "safe", DEAD_REJECTED, 602, message(r, "safe", "two", MSG_AMQP091));
+	SAY("1:dead!p 'one' | 2:dead!p 'two'");
+	answer(r, FX_REFUSED, 1, 2);
+	SAY("settle work 601");
+	assert_true(deadletter_is_idle(r->letters));
+	r->sw.now_ms += LIMIT_DEAD_LETTER_RETRY_MS;
+	deadletter_session_ops.tick(r->letters, &r->sw);
+	SAY("3:dead!p 'two'");
+	confirm(r, 3, 1);
+	SAY("settle safe 602");
 	rig_free(r);
 }
 
@@ -379,6 +405,7 @@ int main(void)
 		cmocka_unit_test(all_its_targets_must_have_it),
 		cmocka_unit_test(nowhere_to_go_is_the_end_of_it),
 		cmocka_unit_test(at_least_once_it_waits_for_somebody_to_take_it),
+		cmocka_unit_test(what_a_full_queue_refuses_is_gone_or_tried_again),
 		cmocka_unit_test(nothing_goes_round_unless_somebody_rejects_it),
 		cmocka_unit_test(what_must_be_read_keeps_its_place),
 		cmocka_unit_test(a_queue_that_is_gone_has_no_dead_letters),

@@ -294,6 +294,7 @@ static void confirmed(struct deadletter *d, struct session_world *w, struct sent
 	if (--s->left_n > 0)
 		return;
 	d->sent_bytes -= s->bytes;
+	d->count.refused += s->is_refused;
 	if (s->is_refused && s->is_to_keep) {
 		keep(d, w, &s->letter);
 		return;
