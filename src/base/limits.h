@@ -14,7 +14,6 @@ _Static_assert(LIMIT_FRAME_MAX_DEFAULT <= LIMIT_FRAME_MAX_MAX, "the default must
 _Static_assert(LIMIT_MESSAGE_BYTES_DEFAULT <= LIMIT_MESSAGE_BYTES_MAX, "likewise");
 _Static_assert(2 * LIMIT_CHUNK_BYTES <= LIMIT_RECORD_BYTES_MAX, "a chunk fits a record");
 _Static_assert(4 * LIMIT_RECORD_BYTES_MAX <= LIMIT_SEGMENT_BYTES, "a segment holds some records");
-_Static_assert(LIMIT_RECORD_BYTES_MAX <= LIMIT_UNCOMMITTED_SHARD_BYTES, "one record must pass");
 _Static_assert(LIMIT_RECORD_BYTES_MAX <= LIMIT_JOURNAL_BUFFER_BYTES, "one record must pass");
 _Static_assert((LIMIT_CHUNK_ENTRIES & (LIMIT_CHUNK_ENTRIES - 1)) == 0, "an index is split by bits");
 

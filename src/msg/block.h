@@ -17,13 +17,14 @@
  */
 #ifndef MSG_BLOCK_H
 #define MSG_BLOCK_H
+#include "base/limits.h"
 #include "base/mem.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BLOCK_ALIGN         65536u
+#define BLOCK_ALIGN         ((uint32_t)LIMIT_BLOCK_BYTES)
 #define BLOCK_SHARE         (1 << 30)
 #define BLOCK_HEADER_ROOM   64u  /* one message header, aligned */
 #define BLOCK_LARGE_HEADERS 256u /* room for headers in a large block */

@@ -23,7 +23,7 @@ struct shard {
 	struct outcomes now, later;
 	struct post held;       /* shard 0: what apply tells, until all have seen it */
 	struct deque places;    /* struct place: where committed records' bodies lie */
-	uint64_t waiting_bytes; /* admitted, not yet applied: back-pressure */
+	uint64_t waiting_bytes; /* admitted, not yet applied */
 	uint64_t deadline_ms;
 	uint64_t given;        /* checkpoint that has its units and is not durable yet; 0: none */
 	uint64_t given_failed; /* checkpoints that had failed before it */
