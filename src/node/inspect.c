@@ -27,6 +27,14 @@ uint64_t node_blocks_out(const struct node *n)
 	return bytes;
 }
 
+int64_t node_memory_used(const struct node *n)
+{
+	int64_t used = memory_used(&n->boot_memory) + memory_used(&n->journal_memory);
+	for (uint32_t i = 0; i < n->loops_n; i++)
+		used += memory_used(&n->loops[i].memory);
+	return used;
+}
+
 void node_describe(const struct node *n, struct text *out)
 {
 	catalog_dump(n->shard[0]->catalog, out);
