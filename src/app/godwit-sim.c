@@ -2,7 +2,10 @@
 #include "base/ablate.h"
 #include "sim/run.h"
 
+#include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,15 +15,46 @@
 #include <time.h>
 #include <unistd.h>
 
+#define EXIT_USAGE      2
+#define HEAP_KEPT_BYTES (64 << 20)
+
 struct options {
 	uint64_t seeds_n, seed, ops;
 	uint32_t loops;
-	bool is_told, is_here, is_hash, is_on;
+	bool is_told, is_here, is_hash, is_on, is_counted;
 };
 
-static const char usage[] =
-	"usage: godwit-sim [--seeds N] [--seed S] [--ops N] [--loops N] [--ablate RULE]\n"
-	"                  [--verbose] [--hash] [--keep-going] [--no-fork] [--rules]\n";
+static const struct option options[] = {
+	{ "seeds", required_argument, NULL, 'n' },  { "seed", required_argument, NULL, 's' },
+	{ "ops", required_argument, NULL, 'o' },    { "loops", required_argument, NULL, 'l' },
+	{ "ablate", required_argument, NULL, 'a' }, { "verbose", no_argument, NULL, 'v' },
+	{ "counts", no_argument, NULL, 'c' },       { "hash", no_argument, NULL, 'x' },
+	{ "keep-going", no_argument, NULL, 'k' },   { "no-fork", no_argument, NULL, 'f' },
+	{ "rules", no_argument, NULL, 'r' },        { "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },         { 0 },
+};
+
+static const char help[] =
+	"usage: godwit-sim [OPTION]...\n"
+	"\n"
+	"Runs the broker in a simulated world that crashes, tears writes and drops connections, "
+	"and\n"
+	"looks for messages that are lost, invented, given twice or given out of order. A seed\n"
+	"decides everything that happens in a run.\n"
+	"\n"
+	"  --seeds N       how many runs (1)\n"
+	"  --seed S        the seed of the first; the next has one more (1)\n"
+	"  --ops N         operations of clients in a run (5000)\n"
+	"  --loops N       loops of the broker, 1 to 4 (as the seed says)\n"
+	"  --ablate RULE   switch off a rule that keeps messages safe; may be said again\n"
+	"  --rules         list these rules\n"
+	"  --verbose       tell each run as it happens, and count\n"
+	"  --counts        count what happened in all runs\n"
+	"  --hash          print a number for each run: the same run, the same number\n"
+	"  --keep-going    do not stop at the first run that went wrong\n"
+	"  --no-fork       run in this process, for a debugger\n"
+	"  --version       print the version\n"
+	"  --help          print this\n";
 
 /* ---- one seed --------------------------------------------------------------------------- */
 
@@ -73,81 +107,97 @@ static bool is_good(const struct options *o, uint64_t seed)
 
 /* ---- options ---------------------------------------------------------------------------- */
 
-static uint64_t number(const char *text, const char *option)
+static int usage(const char *what, const char *word)
+{
+	fprintf(stderr, "godwit-sim: %s%s%s; see godwit-sim --help\n", what, word ? " " : "",
+		word ? word : "");
+	return EXIT_USAGE;
+}
+
+/* Gives -1 to go on, or the exit code. */
+static int number(const char *text, uint64_t least, uint64_t most, uint64_t *out)
 {
 	char *end = NULL;
-	uint64_t n = text ? strtoull(text, &end, 0) : 0;
-	if (!text || end == text || *end) {
-		fprintf(stderr, "godwit-sim: %s wants a number\n%s", option, usage);
-		exit(2);
-	}
-	return n;
+	errno = 0;
+	uint64_t n = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno)
+		return usage("this is no number:", text);
+	if (n < least || n > most)
+		return usage("this number is too small or too large:", text);
+	*out = n;
+	return -1;
 }
 
-static void ablate(const char *name)
+static int ablate(const char *name)
 {
-	enum ablate_rule rule = name ? ablate_find(slice_str(name)) : ABLATE_N;
+	enum ablate_rule rule = ablate_find(slice_str(name));
 	if (rule == ABLATE_N) {
-		fprintf(stderr, "godwit-sim: no rule '%s'; see --rules\n", name ? name : "");
-		exit(2);
+		fprintf(stderr, "godwit-sim: there is no rule %s; see godwit-sim --rules\n", name);
+		return EXIT_USAGE;
 	}
 	ablated[rule] = true;
+	return -1;
 }
 
-static void list_rules(void)
+static int list_rules(void)
 {
 	for (int i = 0; i < ABLATE_N; i++)
 		printf("%-24s%s\n", ablate_rows[i].name, ablate_rows[i].prose);
-	exit(0);
+	return 0;
 }
 
-static bool flag(struct options *o, const char *name)
+static int take_number(struct options *o, int c)
 {
-	if (strcmp(name, "--verbose") == 0)
-		o->is_told = true;
-	else if (strcmp(name, "--hash") == 0)
-		o->is_hash = true;
-	else if (strcmp(name, "--no-fork") == 0)
-		o->is_here = true;
-	else if (strcmp(name, "--keep-going") == 0)
-		o->is_on = true;
-	else if (strcmp(name, "--rules") == 0)
-		list_rules();
-	else
-		return false;
-	return true;
-}
-
-static bool setting(struct options *o, const char *name, const char *value)
-{
-	if (strcmp(name, "--seeds") == 0)
-		o->seeds_n = number(value, name);
-	else if (strcmp(name, "--seed") == 0)
-		o->seed = number(value, name);
-	else if (strcmp(name, "--ops") == 0)
-		o->ops = number(value, name);
-	else if (strcmp(name, "--loops") == 0)
-		o->loops = (uint32_t)number(value, name);
-	else if (strcmp(name, "--ablate") == 0)
-		ablate(value);
-	else
-		return false;
-	return true;
-}
-
-static struct options options_of(int argc, char **argv)
-{
-	struct options o = { .seeds_n = 1, .seed = 1, .ops = 5000 };
-	for (int i = 1; i < argc; i++) {
-		if (flag(&o, argv[i]))
-			continue;
-		if (!setting(&o, argv[i], i + 1 < argc ? argv[i + 1] : NULL)) {
-			fprintf(stderr, "godwit-sim: unknown option %s\n%s", argv[i], usage);
-			exit(2);
-		}
-		i++;
+	uint64_t loops = 0;
+	int code = -1;
+	switch (c) {
+	case 'n': return number(optarg, 1, UINT32_MAX, &o->seeds_n);
+	case 's': return number(optarg, 0, UINT64_MAX / 2, &o->seed);
+	case 'o': return number(optarg, 1, UINT32_MAX, &o->ops);
+	default: code = number(optarg, 1, HOST_LOOPS_MAX, &loops);
 	}
-	return o;
+	o->loops = (uint32_t)loops;
+	return code;
+}
+
+/* Gives -1 to go on, or the exit code. */
+static int take_option(struct options *o, int c)
+{
+	switch (c) {
+	case 'n':
+	case 's':
+	case 'o':
+	case 'l': return take_number(o, c);
+	case 'a': return ablate(optarg);
+	case 'v': o->is_told = o->is_counted = true; return -1;
+	case 'c': o->is_counted = true; return -1;
+	case 'x': o->is_hash = true; return -1;
+	case 'k': o->is_on = true; return -1;
+	case 'f': o->is_here = true; return -1;
+	case 'r': return list_rules();
+	case 'V': puts("godwit-sim " GODWIT_VERSION); return 0;
+	case 'h': fputs(help, stdout); return 0;
+	default: return EXIT_USAGE; /* getopt has said why */
+	}
+}
+
+static int parse(struct options *o, int argc, char **argv)
+{
+	int c, code = -1;
+	*o = (struct options){ .seeds_n = 1, .seed = 1, .ops = 5000 };
+	while (code < 0 && (c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		code = take_option(o, c);
+	if (code < 0 && optind < argc)
+		return usage("this is no option:", argv[optind]);
+	return code;
+}
+
+/* ---- all seeds -------------------------------------------------------------------------- */
+
+static void print_counts(const uint64_t sum[TALLY_N])
+{
+	for (int i = 0; i < TALLY_N; i++)
+		printf("%12" PRIu64 "  %-16s%s\n", sum[i], tally_rows[i].name, tally_rows[i].prose);
 }
 
 static double seconds(void)
@@ -157,19 +207,38 @@ static double seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static uint64_t run_all(const struct options *o, uint64_t *out_done)
+{
+	uint64_t bad = 0, done = 0, sum[TALLY_N] = { 0 };
+	for (; done < o->seeds_n && (bad == 0 || o->is_on); done++) {
+		bad += !is_good(o, o->seed + done);
+		for (int i = 0; i < TALLY_N; i++)
+			sum[i] += result->tally[i];
+	}
+	if (o->is_counted)
+		print_counts(sum);
+	*out_done = done;
+	return bad;
+}
+
 int main(int argc, char **argv)
 {
-	struct options o = options_of(argc, argv);
-	uint64_t bad = 0, done = 0;
+	struct options o;
+	int code = parse(&o, argc, argv);
+	if (code >= 0)
+		return code;
+	/* A run takes and gives back its disk often: half its time would go into fresh pages. */
+	(void)mallopt(M_MMAP_THRESHOLD, HEAP_KEPT_BYTES);
+	(void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT_BYTES);
+	uint64_t done;
 	double began = seconds();
 	result = mmap(NULL, sizeof *result, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		      0);
 	if (result == MAP_FAILED) {
 		perror("godwit-sim: mmap");
-		return 2;
+		return EXIT_USAGE;
 	}
-	for (; done < o.seeds_n && (bad == 0 || o.is_on); done++)
-		bad += !is_good(&o, o.seed + done);
+	uint64_t bad = run_all(&o, &done);
 	printf("%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " with a fault, %.1f a second\n",
 	       done, o.seed, bad, (double)done / (seconds() - began + 1e-9));
 	return bad > 0;

@@ -1,6 +1,7 @@
 #include "sim/client.h"
 
 #include "base/bits.h"
+#include "base/byteorder.h"
 
 #include <stdlib.h>
 
@@ -133,7 +134,20 @@ static void over(struct client *c, bool is_open_loss)
 			exclusive_over(c, q);
 	oracle_lost(c->oracle, c->index);
 	c->phase = CLIENT_OFF;
+	c->is_blocked = false;
 	c->sock = NULL;
+}
+
+/* What is not sent yet begins in the middle of a frame: no frame ends where one must. */
+static bool is_mid_frame(struct slice unsent)
+{
+	while (unsent.n >= 8) {
+		size_t bytes = 8 + (size_t)load_be32(unsent.p + 3);
+		if (bytes > unsent.n || unsent.p[bytes - 1] != 0xce)
+			return true;
+		unsent = slice_from(unsent, bytes);
+	}
+	return unsent.n > 0;
 }
 
 void client_drop(struct client *c, bool is_hard)
@@ -141,6 +155,8 @@ void client_drop(struct client *c, bool is_hard)
 	if (c->phase == CLIENT_OFF)
 		return;
 	TELL(c->story, drop, c->index, c->out.n, c->sock->out.n, is_hard);
+	if (c->phase == CLIENT_UP && is_mid_frame(slice_of(c->out.at + c->out.begin, c->out.n)))
+		TELL(c->story, half, c->index);
 	sock_drop(c->sock, is_hard);
 	over(c, true);
 }

@@ -41,7 +41,7 @@ struct consumer_state {
 /* A call that is not answered yet. */
 struct asked {
 	enum amqp091_method_kind answer; /* AMQP091_METHOD_N: none */
-	uint64_t event;
+	uint64_t event, since_ms;
 	uint32_t place, arg;
 };
 
@@ -97,7 +97,7 @@ struct client {
 	uint32_t frame_max;
 	uint64_t slow_until_ms; /* does not read before */
 	uint64_t rest_until_ms; /* does not do anything before */
-	uint64_t asked_ms;      /* when it began to wait for something */
+	uint64_t asked_ms;      /* when it began to connect, or to leave */
 	bool is_blocked, is_draining;
 	uint64_t blocked_n, received_n;
 	struct channel_state channel[ORACLE_CHANNELS];

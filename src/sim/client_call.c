@@ -247,7 +247,6 @@ bool client_on_answer(struct client *c, uint32_t channel, const struct amqp091_m
 		return false;
 	TELL(c->story, answer, c->index, channel, m->kind, a.place);
 	ch->asked.answer = AMQP091_METHOD_N;
-	c->asked_ms = c->host->now_ms;
 	oracle_fence(c->oracle, c->index, a.event);
 	answered(c, channel, &a, m);
 	if (ch->life != LIFE_NONE)

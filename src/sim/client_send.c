@@ -29,8 +29,7 @@ void client_call(struct client *c, uint32_t channel, enum amqp091_method_kind an
 {
 	struct asked *a = &c->channel[channel].asked;
 	must(a->answer == AMQP091_METHOD_N);
-	*a = (struct asked){ answer, oracle_tick(c->oracle), place, arg };
-	c->asked_ms = c->host->now_ms;
+	*a = (struct asked){ answer, oracle_tick(c->oracle), c->host->now_ms, place, arg };
 	TELL(c->story, call, c->index, channel, answer, place, arg);
 }
 

@@ -45,9 +45,13 @@ void sim_disk_crash(struct sim_disk *d)
 {
 	sim_disk_kill(d);
 	uint64_t num = prng_below(&d->prng, 5); /* 0: nothing unsynced stays; 4: everything */
-	for (uint32_t i = 0; i < d->inodes_n; i++)
-		if (d->inodes[i].is_used)
-			image_crash(&d->inodes[i].image, &d->prng, num, 4);
+	for (uint32_t i = 0; i < d->inodes_n; i++) {
+		if (!d->inodes[i].is_used)
+			continue;
+		struct image_loss loss = image_crash(&d->inodes[i].image, &d->prng, num, 4);
+		d->count.lost += loss.lost > 0;
+		d->count.torn += loss.lost > 0 && loss.kept > 0;
+	}
 	names_crash(&d->names, &d->prng);
 }
 
@@ -234,11 +238,13 @@ static enum err sim_write(struct disk *port, int file, uint64_t at, const struct
 	if (prng_chance(&d->prng, 1, 8))
 		image_write_back(&f->image, &d->prng, 1, 2);
 	if (sim_disk_call_fails(d, &d->faults.fail_write_in)) {
+		d->count.failed_writes++;
 		put(f, at, parts, n, prng_between(&d->prng, 0, bytes));
 		return sim_disk_fail(d, ERR_IO, "the write failed", "");
 	}
 	uint64_t growth = at + bytes > f->image.size ? at + bytes - f->image.size : 0;
 	if (growth > room) {
+		d->count.full++;
 		put(f, at, parts, n, bytes - min_u64(bytes, growth - room));
 		return sim_disk_fail(d, ERR_NO_SPACE, "no space left", "");
 	}
@@ -269,6 +275,7 @@ static enum err sim_sync(struct disk *port, int file)
 	struct inode *f = inode_of(d, file, DISK_READ | DISK_WRITE);
 	d->count.syncs++;
 	if (sim_disk_call_fails(d, &d->faults.fail_sync_in)) {
+		d->count.failed_syncs++;
 		image_sync_fails(&f->image);
 		return sim_disk_fail(d, ERR_IO, "the sync failed", "");
 	}

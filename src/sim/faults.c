@@ -5,6 +5,8 @@
 #include "node/inspect.h"
 #include "sim/drain.h"
 #include "sim/rot.h"
+#include "sim/tally.h"
+#include "sim/twin.h"
 
 #define STEPS_MAX      200000
 #define CALLS_MAX      60 /* of the disk, until the power goes in one */
@@ -33,7 +35,7 @@ static enum fault any_of(struct prng *r, bool is_power, bool is_disk)
 struct plan plan_make(struct prng *r, uint64_t ops)
 {
 	struct plan p = { 0 };
-	p.row[p.n++].fault = any_of(r, true, false);
+	p.row[p.n++].fault = FAULT_power_call; /* the cut that finds something to lose */
 	p.row[p.n++].fault = any_of(r, true, false);
 	p.row[p.n++].fault = any_of(r, false, true);
 	for (uint64_t more = prng_below(r, 5); more > 0; more--)
@@ -87,12 +89,15 @@ static enum err start(struct world *w, struct text *why)
 		if (i < RECOVERIES_MAX && prng_chance(&w->prng, 1, 6))
 			sim_disk_faults(h->disk)->crash_in = prng_between(&w->prng, 1, CALLS_MAX);
 		*why = text_of(why->p, why->cap);
+		struct sim_disk *before = sim_disk_clone(h->disk);
 		enum err e = host_start(h, why);
 		if (!sim_disk_is_dead(h->disk)) {
 			sim_disk_faults(h->disk)->crash_in = 0;
+			twin_compare(w, before);
 			return e;
 		}
-		TELL(&w->story, power, sim_disk_count(h->disk)->calls);
+		sim_disk_free(before);
+		TELL(&w->story, power_again, sim_disk_count(h->disk)->calls);
 		if (e == ERR_OK)
 			host_forget(h);
 	}
@@ -139,10 +144,21 @@ bool world_stop(struct world *w)
 
 /* ---- power ------------------------------------------------------------------------------ */
 
+/* One of the journal's threads waits for the disk. */
+static void stall(struct host *h, uint64_t worker, uint64_t ms)
+{
+	h->workers[worker].stalled_until_ms = h->now_ms + ms;
+	TELL(h->story, stall, worker, ms);
+}
+
+/* Where the disk was slow before, much is to be written at once, and there is much to tear. */
 static bool power_call(struct world *w)
 {
 	struct host *h = &w->host;
-	sim_disk_faults(h->disk)->crash_in = prng_between(&w->prng, 1, CALLS_MAX);
+	bool is_slow = prng_chance(&w->prng, 1, 2);
+	if (is_slow)
+		stall(h, NET_WRITER, prng_between(&w->prng, 5, 40));
+	sim_disk_faults(h->disk)->crash_in = prng_between(&w->prng, 1, is_slow ? 4 : CALLS_MAX);
 	for (uint64_t n = 0; n < STEPS_MAX && world_step(w); n++)
 		;
 	return !w->story.is_wrong && restart(w, true);
@@ -170,6 +186,7 @@ static bool power_quiet(struct world *w)
 /* The broker meets an error and must end itself, before it has said anything that is not true. */
 static bool die(struct world *w)
 {
+	w->is_working = true;
 	for (uint64_t n = 0; n < STEPS_MAX && world_step(w); n++)
 		;
 	if (w->story.is_wrong)
@@ -220,16 +237,19 @@ static bool no_space(struct world *w)
 	return restart(w, false);
 }
 
-/* Little room is left for a while. */
+/* Little room is left for a while; 0: none at all, and nobody looks before it is too late. */
 static bool full(struct world *w, uint64_t room)
 {
 	struct host *h = &w->host;
 	uint64_t until = w->ops_n + 200, limit = w->story.steps_n + 20000;
 	w->is_patient = w->is_working = true;
 	sim_disk_faults(h->disk)->bytes_max = disk_used(w) + room;
-	while (w->ops_n < until && w->story.steps_n < limit)
+	while (w->ops_n < until && w->story.steps_n < limit) {
+		if (room > 0 && prng_chance(&w->prng, 1, 64))
+			host_look_free(h);
 		if (!world_step(w))
 			return no_space(w);
+	}
 	sim_disk_faults(h->disk)->bytes_max = 0;
 	w->is_working = false; /* the alarm ends when somebody looks: every ten seconds */
 	for (int i = 0; i < 150; i++) {
@@ -250,9 +270,10 @@ static bool slow(struct world *w)
 	struct host *h = &w->host;
 	w->is_working = w->is_patient = true;
 	for (uint64_t until = w->ops_n + 300; w->ops_n < until;) {
-		if (prng_chance(&w->prng, 1, 200))
-			h->workers[prng_below(&w->prng, 2)].stalled_until_ms =
-				h->now_ms + prng_between(&w->prng, 1, 300);
+		if (prng_chance(&w->prng, 1, 200)) {
+			uint64_t worker = prng_below(&w->prng, 2);
+			stall(h, worker, prng_between(&w->prng, 1, 300));
+		}
 		if (!world_step(w))
 			return !w->story.is_wrong;
 	}
@@ -266,12 +287,12 @@ static bool jump(struct world *w)
 {
 	uint64_t by = prng_between(&w->prng, 1, 100000);
 	w->host.wall_ms = prng_chance(&w->prng, 1, 2) ? w->host.wall_ms + by : w->host.wall_ms - by;
+	TELL(&w->story, jump, w->host.wall_ms);
 	return true;
 }
 
-bool fault_happen(struct world *w, enum fault f)
+static bool happen(struct world *w, enum fault f)
 {
-	TELL(&w->story, fault, f, w->ops_n);
 	switch (f) {
 	case FAULT_power: return restart(w, true);
 	case FAULT_power_call: return power_call(w);
@@ -280,8 +301,8 @@ bool fault_happen(struct world *w, enum fault f)
 	case FAULT_stop: return world_stop(w) && world_start(w);
 	case FAULT_fail_write: return fail_write(w);
 	case FAULT_fail_sync: return fail_sync(w);
-	case FAULT_full: return full(w, prng_between(&w->prng, 900000, 1600000));
-	case FAULT_overfull: return full(w, prng_below(&w->prng, 4096));
+	case FAULT_full: return full(w, prng_between(&w->prng, 500000, 1200000));
+	case FAULT_overfull: return full(w, 0);
 	case FAULT_slow: return slow(w);
 	case FAULT_rot: /* who is given a big body with a hole is hung up on, half way through */
 		return w->temper.bytes_max > LIMIT_CHUNK_BYTES ? restart(w, true) : rot_happen(w);
@@ -290,4 +311,14 @@ bool fault_happen(struct world *w, enum fault f)
 	case FAULT_N: break;
 	}
 	return false;
+}
+
+/* Where there is nothing to rot, nothing to fill or nothing to wait for, something else fails. */
+bool fault_happen(struct world *w, enum fault f)
+{
+	uint64_t before = tally_disk_faults(w);
+	TELL(&w->story, fault, f, w->ops_n);
+	if (!happen(w, f))
+		return false;
+	return !kinds[f].is_disk || tally_disk_faults(w) > before || fail_sync(w);
 }

@@ -339,6 +339,13 @@ void host_pass(struct host *h, uint64_t ms)
 	h->wall_ms += ms;
 }
 
+void host_look_free(struct host *h)
+{
+	must(h->node && h->died == ERR_OK);
+	journal_look_free(node_journal(h->node));
+	h->workers[NET_KEEPER].is_awake |= journal_keeper_to_wake(node_journal(h->node));
+}
+
 struct digest_sum host_digest(struct host *h)
 {
 	return node_digest(h->node);

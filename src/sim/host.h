@@ -77,6 +77,8 @@ bool host_is_idle(const struct host *h);
 uint64_t host_deadline(const struct host *h);
 void host_pass(struct host *h, uint64_t ms);
 
+/* host_look_free: so much was written that the keeper looks how much room is left on the disk. */
+void host_look_free(struct host *h);
 /* host_digest: the state of the broker that runs (node_digest). */
 struct digest_sum host_digest(struct host *h);
 #endif

@@ -33,17 +33,21 @@ static void reserve(struct image *i, uint64_t bytes)
 	i->cap = cap;
 }
 
+static void *copied(const void *from, uint64_t bytes)
+{
+	void *p = malloc(bytes);
+	must(p != NULL);
+	return memcpy(p, from, bytes);
+}
+
 void image_copy(struct image *to, const struct image *from)
 {
-	*to = (struct image){ 0 };
-	reserve(to, from->cap);
-	to->size = from->size;
-	to->size_durable = from->size_durable;
+	*to = *from;
 	if (from->cap == 0)
 		return;
-	memcpy(to->now, from->now, from->cap);
-	memcpy(to->durable, from->durable, from->cap);
-	memcpy(to->dirty, from->dirty, from->cap / IMAGE_SECTOR / 8);
+	to->now = copied(from->now, from->cap);
+	to->durable = copied(from->durable, from->cap);
+	to->dirty = copied(from->dirty, from->cap / IMAGE_SECTOR / 8);
 }
 
 static void mark(struct image *i, uint64_t from, uint64_t to)
@@ -131,14 +135,26 @@ void image_write_back(struct image *i, struct prng *r, uint64_t num, uint64_t de
 		i->size_durable = i->size;
 }
 
-void image_crash(struct image *i, struct prng *r, uint64_t num, uint64_t den)
+static uint64_t dirty_n(const struct image *i)
 {
+	uint64_t n = 0;
+	for (uint64_t word = 0; word < sectors(i) / 64; word++)
+		n += (uint64_t)__builtin_popcountll(i->dirty[word]);
+	return n;
+}
+
+struct image_loss image_crash(struct image *i, struct prng *r, uint64_t num, uint64_t den)
+{
+	struct image_loss loss = { .kept = dirty_n(i) };
 	image_write_back(i, r, num, den);
+	loss.lost = dirty_n(i);
+	loss.kept -= loss.lost;
 	if (i->cap == 0)
-		return;
+		return loss;
 	if (i->size_durable < i->size)
 		memset(i->durable + i->size_durable, 0, i->size - i->size_durable);
 	memset(i->dirty, 0, i->cap / IMAGE_SECTOR / 8);
 	memcpy(i->now, i->durable, i->cap);
 	i->size = i->size_durable;
+	return loss;
 }

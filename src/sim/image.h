@@ -37,5 +37,8 @@ void image_sync_fails(struct image *i);
 /* image_write_back makes dirty sectors durable, each with a chance of num / den. */
 void image_write_back(struct image *i, struct prng *r, uint64_t num, uint64_t den);
 /* image_crash keeps what write_back of such a chance has kept, and forgets the rest. */
-void image_crash(struct image *i, struct prng *r, uint64_t num, uint64_t den);
+struct image_loss {
+	uint64_t kept, lost; /* dirty sectors */
+};
+struct image_loss image_crash(struct image *i, struct prng *r, uint64_t num, uint64_t den);
 #endif

@@ -42,6 +42,7 @@ static uint32_t some(struct socks *s, uint32_t n)
 {
 	if (n < 2 || !prng_chance(&s->prng, 1, 8))
 		return n;
+	s->cut_n++;
 	return (uint32_t)prng_between(&s->prng, 1,
 				      prng_chance(&s->prng, 1, 2) ? min_u64(n, 16) : n);
 }
@@ -147,6 +148,7 @@ int64_t sock_write(struct socks *s, struct sock *k, const struct slice *parts, u
 		uint32_t part = (uint32_t)min_u64(left, parts[i].n);
 		uint32_t put = k->is_ended ? part : pipe_put(&k->out, parts[i].p, part);
 		sent += put;
+		s->full_n += put < part;
 		left = put < part ? 0 : left - put;
 	}
 	k->is_full = sent < offered;

@@ -39,6 +39,7 @@ struct socks {
 	struct sock at[SOCKS_MAX];
 	struct prng prng;
 	uint32_t pipe_bytes;
+	uint64_t cut_n, full_n; /* moved only a part; found a full pipe */
 };
 
 /* socks_init: all are free; a pipe will hold `pipe_bytes`. socks_fini gives their pipes back. */

@@ -102,6 +102,7 @@ struct oracle {
 	struct oracle_ask *asked; /* by channel */
 	uint32_t channels_n, channels_cap;
 	uint64_t unreadable_n; /* messages that the broker said it cannot read */
+	uint64_t redelivered_n;
 	bool is_masked;
 	uint16_t sure[PLACE_EXCHANGES][PLACE_QUEUES], maybe[PLACE_EXCHANGES][PLACE_QUEUES];
 };

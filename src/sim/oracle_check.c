@@ -120,6 +120,7 @@ uint32_t oracle_deliver(struct oracle *o, struct oracle_delivery *d)
 			    wrong);
 		return 0;
 	}
+	o->redelivered_n += d->is_redelivered;
 	c->state = COPY_HELD;
 	c->holder = d->channel;
 	c->is_seen = true;

@@ -7,7 +7,7 @@
 
 #define NAMES_BYTES 4096
 #define PATH_BYTES  64
-#define TRIES       20
+#define TRIES       40
 
 /* The newest commit on the disk. */
 struct newest {
@@ -56,7 +56,20 @@ static void look_into(struct world *w, struct newest *n, const char *path)
 	free(bytes);
 }
 
-/* Chooses a byte of a segment that is not of the newest commit. False: there is none. */
+/* Most of a segment may be empty, where nobody would notice. */
+static bool is_written(struct disk *d, const char *path, uint64_t at)
+{
+	uint8_t byte = 0;
+	size_t n;
+	int file;
+	if (d->ops->open(d, path, DISK_READ, &file) != ERR_OK)
+		return false;
+	bool is_read = d->ops->read(d, file, at, &byte, 1, &n) == ERR_OK;
+	d->ops->close(d, file);
+	return is_read && byte != 0;
+}
+
+/* Chooses a byte of a segment that is not of the newest commit. False: none was found. */
 static bool choose(struct world *w, char path[PATH_BYTES], uint64_t *out_at)
 {
 	char names[NAMES_BYTES];
@@ -76,7 +89,8 @@ static bool choose(struct world *w, char path[PATH_BYTES], uint64_t *out_at)
 		struct text t = text_of(path, PATH_BYTES);
 		text_putf(&t, "segment/%s", names + at);
 		*out_at = prng_below(&w->prng, (uint64_t)w->host.config.journal_segment_bytes);
-		if (strcmp(path, newest.path) != 0 || *out_at < newest.at)
+		bool is_newest = strcmp(path, newest.path) == 0 && *out_at >= newest.at;
+		if (!is_newest && is_written(sim_disk_port(w->host.disk), path, *out_at))
 			return true;
 	}
 	return false;
@@ -91,9 +105,11 @@ bool rot_happen(struct world *w)
 	sim_disk_restart(w->host.disk);
 	uint8_t mask = (uint8_t)(1u << prng_below(&w->prng, 8));
 	bool is_flipped = choose(w, path, &at) && sim_disk_flip(w->host.disk, path, at, mask);
-	TELL(&w->story, flip, is_flipped, at, mask);
-	if (!is_flipped)
+	if (!is_flipped) {
+		TELL(&w->story, unflipped, 0);
 		return world_start(w);
+	}
+	TELL(&w->story, flip, at, mask);
 	w->is_rotten = true;
 	enum err e = host_start(&w->host, &why);
 	if (e == ERR_OK)

@@ -3,6 +3,8 @@
 #include "node/inspect.h"
 #include "sim/drain.h"
 #include "sim/faults.h"
+#include "sim/passage.h"
+#include "sim/replica.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,12 +68,18 @@ void run_seed(const struct run_options *o, struct run_result *out)
 	if (!is_good && !w->story.is_wrong)
 		story_wrong(&w->story, "the broker ended itself with error %d, unasked",
 			    (int)w->host.died);
+	if (is_good)
+		replica_play(&w->story, o->seed);
+	if (is_good && !w->story.is_wrong)
+		passage_play(&w->story, o->seed);
+	if (!w->story.is_wrong)
+		tally_check(w, o->ops);
 	*out = (struct run_result){ .is_wrong = w->story.is_wrong,
 				    .hash = w->story.hash,
 				    .steps_n = w->story.steps_n,
-				    .step = w->story.wrong_step,
-				    .messages_n = w->oracle.messages_n };
+				    .step = w->story.wrong_step };
 	memcpy(out->wrong, w->story.wrong, sizeof out->wrong);
+	tally_of(w, out->tally);
 	world_fini(w);
 	free(w);
 }

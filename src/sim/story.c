@@ -35,6 +35,7 @@ static void print(const struct story *s, const char *text, const uint64_t *value
 
 void story_tell(struct story *s, enum story_event e, const uint64_t values[STORY_VALUES])
 {
+	s->told_n[e]++;
 	story_mix(s, e);
 	for (int i = 0; i < STORY_VALUES; i++)
 		story_mix(s, values[i]);

@@ -156,7 +156,9 @@ static bool change(struct client *c, uint32_t channel, uint32_t d, const struct 
 	if ((d -= t->drop) < t->leave)
 		return client_leave(c);
 	if ((d -= t->leave) < t->slow) {
-		c->slow_until_ms = c->host->now_ms + prng_between(&c->prng, 1, SLOW_MS_MAX);
+		uint64_t ms = prng_between(&c->prng, 1, SLOW_MS_MAX);
+		c->slow_until_ms = c->host->now_ms + ms;
+		TELL(c->story, slow, c->index, ms);
 		return true;
 	}
 	c->rest_until_ms = c->host->now_ms + prng_between(&c->prng, 1, REST_MS_MAX);

@@ -1,11 +1,13 @@
 #include "sim/world.h"
 
 #include "base/bits.h"
+#include "sim/bounds.h"
 
 #define QUIET_STEPS      30    /* between two looks at a broker that is idle */
 #define WAIT_MS_MAX      60000 /* for an answer */
 #define SETTLE_STEPS_MAX 400000
-#define CLIENT_SHIFT     8 /* of actors' bits */
+#define CLIENT_SHIFT     8  /* of actors' bits */
+#define CHECK_STEPS      64 /* between two looks at its memory, and at who waits */
 
 /* ---- life ------------------------------------------------------------------------------- */
 
@@ -55,6 +57,47 @@ void world_fini(struct world *w)
 	host_fini(&w->host);
 }
 
+/* ---- progress --------------------------------------------------------------------------- */
+
+static void wrong_wait(struct world *w, uint32_t client, uint32_t channel)
+{
+	const struct client *c = &w->client[client];
+	story_wrong(&w->story, "c%u.%u waits in vain for %s", client, channel,
+		    amqp091_method_info[c->channel[channel].asked.answer].name);
+}
+
+static bool is_waiting(const struct channel_state *ch)
+{
+	return ch->life != LIFE_NONE && ch->asked.answer != AMQP091_METHOD_N;
+}
+
+/* A client waits for so long: while the disk is full, that does not count. */
+static bool is_late(struct world *w, const struct client *c, uint64_t *since_ms)
+{
+	if (w->is_patient || c->is_blocked)
+		*since_ms = w->host.now_ms;
+	return w->host.now_ms - *since_ms > WAIT_MS_MAX;
+}
+
+static void check_progress(struct world *w)
+{
+	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++) {
+		struct client *c = &w->client[i];
+		if (c->phase == CLIENT_OFF)
+			continue;
+		if (c->phase != CLIENT_UP) {
+			if (is_late(w, c, &c->asked_ms))
+				story_wrong(&w->story, "c%u waits in vain in phase %d", i,
+					    c->phase);
+			continue;
+		}
+		for (uint32_t n = 0; n < ORACLE_CHANNELS; n++)
+			if (is_waiting(&c->channel[n]) &&
+			    is_late(w, c, &c->channel[n].asked.since_ms))
+				wrong_wait(w, i, n);
+	}
+}
+
 /* ---- the broker is idle ----------------------------------------------------------------- */
 
 static bool is_ours(const struct world *w, const struct sock *k)
@@ -77,6 +120,20 @@ static bool are_lost_known(const struct world *w)
 	return true;
 }
 
+/* An idle broker that has read all has answered all, and the client has read that. */
+static void quiet_client(struct world *w, uint32_t client)
+{
+	const struct client *c = &w->client[client];
+	for (uint32_t n = 0; c->phase == CLIENT_UP && n < ORACLE_CHANNELS; n++) {
+		const struct channel_state *ch = &c->channel[n];
+		if (is_waiting(ch))
+			wrong_wait(w, client, n);
+		else if (ch->unconfirmed_n > 0)
+			story_wrong(&w->story, "c%u.%u waits in vain for the confirm of m%u",
+				    client, n, ch->unconfirmed[0]);
+	}
+}
+
 static void quiet(struct world *w)
 {
 	uint32_t silent = 0;
@@ -84,9 +141,12 @@ static void quiet(struct world *w)
 	if (w->story.steps_n < w->quiet_step || !host_is_idle(&w->host))
 		return;
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++) {
-		if (client_is_silent(&w->client[i]))
-			silent |= 1u << i;
-		is_read &= client_has_all(&w->client[i]);
+		bool is_silent = client_is_silent(&w->client[i]);
+		bool has_all = client_has_all(&w->client[i]);
+		if (is_silent && has_all)
+			quiet_client(w, i);
+		silent |= (uint32_t)is_silent << i;
+		is_read &= has_all;
 	}
 	TELL(&w->story, quiet, w->host.now_ms, silent);
 	oracle_quiet(&w->oracle, silent, are_lost_known(w), is_read);
@@ -136,27 +196,6 @@ static void beat(struct world *w)
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
 		if (w->client[i].phase == CLIENT_UP || w->client[i].phase == CLIENT_LEAVING)
 			client_beat(&w->client[i]);
-}
-
-/* A client waits for an answer that does not come. */
-static void check_progress(struct world *w)
-{
-	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++) {
-		struct client *c = &w->client[i];
-		bool is_waiting = c->phase != CLIENT_OFF && c->phase != CLIENT_UP;
-		uint32_t answer = 0;
-		for (uint32_t n = 0; c->phase == CLIENT_UP && n < ORACLE_CHANNELS; n++)
-			if (c->channel[n].life != LIFE_NONE &&
-			    c->channel[n].asked.answer != AMQP091_METHOD_N) {
-				is_waiting = true;
-				answer = c->channel[n].asked.answer;
-			}
-		if (!is_waiting || w->is_patient || c->is_blocked)
-			c->asked_ms = w->host.now_ms;
-		else if (w->host.now_ms - c->asked_ms > WAIT_MS_MAX)
-			story_wrong(&w->story, "c%u in phase %d waits in vain for %s", i, c->phase,
-				    amqp091_method_info[answer].name);
-	}
 }
 
 /* What the broker cannot read it must say; but it must be able to, as long as nothing rots. */
@@ -209,7 +248,6 @@ bool world_step(struct world *w)
 	if (bits == 0) {
 		if (!pass(w))
 			host_pass(&w->host, 1000);
-		check_progress(w);
 	} else {
 		uint32_t who = choose(w, bits);
 		if (who < CLIENT_SHIFT)
@@ -218,8 +256,13 @@ bool world_step(struct world *w)
 			client_step(w, who - CLIENT_SHIFT);
 	}
 	check_log(w);
-	if (w->host.died == ERR_OK)
+	if (bits == 0 || w->story.steps_n % CHECK_STEPS == 0)
+		check_progress(w);
+	if (w->host.died == ERR_OK) {
+		if (w->story.steps_n % CHECK_STEPS == 0)
+			bounds_check(w);
 		quiet(w);
+	}
 	return !w->story.is_wrong && w->host.died == ERR_OK;
 }
 

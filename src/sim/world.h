@@ -20,6 +20,7 @@ struct world {
 	struct temper temper;
 	uint64_t ops_n; /* done by clients so far */
 	uint64_t quiet_step, beat_ms;
+	uint64_t bounds_n; /* looks at the broker's memory */
 	uint32_t heartbeat_s;
 	uint64_t unreadable_n; /* messages that the broker could not read */
 	bool is_rotten;        /* a bit has flipped on the disk */

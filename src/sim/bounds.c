@@ -1,0 +1,37 @@
+#include "sim/bounds.h"
+
+#include "node/inspect.h"
+
+#define NODE_BYTES (UINT64_C(2) << 20)
+#define LOOP_BYTES (UINT64_C(1) << 20)
+
+/* Of all copies: two queues may hold the same message twice. */
+static uint64_t message_bytes(const struct oracle *o)
+{
+	uint64_t bytes = 0;
+	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
+		for (uint32_t c = o->queue[q].first; c; c = o->copies[c].next)
+			bytes += o->messages[o->copies[c].message].bytes;
+	return bytes;
+}
+
+uint64_t bounds_bytes(const struct world *w)
+{
+	const struct host *h = &w->host;
+	uint64_t loop = LOOP_BYTES + (uint64_t)h->config.journal_segment_bytes;
+	uint64_t conn = (uint64_t)(h->config.output_bytes_max + h->config.unconfirmed_bytes_max);
+	uint64_t need = NODE_BYTES + h->loops_n * loop + ORACLE_CLIENTS * conn +
+			2 * message_bytes(&w->oracle);
+	return 2 * need;
+}
+
+void bounds_check(struct world *w)
+{
+	must(w->host.node);
+	int64_t used = node_memory_used(w->host.node);
+	uint64_t bound = bounds_bytes(w);
+	w->bounds_n++;
+	if (used > (int64_t)bound)
+		story_wrong(&w->story, "the broker has %ld bytes of memory, and its bound is %lu",
+			    (long)used, (unsigned long)bound);
+}

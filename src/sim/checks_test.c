@@ -1,0 +1,282 @@
+/* A checker that cannot fail is no checker: each is told a lie, and must say so. */
+#include "node/loop.h"
+#include "sim/bounds.h"
+#include "sim/faults.h"
+#include "sim/tally.h"
+#include "sim/twin.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* ---- the oracle, with a queue, a publisher and a consumer ---------------------------------- */
+
+#define BYTES 100u
+
+struct fix {
+	struct story story;
+	struct oracle oracle;
+	uint32_t publisher, consumer; /* channels of clients 0 and 1 */
+	struct oracle_order order;
+};
+
+static struct fix *fix_new(void)
+{
+	struct fix *f = calloc(1, sizeof *f);
+	struct prng r = prng_of(1);
+	must(f != NULL);
+	story_init(&f->story, false);
+	oracle_init(&f->oracle, &f->story, &r);
+	oracle_queue_set(&f->oracle, PLACE_d0, LIFE_THERE);
+	for (uint32_t i = 0; i < 2; i++)
+		oracle_connected(&f->oracle, i);
+	f->publisher = oracle_channel(&f->oracle);
+	f->consumer = oracle_channel(&f->oracle);
+	return f;
+}
+
+/* What was wrong must contain `what`; "": nothing may have been wrong. */
+static void fix_free(struct fix *f, const char *what)
+{
+	if (!strstr(f->story.wrong, what) || f->story.is_wrong != (what[0] != '\0'))
+		fprintf(stderr, "wanted: %s\nsaid: %s\n", what, f->story.wrong);
+	must(strstr(f->story.wrong, what) && f->story.is_wrong == (what[0] != '\0'));
+	oracle_fini(&f->oracle);
+	free(f);
+}
+
+static uint32_t publish(struct fix *f)
+{
+	struct message m = { .publisher = f->publisher,
+			     .exchange = PLACE_X_default,
+			     .key = PLACE_d0,
+			     .bytes = BYTES,
+			     .flags = LETTER_PERSISTENT | LETTER_CONFIRM };
+	uint32_t id = oracle_publish(&f->oracle, 0, &m);
+	(void)oracle_routed(&f->oracle, id);
+	return id;
+}
+
+static uint32_t publish_confirmed(struct fix *f)
+{
+	uint32_t id = publish(f);
+	oracle_confirmed(&f->oracle, id);
+	return id;
+}
+
+/* The broker gives a message, with one byte of the body changed if `flip` is not 0. */
+static uint32_t deliver(struct fix *f, uint32_t id, uint8_t flip)
+{
+	uint8_t body[BYTES], props[LETTER_PROPS_MAX];
+	struct letter l = {
+		.id = id, .publisher = f->publisher, .bytes = BYTES, .is_persistent = true
+	};
+	letter_put(&l, body);
+	body[BYTES - 1] ^= flip;
+	struct oracle_delivery d = { .client = 1,
+				     .queue = PLACE_d0,
+				     .channel = f->consumer,
+				     .key = slice_str("d0"),
+				     .props = letter_props(&l, props),
+				     .body = slice_of(body, BYTES),
+				     .order = &f->order };
+	return oracle_deliver(&f->oracle, &d);
+}
+
+static void an_honest_broker_is_believed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	uint32_t a = publish_confirmed(f), b = publish_confirmed(f);
+	oracle_settle(&f->oracle, deliver(f, a, 0), 1, f->consumer);
+	oracle_settle(&f->oracle, deliver(f, b, 0), 1, f->consumer);
+	oracle_quiet(&f->oracle, 3, true, true);
+	oracle_crash(&f->oracle, false);
+	oracle_drained(&f->oracle, PLACE_d0);
+	fix_free(f, "");
+}
+
+static void a_confirmed_message_that_is_lost_is_missed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	(void)publish_confirmed(f);
+	oracle_crash(&f->oracle, false);
+	oracle_drained(&f->oracle, PLACE_d0);
+	fix_free(f, "1 messages of d0 are lost");
+}
+
+static void one_that_was_not_confirmed_may_be_lost(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	(void)publish(f);
+	oracle_crash(&f->oracle, false);
+	oracle_drained(&f->oracle, PLACE_d0);
+	fix_free(f, "");
+}
+
+static void an_invented_message_is_noticed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	uint32_t id = publish_confirmed(f);
+	(void)deliver(f, id + 1, 0);
+	fix_free(f, "a message that nobody has sent");
+}
+
+static void a_changed_body_is_noticed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	(void)deliver(f, publish_confirmed(f), 1);
+	fix_free(f, "but not as it was sent");
+}
+
+static void what_was_acknowledged_must_not_come_back(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	uint32_t id = publish_confirmed(f);
+	oracle_settle(&f->oracle, deliver(f, id, 0), 1, f->consumer);
+	oracle_quiet(&f->oracle, 3, true, true);
+	oracle_crash(&f->oracle, false);
+	oracle_connected(&f->oracle, 1);
+	(void)deliver(f, id, 0);
+	fix_free(f, "is gone: settled");
+}
+
+static void a_message_is_given_to_one_at_a_time(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	uint32_t id = publish_confirmed(f);
+	(void)deliver(f, id, 0);
+	(void)deliver(f, id, 0);
+	fix_free(f, "is held by somebody");
+}
+
+static void messages_of_a_publisher_keep_their_order(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	uint32_t a = publish_confirmed(f), b = publish_confirmed(f);
+	(void)deliver(f, b, 0);
+	(void)deliver(f, a, 0);
+	fix_free(f, "came behind a later message of its publisher");
+}
+
+static void a_message_is_confirmed_once(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	oracle_confirmed(&f->oracle, publish_confirmed(f));
+	fix_free(f, "was confirmed twice");
+}
+
+/* ---- the world ----------------------------------------------------------------------------- */
+
+static struct world *world_new(void)
+{
+	struct world *w = malloc(sizeof *w);
+	must(w != NULL);
+	world_init(w, 2, 2, false);
+	bool is_up = world_start(w) && world_work(w, 300);
+	must(is_up);
+	return w;
+}
+
+static void world_free(struct world *w, const char *what)
+{
+	if (!strstr(w->story.wrong, what))
+		fprintf(stderr, "wanted: %s\nsaid: %s\n", what, w->story.wrong);
+	must(w->story.is_wrong && strstr(w->story.wrong, what));
+	world_fini(w);
+	free(w);
+}
+
+static void memory_that_grows_is_noticed(void **state)
+{
+	(void)state;
+	struct world *w = world_new();
+	bounds_check(w);
+	must(!w->story.is_wrong);
+	struct mem *m = &w->host.loops[0].loop->memory.mem;
+	size_t n = (size_t)bounds_bytes(w);
+	void *leak = mem_get(m, n, "leak");
+	bounds_check(w);
+	mem_put(m, leak, n);
+	world_free(w, "its bound is");
+}
+
+static void a_broker_that_does_not_answer_is_noticed(void **state)
+{
+	(void)state;
+	struct world *w = world_new();
+	w->host.workers[NET_WRITER].stalled_until_ms = UINT64_MAX;
+	w->temper.drop = w->temper.leave = w->temper.close = 0; /* all are patient */
+	for (uint32_t n = 0; n < 1000000 && world_step(w); n++)
+		;
+	world_free(w, "waits in vain");
+}
+
+static void a_confirm_that_never_comes_is_noticed(void **state)
+{
+	(void)state;
+	struct world *w = world_new();
+	bool is_well = world_settle(w);
+	must(is_well);
+	for (uint32_t i = 0; i < PLACE_CLIENTS; i++)
+		w->client[i].channel[0].unconfirmed_n += w->client[i].channel[0].is_confirming;
+	is_well = world_settle(w);
+	must(!is_well);
+	world_free(w, "waits in vain for the confirm of m");
+}
+
+static void another_state_is_noticed(void **state)
+{
+	(void)state;
+	struct world *w = world_new();
+	for (int i = 0; i < 2; i++) { /* each stop leaves a checkpoint */
+		bool is_on = world_stop(w) && world_start(w) && world_work(w, w->ops_n + 300);
+		must(is_on);
+	}
+	must(w->story.told_n[STORY_twin] > 0);
+	struct sim_disk *earlier = sim_disk_clone(w->host.disk);
+	bool is_well = world_work(w, w->ops_n + 300) && world_settle(w);
+	must(is_well);
+	twin_compare(w, earlier);
+	world_free(w, "make another state");
+}
+
+static void a_run_without_faults_is_no_run(void **state)
+{
+	(void)state;
+	struct world *w = world_new();
+	tally_check(w, 300);
+	world_free(w, "a run is to have 2 cuts of the power, and this had 0");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_honest_broker_is_believed),
+		cmocka_unit_test(a_confirmed_message_that_is_lost_is_missed),
+		cmocka_unit_test(one_that_was_not_confirmed_may_be_lost),
+		cmocka_unit_test(an_invented_message_is_noticed),
+		cmocka_unit_test(a_changed_body_is_noticed),
+		cmocka_unit_test(what_was_acknowledged_must_not_come_back),
+		cmocka_unit_test(a_message_is_given_to_one_at_a_time),
+		cmocka_unit_test(messages_of_a_publisher_keep_their_order),
+		cmocka_unit_test(a_message_is_confirmed_once),
+		cmocka_unit_test(memory_that_grows_is_noticed),
+		cmocka_unit_test(a_broker_that_does_not_answer_is_noticed),
+		cmocka_unit_test(a_confirm_that_never_comes_is_noticed),
+		cmocka_unit_test(another_state_is_noticed),
+		cmocka_unit_test(a_run_without_faults_is_no_run),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
