@@ -2,6 +2,8 @@
 
 #include "base/must.h"
 
+#define BIG_AHEAD 4u /* rows before a big message when it is read */
+
 /* ---- giving back -------------------------------------------------------------------------- */
 
 /* A delivery that will not be written. Nothing to give back if it left the queue when it was
@@ -177,6 +179,13 @@ static bool has_room(const struct turn *t)
 
 /* ---- reading from the journal ------------------------------------------------------------- */
 
+/* What is read of a big message has a block of its own, and goes out one after the other. */
+static bool is_too_early(const struct amqp091 *s, const struct waiting *w)
+{
+	must(s->waiting_asked >= s->waiting_first);
+	return w->row.flags & ENTRY_BIG && s->waiting_asked - s->waiting_first >= BIG_AHEAD;
+}
+
 static void ask_loads(struct turn *t)
 {
 	struct amqp091 *s = t->s;
@@ -187,6 +196,8 @@ static void ask_loads(struct turn *t)
 	       s->loading_n < LIMIT_READ_AHEAD_ROWS && s->loading_bytes < LIMIT_READ_AHEAD_BYTES) {
 		struct waiting *w = deque_at(&s->waiting,
 					     (size_t)(s->waiting_asked - s->waiting_first));
+		if (w->state == WAITING_UNASKED && is_too_early(s, w))
+			return;
 		if (w->state == WAITING_UNASKED) {
 			loads_put(t->w->loads, (struct load){
 						       .session = s->session.handle,
