@@ -128,6 +128,20 @@ static void send(struct turn *t, struct channel *c, const struct publish *p,
 	amqp091_publish_rows(t, c, p, hit, b, a->msg);
 }
 
+/* Takes BCC out. */
+static void strip(struct assembly *a, struct publish *p)
+{
+	uint32_t gone = amqp091_publish_strip(p, 0);
+	must(gone < a->props_n);
+	a->at += gone;
+	a->cap -= gone;
+	a->props_n -= gone;
+	if (a->chunks_n > 0) {
+		a->msg->props_off += gone;
+		a->msg->props_len -= gone;
+	}
+}
+
 enum err amqp091_assembly_finish(struct turn *t, struct channel *c)
 {
 	struct publish p;
@@ -135,6 +149,8 @@ enum err amqp091_assembly_finish(struct turn *t, struct channel *c)
 	publish_of(c->assembly, &p);
 	enum err e = amqp091_publish_route(t, c, &p, &hit);
 	must(e != ERR_BUSY);
+	if (e == ERR_OK && p.copies.n > 0)
+		strip(c->assembly, &p);
 	if (e == ERR_OK && hit->route->n > 0 && c->assembly->chunks_n > 0) {
 		send_big(t, c, &p, hit);
 	} else if (e == ERR_OK && hit->route->n > 0) {

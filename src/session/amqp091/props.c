@@ -2,7 +2,6 @@
 
 #include "base/must.h"
 #include "wire/amqp091/props.h"
-#include "wire/amqp091/table.h"
 
 #define EXPIRATION_MAX UINT64_C(315360000000) /* RabbitMQ's: ten years */
 
@@ -58,26 +57,6 @@ static enum err check_user(struct turn *t, struct slice user_id)
 	return amqp091_refuse(t, ERR_PRECONDITION_FAILED, "'");
 }
 
-/* CC and BCC add routing keys: arrays, and not done yet. */
-static enum err check_copies(struct turn *t, struct slice headers)
-{
-	static const char *const names[] = { "CC", "BCC" };
-	struct amqp091_value v;
-	must(headers.n > 0);
-	for (int i = 0; i < 2; i++) {
-		if (!amqp091_table_find(headers, slice_str(names[i]), &v))
-			continue;
-		if (v.type == AMQP091_TYPE_ARRAY) {
-			text_puts(&t->why, "the header ");
-			return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, names[i]);
-		}
-		text_putf(&t->why, "invalid message: {unacceptable_type_in_header,\"%s\",%s}",
-			  names[i], amqp091_type_words(v.type));
-		return ERR_PRECONDITION_FAILED;
-	}
-	return ERR_OK;
-}
-
 enum err amqp091_publish_props(struct turn *t, struct publish *p)
 {
 	struct amqp091_facts f;
@@ -90,7 +69,7 @@ enum err amqp091_publish_props(struct turn *t, struct publish *p)
 	if (f.flags & AMQP091_HAS_expiration)
 		TRY(check_expiration(t, f.expiration, &p->expiry_ms));
 	if (f.has_cc)
-		TRY(check_copies(t, f.headers));
+		p->copies = f.headers;
 	p->flags = f.delivery_mode == 2 ? MSG_PERSISTENT : 0;
 	p->priority = f.priority;
 	must((p->flags & ~MSG_PERSISTENT) == 0);

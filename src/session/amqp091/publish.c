@@ -60,6 +60,8 @@ enum err amqp091_publish_route(struct turn *t, struct channel *c, struct publish
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a route");
 	TRY(check_hit(t, p, hit));
 	TRY(amqp091_publish_props(t, p));
+	if (p->copies.n > 0)
+		TRY(amqp091_publish_copies(t, c, p, &m, &hit));
 	if (p->body_bytes > t->w->limits->message_bytes_max)
 		return amqp091_refuse_size(t, p->body_bytes);
 	if (hit->route->n > 0 && wants_move(t, hit->route))
@@ -108,7 +110,7 @@ static bool equal_pieces(const struct amqp091_content *c, uint32_t *out_piece)
 		return true;
 	for (uint64_t left = c->body_bytes; left > 0;) {
 		uint32_t n = load_be32(frames.p + at + 3);
-		if (n != piece && n != left)
+		if (n > piece || (n < piece && n != left))
 			return false;
 		left -= n;
 		at += n + AMQP091_FRAME_OVERHEAD;
@@ -139,8 +141,23 @@ static const struct msg *in_place(struct turn *t, const struct publish *p,
 	return msg_new(t->block, &facts);
 }
 
+/* The content without BCC: its first frame begins later, and is shorter. */
+static void strip(struct publish *p, const struct amqp091_content *c, struct amqp091_content *out)
+{
+	uint32_t front = AMQP091_FRAME_HEAD + AMQP091_HEADER_FIXED;
+	must(p->props.p == c->frames.p + front);
+	uint32_t gone = amqp091_publish_strip(p, front);
+	*out = *c;
+	out->props = p->props;
+	out->frames = slice_from(c->frames, gone);
+	uint8_t *frame = (uint8_t *)(uintptr_t)out->frames.p;
+	must(frame != NULL);
+	store_be32(frame + 3, load_be32(frame + 3) - gone);
+}
+
 static enum err publish_whole(struct turn *t, struct channel *c, const struct amqp091_publish *in)
 {
+	struct amqp091_content stripped;
 	const struct amqp091_content *content = &in->content;
 	struct publish p = {
 		.exchange = content->exchange,
@@ -155,6 +172,10 @@ static enum err publish_whole(struct turn *t, struct channel *c, const struct am
 	struct route_hit *hit;
 	must(in->channel == c->number);
 	TRY(amqp091_publish_route(t, c, &p, &hit));
+	if (p.copies.n > 0) {
+		strip(&p, content, &stripped);
+		content = &stripped;
+	}
 	if (hit->route->n == 0) {
 		amqp091_publish_nowhere(t, c, &p, content);
 		return ERR_OK;

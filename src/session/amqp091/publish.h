@@ -13,7 +13,8 @@
 /* What is known of a message before it is one. */
 struct publish {
 	struct slice exchange, key, props;
-	struct slice route; /* exchange and key as two short strings, as they came */
+	struct slice route;  /* exchange and key as two short strings, as they came */
+	struct slice copies; /* its headers, if CC or BCC is among them */
 	uint64_t body_bytes;
 	uint64_t expiry_ms; /* of publish_row */
 	bool is_mandatory, is_immediate;
@@ -60,6 +61,14 @@ MUST_USE enum err amqp091_publish_route(struct turn *t, struct channel *c, struc
 
 /* amqp091_publish_props looks at what a broker must know of the properties (props.c). */
 MUST_USE enum err amqp091_publish_props(struct turn *t, struct publish *p);
+
+/* amqp091_publish_copies routes a message by the keys in its headers CC and BCC, too (copies.c).
+ * amqp091_publish_strip takes BCC out of its properties, in place, when nothing can refuse it any
+ * more: they end where they did and begin so many octets later as it returns, and so do the
+ * `front` octets before them. */
+MUST_USE enum err amqp091_publish_copies(struct turn *t, struct channel *c, const struct publish *p,
+					 struct routing *m, struct route_hit **inout_hit);
+uint32_t amqp091_publish_strip(struct publish *p, uint32_t front);
 
 /* amqp091_publish_rows sends `m`, which lies in the block `b` that we fill, where the hit says. */
 void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publish *p,

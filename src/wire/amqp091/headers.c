@@ -1,5 +1,6 @@
 #include "wire/amqp091/headers.h"
 
+#include "base/byteorder.h"
 #include "base/must.h"
 #include "wire/amqp091/props.h"
 #include "wire/amqp091/table.h"
@@ -95,3 +96,23 @@ static struct rd begin_table(struct slice table)
 }
 
 const struct header_ops amqp091_argument_ops = { .begin = begin_table, .next = next };
+
+size_t amqp091_headers_drop(uint8_t *props, size_t n, struct slice name)
+{
+	struct rd r = begin(slice_of(props, n));
+	struct slice table = slice_of(r.p, r.n);
+	struct amqp091_entry e;
+	const uint8_t *from = table.p;
+	bool is_found = false;
+	while (!is_found && amqp091_table_next(&r, &e)) {
+		is_found = slice_eq(e.name, name);
+		from = is_found ? from : r.p;
+	}
+	if (!is_found)
+		return 0;
+	size_t gone = (size_t)(r.p - from), before = (size_t)(from - props);
+	must(props && table.p && before + gone <= n && table.n >= gone);
+	store_be32(props + (table.p - props) - 4, (uint32_t)(table.n - gone));
+	memmove(props + gone, props, before);
+	return gone;
+}

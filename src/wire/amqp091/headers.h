@@ -10,4 +10,9 @@
 extern const struct header_ops amqp091_header_ops;
 extern const struct header_ops amqp091_argument_ops;
 
+/* amqp091_headers_drop takes the first header called `name` out of a checked property block, in
+ * place: what stands before it moves up, so the block ends where it did and begins as many octets
+ * later as are returned. 0: there is no such header. */
+size_t amqp091_headers_drop(uint8_t *props, size_t n, struct slice name);
+
 #endif

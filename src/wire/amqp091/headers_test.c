@@ -78,12 +78,39 @@ static void headers_are_found_behind_what_comes_first(void **state)
 	must(!header_find(&amqp091_header_ops, bytes_of("\0\0"), slice_str("a"), &h));
 }
 
+static void a_header_is_dropped_and_the_rest_stays(void **state)
+{
+	(void)state;
+	struct amqp091_props p = {
+		.flags = AMQP091_HAS_content_type | AMQP091_HAS_headers | AMQP091_HAS_priority,
+		.content_type = slice_str("a/b"),
+		.headers = bytes_of("\1aB\7\3BCCA\0\0\0\0\1bV\3BCCV"),
+		.priority = 5,
+	};
+	uint8_t buf[128];
+	size_t n = (size_t)(amqp091_props_put(buf, &p) - buf);
+	must(amqp091_headers_drop(buf, n, slice_str("CC")) == 0);
+	size_t gone = amqp091_headers_drop(buf, n, slice_str("BCC"));
+	must(gone == 9);
+	struct slice left = exact(slice_of(buf + gone, n - gone), n - gone);
+	must(amqp091_props_decode(left, &p) == ERR_OK && p.priority == 5);
+	must(slice_eq(p.content_type, slice_str("a/b")));
+	must(slice_eq(p.headers, bytes_of("\1aB\7\1bV\3BCCV")));
+	exact_free(left);
+	must(amqp091_headers_drop(buf + gone, n - gone, slice_str("BCC")) == 5);
+	must(amqp091_headers_drop(buf + gone + 5, n - gone - 5, slice_str("BCC")) == 0);
+	memcpy(buf, "\x20\0\0\0\0\5\3BCCV", 11);
+	must(amqp091_headers_drop(buf, 11, slice_str("BCC")) == 5);
+	must(memcmp(buf + 5, "\x20\0\0\0\0\0", 6) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(integers_are_the_same_in_any_width),
 		cmocka_unit_test(a_float_is_the_double_of_its_value),
 		cmocka_unit_test(headers_are_found_behind_what_comes_first),
+		cmocka_unit_test(a_header_is_dropped_and_the_rest_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
