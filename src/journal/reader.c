@@ -140,8 +140,8 @@ static uint32_t reach(const struct reader *r, const struct jread *first, uint32_
 	uint64_t to = loc_end(first), limit = first->loc + READER_WINDOW_BYTES;
 	bool is_next = r->window_n > 0 && r->window_is_spill == first->is_spill &&
 		       first->loc - r->window_loc <= (uint64_t)r->window_n + READER_GAP_BYTES;
-	if (is_next)
-		to = max_u64(to, limit);
+	if (is_next && r->window_given_n >= r->window_n / 4 * 3)
+		to = max_u64(to, min_u64(first->loc + 2 * (uint64_t)r->window_n, limit));
 	for (uint32_t i = r->want_at + 1; i < r->want_n; i++) {
 		const struct jread *ask = r->want[i];
 		if (ask->is_spill != first->is_spill || ask->loc > to + READER_GAP_BYTES ||
@@ -171,6 +171,7 @@ static enum err fill_window(struct journal *j, const struct jread *ask, uint32_t
 	r->window_loc = ask->loc;
 	r->window_is_spill = ask->is_spill;
 	r->window_n = n;
+	r->window_given_n = 0;
 	return ERR_OK;
 }
 
@@ -195,6 +196,7 @@ static enum err answer(struct journal *j, const struct jread *ask, uint64_t *rea
 	}
 	if (ask->bytes)
 		memcpy(ask->to, r->window + (ask->loc - r->window_loc), ask->bytes);
+	r->window_given_n += ask->bytes;
 	return ERR_OK;
 }
 

@@ -1,8 +1,9 @@
 /* reader -- the keeper's reads: many small requests become few large ones.
  *
  * Requests of all loops are gathered and put in the order of their places; neighbours are read in
- * one go, up to READER_WINDOW_BYTES, and copied out. When one begins where the last read ended,
- * the whole window is read: a queue that is read back in order costs a few large reads. A window
+ * one go, up to READER_WINDOW_BYTES, and copied out. When one begins where the last read ended, and
+ * most of that was wanted, twice as much is read: a queue that is read back in order costs a few
+ * large reads, and one that is mostly in memory costs no more than what is missing there. A window
  * that was read stays good: what is durable does not change, and numbers are not reused.
  */
 #ifndef JOURNAL_READER_H
@@ -14,7 +15,7 @@
 #define READER_WINDOW_BYTES 1048576u
 #define READER_STEP_BYTES   4194304u /* read in one step, about */
 #define READER_GATHER       256u     /* requests in one step */
-#define READER_GAP_BYTES    65536u   /* unwanted bytes between two requests read in one go */
+#define READER_GAP_BYTES    16384u   /* unwanted bytes between two requests read in one go */
 #define READER_FILES        16u      /* kept open */
 
 struct reader_file {
@@ -29,7 +30,8 @@ struct reader {
 	uint32_t want_n, want_at;
 	uint8_t *window; /* NULL: never read yet */
 	uint64_t window_loc;
-	uint32_t window_n; /* bytes in it */
+	uint32_t window_n;       /* bytes in it */
+	uint64_t window_given_n; /* bytes of it that were asked for */
 	bool window_is_spill;
 	struct reader_file files[READER_FILES];
 	uint64_t clock; /* counts uses of files */
