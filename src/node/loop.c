@@ -201,29 +201,22 @@ static void dispatch(struct loop *l, struct batch *b)
 	}
 }
 
-static bool dispatch_own(struct loop *l)
-{
-	struct batch *b = post_take(&l->post, l->index);
-	bool is_any = b != NULL;
-	while (b) {
-		struct batch *next = b->next;
-		dispatch(l, b);
-		post_give_back(&l->post, b);
-		b = next;
-	}
-	return is_any;
-}
-
-static bool dispatch_others(struct loop *l)
+/* What the others have sent, then what this loop has posted to itself. */
+static bool dispatch_all(struct loop *l)
 {
 	struct node *n = l->node;
 	bool is_any = false;
-	for (uint32_t from = 0; from < n->loops_n; from++) {
-		struct mailbox *m = node_mailbox(n, from, l->index);
-		struct batch *b;
-		while (from != l->index && (b = mailbox_take(m)) != NULL) {
+	for (uint32_t i = 1; i <= n->loops_n; i++) {
+		uint32_t from = (l->index + i) % n->loops_n;
+		struct mailbox *m = from == l->index ? NULL : node_mailbox(n, from, l->index);
+		struct batch *own = m ? NULL : post_take(&l->post, l->index), *b;
+		while ((b = m ? mailbox_take(m) : own) != NULL) {
+			own = b->next;
 			dispatch(l, b);
-			mailbox_send_back(m, b);
+			if (m)
+				mailbox_send_back(m, b);
+			else
+				post_give_back(&l->post, b);
 			is_any = true;
 		}
 	}
@@ -295,8 +288,7 @@ static bool loop_rounds(struct loop *l)
 	l->fed_bytes = 0;
 	for (int i = 0; i < LOOP_ROUNDS_MAX; i++) {
 		bool is_any = loop_commits(l);
-		is_any |= dispatch_others(l);
-		is_any |= dispatch_own(l);
+		is_any |= dispatch_all(l);
 		is_any |= serve(l);
 		is_any |= view_release(l);
 		is_any |= loader_work(l);

@@ -231,16 +231,19 @@ static enum err record_begin(struct shard *s, struct building *b)
 bool shard_propose(struct shard *s)
 {
 	struct building b = { 0 };
-	struct run *o;
 	bool is_room = true;
-	while (is_room && (o = outcomes_unproposed(&s->later)) != NULL) {
-		if (!(o->flags & RUN_LOGGED)) {
+	for (;;) {
+		struct run *o = outcomes_unproposed(&s->later);
+		bool is_logged = o && o->flags & RUN_LOGGED;
+		uint32_t need = is_logged ? logged_bytes(o, &b.last) : 0;
+		if (b.body && (!o || b.cap - b.len < need))
+			record_end(s, &b);
+		if (!o)
+			break;
+		if (!is_logged) {
 			outcomes_propose(&s->later, s->repl.proposed + (b.body ? 1 : 0), 0);
 			continue;
 		}
-		uint32_t need = logged_bytes(o, &b.last);
-		if (b.body && b.cap - b.len < need)
-			record_end(s, &b);
 		if (!b.body && record_begin(s, &b) != ERR_OK) {
 			is_room = false;
 			break;
@@ -255,8 +258,6 @@ bool shard_propose(struct shard *s)
 		outcomes_propose(&s->later, s->repl.proposed + 1, b.ordinal);
 		b.ordinal += o->kind == OUTCOME_ADD ? o->n : 0;
 	}
-	if (b.body)
-		record_end(s, &b);
 	shard_apply_ready(s);
 	return is_room;
 }
