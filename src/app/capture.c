@@ -92,7 +92,8 @@ static bool print_whole(struct capture *c, size_t *out_need)
 	}
 	c->at += c->n - in.n;
 	c->n = in.n;
-	memmove(c->bytes, in.p, in.n);
+	if (in.n > 0)
+		memmove(c->bytes, in.p, in.n);
 	return e == ERR_MORE;
 }
 
