@@ -46,8 +46,10 @@ void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct out
 	struct queue *q = core_find_queue(c, cmd->queue);
 	struct reply_row what = { .err = ERR_NOT_FOUND, .op = asked_as(cmd) };
 	must(cmd->n == 0);
+	if (!cmd->session) /* a start opens queues: nothing dies before all have their rules */
+		return;
 	if (q && !q->is_closed) {
-		if (q->pending_n && !is_behind && cmd->session) {
+		if (q->pending_n && !is_behind) {
 			core_ask_later(cmd, later);
 			return;
 		}

@@ -1,3 +1,4 @@
+#include "base/ablate.h"
 #include "core/core_state.h"
 
 /* What waits for a time: chunks, for the first of their ready entries that expires, and queues that
@@ -77,8 +78,8 @@ void core_died(struct dying *d)
 	refs_unref(&d->gone);
 }
 
-/* Lets what is due in `k` die; what may not wait at all only if `is_late`. The chunk may be gone
- * afterwards. */
+/* Lets what is due in `k` die; what may not wait at all, and nobody has had yet, only if `is_late`.
+ * The chunk may be gone afterwards. */
 static void expire(struct core *c, struct chunk *k, bool is_late, struct outcomes *later)
 {
 	struct queue *q = k->queue;
@@ -91,7 +92,8 @@ static void expire(struct core *c, struct chunk *k, bool is_late, struct outcome
 	must(later != NULL);
 	for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->ready, CHUNK_N, i)) < CHUNK_N; i++) {
 		uint64_t at_ms = k->entry[i].expiry_ms;
-		if (at_ms == EXPIRY_AT_ONCE && !is_late)
+		bool is_new = !(k->entry[i].flags & ENTRY_REDELIVERED);
+		if (at_ms == EXPIRY_AT_ONCE && is_new && !is_late)
 			has_late = true;
 		else if (at_ms && at_ms <= c->now_ms)
 			core_die(&d, k, i);
@@ -154,7 +156,7 @@ void core_expire(struct core *c, struct outcomes *later, struct post *fx)
 		struct due *due = containerof(t, struct due, timer);
 		if (due->is_queue)
 			unused(c, containerof(due, struct ruled, due)->queue, fx);
-		else
+		else if (!ABLATED(expiry))
 			expire(c, containerof(due, struct chunk, due), false, later);
 	}
 }

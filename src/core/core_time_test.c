@@ -100,7 +100,11 @@ static void what_may_not_wait_goes_to_who_waits_or_dies(void **s)
 	rig_publish(r, Q, 5, 3, 0);
 	SAY("reply 1 OK 0 1 | c1 5 | c1 6");
 	must(ready_n(r) == 0);
-	rig_publish(r, Q, 8, 1, 0); /* the consumer has no credit now */
+	rig_settle(r, Q, 1, pos_of(3, 0), SETTLE_RELEASE); /* too late for another time */
+	rig_settle(r, Q, 1, pos_of(3, 1), SETTLE_ACCEPT);
+	must(core_find_queue(r->core, Q)->live_n == 0);
+	rig_publish(r, Q, 8, 3, 0);
+	SAY("c1 8 | c1 9");
 	rig_do(r, CMD_GET, Q, 77, 0);
 	SAY("reply 77 NOT_FOUND 1 0");
 	rig_free(r);
@@ -162,6 +166,28 @@ static void a_durable_message_expires_in_the_log(void **s)
 	rig_at(r, 150);
 	rig_commit(r);
 	must(core_find_queue(r->core, Q)->live_n == 0 && r->live_bytes == 0);
+	rig_free(r);
+}
+
+static void nothing_dies_before_its_queue_has_rules(void **s)
+{
+	(void)s;
+	struct queue_rules rules = ttl(100), none = rules_none();
+	rules.has_dead_letter_exchange = true;
+	struct rig *r = rig_with(QUEUE_DURABLE, rules);
+	rig_publish(r, Q, 1, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	rig_crash(r);
+	rig_replay(r, r->core, 0, r->committed);
+	r->now_ms = 500;
+	struct run open = rig_head(CMD_QUEUE_OPEN, 8, 0);
+	open.session = 0;
+	rig_admit(r, open, NULL, 0, 0); /* as a start does: queue by queue, without a turn */
+	core_dead_to(r->core, RIG_SESSION(9));
+	must(ready_n(r) == 1);
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	SAY("dead1 1");
+	rig_open(r, 8, 0, &none);
 	rig_free(r);
 }
 
@@ -270,6 +296,7 @@ int main(void)
 		cmocka_unit_test(who_does_not_acknowledge_gets_nothing_that_is_over),
 		cmocka_unit_test(what_is_held_expires_when_it_is_given_back),
 		cmocka_unit_test(a_durable_message_expires_in_the_log),
+		cmocka_unit_test(nothing_dies_before_its_queue_has_rules),
 		cmocka_unit_test(what_the_log_was_too_slow_for_is_not_given),
 		cmocka_unit_test(many_expire_over_many_chunks),
 		cmocka_unit_test(a_queue_that_nobody_uses_goes),
