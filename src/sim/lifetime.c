@@ -117,7 +117,7 @@ static uint64_t due_of(const struct lifetime *l, uint32_t queue, const char *exp
 
 static void publish(struct lifetime *l)
 {
-	static uint8_t body[400];
+	uint8_t body[400] = { 0 };
 	char expiration[24] = "";
 	uint32_t queue = (uint32_t)prng_below(&l->prng, DEAD);
 	struct amqp091_props props = { .flags = AMQP091_HAS_delivery_mode };

@@ -4,6 +4,7 @@
 #include "node/inspect.h"
 #include "sim/drain.h"
 #include "sim/faults.h"
+#include "sim/lifetime.h"
 #include "sim/passage.h"
 #include "sim/replica.h"
 
@@ -80,6 +81,8 @@ void run_seed(const struct run_options *o, struct run_result *out)
 		replica_play(&w->story, o->seed);
 	if (is_good && !w->story.is_wrong && has_passage(o->seed))
 		passage_play(&w->story, o->seed);
+	if (is_good && !w->story.is_wrong)
+		lifetime_play(&w->story, o->seed);
 	if (!w->story.is_wrong)
 		tally_check(w, o->ops);
 	*out = (struct run_result){ .is_wrong = w->story.is_wrong,
