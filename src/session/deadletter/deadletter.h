@@ -10,6 +10,7 @@
 #include "core/route.h"
 #include "core/rules.h"
 #include "session/session.h"
+#include "wire/amqp091/death.h"
 
 enum letter_state { LETTER_UNASKED, LETTER_LOADING, LETTER_HERE, LETTER_BROKEN };
 
@@ -79,9 +80,11 @@ struct slice letter_route(uint8_t *buf, const struct letter_plan *p);
 /* A new message, in a block that the session fills. */
 struct letter_made {
 	const struct msg *msg;
+	struct amqp091_dead dead;
 	struct block *block;
 	uint32_t fill, floor; /* of the block, before */
 	bool is_own;          /* the block is this message's alone */
+	bool had_history;     /* it has died before */
 };
 /* letter_make writes the new message; false: no memory. Whoever sends it counts the references;
  * letter_made_end follows in any case: was it sent? */

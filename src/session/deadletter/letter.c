@@ -65,20 +65,23 @@ static struct amqp091_death death_of(const struct session_world *w, const struct
 
 /* A history too large to be kept with its message begins anew; and if the publisher's own headers
  * are what is large there is none. */
-static void put_props(struct wr *out, struct slice props, struct amqp091_death *d)
+static void put_props(struct wr *out, struct slice props, struct amqp091_death *d,
+		      struct amqp091_dead *dead)
 {
 	struct wr w = wr_of(out->p + out->n, min_u64(LIMIT_DEAD_PROPS_BYTES, wr_left(out)));
-	enum err e = amqp091_death_put(&w, props, d);
+	enum err e = amqp091_death_put(&w, props, d, dead);
 	if (e == ERR_OK && !wr_ok(&w) && d->has_history) {
 		d->has_history = false;
 		w = wr_of(w.p, w.cap);
-		e = amqp091_death_put(&w, props, d);
+		e = amqp091_death_put(&w, props, d, dead);
 	}
 	must(out->p != NULL);
-	if (e == ERR_OK && wr_ok(&w))
+	if (e == ERR_OK && wr_ok(&w)) {
 		out->n += w.n;
-	else
+	} else {
+		*dead = (struct amqp091_dead){ .priority = 0 };
 		wr_slice(out, props);
+	}
 }
 
 static void put_body(struct wr *w, const struct msg *m)
@@ -100,6 +103,7 @@ bool letter_make(struct deadletter *d, struct session_world *w, const struct let
 	if (!b)
 		return false;
 	out->block = b;
+	out->had_history = death.has_history;
 	out->fill = b->fill;
 	out->floor = b->msg_floor;
 	struct msg *copy = msg_new(b, &(struct msg){ .proto = m->proto });
@@ -113,7 +117,7 @@ bool letter_make(struct deadletter *d, struct session_world *w, const struct let
 			      .body_bytes = m->body_bytes,
 			      .proto = m->proto,
 			      .flags = m->flags | MSG_DEAD };
-	put_props(&w_out, msg_props(m), &death);
+	put_props(&w_out, msg_props(m), &death, &out->dead);
 	copy->body_off = at + (uint32_t)w_out.n;
 	copy->props_len = copy->body_off - copy->props_off;
 	put_body(&w_out, m);

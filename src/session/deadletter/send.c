@@ -4,9 +4,7 @@
 #include "base/rd.h"
 #include "msg/big.h"
 #include "session/deadletter/deadletter.h"
-#include "wire/amqp091/death.h"
 #include "wire/amqp091/headers.h"
-#include "wire/amqp091/props.h"
 
 /* ---- the entry it comes from -------------------------------------------------------------- */
 
@@ -90,12 +88,16 @@ static uint32_t shards_n(const struct route_to *to, uint32_t n)
 	return shards;
 }
 
-/* Would it come back to a queue in which it has been, without anybody's doing? */
-static bool is_cycle(const struct session_world *w, const struct msg *m, uint64_t queue)
+/* Would it come back to a queue in which it has been, without anybody's doing? Most have died once:
+ * where is known. */
+static bool is_cycle(const struct session_world *w, const struct letter *l,
+		     const struct letter_made *made, uint64_t queue)
 {
+	must(l->reason != DEAD_REJECTED);
+	if (!made->had_history)
+		return queue == l->queue;
 	const struct queue_record *q = catalog_queue_by_id(w->view, queue);
-	must(m->flags & MSG_DEAD);
-	return q && amqp091_death_is_cycle(msg_props(m), q->name);
+	return q && amqp091_death_is_cycle(made->dead.deaths, q->name);
 }
 
 /* ---- out ---------------------------------------------------------------------------------- */
@@ -117,20 +119,18 @@ static void put_row(struct session_world *w, struct run *head, uint64_t seq,
 	(void)post_run(p, loop, head, row, sizeof *row, 1, SLICE_EMPTY);
 }
 
-static void put_rows(struct deadletter *d, struct session_world *w, const struct msg *m,
+static void put_rows(struct deadletter *d, struct session_world *w, const struct letter_made *made,
 		     const struct route_to *to, uint32_t n, uint64_t seq)
 {
-	struct amqp091_facts facts = { .priority = 0 };
+	const struct msg *m = made->msg;
 	uint32_t bytes = msg_stored_bytes(m);
 	struct run head = { .kind = CMD_PUBLISH, .session = d->session.handle };
 	must(n > 0);
-	if (amqp091_props_facts(msg_props(m), &facts) != ERR_OK)
-		must(!"properties that were checked when it was published");
 	for (uint32_t i = 0; i < n; i++) {
 		struct publish_row row = { .mem = msg_mem(m),
 					   .queue = to[i].queue,
 					   .bytes = bytes,
-					   .priority = facts.priority };
+					   .priority = made->dead.priority };
 		head.shard = to[i].shard;
 		if (m->flags & MSG_PERSISTENT && to[i].flags & QUEUE_DURABLE)
 			row.flags |= ENTRY_PERSISTENT;
@@ -164,13 +164,13 @@ static void note_sent(struct deadletter *d, struct session_world *w, struct lett
 }
 
 /* Takes out the targets that would be a cycle. */
-static uint32_t without_cycles(const struct session_world *w, const struct msg *m,
-			       struct route_to *to, uint32_t n)
+static uint32_t without_cycles(const struct session_world *w, const struct letter *l,
+			       const struct letter_made *made, struct route_to *to, uint32_t n)
 {
 	uint32_t left_n = 0;
 	must(n > 0);
 	for (uint32_t i = 0; i < n; i++)
-		if (!is_cycle(w, m, to[i].queue))
+		if (!is_cycle(w, l, made, to[i].queue))
 			to[left_n++] = to[i];
 	return left_n;
 }
@@ -182,7 +182,7 @@ static void publish(struct deadletter *d, struct session_world *w, struct letter
 	const struct msg *m = made->msg;
 	must(n > 0 && block_of(m) == made->block);
 	block_give(made->block, n);
-	put_rows(d, w, m, to, n, d->sent_first + d->sent.n);
+	put_rows(d, w, made, to, n, d->sent_first + d->sent.n);
 	if (m->proto == MSG_CHUNKS) { /* its chunks are held by this message, too */
 		block_give(made->block, 1);
 		stores_put(w->stores,
@@ -204,7 +204,7 @@ static bool publish_route(struct deadletter *d, struct session_world *w, struct 
 	struct route_to *to = mem_get(w->mem, r->n * sizeof *to, "dead letter's route");
 	must(to != NULL);
 	memcpy(to, r->to, r->n * sizeof *to);
-	uint32_t n = without_cycles(w, made->msg, to, r->n);
+	uint32_t n = without_cycles(w, l, made, to, r->n);
 	if (n > 0)
 		publish(d, w, l, made, to, n);
 	mem_put(w->mem, to, r->n * sizeof *to);
@@ -212,11 +212,11 @@ static bool publish_route(struct deadletter *d, struct session_world *w, struct 
 }
 
 /* Further keys (CC) count too, unless the rules name one. */
-static enum err route_more(struct deadletter *d, const struct session_world *w, struct routing *m,
-			   struct route_hit **inout_hit)
+static enum err route_more(struct deadletter *d, const struct session_world *w, struct slice copies,
+			   struct routing *m, struct route_hit **inout_hit)
 {
-	struct slice copies = amqp091_death_copies(m->props), key;
 	uint32_t n = 0;
+	struct slice key;
 	struct rd r = rd_of(copies);
 	while (amqp091_death_copy_next(&r, &key))
 		n++;
@@ -235,19 +235,19 @@ static enum err route_more(struct deadletter *d, const struct session_world *w, 
 
 /* Where the new message goes; NULL: nowhere. */
 static const struct route *route(struct deadletter *d, struct session_world *w,
-				 const struct letter_plan *p, const struct msg *made)
+				 const struct letter_plan *p, const struct letter_made *made)
 {
 	struct route_hit *hit;
 	struct routing m = { .key = p->key,
 			     .headers = &amqp091_header_ops,
-			     .props = msg_props(made),
+			     .props = msg_props(made->msg),
 			     .dice = d->session.handle + d->count.published };
 	if (!d->routes && (d->routes = route_cache_new(w->mem)) == NULL)
 		must(!"no memory for routes");
-	enum err e = route_cache_find(d->routes, w->view, p->from->vhost, msg_route(made),
+	enum err e = route_cache_find(d->routes, w->view, p->from->vhost, msg_route(made->msg),
 				      p->exchange, &m, &hit);
-	if (e == ERR_OK && hit->x)
-		e = route_more(d, w, &m, &hit);
+	if (e == ERR_OK && hit->x && made->dead.copies.n > 0)
+		e = route_more(d, w, made->dead.copies, &m, &hit);
 	return e == ERR_OK && hit->x && hit->route->n > 0 ? hit->route : NULL;
 }
 
@@ -257,7 +257,7 @@ static bool send(struct deadletter *d, struct session_world *w, struct letter *l
 	struct letter_made made;
 	if (!letter_make(d, w, l, p, &made))
 		must(!"no memory for a dead letter");
-	const struct route *r = route(d, w, p, made.msg);
+	const struct route *r = route(d, w, p, &made);
 	bool is_sent = r && publish_route(d, w, l, &made, r);
 	letter_made_end(&made, is_sent);
 	return is_sent;

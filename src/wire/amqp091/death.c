@@ -116,8 +116,8 @@ static void put_again(struct wr *w, struct slice death)
 	must(w->full || w->n > mark);
 }
 
-static void put_deaths(struct wr *w, const struct amqp091_death *d, const struct amqp091_props *p,
-		       struct slice before)
+static struct slice put_deaths(struct wr *w, const struct amqp091_death *d,
+			       const struct amqp091_props *p, struct slice before)
 {
 	struct amqp091_value v, same = { .type = AMQP091_TYPE_VOID };
 	struct rd r = rd_of(before);
@@ -136,6 +136,7 @@ static void put_deaths(struct wr *w, const struct amqp091_death *d, const struct
 			amqp091_put_value(w, &v);
 	amqp091_put_close(w, mark);
 	must(w->full || w->n > mark);
+	return w->full ? SLICE_EMPTY : slice_of(w->p + mark + 4, w->n - mark - 4);
 }
 
 /* ---- headers ------------------------------------------------------------------------------ */
@@ -150,7 +151,8 @@ static bool stays(const struct amqp091_death *d, struct slice name)
 	return !is_named(name, X_DEATH) && !begins(name, "x-last-death-");
 }
 
-static void put_headers(struct wr *w, const struct amqp091_death *d, const struct amqp091_props *p)
+static struct slice put_headers(struct wr *w, const struct amqp091_death *d,
+				const struct amqp091_props *p)
 {
 	struct slice before = SLICE_EMPTY;
 	struct rd r = rd_of(p->headers);
@@ -164,7 +166,7 @@ static void put_headers(struct wr *w, const struct amqp091_death *d, const struc
 		amqp091_put_value(w, &e.value);
 	}
 	bool is_first = !d->has_history || !deaths_of(p->headers, &before);
-	put_deaths(w, d, p, before);
+	struct slice deaths = put_deaths(w, d, p, before);
 	if (is_first) {
 		amqp091_put_str(w, "x-first-death-exchange", d->exchange);
 		amqp091_put_str(w, "x-first-death-queue", d->queue);
@@ -175,6 +177,7 @@ static void put_headers(struct wr *w, const struct amqp091_death *d, const struc
 	amqp091_put_str(w, "x-last-death-reason", d->reason);
 	amqp091_put_close(w, mark);
 	must(w->full || w->n > mark);
+	return deaths;
 }
 
 /* ---- properties --------------------------------------------------------------------------- */
@@ -187,18 +190,22 @@ size_t amqp091_death_room(struct slice props, const struct amqp091_death *d)
 	return 2 * props.n + 3 * (d->queue.n + d->reason.n + d->exchange.n) + d->key.n + names;
 }
 
-enum err amqp091_death_put(struct wr *w, struct slice props, const struct amqp091_death *d)
+enum err amqp091_death_put(struct wr *w, struct slice props, const struct amqp091_death *d,
+			   struct amqp091_dead *out)
 {
 	struct amqp091_props p;
 	TRY(amqp091_props_decode(props, &p));
 	struct amqp091_props q = p;
 	q.flags = (uint16_t)((p.flags | AMQP091_HAS_headers) & ~AMQP091_HAS_expiration);
 	must((q.flags & AMQP091_PROPS_UNUSED) == 0);
+	*out = (struct amqp091_dead){ .priority = p.priority };
+	if (!d->has_own_key && p.headers.n > 0)
+		out->copies = copies_of(p.headers);
 	wr_u16(w, q.flags);
 #define put_u8(v)    wr_u8(w, v)
 #define put_u64(v)   wr_u64(w, v)
 #define put_str8(v)  wr_str8(w, v)
-#define put_table(v) put_headers(w, d, &p)
+#define put_table(v) out->deaths = put_headers(w, d, &p)
 #define PROP(bit, type, name, prose)      \
 	if (q.flags & AMQP091_HAS_##name) \
 		put_##type(q.name);
@@ -209,15 +216,12 @@ enum err amqp091_death_put(struct wr *w, struct slice props, const struct amqp09
 
 /* ---- asked afterwards --------------------------------------------------------------------- */
 
-bool amqp091_death_is_cycle(struct slice props, struct slice queue)
+bool amqp091_death_is_cycle(struct slice deaths, struct slice queue)
 {
-	struct amqp091_props p;
-	struct slice deaths, s;
-	struct amqp091_value v;
-	must(queue.p != NULL || queue.n == 0);
-	if (amqp091_props_decode(props, &p) != ERR_OK || !deaths_of(p.headers, &deaths))
-		return false;
 	struct rd r = rd_of(deaths);
+	struct amqp091_value v;
+	struct slice s;
+	must(queue.p != NULL || queue.n == 0);
 	while (amqp091_array_next(&r, &v)) {
 		if (v.type != AMQP091_TYPE_TABLE || !amqp091_table_str(v.octets, "reason", &s) ||
 		    slice_eq(s, slice_str("rejected")))
@@ -226,13 +230,4 @@ bool amqp091_death_is_cycle(struct slice props, struct slice queue)
 			return true;
 	}
 	return false;
-}
-
-struct slice amqp091_death_copies(struct slice props)
-{
-	struct amqp091_facts f;
-	if (amqp091_props_facts(props, &f) != ERR_OK || !f.has_cc)
-		return SLICE_EMPTY;
-	must(f.headers.n > 0);
-	return copies_of(f.headers);
 }

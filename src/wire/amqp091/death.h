@@ -31,18 +31,23 @@ struct amqp091_death {
 /* amqp091_death_room: octets that amqp091_death_put surely has enough of. */
 size_t amqp091_death_room(struct slice props, const struct amqp091_death *d);
 
+/* What whoever sends it must know of the dead letter. */
+struct amqp091_dead {
+	struct slice deaths; /* the entries of x-death, where they were written */
+	struct slice copies; /* its further routing keys (CC), where they were read; mostly none */
+	uint8_t priority;
+};
+
 /* amqp091_death_put writes the properties of the dead letter whose properties were `props`; right
  * ones, if these were. ERR_MALFORMED: they were not, then nothing is written. Whether all had room
- * says wr_ok(w). */
-MUST_USE enum err amqp091_death_put(struct wr *w, struct slice props,
-				    const struct amqp091_death *d);
+ * says wr_ok(w); *out is good only if so. */
+MUST_USE enum err amqp091_death_put(struct wr *w, struct slice props, const struct amqp091_death *d,
+				    struct amqp091_dead *out);
 
-/* amqp091_death_is_cycle: has the message, in a history that was written here, been in `queue`
- * before, and has no client rejected it since? Then it would go round for ever. */
-bool amqp091_death_is_cycle(struct slice props, struct slice queue);
+/* amqp091_death_is_cycle: has the message, with these deaths, been in `queue` before, and has no
+ * client rejected it since? Then it would go round for ever. */
+bool amqp091_death_is_cycle(struct slice deaths, struct slice queue);
 
-/* amqp091_death_copies borrows the array of the further routing keys (CC) of a message, empty if
- * there is none; amqp091_death_copy_next gives one after the other, starting with rd_of(array). */
-struct slice amqp091_death_copies(struct slice props);
+/* amqp091_death_copy_next gives one key after the other, starting with rd_of(copies). */
 bool amqp091_death_copy_next(struct rd *r, struct slice *out_key);
 #endif
