@@ -20,7 +20,16 @@
 struct catalog;
 struct catalog_view;
 
-enum exchange_type { EXCHANGE_DIRECT = 1, EXCHANGE_FANOUT, EXCHANGE_TOPIC, EXCHANGE_HEADERS };
+enum exchange_type {
+	EXCHANGE_DIRECT = 1,
+	EXCHANGE_FANOUT,
+	EXCHANGE_TOPIC,
+	EXCHANGE_HEADERS,
+	EXCHANGE_CONSISTENT_HASH,
+	EXCHANGE_MODULUS_HASH,
+	EXCHANGE_RANDOM,
+	EXCHANGE_LOCAL_RANDOM, /* a queue that lives where the message came in */
+};
 enum { EXCHANGE_DURABLE = 1, EXCHANGE_AUTO_DELETE = 2, EXCHANGE_INTERNAL = 4 };
 
 struct exchange_name;
@@ -37,7 +46,7 @@ struct exchange {             /* a view's record: read only, never moves in its 
 	uint32_t bindings_n;
 	const struct exchange_name *fixed;
 	struct pmap by_key; /* direct: places by key (exchange_set.h); headers: see headers.h */
-	uintptr_t root;     /* fanout, headers: a place; topic: a tree (topic.h) */
+	uintptr_t root;     /* a place; topic: a tree (topic.h) */
 };
 
 struct queue_record {

@@ -5,6 +5,7 @@
 #include "core/catalog_view.h"
 #include "core/headers.h"
 #include "core/route.h"
+#include "core/spread.h"
 #include "core/topic.h"
 
 static const char *const type_names[] = {
@@ -12,6 +13,10 @@ static const char *const type_names[] = {
 	[EXCHANGE_FANOUT] = "fanout",
 	[EXCHANGE_TOPIC] = "topic",
 	[EXCHANGE_HEADERS] = "headers",
+	[EXCHANGE_CONSISTENT_HASH] = "x-consistent-hash",
+	[EXCHANGE_MODULUS_HASH] = "x-modulus-hash",
+	[EXCHANGE_RANDOM] = "x-random",
+	[EXCHANGE_LOCAL_RANDOM] = "x-local-random",
 };
 #define TYPES (sizeof type_names / sizeof type_names[0])
 
@@ -29,10 +34,10 @@ const char *exchange_type_name(uint8_t type)
 	return type_names[type];
 }
 
-bool exchange_varies(uint8_t type)
+bool exchange_varies(const struct exchange *x)
 {
-	must(type >= EXCHANGE_DIRECT && type < TYPES);
-	return type == EXCHANGE_HEADERS;
+	must(x->type >= EXCHANGE_DIRECT && x->type < TYPES);
+	return x->type == EXCHANGE_HEADERS || spread_varies(x);
 }
 
 static size_t name_bytes(size_t name_len, size_t arguments_len)
@@ -232,7 +237,9 @@ void exchange_route(const struct catalog_view *v, const struct exchange *x, cons
 	switch (x->type) {
 	case EXCHANGE_FANOUT: route_add(r, x->root); return;
 	case EXCHANGE_HEADERS: headers_route(v, x, m, r); return;
-	default: break;
+	case EXCHANGE_DIRECT:
+	case EXCHANGE_TOPIC: break;
+	default: spread_route(v, x, m, r); return;
 	}
 	route_key(x, v->key, m->key, r);
 	for (uint32_t i = 0; i < m->more_n; i++)

@@ -15,8 +15,8 @@ struct routing;
 uint8_t exchange_type_of(struct slice name);
 const char *exchange_type_name(uint8_t type);
 
-/* exchange_varies: messages of one key may go different ways through exchanges of this type. */
-bool exchange_varies(uint8_t type);
+/* exchange_varies: messages of one key may go different ways through it. */
+bool exchange_varies(const struct exchange *x);
 
 /* exchange_new makes one without bindings. The type in `d` is a known one. */
 struct exchange *exchange_new(struct pmap_edit *e, const struct catalog_view *v, uint64_t id,

@@ -263,7 +263,7 @@ static void look_at(struct route *r, const struct exchange *x, const struct rout
 			add_named(r, x, m->more[i]);
 		return;
 	}
-	r->varies |= exchange_varies(x->type);
+	r->varies |= exchange_varies(x);
 	exchange_route(r->view, x, m, r);
 	if (r->matched > matched || !x->alternate.p)
 		return;

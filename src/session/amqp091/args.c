@@ -1,6 +1,7 @@
 #include "session/amqp091/amqp091.h"
 
 #include "base/must.h"
+#include "core/exchange.h"
 #include "wire/amqp091/table.h"
 
 static void put_thing(struct turn *t, const char *thing, struct slice name)
@@ -14,8 +15,17 @@ static void put_thing(struct turn *t, const char *thing, struct slice name)
 	text_putc(&t->why, '\'');
 }
 
+static enum err wrong_type(struct turn *t, const struct amqp091_value *v, const char *arg,
+			   struct slice exchange)
+{
+	must(t->why.n == 0);
+	text_putf(&t->why, "invalid type '%s' for arg '%s' in ", amqp091_type_words(v->type), arg);
+	put_thing(t, "exchange", exchange);
+	return ERR_PRECONDITION_FAILED;
+}
+
 /* Who names an exchange that takes what is left over reads from the one and writes to the other. */
-enum err amqp091_args_of_exchange(struct turn *t, struct slice exchange, struct slice args)
+static enum err check_alternate(struct turn *t, struct slice exchange, struct slice args)
 {
 	static const char *const names[] = { "alternate-exchange", "x-alternate-exchange" };
 	struct amqp091_value v;
@@ -23,16 +33,44 @@ enum err amqp091_args_of_exchange(struct turn *t, struct slice exchange, struct 
 	for (int i = 0; i < 2; i++) {
 		if (!amqp091_table_find(args, slice_str(names[i]), &v))
 			continue;
-		if (v.type != AMQP091_TYPE_LONGSTR) {
-			text_putf(&t->why, "invalid type '%s' for arg '%s' in ",
-				  amqp091_type_words(v.type), names[i]);
-			put_thing(t, "exchange", exchange);
-			return ERR_PRECONDITION_FAILED;
-		}
+		if (v.type != AMQP091_TYPE_LONGSTR)
+			return wrong_type(t, &v, names[i], exchange);
 		TRY(amqp091_allow(t, AUTH_EXCHANGE, exchange, AUTH_READ));
 		return amqp091_allow(t, AUTH_EXCHANGE, v.octets, AUTH_WRITE);
 	}
 	return ERR_OK;
+}
+
+/* What a consistent-hash exchange hashes: a header or a property, else the routing key. */
+static enum err check_hash(struct turn *t, struct slice exchange, struct slice args)
+{
+	static const char *const good[] = { "message_id", "correlation_id", "timestamp" };
+	struct amqp091_value header, property;
+	bool by_header = amqp091_table_find(args, slice_str("hash-header"), &header);
+	bool by_property = amqp091_table_find(args, slice_str("hash-property"), &property);
+	must(t->why.n == 0);
+	if (by_header && by_property)
+		return amqp091_refuse(t, ERR_PRECONDITION_FAILED,
+				      "hash-header and hash-property are mutually exclusive");
+	if (by_header && header.type != AMQP091_TYPE_LONGSTR)
+		return wrong_type(t, &header, "hash-header", exchange);
+	if (by_property && property.type != AMQP091_TYPE_LONGSTR)
+		return wrong_type(t, &property, "hash-property", exchange);
+	for (int i = 0; by_property && i < 3; i++)
+		by_property = !slice_eq(property.octets, slice_str(good[i]));
+	if (!by_property)
+		return ERR_OK;
+	text_puts(&t->why, "Unsupported property: ");
+	text_put_slice(&t->why, property.octets);
+	return ERR_PRECONDITION_FAILED;
+}
+
+enum err amqp091_args_of_exchange(struct turn *t, const struct declare_exchange *d)
+{
+	must(d->name.n > 0);
+	if (exchange_type_of(d->type) == EXCHANGE_CONSISTENT_HASH)
+		TRY(check_hash(t, d->name, d->arguments));
+	return check_alternate(t, d->name, d->arguments);
 }
 
 enum err amqp091_args_of_consumer(struct turn *t, struct slice args)

@@ -1,6 +1,7 @@
 #include "session/amqp091/amqp091.h"
 
 #include "base/must.h"
+#include "core/spread.h"
 #include "wire/amqp091/erl.h"
 #include "wire/amqp091/table.h"
 
@@ -33,11 +34,43 @@ static enum err check_match(struct turn *t, struct slice arguments)
 				      : "); expected longstr");
 }
 
+static enum err check_weight(struct turn *t, struct slice key)
+{
+	uint32_t weight;
+	enum err e = spread_weight(key, &weight);
+	must(t->why.n == 0);
+	if (e == ERR_OK)
+		return e;
+	if (e == ERR_LIMIT)
+		return amqp091_refuse(t, ERR_PRECONDITION_FAILED,
+				      "The binding key must be greater than 0");
+	text_puts(&t->why, "The binding key must be an integer: ");
+	amqp091_erl_octets(key, &t->why);
+	return ERR_PRECONDITION_FAILED;
+}
+
+static enum err check_local(struct turn *t, const struct ends *e)
+{
+	must(t->why.n == 0);
+	if (e->to_exchange)
+		return amqp091_refuse(t, ERR_PRECONDITION_FAILED, "Destination not found");
+	if (e->key.n == 0)
+		return ERR_OK;
+	text_puts(&t->why, "Non empty binding '");
+	text_put_slice(&t->why, e->key);
+	return amqp091_refuse(t, ERR_PRECONDITION_FAILED, "' key not permitted");
+}
+
 /* What a type asks of its bindings. */
 static enum err check_arguments(struct turn *t, const struct exchange *x, const struct ends *e)
 {
 	must(!e->is_unbind);
-	return x->type == EXCHANGE_HEADERS ? check_match(t, e->arguments) : ERR_OK;
+	switch (x->type) {
+	case EXCHANGE_HEADERS: return check_match(t, e->arguments);
+	case EXCHANGE_CONSISTENT_HASH: return check_weight(t, e->key);
+	case EXCHANGE_LOCAL_RANDOM: return check_local(t, e);
+	default: return ERR_OK;
+	}
 }
 
 static enum err check_default(struct turn *t, const struct ends *e)

@@ -51,7 +51,7 @@ static enum err check_new(struct turn *t, const struct declare_exchange *d)
 		text_put_slice(&t->why, d->name);
 		return amqp091_refuse(t, ERR_ACCESS_REFUSED, "' contains reserved prefix 'amq.*'");
 	}
-	return amqp091_args_of_exchange(t, d->name, d->arguments);
+	return amqp091_args_of_exchange(t, d);
 }
 
 static void declare(struct turn *t, struct channel *c, const struct declare_exchange *d,
