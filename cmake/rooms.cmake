@@ -96,7 +96,8 @@ function(add_room_library room sim)
 	dress(${name} ${room} ${sim})
 	link_rooms(${name} PUBLIC ${sim} "${${room}_uses}")
 	if(room IN_LIST gnu_rooms)
-		target_link_libraries(${name} PUBLIC PkgConfig::UV Threads::Threads)
+		target_link_libraries(${name} PUBLIC PkgConfig::UV PkgConfig::GUARDS
+			Threads::Threads)
 	endif()
 endfunction()
 

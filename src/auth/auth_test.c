@@ -1,135 +1,129 @@
+#include "auth/account.h"
 #include "auth/auth.h"
+#include "base/regex.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
-static struct slice z(const char *s)
+static bool small_match(struct patterns *p, struct slice expr, struct slice subject)
 {
-	return slice_str(s);
+	must(p->ops != NULL);
+	return regex_find(expr, subject);
 }
 
-static struct auth guest_and_ann(void)
+static const struct patterns_ops small_ops = { .match = small_match };
+static struct patterns small = { &small_ops };
+
+static struct grant of(const char *configure, const char *write, const char *read)
 {
-	struct auth a;
-	uint16_t user;
-	auth_init(&a);
-	struct auth_user guest = { z("guest"), z("secret"), AUTH_TAG_ADMINISTRATOR, true };
-	struct auth_user ann = { z("ann"), z("pw"), AUTH_TAG_IMPERSONATOR, false };
-	must(auth_add(&a, &guest, &user) == ERR_OK && user == 0);
-	must(auth_add(&a, &ann, &user) == ERR_OK && user == 1);
-	must(auth_permit(&a, 0, 0, AUTH_EVERYTHING) == ERR_OK);
-	must(auth_permit(&a, 1, 0, 1u << AUTH_READ) == ERR_OK);
-	return a;
+	return (struct grant){ { slice_str(configure), slice_str(write), slice_str(read) } };
 }
 
-static enum err login(const struct auth *a, const char *name, const char *password, bool is_local,
-		      uint16_t *user, char *reason)
+static struct auth_wish wish(enum auth_kind kind, enum auth_action action, const char *name)
 {
-	bool is_tellable;
-	struct text why = text_of(reason, 100);
-	return auth_login(a, z(name), z(password), is_local, user, &is_tellable, &why);
+	return (struct auth_wish){ .kind = kind,
+				   .action = action,
+				   .user = slice_str("ann"),
+				   .vhost = slice_str("/"),
+				   .name = slice_str(name) };
 }
 
-static void the_right_password_logs_in_and_no_other(void **state)
+static bool may(struct grant g, enum auth_kind kind, enum auth_action action, const char *name)
+{
+	struct auth_wish w = wish(kind, action, name);
+	return auth_may(&small, &g, &w);
+}
+
+static void each_action_has_its_own_pattern(void **state)
 {
 	(void)state;
-	struct auth a = guest_and_ann();
-	uint16_t user = 9;
-	char why[100];
-	must(login(&a, "guest", "secret", true, &user, why) == ERR_OK && user == 0);
-	must(login(&a, "ann", "pw", false, &user, why) == ERR_OK && user == 1);
-	user = 9;
-	const char *wrong[] = { "", "secre", "secrets", "Secret", "secretsecret", "ecrets" };
-	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-		must(login(&a, "guest", wrong[i], true, &user, why) == ERR_ACCESS_REFUSED);
-	assert_string_equal(why, "wrong password");
-	must(login(&a, "gues", "secret", true, &user, why) == ERR_ACCESS_REFUSED);
-	assert_string_equal(why, "unknown user");
-	must(login(&a, "", "", true, &user, why) == ERR_ACCESS_REFUSED);
-	must(user == 9);
+	struct grant g = of("^ann-", ".*", "");
+	must(may(g, AUTH_QUEUE, AUTH_CONFIGURE, "ann-q") && !may(g, AUTH_QUEUE, AUTH_CONFIGURE, "q"));
+	must(may(g, AUTH_QUEUE, AUTH_WRITE, "q") && may(g, AUTH_EXCHANGE, AUTH_WRITE, ""));
+	must(!may(g, AUTH_QUEUE, AUTH_READ, "q"));
+	must(may(of("b", "", ""), AUTH_QUEUE, AUTH_CONFIGURE, "abc")); /* anywhere in it */
 }
 
-static void an_empty_password_lets_nobody_in(void **state)
+static void the_default_exchange_has_a_name_in_patterns(void **state)
 {
 	(void)state;
-	struct auth a;
-	uint16_t user;
-	char why[100];
-	auth_init(&a);
-	struct auth_user eve = { z("eve"), z(""), 0, false };
-	must(auth_add(&a, &eve, &user) == ERR_OK);
-	must(login(&a, "eve", "", true, &user, why) == ERR_ACCESS_REFUSED);
+	struct grant g = of("", "^amq\\.default$", "");
+	must(may(g, AUTH_EXCHANGE, AUTH_WRITE, "") && !may(g, AUTH_QUEUE, AUTH_WRITE, ""));
 }
 
-static void a_user_of_this_machine_only_is_refused_from_elsewhere(void **state)
+static void keys_are_compared_with_the_variables_filled_in(void **state)
 {
 	(void)state;
-	struct auth a = guest_and_ann();
-	uint16_t user;
-	bool is_tellable = false;
-	char buf[100];
-	struct text why = text_of(buf, sizeof buf);
-	must(auth_login(&a, z("guest"), z("secret"), false, &user, &is_tellable, &why) ==
-	     ERR_ACCESS_REFUSED);
-	must(is_tellable);
-	assert_string_equal(buf, "user 'guest' can only connect via localhost");
-	why = text_of(buf, sizeof buf);
-	must(auth_login(&a, z("guest"), z("wrong"), false, &user, &is_tellable, &why) ==
-	     ERR_ACCESS_REFUSED);
-	must(!is_tellable); /* who guesses learns nothing */
+	struct grant g = of("", "^{username}\\.{vhost}x$", "{client_id}");
+	struct auth_wish w = wish(AUTH_EXCHANGE, AUTH_WRITE, "amq.topic");
+	w.key = slice_str("ann./x");
+	must(auth_may_key(&small, &g, &w));
+	w.key = slice_str("bob./x");
+	must(!auth_may_key(&small, &g, &w));
+	w.action = AUTH_READ;
+	w.key = slice_str("a{client_id}b");
+	must(auth_may_key(&small, &g, &w));
 }
 
-static void each_action_has_its_own_permission(void **state)
+static void refusals_have_the_words_of_rabbitmq(void **state)
 {
 	(void)state;
-	struct auth a = guest_and_ann();
-	for (int act = 0; act < AUTH_ACTION_N; act++) {
-		must(auth_check(&a, 0, 0, AUTH_QUEUE, z("q"), (enum auth_action)act) == ERR_OK);
-		must((auth_check(&a, 1, 0, AUTH_QUEUE, z("q"), (enum auth_action)act) == ERR_OK) ==
-		     (act == AUTH_READ));
-		must(auth_check(&a, 0, 1, AUTH_QUEUE, z("q"), (enum auth_action)act) ==
-		     ERR_ACCESS_REFUSED);
-	}
-	must(auth_enter(&a, 1, 0) == ERR_OK && auth_enter(&a, 1, 1) == ERR_ACCESS_REFUSED);
-	must(auth_permit(&a, 1, 0, 0) == ERR_OK);
-	must(auth_check(&a, 1, 0, AUTH_EXCHANGE, z("x"), AUTH_READ) == ERR_ACCESS_REFUSED);
-
 	char buf[200];
-	struct text why = text_of(buf, sizeof buf);
-	auth_refusal(&a, 1, z("/"), AUTH_EXCHANGE, z("x"), AUTH_WRITE, &why);
+	struct text t = text_of(buf, sizeof buf);
+	struct auth_wish w = wish(AUTH_QUEUE, AUTH_CONFIGURE, "q");
+	auth_refusal(&w, &t);
 	assert_string_equal(buf,
-			    "write access to exchange 'x' in vhost '/' refused for user 'ann'");
+			    "configure access to queue 'q' in vhost '/' refused for user 'ann'");
+	t = text_of(buf, sizeof buf);
+	w = wish(AUTH_EXCHANGE, AUTH_WRITE, "");
+	auth_refusal(&w, &t);
+	assert_string_equal(
+		buf, "write access to exchange 'amq.default' in vhost '/' refused for user 'ann'");
+	t = text_of(buf, sizeof buf);
+	w = wish(AUTH_EXCHANGE, AUTH_READ, "amq.topic");
+	w.key = slice_str("a.b");
+	auth_refusal_key(&w, &t);
+	assert_string_equal(buf, "read access to topic 'a.b' in exchange 'amq.topic' in vhost '/' "
+				 "refused for user 'ann'");
 }
 
-static void the_table_has_a_bound_and_names_are_unique(void **state)
+static void accounts_and_grants_come_back_and_their_prefixes_do_not(void **state)
 {
 	(void)state;
-	struct auth a;
-	char names[LIMIT_AUTH_USERS_MAX + 1][8];
-	uint16_t user;
-	auth_init(&a);
-	for (int i = 0; i <= LIMIT_AUTH_USERS_MAX; i++) {
-		struct text t = text_of(names[i], sizeof names[i]);
-		text_putf(&t, "u%d", i);
-		struct auth_user u = { .name = text_slice(&t), .password = z("p") };
-		enum err e = auth_add(&a, &u, &user);
-		must(e == (i < LIMIT_AUTH_USERS_MAX ? ERR_OK : ERR_LIMIT));
+	uint8_t buf[200];
+	struct account a = { .algorithm = slice_str("rabbit_password_hashing_sha256"),
+			     .hash = slice_str("aGFzaA=="),
+			     .tags = { slice_str("management"), slice_str("impersonator") },
+			     .tags_n = 2 };
+	uint32_t n = account_put(&a, buf, sizeof buf);
+	must(n > 0 && account_has_tag(slice_of(buf, n), "impersonator"));
+	must(!account_has_tag(slice_of(buf, n), "administrator"));
+	for (uint32_t i = 0; i <= n; i++) {
+		uint8_t *copy = malloc(i ? i : 1);
+		struct account got;
+		must(copy != NULL);
+		memcpy(copy, buf, i);
+		must((account_get(slice_of(copy, i), &got) == ERR_OK) == (i == n));
+		free(copy);
 	}
-	struct auth_user again = { .name = z("u3"), .password = z("p") };
-	must(auth_add(&a, &again, &user) == ERR_EXISTS);
-	must(auth_has_tag(&a, 0, AUTH_TAG_ADMINISTRATOR) == false);
+	struct grant g = of("a", "bb", ""), back;
+	n = grant_put(&g, buf, sizeof buf);
+	must(grant_get(slice_of(buf, n), &back) == ERR_OK);
+	must(slice_eq(back.pattern[AUTH_WRITE], slice_str("bb")));
+	for (uint32_t i = 0; i < n; i++)
+		must(grant_get(slice_of(buf, i), &back) == ERR_MALFORMED);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_right_password_logs_in_and_no_other),
-		cmocka_unit_test(an_empty_password_lets_nobody_in),
-		cmocka_unit_test(a_user_of_this_machine_only_is_refused_from_elsewhere),
-		cmocka_unit_test(each_action_has_its_own_permission),
-		cmocka_unit_test(the_table_has_a_bound_and_names_are_unique),
+		cmocka_unit_test(each_action_has_its_own_pattern),
+		cmocka_unit_test(the_default_exchange_has_a_name_in_patterns),
+		cmocka_unit_test(keys_are_compared_with_the_variables_filled_in),
+		cmocka_unit_test(refusals_have_the_words_of_rabbitmq),
+		cmocka_unit_test(accounts_and_grants_come_back_and_their_prefixes_do_not),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

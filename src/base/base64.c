@@ -40,3 +40,40 @@ void base64_url_put(char *out, struct slice s)
 	size_t len = put(out, s, COMMON "-_");
 	must(len == base64_url_len(s.n));
 }
+
+/* 64: no character of it. */
+static uint32_t value_of(uint8_t c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26u;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52u;
+	return c == '+' ? 62 : c == '/' ? 63 : 64;
+}
+
+enum err base64_get(struct slice from, uint8_t *out, size_t cap, size_t *out_n)
+{
+	size_t n = 0, pad = 0;
+	if (from.n % 4 != 0)
+		return ERR_MALFORMED;
+	while (pad < 2 && pad < from.n && from.p[from.n - 1 - pad] == '=')
+		pad++;
+	if (from.n / 4 * 3 - pad > cap)
+		return ERR_LIMIT;
+	for (size_t i = 0; i < from.n; i += 4) {
+		uint32_t bits = 0;
+		size_t good = i + 4 == from.n ? 4 - pad : 4;
+		for (size_t k = 0; k < 4; k++) {
+			uint32_t v = k < good ? value_of(from.p[i + k]) : 0;
+			if (v == 64)
+				return ERR_MALFORMED;
+			bits = bits << 6 | v;
+		}
+		for (size_t k = 0; k + 1 < good; k++)
+			out[n++] = (uint8_t)(bits >> (16 - 8 * k));
+	}
+	*out_n = n;
+	return ERR_OK;
+}

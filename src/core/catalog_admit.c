@@ -79,6 +79,17 @@ bool catalog_is_short(struct ask *a, struct slice arguments)
 	return true;
 }
 
+/* A virtual host that has just been deleted takes nothing any more. */
+static bool is_nowhere(struct ask *a, uint16_t vhost)
+{
+	must(a->why.n == 0);
+	if (vhost_of(a, vhost).p)
+		return false;
+	text_puts(&a->why, "vhost not found");
+	catalog_answer(a, ERR_NOT_ALLOWED);
+	return true;
+}
+
 static bool is_reserved(struct slice name)
 {
 	return slice_starts_with(name, slice_str("amq."));
@@ -101,7 +112,7 @@ static void exchange_declare(struct ask *a)
 {
 	struct declare_exchange d;
 	must(declare_exchange_get(run_tail(a->cmd), &d) == ERR_OK);
-	if (is_default(a, d.name))
+	if (is_default(a, d.name) || is_nowhere(a, d.vhost))
 		return;
 	const struct exchange *x = catalog_exchange(a->c->decided, d.vhost, d.name);
 	if (!exchange_type_of(d.type)) {
@@ -225,7 +236,7 @@ static void queue_declare(struct ask *a)
 	struct declare_queue d;
 	must(declare_queue_get(run_tail(a->cmd), &d) == ERR_OK);
 	must((d.owner != 0) == ((d.flags & QUEUE_EXCLUSIVE) != 0) && d.shard < SHARDS_MAX);
-	if (catalog_is_short(a, d.arguments))
+	if (catalog_is_short(a, d.arguments) || is_nowhere(a, d.vhost))
 		return;
 	const struct queue_record *q = catalog_queue(a->c->decided, d.vhost, d.name);
 	if (!q) {

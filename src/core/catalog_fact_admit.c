@@ -77,7 +77,7 @@ void catalog_admit_fact_put(struct ask *a)
 		return;
 	const struct fact *old = catalog_fact(v, (enum fact_kind)f.kind, f.name[0], f.name[1],
 					      f.name[2]);
-	if (old && slice_eq(old->value, f.value)) {
+	if (old && slice_eq(old->value, f.value) && !(a->cmd->flags & FACT_AGAIN)) {
 		catalog_answer(a, ERR_OK);
 		return;
 	}

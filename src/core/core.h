@@ -66,6 +66,7 @@ enum { DUMP_NODE = 1, DUMP_ONE_LOOP, DUMP_CONNECTIONS, DUMP_CONNECTION };
  * bytes of lines may come (TRACE_WINDOW_BYTES may from the beginning). OFF: no more lines. */
 enum { TRACE_ON = 1, TRACE_MORE, TRACE_OFF };
 #define TRACE_WINDOW_BYTES 262144u
+enum { FACT_AGAIN = 1 };   /* log it, even if it is known already */
 enum { BARRIER_ASK = 1 };  /* not an answer yet: the command reply_row.op, with flags reply_row.a */
 
 /* Why entries are removed: the low bits of OUTCOME_REMOVE's flags, stored. */

@@ -217,6 +217,12 @@ uint64_t catalog_facts_version(const struct catalog_view *v)
 	return v->facts_version;
 }
 
+uint64_t catalog_fact_next(const struct catalog_view *v)
+{
+	must(v->fact_next > 0);
+	return v->fact_next;
+}
+
 bool catalog_is_fresh(const struct catalog_view *v)
 {
 	must(v->fact_next > 0);

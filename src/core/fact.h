@@ -76,4 +76,6 @@ const struct fact *catalog_fact_after(const struct catalog_view *v, uint64_t id)
  * somebody may do asks again when it is another. catalog_is_fresh: no fact was ever told. */
 uint64_t catalog_facts_version(const struct catalog_view *v);
 bool catalog_is_fresh(const struct catalog_view *v);
+/* catalog_fact_next is the id that the next new fact will have. */
+uint64_t catalog_fact_next(const struct catalog_view *v);
 #endif

@@ -3,6 +3,7 @@
 #include "base/byteorder.h"
 #include "base/hash.h"
 #include "base/must.h"
+#include "core/fact.h"
 
 /* 32 entries in rows of four: a key has four places, found by the tags beside each other, and takes
  * them in turn. Keys are compared by their bytes, so the hash needs no secret: who makes his keys
@@ -16,7 +17,7 @@ struct entry {
 	struct route_hit hit;
 	struct route route; /* `to` and `n` only; to is `few`, or a block of `n` */
 	uint64_t version;   /* of the catalog, when it was good last; 0: never */
-	uint64_t x_id, x_version;
+	uint64_t x_id, x_version, facts; /* facts: what its answer of auth hangs on */
 	bool is_frail;            /* good in `version` only */
 	uint64_t q_id, q_version; /* through the default exchange: the queue */
 	uint8_t *key;             /* `room`, or a block of `key_cap` bytes */
@@ -110,7 +111,7 @@ static bool is_still_good(struct entry *e, const struct catalog_view *v, struct 
 {
 	const struct exchange *x = catalog_exchange(v, e->vhost, exchange);
 	must(e->version != 0);
-	if (e->is_frail)
+	if (e->is_frail || e->facts != catalog_facts_version(v))
 		return false;
 	if (!x || !e->hit.x)
 		return x == e->hit.x;
@@ -212,6 +213,7 @@ static void note_versions(const struct route_cache *c, struct entry *e,
 	e->is_frail = c->work.is_frail && !c->work.varies;
 	e->x_id = x ? x->id : 0;
 	e->x_version = x ? x->version : 0;
+	e->facts = catalog_facts_version(v);
 	e->q_id = q ? q->id : 0;
 	e->q_version = q ? q->version : 0;
 	e->hit = (struct route_hit){

@@ -8,6 +8,8 @@
 #include "io/logger.h"
 #include "io/machine.h"
 #include "io/notify.h"
+#include "io/pattern.h"
+#include "io/secrets.h"
 #include "io/worker.h"
 
 #include <errno.h>
@@ -32,6 +34,8 @@ struct server {
 	struct node *node;
 	struct pollers pollers;
 	uint32_t pollers_made;
+	struct pattern_cache *patterns[LIMIT_LOOPS_MAX];
+	struct secret_pool *secrets;
 	struct worker workers[2];
 	uint32_t workers_made;
 	int signals; /* signalfd */
@@ -142,6 +146,15 @@ static enum err make_pollers(struct server *s, struct text *why)
 	return ERR_OK;
 }
 
+static enum err make_guards(struct server *s, struct text *why)
+{
+	for (uint32_t i = 0; i < s->pollers.n; i++)
+		if ((s->patterns[i] = pattern_new()) == NULL)
+			return lacking("memory", why);
+	s->secrets = secrets_new(&s->pollers);
+	return s->secrets ? ERR_OK : lacking("memory or random numbers", why);
+}
+
 /* say_place ends the sentence of a data directory that cannot be used: where it is, and what to do
  * if it is the system that refuses. What is damaged has said so itself. */
 static void say_place(const struct server *s, enum err e, struct text *why)
@@ -183,8 +196,11 @@ static enum err open_node(struct server *s, struct text *why)
 		.wall_ms = clock_wall_ms(),
 		.memory_bytes = machine_memory_bytes(),
 	};
-	for (uint32_t i = 0; i < p->n; i++)
+	for (uint32_t i = 0; i < p->n; i++) {
 		setup.net[i] = &p->at[i].net;
+		setup.patterns[i] = pattern_port(s->patterns[i]);
+		setup.secrets[i] = secrets_port(s->secrets, i);
+	}
 	enum err e = node_open(&setup, &s->node, why);
 	if (e != ERR_OK)
 		say_place(s, e, why);
@@ -197,6 +213,7 @@ static enum err start_threads(struct server *s, struct text *why)
 	uint64_t gap_us = (uint64_t)s->config.journal_sync_gap_us;
 	bool is_started = worker_start(&s->workers[NET_WRITER], j, gap_us) &&
 			  worker_start(&s->workers[NET_KEEPER], j, 0);
+	is_started = is_started && secrets_start(s->secrets);
 	for (uint32_t i = 0; i < s->pollers.n && is_started; i++)
 		is_started = poller_start(&s->pollers.at[i], node_loop(s->node, i));
 	s->is_running = true;
@@ -222,6 +239,7 @@ static enum err start(struct server *s, struct text *why)
 	TRY(take_addresses(s, why));
 	TRY(open_disk(s, why));
 	TRY(make_pollers(s, why));
+	TRY(make_guards(s, why));
 	TRY(open_node(s, why));
 	TRY(take_control(s, why));
 	TRY(listeners_open(&s->listeners, &s->pollers, why));
@@ -251,6 +269,9 @@ static void fini(struct server *s)
 	listeners_close(&s->listeners);
 	for (uint32_t i = 0; i < s->pollers_made; i++)
 		poller_fini(&s->pollers.at[i]);
+	secrets_free(s->secrets);
+	for (uint32_t i = 0; i < LIMIT_LOOPS_MAX; i++)
+		pattern_free(s->patterns[i]);
 	for (uint32_t i = 0; i < s->workers_made; i++)
 		worker_fini(&s->workers[i]);
 	must_on_panic(NULL);

@@ -372,23 +372,8 @@ enum err config_set_env(struct config *c, struct slice name, struct slice value,
 
 /* ---- together ----------------------------------------------------------------------------- */
 
-/* A pattern that was read and not kept would give a user more, or less, than was meant. */
-static enum err check_pattern(const char *key, const char *pattern, struct text *why)
-{
-	bool is_all = strcmp(pattern, ".*") == 0;
-	bool is_nothing = pattern[0] == '\0' || strcmp(pattern, "^$") == 0;
-	if (is_all || is_nothing)
-		return ERR_OK;
-	text_putf(why, "%s = %s: this version knows only .* (everything) and ^$ (nothing)", key,
-		  pattern);
-	return ERR_MALFORMED;
-}
-
 enum err config_check(const struct config *c, struct text *why)
 {
-	TRY(check_pattern("default_permissions.configure", c->default_configure, why));
-	TRY(check_pattern("default_permissions.read", c->default_read, why));
-	TRY(check_pattern("default_permissions.write", c->default_write, why));
 	if (c->initial_frame_max > c->frame_max) {
 		text_puts(why, "initial_frame_max is larger than frame_max; lower it");
 		return ERR_MALFORMED;

@@ -231,19 +231,6 @@ static void settings_must_fit_together(void **s)
 	     config_check(c, &why) == ERR_MALFORMED);
 }
 
-static void a_pattern_that_is_not_known_is_refused(void **s)
-{
-	(void)s;
-	struct config *c = fresh();
-	struct text why = text_of(reason, sizeof reason);
-	must(set(c, "default_permissions.read", "^$") == ERR_OK &&
-	     set(c, "default_permissions.write", "") == ERR_OK && config_check(c, &why) == ERR_OK);
-	must(set(c, "default_permissions.read", "^app-.*") == ERR_OK &&
-	     config_check(c, &why) == ERR_MALFORMED);
-	assert_string_equal(reason, "default_permissions.read = ^app-.*: this version knows only "
-				    ".* (everything) and ^$ (nothing)");
-}
-
 static void changes_are_listed_by_key(void **s)
 {
 	(void)s;
@@ -273,7 +260,6 @@ int main(void)
 		cmocka_unit_test(the_environment_spells_keys_its_own_way),
 		cmocka_unit_test(foreign_variables_are_left_alone_and_slips_are_not),
 		cmocka_unit_test(settings_must_fit_together),
-		cmocka_unit_test(a_pattern_that_is_not_known_is_refused),
 		cmocka_unit_test(changes_are_listed_by_key),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,16 @@ void conn_loaded(struct conn *c, uint64_t ticket, uint64_t mem)
 	conn_touch(c);
 }
 
+void conn_checked(struct loop *l, uint64_t session, bool is_right)
+{
+	struct conn *c = conn_of(l, session);
+	if (!c || c->is_lost || !c->session->ops->checked)
+		return;
+	c->session->ops->checked(c->session, loop_world(l), is_right);
+	notes_look(l);
+	conn_touch(c);
+}
+
 bool conn_stored(struct conn *c, uint64_t ticket, uint64_t loc, uint32_t bytes)
 {
 	bool is_kept = c->session->ops->stored(c->session, loop_world(c->loop), ticket, loc, bytes);

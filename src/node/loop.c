@@ -283,6 +283,17 @@ static bool serve(struct loop *l)
 	return true;
 }
 
+/* Passwords that have been looked at. */
+static bool secrets_work(struct loop *l)
+{
+	struct secrets *s = l->node->setup.secrets[l->index];
+	uint64_t session;
+	bool is_right, is_any = false;
+	for (; s->ops->take(s, &session, &is_right); is_any = true)
+		conn_checked(l, session, is_right);
+	return is_any;
+}
+
 static bool loop_rounds(struct loop *l)
 {
 	l->fed_bytes = 0;
@@ -295,6 +306,7 @@ static bool loop_rounds(struct loop *l)
 		is_any |= inside_work(l);
 		is_any |= conns_work(l);
 		is_any |= store_work(l);
+		is_any |= secrets_work(l);
 		if (!is_any)
 			return false;
 	}

@@ -9,6 +9,7 @@
 #ifndef NODE_LOOP_H
 #define NODE_LOOP_H
 #include "base/list.h"
+#include "base/tally.h"
 #include "base/wheel.h"
 #include "node/mailbox.h"
 #include "node/memory.h"
@@ -79,6 +80,7 @@ struct loop {
 	uint32_t alarms_seen;
 	uint64_t look_free_ms;     /* loop 0: when to look at the disk; UINT64_MAX: no need */
 	uint64_t seen_version;     /* of the catalog, when last looked */
+	uint64_t seen_facts;       /* likewise, of users and virtual hosts */
 	uint64_t collected;        /* owner of shard 0: versions up to it hold no garbage */
 	uint64_t fed_bytes;        /* since the last rounds: flush early */
 	uint32_t headers_permille; /* of what is read, how much message headers need (conn.c) */
@@ -119,7 +121,8 @@ struct node {
 	_Atomic uint64_t version;           /* of view */
 	struct held_run *held, **held_tail; /* owner of shard 0 only */
 	struct session_limits limits;
-	struct auth *auth;
+	struct tally tally; /* of all loops; its memory is touched under its flag */
+	struct memory tally_memory;
 	struct memory boot_memory;    /* used while opening, and by the journal's threads' setup */
 	_Atomic uint32_t alarms;      /* ALARM_... */
 	_Atomic bool is_memory_short; /* half way to the watermark: transient messages spill */
@@ -173,6 +176,8 @@ struct conn *conn_numbered(struct loop *l, uint64_t number); /* NULL: not on thi
 /* conns_next walks all by slot, from *io_slot on; NULL: no more. */
 struct conn *conns_next(struct loop *l, uint32_t *io_slot);
 void conn_loaded(struct conn *c, uint64_t ticket, uint64_t mem);
+/* conn_checked: as session_ops.checked, if the session is still there. */
+void conn_checked(struct loop *l, uint64_t session, bool is_right);
 /* conn_stored: as session_ops.stored. */
 bool conn_stored(struct conn *c, uint64_t ticket, uint64_t loc, uint32_t bytes);
 

@@ -1,6 +1,5 @@
 #include "node/loop.h"
 
-#include "auth/auth.h"
 #include "base/must.h"
 #include "node/recover.h"
 
@@ -26,43 +25,22 @@ static void set_limits(struct node *n)
 	};
 }
 
-/* Patterns are everything or nothing (auth.h); config_check refuses others. */
-static uint8_t actions_of(const struct config *c)
+static void set_loopback(struct node *n)
 {
-	bool is_all[AUTH_ACTION_N] = {
-		[AUTH_CONFIGURE] = strcmp(c->default_configure, ".*") == 0,
-		[AUTH_WRITE] = strcmp(c->default_write, ".*") == 0,
-		[AUTH_READ] = strcmp(c->default_read, ".*") == 0,
-	};
-	uint8_t actions = 0;
-	for (int i = 0; i < AUTH_ACTION_N; i++)
-		actions |= (uint8_t)(is_all[i] << i);
-	return actions;
-}
-
-static enum err make_users(struct node *n)
-{
-	const struct config *c = &n->config;
-	n->auth = mem_get(&n->boot_memory.mem, sizeof *n->auth, "auth");
-	if (!n->auth)
-		return ERR_LIMIT;
-	auth_init(n->auth);
-	struct auth_user u = {
-		.name = slice_of(c->default_user, strlen(c->default_user)),
-		.password = slice_of(c->default_pass, strlen(c->default_pass)),
-		.tags = c->is_default_impersonator ? AUTH_TAG_IMPERSONATOR : 0,
-		.is_loopback_only = config_is_loopback_only(c, slice_str(c->default_user)),
-	};
-	uint16_t user;
-	TRY(auth_add(n->auth, &u, &user));
-	return auth_permit(n->auth, user, 0, actions_of(c));
+	const struct config_users *u = &n->config.loopback_users;
+	_Static_assert(CONFIG_USERS_MAX <= SESSION_LOOPBACK_USERS_MAX, "they fit");
+	for (uint32_t i = 0; i < u->n; i++)
+		n->limits.loopback_users[i] = slice_str(u->at[i].name);
+	n->limits.loopback_users_n = u->n;
 }
 
 static void set_world(struct loop *l)
 {
 	struct node *n = l->node;
 	l->world = (struct session_world){
-		.auth = n->auth,
+		.patterns = n->setup.patterns[l->index],
+		.secrets = n->setup.secrets[l->index],
+		.tally = &n->tally,
 		.limits = &n->limits,
 		.post = &l->post,
 		.mem = &l->memory.mem,
@@ -143,7 +121,7 @@ static enum err open_journal(struct node *n, struct text *why)
 static enum err node_begin(struct node *n, struct text *why)
 {
 	set_limits(n);
-	TRY(make_users(n));
+	set_loopback(n);
 	TRY(make_loops(n));
 	TRY(open_journal(n, why));
 	return node_recover(n, why);
@@ -164,6 +142,8 @@ enum err node_open(const struct node_setup *s, struct node **out_node, struct te
 	atomic_init(&n->forward_turn, UINT32_MAX);
 	memory_init(&n->boot_memory);
 	memory_init(&n->journal_memory);
+	memory_init(&n->tally_memory);
+	tally_init(&n->tally, &n->tally_memory.mem);
 	enum err e = node_begin(n, why);
 	if (e != ERR_OK) {
 		(void)node_close(n);
@@ -209,11 +189,12 @@ int64_t node_close(struct node *own_n)
 		mem_put(mem, n->loops, n->loops_n * sizeof *n->loops);
 	if (n->mailboxes)
 		mem_put(mem, n->mailboxes, (size_t)n->loops_n * n->loops_n * sizeof *n->mailboxes);
-	if (n->auth)
-		mem_put(mem, n->auth, sizeof *n->auth);
+	tally_fini(&n->tally);
+	memory_fini(&n->tally_memory);
 	memory_fini(&n->journal_memory);
 	memory_fini(&n->boot_memory);
-	left += memory_used(&n->journal_memory) + memory_used(&n->boot_memory);
+	left += memory_used(&n->journal_memory) + memory_used(&n->boot_memory) +
+		memory_used(&n->tally_memory);
 	free(n);
 	return left;
 }

@@ -18,6 +18,8 @@
 #include "node/config.h"
 #include "port/disk.h"
 #include "port/net.h"
+#include "port/pattern.h"
+#include "port/secret.h"
 #include "session/session.h"
 
 struct node;
@@ -39,6 +41,9 @@ struct node_setup {
 	struct node_log *log;
 	uint64_t (*random)(void *arg); /* entropy, called on any loop */
 	void *random_arg;
+	struct patterns *patterns[LIMIT_LOOPS_MAX]; /* one per loop */
+	struct secrets *secrets[LIMIT_LOOPS_MAX];   /* likewise */
+	bool has_definitions; /* to be imported: the first start makes no user of its own */
 	uint64_t now_ms, wall_ms;
 	uint64_t memory_bytes; /* of the machine (or the container), for watermarks */
 };

@@ -6,6 +6,7 @@
 #include "journal/path.h"
 #include "msg/big.h"
 #include "node/loop.h"
+#include "node/seed.h"
 
 #define ROOM_BYTES ((uint32_t)LOGGED_RUN_BYTES)
 
@@ -183,6 +184,7 @@ enum err node_recover(struct node *n, struct text *why)
 	for (uint32_t i = 0; i < n->loops_n; i++)
 		n->loops[i].wall_ms = n->setup.wall_ms;
 	TRY(journal_recovered(n->journal, why));
+	TRY(node_seed(n, why));
 	n->shard[0]->is_applied = true;
 	view_release(n->shard[0]->loop);
 	open_queues(n);

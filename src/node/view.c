@@ -6,6 +6,7 @@
 #include "node/loop.h"
 
 #include "base/must.h"
+#include "core/fact.h"
 
 static uint64_t seen_by_all(const struct node *n, uint64_t own)
 {
@@ -89,6 +90,11 @@ void view_see(struct loop *l)
 	bool is_new = version != l->seen_version;
 	l->seen_version = version;
 	atomic_store(&l->seen, version);
+	const struct catalog_view *v = atomic_load(&n->view);
+	if (is_new && v && catalog_facts_version(v) != l->seen_facts) {
+		l->seen_facts = catalog_facts_version(v);
+		conns_alarm(l); /* some may have lost their user, or their virtual host */
+	}
 	if (is_new && n->shard[0]->loop != l)
 		loop_wake(l, n->shard[0]->loop->index);
 }

@@ -12,10 +12,12 @@
 #include "core/catalog.h"
 #include "core/run.h"
 #include "msg/msg.h"
+#include "port/pattern.h"
+#include "port/secret.h"
 #include "session/sendq.h"
 
-struct auth;
 struct session_limits;
+struct tally;
 struct text;
 
 #define SESSION_WORDS_MAX 512u
@@ -40,7 +42,9 @@ struct session_world {
 	uint64_t now_ms; /* monotonic */
 	uint64_t wall_ms;
 	const struct catalog_view *view; /* newest version, valid for this call */
-	const struct auth *auth;
+	struct patterns *patterns; /* of the loop */
+	struct secrets *secrets;   /* likewise */
+	struct tally *tally;       /* connections and channels of all loops */
 	const struct session_limits *limits;
 	struct post *post; /* commands go here, by shard */
 	struct mem *mem;
@@ -56,6 +60,8 @@ struct session_world {
 	char words[SESSION_WORDS_MAX]; /* room for the text of a refusal, during one call */
 };
 
+#define SESSION_LOOPBACK_USERS_MAX 16u
+
 struct session_limits {
 	uint32_t frame_max, channel_max, heartbeat_s;
 	uint32_t initial_frame_max;
@@ -64,6 +70,8 @@ struct session_limits {
 	uint64_t output_bytes_max;      /* of one connection, not yet taken by its socket */
 	uint64_t unconfirmed_bytes_max; /* published by one connection, not yet confirmed */
 	struct slice product, version, server_version, platform, cluster_name;
+	struct slice loopback_users[SESSION_LOOPBACK_USERS_MAX]; /* from this machine only */
+	uint32_t loopback_users_n;
 };
 
 /* What came of feeding. */
@@ -112,6 +120,10 @@ struct session_ops {
 	 * stored. False: nobody wants it any more. NULL for protocols that put no stores. */
 	bool (*stored)(struct session *s, struct session_world *w, uint64_t ticket, uint64_t loc,
 		       uint32_t bytes);
+
+	/* checked says what came of a password that was asked about later (port/secret.h). NULL
+	 * for protocols without passwords. */
+	void (*checked)(struct session *s, struct session_world *w, bool is_right);
 
 	/* deadline: next time (now_ms scale) at which tick has something to do; UINT64_MAX none. */
 	uint64_t (*deadline)(const struct session *s);

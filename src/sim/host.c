@@ -138,6 +138,11 @@ enum err host_start(struct host *h, struct text *why)
 	};
 	for (uint32_t i = 0; i < h->loops_n; i++)
 		setup.net[i] = &h->loops[i].port;
+	for (uint32_t i = 0; i < h->loops_n; i++) {
+		guard_init(&h->guards[i]);
+		setup.patterns[i] = &h->guards[i].patterns;
+		setup.secrets[i] = &h->guards[i].secrets;
+	}
 	h->died = ERR_OK;
 	h->is_stopping = false;
 	TRY(node_open(&setup, &h->node, why));

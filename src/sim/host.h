@@ -9,6 +9,7 @@
 #ifndef SIM_HOST_H
 #define SIM_HOST_H
 #include "base/digest.h"
+#include "sim/guard.h"
 #include "sim/disk.h"
 #include "sim/net.h"
 #include "sim/story.h"
@@ -48,6 +49,7 @@ struct host {
 	struct socks socks;
 	struct node *node; /* NULL: the broker is down */
 	struct host_loop loops[HOST_LOOPS_MAX];
+	struct guard guards[HOST_LOOPS_MAX]; /* patterns and passwords of each */
 	struct host_worker workers[2];
 	uint32_t loops_n, starts_n;
 	enum err died; /* why the process has to end; ERR_OK: it has not */

@@ -45,7 +45,7 @@ static void settle(struct fix *f)
 {
 	uint32_t who;
 	while ((who = host_runnable(&f->host)) != 0)
-		host_step(&f->host, bits_lowest(who));
+		host_step(&f->host, bits_highest(who)); /* the workers first */
 	must(f->host.died == ERR_OK);
 }
 

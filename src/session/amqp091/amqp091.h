@@ -13,12 +13,12 @@
  */
 #ifndef SESSION_AMQP091_AMQP091_H
 #define SESSION_AMQP091_AMQP091_H
-#include "auth/auth.h"
 #include "base/deque.h"
 #include "base/map.h"
 #include "base/text.h"
 #include "core/route.h"
 #include "msg/refs.h"
+#include "session/access.h"
 #include "session/session.h"
 #include "wire/amqp091/fault.h"
 #include "wire/amqp091/method.h"
@@ -162,15 +162,17 @@ struct pace {
 
 struct amqp091 {
 	struct session session; /* first */
+	struct access access;
 	uint8_t phase;
 	uint8_t client;   /* CLIENT_... */
 	uint8_t silent_n; /* half heartbeats without a word from the peer */
 	uint8_t moves_n;
-	bool is_loopback;
+	bool is_checking; /* a password is being looked at; nothing is read meanwhile */
+	bool is_amqplain;
 	bool is_held; /* a publish waits for the end of an alarm */
 	bool is_deaf; /* its bytes are frames no more */
 	bool is_blocked_told, owns_queues, is_gone, is_ended;
-	uint16_t vhost, user;
+	uint16_t vhost, user; /* numbers that commands carry */
 	uint16_t channel_max, heartbeat_s;
 	uint32_t frame_max;
 	uint32_t next_ticket, next_epoch, next_upload, next_stream;
@@ -257,6 +259,9 @@ MUST_USE enum err amqp091_refuse_size(struct turn *t, uint64_t bytes);
 /* amqp091_allow asks auth; on refusal the words are in t->why. */
 MUST_USE enum err amqp091_allow(struct turn *t, enum auth_kind kind, struct slice name,
 				enum auth_action action);
+/* amqp091_allow_key asks the topic permissions, where `x` is a topic exchange (NULL: it is not). */
+MUST_USE enum err amqp091_allow_key(struct turn *t, const struct exchange *x, struct slice key,
+				    enum auth_action action);
 /* amqp091_locked is the refusal of somebody else's exclusive queue. */
 MUST_USE enum err amqp091_locked(struct turn *t, struct slice queue);
 /* amqp091_reply_text makes "NAME - text" of t->why, cut to a short string, in buf. */
@@ -289,6 +294,8 @@ bool amqp091_may_read(const struct amqp091 *s, const struct session_world *w);
 void amqp091_send_start(struct turn *t);
 /* amqp091_wrong_greeting answers whoever speaks something else. */
 void amqp091_wrong_greeting(struct turn *t, struct slice in);
+/* amqp091_checked is session_ops.checked. */
+void amqp091_checked(struct session *own, struct session_world *w, bool is_right);
 /* amqp091_refuse_handshake ends a handshake that went wrong, as gently as its phase deserves. */
 void amqp091_refuse_handshake(struct turn *t, enum err e, uint16_t class_id, uint16_t method_id);
 void amqp091_refused_over(struct turn *t); /* the silence is over */
@@ -304,6 +311,8 @@ void amqp091_send_close(struct turn *t, uint16_t code, struct slice text, uint16
 			uint16_t method_id);
 /* amqp091_end_quietly is the end when nobody listens any more. True: nothing is outstanding. */
 bool amqp091_end_quietly(struct turn *t);
+/* amqp091_access_look ends a connection whose user or virtual host is no more. */
+void amqp091_access_look(struct turn *t);
 /* amqp091_blocked_look tells the client of an alarm that has begun or ended. */
 void amqp091_blocked_look(struct turn *t);
 /* amqp091_is_quiet: nothing is under way between it and any shard. */

@@ -96,6 +96,7 @@ static enum err check(struct turn *t, struct channel *c, struct ends *e)
 	const struct catalog_view *v = t->w->view;
 	const struct exchange *x = catalog_exchange(v, t->s->vhost, e->exchange);
 	const struct queue_record *q = NULL;
+	TRY(amqp091_allow_key(t, x, e->key, AUTH_READ));
 	bool has_end = e->to_exchange ? catalog_exchange(v, t->s->vhost, e->to) != NULL
 				      : catalog_queue(v, t->s->vhost, e->to) != NULL;
 	if (e->is_unbind && (!has_end || !x))

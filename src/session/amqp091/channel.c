@@ -34,9 +34,15 @@ enum err amqp091_on_channel_open(struct turn *t, struct channel *fresh,
 	must(fresh->number > 0 && m->kind == AMQP091_channel_open);
 	if (s->channel_max > 0 && s->channels.n >= s->channel_max)
 		return too_many(t);
+	enum err e = access_channel(&s->access, t->w, &t->why);
+	if (e != ERR_OK) {
+		amqp091_fail(t, e, 0, 0);
+		return ERR_OK;
+	}
 	struct channel *c = mem_get(t->w->mem, sizeof *c, "channel");
 	if (!c || map_make_room(&s->channels, t->w->mem, "channels") != ERR_OK) {
 		mem_put(t->w->mem, c, sizeof *c);
+		access_channel_gone(&s->access, t->w, 1);
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a channel");
 	}
 	*c = (struct channel){ .number = fresh->number, .next_tag = 1 };
@@ -96,6 +102,7 @@ void amqp091_channel_free(struct turn *t, struct channel *own_c)
 		must(!"a channel that was not open");
 	if (s->channel_last == c)
 		s->channel_last = NULL;
+	access_channel_gone(&s->access, t->w, 1);
 	amqp091_put(t, c, sizeof *c);
 }
 

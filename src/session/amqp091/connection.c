@@ -31,6 +31,16 @@ void amqp091_fail(struct turn *t, enum err e, uint16_t class_id, uint16_t method
 	amqp091_end_connection(t, err_words[e].amqp091, text, class_id, method_id);
 }
 
+void amqp091_access_look(struct turn *t)
+{
+	must(!t->s->is_gone);
+	if (t->s->phase != PHASE_RUNNING ||
+	    access_look(&t->s->access, t->w, &t->why) == ERR_OK)
+		return;
+	amqp091_fail(t, ERR_CONNECTION_FORCED, 0, 0);
+	t->why = text_of(t->w->words, sizeof t->w->words);
+}
+
 bool amqp091_end_quietly(struct turn *t)
 {
 	struct amqp091 *s = t->s;

@@ -27,7 +27,7 @@ static void dump_names(const struct amqp091 *s, const struct session_world *w, s
 	text_put_printable(out, slice_of(s->client_name, s->client_name_n));
 	text_puts(out, "\nuser: ");
 	if (s->phase > PHASE_REFUSED)
-		text_put_printable(out, auth_user_name(w->auth, s->user));
+		text_put_printable(out, access_name(&s->access));
 	text_puts(out, "\nvhost: ");
 	if (s->phase >= PHASE_RUNNING)
 		text_put_printable(out, catalog_vhost_name(w->view, s->vhost));

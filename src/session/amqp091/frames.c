@@ -10,7 +10,7 @@ enum step { STEP_ON, STEP_MORE, STEP_WAIT, STEP_MOVE };
 bool amqp091_may_read(const struct amqp091 *s, const struct session_world *w)
 {
 	must(s->session.ops == &amqp091_session_ops);
-	if (s->phase == PHASE_ENDING || (s->call && s->phase == PHASE_RUNNING))
+	if (s->is_checking || s->phase == PHASE_ENDING || (s->call && s->phase == PHASE_RUNNING))
 		return false;
 	if (s->is_held && w->is_blocked)
 		return false;

@@ -7,6 +7,7 @@
 
 #define SERVER_PROPERTIES_MAX 2048u
 #define CLIENT_NAME_MAX       64u
+#define REASON_MAX            400u /* why a login was refused */
 
 /* ---- connection.start --------------------------------------------------------------------- */
 
@@ -151,43 +152,77 @@ static enum err read_login(struct slice mechanism, struct slice response, struct
 	return ERR_MALFORMED;
 }
 
-enum err amqp091_on_connection_start_ok(struct turn *t, struct channel *c,
-					const struct amqp091_method *m)
+/* The reason is for the log, unless the peer may know it, too. */
+static void refused(struct turn *t, struct slice user, struct slice mechanism, bool is_tellable,
+		    const struct text *reason)
 {
-	const struct amqp091_connection_start_ok *ok = &m->connection_start_ok;
-	struct amqp091_login login = { SLICE_EMPTY, SLICE_EMPTY };
-	char buf[200];
-	struct text reason = text_of(buf, sizeof buf);
-	bool is_tellable = false;
-	must(c == NULL && t->s->phase == PHASE_START);
-	read_client(t, ok->client_properties);
-	enum err e = read_login(ok->mechanism, ok->response, &login);
-	if (e != ERR_OK)
-		text_puts(&reason, "unknown mechanism or malformed response");
-	else
-		e = auth_login(t->w->auth, login.user, login.password, t->s->is_loopback,
-			       &t->s->user, &is_tellable, &reason);
-	if (e != ERR_OK) {
-		amqp091_note(t, &(struct session_note){ .event = SESSION_LOGIN_REFUSED,
-							.user = login.user,
-							.text = ok->mechanism });
-		if (is_tellable) {
-			text_put_slice(&t->why, text_slice(&reason));
-		} else {
-			text_puts(&t->why, "Login was refused using authentication mechanism ");
-			text_put_slice(&t->why, ok->mechanism);
-			text_puts(&t->why, ". For details see the broker logfile.");
-		}
-		refuse_login(t, ERR_ACCESS_REFUSED);
-		return ERR_OK;
+	must(t->s->phase == PHASE_START);
+	amqp091_note(t, &(struct session_note){
+				.event = SESSION_LOGIN_REFUSED, .user = user, .text = mechanism });
+	if (is_tellable) {
+		text_put_slice(&t->why, text_slice(reason));
+	} else {
+		text_puts(&t->why, "Login was refused using authentication mechanism ");
+		text_put_slice(&t->why, mechanism);
+		text_puts(&t->why, ". For details see the broker logfile.");
 	}
+	refuse_login(t, ERR_ACCESS_REFUSED);
+}
+
+static void send_tune(struct turn *t)
+{
 	struct amqp091_method tune = { .kind = AMQP091_connection_tune };
+	must(t->s->access.user != 0);
+	t->s->user = (uint16_t)t->s->access.user;
 	tune.connection_tune.channel_max = (uint16_t)t->w->limits->channel_max;
 	tune.connection_tune.frame_max = t->w->limits->frame_max;
 	tune.connection_tune.heartbeat = (uint16_t)t->w->limits->heartbeat_s;
 	amqp091_send(t, 0, &tune);
 	t->s->phase = PHASE_TUNE;
+}
+
+enum err amqp091_on_connection_start_ok(struct turn *t, struct channel *c,
+					const struct amqp091_method *m)
+{
+	const struct amqp091_connection_start_ok *ok = &m->connection_start_ok;
+	struct amqp091_login login = { SLICE_EMPTY, SLICE_EMPTY };
+	char buf[REASON_MAX];
+	struct text reason = text_of(buf, sizeof buf);
+	bool is_tellable = false;
+	must(c == NULL && t->s->phase == PHASE_START);
+	read_client(t, ok->client_properties);
+	enum secret come = SECRET_WRONG;
+	if (read_login(ok->mechanism, ok->response, &login) != ERR_OK) {
+		text_puts(&reason, "unknown mechanism or malformed response");
+	} else {
+		const struct access_login in = { login.user, login.password,
+						 t->s->session.handle };
+		come = access_login(&t->s->access, t->w, &in, &is_tellable, &reason);
+	}
+	if (come == SECRET_WRONG)
+		refused(t, login.user, ok->mechanism, is_tellable, &reason);
+	else if (come == SECRET_RIGHT)
+		send_tune(t);
+	t->s->is_checking = come == SECRET_LATER;
+	t->s->is_amqplain = slice_eq(ok->mechanism, slice_str("AMQPLAIN"));
 	return ERR_OK;
+}
+
+void amqp091_checked(struct session *own, struct session_world *w, bool is_right)
+{
+	struct turn t;
+	char buf[REASON_MAX];
+	struct text reason = text_of(buf, sizeof buf);
+	bool is_tellable;
+	amqp091_turn(&t, own, w);
+	if (!t.s->is_checking || t.s->phase != PHASE_START)
+		return;
+	t.s->is_checking = false;
+	struct slice mechanism = slice_str(t.s->is_amqplain ? "AMQPLAIN" : "PLAIN");
+	if (access_checked(&t.s->access, w, is_right, &is_tellable, &reason) == SECRET_RIGHT)
+		send_tune(&t);
+	else
+		refused(&t, access_name(&t.s->access), mechanism, is_tellable, &reason);
 }
 
 /* A password does not run out, so there is nothing to check; a token's backend will. */
@@ -247,7 +282,7 @@ static void note_opened(struct turn *t, struct slice vhost)
 	must(t->s->phase == PHASE_RUNNING);
 	amqp091_note(t, &(struct session_note){
 				.event = SESSION_OPENED,
-				.user = auth_user_name(t->w->auth, t->s->user),
+				.user = access_name(&t->s->access),
 				.vhost = vhost,
 				.text = slice_of(t->s->client_name, t->s->client_name_n) });
 }
@@ -258,18 +293,8 @@ enum err amqp091_on_connection_open(struct turn *t, struct channel *c,
 	struct slice name = m->connection_open.virtual_host;
 	struct amqp091 *s = t->s;
 	must(c == NULL && s->phase == PHASE_OPEN);
-	if (catalog_vhost(t->w->view, name, &s->vhost) != ERR_OK) {
-		text_puts(&t->why, "vhost ");
-		text_put_slice(&t->why, name);
-		return amqp091_refuse(t, ERR_NOT_ALLOWED, " not found");
-	}
-	if (auth_enter(t->w->auth, s->user, s->vhost) != ERR_OK) {
-		text_puts(&t->why, "access to vhost '");
-		text_put_slice(&t->why, name);
-		text_puts(&t->why, "' refused for user '");
-		text_put_slice(&t->why, auth_user_name(t->w->auth, s->user));
-		return amqp091_refuse(t, ERR_NOT_ALLOWED, "'");
-	}
+	TRY(access_enter(&s->access, t->w, name, &t->why));
+	s->vhost = s->access.number;
 	amqp091_send_bare(t, 0, AMQP091_connection_open_ok);
 	s->phase = PHASE_RUNNING;
 	s->deadline_ms = UINT64_MAX;

@@ -176,6 +176,10 @@ static inline bool client_work(struct client *c)
 {
 	const struct session_ops *ops = c->s->ops;
 	struct world *w = c->world;
+	if (w->checked == c->s->handle) {
+		w->checked = 0;
+		ops->checked(c->s, world_of(w), w->is_checked_right);
+	}
 	if (c->is_lost) {
 		bool is_over = ops->gone(c->s, world_of(w));
 		if (is_over)
@@ -291,6 +295,7 @@ static inline void world_free(struct world *w)
 		free(((struct octets *)(uintptr_t)m->value)->p);
 		free((void *)(uintptr_t)m->value);
 	}
+	tally_fini(&w->tally);
 	map_fini(&w->stored, &w->mem);
 	map_fini(&w->live, &w->mem);
 	mem_put(&w->mem, w->stores.at, w->stores.cap * sizeof *w->stores.at);

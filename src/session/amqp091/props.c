@@ -46,9 +46,9 @@ static enum err check_expiration(struct turn *t, struct slice s, uint64_t *out_e
 static enum err check_user(struct turn *t, struct slice user_id)
 {
 	const struct amqp091 *s = t->s;
-	struct slice name = auth_user_name(t->w->auth, s->user);
+	struct slice name = access_name(&s->access);
 	must(user_id.n <= LIMIT_SHORTSTR);
-	if (slice_eq(user_id, name) || auth_has_tag(t->w->auth, s->user, AUTH_TAG_IMPERSONATOR))
+	if (slice_eq(user_id, name) || access_has_tag(&s->access, t->w, "impersonator"))
 		return ERR_OK;
 	text_puts(&t->why, "user_id property set to '");
 	text_put_slice(&t->why, user_id);

@@ -21,16 +21,21 @@ static bool wants_move(struct turn *t, const struct route *r)
 	return amqp091_wants_move(t, r->to[0].shard);
 }
 
+static enum err ask(struct turn *t, const struct publish *p, const struct exchange *x)
+{
+	must(x != NULL);
+	TRY(amqp091_allow(t, AUTH_EXCHANGE, p->exchange, AUTH_WRITE));
+	return amqp091_allow_key(t, x, p->key, AUTH_WRITE);
+}
+
 static enum err check_hit(struct turn *t, const struct publish *p, struct route_hit *hit)
 {
 	must(hit != NULL);
-	if (hit->is_new && hit->x)
-		hit->auth = auth_check(t->w->auth, t->s->user, t->s->vhost, AUTH_EXCHANGE,
-				       p->exchange, AUTH_WRITE);
 	if (!hit->x)
 		return amqp091_refuse_named(t, ERR_NOT_FOUND, "no exchange ", p->exchange, "");
-	if (hit->auth != ERR_OK)
-		return amqp091_allow(t, AUTH_EXCHANGE, p->exchange, AUTH_WRITE);
+	if (hit->is_new || hit->auth != ERR_OK)
+		hit->auth = ask(t, p, hit->x);
+	TRY(hit->auth);
 	if (hit->x->flags & EXCHANGE_INTERNAL)
 		return amqp091_refuse_named(t, ERR_ACCESS_REFUSED,
 					    "cannot publish to internal exchange ", p->exchange,

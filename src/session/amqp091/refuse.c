@@ -55,13 +55,17 @@ enum err amqp091_allow(struct turn *t, enum auth_kind kind, struct slice name,
 {
 	const struct amqp091 *s = t->s;
 	must(s->phase == PHASE_RUNNING);
-	if (kind == AUTH_EXCHANGE && name.n == 0)
-		name = slice_str("amq.default"); /* RabbitMQ's name for it in permissions */
-	enum err e = auth_check(t->w->auth, s->user, s->vhost, kind, name, action);
-	if (e != ERR_OK)
-		auth_refusal(t->w->auth, s->user, amqp091_vhost_name(t), kind, name, action,
-			     &t->why);
-	return e;
+	return access_allow(&s->access, t->w, kind, action, name, &t->why);
+}
+
+enum err amqp091_allow_key(struct turn *t, const struct exchange *x, struct slice key,
+			   enum auth_action action)
+{
+	const struct amqp091 *s = t->s;
+	must(s->phase == PHASE_RUNNING);
+	if (!x || x->type != EXCHANGE_TOPIC)
+		return ERR_OK;
+	return access_allow_key(&s->access, t->w, action, x->name, key, &t->why);
 }
 
 enum err amqp091_locked(struct turn *t, struct slice queue)

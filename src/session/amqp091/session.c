@@ -28,7 +28,7 @@ void amqp091_put(struct turn *t, void *own_p, size_t n)
 
 struct slice amqp091_vhost_name(const struct turn *t)
 {
-	return catalog_vhost_name(t->w->view, t->s->vhost);
+	return access_vhost_name(&t->s->access);
 }
 
 uint32_t amqp091_ticket(struct amqp091 *s)
@@ -70,7 +70,7 @@ static struct session *session_new(struct session_world *w, uint64_t handle, str
 	*s = (struct amqp091){
 		.session = { .ops = &amqp091_session_ops, .handle = handle },
 		.phase = PHASE_GREETING,
-		.is_loopback = is_loopback,
+		.access = { .is_loopback = is_loopback },
 		.frame_max = w->limits->initial_frame_max,
 		.deadline_ms = w->now_ms + w->limits->handshake_timeout_ms,
 		.beat_ms = UINT64_MAX,
@@ -112,6 +112,7 @@ static void session_pump(struct session *own, struct session_world *w)
 	amqp091_turn(&t, own, w);
 	if (t.s->is_gone)
 		return;
+	amqp091_access_look(&t);
 	amqp091_blocked_look(&t);
 	amqp091_confirm_flush(&t);
 	amqp091_drain(&t);
@@ -189,6 +190,7 @@ static void session_free(struct session *own, struct session_world *w)
 	map_fini(&s->consumers, w->mem);
 	deque_fini(&s->waiting, w->mem);
 	sendq_fini(&own->sendq, w->mem);
+	access_fini(&s->access, w);
 	mem_put(w->mem, s->client_name, s->client_name_n);
 	mem_put(w->mem, s, sizeof *s);
 }
@@ -213,6 +215,7 @@ const struct session_ops amqp091_session_ops = {
 	.pump = session_pump,
 	.loaded = amqp091_loaded,
 	.stored = amqp091_stored,
+	.checked = amqp091_checked,
 	.deadline = session_deadline,
 	.tick = session_tick,
 	.stop = session_stop,

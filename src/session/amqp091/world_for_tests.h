@@ -5,11 +5,16 @@
  */
 #ifndef SESSION_AMQP091_WORLD_FOR_TESTS_H
 #define SESSION_AMQP091_WORLD_FOR_TESTS_H
+#include "auth/account.h"
 #include "auth/auth.h"
 #include "base/base64.h"
+#include "base/list.h"
 #include "base/map.h"
+#include "base/regex.h"
+#include "base/tally.h"
 #include "core/catalog.h"
 #include "core/core.h"
+#include "core/fact.h"
 #include "msg/big.h"
 #include "session/amqp091/line_for_tests.h"
 #include "session/session.h"
@@ -41,7 +46,11 @@ struct world {
 	struct post post, held;
 	struct world_shard shard[WORLD_SHARDS];
 	struct catalog *catalog;
-	struct auth auth;
+	struct patterns patterns;
+	struct secrets secrets;
+	struct tally tally;
+	uint64_t checked; /* ticket of a password that is looked at later; 0: none */
+	bool is_checking_later, is_checked_right;
 	struct session_limits limits;
 	struct session_world sw;
 	struct loads loads;
@@ -102,21 +111,92 @@ static inline void world_limits(struct world *w)
 		.server_version = slice_str("0.1.0"),
 		.platform = slice_str("C"),
 		.cluster_name = slice_str("test"),
+		.loopback_users = { slice_str("guest") },
+		.loopback_users_n = 1,
 	};
+}
+
+/* ---- users: their passwords lie open, patterns are small */
+
+static inline bool world_match(struct patterns *p, struct slice expr, struct slice subject)
+{
+	must(p->ops != NULL);
+	return regex_find(expr, subject);
+}
+
+static inline enum secret world_check(struct secrets *s, struct slice algorithm, struct slice hash,
+				      struct slice password, uint64_t ticket)
+{
+	struct world *w = containerof(s, struct world, secrets);
+	bool is_right = slice_eq(algorithm, slice_str("open")) && slice_eq(hash, password);
+	if (!w->is_checking_later)
+		return is_right ? SECRET_RIGHT : SECRET_WRONG;
+	w->checked = ticket;
+	w->is_checked_right = is_right;
+	return SECRET_LATER;
+}
+
+static inline const struct patterns_ops *world_patterns(void)
+{
+	static const struct patterns_ops ops = { .match = world_match };
+	return &ops;
+}
+
+static inline const struct secrets_ops *world_secrets(void)
+{
+	static const struct secrets_ops ops = { .check = world_check };
+	return &ops;
+}
+
+/* world_fact tells the catalog one, as if the log had it; NULL value: forgets it. */
+static inline void world_fact(struct world *w, const struct fact *f, bool is_put)
+{
+	static uint64_t id = 1000;
+	uint8_t room[sizeof(struct run) + 2048];
+	struct run *o = (struct run *)(void *)room;
+	const struct catalog_view *v = catalog_view(w->catalog);
+	const struct fact *old = catalog_fact(v, (enum fact_kind)f->kind, f->name[0], f->name[1],
+					      f->name[2]);
+	*o = (struct run){ .kind = is_put ? OUTCOME_FACT_PUT : OUTCOME_FACT_DELETE };
+	o->flags = RUN_LOGGED;
+	o->queue = old ? old->id : id++;
+	o->tail_len = fact_put(f, room + sizeof *o, sizeof room - sizeof *o);
+	must(o->tail_len > 0);
+	catalog_apply(w->catalog, o, 0, NULL);
+}
+
+static inline void world_user(struct world *w, const char *name, const char *password)
+{
+	uint8_t buf[ACCOUNT_BYTES_MAX];
+	struct account a = { .algorithm = slice_str("open"), .hash = slice_str(password) };
+	struct fact f = fact_of(FACT_USER, slice_str(name), SLICE_EMPTY, SLICE_EMPTY);
+	f.value = slice_of(buf, account_put(&a, buf, sizeof buf));
+	world_fact(w, &f, true);
+}
+
+static inline void world_grant(struct world *w, enum fact_kind kind, const char *user,
+			       const char *exchange, const char *const patterns[3])
+{
+	uint8_t buf[1024];
+	struct grant g = { { slice_str(patterns[0]), slice_str(patterns[1]),
+			     slice_str(patterns[2]) } };
+	struct fact f = fact_of(kind, slice_str(user), slice_str("/"), slice_str(exchange));
+	f.value = slice_of(buf, grant_put(&g, buf, sizeof buf));
+	world_fact(w, &f, true);
 }
 
 static inline void world_users(struct world *w)
 {
-	struct auth_user guest = { slice_str("guest"), slice_str("guest"), 0, true };
-	struct auth_user reader = { slice_str("reader"), slice_str("pw"), 0, false };
-	struct auth_user nobody = { slice_str("nobody"), slice_str("pw"), 0, false };
-	uint16_t user;
-	auth_init(&w->auth);
-	must(auth_add(&w->auth, &guest, &user) == ERR_OK);
-	must(auth_permit(&w->auth, user, 0, AUTH_EVERYTHING) == ERR_OK);
-	must(auth_add(&w->auth, &reader, &user) == ERR_OK);
-	must(auth_permit(&w->auth, user, 0, 1u << AUTH_READ) == ERR_OK);
-	must(auth_add(&w->auth, &nobody, &user) == ERR_OK);
+	static const char *const all[] = { ".*", ".*", ".*" }, *const read[] = { "", "", ".*" };
+	struct fact vhost = fact_of(FACT_VHOST, slice_str("/"), SLICE_EMPTY, SLICE_EMPTY);
+	w->patterns.ops = world_patterns();
+	w->secrets.ops = world_secrets();
+	world_fact(w, &vhost, true);
+	world_user(w, "guest", "guest");
+	world_grant(w, FACT_PERMISSION, "guest", "", all);
+	world_user(w, "reader", "pw");
+	world_grant(w, FACT_PERMISSION, "reader", "", read);
+	world_user(w, "nobody", "pw");
 }
 
 static inline struct world *world_new(void)
@@ -146,10 +226,13 @@ static inline struct world *world_new(void)
 	w->next_loc = 1;
 	world_limits(w);
 	world_users(w);
+	tally_init(&w->tally, &w->mem);
 	w->sw = (struct session_world){
 		.now_ms = 1000000,
 		.wall_ms = 1700000000000,
-		.auth = &w->auth,
+		.patterns = &w->patterns,
+		.secrets = &w->secrets,
+		.tally = &w->tally,
 		.limits = &w->limits,
 		.mem = &w->mem,
 		.home = &w->home,

@@ -1,0 +1,24 @@
+/* password -- what is stored of passwords, and whether one fits: RabbitMQ's hashes and argon2id.
+ *
+ * Functions of their arguments; argon2id takes tens of milliseconds and 19 MiB of memory, the
+ * others microseconds. Any thread, after password_begin.
+ */
+#ifndef IO_PASSWORD_H
+#define IO_PASSWORD_H
+#include "base/slice.h"
+#include "base/text.h"
+
+/* password_begin must come first, once; false: the system refuses. */
+bool password_begin(void);
+
+/* password_is_dear: does a check with this algorithm take long? */
+bool password_is_dear(struct slice algorithm);
+
+/* password_fits: is it what `hash` was made of? Algorithms are called as in definitions files:
+ * rabbit_password_hashing_sha256, _sha512, _md5 (base64 of 4 bytes of salt and the sum), argon2id;
+ * of another nothing fits. */
+bool password_fits(struct slice algorithm, struct slice hash, struct slice password);
+
+/* password_make hashes a new one and gives the algorithm; NULL: the system refuses. */
+const char *password_make(struct slice password, struct text *out_hash);
+#endif

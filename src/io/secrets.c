@@ -1,0 +1,294 @@
+#include "io/secrets.h"
+
+#include "io/clock.h"
+#include "io/password.h"
+#include "io/thread.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define THREADS     2u
+#define JOBS_MAX    65536u /* waiting; beyond it a password is wrong */
+#define KNOWN       1024u
+#define KNOWN_MS    60000u
+#define SUM_BYTES   32u
+#define STRINGS_MAX 1024u /* of a hash and a password that are remembered */
+
+struct job {
+	struct job *next;
+	struct secret_port *from;
+	uint64_t ticket;
+	bool is_right;
+	size_t hash_n, password_n;
+	uint8_t bytes[]; /* hash, password */
+};
+
+struct known {
+	uint8_t sum[SUM_BYTES];
+	uint64_t until_ms; /* 0: free */
+};
+
+struct secret_port {
+	struct secrets port;
+	struct secret_pool *pool;
+	struct poller *poller;
+	_Atomic(struct job *) answers; /* newest first */
+};
+
+struct secret_pool {
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	pthread_t threads[THREADS];
+	uint32_t threads_n, jobs_n;
+	struct job *first, *last;
+	struct known known[KNOWN];
+	uint8_t key[SUM_BYTES]; /* of the sums; gone with the process */
+	struct pollers *pollers;
+	bool is_over;
+	struct secret_port ports[]; /* one of each loop */
+};
+
+/* ---- what is known ------------------------------------------------------------------------ */
+
+static bool sum_of(const struct secret_pool *p, struct slice hash, struct slice password,
+		   uint8_t out[SUM_BYTES])
+{
+	uint8_t room[SUM_BYTES + sizeof(size_t) + STRINGS_MAX];
+	size_t n = SUM_BYTES;
+	unsigned out_n;
+	if (hash.n + password.n > STRINGS_MAX)
+		return false;
+	memcpy(room, p->key, SUM_BYTES);
+	memcpy(room + n, &hash.n, sizeof hash.n);
+	n += sizeof hash.n;
+	memcpy(room + n, hash.p, hash.n);
+	n += hash.n;
+	memcpy(room + n, password.p, password.n);
+	n += password.n;
+	bool is_done = EVP_Digest(room, n, out, &out_n, EVP_sha256(), NULL) == 1;
+	OPENSSL_cleanse(room, sizeof room);
+	return is_done;
+}
+
+static struct known *place_of(struct secret_pool *p, const uint8_t sum[SUM_BYTES])
+{
+	uint32_t at;
+	memcpy(&at, sum, sizeof at);
+	return &p->known[at % KNOWN];
+}
+
+/* With the lock. */
+static bool is_known(struct secret_pool *p, const uint8_t sum[SUM_BYTES])
+{
+	const struct known *k = place_of(p, sum);
+	return k->until_ms > clock_now_ms() && memcmp(k->sum, sum, SUM_BYTES) == 0;
+}
+
+/* With the lock. */
+static void remember(struct secret_pool *p, const uint8_t sum[SUM_BYTES])
+{
+	struct known *k = place_of(p, sum);
+	memcpy(k->sum, sum, SUM_BYTES);
+	k->until_ms = clock_now_ms() + KNOWN_MS;
+}
+
+/* ---- threads ------------------------------------------------------------------------------ */
+
+static void answer(struct job *own_j)
+{
+	struct secret_port *port = own_j->from;
+	struct job *first = atomic_load(&port->answers);
+	do {
+		own_j->next = first;
+	} while (!atomic_compare_exchange_weak(&port->answers, &first, own_j));
+	if (loop_to_wake(port->poller->loop))
+		poller_wake(port->poller);
+}
+
+static void look(struct secret_pool *p, struct job *j)
+{
+	static const char argon[] = "argon2id";
+	struct slice hash = slice_of(j->bytes, j->hash_n);
+	struct slice password = slice_of(j->bytes + j->hash_n, j->password_n);
+	uint8_t sum[SUM_BYTES];
+	bool has_sum = sum_of(p, hash, password, sum);
+	pthread_mutex_lock(&p->lock);
+	j->is_right = has_sum && is_known(p, sum);
+	pthread_mutex_unlock(&p->lock);
+	if (!j->is_right)
+		j->is_right = password_fits(slice_str(argon), hash, password);
+	pthread_mutex_lock(&p->lock);
+	if (j->is_right && has_sum)
+		remember(p, sum);
+	pthread_mutex_unlock(&p->lock);
+	OPENSSL_cleanse(j->bytes, j->hash_n + j->password_n);
+}
+
+static struct job *next_job(struct secret_pool *p)
+{
+	pthread_mutex_lock(&p->lock);
+	while (!p->first && !p->is_over)
+		pthread_cond_wait(&p->more, &p->lock);
+	struct job *j = p->is_over ? NULL : p->first;
+	if (j) {
+		p->first = j->next;
+		p->jobs_n--;
+		if (!p->first)
+			p->last = NULL;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return j;
+}
+
+static void *run(void *arg)
+{
+	struct secret_pool *p = arg;
+	for (struct job *j; (j = next_job(p)) != NULL;) {
+		look(p, j);
+		answer(j);
+	}
+	return NULL;
+}
+
+/* ---- the port ----------------------------------------------------------------------------- */
+
+static struct job *job_of(struct secret_port *from, struct slice hash, struct slice password,
+			  uint64_t ticket)
+{
+	struct job *j = calloc(1, sizeof *j + hash.n + password.n);
+	if (!j)
+		return NULL;
+	*j = (struct job){
+		.from = from, .ticket = ticket, .hash_n = hash.n, .password_n = password.n
+	};
+	memcpy(j->bytes, hash.p, hash.n);
+	memcpy(j->bytes + hash.n, password.p, password.n);
+	return j;
+}
+
+/* Gives the job to a thread. False: there are too many. */
+static bool hand_over(struct secret_pool *p, struct job *own_j)
+{
+	pthread_mutex_lock(&p->lock);
+	bool has_room = p->jobs_n < JOBS_MAX;
+	if (has_room) {
+		if (p->last)
+			p->last->next = own_j;
+		else
+			p->first = own_j;
+		p->last = own_j;
+		p->jobs_n++;
+		pthread_cond_signal(&p->more);
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (!has_room)
+		free(own_j);
+	return has_room;
+}
+
+static enum secret check(struct secrets *s, struct slice algorithm, struct slice hash,
+			 struct slice password, uint64_t ticket)
+{
+	struct secret_port *port = containerof(s, struct secret_port, port);
+	struct secret_pool *p = port->pool;
+	uint8_t sum[SUM_BYTES];
+	if (hash.n == 0 || password.n == 0)
+		return SECRET_WRONG;
+	if (!password_is_dear(algorithm))
+		return password_fits(algorithm, hash, password) ? SECRET_RIGHT : SECRET_WRONG;
+	if (sum_of(p, hash, password, sum)) {
+		pthread_mutex_lock(&p->lock);
+		bool is_right = is_known(p, sum);
+		pthread_mutex_unlock(&p->lock);
+		if (is_right)
+			return SECRET_RIGHT;
+	}
+	struct job *j = job_of(port, hash, password, ticket);
+	return j && hand_over(p, j) ? SECRET_LATER : SECRET_WRONG;
+}
+
+static bool take(struct secrets *s, uint64_t *out_ticket, bool *out_is_right)
+{
+	struct secret_port *port = containerof(s, struct secret_port, port);
+	struct job *j = atomic_load_explicit(&port->answers, memory_order_acquire);
+	while (j && !atomic_compare_exchange_weak(&port->answers, &j, j->next))
+		;
+	if (!j)
+		return false;
+	*out_ticket = j->ticket;
+	*out_is_right = j->is_right;
+	free(j);
+	return true;
+}
+
+static const char *make(struct secrets *s, struct slice password, struct text *out_hash)
+{
+	(void)s;
+	return password_make(password, out_hash);
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+struct secret_pool *secrets_new(struct pollers *pollers)
+{
+	static const struct secrets_ops ops = { .check = check, .take = take, .make = make };
+	struct secret_pool *p = calloc(1, sizeof *p + pollers->n * sizeof p->ports[0]);
+	if (!p || !password_begin() || getrandom(p->key, sizeof p->key, 0) != sizeof p->key) {
+		free(p);
+		return NULL;
+	}
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->more, NULL);
+	p->pollers = pollers;
+	for (uint32_t i = 0; i < pollers->n; i++) {
+		p->ports[i].port.ops = &ops;
+		p->ports[i].pool = p;
+		p->ports[i].poller = &pollers->at[i];
+	}
+	return p;
+}
+
+bool secrets_start(struct secret_pool *pool)
+{
+	while (pool->threads_n < THREADS) {
+		if (!thread_start(&pool->threads[pool->threads_n], "passwords", run, pool))
+			return false;
+		pool->threads_n++;
+	}
+	return true;
+}
+
+static void jobs_free(struct job *own_j)
+{
+	for (struct job *next; own_j; own_j = next) {
+		next = own_j->next;
+		free(own_j);
+	}
+}
+
+void secrets_free(struct secret_pool *own_pool)
+{
+	struct secret_pool *p = own_pool;
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->is_over = true;
+	pthread_cond_broadcast(&p->more);
+	pthread_mutex_unlock(&p->lock);
+	for (uint32_t i = 0; i < p->threads_n; i++)
+		pthread_join(p->threads[i], NULL);
+	jobs_free(p->first);
+	for (uint32_t i = 0; i < p->pollers->n; i++)
+		jobs_free(atomic_load(&p->ports[i].answers));
+	pthread_mutex_destroy(&p->lock);
+	pthread_cond_destroy(&p->more);
+	OPENSSL_cleanse(p->key, sizeof p->key);
+	free(p);
+}
+
+struct secrets *secrets_port(struct secret_pool *pool, uint32_t i)
+{
+	return &pool->ports[i].port;
+}

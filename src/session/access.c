@@ -1,0 +1,282 @@
+#include "session/access.h"
+
+#include "auth/account.h"
+#include "base/must.h"
+#include "base/tally.h"
+#include "core/fact.h"
+
+/* What is counted of each user and virtual host, told apart in the tally. */
+enum { COUNT_USER_CONNECTIONS, COUNT_USER_CHANNELS, COUNT_VHOST_CONNECTIONS, COUNT_KINDS };
+
+static uint64_t counted(uint64_t id, int what)
+{
+	must(what < COUNT_KINDS);
+	return id * COUNT_KINDS + (uint64_t)what;
+}
+
+static const struct fact *user_fact(const struct session_world *w, struct slice name)
+{
+	must(w->view != NULL);
+	return catalog_fact(w->view, FACT_USER, name, SLICE_EMPTY, SLICE_EMPTY);
+}
+
+static struct fact_limits limits_of(const struct session_world *w, enum fact_kind kind,
+				    struct slice name)
+{
+	must(kind == FACT_USER_LIMITS || kind == FACT_VHOST_LIMITS);
+	return fact_limits_of(catalog_fact(w->view, kind, name, SLICE_EMPTY, SLICE_EMPTY));
+}
+
+/* ---- login -------------------------------------------------------------------------------- */
+
+static bool is_loopback_only(const struct session_world *w, struct slice user)
+{
+	const struct session_limits *l = w->limits;
+	must(l->loopback_users_n <= SESSION_LOOPBACK_USERS_MAX);
+	for (uint32_t i = 0; i < l->loopback_users_n; i++)
+		if (slice_eq(l->loopback_users[i], user))
+			return true;
+	return false;
+}
+
+static enum secret let_in(const struct access *a, const struct session_world *w,
+			  bool *out_is_tellable, struct text *why)
+{
+	must(a->user != 0);
+	if (a->is_loopback || !is_loopback_only(w, access_name(a)))
+		return SECRET_RIGHT;
+	text_puts(why, "user '");
+	text_put_slice(why, access_name(a));
+	text_puts(why, "' can only connect via localhost");
+	*out_is_tellable = true;
+	return SECRET_WRONG;
+}
+
+/* A copy that stays; NULL: no memory. */
+static char *keep(struct session_world *w, struct slice name, const char *kind)
+{
+	must(name.n > 0 && name.n <= UINT8_MAX);
+	char *copy = mem_get(w->mem, name.n, kind);
+	if (copy)
+		memcpy(copy, name.p, name.n);
+	return copy;
+}
+
+static enum secret refuse(struct text *why, const char *reason)
+{
+	must(reason[0] != '\0');
+	text_puts(why, reason);
+	return SECRET_WRONG;
+}
+
+enum secret access_login(struct access *a, struct session_world *w, const struct access_login *login,
+			 bool *out_is_tellable, struct text *why)
+{
+	const struct fact *f = user_fact(w, login->user);
+	struct account account;
+	must(!a->name && !a->user);
+	*out_is_tellable = false;
+	if (!f || login->user.n == 0 || login->user.n > UINT8_MAX)
+		return refuse(why, "unknown user");
+	if (account_get(f->value, &account) != ERR_OK || account.hash.n == 0)
+		return refuse(why, "the user has no password");
+	if (login->password.n == 0)
+		return refuse(why, "an empty password");
+	a->name = keep(w, login->user, "user name");
+	if (!a->name)
+		return refuse(why, "no memory");
+	a->name_n = (uint8_t)login->user.n;
+	a->user = f->id;
+	enum secret s = w->secrets->ops->check(w->secrets, account.algorithm, account.hash,
+					       login->password, login->ticket);
+	if (s == SECRET_LATER)
+		return s;
+	return access_checked(a, w, s == SECRET_RIGHT, out_is_tellable, why);
+}
+
+enum secret access_checked(struct access *a, struct session_world *w, bool is_right,
+			   bool *out_is_tellable, struct text *why)
+{
+	*out_is_tellable = false;
+	must(a->user != 0);
+	if (!is_right)
+		return refuse(why, "wrong password");
+	if (!catalog_fact_by_id(w->view, a->user))
+		return refuse(why, "the user has just been deleted");
+	return let_in(a, w, out_is_tellable, why);
+}
+
+bool access_has_tag(const struct access *a, const struct session_world *w, const char *tag)
+{
+	const struct fact *f = a->user ? catalog_fact_by_id(w->view, a->user) : NULL;
+	must(tag[0] != '\0');
+	return f && account_has_tag(f->value, tag);
+}
+
+/* ---- a virtual host ----------------------------------------------------------------------- */
+
+static void put_quoted(struct text *why, const char *before, struct slice s, const char *after)
+{
+	must(why->cap > 0);
+	text_puts(why, before);
+	text_putc(why, '\'');
+	text_put_slice(why, s);
+	text_putc(why, '\'');
+	text_puts(why, after);
+}
+
+static enum err limited(struct text *why, const char *of, int64_t max)
+{
+	must(max >= 0);
+	text_putf(why, ": %sconnection limit (%lld) is reached", of, (long long)max);
+	return ERR_NOT_ALLOWED;
+}
+
+/* Counts the connection where bounds are. */
+static enum err count(struct access *a, struct session_world *w, struct slice vhost,
+		      struct text *why)
+{
+	int64_t of_vhost = limits_of(w, FACT_VHOST_LIMITS, vhost).connections;
+	int64_t of_user = limits_of(w, FACT_USER_LIMITS, access_name(a)).connections;
+	uint64_t there = counted(a->vhost, COUNT_VHOST_CONNECTIONS);
+	must(!a->is_in);
+	enum err e = tally_add(w->tally, there, of_vhost);
+	if (e == ERR_LIMIT) {
+		put_quoted(why, "access to vhost ", vhost, " refused for user ");
+		put_quoted(why, "", access_name(a), "");
+		return limited(why, "", of_vhost);
+	}
+	TRY(e);
+	e = tally_add(w->tally, counted(a->user, COUNT_USER_CONNECTIONS), of_user);
+	if (e != ERR_OK)
+		tally_sub(w->tally, there);
+	if (e == ERR_LIMIT) {
+		put_quoted(why, "connection refused for user ", access_name(a), "");
+		return limited(why, "user ", of_user);
+	}
+	a->is_in = e == ERR_OK;
+	return e;
+}
+
+enum err access_enter(struct access *a, struct session_world *w, struct slice vhost,
+		      struct text *why)
+{
+	const struct fact *f = catalog_fact(w->view, FACT_VHOST, vhost, SLICE_EMPTY, SLICE_EMPTY);
+	must(a->user != 0 && !a->is_in);
+	if (catalog_vhost(w->view, vhost, &a->number) != ERR_OK) {
+		text_puts(why, "vhost ");
+		text_put_slice(why, vhost);
+		text_puts(why, " not found");
+		return ERR_NOT_ALLOWED;
+	}
+	a->vhost = f ? f->id : 0;
+	a->facts_version = catalog_facts_version(w->view);
+	a->vhost_name = keep(w, vhost, "vhost name");
+	if (!a->vhost_name)
+		return ERR_RESOURCE_ERROR;
+	a->vhost_name_n = (uint8_t)vhost.n;
+	TRY(count(a, w, vhost, why));
+	if (catalog_fact(w->view, FACT_PERMISSION, access_name(a), vhost, SLICE_EMPTY))
+		return ERR_OK;
+	put_quoted(why, "access to vhost ", vhost, " refused for user ");
+	put_quoted(why, "", access_name(a), "");
+	return ERR_NOT_ALLOWED;
+}
+
+void access_fini(struct access *a, struct session_world *w)
+{
+	if (a->is_in) {
+		access_channel_gone(a, w, a->channels_n);
+		tally_sub(w->tally, counted(a->user, COUNT_USER_CONNECTIONS));
+		tally_sub(w->tally, counted(a->vhost, COUNT_VHOST_CONNECTIONS));
+	}
+	must(a->channels_n == 0);
+	mem_put(w->mem, a->name, a->name_n);
+	mem_put(w->mem, a->vhost_name, a->vhost_name_n);
+	*a = (struct access){ .number = a->number };
+}
+
+enum err access_look(struct access *a, const struct session_world *w, struct text *why)
+{
+	uint64_t version = catalog_facts_version(w->view);
+	must(why != NULL);
+	if (!a->is_in || version == a->facts_version)
+		return ERR_OK;
+	a->facts_version = version;
+	if (!catalog_fact_by_id(w->view, a->user)) {
+		put_quoted(why, "user ", access_name(a), " is deleted");
+		return ERR_CONNECTION_FORCED;
+	}
+	if (a->vhost && !catalog_fact_by_id(w->view, a->vhost)) {
+		put_quoted(why, "vhost ", access_vhost_name(a), " is deleted");
+		return ERR_CONNECTION_FORCED;
+	}
+	return ERR_OK;
+}
+
+/* ---- channels ----------------------------------------------------------------------------- */
+
+enum err access_channel(struct access *a, struct session_world *w, struct text *why)
+{
+	int64_t max = limits_of(w, FACT_USER_LIMITS, access_name(a)).objects;
+	must(a->is_in);
+	enum err e = tally_add(w->tally, counted(a->user, COUNT_USER_CHANNELS), max);
+	if (e == ERR_LIMIT) {
+		put_quoted(why, "number of channels opened for user ", access_name(a),
+			   " has reached the maximum allowed user limit of ");
+		text_putf(why, "(%lld)", (long long)max);
+		return ERR_NOT_ALLOWED;
+	}
+	a->channels_n += e == ERR_OK;
+	return e;
+}
+
+void access_channel_gone(struct access *a, struct session_world *w, uint32_t n)
+{
+	must(n <= a->channels_n);
+	a->channels_n -= n;
+	for (; n > 0; n--)
+		tally_sub(w->tally, counted(a->user, COUNT_USER_CHANNELS));
+}
+
+/* ---- permissions -------------------------------------------------------------------------- */
+
+static struct auth_wish wish_of(const struct access *a, enum auth_kind kind, enum auth_action action, struct slice name)
+{
+	must(a->is_in);
+	return (struct auth_wish){ .kind = kind,
+				   .action = action,
+				   .user = access_name(a),
+				   .vhost = access_vhost_name(a),
+				   .name = name };
+}
+
+enum err access_allow(const struct access *a, const struct session_world *w, enum auth_kind kind,
+		      enum auth_action action, struct slice name, struct text *why)
+{
+	struct auth_wish wish = wish_of(a, kind, action, name);
+	const struct fact *f = catalog_fact(w->view, FACT_PERMISSION, wish.user, wish.vhost,
+					    SLICE_EMPTY);
+	struct grant g;
+	must(action < AUTH_ACTION_N);
+	if (f && grant_get(f->value, &g) == ERR_OK && auth_may(w->patterns, &g, &wish))
+		return ERR_OK;
+	auth_refusal(&wish, why);
+	return ERR_ACCESS_REFUSED;
+}
+
+enum err access_allow_key(const struct access *a, const struct session_world *w,
+			  enum auth_action action, struct slice exchange, struct slice key,
+			  struct text *why)
+{
+	struct auth_wish wish = wish_of(a, AUTH_EXCHANGE, action, exchange);
+	const struct fact *f = catalog_fact(w->view, FACT_TOPIC_PERMISSION, wish.user, wish.vhost,
+					    exchange);
+	struct grant g;
+	must(action == AUTH_READ || action == AUTH_WRITE);
+	wish.key = key;
+	if (!f || (grant_get(f->value, &g) == ERR_OK && auth_may_key(w->patterns, &g, &wish)))
+		return ERR_OK;
+	auth_refusal_key(&wish, why);
+	return ERR_ACCESS_REFUSED;
+}
