@@ -110,11 +110,12 @@ bool rot_happen(struct world *w)
 		return world_start(w);
 	}
 	TELL(&w->story, flip, at, mask);
+	bool was_rotten = w->is_rotten;
 	w->is_rotten = true;
 	enum err e = host_start(&w->host, &why);
 	if (e == ERR_OK)
 		return true;
-	w->is_rotten = false;
+	w->is_rotten = was_rotten; /* this one is flipped back */
 	TELL(&w->story, refused, e);
 	if (e != ERR_CORRUPT)
 		story_wrong(&w->story, "a flipped bit makes the start fail with: %s (%s)",
