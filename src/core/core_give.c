@@ -67,6 +67,7 @@ void core_lead(struct core *c, uint64_t now_ms)
 	if (c->is_leading)
 		return;
 	c->is_leading = true;
+	wheel_init(&c->wheel, now_ms);
 	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
 		struct queue *q = (struct queue *)(uintptr_t)m->value;
 		must(q->redelivered_id <= q->last_id);
