@@ -12,6 +12,8 @@
 #include "session/session.h"
 #include "wire/amqp091/death.h"
 
+#define LETTER_ROUTE_BYTES 512u /* exchange and key as two short strings */
+
 enum letter_state { LETTER_UNASKED, LETTER_LOADING, LETTER_HERE, LETTER_BROKEN };
 
 /* An entry that has died; while it waits or is kept it owns the reference in row.mem. */
@@ -39,10 +41,21 @@ struct deadletter_source {
 	struct queue_rules rules;
 };
 
+/* Headers that the letter before got, which had none of its own: others that died like it get the
+ * same. */
+#define LETTER_LIKE_BYTES 1024u
+struct letter_like {
+	uint64_t queue, time_s;
+	uint8_t reason;
+	uint16_t route_n, headers_n; /* of its exchange and key as it came; 0: nothing is known */
+	uint8_t route[LETTER_ROUTE_BYTES], headers[LETTER_LIKE_BYTES];
+};
+
 struct deadletter {
 	struct session session; /* first */
 	struct route_cache *routes;
 	struct deadletter_source source;
+	struct letter_like like;
 	struct deque waiting;   /* struct letter */
 	uint64_t waiting_first; /* the ticket of the first of them, if it is read */
 	uint64_t waiting_asked; /* tickets below were looked at */
@@ -75,7 +88,6 @@ struct letter_plan {
 };
 /* letter_route writes the new message's exchange and key as two short strings: at most
  * LETTER_ROUTE_BYTES. */
-#define LETTER_ROUTE_BYTES 512u
 struct slice letter_route(uint8_t *buf, const struct letter_plan *p);
 /* A new message, in a block that the session fills. */
 struct letter_made {

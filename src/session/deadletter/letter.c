@@ -63,6 +63,34 @@ static struct amqp091_death death_of(const struct session_world *w, const struct
 	return d;
 }
 
+/* The headers of a letter that died like this one; empty: unknown. */
+static struct slice like(const struct deadletter *d, const struct letter *l, struct slice route,
+			 uint64_t time_s)
+{
+	const struct letter_like *k = &d->like;
+	must(k->headers_n <= LETTER_LIKE_BYTES);
+	if (k->queue != l->queue || k->time_s != time_s || k->reason != l->reason ||
+	    !slice_eq(slice_of(k->route, k->route_n), route))
+		return SLICE_EMPTY;
+	return slice_of(k->headers, k->headers_n);
+}
+
+static void note_like(struct deadletter *d, const struct letter *l, struct slice route,
+		      uint64_t time_s, struct slice headers)
+{
+	struct letter_like *k = &d->like;
+	must(headers.n > 0);
+	if (route.n > LETTER_ROUTE_BYTES || headers.n > LETTER_LIKE_BYTES)
+		return;
+	k->queue = l->queue;
+	k->time_s = time_s;
+	k->reason = l->reason;
+	k->route_n = (uint16_t)route.n;
+	memcpy(k->route, route.p, route.n);
+	k->headers_n = (uint16_t)headers.n;
+	memcpy(k->headers, headers.p, headers.n);
+}
+
 /* A history too large to be kept with its message begins anew; and if the publisher's own headers
  * are what is large there is none. */
 static void put_props(struct wr *out, struct slice props, struct amqp091_death *d,
@@ -96,6 +124,7 @@ bool letter_make(struct deadletter *d, struct session_world *w, const struct let
 {
 	const struct msg *m = msg_of(l->row.mem);
 	struct amqp091_death death = death_of(w, l, p, m);
+	death.same = like(d, l, msg_route(m), death.time_s);
 	bool is_big = m->proto == MSG_CHUNKS;
 	size_t need = LETTER_ROUTE_BYTES + amqp091_death_room(msg_props(m), &death) + m->body_bytes;
 	must(need <= UINT32_MAX / 2);
@@ -118,6 +147,8 @@ bool letter_make(struct deadletter *d, struct session_world *w, const struct let
 			      .proto = m->proto,
 			      .flags = m->flags | MSG_DEAD };
 	put_props(&w_out, msg_props(m), &death, &out->dead);
+	if (out->dead.is_plain && death.same.n == 0)
+		note_like(d, l, msg_route(m), death.time_s, out->dead.headers);
 	copy->body_off = at + (uint32_t)w_out.n;
 	copy->props_len = copy->body_off - copy->props_off;
 	put_body(&w_out, m);

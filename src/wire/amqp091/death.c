@@ -190,6 +190,19 @@ size_t amqp091_death_room(struct slice props, const struct amqp091_death *d)
 	return 2 * props.n + 3 * (d->queue.n + d->reason.n + d->exchange.n) + d->key.n + names;
 }
 
+static void put_all(struct wr *w, const struct amqp091_death *d, const struct amqp091_props *p,
+		    struct amqp091_dead *out)
+{
+	size_t at = w->n;
+	if (out->is_plain && d->same.n > 0)
+		wr_str32(w, d->same);
+	else
+		out->deaths = put_headers(w, d, p);
+	must(w->full || w->n >= at + 4);
+	if (!w->full)
+		out->headers = slice_of(w->p + at + 4, w->n - at - 4);
+}
+
 enum err amqp091_death_put(struct wr *w, struct slice props, const struct amqp091_death *d,
 			   struct amqp091_dead *out)
 {
@@ -198,14 +211,18 @@ enum err amqp091_death_put(struct wr *w, struct slice props, const struct amqp09
 	struct amqp091_props q = p;
 	q.flags = (uint16_t)((p.flags | AMQP091_HAS_headers) & ~AMQP091_HAS_expiration);
 	must((q.flags & AMQP091_PROPS_UNUSED) == 0);
-	*out = (struct amqp091_dead){ .priority = p.priority };
+	*out = (struct amqp091_dead){
+		.priority = p.priority,
+		.is_plain = !d->has_history && p.headers.n == 0 &&
+			    !(p.flags & AMQP091_HAS_expiration),
+	};
 	if (!d->has_own_key && p.headers.n > 0)
 		out->copies = copies_of(p.headers);
 	wr_u16(w, q.flags);
 #define put_u8(v)    wr_u8(w, v)
 #define put_u64(v)   wr_u64(w, v)
 #define put_str8(v)  wr_str8(w, v)
-#define put_table(v) out->deaths = put_headers(w, d, &p)
+#define put_table(v) put_all(w, d, &p, out)
 #define PROP(bit, type, name, prose)      \
 	if (q.flags & AMQP091_HAS_##name) \
 		put_##type(q.name);

@@ -24,8 +24,9 @@ struct amqp091_death {
 	struct slice queue, reason; /* where it died, and why: "rejected", "expired" ... */
 	struct slice exchange, key; /* as it had come; with CC, key is the first of its keys */
 	uint64_t time_s;            /* now */
-	bool has_history;           /* its headers have been written here before */
-	bool has_own_key;           /* what becomes of it is sent with another routing key */
+	struct slice same; /* headers of one that died just like it (amqp091_dead), if known */
+	bool has_history;  /* its headers have been written here before */
+	bool has_own_key;  /* what becomes of it is sent with another routing key */
 };
 
 /* amqp091_death_room: octets that amqp091_death_put surely has enough of. */
@@ -33,8 +34,10 @@ size_t amqp091_death_room(struct slice props, const struct amqp091_death *d);
 
 /* What whoever sends it must know of the dead letter. */
 struct amqp091_dead {
-	struct slice deaths; /* the entries of x-death, where they were written */
-	struct slice copies; /* its further routing keys (CC), where they were read; mostly none */
+	struct slice deaths;  /* the entries of x-death, where they were written */
+	struct slice copies;  /* its further routing keys (CC), where they were read; mostly none */
+	struct slice headers; /* all of them, as they were written */
+	bool is_plain;        /* before it had none, nor expiration: `headers` serve for others */
 	uint8_t priority;
 };
 

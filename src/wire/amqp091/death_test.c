@@ -159,6 +159,46 @@ static void the_newest_death_is_first_and_each_pair_is_counted_once(void **s)
 	     __LINE__);
 }
 
+/* {CC: ["de", 5, "fr"], BCC: ["hidden"]} */
+static struct slice with_copies(uint8_t *at)
+{
+	uint8_t in[ROOM];
+	struct wr w = wr_of(in, ROOM);
+	struct amqp091_value v = { .type = AMQP091_TYPE_LONGSTR, .octets = slice_str("de") };
+	amqp091_put_name(&w, slice_str("CC"));
+	size_t mark = amqp091_put_open(&w, AMQP091_TYPE_ARRAY);
+	amqp091_put_value(&w, &v);
+	amqp091_put_value(&w, &(struct amqp091_value){ .type = AMQP091_TYPE_INT, .i = 5 });
+	v.octets = slice_str("fr");
+	amqp091_put_value(&w, &v);
+	amqp091_put_close(&w, mark);
+	amqp091_put_name(&w, slice_str("BCC"));
+	mark = amqp091_put_open(&w, AMQP091_TYPE_ARRAY);
+	amqp091_put_value(&w, &v);
+	amqp091_put_close(&w, mark);
+	return headers_of(at, wr_done(&w));
+}
+
+static void who_dies_likewise_gets_the_same_headers(void **s)
+{
+	(void)s;
+	uint8_t one[ROOM], two[ROOM], with[ROOM];
+	struct amqp091_death d = rejected_in("work");
+	struct slice out = die(one, bytes_of("\0\0"), &d);
+	assert_true(last.is_plain);
+	d.same = last.headers;
+	struct slice again = die(two, bytes_of("\0\0"), &d);
+	assert_true(slice_eq(out, again));
+	d.same = bytes_of("\1aV"); /* not asked for by who has headers, or a history */
+	(void)die(two, with_copies(with), &d);
+	assert_false(last.is_plain);
+	assert_true(last.deaths.n > 0);
+	d.has_history = true;
+	(void)die(two, out, &d);
+	assert_false(last.is_plain);
+	assert_true(last.deaths.n > 0);
+}
+
 static void what_a_publisher_calls_a_history_is_none(void **s)
 {
 	(void)s;
@@ -178,26 +218,6 @@ static void what_a_publisher_calls_a_history_is_none(void **s)
 	     "x-first-death-reason='rejected', x-last-death-exchange='orders', "
 	     "x-last-death-queue='work', x-last-death-reason='rejected'}",
 	     __LINE__);
-}
-
-/* {CC: ["de", 5, "fr"], BCC: ["hidden"]} */
-static struct slice with_copies(uint8_t *at)
-{
-	uint8_t in[ROOM];
-	struct wr w = wr_of(in, ROOM);
-	struct amqp091_value v = { .type = AMQP091_TYPE_LONGSTR, .octets = slice_str("de") };
-	amqp091_put_name(&w, slice_str("CC"));
-	size_t mark = amqp091_put_open(&w, AMQP091_TYPE_ARRAY);
-	amqp091_put_value(&w, &v);
-	amqp091_put_value(&w, &(struct amqp091_value){ .type = AMQP091_TYPE_INT, .i = 5 });
-	v.octets = slice_str("fr");
-	amqp091_put_value(&w, &v);
-	amqp091_put_close(&w, mark);
-	amqp091_put_name(&w, slice_str("BCC"));
-	mark = amqp091_put_open(&w, AMQP091_TYPE_ARRAY);
-	amqp091_put_value(&w, &v);
-	amqp091_put_close(&w, mark);
-	return headers_of(at, wr_done(&w));
 }
 
 static void further_keys_are_remembered_and_go_with_a_key_of_its_own(void **s)
@@ -289,6 +309,7 @@ int main(void)
 		cmocka_unit_test(the_first_death_begins_a_history),
 		cmocka_unit_test(all_other_properties_stay_but_expiration_which_is_remembered),
 		cmocka_unit_test(the_newest_death_is_first_and_each_pair_is_counted_once),
+		cmocka_unit_test(who_dies_likewise_gets_the_same_headers),
 		cmocka_unit_test(what_a_publisher_calls_a_history_is_none),
 		cmocka_unit_test(further_keys_are_remembered_and_go_with_a_key_of_its_own),
 		cmocka_unit_test(copies_are_the_strings_of_the_array),
