@@ -168,6 +168,30 @@ void frames_queue_declare(struct wr *w, uint16_t channel, const char *queue, boo
 	declare(w, channel, queue, durable ? 2 : 0, type);
 }
 
+static void argument(struct wr *w, const char *key, const char *value)
+{
+	name(w, key);
+	wr_u8(w, 'S');
+	long_string(w, value);
+}
+
+void frames_queue_declare_mortal(struct wr *w, uint16_t channel, const char *queue, bool durable,
+				 const char *next)
+{
+	size_t at = method(w, channel, QUEUE_DECLARE);
+	wr_u16(w, 0);
+	name(w, queue);
+	wr_u8(w, durable ? 2 : 0);
+	size_t arguments = table_begin(w);
+	argument(w, "x-dead-letter-exchange", "");
+	argument(w, "x-dead-letter-routing-key", next);
+	name(w, "x-message-ttl");
+	wr_u8(w, 'I');
+	wr_u32(w, 0);
+	table_end(w, arguments);
+	end(w, at);
+}
+
 void frames_queue_look(struct wr *w, uint16_t channel, const char *queue)
 {
 	declare(w, channel, queue, 1, NULL);

@@ -74,6 +74,9 @@ void frames_exchange_declare(struct wr *w, uint16_t channel, const char *name, c
 void frames_exchange_delete(struct wr *w, uint16_t channel, const char *name);
 void frames_queue_declare(struct wr *w, uint16_t channel, const char *name, bool durable,
 			  const char *type);
+/* frames_queue_declare_mortal: all that comes expires at once, and goes to the queue `next`. */
+void frames_queue_declare_mortal(struct wr *w, uint16_t channel, const char *name, bool durable,
+				 const char *next);
 void frames_queue_look(struct wr *w, uint16_t channel, const char *name); /* passive declare */
 void frames_queue_bind(struct wr *w, uint16_t channel, const char *queue, const char *exchange,
 		       const char *key);

@@ -14,6 +14,13 @@ void topology_queue(const struct load *load, uint32_t queue, char out[LOAD_NAME_
 	snprintf(out, LOAD_NAME_MAX, "%.150s.%u", load->prefix, queue);
 }
 
+/* Where what a consumer's queue gets begins to die. */
+static void entry_queue(const struct load *load, uint32_t queue, char out[LOAD_NAME_MAX])
+{
+	must(queue < load->o->queues);
+	snprintf(out, LOAD_NAME_MAX, "%.150s.%u.in", load->prefix, queue);
+}
+
 void topology_exchange(const struct load *load, char out[LOAD_NAME_MAX])
 {
 	snprintf(out, LOAD_NAME_MAX, "%.150s", exchange_type(load->o) ? load->prefix : "");
@@ -22,10 +29,22 @@ void topology_exchange(const struct load *load, char out[LOAD_NAME_MAX])
 void topology_key(const struct load *load, uint32_t publisher, char out[LOAD_NAME_MAX])
 {
 	must(publisher < load->o->publishers);
+	uint32_t queue = publisher % (uint32_t)load->o->queues;
 	if (load->o->fanout)
 		out[0] = '\0';
+	else if (load->o->dead_letter)
+		entry_queue(load, queue, out);
 	else
-		topology_queue(load, publisher % (uint32_t)load->o->queues, out);
+		topology_queue(load, queue, out);
+}
+
+static enum err make_entry(const struct load *load, struct client *c, uint32_t queue,
+			   const char *next)
+{
+	char name[LOAD_NAME_MAX];
+	entry_queue(load, queue, name);
+	frames_queue_declare_mortal(&c->out, 1, name, load->o->durable, next);
+	return client_wait(c, 1, QUEUE_DECLARE_OK, NULL);
 }
 
 static enum err make_queue(const struct load *load, struct client *c, uint32_t queue)
@@ -34,6 +53,8 @@ static enum err make_queue(const struct load *load, struct client *c, uint32_t q
 	topology_queue(load, queue, name);
 	frames_queue_declare(&c->out, 1, name, load->o->durable, load->o->queue_type);
 	TRY(client_wait(c, 1, QUEUE_DECLARE_OK, NULL));
+	if (load->o->dead_letter)
+		return make_entry(load, c, queue, name);
 	if (!exchange_type(load->o))
 		return ERR_OK;
 	topology_exchange(load, exchange);
@@ -72,12 +93,10 @@ enum err topology_make(const struct load *load, struct text *out_why)
 	return e;
 }
 
-static enum err clear_queue(const struct load *load, struct client *c, uint32_t queue,
+static enum err clear_queue(const struct load *load, struct client *c, const char *name,
 			    uint64_t *left)
 {
-	char name[LOAD_NAME_MAX];
 	struct slice args;
-	topology_queue(load, queue, name);
 	frames_queue_look(&c->out, 1, name);
 	TRY(client_wait(c, 1, QUEUE_DECLARE_OK, &args));
 	struct rd r = rd_of(args);
@@ -92,10 +111,16 @@ static enum err clear_queue(const struct load *load, struct client *c, uint32_t 
 static enum err clear(const struct load *load, struct client *c, uint64_t *left,
 		      struct text *out_why)
 {
-	char exchange[LOAD_NAME_MAX];
+	char exchange[LOAD_NAME_MAX], name[LOAD_NAME_MAX];
 	TRY(open_channel(load, c, out_why));
-	for (uint32_t q = 0; q < load->o->queues; q++)
-		TRY(clear_queue(load, c, q, left));
+	for (uint32_t q = 0; q < load->o->queues; q++) {
+		topology_queue(load, q, name);
+		TRY(clear_queue(load, c, name, left));
+		if (!load->o->dead_letter)
+			continue;
+		entry_queue(load, q, name);
+		TRY(clear_queue(load, c, name, left));
+	}
 	if (!exchange_type(load->o) || load->o->keep)
 		return ERR_OK;
 	topology_exchange(load, exchange);
