@@ -54,6 +54,7 @@ bool inside_work(struct loop *l)
 	l->is_inside_touched = false;
 	l->inside_version = version;
 	l->letters->ops->pump(l->letters, loop_world(l));
+	atomic_store(&l->waits_for_view, deadletter_waits(l->letters));
 	return true;
 }
 

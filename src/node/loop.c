@@ -25,6 +25,7 @@ enum err loop_init(struct loop *l, struct node *n, uint32_t index)
 	wheel_init(&l->wheel, l->now_ms);
 	l->flying_tail = &l->flying;
 	atomic_init(&l->is_asleep, false);
+	atomic_init(&l->waits_for_view, false);
 	atomic_init(&l->seen, 0);
 	atomic_init(&l->used_bytes, 0);
 	atomic_init(&l->cached_bytes, 0);

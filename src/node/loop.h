@@ -87,6 +87,7 @@ struct loop {
 	bool is_stopping, is_congested, is_counted_quiet;
 	bool is_offline; /* marked asleep; what wakes it looks at the catalog first */
 	_Atomic bool is_asleep;
+	_Atomic bool waits_for_view; /* wake it when the catalog changes */
 	_Atomic uint64_t seen;         /* catalog version, or SEEN_ASLEEP */
 	_Atomic int64_t used_bytes;    /* of memory, for the node's watermark */
 	_Atomic uint64_t cached_bytes; /* stored messages in memory (keep.c) */

@@ -50,6 +50,9 @@ static void publish(struct loop *l, struct shard *s)
 	const struct catalog_view *v = catalog_view(s->catalog);
 	atomic_store(&n->view, v);
 	atomic_store(&n->version, catalog_version(v));
+	for (uint32_t i = 0; i < n->loops_n; i++)
+		if (atomic_load(&n->loops[i].waits_for_view))
+			loop_wake(l, i);
 	hold(l, s, catalog_version(v));
 	s->is_applied = false;
 }

@@ -62,6 +62,13 @@ bool deadletter_is_idle(const struct session *s)
 	return d->waiting.n == 0 && d->sent.n == 0;
 }
 
+bool deadletter_waits(const struct session *s)
+{
+	const struct deadletter *d = (const struct deadletter *)s;
+	must(s->ops == &deadletter_session_ops);
+	return d->kept.n > 0;
+}
+
 /* ---- what must be read -------------------------------------------------------------------- */
 
 static void ask_loads(struct deadletter *d, struct session_world *w)

@@ -77,6 +77,9 @@ extern const struct session_ops deadletter_session_ops;
 
 /* deadletter_is_idle: nothing is under way but what nobody takes. */
 bool deadletter_is_idle(const struct session *s);
+/* deadletter_waits: there is something that nobody takes; when the catalog changes it is tried
+ * again (pump). */
+bool deadletter_waits(const struct session *s);
 
 /* ---- letter.c */
 

@@ -277,9 +277,11 @@ static void at_least_once_it_waits_for_somebody_to_take_it(void **s)
 	(void)s;
 	struct rig *r = rig_new();
 	declare_mortal(r, "work", "amq.fanout", NULL, DEAD_LETTER_AT_LEAST_ONCE);
+	assert_false(deadletter_waits(r->letters));
 	die(r, "work", DEAD_REJECTED, 601, message(r, "work", "one", MSG_AMQP091));
 	SAY("");
 	SAY("");
+	assert_true(deadletter_waits(r->letters));
 	assert_true(deadletter_session_ops.deadline(r->letters) ==
 		    r->sw.now_ms + LIMIT_DEAD_LETTER_RETRY_MS);
 	r->sw.now_ms += LIMIT_DEAD_LETTER_RETRY_MS;
