@@ -1,0 +1,21 @@
+/* amqp091 attempt -- how often a message has come in vain, in its headers: x-delivery-count, which
+ * RabbitMQ adds to what a quorum queue gives again. Pure; everything is borrowed.
+ */
+#ifndef WIRE_AMQP091_ATTEMPT_H
+#define WIRE_AMQP091_ATTEMPT_H
+
+#include "base/err.h"
+#include "base/slice.h"
+#include "base/wr.h"
+
+/* amqp091_attempt_room: octets that amqp091_attempt_put surely has enough of. */
+#define AMQP091_ATTEMPT_BYTES 32u
+static inline size_t amqp091_attempt_room(struct slice props)
+{
+	return props.n + AMQP091_ATTEMPT_BYTES;
+}
+
+/* amqp091_attempt_put writes properties like `props` whose headers say `count`; right ones, if these
+ * were. ERR_MALFORMED: they were not, then nothing is written. Whether all had room says wr_ok(w). */
+MUST_USE enum err amqp091_attempt_put(struct wr *w, struct slice props, uint32_t count);
+#endif
