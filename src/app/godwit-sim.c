@@ -194,10 +194,10 @@ static int parse(struct options *o, int argc, char **argv)
 
 /* ---- all seeds -------------------------------------------------------------------------- */
 
-static void print_counts(const uint64_t sum[TALLY_N])
+static void print_counts(const uint64_t sum[SCORE_N])
 {
-	for (int i = 0; i < TALLY_N; i++)
-		printf("%12" PRIu64 "  %-16s%s\n", sum[i], tally_rows[i].name, tally_rows[i].prose);
+	for (int i = 0; i < SCORE_N; i++)
+		printf("%12" PRIu64 "  %-16s%s\n", sum[i], score_rows[i].name, score_rows[i].prose);
 }
 
 static double seconds(void)
@@ -209,11 +209,11 @@ static double seconds(void)
 
 static uint64_t run_all(const struct options *o, uint64_t *out_done)
 {
-	uint64_t bad = 0, done = 0, sum[TALLY_N] = { 0 };
+	uint64_t bad = 0, done = 0, sum[SCORE_N] = { 0 };
 	for (; done < o->seeds_n && (bad == 0 || o->is_on); done++) {
 		bad += !is_good(o, o->seed + done);
-		for (int i = 0; i < TALLY_N; i++)
-			sum[i] += result->tally[i];
+		for (int i = 0; i < SCORE_N; i++)
+			sum[i] += result->score[i];
 	}
 	if (o->is_counted)
 		print_counts(sum);

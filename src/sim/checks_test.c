@@ -2,7 +2,7 @@
 #include "node/loop.h"
 #include "sim/bounds.h"
 #include "sim/faults.h"
-#include "sim/tally.h"
+#include "sim/score.h"
 #include "sim/twin.h"
 
 #include <setjmp.h>
@@ -256,7 +256,7 @@ static void a_run_without_faults_is_no_run(void **state)
 {
 	(void)state;
 	struct world *w = world_new();
-	tally_check(w, 300);
+	score_check(w, 300);
 	world_free(w, "a run is to have 2 cuts of the power, and this had 0");
 }
 

@@ -5,7 +5,7 @@
 #include "node/inspect.h"
 #include "sim/drain.h"
 #include "sim/rot.h"
-#include "sim/tally.h"
+#include "sim/score.h"
 #include "sim/twin.h"
 
 #define STEPS_MAX      200000
@@ -316,9 +316,9 @@ static bool happen(struct world *w, enum fault f)
 /* Where there is nothing to rot, nothing to fill or nothing to wait for, something else fails. */
 bool fault_happen(struct world *w, enum fault f)
 {
-	uint64_t before = tally_disk_faults(w);
+	uint64_t before = score_disk_faults(w);
 	TELL(&w->story, fault, f, w->ops_n);
 	if (!happen(w, f))
 		return false;
-	return !kinds[f].is_disk || tally_disk_faults(w) > before || fail_sync(w);
+	return !kinds[f].is_disk || score_disk_faults(w) > before || fail_sync(w);
 }

@@ -84,13 +84,13 @@ void run_seed(const struct run_options *o, struct run_result *out)
 	if (is_good && !w->story.is_wrong)
 		lifetime_play(&w->story, o->seed);
 	if (!w->story.is_wrong)
-		tally_check(w, o->ops);
+		score_check(w, o->ops);
 	*out = (struct run_result){ .is_wrong = w->story.is_wrong,
 				    .hash = w->story.hash,
 				    .steps_n = w->story.steps_n,
 				    .step = w->story.wrong_step };
 	memcpy(out->wrong, w->story.wrong, sizeof out->wrong);
-	tally_of(w, out->tally);
+	score_of(w, out->score);
 	world_fini(w);
 	free(w);
 }

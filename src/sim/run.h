@@ -2,7 +2,7 @@
  */
 #ifndef SIM_RUN_H
 #define SIM_RUN_H
-#include "sim/tally.h"
+#include "sim/score.h"
 
 struct run_options {
 	uint64_t seed, ops; /* operations of clients */
@@ -12,7 +12,7 @@ struct run_options {
 
 struct run_result {
 	bool is_wrong;
-	uint64_t tally[TALLY_N]; /* what happened, and how often */
+	uint64_t score[SCORE_N]; /* what happened, and how often */
 	uint64_t hash;           /* of the story: the same seed, the same hash */
 	uint64_t steps_n, step;
 	char wrong[512]; /* what is wrong, in one sentence */
