@@ -145,8 +145,15 @@ void frames_exchange_delete(struct wr *w, uint16_t channel, const char *exchange
 	end(w, at);
 }
 
+static void lifetime(struct wr *w, uint32_t ttl_ms)
+{
+	name(w, "x-message-ttl");
+	wr_u8(w, 'I');
+	wr_u32(w, ttl_ms);
+}
+
 static void declare(struct wr *w, uint16_t channel, const char *queue, uint8_t bits,
-		    const char *type)
+		    const char *type, uint32_t ttl_ms)
 {
 	size_t at = method(w, channel, QUEUE_DECLARE);
 	wr_u16(w, 0);
@@ -158,14 +165,16 @@ static void declare(struct wr *w, uint16_t channel, const char *queue, uint8_t b
 		wr_u8(w, 'S');
 		long_string(w, type);
 	}
+	if (ttl_ms)
+		lifetime(w, ttl_ms);
 	table_end(w, arguments);
 	end(w, at);
 }
 
 void frames_queue_declare(struct wr *w, uint16_t channel, const char *queue, bool durable,
-			  const char *type)
+			  const char *type, uint32_t ttl_ms)
 {
-	declare(w, channel, queue, durable ? 2 : 0, type);
+	declare(w, channel, queue, durable ? 2 : 0, type, ttl_ms);
 }
 
 static void argument(struct wr *w, const char *key, const char *value)
@@ -185,16 +194,14 @@ void frames_queue_declare_mortal(struct wr *w, uint16_t channel, const char *que
 	size_t arguments = table_begin(w);
 	argument(w, "x-dead-letter-exchange", "");
 	argument(w, "x-dead-letter-routing-key", next);
-	name(w, "x-message-ttl");
-	wr_u8(w, 'I');
-	wr_u32(w, 0);
+	lifetime(w, 0);
 	table_end(w, arguments);
 	end(w, at);
 }
 
 void frames_queue_look(struct wr *w, uint16_t channel, const char *queue)
 {
-	declare(w, channel, queue, 1, NULL);
+	declare(w, channel, queue, 1, NULL, 0);
 }
 
 void frames_queue_bind(struct wr *w, uint16_t channel, const char *queue, const char *exchange,

@@ -72,8 +72,9 @@ void frames_close(struct wr *w, uint16_t channel);
 /* Objects. `type` of a queue is its x-queue-type, or NULL. */
 void frames_exchange_declare(struct wr *w, uint16_t channel, const char *name, const char *type);
 void frames_exchange_delete(struct wr *w, uint16_t channel, const char *name);
+/* frames_queue_declare: ttl_ms 0: messages do not expire. */
 void frames_queue_declare(struct wr *w, uint16_t channel, const char *name, bool durable,
-			  const char *type);
+			  const char *type, uint32_t ttl_ms);
 /* frames_queue_declare_mortal: all that comes expires at once, and goes to the queue `next`. */
 void frames_queue_declare_mortal(struct wr *w, uint16_t channel, const char *name, bool durable,
 				 const char *next);

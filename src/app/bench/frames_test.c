@@ -63,7 +63,7 @@ static void every_frame_that_does_not_fit_says_so(void **s)
 		struct wr w = wr_of(buf, cap);
 		memset(buf, 0xEE, 600);
 		frames_start_ok(&w, "guest", "guest");
-		frames_queue_declare(&w, 1, "queue", true, "quorum");
+		frames_queue_declare(&w, 1, "queue", true, "quorum", 60000);
 		frames_queue_declare_mortal(&w, 1, "queue", true, "next");
 		frames_ack(&w, 1, 1, false);
 		if (need == 0)

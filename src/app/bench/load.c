@@ -152,7 +152,8 @@ static void clear_away(const struct load *load, struct outcome *out, struct text
 		return;
 	}
 	uint64_t owed = out->published * out->copies;
-	if (load->o->consumers == 0 && !load->o->exchange_type && out->left < owed)
+	bool stays = load->o->consumers == 0 && !load->o->exchange_type && !load->o->ttl;
+	if (stays && out->left < owed)
 		out->lost = owed - out->left;
 }
 

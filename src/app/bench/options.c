@@ -274,6 +274,8 @@ static const char *clash(const struct options *o)
 		return "--confirms is at most 1048576";
 	if (o->fanout && o->exchange_type)
 		return "--fanout and --exchange-type";
+	if (o->ttl > UINT32_MAX / 2)
+		return "--ttl is at most 2147483647";
 	if (o->dead_letter && (o->fanout || o->exchange_type))
 		return "--dead-letter and an exchange";
 	if (o->consumers > 0 && o->consumers < o->queues)
