@@ -145,12 +145,35 @@ struct consumer *consumer_of_session(const struct consumers *cs, uint64_t sessio
 /* ready_again moves the consumer into the ring if it has credit and is not there. */
 static bool ready_again(struct consumer *s)
 {
-	if (s->is_able || s->messages <= 0 || s->bytes <= 0)
+	if (s->is_able || s->is_waiting || s->messages <= 0 || s->bytes <= 0)
 		return false;
 	s->is_able = true;
 	list_remove(&s->node);
-	list_push(&s->queue->able, &s->node);
+	consumer_line_up(&s->queue->able, s);
 	return true;
+}
+
+void consumer_rank(struct list *able, struct consumer *s)
+{
+	struct list_node *at = list_first(able);
+	while (at && containerof(at, struct consumer, node)->priority >= s->priority)
+		at = list_next(able, at);
+	must(at != NULL); /* else it would have been pushed */
+	list_insert_before(at, &s->node);
+}
+
+bool consumer_wait(struct consumer *s, bool is_waiting)
+{
+	must(s->is_waiting != is_waiting);
+	s->is_waiting = is_waiting;
+	if (!is_waiting)
+		return ready_again(s);
+	if (s->is_able) {
+		s->is_able = false;
+		list_remove(&s->node);
+		list_push(&s->queue->idle, &s->node);
+	}
+	return false;
 }
 
 /* Credit beyond what can be counted is no limit either. */
@@ -173,6 +196,7 @@ bool consumer_earn(struct consumer *s, uint32_t messages, uint32_t bytes)
 bool consumer_settled(struct consumer *s, uint32_t messages, uint64_t bytes)
 {
 	must(s->queue != NULL);
+	s->settled += messages;
 	s->messages = sum(s->messages, messages);
 	s->bytes = sum(s->bytes, bytes);
 	return ready_again(s);
@@ -185,7 +209,7 @@ void consumers_check(const struct consumers *cs)
 		for (const struct consumer *s = map_first(&cs->by_session, m->key); s;
 		     s = s->next_of_session, by_session_n++) {
 			must(s->session == m->key && s->batch_last == BATCH_NONE);
-			must(s->is_able == (s->messages > 0 && s->bytes > 0));
+			must(s->is_able == (!s->is_waiting && s->messages > 0 && s->bytes > 0));
 			must(list_has_node(&s->node));
 		}
 	cursor = 0;

@@ -2,7 +2,8 @@
  *
  * A shard owns its consumers; they are volatile. One is known by queue, session, channel and the
  * number that the session gave it. It stands in its queue's ring `able` while it has credit, else
- * in `idle`; messages go round the ring one at a time.
+ * in `idle`; messages go round the ring one at a time. The ring is in the order of priorities, the
+ * highest first, and turns among equals.
  *
  * Credit is messages and bytes. A message is given while both are above 0 and may take the bytes
  * below, so that one larger than the whole credit passes too.
@@ -16,17 +17,19 @@
 
 struct consumer {
 	struct list_node node; /* in queue->able or queue->idle */
+	int64_t priority;
 	struct queue *queue;
 	uint64_t session, arg;
 	int64_t messages, bytes; /* credit; CONSUMER_NO_LIMIT */
 	struct consumer *next_of_session, *prev_of_session;
 	struct consumer *next_of_key;
-	uint64_t given, given_bytes; /* counters */
-	uint32_t batch_last;         /* core_give: its last row; BATCH_NONE: none */
+	uint64_t given, given_bytes, settled; /* counters */
+	uint32_t batch_last;                  /* core_give: its last row; BATCH_NONE: none */
 	uint16_t channel;
 	uint8_t flags; /* SUBSCRIBE_... */
 	bool is_able;
-	bool has_twin; /* one of the queue's on the same channel: what they get has one order */
+	bool is_waiting; /* another one is the queue's single active consumer: no credit helps */
+	bool has_twin;   /* one of the queue's on the same channel: what they get has one order */
 };
 
 #define CONSUMER_NO_LIMIT INT64_MAX
@@ -60,6 +63,22 @@ bool consumer_earn(struct consumer *s, uint32_t messages, uint32_t bytes);
  * can take again. */
 bool consumer_settled(struct consumer *s, uint32_t messages, uint64_t bytes);
 
+/* consumer_wait makes one wait, whatever its credit, or ends that. True: it can take again. */
+bool consumer_wait(struct consumer *s, bool is_waiting);
+
+/* consumer_rank puts a consumer that is in no list into a ring, behind its equals. */
+void consumer_rank(struct list *able, struct consumer *s);
+
+static inline void consumer_line_up(struct list *able, struct consumer *s)
+{
+	const struct list_node *last = able->head.prev;
+	if (last == &able->head ||
+	    containerof(last, struct consumer, node)->priority >= s->priority)
+		list_push(able, &s->node);
+	else
+		consumer_rank(able, s);
+}
+
 /* consumer_spend takes one message's credit; the consumer goes to the ring's end, or to idle. */
 static inline void consumer_spend(struct consumer *s, uint32_t bytes)
 {
@@ -73,7 +92,10 @@ static inline void consumer_spend(struct consumer *s, uint32_t bytes)
 	if (s->is_able && s->node.next == s->node.prev)
 		return; /* alone in the ring */
 	list_remove(&s->node);
-	list_push(s->is_able ? &s->queue->able : &s->queue->idle, &s->node);
+	if (s->is_able)
+		consumer_line_up(&s->queue->able, s);
+	else
+		list_push(&s->queue->idle, &s->node);
 }
 
 void consumers_check(const struct consumers *cs); /* must()s every invariant */

@@ -48,6 +48,7 @@ void core_free(struct core *c)
 			list_remove(&q->dirty);
 		core_dead_forget(c, q);
 		core_rules_forget(c, q);
+		core_single_forget(c, q);
 		queue_fini(q, mem);
 	}
 	map_fini(&c->queues, mem);
@@ -98,6 +99,7 @@ void core_forget_queue(struct core *c, struct queue *own_q)
 		list_remove(&own_q->dirty);
 	core_dead_forget(c, own_q);
 	core_rules_forget(c, own_q);
+	core_single_forget(c, own_q);
 	queue_fini(own_q, c->mem);
 	pool_put(&c->queue_pool, own_q);
 	c->order_is_stale = true;

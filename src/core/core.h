@@ -52,6 +52,7 @@ enum outcome {
 /* Flags of runs, per kind. */
 enum { RUN_LOGGED = 128 };                       /* outcomes: must be in the log before apply */
 enum { SUBSCRIBE_NO_ACK = 1, SUBSCRIBE_EXCLUSIVE = 2 };
+enum { UNSUBSCRIBE_ENDING = 1 };
 enum { GET_NO_ACK = 1 };
 enum { DELIVER_GET = 1 };
 enum { DELETE_IF_UNUSED = 1, DELETE_IF_EMPTY = 2, DELETE_OWNER_GONE = 4 };

@@ -17,32 +17,40 @@ static void gone(struct core *c, struct queue *q, const struct consumer *s, stru
 	core_close(c, q, &nobody, fx);
 }
 
-static void ended(struct core *c, struct queue *q, struct consumer *own_s, struct post *fx)
+static void ended(struct core *c, struct queue *q, struct consumer *own_s, bool is_ending,
+		  struct post *fx)
 {
 	must(own_s->queue == q);
 	gone(c, q, own_s, fx);
+	if (q->single)
+		core_single_leave(q, own_s, is_ending);
 	consumer_remove(&c->consumers, own_s);
+	if (q->single)
+		core_single_next(c, q);
 	core_used(c, q);
 }
 
 void core_subscribe(struct core *c, const struct run *cmd, struct post *fx)
 {
 	struct queue *q = core_find_queue(c, cmd->queue);
-	const struct credit_row *credit = (const void *)(cmd + 1);
+	const struct subscribe_row *row = (const void *)(cmd + 1);
 	bool is_exclusive = cmd->flags & SUBSCRIBE_EXCLUSIVE;
 	struct reply_row what = { .err = ERR_OK, .op = CMD_SUBSCRIBE };
 	struct consumer *s = NULL;
 	must(cmd->n == 1 && cmd->session != 0);
 	if (!q || q->is_closed)
 		what.err = ERR_NOT_FOUND;
-	else if (q->is_held || (is_exclusive && q->consumers_n))
+	else if (q->is_held || (is_exclusive && (q->consumers_n || q->single)))
 		what.err = ERR_ACCESS_REFUSED;
 	else if (!(s = consumer_add(&c->consumers, q, cmd)))
 		what.err = ERR_RESOURCE_ERROR;
 	if (s) {
 		q->is_held = is_exclusive;
+		s->priority = row->priority;
 		core_used(c, q);
-		(void)consumer_earn(s, credit->messages, credit->bytes);
+		if (q->single)
+			core_single_join(c, q, s);
+		(void)consumer_earn(s, row->credit.messages, row->credit.bytes);
 		core_activate(c, q);
 		what.a = q->ready_n;
 		what.b = q->consumers_n;
@@ -59,7 +67,7 @@ void core_unsubscribe(struct core *c, const struct run *cmd, struct post *fx)
 	if (!s)
 		return;
 	must(s->queue == q);
-	ended(c, q, s, fx);
+	ended(c, q, s, cmd->flags & UNSUBSCRIBE_ENDING, fx);
 }
 
 void core_credit(struct core *c, struct run *cmd)
@@ -78,7 +86,7 @@ void core_session_gone(struct core *c, const struct run *cmd, struct post *fx)
 	struct consumer *s;
 	must(cmd->session != 0);
 	while ((s = consumer_of_session(&c->consumers, cmd->session)) != NULL) {
-		ended(c, s->queue, s, fx);
+		ended(c, s->queue, s, true, fx);
 	}
 }
 

@@ -69,7 +69,6 @@ static inline void *rig_block_get(struct mem *m, size_t n, const char *kind)
 	return aligned_alloc(BLOCK_ALIGN, n);
 }
 
-/* rig_block_put takes one back. */
 static inline void rig_block_put(struct mem *m, void *own_p, size_t n)
 {
 	(void)m;
@@ -423,15 +422,22 @@ static inline void rig_publish(struct rig *r, uint64_t queue, uint64_t first, ui
 	rig_give(r);
 }
 
-/* rig_subscribe: bytes of credit are no matter. */
-static inline void rig_subscribe(struct rig *r, uint64_t queue, uint64_t consumer, uint8_t flags,
-				 uint32_t messages)
+/* rig_subscribe_at: with a priority. */
+static inline void rig_subscribe_at(struct rig *r, uint64_t queue, uint64_t consumer, uint8_t flags,
+				    uint32_t messages, int64_t priority)
 {
-	struct credit_row row = { messages, CREDIT_NO_LIMIT };
+	struct subscribe_row row = { { messages, CREDIT_NO_LIMIT }, priority };
 	struct run head = rig_head(CMD_SUBSCRIBE, queue, consumer);
 	head.flags = flags;
 	rig_admit(r, head, &row, sizeof row, 1);
 	rig_give(r);
+}
+
+/* rig_subscribe: bytes of credit are no matter. */
+static inline void rig_subscribe(struct rig *r, uint64_t queue, uint64_t consumer, uint8_t flags,
+				 uint32_t messages)
+{
+	rig_subscribe_at(r, queue, consumer, flags, messages, 0);
 }
 
 /* rig_settle settles one position. */

@@ -171,10 +171,13 @@ static void dump_consumers(const struct list *l, uint32_t *io_left, struct text 
 		if (*io_left == 0)
 			return;
 		(*io_left)--;
-		text_putf(out, "consumer: session %llx channel %u number %llu%s%s credit",
+		text_putf(out,
+			  "consumer: session %llx channel %u number %llu%s%s%s priority %lld "
+			  "credit",
 			  ull(s->session), s->channel, ull(s->arg),
 			  s->flags & SUBSCRIBE_NO_ACK ? " no_ack" : "",
-			  s->flags & SUBSCRIBE_EXCLUSIVE ? " exclusive" : "");
+			  s->flags & SUBSCRIBE_EXCLUSIVE ? " exclusive" : "",
+			  s->is_waiting ? " waiting" : "", (long long)s->priority);
 		dump_credit(s->messages, "messages", out);
 		dump_credit(s->bytes, "bytes", out);
 		text_putf(out, " given %llu bytes %llu\n", ull(s->given), ull(s->given_bytes));
@@ -217,6 +220,9 @@ static void dump_queue(const struct queue *q, struct text *out)
 	text_putf(out, "last_id: %llx\ngive_mark: %llx\n", ull(q->last_id), ull(q->mark));
 	if (q->ruled)
 		dump_rules(q->ruled, out);
+	if (q->single)
+		text_putf(out, "single_active: %s\n",
+			  core_single_active(q) ? "one" : "none for the moment");
 	dump_count(&q->count, out);
 	text_putf(out, "consumers: %u\nexclusive_consumer: %s\n", q->consumers_n, yes(q->is_held));
 	dump_consumers(&q->able, &left, out);

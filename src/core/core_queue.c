@@ -69,6 +69,7 @@ static void follow_rules(struct core *c, struct queue *q, struct slice rules)
 	must(err == ERR_OK); /* the catalog has checked them */
 	core_dead_rules(c, q, &r);
 	core_rules(c, q, &r);
+	core_single_rules(c, q, &r);
 	core_used(c, q);
 }
 

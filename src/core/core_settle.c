@@ -145,12 +145,12 @@ void core_settle(struct core *c, struct run *cmd, struct outcomes *later)
 	if (t.n[SETTLE_RELEASE])
 		core_activate(c, q);
 	struct consumer *s = consumer_find(&c->consumers, q, cmd);
-	if (!s || s->flags & SUBSCRIBE_NO_ACK)
-		return;
 	uint32_t n = t.n[SETTLE_ACCEPT] + t.n[SETTLE_RELEASE] + t.n[SETTLE_REJECT];
 	must(n <= cmd->n);
-	if (consumer_settled(s, n, t.bytes))
+	if (s && !(s->flags & SUBSCRIBE_NO_ACK) && consumer_settled(s, n, t.bytes))
 		core_activate(c, q);
+	if (q->single)
+		core_single_settled(c, q, cmd, n);
 }
 
 /* ---- purge ------------------------------------------------------------------------------ */

@@ -2,8 +2,8 @@
  *
  * Private to core*.c. The parts: core_publish (messages in), core_give (messages out), core_settle
  * (messages gone), core_dead (dead letters), core_time (what expires), core_rule (limits),
- * core_consume (consumers), core_queue (queues come, answer and go), core_checkpoint (to disk and
- * back), core_look (digest, check, dump).
+ * core_consume (consumers), core_single (one of them at a time), core_queue (queues come, answer
+ * and go), core_checkpoint (to disk and back), core_look (digest, check, dump).
  */
 #ifndef CORE_CORE_STATE_H
 #define CORE_CORE_STATE_H
@@ -191,6 +191,9 @@ struct removal {
 void core_remove(struct removal *r, struct chunk *k, uint32_t slot);
 void core_removed(struct removal *r);
 
+/* core_release_entry: an entry that was given is ready again where it was. */
+void core_release_entry(struct core *c, struct queue *q, struct chunk *k, uint32_t slot);
+
 /* core_settle: accept, release, reject; positions that are settled or gone are ignored. */
 void core_settle(struct core *c, struct run *cmd, struct outcomes *later);
 /* core_purge, like core_get and core_stat: is_behind = what was published before is applied. */
@@ -295,6 +298,21 @@ void core_close(const struct core *c, struct queue *q, const struct run *cmd, st
 /* core_ask_later has the command `cmd` done behind everything that waits in `later`. */
 void core_ask_later(const struct run *cmd, struct outcomes *later);
 void core_apply_barrier(struct core *c, const struct run *o, struct post *fx);
+/* ---- core_single.c: single active consumers */
+
+/* core_single_rules follows the rules of a queue; core_single_forget frees what there is for it. */
+void core_single_rules(struct core *c, struct queue *q, const struct queue_rules *rules);
+void core_single_forget(struct core *c, struct queue *q);
+/* core_single_join: a new consumer waits, or is the active one. core_single_leave: one is about to
+ * be removed; is_ending: all that it holds comes back first. core_single_next finds the next active
+ * one if there is none, core_single_settled counts what has come back. `q` must have `single`. */
+void core_single_join(struct core *c, struct queue *q, struct consumer *s);
+void core_single_leave(struct queue *q, const struct consumer *s, bool is_ending);
+void core_single_next(struct core *c, struct queue *q);
+void core_single_settled(struct core *c, struct queue *q, const struct run *who, uint32_t n);
+/* core_single_active: NULL: nobody, for the moment. */
+const struct consumer *core_single_active(const struct queue *q);
+
 
 /* ---- core_look.c */
 /* core_describe and core_answer_digest answer CMD_DUMP and CMD_DIGEST. */

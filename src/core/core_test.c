@@ -297,11 +297,11 @@ static void a_large_message_passes_small_credit_once(void **s)
 {
 	(void)s;
 	struct rig *r = rig_with_queue(0);
-	struct credit_row row = { CREDIT_NO_LIMIT, 10 };
-	rig_admit(r, rig_head(CMD_SUBSCRIBE, Q, 1), &row, sizeof row, 1);
+	struct subscribe_row first = { { CREDIT_NO_LIMIT, 10 }, 0 };
+	rig_admit(r, rig_head(CMD_SUBSCRIBE, Q, 1), &first, sizeof first, 1);
 	rig_publish(r, Q, 1, 3, 0);
 	SAY("reply 1 OK 0 1 | c1 1");
-	row = (struct credit_row){ 0, RIG_STORED_BYTES - 10 };
+	struct credit_row row = { 0, RIG_STORED_BYTES - 10 };
 	rig_admit(r, rig_head(CMD_CREDIT, Q, 1), &row, sizeof row, 1);
 	rig_give(r);
 	SAY("");

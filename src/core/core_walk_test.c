@@ -104,8 +104,9 @@ static void step_subscribe(struct walk *w)
 				      .session = 1 + below(w, 3),
 				      .is_no_ack = chance(w, 1, 3) };
 	s->left = is_unlimited ? INT32_MAX : below(w, 6);
-	struct credit_row row = { is_unlimited ? CREDIT_NO_LIMIT : (uint32_t)s->left,
-				  CREDIT_NO_LIMIT };
+	struct subscribe_row row = { { is_unlimited ? CREDIT_NO_LIMIT : (uint32_t)s->left,
+				       CREDIT_NO_LIMIT },
+				     0 };
 	struct run h = head_of(CMD_SUBSCRIBE, w->queue[q].id, s->arg, s->session);
 	h.flags = s->is_no_ack ? SUBSCRIBE_NO_ACK : 0;
 	admit(w, h, &row, sizeof row, 1);
@@ -416,7 +417,7 @@ static void drain(struct walk *w)
 	for (uint32_t s = 1; s <= 3; s++)
 		rig_admit(r, head_of(CMD_SESSION_GONE, 0, 0, s), NULL, 0, 0);
 	for (uint32_t i = 0; i < QUEUES; i++) {
-		struct credit_row row = { CREDIT_NO_LIMIT, CREDIT_NO_LIMIT };
+		struct subscribe_row row = { { CREDIT_NO_LIMIT, CREDIT_NO_LIMIT }, 0 };
 		struct run h = head_of(CMD_SUBSCRIBE, w->queue[i].id, w->next_consumer++, 1);
 		h.flags = SUBSCRIBE_NO_ACK;
 		if (w->queue[i].is_deleted)

@@ -64,6 +64,7 @@ struct queue {
 	uint8_t flags;                       /* QUEUE_... */
 	struct dead *dead;                   /* core_dead.c; NULL: no dead letters */
 	struct ruled *ruled;                 /* NULL: no rules */
+	struct single *single;               /* core_single.c; NULL: all consumers are active */
 	bool is_closed;                      /* about to be dropped: gives nothing, takes nothing */
 	bool is_held;                        /* by one exclusive consumer */
 	bool is_logged;                      /* the log or a checkpoint knows of it, or soon will */

@@ -43,7 +43,7 @@ struct settle_row {              /* CMD_SETTLE: run.queue, run.arg = consumer */
 };
 enum settle { SETTLE_ACCEPT, SETTLE_RELEASE, SETTLE_REJECT };
 
-struct credit_row {              /* CMD_CREDIT, CMD_SUBSCRIBE: run.queue, run.arg = consumer */
+struct credit_row {              /* CMD_CREDIT: run.queue, run.arg = consumer */
 	uint32_t messages;       /* added to what the consumer may be given; CREDIT_NO_LIMIT */
 	uint32_t bytes;          /* likewise; at least one message is given while > 0 */
 	                         /* a settled message gives back one message and its bytes */
@@ -51,6 +51,11 @@ struct credit_row {              /* CMD_CREDIT, CMD_SUBSCRIBE: run.queue, run.ar
 #define CREDIT_NO_LIMIT UINT32_MAX
 
 struct add_row {                 /* OUTCOME_ADD: run.queue, run.arg = sequence of the first row */
+struct subscribe_row {           /* CMD_SUBSCRIBE: run.queue, run.arg = consumer */
+	struct credit_row credit;
+	int64_t priority;        /* while one has credit, those below it are given nothing */
+};
+
 	uint64_t mem;
 	uint64_t loc;            /* filled in by the node when the record is committed */
 	uint64_t expiry_ms;

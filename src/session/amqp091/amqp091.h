@@ -381,7 +381,8 @@ uint16_t amqp091_place(const struct turn *t, struct slice name, uint8_t flags);
 MUST_USE enum err amqp091_args_of_queue(struct turn *t, const struct declare_queue *d,
 					bool is_named, struct queue_rules *out);
 MUST_USE enum err amqp091_args_of_exchange(struct turn *t, const struct declare_exchange *d);
-MUST_USE enum err amqp091_args_of_consumer(struct turn *t, struct slice args);
+MUST_USE enum err amqp091_args_of_consumer(struct turn *t, struct slice queue, struct slice args,
+					   int64_t *out_priority);
 /* amqp091_queue_args_same compares the arguments that count when a queue is declared again,
  * amqp091_arg_same one argument of a thing. ERR_PRECONDITION_FAILED: they differ. */
 MUST_USE enum err amqp091_queue_args_same(struct turn *t, struct slice name, struct slice now,

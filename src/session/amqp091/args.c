@@ -73,11 +73,32 @@ enum err amqp091_args_of_exchange(struct turn *t, const struct declare_exchange 
 	return check_alternate(t, d->name, d->arguments);
 }
 
-enum err amqp091_args_of_consumer(struct turn *t, struct slice args)
+/* "invalid arg 'x-priority' for queue 'q' in vhost '/': ..." */
+static enum err bad_consumer(struct turn *t, const char *arg, struct slice queue, const char *what,
+			     const struct amqp091_value *v, const char *after)
 {
-	struct amqp091_value v;
 	must(t->why.n == 0);
-	if (amqp091_table_find(args, slice_str("x-priority"), &v))
-		return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "arg 'x-priority'");
+	text_putf(&t->why, "invalid arg '%s' for ", arg);
+	put_thing(t, "queue", queue);
+	text_putf(&t->why, ": %s%s%s", what, amqp091_type_words(v->type), after);
+	return ERR_PRECONDITION_FAILED;
+}
+
+enum err amqp091_args_of_consumer(struct turn *t, struct slice queue, struct slice args,
+				  int64_t *out_priority)
+{
+	static const char *const priority = "x-priority", *const failover =
+								  "x-cancel-on-ha-failover";
+	struct amqp091_value v;
+	must(queue.n > 0);
+	*out_priority = 0;
+	if (amqp091_table_find(args, slice_str(priority), &v)) {
+		if (!amqp091_value_is_int(&v))
+			return bad_consumer(t, priority, queue, "\"expected integer, got ", &v,
+					    "\"");
+		*out_priority = v.i;
+	}
+	if (amqp091_table_find(args, slice_str(failover), &v) && v.type != AMQP091_TYPE_BOOL)
+		return bad_consumer(t, failover, queue, "{unacceptable_type,", &v, "}");
 	return ERR_OK;
 }

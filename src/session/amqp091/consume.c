@@ -88,7 +88,7 @@ enum err amqp091_on_basic_qos(struct turn *t, struct channel *c, const struct am
 /* ---- basic.consume ------------------------------------------------------------------------ */
 
 static enum err subscribe(struct turn *t, struct channel *c, const struct queue_record *q,
-			  struct slice tag, const struct amqp091_basic_consume *m)
+			  struct slice tag, int64_t priority, const struct amqp091_basic_consume *m)
 {
 	struct consumer *k = consumer_new(t, c, tag);
 	struct post *p = t->w->post;
@@ -97,7 +97,7 @@ static enum err subscribe(struct turn *t, struct channel *c, const struct queue_
 	k->queue = q->id;
 	k->shard = q->shard;
 	k->is_no_ack = m->no_ack;
-	struct credit_row row = amqp091_first_credit(c, k);
+	const struct subscribe_row row = { amqp091_first_credit(c, k), priority };
 	const struct run head = {
 		.kind = CMD_SUBSCRIBE,
 		.channel = c->number,
@@ -125,6 +125,7 @@ enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struc
 	struct slice name, tag = b->consumer_tag;
 	char buf[NAME_NEW_MAX];
 	must(m->kind == AMQP091_basic_consume);
+	int64_t priority;
 	if (find_tag(c, tag)) {
 		text_puts(&t->why, "attempt to reuse consumer tag '");
 		text_put_slice(&t->why, tag);
@@ -135,12 +136,12 @@ enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struc
 		return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "direct reply-to");
 	TRY(amqp091_allow(t, AUTH_QUEUE, name, AUTH_READ));
 	TRY(amqp091_queue_find(t, name, &q));
-	TRY(amqp091_args_of_consumer(t, b->arguments));
+	TRY(amqp091_args_of_consumer(t, name, b->arguments, &priority));
 	if (amqp091_wants_move(t, q->shard))
 		return ERR_BUSY;
 	if (tag.n == 0)
 		tag = amqp091_new_name(t, "amq.ctag", buf);
-	return subscribe(t, c, q, tag, b);
+	return subscribe(t, c, q, tag, priority, b);
 }
 
 void amqp091_subscribed(struct turn *t, const struct call *call)
@@ -254,6 +255,20 @@ enum err amqp091_on_basic_get(struct turn *t, struct channel *c, const struct am
 {
 	const struct amqp091_basic_get *b = &m->basic_get;
 	const struct queue_record *q;
+/* Who consumes from a replicated queue one at a time does not fetch. */
+static enum err check_get(struct turn *t, const struct queue_record *q)
+{
+	struct queue_rules rules;
+	must(q->id != 0);
+	if (rules_get(q->rules, &rules) != ERR_OK || rules.type != QUEUE_QUORUM ||
+	    rules.single_active != 1)
+		return ERR_OK;
+	return amqp091_refuse_named(
+		t, ERR_RESOURCE_LOCKED, "cannot obtain access to locked queue ", q->name,
+		". basic.get operations are not supported by quorum queues with "
+		"single active consumer");
+}
+
 	struct slice name;
 	must(m->kind == AMQP091_basic_get);
 	TRY(amqp091_queue_name(t, c, b->queue, &name));
@@ -263,5 +278,6 @@ enum err amqp091_on_basic_get(struct turn *t, struct channel *c, const struct am
 	uint8_t flags = b->no_ack ? GET_NO_ACK : 0;
 	amqp091_command_queue(t, CMD_GET, flags, c->number, q->id, q->shard, ticket);
 	amqp091_call(t, AMQP091_basic_get, c->number, ticket, q->name, SLICE_EMPTY)->flags = flags;
+	TRY(check_get(t, q));
 	return ERR_OK;
 }

@@ -32,8 +32,8 @@ static void release(struct turn *t, struct channel *c)
 	amqp091_confirm_free(t, c);
 	for (struct consumer *k = c->consumers; k; k = k->next) {
 		if (k->end == CONSUMER_LIVES)
-			amqp091_command_queue(t, CMD_UNSUBSCRIBE, 0, c->number, k->queue, k->shard,
-					      k->id);
+			amqp091_command_queue(t, CMD_UNSUBSCRIBE, UNSUBSCRIBE_ENDING, c->number,
+					      k->queue, k->shard, k->id);
 		if (k->end != CONSUMER_ENDED)
 			call->answers_n++;
 		k->end = CONSUMER_ASKED;

@@ -1,0 +1,192 @@
+#include "core/core_for_tests.h"
+
+#define Q 7u
+
+/* Chunks are numbered from 1 on. */
+static uint64_t place(uint32_t slot)
+{
+	return pos_of(1, slot);
+}
+
+static struct rig *rig_with(bool is_single, bool is_quorum)
+{
+	struct rig *r = rig_new();
+	struct queue_rules rules = rules_none();
+	if (is_single)
+		rules.single_active = 1;
+	if (is_quorum)
+		rules.type = QUEUE_QUORUM;
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	return r;
+}
+
+static void end(struct rig *r, uint64_t consumer, uint8_t flags)
+{
+	rig_do(r, CMD_UNSUBSCRIBE, Q, consumer, flags);
+}
+
+/* ---- priorities -------------------------------------------------------------------------- */
+
+static void higher_consumers_come_first_while_they_have_credit(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(false, false);
+	rig_subscribe_at(r, Q, 1, 0, CREDIT_NO_LIMIT, 0);
+	rig_subscribe_at(r, Q, 2, 0, 2, 10);
+	rig_subscribe_at(r, Q, 3, 0, CREDIT_NO_LIMIT, -5);
+	rig_subscribe_at(r, Q, 4, 0, 2, 10);
+	SAY("reply 1 OK 0 1 | reply 2 OK 0 2 | reply 3 OK 0 3 | reply 4 OK 0 4");
+	rig_publish(r, Q, 1, 6, 0);
+	SAY("c2 1 | c4 2 | c2 3 | c4 4 | c1 5 | c1 6");
+	rig_settle(r, Q, 4, place(1), SETTLE_ACCEPT);
+	rig_publish(r, Q, 7, 2, 0);
+	SAY("c4 7 | c1 8");
+	end(r, 1, 0);
+	rig_publish(r, Q, 9, 1, 0);
+	SAY("reply 1 OK 0 0 | c3 9");
+	rig_free(r);
+}
+
+static void equals_take_turns_below_one_that_has_no_credit(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(false, false);
+	rig_subscribe_at(r, Q, 1, 0, 0, 5);
+	rig_subscribe_at(r, Q, 2, 0, CREDIT_NO_LIMIT, 1);
+	rig_subscribe_at(r, Q, 3, 0, CREDIT_NO_LIMIT, 1);
+	rig_subscribe_at(r, Q, 4, 0, CREDIT_NO_LIMIT, 0);
+	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+	for (uint32_t i = 1; i <= 4; i++)
+		rig_publish(r, Q, i, 1, 0);
+	SAY("c2 1 | c3 2 | c2 3 | c3 4");
+	rig_free(r);
+}
+
+/* ---- one at a time ----------------------------------------------------------------------- */
+
+static void one_consumer_gets_everything_until_it_ends(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(true, false);
+	rig_subscribe(r, Q, 1, 0, 2);
+	rig_subscribe(r, Q, 2, 0, CREDIT_NO_LIMIT);
+	rig_subscribe(r, Q, 3, SUBSCRIBE_EXCLUSIVE, CREDIT_NO_LIMIT);
+	SAY("reply 1 OK 0 1 | reply 2 OK 0 2 | reply 3 ACCESS_REFUSED 0 0");
+	rig_publish(r, Q, 1, 4, 0);
+	SAY("c1 1 | c1 2");
+	end(r, 2, 0);
+	rig_subscribe(r, Q, 4, 0, 1);
+	rig_subscribe(r, Q, 5, 0, CREDIT_NO_LIMIT);
+	SAY("reply 2 OK 0 0 | reply 4 OK 2 2 | reply 5 OK 2 3");
+	end(r, 1, 0);
+	SAY("reply 1 OK 0 0 | c4 3");
+	rig_settle(r, Q, 1, place(0), SETTLE_RELEASE); /* what it holds is still its own */
+	rig_settle(r, Q, 4, place(2), SETTLE_ACCEPT);
+	SAY("c4 1r");
+	rig_free(r);
+}
+
+static void the_next_one_waits_for_what_comes_back(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(true, false);
+	rig_subscribe(r, Q, 1, 0, 2);
+	rig_subscribe(r, Q, 2, 0, CREDIT_NO_LIMIT);
+	rig_publish(r, Q, 1, 4, 0);
+	SAY("reply 1 OK 0 1 | reply 2 OK 0 2 | c1 1 | c1 2");
+	end(r, 1, UNSUBSCRIBE_ENDING);
+	rig_settle(r, Q, 1, place(1), SETTLE_RELEASE);
+	SAY("reply 1 OK 0 0");
+	rig_settle(r, Q, 1, place(0), SETTLE_RELEASE);
+	SAY("c2 1r | c2 2r | c2 3 | c2 4");
+	rig_free(r);
+}
+
+static void a_lost_session_hands_over_too(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(true, false);
+	rig_subscribe(r, Q, 1, 0, 1);
+	struct subscribe_row row = { { 1, CREDIT_NO_LIMIT }, 0 };
+	struct run other = rig_head(CMD_SUBSCRIBE, Q, 1);
+	other.session = RIG_SESSION(2);
+	rig_admit(r, other, &row, sizeof row, 1);
+	rig_publish(r, Q, 1, 2, 0);
+	SAY("reply 1 OK 0 1 | reply 1 OK 0 2 | c1 1");
+	rig_do(r, CMD_SESSION_GONE, 0, 0, 0);
+	SAY("");
+	rig_settle(r, Q, 1, place(0), SETTLE_RELEASE);
+	SAY("c1 1r");
+	must(core_single_active(core_find_queue(r->core, Q))->session == RIG_SESSION(2));
+	rig_free(r);
+}
+
+static void the_next_one_is_the_highest_and_then_the_first(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(true, false);
+	rig_subscribe_at(r, Q, 1, 0, CREDIT_NO_LIMIT, 0);
+	rig_subscribe_at(r, Q, 2, 0, CREDIT_NO_LIMIT, 1);
+	rig_subscribe_at(r, Q, 3, 0, CREDIT_NO_LIMIT, 7);
+	rig_subscribe_at(r, Q, 4, 0, CREDIT_NO_LIMIT, 7);
+	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+	for (uint32_t i = 1; i <= 4; i++) {
+		rig_publish(r, Q, i, 1, 0);
+		end(r, i == 1 ? 1 : i == 2 ? 3 : i == 3 ? 4 : 2, 0);
+	}
+	SAY("c1 1 | reply 1 OK 0 0 | c3 2 | reply 3 OK 0 0 | c4 3 | reply 4 OK 0 0 | c2 4 | "
+	    "reply 2 OK 0 0");
+	rig_free(r);
+}
+
+static void in_a_replicated_queue_a_higher_one_takes_over_when_all_is_settled(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(true, true);
+	rig_subscribe_at(r, Q, 1, 0, 1, 0);
+	rig_publish(r, Q, 1, 3, 0);
+	rig_subscribe_at(r, Q, 2, 0, 1, 5);
+	rig_subscribe_at(r, Q, 3, 0, 1, 5);
+	SAY("reply 1 OK 0 1 | c1 1 | reply 2 OK 2 2 | reply 3 OK 2 3");
+	rig_settle(r, Q, 1, place(0), SETTLE_ACCEPT);
+	SAY("c2 2");
+	end(r, 2, 0);
+	SAY("reply 2 OK 0 0 | c3 3");
+	end(r, 3, 0);
+	rig_publish(r, Q, 4, 1, 0);
+	SAY("reply 3 OK 0 0 | c1 4");
+	rig_free(r);
+}
+
+static void a_rule_that_comes_late_and_goes_is_followed(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(false, false);
+	struct queue_rules rules = rules_none();
+	rig_subscribe(r, Q, 1, 0, CREDIT_NO_LIMIT);
+	rig_subscribe(r, Q, 2, 0, CREDIT_NO_LIMIT);
+	rules.single_active = 1;
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	rig_publish(r, Q, 1, 2, 0);
+	SAY("reply 1 OK 0 1 | reply 2 OK 0 2 | c1 1 | c1 2");
+	rules.single_active = RULE_NONE;
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	rig_publish(r, Q, 3, 2, 0);
+	SAY("c1 3 | c2 4");
+	rig_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(higher_consumers_come_first_while_they_have_credit),
+		cmocka_unit_test(equals_take_turns_below_one_that_has_no_credit),
+		cmocka_unit_test(one_consumer_gets_everything_until_it_ends),
+		cmocka_unit_test(the_next_one_waits_for_what_comes_back),
+		cmocka_unit_test(a_lost_session_hands_over_too),
+		cmocka_unit_test(the_next_one_is_the_highest_and_then_the_first),
+		cmocka_unit_test(in_a_replicated_queue_a_higher_one_takes_over_when_all_is_settled),
+		cmocka_unit_test(a_rule_that_comes_late_and_goes_is_followed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,142 @@
+#include "base/ablate.h"
+#include "core/core_state.h"
+
+/* Of the consumers of a queue with a single active one, all others wait: their credit does not
+ * count. When it ends, the next is the one with the highest priority that came first. If all that
+ * it held is about to come back, the next waits for that: what was given back is older.
+ *
+ * In a replicated queue a consumer with a higher priority takes the place of a living one: that is
+ * given no more, and when it has settled what it holds the other is active.
+ */
+struct single {
+	struct consumer *active;
+	struct run left;  /* who was active before, as far as it names a consumer */
+	uint64_t owed_n;  /* what that one has still to settle before another is active */
+	bool is_yielding; /* a higher priority takes the place of a lower one */
+};
+
+void core_single_forget(struct core *c, struct queue *q)
+{
+	if (!q->single)
+		return;
+	must(c->mem != NULL);
+	mem_put(c->mem, q->single, sizeof *q->single);
+	q->single = NULL;
+}
+
+static void wait_all(struct core *c, struct queue *q, bool is_waiting)
+{
+	struct list all;
+	list_init(&all);
+	list_move_all(&all, &q->able);
+	list_move_all(&all, &q->idle);
+	for (struct list_node *n; (n = list_pop(&all)) != NULL;) {
+		struct consumer *s = containerof(n, struct consumer, node);
+		must(s->queue == q);
+		s->is_able = false;
+		list_push(&q->idle, n);
+		bool is_able = s->is_waiting != is_waiting ? consumer_wait(s, is_waiting)
+							   : consumer_earn(s, 0, 0);
+		if (is_able)
+			core_activate(c, q);
+	}
+}
+
+void core_single_rules(struct core *c, struct queue *q, const struct queue_rules *rules)
+{
+	bool is_on = rules->single_active == 1;
+	must(c->is_leading);
+	if (!is_on && q->single) {
+		core_single_forget(c, q);
+		wait_all(c, q, false);
+	}
+	if (!is_on)
+		return;
+	bool is_new = !q->single;
+	if (is_new) {
+		q->single = mem_get(c->mem, sizeof *q->single, "single active consumers");
+		must(q->single != NULL);
+		*q->single = (struct single){ .owed_n = 0 };
+		wait_all(c, q, true);
+	}
+	q->single->is_yielding = rules->type == QUEUE_QUORUM;
+	if (is_new)
+		core_single_next(c, q);
+}
+
+/* ---- who is active ----------------------------------------------------------------------- */
+
+const struct consumer *core_single_active(const struct queue *q)
+{
+	must(q->single != NULL);
+	return q->single->active;
+}
+
+static struct consumer *next_of(const struct queue *q)
+{
+	struct consumer *best = NULL;
+	LIST_EACH (&q->idle, n) {
+		struct consumer *s = containerof(n, struct consumer, node);
+		if (s->is_waiting && (!best || s->priority > best->priority))
+			best = s;
+	}
+	must_if(best, q->consumers_n > 0);
+	return best;
+}
+
+void core_single_next(struct core *c, struct queue *q)
+{
+	struct single *g = q->single;
+	struct consumer *s;
+	if (g->active || g->owed_n || (s = next_of(q)) == NULL)
+		return;
+	must(s->is_waiting);
+	g->active = s;
+	if (consumer_wait(s, false))
+		core_activate(c, q);
+}
+
+/* The active one is active no more; the next must wait for what it holds. */
+static void retire(struct single *g, const struct consumer *s, bool is_owed)
+{
+	must(g->active == s && g->owed_n == 0);
+	g->active = NULL;
+	if (!is_owed || s->flags & SUBSCRIBE_NO_ACK)
+		return;
+	g->left = (struct run){ .session = s->session, .channel = s->channel, .arg = s->arg };
+	must(s->given >= s->settled);
+	g->owed_n = s->given - s->settled;
+}
+
+void core_single_join(struct core *c, struct queue *q, struct consumer *s)
+{
+	struct single *g = q->single;
+	struct consumer *active = g->active;
+	must(s->queue == q && !s->is_waiting);
+	if (ABLATED(sac_hand_over))
+		return;
+	(void)consumer_wait(s, true);
+	if (active && g->is_yielding && s->priority > active->priority) {
+		retire(g, active, true);
+		(void)consumer_wait(active, true);
+	}
+	core_single_next(c, q);
+}
+
+void core_single_leave(struct queue *q, const struct consumer *s, bool is_ending)
+{
+	must(s->queue == q);
+	if (q->single->active == s)
+		retire(q->single, s, is_ending);
+}
+
+void core_single_settled(struct core *c, struct queue *q, const struct run *who, uint32_t n)
+{
+	struct single *g = q->single;
+	if (!g->owed_n || g->left.session != who->session || g->left.channel != who->channel ||
+	    g->left.arg != who->arg)
+		return;
+	must(n <= g->owed_n);
+	g->owed_n -= n;
+	core_single_next(c, q);
+}
