@@ -204,16 +204,31 @@ void frames_queue_look(struct wr *w, uint16_t channel, const char *queue)
 	declare(w, channel, queue, 1, NULL, 0);
 }
 
-void frames_queue_bind(struct wr *w, uint16_t channel, const char *queue, const char *exchange,
-		       const char *key)
+/* The headers of a message, or those that a binding wants. */
+static void put_headers(struct wr *w, const char *id)
+{
+	size_t table = table_begin(w);
+	name(w, "id");
+	wr_u8(w, 'S');
+	long_string(w, id);
+	name(w, "kind");
+	wr_u8(w, 'S');
+	long_string(w, "bench");
+	table_end(w, table);
+}
+
+void frames_queue_bind(struct wr *w, uint16_t channel, const struct frames_binding *b)
 {
 	size_t at = method(w, channel, QUEUE_BIND);
 	wr_u16(w, 0);
-	name(w, queue);
-	name(w, exchange);
-	name(w, key);
-	wr_u8(w, 0);
-	wr_u32(w, 0);
+	name(w, b->queue);
+	name(w, b->exchange);
+	name(w, b->key);
+	wr_u8(w, b->nowait);
+	if (b->header)
+		put_headers(w, b->header);
+	else
+		wr_u32(w, 0);
 	end(w, at);
 }
 
@@ -287,7 +302,9 @@ void frames_publish(struct wr *w, const struct frames_message *m, size_t *out_bo
 	at = begin(w, FRAMES_CONTENT, m->channel);
 	wr_u32(w, FRAMES_ID(60, 0));
 	wr_u64(w, m->body_len);
-	wr_u16(w, m->durable ? 1 << 12 : 0); /* delivery mode, or no property at all */
+	wr_u16(w, (uint16_t)((m->header ? 1 << 13 : 0) | (m->durable ? 1 << 12 : 0)));
+	if (m->header)
+		put_headers(w, m->header);
 	if (m->durable)
 		wr_u8(w, 2);
 	end(w, at);
@@ -304,6 +321,8 @@ size_t frames_publish_bytes(const struct frames_message *m)
 {
 	must(m->frame_max > FRAMES_OVERHEAD);
 	size_t parts = (size_t)ceil_div(m->body_len, m->frame_max - FRAMES_OVERHEAD);
+	size_t headers = m->header ? 4 + 3 + 5 + strlen(m->header) + 5 + 5 + 5 : 0;
 	return FRAMES_OVERHEAD + 4 + 2 + 1 + strlen(m->exchange) + 1 + strlen(m->key) + 1 +
-	       FRAMES_OVERHEAD + 4 + 8 + 2 + m->durable + parts * FRAMES_OVERHEAD + m->body_len;
+	       FRAMES_OVERHEAD + 4 + 8 + 2 + headers + m->durable + parts * FRAMES_OVERHEAD +
+	       m->body_len;
 }

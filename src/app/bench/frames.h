@@ -79,8 +79,12 @@ void frames_queue_declare(struct wr *w, uint16_t channel, const char *name, bool
 void frames_queue_declare_mortal(struct wr *w, uint16_t channel, const char *name, bool durable,
 				 const char *next);
 void frames_queue_look(struct wr *w, uint16_t channel, const char *name); /* passive declare */
-void frames_queue_bind(struct wr *w, uint16_t channel, const char *queue, const char *exchange,
-		       const char *key);
+struct frames_binding {
+	const char *queue, *exchange, *key;
+	const char *header; /* the value of the header "id" that it wants; NULL: no arguments */
+	bool nowait;
+};
+void frames_queue_bind(struct wr *w, uint16_t channel, const struct frames_binding *b);
 void frames_queue_delete(struct wr *w, uint16_t channel, const char *name);
 
 /* A channel's work. frames_qos with 0 is also a barrier that changes nothing: its answer comes
@@ -93,6 +97,7 @@ void frames_ack(struct wr *w, uint16_t channel, uint64_t tag, bool multiple);
 
 struct frames_message {
 	const char *exchange, *key;
+	const char *header; /* of the header "id", beside another; NULL: no headers */
 	size_t body_len;
 	uint32_t frame_max;
 	uint16_t channel;

@@ -24,7 +24,7 @@ static void a_small_message_is_three_frames(void **s)
 {
 	(void)s;
 	struct wr w = wr_of(buf, sizeof buf);
-	struct frames_message m = { "x", "key", 16, 4096, 5, false };
+	struct frames_message m = { "x", "key", NULL, 16, 4096, 5, false };
 	size_t body_at;
 	frames_publish(&w, &m, &body_at);
 	assert_true(wr_ok(&w));
@@ -42,7 +42,7 @@ static void a_large_durable_message_is_cut_at_frame_max(void **s)
 {
 	(void)s;
 	struct wr w = wr_of(buf, sizeof buf);
-	struct frames_message m = { "", "q", 10000, 4096, 1, true };
+	struct frames_message m = { "", "q", NULL, 10000, 4096, 1, true };
 	size_t body_at;
 	frames_publish(&w, &m, &body_at);
 	assert_int_equal(w.n, frames_publish_bytes(&m));
@@ -52,6 +52,19 @@ static void a_large_durable_message_is_cut_at_frame_max(void **s)
 	at = frame(at, FRAMES_BODY, 1, 4088);
 	at = frame(at, FRAMES_BODY, 1, 4088);
 	assert_int_equal(frame(at, FRAMES_BODY, 1, 1824), w.n);
+}
+
+static void a_message_may_have_headers(void **s)
+{
+	(void)s;
+	struct wr w = wr_of(buf, sizeof buf);
+	struct frames_message m = { "x", "key", "0000007", 16, 4096, 5, true };
+	size_t body_at;
+	frames_publish(&w, &m, &body_at);
+	assert_int_equal(w.n, frames_publish_bytes(&m));
+	size_t at = frame(0, FRAMES_METHOD, 5, 4 + 2 + 2 + 4 + 1);
+	assert_memory_equal(buf + at + FRAMES_HEAD + 12, "\x30\0\0\0\0\x1e\2idS\0\0\0\0070000007",
+			    21);
 }
 
 static void every_frame_that_does_not_fit_says_so(void **s)
@@ -104,6 +117,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_small_message_is_three_frames),
 		cmocka_unit_test(a_large_durable_message_is_cut_at_frame_max),
+		cmocka_unit_test(a_message_may_have_headers),
 		cmocka_unit_test(every_frame_that_does_not_fit_says_so),
 		cmocka_unit_test(an_ack_has_tag_and_flag),
 		cmocka_unit_test(the_relay_copies_whole_frames_and_leaves_the_rest),

@@ -278,6 +278,12 @@ static const char *clash(const struct options *o)
 		return "--ttl is at most 2147483647";
 	if (o->dead_letter && (o->fanout || o->exchange_type))
 		return "--dead-letter and an exchange";
+	if (o->bindings > 0 &&
+	    (o->queues > 1 || !o->exchange_type ||
+	     (strcmp(o->exchange_type, "topic") != 0 && strcmp(o->exchange_type, "headers") != 0)))
+		return "--bindings are for one queue and --exchange-type topic or headers";
+	if (o->bindings > 9999999)
+		return "--bindings is at most 9999999";
 	if (o->consumers > 0 && o->consumers < o->queues)
 		return "every queue needs a consumer, or there are none at all";
 	if (o->messages > STAMP_SEQ_MAX || o->run > STAMP_RUN_MAX)

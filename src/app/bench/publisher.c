@@ -8,21 +8,36 @@
 #include <string.h>
 
 #define PUBLISHER_BATCH_BYTES (64 << 10)
-#define PUBLISHER_BURST       64 /* messages of a turn that are late at a low rate */
-#define PUBLISHER_SPREAD      8  /* the oldest confirm may be so many windows behind the newest */
+#define PUBLISHER_SCATTER     7919u /* neighbours in time are none in the exchange */
+#define PUBLISHER_BURST       64    /* messages of a turn that are late at a low rate */
+#define PUBLISHER_SPREAD      8 /* the oldest confirm may be so many windows behind the newest */
 #define PUBLISHER_LOW_RATE    20000 /* up to here each message has a write of its own */
 
-/* fill_batch encodes the message once and repeats it; only the stamps change later. */
-static void fill_batch(struct publisher *p, const struct frames_message *m)
+/* fill_batch encodes the message once and repeats it; only the stamps change later. With many
+ * bindings each has a key or a header of its own. */
+static void fill_batch(struct publisher *p, const struct load *load, struct frames_message *m)
 {
+	char key[LOAD_NAME_MAX], header[LOAD_NAME_MAX];
+	bool is_each = load->o->bindings > 0;
+	if (is_each) {
+		m->header = topology_match(load, 0, key, header) ? header : NULL;
+		m->key = key;
+	}
 	p->stride = frames_publish_bytes(m);
 	p->batch_n = max_size(PUBLISHER_BATCH_BYTES / p->stride, 1);
 	p->batch = heap_array(p->batch_n, p->stride);
-	struct wr w = wr_of(p->batch, p->stride);
-	frames_publish(&w, m, &p->stamp_at);
-	must(wr_ok(&w) && w.n == p->stride);
-	for (size_t i = 1; i < p->batch_n; i++)
-		memcpy(p->batch + i * p->stride, p->batch, p->stride);
+	for (size_t i = 0; i < p->batch_n; i++) {
+		uint8_t *at = p->batch + i * p->stride;
+		struct wr w = wr_of(at, p->stride);
+		if (i > 0 && !is_each) {
+			memcpy(at, p->batch, p->stride);
+			continue;
+		}
+		if (is_each)
+			(void)topology_match(load, i * PUBLISHER_SCATTER, key, header);
+		frames_publish(&w, m, &p->stamp_at);
+		must(wr_ok(&w) && w.n == p->stride);
+	}
 }
 
 void publisher_init(struct publisher *p, const struct load *load, struct link *link, uint32_t id,
@@ -37,12 +52,13 @@ void publisher_init(struct publisher *p, const struct load *load, struct link *l
 	p->quota = UINT64_MAX;
 	if (o->messages > 0)
 		p->quota = o->messages / o->publishers + (id < o->messages % o->publishers);
-	fill_batch(p, &(struct frames_message){ .exchange = exchange,
-						.key = key,
-						.body_len = o->size,
-						.frame_max = link->client.frame_max,
-						.channel = channel,
-						.durable = o->durable });
+	fill_batch(p, load,
+		   &(struct frames_message){ .exchange = exchange,
+					     .key = key,
+					     .body_len = o->size,
+					     .frame_max = link->client.frame_max,
+					     .channel = channel,
+					     .durable = o->durable });
 	if (o->confirms > 0) {
 		p->asked_mask = pow2_up(o->confirms * PUBLISHER_SPREAD) - 1;
 		p->asked_ns = heap_array((size_t)p->asked_mask + 1, sizeof *p->asked_ns);

@@ -83,7 +83,7 @@ static bool connect_soon(struct start *s, struct client *c, uint64_t from_ns)
 static enum err message(struct client *c, const char *queue)
 {
 	size_t body_at;
-	struct frames_message m = { "", queue, 16, c->frame_max, 1, false };
+	struct frames_message m = { "", queue, NULL, 16, c->frame_max, 1, false };
 	frames_channel_open(&c->out, 1);
 	TRY(client_wait(c, 1, CHANNEL_OPEN_OK, NULL));
 	frames_queue_declare(&c->out, 1, queue, false, NULL, 0);

@@ -2,6 +2,10 @@
 #include "base/must.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#define KEYS_OF_ONE 10000u /* keys of messages that all match one binding */
+#define BIND_RUN    32u    /* bindings between two answers */
 
 static const char *exchange_type(const struct options *o)
 {
@@ -47,6 +51,52 @@ static enum err make_entry(const struct load *load, struct client *c, uint32_t q
 	return client_wait(c, 1, QUEUE_DECLARE_OK, NULL);
 }
 
+bool topology_match(const struct load *load, uint64_t n, char out_key[LOAD_NAME_MAX],
+		    char out_header[LOAD_NAME_MAX])
+{
+	const struct options *o = load->o;
+	bool is_topic = exchange_type(o)[0] == 't';
+	uint64_t words = is_topic && o->bindings == 1 ? KEYS_OF_ONE : o->bindings;
+	must(o->bindings > 0);
+	snprintf(out_header, LOAD_NAME_MAX, "%07u", (unsigned)(n % words));
+	out_key[0] = '\0';
+	if (is_topic)
+		snprintf(out_key, LOAD_NAME_MAX, "k.%07u.x", (unsigned)(n % words));
+	return !is_topic;
+}
+
+/* Binding n wants what message n has, and of one alone what all have. */
+static void bind_one(const struct load *load, struct client *c, const char *queue, uint64_t n,
+		     bool nowait)
+{
+	char exchange[LOAD_NAME_MAX], key[LOAD_NAME_MAX], header[LOAD_NAME_MAX];
+	topology_exchange(load, exchange);
+	bool has_header = topology_match(load, n, key, header);
+	if (!has_header)
+		snprintf(key + strlen(key) - 1, 2, "*");
+	if (!has_header && load->o->bindings == 1)
+		snprintf(key, sizeof key, "k.*.*");
+	frames_queue_bind(&c->out, 1,
+			  &(struct frames_binding){ .queue = queue,
+						    .exchange = exchange,
+						    .key = key,
+						    .header = has_header ? header : NULL,
+						    .nowait = nowait });
+}
+
+static enum err bind_many(const struct load *load, struct client *c, const char *queue)
+{
+	uint64_t n = load->o->bindings;
+	must(n > 0);
+	for (uint64_t i = 0; i < n; i++) {
+		bool nowait = i + 1 < n && i % BIND_RUN != BIND_RUN - 1;
+		bind_one(load, c, queue, i, nowait);
+		if (!nowait)
+			TRY(client_wait(c, 1, QUEUE_BIND_OK, NULL));
+	}
+	return ERR_OK;
+}
+
 static enum err make_queue(const struct load *load, struct client *c, uint32_t queue)
 {
 	char name[LOAD_NAME_MAX], exchange[LOAD_NAME_MAX];
@@ -59,7 +109,11 @@ static enum err make_queue(const struct load *load, struct client *c, uint32_t q
 	if (!exchange_type(load->o))
 		return ERR_OK;
 	topology_exchange(load, exchange);
-	frames_queue_bind(&c->out, 1, name, exchange, name);
+	if (load->o->bindings > 0)
+		return bind_many(load, c, name);
+	frames_queue_bind(
+		&c->out, 1,
+		&(struct frames_binding){ .queue = name, .exchange = exchange, .key = name });
 	return client_wait(c, 1, QUEUE_BIND_OK, NULL);
 }
 

@@ -134,4 +134,9 @@ void topology_queue(const struct load *load, uint32_t queue, char out[LOAD_NAME_
 void topology_exchange(const struct load *load, char out[LOAD_NAME_MAX]);
 void topology_key(const struct load *load, uint32_t publisher, char out[LOAD_NAME_MAX]);
 
+/* topology_match writes what binding n (modulo their number) wants: a routing key, and a header if
+ * it returns true. */
+bool topology_match(const struct load *load, uint64_t n, char out_key[LOAD_NAME_MAX],
+		    char out_header[LOAD_NAME_MAX]);
+
 #endif
