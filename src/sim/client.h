@@ -140,6 +140,8 @@ bool client_count(struct client *c, uint32_t channel, uint32_t queue);
 /* client_bind, client_unbind: the queue of a place_binding, which must surely be there. */
 bool client_bind(struct client *c, uint32_t channel, uint32_t binding);
 bool client_unbind(struct client *c, uint32_t channel, uint32_t binding);
+/* client_join binds an exchange to an exchange, or unbinds it. */
+bool client_join(struct client *c, uint32_t channel, uint32_t joint, bool is_unbind);
 /* client_purge drops what is ready; client_delete the queue. flags: 1 if unused, 2 if empty. */
 bool client_purge(struct client *c, uint32_t channel, uint32_t queue);
 bool client_delete(struct client *c, uint32_t channel, uint32_t queue, uint32_t flags);

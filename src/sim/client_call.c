@@ -90,6 +90,7 @@ bool client_bind(struct client *c, uint32_t channel, uint32_t binding)
 	const struct place_binding *b = &o->places.binding[binding];
 	uint32_t queue = place_queue_of(binding);
 	char name[PLACE_NAME_MAX];
+	uint8_t arguments[PLACE_ARGUMENTS_MAX];
 	if (!client_may_use(c, channel, queue) || o->exchange[b->exchange] != LIFE_THERE ||
 	    !take(c, channel, queue))
 		return false;
@@ -101,7 +102,8 @@ bool client_bind(struct client *c, uint32_t channel, uint32_t binding)
 			   .kind = AMQP091_queue_bind,
 			   .queue_bind = { .queue = client_queue_name(c, queue, name),
 					   .exchange = slice_str(place_exchanges[b->exchange].name),
-					   .routing_key = place_key(b->pattern) } });
+					   .routing_key = place_key(b->pattern),
+					   .arguments = place_arguments(b, arguments) } });
 	return true;
 }
 
@@ -111,6 +113,7 @@ bool client_unbind(struct client *c, uint32_t channel, uint32_t binding)
 	const struct place_binding *b = &o->places.binding[binding];
 	uint32_t queue = place_queue_of(binding);
 	char name[PLACE_NAME_MAX];
+	uint8_t arguments[PLACE_ARGUMENTS_MAX];
 	if (!client_may_use(c, channel, queue) || o->exchange[b->exchange] != LIFE_THERE ||
 	    !take(c, channel, queue))
 		return false;
@@ -123,7 +126,52 @@ bool client_unbind(struct client *c, uint32_t channel, uint32_t binding)
 			.kind = AMQP091_queue_unbind,
 			.queue_unbind = { .queue = client_queue_name(c, queue, name),
 					  .exchange = slice_str(place_exchanges[b->exchange].name),
-					  .routing_key = place_key(b->pattern) } });
+					  .routing_key = place_key(b->pattern),
+					  .arguments = place_arguments(b, arguments) } });
+	return true;
+}
+
+static void say_join(struct client *c, uint32_t channel, const struct place_joint *j,
+		     bool is_unbind)
+{
+	uint8_t arguments[PLACE_ARGUMENTS_MAX];
+	const struct amqp091_exchange_bind bind = {
+		.destination = slice_str(place_exchanges[j->to].name),
+		.source = slice_str(place_exchanges[j->from.exchange].name),
+		.routing_key = place_key(j->from.pattern),
+		.arguments = place_arguments(&j->from, arguments),
+	};
+	const struct amqp091_exchange_unbind unbind = {
+		.destination = bind.destination,
+		.source = bind.source,
+		.routing_key = bind.routing_key,
+		.arguments = bind.arguments,
+	};
+	struct amqp091_method m = { .kind = AMQP091_exchange_bind };
+	if (is_unbind) {
+		m.kind = AMQP091_exchange_unbind;
+		m.exchange_unbind = unbind;
+	} else {
+		m.exchange_bind = bind;
+	}
+	client_say(c, channel + 1, &m);
+}
+
+bool client_join(struct client *c, uint32_t channel, uint32_t joint, bool is_unbind)
+{
+	struct oracle *o = c->oracle;
+	const struct place_joint *j = &o->places.joint[joint];
+	if (!client_may_call(c, channel) || o->joint_busy[joint] ||
+	    o->exchange[j->from.exchange] != LIFE_THERE || o->exchange[j->to] != LIFE_THERE)
+		return false;
+	o->joint_busy[joint] = true;
+	if (!is_unbind && o->joint[joint] == LIFE_NONE)
+		oracle_joint_set(o, joint, LIFE_COMING);
+	if (is_unbind && o->joint[joint] == LIFE_THERE)
+		oracle_joint_set(o, joint, LIFE_GOING);
+	client_call(c, channel, is_unbind ? AMQP091_exchange_unbind_ok : AMQP091_exchange_bind_ok,
+		    joint, 0);
+	say_join(c, channel, j, is_unbind);
 	return true;
 }
 
@@ -209,6 +257,12 @@ static void answered(struct client *c, uint32_t channel, const struct asked *a,
 	case AMQP091_channel_open_ok: ch->life = LIFE_THERE; return;
 	case AMQP091_channel_close_ok: client_channel_over(c, channel, false); return;
 	case AMQP091_exchange_declare_ok: oracle_exchange_set(o, a->place, LIFE_THERE); return;
+	case AMQP091_exchange_bind_ok:
+	case AMQP091_exchange_unbind_ok:
+		o->joint_busy[a->place] = false;
+		oracle_joint_set(o, a->place,
+				 m->kind == AMQP091_exchange_bind_ok ? LIFE_THERE : LIFE_NONE);
+		return;
 	case AMQP091_queue_declare_ok: declared(c, a, m); return;
 	case AMQP091_queue_bind_ok:
 	case AMQP091_queue_unbind_ok:
@@ -267,6 +321,8 @@ void client_abandon(struct client *c, struct channel_state *ch)
 	struct oracle *o = c->oracle;
 	switch (a->answer) {
 	case AMQP091_exchange_declare_ok: oracle_exchange_set(o, a->place, LIFE_MAYBE); break;
+	case AMQP091_exchange_bind_ok: /* it stays busy: the broker may come to it later */
+	case AMQP091_exchange_unbind_ok: oracle_joint_set(o, a->place, LIFE_MAYBE); break;
 	case AMQP091_queue_declare_ok:
 		if (a->arg == ARG_DECLARE)
 			in_limbo(c, a->place);

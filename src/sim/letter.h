@@ -19,6 +19,12 @@ void letter_put(const struct letter *l, uint8_t *to);
 uint32_t letter_id(struct slice body);
 /* letter_is: the body is exactly what letter_put wrote. */
 bool letter_is(const struct letter *l, struct slice body);
+/* letter_has_headers: the letter with that number carries headers, kind='letter' among them. */
+static inline bool letter_has_headers(uint32_t id)
+{
+	return id % 4 == 2;
+}
+
 /* letter_props writes the properties, as they stand in a content header. */
 struct slice letter_props(const struct letter *l, uint8_t buf[LETTER_PROPS_MAX]);
 #endif

@@ -94,7 +94,8 @@ struct oracle {
 	struct copy *copies; /* likewise */
 	uint32_t copies_n, copies_cap;
 	struct oracle_queue queue[PLACE_QUEUES];
-	enum life exchange[PLACE_EXCHANGES], binding[PLACE_BINDINGS];
+	enum life exchange[PLACE_EXCHANGES], binding[PLACE_BINDINGS], joint[PLACE_JOINTS];
+	bool joint_busy[PLACE_JOINTS]; /* somebody is changing it, or was when he broke off */
 	struct party party[ORACLE_CLIENTS];
 	uint32_t orphans; /* list by next_unsure: of connections that were lost */
 	uint32_t *settling;
@@ -149,6 +150,7 @@ void oracle_crash(struct oracle *o, bool is_clean);
 void oracle_queue_set(struct oracle *o, uint32_t queue, enum life life);
 void oracle_exchange_set(struct oracle *o, uint32_t exchange, enum life life);
 void oracle_binding_set(struct oracle *o, uint32_t binding, enum life life);
+void oracle_joint_set(struct oracle *o, uint32_t joint, enum life life);
 /* oracle_queue_deleted: its messages are gone, but for what is still on its way. */
 void oracle_queue_deleted(struct oracle *o, uint32_t queue);
 void oracle_purge_sent(struct oracle *o, uint32_t queue);

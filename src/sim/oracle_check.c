@@ -257,6 +257,13 @@ static void crash_places(struct oracle *o)
 				  place_exchanges[o->places.binding[b].exchange].is_durable;
 		o->binding[b] = after_crash(o->binding[b], is_durable);
 	}
+	for (uint32_t j = 0; j < PLACE_JOINTS; j++) {
+		const struct place_joint *p = &o->places.joint[j];
+		o->joint[j] = after_crash(o->joint[j],
+					  place_exchanges[p->from.exchange].is_durable &&
+						  place_exchanges[p->to].is_durable);
+		o->joint_busy[j] = false;
+	}
 	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
 		o->exchange[x] = after_crash(o->exchange[x], place_exchanges[x].is_durable);
 	for (uint32_t i = 0; i < PLACE_QUEUES; i++) {

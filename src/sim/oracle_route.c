@@ -12,24 +12,56 @@ static bool is_possible(enum life l)
 	return l != LIFE_NONE;
 }
 
+/* The queues that one exchange gives a message with `key` to. */
+static uint16_t own_queues(const struct oracle *o, uint32_t exchange, uint32_t key,
+			   bool (*is)(enum life))
+{
+	uint16_t to = 0;
+	for (uint32_t b = 0; b < PLACE_BINDINGS; b++) {
+		uint32_t q = place_queue_of(b);
+		if (is(o->binding[b]) && is(o->queue[q].life) &&
+		    place_matches(&o->places.binding[b], exchange, key))
+			to |= (uint16_t)(1u << q);
+	}
+	return to;
+}
+
+/* The queues that it comes to, through other exchanges too. */
+static uint16_t reach(const struct oracle *o, uint32_t exchange, uint32_t key,
+		      bool (*is)(enum life))
+{
+	uint32_t met = is(o->exchange[exchange]) ? 1u << exchange : 0, before = 0;
+	uint16_t to = 0;
+	while (met != before) {
+		before = met;
+		for (uint32_t j = 0; j < PLACE_JOINTS; j++) {
+			const struct place_joint *p = &o->places.joint[j];
+			if (met >> p->from.exchange & 1 && is(o->joint[j]) &&
+			    is(o->exchange[p->to]) &&
+			    place_matches(&p->from, p->from.exchange, key))
+				met |= 1u << p->to;
+		}
+	}
+	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
+		if (met >> x & 1)
+			to |= own_queues(o, x, key, is);
+	return to;
+}
+
 static void mask(struct oracle *o, uint32_t exchange, uint32_t key)
 {
 	uint16_t sure = 0, maybe = 0;
-	for (uint32_t b = 0; exchange != PLACE_X_default && b < PLACE_BINDINGS; b++) {
-		uint32_t q = place_queue_of(b);
-		if (!is_possible(o->binding[b]) || !is_possible(o->queue[q].life) ||
-		    !place_matches(&o->places.binding[b], exchange, key))
-			continue;
-		maybe |= (uint16_t)(1u << q);
-		if (is_sure(o->binding[b]) && is_sure(o->queue[q].life))
-			sure |= (uint16_t)(1u << q);
+	if (exchange != PLACE_X_default) {
+		o->sure[exchange][key] = reach(o, exchange, key, is_sure);
+		o->maybe[exchange][key] = reach(o, exchange, key, is_possible);
+		return;
 	}
-	if (exchange == PLACE_X_default && is_possible(o->queue[key].life))
+	if (is_possible(o->queue[key].life))
 		maybe = (uint16_t)(1u << key);
-	if (exchange == PLACE_X_default && is_sure(o->queue[key].life))
+	if (is_sure(o->queue[key].life))
 		sure = (uint16_t)(1u << key);
-	o->sure[exchange][key] = is_sure(o->exchange[exchange]) ? sure : 0;
-	o->maybe[exchange][key] = is_possible(o->exchange[exchange]) ? maybe : 0;
+	o->sure[exchange][key] = sure;
+	o->maybe[exchange][key] = maybe;
 }
 
 static void masks(struct oracle *o)
@@ -135,6 +167,14 @@ void oracle_binding_set(struct oracle *o, uint32_t binding, enum life life)
 	if (o->binding[binding] == life)
 		return;
 	o->binding[binding] = life;
+	reroute_all(o);
+}
+
+void oracle_joint_set(struct oracle *o, uint32_t joint, enum life life)
+{
+	if (o->joint[joint] == life)
+		return;
+	o->joint[joint] = life;
 	reroute_all(o);
 }
 

@@ -1,5 +1,7 @@
 #include "sim/places.h"
 
+#include "wire/amqp091/table.h"
+
 #include <stdio.h>
 
 const struct place_queue place_queues[PLACE_QUEUES] = {
@@ -15,7 +17,7 @@ const struct place_exchange place_exchanges[PLACE_EXCHANGES] = {
 #undef EXCHANGE
 };
 
-const char *const place_kind_names[] = { "direct", "fanout", "topic" };
+const char *const place_kind_names[] = { "direct", "fanout", "topic", "headers" };
 
 static const char *const keys[PLACE_PATTERNS] = {
 	"a", "b", "a.b", "a.c", "b.a", "a.b.c", "",      "c..a", /* keys of messages */
@@ -48,6 +50,38 @@ void places_init(struct places *p, struct prng *r)
 			p->binding[i] = any_binding(r);
 		while (!is_new(p, i));
 	}
+	for (uint32_t i = 0; i < PLACE_JOINTS; i++) {
+		struct place_joint *j = &p->joint[i];
+		j->from = any_binding(r);
+		do
+			j->to = (uint8_t)prng_between(r, 1, PLACE_EXCHANGES - 1);
+		while (place_exchanges[j->to].kind == PLACE_HEADERS);
+		j->from.pattern = (uint8_t)(j->from.pattern % PLACE_KEYS); /* distinct by number */
+		for (uint32_t k = 0; k < i; k++)
+			if (p->joint[k].to == j->to &&
+			    p->joint[k].from.exchange == j->from.exchange &&
+			    p->joint[k].from.pattern == j->from.pattern)
+				j->from.pattern = (uint8_t)(PLACE_KEYS + i);
+	}
+}
+
+/* What a binding of a headers exchange wants: letters with headers; any of two, which they have;
+ * what none has; nothing. */
+enum { WANTS_ALL, WANTS_ANY, WANTS_OTHER, WANTS_NOTHING, WANTS_N };
+
+struct slice place_arguments(const struct place_binding *b, uint8_t buf[PLACE_ARGUMENTS_MAX])
+{
+	struct wr w = wr_of(buf, PLACE_ARGUMENTS_MAX);
+	uint32_t wants = b->pattern % WANTS_N;
+	if (place_exchanges[b->exchange].kind != PLACE_HEADERS || wants == WANTS_NOTHING)
+		return SLICE_EMPTY;
+	if (wants == WANTS_ANY)
+		amqp091_put_str(&w, "x-match", slice_str("any"));
+	if (wants == WANTS_ANY)
+		amqp091_put_int(&w, "none", 5);
+	amqp091_put_str(&w, "kind", slice_str(wants == WANTS_OTHER ? "other" : "letter"));
+	must(wr_ok(&w));
+	return wr_done(&w);
 }
 
 struct slice place_key(uint32_t pattern)
@@ -95,6 +129,9 @@ bool place_matches(const struct place_binding *b, uint32_t exchange, uint32_t ke
 	switch (place_exchanges[exchange].kind) {
 	case PLACE_FANOUT: return true;
 	case PLACE_DIRECT: return b->pattern == key;
+	case PLACE_HEADERS:
+		return b->pattern % WANTS_N == WANTS_NOTHING ||
+		       (b->pattern % WANTS_N != WANTS_OTHER && key == PLACE_KEY_HEADERS);
 	case PLACE_TOPIC: break;
 	}
 	return topic_matches(*keys[b->pattern] ? keys[b->pattern] : NULL,

@@ -24,9 +24,10 @@ enum {
 #define PLACE_PATTERNS          18
 #define PLACE_BINDINGS_OF_QUEUE 5
 #define PLACE_BINDINGS          (PLACE_QUEUES * PLACE_BINDINGS_OF_QUEUE)
+#define PLACE_JOINTS            6 /* bindings from exchange to exchange */
 #define PLACE_CLIENTS           3
 
-enum place_kind { PLACE_DIRECT, PLACE_FANOUT, PLACE_TOPIC };
+enum place_kind { PLACE_DIRECT, PLACE_FANOUT, PLACE_TOPIC, PLACE_HEADERS };
 
 struct place_queue {
 	const char *name;
@@ -45,8 +46,14 @@ extern const char *const place_kind_names[];
 struct place_binding {
 	uint8_t exchange, pattern;
 };
+/* One from an exchange to another that is no headers exchange; circles come by themselves. */
+struct place_joint {
+	struct place_binding from;
+	uint8_t to;
+};
 struct places {
 	struct place_binding binding[PLACE_BINDINGS];
+	struct place_joint joint[PLACE_JOINTS];
 };
 
 /* places_init chooses the bindings of a run. */
@@ -60,6 +67,13 @@ static inline uint32_t place_owner(uint32_t queue)
 {
 	return queue - PLACE_x0;
 }
+
+/* place_arguments writes what a binding wants of headers, empty unless its exchange looks at them.
+ * There a message has key PLACE_KEY_HEADERS if it has the headers of a letter, else another. */
+#define PLACE_ARGUMENTS_MAX 64
+#define PLACE_KEY_HEADERS   0
+#define PLACE_KEY_NONE      1
+struct slice place_arguments(const struct place_binding *b, uint8_t buf[PLACE_ARGUMENTS_MAX]);
 
 /* place_key gives a key or pattern as text. */
 struct slice place_key(uint32_t pattern);

@@ -81,6 +81,9 @@ static bool publish(struct client *c, uint32_t channel, const struct temper *t)
 	if (chance(c, 40)) {
 		m.exchange = (uint8_t)(1 + dice(c, PLACE_EXCHANGES - 1));
 		m.key = (uint8_t)dice(c, PLACE_KEYS);
+		if (place_exchanges[m.exchange].kind == PLACE_HEADERS)
+			m.key = letter_has_headers(c->oracle->messages_n) ? PLACE_KEY_HEADERS
+									  : PLACE_KEY_NONE;
 	} else {
 		m.key = (uint8_t)dice(c, chance(c, 60) ? 4 : PLACE_QUEUES);
 	}
@@ -134,9 +137,11 @@ static bool change(struct client *c, uint32_t channel, uint32_t d, const struct 
 	if (d < t->declare)
 		return client_declare(c, channel, queue);
 	if ((d -= t->declare) < t->bind)
-		return client_bind(c, channel, binding);
+		return chance(c, 25) ? client_join(c, channel, dice(c, PLACE_JOINTS), false)
+				     : client_bind(c, channel, binding);
 	if ((d -= t->bind) < t->unbind)
-		return client_unbind(c, channel, binding);
+		return chance(c, 25) ? client_join(c, channel, dice(c, PLACE_JOINTS), true)
+				     : client_unbind(c, channel, binding);
 	if ((d -= t->unbind) < t->count)
 		return client_count(c, channel, queue);
 	if ((d -= t->count) < t->qos)
