@@ -26,7 +26,7 @@ void conn_arm(struct conn *c)
 /* An effect for a connection that is no more: only its references matter. */
 static void drop_effect(struct run *fx)
 {
-	if (fx->kind != FX_DELIVER && fx->kind != FX_DEAD_LETTER)
+	if (fx->kind != FX_DELIVER && fx->kind != FX_DEAD_LETTER && fx->kind != FX_DIRECTED)
 		return;
 	struct deliver_row *row = run_rows(fx);
 	for (uint32_t i = 0; i < fx->n; i++)
@@ -46,6 +46,10 @@ static void tell_inside(struct loop *l, struct run *fx)
 void conns_tell(struct loop *l, struct run *fx)
 {
 	struct conn *c = conn_of(l, fx->session);
+	if (!c && fx->kind == FX_DIRECT) { /* whoever wrote its address may have made it up */
+		session_direct_answer(&l->post, fx, false);
+		return;
+	}
 	if (!c) {
 		tell_inside(l, fx);
 		return;

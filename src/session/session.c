@@ -63,3 +63,43 @@ void stores_put(struct stores *l, struct store own_one)
 	}
 	l->at[l->n++] = own_one;
 }
+
+static void direct_drop(const struct run *fx)
+{
+	const struct deliver_row *row = (const void *)(fx + 1);
+	must(fx->kind == FX_DIRECT);
+	for (uint32_t i = 0; i < fx->n; i++)
+		msg_unref(row[i].mem, 1);
+}
+
+void session_direct_answer(struct post *p, const struct run *fx, bool is_there)
+{
+	const struct deliver_row *row = (const void *)(fx + 1);
+	struct direct_from from;
+	struct slice tail = run_tail(fx);
+	must(fx->kind == FX_DIRECT && (tail.n == 0 || (tail.n == sizeof from && fx->n <= 1)));
+	if (tail.n == 0) {
+		if (!is_there)
+			direct_drop(fx);
+		return;
+	}
+	memcpy(&from, tail.p, sizeof from);
+	struct run head = { .kind = fx->n ? FX_DIRECTED : FX_REPLY,
+			    .channel = from.channel,
+			    .session = from.session,
+			    .arg = from.arg };
+	struct deliver_row back = { .pos = from.birth };
+	struct reply_row state = { .err = is_there ? ERR_OK : ERR_NOT_FOUND,
+				   .op = CMD_QUEUE_STAT,
+				   .b = is_there };
+	if (fx->n && !is_there) {
+		back = row[0];
+		back.pos = from.birth;
+	}
+	if (fx->n)
+		(void)post_run(p, session_loop(from.session), &head, &back, sizeof back, 1,
+			       SLICE_EMPTY);
+	else
+		(void)post_run(p, session_loop(from.session), &head, &state, sizeof state, 1,
+			       SLICE_EMPTY);
+}

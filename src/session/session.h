@@ -42,9 +42,9 @@ struct session_world {
 	uint64_t now_ms; /* monotonic */
 	uint64_t wall_ms;
 	const struct catalog_view *view; /* newest version, valid for this call */
-	struct patterns *patterns; /* of the loop */
-	struct secrets *secrets;   /* likewise */
-	struct tally *tally;       /* connections and channels of all loops */
+	struct patterns *patterns;       /* of the loop */
+	struct secrets *secrets;         /* likewise */
+	struct tally *tally;             /* connections and channels of all loops */
 	const struct session_limits *limits;
 	struct post *post; /* commands go here, by shard */
 	struct mem *mem;
@@ -159,6 +159,18 @@ struct session {
 	uint64_t in_bytes; /* read from its peer: the node counts, heartbeats look */
 	struct sendq sendq;
 };
+
+/* What travels straight from session to session (FX_DIRECT) names its sender when that one asks
+ * what became of it. Asked with one row, the answer is FX_DIRECTED; without rows it is FX_REPLY, as
+ * to CMD_QUEUE_STAT. */
+struct direct_from {
+	uint64_t session, arg;
+	uint32_t birth; /* of the channel: an answer to an earlier one of its number is nobody's */
+	uint16_t channel, pad;
+};
+/* session_direct_answer answers `fx`, if it asks. Rows stay the receiver's when somebody is there;
+ * else they are consumed. */
+void session_direct_answer(struct post *p, const struct run *fx, bool is_there);
 
 /* Requests to read stored messages: appended by sessions, taken by the node. */
 struct load {

@@ -79,6 +79,7 @@ struct consumer {
 	uint8_t end;                 /* enum consumer_end */
 	bool is_no_ack, is_windowed; /* windowed: without a prefetch, credit comes by writing */
 	bool is_shared, is_owed;     /* shared: its credit is the channel's shared prefetch */
+	bool is_direct; /* of no queue (direct.c): queue is its key, owed_bytes wait to be written */
 	uint8_t tag_n;
 	char tag[];
 };
@@ -129,6 +130,7 @@ struct fan;
 
 struct channel {
 	struct consumer *consumers;
+	struct consumer *direct; /* the one for replies; NULL: none */
 	struct confirm *confirm; /* NULL: confirm.select was never called */
 	struct route_cache *routes;
 	struct assembly *assembly;
@@ -137,6 +139,7 @@ struct channel {
 	uint64_t next_tag;
 	uint32_t holes_n; /* in unacked */
 	uint32_t held_n;  /* unacked by consumers: what the shared prefetch counts */
+	uint32_t birth;   /* no other channel of this connection has had it */
 	char *last_queue; /* the name last declared */
 	uint16_t number;
 	uint16_t prefetch, prefetch_shared; /* 0: none */
@@ -194,6 +197,7 @@ struct amqp091 {
 	uint64_t waiting_asked; /* no row before this one is unasked */
 	uint64_t loading_bytes, unconfirmed_bytes;
 	uint32_t loading_n, held_n; /* held: unacked and waiting, all channels */
+	uint32_t directed_n;        /* replies sent, of which it is not known whether they came */
 	struct pace pace[PACE_MARKS];
 	uint32_t pace_n, pace_bytes; /* bytes since the last mark */
 	uint64_t pace_seq, moved_ms;
@@ -463,6 +467,8 @@ void amqp091_unacked_release(struct turn *t, struct channel *c);
 struct consumer *amqp091_consumer(struct amqp091 *s, uint32_t id);
 void amqp091_consumer_free(struct turn *t, struct consumer *own_k);
 void amqp091_cancelled(struct turn *t, struct run *fx); /* FX_CANCELLED */
+/* amqp091_consumer_new makes one; NULL: no memory. */
+struct consumer *amqp091_consumer_new(struct turn *t, struct channel *c, struct slice tag);
 /* amqp091_subscribed answers basic.consume, amqp091_unsubscribed basic.cancel (perhaps later, when
  * what came before is written; amqp091_drained looks whether it is). */
 void amqp091_subscribed(struct turn *t, const struct call *call);

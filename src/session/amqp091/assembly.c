@@ -1,7 +1,8 @@
-#include "session/amqp091/publish.h"
+#include "session/amqp091/direct.h"
 
 #include "base/bits.h"
 #include "base/must.h"
+#include "wire/amqp091/props.h"
 
 /* A message that comes in several pieces: frames of other channels between its own, unequal body
  * frames, or more than fits into one read. It grows with what really comes, not with what its
@@ -151,9 +152,10 @@ enum err amqp091_assembly_finish(struct turn *t, struct channel *c)
 	must(e != ERR_BUSY);
 	if (e == ERR_OK && p.copies.n > 0)
 		strip(c->assembly, &p);
-	if (e == ERR_OK && hit->route->n > 0 && c->assembly->chunks_n > 0) {
+	bool is_taken = e == ERR_OK && (hit->route->n > 0 || amqp091_direct_is_to(t, &p));
+	if (is_taken && c->assembly->chunks_n > 0) {
 		send_big(t, c, &p, hit);
-	} else if (e == ERR_OK && hit->route->n > 0) {
+	} else if (is_taken) {
 		send(t, c, &p, hit);
 	} else if (e == ERR_OK && c->assembly->chunks_n > 0) {
 		amqp091_upload_nowhere(t, c, &p);
@@ -204,6 +206,40 @@ enum err amqp091_assembly_block(struct turn *t, struct assembly *a, uint32_t n)
 	return grow(t, a, n);
 }
 
+static enum err begin_props(struct turn *t, struct assembly *a, uint64_t body_bytes,
+			    struct slice props)
+{
+	a->props_n = (uint32_t)props.n;
+	a->body_bytes = body_bytes;
+	must(!a->block);
+	if (amqp091_upload_is_big(a))
+		return amqp091_upload_begin(t, a, props);
+	uint64_t body = body_bytes < GROW_FROM ? body_bytes : GROW_FROM;
+	TRY(grow(t, a, a->props_n + body + a->route_n));
+	memcpy((uint8_t *)a->block + a->at, props.p, props.n);
+	return ERR_OK;
+}
+
+/* A request is given its name for the reply before it has a place. Properties that make no sense
+ * are refused when all is there. */
+static enum err begin(struct turn *t, struct channel *c, const struct amqp091_header *h)
+{
+	struct assembly *a = c->assembly;
+	struct amqp091_facts f;
+	struct slice own;
+	must(a != NULL);
+	if (amqp091_props_facts(h->props, &f) != ERR_OK || !(f.flags & AMQP091_HAS_reply_to) ||
+	    amqp091_direct_kind(f.reply_to) != DIRECT_CONSUME) {
+		TRY(begin_props(t, a, h->body_bytes, h->props));
+	} else {
+		TRY(amqp091_direct_props(t, c, h->props, &own));
+		enum err e = begin_props(t, a, h->body_bytes, own);
+		amqp091_put(t, (void *)(uintptr_t)own.p, own.n);
+		TRY(e);
+	}
+	return a->body_bytes == 0 ? amqp091_assembly_finish(t, c) : ERR_OK;
+}
+
 enum err amqp091_assembly_header(struct turn *t, struct channel *c, struct slice payload)
 {
 	struct assembly *a = c->assembly;
@@ -224,14 +260,7 @@ enum err amqp091_assembly_header(struct turn *t, struct channel *c, struct slice
 	}
 	if (h.body_bytes > t->w->limits->message_bytes_max)
 		return amqp091_refuse_size(t, h.body_bytes);
-	a->props_n = (uint32_t)h.props.n;
-	a->body_bytes = h.body_bytes;
-	if (amqp091_upload_is_big(a))
-		return amqp091_upload_begin(t, a, h.props);
-	uint64_t body = h.body_bytes < GROW_FROM ? h.body_bytes : GROW_FROM;
-	TRY(grow(t, a, a->props_n + body + a->route_n));
-	memcpy((uint8_t *)a->block + a->at, h.props.p, h.props.n);
-	return a->body_bytes == 0 ? amqp091_assembly_finish(t, c) : ERR_OK;
+	return begin(t, c, &h);
 }
 
 enum err amqp091_assembly_body(struct turn *t, struct channel *c, struct slice payload)

@@ -1,4 +1,4 @@
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/direct.h"
 
 #include "base/must.h"
 #include "core/spread.h"
@@ -88,6 +88,9 @@ static enum err check(struct turn *t, struct channel *c, struct ends *e)
 	bool is_short = e->to.n == 0 && e->key.n == 0 && !e->to_exchange;
 	if (!e->to_exchange)
 		TRY(amqp091_queue_name(t, c, e->to, &e->to));
+	if (!e->to_exchange && amqp091_direct_kind(e->to) != DIRECT_NOT)
+		return amqp091_refuse_named(t, ERR_ACCESS_REFUSED, "direct reply-to queue ", e->to,
+					    " cannot be bound");
 	if (is_short && !e->is_unbind)
 		e->key = e->to;
 	TRY(amqp091_allow(t, e->to_exchange ? AUTH_EXCHANGE : AUTH_QUEUE, e->to, AUTH_WRITE));

@@ -45,7 +45,7 @@ enum err amqp091_on_channel_open(struct turn *t, struct channel *fresh,
 		access_channel_gone(&s->access, t->w, 1);
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a channel");
 	}
-	*c = (struct channel){ .number = fresh->number, .next_tag = 1 };
+	*c = (struct channel){ .number = fresh->number, .next_tag = 1, .birth = amqp091_ticket(s) };
 	deque_init(&c->unacked, sizeof(struct unacked), "unacked deliveries");
 	map_put(&s->channels, c->number, (uint64_t)(uintptr_t)c);
 	amqp091_send_bare(t, c->number, AMQP091_channel_open_ok);

@@ -34,8 +34,7 @@ void amqp091_fail(struct turn *t, enum err e, uint16_t class_id, uint16_t method
 void amqp091_access_look(struct turn *t)
 {
 	must(!t->s->is_gone);
-	if (t->s->phase != PHASE_RUNNING ||
-	    access_look(&t->s->access, t->w, &t->why) == ERR_OK)
+	if (t->s->phase != PHASE_RUNNING || access_look(&t->s->access, t->w, &t->why) == ERR_OK)
 		return;
 	amqp091_fail(t, ERR_CONNECTION_FORCED, 0, 0);
 	t->why = text_of(t->w->words, sizeof t->w->words);
@@ -100,7 +99,8 @@ bool amqp091_is_quiet(const struct amqp091 *s)
 	must(s->session.ops == &amqp091_session_ops);
 	return s->phase == PHASE_RUNNING && !s->call && !s->owns_queues && s->consumers.n == 0 &&
 	       s->waiting.n == 0 && !s->stream && s->storing_n == 0 && s->held_n == 0 &&
-	       s->unconfirmed_bytes == 0 && s->pace_n == 0 && s->pace_bytes == 0 && !s->news;
+	       s->unconfirmed_bytes == 0 && s->directed_n == 0 && s->pace_n == 0 &&
+	       s->pace_bytes == 0 && !s->news;
 }
 
 /* Routes live in the memory of the loop that found them. */

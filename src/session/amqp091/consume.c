@@ -1,4 +1,4 @@
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/direct.h"
 
 #include "base/must.h"
 
@@ -25,8 +25,7 @@ static struct consumer *find_tag(const struct channel *c, struct slice tag)
 	return NULL;
 }
 
-/* NULL: no memory. */
-static struct consumer *consumer_new(struct turn *t, struct channel *c, struct slice tag)
+struct consumer *amqp091_consumer_new(struct turn *t, struct channel *c, struct slice tag)
 {
 	struct amqp091 *s = t->s;
 	must(tag.n > 0 && tag.n <= LIMIT_SHORTSTR);
@@ -65,6 +64,8 @@ void amqp091_consumer_free(struct turn *t, struct consumer *own_k)
 	must(was_there);
 	if (s->consumer_last == k)
 		s->consumer_last = NULL;
+	if (k->channel->direct == k)
+		k->channel->direct = NULL;
 	amqp091_put(t, k, sizeof *k + k->tag_n);
 }
 
@@ -90,7 +91,7 @@ enum err amqp091_on_basic_qos(struct turn *t, struct channel *c, const struct am
 static enum err subscribe(struct turn *t, struct channel *c, const struct queue_record *q,
 			  struct slice tag, int64_t priority, const struct amqp091_basic_consume *m)
 {
-	struct consumer *k = consumer_new(t, c, tag);
+	struct consumer *k = amqp091_consumer_new(t, c, tag);
 	struct post *p = t->w->post;
 	if (!k)
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a consumer");
@@ -124,16 +125,16 @@ enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struc
 	const struct queue_record *q;
 	struct slice name, tag = b->consumer_tag;
 	char buf[NAME_NEW_MAX];
-	must(m->kind == AMQP091_basic_consume);
 	int64_t priority;
+	must(m->kind == AMQP091_basic_consume);
 	if (find_tag(c, tag)) {
 		text_puts(&t->why, "attempt to reuse consumer tag '");
 		text_put_slice(&t->why, tag);
 		return amqp091_refuse(t, ERR_NOT_ALLOWED, "'");
 	}
 	TRY(amqp091_queue_name(t, c, b->queue, &name));
-	if (slice_starts_with(name, slice_str("amq.rabbitmq.reply-to")))
-		return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "direct reply-to");
+	if (amqp091_direct_kind(name) == DIRECT_CONSUME)
+		return amqp091_direct_consume(t, c, tag, b);
 	TRY(amqp091_allow(t, AUTH_QUEUE, name, AUTH_READ));
 	TRY(amqp091_queue_find(t, name, &q));
 	TRY(amqp091_args_of_consumer(t, name, b->arguments, &priority));
@@ -175,10 +176,13 @@ enum err amqp091_on_basic_cancel(struct turn *t, struct channel *c, const struct
 		return ERR_OK;
 	}
 	k->end = CONSUMER_ASKED;
-	amqp091_command_queue(t, CMD_UNSUBSCRIBE, 0, c->number, k->queue, k->shard, k->id);
+	if (!k->is_direct)
+		amqp091_command_queue(t, CMD_UNSUBSCRIBE, 0, c->number, k->queue, k->shard, k->id);
 	struct call *call = amqp091_call(t, AMQP091_basic_cancel, c->number, k->id, b->consumer_tag,
 					 SLICE_EMPTY);
 	call->is_nowait = b->nowait;
+	if (k->is_direct)
+		amqp091_unsubscribed(t);
 	return ERR_OK;
 }
 
@@ -251,10 +255,6 @@ void amqp091_cancelled(struct turn *t, struct run *fx)
 
 /* ---- basic.get ---------------------------------------------------------------------------- */
 
-enum err amqp091_on_basic_get(struct turn *t, struct channel *c, const struct amqp091_method *m)
-{
-	const struct amqp091_basic_get *b = &m->basic_get;
-	const struct queue_record *q;
 /* Who consumes from a replicated queue one at a time does not fetch. */
 static enum err check_get(struct turn *t, const struct queue_record *q)
 {
@@ -269,15 +269,19 @@ static enum err check_get(struct turn *t, const struct queue_record *q)
 		"single active consumer");
 }
 
+enum err amqp091_on_basic_get(struct turn *t, struct channel *c, const struct amqp091_method *m)
+{
+	const struct amqp091_basic_get *b = &m->basic_get;
+	const struct queue_record *q;
 	struct slice name;
 	must(m->kind == AMQP091_basic_get);
 	TRY(amqp091_queue_name(t, c, b->queue, &name));
 	TRY(amqp091_allow(t, AUTH_QUEUE, name, AUTH_READ));
 	TRY(amqp091_queue_find(t, name, &q));
+	TRY(check_get(t, q));
 	uint32_t ticket = amqp091_ticket(t->s);
 	uint8_t flags = b->no_ack ? GET_NO_ACK : 0;
 	amqp091_command_queue(t, CMD_GET, flags, c->number, q->id, q->shard, ticket);
 	amqp091_call(t, AMQP091_basic_get, c->number, ticket, q->name, SLICE_EMPTY)->flags = flags;
-	TRY(check_get(t, q));
 	return ERR_OK;
 }

@@ -47,6 +47,10 @@ void amqp091_written(struct turn *t, struct consumer *k, uint32_t n, uint32_t by
 {
 	struct amqp091 *s = t->s;
 	must(k->waiting_n < UINT32_MAX);
+	if (k->is_direct) {
+		must(k->owed_bytes >= bytes);
+		k->owed_bytes -= bytes;
+	}
 	if (!k->is_windowed || k->end != CONSUMER_LIVES)
 		return;
 	uint32_t taken = k->surplus_bytes < bytes ? (uint32_t)k->surplus_bytes : bytes;

@@ -31,6 +31,8 @@ static void release(struct turn *t, struct channel *c)
 	amqp091_assembly_free(t, c);
 	amqp091_confirm_free(t, c);
 	for (struct consumer *k = c->consumers; k; k = k->next) {
+		if (k->is_direct) /* no shard knows of it */
+			k->end = CONSUMER_ENDED;
 		if (k->end == CONSUMER_LIVES)
 			amqp091_command_queue(t, CMD_UNSUBSCRIBE, UNSUBSCRIBE_ENDING, c->number,
 					      k->queue, k->shard, k->id);

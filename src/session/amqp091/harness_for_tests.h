@@ -60,9 +60,14 @@ static inline void world_command(struct world *w, struct run *r)
 
 static inline void world_effect(struct world *w, struct run *r)
 {
-	struct client *c = w->clients[session_slot(r->session)];
+	uint32_t slot = session_slot(r->session);
+	struct client *c = slot < WORLD_CLIENTS ? w->clients[slot] : NULL;
 	if (c && c->s->handle == r->session) {
 		c->s->ops->tell(c->s, world_of(w), r);
+		return;
+	}
+	if (r->kind == FX_DIRECT) {
+		session_direct_answer(&w->post, r, false);
 		return;
 	}
 	must(r->kind != FX_DELIVER); /* a session that owes something must still be there */

@@ -1,4 +1,4 @@
-#include "session/amqp091/publish.h"
+#include "session/amqp091/direct.h"
 
 #include "base/must.h"
 #include "wire/amqp091/props.h"
@@ -68,6 +68,8 @@ enum err amqp091_publish_props(struct turn *t, struct publish *p)
 		TRY(check_user(t, f.user_id));
 	if (f.flags & AMQP091_HAS_expiration)
 		TRY(check_expiration(t, f.expiration, &p->expiry_ms));
+	if (f.flags & AMQP091_HAS_reply_to)
+		p->asks_direct = amqp091_direct_kind(f.reply_to) == DIRECT_CONSUME;
 	if (f.has_cc)
 		p->copies = f.headers;
 	p->flags = f.delivery_mode == 2 ? MSG_PERSISTENT : 0;

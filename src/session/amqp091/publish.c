@@ -2,7 +2,7 @@
 
 #include "base/bits.h"
 #include "base/must.h"
-#include "session/amqp091/publish.h"
+#include "session/amqp091/direct.h"
 #include "wire/amqp091/headers.h"
 
 /* ---- where it goes ------------------------------------------------------------------------ */
@@ -160,6 +160,23 @@ static void strip(struct publish *p, const struct amqp091_content *c, struct amq
 	store_be32(frame + 3, load_be32(frame + 3) - gone);
 }
 
+/* A message whose reply-to we write has no longer the properties that came. */
+static enum err publish_request(struct turn *t, struct channel *c, struct publish *p,
+				const struct route_hit *hit, const struct amqp091_content *content)
+{
+	struct slice own;
+	must(p->asks_direct);
+	TRY(amqp091_direct_props(t, c, p->props, &own));
+	p->props = own;
+	enum err e = ERR_OK;
+	if (hit->route->n > 0 || amqp091_direct_is_to(t, p))
+		e = amqp091_publish_copy(t, c, p, hit, content);
+	else
+		amqp091_publish_nowhere(t, c, p, content);
+	amqp091_put(t, (void *)(uintptr_t)own.p, own.n);
+	return e;
+}
+
 static enum err publish_whole(struct turn *t, struct channel *c, const struct amqp091_publish *in)
 {
 	struct amqp091_content stripped;
@@ -181,7 +198,9 @@ static enum err publish_whole(struct turn *t, struct channel *c, const struct am
 		strip(&p, content, &stripped);
 		content = &stripped;
 	}
-	if (hit->route->n == 0) {
+	if (p.asks_direct)
+		return publish_request(t, c, &p, hit, content);
+	if (hit->route->n == 0 && !amqp091_direct_is_to(t, &p)) {
 		amqp091_publish_nowhere(t, c, &p, content);
 		return ERR_OK;
 	}

@@ -1,4 +1,4 @@
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/direct.h"
 
 #include "base/must.h"
 #include "wire/amqp091/table.h"
@@ -102,6 +102,10 @@ enum err amqp091_on_queue_declare(struct turn *t, struct channel *c, const struc
 	const struct amqp091_queue_declare *b = &m->queue_declare;
 	char stripped[LIMIT_SHORTSTR], made[NAME_NEW_MAX];
 	must(m->kind == AMQP091_queue_declare);
+	if (amqp091_direct_kind(b->queue) != DIRECT_NOT) {
+		amqp091_direct_declare(t, c, b->queue, b->nowait);
+		return ERR_OK;
+	}
 	if (b->passive)
 		return declare_passive(t, c, b);
 	struct declare_queue d = {

@@ -1,4 +1,4 @@
-#include "session/amqp091/publish.h"
+#include "session/amqp091/direct.h"
 
 #include "base/must.h"
 
@@ -111,6 +111,11 @@ void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publis
 			  const struct route_hit *hit, struct block *b, const struct msg *m)
 {
 	const struct route *route = hit->route;
+	if (route->n == 0) {
+		amqp091_fan_send(t);
+		amqp091_direct_send(t, c, p, b, m);
+		return;
+	}
 	uint32_t left_n = shards_n(route);
 	struct fanned one = { .mem = msg_mem(m),
 			      .seq = amqp091_confirm_seq(t, c),

@@ -1,4 +1,4 @@
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/direct.h"
 
 #include "base/must.h"
 
@@ -93,6 +93,8 @@ static void session_tell(struct session *own, struct session_world *w, struct ru
 	case FX_CANCELLED: amqp091_cancelled(&t, fx); return;
 	case FX_BLOCKED:
 	case FX_UNBLOCKED: amqp091_blocked_look(&t); return;
+	case FX_DIRECT: amqp091_direct(&t, fx); return;
+	case FX_DIRECTED: amqp091_directed(&t, fx); return;
 	case FX_SEEN:
 	case FX_TRACE:
 	case FX_DEAD_LETTER: return; /* to others */

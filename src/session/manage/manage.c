@@ -92,6 +92,8 @@ static void manage_tell(struct session *s, struct session_world *w, struct run *
 	must(run_is_effect(fx));
 	if (fx->kind == FX_TRACE)
 		manage_watch_lines(m, w, fx);
+	else if (fx->kind == FX_DIRECT)
+		session_direct_answer(w->post, fx, false);
 	else if (fx->kind == FX_REPLY && m->phase == MANAGE_ASKING && m->is_waiting &&
 		 fx->arg == m->ticket)
 		manage_answered(m, w, fx);

@@ -84,6 +84,7 @@ static enum err facts_of_list(struct slice props, struct amqp091_facts *out)
 	out->expiration = expiration;
 	out->user_id = user_id;
 	out->headers = headers;
+	out->reply_to = reply_to;
 	return ERR_OK;
 }
 

@@ -33,7 +33,7 @@ struct amqp091_facts {
 	uint16_t flags;
 	uint8_t delivery_mode, priority; /* 0 when not there */
 	bool has_cc;                     /* `headers` has an entry CC or BCC */
-	struct slice expiration, user_id, headers;
+	struct slice expiration, user_id, headers, reply_to;
 };
 
 /* amqp091_props_decode reads the whole of `props`, which must end with the last property.
