@@ -58,6 +58,8 @@ struct chunk {
 	struct due due;        /* at that time */
 	uint32_t *bodies;      /* of each slot's message, if the queue has a limit for these */
 	struct list_node late; /* in core.late: an entry may not wait at all */
+	uint64_t (*lane)[CHUNK_WORDS]; /* `ready` by priority (lanes.h), if the queue has these */
+	uint16_t lanes_n;
 	uint64_t loc[CHUNK_N]; /* where the stored message lies; 0: nowhere */
 	struct entry entry[CHUNK_N];
 };

@@ -49,6 +49,7 @@ void core_free(struct core *c)
 		core_dead_forget(c, q);
 		core_rules_forget(c, q);
 		core_single_forget(c, q);
+		lanes_off(q, mem);
 		queue_fini(q, mem);
 	}
 	map_fini(&c->queues, mem);
@@ -100,6 +101,7 @@ void core_forget_queue(struct core *c, struct queue *own_q)
 	core_dead_forget(c, own_q);
 	core_rules_forget(c, own_q);
 	core_single_forget(c, own_q);
+	lanes_off(own_q, c->mem);
 	queue_fini(own_q, c->mem);
 	pool_put(&c->queue_pool, own_q);
 	c->order_is_stale = true;
@@ -219,6 +221,7 @@ static void release(struct core *c, struct queue *q, struct chunk *k)
 	core_unwatch(c, k);
 	core_rule_unweigh(c, k);
 	queue_unlink(q, k);
+	lanes_drop(k, c->mem);
 	chunk_put(&c->chunks, k);
 }
 

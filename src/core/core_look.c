@@ -220,6 +220,8 @@ static void dump_queue(const struct queue *q, struct text *out)
 	text_putf(out, "last_id: %llx\ngive_mark: %llx\n", ull(q->last_id), ull(q->mark));
 	if (q->ruled)
 		dump_rules(q->ruled, out);
+	if (q->lanes)
+		text_putf(out, "max_priority: %u\n", lanes_max(q));
 	if (q->single)
 		text_putf(out, "single_active: %s\n",
 			  core_single_active(q) ? "one" : "none for the moment");

@@ -410,6 +410,8 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 			core_watch_slots(c, k, k->used - n, n);
 		if (q->ruled)
 			core_rule_weigh(c, q, k, k->used - n, n);
+		if (q->lanes)
+			lanes_add(q, k, k->used - n, n, c->mem);
 		q->tail_pos += n;
 		if (is_logged) {
 			k->durable_n += n;

@@ -159,22 +159,20 @@ static uint64_t purge_ready(struct core *c, struct queue *q, struct outcomes *la
 {
 	struct removal r = { .queue = q, .later = later, .reason = REMOVE_PURGED };
 	struct refs gone = { 0 };
-	struct chunk *before = NULL, *k;
-	uint64_t durable_n = 0;
-	for (uint32_t slot; (k = queue_next_ready(q, &slot)) != NULL;) {
-		if (before && before != k)
-			core_release(c, q, before);
-		before = k;
-		if (!(k->entry[slot].flags & ENTRY_PERSISTENT)) {
-			core_drop_entry(c, q, k, slot, &gone);
-			continue;
+	uint64_t durable_n = 0, number = 0;
+	for (struct chunk *k; (k = queue_next_used(q, number)) != NULL;) {
+		number = k->number + 1;
+		for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->ready, CHUNK_N, i)) < CHUNK_N;) {
+			if (!(k->entry[i].flags & ENTRY_PERSISTENT)) {
+				core_drop_entry(c, q, k, i, &gone);
+				continue;
+			}
+			queue_off(q, k, i);
+			core_remove(&r, k, i);
+			durable_n++;
 		}
-		queue_off(q, k, slot);
-		core_remove(&r, k, slot);
-		durable_n++;
+		core_release(c, q, k);
 	}
-	if (before)
-		core_release(c, q, before);
 	core_removed(&r);
 	refs_unref(&gone);
 	must(q->ready_n == 0 && q->ready_bytes == 0);

@@ -12,6 +12,7 @@
 #include "base/wheel.h"
 #include "core/consumer.h"
 #include "core/core.h"
+#include "core/lanes.h"
 #include "core/queue.h"
 #include "msg/refs.h"
 
@@ -285,19 +286,6 @@ void core_session_gone(struct core *c, const struct run *cmd, struct post *fx);
 /* core_cancel_all ends all consumers of a queue that is being dropped, and tells them. */
 void core_cancel_all(struct core *c, struct queue *q, struct post *fx);
 
-/* ---- core_queue.c */
-void core_open(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);
-void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct outcomes *later,
-	       struct post *fx);
-void core_delete(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);
-void core_drop(struct core *c, const struct run *cmd, struct outcomes *now, struct outcomes *later,
-	       struct post *fx);
-void core_apply_drop(struct core *c, const struct run *o, struct post *fx);
-/* core_close: nothing comes in or out of `q` any more, and the catalog is told to remove it. */
-void core_close(const struct core *c, struct queue *q, const struct run *cmd, struct post *fx);
-/* core_ask_later has the command `cmd` done behind everything that waits in `later`. */
-void core_ask_later(const struct run *cmd, struct outcomes *later);
-void core_apply_barrier(struct core *c, const struct run *o, struct post *fx);
 /* ---- core_single.c: single active consumers */
 
 /* core_single_rules follows the rules of a queue; core_single_forget frees what there is for it. */
@@ -319,3 +307,16 @@ const struct consumer *core_single_active(const struct queue *q);
 void core_describe(struct core *c, const struct run *cmd, struct post *fx);
 void core_answer_digest(struct core *c, const struct run *cmd, struct post *fx);
 #endif
+/* ---- core_queue.c */
+void core_open(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);
+void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct outcomes *later,
+	       struct post *fx);
+void core_delete(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);
+void core_drop(struct core *c, const struct run *cmd, struct outcomes *now, struct outcomes *later,
+	       struct post *fx);
+void core_apply_drop(struct core *c, const struct run *o, struct post *fx);
+/* core_close: nothing comes in or out of `q` any more, and the catalog is told to remove it. */
+void core_close(const struct core *c, struct queue *q, const struct run *cmd, struct post *fx);
+/* core_ask_later has the command `cmd` done behind everything that waits in `later`. */
+void core_ask_later(const struct run *cmd, struct outcomes *later);
+void core_apply_barrier(struct core *c, const struct run *o, struct post *fx);

@@ -1,6 +1,7 @@
 #include "core/queue.h"
 
 #include "base/ablate.h"
+#include "core/lanes.h"
 
 /* A directory that reaches further than this is a damaged checkpoint: 8 billion entries. And no
  * queue gets to such a number of chunks. */
@@ -104,6 +105,8 @@ struct chunk *queue_next_ready(struct queue *q, uint32_t *out_slot)
 {
 	if (q->ready_n == 0)
 		return NULL;
+	if (q->lanes)
+		return lanes_next(q, out_slot);
 	uint64_t number = pos_chunk(q->cursor);
 	uint32_t slot = pos_slot(q->cursor);
 	if (number < q->first) {
@@ -215,4 +218,6 @@ void queue_check(const struct queue *q)
 	must_if(q->ready_n == q->live_n && q->durable_n == 0, q->ready_bytes == q->live_bytes);
 	must(q->cached_bytes <= q->live_bytes);
 	must_if(q->ruled, ready_bodies == q->ruled->ready_bodies);
+	if (q->lanes)
+		lanes_check(q);
 }

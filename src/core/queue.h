@@ -65,6 +65,7 @@ struct queue {
 	struct dead *dead;                   /* core_dead.c; NULL: no dead letters */
 	struct ruled *ruled;                 /* NULL: no rules */
 	struct single *single;               /* core_single.c; NULL: all consumers are active */
+	struct lanes *lanes;                 /* lanes.h; NULL: no priorities */
 	bool is_closed;                      /* about to be dropped: gives nothing, takes nothing */
 	bool is_held;                        /* by one exclusive consumer */
 	bool is_logged;                      /* the log or a checkpoint knows of it, or soon will */
@@ -91,6 +92,10 @@ static inline struct chunk *queue_chunk(const struct queue *q, uint64_t number)
 
 /* queue_on makes a live entry ready, queue_off takes that back. */
 static inline void queue_on(struct queue *q, struct chunk *k, uint32_t slot)
+/* What lanes.c does beside queue_on and queue_off. */
+void queue_lane_on(struct queue *q, struct chunk *k, uint32_t slot);
+void queue_lane_off(struct queue *q, struct chunk *k, uint32_t slot);
+
 {
 	bits_set(k->ready, slot);
 	q->ready_n++;
@@ -99,6 +104,8 @@ static inline void queue_on(struct queue *q, struct chunk *k, uint32_t slot)
 		q->ruled->ready_bodies += k->bodies[slot];
 }
 static inline void queue_off(struct queue *q, struct chunk *k, uint32_t slot)
+	if (k->lane)
+		queue_lane_on(q, k, slot);
 {
 	bits_clear(k->ready, slot);
 	q->ready_n--;
@@ -107,6 +114,8 @@ static inline void queue_off(struct queue *q, struct chunk *k, uint32_t slot)
 		q->ruled->ready_bodies -= k->bodies[slot];
 }
 
+	if (k->lane)
+		queue_lane_off(q, k, slot);
 static inline uint64_t queue_end(const struct queue *q)
 {
 	return q->first + q->chunks.n;
@@ -123,7 +132,8 @@ MUST_USE enum err queue_place(struct queue *q, struct chunk *own_k, struct mem *
 /* queue_unlink takes a chunk without live entries out of the directory, for release. */
 void queue_unlink(struct queue *q, struct chunk *k);
 
-/* queue_next_ready finds the first ready entry and moves the cursor to it; NULL: none. */
+/* queue_next_ready finds the first ready entry, of the highest priority if there are these, and
+ * moves the cursor to it; NULL: none. */
 struct chunk *queue_next_ready(struct queue *q, uint32_t *out_slot);
 
 /* queue_next_live: the first live entry at or after *io_pos; NULL: none. */
