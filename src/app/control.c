@@ -60,7 +60,8 @@ static bool send_line(int sock, char *const *words)
 	return send(sock, t.p, t.n, MSG_NOSIGNAL) == (ssize_t)t.n;
 }
 
-static int copy_answer(int sock)
+/* Copies what comes to `good`, or to stderr what begins with "error: ". */
+static int copy_answer(int sock, FILE *good)
 {
 	char buf[16384];
 	FILE *to = NULL;
@@ -69,13 +70,13 @@ static int copy_answer(int sock)
 		if (!to)
 			to = slice_starts_with(slice_of(buf, (size_t)n), slice_str("error: "))
 				     ? stderr
-				     : stdout;
+				     : good;
 		if (n > 0 && (fwrite(buf, 1, (size_t)n, to) < (size_t)n || fflush(to) != 0))
 			return 1; /* nobody reads it any more */
 	}
 	if (!to)
 		fputs("godwit: the broker has gone without an answer\n", stderr);
-	return to == stdout && n == 0 ? 0 : 1;
+	return to == good && n == 0 ? 0 : 1;
 }
 
 int control_ask(const char *data_dir, const char *socket_name, char *const *words)
@@ -83,8 +84,35 @@ int control_ask(const char *data_dir, const char *socket_name, char *const *word
 	int sock = connected(data_dir, socket_name);
 	if (sock < 0)
 		return no_broker(data_dir, socket_name, errno);
-	int code = send_line(sock, words) ? copy_answer(sock)
+	int code = send_line(sock, words) ? copy_answer(sock, stdout)
 					  : no_broker(data_dir, socket_name, errno);
+	close(sock);
+	return code;
+}
+
+/* send_all: has all gone? What the broker no longer takes, its answer explains. */
+static bool send_all(int sock, struct slice what)
+{
+	while (what.n > 0) {
+		ssize_t n = send(sock, what.p, what.n, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EPIPE || errno == ECONNRESET;
+		what = slice_from(what, (size_t)n);
+	}
+	return true;
+}
+
+int control_tell(const char *data_dir, const char *socket_name, const char *line, struct slice what,
+		 FILE *to)
+{
+	int sock = connected(data_dir, socket_name);
+	if (sock < 0)
+		return no_broker(data_dir, socket_name, errno);
+	bool is_sent = send_all(sock, slice_str(line)) && send_all(sock, slice_str("\n")) &&
+		       send_all(sock, what);
+	int code = is_sent ? copy_answer(sock, to) : no_broker(data_dir, socket_name, errno);
 	close(sock);
 	return code;
 }

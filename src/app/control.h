@@ -5,6 +5,9 @@
  */
 #ifndef APP_CONTROL_H
 #define APP_CONTROL_H
+#include "base/slice.h"
+
+#include <stdio.h>
 
 /* The socket's name in the data directory, unless the setting control_socket has another. */
 #define CONTROL_SOCKET "godwit.sock"
@@ -13,4 +16,9 @@
  * is `socket_name` in there, and copies the answer to stdout as it comes. Gives the exit code: 0;
  * 1, and a sentence on stderr, when there is no answer. */
 int control_ask(const char *data_dir, const char *socket_name, char *const *words);
+
+/* control_tell sends a line and, behind it, `what`, and copies the answer to `to`. Exit codes
+ * likewise. */
+int control_tell(const char *data_dir, const char *socket_name, const char *line, struct slice what,
+		 FILE *to);
 #endif

@@ -2,6 +2,7 @@
 #include "app/bench/bench.h"
 #include "app/capture.h"
 #include "app/control.h"
+#include "app/definitions.h"
 #include "app/journal.h"
 #include "base/text.h"
 
@@ -17,6 +18,7 @@ struct command {
 	const char *words, *prose;
 };
 
+static int definitions(int argc, char **argv);
 static int digest(int argc, char **argv);
 static int dump(int argc, char **argv);
 static int trace(int argc, char **argv);
@@ -24,6 +26,8 @@ static int trace(int argc, char **argv);
 static const struct command commands[] = {
 	{ "bench", bench_main, "[OPTION]...",
 	  "loads and measures a broker; see godwit bench --help" },
+	{ "definitions", definitions, "[--data-dir DIR] import|export|check FILE",
+	  "users, permissions, queues, exchanges, bindings and more, as RabbitMQ exports them" },
 	{ "digest", digest, "[--data-dir DIR]",
 	  "prints a digest of what each shard must not lose" },
 	{ "dump", dump, "[--data-dir DIR] node|catalog|shard|connection|queue [-p VHOST] [NAME]",
@@ -78,6 +82,13 @@ static int read_question(struct question *q, int argc, char **argv)
 		}
 	}
 	return -1;
+}
+
+static int definitions(int argc, char **argv)
+{
+	struct question q;
+	int code = read_question(&q, argc, argv);
+	return code >= 0 ? code : definitions_main(q.data_dir, q.socket, q.words + 1);
 }
 
 static int digest(int argc, char **argv)

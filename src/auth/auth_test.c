@@ -40,7 +40,8 @@ static void each_action_has_its_own_pattern(void **state)
 {
 	(void)state;
 	struct grant g = of("^ann-", ".*", "");
-	must(may(g, AUTH_QUEUE, AUTH_CONFIGURE, "ann-q") && !may(g, AUTH_QUEUE, AUTH_CONFIGURE, "q"));
+	must(may(g, AUTH_QUEUE, AUTH_CONFIGURE, "ann-q") &&
+	     !may(g, AUTH_QUEUE, AUTH_CONFIGURE, "q"));
 	must(may(g, AUTH_QUEUE, AUTH_WRITE, "q") && may(g, AUTH_EXCHANGE, AUTH_WRITE, ""));
 	must(!may(g, AUTH_QUEUE, AUTH_READ, "q"));
 	must(may(of("b", "", ""), AUTH_QUEUE, AUTH_CONFIGURE, "abc")); /* anywhere in it */

@@ -1,7 +1,7 @@
 /* grant -- what a user may do: one regular expression for each action.
  *
- * Of a virtual host: names of queues and exchanges. Of an exchange in it: routing keys (configure is
- * not asked). Bytes in the catalog (core/fact.h): three times a u16 length and the expression,
+ * Of a virtual host: names of queues and exchanges. Of an exchange in it: routing keys (configure
+ * is not asked). Bytes in the catalog (core/fact.h): three times a u16 length and the expression,
  * little-endian. Pure; slices borrow.
  */
 #ifndef AUTH_GRANT_H

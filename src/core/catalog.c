@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "core/exchange.h"
+#include "core/policy.h"
 
 #define QUEUE_ID_FIRST 1u
 
@@ -74,6 +75,18 @@ void catalog_read_by(struct catalog *c, const struct header_ops *arguments)
 	((struct catalog_view *)(uintptr_t)c->applied)->arguments = arguments;
 }
 
+void catalog_match_by(struct catalog *c, struct patterns *patterns)
+{
+	must(c->applied != NULL);
+	c->patterns = patterns;
+}
+
+struct patterns *catalog_patterns(const struct catalog *c)
+{
+	must(c->applied != NULL);
+	return c->patterns;
+}
+
 const struct catalog_view *catalog_view(const struct catalog *c)
 {
 	must(c->applied->version <= c->decided->version);
@@ -117,21 +130,40 @@ static void reply(const struct run *o, struct reply_row row, struct slice text, 
 }
 
 /* Passes an outcome on to the queue's shard, which answers the session if there is one. */
-static void pass_on(const struct run *o, uint8_t cmd, const struct queue_record *q,
-		    struct post *held)
+static void pass_on(const struct catalog *c, const struct catalog_view *v, const struct run *o,
+		    uint8_t cmd, const struct queue_record *q, struct post *held)
 {
 	struct run head = *o;
+	uint8_t rules[RULES_BYTES_MAX];
+	uint32_t n = cmd == CMD_QUEUE_OPEN ? policy_rules(v, c->patterns, q, rules) : 0;
 	must(q->shard < SHARDS_MAX);
 	head.kind = cmd;
 	head.flags = cmd == CMD_QUEUE_OPEN ? q->flags : o->flags & (uint8_t)~RUN_LOGGED;
 	head.shard = q->shard;
 	head.queue = q->id;
 	head.vhost = q->vhost;
-	post_run(held, held->loop_of_shard[q->shard], &head, NULL, 0, 0,
-		 cmd == CMD_QUEUE_OPEN ? q->rules : SLICE_EMPTY);
+	post_run(held, held->loop_of_shard[q->shard], &head, NULL, 0, 0, slice_of(rules, n));
 }
 
-static void tell(const struct run *o, const struct catalog_view *before,
+/* A policy has changed: its virtual host's queues are told their rules again. */
+static void open_again(const struct catalog *c, const struct catalog_view *v, const struct run *o,
+		       struct post *held)
+{
+	struct run head = *o;
+	struct fact f;
+	uint16_t vhost;
+	head.session = 0;
+	if (fact_get(run_tail(o), &f) != ERR_OK ||
+	    (f.kind != FACT_POLICY && f.kind != FACT_OPERATOR_POLICY) ||
+	    catalog_vhost(v, f.name[0], &vhost) != ERR_OK)
+		return;
+	must(held != NULL);
+	for (const struct queue_record *q = NULL; (q = catalog_queue_after(v, q ? q->id : 0));)
+		if (q->vhost == vhost)
+			pass_on(c, v, &head, CMD_QUEUE_OPEN, q, held);
+}
+
+static void tell(const struct catalog *c, const struct run *o, const struct catalog_view *before,
 		 const struct catalog_view *after, struct post *held)
 {
 	const struct queue_record *q;
@@ -141,20 +173,23 @@ static void tell(const struct run *o, const struct catalog_view *before,
 	case OUTCOME_QUEUE_DECLARE:
 		q = catalog_queue_by_id(after, o->queue);
 		must(q != NULL);
-		pass_on(o, CMD_QUEUE_OPEN, q, held);
+		pass_on(c, after, o, CMD_QUEUE_OPEN, q, held);
 		return;
 	case OUTCOME_QUEUE_DELETE:
 		q = catalog_queue_by_id(before, o->queue);
 		must(q != NULL);
-		pass_on(o, CMD_QUEUE_DROP, q, held);
+		pass_on(c, before, o, CMD_QUEUE_DROP, q, held);
 		return;
 	case OUTCOME_BARRIER:
 		must(tail.n >= sizeof row);
 		memcpy(&row, tail.p, sizeof row);
 		reply(o, row, slice_from(tail, sizeof row), held);
 		return;
-	default: reply(o, (struct reply_row){ .err = ERR_OK, .op = asked(o) }, SLICE_EMPTY, held);
+	case OUTCOME_FACT_PUT:
+	case OUTCOME_FACT_DELETE: open_again(c, after, o, held); break;
+	default: break;
 	}
+	reply(o, (struct reply_row){ .err = ERR_OK, .op = asked(o) }, SLICE_EMPTY, held);
 }
 
 void catalog_apply(struct catalog *c, struct run *o, uint64_t index, struct post *held)
@@ -172,5 +207,5 @@ void catalog_apply(struct catalog *c, struct run *o, uint64_t index, struct post
 		c->applied = c->decided;
 	}
 	if (held)
-		tell(o, before, c->applied, held);
+		tell(c, o, before, c->applied, held);
 }

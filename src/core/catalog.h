@@ -19,6 +19,7 @@
 
 struct catalog;
 struct catalog_view;
+struct patterns;
 
 enum exchange_type {
 	EXCHANGE_DIRECT = 1,
@@ -98,6 +99,10 @@ void catalog_name_vhost(struct catalog *c, struct slice name);
 /* catalog_read_by says how arguments of exchanges and bindings are read, before there are any: the
  * catalog itself only keeps them. */
 void catalog_read_by(struct catalog *c, const struct header_ops *arguments);
+
+/* catalog_match_by says who knows which policies fit a queue; NULL, as at first: none do. */
+void catalog_match_by(struct catalog *c, struct patterns *patterns);
+struct patterns *catalog_patterns(const struct catalog *c);
 
 /* catalog_view is the newest applied version; valid until catalog_collect passes it. */
 const struct catalog_view *catalog_view(const struct catalog *c);

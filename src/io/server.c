@@ -1,6 +1,7 @@
 #include "io/server.h"
 
 #include "base/text.h"
+#include "io/boot.h"
 #include "io/clock.h"
 #include "io/disk_posix.h"
 #include "io/entropy.h"
@@ -36,6 +37,7 @@ struct server {
 	uint32_t pollers_made;
 	struct pattern_cache *patterns[LIMIT_LOOPS_MAX];
 	struct secret_pool *secrets;
+	struct definitions definitions; /* to be imported by this start; items NULL: none */
 	struct worker workers[2];
 	uint32_t workers_made;
 	int signals; /* signalfd */
@@ -192,6 +194,7 @@ static enum err open_node(struct server *s, struct text *why)
 		.loops_n = p->n,
 		.log = &s->log.port,
 		.random = entropy_u64,
+		.has_definitions = s->definitions.items != NULL,
 		.now_ms = uv_now(&p->at[0].uv),
 		.wall_ms = clock_wall_ms(),
 		.memory_bytes = machine_memory_bytes(),
@@ -227,6 +230,45 @@ static enum err take_control(struct server *s, struct text *why)
 	return listeners_take_control(&s->listeners, s->config.data_dir, s->setup->control, why);
 }
 
+static enum err read_definitions(struct server *s, struct text *why)
+{
+	const char *path = s->config.load_definitions;
+	if (!path[0])
+		return ERR_OK;
+	text_puts(why, "load_definitions: ");
+	TRY(definitions_load(&s->definitions, path, why));
+	*why = text_of(why->p, why->cap);
+	return ERR_OK;
+}
+
+/* A line of the log for each sentence. */
+static void log_lines(struct server *s, struct slice lines)
+{
+	while (lines.n > 0) {
+		size_t n = slice_find(lines, '\n');
+		struct log_value v[2] = { log_str(slice_str(s->config.load_definitions)),
+					  log_str(slice_sub(lines, 0, n)) };
+		logger_line(&s->log, LOG_definitions_say, v, 2);
+		lines = n < lines.n ? slice_from(lines, n + 1) : SLICE_EMPTY;
+	}
+}
+
+static enum err import_definitions(struct server *s, struct text *why)
+{
+	static char room[65536];
+	struct text said = text_of(room, sizeof room);
+	if (!s->definitions.items)
+		return ERR_OK;
+	log_lines(s, slice_of(s->definitions.notes, s->definitions.notes_n));
+	enum err e = boot_import(&s->pollers, s->node, &s->definitions, s->setup->control, &said);
+	if (e != ERR_OK)
+		text_putf(why, "load_definitions: %s", room);
+	else
+		log_lines(s, text_slice(&said));
+	definitions_fini(&s->definitions);
+	return e;
+}
+
 static enum err start(struct server *s, struct text *why)
 {
 	TRY(take_signals(s, why));
@@ -237,10 +279,12 @@ static enum err start(struct server *s, struct text *why)
 	s->pollers.n = loops_wanted(&s->config);
 	log_begin(s);
 	TRY(take_addresses(s, why));
+	TRY(read_definitions(s, why));
 	TRY(open_disk(s, why));
 	TRY(make_pollers(s, why));
 	TRY(make_guards(s, why));
 	TRY(open_node(s, why));
+	TRY(import_definitions(s, why));
 	TRY(take_control(s, why));
 	TRY(listeners_open(&s->listeners, &s->pollers, why));
 	return start_threads(s, why);

@@ -51,6 +51,8 @@ static const struct {
 /* Names that newer versions of RabbitMQ have for the same thing. */
 static const char *const aliases[][2] = {
 	{ "max_channels_per_connection", "channel_max" },
+	{ "definitions.local.path", "load_definitions" },
+	{ "management.load_definitions", "load_definitions" },
 };
 #define ALIASES_N (sizeof aliases / sizeof *aliases)
 

@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "base/text.h"
 #include "core/logged.h"
+#include "core/policy.h"
 #include "journal/path.h"
 #include "msg/big.h"
 #include "node/loop.h"
@@ -129,7 +130,7 @@ static enum err count_live(struct node *n, struct text *why)
 	return ERR_OK;
 }
 
-static void open_queue(struct node *n, const struct queue_record *q)
+static void open_queue(struct node *n, const struct catalog_view *v, const struct queue_record *q)
 {
 	struct {
 		struct run run;
@@ -138,12 +139,11 @@ static void open_queue(struct node *n, const struct queue_record *q)
 			    .flags = q->flags,
 			    .shard = q->shard,
 			    .vhost = q->vhost,
-			    .queue = q->id,
-			    .len = (uint32_t)(sizeof open.run + q->rules.n),
-			    .tail_len = (uint32_t)q->rules.n } };
-	must(q->rules.n <= sizeof open.rules);
-	if (q->rules.n > 0)
-		memcpy(open.rules, q->rules.p, q->rules.n);
+			    .queue = q->id } };
+	struct patterns *patterns = catalog_patterns(n->shard[0]->catalog);
+	open.run.tail_len = policy_rules(v, patterns, q, open.rules);
+	open.run.len = (uint32_t)sizeof open.run + open.run.tail_len;
+	must(open.run.tail_len <= sizeof open.rules);
 	shard_command(n->shard[q->shard], &open.run);
 }
 
@@ -152,7 +152,7 @@ static void open_queues(struct node *n)
 	const struct catalog_view *v = catalog_view(n->shard[0]->catalog);
 	const struct queue_record *q = NULL;
 	while ((q = catalog_queue_after(v, q ? q->id : 0)) != NULL)
-		open_queue(n, q);
+		open_queue(n, v, q);
 	for (uint16_t no = 1; no <= LIMIT_SHARD_DATA_N; no++) {
 		uint64_t id = 0;
 		while ((id = core_queue_next(n->shard[no]->core, id)) != 0) {

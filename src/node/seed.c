@@ -1,5 +1,5 @@
-/* The first start: a virtual host, a user, and what he may do there, from the settings. They hold at
- * once, and are told to the log as well; a start that finds facts leaves them as they are. */
+/* The first start: a virtual host, a user, and what he may do there, from the settings. They hold
+ * at once, and are told to the log as well; a start that finds facts leaves them as they are. */
 #include "node/seed.h"
 
 #include "auth/account.h"

@@ -20,6 +20,7 @@ enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed)
 		if (!s->catalog)
 			return ERR_LIMIT;
 		catalog_read_by(s->catalog, session_arguments);
+		catalog_match_by(s->catalog, l->node->setup.patterns[l->index]);
 		catalog_name_vhost(s->catalog, slice_str(l->node->config.default_vhost));
 		return ERR_OK;
 	}

@@ -14,12 +14,13 @@
 #include "session/session.h"
 
 struct access {
-	uint64_t user, vhost;   /* ids of the facts; 0: none (the first virtual host need be none) */
+	uint64_t user, vhost; /* ids of the facts; 0: none (the first virtual host need be none) */
 	uint64_t facts_version; /* looked at last */
 	uint32_t channels_n;    /* counted */
 	uint16_t number;        /* of the virtual host */
 	uint8_t name_n, vhost_name_n;
 	bool is_loopback, is_in; /* in: in a virtual host, and counted there */
+	bool is_trusted;         /* the operator: nothing is asked */
 	char *name;              /* the user's */
 	char *vhost_name;
 };
@@ -35,8 +36,8 @@ void access_fini(struct access *a, struct session_world *w);
 /* access_login looks at a name and a password. SECRET_LATER: session_ops.checked will be called,
  * and access_checked says what came of it. SECRET_WRONG: *out_is_tellable says whether the peer may
  * know `why`; the log may. */
-enum secret access_login(struct access *a, struct session_world *w, const struct access_login *login,
-			 bool *out_is_tellable, struct text *why);
+enum secret access_login(struct access *a, struct session_world *w,
+			 const struct access_login *login, bool *out_is_tellable, struct text *why);
 enum secret access_checked(struct access *a, struct session_world *w, bool is_right,
 			   bool *out_is_tellable, struct text *why);
 

@@ -4,7 +4,9 @@
  * depend on nothing but the file. Each input lies in a heap block of exactly its size, so
  * AddressSanitizer sees a read of one byte too many.
  */
-#define _GNU_SOURCE /* scandir */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

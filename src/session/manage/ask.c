@@ -29,6 +29,8 @@ static uint32_t steps_n(const struct manage *m, const struct session_world *w)
 	case REQUEST_DIGEST: return 1 + LIMIT_SHARD_DATA_N;
 	case REQUEST_CONNECTION:
 	case REQUEST_TRACE: return w->post->loops_n;
+	case REQUEST_EXPORT:
+	case REQUEST_IMPORT:
 	case REQUEST_QUEUE:
 	case REQUEST_N: break;
 	}
@@ -131,6 +133,8 @@ static struct run question(struct manage *m, const struct session_world *w)
 		return r->is_all ? for_loop(CMD_DUMP_LOOP, m->step, DUMP_CONNECTIONS, m->cursor)
 				 : for_loop(CMD_DUMP_LOOP, m->step, DUMP_CONNECTION, r->number);
 	case REQUEST_TRACE: return for_loop(CMD_TRACE, m->step, TRACE_ON, r->number);
+	case REQUEST_EXPORT:
+	case REQUEST_IMPORT:
 	case REQUEST_QUEUE:
 	case REQUEST_N: break;
 	}

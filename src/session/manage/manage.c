@@ -54,6 +54,10 @@ static void begin(struct manage *m, struct session_world *w, struct slice line)
 	m->phase = MANAGE_ASKING;
 	if (e != ERR_OK)
 		manage_refuse(m, w, text_slice(&why));
+	else if (m->request.kind == REQUEST_IMPORT)
+		m->phase = MANAGE_IMPORTING;
+	else if (m->request.kind == REQUEST_EXPORT)
+		return;
 	else if (!manage_has_next(m, w)) {
 		sendq_copy(&m->session.sendq, w->mem, slice_str("none: 0\n"));
 		m->phase = MANAGE_DONE;
@@ -68,16 +72,26 @@ static enum feed manage_feed(struct session *s, struct session_world *w, struct 
 	struct slice in = slice_of((const uint8_t *)b + *io_off, b->fill - *io_off);
 	(void)out_loop;
 	must(*io_off <= b->fill);
+	if (m->phase == MANAGE_IMPORTING) {
+		uint32_t used;
+		enum feed f = manage_import_feed(m, w, in, &used, out_need);
+		*io_off += used;
+		return f;
+	}
 	if (m->phase == MANAGE_LISTENING) {
 		size_t n = slice_find(in, '\n');
 		if (n == in.n && n < MANAGE_LINE_MAX) {
 			*out_need = (uint32_t)in.n + 1;
 			return FEED_MORE;
 		}
-		if (n < in.n && n < MANAGE_LINE_MAX)
-			begin(m, w, slice_sub(in, 0, n));
-		else
+		if (n >= MANAGE_LINE_MAX)
 			manage_refuse(m, w, slice_str("the line is too long"));
+		else
+			begin(m, w, slice_sub(in, 0, n));
+		if (m->phase == MANAGE_IMPORTING) {
+			*io_off += (uint32_t)n + 1;
+			return manage_feed(s, w, b, io_off, out_need, out_loop);
+		}
 	}
 	*io_off = b->fill;
 	*out_need = 1;
@@ -94,6 +108,8 @@ static void manage_tell(struct session *s, struct session_world *w, struct run *
 		manage_watch_lines(m, w, fx);
 	else if (fx->kind == FX_DIRECT)
 		session_direct_answer(w->post, fx, false);
+	else if (fx->kind == FX_REPLY && m->request.kind == REQUEST_IMPORT)
+		manage_imported(m, w, fx);
 	else if (fx->kind == FX_REPLY && m->phase == MANAGE_ASKING && m->is_waiting &&
 		 fx->arg == m->ticket)
 		manage_answered(m, w, fx);
@@ -105,15 +121,23 @@ static void manage_pump(struct session *s, struct session_world *w)
 	must(w->limits->output_bytes_max > 0);
 	if (m->phase == MANAGE_TRACING)
 		manage_watch_more(m, w);
-	if (m->phase == MANAGE_ASKING && !m->is_waiting &&
-	    m->session.sendq.bytes < w->limits->output_bytes_max)
+	bool has_room = m->session.sendq.bytes < w->limits->output_bytes_max;
+	if (m->phase == MANAGE_ASKING && m->request.kind == REQUEST_EXPORT) {
+		while (has_room && manage_export(m, w))
+			has_room = m->session.sendq.bytes < w->limits->output_bytes_max;
+		if (has_room)
+			m->phase = MANAGE_DONE;
+	} else if (m->phase == MANAGE_ASKING && !m->is_waiting && has_room) {
 		manage_ask(m, w);
+	}
 }
 
 static bool manage_ready(const struct session *s, const struct session_world *w)
 {
+	const struct manage *m = manage_look(s);
 	(void)w;
-	return manage_look(s)->phase != MANAGE_DONE;
+	must(m->phase <= MANAGE_DONE);
+	return m->phase == MANAGE_IMPORTING ? manage_import_may_read(m) : m->phase != MANAGE_DONE;
 }
 
 static void manage_loaded(struct session *s, struct session_world *w, uint64_t ticket, uint64_t mem)
@@ -149,7 +173,8 @@ static void manage_stop(struct session *s, struct session_world *w)
 {
 	struct manage *m = manage_of(s);
 	must(m->phase <= MANAGE_DONE);
-	if (m->phase == MANAGE_LISTENING || m->phase == MANAGE_ASKING)
+	if (m->phase == MANAGE_LISTENING || m->phase == MANAGE_ASKING ||
+	    m->phase == MANAGE_IMPORTING)
 		manage_refuse(m, w, slice_str("the broker stops"));
 }
 

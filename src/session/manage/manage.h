@@ -8,34 +8,67 @@
  *   LISTENING --line--> ASKING --last answer--> DONE --flushed--> closed
  *                         |                      ^
  *                         +--> TRACING ----------+ only by the operator
+ *                         +--> IMPORTING --------+ when all items (item.h) are answered
  *
  * An answer that begins with "error: " says why there is none.
  */
 #ifndef SESSION_MANAGE_MANAGE_H
 #define SESSION_MANAGE_MANAGE_H
+#include "core/catalog_list.h"
 #include "session/manage/request.h"
 #include "session/session.h"
 
 #define MANAGE_LINE_MAX 1024u /* bytes of a request */
 #define MANAGE_NAME_MAX 255u  /* bytes of a queue's name */
 
-enum manage_phase { MANAGE_LISTENING, MANAGE_ASKING, MANAGE_TRACING, MANAGE_DONE };
+enum manage_phase {
+	MANAGE_LISTENING,
+	MANAGE_ASKING,
+	MANAGE_TRACING,
+	MANAGE_IMPORTING,
+	MANAGE_DONE
+};
 
 struct manage {
 	struct session session; /* first */
 	enum manage_phase phase;
-	struct request request;         /* its slices are gone; the queue is `queue` */
-	uint64_t deadline_ms;           /* for the line */
-	uint64_t ticket;                /* of the last question */
-	bool is_waiting;                /* for its answer */
-	uint32_t step;                  /* shard or loop to be asked next */
-	uint64_t cursor;                /* slot, or queue, to go on from */
-	uint64_t queue;                 /* asked about */
-	uint64_t found_n;               /* answers with text */
+	struct request request; /* its slices are gone; the queue is `queue` */
+	uint64_t deadline_ms;   /* for the line */
+	uint64_t ticket;        /* of the last question */
+	bool is_waiting;        /* for its answer */
+	uint32_t step;          /* shard or loop to be asked next */
+	uint64_t cursor;        /* slot, or queue, to go on from */
+	uint64_t queue;         /* asked about */
+	uint64_t found_n;       /* answers with text */
+	struct {
+		uint64_t asked_n, answered_n, bad_n, refused_n;
+		bool is_read;    /* all items are here */
+		bool is_blocked; /* one waits for those before it */
+	} import;
+	struct {
+		uint32_t section;
+		uint64_t id; /* of the fact or queue in hand */
+		struct catalog_walk walk;
+		bool has_one, is_begun; /* in this section; its head is written */
+	} export;
 	uint32_t owed[LIMIT_LOOPS_MAX]; /* bytes of each loop's trace since it was given more */
 };
 
 extern const struct session_ops manage_session_ops;
+
+/* ---- import.c: definitions, item by item ---- */
+
+/* manage_import_feed takes what has come behind the line, as session_ops.feed. */
+enum feed manage_import_feed(struct manage *m, struct session_world *w, struct slice in,
+			     uint32_t *out_used, uint32_t *out_need);
+bool manage_import_may_read(const struct manage *m);
+/* manage_imported takes the answer to an item. */
+void manage_imported(struct manage *m, struct session_world *w, struct run *fx);
+
+/* ---- export.c: all that is known, as RabbitMQ writes it ---- */
+
+/* manage_export writes the next piece; false: that was the last. */
+bool manage_export(struct manage *m, struct session_world *w);
 
 /* ---- ask.c: which questions a request is, and what is made of the answers ---- */
 

@@ -1,0 +1,129 @@
+#include "core/policy.h"
+
+#include "base/must.h"
+#include "base/rd.h"
+#include "base/wr.h"
+#include "core/catalog_view.h"
+#include "core/fact.h"
+
+#define POLICY_FORM 1u
+
+uint32_t policy_put(const struct policy *p, uint8_t *buf, uint32_t cap)
+{
+	struct wr w = wr_of(buf, cap);
+	if (p->pattern.n > UINT16_MAX)
+		return 0;
+	must(p->rules.n <= RULES_BYTES_MAX);
+	wr_u8(&w, POLICY_FORM);
+	wr_le64(&w, (uint64_t)p->priority);
+	wr_u8(&w, p->apply_to);
+	wr_le16(&w, (uint16_t)p->pattern.n);
+	wr_slice(&w, p->pattern);
+	wr_le16(&w, (uint16_t)p->rules.n);
+	wr_slice(&w, p->rules);
+	wr_slice(&w, p->json);
+	return wr_ok(&w) ? (uint32_t)w.n : 0;
+}
+
+enum err policy_get(struct slice from, struct policy *out)
+{
+	struct rd r = rd_of(from);
+	struct policy p = { .rules = SLICE_EMPTY };
+	uint8_t form = rd_u8(&r);
+	p.priority = (int64_t)rd_le64(&r);
+	p.apply_to = rd_u8(&r);
+	p.pattern = rd_take(&r, rd_le16(&r));
+	p.rules = rd_take(&r, rd_le16(&r));
+	must(out != NULL);
+	if (!rd_ok(&r) || form != POLICY_FORM)
+		return ERR_MALFORMED;
+	p.json = rd_rest(&r);
+	*out = p;
+	return ERR_OK;
+}
+
+/* ---- which, and what comes of them -------------------------------------------------------- */
+
+static uint8_t kind_of(const struct queue_rules *r)
+{
+	must(r->type == RULE_NONE || r->type <= QUEUE_STREAM);
+	if (r->type == QUEUE_QUORUM)
+		return POLICY_QUORUM;
+	return r->type == QUEUE_STREAM ? POLICY_STREAMS : POLICY_CLASSIC;
+}
+
+static bool fits(struct patterns *patterns, const struct policy *p, struct slice name)
+{
+	must(patterns != NULL);
+	if (slice_eq(p->pattern, slice_str(".*")))
+		return true;
+	return patterns->ops->match(patterns, p->pattern, name);
+}
+
+/* The rules of the policy of that kind that holds. False: none does. */
+static bool find(const struct catalog_view *v, struct patterns *patterns, enum fact_kind kind,
+		 const struct queue_record *q, uint8_t type, struct queue_rules *out)
+{
+	struct slice vhost = catalog_vhost_name(v, q->vhost);
+	struct policy best = { .priority = INT64_MIN };
+	bool is_any = false;
+	must(kind == FACT_POLICY || kind == FACT_OPERATOR_POLICY);
+	for (const struct fact *f = NULL; (f = catalog_fact_after(v, f ? f->id : 0));) {
+		struct policy p;
+		if (f->kind != kind || !slice_eq(f->name[0], vhost) ||
+		    policy_get(f->value, &p) != ERR_OK || !(p.apply_to & type) ||
+		    (is_any && p.priority <= best.priority) || !fits(patterns, &p, q->name))
+			continue;
+		best = p;
+		is_any = true;
+	}
+	return is_any && rules_get(best.rules, out) == ERR_OK;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	must(RULE_NONE == UINT64_MAX); /* so that none is more than any */
+	return a < b ? a : b;
+}
+
+/* `weak` fills what `io` leaves open; limits are the lesser of both. */
+static void fill(struct queue_rules *io, const struct queue_rules *weak)
+{
+	struct queue_rules strong = *io;
+	must(weak != NULL);
+#define RULE_NUMBER(number, name, prose) \
+	if (io->name == RULE_NONE)       \
+		io->name = weak->name;
+#define RULE_TEXT(number, name, prose)             \
+	if (!io->has_##name) {                     \
+		io->name = weak->name;             \
+		io->has_##name = weak->has_##name; \
+	}
+#include "core/rules.def"
+#undef RULE_NUMBER
+#undef RULE_TEXT
+	io->message_ttl_ms = least(strong.message_ttl_ms, weak->message_ttl_ms);
+	io->expires_ms = least(strong.expires_ms, weak->expires_ms);
+	io->max_length = least(strong.max_length, weak->max_length);
+	io->max_length_bytes = least(strong.max_length_bytes, weak->max_length_bytes);
+	io->delivery_limit = least(strong.delivery_limit, weak->delivery_limit);
+	io->type = strong.type;
+}
+
+uint32_t policy_rules(const struct catalog_view *v, struct patterns *patterns,
+		      const struct queue_record *q, uint8_t *buf)
+{
+	struct queue_rules rules, policy = rules_none(), operator_s = rules_none();
+	must(q->rules.n <= RULES_BYTES_MAX);
+	if (v->policies_n == 0 || !patterns || rules_get(q->rules, &rules) != ERR_OK) {
+		if (q->rules.n > 0)
+			memcpy(buf, q->rules.p, q->rules.n);
+		return (uint32_t)q->rules.n;
+	}
+	uint8_t type = kind_of(&rules);
+	(void)find(v, patterns, FACT_POLICY, q, type, &policy);
+	(void)find(v, patterns, FACT_OPERATOR_POLICY, q, type, &operator_s);
+	fill(&operator_s, &policy);
+	fill(&rules, &operator_s);
+	return rules_put(&rules, buf, RULES_BYTES_MAX);
+}

@@ -1,0 +1,87 @@
+#include "io/boot.h"
+
+#include "io/sock.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char line[] = "definitions import\n";
+
+/* What is said to the broker, and how far. */
+struct talk {
+	int sock;
+	size_t at; /* of the line and the items */
+	bool is_over;
+	struct text *said;
+};
+
+static struct slice rest_of(const struct talk *t, const struct definitions *d)
+{
+	size_t head = sizeof line - 1;
+	if (t->at < head)
+		return slice_from(slice_str(line), t->at);
+	return slice_from(slice_of(d->items, d->n), t->at - head);
+}
+
+static void say(struct talk *t, const struct definitions *d)
+{
+	for (;;) {
+		struct slice rest = rest_of(t, d);
+		ssize_t n = rest.n ? send(t->sock, rest.p, rest.n, MSG_NOSIGNAL) : 0;
+		if (n <= 0)
+			return;
+		t->at += (size_t)n;
+	}
+}
+
+static void hear(struct talk *t)
+{
+	char buf[4096];
+	ssize_t n;
+	while ((n = read(t->sock, buf, sizeof buf)) > 0)
+		text_put_slice(t->said, slice_of(buf, (size_t)n));
+	t->is_over = n == 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+static enum err step(struct pollers *p, struct node *n)
+{
+	struct journal *j = node_journal(n);
+	uint64_t loops = 0;
+	enum err e = ERR_OK;
+	for (uint32_t i = 0; i < p->n; i++)
+		(void)uv_run(&p->at[i].uv, UV_RUN_NOWAIT);
+	(void)journal_write_step(j, &loops, &e);
+	if (e == ERR_OK)
+		(void)journal_keep_step(j, &loops, &e);
+	return e;
+}
+
+enum err boot_import(struct pollers *p, struct node *n, const struct definitions *d,
+		     const struct session_ops *control, struct text *said)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0 ||
+	    !sock_accepted(&p->at[0], &p->at[0], pair[1], control)) {
+		text_puts(said, "the system has no more descriptors, or memory");
+		return ERR_RESOURCE_ERROR;
+	}
+	struct talk t = { .sock = pair[0], .said = said };
+	enum err e = ERR_OK;
+	for (uint32_t i = 0; i < p->n; i++) {
+		p->at[i].loop = node_loop(n, i);
+		uv_update_time(&p->at[i].uv);
+	}
+	while (e == ERR_OK && !t.is_over) {
+		say(&t, d);
+		e = step(p, n);
+		hear(&t);
+	}
+	close(t.sock);
+	if (e == ERR_OK) /* so that the broker sees the end, too */
+		e = step(p, n);
+	if (e != ERR_OK)
+		text_puts(said, journal_why(node_journal(n)));
+	return e;
+}

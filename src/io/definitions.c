@@ -1,0 +1,417 @@
+#include "io/definitions.h"
+
+#include "auth/account.h"
+#include "auth/grant.h"
+#include "core/fact.h"
+#include "core/policy.h"
+#include "io/definitions_entry.h"
+#include "io/password.h"
+#include "session/amqp091/rules_of.h"
+#include "wire/amqp091/table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Limits are an object, or pairs in a list, as 3.10 writes them. */
+static int64_t limit_of(const cJSON *limits, const char *name)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(limits, name), *pair;
+	if (cJSON_IsArray(limits)) {
+		v = NULL;
+		cJSON_ArrayForEach(pair, limits)
+		{
+			const cJSON *key = cJSON_GetArrayItem(pair, 0);
+			if (cJSON_IsString(key) && strcmp(key->valuestring, name) == 0)
+				v = cJSON_GetArrayItem(pair, 1);
+		}
+	}
+	return cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble < 1e15
+		       ? (int64_t)v->valuedouble
+		       : -1;
+}
+
+static enum err add_limits(const struct entry *e, enum fact_kind kind, struct slice name,
+			   const cJSON *limits, const char *objects)
+{
+	uint8_t buf[FACT_LIMITS_BYTES];
+	struct fact_limits l = { limit_of(limits, "max-connections"), limit_of(limits, objects) };
+	struct fact f = fact_of(kind, name, SLICE_EMPTY, SLICE_EMPTY);
+	if (l.connections < 0 && l.objects < 0)
+		return ERR_OK;
+	fact_limits_put(&l, buf);
+	f.value = slice_of(buf, sizeof buf);
+	return definitions_fact(e, &f);
+}
+
+/* ---- sections ----------------------------------------------------------------------------- */
+
+static enum err read_vhost(const struct entry *e)
+{
+	static const char *const apart[] = { "name", "limits", NULL };
+	struct slice name;
+	TRY(entry_name(e, "name", &name));
+	struct fact f = fact_of(FACT_VHOST, name, SLICE_EMPTY, SLICE_EMPTY);
+	char *members = definitions_members(e->in, apart);
+	if (!members)
+		return ERR_RESOURCE_ERROR;
+	f.value = slice_str(members);
+	enum err err = definitions_fact(e, &f);
+	free(members);
+	TRY(err);
+	return add_limits(e, FACT_VHOST_LIMITS, name,
+			  cJSON_GetObjectItemCaseSensitive(e->in, "limits"), "max-queues");
+}
+
+/* A list, or words with commas between them. */
+static void read_tags(const cJSON *tags, struct account *out)
+{
+	const cJSON *v = cJSON_IsArray(tags) ? tags->child : NULL;
+	for (; v; v = v->next)
+		if (cJSON_IsString(v) && out->tags_n < ACCOUNT_TAGS_MAX &&
+		    strlen(v->valuestring) <= LIMIT_SHORTSTR)
+			out->tags[out->tags_n++] = slice_str(v->valuestring);
+	struct slice rest = cJSON_IsString(tags) ? slice_str(tags->valuestring) : SLICE_EMPTY;
+	while (rest.n > 0 && out->tags_n < ACCOUNT_TAGS_MAX) {
+		size_t n = slice_find(rest, ',');
+		if (n > 0 && n <= LIMIT_SHORTSTR)
+			out->tags[out->tags_n++] = slice_sub(rest, 0, n);
+		rest = n < rest.n ? slice_from(rest, n + 1) : SLICE_EMPTY;
+	}
+}
+
+static enum err read_user(const struct entry *e)
+{
+	static const char *const known[] = { "name",     "password_hash", "hashing_algorithm",
+					     "password", "tags",          "limits",
+					     NULL };
+	uint8_t buf[ACCOUNT_BYTES_MAX];
+	char made[512];
+	struct text hash = text_of(made, sizeof made);
+	struct slice name, password = entry_string(e, "password");
+	struct account a = { .algorithm = entry_string(e, "hashing_algorithm"),
+			     .hash = entry_string(e, "password_hash") };
+	TRY(entry_name(e, "name", &name));
+	TRY(entry_note_others(e, known));
+	if (a.algorithm.n == 0)
+		a.algorithm = slice_str("rabbit_password_hashing_md5"); /* before 3.6 */
+	if (password.n > 0) {
+		const char *algorithm = password_begin() ? password_make(password, &hash) : NULL;
+		if (!algorithm)
+			return definitions_refuse(e, "has a password that cannot be hashed:", "");
+		a.algorithm = slice_str(algorithm);
+		a.hash = text_slice(&hash);
+	}
+	if (a.algorithm.n > LIMIT_SHORTSTR || a.hash.n > 4096)
+		return definitions_refuse(e, "is too large:", "password_hash");
+	read_tags(cJSON_GetObjectItemCaseSensitive(e->in, "tags"), &a);
+	struct fact f = fact_of(FACT_USER, name, SLICE_EMPTY, SLICE_EMPTY);
+	f.value = slice_of(buf, account_put(&a, buf, sizeof buf));
+	TRY(definitions_fact(e, &f));
+	return add_limits(e, FACT_USER_LIMITS, name,
+			  cJSON_GetObjectItemCaseSensitive(e->in, "limits"), "max-channels");
+}
+
+static enum err read_grant(const struct entry *e, bool is_topic)
+{
+	static const char *const known[] = { "user",  "vhost", "exchange", "configure",
+					     "write", "read",  NULL };
+	static uint8_t buf[GRANT_BYTES_MAX];
+	struct slice user, vhost, exchange = SLICE_EMPTY;
+	struct grant g = { { [AUTH_CONFIGURE] = entry_string(e, "configure"),
+			     [AUTH_WRITE] = entry_string(e, "write"),
+			     [AUTH_READ] = entry_string(e, "read") } };
+	TRY(entry_name(e, "user", &user));
+	TRY(entry_name(e, "vhost", &vhost));
+	if (is_topic)
+		TRY(entry_name(e, "exchange", &exchange));
+	TRY(entry_note_others(e, known));
+	struct fact f = fact_of(is_topic ? FACT_TOPIC_PERMISSION : FACT_PERMISSION, user, vhost,
+				exchange);
+	f.value = slice_of(buf, grant_put(&g, buf, sizeof buf));
+	return f.value.n ? definitions_fact(e, &f)
+			 : definitions_refuse(e, "has too long a pattern", "");
+}
+
+static enum err read_permission(const struct entry *e)
+{
+	return read_grant(e, false);
+}
+
+static enum err read_topic_permission(const struct entry *e)
+{
+	return read_grant(e, true);
+}
+
+/* A fact whose value is JSON. */
+static enum err add_json(const struct entry *e, struct fact *f, const cJSON *value)
+{
+	char *json = value ? cJSON_PrintUnformatted(value) : NULL;
+	if (!json)
+		return value ? ERR_RESOURCE_ERROR
+			     : definitions_refuse(e, "needs the member", "value");
+	f->value = slice_str(json);
+	enum err err = definitions_fact(e, f);
+	free(json);
+	return err;
+}
+
+/* To what it applies; nothing said: to everything. */
+static uint8_t applies_to(const cJSON *policy)
+{
+	static const struct {
+		const char *word;
+		uint8_t bits;
+	} words[] = {
+		{ "all", 0xff },
+		{ "exchanges", POLICY_EXCHANGES },
+		{ "queues", POLICY_CLASSIC | POLICY_QUORUM | POLICY_STREAMS },
+		{ "classic_queues", POLICY_CLASSIC },
+		{ "quorum_queues", POLICY_QUORUM },
+		{ "streams", POLICY_STREAMS },
+	};
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(policy, "apply-to");
+	for (size_t i = 0; cJSON_IsString(v) && i < sizeof words / sizeof *words; i++)
+		if (strcmp(words[i].word, v->valuestring) == 0)
+			return words[i].bits;
+	return v ? 0 : 0xff;
+}
+
+/* A definition is read as arguments of a queue are. Of a quorum queue, if need be: they have more,
+ * and bring a type and a delivery limit along that nobody has asked for. */
+static enum err policy_arguments(const cJSON *definition, bool is_quorum, uint8_t *buf,
+				 uint32_t *out_n, struct text *why)
+{
+	static uint8_t args[CATALOG_ARGUMENTS_MAX];
+	struct wr w = wr_of(args, sizeof args);
+	struct queue_rules rules;
+	struct declare_queue d = { .name = slice_str("policy"), .flags = QUEUE_DURABLE };
+	if (is_quorum)
+		amqp091_put_str(&w, "x-queue-type", slice_str("quorum"));
+	if (!definitions_policy(definition, &w))
+		return ERR_LIMIT;
+	d.arguments = wr_done(&w);
+	TRY(amqp091_rules_of(slice_str("/"), &d, &rules, why));
+	rules.type = RULE_NONE;
+	if (!definitions_policy_has(definition, "delivery-limit"))
+		rules.delivery_limit = RULE_NONE;
+	*out_n = rules_put(&rules, buf, RULES_BYTES_MAX);
+	return ERR_OK;
+}
+
+static enum err add_policy(const struct entry *e, struct fact *f, const cJSON *policy,
+			   const char *const *apart)
+{
+	static uint8_t value[FACT_VALUE_MAX];
+	uint8_t rules[RULES_BYTES_MAX];
+	uint32_t rules_n = 0;
+	char room[512];
+	struct text why = text_of(room, sizeof room);
+	const cJSON *pattern = cJSON_GetObjectItemCaseSensitive(policy, "pattern");
+	const cJSON *priority = cJSON_GetObjectItemCaseSensitive(policy, "priority");
+	const cJSON *definition = cJSON_GetObjectItemCaseSensitive(policy, "definition");
+	if (!cJSON_IsString(pattern))
+		return definitions_refuse(e, "needs the string", "pattern");
+	enum err err = policy_arguments(definition, false, rules, &rules_n, &why);
+	if (err != ERR_OK) {
+		why = text_of(room, sizeof room);
+		err = policy_arguments(definition, true, rules, &rules_n, &why);
+	}
+	if (err != ERR_OK)
+		TRY(definitions_note(e, "is kept, but does nothing:", room));
+	if (definitions_policy_has(definition, "alternate-exchange"))
+		TRY(definitions_note(e, "is kept; of it does nothing:", "alternate-exchange"));
+	char *json = definitions_members(policy, apart);
+	if (!json)
+		return ERR_RESOURCE_ERROR;
+	struct policy p = { .pattern = slice_str(pattern->valuestring),
+			    .rules = slice_of(rules, rules_n),
+			    .json = slice_str(json),
+			    .apply_to = applies_to(policy),
+			    .priority = cJSON_IsNumber(priority) ? priority->valueint : 0 };
+	f->value = slice_of(value, policy_put(&p, value, sizeof value));
+	err = f->value.n ? definitions_fact(e, f) : definitions_refuse(e, "is too large", "");
+	free(json);
+	return err;
+}
+
+static enum err read_policy(const struct entry *e)
+{
+	static const char *const apart[] = { "vhost", "name", NULL };
+	struct slice vhost, name;
+	TRY(entry_name(e, "vhost", &vhost));
+	TRY(entry_name(e, "name", &name));
+	struct fact f = fact_of(FACT_POLICY, vhost, name, SLICE_EMPTY);
+	return add_policy(e, &f, e->in, apart);
+}
+
+static enum err read_parameter(const struct entry *e)
+{
+	static const char *const none[] = { NULL };
+	static const char *const known[] = { "vhost", "component", "name", "value", NULL };
+	const cJSON *value = cJSON_GetObjectItemCaseSensitive(e->in, "value");
+	struct slice vhost, component, name;
+	TRY(entry_name(e, "vhost", &vhost));
+	TRY(entry_name(e, "component", &component));
+	TRY(entry_name(e, "name", &name));
+	TRY(entry_note_others(e, known));
+	if (slice_eq(component, slice_str("vhost-limits")))
+		return add_limits(e, FACT_VHOST_LIMITS, vhost, value, "max-queues");
+	if (slice_eq(component, slice_str("operator_policy"))) {
+		struct fact policy = fact_of(FACT_OPERATOR_POLICY, vhost, name, SLICE_EMPTY);
+		return add_policy(e, &policy, value, none);
+	}
+	struct fact f = fact_of(FACT_PARAMETER, vhost, component, name);
+	return add_json(e, &f, value);
+}
+
+static enum err read_global(const struct entry *e)
+{
+	static const char *const known[] = { "name", "value", NULL };
+	struct slice name;
+	TRY(entry_name(e, "name", &name));
+	TRY(entry_note_others(e, known));
+	struct fact f = fact_of(FACT_GLOBAL_PARAMETER, name, SLICE_EMPTY, SLICE_EMPTY);
+	return add_json(e, &f, cJSON_GetObjectItemCaseSensitive(e->in, "value"));
+}
+
+/* ---- the file ----------------------------------------------------------------------------- */
+
+/* In the order in which things need each other. */
+static const struct {
+	const char *name;
+	enum err (*read)(const struct entry *e);
+} sections[] = {
+	{ "vhosts", read_vhost },
+	{ "users", read_user },
+	{ "permissions", read_permission },
+	{ "topic_permissions", read_topic_permission },
+	{ "parameters", read_parameter },
+	{ "global_parameters", read_global },
+	{ "policies", read_policy },
+	{ "exchanges", definitions_read_exchange },
+	{ "queues", definitions_read_queue },
+	{ "bindings", definitions_read_binding },
+};
+#define SECTIONS (sizeof sections / sizeof *sections)
+
+static const char *const about[] = {
+	"rabbit_version",        "rabbitmq_version",           "product_name", "product_version",
+	"original_cluster_name", "rabbitmq_definition_format", "explanation"
+};
+
+static enum err read_section(struct definitions *d, const cJSON *root, size_t i, struct text *why)
+{
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, sections[i].name), *v;
+	struct entry e = { d, sections[i].name, 0, NULL, why };
+	if (!list)
+		return ERR_OK;
+	if (!cJSON_IsArray(list)) {
+		text_putf(why, "%s is no list", sections[i].name);
+		return ERR_MALFORMED;
+	}
+	cJSON_ArrayForEach(v, list)
+	{
+		e.in = v;
+		if (!cJSON_IsObject(v))
+			return definitions_refuse(&e, "is no object", "");
+		enum err err = sections[i].read(&e);
+		if (err != ERR_OK && why->n == 0)
+			err = definitions_refuse(&e, "cannot be taken:", err_words[err].text);
+		TRY(err);
+		e.at++;
+	}
+	return ERR_OK;
+}
+
+static bool is_known_section(const char *name)
+{
+	for (size_t i = 0; i < SECTIONS; i++)
+		if (strcmp(sections[i].name, name) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof about / sizeof *about; i++)
+		if (strcmp(about[i], name) == 0)
+			return true;
+	return false;
+}
+
+static enum err keep_unknown(struct definitions *d, const cJSON *root, struct text *why)
+{
+	for (const cJSON *v = root->child; v; v = v->next) {
+		struct entry e = { d, v->string, 0, v, why };
+		if (is_known_section(v->string))
+			continue;
+		if (strlen(v->string) > LIMIT_SHORTSTR)
+			return definitions_refuse(&e, "has too long a name", "");
+		struct fact f = fact_of(FACT_UNKNOWN, slice_str(v->string), slice_str("0"),
+					SLICE_EMPTY);
+		TRY(definitions_note(&e, "is unknown, and kept as it is", ""));
+		TRY(add_json(&e, &f, v));
+	}
+	return ERR_OK;
+}
+
+static enum err read_root(struct definitions *d, const cJSON *root, struct text *why)
+{
+	if (!cJSON_IsObject(root)) {
+		text_puts(why, "is no object of JSON");
+		return ERR_MALFORMED;
+	}
+	for (size_t i = 0; i < SECTIONS; i++)
+		TRY(read_section(d, root, i, why));
+	TRY(keep_unknown(d, root, why));
+	void *p = d->items;
+	TRY(definitions_grow(&p, &d->cap, d->n + 4));
+	d->items = p;
+	memset(d->items + d->n, 0, 4);
+	d->n += 4;
+	return ERR_OK;
+}
+
+enum err definitions_read(struct definitions *d, struct slice text, struct text *why)
+{
+	*d = (struct definitions){ 0 };
+	const char *end = NULL, *begin = (const char *)text.p;
+	cJSON *root = text.n ? cJSON_ParseWithLengthOpts(begin, text.n, &end, 0) : NULL;
+	if (!root) {
+		text_putf(why, "is no JSON, from byte %zu on", end ? (size_t)(end - begin) : 0);
+		return ERR_MALFORMED;
+	}
+	enum err e = read_root(d, root, why);
+	cJSON_Delete(root);
+	if (e != ERR_OK)
+		definitions_fini(d);
+	return e;
+}
+
+void definitions_fini(struct definitions *d)
+{
+	free(d->items);
+	free(d->notes);
+	*d = (struct definitions){ 0 };
+}
+
+enum err definitions_load(struct definitions *d, const char *path, struct text *why)
+{
+	FILE *f = fopen(path, "rbe");
+	long n = -1;
+	if (f && fseek(f, 0, SEEK_END) == 0)
+		n = ftell(f);
+	char *bytes = n >= 0 && (size_t)n <= DEFINITIONS_BYTES_MAX ? malloc((size_t)n + 1) : NULL;
+	bool is_read = bytes && fseek(f, 0, SEEK_SET) == 0 &&
+		       fread(bytes, 1, (size_t)n, f) == (size_t)n;
+	int error = errno;
+	if (f)
+		fclose(f);
+	text_putf(why, "%s: ", path);
+	enum err e = ERR_IO;
+	struct text reason = text_of(why->p + why->n, why->cap - why->n);
+	if (is_read)
+		e = definitions_read(d, slice_of(bytes, (size_t)n), &reason);
+	else
+		text_puts(&reason, strerror(error));
+	why->n += reason.n;
+	free(bytes);
+	return e;
+}

@@ -1,0 +1,32 @@
+/* definitions -- a definitions file, as RabbitMQ exports it, made into items for the broker.
+ *
+ * Reads JSON (cJSON); what comes out is what the control socket takes (session/manage/item.h), in
+ * an order in which each thing finds what it needs. What is not understood is noted: entries of
+ * unknown sections go into the broker as they are, so that an export has them again.
+ */
+#ifndef IO_DEFINITIONS_H
+#define IO_DEFINITIONS_H
+#include "base/err.h"
+#include "base/text.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DEFINITIONS_BYTES_MAX ((size_t)256 << 20)
+
+struct definitions {
+	uint8_t *items; /* with the end behind the last; from malloc */
+	size_t n, cap;
+	uint32_t items_n, noted_n;
+	char *notes; /* one line each; from malloc */
+	size_t notes_n, notes_cap;
+};
+
+/* definitions_read reads the text of a file. ERR_MALFORMED: it is no JSON, or an entry makes no
+ * sense; ERR_RESOURCE_ERROR: no memory. `why` says what and where. definitions_fini frees. */
+MUST_USE enum err definitions_read(struct definitions *d, struct slice text, struct text *why);
+void definitions_fini(struct definitions *d);
+
+/* definitions_load reads the file `path`. Errors likewise, and ERR_IO: it cannot be read. */
+MUST_USE enum err definitions_load(struct definitions *d, const char *path, struct text *why);
+#endif

@@ -1,0 +1,109 @@
+#include "io/definitions_entry.h"
+
+#include "base/limits.h"
+#include "base/wr.h"
+#include "session/manage/item.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- out ---------------------------------------------------------------------------------- */
+
+enum err definitions_grow(void **p, size_t *cap, size_t want)
+{
+	size_t to = *cap ? *cap : 65536;
+	while (to < want)
+		to *= 2;
+	void *more = to > *cap ? realloc(*p, to) : *p;
+	if (!more)
+		return ERR_RESOURCE_ERROR;
+	*p = more;
+	*cap = to;
+	return ERR_OK;
+}
+
+enum err definitions_add(struct definitions *d, uint8_t kind, struct slice vhost, struct slice body)
+{
+	size_t len = 1 + (kind == ITEM_FACT ? 0 : 1 + vhost.n) + body.n;
+	void *p = d->items;
+	if (len + 4 > ITEM_BYTES_MAX)
+		return ERR_LIMIT;
+	TRY(definitions_grow(&p, &d->cap, d->n + len + 8));
+	d->items = p;
+	struct wr w = wr_of(d->items + d->n, d->cap - d->n);
+	wr_le32(&w, (uint32_t)len);
+	wr_u8(&w, kind);
+	if (kind != ITEM_FACT)
+		wr_str8(&w, vhost);
+	wr_slice(&w, body);
+	d->n += w.n;
+	d->items_n++;
+	return ERR_OK;
+}
+
+enum err definitions_note(const struct entry *e, const char *what, const char *name)
+{
+	struct definitions *d = e->d;
+	void *p = d->notes;
+	TRY(definitions_grow(&p, &d->notes_cap, d->notes_n + 600));
+	d->notes = p;
+	int n = snprintf(d->notes + d->notes_n, 600, "%s[%d]: %s %.400s\n", e->section, e->at, what,
+			 name);
+	d->notes_n += (size_t)n;
+	d->noted_n++;
+	return ERR_OK;
+}
+
+enum err definitions_refuse(const struct entry *e, const char *what, const char *name)
+{
+	text_putf(e->why, "%s[%d]: %s %s", e->section, e->at, what, name);
+	return ERR_MALFORMED;
+}
+
+enum err definitions_fact(const struct entry *e, const struct fact *f)
+{
+	static uint8_t buf[FACT_BYTES_MAX];
+	uint32_t n = f->value.n > FACT_VALUE_MAX ? 0 : fact_put(f, buf, sizeof buf);
+	return n ? definitions_add(e->d, ITEM_FACT, SLICE_EMPTY, slice_of(buf, n))
+		 : definitions_refuse(e, "is too large:", fact_word(f->kind));
+}
+
+/* ---- members ------------------------------------------------------------------------------ */
+
+/* A name: there, a string, of at most 255 bytes. */
+enum err entry_name(const struct entry *e, const char *member, struct slice *out)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(e->in, member);
+	if (!cJSON_IsString(v))
+		return definitions_refuse(e, "needs the string", member);
+	*out = slice_str(v->valuestring);
+	return out->n <= LIMIT_SHORTSTR
+		       ? ERR_OK
+		       : definitions_refuse(e, "has more than 255 bytes in", member);
+}
+
+struct slice entry_string(const struct entry *e, const char *member)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(e->in, member);
+	return cJSON_IsString(v) ? slice_str(v->valuestring) : SLICE_EMPTY;
+}
+
+bool entry_is_true(const struct entry *e, const char *member)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(e->in, member));
+}
+
+/* Members that nobody reads are named. `known` ends with NULL. */
+enum err entry_note_others(const struct entry *e, const char *const *known)
+{
+	for (const cJSON *v = e->in->child; v; v = v->next) {
+		bool is_known = false;
+		for (const char *const *k = known; *k && !is_known; k++)
+			is_known = strcmp(*k, v->string) == 0;
+		if (!is_known)
+			TRY(definitions_note(
+				e, "has an unknown member, which is left out:", v->string));
+	}
+	return ERR_OK;
+}

@@ -1,0 +1,43 @@
+/* definitions_entry -- one entry of a definitions file while it is read, and what becomes of it.
+ *
+ * Private to io/. Errors of all: ERR_MALFORMED, with the place and the reason in e->why;
+ * ERR_RESOURCE_ERROR, ERR_LIMIT.
+ */
+#ifndef IO_DEFINITIONS_ENTRY_H
+#define IO_DEFINITIONS_ENTRY_H
+#include "core/fact.h"
+#include "io/definitions.h"
+#include "io/definitions_json.h"
+
+struct entry {
+	struct definitions *d;
+	const char *section;
+	int at;
+	const cJSON *in;
+	struct text *why;
+};
+
+/* definitions_grow makes the block at *p at least `want` bytes. */
+MUST_USE enum err definitions_grow(void **p, size_t *cap, size_t want);
+
+/* definitions_add adds an item (session/manage/item.h), definitions_fact one that is a fact. */
+MUST_USE enum err definitions_add(struct definitions *d, uint8_t kind, struct slice vhost,
+				  struct slice body);
+MUST_USE enum err definitions_fact(const struct entry *e, const struct fact *f);
+
+/* definitions_note notes what is not as it should be; definitions_refuse ends with it. */
+MUST_USE enum err definitions_note(const struct entry *e, const char *what, const char *name);
+MUST_USE enum err definitions_refuse(const struct entry *e, const char *what, const char *name);
+
+/* Members: a name, which must be there and short; any string, empty if it is not there; a flag.
+ * entry_note_others notes those that are not in `known`, which ends with NULL. */
+MUST_USE enum err entry_name(const struct entry *e, const char *member, struct slice *out);
+struct slice entry_string(const struct entry *e, const char *member);
+bool entry_is_true(const struct entry *e, const char *member);
+MUST_USE enum err entry_note_others(const struct entry *e, const char *const *known);
+
+/* definitions_topology.c: queues, exchanges, bindings. */
+MUST_USE enum err definitions_read_queue(const struct entry *e);
+MUST_USE enum err definitions_read_exchange(const struct entry *e);
+MUST_USE enum err definitions_read_binding(const struct entry *e);
+#endif

@@ -1,0 +1,21 @@
+/* definitions_json -- small questions to cJSON: members as text, objects as field tables. */
+#ifndef IO_DEFINITIONS_JSON_H
+#define IO_DEFINITIONS_JSON_H
+#include "base/wr.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+/* definitions_members writes an object's members without its braces, but for those in `apart`
+ * (ends with NULL). From malloc; NULL: no memory. */
+char *definitions_members(const cJSON *object, const char *const *apart);
+
+/* definitions_table writes an object as a field table, as RabbitMQ types its values; an empty list
+ * or NULL is an empty one. False: too large, too deep, too long a name. */
+bool definitions_table(const cJSON *object, struct wr *w);
+
+/* definitions_policy writes a policy's definition (an object, or pairs in a list) as the arguments
+ * of a queue that mean the same; definitions_policy_has: is that key in it? */
+bool definitions_policy(const cJSON *definition, struct wr *w);
+bool definitions_policy_has(const cJSON *definition, const char *key);
+#endif

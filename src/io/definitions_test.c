@@ -1,0 +1,183 @@
+#include "auth/account.h"
+#include "base/byteorder.h"
+#include "base/must.h"
+#include "base/rd.h"
+#include "core/catalog.h"
+#include "core/policy.h"
+#include "core/fact.h"
+#include "io/definitions.h"
+#include "io/password.h"
+#include "io/pattern.h"
+#include "session/manage/item.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static char reason[1024];
+
+static enum err read(struct definitions *d, const char *json)
+{
+	struct text why = text_of(reason, sizeof reason);
+	size_t n = strlen(json);
+	char *copy = malloc(n ? n : 1);
+	must(copy != NULL);
+	memcpy(copy, json, n);
+	enum err e = definitions_read(d, slice_of(copy, n), &why);
+	free(copy);
+	return e;
+}
+
+/* The nth item of a kind. */
+static struct slice item(const struct definitions *d, uint8_t kind, uint32_t nth)
+{
+	for (size_t at = 0; load_le32(d->items + at) > 0;) {
+		uint32_t len = load_le32(d->items + at);
+		if (d->items[at + 4] == kind && nth-- == 0)
+			return slice_of(d->items + at + 5, len - 1);
+		at += 4 + len;
+	}
+	return SLICE_EMPTY;
+}
+
+static struct fact fact(const struct definitions *d, enum fact_kind kind, const char *name)
+{
+	struct fact f;
+	for (uint32_t i = 0;; i++) {
+		struct slice s = item(d, ITEM_FACT, i);
+		must(s.n > 0 && fact_get(s, &f) == ERR_OK);
+		if (f.kind == kind && slice_eq(f.name[0], slice_str(name)))
+			return f;
+	}
+}
+
+static void a_file_of_rabbitmq_is_taken_whole(void **state)
+{
+	(void)state;
+	struct definitions d;
+	struct text why = text_of(reason, sizeof reason);
+	struct account a;
+	struct policy p;
+	struct queue_rules rules;
+	must(definitions_load(&d, "test/definitions/rabbitmq-3.10.json", &why) == ERR_OK);
+	must(d.noted_n == 0);
+	struct fact f = fact(&d, FACT_USER, "ann");
+	must(account_get(f.value, &a) == ERR_OK && a.tags_n == 2);
+	must(slice_eq(a.hash, slice_str("SJfXZIoJcCarPbTjSypEi1D6iSWZ1wLE0JaiCSlkld4qIIg+")));
+	must(password_fits(a.algorithm, a.hash, slice_str("pw")));
+	must(!password_fits(a.algorithm, a.hash, slice_str("pW")));
+	f = fact(&d, FACT_USER_LIMITS, "ann");
+	must(fact_limits_of(&f).connections == 20 && fact_limits_of(&f).objects == 300);
+	f = fact(&d, FACT_VHOST_LIMITS, "north");
+	must(fact_limits_of(&f).connections == -1 && fact_limits_of(&f).objects == 4);
+	f = fact(&d, FACT_POLICY, "/");
+	must(policy_get(f.value, &p) == ERR_OK && rules_get(p.rules, &rules) == ERR_OK);
+	must(rules.max_length == 10 && rules.message_ttl_ms == 60000 && p.priority == 3);
+	must(rules.type == RULE_NONE && p.apply_to == 14);
+	f = fact(&d, FACT_OPERATOR_POLICY, "/");
+	must(policy_get(f.value, &p) == ERR_OK && rules_get(p.rules, &rules) == ERR_OK);
+	must(rules.max_length == 5);
+	struct rd r = rd_of(item(&d, ITEM_QUEUE, 0));
+	struct declare_queue q;
+	must(slice_eq(rd_str8(&r), slice_str("/")));
+	must(declare_queue_get(rd_rest(&r), &q) == ERR_OK);
+	must(slice_eq(q.name, slice_str("orders")) && q.flags == QUEUE_DURABLE);
+	must(rules_get(q.rules, &rules) == ERR_OK && rules.max_length == 100);
+	must(item(&d, ITEM_QUEUE, 2).n > 0 && item(&d, ITEM_BINDING, 1).n > 0);
+	must(item(&d, ITEM_EXCHANGE, 0).n > 0);
+	definitions_fini(&d);
+}
+
+static void what_is_unknown_is_kept_and_noted(void **state)
+{
+	(void)state;
+	struct definitions d;
+	must(read(&d, "{\"future\": [1, {\"a\": 2}], \"users\": [{\"name\": \"a\", \"x\": 1}]}") ==
+	     ERR_OK);
+	struct fact f = fact(&d, FACT_UNKNOWN, "future");
+	must(slice_eq(f.value, slice_str("[1,{\"a\":2}]")));
+	must(d.noted_n == 2 && strstr(d.notes, "future[0]: is unknown, and kept as it is"));
+	must(strstr(d.notes, "users[0]: has an unknown member, which is left out: x"));
+	definitions_fini(&d);
+}
+
+static void what_makes_no_sense_is_refused_with_its_place(void **state)
+{
+	(void)state;
+	struct definitions d;
+	must(read(&d, "") == ERR_MALFORMED && read(&d, "[]") == ERR_MALFORMED);
+	must(read(&d, "{\"users\": 5}") == ERR_MALFORMED);
+	assert_string_equal(reason, "users is no list");
+	must(read(&d, "{\"users\": [{\"name\": \"a\"}, {\"nam\": 1}]}") == ERR_MALFORMED);
+	assert_string_equal(reason, "users[1]: needs the string name");
+	must(read(&d, "{\"policies\": [{\"vhost\": \"/\", \"name\": \"p\"}]}") == ERR_MALFORMED);
+	assert_string_equal(reason, "policies[0]: needs the string pattern");
+}
+
+static void every_prefix_of_a_file_is_refused(void **state)
+{
+	(void)state;
+	static const char whole[] = "{\"vhosts\":[{\"name\":\"/\"}],\"queues\":[{\"name\":\"q\","
+				    "\"vhost\":\"/\",\"arguments\":{\"x-max-length\":5}}]}";
+	char part[sizeof whole];
+	struct definitions d;
+	for (size_t n = 0; n < sizeof whole - 1; n++) {
+		memcpy(part, whole, n);
+		part[n] = '\0';
+		must(read(&d, part) == ERR_MALFORMED);
+	}
+	must(read(&d, whole) == ERR_OK && d.items_n == 2);
+	definitions_fini(&d);
+}
+
+static void passwords_are_hashed_anew_and_checked(void **state)
+{
+	(void)state;
+	char room[300];
+	struct text hash = text_of(room, sizeof room);
+	must(password_begin());
+	const char *algorithm = password_make(slice_str("secret"), &hash);
+	must(algorithm != NULL && password_is_dear(slice_str(algorithm)));
+	must(password_fits(slice_str(algorithm), text_slice(&hash), slice_str("secret")));
+	must(!password_fits(slice_str(algorithm), text_slice(&hash), slice_str("secreT")));
+	must(!password_fits(slice_str(algorithm), text_slice(&hash), slice_str("")));
+	must(!password_fits(slice_str("rot13"), slice_str("frperg"), slice_str("secret")));
+	must(!password_fits(slice_str("rabbit_password_hashing_sha256"), slice_str("!!!!"),
+			    slice_str("x")));
+}
+
+static void expressions_are_those_of_pcre(void **state)
+{
+	(void)state;
+	struct pattern_cache *c = pattern_new();
+	struct text why = text_of(reason, sizeof reason);
+	must(c != NULL);
+	struct patterns *p = pattern_port(c);
+	for (int twice = 0; twice < 2; twice++) {
+		must(p->ops->match(p, slice_str("^(a|b)\\d+$"), slice_str("a12")));
+		must(!p->ops->match(p, slice_str("^(a|b)\\d+$"), slice_str("c12")));
+		must(p->ops->match(p, slice_str("x"), slice_str("axb")));
+		must(!p->ops->match(p, slice_str("(("), slice_str("((")));
+		must(!p->ops->match(p, slice_str("^(a+)+$"),
+				    slice_str("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab")));
+	}
+	must(p->ops->check(p, slice_str("a.*"), &why) == ERR_OK);
+	must(p->ops->check(p, slice_str("("), &why) == ERR_MALFORMED);
+	assert_string_equal(reason, "missing closing parenthesis at its byte 1");
+	pattern_free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_file_of_rabbitmq_is_taken_whole),
+		cmocka_unit_test(what_is_unknown_is_kept_and_noted),
+		cmocka_unit_test(what_makes_no_sense_is_refused_with_its_place),
+		cmocka_unit_test(every_prefix_of_a_file_is_refused),
+		cmocka_unit_test(passwords_are_hashed_anew_and_checked),
+		cmocka_unit_test(expressions_are_those_of_pcre),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
