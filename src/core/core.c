@@ -142,6 +142,7 @@ void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 	switch (o->kind) {
 	case OUTCOME_ADD: core_apply_add(c, o, index, ordinal, fx); break;
 	case OUTCOME_REMOVE: core_apply_remove(c, o); break;
+	case OUTCOME_COUNT: core_apply_count(c, o); break;
 	case OUTCOME_GIVE_MARK: core_apply_mark(c, o); break;
 	case OUTCOME_QUEUE_DROP: core_apply_drop(c, o, fx); break;
 	case OUTCOME_BARRIER: core_apply_barrier(c, o, fx); break;
@@ -220,8 +221,8 @@ static void release(struct core *c, struct queue *q, struct chunk *k)
 	}
 	core_unwatch(c, k);
 	core_rule_unweigh(c, k);
-	queue_unlink(q, k);
 	lanes_drop(k, c->mem);
+	queue_unlink(q, k);
 	chunk_put(&c->chunks, k);
 }
 

@@ -74,8 +74,9 @@ void core_rules_forget(struct core *c, struct queue *q)
 static bool is_ruled(const struct queue_rules *rules)
 {
 	must(rules != NULL);
-	return rules->message_ttl_ms != RULE_NONE || rules->expires_ms != RULE_NONE ||
-	       rules->max_length != RULE_NONE || rules->max_length_bytes != RULE_NONE;
+	return rules->type == QUEUE_QUORUM || rules->message_ttl_ms != RULE_NONE ||
+	       rules->expires_ms != RULE_NONE || rules->max_length != RULE_NONE ||
+	       rules->max_length_bytes != RULE_NONE;
 }
 
 /* What waits for the log in a queue that had no rules is not known by its bytes; what the queue
@@ -95,6 +96,8 @@ void core_rules(struct core *c, struct queue *q, const struct queue_rules *rules
 	}
 	r->message_ttl_ms = rules->message_ttl_ms;
 	r->expires_ms = rules->expires_ms;
+	r->counts = rules->type == QUEUE_QUORUM;
+	r->delivery_limit = rules->delivery_limit;
 	r->max_length = rules->max_length;
 	bool weighed = r->max_length_bytes != RULE_NONE;
 	r->max_length_bytes = rules->max_length_bytes;

@@ -59,7 +59,8 @@ struct settling {
 	struct refs gone;
 	struct removal removal;
 	uint64_t bytes;
-	uint32_t n[3]; /* by enum settle */
+	uint32_t n[SETTLE_N]; /* by enum settle */
+	struct attempts attempts;
 };
 
 static void settle_gone(struct settling *t, struct chunk *k, uint32_t slot, uint32_t how)
@@ -81,18 +82,30 @@ static void settle_gone(struct settling *t, struct chunk *k, uint32_t slot, uint
 	core_remove(&t->removal, k, slot);
 }
 
-/* The entry is ready again where it was. */
-static void settle_release(struct settling *t, struct chunk *k, uint32_t slot)
+void core_release_entry(struct core *c, struct queue *q, struct chunk *k, uint32_t slot)
 {
-	struct queue *q = t->queue;
 	struct entry *e = &k->entry[slot];
 	must(!bits_test(k->ready, slot));
 	e->flags |= ENTRY_REDELIVERED;
 	queue_on(q, k, slot);
 	if (e->expiry_ms)
-		core_watch(t->core, k, e->expiry_ms);
+		core_watch(c, k, e->expiry_ms);
 	if (!ABLATED(requeue_place))
 		q->cursor = min_u64(q->cursor, pos_of(k->number, slot));
+}
+
+/* It is given again, unless that was tried too often. */
+static void settle_failed(struct settling *t, struct chunk *k, uint32_t slot)
+{
+	const struct ruled *r = t->queue->ruled;
+	if (!r || !r->counts)
+		core_release_entry(t->core, t->queue, k, slot);
+	else if (k->entry[slot].count < r->delivery_limit)
+		core_attempted(t->core, t->queue, k, slot, &t->attempts);
+	else if (core_dead_is_on(t->core, t->queue))
+		core_dead(t->core, t->queue, k, slot, DEAD_DELIVERY_LIMIT);
+	else
+		settle_gone(t, k, slot, SETTLE_REJECT);
 }
 
 static void settle_rows(struct settling *t, const struct settle_row *row, uint32_t n)
@@ -108,11 +121,13 @@ static void settle_rows(struct settling *t, const struct settle_row *row, uint32
 		}
 		if (!k || !chunk_is_given(k, slot))
 			continue; /* settled before, or gone with a queue of that name */
-		must(row[i].how <= SETTLE_REJECT);
+		must(row[i].how < SETTLE_N);
 		t->n[row[i].how]++;
 		t->bytes += k->entry[slot].bytes;
 		if (row[i].how == SETTLE_RELEASE)
-			settle_release(t, k, slot);
+			core_release_entry(t->core, q, k, slot);
+		else if (row[i].how == SETTLE_FAIL)
+			settle_failed(t, k, slot);
 		else
 			settle_gone(t, k, slot, row[i].how);
 	}
@@ -120,10 +135,10 @@ static void settle_rows(struct settling *t, const struct settle_row *row, uint32
 		core_release(t->core, q, k);
 }
 
-static void count_settled(struct queue_count *count, const uint32_t n[3])
+static void count_settled(struct queue_count *count, const uint32_t n[SETTLE_N])
 {
 	count->accepted += n[SETTLE_ACCEPT];
-	count->released += n[SETTLE_RELEASE];
+	count->released += n[SETTLE_RELEASE] + n[SETTLE_FAIL];
 	count->rejected += n[SETTLE_REJECT];
 }
 
@@ -139,18 +154,21 @@ void core_settle(struct core *c, struct run *cmd, struct outcomes *later)
 	struct settling t = { .core = c, .queue = q, .removal = { .queue = q, .later = later } };
 	settle_rows(&t, run_rows(cmd), cmd->n);
 	core_removed(&t.removal);
+	if (t.attempts.n)
+		core_attempts_end(c, q, cmd, &t.attempts, later);
 	refs_unref(&t.gone);
 	count_settled(&q->count, t.n);
 	count_settled(&c->count, t.n);
-	if (t.n[SETTLE_RELEASE])
+	if (t.n[SETTLE_RELEASE] + t.n[SETTLE_FAIL])
 		core_activate(c, q);
 	struct consumer *s = consumer_find(&c->consumers, q, cmd);
-	uint32_t n = t.n[SETTLE_ACCEPT] + t.n[SETTLE_RELEASE] + t.n[SETTLE_REJECT];
+	uint32_t n = t.n[SETTLE_ACCEPT] + t.n[SETTLE_RELEASE] + t.n[SETTLE_REJECT] +
+		     t.n[SETTLE_FAIL];
 	must(n <= cmd->n);
 	if (s && !(s->flags & SUBSCRIBE_NO_ACK) && consumer_settled(s, n, t.bytes))
 		core_activate(c, q);
 	if (q->single)
-		core_single_settled(c, q, cmd, n);
+		core_single_settled(c, q, cmd, n - t.attempts.n);
 }
 
 /* ---- purge ------------------------------------------------------------------------------ */

@@ -278,6 +278,19 @@ void core_rule_unweigh(struct core *c, struct chunk *k);
 /* core_rule_drop lets the oldest ready entries die as long as there are too many. */
 void core_rule_drop(struct core *c, struct queue *q, struct outcomes *later);
 
+/* ---- core_attempt.c: attempts that have failed, as queues with a delivery limit count them */
+
+struct attempts {
+	uint32_t n; /* entries whose count is on its way into the log */
+};
+/* core_attempted counts one up: a persistent entry is ready again when the log has its count, which
+ * core_attempts_end sends there; others are at once. */
+void core_attempted(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
+		    struct attempts *io);
+void core_attempts_end(struct core *c, struct queue *q, const struct run *who,
+		       const struct attempts *a, struct outcomes *later);
+void core_apply_count(struct core *c, const struct run *o);
+
 /* ---- core_consume.c */
 void core_subscribe(struct core *c, const struct run *cmd, struct post *fx);
 void core_unsubscribe(struct core *c, const struct run *cmd, struct post *fx);
@@ -301,12 +314,6 @@ void core_single_settled(struct core *c, struct queue *q, const struct run *who,
 /* core_single_active: NULL: nobody, for the moment. */
 const struct consumer *core_single_active(const struct queue *q);
 
-
-/* ---- core_look.c */
-/* core_describe and core_answer_digest answer CMD_DUMP and CMD_DIGEST. */
-void core_describe(struct core *c, const struct run *cmd, struct post *fx);
-void core_answer_digest(struct core *c, const struct run *cmd, struct post *fx);
-#endif
 /* ---- core_queue.c */
 void core_open(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);
 void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct outcomes *later,
@@ -320,3 +327,9 @@ void core_close(const struct core *c, struct queue *q, const struct run *cmd, st
 /* core_ask_later has the command `cmd` done behind everything that waits in `later`. */
 void core_ask_later(const struct run *cmd, struct outcomes *later);
 void core_apply_barrier(struct core *c, const struct run *o, struct post *fx);
+
+/* ---- core_look.c */
+/* core_describe and core_answer_digest answer CMD_DUMP and CMD_DIGEST. */
+void core_describe(struct core *c, const struct run *cmd, struct post *fx);
+void core_answer_digest(struct core *c, const struct run *cmd, struct post *fx);
+#endif

@@ -18,6 +18,7 @@ static bool is_stored_kind(uint8_t kind)
 	case OUTCOME_GIVE_MARK:
 	case OUTCOME_QUEUE_DROP:
 	case OUTCOME_CHUNK:
+	case OUTCOME_COUNT:
 	case OUTCOME_CHUNK_DROP:
 	case OUTCOME_EXCHANGE_DECLARE:
 	case OUTCOME_EXCHANGE_DELETE:

@@ -36,6 +36,8 @@ struct ruled {
 	uint64_t ready_bodies;  /* bytes: of ready messages, while there is a limit */
 	uint64_t pending_bytes; /* likewise, of the reservation queue.pending_n */
 	uint64_t fan_bytes;     /* likewise, of queue.fan_n */
+	uint64_t delivery_limit; /* RULE_NONE: none */
+	bool counts;            /* attempts that fail */
 	uint8_t overflow;       /* enum overflow */
 };
 
@@ -62,10 +64,10 @@ struct queue {
 	uint32_t consumers_n;
 	uint16_t fan_n, fan_first, fan_last; /* core_publish: its rows in the run being admitted */
 	uint8_t flags;                       /* QUEUE_... */
-	struct dead *dead;                   /* core_dead.c; NULL: no dead letters */
-	struct ruled *ruled;                 /* NULL: no rules */
 	struct single *single;               /* core_single.c; NULL: all consumers are active */
 	struct lanes *lanes;                 /* lanes.h; NULL: no priorities */
+	struct dead *dead;                   /* core_dead.c; NULL: no dead letters */
+	struct ruled *ruled;                 /* NULL: no rules */
 	bool is_closed;                      /* about to be dropped: gives nothing, takes nothing */
 	bool is_held;                        /* by one exclusive consumer */
 	bool is_logged;                      /* the log or a checkpoint knows of it, or soon will */
@@ -90,32 +92,32 @@ static inline struct chunk *queue_chunk(const struct queue *q, uint64_t number)
 	return at < q->chunks.n ? *(struct chunk **)deque_at(&q->chunks, at) : NULL;
 }
 
-/* queue_on makes a live entry ready, queue_off takes that back. */
-static inline void queue_on(struct queue *q, struct chunk *k, uint32_t slot)
 /* What lanes.c does beside queue_on and queue_off. */
 void queue_lane_on(struct queue *q, struct chunk *k, uint32_t slot);
 void queue_lane_off(struct queue *q, struct chunk *k, uint32_t slot);
 
+/* queue_on makes a live entry ready, queue_off takes that back. */
+static inline void queue_on(struct queue *q, struct chunk *k, uint32_t slot)
 {
 	bits_set(k->ready, slot);
 	q->ready_n++;
 	q->ready_bytes += k->entry[slot].bytes;
 	if (k->bodies)
 		q->ruled->ready_bodies += k->bodies[slot];
-}
-static inline void queue_off(struct queue *q, struct chunk *k, uint32_t slot)
 	if (k->lane)
 		queue_lane_on(q, k, slot);
+}
+static inline void queue_off(struct queue *q, struct chunk *k, uint32_t slot)
 {
 	bits_clear(k->ready, slot);
 	q->ready_n--;
 	q->ready_bytes -= k->entry[slot].bytes;
 	if (k->bodies)
 		q->ruled->ready_bodies -= k->bodies[slot];
-}
-
 	if (k->lane)
 		queue_lane_off(q, k, slot);
+}
+
 static inline uint64_t queue_end(const struct queue *q)
 {
 	return q->first + q->chunks.n;

@@ -41,7 +41,8 @@ struct settle_row {              /* CMD_SETTLE: run.queue, run.arg = consumer */
 	uint32_t how;            /* enum settle */
 	uint32_t pad;
 };
-enum settle { SETTLE_ACCEPT, SETTLE_RELEASE, SETTLE_REJECT };
+/* FAIL is RELEASE after an attempt that counts. */
+enum settle { SETTLE_ACCEPT, SETTLE_RELEASE, SETTLE_REJECT, SETTLE_FAIL, SETTLE_N };
 
 struct credit_row {              /* CMD_CREDIT: run.queue, run.arg = consumer */
 	uint32_t messages;       /* added to what the consumer may be given; CREDIT_NO_LIMIT */
@@ -50,12 +51,12 @@ struct credit_row {              /* CMD_CREDIT: run.queue, run.arg = consumer */
 };
 #define CREDIT_NO_LIMIT UINT32_MAX
 
-struct add_row {                 /* OUTCOME_ADD: run.queue, run.arg = sequence of the first row */
 struct subscribe_row {           /* CMD_SUBSCRIBE: run.queue, run.arg = consumer */
 	struct credit_row credit;
 	int64_t priority;        /* while one has credit, those below it are given nothing */
 };
 
+struct add_row {                 /* OUTCOME_ADD: run.queue, run.arg = sequence of the first row */
 	uint64_t mem;
 	uint64_t loc;            /* filled in by the node when the record is committed */
 	uint64_t expiry_ms;

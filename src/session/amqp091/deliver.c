@@ -65,6 +65,12 @@ static void write_copied(struct turn *t, const struct amqp091_delivery *d,
 
 void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct waiting *own_w)
 {
+	struct waiting counted;
+	if (own_w->row.count) {
+		counted = *own_w;
+		amqp091_recount(t, &counted, k->is_no_ack);
+		own_w = &counted;
+	}
 	const struct msg *m = msg_of(own_w->row.mem);
 	struct channel *c = k->channel;
 	struct amqp091_content content;
@@ -109,6 +115,12 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
 void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
 		       const struct waiting *own_w)
 {
+	struct waiting counted;
+	if (own_w->row.count) {
+		counted = *own_w;
+		amqp091_recount(t, &counted, is_no_ack);
+		own_w = &counted;
+	}
 	const struct msg *m = msg_of(own_w->row.mem);
 	struct sendq *q = amqp091_out(t, c->number);
 	struct amqp091_content content;

@@ -17,6 +17,8 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
  * first on that are in memory, small, and have nothing in their way. Returns how many; they are
  * written and remembered, and their references will go with t->gone. */
 uint32_t amqp091_deliver_rows(struct turn *t, struct consumer *k, struct run *fx);
+/* amqp091_recount: the row's message says in its headers how often it has come in vain. */
+void amqp091_recount(struct turn *t, struct waiting *w, bool is_no_ack);
 void amqp091_return_write(struct turn *t, const struct waiting *own_w);
 void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
 		       const struct waiting *own_w);

@@ -52,7 +52,7 @@ static bool is_echo(const struct turn *t, const struct consumer *k, const struct
 	if (e->bytes[AMQP091_DELIVER_TAG_LEN_AT] != k->tag_n)
 		return false;
 	for (uint32_t i = 0; i < n; i++)
-		if (row[i].mem != e->row[i].mem ||
+		if (row[i].mem != e->row[i].mem || row[i].count ||
 		    (row[i].flags ^ e->row[i].flags) & ENTRY_REDELIVERED)
 			return false;
 	return true;
@@ -85,7 +85,7 @@ static uint32_t put_rows(const struct turn *t, const struct consumer *k,
 		const struct msg *m = msg_of(row[i].mem);
 		struct amqp091_content content;
 		struct slice body;
-		if (m->proto != MSG_AMQP091)
+		if ((m->proto ^ MSG_AMQP091) | row[i].count)
 			break;
 		amqp091_content_of(m, &content, &body);
 		size_t need = amqp091_deliver_size(&d, t->s->frame_max, &content);

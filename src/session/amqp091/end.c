@@ -42,7 +42,7 @@ static void release(struct turn *t, struct channel *c)
 	}
 	c->is_ending = true;
 	amqp091_stream_release(t, c);
-	amqp091_unacked_release(t, c);
+	amqp091_unacked_release(t, c, SETTLE_FAIL);
 	amqp091_waiting_void(t, c, 0);
 }
 

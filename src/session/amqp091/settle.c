@@ -27,7 +27,7 @@ void amqp091_settle_row(struct turn *t, uint16_t channel, uint16_t shard, uint64
 		memcpy(post_row(p, loop, r, sizeof row), &row, sizeof row);
 	else
 		(void)post_run(p, loop, &head, &row, sizeof row, 1, SLICE_EMPTY);
-	if (t->s->barriers && how == SETTLE_RELEASE)
+	if (t->s->barriers && (how == SETTLE_RELEASE || how == SETTLE_FAIL))
 		t->s->barriers->queue[shard] = queue;
 }
 
@@ -77,7 +77,7 @@ static void settle(struct turn *t, struct channel *c, struct unacked *u, enum se
 {
 	must(!u->is_gone && t->s->held_n > 0);
 	t->s->count.acknowledged += how == SETTLE_ACCEPT;
-	t->s->count.released += how == SETTLE_RELEASE;
+	t->s->count.released += how == SETTLE_RELEASE || how == SETTLE_FAIL;
 	t->s->count.rejected += how == SETTLE_REJECT;
 	amqp091_settle_row(t, c->number, u->shard, u->queue, u->consumer, u->pos, how);
 	amqp091_settled(t->s, u->consumer, u->bytes);
@@ -113,13 +113,13 @@ static void close_holes(struct channel *c)
 	c->holes_n = 0;
 }
 
-void amqp091_unacked_release(struct turn *t, struct channel *c)
+void amqp091_unacked_release(struct turn *t, struct channel *c, enum settle how)
 {
 	must(c->number > 0);
 	for (size_t i = 0; i < c->unacked.n; i++) {
 		struct unacked *u = deque_at(&c->unacked, i);
 		if (!u->is_gone)
-			settle(t, c, u, SETTLE_RELEASE);
+			settle(t, c, u, how);
 	}
 	close_holes(c);
 	must(c->unacked.n == 0 && c->held_n == 0);
@@ -171,7 +171,7 @@ enum err amqp091_on_basic_reject(struct turn *t, struct channel *c, const struct
 	const struct amqp091_basic_reject *r = &m->basic_reject;
 	must(m->kind == AMQP091_basic_reject);
 	return settle_tags(t, c, r->delivery_tag, false,
-			   r->requeue ? SETTLE_RELEASE : SETTLE_REJECT);
+			   r->requeue ? SETTLE_FAIL : SETTLE_REJECT);
 }
 
 /* Deliveries before recover-ok went back, those behind it count: so what was parked comes after. */
@@ -180,7 +180,7 @@ static enum err recover(struct turn *t, struct channel *c, bool is_requeue, bool
 	must(c->number > 0);
 	if (!is_requeue)
 		return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "requeue=false");
-	amqp091_unacked_release(t, c);
+	amqp091_unacked_release(t, c, SETTLE_RELEASE);
 	if (is_answered)
 		amqp091_send_bare(t, c->number, AMQP091_basic_recover_ok);
 	if (c->parked)

@@ -1,0 +1,76 @@
+#include "base/byteorder.h"
+#include "core/core_state.h"
+
+/* How often a message was given in vain must survive, or a message that brings down whoever gets it
+ * would never be given up. So what is persistent is given again only when the log has its count:
+ * the count itself, not that it rises, so that reading it twice changes nothing. */
+
+#define COUNT_BYTES 10u /* of one entry: u64 id, u16 count */
+
+_Static_assert(LIMIT_RUN_ROWS_MAX *COUNT_BYTES <= sizeof(((struct core *)0)->giving.row),
+	       "a run of settlements is counted in the room of deliveries");
+
+void core_attempted(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
+		    struct attempts *io)
+{
+	struct entry *e = &k->entry[slot];
+	uint16_t count = (uint16_t)min_u64(e->count + 1u, UINT16_MAX);
+	must(chunk_is_given(k, slot) && io->n < LIMIT_RUN_ROWS_MAX);
+	if (!(e->flags & ENTRY_PERSISTENT)) {
+		e->count = count;
+		core_release_entry(c, q, k, slot);
+		return;
+	}
+	uint8_t *at = (uint8_t *)c->giving.row + io->n++ * COUNT_BYTES;
+	e->flags |= ENTRY_SETTLING;
+	store_le64(at, e->id);
+	store_le16(at + 8, count);
+}
+
+void core_attempts_end(struct core *c, struct queue *q, const struct run *who,
+		       const struct attempts *a, struct outcomes *later)
+{
+	struct run head = { .kind = OUTCOME_COUNT,
+			    .flags = RUN_LOGGED,
+			    .channel = who->channel,
+			    .session = who->session,
+			    .shard = c->shard,
+			    .queue = q->id,
+			    .arg = who->arg };
+	must(a->n > 0);
+	(void)outcomes_run(later, &head, NULL, 0, 0,
+			   slice_of(c->giving.row, (size_t)a->n * COUNT_BYTES));
+	q->is_logged = true;
+}
+
+static void apply(struct core *c, struct queue *q, uint64_t id, uint16_t count)
+{
+	uint64_t pos = queue_find(q, id);
+	struct chunk *k = queue_chunk(q, pos_chunk(pos));
+	uint32_t slot = pos_slot(pos);
+	if (!k || slot >= k->used || !bits_test(k->live, slot) || k->entry[slot].id != id ||
+	    !(k->entry[slot].flags & ENTRY_PERSISTENT))
+		return;
+	struct entry *e = &k->entry[slot];
+	e->count = count;
+	core_changed(c, q, k);
+	if (!(e->flags & ENTRY_SETTLING))
+		return; /* read from the log */
+	e->flags &= (uint8_t)~ENTRY_SETTLING;
+	core_release_entry(c, q, k, slot);
+}
+
+void core_apply_count(struct core *c, const struct run *o)
+{
+	struct queue *q = core_find_queue(c, o->queue);
+	struct slice tail = run_tail(o);
+	uint32_t n = 0;
+	must(o->n == 0);
+	if (!q)
+		return;
+	for (; tail.n >= COUNT_BYTES; tail = slice_from(tail, COUNT_BYTES), n++)
+		apply(c, q, load_le64(tail.p), load_le16(tail.p + 8));
+	core_activate(c, q);
+	if (q->single)
+		core_single_settled(c, q, o, n);
+}

@@ -1,0 +1,182 @@
+#include "core/core_for_tests.h"
+#include "core/rules.h"
+
+#define Q      7u
+#define LETTER RIG_SESSION(9)
+
+/* A durable queue that counts attempts; RULE_NONE: without a limit. */
+static void open_queue(struct rig *r, uint64_t limit, bool has_dead_letters)
+{
+	uint8_t buf[RULES_BYTES_MAX];
+	struct queue_rules rules = rules_none();
+	struct run *cmd = (struct run *)(void *)r->cmd_bytes;
+	rules.type = QUEUE_QUORUM;
+	rules.delivery_limit = limit;
+	rules.has_dead_letter_exchange = has_dead_letters;
+	uint32_t n = rules_put(&rules, buf, sizeof buf);
+	*cmd = rig_head(CMD_QUEUE_OPEN, Q, 1);
+	cmd->session = 0;
+	cmd->flags = QUEUE_DURABLE;
+	cmd->tail_len = n;
+	memcpy(cmd + 1, buf, n);
+	core_admit(r->core, cmd, 0, &r->now, &r->later, &r->post);
+	rig_apply(r);
+	rig_give(r);
+}
+
+static struct rig *new_rig(uint64_t limit, bool has_dead_letters)
+{
+	struct rig *r = rig_new();
+	core_dead_to(r->core, LETTER);
+	open_queue(r, limit, has_dead_letters);
+	rig_subscribe(r, Q, 5, 0, 10);
+	return r;
+}
+
+static uint64_t pos_nth(uint64_t n)
+{
+	return pos_of(1, 0) + n - 1;
+}
+
+static void in_vain(struct rig *r, uint64_t n)
+{
+	rig_settle(r, Q, 5, pos_nth(n), SETTLE_FAIL);
+}
+
+static uint16_t count_of(const struct rig *r, uint64_t n)
+{
+	const struct queue *q = core_find_queue(r->core, Q);
+	return queue_chunk(q, pos_chunk(pos_nth(n)))->entry[pos_slot(pos_nth(n))].count;
+}
+
+static void a_failed_attempt_is_in_the_log_before_the_next(void **s)
+{
+	(void)s;
+	struct rig *r = new_rig(RULE_NONE, false);
+	rig_publish(r, Q, 1, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	SAY("reply 5 OK 0 1 | c5 1");
+	in_vain(r, 1);
+	in_vain(r, 1); /* it is not held any more */
+	SAY("");
+	rig_commit(r);
+	SAY("c5 1r");
+	assert_int_equal(count_of(r, 1), 1);
+	in_vain(r, 1);
+	rig_commit(r);
+	SAY("c5 1r");
+	assert_int_equal(count_of(r, 1), 2);
+	rig_free(r);
+}
+
+static void what_need_not_survive_is_given_at_once(void **s)
+{
+	(void)s;
+	struct rig *r = new_rig(1, false);
+	rig_publish(r, Q, 1, 1, 0);
+	in_vain(r, 1);
+	SAY("reply 5 OK 0 1 | c5 1 | c5 1r");
+	in_vain(r, 1);
+	SAY("");
+	assert_int_equal(core_find_queue(r->core, Q)->live_n, 0);
+	rig_free(r);
+}
+
+static void beyond_the_limit_it_is_gone_or_a_dead_letter(void **s)
+{
+	(void)s;
+	for (int has_dead_letters = 0; has_dead_letters < 2; has_dead_letters++) {
+		struct rig *r = new_rig(2, has_dead_letters);
+		rig_publish(r, Q, 1, 1, ENTRY_PERSISTENT);
+		rig_commit(r);
+		for (int i = 0; i < 3; i++) {
+			in_vain(r, 1);
+			rig_commit(r);
+		}
+		SAY(has_dead_letters ? "reply 5 OK 0 1 | c5 1 | c5 1r | c5 1r | dead3 1"
+				     : "reply 5 OK 0 1 | c5 1 | c5 1r | c5 1r");
+		assert_int_equal(core_find_queue(r->core, Q)->live_n, has_dead_letters);
+		rig_free(r);
+	}
+}
+
+static void a_release_does_not_count(void **s)
+{
+	(void)s;
+	struct rig *r = new_rig(0, false);
+	rig_publish(r, Q, 1, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	rig_settle(r, Q, 5, pos_nth(1), SETTLE_RELEASE);
+	SAY("reply 5 OK 0 1 | c5 1 | c5 1r");
+	assert_int_equal(count_of(r, 1), 0);
+	rig_free(r);
+}
+
+static void the_count_survives_a_crash(void **s)
+{
+	(void)s;
+	struct rig *r = new_rig(5, false);
+	rig_publish(r, Q, 1, 3, ENTRY_PERSISTENT);
+	rig_commit(r);
+	in_vain(r, 2);
+	rig_commit(r);
+	in_vain(r, 2);
+	in_vain(r, 3);
+	rig_commit(r);
+	struct digest_sum before = rig_digest(r->core);
+	rig_crash(r);
+	core_dead_to(r->core, LETTER);
+	rig_replay(r, r->core, 0, r->committed);
+	struct digest_sum after = rig_digest(r->core);
+	assert_memory_equal(&before, &after, sizeof before);
+	assert_int_equal(count_of(r, 1), 0);
+	assert_int_equal(count_of(r, 2), 2);
+	assert_int_equal(count_of(r, 3), 1);
+	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+	open_queue(r, 5, false);
+	rig_subscribe(r, Q, 5, 0, 10);
+	rig_commit(r);
+	SAY("reply 5 OK 3 1 | c5 1r | c5 2r | c5 3r");
+	rig_free(r);
+}
+
+static void an_attempt_whose_count_is_not_in_the_log_was_none(void **s)
+{
+	(void)s;
+	struct rig *r = new_rig(5, false);
+	rig_publish(r, Q, 1, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	in_vain(r, 1);
+	rig_crash(r);
+	rig_replay(r, r->core, 0, r->committed);
+	assert_int_equal(count_of(r, 1), 0);
+	rig_free(r);
+}
+
+static void a_queue_that_is_dropped_meanwhile_is_no_matter(void **s)
+{
+	(void)s;
+	struct rig *r = new_rig(5, false);
+	rig_publish(r, Q, 1, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	in_vain(r, 1);
+	rig_do(r, CMD_QUEUE_DROP, Q, 4, 0);
+	rig_commit(r);
+	assert_null(core_find_queue(r->core, Q));
+	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+	rig_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_failed_attempt_is_in_the_log_before_the_next),
+		cmocka_unit_test(what_need_not_survive_is_given_at_once),
+		cmocka_unit_test(beyond_the_limit_it_is_gone_or_a_dead_letter),
+		cmocka_unit_test(a_release_does_not_count),
+		cmocka_unit_test(the_count_survives_a_crash),
+		cmocka_unit_test(an_attempt_whose_count_is_not_in_the_log_was_none),
+		cmocka_unit_test(a_queue_that_is_dropped_meanwhile_is_no_matter),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
