@@ -1,11 +1,14 @@
 #include "app/definitions.h"
 
 #include "app/control.h"
+#include "base/byteorder.h"
 #include "io/definitions.h"
+#include "session/manage/item.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -44,6 +47,42 @@ static int import(const char *data_dir, const char *socket_name, const char *pat
 	return code;
 }
 
+/* The facts among the items, from the last to the first, each to be forgotten. NULL: no memory. */
+static uint8_t *forgetting(const struct definitions *d, size_t *out_n)
+{
+	uint8_t *to = malloc(d->n);
+	size_t end = d->n - 4, at = 0;
+	if (!to)
+		return NULL;
+	memset(to + end, 0, 4);
+	for (size_t from = 0; from < d->n - 4; from += 4 + load_le32(d->items + from)) {
+		size_t n = 4 + load_le32(d->items + from);
+		if (d->items[from + 4] != ITEM_FACT)
+			continue;
+		at += n;
+		memcpy(to + end - at, d->items + from, n);
+		to[end - at + 4] = ITEM_FORGET;
+	}
+	memmove(to, to + end - at, at + 4);
+	*out_n = at + 4;
+	return to;
+}
+
+static int forget(const char *data_dir, const char *socket_name, const char *path)
+{
+	struct definitions d;
+	size_t n;
+	if (load(&d, path) != 0)
+		return 1;
+	uint8_t *items = forgetting(&d, &n);
+	int code = items ? control_tell(data_dir, socket_name, "definitions import",
+					slice_of(items, n), stdout)
+			 : 1;
+	free(items);
+	definitions_fini(&d);
+	return code;
+}
+
 /* Only its owner may read the file: password hashes are in it. */
 static int export(const char *data_dir, const char *socket_name, const char *path)
 {
@@ -74,10 +113,13 @@ int definitions_main(const char *data_dir, const char *socket_name, char *const 
 			return check(path);
 		if (strcmp(verb, "import") == 0)
 			return import(data_dir, socket_name, path);
+		if (strcmp(verb, "forget") == 0)
+			return forget(data_dir, socket_name, path);
 		if (strcmp(verb, "export") == 0)
 			return export(data_dir, socket_name, path);
 	}
-	fputs("godwit definitions: say import, export or check, and a file; see godwit --help\n",
+	fputs("godwit definitions: say import, export, check or forget, and a file; see godwit "
+	      "--help\n",
 	      stderr);
 	return EXIT_USAGE;
 }

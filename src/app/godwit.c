@@ -26,7 +26,7 @@ static int trace(int argc, char **argv);
 static const struct command commands[] = {
 	{ "bench", bench_main, "[OPTION]...",
 	  "loads and measures a broker; see godwit bench --help" },
-	{ "definitions", definitions, "[--data-dir DIR] import|export|check FILE",
+	{ "definitions", definitions, "[--data-dir DIR] import|export|check|forget FILE",
 	  "users, permissions, queues, exchanges, bindings and more, as RabbitMQ exports them" },
 	{ "digest", digest, "[--data-dir DIR]",
 	  "prints a digest of what each shard must not lose" },

@@ -63,12 +63,13 @@ static bool is_sound(enum item kind, struct slice body)
 	struct bind b;
 	struct fact f;
 	struct rd r = rd_of(body);
-	must(kind >= ITEM_FACT && kind <= ITEM_BINDING);
-	if (kind != ITEM_FACT)
+	must(kind >= ITEM_FACT && kind <= ITEM_FORGET);
+	if (kind != ITEM_FACT && kind != ITEM_FORGET)
 		(void)rd_str8(&r);
 	struct slice tail = rd_rest(&r);
 	switch (kind) {
-	case ITEM_FACT: return fact_get(tail, &f) == ERR_OK;
+	case ITEM_FACT:
+	case ITEM_FORGET: return fact_get(tail, &f) == ERR_OK;
 	case ITEM_QUEUE:
 		return declare_queue_get(tail, &q) == ERR_OK && q.owner == 0 && q.name.n > 0 &&
 		       !(q.flags & QUEUE_EXCLUSIVE) && q.shard > 0 && q.shard <= LIMIT_SHARD_DATA_N;
@@ -83,10 +84,11 @@ static enum err take(struct manage *m, struct session_world *w, struct slice ite
 	must(item.n > 0);
 	struct slice body = slice_from(item, 1);
 	uint8_t kind = item.p[0];
-	if (kind < ITEM_FACT || kind > ITEM_BINDING || !is_sound((enum item)kind, body))
+	if (kind < ITEM_FACT || kind > ITEM_FORGET || !is_sound((enum item)kind, body))
 		return ERR_MALFORMED;
 	switch ((enum item)kind) {
 	case ITEM_FACT: post(m, w, CMD_FACT_PUT, body); return ERR_OK;
+	case ITEM_FORGET: post(m, w, CMD_FACT_DELETE, body); return ERR_OK;
 	case ITEM_QUEUE: return declare(m, w, CMD_QUEUE_DECLARE, body);
 	case ITEM_EXCHANGE: return declare(m, w, CMD_EXCHANGE_DECLARE, body);
 	case ITEM_BINDING: break;
