@@ -180,20 +180,29 @@ void headers_drop(const struct exchange *x, struct pmap_edit *e)
 
 /* ---- routing ---- */
 
+#define SCANNED_MAX 16u /* so many headers are compared one by one */
+
+struct header_kept {
+	struct header header;
+	uint64_t name_hash;
+};
+
 void headers_free(struct route *r)
 {
 	must(r->headers_n <= r->headers_cap);
 	mem_put(r->mem, r->headers, r->headers_cap * sizeof r->headers[0]);
+	mem_put(r->mem, r->header_names, r->names_cap * sizeof r->header_names[0]);
 	r->headers = NULL;
-	r->headers_n = r->headers_cap = 0;
+	r->header_names = NULL;
+	r->headers_n = r->headers_cap = r->names_cap = 0;
 }
 
-static bool keep(struct route *r, const struct header *h)
+static bool keep(struct route *r, struct hash_key key, const struct header *h)
 {
 	must(r->headers_n <= r->headers_cap);
 	if (r->headers_n == r->headers_cap) {
-		uint32_t cap = r->headers_cap ? r->headers_cap * 2 : 16;
-		struct header *to = mem_get(r->mem, cap * sizeof to[0], "route");
+		uint32_t cap = r->headers_cap ? r->headers_cap * 2 : SCANNED_MAX;
+		struct header_kept *to = mem_get(r->mem, cap * sizeof to[0], "route");
 		if (!to)
 			return false;
 		if (r->headers_n)
@@ -202,12 +211,46 @@ static bool keep(struct route *r, const struct header *h)
 		r->headers = to;
 		r->headers_cap = cap;
 	}
-	r->headers[r->headers_n++] = *h;
+	r->headers[r->headers_n++] = (struct header_kept){ *h, header_name_hash(key, h) };
+	return true;
+}
+
+/* The place for a name in the table of names: what is there is 1 + its place among the headers. */
+static uint32_t *name_slot(const struct route *r, uint64_t name_hash, struct slice name)
+{
+	uint32_t mask = r->names_cap - 1, i = (uint32_t)name_hash & mask;
+	must(r->headers_n < r->names_cap);
+	while (r->header_names[i] &&
+	       !slice_eq(r->headers[r->header_names[i] - 1].header.name, name))
+		i = (i + 1) & mask;
+	return &r->header_names[i];
+}
+
+/* Where a name occurs twice the first counts. */
+static bool index_names(struct route *r)
+{
+	uint32_t cap = r->names_cap ? r->names_cap : 4 * SCANNED_MAX;
+	while (cap < 2 * r->headers_n)
+		cap *= 2;
+	if (cap > r->names_cap) {
+		uint32_t *to = mem_get(r->mem, cap * sizeof to[0], "route");
+		if (!to)
+			return false;
+		mem_put(r->mem, r->header_names, r->names_cap * sizeof to[0]);
+		r->header_names = to;
+		r->names_cap = cap;
+	}
+	memset(r->header_names, 0, cap * sizeof r->header_names[0]);
+	for (uint32_t i = 0; i < r->headers_n; i++) {
+		const struct header_kept *k = &r->headers[i];
+		uint32_t *slot = name_slot(r, k->name_hash, k->header.name);
+		*slot = *slot ? *slot : i + 1;
+	}
 	return true;
 }
 
 /* Takes the message's headers apart. */
-static void take_apart(const struct routing *m, struct route *r)
+static void take_apart(struct hash_key key, const struct routing *m, struct route *r)
 {
 	struct header h;
 	r->headers_n = 0;
@@ -215,21 +258,31 @@ static void take_apart(const struct routing *m, struct route *r)
 		return;
 	must(m->headers->begin && m->headers->next);
 	struct rd at = m->headers->begin(m->props);
-	while (m->headers->next(&at, &h))
-		if (!keep(r, &h)) {
-			r->is_short = true;
-			return;
-		}
+	while (!r->is_short && m->headers->next(&at, &h))
+		r->is_short = !keep(r, key, &h);
+	if (!r->is_short && r->headers_n > SCANNED_MAX)
+		r->is_short = !index_names(r);
 }
 
-/* Where a name occurs twice the first counts. */
-static bool has(const struct route *r, const struct header *pair)
+static const struct header *find(const struct route *r, struct hash_key key,
+				 const struct header *pair)
 {
+	if (r->headers_n > SCANNED_MAX) {
+		uint32_t at = *name_slot(r, header_name_hash(key, pair), pair->name);
+		return at ? &r->headers[at - 1].header : NULL;
+	}
 	must(r->headers_n <= r->headers_cap);
 	for (uint32_t i = 0; i < r->headers_n; i++)
-		if (slice_eq(r->headers[i].name, pair->name))
-			return pair->class == HEADER_VOID || header_same(&r->headers[i], pair);
-	return false;
+		if (slice_eq(r->headers[i].header.name, pair->name))
+			return &r->headers[i].header;
+	return NULL;
+}
+
+static bool has(const struct route *r, struct hash_key key, const struct header *pair)
+{
+	const struct header *h = find(r, key, pair);
+	must(pair->name.n <= UINT8_MAX);
+	return h && (pair->class == HEADER_VOID || header_same(h, pair));
 }
 
 static bool matches(const struct catalog_view *v, const struct binding *b, const struct route *r)
@@ -238,7 +291,7 @@ static bool matches(const struct catalog_view *v, const struct binding *b, const
 	struct header pair;
 	must(b->exchange->type == EXCHANGE_HEADERS);
 	while (next_pair(&w, &pair))
-		if (has(r, &pair) == w.is_any)
+		if (has(r, v->key, &pair) == w.is_any)
 			return w.is_any;
 	return !w.is_any;
 }
@@ -259,11 +312,13 @@ void headers_route(const struct catalog_view *v, const struct exchange *x, const
 		   struct route *r)
 {
 	must(x->type == EXCHANGE_HEADERS);
-	take_apart(m, r);
+	take_apart(v->key, m, r);
+	if (r->is_short)
+		return;
 	look_at(v, x->root, r);
 	for (uint32_t i = 0; i < r->headers_n && x->by_key.n > 0; i++) {
-		const struct header *h = &r->headers[i];
-		look_at(v, hanging(x, header_name_hash(v->key, h)), r);
+		const struct header *h = &r->headers[i].header;
+		look_at(v, hanging(x, r->headers[i].name_hash), r);
 		if (h->class != HEADER_VOID)
 			look_at(v, hanging(x, header_hash(v->key, h)), r);
 	}

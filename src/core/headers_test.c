@@ -97,6 +97,29 @@ static void a_value_must_be_the_same_and_of_its_class(void **s)
 	world_fini(&w);
 }
 
+/* Many headers, and many pairs: found by name, and the first of two counts all the same. */
+static void many_headers_are_found_as_few_are(void **s)
+{
+	(void)s;
+	struct world w;
+	char binding[4096] = "", message[4096] = "x=1 ";
+	world_init(&w);
+	declare_queue(&w, "q", 0, "");
+	for (int i = 0; i < 200; i++) {
+		size_t n = strlen(message), b = strlen(binding);
+		snprintf(message + n, sizeof message - n, "n%d=%d ", (i * 7) % 100, i);
+		if (i < 100)
+			snprintf(binding + b, sizeof binding - b, "n%d=%d ", (i * 7) % 100, i);
+	}
+	message[strlen(message) - 1] = binding[strlen(binding) - 1] = '\0';
+	must(goes(&w, binding, message) && goes(&w, "n7=1", message));
+	must(!goes(&w, "n7=101", message) && !goes(&w, "none=", message));
+	must(goes(&w, "x-match=any none= x=1", message) && goes(&w, "n99=", message));
+	strcat(binding, " y=1");
+	must(!goes(&w, binding, message));
+	world_fini(&w);
+}
+
 /* Random bindings and messages over few names, against every binding in turn. */
 
 #define BINDINGS 400
@@ -167,6 +190,7 @@ int main(void)
 		cmocka_unit_test(any_wants_one_pair),
 		cmocka_unit_test(names_with_x_count_only_when_asked),
 		cmocka_unit_test(a_value_must_be_the_same_and_of_its_class),
+		cmocka_unit_test(many_headers_are_found_as_few_are),
 		cmocka_unit_test(routes_are_those_of_looking_at_every_binding),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "msg/header.h"
 
 struct topic_step;
+struct header_kept;
 
 /* What of a message decides where it goes. Headers are not read unless an exchange asks. */
 struct routing {
@@ -52,8 +53,9 @@ struct route {
 	uint32_t via_n, via_cap;
 	uint32_t matched;            /* bindings so far that the message matches */
 	struct route_seen exchanges; /* used above a few */
-	struct header *headers;      /* headers.c */
-	uint32_t headers_n, headers_cap;
+	struct header_kept *headers; /* headers.c */
+	uint32_t *header_names;      /* places in `headers` by name, when there are many */
+	uint32_t headers_n, headers_cap, names_cap;
 };
 
 /* route_init makes an empty set; memory is taken when it is needed. route_fini gives it back. */

@@ -104,10 +104,10 @@ static enum err check(struct turn *t, struct channel *c, struct ends *e)
 				      : catalog_queue(v, t->s->vhost, e->to) != NULL;
 	if (e->is_unbind && (!has_end || !x))
 		return ERR_OK;
-	if (!e->to_exchange)
-		TRY(amqp091_queue_find(t, e->to, &q));
 	if (!x)
 		return amqp091_refuse_named(t, ERR_NOT_FOUND, "no exchange ", e->exchange, "");
+	if (!e->to_exchange)
+		TRY(amqp091_queue_find(t, e->to, &q));
 	if (!has_end)
 		return amqp091_refuse_named(t, ERR_NOT_FOUND, "no exchange ", e->to, "");
 	return e->is_unbind ? ERR_OK : check_arguments(t, x, e);
