@@ -122,28 +122,25 @@ void core_rule_rows(const struct core *c, const struct queue *q, struct publish_
 			row[i].expiry_ms = at_ms;
 }
 
-/* Room in a queue for what comes in: signed, because what was given back may lie beyond. */
+/* Room in a queue for what comes in; signed, because what was given back may lie beyond. What
+ * `takers` take at once leaves the room as it is, but must have found room. */
 struct room {
-	int64_t messages, bytes;
+	int64_t messages, bytes, takers;
 };
 
-/* What its consumers take at once is not beyond its length. Of a consumer whose bytes are bounded
- * it is believed that all messages are like this one. */
-static void add_takers(const struct queue *q, uint32_t bytes, int64_t enough, struct room *io)
+/* How many messages the consumers take at once, as far as that matters. Of one whose bytes are
+ * bounded it is believed that all messages are like this one. */
+static int64_t takers_of(const struct queue *q, uint32_t bytes, int64_t enough)
 {
+	int64_t sum = 0;
 	must(enough > 0);
-	for (const struct list_node *n = list_first(&q->able); n; n = list_next(&q->able, n)) {
+	for (const struct list_node *n = list_first(&q->able); n && sum < enough;
+	     n = list_next(&q->able, n)) {
 		const struct consumer *s = containerof(n, struct consumer, node);
 		int64_t fit = s->bytes == CONSUMER_NO_LIMIT ? enough : 1 + s->bytes / (bytes + 1);
-		int64_t takes = s->messages < fit ? s->messages : fit;
-		takes = takes < enough ? takes : enough;
-		if (io->messages < INT64_MAX / 2)
-			io->messages += takes;
-		if (io->bytes < INT64_MAX / 2)
-			io->bytes += takes * bytes;
-		if ((enough -= takes) <= 0)
-			return;
+		sum += s->messages < fit ? s->messages : fit;
 	}
+	return sum < enough ? sum : enough;
 }
 
 static struct room room_of(const struct queue *q, uint32_t bytes, uint32_t n)
@@ -151,21 +148,28 @@ static struct room room_of(const struct queue *q, uint32_t bytes, uint32_t n)
 	const struct ruled *r = q->ruled;
 	uint64_t held_n = q->ready_n + q->pending_n + q->fan_n;
 	uint64_t held = r->ready_bodies + r->pending_bytes + r->fan_bytes;
-	struct room room = { INT64_MAX, INT64_MAX };
+	int64_t takers = takers_of(q, bytes, (int64_t)(held_n + n));
+	struct room room = { INT64_MAX, INT64_MAX, 0 };
 	must(held_n < INT64_MAX / 4 && held < INT64_MAX / 4);
+	uint64_t stays_n = held_n - min_u64(held_n, (uint64_t)takers);
+	room.takers = takers - (int64_t)(held_n - stays_n);
 	if (r->max_length < INT64_MAX / 4)
-		room.messages = (int64_t)r->max_length - (int64_t)held_n;
+		room.messages = (int64_t)r->max_length - (int64_t)stays_n;
 	if (r->max_length_bytes < INT64_MAX / 4)
-		room.bytes = (int64_t)r->max_length_bytes - (int64_t)held;
-	add_takers(q, bytes, (int64_t)(held_n + n), &room);
+		room.bytes = (int64_t)r->max_length_bytes -
+			     (int64_t)(stays_n ? held / held_n * stays_n : 0);
 	return room;
 }
 
 static bool take(struct room *io, uint32_t bytes)
 {
-	must(io->messages <= INT64_MAX && io->bytes <= INT64_MAX);
+	must(io->takers >= 0);
 	if (io->messages <= 0 || io->bytes < bytes)
 		return false;
+	if (io->takers > 0) {
+		io->takers--;
+		return true;
+	}
 	io->messages--;
 	io->bytes -= bytes;
 	return true;

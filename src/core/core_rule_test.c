@@ -130,6 +130,24 @@ static void what_consumers_take_is_not_refused(void **s)
 	rig_free(r);
 }
 
+static void who_waits_takes_nothing_that_has_no_room(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(0, up_to(0, OVERFLOW_REJECT));
+	struct queue_rules small = rules_none();
+	rig_subscribe(r, Q, 1, SUBSCRIBE_NO_ACK, CREDIT_NO_LIMIT);
+	rig_publish(r, Q, 1, 1, ENTRY_CONFIRM);
+	small.max_length_bytes = 7; /* bodies of 8 */
+	small.overflow = OVERFLOW_REJECT;
+	rig_open(r, Q, 0, &small);
+	rig_publish(r, Q, 2, 1, ENTRY_CONFIRM);
+	small.max_length_bytes = 8;
+	rig_open(r, Q, 0, &small);
+	rig_publish(r, Q, 3, 2, ENTRY_CONFIRM);
+	SAY("reply 1 OK 0 1 | refused 1-1 | refused 2-2 | c1 3 | c1 4 | confirm 3-4");
+	rig_free(r);
+}
+
 /* One message for the queues 8 and Q, or Q and 8. */
 static void publish_to_both(struct rig *r, uint64_t number, uint8_t flags, bool is_last)
 {
@@ -228,6 +246,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_is_refused),
 		cmocka_unit_test(what_waits_for_the_log_counts),
 		cmocka_unit_test(what_consumers_take_is_not_refused),
+		cmocka_unit_test(who_waits_takes_nothing_that_has_no_room),
 		cmocka_unit_test(one_queue_without_room_refuses_the_message),
 		cmocka_unit_test(a_message_that_is_split_is_refused_as_one),
 		cmocka_unit_test(what_is_refused_can_become_a_dead_letter),
