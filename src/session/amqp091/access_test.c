@@ -1,0 +1,151 @@
+/* Users and permissions as a conversation meets them: asked later, changed, taken away. */
+#include "session/amqp091/flow_for_tests.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#define OPEN_A "a open\na ch 1 channel.open\n----\na ch 1 channel.open_ok\n\n"
+
+static struct scenario *begin(const char *name)
+{
+	struct scenario *s = scenario_of(world_new(), name);
+	world_user(s->w, "ann", "pw");
+	world_grant(s->w, FACT_PERMISSION, "ann", "", (const char *const[]){ "^ann-", ".*", ".*" });
+	return s;
+}
+
+static void forget(struct scenario *s, enum fact_kind kind, const char *name)
+{
+	struct fact f = fact_of(kind, slice_str(name), slice_str("/"), SLICE_EMPTY);
+	world_fact(s->w, &f, false);
+}
+
+static void limit(struct scenario *s, enum fact_kind kind, const char *name, int64_t connections,
+		  int64_t objects)
+{
+	uint8_t buf[FACT_LIMITS_BYTES];
+	struct fact_limits l = { connections, objects };
+	struct fact f = fact_of(kind, slice_str(name), SLICE_EMPTY, SLICE_EMPTY);
+	fact_limits_put(&l, buf);
+	f.value = slice_of(buf, sizeof buf);
+	world_fact(s->w, &f, true);
+}
+
+static void a_password_may_be_looked_at_later(void **state)
+{
+	(void)state;
+	struct scenario *s = begin(__func__);
+	s->w->is_checking_later = true;
+	scenario_play(s, "a open user=ann password=pw\na ch 1 channel.open\n----\n"
+			 "a ch 1 channel.open_ok\n");
+	must(slice_eq(access_name(&session_named(s, "a")->access), slice_str("ann")));
+	scenario_play(s, "b connect\nb raw 'AMQP\\x00\\x00\\x09\\x01'\n"
+			 "b ch 0 connection.start_ok mechanism='PLAIN' response='\\x00ann\\x00no' "
+			 "locale='en_US'\n----\nb ch 0 connection.start *\n");
+	must(session_named(s, "b")->phase == PHASE_REFUSED);
+	scenario_end(s);
+}
+
+static void who_leaves_before_the_answer_is_not_answered(void **state)
+{
+	(void)state;
+	struct scenario *s = begin(__func__);
+	s->w->is_checking_later = true;
+	scenario_play(s, "a connect\na raw 'AMQP\\x00\\x00\\x09\\x01'\n----\n"
+			 "a ch 0 connection.start *\n");
+	struct octets o = { 0 };
+	line_frames("ch 0 connection.start_ok mechanism='PLAIN' response='\\x00ann\\x00pw' "
+		    "locale='en_US'",
+		    131072, &o);
+	client_write(client_named(s, "a"), o.p, o.n);
+	free(o.p);
+	must(s->w->checked != 0);
+	scenario_forget(s, client_named(s, "a"));
+	scenario_end(s);
+}
+
+static void what_was_allowed_is_asked_again_when_it_changes(void **state)
+{
+	(void)state;
+	struct scenario *s = begin(__func__);
+	scenario_play(s, OPEN_A "a ch 1 queue.declare queue='q'\n----\n"
+				"a ch 1 queue.declare_ok queue='q' message_count=0 "
+				"consumer_count=0\n");
+	publish_to(s, "a", "q", 1, 1);
+	world_grant(s->w, FACT_PERMISSION, "guest", "", (const char *const[]){ ".*", "^$", ".*" });
+	scenario_play(s, "a ch 1 basic.publish routing_key='q' + 'x'\n----\n"
+			 "a ch 1 channel.close reply_code=403 reply_text='ACCESS_REFUSED - write "
+			 "access to exchange 'amq.default' in vhost '/' refused for user 'guest'' "
+			 "class_id=60 method_id=40\n");
+	scenario_end(s);
+}
+
+static void keys_of_topic_exchanges_have_permissions_of_their_own(void **state)
+{
+	(void)state;
+	struct scenario *s = begin(__func__);
+	world_grant(s->w, FACT_TOPIC_PERMISSION, "guest", "amq.topic",
+		    (const char *const[]){ "", "^{username}\\.", "^news\\." });
+	scenario_play(s, OPEN_A "a ch 1 basic.publish exchange='amq.topic' routing_key='guest.x' + "
+				"'x'\na ch 1 basic.publish exchange='amq.topic' "
+				"routing_key='bob.x' + 'x'\n----\n"
+				"a ch 1 channel.close reply_code=403 reply_text='ACCESS_REFUSED - "
+				"write access to topic 'bob.x' in exchange 'amq.topic' in vhost "
+				"'/' refused for user 'guest'' class_id=60 method_id=40\n");
+	scenario_end(s);
+}
+
+static void a_user_or_a_virtual_host_that_goes_takes_its_connections_along(void **state)
+{
+	(void)state;
+	struct scenario *s = begin(__func__);
+	scenario_play(s, "a open user=ann password=pw\nb open\n");
+	forget(s, FACT_USER, "ann");
+	scenario_play(s, "----\na ch 0 connection.close reply_code=320 "
+			 "reply_text='CONNECTION_FORCED - user 'ann' is deleted' class_id=0 "
+			 "method_id=0\n");
+	forget(s, FACT_VHOST, "/");
+	scenario_play(s, "----\nb ch 0 connection.close reply_code=320 "
+			 "reply_text='CONNECTION_FORCED - vhost '/' is deleted' class_id=0 "
+			 "method_id=0\n");
+	scenario_end(s);
+}
+
+static void users_have_so_many_channels_and_connections(void **state)
+{
+	(void)state;
+	struct scenario *s = begin(__func__);
+	limit(s, FACT_USER_LIMITS, "ann", 1, 2);
+	scenario_play(s, "a open user=ann password=pw\na ch 1 channel.open\na ch 2 channel.open\n"
+			 "----\na ch 1 channel.open_ok\na ch 2 channel.open_ok\n\n"
+			 "a ch 2 channel.close reply_code=200\na ch 3 channel.open\n----\n"
+			 "a ch 2 channel.close_ok\na ch 3 channel.open_ok\n\n"
+			 "a ch 4 channel.open\n----\n"
+			 "a ch 0 connection.close reply_code=530 reply_text='NOT_ALLOWED - number "
+			 "of channels opened for user 'ann' has reached the maximum allowed user "
+			 "limit of (2)' class_id=0 method_id=0\n");
+	scenario_play(s, "b connect\nb raw 'AMQP\\x00\\x00\\x09\\x01'\n"
+			 "b ch 0 connection.start_ok mechanism='PLAIN' "
+			 "response='\\x00ann\\x00pw' locale='en_US'\n"
+			 "b ch 0 connection.tune_ok channel_max=2047 frame_max=131072 heartbeat=0\n"
+			 "b ch 0 connection.open virtual_host='/'\n----\n"
+			 "b ch 0 connection.start *\nb ch 0 connection.tune *\n"
+			 "b ch 0 connection.close reply_code=530 reply_text='NOT_ALLOWED - "
+			 "connection refused for user 'ann': user connection limit (1) is reached' "
+			 "class_id=10 method_id=40\n");
+	scenario_end(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_password_may_be_looked_at_later),
+		cmocka_unit_test(who_leaves_before_the_answer_is_not_answered),
+		cmocka_unit_test(what_was_allowed_is_asked_again_when_it_changes),
+		cmocka_unit_test(keys_of_topic_exchanges_have_permissions_of_their_own),
+		cmocka_unit_test(a_user_or_a_virtual_host_that_goes_takes_its_connections_along),
+		cmocka_unit_test(users_have_so_many_channels_and_connections),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
