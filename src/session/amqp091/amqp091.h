@@ -459,7 +459,8 @@ void amqp091_settle_row(struct turn *t, uint16_t channel, uint16_t shard, uint64
 			uint32_t consumer, uint64_t pos, enum settle how);
 /* amqp091_unacked_add remembers what the client holds; tags only grow. */
 void amqp091_unacked_add(struct turn *t, struct channel *c, const struct unacked *u);
-/* amqp091_unacked_release gives back all that the client has and has not settled: RELEASE or FAIL. */
+/* amqp091_unacked_release gives back all that the client has and has not settled: by RELEASE, or
+ * FAIL. */
 void amqp091_unacked_release(struct turn *t, struct channel *c, enum settle how);
 
 /* ---- consume.c, credit.c ---- */

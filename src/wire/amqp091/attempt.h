@@ -15,7 +15,8 @@ static inline size_t amqp091_attempt_room(struct slice props)
 	return props.n + AMQP091_ATTEMPT_BYTES;
 }
 
-/* amqp091_attempt_put writes properties like `props` whose headers say `count`; right ones, if these
- * were. ERR_MALFORMED: they were not, then nothing is written. Whether all had room says wr_ok(w). */
+/* amqp091_attempt_put writes properties like `props` whose headers say `count`; right ones, if
+ * these were. ERR_MALFORMED: they were not, then nothing is written. Whether all had room says
+ * wr_ok(w). */
 MUST_USE enum err amqp091_attempt_put(struct wr *w, struct slice props, uint32_t count);
 #endif
