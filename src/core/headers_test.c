@@ -154,7 +154,7 @@ static void routes_are_those_of_looking_at_every_binding(void **s)
 	struct world w;
 	struct route r;
 	struct prng p = prng_of(7);
-	char name[8], message[64];
+	char name[16], message[64];
 	world_init(&w);
 	route_init(&r, &w.side.mem);
 	for (int i = 0; i < BINDINGS; i++) {
