@@ -69,6 +69,7 @@ bool consumer_wait(struct consumer *s, bool is_waiting);
 /* consumer_rank puts a consumer that is in no list into a ring, behind its equals. */
 void consumer_rank(struct list *able, struct consumer *s);
 
+/* consumer_line_up is consumer_rank, quick where most are equals. */
 static inline void consumer_line_up(struct list *able, struct consumer *s)
 {
 	const struct list_node *last = able->head.prev;

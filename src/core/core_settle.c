@@ -173,6 +173,25 @@ void core_settle(struct core *c, struct run *cmd, struct outcomes *later)
 
 /* ---- purge ------------------------------------------------------------------------------ */
 
+/* What is ready in `k` goes; how much of it the log must know of. */
+static uint64_t purge_chunk(struct core *c, struct queue *q, struct chunk *k, struct removal *r,
+			    struct refs *gone)
+{
+	uint64_t durable_n = 0;
+	must(r->queue == q);
+	for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->ready, CHUNK_N, i)) < CHUNK_N;) {
+		if (!(k->entry[i].flags & ENTRY_PERSISTENT)) {
+			core_drop_entry(c, q, k, i, gone);
+			continue;
+		}
+		queue_off(q, k, i);
+		core_remove(r, k, i);
+		durable_n++;
+	}
+	core_release(c, q, k);
+	return durable_n;
+}
+
 static uint64_t purge_ready(struct core *c, struct queue *q, struct outcomes *later)
 {
 	struct removal r = { .queue = q, .later = later, .reason = REMOVE_PURGED };
@@ -180,16 +199,7 @@ static uint64_t purge_ready(struct core *c, struct queue *q, struct outcomes *la
 	uint64_t durable_n = 0, number = 0;
 	for (struct chunk *k; (k = queue_next_used(q, number)) != NULL;) {
 		number = k->number + 1;
-		for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->ready, CHUNK_N, i)) < CHUNK_N;) {
-			if (!(k->entry[i].flags & ENTRY_PERSISTENT)) {
-				core_drop_entry(c, q, k, i, &gone);
-				continue;
-			}
-			queue_off(q, k, i);
-			core_remove(&r, k, i);
-			durable_n++;
-		}
-		core_release(c, q, k);
+		durable_n += purge_chunk(c, q, k, &r, &gone);
 	}
 	core_removed(&r);
 	refs_unref(&gone);

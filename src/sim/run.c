@@ -7,6 +7,7 @@
 #include "sim/lifetime.h"
 #include "sim/passage.h"
 #include "sim/replica.h"
+#include "sim/turns.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,8 @@ void run_seed(const struct run_options *o, struct run_result *out)
 		passage_play(&w->story, o->seed);
 	if (is_good && !w->story.is_wrong)
 		lifetime_play(&w->story, o->seed);
+	if (is_good && !w->story.is_wrong)
+		turns_play(&w->story, o->seed);
 	if (!w->story.is_wrong)
 		score_check(w, o->ops);
 	*out = (struct run_result){ .is_wrong = w->story.is_wrong,
