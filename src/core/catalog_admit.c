@@ -291,6 +291,19 @@ static void connection_gone(struct ask *a)
 	catalog_answer(a, ERR_OK);
 }
 
+/* The queue is somebody else's; but to take out what is not there is nothing. */
+static bool is_locked(const struct ask *a, const struct bind *d, const struct ends *e)
+{
+	const struct queue_record *q = e->queue;
+	if (!q || !q->owner || !a->cmd->session || q->owner == a->cmd->session)
+		return false;
+	must(!e->to);
+	if (a->cmd->kind == CMD_BIND || !e->x)
+		return a->cmd->kind == CMD_BIND;
+	struct binding_key key = catalog_ends_key(e, d);
+	return catalog_binding(a->c->decided, &key) != NULL;
+}
+
 /* The two ends of a binding. False: the command has been answered. */
 static bool find_ends(struct ask *a, const struct bind *d, struct ends *out)
 {
@@ -298,10 +311,9 @@ static bool find_ends(struct ask *a, const struct bind *d, struct ends *out)
 	if (is_default(a, d->exchange) || (d->to_exchange && is_default(a, d->queue)))
 		return false;
 	struct ends e = catalog_ends(a->c->decided, d);
-	const struct queue_record *q = e.queue;
 	*out = e;
-	if (q && q->owner && a->cmd->session && q->owner != a->cmd->session) {
-		catalog_say_locked(&a->why, q->name, vhost_of(a, d->vhost));
+	if (is_locked(a, d, &e)) {
+		catalog_say_locked(&a->why, e.queue->name, vhost_of(a, d->vhost));
 		catalog_answer(a, ERR_RESOURCE_LOCKED);
 	} else if (catalog_ends_both(&e)) {
 		return true;

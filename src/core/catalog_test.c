@@ -150,11 +150,13 @@ static void another_connections_exclusive_queue_is_locked(void **s)
 	declare_queue(&w, "Pex", QUEUE_EXCLUSIVE, "");
 	must(w.told.opens_n == 2);
 	must(declare_queue(&w, "Pex", 0, "") == ERR_RESOURCE_LOCKED);
+	must(bind_to(&w, "amq.topic", "Pex", "k") == ERR_OK);
 	w.session = session_handle(0, 2, 1);
 	must(declare_queue(&w, "Pex", QUEUE_EXCLUSIVE, "") == ERR_RESOURCE_LOCKED);
 	must(said(&w, LOCKED("Pex")));
 	must(bind_to(&w, "amq.topic", "Pex", "") == ERR_RESOURCE_LOCKED);
-	must(unbind_from(&w, "amq.topic", "Pex", "") == ERR_RESOURCE_LOCKED);
+	must(unbind_from(&w, "amq.topic", "Pex", "k") == ERR_RESOURCE_LOCKED);
+	must(unbind_from(&w, "amq.topic", "Pex", "") == ERR_OK); /* nothing to take out */
 	world_fini(&w);
 }
 

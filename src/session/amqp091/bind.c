@@ -106,7 +106,7 @@ static enum err check(struct turn *t, struct channel *c, struct ends *e)
 		return ERR_OK;
 	if (!x)
 		return amqp091_refuse_named(t, ERR_NOT_FOUND, "no exchange ", e->exchange, "");
-	if (!e->to_exchange)
+	if (!e->to_exchange && !e->is_unbind) /* who unbinds nothing may do it to anybody's queue */
 		TRY(amqp091_queue_find(t, e->to, &q));
 	if (!has_end)
 		return amqp091_refuse_named(t, ERR_NOT_FOUND, "no exchange ", e->to, "");
