@@ -22,7 +22,8 @@ static int load(struct definitions *d, const char *path)
 		fprintf(stderr, "godwit: %s\n", room);
 		return 1;
 	}
-	fwrite(d->notes, 1, d->notes_n, stdout);
+	if (d->notes_n > 0)
+		fwrite(d->notes, 1, d->notes_n, stdout);
 	return 0;
 }
 

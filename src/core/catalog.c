@@ -26,6 +26,7 @@ static void make_first_view(struct catalog *c, uint64_t seed)
 		.exchange_logged = 1,
 		.facts = PMAP_HASHED,
 		.fact_ids = PMAP_IDS,
+		.policies = PMAP_IDS,
 		.fact_next = 1,
 	};
 	c->work = v;

@@ -476,6 +476,7 @@ void catalog_free_view(struct catalog *c)
 	pmap_retire(&c->edit, v->vhosts, catalog_vhosts_bytes(v->vhosts), v->vhosts->birth);
 	pmap_clear(&v->facts, &c->edit);
 	pmap_clear(&v->fact_ids, &c->edit);
+	pmap_clear(&v->policies, &c->edit);
 	pmap_clear(&v->exchanges, &c->edit);
 	pmap_clear(&v->exchange_names, &c->edit);
 	pmap_clear(&v->queues, &c->edit);

@@ -164,14 +164,10 @@ static const struct fact *find(const struct catalog *c, const struct fact *f)
 			    f->name[1], f->name[2]);
 }
 
-static void count_policy(struct catalog *c, const struct fact *f, bool is_new)
+static bool is_policy(const struct fact *f)
 {
-	bool is_policy = f->kind == FACT_POLICY || f->kind == FACT_OPERATOR_POLICY;
-	must(c->work != NULL);
-	if (is_policy && is_new)
-		c->work->policies_n++;
-	else if (is_policy)
-		c->work->policies_n--;
+	must(f->id != 0);
+	return f->kind == FACT_POLICY || f->kind == FACT_OPERATOR_POLICY;
 }
 
 static void touch(struct catalog *c, uint64_t id)
@@ -189,7 +185,8 @@ void catalog_add_fact(struct catalog *c, const struct fact *declared)
 	uintptr_t object = (uintptr_t)f;
 	must(pmap_put(&v->facts, &c->edit, &kind, fact_hash(v->key, f), f, object) == 0);
 	must(pmap_put(&v->fact_ids, &c->edit, &fact_id_kind, f->id, &f->id, object) == 0);
-	count_policy(c, f, true);
+	if (is_policy(f))
+		(void)pmap_put(&v->policies, &c->edit, &fact_id_kind, f->id, &f->id, object);
 	if (f->kind == FACT_VHOST) {
 		bool is_there = is_vhost(v, f->number);
 		set_vhost(c, f->number, f->name[0]);
@@ -206,6 +203,8 @@ static void swap_fact(struct catalog *c, const struct fact *old, const struct fa
 	must(f->id == old->id && f->number == old->number);
 	pmap_swap(&v->facts, &c->edit, fact_hash(v->key, f), (uintptr_t)old, (uintptr_t)f);
 	pmap_swap(&v->fact_ids, &c->edit, f->id, (uintptr_t)old, (uintptr_t)f);
+	if (is_policy(f))
+		pmap_swap(&v->policies, &c->edit, f->id, (uintptr_t)old, (uintptr_t)f);
 	if (f->kind == FACT_VHOST)
 		set_vhost(c, f->number, f->name[0]);
 	fact_retire(&c->edit, old);
@@ -218,7 +217,8 @@ static void del_fact(struct catalog *c, const struct fact *f)
 	must(find(c, f) == f);
 	pmap_swap(&v->facts, &c->edit, fact_hash(v->key, f), (uintptr_t)f, 0);
 	pmap_swap(&v->fact_ids, &c->edit, f->id, (uintptr_t)f, 0);
-	count_policy(c, f, false);
+	if (is_policy(f))
+		pmap_swap(&v->policies, &c->edit, f->id, (uintptr_t)f, 0);
 	if (f->kind == FACT_VHOST)
 		drop_vhost(c, f->number);
 	touch(c, f->id);

@@ -38,7 +38,7 @@ struct catalog_view {
 	struct pmap fact_ids;     /* the same by id */
 	uint64_t fact_next;       /* ids from here on were never used */
 	uint64_t facts_version;   /* in which a fact changed last */
-	uint32_t policies_n;      /* facts that are policies, the operator's too */
+	struct pmap policies;     /* facts that are policies, the operator's too, by id */
 };
 
 /* Ids of exchanges: those of the log count from 1 (a checkpoint unit is named by them), the

@@ -66,9 +66,12 @@ static bool find(const struct catalog_view *v, struct patterns *patterns, enum f
 {
 	struct slice vhost = catalog_vhost_name(v, q->vhost);
 	struct policy best = { .priority = INT64_MIN };
+	struct pmap_walk w;
 	bool is_any = false;
 	must(kind == FACT_POLICY || kind == FACT_OPERATOR_POLICY);
-	for (const struct fact *f = NULL; (f = catalog_fact_after(v, f ? f->id : 0));) {
+	pmap_walk(&w, &v->policies);
+	for (uintptr_t object; (object = pmap_walk_next(&w));) {
+		const struct fact *f = (const struct fact *)object;
 		struct policy p;
 		if (f->kind != kind || !slice_eq(f->name[0], vhost) ||
 		    policy_get(f->value, &p) != ERR_OK || !(p.apply_to & type) ||
@@ -115,7 +118,7 @@ uint32_t policy_rules(const struct catalog_view *v, struct patterns *patterns,
 {
 	struct queue_rules rules, policy = rules_none(), operator_s = rules_none();
 	must(q->rules.n <= RULES_BYTES_MAX);
-	if (v->policies_n == 0 || !patterns || rules_get(q->rules, &rules) != ERR_OK) {
+	if (v->policies.n == 0 || !patterns || rules_get(q->rules, &rules) != ERR_OK) {
 		if (q->rules.n > 0)
 			memcpy(buf, q->rules.p, q->rules.n);
 		return (uint32_t)q->rules.n;
