@@ -105,6 +105,18 @@ static const char *const lines[] = {
 	"ch 1 basic.publish routing_key='a' + 'x' expiration='1'",
 	"ch 1 basic.publish routing_key='a' + 'x' headers={CC=['b']}",
 	"heartbeat",
+	"ch 1 exchange.declare exchange='h' type='headers' arguments={alternate-exchange='x'}",
+	"ch 1 queue.bind queue='a' exchange='h' arguments={x-match='any', k=1, v=(V)}",
+	"ch 1 queue.bind queue='d' exchange='h' arguments={k=1, v='x'}",
+	"ch 1 exchange.bind destination='x' source='h' arguments={k=1}",
+	"ch 1 exchange.bind destination='h' source='x' routing_key='k' nowait",
+	"ch 1 exchange.unbind destination='x' source='h' arguments={k=1}",
+	"ch 1 basic.publish exchange='h' routing_key='k' + 'x' headers={k=1, BCC=['a', 'd']}",
+	"ch 1 basic.publish exchange='x' routing_key='k' + 'x' headers={v='x', k=1}",
+	"ch 1 exchange.declare exchange='s' type='x-consistent-hash' auto_delete",
+	"ch 1 queue.bind queue='a' exchange='s' routing_key='3'",
+	"ch 1 queue.bind queue='d' exchange='s' routing_key='0'",
+	"ch 1 basic.publish exchange='s' routing_key='k' mandatory + 'x'",
 };
 
 #define LINES (sizeof lines / sizeof *lines)
