@@ -96,6 +96,22 @@ static void keys_of_topic_exchanges_have_permissions_of_their_own(void **state)
 	scenario_end(s);
 }
 
+static void further_keys_of_a_message_have_them_too(void **state)
+{
+	(void)state;
+	struct scenario *s = begin(__func__);
+	world_grant(s->w, FACT_TOPIC_PERMISSION, "guest", "amq.topic",
+		    (const char *const[]){ "", "^{username}\\.", "^news\\." });
+	scenario_play(s, OPEN_A "a ch 1 basic.publish exchange='amq.topic' routing_key='guest.x' + "
+				"'x' headers={CC=['guest.y']}\n"
+				"a ch 1 basic.publish exchange='amq.topic' routing_key='guest.x' + "
+				"'x' headers={BCC=['guest.y', 'bob.x']}\n----\n"
+				"a ch 1 channel.close reply_code=403 reply_text='ACCESS_REFUSED - "
+				"write access to topic 'bob.x' in exchange 'amq.topic' in vhost "
+				"'/' refused for user 'guest'' class_id=60 method_id=40\n");
+	scenario_end(s);
+}
+
 static void a_user_or_a_virtual_host_that_goes_takes_its_connections_along(void **state)
 {
 	(void)state;
@@ -144,6 +160,7 @@ int main(void)
 		cmocka_unit_test(who_leaves_before_the_answer_is_not_answered),
 		cmocka_unit_test(what_was_allowed_is_asked_again_when_it_changes),
 		cmocka_unit_test(keys_of_topic_exchanges_have_permissions_of_their_own),
+		cmocka_unit_test(further_keys_of_a_message_have_them_too),
 		cmocka_unit_test(a_user_or_a_virtual_host_that_goes_takes_its_connections_along),
 		cmocka_unit_test(users_have_so_many_channels_and_connections),
 	};

@@ -49,6 +49,15 @@ static uint32_t keys_of(const struct slice *arrays, struct slice *out)
 	return n;
 }
 
+/* Topic permissions count for each key. */
+static enum err allow(struct turn *t, const struct exchange *x, const struct routing *m)
+{
+	must(m->more_n > 0);
+	for (uint32_t i = 0; i < m->more_n; i++)
+		TRY(amqp091_allow_key(t, x, m->more[i], AUTH_WRITE));
+	return ERR_OK;
+}
+
 enum err amqp091_publish_copies(struct turn *t, struct channel *c, const struct publish *p,
 				struct routing *m, struct route_hit **inout_hit)
 {
@@ -62,9 +71,11 @@ enum err amqp091_publish_copies(struct turn *t, struct channel *c, const struct 
 	struct slice *more = amqp091_get(t, m->more_n * sizeof more[0], "copies");
 	m->more = more;
 	(void)keys_of(arrays, more);
-	enum err e = route_cache_more(c->routes, t->w->view, m, inout_hit);
+	enum err e = allow(t, (*inout_hit)->x, m);
+	if (e == ERR_OK && route_cache_more(c->routes, t->w->view, m, inout_hit) != ERR_OK)
+		e = amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a route");
 	amqp091_put(t, more, m->more_n * sizeof more[0]);
-	return e == ERR_OK ? e : amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a route");
+	return e;
 }
 
 uint32_t amqp091_publish_strip(struct publish *p, uint32_t front)
