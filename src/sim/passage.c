@@ -35,9 +35,10 @@ struct passage {
 	struct host host;
 	struct sock *sock; /* NULL: no connection */
 	struct stream out, in;
-	bool is_ready;                    /* the queues are there and consumers began */
-	bool is_walking;                  /* nothing is published; the ends are taken from */
-	uint32_t sent_n;                  /* messages in all lives; their numbers begin with 1 */
+	bool is_ready;   /* the queues are there and consumers began */
+	bool is_walking; /* nothing is published; the ends are taken from */
+	bool is_safe;    /* the second queue keeps its dead letters until there are ends */
+	uint32_t sent_n; /* messages in all lives; their numbers begin with 1 */
 	uint32_t life_sent_n, life_first; /* of this connection */
 	uint64_t acked_to;                /* all tags up to it */
 	uint64_t held[HELD_MAX];          /* delivery tags to be rejected */
@@ -47,6 +48,7 @@ struct passage {
 	bool is_body_begun;
 	bool confirmed[MESSAGES_MAX];
 	uint8_t came[2][MESSAGES_MAX];
+	uint8_t body[BODY_BIG]; /* of what is published */
 };
 
 /* ---- what the client says ----------------------------------------------------------------- */
@@ -64,10 +66,16 @@ static void say(struct passage *p, uint16_t channel, const struct amqp091_method
 	say((p), (channel),             \
 	    &(struct amqp091_method){ .kind = AMQP091_##noun_verb, .noun_verb = { __VA_ARGS__ } })
 
-/* {x-dead-letter-exchange, and perhaps x-dead-letter-routing-key} */
-static struct slice dead_letters(uint8_t *buf, size_t cap, const char *exchange, const char *key)
+/* Where dead letters go, if anywhere; is_safe: at least once. */
+static struct slice dead_letters(uint8_t *buf, size_t cap, const char *exchange, const char *key,
+				 bool is_safe)
 {
 	struct wr w = wr_of(buf, cap);
+	if (is_safe) {
+		amqp091_put_str(&w, "x-queue-type", slice_str("quorum"));
+		amqp091_put_str(&w, "x-overflow", slice_str("reject-publish"));
+		amqp091_put_str(&w, "x-dead-letter-strategy", slice_str("at-least-once"));
+	}
 	if (exchange)
 		amqp091_put_str(&w, "x-dead-letter-exchange", slice_str(exchange));
 	if (key)
@@ -78,9 +86,10 @@ static struct slice dead_letters(uint8_t *buf, size_t cap, const char *exchange,
 
 static void declare(struct passage *p, uint32_t queue, const char *exchange, const char *key)
 {
-	uint8_t buf[128];
+	uint8_t buf[256];
+	bool is_safe = queue == SECOND && p->is_safe;
 	SAY(p, 1, queue_declare, .queue = slice_str(names[queue]), .durable = true,
-	    .arguments = dead_letters(buf, sizeof buf, exchange, key));
+	    .arguments = dead_letters(buf, sizeof buf, exchange, key, is_safe));
 }
 
 static void consume(struct passage *p, uint32_t queue)
@@ -105,6 +114,8 @@ static void set_up(struct passage *p)
 	declare(p, SECOND, "amq.fanout", NULL);
 	for (uint32_t q = END_ONE; q < QUEUES; q++) {
 		declare(p, q, NULL, NULL);
+		if (p->is_safe && !p->is_walking)
+			continue; /* until then nobody takes what has died twice */
 		SAY(p, 1, queue_bind, .queue = slice_str(names[q]),
 		    .exchange = slice_str("amq.fanout"));
 	}
@@ -126,14 +137,13 @@ static void put_frame(struct passage *p, uint8_t type, const uint8_t *payload, u
 
 static void publish(struct passage *p)
 {
-	static uint8_t body[BODY_BIG];
 	uint32_t n = prng_chance(&p->prng, 1, 150) ? BODY_BIG
 						   : (uint32_t)prng_between(&p->prng, 4, 400);
 	uint8_t header[15];
 	struct wr w = wr_of(header, sizeof header);
 	if (p->sent_n + 1 == MESSAGES_MAX || p->out.n + n + 1024 > BYTES_MAX)
 		return;
-	store_be32(body, ++p->sent_n);
+	store_be32(p->body, ++p->sent_n);
 	p->life_sent_n++;
 	SAY(p, 1, basic_publish, .routing_key = slice_str(names[FIRST]));
 	wr_u16(&w, 60);
@@ -144,7 +154,7 @@ static void publish(struct passage *p)
 	put_frame(p, AMQP091_FRAME_HEADER, header, (uint32_t)w.n);
 	for (uint32_t at = 0, part; at < n; at += part) {
 		part = (uint32_t)min_u64(n - at, FRAME_MAX - AMQP091_FRAME_OVERHEAD);
-		put_frame(p, AMQP091_FRAME_BODY, body + at, part);
+		put_frame(p, AMQP091_FRAME_BODY, p->body + at, part);
 	}
 }
 
@@ -373,6 +383,7 @@ void passage_play(struct story *story, uint64_t seed)
 	must(p != NULL);
 	p->story = story;
 	p->prng = prng_of(seed ^ 0xdead);
+	p->is_safe = prng_chance(&p->prng, 1, 3);
 	story_init(&p->own, false);
 	const struct host_setup s = {
 		.loops_n = 1,
