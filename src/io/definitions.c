@@ -222,7 +222,7 @@ static enum err add_policy(const struct entry *e, struct fact *f, const cJSON *p
 		TRY(definitions_note(e, "is kept, but does nothing:", room));
 	if (definitions_policy_has(definition, "alternate-exchange"))
 		TRY(definitions_note(e, "is kept; of it does nothing:", "alternate-exchange"));
-	char *json = definitions_members(policy, apart);
+	char *json = definitions_policy_members(policy, apart);
 	if (!json)
 		return ERR_RESOURCE_ERROR;
 	struct policy p = { .pattern = slice_str(pattern->valuestring),

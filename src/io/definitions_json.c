@@ -127,3 +127,36 @@ bool definitions_policy_has(const cJSON *definition, const char *key)
 			return true;
 	return false;
 }
+
+/* NULL: no memory. */
+static cJSON *object_of(const cJSON *pairs)
+{
+	const char *key;
+	const cJSON *value = NULL, *at = NULL;
+	cJSON *object = cJSON_CreateObject();
+	while (object && (at = policy_next(pairs, at, &key, &value)) != NULL) {
+		cJSON *copy = value ? cJSON_Duplicate(value, true) : cJSON_CreateNull();
+		if (!cJSON_AddItemToObject(object, key, copy)) {
+			cJSON_Delete(copy);
+			cJSON_Delete(object);
+			return NULL;
+		}
+	}
+	return object;
+}
+
+char *definitions_policy_members(const cJSON *policy, const char *const *apart)
+{
+	const cJSON *definition = cJSON_GetObjectItemCaseSensitive(policy, "definition");
+	if (!cJSON_IsArray(definition))
+		return definitions_members(policy, apart);
+	cJSON *copy = cJSON_Duplicate(policy, true), *object = object_of(definition);
+	char *members = NULL;
+	if (copy && object && cJSON_ReplaceItemInObjectCaseSensitive(copy, "definition", object)) {
+		object = NULL;
+		members = definitions_members(copy, apart);
+	}
+	cJSON_Delete(object);
+	cJSON_Delete(copy);
+	return members;
+}

@@ -14,6 +14,10 @@ char *definitions_members(const cJSON *object, const char *const *apart);
  * or NULL is an empty one. False: too large, too deep, too long a name. */
 bool definitions_table(const cJSON *object, struct wr *w);
 
+/* definitions_policy_members is definitions_members of a policy; a definition that is a list of
+ * pairs, as RabbitMQ 3.10 exports operator policies and does not import them, becomes an object. */
+char *definitions_policy_members(const cJSON *policy, const char *const *apart);
+
 /* definitions_policy writes a policy's definition (an object, or pairs in a list) as the arguments
  * of a queue that mean the same; definitions_policy_has: is that key in it? */
 bool definitions_policy(const cJSON *definition, struct wr *w);

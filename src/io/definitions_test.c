@@ -79,6 +79,9 @@ static void a_file_of_rabbitmq_is_taken_whole(void **state)
 	f = fact(&d, FACT_OPERATOR_POLICY, "/");
 	must(policy_get(f.value, &p) == ERR_OK && rules_get(p.rules, &rules) == ERR_OK);
 	must(rules.max_length == 5);
+	static const char members[] = "\"apply-to\":\"queues\",\"definition\":{\"max-length\":5},"
+				      "\"pattern\":\".*\",\"priority\":1";
+	must(slice_eq(p.json, slice_str(members)));
 	struct rd r = rd_of(item(&d, ITEM_QUEUE, 0));
 	struct declare_queue q;
 	must(slice_eq(rd_str8(&r), slice_str("/")));
