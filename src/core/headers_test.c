@@ -115,7 +115,7 @@ static void many_headers_are_found_as_few_are(void **s)
 	must(goes(&w, binding, message) && goes(&w, "n7=1", message));
 	must(!goes(&w, "n7=101", message) && !goes(&w, "none=", message));
 	must(goes(&w, "x-match=any none= x=1", message) && goes(&w, "n99=", message));
-	strcat(binding, " y=1");
+	snprintf(binding + strlen(binding), sizeof binding - strlen(binding), " y=1");
 	must(!goes(&w, binding, message));
 	world_fini(&w);
 }

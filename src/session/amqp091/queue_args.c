@@ -243,7 +243,7 @@ static enum err check_age(struct arg *a)
 			return bad(a, "invalid_max_age");
 		v = v * 10 + (uint64_t)(s.p[i] - '0');
 	}
-	const char *unit = s.n > 1 && s.p[s.n - 1] ? strchr(units, s.p[s.n - 1]) : NULL;
+	const char *unit = s.n > 1 ? memchr(units, s.p[s.n - 1], strlen(units)) : NULL;
 	if (!unit || v > UINT32_MAX)
 		return bad(a, "invalid_max_age");
 	*a->rule = v * seconds[unit - units] * 1000;

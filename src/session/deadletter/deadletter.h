@@ -34,11 +34,14 @@ struct sent {
 	bool is_to_keep; /* then it is tried again: at-least-once */
 };
 
-/* The queue of the letter before: letters of one queue mostly follow each other. */
+/* A queue in which something has died, with the rules that hold for it: its own and those of
+ * policies. Found once for each version of the catalog. */
+#define DEADLETTER_SOURCES 16u
 struct deadletter_source {
-	const struct queue_record *record; /* of version `version` of the catalog */
+	const struct queue_record *record; /* of version `version` of the catalog; NULL: gone */
 	uint64_t version, queue;
-	struct queue_rules rules;
+	struct queue_rules rules; /* in `bytes` */
+	uint8_t bytes[RULES_BYTES_MAX];
 };
 
 /* Headers that the letter before got, which had none of its own: others that died like it get the
@@ -54,7 +57,8 @@ struct letter_like {
 struct deadletter {
 	struct session session; /* first */
 	struct route_cache *routes;
-	struct deadletter_source source;
+	struct deadletter_source sources[DEADLETTER_SOURCES]; /* by queue */
+	const struct deadletter_source *source;               /* of the letter that is being sent */
 	struct letter_like like;
 	struct deque waiting;   /* struct letter */
 	uint64_t waiting_first; /* the ticket of the first of them, if it is read */
@@ -89,9 +93,6 @@ struct letter_plan {
 	const struct queue_rules *rules;
 	struct slice exchange, key; /* of the new message */
 };
-/* letter_route writes the new message's exchange and key as two short strings: at most
- * LETTER_ROUTE_BYTES. */
-struct slice letter_route(uint8_t *buf, const struct letter_plan *p);
 /* A new message, in a block that the session fills. */
 struct letter_made {
 	const struct msg *msg;

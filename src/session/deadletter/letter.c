@@ -14,7 +14,8 @@ static const char *const reasons[DEAD_REASONS_N] = {
 	[DEAD_DELIVERY_LIMIT] = "delivery_limit",
 };
 
-struct slice letter_route(uint8_t *buf, const struct letter_plan *p)
+/* The new message's exchange and key as two short strings: at most LETTER_ROUTE_BYTES. */
+static struct slice letter_route(uint8_t *buf, const struct letter_plan *p)
 {
 	struct wr w = wr_of(buf, LETTER_ROUTE_BYTES);
 	wr_str8(&w, p->exchange);
