@@ -2,6 +2,7 @@
 #include "base/bits.h"
 #include "base/must.h"
 #include "base/rd.h"
+#include "core/policy.h"
 #include "msg/big.h"
 #include "session/deadletter/deadletter.h"
 #include "wire/amqp091/headers.h"
@@ -61,16 +62,21 @@ static void drop(struct deadletter *d, struct session_world *w, struct letter *l
 static const struct deadletter_source *source_of(struct deadletter *d,
 						 const struct session_world *w, uint64_t queue)
 {
-	struct deadletter_source *s = &d->source;
+	struct deadletter_source *s = &d->sources[queue % DEADLETTER_SOURCES];
 	uint64_t version = catalog_version(w->view);
 	must(queue != 0);
 	if (s->queue != queue || s->version != version) {
-		*s = (struct deadletter_source){ .version = version, .queue = queue };
+		s->version = version;
+		s->queue = queue;
+		s->rules = rules_none();
 		s->record = catalog_queue_by_id(w->view, queue);
-		if (s->record && rules_get(s->record->rules, &s->rules) != ERR_OK)
+		uint32_t n = s->record ? policy_rules(w->view, w->patterns, s->record, s->bytes)
+				       : 0;
+		if (rules_get(slice_of(s->bytes, n), &s->rules) != ERR_OK)
 			must(!"rules that the catalog has checked");
 	}
-	return s->record && s->rules.has_dead_letter_exchange ? s : NULL;
+	d->source = s->record && s->rules.has_dead_letter_exchange ? s : NULL;
+	return d->source;
 }
 
 static bool is_at_least_once(const struct queue_rules *r)
@@ -147,7 +153,7 @@ static void put_rows(struct deadletter *d, struct session_world *w, const struct
 static void note_sent(struct deadletter *d, struct session_world *w, struct letter *l,
 		      const struct msg *m, uint32_t left_n)
 {
-	bool is_to_keep = is_at_least_once(&d->source.rules);
+	bool is_to_keep = is_at_least_once(&d->source->rules);
 	if (!is_to_keep || l->row.loc)
 		drop_message(l);
 	struct sent s = { .letter = *l,
