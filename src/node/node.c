@@ -17,6 +17,8 @@ static void set_limits(struct node *n)
 		.message_bytes_max = (uint64_t)c->message_bytes_max,
 		.output_bytes_max = (uint64_t)c->output_bytes_max,
 		.unconfirmed_bytes_max = (uint64_t)c->unconfirmed_bytes_max,
+		.consumer_timeout_ms = (uint64_t)c->consumer_timeout_ms,
+		.consumer_timeout_closes = c->consumer_timeout_closes,
 		.product = slice_of(c->product_name, strlen(c->product_name)),
 		.version = slice_str("4.3.0"),
 		.server_version = slice_str(GODWIT_VERSION),

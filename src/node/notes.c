@@ -33,6 +33,13 @@ static void log_error(struct conn *c, const struct session_note *note)
 	loop_log(c->loop, is_channel ? LOG_channel_error : LOG_protocol_error, v, 4);
 }
 
+static void log_consumer(struct conn *c, const struct session_note *note)
+{
+	struct log_value v[4] = { log_u64(c->number), log_u64(note->channel), log_str(note->text),
+				  log_u64(note->n) };
+	loop_log(c->loop, LOG_consumer_timeout, v, 4);
+}
+
 /* Those who have not logged in have no number yet that anybody knows. */
 static void log_stranger(struct conn *c, const struct session_note *note)
 {
@@ -49,13 +56,15 @@ static void log_stranger(struct conn *c, const struct session_note *note)
 
 static void note_log(struct conn *c, const struct session_note *note)
 {
-	c->is_end_logged |= note->event != SESSION_OPENED && note->event != SESSION_CHANNEL_ERROR;
+	c->is_end_logged |= note->event != SESSION_OPENED && note->event != SESSION_CHANNEL_ERROR &&
+			    note->event != SESSION_CONSUMER_TIMEOUT;
 	switch (note->event) {
 	case SESSION_OPENED: log_opened(c, note); return;
 	case SESSION_CLOSED: log_conn(c, note, LOG_connection_closed); return;
 	case SESSION_HEARTBEAT_LOST: log_conn(c, note, LOG_heartbeat_timeout); return;
 	case SESSION_ERROR:
 	case SESSION_CHANNEL_ERROR: log_error(c, note); return;
+	case SESSION_CONSUMER_TIMEOUT: log_consumer(c, note); return;
 	case SESSION_LOGIN_REFUSED:
 	case SESSION_HANDSHAKE_TIMEOUT:
 	case SESSION_UNKNOWN_PROTOCOL: log_stranger(c, note); return;

@@ -69,6 +69,8 @@ struct session_limits {
 	uint64_t message_bytes_max;
 	uint64_t output_bytes_max;      /* of one connection, not yet taken by its socket */
 	uint64_t unconfirmed_bytes_max; /* published by one connection, not yet confirmed */
+	uint64_t consumer_timeout_ms;   /* how long one may hold a message; 0: for ever */
+	bool consumer_timeout_closes;   /* then its channel is closed; else it is cancelled */
 	struct slice product, version, server_version, platform, cluster_name;
 	struct slice loopback_users[SESSION_LOOPBACK_USERS_MAX]; /* from this machine only */
 	uint32_t loopback_users_n;
@@ -208,6 +210,7 @@ enum session_event {
 	SESSION_HEARTBEAT_LOST,    /* n: seconds */
 	SESSION_ERROR,             /* and so the connection is closed: code, text */
 	SESSION_CHANNEL_ERROR,     /* channel, code, text */
+	SESSION_CONSUMER_TIMEOUT,  /* channel, text: the consumer's tag; n: milliseconds */
 	SESSION_UNKNOWN_PROTOCOL   /* text: the first bytes */
 };
 struct session_note {

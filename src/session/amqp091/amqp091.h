@@ -79,7 +79,8 @@ struct consumer {
 	uint8_t end;                 /* enum consumer_end */
 	bool is_no_ack, is_windowed; /* windowed: without a prefetch, credit comes by writing */
 	bool is_shared, is_owed;     /* shared: its credit is the channel's shared prefetch */
-	bool is_direct; /* of no queue (direct.c): queue is its key, owed_bytes wait to be written */
+	bool is_patient;             /* it may not hold a message for ever (patience.h) */
+	bool is_direct; /* of no queue (direct.c): `queue` is its key, `owed_bytes` wait */
 	uint8_t tag_n;
 	char tag[];
 };
@@ -184,6 +185,8 @@ struct amqp091 {
 	struct stream *stream; /* a big body on its way out; NULL: none */
 	uint64_t deadline_ms;  /* of the phase */
 	uint64_t beat_ms;      /* next look at the heartbeats */
+	uint64_t patience_ms;           /* next look at consumers that hold messages */
+	struct patience *patience;
 	uint64_t beat_in, beat_out, beat_taken; /* bytes at the last one: read, queued, written */
 	struct call *call;
 	struct barriers *barriers; /* while a channel ends */
@@ -385,8 +388,6 @@ uint16_t amqp091_place(const struct turn *t, struct slice name, uint8_t flags);
 MUST_USE enum err amqp091_args_of_queue(struct turn *t, const struct declare_queue *d,
 					bool is_named, struct queue_rules *out);
 MUST_USE enum err amqp091_args_of_exchange(struct turn *t, const struct declare_exchange *d);
-MUST_USE enum err amqp091_args_of_consumer(struct turn *t, struct slice queue, struct slice args,
-					   int64_t *out_priority);
 /* amqp091_queue_args_same compares the arguments that count when a queue is declared again,
  * amqp091_arg_same one argument of a thing. ERR_PRECONDITION_FAILED: they differ. */
 MUST_USE enum err amqp091_queue_args_same(struct turn *t, struct slice name, struct slice now,
@@ -462,6 +463,8 @@ void amqp091_unacked_add(struct turn *t, struct channel *c, const struct unacked
 /* amqp091_unacked_release gives back all that the client has and has not settled: by RELEASE, or
  * FAIL. */
 void amqp091_unacked_release(struct turn *t, struct channel *c, enum settle how);
+/* amqp091_unacked_back gives back what one consumer has. */
+void amqp091_unacked_back(struct turn *t, struct channel *c, uint32_t consumer);
 
 /* ---- consume.c, credit.c ---- */
 /* amqp091_consumer: the consumer with that id, NULL if there is none. */

@@ -1,4 +1,4 @@
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/patience.h"
 
 #include "base/must.h"
 #include "core/exchange.h"
@@ -84,21 +84,44 @@ static enum err bad_consumer(struct turn *t, const char *arg, struct slice queue
 	return ERR_PRECONDITION_FAILED;
 }
 
-enum err amqp091_args_of_consumer(struct turn *t, struct slice queue, struct slice args,
-				  int64_t *out_priority)
+/* Its own word counts, then its queue's, then the setting. */
+static uint64_t timeout_of(const struct turn *t, const struct queue_record *q)
 {
-	static const char *const priority = "x-priority", *const failover =
-								  "x-cancel-on-ha-failover";
+	struct queue_rules rules;
+	must(q->id != 0);
+	if (rules_get(q->rules, &rules) == ERR_OK && rules.consumer_timeout_ms != RULE_NONE)
+		return rules.consumer_timeout_ms;
+	return t->w->limits->consumer_timeout_ms;
+}
+
+/* False: it is not there. An integer, or (*out_err) it is refused. */
+static bool find_int(struct turn *t, const struct queue_record *q, struct slice args,
+		     const char *arg, struct amqp091_value *out, enum err *out_err)
+{
+	must(t->why.n == 0);
+	if (!amqp091_table_find(args, slice_str(arg), out))
+		return false;
+	if (amqp091_value_is_int(out))
+		return true;
+	*out_err = bad_consumer(t, arg, q->name, "\"expected integer, got ", out, "\"");
+	return false;
+}
+
+enum err amqp091_args_of_consumer(struct turn *t, const struct queue_record *q, struct slice args,
+				  struct consumer_args *out)
+{
+	static const char *const failover = "x-cancel-on-ha-failover";
 	struct amqp091_value v;
-	must(queue.n > 0);
-	*out_priority = 0;
-	if (amqp091_table_find(args, slice_str(priority), &v)) {
-		if (!amqp091_value_is_int(&v))
-			return bad_consumer(t, priority, queue, "\"expected integer, got ", &v,
-					    "\"");
-		*out_priority = v.i;
-	}
+	enum err e = ERR_OK;
+	must(q->name.n > 0);
+	*out = (struct consumer_args){ .timeout_ms = timeout_of(t, q) };
+	if (find_int(t, q, args, "x-priority", &v, &e))
+		out->priority = v.i;
+	TRY(e);
+	if (find_int(t, q, args, "x-consumer-timeout", &v, &e))
+		out->timeout_ms = v.i > 0 ? (uint64_t)v.i : 0;
+	TRY(e);
 	if (amqp091_table_find(args, slice_str(failover), &v) && v.type != AMQP091_TYPE_BOOL)
-		return bad_consumer(t, failover, queue, "{unacceptable_type,", &v, "}");
+		return bad_consumer(t, failover, q->name, "{unacceptable_type,", &v, "}");
 	return ERR_OK;
 }

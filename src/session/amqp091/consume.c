@@ -1,4 +1,5 @@
 #include "session/amqp091/direct.h"
+#include "session/amqp091/patience.h"
 
 #include "base/must.h"
 
@@ -60,6 +61,7 @@ void amqp091_consumer_free(struct turn *t, struct consumer *own_k)
 			break;
 		}
 	}
+	amqp091_patience_end(t, k);
 	bool was_there = map_del(&s->consumers, k->id, NULL);
 	must(was_there);
 	if (s->consumer_last == k)
@@ -89,7 +91,8 @@ enum err amqp091_on_basic_qos(struct turn *t, struct channel *c, const struct am
 /* ---- basic.consume ------------------------------------------------------------------------ */
 
 static enum err subscribe(struct turn *t, struct channel *c, const struct queue_record *q,
-			  struct slice tag, int64_t priority, const struct amqp091_basic_consume *m)
+			  struct slice tag, const struct consumer_args *args,
+			  const struct amqp091_basic_consume *m)
 {
 	struct consumer *k = amqp091_consumer_new(t, c, tag);
 	struct post *p = t->w->post;
@@ -98,7 +101,7 @@ static enum err subscribe(struct turn *t, struct channel *c, const struct queue_
 	k->queue = q->id;
 	k->shard = q->shard;
 	k->is_no_ack = m->no_ack;
-	const struct subscribe_row row = { amqp091_first_credit(c, k), priority };
+	const struct subscribe_row row = { amqp091_first_credit(c, k), args->priority };
 	const struct run head = {
 		.kind = CMD_SUBSCRIBE,
 		.channel = c->number,
@@ -112,6 +115,10 @@ static enum err subscribe(struct turn *t, struct channel *c, const struct queue_
 		.arg = k->id,
 	};
 	must(q->shard > 0);
+	if (args->timeout_ms && !m->no_ack && !amqp091_patience_begin(t, k, args->timeout_ms)) {
+		amqp091_consumer_free(t, k);
+		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a consumer");
+	}
 	(void)post_run(p, p->loop_of_shard[q->shard], &head, &row, sizeof row, 1, SLICE_EMPTY);
 	struct call *call = amqp091_call(t, AMQP091_basic_consume, c->number, k->id, q->name,
 					 SLICE_EMPTY);
@@ -125,7 +132,7 @@ enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struc
 	const struct queue_record *q;
 	struct slice name, tag = b->consumer_tag;
 	char buf[NAME_NEW_MAX];
-	int64_t priority;
+	struct consumer_args args;
 	must(m->kind == AMQP091_basic_consume);
 	if (find_tag(c, tag)) {
 		text_puts(&t->why, "attempt to reuse consumer tag '");
@@ -137,12 +144,12 @@ enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struc
 		return amqp091_direct_consume(t, c, tag, b);
 	TRY(amqp091_allow(t, AUTH_QUEUE, name, AUTH_READ));
 	TRY(amqp091_queue_find(t, name, &q));
-	TRY(amqp091_args_of_consumer(t, name, b->arguments, &priority));
+	TRY(amqp091_args_of_consumer(t, q, b->arguments, &args));
 	if (amqp091_wants_move(t, q->shard))
 		return ERR_BUSY;
 	if (tag.n == 0)
 		tag = amqp091_new_name(t, "amq.ctag", buf);
-	return subscribe(t, c, q, tag, priority, b);
+	return subscribe(t, c, q, tag, &args, b);
 }
 
 void amqp091_subscribed(struct turn *t, const struct call *call)
@@ -207,6 +214,8 @@ void amqp091_unsubscribed(struct turn *t)
 		k->end = CONSUMER_ENDED;
 		if (!k->is_no_ack)
 			amqp091_waiting_void(t, k->channel, k->id);
+		if (k->is_patient)
+			amqp091_patience_over(t, k);
 	}
 	if (!k || k->waiting_n == 0)
 		cancel_over(t, k);

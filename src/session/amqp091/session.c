@@ -1,5 +1,7 @@
 #include "session/amqp091/direct.h"
+#include "session/amqp091/patience.h"
 
+#include "base/bits.h"
 #include "base/must.h"
 
 void amqp091_turn(struct turn *t, struct session *s, struct session_world *w)
@@ -74,6 +76,7 @@ static struct session *session_new(struct session_world *w, uint64_t handle, str
 		.frame_max = w->limits->initial_frame_max,
 		.deadline_ms = w->now_ms + w->limits->handshake_timeout_ms,
 		.beat_ms = UINT64_MAX,
+		.patience_ms = UINT64_MAX,
 	};
 	map_init(&s->channels, NULL, 0, handle);
 	map_init(&s->consumers, NULL, 0, handle);
@@ -126,7 +129,7 @@ static uint64_t session_deadline(const struct session *own)
 	const struct amqp091 *s = (const struct amqp091 *)(const void *)own;
 	if (s->phase == PHASE_CLOSED)
 		return 0; /* an end that came with an effect: tick says so */
-	return s->deadline_ms < s->beat_ms ? s->deadline_ms : s->beat_ms;
+	return min_u64(min_u64(s->deadline_ms, s->beat_ms), s->patience_ms);
 }
 
 static enum feed session_tick(struct session *own, struct session_world *w)
@@ -152,6 +155,7 @@ static enum feed session_tick(struct session *own, struct session_world *w)
 							 .n = 2u * s->heartbeat_s });
 		s->phase = PHASE_CLOSED;
 	}
+	amqp091_patience_look(&t);
 	return s->phase == PHASE_CLOSED ? FEED_CLOSE : FEED_MORE;
 }
 

@@ -125,6 +125,19 @@ void amqp091_unacked_release(struct turn *t, struct channel *c, enum settle how)
 	must(c->unacked.n == 0 && c->held_n == 0);
 }
 
+void amqp091_unacked_back(struct turn *t, struct channel *c, uint32_t consumer)
+{
+	must(consumer != CONSUMER_GET);
+	for (size_t i = 0; i < c->unacked.n; i++) {
+		struct unacked *u = deque_at(&c->unacked, i);
+		if (!u->is_gone && u->consumer == consumer)
+			settle(t, c, u, SETTLE_FAIL);
+	}
+	close_holes(c);
+	if (c->parked)
+		amqp091_unpark(t, c);
+}
+
 /* ---- methods ------------------------------------------------------------------------------ */
 
 static enum err settle_tags(struct turn *t, struct channel *c, uint64_t tag, bool is_multiple,
