@@ -1,6 +1,9 @@
 #include "session/deadletter/deadletter.h"
 
+#include "base/regex.h"
 #include "core/catalog_for_tests.h"
+#include "core/fact.h"
+#include "core/policy.h"
 #include "msg/big.h"
 #include "wire/amqp091/death.h"
 
@@ -334,6 +337,51 @@ static void nothing_goes_round_unless_somebody_rejects_it(void **s)
 	rig_free(r);
 }
 
+static bool match(struct patterns *p, struct slice expr, struct slice subject)
+{
+	must(p->ops != NULL);
+	return regex_find(expr, subject);
+}
+
+static const struct patterns_ops ops = { .match = match };
+static struct patterns patterns = { &ops };
+
+static void put_fact(struct rig *r, const struct fact *f)
+{
+	uint8_t buf[2048];
+	(void)ask(&r->world, CMD_FACT_PUT, 0, 0, slice_of(buf, fact_put(f, buf, sizeof buf)));
+	assert_int_equal(r->world.told.err, ERR_OK);
+}
+
+static void a_policy_sends_them_too(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	uint8_t value[1024], bytes[RULES_BYTES_MAX];
+	struct queue_rules rules = rules_none();
+	struct fact vhost = fact_of(FACT_VHOST, slice_str("/"), SLICE_EMPTY, SLICE_EMPTY);
+	struct fact f = fact_of(FACT_POLICY, slice_str("/"), slice_str("p"), SLICE_EMPTY);
+	rules.has_dead_letter_exchange = rules.has_dead_letter_key = true;
+	rules.dead_letter_key = slice_str("dead");
+	struct policy p = { .pattern = slice_str("^work"),
+			    .apply_to = POLICY_CLASSIC,
+			    .rules = slice_of(bytes, rules_put(&rules, bytes, sizeof bytes)) };
+	f.value = slice_of(value, policy_put(&p, value, sizeof value));
+	catalog_match_by(r->world.c, &patterns);
+	r->sw.patterns = &patterns;
+	put_fact(r, &vhost);
+	declare_queue(&r->world, "work", QUEUE_DURABLE, "");
+	declare_queue(&r->world, "dead", QUEUE_DURABLE, "");
+	put_fact(r, &f);
+	die(r, "work", DEAD_REJECTED, 601, message(r, "work", "one", MSG_AMQP091));
+	SAY("1:dead!p 'one'");
+	uint8_t buf[2048];
+	(void)ask(&r->world, CMD_FACT_DELETE, 0, 0, slice_of(buf, fact_put(&f, buf, sizeof buf)));
+	die(r, "work", DEAD_REJECTED, 602, message(r, "work", "two", MSG_AMQP091));
+	SAY("settle work 602");
+	rig_free(r);
+}
+
 static void what_must_be_read_keeps_its_place(void **s)
 {
 	(void)s;
@@ -409,6 +457,7 @@ int main(void)
 		cmocka_unit_test(at_least_once_it_waits_for_somebody_to_take_it),
 		cmocka_unit_test(what_a_full_queue_refuses_is_gone_or_tried_again),
 		cmocka_unit_test(nothing_goes_round_unless_somebody_rejects_it),
+		cmocka_unit_test(a_policy_sends_them_too),
 		cmocka_unit_test(what_must_be_read_keeps_its_place),
 		cmocka_unit_test(a_queue_that_is_gone_has_no_dead_letters),
 		cmocka_unit_test(a_big_body_stays_where_it_is),
