@@ -42,6 +42,7 @@ struct exchange {             /* a view's record: read only, never moves in its 
 	struct slice arguments; /* field table as declared, without its length */
 	struct slice
 		alternate; /* the exchange that takes what this one does not route; p NULL: none */
+	struct slice by_policy; /* the same, from a policy (policy.h), if it has none of its own */
 	uint16_t vhost;
 	uint8_t type, flags;
 	uint32_t bindings_n;

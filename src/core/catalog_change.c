@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "core/exchange.h"
+#include "core/policy.h"
 
 #define BUCKET_FULL 256u /* bindings in a bucket, on average, before there are more */
 
@@ -27,7 +28,8 @@ void catalog_change_end(struct catalog *c)
 void catalog_add_exchange(struct catalog *c, uint64_t id, const struct declare_exchange *d)
 {
 	struct catalog_view *v = c->work;
-	const struct exchange *x = exchange_new(&c->edit, v, id, d);
+	struct exchange *x = exchange_new(&c->edit, v, id, d);
+	x->by_policy = policy_alternate(v, c->patterns, x);
 	struct catalog_key key = { x->name, x->vhost };
 	struct pmap_kind kind = catalog_exchange_kind(v->key);
 	must(pmap_put(&v->exchanges, &c->edit, &kind, catalog_key_hash(v->key, x->vhost, x->name),
@@ -39,9 +41,8 @@ void catalog_add_exchange(struct catalog *c, uint64_t id, const struct declare_e
 	}
 }
 
-/* Puts the exchange that came of a change in its old place; `to` NULL: it is gone. */
-static void swap_exchange(struct catalog *c, const struct exchange_name *name,
-			  const struct exchange *old, const struct exchange *to)
+void catalog_swap_exchange(struct catalog *c, const struct exchange_name *name,
+			   const struct exchange *old, const struct exchange *to)
 {
 	struct catalog_view *v = c->work;
 	uint64_t hash = catalog_key_hash(v->key, name->vhost, exchange_name_slice(name));
@@ -256,7 +257,7 @@ void catalog_add_binding(struct catalog *c, const struct ends *e, const struct b
 	}
 	struct exchange *to = exchange_edit(&c->edit, x);
 	exchange_bind(to, &c->edit, v, b);
-	swap_exchange(c, name, x, to);
+	catalog_swap_exchange(c, name, x, to);
 	v->bindings_n++;
 	must(to->bindings_n > 0);
 }
@@ -275,7 +276,7 @@ static void del_binding(struct catalog *c, const struct binding *own_b)
 	}
 	struct exchange *to = exchange_edit(&c->edit, x);
 	exchange_unbind(to, &c->edit, v, own_b);
-	swap_exchange(c, name, x, to);
+	catalog_swap_exchange(c, name, x, to);
 	v->bindings_n--;
 	binding_retire(&c->edit, own_b);
 }
@@ -301,7 +302,7 @@ void catalog_del_exchange(struct catalog *c, const struct exchange *x)
 		x = catalog_exchange(v, name->vhost, exchange_name_slice(name));
 	}
 	must(x->bindings_n == 0);
-	swap_exchange(c, name, x, NULL);
+	catalog_swap_exchange(c, name, x, NULL);
 	if (x->id < EXCHANGE_ID_VOLATILE) {
 		pmap_swap(&v->exchange_names, &c->edit, x->id, (uintptr_t)name, 0);
 		catalog_dirty_exchange(c, x->id);

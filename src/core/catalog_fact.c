@@ -1,6 +1,8 @@
 #include "core/catalog_state.h"
 
 #include "base/must.h"
+#include "core/exchange.h"
+#include "core/policy.h"
 
 static const struct {
 	const char *name, *type;
@@ -170,6 +172,31 @@ static bool is_policy(const struct fact *f)
 	return f->kind == FACT_POLICY || f->kind == FACT_OPERATOR_POLICY;
 }
 
+/* Policies have changed: exchanges of the virtual host may have another alternate. Those that were
+ * there before are looked at; a name in a value lies elsewhere when the value is another. */
+static void look_at_exchanges(struct catalog *c, struct slice vhost_name)
+{
+	struct pmap_walk w;
+	uint16_t vhost;
+	must(c->work && c->work != c->decided);
+	if (!c->patterns || catalog_vhost(c->work, vhost_name, &vhost) != ERR_OK)
+		return;
+	pmap_walk(&w, &c->decided->exchanges);
+	for (uintptr_t object; (object = pmap_walk_next(&w));) {
+		struct slice name = ((const struct exchange *)object)->name;
+		if (((const struct exchange *)object)->vhost != vhost)
+			continue;
+		const struct exchange *x = catalog_exchange(c->work, vhost, name);
+		struct slice now = x ? policy_alternate(c->work, c->patterns, x) : SLICE_EMPTY;
+		if (!x || (now.p == x->by_policy.p && now.n == x->by_policy.n))
+			continue;
+		const struct exchange_name *fixed = x->fixed;
+		struct exchange *to = exchange_edit(&c->edit, x);
+		to->by_policy = now;
+		catalog_swap_exchange(c, fixed, x, to);
+	}
+}
+
 static void touch(struct catalog *c, uint64_t id)
 {
 	must(c->work->version == c->edit.version);
@@ -185,8 +212,10 @@ void catalog_add_fact(struct catalog *c, const struct fact *declared)
 	uintptr_t object = (uintptr_t)f;
 	must(pmap_put(&v->facts, &c->edit, &kind, fact_hash(v->key, f), f, object) == 0);
 	must(pmap_put(&v->fact_ids, &c->edit, &fact_id_kind, f->id, &f->id, object) == 0);
-	if (is_policy(f))
+	if (is_policy(f)) {
 		(void)pmap_put(&v->policies, &c->edit, &fact_id_kind, f->id, &f->id, object);
+		look_at_exchanges(c, f->name[0]);
+	}
 	if (f->kind == FACT_VHOST) {
 		bool is_there = is_vhost(v, f->number);
 		set_vhost(c, f->number, f->name[0]);
@@ -203,8 +232,10 @@ static void swap_fact(struct catalog *c, const struct fact *old, const struct fa
 	must(f->id == old->id && f->number == old->number);
 	pmap_swap(&v->facts, &c->edit, fact_hash(v->key, f), (uintptr_t)old, (uintptr_t)f);
 	pmap_swap(&v->fact_ids, &c->edit, f->id, (uintptr_t)old, (uintptr_t)f);
-	if (is_policy(f))
+	if (is_policy(f)) {
 		pmap_swap(&v->policies, &c->edit, f->id, (uintptr_t)old, (uintptr_t)f);
+		look_at_exchanges(c, f->name[0]);
+	}
 	if (f->kind == FACT_VHOST)
 		set_vhost(c, f->number, f->name[0]);
 	fact_retire(&c->edit, old);
@@ -217,8 +248,10 @@ static void del_fact(struct catalog *c, const struct fact *f)
 	must(find(c, f) == f);
 	pmap_swap(&v->facts, &c->edit, fact_hash(v->key, f), (uintptr_t)f, 0);
 	pmap_swap(&v->fact_ids, &c->edit, f->id, (uintptr_t)f, 0);
-	if (is_policy(f))
+	if (is_policy(f)) {
 		pmap_swap(&v->policies, &c->edit, f->id, (uintptr_t)f, 0);
+		look_at_exchanges(c, f->name[0]);
+	}
 	if (f->kind == FACT_VHOST)
 		drop_vhost(c, f->number);
 	touch(c, f->id);

@@ -67,6 +67,11 @@ void catalog_add_exchange(struct catalog *c, uint64_t id, const struct declare_e
 void catalog_add_queue(struct catalog *c, uint64_t id, const struct declare_queue *d);
 void catalog_add_binding(struct catalog *c, const struct ends *e, const struct bind *b);
 
+/* catalog_swap_exchange puts the exchange that came of a change in its old place; `to` NULL: it is
+ * gone. */
+void catalog_swap_exchange(struct catalog *c, const struct exchange_name *name,
+			   const struct exchange *old, const struct exchange *to);
+
 /* catalog_del_exchange takes one out with all its bindings. */
 void catalog_del_exchange(struct catalog *c, const struct exchange *x);
 

@@ -13,7 +13,7 @@ uint32_t policy_put(const struct policy *p, uint8_t *buf, uint32_t cap)
 	struct wr w = wr_of(buf, cap);
 	if (p->pattern.n > UINT16_MAX)
 		return 0;
-	must(p->rules.n <= RULES_BYTES_MAX);
+	must(p->rules.n <= RULES_BYTES_MAX && p->alternate.n <= LIMIT_SHORTSTR);
 	wr_u8(&w, POLICY_FORM);
 	wr_le64(&w, (uint64_t)p->priority);
 	wr_u8(&w, p->apply_to);
@@ -21,6 +21,7 @@ uint32_t policy_put(const struct policy *p, uint8_t *buf, uint32_t cap)
 	wr_slice(&w, p->pattern);
 	wr_le16(&w, (uint16_t)p->rules.n);
 	wr_slice(&w, p->rules);
+	wr_str8(&w, p->alternate);
 	wr_slice(&w, p->json);
 	return wr_ok(&w) ? (uint32_t)w.n : 0;
 }
@@ -34,6 +35,7 @@ enum err policy_get(struct slice from, struct policy *out)
 	p.apply_to = rd_u8(&r);
 	p.pattern = rd_take(&r, rd_le16(&r));
 	p.rules = rd_take(&r, rd_le16(&r));
+	p.alternate = rd_str8(&r);
 	must(out != NULL);
 	if (!rd_ok(&r) || form != POLICY_FORM)
 		return ERR_MALFORMED;
@@ -60,11 +62,11 @@ static bool fits(struct patterns *patterns, const struct policy *p, struct slice
 	return patterns->ops->match(patterns, p->pattern, name);
 }
 
-/* The rules of the policy of that kind that holds. False: none does. */
+/* The policy of that kind that holds for what is called so. False: none does. */
 static bool find(const struct catalog_view *v, struct patterns *patterns, enum fact_kind kind,
-		 const struct queue_record *q, uint8_t type, struct queue_rules *out)
+		 uint16_t vhost, struct slice name, uint8_t type, struct policy *out)
 {
-	struct slice vhost = catalog_vhost_name(v, q->vhost);
+	struct slice vhost_name = catalog_vhost_name(v, vhost);
 	struct policy best = { .priority = INT64_MIN };
 	struct pmap_walk w;
 	bool is_any = false;
@@ -73,14 +75,25 @@ static bool find(const struct catalog_view *v, struct patterns *patterns, enum f
 	for (uintptr_t object; (object = pmap_walk_next(&w));) {
 		const struct fact *f = (const struct fact *)object;
 		struct policy p;
-		if (f->kind != kind || !slice_eq(f->name[0], vhost) ||
+		if (f->kind != kind || !slice_eq(f->name[0], vhost_name) ||
 		    policy_get(f->value, &p) != ERR_OK || !(p.apply_to & type) ||
-		    (is_any && p.priority <= best.priority) || !fits(patterns, &p, q->name))
+		    (is_any && p.priority <= best.priority) || !fits(patterns, &p, name))
 			continue;
 		best = p;
 		is_any = true;
 	}
-	return is_any && rules_get(best.rules, out) == ERR_OK;
+	*out = best;
+	return is_any;
+}
+
+static void rules_of(const struct catalog_view *v, struct patterns *patterns, enum fact_kind kind,
+		     const struct queue_record *q, uint8_t type, struct queue_rules *out)
+{
+	struct policy p;
+	must(type != POLICY_EXCHANGES);
+	if (!find(v, patterns, kind, q->vhost, q->name, type, &p) ||
+	    rules_get(p.rules, out) != ERR_OK)
+		*out = rules_none();
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -116,7 +129,7 @@ static void fill(struct queue_rules *io, const struct queue_rules *weak)
 uint32_t policy_rules(const struct catalog_view *v, struct patterns *patterns,
 		      const struct queue_record *q, uint8_t *buf)
 {
-	struct queue_rules rules, policy = rules_none(), operator_s = rules_none();
+	struct queue_rules rules, policy, operators;
 	must(q->rules.n <= RULES_BYTES_MAX);
 	if (v->policies.n == 0 || !patterns || rules_get(q->rules, &rules) != ERR_OK) {
 		if (q->rules.n > 0)
@@ -124,9 +137,20 @@ uint32_t policy_rules(const struct catalog_view *v, struct patterns *patterns,
 		return (uint32_t)q->rules.n;
 	}
 	uint8_t type = kind_of(&rules);
-	(void)find(v, patterns, FACT_POLICY, q, type, &policy);
-	(void)find(v, patterns, FACT_OPERATOR_POLICY, q, type, &operator_s);
-	fill(&operator_s, &policy);
-	fill(&rules, &operator_s);
+	rules_of(v, patterns, FACT_POLICY, q, type, &policy);
+	rules_of(v, patterns, FACT_OPERATOR_POLICY, q, type, &operators);
+	fill(&operators, &policy);
+	fill(&rules, &operators);
 	return rules_put(&rules, buf, RULES_BYTES_MAX);
+}
+
+struct slice policy_alternate(const struct catalog_view *v, struct patterns *patterns,
+			      const struct exchange *x)
+{
+	struct policy p;
+	must(x != NULL);
+	if (v->policies.n == 0 || !patterns || x->name.n == 0 ||
+	    !find(v, patterns, FACT_POLICY, x->vhost, x->name, POLICY_EXCHANGES, &p))
+		return SLICE_EMPTY;
+	return p.alternate.n > 0 ? p.alternate : SLICE_EMPTY;
 }

@@ -7,8 +7,10 @@
  *     declared rules, policy: a limit is the lesser of both, all else as declared
  *     policy, operator policy: a limit is the lesser of both, all else the operator's
  *
+ * An exchange takes its alternate from a policy when it was declared without one.
+ *
  * Bytes of the fact, little-endian: u8 1, u64 priority, u8 POLICY_..., u16 length and pattern, u16
- * length and rules (rules.h), the rest: the members of its JSON. Pure.
+ * length and rules (rules.h), str8 alternate exchange, the rest: the members of its JSON. Pure.
  */
 #ifndef CORE_POLICY_H
 #define CORE_POLICY_H
@@ -18,7 +20,7 @@
 enum { POLICY_EXCHANGES = 1, POLICY_CLASSIC = 2, POLICY_QUORUM = 4, POLICY_STREAMS = 8 };
 
 struct policy {
-	struct slice pattern, rules, json;
+	struct slice pattern, rules, alternate, json; /* alternate: empty: none */
 	int64_t priority;
 	uint8_t apply_to;
 };
@@ -32,4 +34,9 @@ MUST_USE enum err policy_get(struct slice from, struct policy *out);
  * gives their length. `patterns` NULL: nobody can say which policies fit, so none do. */
 uint32_t policy_rules(const struct catalog_view *v, struct patterns *patterns,
 		      const struct queue_record *q, uint8_t *buf);
+
+/* policy_alternate gives the alternate that the policy of an exchange names, in the fact's own
+ * bytes; p NULL: none does. */
+struct slice policy_alternate(const struct catalog_view *v, struct patterns *patterns,
+			      const struct exchange *x);
 #endif

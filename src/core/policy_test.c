@@ -126,6 +126,42 @@ static void only_queues_of_the_kind_are_meant(void **s)
 	world_fini(&w);
 }
 
+static void exchanges_take_their_alternate_from_a_policy_unless_they_have_one(void **s)
+{
+	(void)s;
+	struct world w;
+	uint8_t buf[500], value[400];
+	begin(&w);
+	must(declare_x(&w, "x", "topic", EXCHANGE_DURABLE, "") == ERR_OK);
+	struct policy p = { .pattern = slice_str("^x"),
+			    .apply_to = POLICY_EXCHANGES,
+			    .alternate = slice_str("amq.fanout") };
+	struct fact f = fact_of(FACT_POLICY, slice_str("/"), slice_str("p"), SLICE_EMPTY);
+	f.value = slice_of(value, policy_put(&p, value, sizeof value));
+	struct slice tail = slice_of(buf, fact_put(&f, buf, sizeof buf));
+	must(ask(&w, CMD_FACT_PUT, 0, 0, tail) == ERR_OK);
+	const struct exchange *x = catalog_exchange(catalog_view(w.c), 0, slice_str("x"));
+	must(slice_eq(x->by_policy, slice_str("amq.fanout")));
+	must(declare_x(&w, "xx", "direct", 0, "") == ERR_OK); /* a later one, too */
+	x = catalog_exchange(catalog_view(w.c), 0, slice_str("xx"));
+	must(slice_eq(x->by_policy, slice_str("amq.fanout")));
+	x = catalog_exchange(catalog_view(w.c), 0, slice_str("amq.topic"));
+	must(x->by_policy.p == NULL);
+	p.priority = 1; /* the same, elsewhere in memory */
+	f.value = slice_of(value, policy_put(&p, value, sizeof value));
+	tail = slice_of(buf, fact_put(&f, buf, sizeof buf));
+	must(ask(&w, CMD_FACT_PUT, 0, 0, tail) == ERR_OK);
+	everybody_has_seen(&w);
+	x = catalog_exchange(catalog_view(w.c), 0, slice_str("x"));
+	must(slice_eq(x->by_policy, slice_str("amq.fanout")));
+	catalog_check(w.c);
+	must(ask(&w, CMD_FACT_DELETE, 0, 0, tail) == ERR_OK);
+	everybody_has_seen(&w);
+	x = catalog_exchange(catalog_view(w.c), 0, slice_str("x"));
+	must(x->by_policy.p == NULL);
+	world_fini(&w);
+}
+
 static void every_prefix_of_a_policy_is_refused_or_one_with_less_json(void **s)
 {
 	(void)s;
@@ -150,6 +186,7 @@ int main(void)
 		cmocka_unit_test(
 			limits_are_the_least_and_the_rest_as_declared_or_as_the_operator_says),
 		cmocka_unit_test(only_queues_of_the_kind_are_meant),
+		cmocka_unit_test(exchanges_take_their_alternate_from_a_policy_unless_they_have_one),
 		cmocka_unit_test(every_prefix_of_a_policy_is_refused_or_one_with_less_json),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -265,10 +265,11 @@ static void look_at(struct route *r, const struct exchange *x, const struct rout
 	}
 	r->varies |= exchange_varies(x);
 	exchange_route(r->view, x, m, r);
-	if (r->matched > matched || !x->alternate.p)
+	struct slice alternate = x->alternate.p ? x->alternate : x->by_policy;
+	if (r->matched > matched || !alternate.p)
 		return;
 	r->is_frail = true;
-	meet(r, catalog_exchange(r->view, x->vhost, x->alternate));
+	meet(r, catalog_exchange(r->view, x->vhost, alternate));
 }
 
 enum err route_message(const struct catalog_view *v, const struct exchange *x,

@@ -220,13 +220,12 @@ static enum err add_policy(const struct entry *e, struct fact *f, const cJSON *p
 	}
 	if (err != ERR_OK)
 		TRY(definitions_note(e, "is kept, but does nothing:", room));
-	if (definitions_policy_has(definition, "alternate-exchange"))
-		TRY(definitions_note(e, "is kept; of it does nothing:", "alternate-exchange"));
 	char *json = definitions_policy_members(policy, apart);
 	if (!json)
 		return ERR_RESOURCE_ERROR;
 	struct policy p = { .pattern = slice_str(pattern->valuestring),
 			    .rules = slice_of(rules, rules_n),
+			    .alternate = definitions_policy_text(definition, "alternate-exchange"),
 			    .json = slice_str(json),
 			    .apply_to = applies_to(policy),
 			    .priority = cJSON_IsNumber(priority) ? priority->valueint : 0 };

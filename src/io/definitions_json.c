@@ -118,6 +118,17 @@ bool definitions_policy(const cJSON *definition, struct wr *w)
 	return wr_ok(w);
 }
 
+struct slice definitions_policy_text(const cJSON *definition, const char *key)
+{
+	const char *name;
+	const cJSON *value = NULL, *at = NULL;
+	while ((at = policy_next(definition, at, &name, &value)) != NULL)
+		if (strcmp(name, key) == 0 && cJSON_IsString(value) &&
+		    strlen(value->valuestring) <= LIMIT_SHORTSTR)
+			return slice_str(value->valuestring);
+	return SLICE_EMPTY;
+}
+
 bool definitions_policy_has(const cJSON *definition, const char *key)
 {
 	const char *name;
