@@ -11,27 +11,18 @@
 
 /* ---- connection.start --------------------------------------------------------------------- */
 
-/* What is true of this broker; clients look some of them up by name. */
+/* What this broker can do; clients look some of it up by name. */
 static void put_capabilities(struct wr *w)
 {
-	static const struct {
-		const char *name;
-		bool is_there;
-	} capabilities[] = {
-		{ "publisher_confirms", true },
-		{ "exchange_exchange_bindings", true },
-		{ "basic.nack", true },
-		{ "consumer_cancel_notify", true },
-		{ "connection.blocked", true },
-		{ "consumer_priorities", false },
-		{ "authentication_failure_close", true },
-		{ "per_consumer_qos", true },
-		{ "direct_reply_to", false },
+	static const char *const capabilities[] = {
+		"publisher_confirms",           "exchange_exchange_bindings", "basic.nack",
+		"consumer_cancel_notify",       "connection.blocked",         "consumer_priorities",
+		"authentication_failure_close", "per_consumer_qos",           "direct_reply_to",
 	};
 	must(w != NULL);
 	size_t mark = amqp091_put_table(w, "capabilities");
 	for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)
-		amqp091_put_bool(w, capabilities[i].name, capabilities[i].is_there);
+		amqp091_put_bool(w, capabilities[i], true);
 	amqp091_put_close(w, mark);
 }
 
@@ -195,8 +186,7 @@ enum err amqp091_on_connection_start_ok(struct turn *t, struct channel *c,
 	if (read_login(ok->mechanism, ok->response, &login) != ERR_OK) {
 		text_puts(&reason, "unknown mechanism or malformed response");
 	} else {
-		const struct access_login in = { login.user, login.password,
-						 t->s->session.handle };
+		const struct access_login in = { login.user, login.password, t->s->session.handle };
 		come = access_login(&t->s->access, t->w, &in, &is_tellable, &reason);
 	}
 	if (come == SECRET_WRONG)
