@@ -22,6 +22,7 @@ static struct session *letters_new(struct session_world *w, uint64_t handle, str
 		.session = { .ops = &deadletter_session_ops, .handle = handle },
 		.retry_ms = UINT64_MAX,
 		.sent_first = 1,
+		.waiting_first = 1,
 	};
 	must(handle != 0);
 	deque_init(&d->waiting, sizeof(struct letter), "dead letters");
@@ -143,9 +144,12 @@ static void try_again(struct deadletter *d, struct session_world *w)
 	if (d->kept_version == version)
 		return;
 	d->kept_version = version;
-	while (deque_pop(&d->kept, &l))
-		if (deque_push(&d->waiting, w->mem, &l) != ERR_OK)
+	while (deque_pop_back(&d->kept, &l)) { /* they died before those that wait */
+		if (deque_push_front(&d->waiting, w->mem, &l) != ERR_OK)
 			must(!"no memory for a dead letter");
+		d->waiting_first--;
+	}
+	d->waiting_asked = d->waiting_first;
 }
 
 static void letters_pump(struct session *s, struct session_world *w)

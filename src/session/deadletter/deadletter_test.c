@@ -337,6 +337,26 @@ static void nothing_goes_round_unless_somebody_rejects_it(void **s)
 	rig_free(r);
 }
 
+static void what_is_tried_again_comes_before_what_died_later(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	declare_mortal(r, "work", "amq.fanout", NULL, DEAD_LETTER_AT_LEAST_ONCE);
+	declare_queue(&r->world, "dead", QUEUE_DURABLE, "");
+	die(r, "work", DEAD_REJECTED, 601, message(r, "work", "one", MSG_AMQP091));
+	die(r, "work", DEAD_REJECTED, 602, message(r, "work", "two", MSG_AMQP091));
+	die(r, "work", DEAD_REJECTED, 603, 0);
+	SAY("");
+	assert_int_equal(r->loads.n, 1);
+	bind_to(&r->world, "amq.fanout", "dead", "");
+	SAY("1:dead!p 'one' | 2:dead!p 'two'");
+	assert_int_equal(r->loads.n, 1);
+	deadletter_session_ops.loaded(r->letters, &r->sw, r->loads.at[0].ticket,
+				      message(r, "work", "three", MSG_AMQP091));
+	SAY("3:dead!p 'three'");
+	rig_free(r);
+}
+
 static bool match(struct patterns *p, struct slice expr, struct slice subject)
 {
 	must(p->ops != NULL);
@@ -457,6 +477,7 @@ int main(void)
 		cmocka_unit_test(at_least_once_it_waits_for_somebody_to_take_it),
 		cmocka_unit_test(what_a_full_queue_refuses_is_gone_or_tried_again),
 		cmocka_unit_test(nothing_goes_round_unless_somebody_rejects_it),
+		cmocka_unit_test(what_is_tried_again_comes_before_what_died_later),
 		cmocka_unit_test(a_policy_sends_them_too),
 		cmocka_unit_test(what_must_be_read_keeps_its_place),
 		cmocka_unit_test(a_queue_that_is_gone_has_no_dead_letters),
