@@ -120,8 +120,11 @@ int capture_print(const char *path)
 	struct capture c = { .path = path };
 	bool is_stdin = strcmp(path, "-") == 0;
 	c.file = is_stdin ? stdin : fopen(path, "rb");
-	if (!c.file)
-		return failed(&c, strerror(errno), "give it a file that can be read");
+	if (!c.file) {
+		fprintf(stderr, "godwit trace: %s: %s; give it a file that can be read\n", path,
+			strerror(errno));
+		return 1;
+	}
 	int code = print_all(&c);
 	if (!is_stdin)
 		fclose(c.file);

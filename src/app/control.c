@@ -1,6 +1,7 @@
 #include "app/control.h"
 
 #include "base/text.h"
+#include "session/manage/request.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #define LINE_BYTES 1024
+#define EXIT_USAGE 2
 
 static int no_broker(const char *data_dir, const char *socket_name, int error)
 {
@@ -45,19 +47,18 @@ static int connected(const char *data_dir, const char *socket_name)
 	return -1;
 }
 
-/* send_line: is the question asked whole? */
-static bool send_line(int sock, char *const *words)
+/* One line of the words. False: they are no question, and `why` says what is wrong. */
+static bool write_line(char *const *words, struct text *line, struct text *why)
 {
-	char room[LINE_BYTES];
-	struct text t = text_of(room, sizeof room);
+	struct request request;
 	for (; *words; words++)
-		text_putf(&t, "%s%s", t.n ? " " : "", *words);
-	text_putc(&t, '\n');
-	if (text_is_full(&t)) {
-		errno = EMSGSIZE;
+		text_putf(line, "%s%s", line->n ? " " : "", *words);
+	if (request_parse(text_slice(line), &request, why) != ERR_OK)
 		return false;
-	}
-	return send(sock, t.p, t.n, MSG_NOSIGNAL) == (ssize_t)t.n;
+	text_putc(line, '\n');
+	if (text_is_full(line))
+		text_puts(why, "there are too many words");
+	return !text_is_full(line);
 }
 
 /* Copies what comes to `good`, or to stderr what begins with "error: ". */
@@ -81,11 +82,17 @@ static int copy_answer(int sock, FILE *good)
 
 int control_ask(const char *data_dir, const char *socket_name, char *const *words)
 {
+	char room[LINE_BYTES], why_room[LINE_BYTES];
+	struct text line = text_of(room, sizeof room), why = text_of(why_room, sizeof why_room);
+	if (!write_line(words, &line, &why)) {
+		fprintf(stderr, "godwit: %s; see godwit --help\n", why_room);
+		return EXIT_USAGE;
+	}
 	int sock = connected(data_dir, socket_name);
 	if (sock < 0)
 		return no_broker(data_dir, socket_name, errno);
-	int code = send_line(sock, words) ? copy_answer(sock, stdout)
-					  : no_broker(data_dir, socket_name, errno);
+	bool is_sent = send(sock, line.p, line.n, MSG_NOSIGNAL) == (ssize_t)line.n;
+	int code = is_sent ? copy_answer(sock, stdout) : no_broker(data_dir, socket_name, errno);
 	close(sock);
 	return code;
 }

@@ -11,6 +11,7 @@
 
 #define EXIT_USAGE 2
 #define WORDS_MAX  8
+#define BROKER     "[--data-dir DIR] [--socket NAME]" /* which one is asked */
 
 struct command {
 	const char *name;
@@ -26,22 +27,22 @@ static int trace(int argc, char **argv);
 static const struct command commands[] = {
 	{ "bench", bench_main, "[OPTION]...",
 	  "loads and measures a broker; see godwit bench --help" },
-	{ "definitions", definitions, "[--data-dir DIR] import|export|check|forget FILE",
+	{ "definitions", definitions, BROKER " import|export|check|forget FILE",
 	  "users, permissions, queues, exchanges, bindings and more, as RabbitMQ exports them" },
-	{ "digest", digest, "[--data-dir DIR]",
-	  "prints a digest of what each shard must not lose" },
-	{ "dump", dump, "[--data-dir DIR] node|catalog|shard|connection|queue [-p VHOST] [NAME]",
+	{ "digest", digest, BROKER, "prints a digest of what each shard must not lose" },
+	{ "dump", dump, BROKER " node|catalog|shard|connection|queue [-p VHOST] [NAME]",
 	  "prints what a running broker knows of one object, or of all" },
 	{ "journal", journal_main, "inspect|verify DIR",
 	  "prints the journal in a data directory, or says whether it is whole" },
-	{ "trace", trace, "[--data-dir DIR] --frames [CONNECTION] | --capture FILE",
+	{ "trace", trace, BROKER " --frames [CONNECTION] | --capture FILE",
 	  "shows frames as they come and go, or those in a file of one side's bytes" },
 };
 #define COMMANDS_N (sizeof commands / sizeof *commands)
 
 static int usage(const char *command, const char *what)
 {
-	fprintf(stderr, "godwit %s: %s; see godwit --help\n", command, what);
+	fprintf(stderr, "godwit%s%s: %s; see godwit --help\n", command[0] ? " " : "", command,
+		what);
 	return EXIT_USAGE;
 }
 
@@ -131,9 +132,9 @@ static int help(void)
 		printf("  godwit %s %s\n      %s\n", commands[i].name, commands[i].words,
 		       commands[i].prose);
 	puts("  godwit --version\n  godwit --help\n\n"
-	     "DIR is the broker's data directory, ./godwit-data unless told. A broker whose "
+	     "DIR is the broker's data directory, ./godwit-data unless told; NAME is what its "
 	     "setting\n"
-	     "control_socket is not " CONTROL_SOCKET " is asked with --socket NAME, too.");
+	     "control_socket says, " CONTROL_SOCKET " unless told.");
 	return 0;
 }
 

@@ -58,8 +58,10 @@ static int inspect(const char *dir, enum inspect_mode mode)
 	struct disk *disk = NULL;
 	struct journal_inspect *i = NULL;
 	struct stat st;
-	if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) /* opening the disk would make it */
+	if (stat(dir, &st) != 0) /* opening the disk would make it */
 		return no_journal(dir, "there is no such directory; name the broker's data_dir");
+	if (!S_ISDIR(st.st_mode))
+		return no_journal(dir, "that is no directory; name the broker's data_dir");
 	if (disk_posix_new(dir, &disk, &why) != ERR_OK)
 		return no_journal(dir, room);
 	if (journal_inspect_open(disk, &mem, mode, &i, &why) != ERR_OK) {

@@ -256,8 +256,9 @@ static void dump_exchange(const struct catalog_view *v, const struct exchange *x
 static void dump_fact(const struct fact *f, struct text *out)
 {
 	must(fact_word(f->kind) != NULL);
-	text_puts(out, fact_word(f->kind));
-	text_puts(out, ":");
+	for (const char *c = fact_word(f->kind); *c; c++)
+		text_putc(out, *c == ' ' ? '_' : *c);
+	text_putc(out, ':');
 	for (uint8_t i = 0; i < f->names_n; i++) {
 		text_puts(out, " '");
 		text_put_printable(out, f->name[i]);
