@@ -160,7 +160,8 @@ void manage_imported(struct manage *m, struct session_world *w, struct run *fx)
 {
 	const struct reply_row *row = run_rows(fx);
 	must(fx->n == 1);
-	if (m->phase != MANAGE_IMPORTING)
+	bool is_ours = m->ticket - fx->arg < m->import.asked_n; /* they come in any order */
+	if (m->phase != MANAGE_IMPORTING || !is_ours || m->import.answered_n == m->import.asked_n)
 		return;
 	m->import.answered_n++;
 	if (row->err != ERR_OK) {

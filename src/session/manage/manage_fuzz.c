@@ -10,6 +10,7 @@
 #define LOOPS          2u
 #define FIRST_VOLATILE (1u + LIMIT_SHARD_DATA_N)
 #define DEED           128u
+#define ITEM_KEPT      512u  /* bytes of an item that is not whole */
 #define LINE_BYTES     4096u /* of a trace, at once */
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
@@ -105,11 +106,15 @@ static void rest(struct rig *r)
 	uint32_t off = b->fill, begin = off, need = 0, loop = 0;
 	memcpy((uint8_t *)b + off, r->typed, r->typed_n);
 	b->fill += r->typed_n;
-	r->is_closed = r->s->ops->feed(r->s, &r->w, b, &off, &need, &loop) == FEED_CLOSE;
-	must(r->is_closed || need > b->fill - off);
+	enum feed f = r->s->ops->feed(r->s, &r->w, b, &off, &need, &loop);
+	r->is_closed = f == FEED_CLOSE;
+	must(r->is_closed || f == FEED_WAIT || need > b->fill - off);
 	r->typed_n -= off - begin;
 	memmove(r->typed, r->typed + (off - begin), r->typed_n);
+	if (((struct manage *)(void *)r->s)->phase == MANAGE_IMPORTING && r->typed_n >= ITEM_KEPT)
+		r->typed_n = 0; /* an item that is larger than this typist's patience */
 	must(r->typed_n < MANAGE_LINE_MAX);
+	take_questions(r);
 	block_close(b);
 	block_collect(&r->home);
 }
