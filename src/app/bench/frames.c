@@ -153,7 +153,7 @@ static void lifetime(struct wr *w, uint32_t ttl_ms)
 }
 
 static void declare(struct wr *w, uint16_t channel, const char *queue, uint8_t bits,
-		    const char *type, uint32_t ttl_ms)
+		    const char *type, uint32_t ttl_ms, uint8_t priorities)
 {
 	size_t at = method(w, channel, QUEUE_DECLARE);
 	wr_u16(w, 0);
@@ -167,14 +167,19 @@ static void declare(struct wr *w, uint16_t channel, const char *queue, uint8_t b
 	}
 	if (ttl_ms)
 		lifetime(w, ttl_ms);
+	if (priorities) {
+		name(w, "x-max-priority");
+		wr_u8(w, 'I');
+		wr_u32(w, priorities);
+	}
 	table_end(w, arguments);
 	end(w, at);
 }
 
 void frames_queue_declare(struct wr *w, uint16_t channel, const char *queue, bool durable,
-			  const char *type, uint32_t ttl_ms)
+			  const char *type, uint32_t ttl_ms, uint8_t priorities)
 {
-	declare(w, channel, queue, durable ? 2 : 0, type, ttl_ms);
+	declare(w, channel, queue, durable ? 2 : 0, type, ttl_ms, priorities);
 }
 
 static void argument(struct wr *w, const char *key, const char *value)
@@ -201,7 +206,7 @@ void frames_queue_declare_mortal(struct wr *w, uint16_t channel, const char *que
 
 void frames_queue_look(struct wr *w, uint16_t channel, const char *queue)
 {
-	declare(w, channel, queue, 1, NULL, 0);
+	declare(w, channel, queue, 1, NULL, 0, 0);
 }
 
 /* The headers of a message, or those that a binding wants. */
@@ -302,11 +307,14 @@ void frames_publish(struct wr *w, const struct frames_message *m, size_t *out_bo
 	at = begin(w, FRAMES_CONTENT, m->channel);
 	wr_u32(w, FRAMES_ID(60, 0));
 	wr_u64(w, m->body_len);
-	wr_u16(w, (uint16_t)((m->header ? 1 << 13 : 0) | (m->durable ? 1 << 12 : 0)));
+	wr_u16(w, (uint16_t)((m->header ? 1 << 13 : 0) | (m->durable ? 1 << 12 : 0) |
+			     (m->has_priority ? 1 << 11 : 0)));
 	if (m->header)
 		put_headers(w, m->header);
 	if (m->durable)
 		wr_u8(w, 2);
+	if (m->has_priority)
+		wr_u8(w, m->priority);
 	end(w, at);
 	*out_body_at = w->n - old + FRAMES_HEAD;
 	for (size_t left = m->body_len, part; left > 0; left -= part) {
@@ -323,6 +331,6 @@ size_t frames_publish_bytes(const struct frames_message *m)
 	size_t parts = (size_t)ceil_div(m->body_len, m->frame_max - FRAMES_OVERHEAD);
 	size_t headers = m->header ? 4 + 3 + 5 + strlen(m->header) + 5 + 5 + 5 : 0;
 	return FRAMES_OVERHEAD + 4 + 2 + 1 + strlen(m->exchange) + 1 + strlen(m->key) + 1 +
-	       FRAMES_OVERHEAD + 4 + 8 + 2 + headers + m->durable + parts * FRAMES_OVERHEAD +
-	       m->body_len;
+	       FRAMES_OVERHEAD + 4 + 8 + 2 + headers + m->durable + m->has_priority +
+	       parts * FRAMES_OVERHEAD + m->body_len;
 }

@@ -72,9 +72,9 @@ void frames_close(struct wr *w, uint16_t channel);
 /* Objects. `type` of a queue is its x-queue-type, or NULL. */
 void frames_exchange_declare(struct wr *w, uint16_t channel, const char *name, const char *type);
 void frames_exchange_delete(struct wr *w, uint16_t channel, const char *name);
-/* frames_queue_declare: ttl_ms 0: messages do not expire. */
+/* frames_queue_declare: ttl_ms 0: messages do not expire; priorities 0: all are equal. */
 void frames_queue_declare(struct wr *w, uint16_t channel, const char *name, bool durable,
-			  const char *type, uint32_t ttl_ms);
+			  const char *type, uint32_t ttl_ms, uint8_t priorities);
 /* frames_queue_declare_mortal: all that comes expires at once, and goes to the queue `next`. */
 void frames_queue_declare_mortal(struct wr *w, uint16_t channel, const char *name, bool durable,
 				 const char *next);
@@ -102,6 +102,8 @@ struct frames_message {
 	uint32_t frame_max;
 	uint16_t channel;
 	bool durable;
+	bool has_priority;
+	uint8_t priority;
 };
 
 /* frames_publish writes a whole message with a body of zeros, in as many body frames as frame_max

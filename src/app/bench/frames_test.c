@@ -67,6 +67,18 @@ static void a_message_may_have_headers(void **s)
 			    21);
 }
 
+static void a_message_may_have_a_priority(void **s)
+{
+	(void)s;
+	struct wr w = wr_of(buf, sizeof buf);
+	struct frames_message m = { "", "key", NULL, 16, 4096, 5, true, true, 9 };
+	size_t body_at;
+	frames_publish(&w, &m, &body_at);
+	assert_int_equal(w.n, frames_publish_bytes(&m));
+	size_t at = frame(0, FRAMES_METHOD, 5, 4 + 2 + 1 + 4 + 1);
+	assert_memory_equal(buf + at + FRAMES_HEAD + 12, "\x18\0\2\x9", 4);
+}
+
 static void every_frame_that_does_not_fit_says_so(void **s)
 {
 	(void)s;
@@ -76,7 +88,7 @@ static void every_frame_that_does_not_fit_says_so(void **s)
 		struct wr w = wr_of(buf, cap);
 		memset(buf, 0xEE, 600);
 		frames_start_ok(&w, "guest", "guest");
-		frames_queue_declare(&w, 1, "queue", true, "quorum", 60000);
+		frames_queue_declare(&w, 1, "queue", true, "quorum", 60000, 9);
 		frames_queue_declare_mortal(&w, 1, "queue", true, "next");
 		frames_ack(&w, 1, 1, false);
 		if (need == 0)
@@ -118,6 +130,7 @@ int main(void)
 		cmocka_unit_test(a_small_message_is_three_frames),
 		cmocka_unit_test(a_large_durable_message_is_cut_at_frame_max),
 		cmocka_unit_test(a_message_may_have_headers),
+		cmocka_unit_test(a_message_may_have_a_priority),
 		cmocka_unit_test(every_frame_that_does_not_fit_says_so),
 		cmocka_unit_test(an_ack_has_tag_and_flag),
 		cmocka_unit_test(the_relay_copies_whole_frames_and_leaves_the_rest),

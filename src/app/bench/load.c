@@ -189,6 +189,7 @@ bool load_is_clean(const struct options *o, const struct outcome *r)
 	bool settled = r->nacked + r->returned + r->unknown_confirms == 0;
 	bool confirmed = o->confirms == 0 || o->publishers == 0 || r->confirmed == r->published;
 	bool empty = o->consumers == 0 || r->left == 0;
-	return !r->failed && !r->gave_up && settled && confirmed && empty &&
-	       r->lost + r->duplicated + r->disordered + r->strange == 0;
+	bool ordered = r->disordered == 0 || o->priorities > 0;
+	return !r->failed && !r->gave_up && settled && confirmed && empty && ordered &&
+	       r->lost + r->duplicated + r->strange == 0;
 }

@@ -276,6 +276,8 @@ static const char *clash(const struct options *o)
 		return "--fanout and --exchange-type";
 	if (o->ttl > UINT32_MAX / 2)
 		return "--ttl is at most 2147483647";
+	if (o->priorities > 255)
+		return "--priorities is at most 255";
 	if (o->dead_letter && (o->fanout || o->exchange_type))
 		return "--dead-letter and an exchange";
 	if (o->bindings > 0 &&

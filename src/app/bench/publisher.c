@@ -14,12 +14,12 @@
 #define PUBLISHER_LOW_RATE    20000 /* up to here each message has a write of its own */
 
 /* fill_batch encodes the message once and repeats it; only the stamps change later. With many
- * bindings each has a key or a header of its own. */
+ * bindings each has a key or a header of its own, with priorities one of these. */
 static void fill_batch(struct publisher *p, const struct load *load, struct frames_message *m)
 {
 	char key[LOAD_NAME_MAX], header[LOAD_NAME_MAX];
-	bool is_each = load->o->bindings > 0;
-	if (is_each) {
+	bool is_bound = load->o->bindings > 0, is_each = is_bound || load->o->priorities > 0;
+	if (is_bound) {
 		m->header = topology_match(load, 0, key, header) ? header : NULL;
 		m->key = key;
 	}
@@ -33,8 +33,9 @@ static void fill_batch(struct publisher *p, const struct load *load, struct fram
 			memcpy(at, p->batch, p->stride);
 			continue;
 		}
-		if (is_each)
+		if (is_bound)
 			(void)topology_match(load, i * PUBLISHER_SCATTER, key, header);
+		m->priority = (uint8_t)(i % (load->o->priorities + 1));
 		frames_publish(&w, m, &p->stamp_at);
 		must(wr_ok(&w) && w.n == p->stride);
 	}
@@ -58,7 +59,8 @@ void publisher_init(struct publisher *p, const struct load *load, struct link *l
 					     .body_len = o->size,
 					     .frame_max = link->client.frame_max,
 					     .channel = channel,
-					     .durable = o->durable });
+					     .durable = o->durable,
+					     .has_priority = o->priorities > 0 });
 	if (o->confirms > 0) {
 		p->asked_mask = pow2_up(o->confirms * PUBLISHER_SPREAD) - 1;
 		p->asked_ns = heap_array((size_t)p->asked_mask + 1, sizeof *p->asked_ns);

@@ -86,7 +86,7 @@ static enum err message(struct client *c, const char *queue)
 	struct frames_message m = { "", queue, NULL, 16, c->frame_max, 1, false };
 	frames_channel_open(&c->out, 1);
 	TRY(client_wait(c, 1, CHANNEL_OPEN_OK, NULL));
-	frames_queue_declare(&c->out, 1, queue, false, NULL, 0);
+	frames_queue_declare(&c->out, 1, queue, false, NULL, 0, 0);
 	TRY(client_wait(c, 1, QUEUE_DECLARE_OK, NULL));
 	frames_consume(&c->out, 1, queue, false);
 	TRY(client_wait(c, 1, BASIC_CONSUME_OK, NULL));

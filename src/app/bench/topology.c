@@ -102,7 +102,7 @@ static enum err make_queue(const struct load *load, struct client *c, uint32_t q
 	char name[LOAD_NAME_MAX], exchange[LOAD_NAME_MAX];
 	topology_queue(load, queue, name);
 	frames_queue_declare(&c->out, 1, name, load->o->durable, load->o->queue_type,
-			     (uint32_t)load->o->ttl);
+			     (uint32_t)load->o->ttl, (uint8_t)load->o->priorities);
 	TRY(client_wait(c, 1, QUEUE_DECLARE_OK, NULL));
 	if (load->o->dead_letter)
 		return make_entry(load, c, queue, name);
