@@ -97,7 +97,7 @@ static enum err read_user(const struct entry *e)
 	if (a.algorithm.n == 0)
 		a.algorithm = slice_str("rabbit_password_hashing_md5"); /* before 3.6 */
 	if (password.n > 0) {
-		const char *algorithm = password_begin() ? password_make(password, &hash) : NULL;
+		const char *algorithm = password_make(password, &hash);
 		if (!algorithm)
 			return definitions_refuse(e, "has a password that cannot be hashed:", "");
 		a.algorithm = slice_str(algorithm);

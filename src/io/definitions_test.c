@@ -8,6 +8,7 @@
 #include "io/definitions.h"
 #include "io/password.h"
 #include "io/pattern.h"
+#include "port/secret.h"
 #include "session/manage/item.h"
 
 #include <setjmp.h>
@@ -140,7 +141,6 @@ static void passwords_are_hashed_anew_and_checked(void **state)
 	(void)state;
 	char room[300];
 	struct text hash = text_of(room, sizeof room);
-	must(password_begin());
 	const char *algorithm = password_make(slice_str("secret"), &hash);
 	must(algorithm != NULL && password_is_dear(slice_str(algorithm)));
 	must(password_fits(slice_str(algorithm), text_slice(&hash), slice_str("secret")));
@@ -149,6 +149,44 @@ static void passwords_are_hashed_anew_and_checked(void **state)
 	must(!password_fits(slice_str("rot13"), slice_str("frperg"), slice_str("secret")));
 	must(!password_fits(slice_str("rabbit_password_hashing_sha256"), slice_str("!!!!"),
 			    slice_str("x")));
+}
+
+static void a_password_in_the_open_gets_rabbitmqs_salted_sum(void **state)
+{
+	(void)state;
+	char room[2][SECRET_HASH_MAX + 1];
+	struct text hash = text_of(room[0], sizeof room[0]);
+	struct text other = text_of(room[1], sizeof room[1]);
+	const char *algorithm = password_make_cheap(slice_str("secret"), &hash);
+	must(algorithm != NULL && !password_is_dear(slice_str(algorithm)));
+	must(password_make_cheap(slice_str("secret"), &other) != NULL);
+	must(!slice_eq(text_slice(&hash), text_slice(&other)));
+	must(password_fits(slice_str(algorithm), text_slice(&hash), slice_str("secret")));
+	must(!password_fits(slice_str(algorithm), text_slice(&hash), slice_str("secreT")));
+	must(!password_fits(slice_str(algorithm), slice_sub(text_slice(&hash), 0, 44),
+			    slice_str("secret")));
+}
+
+/* Salt 01 02 03 04; the sums are sha256sum's, sha512sum's and md5sum's. */
+static void rabbitmqs_hashes_fit(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name, *hash;
+	} of[] = {
+		{ "rabbit_password_hashing_sha256",
+		  "AQIDBDB9kM21iEUzN1lZ+6VReCsdNqS0sERdAQTcY6Xs3PMz" },
+		{ "rabbit_password_hashing_sha512",
+		  "AQIDBPhTH2L5HGYB1LWOrn+YpvuQmVOXKGqgsuiJRIZTILRoEvblSJo/WAsym3IZ"
+		  "TfuaIaK5KR2o5KwFfTv6KsxfMIE=" },
+		{ "rabbit_password_hashing_md5",
+		  "AQIDBDgk9ci8Lfh6CKE9Y0AUfmU=" },
+	};
+	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+		struct slice name = slice_str(of[i].name), hash = slice_str(of[i].hash);
+		must(password_fits(name, hash, slice_str("secret")));
+		must(!password_fits(name, hash, slice_str("secre")));
+	}
 }
 
 static void expressions_are_those_of_pcre(void **state)
@@ -180,6 +218,8 @@ int main(void)
 		cmocka_unit_test(what_makes_no_sense_is_refused_with_its_place),
 		cmocka_unit_test(every_prefix_of_a_file_is_refused),
 		cmocka_unit_test(passwords_are_hashed_anew_and_checked),
+		cmocka_unit_test(a_password_in_the_open_gets_rabbitmqs_salted_sum),
+		cmocka_unit_test(rabbitmqs_hashes_fit),
 		cmocka_unit_test(expressions_are_those_of_pcre),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

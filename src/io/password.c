@@ -1,30 +1,66 @@
 #include "io/password.h"
 
 #include "base/base64.h"
+#include "io/entropy.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <sodium.h>
 
 #define ARGON_NAME   "argon2id"
 #define ARGON_PASSES 2
 #define ARGON_BYTES  (19u << 20) /* OWASP's figures for a login */
+#define SHA256_NAME  "rabbit_password_hashing_sha256"
+#define MD5_BYTES    16u
 #define SALT_BYTES   4u
-#define HASH_MAX     (SALT_BYTES + EVP_MAX_MD_SIZE)
+#define SUM_MAX      crypto_hash_sha512_BYTES
+#define HASH_MAX     (SALT_BYTES + SUM_MAX)
 
-static const struct {
-	const char *name, *digest;
+/* The sum of salt and password. False: the system refuses. */
+typedef bool sum_of(struct slice salt, struct slice password, uint8_t *out);
+
+static bool sha256_of(struct slice salt, struct slice password, uint8_t *out)
+{
+	crypto_hash_sha256_state state;
+	crypto_hash_sha256_init(&state);
+	crypto_hash_sha256_update(&state, salt.p, salt.n);
+	crypto_hash_sha256_update(&state, password.p, password.n);
+	crypto_hash_sha256_final(&state, out);
+	return true;
+}
+
+static bool sha512_of(struct slice salt, struct slice password, uint8_t *out)
+{
+	crypto_hash_sha512_state state;
+	crypto_hash_sha512_init(&state);
+	crypto_hash_sha512_update(&state, salt.p, salt.n);
+	crypto_hash_sha512_update(&state, password.p, password.n);
+	crypto_hash_sha512_final(&state, out);
+	return true;
+}
+
+/* The only one for which libcrypto must be set up, which takes 2 MiB and stays. */
+static bool md5_of(struct slice salt, struct slice password, uint8_t *out)
+{
+	unsigned n = 0;
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	bool is_done = md && EVP_DigestInit_ex(md, EVP_md5(), NULL) &&
+		       EVP_DigestUpdate(md, salt.p, salt.n) &&
+		       EVP_DigestUpdate(md, password.p, password.n) &&
+		       EVP_DigestFinal_ex(md, out, &n);
+	EVP_MD_CTX_free(md);
+	return is_done && n == MD5_BYTES;
+}
+
+static const struct cheap {
+	const char *name;
+	sum_of *sum_of;
+	size_t sum_bytes;
 } cheap[] = {
-	{ "rabbit_password_hashing_sha256", "SHA256" },
-	{ "rabbit_password_hashing_sha512", "SHA512" },
-	{ "rabbit_password_hashing_md5", "MD5" },
+	{ SHA256_NAME, sha256_of, crypto_hash_sha256_BYTES },
+	{ "rabbit_password_hashing_sha512", sha512_of, crypto_hash_sha512_BYTES },
+	{ "rabbit_password_hashing_md5", md5_of, MD5_BYTES },
 };
 #define CHEAP (sizeof cheap / sizeof *cheap)
-
-bool password_begin(void)
-{
-	return sodium_init() >= 0;
-}
 
 bool password_is_dear(struct slice algorithm)
 {
@@ -34,28 +70,21 @@ bool password_is_dear(struct slice algorithm)
 static bool fits_argon(struct slice hash, struct slice password)
 {
 	char z[crypto_pwhash_STRBYTES];
-	if (hash.n >= sizeof z)
+	if (hash.n >= sizeof z || sodium_init() < 0)
 		return false;
 	memcpy(z, hash.p, hash.n);
 	z[hash.n] = '\0';
 	return crypto_pwhash_str_verify(z, (const char *)password.p, password.n) == 0;
 }
 
-static bool fits_cheap(const char *digest, struct slice hash, struct slice password)
+static bool fits_cheap(const struct cheap *c, struct slice hash, struct slice password)
 {
-	uint8_t stored[HASH_MAX], sum[EVP_MAX_MD_SIZE];
+	uint8_t stored[HASH_MAX], sum[SUM_MAX];
 	size_t n;
-	unsigned sum_n = 0;
-	if (base64_get(hash, stored, sizeof stored, &n) != ERR_OK || n <= SALT_BYTES)
+	if (base64_get(hash, stored, sizeof stored, &n) != ERR_OK || n != SALT_BYTES + c->sum_bytes)
 		return false;
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	bool is_done = md && EVP_DigestInit_ex(md, EVP_get_digestbyname(digest), NULL) &&
-		       EVP_DigestUpdate(md, stored, SALT_BYTES) &&
-		       EVP_DigestUpdate(md, password.p, password.n) &&
-		       EVP_DigestFinal_ex(md, sum, &sum_n);
-	EVP_MD_CTX_free(md);
-	return is_done && n == SALT_BYTES + sum_n &&
-	       CRYPTO_memcmp(stored + SALT_BYTES, sum, sum_n) == 0;
+	return c->sum_of(slice_of(stored, SALT_BYTES), password, sum) &&
+	       sodium_memcmp(stored + SALT_BYTES, sum, c->sum_bytes) == 0;
 }
 
 bool password_fits(struct slice algorithm, struct slice hash, struct slice password)
@@ -66,16 +95,30 @@ bool password_fits(struct slice algorithm, struct slice hash, struct slice passw
 		return fits_argon(hash, password);
 	for (size_t i = 0; i < CHEAP; i++)
 		if (slice_eq(algorithm, slice_str(cheap[i].name)))
-			return fits_cheap(cheap[i].digest, hash, password);
+			return fits_cheap(&cheap[i], hash, password);
 	return false;
 }
 
 const char *password_make(struct slice password, struct text *out_hash)
 {
 	char z[crypto_pwhash_STRBYTES];
-	if (crypto_pwhash_str_alg(z, (const char *)password.p, password.n, ARGON_PASSES,
+	if (sodium_init() < 0 ||
+	    crypto_pwhash_str_alg(z, (const char *)password.p, password.n, ARGON_PASSES,
 				  ARGON_BYTES, crypto_pwhash_ALG_ARGON2ID13) != 0)
 		return NULL;
 	text_puts(out_hash, z);
 	return ARGON_NAME;
+}
+
+const char *password_make_cheap(struct slice password, struct text *out_hash)
+{
+	uint8_t bytes[SALT_BYTES + crypto_hash_sha256_BYTES];
+	char z[2 * sizeof bytes];
+	uint64_t salt = entropy_u64(NULL);
+	memcpy(bytes, &salt, SALT_BYTES);
+	if (!sha256_of(slice_of(bytes, SALT_BYTES), password, bytes + SALT_BYTES))
+		return NULL;
+	base64_put(z, slice_of(bytes, sizeof bytes));
+	text_put_slice(out_hash, slice_of(z, base64_len(sizeof bytes)));
+	return SHA256_NAME;
 }

@@ -1,15 +1,12 @@
 /* password -- what is stored of passwords, and whether one fits: RabbitMQ's hashes and argon2id.
  *
  * Functions of their arguments; argon2id takes tens of milliseconds and 19 MiB of memory, the
- * others microseconds. Any thread, after password_begin.
+ * others microseconds. Any thread. Libraries are set up by who needs them first.
  */
 #ifndef IO_PASSWORD_H
 #define IO_PASSWORD_H
 #include "base/slice.h"
 #include "base/text.h"
-
-/* password_begin must come first, once; false: the system refuses. */
-bool password_begin(void);
 
 /* password_is_dear: does a check with this algorithm take long? */
 bool password_is_dear(struct slice algorithm);
@@ -19,6 +16,8 @@ bool password_is_dear(struct slice algorithm);
  * of another nothing fits. */
 bool password_fits(struct slice algorithm, struct slice hash, struct slice password);
 
-/* password_make hashes a new one and gives the algorithm; NULL: the system refuses. */
+/* password_make hashes a new one with argon2id and gives the algorithm; NULL: the system refuses.
+ * password_make_cheap does so with RabbitMQ's SHA-256: for what is in the open anyway. */
 const char *password_make(struct slice password, struct text *out_hash);
+const char *password_make_cheap(struct slice password, struct text *out_hash);
 #endif

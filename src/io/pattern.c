@@ -28,10 +28,7 @@ struct pattern_cache {
 static pcre2_code *compile(struct slice expr, int *out_error, size_t *out_at)
 {
 	const uint8_t *p = expr.n ? expr.p : (const uint8_t *)"";
-	pcre2_code *code = pcre2_compile(p, expr.n, 0, out_error, out_at, NULL);
-	if (code)
-		(void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* without it: slower */
-	return code;
+	return pcre2_compile(p, expr.n, 0, out_error, out_at, NULL);
 }
 
 static void forget(struct entry *e)
@@ -58,6 +55,8 @@ static const struct entry *find(struct pattern_cache *c, struct slice expr)
 		memcpy(e->expr, expr.p, expr.n);
 	e->n = expr.n;
 	e->code = compile(expr, &error, &at);
+	if (e->code)
+		(void)pcre2_jit_compile(e->code, PCRE2_JIT_COMPLETE); /* without it: slower */
 	return e;
 }
 

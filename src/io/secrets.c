@@ -4,7 +4,7 @@
 #include "io/password.h"
 #include "io/thread.h"
 
-#include <openssl/evp.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -40,7 +40,7 @@ struct secret_port {
 struct secret_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
-	pthread_t threads[THREADS];
+	pthread_t threads[THREADS]; /* from the first job on */
 	uint32_t threads_n, jobs_n;
 	struct job *first, *last;
 	struct known known[KNOWN];
@@ -57,7 +57,6 @@ static bool sum_of(const struct secret_pool *p, struct slice hash, struct slice 
 {
 	uint8_t room[SUM_BYTES + sizeof(size_t) + STRINGS_MAX];
 	size_t n = SUM_BYTES;
-	unsigned out_n;
 	if (hash.n + password.n > STRINGS_MAX)
 		return false;
 	memcpy(room, p->key, SUM_BYTES);
@@ -67,9 +66,9 @@ static bool sum_of(const struct secret_pool *p, struct slice hash, struct slice 
 	n += hash.n;
 	memcpy(room + n, password.p, password.n);
 	n += password.n;
-	bool is_done = EVP_Digest(room, n, out, &out_n, EVP_sha256(), NULL) == 1;
-	OPENSSL_cleanse(room, sizeof room);
-	return is_done;
+	crypto_hash_sha256(out, room, n);
+	sodium_memzero(room, sizeof room);
+	return true;
 }
 
 static struct known *place_of(struct secret_pool *p, const uint8_t sum[SUM_BYTES])
@@ -95,6 +94,13 @@ static void remember(struct secret_pool *p, const uint8_t sum[SUM_BYTES])
 }
 
 /* ---- threads ------------------------------------------------------------------------------ */
+
+/* A password may be in it. */
+static void job_free(struct job *own_j)
+{
+	sodium_memzero(own_j->bytes, own_j->hash_n + own_j->password_n);
+	free(own_j);
+}
 
 static void answer(struct job *own_j)
 {
@@ -123,7 +129,7 @@ static void look(struct secret_pool *p, struct job *j)
 	if (j->is_right && has_sum)
 		remember(p, sum);
 	pthread_mutex_unlock(&p->lock);
-	OPENSSL_cleanse(j->bytes, j->hash_n + j->password_n);
+	sodium_memzero(j->bytes, j->hash_n + j->password_n);
 }
 
 static struct job *next_job(struct secret_pool *p)
@@ -168,11 +174,20 @@ static struct job *job_of(struct secret_port *from, struct slice hash, struct sl
 	return j;
 }
 
-/* Gives the job to a thread. False: there are too many. */
+/* With the lock. One thread will do if the system has no more. */
+static bool has_threads(struct secret_pool *p)
+{
+	while (p->threads_n < THREADS &&
+	       thread_start(&p->threads[p->threads_n], "passwords", run, p))
+		p->threads_n++;
+	return p->threads_n > 0;
+}
+
+/* Gives the job to a thread. False: there are too many jobs, or no thread. */
 static bool hand_over(struct secret_pool *p, struct job *own_j)
 {
 	pthread_mutex_lock(&p->lock);
-	bool has_room = p->jobs_n < JOBS_MAX;
+	bool has_room = p->jobs_n < JOBS_MAX && has_threads(p);
 	if (has_room) {
 		if (p->last)
 			p->last->next = own_j;
@@ -184,7 +199,7 @@ static bool hand_over(struct secret_pool *p, struct job *own_j)
 	}
 	pthread_mutex_unlock(&p->lock);
 	if (!has_room)
-		free(own_j);
+		job_free(own_j);
 	return has_room;
 }
 
@@ -226,7 +241,7 @@ static bool take(struct secrets *s, uint64_t *out_ticket, bool *out_is_right)
 static const char *make(struct secrets *s, struct slice password, struct text *out_hash)
 {
 	(void)s;
-	return password_make(password, out_hash);
+	return password_make_cheap(password, out_hash);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -235,7 +250,7 @@ struct secret_pool *secrets_new(struct pollers *pollers)
 {
 	static const struct secrets_ops ops = { .check = check, .take = take, .make = make };
 	struct secret_pool *p = calloc(1, sizeof *p + pollers->n * sizeof p->ports[0]);
-	if (!p || !password_begin() || getrandom(p->key, sizeof p->key, 0) != sizeof p->key) {
+	if (!p || getrandom(p->key, sizeof p->key, 0) != sizeof p->key) {
 		free(p);
 		return NULL;
 	}
@@ -250,21 +265,11 @@ struct secret_pool *secrets_new(struct pollers *pollers)
 	return p;
 }
 
-bool secrets_start(struct secret_pool *pool)
-{
-	while (pool->threads_n < THREADS) {
-		if (!thread_start(&pool->threads[pool->threads_n], "passwords", run, pool))
-			return false;
-		pool->threads_n++;
-	}
-	return true;
-}
-
 static void jobs_free(struct job *own_j)
 {
 	for (struct job *next; own_j; own_j = next) {
 		next = own_j->next;
-		free(own_j);
+		job_free(own_j);
 	}
 }
 
@@ -284,7 +289,7 @@ void secrets_free(struct secret_pool *own_pool)
 		jobs_free(atomic_load(&p->ports[i].answers));
 	pthread_mutex_destroy(&p->lock);
 	pthread_cond_destroy(&p->more);
-	OPENSSL_cleanse(p->key, sizeof p->key);
+	sodium_memzero(p->key, sizeof p->key);
 	free(p);
 }
 

@@ -1,8 +1,9 @@
 /* secrets -- port/secret.h with real hashes: threads for those that are dear, and a short memory.
  *
- * A process has one struct secret_pool; each loop has a port of it, which it alone calls. What was
- * right is remembered for a minute, as a keyed sum and not as itself, so that a storm of clients
- * that come back costs one check for each user.
+ * A process has one struct secret_pool; each loop has a port of it, which it alone calls. Its
+ * threads begin with the first password that needs them. What was right is remembered for a
+ * minute, as a keyed sum and not as itself, so that a storm of clients that come back costs one
+ * check for each user.
  *
  *     loop: check --cheap, remembered--> answer
  *             `--dear--> jobs --threads--> answers of that loop --take--> loop
@@ -18,9 +19,6 @@ struct secret_pool;
  * more of something. secrets_free ends its threads; the pollers' threads have ended. */
 struct secret_pool *secrets_new(struct pollers *p);
 void secrets_free(struct secret_pool *own_pool);
-
-/* secrets_start begins the threads. False: there are no more. */
-bool secrets_start(struct secret_pool *pool);
 
 /* secrets_port is what the loop `i` is given. */
 struct secrets *secrets_port(struct secret_pool *pool, uint32_t i);

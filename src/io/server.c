@@ -216,7 +216,6 @@ static enum err start_threads(struct server *s, struct text *why)
 	uint64_t gap_us = (uint64_t)s->config.journal_sync_gap_us;
 	bool is_started = worker_start(&s->workers[NET_WRITER], j, gap_us) &&
 			  worker_start(&s->workers[NET_KEEPER], j, 0);
-	is_started = is_started && secrets_start(s->secrets);
 	for (uint32_t i = 0; i < s->pollers.n && is_started; i++)
 		is_started = poller_start(&s->pollers.at[i], node_loop(s->node, i));
 	s->is_running = true;
