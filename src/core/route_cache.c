@@ -15,12 +15,12 @@
 
 struct entry {
 	struct route_hit hit;
-	struct route route; /* `to` and `n` only; to is `few`, or a block of `n` */
-	uint64_t version;   /* of the catalog, when it was good last; 0: never */
+	struct route route;              /* `to` and `n` only; to is `few`, or a block of `n` */
+	uint64_t version;                /* of the catalog, when it was good last; 0: never */
 	uint64_t x_id, x_version, facts; /* facts: what its answer of auth hangs on */
-	bool is_frail;            /* good in `version` only */
-	uint64_t q_id, q_version; /* through the default exchange: the queue */
-	uint8_t *key;             /* `room`, or a block of `key_cap` bytes */
+	bool is_frail;                   /* good in `version` only */
+	uint64_t q_id, q_version;        /* through the default exchange: the queue */
+	uint8_t *key;                    /* `room`, or a block of `key_cap` bytes */
 	uint32_t key_cap;
 	uint16_t key_len, vhost;
 	struct route_to few[TO_ROOM];
