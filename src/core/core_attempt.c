@@ -72,5 +72,5 @@ void core_apply_count(struct core *c, const struct run *o)
 		apply(c, q, load_le64(tail.p), load_le16(tail.p + 8));
 	core_activate(c, q);
 	if (q->single)
-		core_single_settled(c, q, o, n);
+		core_single_back(c, q, o, n);
 }

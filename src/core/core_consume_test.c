@@ -158,6 +158,29 @@ static void in_a_replicated_queue_a_higher_one_takes_over_when_all_is_settled(vo
 	rig_free(r);
 }
 
+/* What failed waits for the log with its count before it is ready again. */
+static void who_follows_waits_for_attempts_that_are_being_counted(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(true, true);
+	rig_subscribe(r, Q, 1, 0, 4);
+	rig_subscribe(r, Q, 2, 0, CREDIT_NO_LIMIT);
+	rig_publish(r, Q, 1, 4, ENTRY_PERSISTENT);
+	rig_commit(r);
+	SAY("reply 1 OK 0 1 | reply 2 OK 0 2 | c1 1 | c1 2 | c1 3 | c1 4");
+	rig_settle(r, Q, 1, place(1), SETTLE_FAIL);
+	end(r, 1, UNSUBSCRIBE_ENDING);
+	rig_settle(r, Q, 1, place(0), SETTLE_FAIL);
+	rig_propose(r);
+	rig_commit_to(r, r->proposed);
+	rig_settle(r, Q, 1, place(2), SETTLE_FAIL);
+	SAY("reply 1 OK 0 0");
+	rig_settle(r, Q, 1, place(3), SETTLE_ACCEPT);
+	rig_commit(r);
+	SAY("c2 1r | c2 2r | c2 3r");
+	rig_free(r);
+}
+
 static void a_rule_that_comes_late_and_goes_is_followed(void **s)
 {
 	(void)s;
@@ -186,6 +209,7 @@ int main(void)
 		cmocka_unit_test(a_lost_session_hands_over_too),
 		cmocka_unit_test(the_next_one_is_the_highest_and_then_the_first),
 		cmocka_unit_test(in_a_replicated_queue_a_higher_one_takes_over_when_all_is_settled),
+		cmocka_unit_test(who_follows_waits_for_attempts_that_are_being_counted),
 		cmocka_unit_test(a_rule_that_comes_late_and_goes_is_followed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -168,7 +168,7 @@ void core_settle(struct core *c, struct run *cmd, struct outcomes *later)
 	if (s && !(s->flags & SUBSCRIBE_NO_ACK) && consumer_settled(s, n, t.bytes))
 		core_activate(c, q);
 	if (q->single)
-		core_single_settled(c, q, cmd, n - t.attempts.n);
+		core_single_settled(c, q, cmd, n, t.attempts.n);
 }
 
 /* ---- purge ------------------------------------------------------------------------------ */

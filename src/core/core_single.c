@@ -130,7 +130,7 @@ void core_single_leave(struct queue *q, const struct consumer *s, bool is_ending
 		retire(q->single, s, is_ending);
 }
 
-void core_single_settled(struct core *c, struct queue *q, const struct run *who, uint32_t n)
+static void came_back(struct core *c, struct queue *q, const struct run *who, uint32_t n)
 {
 	struct single *g = q->single;
 	if (!g->owed_n || g->left.session != who->session || g->left.channel != who->channel ||
@@ -139,4 +139,23 @@ void core_single_settled(struct core *c, struct queue *q, const struct run *who,
 	must(n <= g->owed_n);
 	g->owed_n -= n;
 	core_single_next(c, q);
+}
+
+void core_single_settled(struct core *c, struct queue *q, const struct run *who, uint32_t n,
+			 uint32_t pending_n)
+{
+	struct consumer *s = consumer_find(&c->consumers, q, who);
+	must(pending_n <= n);
+	if (s && !(s->flags & SUBSCRIBE_NO_ACK))
+		s->settled -= pending_n;
+	came_back(c, q, who, n - pending_n);
+}
+
+void core_single_back(struct core *c, struct queue *q, const struct run *who, uint32_t n)
+{
+	struct consumer *s = consumer_find(&c->consumers, q, who);
+	must(q->single != NULL);
+	if (s && !(s->flags & SUBSCRIBE_NO_ACK))
+		s->settled += n;
+	came_back(c, q, who, n);
 }

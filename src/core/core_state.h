@@ -82,8 +82,8 @@ struct core {
 	struct {
 		uint64_t session;
 		uint16_t channel;
-		uint8_t state; /* MESSAGE_... */
-	} split;               /* core_publish.c */
+		uint8_t fate; /* MESSAGE_...: of its newest message, so far */
+	} split;              /* core_publish.c */
 	struct checkpointing checkpoint;
 	struct queue_count count;
 	struct giving giving;
@@ -145,7 +145,6 @@ static inline struct run core_fx(const struct core *c, uint8_t kind, const struc
 			     .session = to->session,
 			     .shard = c->shard,
 			     .vhost = to->vhost,
-			     .user = to->user,
 			     .queue = to->queue,
 			     .arg = to->arg };
 }
@@ -306,11 +305,14 @@ void core_single_rules(struct core *c, struct queue *q, const struct queue_rules
 void core_single_forget(struct core *c, struct queue *q);
 /* core_single_join: a new consumer waits, or is the active one. core_single_leave: one is about to
  * be removed; is_ending: all that it holds comes back first. core_single_next finds the next active
- * one if there is none, core_single_settled counts what has come back. `q` must have `single`. */
+ * one if there is none. core_single_settled: `n` were settled, of which pending_n come back when
+ * the log has their count; core_single_back: so many have. `q` must have `single`. */
 void core_single_join(struct core *c, struct queue *q, struct consumer *s);
 void core_single_leave(struct queue *q, const struct consumer *s, bool is_ending);
 void core_single_next(struct core *c, struct queue *q);
-void core_single_settled(struct core *c, struct queue *q, const struct run *who, uint32_t n);
+void core_single_settled(struct core *c, struct queue *q, const struct run *who, uint32_t n,
+			 uint32_t pending_n);
+void core_single_back(struct core *c, struct queue *q, const struct run *who, uint32_t n);
 /* core_single_active: NULL: nobody, for the moment. */
 const struct consumer *core_single_active(const struct queue *q);
 

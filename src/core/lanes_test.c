@@ -117,7 +117,7 @@ struct walk {
 	struct item item[ITEMS];
 	uint64_t n;
 	struct rig_fx seen;
-	bool has_seen;
+	bool has_seen, is_restored;
 };
 
 static void see(struct rig *r, const struct rig_fx *fx)
@@ -190,12 +190,35 @@ static void step_purge(struct walk *w)
 		w->item[i].is_ready = false;
 }
 
+/* Makes a core of a checkpoint of the one there is, which must not be one of these itself: then not
+ * all of it would be given again. */
+static void restart(struct rig *r)
+{
+	static uint8_t unit[64][CHECKPOINT_UNIT_MAX];
+	struct unit_key key[64];
+	uint32_t len[64], n = 0;
+	core_checkpoint_begin(r->core);
+	while (core_checkpoint_next(r->core, &key[n], unit[n], CHECKPOINT_UNIT_MAX, &len[n]))
+		must(++n < 64);
+	core_checkpoint_end(r->core, false);
+	rig_crash(r);
+	for (uint32_t i = 0; i < n; i++)
+		must(len[i] == 0 ||
+		     core_restore(r->core, key[i], slice_of(unit[i], len[i])) == ERR_OK);
+	must(core_restored(r->core) == ERR_OK);
+}
+
 /* What was persistent comes back where it was, and the rule after it. */
 static void step_crash(struct walk *w)
 {
 	rig_commit(w->rig);
-	rig_crash(w->rig);
-	rig_replay(w->rig, w->rig->core, 0, w->rig->committed);
+	w->is_restored = !w->is_restored && prng_below(&w->rand, 2);
+	if (w->is_restored) {
+		restart(w->rig);
+	} else {
+		rig_crash(w->rig);
+		rig_replay(w->rig, w->rig->core, 0, w->rig->committed);
+	}
 	open_queue(w->rig, LEVELS - 1);
 	for (uint64_t i = 0; i < w->n; i++) {
 		struct item *it = &w->item[i];
