@@ -78,49 +78,57 @@ static uint8_t split_begin(const struct core *c, const struct run *cmd)
 {
 	bool is_known = c->split.session == cmd->session && c->split.channel == cmd->channel;
 	must(cmd->n > 0);
-	return is_known ? c->split.state : MESSAGE_LATER;
+	return is_known ? c->split.fate : MESSAGE_LATER;
 }
 
 /* The confirm that a row carries home is not the answer to its message. */
 static void answer_otherwise(const struct core *c, const struct run *cmd, struct publish_row *row,
-			     uint8_t state, struct outcomes *later, struct post *fx)
+			     uint8_t fate, struct outcomes *later, struct post *fx)
 {
 	struct run head = core_fx(c, FX_REFUSED, cmd);
 	struct confirm_row seq = { .first = row->seq_delta, .n = 1 };
-	must(row->flags & ENTRY_CONFIRM && state);
+	must(row->flags & ENTRY_CONFIRM && fate);
 	row->flags &= (uint8_t)~ENTRY_CONFIRM;
-	if (!(state & MESSAGE_REFUSED))
+	if (!(fate & MESSAGE_REFUSED))
 		confirm_later(cmd, row->seq_delta, later);
 	else if (cmd->session)
 		(void)post_run(fx, session_loop(cmd->session), &head, &seq, sizeof seq, 1,
 			       SLICE_EMPTY);
 }
 
-/* Turns rows into add rows; leaves CONFIRM only where the row itself carries it home. */
-static void to_add_rows(const struct core *c, struct run *cmd, struct stretch *s, uint8_t *io_state,
+/* Turns a publish row into an add row, with those of its flags that the entry keeps. */
+static void to_add_row(struct publish_row *row, uint8_t kept_flags)
+{
+	bool is_spilled = row->flags & ENTRY_SPILLED;
+	must(kept_flags & ENTRY_SPILLED);
+	row->flags &= kept_flags;
+	row->queue = is_spilled ? row->mem : 0; /* add_row.loc */
+	if (is_spilled)
+		row->mem = 0;
+}
+
+/* Turns a stretch into add rows, and follows what becomes of their messages: *io_fate is that of
+ * the message in hand. CONFIRM stays only on a row that may carry it home: one that waits for the
+ * log may do so whether or not others of its message wait. */
+static void to_add_rows(const struct core *c, struct run *cmd, struct stretch *s, uint8_t *io_fate,
 			struct outcomes *later, struct post *fx)
 {
 	struct publish_row *row = run_rows(cmd);
-	const uint8_t keep = (uint8_t)(ENTRY_BIG | ENTRY_SAME | ENTRY_CONFIRM | ENTRY_SPILLED |
-				       (s->way == WAY_LOG ? ENTRY_PERSISTENT : 0));
-	const uint8_t mark = (s->way >= WAY_LATER ? MESSAGE_LATER : 0) |
-			     (s->way == WAY_REFUSE || s->is_dead ? MESSAGE_REFUSED : 0);
-	const uint8_t fine = s->way >= WAY_LATER ? MESSAGE_LATER : 0; /* it carries this itself */
+	const uint8_t waits = s->way >= WAY_LATER ? MESSAGE_LATER : 0;
+	const uint8_t refused = s->way == WAY_REFUSE || s->is_dead ? MESSAGE_REFUSED : 0;
+	const uint8_t kept_flags = (uint8_t)(ENTRY_BIG | ENTRY_SAME | ENTRY_CONFIRM |
+					     ENTRY_SPILLED |
+					     (s->way == WAY_LOG ? ENTRY_PERSISTENT : 0));
 	uint64_t expiry = 0;
 	must(s->end <= cmd->n);
 	for (uint32_t i = s->at; i < s->end; i++) {
-		row[i].flags &= keep;
-		row[i].queue = 0;
+		to_add_row(&row[i], kept_flags);
 		expiry |= row[i].expiry_ms;
-		if (row[i].flags & ENTRY_SPILLED) {
-			row[i].queue = row[i].mem; /* add_row.loc */
-			row[i].mem = 0;
-		}
-		if (!(row[i].flags & ENTRY_SAME))
-			*io_state = 0;
-		*io_state |= mark;
-		if (*io_state & ~fine && row[i].flags & ENTRY_CONFIRM)
-			answer_otherwise(c, cmd, &row[i], *io_state, later, fx);
+		if (!(row[i].flags & ENTRY_SAME)) /* another message begins */
+			*io_fate = 0;
+		*io_fate |= waits | refused;
+		if (row[i].flags & ENTRY_CONFIRM && *io_fate & ~waits)
+			answer_otherwise(c, cmd, &row[i], *io_fate, later, fx);
 	}
 	s->expires = expiry != 0;
 }
@@ -191,14 +199,14 @@ static void count_dropped(struct core *c, const struct stretch *s, uint32_t n)
 {
 	struct queue *q = s->queue;
 	must(s->way == WAY_DROP || (s->way == WAY_REFUSE && q));
-	if (s->way == WAY_DROP) {
-		c->count.dropped += n;
-		if (q)
-			q->count.dropped += n;
-	} else if (q) {
+	if (s->way == WAY_REFUSE) {
 		c->count.refused += n;
 		q->count.refused += n;
+		return;
 	}
+	c->count.dropped += n;
+	if (q)
+		q->count.dropped += n;
 }
 
 /* Notes what will be added, and gives the flags of the run that will add it. With consumers that
@@ -220,6 +228,20 @@ static uint8_t reserve(struct core *c, const struct stretch *s, const struct add
 	if (q->consumers_n && !q->ready_n && (c->index + MARK_AHEAD_RECORDS) << 16 >= q->mark_at)
 		core_ask_mark(c, q, q->last_id, q->tail_pos, later);
 	return RUN_LOGGED | reserved;
+}
+
+/* The head of a run that adds rows of `cmd` to a queue. */
+static struct run add_of(const struct run *cmd, uint64_t queue, uint8_t flags)
+{
+	return (struct run){ .kind = OUTCOME_ADD,
+			     .flags = flags,
+			     .channel = cmd->channel,
+			     .session = cmd->session,
+			     .shard = cmd->shard,
+			     .vhost = cmd->vhost,
+			     .user = cmd->user,
+			     .queue = queue,
+			     .arg = cmd->arg };
 }
 
 /* ---- many queues ------------------------------------------------------------------------- */
@@ -258,22 +280,22 @@ static void fan_rows(struct core *c, const struct stretch *s, const struct add_r
 }
 
 /* What goes at once may go queue by queue: all of it is applied before anybody is told. */
-static void fan_out(struct core *c, const struct run *cmd, struct run *head, struct outcomes *now)
+static void fan_out(struct core *c, const struct run *cmd, struct outcomes *now)
 {
 	const struct add_row *row = (const void *)(cmd + 1);
 	struct fan *f = &c->fan;
-	head->flags = f->expires ? ADD_EXPIRES : 0;
+	struct run add = add_of(cmd, 0, f->expires ? ADD_EXPIRES : 0);
 	for (uint32_t i = 0; i < f->n; i++) {
 		struct queue *q = f->queue[i];
 		uint32_t n = q->fan_n, at = q->fan_first;
 		must(n > 0 && n <= GIVE_N);
 		for (uint32_t k = 0; k < n; k++, at = f->next[at])
 			c->giving.add[k] = row[at];
-		head->queue = q->id;
+		add.queue = q->id;
 		q->fan_n = 0;
 		if (q->ruled)
 			q->ruled->fan_bytes = 0;
-		(void)outcomes_run(now, head, c->giving.add, sizeof *row, n, SLICE_EMPTY);
+		(void)outcomes_run(now, &add, c->giving.add, sizeof *row, n, SLICE_EMPTY);
 	}
 	f->n = f->expect = 0;
 	f->expires = false;
@@ -281,15 +303,16 @@ static void fan_out(struct core *c, const struct run *cmd, struct run *head, str
 
 /* ---- admit ------------------------------------------------------------------------------- */
 
-static void publish(struct core *c, struct run *cmd, const struct stretch *s, struct run *head,
-		    struct outcomes *now, struct outcomes *later, struct post *fx)
+/* Sends a stretch of add rows its way. */
+static void publish(struct core *c, struct run *cmd, const struct stretch *s, struct outcomes *now,
+		    struct outcomes *later, struct post *fx)
 {
 	struct publish_row *row = (struct publish_row *)run_rows(cmd) + s->at;
 	uint32_t n = s->end - s->at;
 	must(n > 0);
 	if (s->way <= WAY_DROP) {
 		count_dropped(c, s, n);
-		drop_rows(c, head, (struct add_row *)(void *)row, n, fx);
+		drop_rows(c, cmd, (struct add_row *)(void *)row, n, fx);
 		return;
 	}
 	if (s->way == WAY_NOW && n < cmd->n && !s->is_dead) {
@@ -297,14 +320,15 @@ static void publish(struct core *c, struct run *cmd, const struct stretch *s, st
 		return;
 	}
 	if (ABLATED(confirm_before_commit) && s->way != WAY_NOW) {
-		confirm_rows(c, head, (struct add_row *)(void *)row, n, fx);
+		confirm_rows(c, cmd, (struct add_row *)(void *)row, n, fx);
 		for (uint32_t i = 0; i < n; i++)
 			row[i].flags &= (uint8_t)~ENTRY_CONFIRM;
 	}
-	head->flags = (s->expires ? ADD_EXPIRES : 0) | (s->is_dead ? ADD_DEAD : 0);
+	uint8_t flags = (s->expires ? ADD_EXPIRES : 0) | (s->is_dead ? ADD_DEAD : 0);
 	if (s->way != WAY_NOW)
-		head->flags |= reserve(c, s, (struct add_row *)(void *)row, later);
-	(void)outcomes_run(s->way == WAY_NOW ? now : later, head, row, sizeof *row, n, SLICE_EMPTY);
+		flags |= reserve(c, s, (struct add_row *)(void *)row, later);
+	struct run add = add_of(cmd, s->queue->id, flags);
+	(void)outcomes_run(s->way == WAY_NOW ? now : later, &add, row, sizeof *row, n, SLICE_EMPTY);
 }
 
 /* What a queue's rules make of a stretch: it may become shorter. */
@@ -324,30 +348,22 @@ void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct 
 		  struct post *fx)
 {
 	struct publish_row *row = run_rows(cmd);
-	uint8_t state = split_begin(c, cmd);
-	struct run head = { .kind = OUTCOME_ADD,
-			    .channel = cmd->channel,
-			    .session = cmd->session,
-			    .shard = cmd->shard,
-			    .vhost = cmd->vhost,
-			    .user = cmd->user,
-			    .arg = cmd->arg };
+	uint8_t fate = split_begin(c, cmd);
 	for (struct stretch s = { 0 }; s.at < cmd->n; s.at = s.end) {
-		head.queue = row[s.at].queue;
 		s.queue = queue_of(c, &row[s.at]);
 		s.way = way_of(s.queue, &row[s.at]);
 		s.end = stretch_end(cmd, &s);
 		s.is_dead = false;
 		if (s.queue && s.queue->ruled && s.way != WAY_DROP)
 			follow_rules(c, &s, row);
-		to_add_rows(c, cmd, &s, &state, later, fx);
-		publish(c, cmd, &s, &head, now, later, fx);
+		to_add_rows(c, cmd, &s, &fate, later, fx);
+		publish(c, cmd, &s, now, later, fx);
 	}
 	if (c->fan.n)
-		fan_out(c, cmd, &head, now);
+		fan_out(c, cmd, now);
 	c->split.session = cmd->session;
 	c->split.channel = cmd->channel;
-	c->split.state = state;
+	c->split.fate = fate;
 }
 
 /* ---- apply ------------------------------------------------------------------------------- */
