@@ -147,6 +147,10 @@ void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 	case OUTCOME_QUEUE_DROP: core_apply_drop(c, o, fx); break;
 	case OUTCOME_BARRIER: core_apply_barrier(c, o, fx); break;
 	case OUTCOME_CONFIRM: core_apply_confirm(c, o, fx); break;
+	case OUTCOME_TX_BEGIN: /* transactions are the node's: it decides when they are applied */
+	case OUTCOME_TX_PREPARE:
+	case OUTCOME_TX_END:
+	case OUTCOME_TX_ABORT:
 	case OUTCOME_CHUNK:
 	case OUTCOME_CHUNK_DROP: break; /* uploads are the node's: no entry knows of them yet */
 	default: must(!"an outcome for a queue's shard");

@@ -73,9 +73,11 @@ static void settle(struct loop *l)
 	}
 }
 
-/* False: the keeper has no room now. */
+/* False: the keeper has no room now, or the shard waits for the decision of a transaction. */
 static bool shard_units(struct shard *s, struct unit *u)
 {
+	if (!u->is_begun && shard_is_held(s))
+		return false;
 	if (!u->is_begun)
 		begin(s, u);
 	while (next(s, u)) {

@@ -135,6 +135,7 @@ struct node {
 	_Atomic bool is_checkpoint_wanted; /* one at once, whatever was logged */
 	_Atomic uint64_t checkpoints_n;    /* handed to the keeper since open */
 	_Atomic uint32_t quiet_n;          /* loops with nothing left to do before a clean stop */
+	struct deque decided; /* uint64_t: transactions, while the logs are read (tx.c) */
 	_Atomic uint64_t conns_opened, conns_closed; /* opened: the number of the last one, too */
 };
 

@@ -7,6 +7,7 @@
 #include "journal/path.h"
 #include "msg/big.h"
 #include "node/loop.h"
+#include "node/tx.h"
 #include "node/seed.h"
 
 #define ROOM_BYTES ((uint32_t)LOGGED_RUN_BYTES)
@@ -172,6 +173,7 @@ enum err node_recover(struct node *n, struct text *why)
 	struct run *room = mem_get(mem, ROOM_BYTES, "recovery");
 	if (!room)
 		return ERR_LIMIT;
+	deque_init(&n->decided, sizeof(uint64_t), "decided transactions");
 	enum err e = restore_units(n, why);
 	if (e == ERR_OK)
 		e = restore_shards(n);
@@ -180,6 +182,9 @@ enum err node_recover(struct node *n, struct text *why)
 	if (e == ERR_OK)
 		e = replay(n, room, why);
 	mem_put(mem, room, ROOM_BYTES);
+	if (e == ERR_OK)
+		tx_recovered(n);
+	deque_fini(&n->decided, mem);
 	TRY(e);
 	for (uint32_t i = 0; i < n->loops_n; i++)
 		n->loops[i].wall_ms = n->setup.wall_ms;

@@ -5,6 +5,7 @@
 #include "msg/big.h"
 #include "node/dump.h"
 #include "node/loop.h"
+#include "node/tx.h"
 
 enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed)
 {
@@ -13,6 +14,7 @@ enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed)
 	outcomes_init(&s->now, &l->memory.mem);
 	outcomes_init(&s->later, &l->memory.mem);
 	deque_init(&s->places, sizeof(struct place), "places");
+	deque_init(&s->txs, sizeof(struct tx), "transactions");
 	repl_init(&s->repl, no, 1, 1, 0);
 	if (no == 0) {
 		post_init(&s->held, l->index, l->node->loops_n, &l->memory.mem);
@@ -34,6 +36,7 @@ void shard_fini(struct shard *s)
 	outcomes_fini(&s->now);
 	outcomes_fini(&s->later);
 	deque_fini(&s->places, mem);
+	deque_fini(&s->txs, mem);
 	core_free(s->core);
 	catalog_free(s->catalog);
 	if (s->no == 0)
@@ -42,7 +45,7 @@ void shard_fini(struct shard *s)
 }
 
 /* What was removed no longer lives in the journal. */
-static void shard_freed(struct shard *s)
+void shard_freed(struct shard *s)
 {
 	struct journal *j = s->loop->node->journal;
 	struct freed gone[32];
@@ -79,7 +82,7 @@ static void place_big(struct shard *s, struct add_row *row, struct slice body)
 
 /* A row's loc is an offset in its record until the record has a place. Runs of rows lie in one
  * segment, so their live bytes are counted in one step. `body` is the record's in replay. */
-static void place_rows(struct shard *s, struct run *o, uint64_t record_loc, struct slice body)
+void shard_place(struct shard *s, struct run *o, uint64_t record_loc, struct slice body)
 {
 	struct add_row *row = run_rows(o);
 	int64_t bytes = 0, n = 0;
@@ -97,8 +100,7 @@ static void place_rows(struct shard *s, struct run *o, uint64_t record_loc, stru
 }
 
 /* What is replayed is told to nobody. */
-static void shard_apply(struct shard *s, struct run *o, uint64_t index, uint32_t ordinal,
-			bool is_replay)
+void shard_apply(struct shard *s, struct run *o, uint64_t index, uint32_t ordinal, bool is_replay)
 {
 	s->count.outcomes_applied++;
 	shard_touch(s);
@@ -121,7 +123,7 @@ static void places_forget(struct shard *s, uint64_t index)
 }
 
 /* Applies what needs no log, then what is committed. */
-static void shard_apply_ready(struct shard *s)
+void shard_apply_ready(struct shard *s)
 {
 	uint64_t index;
 	uint32_t ordinal;
@@ -135,16 +137,27 @@ static void shard_apply_ready(struct shard *s)
 	while (!s->is_frozen &&
 	       (o = outcomes_ready(&s->later, s->repl.committed, &index, &ordinal)) != NULL) {
 		places_forget(s, index);
+		if (s->txs.n > 0 && tx_holds(s, o))
+			return;
 		const struct place *p = deque_peek(&s->places);
 		if (o->kind == OUTCOME_ADD && (o->flags & RUN_LOGGED)) {
 			must(p && p->index == index);
-			place_rows(s, o, p->loc, SLICE_EMPTY);
+			shard_place(s, o, p->loc, SLICE_EMPTY);
 		}
-		shard_apply(s, o, index, ordinal, false);
+		if (!tx_passed(s, o))
+			shard_apply(s, o, index, ordinal, false);
 		outcomes_pop(&s->later);
 	}
 	if (!s->is_frozen)
 		places_forget(s, s->repl.committed + 1);
+}
+
+bool shard_is_held(struct shard *s)
+{
+	uint64_t index;
+	uint32_t ordinal;
+	must(!s->is_frozen);
+	return outcomes_ready(&s->later, s->repl.committed, &index, &ordinal) != NULL;
 }
 
 void shard_touch(struct shard *s)
@@ -177,6 +190,11 @@ void shard_command(struct shard *s, struct run *cmd)
 		return;
 	s->count.commands++;
 	shard_touch(s);
+	if (cmd->kind >= CMD_TX && cmd->kind <= CMD_TX_DONE) {
+		tx_command(s, cmd);
+		shard_apply_ready(s);
+		return;
+	}
 	if (cmd->kind == CMD_PUBLISH)
 		keep_rows(l, cmd);
 	if (s->catalog)
@@ -257,6 +275,8 @@ bool shard_propose(struct shard *s)
 		must(w.n == b.len + need);
 		b.len = (uint32_t)w.n;
 		outcomes_propose(&s->later, s->repl.proposed + 1, b.ordinal);
+		if (s->txs.n > 0)
+			tx_proposed(s, o, s->repl.proposed + 1);
 		b.ordinal += o->kind == OUTCOME_ADD ? o->n : 0;
 	}
 	shard_apply_ready(s);
@@ -273,6 +293,8 @@ void shard_durable(struct shard *s, uint64_t index, uint64_t loc)
 	p->loc = loc;
 	if (repl_durable(&s->repl, index)) {
 		shard_touch(s);
+		if (s->txs.n > 0)
+			tx_durable(s);
 		shard_apply_ready(s);
 	}
 }
@@ -285,9 +307,11 @@ enum err shard_replay(struct shard *s, const struct record *rec, uint64_t loc, s
 	uint32_t ordinal = 0;
 	while (rd_left(&r) > 0) {
 		TRY(logged_get(&r, rec->body, room, room_bytes));
-		if (room->kind == OUTCOME_ADD)
-			place_rows(s, room, loc, rec->body);
-		shard_apply(s, room, rec->index, ordinal, true);
+		if (!tx_replay(s, room, rec, ordinal, loc)) {
+			if (room->kind == OUTCOME_ADD)
+				shard_place(s, room, loc, rec->body);
+			shard_apply(s, room, rec->index, ordinal, true);
+		}
 		ordinal += room->kind == OUTCOME_ADD ? room->n : 0;
 	}
 	if (s->core)

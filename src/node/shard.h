@@ -21,6 +21,7 @@ struct shard {
 	struct catalog *catalog; /* shard 0 */
 	struct repl repl;
 	struct outcomes now, later;
+	struct deque txs;       /* struct tx: those that are not over */
 	struct post held;       /* shard 0: what apply tells, until all have seen it */
 	struct deque places;    /* struct place: where committed records' bodies lie */
 	uint64_t waiting_bytes; /* admitted, not yet applied */
@@ -46,6 +47,18 @@ void shard_fini(struct shard *s);
 
 /* shard_command admits one run and applies what need not wait. Consumes the rows' references. */
 void shard_command(struct shard *s, struct run *cmd);
+
+/* shard_apply makes one run of outcomes true (tx.c, in replay; else shard_apply_ready does it).
+ * shard_apply_ready applies what needs no log, then what is committed and not held back.
+ * shard_place says where the messages of an ADD lie, whose record's body lies at record_loc, and
+ * counts them; `body` in replay. shard_freed tells the journal what lives no more. */
+void shard_apply(struct shard *s, struct run *o, uint64_t index, uint32_t ordinal, bool is_replay);
+void shard_apply_ready(struct shard *s);
+void shard_place(struct shard *s, struct run *o, uint64_t record_loc, struct slice body);
+void shard_freed(struct shard *s);
+/* shard_is_held: something committed is not applied, because it belongs to a transaction that is
+ * not decided. */
+bool shard_is_held(struct shard *s);
 
 /* shard_touch: something happened; the loop serves the shard in its next round. */
 void shard_touch(struct shard *s);

@@ -2,6 +2,7 @@
 
 #include "base/ablate.h"
 #include "node/inspect.h"
+#include "sim/deal.h"
 #include "sim/drain.h"
 #include "sim/faults.h"
 #include "sim/lifetime.h"
@@ -14,7 +15,8 @@
 #include <string.h>
 
 #define DESCRIPTION_BYTES 1048576
-#define PASSAGE_EVERY     4  /* runs */
+#define PASSAGE_EVERY     4 /* runs */
+#define DEAL_EVERY        4
 #define BLOCKS_OF_LOOP    3u /* open ones: for sockets, for what is read back */
 
 /* Nobody refers to a message any more. */
@@ -67,6 +69,11 @@ static bool has_passage(uint64_t seed)
 	return seed % PASSAGE_EVERY == 0 || ablated[ABLATE_dead_letter_order];
 }
 
+static bool has_deal(uint64_t seed)
+{
+	return seed % DEAL_EVERY == 1 || ablated[ABLATE_tx_atomicity];
+}
+
 void run_seed(const struct run_options *o, struct run_result *out)
 {
 	struct world *w = malloc(sizeof *w);
@@ -82,6 +89,8 @@ void run_seed(const struct run_options *o, struct run_result *out)
 		replica_play(&w->story, o->seed);
 	if (is_good && !w->story.is_wrong && has_passage(o->seed))
 		passage_play(&w->story, o->seed);
+	if (is_good && !w->story.is_wrong && has_deal(o->seed))
+		deal_play(&w->story, o->seed);
 	if (is_good && !w->story.is_wrong)
 		lifetime_play(&w->story, o->seed);
 	if (is_good && !w->story.is_wrong)

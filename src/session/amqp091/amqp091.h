@@ -103,6 +103,7 @@ struct unacked {
 	uint32_t consumer, bytes;
 	uint16_t shard;
 	bool is_gone; /* settled, but not the oldest: a hole */
+	uint8_t then; /* 1 + enum settle: what its transaction will make of it; 0: nothing */
 };
 
 /* A publish that is not confirmed yet; its place in the deque is its sequence. */
@@ -126,8 +127,9 @@ struct confirm {
 
 /* A message that does not come in one piece. */
 struct assembly;
-/* Messages to several shards. */
+/* Messages to several shards; what a channel does when it commits. */
 struct fan;
+struct tx;
 
 struct channel {
 	struct consumer *consumers;
@@ -135,6 +137,7 @@ struct channel {
 	struct confirm *confirm; /* NULL: confirm.select was never called */
 	struct route_cache *routes;
 	struct assembly *assembly;
+	struct tx *tx;        /* NULL: no transactions */
 	struct deque *parked; /* deliveries beyond the shared prefetch */
 	struct deque unacked;
 	uint64_t next_tag;
@@ -185,7 +188,7 @@ struct amqp091 {
 	struct stream *stream; /* a big body on its way out; NULL: none */
 	uint64_t deadline_ms;  /* of the phase */
 	uint64_t beat_ms;      /* next look at the heartbeats */
-	uint64_t patience_ms;           /* next look at consumers that hold messages */
+	uint64_t patience_ms;  /* next look at consumers that hold messages */
 	struct patience *patience;
 	uint64_t beat_in, beat_out, beat_taken; /* bytes at the last one: read, queued, written */
 	struct call *call;
@@ -200,6 +203,7 @@ struct amqp091 {
 	uint64_t waiting_asked; /* no row before this one is unasked */
 	uint64_t loading_bytes, unconfirmed_bytes;
 	uint32_t loading_n, held_n; /* held: unacked and waiting, all channels */
+	uint32_t txs_n;             /* channels with transactions */
 	uint32_t directed_n;        /* replies sent, of which it is not known whether they came */
 	struct pace pace[PACE_MARKS];
 	uint32_t pace_n, pace_bytes; /* bytes since the last mark */
@@ -217,11 +221,12 @@ struct amqp091 {
 struct turn {
 	struct amqp091 *s;
 	struct session_world *w;
-	struct block *block; /* being fed, else NULL */
-	struct fan *fan;     /* messages not posted yet (publish.h); NULL: none */
-	struct refs gone;    /* of deliveries that are written; dropped where rows end */
-	uint32_t move_to;    /* set with ERR_BUSY: the loop to go to first */
-	struct text why;     /* text of a refusal, without the name of its code */
+	struct block *block;     /* being fed, else NULL */
+	struct fan *fan;         /* messages not posted yet (publish.h); NULL: none */
+	struct refs gone;        /* of deliveries that are written; dropped where rows end */
+	uint32_t move_to;        /* set with ERR_BUSY: the loop to go to first */
+	struct channel *commits; /* its settlements are its transaction's; NULL: nobody's */
+	struct text why;         /* text of a refusal, without the name of its code */
 };
 
 static inline struct amqp091 *amqp091_of(struct session *s)

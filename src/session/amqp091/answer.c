@@ -1,4 +1,4 @@
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/tx.h"
 
 #include "base/must.h"
 
@@ -59,6 +59,7 @@ static void done(struct turn *t, const struct call *call, const struct reply_row
 	case AMQP091_queue_purge: counted(t, call, AMQP091_queue_purge_ok, r->a); return;
 	case AMQP091_queue_delete: counted(t, call, AMQP091_queue_delete_ok, r->a); return;
 	case AMQP091_basic_consume: amqp091_subscribed(t, call); return;
+	case AMQP091_tx_commit: bare(t, call, AMQP091_tx_commit_ok); return;
 	default: must(!"a method that is answered otherwise");
 	}
 }
@@ -193,6 +194,13 @@ static bool is_for(const struct call *call, const struct run *fx, const struct r
 	return (uint32_t)fx->arg - call->ticket < UINT32_MAX / 2;
 }
 
+static bool is_partial(struct turn *t, const struct call *call)
+{
+	const struct channel *c = amqp091_channel(t->s, call->channel);
+	must(c && c->tx);
+	return c->tx->is_refused;
+}
+
 void amqp091_reply(struct turn *t, struct run *fx)
 {
 	struct amqp091 *s = t->s;
@@ -213,6 +221,9 @@ void amqp091_reply(struct turn *t, struct run *fx)
 		amqp091_unsubscribed(t);
 	} else if (r.err != ERR_OK) {
 		refused(t, call, &r, run_tail(fx));
+	} else if (call->method == AMQP091_tx_commit && is_partial(t, call)) {
+		text_puts(&t->why, "partial tx completion");
+		fail(t, call, ERR_PRECONDITION_FAILED);
 	} else {
 		done(t, call, &r);
 		amqp091_call_free(t);

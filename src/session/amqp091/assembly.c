@@ -1,4 +1,5 @@
 #include "session/amqp091/direct.h"
+#include "session/amqp091/tx.h"
 
 #include "base/bits.h"
 #include "base/must.h"
@@ -152,7 +153,7 @@ enum err amqp091_assembly_finish(struct turn *t, struct channel *c)
 	must(e != ERR_BUSY);
 	if (e == ERR_OK && p.copies.n > 0)
 		strip(c->assembly, &p);
-	bool is_taken = e == ERR_OK && (hit->route->n > 0 || amqp091_direct_is_to(t, &p));
+	bool is_taken = e == ERR_OK && (hit->route->n > 0 || amqp091_publish_is_kept(t, c, &p));
 	if (is_taken && c->assembly->chunks_n > 0) {
 		send_big(t, c, &p, hit);
 	} else if (is_taken) {
@@ -298,7 +299,7 @@ enum err amqp091_publish_copy(struct turn *t, struct channel *c, const struct pu
 	uint32_t n = (uint32_t)(p->route.n + p->props.n + p->body_bytes), at;
 	struct msg *m;
 	must(content->frames.n > 0 && p->body_bytes <= LIMIT_CHUNK_BYTES);
-	struct block *b = take_block(t, n, &m, &at);
+	struct block *b = c->tx ? amqp091_tx_block(t, c, n, &m, &at) : take_block(t, n, &m, &at);
 	if (!b)
 		return no_memory(t);
 	struct wr w = wr_of((uint8_t *)b + at, n);
@@ -324,6 +325,7 @@ enum err amqp091_publish_copy(struct turn *t, struct channel *c, const struct pu
 		.flags = p->flags,
 	};
 	amqp091_publish_rows(t, c, p, hit, b, m);
-	block_close(b);
+	if (!c->tx)
+		block_close(b);
 	return ERR_OK;
 }

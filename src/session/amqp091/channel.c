@@ -1,4 +1,4 @@
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/tx.h"
 
 #include "base/must.h"
 
@@ -92,6 +92,7 @@ void amqp091_channel_free(struct turn *t, struct channel *own_c)
 		amqp091_consumer_free(t, c->consumers);
 	amqp091_assembly_free(t, c);
 	amqp091_confirm_free(t, c);
+	amqp091_tx_free(t, c);
 	amqp091_parked_free(t, c);
 	route_cache_free(c->routes);
 	must(s->held_n >= c->unacked.n - c->holes_n);
@@ -152,27 +153,4 @@ enum err amqp091_on_access_request(struct turn *t, struct channel *c,
 	ok.access_request_ok.ticket = 1;
 	amqp091_send(t, c->number, &ok);
 	return ERR_OK;
-}
-
-enum err amqp091_on_tx_select(struct turn *t, struct channel *c, const struct amqp091_method *m)
-{
-	must(m->kind == AMQP091_tx_select);
-	if (c->confirm)
-		return amqp091_refuse(t, ERR_PRECONDITION_FAILED,
-				      "cannot switch from confirm to tx mode");
-	return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "transactions (tx.select)");
-}
-
-enum err amqp091_on_tx_commit(struct turn *t, struct channel *c, const struct amqp091_method *m)
-{
-	(void)c;
-	must(m->kind == AMQP091_tx_commit);
-	return amqp091_refuse(t, ERR_PRECONDITION_FAILED, "channel is not transactional");
-}
-
-enum err amqp091_on_tx_rollback(struct turn *t, struct channel *c, const struct amqp091_method *m)
-{
-	(void)c;
-	must(m->kind == AMQP091_tx_rollback);
-	return amqp091_refuse(t, ERR_PRECONDITION_FAILED, "channel is not transactional");
 }

@@ -1,4 +1,4 @@
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/tx.h"
 
 #include "base/must.h"
 
@@ -15,6 +15,9 @@ enum err amqp091_on_confirm_select(struct turn *t, struct channel *c,
 				   const struct amqp091_method *m)
 {
 	must(m->kind == AMQP091_confirm_select);
+	if (c->tx)
+		return amqp091_refuse(t, ERR_PRECONDITION_FAILED,
+				      "cannot switch from tx to confirm mode");
 	if (!c->confirm) {
 		struct confirm *k = amqp091_get(t, sizeof *k, "confirms");
 		*k = (struct confirm){ .channel = c, .first = 1 };
@@ -119,6 +122,8 @@ void amqp091_confirmed(struct turn *t, struct run *fx)
 	uint64_t epoch = fx->arg >> EPOCH_SHIFT;
 	struct channel *c = fx->channel ? amqp091_channel(s, fx->channel) : NULL;
 	must(fx->n == 0 || fx->row_bytes == sizeof(struct confirm_row));
+	if (c && c->tx && fx->kind == FX_REFUSED)
+		amqp091_tx_refused(c, fx);
 	if (epoch != 0 && (!c || !c->confirm || c->confirm->epoch != epoch))
 		return; /* of a channel that is no more */
 	const struct confirm_row *rows = run_rows(fx);

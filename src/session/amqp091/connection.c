@@ -99,7 +99,7 @@ bool amqp091_is_quiet(const struct amqp091 *s)
 	must(s->session.ops == &amqp091_session_ops);
 	return s->phase == PHASE_RUNNING && !s->call && !s->owns_queues && s->consumers.n == 0 &&
 	       s->waiting.n == 0 && !s->stream && s->storing_n == 0 && s->held_n == 0 &&
-	       s->unconfirmed_bytes == 0 && s->directed_n == 0 && s->pace_n == 0 &&
+	       s->unconfirmed_bytes == 0 && s->directed_n == 0 && s->txs_n == 0 && s->pace_n == 0 &&
 	       s->pace_bytes == 0 && !s->news;
 }
 

@@ -183,17 +183,25 @@ bool amqp091_direct_is_to(const struct turn *t, const struct publish *p)
 void amqp091_direct_send(struct turn *t, struct channel *c, const struct publish *p,
 			 struct block *b, const struct msg *m)
 {
+	must(block_of(m) == b);
+	t->s->count.published++;
+	block_give(b, 1);
+	amqp091_direct_forward(t, c, p, msg_mem(m));
+}
+
+void amqp091_direct_forward(struct turn *t, struct channel *c, const struct publish *p,
+			    uint64_t own_mem)
+{
 	struct token to;
 	struct post *post = t->w->post;
-	struct deliver_row row = { .mem = msg_mem(m), .bytes = msg_stored_bytes(m) };
+	const struct msg *m = msg_of(own_mem);
+	struct deliver_row row = { .mem = own_mem, .bytes = msg_stored_bytes(m) };
 	bool is_known = token_of(t, p->key, &to);
-	must(is_known && block_of(m) == b);
+	must(is_known);
 	if (m->proto == MSG_CHUNKS)
 		row.flags |= ENTRY_BIG;
 	uint32_t loop = session_loop(to.session);
 	struct run head = head_of(t, c, &to);
-	t->s->count.published++;
-	block_give(b, 1);
 	if (p->is_mandatory) {
 		struct direct_from from = from_of(t, c, amqp091_confirm_seq(t, c));
 		(void)post_run(post, loop, &head, &row, sizeof row, 1,
@@ -210,7 +218,6 @@ void amqp091_direct_send(struct turn *t, struct channel *c, const struct publish
 		amqp091_confirm_new(t, c, row.bytes, p->is_mandatory);
 }
 
-/* Nobody was there: it goes back to its publisher. */
 static void send_back(struct turn *t, const struct channel *c, uint64_t mem)
 {
 	const struct msg *m = msg_of(mem);
@@ -230,6 +237,29 @@ static void send_back(struct turn *t, const struct channel *c, uint64_t mem)
 	sendq_commit(q, (uint32_t)n);
 }
 
+/* A big one is confirmed behind its end. */
+static void back(struct turn *t, const struct channel *c, uint64_t own_mem, uint64_t seq)
+{
+	const struct msg *m = msg_of(own_mem);
+	must(c->number > 0);
+	if (m->proto != MSG_CHUNKS) {
+		send_back(t, c, own_mem);
+		amqp091_confirm_one(t, c->number, seq);
+		msg_unref(own_mem, 1);
+		return;
+	}
+	amqp091_returned(t, &(struct waiting){ .row = { .mem = own_mem, .pos = seq },
+					       .channel = c->number,
+					       .state = WAITING_HERE,
+					       .is_return = true });
+}
+
+void amqp091_direct_back(struct turn *t, const struct channel *c, uint64_t own_mem)
+{
+	t->s->count.unroutable++;
+	back(t, c, own_mem, amqp091_confirm_seq(t, c));
+}
+
 void amqp091_directed(struct turn *t, struct run *fx)
 {
 	struct deliver_row row;
@@ -239,16 +269,10 @@ void amqp091_directed(struct turn *t, struct run *fx)
 	struct channel *c = amqp091_channel(t->s, fx->channel);
 	bool is_heard = c && c->birth == row.pos && !c->is_ending && !c->is_closing &&
 			t->s->phase == PHASE_RUNNING;
-	if (is_heard && row.mem && row.flags & ENTRY_BIG) {
-		row.pos = fx->arg; /* confirmed behind its end */
-		amqp091_returned(t, &(struct waiting){ .row = row,
-						       .channel = c->number,
-						       .state = WAITING_HERE,
-						       .is_return = true });
+	if (is_heard && row.mem) {
+		back(t, c, row.mem, fx->arg);
 		return;
 	}
-	if (is_heard && row.mem)
-		send_back(t, c, row.mem);
 	if (is_heard)
 		amqp091_confirm_one(t, c->number, fx->arg);
 	amqp091_row_unref(&row);

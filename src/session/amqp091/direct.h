@@ -24,6 +24,11 @@ void amqp091_directed(struct turn *t, struct run *fx); /* FX_DIRECTED */
 bool amqp091_direct_is_to(const struct turn *t, const struct publish *p);
 void amqp091_direct_send(struct turn *t, struct channel *c, const struct publish *p,
 			 struct block *b, const struct msg *m);
+/* amqp091_direct_forward sends a message that somebody else had; amqp091_direct_back returns one to
+ * its publisher: nobody takes it. */
+void amqp091_direct_forward(struct turn *t, struct channel *c, const struct publish *p,
+			    uint64_t own_mem);
+void amqp091_direct_back(struct turn *t, const struct channel *c, uint64_t own_mem);
 /* amqp091_direct_props writes the properties of a request with the name for its reply in it:
  * *own_props is memory for amqp091_put. ERR_PRECONDITION_FAILED: the channel has no consumer. */
 MUST_USE enum err amqp091_direct_props(struct turn *t, const struct channel *c, struct slice props,

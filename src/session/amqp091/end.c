@@ -1,4 +1,4 @@
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/tx.h"
 
 #include "base/must.h"
 
@@ -30,6 +30,7 @@ static void release(struct turn *t, struct channel *c)
 	must(!c->is_ending);
 	amqp091_assembly_free(t, c);
 	amqp091_confirm_free(t, c);
+	amqp091_tx_free(t, c);
 	for (struct consumer *k = c->consumers; k; k = k->next) {
 		if (k->is_direct) /* no shard knows of it */
 			k->end = CONSUMER_ENDED;

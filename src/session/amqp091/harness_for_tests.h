@@ -6,6 +6,7 @@
  */
 #ifndef SESSION_AMQP091_HARNESS_FOR_TESTS_H
 #define SESSION_AMQP091_HARNESS_FOR_TESTS_H
+#include "core/tx.h"
 #include "session/amqp091/world_for_tests.h"
 
 /* ---- shards */
@@ -48,11 +49,28 @@ static inline void world_apply_ready(struct world *w, uint16_t no)
 	}
 }
 
+/* A log that never breaks off: each part of a transaction is as good as all of it. */
+static inline void world_tx(struct world *w, struct run *cmd)
+{
+	struct world_shard *s = &w->shard[cmd->shard];
+	struct reply_row what = { .err = ERR_OK, .op = CMD_TX };
+	struct run head = *cmd;
+	for (struct run *r = NULL; (r = tx_next(cmd, r)) != NULL;) {
+		core_admit(s->core, r, w->sw.wall_ms, &s->now, &s->later, &w->post);
+		world_apply_ready(w, cmd->shard);
+	}
+	head.kind = OUTCOME_BARRIER;
+	if (tx_head_of(cmd).coordinator == cmd->shard)
+		(void)outcomes_run(&s->later, &head, NULL, 0, 0, slice_of(&what, sizeof what));
+}
+
 static inline void world_command(struct world *w, struct run *r)
 {
 	must(r->shard < WORLD_SHARDS);
 	struct world_shard *s = &w->shard[r->shard];
-	if (r->shard == 0)
+	if (r->kind == CMD_TX)
+		world_tx(w, r);
+	else if (r->shard == 0)
 		catalog_admit(w->catalog, r, w->sw.wall_ms, &s->now, &s->later, &w->post);
 	else
 		core_admit(s->core, r, w->sw.wall_ms, &s->now, &s->later, &w->post);

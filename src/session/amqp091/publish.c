@@ -3,6 +3,7 @@
 #include "base/bits.h"
 #include "base/must.h"
 #include "session/amqp091/direct.h"
+#include "session/amqp091/tx.h"
 #include "wire/amqp091/headers.h"
 
 /* ---- where it goes ------------------------------------------------------------------------ */
@@ -71,8 +72,16 @@ enum err amqp091_publish_route(struct turn *t, struct channel *c, struct publish
 		return amqp091_refuse_size(t, p->body_bytes);
 	if (hit->route->n > 0 && wants_move(t, hit->route))
 		return ERR_BUSY;
+	if (c->tx)
+		TRY(amqp091_tx_room(t, c, p->route.n + p->props.n + p->body_bytes));
 	*out_hit = hit;
 	return ERR_OK;
+}
+
+bool amqp091_publish_is_kept(const struct turn *t, const struct channel *c, const struct publish *p)
+{
+	must(p->key.n <= LIMIT_SHORTSTR);
+	return (c->tx && p->is_mandatory) || amqp091_direct_is_to(t, p);
 }
 
 void amqp091_publish_nowhere(struct turn *t, struct channel *c, const struct publish *p,
@@ -169,7 +178,7 @@ static enum err publish_request(struct turn *t, struct channel *c, struct publis
 	TRY(amqp091_direct_props(t, c, p->props, &own));
 	p->props = own;
 	enum err e = ERR_OK;
-	if (hit->route->n > 0 || amqp091_direct_is_to(t, p))
+	if (hit->route->n > 0 || amqp091_publish_is_kept(t, c, p))
 		e = amqp091_publish_copy(t, c, p, hit, content);
 	else
 		amqp091_publish_nowhere(t, c, p, content);
@@ -200,11 +209,11 @@ static enum err publish_whole(struct turn *t, struct channel *c, const struct am
 	}
 	if (p.asks_direct)
 		return publish_request(t, c, &p, hit, content);
-	if (hit->route->n == 0 && !amqp091_direct_is_to(t, &p)) {
+	if (hit->route->n == 0 && !amqp091_publish_is_kept(t, c, &p)) {
 		amqp091_publish_nowhere(t, c, &p, content);
 		return ERR_OK;
 	}
-	const struct msg *m = in_place(t, &p, content);
+	const struct msg *m = c->tx ? NULL : in_place(t, &p, content);
 	if (m) {
 		amqp091_publish_rows(t, c, &p, hit, t->block, m);
 		return ERR_OK;

@@ -84,6 +84,11 @@ void amqp091_fan_look(struct turn *t, const struct channel *c, const struct publ
 void amqp091_fan_send(struct turn *t);
 void amqp091_fan_end(struct turn *t);
 
+/* amqp091_publish_is_kept: no queue takes it, but somebody may: a session that waits for a reply,
+ * or its publisher when he commits. */
+bool amqp091_publish_is_kept(const struct turn *t, const struct channel *c,
+			     const struct publish *p);
+
 /* amqp091_publish_nowhere: no queue takes it. It is returned if mandatory, and confirmed. */
 void amqp091_publish_nowhere(struct turn *t, struct channel *c, const struct publish *p,
 			     const struct amqp091_content *content);

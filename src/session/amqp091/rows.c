@@ -1,4 +1,5 @@
 #include "session/amqp091/direct.h"
+#include "session/amqp091/tx.h"
 
 #include "base/must.h"
 
@@ -111,6 +112,10 @@ void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publis
 			  const struct route_hit *hit, struct block *b, const struct msg *m)
 {
 	const struct route *route = hit->route;
+	if (c->tx) {
+		amqp091_tx_rows(t, c, p, route, b, m);
+		return;
+	}
 	if (route->n == 0) {
 		amqp091_fan_send(t);
 		amqp091_direct_send(t, c, p, b, m);

@@ -1,4 +1,4 @@
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/tx.h"
 
 #include "base/must.h"
 
@@ -21,6 +21,10 @@ void amqp091_settle_row(struct turn *t, uint16_t channel, uint16_t shard, uint64
 		.arg = consumer,
 	};
 	must(shard > 0 && shard < SHARDS_MAX && queue != 0);
+	if (t->commits) {
+		amqp091_tx_settle(t, t->commits, &head, &row);
+		return;
+	}
 	uint32_t loop = p->loop_of_shard[shard];
 	struct run *r = post_last(p, loop, sizeof row);
 	if (r && run_same(r, &head) && r->arg == consumer)
@@ -55,7 +59,7 @@ static struct unacked *find(const struct channel *c, uint64_t tag, size_t *out_a
 		struct unacked *u = deque_at(&c->unacked, (size_t)(tag - front->tag));
 		if (u->tag == tag) {
 			*out_at = (size_t)(tag - front->tag);
-			return u->is_gone ? NULL : u;
+			return u->is_gone || u->then ? NULL : u;
 		}
 	}
 	while (low < high) {
@@ -63,7 +67,7 @@ static struct unacked *find(const struct channel *c, uint64_t tag, size_t *out_a
 		struct unacked *u = deque_at(&c->unacked, at);
 		if (u->tag == tag) {
 			*out_at = at;
-			return u->is_gone ? NULL : u;
+			return u->is_gone || u->then ? NULL : u;
 		}
 		if (u->tag < tag)
 			low = at + 1;
@@ -113,16 +117,40 @@ static void close_holes(struct channel *c)
 	c->holes_n = 0;
 }
 
+/* What a transaction is to settle stays with it, unless the channel ends. */
 void amqp091_unacked_release(struct turn *t, struct channel *c, enum settle how)
 {
 	must(c->number > 0);
 	for (size_t i = 0; i < c->unacked.n; i++) {
 		struct unacked *u = deque_at(&c->unacked, i);
-		if (!u->is_gone)
+		if (!u->is_gone && (!u->then || c->is_ending))
 			settle(t, c, u, how);
 	}
 	close_holes(c);
-	must(c->unacked.n == 0 && c->held_n == 0);
+	must(c->tx || (c->unacked.n == 0 && c->held_n == 0));
+}
+
+void amqp091_unacked_commit(struct turn *t, struct channel *c)
+{
+	must(!t->commits && c->tx);
+	t->commits = c;
+	for (size_t i = 0; i < c->unacked.n; i++) {
+		struct unacked *u = deque_at(&c->unacked, i);
+		if (!u->is_gone && u->then)
+			settle(t, c, u, (enum settle)(u->then - 1));
+	}
+	t->commits = NULL;
+	close_holes(c);
+	amqp091_trim_rows(t, &c->unacked);
+	if (c->parked)
+		amqp091_unpark(t, c);
+}
+
+void amqp091_unacked_rollback(struct channel *c)
+{
+	must(c->tx != NULL);
+	for (size_t i = 0; i < c->unacked.n; i++)
+		((struct unacked *)deque_at(&c->unacked, i))->then = 0;
 }
 
 void amqp091_unacked_back(struct turn *t, struct channel *c, uint32_t consumer)
@@ -140,6 +168,15 @@ void amqp091_unacked_back(struct turn *t, struct channel *c, uint32_t consumer)
 
 /* ---- methods ------------------------------------------------------------------------------ */
 
+static void settle_or_note(struct turn *t, struct channel *c, struct unacked *u, enum settle how)
+{
+	must(!u->then);
+	if (c->tx)
+		u->then = (uint8_t)(1 + how);
+	else
+		settle(t, c, u, how);
+}
+
 static enum err settle_tags(struct turn *t, struct channel *c, uint64_t tag, bool is_multiple,
 			    enum settle how)
 {
@@ -153,11 +190,11 @@ static enum err settle_tags(struct turn *t, struct channel *c, uint64_t tag, boo
 	must(at <= c->unacked.n);
 	for (size_t i = 0; is_multiple && i < at; i++) {
 		struct unacked *before = deque_at(&c->unacked, i);
-		if (!before->is_gone)
-			settle(t, c, before, how);
+		if (!before->is_gone && !before->then)
+			settle_or_note(t, c, before, how);
 	}
 	if (u)
-		settle(t, c, u, how);
+		settle_or_note(t, c, u, how);
 	close_holes(c);
 	amqp091_trim_rows(t, &c->unacked);
 	if (c->parked)
@@ -183,8 +220,7 @@ enum err amqp091_on_basic_reject(struct turn *t, struct channel *c, const struct
 {
 	const struct amqp091_basic_reject *r = &m->basic_reject;
 	must(m->kind == AMQP091_basic_reject);
-	return settle_tags(t, c, r->delivery_tag, false,
-			   r->requeue ? SETTLE_FAIL : SETTLE_REJECT);
+	return settle_tags(t, c, r->delivery_tag, false, r->requeue ? SETTLE_FAIL : SETTLE_REJECT);
 }
 
 /* Deliveries before recover-ok went back, those behind it count: so what was parked comes after. */
