@@ -45,10 +45,10 @@ static void what_a_client_sent_cannot_break_the_line(void **s)
 	(void)s;
 	char buf[300];
 	struct text t = text_of(buf, sizeof buf);
-	const struct log_value values[] = { log_str(slice_str("p")),
+	const struct log_value values[] = { log_str(slice_str("p")), log_str(slice_str("why")),
 					    log_str(slice_str("a\nG004 x")), log_str(SLICE_EMPTY) };
-	log_put_text(&t, LOG_login_refused, values, 3);
-	assert_string_equal(buf, "login from p refused: user a\\x0aG004 x, mechanism ");
+	log_put_text(&t, LOG_login_refused, values, 4);
+	assert_string_equal(buf, "login from p refused: why, user a\\x0aG004 x, mechanism ");
 }
 
 static void levels_are_found_by_name(void **s)

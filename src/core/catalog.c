@@ -122,7 +122,6 @@ static void reply(const struct run *o, struct reply_row row, struct slice text, 
 		.channel = o->channel,
 		.session = o->session,
 		.vhost = o->vhost,
-		.user = o->user,
 		.arg = o->arg,
 	};
 	must(row.op != 0);

@@ -67,7 +67,6 @@ static void confirm_later(const struct run *cmd, uint32_t seq_delta, struct outc
 			    .channel = cmd->channel,
 			    .session = cmd->session,
 			    .vhost = cmd->vhost,
-			    .user = cmd->user,
 			    .arg = cmd->arg };
 	struct confirm_row row = { .first = seq_delta, .n = 1 };
 	must(later != NULL);
@@ -239,7 +238,6 @@ static struct run add_of(const struct run *cmd, uint64_t queue, uint8_t flags)
 			     .session = cmd->session,
 			     .shard = cmd->shard,
 			     .vhost = cmd->vhost,
-			     .user = cmd->user,
 			     .queue = queue,
 			     .arg = cmd->arg };
 }

@@ -31,8 +31,7 @@ struct run {
 	uint64_t session; /* who asks (command) or is told (effect); 0 = nobody */
 	uint16_t shard;   /* commands: to; effects: from */
 	uint16_t vhost;
-	uint16_t user;
-	uint16_t pad2;
+	uint32_t pad2;
 	uint64_t queue; /* queue id where the kind has one, else 0 */
 	uint64_t arg;   /* sequence of the first row, consumer, ticket: as the kind says */
 };

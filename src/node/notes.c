@@ -43,9 +43,10 @@ static void log_consumer(struct conn *c, const struct session_note *note)
 /* Those who have not logged in have no number yet that anybody knows. */
 static void log_stranger(struct conn *c, const struct session_note *note)
 {
-	struct log_value v[3] = { peer_of(c), log_str(note->user), log_str(note->text) };
+	struct log_value v[4] = { peer_of(c), log_str(note->reason), log_str(note->user),
+				  log_str(note->text) };
 	switch (note->event) {
-	case SESSION_LOGIN_REFUSED: loop_log(c->loop, LOG_login_refused, v, 3); return;
+	case SESSION_LOGIN_REFUSED: loop_log(c->loop, LOG_login_refused, v, 4); return;
 	case SESSION_HANDSHAKE_TIMEOUT:
 		v[1] = log_u64(note->n);
 		loop_log(c->loop, LOG_handshake_timeout, v, 2);

@@ -30,6 +30,7 @@ void session_events_put(struct session_events *e, const struct session_note *wha
 	*note = *what;
 	note->user = words_keep(room, &n, what->user);
 	note->vhost = words_keep(room, &n, what->vhost);
+	note->reason = words_keep(room, &n, what->reason);
 	note->text = words_keep(room, &n, what->text);
 }
 

@@ -205,7 +205,7 @@ void stores_put(struct stores *l, struct store own_one);
 enum session_event {
 	SESSION_OPENED = 1,        /* user, vhost, text: what the client calls itself */
 	SESSION_CLOSED,            /* in good order; text: the reason */
-	SESSION_LOGIN_REFUSED,     /* user, text: the mechanism */
+	SESSION_LOGIN_REFUSED,     /* user, reason, text: the mechanism */
 	SESSION_HANDSHAKE_TIMEOUT, /* n: milliseconds */
 	SESSION_HEARTBEAT_LOST,    /* n: seconds */
 	SESSION_ERROR,             /* and so the connection is closed: code, text */
@@ -218,7 +218,7 @@ struct session_note {
 	uint16_t channel, code;
 	uint32_t n;
 	uint64_t session;
-	struct slice user, vhost, text; /* of any bytes */
+	struct slice user, vhost, reason, text; /* of any bytes */
 };
 
 #define SESSION_NOTES_MAX  16u
@@ -230,8 +230,6 @@ struct session_events {
 };
 /* session_events_put keeps a copy of `what` and of its words. NULL for `e`: nobody listens. */
 void session_events_put(struct session_events *e, const struct session_note *what);
-
-extern const struct session_ops amqp091_session_ops;
 
 /* How the arguments are read that sessions put into declarations and bindings (catalog_read_by). */
 extern const struct header_ops *const session_arguments;

@@ -47,6 +47,52 @@ static void a_password_may_be_looked_at_later(void **state)
 	scenario_end(s);
 }
 
+/* Plays a login that is refused; its password takes `ms` to look at. */
+static const struct amqp091 *refuse(struct scenario *s, const char *name, const char *user, int ms)
+{
+	struct octets o = { 0 };
+	char line[200];
+	snprintf(line, sizeof line, "%s connect\n%s raw 'AMQP\\x00\\x00\\x09\\x01'\n----\n"
+		 "%s ch 0 connection.start *\n", name, name, name);
+	scenario_play(s, line);
+	snprintf(line, sizeof line, "ch 0 connection.start_ok mechanism='PLAIN' "
+		 "response='\\x00%s\\x00no' locale='en_US'", user);
+	line_frames(line, 131072, &o);
+	client_write(client_named(s, name), o.p, o.n);
+	free(o.p);
+	s->w->sw.now_ms += (uint64_t)ms;
+	scenario_play(s, "----\n");
+	must(session_named(s, name)->phase == PHASE_REFUSED);
+	return session_named(s, name);
+}
+
+static void nobody_hears_how_long_a_password_was_looked_at(void **state)
+{
+	(void)state;
+	struct scenario *s = begin(__func__);
+	uint64_t from = s->w->sw.now_ms;
+	s->w->is_checking_later = true;
+	must(refuse(s, "a", "ann", 30)->deadline_ms == from + LIMIT_LOGIN_REFUSED_DELAY_MS);
+	from = s->w->sw.now_ms;
+	must(refuse(s, "b", "stranger", 0)->deadline_ms == from + LIMIT_LOGIN_REFUSED_DELAY_MS);
+	scenario_end(s);
+}
+
+static void the_log_hears_why_a_login_was_refused(void **state)
+{
+	(void)state;
+	struct scenario *s = begin(__func__);
+	const struct session_events *e = &s->w->events;
+	(void)refuse(s, "a", "ann", 0);
+	must(e->n > 0 && e->at[e->n - 1].event == SESSION_LOGIN_REFUSED);
+	must(slice_eq(e->at[e->n - 1].reason, slice_str("wrong password")));
+	(void)refuse(s, "b", "stranger", 0);
+	must(slice_eq(e->at[e->n - 1].reason, slice_str("unknown user")));
+	must(slice_eq(e->at[e->n - 1].user, slice_str("stranger")));
+	must(slice_eq(e->at[e->n - 1].text, slice_str("PLAIN")));
+	scenario_end(s);
+}
+
 static void who_leaves_before_the_answer_is_not_answered(void **state)
 {
 	(void)state;
@@ -157,6 +203,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_password_may_be_looked_at_later),
+		cmocka_unit_test(nobody_hears_how_long_a_password_was_looked_at),
+		cmocka_unit_test(the_log_hears_why_a_login_was_refused),
 		cmocka_unit_test(who_leaves_before_the_answer_is_not_answered),
 		cmocka_unit_test(what_was_allowed_is_asked_again_when_it_changes),
 		cmocka_unit_test(keys_of_topic_exchanges_have_permissions_of_their_own),

@@ -1,6 +1,6 @@
 /* amqp091 -- one AMQP 0-9-1 conversation: its structs, and what its parts offer each other.
  *
- * Private to this room; the door is session/session.h. One loop owns a conversation and everything
+ * Private to this room; the door is ops.h. One loop owns a conversation and everything
  * in it. Nothing here reads a clock or waits: time comes with struct session_world.
  *
  *   GREETING -> START -> TUNE -> OPEN -> RUNNING -> ENDING -> CLOSING -> CLOSED
@@ -19,7 +19,7 @@
 #include "core/route.h"
 #include "msg/refs.h"
 #include "session/access.h"
-#include "session/session.h"
+#include "session/amqp091/ops.h"
 #include "wire/amqp091/fault.h"
 #include "wire/amqp091/method.h"
 
@@ -179,14 +179,14 @@ struct amqp091 {
 	bool is_held; /* a publish waits for the end of an alarm */
 	bool is_deaf; /* its bytes are frames no more */
 	bool is_blocked_told, owns_queues, is_gone, is_ended;
-	uint16_t vhost, user; /* numbers that commands carry */
+	uint16_t vhost; /* the number that commands carry */
 	uint16_t channel_max, heartbeat_s;
 	uint32_t frame_max;
 	uint32_t next_ticket, next_epoch, next_upload, next_stream;
 	uint32_t storing_n;    /* chunks on their way to the journal (upload.c) */
 	uint32_t whole_n;      /* channels with a big body that is complete and not stored */
 	struct stream *stream; /* a big body on its way out; NULL: none */
-	uint64_t deadline_ms;  /* of the phase */
+	uint64_t deadline_ms, asked_ms; /* of the phase; when it wanted to log in */
 	uint64_t beat_ms;      /* next look at the heartbeats */
 	uint64_t patience_ms;  /* next look at consumers that hold messages */
 	struct patience *patience;
@@ -493,8 +493,6 @@ void amqp091_credit_flush(struct turn *t);
 /* amqp091_share sets the shared prefetch of a channel. */
 void amqp091_share(struct turn *t, struct channel *c, uint16_t prefetch);
 
-/* ---- dump.c, print.c ---- */
+/* ---- dump.c ---- */
 void amqp091_dump(const struct session *own, const struct session_world *w, struct text *out);
-/* amqp091_print is session_ops.print. */
-size_t amqp091_print(struct slice in, struct text *out);
 #endif

@@ -52,7 +52,6 @@ void amqp091_command_queue(struct turn *t, enum cmd kind, uint8_t flags, uint16_
 		.session = t->s->session.handle,
 		.shard = shard,
 		.vhost = t->s->vhost,
-		.user = t->s->user,
 		.queue = queue,
 		.arg = arg,
 	};
@@ -69,7 +68,6 @@ void amqp091_command_catalog(struct turn *t, enum cmd kind, uint8_t flags, uint1
 		.channel = channel,
 		.session = t->s->session.handle,
 		.vhost = t->s->vhost,
-		.user = t->s->user,
 		.arg = arg,
 	};
 	command(t, &head, tail);

@@ -110,7 +110,6 @@ static enum err subscribe(struct turn *t, struct channel *c, const struct queue_
 				   (m->exclusive ? SUBSCRIBE_EXCLUSIVE : 0)),
 		.shard = q->shard,
 		.vhost = t->s->vhost,
-		.user = t->s->user,
 		.queue = q->id,
 		.arg = k->id,
 	};

@@ -35,7 +35,6 @@ static void put_credit(struct turn *t, const struct consumer *k, struct credit_r
 		.session = t->s->session.handle,
 		.shard = k->shard,
 		.vhost = t->s->vhost,
-		.user = t->s->user,
 		.queue = k->queue,
 		.arg = k->id,
 	};

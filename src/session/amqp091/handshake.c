@@ -93,7 +93,8 @@ static void read_client(struct turn *t, struct slice properties)
 	memcpy(s->client_name, name.p, name.n);
 }
 
-/* The refused wait in silence, so that guessing is slow, and hear only then why. */
+/* The refused wait in silence, so that guessing is slow, and hear only then why. The silence counts
+ * from their question: how long the password took to look at would say whether the user exists. */
 static void refuse_login(struct turn *t, enum err e)
 {
 	struct amqp091 *s = t->s;
@@ -103,7 +104,7 @@ static void refuse_login(struct turn *t, enum err e)
 					 SLICE_EMPTY);
 	call->code = err_words[e].amqp091;
 	s->phase = PHASE_REFUSED;
-	uint64_t end = t->w->now_ms + LIMIT_LOGIN_REFUSED_DELAY_MS;
+	uint64_t end = s->asked_ms + LIMIT_LOGIN_REFUSED_DELAY_MS;
 	if (end < s->deadline_ms)
 		s->deadline_ms = end;
 }
@@ -148,8 +149,10 @@ static void refused(struct turn *t, struct slice user, struct slice mechanism, b
 		    const struct text *reason)
 {
 	must(t->s->phase == PHASE_START);
-	amqp091_note(t, &(struct session_note){
-				.event = SESSION_LOGIN_REFUSED, .user = user, .text = mechanism });
+	amqp091_note(t, &(struct session_note){ .event = SESSION_LOGIN_REFUSED,
+						.user = user,
+						.reason = text_slice(reason),
+						.text = mechanism });
 	if (is_tellable) {
 		text_put_slice(&t->why, text_slice(reason));
 	} else {
@@ -164,7 +167,6 @@ static void send_tune(struct turn *t)
 {
 	struct amqp091_method tune = { .kind = AMQP091_connection_tune };
 	must(t->s->access.user != 0);
-	t->s->user = (uint16_t)t->s->access.user;
 	tune.connection_tune.channel_max = (uint16_t)t->w->limits->channel_max;
 	tune.connection_tune.frame_max = t->w->limits->frame_max;
 	tune.connection_tune.heartbeat = (uint16_t)t->w->limits->heartbeat_s;
@@ -181,6 +183,7 @@ enum err amqp091_on_connection_start_ok(struct turn *t, struct channel *c,
 	struct text reason = text_of(buf, sizeof buf);
 	bool is_tellable = false;
 	must(c == NULL && t->s->phase == PHASE_START);
+	t->s->asked_ms = t->w->now_ms;
 	read_client(t, ok->client_properties);
 	enum secret come = SECRET_WRONG;
 	if (read_login(ok->mechanism, ok->response, &login) != ERR_OK) {

@@ -57,7 +57,6 @@ static void put_rows(struct turn *t, const struct channel *c, const struct fanne
 		.session = t->s->session.handle,
 		.shard = to->shard,
 		.vhost = t->s->vhost,
-		.user = t->s->user,
 	};
 	must(n > 0);
 	for (uint32_t i = 0; i < n; i++) {

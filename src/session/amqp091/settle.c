@@ -16,7 +16,6 @@ void amqp091_settle_row(struct turn *t, uint16_t channel, uint16_t shard, uint64
 		.session = t->s->session.handle,
 		.shard = shard,
 		.vhost = t->s->vhost,
-		.user = t->s->user,
 		.queue = queue,
 		.arg = consumer,
 	};

@@ -138,7 +138,6 @@ void amqp091_tx_rows(struct turn *t, struct channel *c, const struct publish *p,
 		.channel = c->number,
 		.session = t->s->session.handle,
 		.vhost = t->s->vhost,
-		.user = t->s->user,
 		.arg = (uint64_t)x->epoch << EPOCH_SHIFT | x->seq++,
 	};
 	uint32_t own = b != x->block ? b->bytes : msg_stored_bytes(m);
@@ -225,7 +224,6 @@ static void send_part(struct turn *t, const struct channel *c, struct tx_part *p
 		.session = t->s->session.handle,
 		.shard = shard,
 		.vhost = t->s->vhost,
-		.user = t->s->user,
 		.arg = ticket,
 	};
 	must(p->n > sizeof *h);
