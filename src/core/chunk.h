@@ -34,10 +34,11 @@ struct entry {
 	uint8_t priority;
 };
 
-/* Waits in the core's wheel: a chunk, or a queue. */
+/* Waits in the core's wheel. */
+enum due_kind { DUE_CHUNK, DUE_QUEUE, DUE_RETRY };
 struct due {
 	struct wheel_timer timer;
-	bool is_queue;
+	uint8_t kind; /* enum due_kind: whose it is */
 };
 
 struct queue;

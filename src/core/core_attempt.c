@@ -18,7 +18,7 @@ void core_attempted(struct core *c, struct queue *q, struct chunk *k, uint32_t s
 	must(chunk_is_given(k, slot) && io->n < LIMIT_RUN_ROWS_MAX);
 	if (!(e->flags & ENTRY_PERSISTENT)) {
 		e->count = count;
-		core_release_entry(c, q, k, slot);
+		core_give_back(c, q, k, slot, true);
 		return;
 	}
 	uint8_t *at = (uint8_t *)c->giving.row + io->n++ * COUNT_BYTES;
@@ -57,7 +57,7 @@ static void apply(struct core *c, struct queue *q, uint64_t id, uint16_t count)
 	if (!(e->flags & ENTRY_SETTLING))
 		return; /* read from the log */
 	e->flags &= (uint8_t)~ENTRY_SETTLING;
-	core_release_entry(c, q, k, slot);
+	core_give_back(c, q, k, slot, true);
 }
 
 void core_apply_count(struct core *c, const struct run *o)

@@ -70,6 +70,7 @@ static void follow_rules(struct core *c, struct queue *q, struct slice rules)
 	core_dead_rules(c, q, &r);
 	core_rules(c, q, &r);
 	core_single_rules(c, q, &r);
+	core_retry_rules(c, q, &r);
 	if (r.max_priority == RULE_NONE)
 		lanes_off(q, c->mem);
 	else

@@ -91,7 +91,7 @@ void core_rules(struct core *c, struct queue *q, const struct queue_rules *rules
 		r = q->ruled = mem_get(c->mem, sizeof *r, "rules of queues");
 		must(r != NULL);
 		*r = (struct ruled){ .queue = q,
-				     .due = { .is_queue = true },
+				     .due = { .kind = DUE_QUEUE },
 				     .max_length_bytes = RULE_NONE };
 	}
 	r->message_ttl_ms = rules->message_ttl_ms;

@@ -94,12 +94,20 @@ void core_release_entry(struct core *c, struct queue *q, struct chunk *k, uint32
 		q->cursor = min_u64(q->cursor, pos_of(k->number, slot));
 }
 
+void core_give_back(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
+		    bool is_failure)
+{
+	must(chunk_is_given(k, slot));
+	if (!q->retry || !core_retry_wait(c, q, k, slot, is_failure))
+		core_release_entry(c, q, k, slot);
+}
+
 /* It is given again, unless that was tried too often. */
 static void settle_failed(struct settling *t, struct chunk *k, uint32_t slot)
 {
 	const struct ruled *r = t->queue->ruled;
 	if (!r || !r->counts)
-		core_release_entry(t->core, t->queue, k, slot);
+		core_give_back(t->core, t->queue, k, slot, true);
 	else if (k->entry[slot].count < r->delivery_limit)
 		core_attempted(t->core, t->queue, k, slot, &t->attempts);
 	else if (core_dead_is_on(t->core, t->queue))
@@ -125,7 +133,7 @@ static void settle_rows(struct settling *t, const struct settle_row *row, uint32
 		t->n[row[i].how]++;
 		t->bytes += k->entry[slot].bytes;
 		if (row[i].how == SETTLE_RELEASE)
-			core_release_entry(t->core, q, k, slot);
+			core_give_back(t->core, q, k, slot, false);
 		else if (row[i].how == SETTLE_FAIL)
 			settle_failed(t, k, slot);
 		else

@@ -193,6 +193,9 @@ void core_removed(struct removal *r);
 
 /* core_release_entry: an entry that was given is ready again where it was. */
 void core_release_entry(struct core *c, struct queue *q, struct chunk *k, uint32_t slot);
+/* core_give_back does that, at once or when its retry is due. */
+void core_give_back(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
+		    bool is_failure);
 
 /* core_settle: accept, release, reject; positions that are settled or gone are ignored. */
 void core_settle(struct core *c, struct run *cmd, struct outcomes *later);
@@ -315,6 +318,17 @@ void core_single_settled(struct core *c, struct queue *q, const struct run *who,
 void core_single_back(struct core *c, struct queue *q, const struct run *who, uint32_t n);
 /* core_single_active: NULL: nobody, for the moment. */
 const struct consumer *core_single_active(const struct queue *q);
+
+/* ---- core_retry.c: delayed retry */
+
+/* core_retry_rules follows the rules of a queue; core_retry_forget frees what there is for it. */
+void core_retry_rules(struct core *c, struct queue *q, const struct queue_rules *rules);
+void core_retry_forget(struct core *c, struct queue *q);
+/* core_retry_wait: an entry that was given comes back; is_failure: from an attempt that counts.
+ * True: it waits for its time. `q` must have `retry`. core_retry_due: somebody's time has come. */
+bool core_retry_wait(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
+		     bool is_failure);
+void core_retry_due(struct core *c, struct due *due);
 
 /* ---- core_queue.c */
 void core_open(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);

@@ -154,7 +154,9 @@ void core_expire(struct core *c, struct outcomes *later, struct post *fx)
 	must(c->is_leading);
 	for (struct wheel_timer *t; (t = wheel_pop(&c->wheel, c->now_ms)) != NULL;) {
 		struct due *due = containerof(t, struct due, timer);
-		if (due->is_queue)
+		if (due->kind == DUE_RETRY)
+			core_retry_due(c, due);
+		else if (due->kind == DUE_QUEUE)
 			unused(c, containerof(due, struct ruled, due)->queue, fx);
 		else if (!ABLATED(expiry))
 			expire(c, containerof(due, struct chunk, due), false, later);

@@ -65,6 +65,7 @@ struct queue {
 	uint16_t fan_n, fan_first, fan_last; /* core_publish: its rows in the run being admitted */
 	uint8_t flags;                       /* QUEUE_... */
 	struct single *single;               /* core_single.c; NULL: all consumers are active */
+	struct retry *retry;                 /* core_retry.c; NULL: what comes back is ready */
 	struct lanes *lanes;                 /* lanes.h; NULL: no priorities */
 	struct dead *dead;                   /* core_dead.c; NULL: no dead letters */
 	struct ruled *ruled;                 /* NULL: no rules */
