@@ -181,6 +181,21 @@ static void who_follows_waits_for_attempts_that_are_being_counted(void **s)
 	rig_free(r);
 }
 
+static void who_gives_way_and_is_cancelled_is_waited_for_no_more(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(true, true);
+	rig_subscribe_at(r, Q, 1, 0, 2, 0);
+	rig_publish(r, Q, 1, 3, 0);
+	rig_subscribe_at(r, Q, 2, 0, 5, 1);
+	SAY("reply 1 OK 0 1 | c1 1 | c1 2 | reply 2 OK 1 2");
+	end(r, 1, 0);
+	SAY("reply 1 OK 0 0 | c2 3");
+	rig_settle(r, Q, 1, place(1), SETTLE_RELEASE);
+	SAY("c2 2r");
+	rig_free(r);
+}
+
 static void a_rule_that_comes_late_and_goes_is_followed(void **s)
 {
 	(void)s;
@@ -210,6 +225,7 @@ int main(void)
 		cmocka_unit_test(the_next_one_is_the_highest_and_then_the_first),
 		cmocka_unit_test(in_a_replicated_queue_a_higher_one_takes_over_when_all_is_settled),
 		cmocka_unit_test(who_follows_waits_for_attempts_that_are_being_counted),
+		cmocka_unit_test(who_gives_way_and_is_cancelled_is_waited_for_no_more),
 		cmocka_unit_test(a_rule_that_comes_late_and_goes_is_followed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

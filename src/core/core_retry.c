@@ -1,7 +1,7 @@
 #include "core/core_state.h"
 
-/* What was given back in a queue with delayed retry is not ready at once: it waits, longer each time
- * that it failed. Who waits is volatile, as who holds: after a restart nobody waits any more.
+/* What was given back in a queue with delayed retry is not ready at once: it waits, longer each
+ * time that it failed. Who waits is volatile, as who holds: after a restart nobody waits any more.
  *
  *     GIVEN --failed, returned--> waiting (ENTRY_SETTLING) --time--> READY, at its old place
  */

@@ -123,18 +123,27 @@ void core_single_join(struct core *c, struct queue *q, struct consumer *s)
 	core_single_next(c, q);
 }
 
+static bool is_left(const struct single *g, uint64_t session, uint16_t channel, uint64_t arg)
+{
+	return g->owed_n && g->left.session == session && g->left.channel == channel &&
+	       g->left.arg == arg;
+}
+
+/* Who is only cancelled keeps what it holds; nobody waits for that. */
 void core_single_leave(struct queue *q, const struct consumer *s, bool is_ending)
 {
+	struct single *g = q->single;
 	must(s->queue == q);
-	if (q->single->active == s)
-		retire(q->single, s, is_ending);
+	if (g->active == s)
+		retire(g, s, is_ending);
+	else if (!is_ending && is_left(g, s->session, s->channel, s->arg))
+		g->owed_n = 0;
 }
 
 static void came_back(struct core *c, struct queue *q, const struct run *who, uint32_t n)
 {
 	struct single *g = q->single;
-	if (!g->owed_n || g->left.session != who->session || g->left.channel != who->channel ||
-	    g->left.arg != who->arg)
+	if (!is_left(g, who->session, who->channel, who->arg))
 		return;
 	must(n <= g->owed_n);
 	g->owed_n -= n;
