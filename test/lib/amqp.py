@@ -58,16 +58,16 @@ def frame(kind, channel, payload):
     return struct.pack('>BHI', kind, channel, len(payload)) + payload + b'\xce'
 
 
-def declare(queue, bits=2):
+def declare(queue, bits=2, table=NO_TABLE):
     """queue.declare; bits: 1 passive, 2 durable, 4 exclusive, 8 auto-delete."""
-    return method(QUEUE_DECLARE, b'\0\0', short(queue), bytes([bits]), NO_TABLE)
+    return method(QUEUE_DECLARE, b'\0\0', short(queue), bytes([bits]), table)
 
 
-def publish(channel, exchange, key, body, mode=2):
+def publish(channel, exchange, key, body, mode=2, priority=0):
     """The frames of a message."""
     step = FRAME_MAX - 8
     frames = [frame(1, channel, method(BASIC_PUBLISH, b'\0\0', short(exchange), short(key), b'\0')),
-              frame(2, channel, struct.pack('>HHQHB', 60, 0, len(body), 0x1000, mode))]
+              frame(2, channel, struct.pack('>HHQHBB', 60, 0, len(body), 0x1800, mode, priority))]
     frames += [frame(3, channel, body[i:i + step]) for i in range(0, len(body), step)]
     return b''.join(frames)
 
@@ -118,9 +118,9 @@ class Connection(asyncio.Protocol):
     async def confirm(self, channel=1):
         await self.call(channel, method(CONFIRM_SELECT, b'\0'), CONFIRM_SELECT_OK)
 
-    async def declare(self, queue, bits=2, channel=1):
+    async def declare(self, queue, bits=2, channel=1, table=NO_TABLE):
         """Gives the number of ready messages."""
-        args = await self.call(channel, declare(queue, bits), QUEUE_DECLARE_OK)
+        args = await self.call(channel, declare(queue, bits, table), QUEUE_DECLARE_OK)
         return struct.unpack_from('>I', args, 1 + args[0])[0]
 
     async def close(self):

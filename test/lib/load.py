@@ -18,6 +18,10 @@ FANNED = ('fan.one', 'fan.two')
 QUEUES = DIRECT + FANNED
 FAN = 'fan'
 PUBLISHERS_N = 3
+# Each publisher has a priority of its own, so that its messages stay in order.
+TABLES = {'three': amqp.long_string(short('x-max-priority') + b'I' +
+                                    struct.pack('>I', PUBLISHERS_N - 1)),
+          'four': amqp.long_string(short('x-single-active-consumer') + b't\1')}
 BACKLOG_MAX = 8000
 BIG_SHARE = 0.003
 PATIENCE_S = 120
@@ -92,7 +96,9 @@ class Load:
         is_fan = not queue and rng.random() < 0.3
         exchange, key = (FAN, '') if is_fan else ('', queue or rng.choice(DIRECT))
         seq, entries = self.ledger.sent(number, FANNED if is_fan else (key,), mode == 2)
-        return amqp.publish(1, exchange, key, body_of(number, seq, size), mode), entries
+        data = amqp.publish(1, exchange, key, body_of(number, seq, size), mode,
+                            number % PUBLISHERS_N)
+        return data, entries
 
     # ---- consuming
 
@@ -199,7 +205,7 @@ async def prepare(port):
     await c.call(1, method(amqp.EXCHANGE_DECLARE, b'\0\0', short(FAN), short('fanout'), b'\2',
                            amqp.NO_TABLE), amqp.EXCHANGE_DECLARE_OK)
     for name in QUEUES:
-        await c.declare(name)
+        await c.declare(name, table=TABLES.get(name, amqp.NO_TABLE))
     for name in FANNED:
         await c.call(1, method(amqp.QUEUE_BIND, b'\0\0', short(name), short(FAN), b'\0\0',
                                amqp.NO_TABLE), amqp.QUEUE_BIND_OK)
