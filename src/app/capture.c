@@ -1,7 +1,7 @@
 #include "app/capture.h"
 
 #include "base/limits.h"
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/ops.h"
 #include "wire/amqp091/frame.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* godwitd -- the broker: reads its command line and settings, and serves until it is to stop. */
 #include "base/text.h"
 #include "io/server.h"
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/ops.h"
 #include "session/manage/manage.h"
 
 #include <getopt.h>
@@ -112,7 +112,8 @@ int main(int argc, char **argv)
 	int code = parse(&line, argc, argv);
 	if (code >= 0)
 		return code;
-	if (sources_read(&line.sources, &config, &notes, &why) != ERR_OK) {
+	if (sources_read(&line.sources, &config, &notes, &why) != ERR_OK ||
+	    (line.is_check && sources_check_files(&config, &why) != ERR_OK)) {
 		fprintf(stderr, "godwitd: %s\n", room);
 		return SERVER_REFUSED;
 	}

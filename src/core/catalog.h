@@ -31,6 +31,10 @@ enum exchange_type {
 	EXCHANGE_RANDOM,
 	EXCHANGE_LOCAL_RANDOM, /* a queue that lives where the message came in */
 };
+/* exchange_type_of finds a type by its name; 0: unknown. exchange_type_name says it. */
+uint8_t exchange_type_of(struct slice name);
+const char *exchange_type_name(uint8_t type);
+
 enum { EXCHANGE_DURABLE = 1, EXCHANGE_AUTO_DELETE = 2, EXCHANGE_INTERNAL = 4 };
 
 struct exchange_name;

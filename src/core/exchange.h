@@ -11,10 +11,6 @@
 struct route;
 struct routing;
 
-/* exchange_type_of finds a type by its name; 0: unknown. exchange_type_name says it. */
-uint8_t exchange_type_of(struct slice name);
-const char *exchange_type_name(uint8_t type);
-
 /* exchange_varies: messages of one key may go different ways through it. */
 bool exchange_varies(const struct exchange *x);
 

@@ -4,7 +4,7 @@
 #include "base/list.h"
 #include "base/text.h"
 #include "node/inspect.h"
-#include "session/amqp091/amqp091.h" /* its room is linked by it */
+#include "session/amqp091/ops.h"
 
 #define MACHINE_BYTES (UINT64_C(4) << 30)
 #define READS_MAX     4 /* of one socket in one turn */

@@ -1,7 +1,6 @@
 #include "session/amqp091/patience.h"
 
 #include "base/must.h"
-#include "core/exchange.h"
 #include "wire/amqp091/table.h"
 
 static void put_thing(struct turn *t, const char *thing, struct slice name)

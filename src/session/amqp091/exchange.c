@@ -1,7 +1,6 @@
 #include "session/amqp091/amqp091.h"
 
 #include "base/must.h"
-#include "core/exchange.h"
 
 static enum err check_not_default(struct turn *t, struct slice name)
 {

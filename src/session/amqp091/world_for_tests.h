@@ -17,7 +17,7 @@
 #include "core/fact.h"
 #include "msg/big.h"
 #include "session/amqp091/line_for_tests.h"
-#include "session/session.h"
+#include "session/amqp091/ops.h"
 
 #define WORLD_SHARDS  (2 + LIMIT_SHARD_DATA_N)
 #define WORLD_CLIENTS 16

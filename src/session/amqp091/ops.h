@@ -1,0 +1,13 @@
+/* ops -- an AMQP 0-9-1 conversation as a node drives it, and its frames in words: this room's door.
+ *
+ * session/session.h says what a node may expect of a conversation.
+ */
+#ifndef SESSION_AMQP091_OPS_H
+#define SESSION_AMQP091_OPS_H
+#include "session/session.h"
+
+extern const struct session_ops amqp091_session_ops;
+
+/* amqp091_print is session_ops.print. */
+size_t amqp091_print(struct slice in, struct text *out);
+#endif
