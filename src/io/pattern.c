@@ -68,12 +68,11 @@ static bool match(struct patterns *p, struct slice expr, struct slice subject)
 	return e && e->code && pcre2_match(e->code, s, subject.n, 0, 0, c->match, c->limits) >= 0;
 }
 
-static enum err check(struct patterns *p, struct slice expr, struct text *why)
+enum err pattern_check(struct slice expr, struct text *why)
 {
 	int error;
 	size_t at;
 	uint8_t words[256];
-	(void)p;
 	pcre2_code *code = compile(expr, &error, &at);
 	if (code) {
 		pcre2_code_free(code);
@@ -83,6 +82,12 @@ static enum err check(struct patterns *p, struct slice expr, struct text *why)
 		words[0] = '\0';
 	text_putf(why, "%s at its byte %zu", (const char *)words, at);
 	return ERR_MALFORMED;
+}
+
+static enum err check(struct patterns *p, struct slice expr, struct text *why)
+{
+	(void)p;
+	return pattern_check(expr, why);
 }
 
 struct pattern_cache *pattern_new(void)

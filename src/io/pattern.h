@@ -13,4 +13,7 @@ struct pattern_cache;
 struct pattern_cache *pattern_new(void);
 void pattern_free(struct pattern_cache *own_c);
 struct patterns *pattern_port(struct pattern_cache *c);
+
+/* pattern_check says whether an expression is one. ERR_MALFORMED: `why` says what is wrong. */
+MUST_USE enum err pattern_check(struct slice expr, struct text *why);
 #endif

@@ -1,6 +1,8 @@
 #include "io/sources.h"
 
 #include "base/text.h"
+#include "io/definitions.h"
+#include "io/pattern.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,6 +82,26 @@ static enum err read_sets(const struct sources *s, struct config *c, struct conf
 	return ERR_OK;
 }
 
+static enum err check_expression(const char *key, const char *expr, struct text *why)
+{
+	text_putf(why, "%s = %s: ", key, expr);
+	TRY(pattern_check(slice_str(expr), why));
+	*why = text_of(why->p, why->cap);
+	return ERR_OK;
+}
+
+enum err sources_check_files(const struct config *c, struct text *why)
+{
+	struct definitions d = { 0 };
+	if (!c->load_definitions[0])
+		return ERR_OK;
+	text_puts(why, "load_definitions: ");
+	TRY(definitions_load(&d, c->load_definitions, why));
+	*why = text_of(why->p, why->cap);
+	definitions_fini(&d);
+	return ERR_OK;
+}
+
 enum err sources_read(const struct sources *s, struct config *c, struct config_notes *notes,
 		      struct text *why)
 {
@@ -89,5 +111,8 @@ enum err sources_read(const struct sources *s, struct config *c, struct config_n
 		TRY(read_file(s->file, c, notes, why));
 	TRY(read_environment(c, why));
 	TRY(read_sets(s, c, notes, why));
+	TRY(check_expression("default_permissions.configure", c->default_configure, why));
+	TRY(check_expression("default_permissions.write", c->default_write, why));
+	TRY(check_expression("default_permissions.read", c->default_read, why));
 	return config_check(c, why);
 }

@@ -15,4 +15,8 @@ struct sources {
  * do. */
 MUST_USE enum err sources_read(const struct sources *s, struct config *c,
 			       struct config_notes *notes, struct text *why);
+
+/* sources_check_files reads the files that the settings name and a start would read, and forgets
+ * them. On failure `why` says which and what is wrong with it. */
+MUST_USE enum err sources_check_files(const struct config *c, struct text *why);
 #endif

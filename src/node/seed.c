@@ -109,11 +109,49 @@ static enum err add_permission(struct node *n, struct seeds *s, struct text *why
 	return ERR_OK;
 }
 
+/* ---- later starts ------------------------------------------------------------------------- */
+
+/* Whether the account has another password, as far as can be said at once. */
+static bool is_other_password(struct node *n, const struct account *a)
+{
+	struct secrets *secrets = n->setup.secrets[0];
+	if (!slice_eq(a->algorithm, slice_str("rabbit_password_hashing_sha256")))
+		return false;
+	return secrets->ops->check(secrets, a->algorithm, a->hash, z(n->config.default_pass), 0) ==
+	       SECRET_WRONG;
+}
+
+/* Settings that somebody has changed after the first start, and that nobody will look at. The
+ * built-in ones are nobody's wish. */
+static void say_late(struct node *n)
+{
+	const struct config *c = &n->config;
+	const struct catalog_view *v = catalog_view(n->shard[0]->catalog);
+	const struct fact *f = catalog_fact(v, FACT_USER, z(c->default_user), SLICE_EMPTY,
+					    SLICE_EMPTY);
+	const char *what = NULL;
+	struct account a;
+	must(!catalog_is_fresh(v));
+	if (strcmp(c->default_user, "guest") == 0 && strcmp(c->default_pass, "guest") == 0)
+		return;
+	if (!f && c->default_user[0])
+		what = "there is no such user";
+	else if (f && account_get(f->value, &a) == ERR_OK && is_other_password(n, &a))
+		what = "the password is not default_pass";
+	struct log_value values[2] = { log_str(z(c->default_user)), log_str(z(what ? what : "")) };
+	if (what)
+		loop_log(&n->loops[0], LOG_default_user_late, values, 2);
+}
+
 enum err node_seed(struct node *n, struct text *why)
 {
 	must(n->shard[0]->catalog != NULL);
-	if (n->setup.has_definitions || !catalog_is_fresh(catalog_view(n->shard[0]->catalog)))
+	if (n->setup.has_definitions)
 		return ERR_OK;
+	if (!catalog_is_fresh(catalog_view(n->shard[0]->catalog))) {
+		say_late(n);
+		return ERR_OK;
+	}
 	struct seeds s = { .n = 0 };
 	struct fact vhost = fact_of(FACT_VHOST, z(n->config.default_vhost), SLICE_EMPTY,
 				    SLICE_EMPTY);

@@ -10,7 +10,8 @@ struct node;
 struct text;
 
 /* node_seed makes default_user, default_vhost and his permission there, after recovery, if the
- * catalog has never been told anything and no definitions are to be imported.
+ * catalog has never been told anything and no definitions are to be imported. If it has, and the
+ * settings of the user are others, the log says so: nothing is changed.
  * ERR_MALFORMED, ERR_RESOURCE_ERROR: `why` says which setting cannot be used. */
 MUST_USE enum err node_seed(struct node *n, struct text *why);
 #endif
