@@ -165,13 +165,22 @@ static inline void world_fact(struct world *w, const struct fact *f, bool is_put
 	catalog_apply(w->catalog, o, 0, NULL);
 }
 
-static inline void world_user(struct world *w, const char *name, const char *password)
+static inline void world_tagged(struct world *w, const char *name, const char *password,
+				const char *tag)
 {
 	uint8_t buf[ACCOUNT_BYTES_MAX];
-	struct account a = { .algorithm = slice_str("open"), .hash = slice_str(password) };
+	struct account a = { .algorithm = slice_str("open"),
+			     .hash = slice_str(password),
+			     .tags = { slice_str(tag ? tag : "") },
+			     .tags_n = tag != NULL };
 	struct fact f = fact_of(FACT_USER, slice_str(name), SLICE_EMPTY, SLICE_EMPTY);
 	f.value = slice_of(buf, account_put(&a, buf, sizeof buf));
 	world_fact(w, &f, true);
+}
+
+static inline void world_user(struct world *w, const char *name, const char *password)
+{
+	world_tagged(w, name, password, NULL);
 }
 
 static inline void world_grant(struct world *w, enum fact_kind kind, const char *user,
@@ -197,6 +206,8 @@ static inline void world_users(struct world *w)
 	world_user(w, "reader", "pw");
 	world_grant(w, FACT_PERMISSION, "reader", "", read);
 	world_user(w, "nobody", "pw");
+	world_tagged(w, "deputy", "pw", "impersonator");
+	world_grant(w, FACT_PERMISSION, "deputy", "", all);
 }
 
 static inline struct world *world_new(void)
