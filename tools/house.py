@@ -7,16 +7,16 @@ SKIPPED_FOLDERS = ('node_modules', '__pycache__', 'corpus', 'golden')
 
 
 class Room:
-    """One line of FLOORS."""
+    """One line of FLOORS, and the doors in the lines below."""
 
-    def __init__(self, path, floor, doors):
-        self.path, self.floor, self.doors = path, int(floor), doors
+    def __init__(self, path, floor):
+        self.path, self.floor, self.doors = path, int(floor), []
         self.library = path.removeprefix('src/').replace('/', '_')
 
     def opens(self, header):
         """Whether a header (named from src/) is a door of this room."""
         inside = header[len(self.path) - 3:]
-        return self.doors == '*' or inside in self.doors.split(',')
+        return '*' in self.doors or inside in self.doors
 
 
 def rooms(top='.'):
@@ -24,9 +24,11 @@ def rooms(top='.'):
     found = {}
     with open(os.path.join(top, 'FLOORS')) as f:
         for line in f:
-            if line.strip() and not line.startswith('#'):
-                path, floor, doors = line.split()[:3]
-                found[path] = Room(path, floor, doors)
+            if line[0].isspace():
+                room.doors += line.split()
+            elif not line.startswith('#'):
+                path, floor = line.split()[:2]
+                room = found[path] = Room(path, floor)
     return found
 
 

@@ -13,8 +13,8 @@
 #define CONTROL_SOCKET "godwit.sock"
 
 /* control_ask sends `words` (NULL-terminated) to the broker of `data_dir`, whose control socket
- * is `socket_name` in there, and copies the answer to stdout as it comes. Gives the exit code: 0; or,
- * with a sentence on stderr, 1 when there is no answer, 2 when the words are no question. */
+ * is `socket_name` in there, and copies the answer to stdout as it comes. Gives the exit code: 0;
+ * or, with a sentence on stderr, 1 when there is no answer, 2 when the words are no question. */
 int control_ask(const char *data_dir, const char *socket_name, char *const *words);
 
 /* control_tell sends a line and, behind it, `what`, and copies the answer to `to`. Exit codes
