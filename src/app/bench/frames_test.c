@@ -24,7 +24,7 @@ static void a_small_message_is_three_frames(void **s)
 {
 	(void)s;
 	struct wr w = wr_of(buf, sizeof buf);
-	struct frames_message m = { "x", "key", NULL, 16, 4096, 5, false };
+	struct frames_message m = { "x", "key", NULL, 16, 4096, 5, false, false, 0 };
 	size_t body_at;
 	frames_publish(&w, &m, &body_at);
 	assert_true(wr_ok(&w));
@@ -42,7 +42,7 @@ static void a_large_durable_message_is_cut_at_frame_max(void **s)
 {
 	(void)s;
 	struct wr w = wr_of(buf, sizeof buf);
-	struct frames_message m = { "", "q", NULL, 10000, 4096, 1, true };
+	struct frames_message m = { "", "q", NULL, 10000, 4096, 1, true, false, 0 };
 	size_t body_at;
 	frames_publish(&w, &m, &body_at);
 	assert_int_equal(w.n, frames_publish_bytes(&m));
@@ -58,7 +58,7 @@ static void a_message_may_have_headers(void **s)
 {
 	(void)s;
 	struct wr w = wr_of(buf, sizeof buf);
-	struct frames_message m = { "x", "key", "0000007", 16, 4096, 5, true };
+	struct frames_message m = { "x", "key", "0000007", 16, 4096, 5, true, false, 0 };
 	size_t body_at;
 	frames_publish(&w, &m, &body_at);
 	assert_int_equal(w.n, frames_publish_bytes(&m));

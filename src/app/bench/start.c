@@ -46,7 +46,7 @@ static void launch(struct start *s)
 	if (s->child > 0)
 		return;
 	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGTERM); /* should we be killed */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);   /* should we be killed */
 	dup2(STDERR_FILENO, STDOUT_FILENO); /* stdout is the report's */
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
@@ -83,7 +83,11 @@ static bool connect_soon(struct start *s, struct client *c, uint64_t from_ns)
 static enum err message(struct client *c, const char *queue)
 {
 	size_t body_at;
-	struct frames_message m = { "", queue, NULL, 16, c->frame_max, 1, false };
+	struct frames_message m = { .exchange = "",
+				    .key = queue,
+				    .body_len = 16,
+				    .frame_max = c->frame_max,
+				    .channel = 1 };
 	frames_channel_open(&c->out, 1);
 	TRY(client_wait(c, 1, CHANNEL_OPEN_OK, NULL));
 	frames_queue_declare(&c->out, 1, queue, false, NULL, 0, 0);
