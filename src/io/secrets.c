@@ -238,6 +238,12 @@ static bool take(struct secrets *s, uint64_t *out_ticket, bool *out_is_right)
 	return true;
 }
 
+static bool has(struct secrets *s)
+{
+	struct secret_port *port = containerof(s, struct secret_port, port);
+	return atomic_load(&port->answers) != NULL;
+}
+
 static const char *make(struct secrets *s, struct slice password, struct text *out_hash)
 {
 	(void)s;
@@ -248,7 +254,9 @@ static const char *make(struct secrets *s, struct slice password, struct text *o
 
 struct secret_pool *secrets_new(struct pollers *pollers)
 {
-	static const struct secrets_ops ops = { .check = check, .take = take, .make = make };
+	static const struct secrets_ops ops = {
+		.check = check, .take = take, .has = has, .make = make
+	};
 	struct secret_pool *p = calloc(1, sizeof *p + pollers->n * sizeof p->ports[0]);
 	if (!p || getrandom(p->key, sizeof p->key, 0) != sizeof p->key) {
 		free(p);

@@ -343,7 +343,8 @@ static bool is_waited_for(struct loop *l)
 		if (from != l->index && !spsc_is_empty(&node_mailbox(n, from, l->index)->there))
 			return true;
 	return journal_has_done(n->journal, l->index) ||
-	       atomic_load(&n->version) != l->seen_version;
+	       atomic_load(&n->version) != l->seen_version ||
+	       n->setup.secrets[l->index]->ops->has(n->setup.secrets[l->index]);
 }
 
 /* Asleep is said before the last look, and whoever posts looks at it after posting, both by an

@@ -23,6 +23,8 @@ struct secrets_ops {
 			     struct slice password, uint64_t ticket);
 	/* take gives an answer that has come since; false: none has. */
 	bool (*take)(struct secrets *s, uint64_t *out_ticket, bool *out_is_right);
+	/* has: is there one to take? A loop asks when it has said that it falls asleep. */
+	bool (*has)(struct secrets *s);
 	/* make writes what is to be kept of a `password` that the settings have in the open, and
 	 * gives the algorithm's name; NULL: the system refuses. It is quick. */
 	const char *(*make)(struct secrets *s, struct slice password, struct text *out_hash);

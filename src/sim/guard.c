@@ -42,6 +42,11 @@ static bool take(struct secrets *s, uint64_t *out_ticket, bool *out_is_right)
 	return true;
 }
 
+static bool has(struct secrets *s)
+{
+	return containerof(s, struct guard, secrets)->n > 0;
+}
+
 static const char *make(struct secrets *s, struct slice password, struct text *out_hash)
 {
 	must(s->ops != NULL);
@@ -52,6 +57,8 @@ static const char *make(struct secrets *s, struct slice password, struct text *o
 void guard_init(struct guard *g)
 {
 	static const struct patterns_ops patterns = { .match = match, .check = check_pattern };
-	static const struct secrets_ops secrets = { .check = check, .take = take, .make = make };
+	static const struct secrets_ops secrets = {
+		.check = check, .take = take, .has = has, .make = make
+	};
 	*g = (struct guard){ .patterns = { &patterns }, .secrets = { &secrets } };
 }
