@@ -278,7 +278,8 @@ enum err amqp091_on_tx_select(struct turn *t, struct channel *c, const struct am
 	return ERR_OK;
 }
 
-void amqp091_tx_drop(struct turn *t, struct channel *c)
+/* Forgets what waits. */
+static void drop_all(struct turn *t, struct channel *c)
 {
 	struct tx *x = c->tx;
 	struct tx_aside aside;
@@ -297,7 +298,7 @@ enum err amqp091_on_tx_rollback(struct turn *t, struct channel *c, const struct 
 	must(m->kind == AMQP091_tx_rollback);
 	if (!c->tx)
 		return amqp091_refuse(t, ERR_PRECONDITION_FAILED, "channel is not transactional");
-	amqp091_tx_drop(t, c);
+	drop_all(t, c);
 	amqp091_send_bare(t, c->number, AMQP091_tx_rollback_ok);
 	return ERR_OK;
 }
@@ -306,7 +307,7 @@ void amqp091_tx_free(struct turn *t, struct channel *c)
 {
 	if (!c->tx)
 		return;
-	amqp091_tx_drop(t, c);
+	drop_all(t, c);
 	if (c->tx->block)
 		block_close(c->tx->block);
 	deque_fini(&c->tx->aside, t->w->mem);

@@ -41,7 +41,6 @@ void amqp091_tx_refused(struct channel *c, const struct run *fx);
  * amqp091_unacked_rollback forgets that. */
 void amqp091_unacked_commit(struct turn *t, struct channel *c);
 void amqp091_unacked_rollback(struct channel *c);
-/* amqp091_tx_drop forgets what waits, amqp091_tx_free the transaction, too. */
-void amqp091_tx_drop(struct turn *t, struct channel *c);
+/* amqp091_tx_free forgets the transaction, and what waits in it. */
 void amqp091_tx_free(struct turn *t, struct channel *c);
 #endif
