@@ -500,7 +500,11 @@ func channels_do_not_disturb_each_other(c *amqp.Connection, ch *amqp.Channel) {
 
 func does_not_do_yet(c *amqp.Connection, ch *amqp.Channel) {
 	for _, what := range []func(*amqp.Channel) error{
-		func(ch *amqp.Channel) error { return ch.Tx() },
+		func(ch *amqp.Channel) error {
+			_, err := ch.QueueDeclare("stream", true, false, false, false,
+				amqp.Table{"x-queue-type": "stream"})
+			return err
+		},
 		func(ch *amqp.Channel) error { return ch.Flow(false) }} {
 		other := dial(os.Args[1])
 		amqpError(what(open(other)), 540, "NOT_IMPLEMENTED")

@@ -590,7 +590,9 @@ public final class Client {
 		for (int i = 0; i < 2; i++) {
 			try (Connection other = factory(port).newConnection()) {
 				Channel och = other.createChannel();
-				Call[] calls = {och::txSelect, () -> och.basicQos(1, 1, false)};
+				Map<String, Object> stream = Map.of("x-queue-type", "stream");
+				Call[] calls = {() -> och.queueDeclare("stream", true, false, false, stream),
+					() -> och.basicQos(1, 1, false)};
 				refused(calls[i], 540, "NOT_IMPLEMENTED");
 			} catch (AlreadyClosedException e) {
 				// closing what the broker has closed
