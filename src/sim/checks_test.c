@@ -1,4 +1,5 @@
 /* A checker that cannot fail is no checker: each is told a lie, and must say so. */
+#include "base/bits.h"
 #include "node/loop.h"
 #include "sim/bounds.h"
 #include "sim/faults.h"
@@ -14,7 +15,8 @@
 
 /* ---- the oracle, with a queue, a publisher and a consumer ---------------------------------- */
 
-#define BYTES 100u
+#define BYTES          100u
+#define STOP_STEPS_MAX 400000
 
 struct fix {
 	struct story story;
@@ -189,11 +191,29 @@ static struct world *world_new(void)
 	return w;
 }
 
+/* Whatever was said of it, the broker is well: it stops, and gives everything back. */
+static void broker_end(struct host *h)
+{
+	uint32_t who;
+	h->workers[NET_WRITER].stalled_until_ms = 0;
+	host_stop(h);
+	for (uint32_t n = 0; !host_is_stopped(h); n++) {
+		must(n < STOP_STEPS_MAX);
+		if ((who = host_runnable(h)) != 0)
+			host_step(h, bits_highest(who)); /* the workers first */
+		else
+			host_pass(h, 1);
+	}
+	int64_t left = host_close(h);
+	must(left == 0);
+}
+
 static void world_free(struct world *w, const char *what)
 {
 	if (!strstr(w->story.wrong, what))
 		fprintf(stderr, "wanted: %s\nsaid: %s\n", what, w->story.wrong);
 	must(w->story.is_wrong && strstr(w->story.wrong, what));
+	broker_end(&w->host);
 	world_fini(w);
 	free(w);
 }
