@@ -122,9 +122,16 @@ class Broker:
             shutil.rmtree(self.place, ignore_errors=True)
 
 
+TELLING = threading.Lock()
+
+
 def say(verdict, name, reason=''):
+    """A line that tools/run-tests reads. Any thread may say it: a line is one write."""
     name = re.sub(r'\s+', '_', name.strip()) or 'nameless'
-    print(verdict, name, ' '.join(str(reason).split())[:300], flush=True)
+    line = f"{verdict} {name} {' '.join(str(reason).split())[:300]}".rstrip() + '\n'
+    with TELLING:
+        sys.stdout.write(line)
+        sys.stdout.flush()
 
 
 def run_test(test, *args):
