@@ -46,16 +46,11 @@ static const struct pin outcomes[] = {
 };
 
 static const struct pin old_facts[] = {
-	{ 1, "VHOST" },
-	{ 2, "USER" },
-	{ 3, "PERMISSION" },
-	{ 4, "TOPIC_PERMISSION" },
-	{ 5, "VHOST_LIMITS" },
-	{ 6, "USER_LIMITS" },
-	{ 7, "PARAMETER" },
-	{ 8, "GLOBAL_PARAMETER" },
-	{ 9, "POLICY" },
-	{ 10, "OPERATOR_POLICY" },
+	{ 1, "VHOST" },        { 2, "USER" },
+	{ 3, "PERMISSION" },   { 4, "TOPIC_PERMISSION" },
+	{ 5, "VHOST_LIMITS" }, { 6, "USER_LIMITS" },
+	{ 7, "PARAMETER" },    { 8, "GLOBAL_PARAMETER" },
+	{ 9, "POLICY" },       { 10, "OPERATOR_POLICY" },
 	{ 11, "UNKNOWN" },
 };
 
@@ -90,7 +85,7 @@ static const struct pin old_rules[] = {
 
 static const struct pin rules[] = {
 #define RULE_NUMBER(number, name, prose) { number, #name },
-#define RULE_TEXT(number, name, prose) { number, #name },
+#define RULE_TEXT(number, name, prose)   { number, #name },
 #include "core/rules.def"
 #undef RULE_NUMBER
 #undef RULE_TEXT
@@ -120,20 +115,22 @@ static void outcomes_have_the_numbers_that_journals_have(void **s)
 static void facts_have_the_numbers_that_journals_have(void **s)
 {
 	(void)s;
-	compare(old_facts, sizeof old_facts / sizeof *old_facts, facts, sizeof facts / sizeof *facts);
+	compare(old_facts, sizeof old_facts / sizeof *old_facts, facts,
+		sizeof facts / sizeof *facts);
 }
 
 static void rules_have_the_numbers_that_journals_have(void **s)
 {
 	(void)s;
-	compare(old_rules, sizeof old_rules / sizeof *old_rules, rules, sizeof rules / sizeof *rules);
+	compare(old_rules, sizeof old_rules / sizeof *old_rules, rules,
+		sizeof rules / sizeof *rules);
 }
 
 static void reasons_of_removal_have_the_numbers_that_journals_have(void **s)
 {
 	(void)s;
 	static const uint8_t reasons[] = { REMOVE_SETTLED, REMOVE_REJECTED, REMOVE_GIVEN,
-					   REMOVE_PURGED,  REMOVE_DEAD,	    REMOVE_EXPIRED,
+					   REMOVE_PURGED,  REMOVE_DEAD,     REMOVE_EXPIRED,
 					   REMOVE_MAXLEN };
 	for (uint8_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
 		assert_int_equal(reasons[i], i);
