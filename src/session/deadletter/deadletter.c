@@ -205,11 +205,12 @@ static void letters_dump(const struct session *s, const struct session_world *w,
 		  "letters_waiting: %zu\nletters_loading: %u\nletters_sent: %zu\n"
 		  "letters_sent_bytes: %llu\nletters_kept: %zu\nletters_published: %llu\n"
 		  "letters_dropped: %llu\nletters_held_back: %llu\nletters_broken: "
-		  "%llu\nletters_refused: %llu\n",
+		  "%llu\nletters_refused: %llu\nletters_cut: %llu\n",
 		  d->waiting.n, d->loading_n, d->sent.n, (unsigned long long)d->sent_bytes,
 		  d->kept.n, (unsigned long long)d->count.published,
 		  (unsigned long long)d->count.dropped, (unsigned long long)d->count.kept,
-		  (unsigned long long)d->count.broken, (unsigned long long)d->count.refused);
+		  (unsigned long long)d->count.broken, (unsigned long long)d->count.refused,
+		  (unsigned long long)d->count.cut);
 }
 
 const struct session_ops deadletter_session_ops = {

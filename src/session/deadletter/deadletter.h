@@ -73,7 +73,7 @@ struct deadletter {
 	uint64_t retry_ms;     /* when to look at the catalog again */
 	struct block *block;   /* being filled with new messages; NULL: none */
 	struct {
-		uint64_t published, dropped, kept, refused, broken;
+		uint64_t published, dropped, kept, refused, broken, cut;
 	} count;
 };
 
@@ -101,6 +101,7 @@ struct letter_made {
 	uint32_t fill, floor; /* of the block, before */
 	bool is_own;          /* the block is this message's alone */
 	bool had_history;     /* it has died before */
+	bool is_cut;          /* not all of its deaths had room in its headers */
 };
 /* letter_make writes the new message; false: no memory. Whoever sends it counts the references;
  * letter_made_end follows in any case: was it sent? */

@@ -93,13 +93,14 @@ static void note_like(struct deadletter *d, const struct letter *l, struct slice
 }
 
 /* A history too large to be kept with its message begins anew; and if the publisher's own headers
- * are what is large there is none. */
-static void put_props(struct wr *out, struct slice props, struct amqp091_death *d,
+ * are what is large there is none. False: so it is. */
+static bool put_props(struct wr *out, struct slice props, struct amqp091_death *d,
 		      struct amqp091_dead *dead)
 {
 	struct wr w = wr_of(out->p + out->n, min_u64(LIMIT_DEAD_PROPS_BYTES, wr_left(out)));
 	enum err e = amqp091_death_put(&w, props, d, dead);
-	if (e == ERR_OK && !wr_ok(&w) && d->has_history) {
+	bool is_whole = e == ERR_OK && wr_ok(&w);
+	if (e == ERR_OK && !is_whole && d->has_history) {
 		d->has_history = false;
 		w = wr_of(w.p, w.cap);
 		e = amqp091_death_put(&w, props, d, dead);
@@ -111,6 +112,7 @@ static void put_props(struct wr *out, struct slice props, struct amqp091_death *
 		*dead = (struct amqp091_dead){ .priority = 0 };
 		wr_slice(out, props);
 	}
+	return is_whole;
 }
 
 static void put_body(struct wr *w, const struct msg *m)
@@ -147,7 +149,7 @@ bool letter_make(struct deadletter *d, struct session_world *w, const struct let
 			      .body_bytes = m->body_bytes,
 			      .proto = m->proto,
 			      .flags = m->flags | MSG_DEAD };
-	put_props(&w_out, msg_props(m), &death, &out->dead);
+	out->is_cut = !put_props(&w_out, msg_props(m), &death, &out->dead);
 	if (out->dead.is_plain && death.same.n == 0)
 		note_like(d, l, msg_route(m), death.time_s, out->dead.headers);
 	copy->body_off = at + (uint32_t)w_out.n;

@@ -95,13 +95,17 @@ static uint32_t shards_n(const struct route_to *to, uint32_t n)
 }
 
 /* Would it come back to a queue in which it has been, without anybody's doing? Most have died once:
- * where is known. */
+ * where is known. Of one that has died before and cannot carry its whole history nobody could tell
+ * at the next death: it ends here, so each death without a client finds all those before it, but
+ * perhaps the first. */
 static bool is_cycle(const struct session_world *w, const struct letter *l,
 		     const struct letter_made *made, uint64_t queue)
 {
 	must(l->reason != DEAD_REJECTED);
 	if (!made->had_history)
 		return queue == l->queue;
+	if (made->is_cut)
+		return true;
 	const struct queue_record *q = catalog_queue_by_id(w->view, queue);
 	return q && amqp091_death_is_cycle(made->dead.deaths, q->name);
 }
@@ -211,6 +215,7 @@ static bool publish_route(struct deadletter *d, struct session_world *w, struct 
 	must(to != NULL);
 	memcpy(to, r->to, r->n * sizeof *to);
 	uint32_t n = without_cycles(w, l, made, to, r->n);
+	d->count.cut += made->had_history && made->is_cut;
 	if (n > 0)
 		publish(d, w, l, made, to, n);
 	mem_put(w->mem, to, r->n * sizeof *to);
