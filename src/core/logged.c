@@ -1,5 +1,6 @@
 #include "core/logged.h"
 
+#include "core/catalog.h"
 #include "core/core.h"
 #include "core/fact.h"
 #include "msg/msg.h"
@@ -8,6 +9,10 @@
 #define OTHER_HEAD_BYTES 12u /* of the kinds without rows: arg, tail_len */
 #define ADD_ROW_BYTES    6u
 #define REMOVE_ROW_BYTES 16u
+
+/* Numbers that the keys of a checkpoint's units have room for (catalog_unit.h). */
+#define LOGGED_QUEUES_END ((UINT64_C(1) << 43) - 1)
+#define LOGGED_FACTS_END  (UINT64_C(1) << 62)
 
 /* Which kinds may be stored; the rest of their numbers are unknown to this build. */
 static bool is_stored_kind(uint8_t kind)
@@ -158,11 +163,61 @@ static enum err rows_get(struct rd *r, struct slice body, struct run *room)
 static enum err fact_look(const struct run *room)
 {
 	struct fact f;
-	if (room->kind != OUTCOME_FACT_PUT && room->kind != OUTCOME_FACT_DELETE)
+	struct fact_limits limits;
+	TRY(fact_get(run_tail(room), &f));
+	must(fact_names(f.kind) != NULL);
+	if (room->kind == OUTCOME_FACT_PUT &&
+	    (f.kind == FACT_VHOST_LIMITS || f.kind == FACT_USER_LIMITS))
+		return fact_limits_get(f.value, &limits);
+	return ERR_OK;
+}
+
+static enum err declared_look(const struct run *room, struct slice *out_arguments)
+{
+	struct declare_exchange x;
+	struct declare_queue q;
+	struct bind b;
+	must(out_arguments->n == 0);
+	if (room->kind == OUTCOME_QUEUE_DECLARE) {
+		TRY(declare_queue_get(run_tail(room), &q));
+		*out_arguments = q.arguments;
+		return q.owner && !(q.flags & QUEUE_EXCLUSIVE) ? ERR_MALFORMED : ERR_OK;
+	}
+	if (room->kind == OUTCOME_BIND || room->kind == OUTCOME_UNBIND) {
+		TRY(bind_get(run_tail(room), &b));
+		*out_arguments = b.arguments;
 		return ERR_OK;
-	enum err e = fact_get(run_tail(room), &f);
+	}
+	TRY(declare_exchange_get(run_tail(room), &x));
+	*out_arguments = x.arguments;
+	bool is_known = room->kind == OUTCOME_EXCHANGE_DELETE || exchange_type_of(x.type);
+	return is_known ? ERR_OK : ERR_NOT_IMPLEMENTED;
+}
+
+/* What the catalog makes true must be something that it can read: apply has nobody to tell. */
+static enum err catalog_look(const struct run *room)
+{
+	struct slice arguments = SLICE_EMPTY;
+	enum err e = ERR_OK;
+	if (room->kind == OUTCOME_FACT_PUT || room->kind == OUTCOME_FACT_DELETE)
+		e = fact_look(room);
+	else if (room->kind >= OUTCOME_EXCHANGE_DECLARE && room->kind <= OUTCOME_UNBIND &&
+		 room->kind != OUTCOME_QUEUE_DELETE)
+		e = declared_look(room, &arguments);
 	must(e != ERR_LIMIT);
-	return e == ERR_MALFORMED || room->queue == 0 ? ERR_CORRUPT : e;
+	return e == ERR_MALFORMED || arguments.n > CATALOG_ARGUMENTS_MAX ? ERR_CORRUPT : e;
+}
+
+/* Numbers of objects that the kind can have: from 1 up to, but not with, this; 0: it has none. */
+static uint64_t objects_end(uint8_t kind)
+{
+	switch (kind) {
+	case OUTCOME_QUEUE_DECLARE:
+	case OUTCOME_QUEUE_DELETE: return LOGGED_QUEUES_END;
+	case OUTCOME_FACT_PUT:
+	case OUTCOME_FACT_DELETE: return LOGGED_FACTS_END;
+	default: return kind <= OUTCOME_QUEUE_DROP || kind == OUTCOME_COUNT ? UINT64_MAX : 0;
+	}
 }
 
 static enum err other_get(struct rd *r, struct run *room, uint32_t room_bytes)
@@ -188,13 +243,14 @@ enum err logged_get(struct rd *r, struct slice body, struct run *room, uint32_t 
 		return ERR_CORRUPT;
 	if (!is_stored_kind(room->kind))
 		return ERR_NOT_IMPLEMENTED;
-	if (room->kind <= OUTCOME_QUEUE_DROP && (room->queue == 0 || room->queue == UINT64_MAX))
+	uint64_t end = objects_end(room->kind);
+	if (end && (room->queue == 0 || room->queue >= end))
 		return ERR_CORRUPT;
 	room->flags |= RUN_LOGGED;
 	bool has_rows = room->kind == OUTCOME_ADD || room->kind == OUTCOME_REMOVE;
 	room->row_bytes = has_rows ? LIMIT_RUN_ROW_BYTES : 0;
 	TRY(has_rows ? rows_get(r, body, room) : other_get(r, room, room_bytes));
-	TRY(fact_look(room));
+	TRY(catalog_look(room));
 	uint32_t len = (uint32_t)sizeof *room + (uint32_t)room->n * room->row_bytes +
 		       room->tail_len;
 	room->len = (len + 7u) & ~7u;

@@ -2,15 +2,63 @@
 #include "base/bits.h"
 #include "base/digest.h"
 #include "base/mem_for_tests.h"
+#include "core/catalog.h"
 #include "core/core.h"
+#include "core/fact.h"
 #include "core/logged.h"
+
+#define VHOSTS 8u /* how many there may be */
 
 static _Alignas(8) uint8_t room[LOGGED_RUN_BYTES], unit[CHECKPOINT_UNIT_MAX];
 
+struct minds {
+	struct core *core;
+	struct catalog *catalog;
+};
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
+/* Two things with one name or number, and a virtual host that goes before what is in it: no shard
+ * has decided that, whatever the octets. */
+static bool is_fact_decided(const struct catalog_view *v, const struct run *o)
+{
+	struct fact f;
+	must(fact_get(run_tail(o), &f) == ERR_OK);
+	if (f.kind == FACT_VHOST)
+		return o->kind == OUTCOME_FACT_PUT && f.number < VHOSTS && f.name[0].n &&
+		       !catalog_fact_by_id(v, o->queue) && !catalog_vhost_name(v, f.number).n;
+	const struct fact *same = catalog_fact(v, (enum fact_kind)f.kind, f.name[0], f.name[1],
+					       f.name[2]);
+	const struct fact *old = catalog_fact_by_id(v, o->queue);
+	return same == old && (!old || old->number == f.number);
+}
+
+static bool is_decided(const struct catalog_view *v, const struct run *o)
+{
+	struct declare_queue q;
+	if (o->kind == OUTCOME_FACT_PUT || o->kind == OUTCOME_FACT_DELETE)
+		return is_fact_decided(v, o);
+	if (o->kind != OUTCOME_QUEUE_DECLARE)
+		return true;
+	must(declare_queue_get(run_tail(o), &q) == ERR_OK);
+	return !catalog_queue(v, q.vhost, q.name);
+}
+
+/* As the shard's node: what is for the catalog, and what is for queues. Transactions, and uploads,
+ * are nothing to either. */
+static void apply_one(const struct minds *m, struct run *o, uint64_t index)
+{
+	struct add_row *row = run_rows(o);
+	for (uint32_t i = 0; o->kind == OUTCOME_ADD && i < o->n; i++)
+		row[i].loc += 1u << 16;
+	if (o->kind < OUTCOME_EXCHANGE_DECLARE || o->kind >= OUTCOME_TX_BEGIN)
+		core_apply(m->core, o, index, 0, NULL);
+	else if (is_decided(catalog_view(m->catalog), o))
+		catalog_apply(m->catalog, o, index, NULL);
+}
+
 /* A body that is read is also applied; places are made up. */
-static void apply(struct core *c, struct slice body)
+static void apply(const struct minds *m, struct slice body)
 {
 	struct run *o = (struct run *)(void *)room;
 	struct rd r = rd_of(body);
@@ -19,14 +67,11 @@ static void apply(struct core *c, struct slice body)
 		struct add_row *row = run_rows(o);
 		must(o->len <= sizeof room &&
 		     (uint32_t)o->n * o->row_bytes + o->tail_len <= o->len);
-		for (uint32_t i = 0; o->kind == OUTCOME_ADD && i < o->n; i++) {
+		for (uint32_t i = 0; o->kind == OUTCOME_ADD && i < o->n; i++)
 			must(row[i].loc + row[i].bytes <= body.n);
-			row[i].loc += 1u << 16;
-		}
-		if (o->kind <= OUTCOME_CHUNK_DROP)
-			core_apply(c, o, index++, 0, NULL);
+		apply_one(m, o, index++);
 	}
-	core_check(c);
+	core_check(m->core);
 }
 
 static void restore(struct core *c, struct slice s)
@@ -52,16 +97,18 @@ static void restore(struct core *c, struct slice s)
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct mem_for_tests heap = mem_for_tests((size_t)1 << 28);
-	struct core *c = core_new(&heap.mem, 1);
+	struct minds m = { core_new(&heap.mem, 1), catalog_new(&heap.mem, 1) };
 	struct digest d;
-	must(c != NULL);
+	must(m.core != NULL && m.catalog != NULL);
 	if (n && p[0] & 1)
-		restore(c, slice_of(p + 1, n - 1));
+		restore(m.core, slice_of(p + 1, n - 1));
 	else if (n)
-		apply(c, slice_of(p + 1, n - 1));
+		apply(&m, slice_of(p + 1, n - 1));
 	digest_init(&d);
-	core_digest(c, &d);
-	core_free(c);
+	core_digest(m.core, &d);
+	catalog_digest(m.catalog, &d);
+	core_free(m.core);
+	catalog_free(m.catalog);
 	must(heap.mem.used == 0);
 	return 0;
 }

@@ -56,7 +56,7 @@ static void write_all(struct rig *r, struct record_body *b)
 	o = run_of(room, OUTCOME_GIVE_MARK, 0);
 	o->arg = 4711;
 	put(b, o);
-	o = run_of(room, OUTCOME_BIND, 0);
+	o = run_of(room, OUTCOME_COUNT, 0);
 	o->tail_len = 5;
 	memcpy(run_rows(o), "abcde", 5);
 	put(b, o);
@@ -97,7 +97,7 @@ static void what_is_put_is_what_is_got(void **s)
 	o = get(&rd, body);
 	must(o->kind == OUTCOME_GIVE_MARK && o->arg == 4711 && o->n == 0);
 	o = get(&rd, body);
-	must(o->kind == OUTCOME_BIND && slice_eq(run_tail(o), slice_str("abcde")));
+	must(o->kind == OUTCOME_COUNT && slice_eq(run_tail(o), slice_str("abcde")));
 	must(rd_done(&rd));
 	msg_unref(rig_message(r, 0, 1), 1);
 	must(block_room(r->filling) > 0);
@@ -169,6 +169,12 @@ static void what_nobody_wrote_is_refused(void **s)
 		     "\1\0\0\0\0\0\0\0"
 		     "\1\0\1\0\0\0"
 		     "x") == ERR_OK);
+#define HEAD(kind) kind "\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+	must(REFUSED(HEAD("\x14") "\1\0\0\0x") == ERR_CORRUPT); /* no declaration */
+	must(REFUSED(HEAD("\x14") "\x0b\0\0\0\0\0\1\1x\1t\0\0\0\0") == ERR_NOT_IMPLEMENTED);
+	must(REFUSED(HEAD("\x16") "\x17\0\0\0\0\0\1\1\0\0\0\0\0\0\0\0\0\1q\0\0\0\0"
+				  "\2\0\xff\0") == ERR_NOT_IMPLEMENTED); /* a rule to come */
+#undef HEAD
 #undef REFUSED
 }
 
