@@ -183,12 +183,17 @@ static void on_event(uv_poll_t *h, int status, int events)
 		watch(s, s->events & ~UV_WRITABLE);
 		conn_writable(s->conn);
 	}
-	if (!(events & UV_READABLE))
+	if (s->is_reading) {
+		if (events & UV_READABLE)
+			receive(s);
 		return;
-	if (s->is_reading)
-		receive(s);
-	else
-		watch(s, s->events & ~UV_READABLE);
+	}
+	if (events & UV_READABLE) { /* it may wait long: a peer that goes meanwhile is seen */
+		watch(s, (s->events & ~UV_READABLE) | UV_DISCONNECT);
+	} else if (events & UV_DISCONNECT) {
+		watch(s, s->events & ~UV_DISCONNECT);
+		conn_hung_up(s->conn);
+	}
 }
 
 /* ---- the port ----------------------------------------------------------------------------- */
@@ -229,7 +234,7 @@ static void net_read(struct net *n, uint64_t sock, bool is_on)
 	must(s->conn != NULL);
 	s->is_reading = is_on;
 	if (is_on)
-		watch(s, s->events | UV_READABLE);
+		watch(s, (s->events & ~UV_DISCONNECT) | UV_READABLE);
 }
 
 static void net_close(struct net *n, uint64_t sock)

@@ -190,6 +190,13 @@ void conn_lost(struct conn *c)
 	conn_end(c);
 }
 
+void conn_hung_up(struct conn *c)
+{
+	must(!c->is_lost);
+	if (!c->is_reading && c->loop->world.is_blocked)
+		conn_lost(c);
+}
+
 /* ---- reading ------------------------------------------------------------------------------ */
 
 #define READ_MIN    8192u  /* less room than this: begin a new block */
