@@ -112,8 +112,6 @@ static bool loop_units(struct loop *l)
 bool checkpoint_work(struct loop *l)
 {
 	struct node *n = l->node;
-	if (l->shards_n > 0 && l->shards[0].given)
-		settle(l);
 	uint32_t turn = atomic_load(&n->checkpoint_turn);
 	if (l->index == 0 && turn == TURN_NOBODY &&
 	    (n->is_checkpoint_wanted || journal_checkpoint_is_due(n->journal)) &&
@@ -122,6 +120,8 @@ bool checkpoint_work(struct loop *l)
 		turn = 0;
 		atomic_store(&n->checkpoint_turn, 0);
 	}
+	if (l->shards_n > 0 && l->shards[0].given)
+		settle(l); /* behind the look at the turn: the one before has ended by now */
 	if (turn != l->index || !loop_units(l)) /* the last one has to wait for one under way */
 		return turn == l->index || (l->index == 0 && n->is_checkpoint_wanted);
 	if (l->index + 1 < n->loops_n) {
