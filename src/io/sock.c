@@ -192,7 +192,8 @@ static void on_event(uv_poll_t *h, int status, int events)
 		watch(s, (s->events & ~UV_READABLE) | UV_DISCONNECT);
 	} else if (events & UV_DISCONNECT) {
 		watch(s, s->events & ~UV_DISCONNECT);
-		conn_hung_up(s->conn);
+		if (conn_is_lost_unread(s->conn))
+			lose(s);
 	}
 }
 

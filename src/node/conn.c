@@ -190,11 +190,10 @@ void conn_lost(struct conn *c)
 	conn_end(c);
 }
 
-void conn_hung_up(struct conn *c)
+bool conn_is_lost_unread(const struct conn *c)
 {
 	must(!c->is_lost);
-	if (!c->is_reading && c->loop->world.is_blocked)
-		conn_lost(c);
+	return !c->is_reading && c->loop->world.is_blocked;
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
