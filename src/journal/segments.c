@@ -84,6 +84,20 @@ static bool is_free(const struct segments *s, uint32_t number)
 	return atomic_load_explicit(&t->at[number & t->mask], memory_order_relaxed) == NULL;
 }
 
+/* Whoever walks the segments may still look at the counts of the one that lay here before. */
+static void begin(struct segment *seg, uint32_t number, uint64_t *own_index)
+{
+	must(number != 0);
+	atomic_store_explicit(&seg->live_bytes, 0, memory_order_relaxed);
+	atomic_store_explicit(&seg->live_count, 0, memory_order_relaxed);
+	atomic_store_explicit(&seg->end, 0, memory_order_relaxed);
+	seg->number = number;
+	seg->file = -1;
+	seg->last_index = own_index;
+	seg->is_closed = false;
+	seg->file_bytes = seg->empty_since = seg->forwarded_at = 0;
+}
+
 enum err segments_add(struct segments *s, struct mem *mem, uint32_t number, bool has_index,
 		      struct segment **out_seg)
 {
@@ -97,7 +111,7 @@ enum err segments_add(struct segments *s, struct mem *mem, uint32_t number, bool
 	if (index)
 		memset(index, 0, INDEX_BYTES);
 	struct segment *seg = pool_take(&s->pool);
-	*seg = (struct segment){ .number = number, .file = -1, .last_index = index };
+	begin(seg, number, index);
 	struct segment_slots *t = slots_of(s);
 	atomic_store_explicit(&t->at[number & t->mask], seg, memory_order_release);
 	s->n++;
@@ -153,10 +167,10 @@ void segments_check(const struct segments *s)
 
 struct segment *segments_each(const struct segments *s, uint32_t *cursor)
 {
-	struct segment_slots *t = slots_of(s);
+	struct segment_slots *t = atomic_load_explicit(&s->slots, memory_order_acquire);
 	must(t != NULL);
 	while (*cursor <= t->mask) {
-		struct segment *seg = atomic_load_explicit(&t->at[*cursor], memory_order_relaxed);
+		struct segment *seg = atomic_load_explicit(&t->at[*cursor], memory_order_acquire);
 		++*cursor;
 		if (seg)
 			return seg;

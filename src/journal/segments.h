@@ -85,7 +85,8 @@ void segments_remove(struct segments *s, struct mem *mem, struct segment *own_se
 void segment_is_covered(struct segment *seg, struct mem *mem);
 
 /* segments_each walks all living segments in the order of the table: begin with *cursor = 0; NULL
- * is the end. The one it gave last may be removed. */
+ * is the end. The one it gave last may be removed. Any thread may add up the counts: of a segment
+ * that goes meanwhile it finds what is left there, or what a new one in its place begins with. */
 struct segment *segments_each(const struct segments *s, uint32_t *cursor);
 void segments_check(const struct segments *s);
 /* segments_after gives the living segment with the lowest number above `number`; NULL: none. */
