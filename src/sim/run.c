@@ -15,8 +15,6 @@
 #include <string.h>
 
 #define DESCRIPTION_BYTES 1048576
-#define PASSAGE_EVERY     4 /* runs */
-#define DEAL_EVERY        4
 #define BLOCKS_OF_LOOP    3u /* open ones: for sockets, for what is read back */
 
 /* Nobody refers to a message any more. */
@@ -63,16 +61,28 @@ static void describe(struct world *w)
 	free(room);
 }
 
-/* It costs as much as all the rest, and a few of them find as much as many. */
-static bool has_passage(uint64_t seed)
+/* ---- side plays ------------------------------------------------------------------------- */
+
+static const struct {
+	void (*play)(struct story *story, uint64_t seed);
+	enum ablate_rule rule;
+} plays[] = {
+#define PLAY(play, rule, prose) { play##_play, ABLATE_##rule },
+#include "sim/plays.def"
+#undef PLAY
+};
+#define PLAYS_N (sizeof plays / sizeof plays[0])
+
+static void play_aside(struct story *story, uint64_t seed)
 {
-	return seed % PASSAGE_EVERY == 0 || ablated[ABLATE_dead_letter_order];
+	size_t which = seed % PLAYS_N;
+	for (size_t i = 0; i < PLAYS_N; i++)
+		if (ablated[plays[i].rule])
+			which = i;
+	plays[which].play(story, seed);
 }
 
-static bool has_deal(uint64_t seed)
-{
-	return seed % DEAL_EVERY == 1 || ablated[ABLATE_tx_atomicity];
-}
+/* ---- one seed --------------------------------------------------------------------------- */
 
 void run_seed(const struct run_options *o, struct run_result *out)
 {
@@ -87,14 +97,8 @@ void run_seed(const struct run_options *o, struct run_result *out)
 			    (int)w->host.died);
 	if (is_good)
 		replica_play(&w->story, o->seed);
-	if (is_good && !w->story.is_wrong && has_passage(o->seed))
-		passage_play(&w->story, o->seed);
-	if (is_good && !w->story.is_wrong && has_deal(o->seed))
-		deal_play(&w->story, o->seed);
 	if (is_good && !w->story.is_wrong)
-		lifetime_play(&w->story, o->seed);
-	if (is_good && !w->story.is_wrong)
-		turns_play(&w->story, o->seed);
+		play_aside(&w->story, o->seed);
 	if (!w->story.is_wrong)
 		score_check(w, o->ops);
 	*out = (struct run_result){ .is_wrong = w->story.is_wrong,

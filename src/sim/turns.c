@@ -1,16 +1,13 @@
 #include "sim/turns.h"
 
 #include "base/bits.h"
-#include "base/text.h"
 #include "sim/turns_state.h"
 #include "wire/amqp091/table.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define LIVES     4
 #define STEPS_MAX 200
-#define REST_MAX  400000 /* steps until everything has come to rest */
 #define PREFETCH  6
 #define GOT_MAX   8u
 
@@ -18,71 +15,61 @@ static const char *const names[QUEUES] = { "one", "rank" };
 
 /* ---- what clients say --------------------------------------------------------------------- */
 
-static void declare(struct side *s)
+static struct talk *talk_of(struct turns *t, const struct side *s)
+{
+	return &t->stage.actor[s - t->side].talk;
+}
+
+static void enter(struct stage *st, struct actor *a)
 {
 	uint8_t buf[2][64];
 	struct wr one = wr_of(buf[ONE], sizeof buf[ONE]), rank = wr_of(buf[RANK], sizeof buf[RANK]);
-	amqp091_put_bool(&one, "x-single-active-consumer", true);
-	amqp091_put_int(&rank, "x-max-priority", RANK_MAX);
-	TALK(&s->talk, 1, queue_declare, .queue = slice_str(names[ONE]), .durable = true,
-	     .arguments = wr_done(&one));
-	TALK(&s->talk, 1, queue_declare, .queue = slice_str(names[RANK]), .durable = true,
-	     .arguments = wr_done(&rank));
-	must(talk_has_room(&s->talk, 1024));
-}
-
-static void connect(struct turns *t, struct side *s)
-{
-	uint32_t loop = (uint32_t)prng_below(&t->prng, t->host.loops_n);
+	struct side *s = &turns_of(st)->side[a->index];
 	s->is_ready = s->is_closing = false;
 	s->consumer = s->came_n = s->held_n = 0;
-	s->body_left = 0;
-	talk_begin(&s->talk, sock_connect(&t->host.socks, loop));
-	declare(s);
-	TALK(&s->talk, 1, basic_qos, .prefetch_count = PREFETCH);
-	TALK(&s->talk, 1, confirm_select, .nowait = false);
+	amqp091_put_bool(&one, "x-single-active-consumer", true);
+	amqp091_put_int(&rank, "x-max-priority", RANK_MAX);
+	TALK(&a->talk, 1, queue_declare, .queue = slice_str(names[ONE]), .durable = true,
+	     .arguments = wr_done(&one));
+	TALK(&a->talk, 1, queue_declare, .queue = slice_str(names[RANK]), .durable = true,
+	     .arguments = wr_done(&rank));
+	TALK(&a->talk, 1, basic_qos, .prefetch_count = PREFETCH);
+	TALK(&a->talk, 1, confirm_select, .nowait = false);
+	must(talk_has_room(&a->talk, 1024));
 }
 
 static void publish(struct turns *t)
 {
-	uint8_t body[64] = { 0 };
-	struct talk *k = &t->side[0].talk;
-	uint32_t queue = (uint32_t)prng_below(&t->prng, QUEUES);
+	struct stage *s = &t->stage;
+	uint32_t queue = (uint32_t)prng_below(&s->prng, QUEUES);
 	struct amqp091_props props = { .flags = AMQP091_HAS_delivery_mode | AMQP091_HAS_priority };
-	props.delivery_mode = prng_chance(&t->prng, 2, 3) ? 2 : 1;
-	props.priority = (uint8_t)prng_below(&t->prng, RANK_MAX + 3);
-	if (t->sent_n + 1 == MESSAGES_MAX || !talk_has_room(k, 1024))
+	props.delivery_mode = prng_chance(&s->prng, 2, 3) ? 2 : 1;
+	props.priority = (uint8_t)prng_below(&s->prng, RANK_MAX + 3);
+	uint32_t bytes = (uint32_t)prng_between(&s->prng, 4, 64);
+	if (s->sent_n + 1 == MESSAGES_MAX ||
+	    !stage_publish(s, s->actor, "", names[queue], &props, bytes))
 		return;
-	store_be32(body, ++t->sent_n);
-	t->message[t->sent_n] = (struct message){ .queue = (uint8_t)queue,
+	t->message[s->sent_n] = (struct message){ .queue = (uint8_t)queue,
 						  .lane = (uint8_t)min_u64(props.priority,
 									   RANK_MAX),
 						  .is_persistent = props.delivery_mode == 2 };
-	TALK(k, 1, basic_publish, .routing_key = slice_str(names[queue]));
-	talk_content(k, &props, slice_of(body, prng_between(&t->prng, 4, sizeof body)));
 }
 
 static void consume(struct turns *t, struct side *s)
 {
-	char tag[16], buf[32];
-	struct text text = text_of(tag, sizeof tag);
+	uint8_t buf[32];
 	struct wr w = wr_of(buf, sizeof buf);
 	must(!s->consumer);
 	s->consumer = ++t->consumers_n;
 	s->came_n = 0;
-	text_putf(&text, "%u", s->consumer);
-	amqp091_put_int(&w, "x-priority", (int64_t)prng_below(&t->prng, 3));
-	TALK(&s->talk, 1, basic_consume, .queue = slice_str(names[ONE]),
-	     .consumer_tag = text_slice(&text), .arguments = wr_done(&w));
+	amqp091_put_int(&w, "x-priority", (int64_t)prng_below(&t->stage.prng, 3));
+	actor_consume(&t->stage.actor[s - t->side], names[ONE], s->consumer, false, wr_done(&w));
 }
 
-static void cancel(struct side *s)
+static void cancel(struct turns *t, struct side *s)
 {
-	char tag[16];
-	struct text text = text_of(tag, sizeof tag);
 	must(s->consumer);
-	text_putf(&text, "%u", s->consumer);
-	TALK(&s->talk, 1, basic_cancel, .consumer_tag = text_slice(&text));
+	actor_cancel(&t->stage.actor[s - t->side], s->consumer);
 	s->consumer = 0;
 }
 
@@ -99,33 +86,33 @@ static uint32_t oldest_of(const struct side *s)
 
 static void lose(struct turns *t, struct side *s)
 {
-	sock_drop(s->talk.sock, prng_chance(&t->prng, 1, 2));
-	connect(t, s);
+	struct actor *a = &t->stage.actor[s - t->side];
+	stage_leave(&t->stage, a, prng_chance(&t->stage.prng, 1, 2));
+	stage_enter(&t->stage, a);
 }
 
 /* A channel that opens at once again. */
-static void close_channel(struct side *s)
+static void close_channel(struct turns *t, struct side *s)
 {
-	TALK(&s->talk, 1, channel_close, .reply_code = 200);
-	TALK(&s->talk, 1, channel_open, .out_of_band = SLICE_EMPTY);
-	TALK(&s->talk, 1, basic_qos, .prefetch_count = PREFETCH);
+	TALK(talk_of(t, s), 1, channel_close, .reply_code = 200);
+	TALK(talk_of(t, s), 1, channel_open, .out_of_band = SLICE_EMPTY);
+	TALK(talk_of(t, s), 1, basic_qos, .prefetch_count = PREFETCH);
 	s->consumer = s->held_n = 0;
 	s->is_closing = true;
-	must(s->talk.sock != NULL);
 }
 
 static void settle(struct turns *t, struct side *s)
 {
-	uint32_t i = (uint32_t)prng_below(&t->prng, s->held_n);
+	uint32_t i = (uint32_t)prng_below(&t->stage.prng, s->held_n);
 	struct held *h = &s->held[i];
-	bool is_back = !t->is_resting && prng_chance(&t->prng, 1, 5);
-	if (!talk_has_room(&s->talk, 64))
+	bool is_back = !t->is_resting && prng_chance(&t->stage.prng, 1, 5);
+	if (!talk_has_room(talk_of(t, s), 64))
 		return;
 	if (is_back)
-		TALK(&s->talk, 1, basic_nack, .delivery_tag = h->tag, .requeue = true);
+		TALK(talk_of(t, s), 1, basic_nack, .delivery_tag = h->tag, .requeue = true);
 	else
-		TALK(&s->talk, 1, basic_ack, .delivery_tag = h->tag);
-	if (h->consumer == 0) {
+		TALK(talk_of(t, s), 1, basic_ack, .delivery_tag = h->tag);
+	if (h->consumer == STAGE_FETCHED) {
 		must(t->message[h->number].state == HELD && t->got_n > 0);
 		t->message[h->number].state = is_back ? WAITS : TAKEN;
 		t->got_n--;
@@ -139,7 +126,7 @@ static void settle(struct turns *t, struct side *s)
 static void forget(struct turns *t)
 {
 	t->got_n = 0;
-	for (uint32_t i = 1; i <= t->sent_n; i++) {
+	for (uint32_t i = 1; i <= t->stage.sent_n; i++) {
 		struct message *m = &t->message[i];
 		if (!m->is_persistent)
 			m->state = GONE;
@@ -153,70 +140,24 @@ static void forget(struct turns *t)
 
 static bool begin(struct turns *t)
 {
-	char room[256];
-	struct text why = text_of(room, sizeof room);
-	if (sim_disk_is_dead(t->host.disk))
-		sim_disk_restart(t->host.disk);
-	if (host_start(&t->host, &why) != ERR_OK) {
-		story_wrong(t->story, "no start among those who take turns: %s", room);
-		return false;
-	}
 	forget(t);
-	t->life_first = t->sent_n;
-	t->acked_to = 0;
-	for (uint32_t i = 0; i < CLIENTS; i++)
-		connect(t, &t->side[i]);
-	return true;
-}
-
-static bool exchange(struct turns *t)
-{
-	bool is_any = false;
-	for (uint32_t i = 0; i < CLIENTS; i++) {
-		struct side *s = &t->side[i];
-		struct amqp091_frame f;
-		bool is_end = false;
-		is_any |= talk_exchange(&s->talk, &t->host.socks, &is_end);
-		while (!t->story->is_wrong && talk_next(&s->talk, &f))
-			turns_frame(t, s, &f);
-		if (is_end)
-			story_wrong(t->story, "the broker hangs up on who takes turns");
-	}
-	return is_any;
-}
-
-/* One of the broker's threads takes a turn, if any would. */
-static bool broker_step(struct turns *t)
-{
-	struct host *h = &t->host;
-	uint64_t who = host_runnable(h);
-	if (who == 0)
-		return false;
-	for (uint64_t nth = prng_below(&t->prng, bits_count(&who, 64)); nth > 0; nth--)
-		who &= who - 1;
-	host_step(h, bits_lowest(who));
-	if (h->died != ERR_OK)
-		story_wrong(t->story, "the broker ends itself among those who take turns");
-	return true;
+	return stage_begin(&t->stage);
 }
 
 /* Everything that has begun ends: what was settled is gone. */
 static void come_to_rest(struct turns *t)
 {
-	uint32_t n = 0;
-	while ((broker_step(t) || exchange(t) || !host_is_idle(&t->host)) && !t->story->is_wrong)
-		if (++n == REST_MAX)
-			story_wrong(t->story, "those who take turns do not come to rest");
-	for (uint32_t i = 1; i <= t->sent_n; i++)
+	stage_rest(&t->stage);
+	for (uint32_t i = 1; i <= t->stage.sent_n; i++)
 		if (t->message[i].state == TAKEN)
 			t->message[i].state = GONE;
 }
 
 static void act(struct turns *t)
 {
-	struct side *s = &t->side[prng_below(&t->prng, CLIENTS)];
-	uint32_t what = (uint32_t)prng_below(&t->prng, 100);
-	if (!s->is_ready || !talk_has_room(&s->talk, 4096))
+	struct side *s = &t->side[prng_below(&t->stage.prng, CLIENTS)];
+	uint32_t what = (uint32_t)prng_below(&t->stage.prng, 100);
+	if (!s->is_ready || !talk_has_room(talk_of(t, s), 4096))
 		return;
 	if (s == &t->side[0] && what < 50)
 		publish(t);
@@ -225,9 +166,9 @@ static void act(struct turns *t)
 	else if (what < 85 && !s->consumer)
 		consume(t, s);
 	else if (what < 88 && s->consumer)
-		cancel(s);
+		cancel(t, s);
 	else if (what < 91 && s != &t->side[0] && !s->is_closing)
-		close_channel(s);
+		close_channel(t, s);
 	else if (what < 93 && s != &t->side[0])
 		lose(t, s);
 }
@@ -236,9 +177,9 @@ static void fetch(struct turns *t)
 {
 	struct side *s = &t->side[0];
 	come_to_rest(t);
-	if (!s->is_ready || t->story->is_wrong || t->got_n == GOT_MAX)
+	if (!s->is_ready || stage_is_wrong(&t->stage) || t->got_n == GOT_MAX)
 		return;
-	TALK(&s->talk, 1, basic_get, .queue = slice_str(names[RANK]));
+	TALK(talk_of(t, s), 1, basic_get, .queue = slice_str(names[RANK]));
 	come_to_rest(t);
 }
 
@@ -246,52 +187,40 @@ static void fetch(struct turns *t)
  * comes after it begins with what it held. */
 static void hand_over(struct turns *t)
 {
-	struct side *s = &t->side[prng_between(&t->prng, 1, CLIENTS - 1)];
+	struct side *s = &t->side[prng_between(&t->stage.prng, 1, CLIENTS - 1)];
 	come_to_rest(t);
-	if (!s->consumer || !s->came_n || t->story->is_wrong)
+	if (!s->consumer || !s->came_n || stage_is_wrong(&t->stage))
 		return;
 	t->owed = oldest_of(s);
-	if (prng_chance(&t->prng, 1, 2))
+	if (prng_chance(&t->stage.prng, 1, 2))
 		lose(t, s);
 	else
-		close_channel(s);
+		close_channel(t, s);
 	come_to_rest(t);
 	t->owed = 0;
 }
 
 static void step(struct turns *t)
 {
-	for (uint64_t n = prng_below(&t->prng, 12); n > 0; n--)
+	for (uint64_t n = prng_below(&t->stage.prng, 12); n > 0; n--)
 		act(t);
-	for (uint64_t n = prng_below(&t->prng, 30); n > 0 && !t->story->is_wrong; n--)
-		if (prng_chance(&t->prng, 1, 2))
-			(void)broker_step(t);
-		else
-			(void)exchange(t);
-	if (prng_chance(&t->prng, 1, 3) && !t->story->is_wrong)
+	stage_mix(&t->stage, prng_below(&t->stage.prng, 30));
+	if (prng_chance(&t->stage.prng, 1, 3) && !stage_is_wrong(&t->stage))
 		fetch(t);
-	if (prng_chance(&t->prng, 1, 6) && !t->story->is_wrong)
+	if (prng_chance(&t->stage.prng, 1, 6) && !stage_is_wrong(&t->stage))
 		hand_over(t);
-	if (prng_chance(&t->prng, 1, 4))
-		host_pass(&t->host, prng_between(&t->prng, 1, 8));
+	if (prng_chance(&t->stage.prng, 1, 4))
+		host_pass(&t->stage.host, prng_between(&t->stage.prng, 1, 8));
 }
 
 static void fight(struct turns *t)
 {
-	struct host *h = &t->host;
-	uint64_t n = prng_between(&t->prng, 20, STEPS_MAX);
+	uint64_t n = prng_between(&t->stage.prng, 20, STEPS_MAX);
 	if (!begin(t))
 		return;
-	while (n-- > 0 && !t->story->is_wrong)
+	while (n-- > 0 && !stage_is_wrong(&t->stage))
 		step(t);
-	bool is_power = prng_chance(&t->prng, 1, 2);
-	host_forget(h);
-	for (uint32_t i = 0; i < CLIENTS; i++)
-		sock_drop(t->side[i].talk.sock, true);
-	if (is_power)
-		sim_disk_crash(h->disk);
-	else
-		sim_disk_kill(h->disk);
+	stage_end(&t->stage);
 }
 
 /* ---- the end ------------------------------------------------------------------------------ */
@@ -299,72 +228,50 @@ static void fight(struct turns *t)
 static void compare(struct turns *t)
 {
 	uint32_t lost = 0, confirmed_n = 0;
-	for (uint32_t i = 1; i <= t->sent_n; i++) {
+	for (uint32_t i = 1; i <= t->stage.sent_n; i++) {
 		const struct message *m = &t->message[i];
 		confirmed_n += m->is_confirmed;
 		lost += m->is_confirmed && m->is_persistent && !m->is_seen;
 	}
 	if (lost)
-		story_wrong(t->story, "%u of %u messages were given to nobody", lost, confirmed_n);
-	story_mix(t->story, t->own.hash ^ confirmed_n ^ (uint64_t)t->consumers_n << 32);
+		stage_wrong(&t->stage, "%u of %u messages were given to nobody", lost, confirmed_n);
+	story_mix(t->stage.story, t->stage.own.hash ^ confirmed_n ^ (uint64_t)t->consumers_n << 32);
 }
 
 /* Everything is taken, and the broker stops. */
 static void rest(struct turns *t)
 {
-	struct host *h = &t->host;
-	uint32_t n = 0, taken_n = 1;
+	struct stage *s = &t->stage;
+	uint32_t taken_n = 1;
 	t->is_resting = true;
 	if (!begin(t))
 		return;
 	come_to_rest(t);
 	consume(t, &t->side[1]);
-	for (uint32_t before; taken_n > 0 && !t->story->is_wrong;) {
+	for (uint32_t before; taken_n > 0 && !stage_is_wrong(s);) {
 		before = t->side[0].held_n;
 		fetch(t);
 		taken_n = t->side[0].held_n - before;
 		for (uint32_t i = 0; i < CLIENTS; i++)
-			for (; t->side[i].held_n > 0 && !t->story->is_wrong; taken_n++)
+			for (; t->side[i].held_n > 0 && !stage_is_wrong(s); taken_n++)
 				settle(t, &t->side[i]);
-		host_pass(h, 1);
+		host_pass(&s->host, 1);
 	}
 	compare(t);
-	for (uint32_t i = 0; i < CLIENTS; i++)
-		sock_drop(t->side[i].talk.sock, true);
-	host_stop(h);
-	while (!host_is_stopped(h) && !t->story->is_wrong) {
-		if (!broker_step(t))
-			host_pass(h, 1);
-		if (++n == REST_MAX)
-			story_wrong(t->story, "no stop among those who take turns");
-	}
-	if (!t->story->is_wrong && host_close(h) != 0)
-		story_wrong(t->story, "those who take turns have left memory behind");
+	stage_close(s);
 }
 
 void turns_play(struct story *story, uint64_t seed)
 {
+	static const struct plot plot = { "turns",     CLIENTS,    enter,
+					  turns_heard, turns_came, turns_answered };
 	struct turns *t = calloc(1, sizeof *t);
 	must(t != NULL);
-	t->story = story;
-	t->prng = prng_of(seed ^ 0x7124);
-	story_init(&t->own, false);
-	const struct host_setup s = {
-		.loops_n = (uint32_t)prng_between(&t->prng, 1, HOST_LOOPS_MAX),
-		.pipe_bytes = (uint32_t)prng_between(&t->prng, 64, 65536),
-		.segment_bytes = 4 * LIMIT_RECORD_BYTES_MAX,
-		.checkpoint_every_bytes = 8 * LIMIT_RECORD_BYTES_MAX,
-		.cache_bytes = prng_between(&t->prng, 0, 65536),
-		.disk_free_bytes = 1 << 20,
-		.output_bytes = 65536,
-		.unconfirmed_bytes = prng_between(&t->prng, 4096, 1 << 20),
-		.frame_max = TALK_FRAME_MAX,
-	};
-	host_init(&t->host, &t->own, seed, &s);
+	stage_init(&t->stage, &plot, story, seed, 0x7124);
 	for (int life = 0; life < LIVES && !story->is_wrong; life++)
 		fight(t);
 	if (!story->is_wrong)
 		rest(t);
-	host_fini(&t->host);
+	stage_fini(&t->stage);
 	free(t);
 }

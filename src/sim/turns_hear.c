@@ -1,29 +1,24 @@
-#include "base/bits.h"
 #include "sim/turns_state.h"
 
-static void confirmed(struct turns *t, uint64_t tag, bool is_multiple)
+void turns_answered(struct stage *s, uint32_t number, bool is_refused)
 {
-	must(tag >= 1 && t->life_first + tag <= t->sent_n);
-	for (uint64_t i = is_multiple ? t->acked_to + 1 : tag; i <= tag; i++)
-		t->message[t->life_first + i].is_confirmed = true;
-	if (is_multiple)
-		t->acked_to = max_u64(t->acked_to, tag);
+	turns_of(s)->message[number].is_confirmed = !is_refused;
 }
 
 /* Nobody else does anything, so everything that is better than what came is not there. */
 static void judge_rank(struct turns *t, uint32_t number)
 {
 	const struct message *m = number ? &t->message[number] : NULL;
-	must(number <= t->sent_n);
+	must(number <= t->stage.sent_n);
 	if (m && m->state != WAITS && m->state != MAYBE)
-		story_wrong(t->story, "message %u was fetched again", number);
-	for (uint32_t i = 1; i <= t->sent_n; i++) {
+		stage_wrong(&t->stage, "message %u was fetched again", number);
+	for (uint32_t i = 1; i <= t->stage.sent_n; i++) {
 		struct message *o = &t->message[i];
 		bool is_better = !m || o->lane > m->lane || (o->lane == m->lane && i < number);
 		if (o->queue != RANK || !is_better)
 			continue;
 		if (o->state == WAITS)
-			story_wrong(t->story, "message %u was fetched though %u comes before it",
+			stage_wrong(&t->stage, "message %u was fetched though %u comes before it",
 				    number, i);
 		if (o->state == MAYBE)
 			o->state = GONE;
@@ -32,104 +27,48 @@ static void judge_rank(struct turns *t, uint32_t number)
 
 static void judge_one(struct turns *t, struct side *s, uint32_t number)
 {
-	if (s->came_to != s->consumer)
-		return; /* it was on its way when the consumer ended */
 	for (uint32_t i = 0; i < CLIENTS; i++)
 		if (&t->side[i] != s && t->side[i].consumer && t->side[i].came_n)
-			story_wrong(t->story, "two consumers are active: %u and %u", s->consumer,
+			stage_wrong(&t->stage, "two consumers are active: %u and %u", s->consumer,
 				    t->side[i].consumer);
 	if (s->came_n == 0 && t->owed && number > t->owed)
-		story_wrong(t->story, "message %u came before %u, which was given back", number,
+		stage_wrong(&t->stage, "message %u came before %u, which was given back", number,
 			    t->owed);
 	must(s->consumer <= t->consumers_n);
 	if (s->came_n++ == 0)
 		t->owed = 0;
 }
 
-static void judge(struct turns *t, struct side *s, uint32_t number)
+void turns_came(struct stage *st, struct actor *a, const struct arrival *x)
 {
-	struct message *m = &t->message[number];
+	struct turns *t = turns_of(st);
+	struct side *s = &t->side[a->index];
+	struct message *m = &t->message[x->number];
 	if (s->is_closing)
 		return;
 	m->is_seen = true;
-	if ((m->queue == RANK) != (s->came_to == 0))
-		story_wrong(t->story, "message %u came from another queue", number);
+	if ((m->queue == RANK) != (x->consumer == STAGE_FETCHED))
+		stage_wrong(st, "message %u came from another queue", x->number);
 	if (m->queue == RANK) {
-		judge_rank(t, number);
+		judge_rank(t, x->number);
 		m->state = HELD;
 		t->got_n++;
-	} else {
-		judge_one(t, s, number);
+	} else if (x->consumer == s->consumer) { /* else it was on its way when that ended */
+		judge_one(t, s, x->number);
 	}
 	must(s->held_n < HELD_MAX);
-	s->held[s->held_n++] = (struct held){ s->came_tag, number, s->came_to };
+	s->held[s->held_n++] = (struct held){ x->tag, x->number, x->consumer };
 }
 
-static uint32_t number_of(struct slice tag)
+void turns_heard(struct stage *st, struct actor *a, const struct amqp091_method *m)
 {
-	uint32_t n = 0;
-	must(tag.n > 0 && tag.n < 10);
-	for (size_t i = 0; i < tag.n; i++)
-		n = n * 10 + (tag.p[i] - '0');
-	return n;
-}
-
-static void heard(struct turns *t, struct side *s, const struct amqp091_method *m)
-{
+	struct turns *t = turns_of(st);
+	struct side *s = &t->side[a->index];
 	switch (m->kind) {
-	case AMQP091_basic_ack:
-		confirmed(t, m->basic_ack.delivery_tag, m->basic_ack.multiple);
-		break;
 	case AMQP091_channel_close_ok: s->is_closing = false; break;
 	case AMQP091_confirm_select_ok: s->is_ready = true; break;
 	case AMQP091_basic_get_empty: judge_rank(t, 0); break;
-	case AMQP091_basic_get_ok:
-		s->came_to = 0;
-		s->came_tag = m->basic_get_ok.delivery_tag;
-		break;
-	case AMQP091_basic_deliver:
-		must(s->body_left == 0);
-		s->came_to = number_of(m->basic_deliver.consumer_tag);
-		s->came_tag = m->basic_deliver.delivery_tag;
-		break;
-	case AMQP091_basic_cancel:
-	case AMQP091_channel_close:
-	case AMQP091_connection_close:
-		story_wrong(t->story, "the broker ends what takes turns");
-		break;
+	case AMQP091_basic_cancel: stage_wrong(st, "the broker cancels a consumer"); break;
 	default: break;
 	}
-}
-
-static void came(struct turns *t, struct side *s, struct slice part)
-{
-	must(part.n <= s->body_left);
-	s->body_left -= part.n;
-	if (s->is_body_begun)
-		return;
-	s->is_body_begun = true;
-	uint32_t number = part.n >= 4 ? load_be32(part.p) : 0;
-	if (number == 0 || number > t->sent_n)
-		story_wrong(t->story, "a message came that nobody has sent");
-	else
-		judge(t, s, number);
-}
-
-void turns_frame(struct turns *t, struct side *s, const struct amqp091_frame *f)
-{
-	struct amqp091_method m;
-	struct amqp091_header h;
-	enum err e = ERR_OK;
-	if (f->type == AMQP091_FRAME_METHOD) {
-		e = amqp091_method_decode(f->payload, &m);
-		if (e == ERR_OK)
-			heard(t, s, &m);
-	} else if (f->type == AMQP091_FRAME_HEADER) {
-		e = amqp091_header_decode(f->payload, &h);
-		s->body_left = h.body_bytes;
-		s->is_body_begun = false;
-	} else if (f->type == AMQP091_FRAME_BODY) {
-		came(t, s, f->payload);
-	}
-	must(e == ERR_OK);
 }

@@ -3,13 +3,12 @@
  */
 #ifndef SIM_TURNS_STATE_H
 #define SIM_TURNS_STATE_H
-#include "base/prng.h"
-#include "sim/host.h"
-#include "sim/talk.h"
+#include "base/list.h"
+#include "sim/stage.h"
 
 #define MESSAGES_MAX 2048u
 #define HELD_MAX     512u
-#define CLIENTS      3u
+#define CLIENTS      STAGE_ACTORS
 #define RANK_MAX     4u /* the highest priority */
 
 enum { ONE, RANK, QUEUES };
@@ -24,35 +23,33 @@ struct message {
 
 struct held {
 	uint64_t tag;
-	uint32_t number, consumer; /* consumer 0: fetched */
+	uint32_t number, consumer; /* consumer STAGE_FETCHED: fetched */
 };
 
 struct side {
-	struct talk talk;
 	bool is_ready, is_closing; /* closing: what comes has gone back already */
 	uint32_t consumer, came_n; /* consumer: its number, 0: none that lives */
 	struct held held[HELD_MAX];
 	uint32_t held_n;
-	uint32_t came_to; /* of what comes: the consumer; 0: fetched */
-	uint64_t came_tag, body_left;
-	bool is_body_begun;
 };
 
 struct turns {
-	struct story own; /* of the host: its faults are none of the run's */
-	struct story *story;
-	struct prng prng;
-	struct host host;
+	struct stage stage;        /* first */
 	struct side side[CLIENTS]; /* the first one publishes and fetches */
 	bool is_resting;           /* nothing is published, everything is taken */
 	uint32_t consumers_n;      /* ever */
 	uint32_t owed;             /* who is active next must begin with this or an older one */
-	uint32_t sent_n;           /* messages in all lives; their numbers begin with 1 */
-	uint32_t life_first, got_n;
-	uint64_t acked_to;
+	uint32_t got_n;
 	struct message message[MESSAGES_MAX];
 };
 
-/* turns_frame takes one frame that a client was sent, and tells the story if it must not be. */
-void turns_frame(struct turns *t, struct side *s, const struct amqp091_frame *f);
+static inline struct turns *turns_of(struct stage *s)
+{
+	return containerof(s, struct turns, stage);
+}
+
+/* What the plot makes of what clients hear (stage.h). */
+void turns_heard(struct stage *s, struct actor *a, const struct amqp091_method *m);
+void turns_came(struct stage *s, struct actor *a, const struct arrival *x);
+void turns_answered(struct stage *s, uint32_t number, bool is_refused);
 #endif

@@ -1,0 +1,300 @@
+#include "sim/stage.h"
+
+#include "base/bits.h"
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void stage_wrong(struct stage *s, const char *fmt, ...)
+{
+	char what[256];
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(what, sizeof what, fmt, args);
+	va_end(args);
+	story_wrong(s->story, "%s: %s", s->plot->about, what);
+}
+
+/* ---- the machine -------------------------------------------------------------------------- */
+
+void stage_init(struct stage *s, const struct plot *plot, struct story *story, uint64_t seed,
+		uint64_t salt)
+{
+	must(plot->actors_n <= STAGE_ACTORS);
+	s->plot = plot;
+	s->story = story;
+	s->prng = prng_of(seed ^ salt);
+	s->actors_n = plot->actors_n;
+	story_init(&s->own, false);
+	const struct host_setup setup = {
+		.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX),
+		.pipe_bytes = (uint32_t)prng_between(&s->prng, 64, 65536),
+		.segment_bytes = 4 * LIMIT_RECORD_BYTES_MAX,
+		.checkpoint_every_bytes = 8 * LIMIT_RECORD_BYTES_MAX,
+		.cache_bytes = prng_between(&s->prng, 0, 65536),
+		.disk_free_bytes = 1 << 20,
+		.output_bytes = 65536,
+		.unconfirmed_bytes = prng_between(&s->prng, 4096, 1 << 20),
+		.frame_max = TALK_FRAME_MAX,
+	};
+	host_init(&s->host, &s->own, seed, &setup);
+	for (uint32_t i = 0; i < STAGE_ACTORS; i++)
+		s->actor[i].index = i;
+}
+
+void stage_fini(struct stage *s)
+{
+	host_fini(&s->host);
+}
+
+bool stage_begin(struct stage *s)
+{
+	char room[200];
+	struct text why = text_of(room, sizeof room);
+	struct host *h = &s->host;
+	if (sim_disk_is_dead(h->disk))
+		sim_disk_restart(h->disk);
+	if (host_start(h, &why) != ERR_OK) {
+		stage_wrong(s, "the broker does not start: %s", room);
+		return false;
+	}
+	for (uint32_t i = 0; i < s->actors_n; i++)
+		stage_enter(s, &s->actor[i]);
+	return true;
+}
+
+static void leave_all(struct stage *s)
+{
+	for (uint32_t i = 0; i < s->actors_n; i++)
+		stage_leave(s, &s->actor[i], true);
+}
+
+void stage_end(struct stage *s)
+{
+	bool is_power = prng_chance(&s->prng, 1, 2);
+	if (!s->host.node)
+		return; /* it has not come up: that is wrong already */
+	host_forget(&s->host);
+	leave_all(s);
+	if (is_power)
+		sim_disk_crash(s->host.disk);
+	else
+		sim_disk_kill(s->host.disk);
+}
+
+void stage_close(struct stage *s)
+{
+	struct host *h = &s->host;
+	if (stage_is_wrong(s))
+		return;
+	leave_all(s);
+	host_stop(h);
+	for (uint32_t n = 0; !host_is_stopped(h) && !stage_is_wrong(s);) {
+		if (!stage_broker(s))
+			host_pass(h, 1);
+		if (++n == STAGE_REST_MAX)
+			stage_wrong(s, "the broker does not stop");
+	}
+	if (!stage_is_wrong(s) && host_close(h) != 0)
+		stage_wrong(s, "the broker has left memory behind");
+}
+
+/* ---- what actors say ---------------------------------------------------------------------- */
+
+void stage_enter(struct stage *s, struct actor *a)
+{
+	a->coming = (struct arrival){ 0 };
+	a->body_left = 0;
+	a->said_n = 0;
+	a->answered_to = 0;
+	uint32_t loop = (uint32_t)prng_below(&s->prng, s->host.loops_n);
+	talk_begin(&a->talk, sock_connect(&s->host.socks, loop));
+	s->plot->enter(s, a);
+}
+
+void stage_leave(struct stage *s, struct actor *a, bool is_hard)
+{
+	must(a == &s->actor[a->index]);
+	sock_drop(a->talk.sock, is_hard);
+}
+
+void stage_copy(struct stage *s, struct actor *a, const char *exchange, const char *key,
+		const struct amqp091_props *props, uint32_t number, uint32_t bytes)
+{
+	must(bytes >= 4 && bytes <= STAGE_BODY_MAX);
+	store_be32(s->body, number);
+	TALK(&a->talk, 1, basic_publish, .exchange = slice_str(exchange),
+	     .routing_key = slice_str(key));
+	talk_content(&a->talk, props, slice_of(s->body, bytes));
+}
+
+bool stage_publish(struct stage *s, struct actor *a, const char *exchange, const char *key,
+		   const struct amqp091_props *props, uint32_t bytes)
+{
+	if (a->said_n == STAGE_TAGS_MAX || !talk_has_room(&a->talk, bytes + 1024))
+		return false;
+	a->said[++a->said_n] = ++s->sent_n;
+	stage_copy(s, a, exchange, key, props, s->sent_n, bytes);
+	return true;
+}
+
+static struct slice tag_put(char buf[16], uint32_t number)
+{
+	struct text t = text_of(buf, 16);
+	text_putf(&t, "%u", number);
+	return text_slice(&t);
+}
+
+void actor_consume(struct actor *a, const char *queue, uint32_t number, bool is_no_ack,
+		   struct slice arguments)
+{
+	char tag[16];
+	TALK(&a->talk, 1, basic_consume, .queue = slice_str(queue),
+	     .consumer_tag = tag_put(tag, number), .no_ack = is_no_ack, .arguments = arguments);
+}
+
+void actor_cancel(struct actor *a, uint32_t number)
+{
+	char tag[16];
+	TALK(&a->talk, 1, basic_cancel, .consumer_tag = tag_put(tag, number));
+}
+
+/* ---- what they hear ----------------------------------------------------------------------- */
+
+static uint32_t tag_number(struct slice tag)
+{
+	uint32_t n = 0;
+	must(tag.n > 0 && tag.n < 10);
+	for (size_t i = 0; i < tag.n; i++)
+		n = n * 10 + (uint32_t)(tag.p[i] - '0');
+	return n;
+}
+
+static void answered(struct stage *s, struct actor *a, uint64_t tag, bool is_multiple,
+		     bool is_refused)
+{
+	must(s->plot->answered != NULL && tag >= 1);
+	if (tag > a->said_n)
+		stage_wrong(s, "tag %llu is confirmed, which is none", (unsigned long long)tag);
+	for (uint64_t t = is_multiple ? a->answered_to + 1 : tag; t <= tag && t <= a->said_n; t++)
+		if (a->said[t]) {
+			s->plot->answered(s, a->said[t], is_refused);
+			a->said[t] = 0;
+		}
+	if (is_multiple)
+		a->answered_to = max_u64(a->answered_to, tag);
+}
+
+static void heard(struct stage *s, struct actor *a, const struct amqp091_method *m)
+{
+	switch (m->kind) {
+	case AMQP091_basic_ack:
+		answered(s, a, m->basic_ack.delivery_tag, m->basic_ack.multiple, false);
+		break;
+	case AMQP091_basic_nack:
+		answered(s, a, m->basic_nack.delivery_tag, m->basic_nack.multiple, true);
+		break;
+	case AMQP091_basic_deliver:
+		a->coming = (struct arrival){ .consumer = tag_number(m->basic_deliver.consumer_tag),
+					      .tag = m->basic_deliver.delivery_tag,
+					      .is_redelivered = m->basic_deliver.redelivered };
+		break;
+	case AMQP091_basic_get_ok:
+		a->coming = (struct arrival){ .consumer = STAGE_FETCHED,
+					      .tag = m->basic_get_ok.delivery_tag,
+					      .is_redelivered = m->basic_get_ok.redelivered };
+		break;
+	case AMQP091_channel_close:
+	case AMQP091_connection_close:
+		stage_wrong(s, "the broker closes a channel or connection");
+		break;
+	default: s->plot->heard(s, a, m); break;
+	}
+}
+
+static void body(struct stage *s, struct actor *a, struct slice part)
+{
+	struct arrival *x = &a->coming;
+	must(part.n <= a->body_left);
+	a->body_left -= part.n;
+	if (x->number == 0)
+		x->number = part.n >= 4 ? load_be32(part.p) : UINT32_MAX;
+	if (x->number == 0 || x->number > s->sent_n)
+		stage_wrong(s, "a message came that nobody has sent");
+	else if (a->body_left == 0)
+		s->plot->came(s, a, x);
+}
+
+static void frame(struct stage *s, struct actor *a, const struct amqp091_frame *f)
+{
+	struct amqp091_method m;
+	struct amqp091_header h;
+	enum err e = ERR_OK;
+	if (f->type == AMQP091_FRAME_METHOD) {
+		must(a->body_left == 0);
+		e = amqp091_method_decode(f->payload, &m);
+		if (e == ERR_OK)
+			heard(s, a, &m);
+	} else if (f->type == AMQP091_FRAME_HEADER) {
+		e = amqp091_header_decode(f->payload, &h);
+		must(e == ERR_OK);
+		a->body_left = a->coming.bytes = h.body_bytes;
+	} else if (f->type == AMQP091_FRAME_BODY) {
+		body(s, a, f->payload);
+	}
+	must(e == ERR_OK);
+}
+
+/* ---- turns -------------------------------------------------------------------------------- */
+
+bool stage_talk(struct stage *s, struct actor *a)
+{
+	struct amqp091_frame f;
+	bool is_end = false;
+	bool is_any = talk_exchange(&a->talk, &s->host.socks, &is_end);
+	while (!stage_is_wrong(s) && talk_next(&a->talk, &f))
+		frame(s, a, &f);
+	if (is_end)
+		stage_wrong(s, "the broker hangs up");
+	return is_any;
+}
+
+bool stage_broker(struct stage *s)
+{
+	struct host *h = &s->host;
+	uint64_t who = host_runnable(h);
+	if (who == 0)
+		return false;
+	for (uint64_t nth = prng_below(&s->prng, bits_count(&who, 64)); nth > 0; nth--)
+		who &= who - 1;
+	host_step(h, bits_lowest(who));
+	if (h->died != ERR_OK)
+		stage_wrong(s, "the broker ends itself");
+	return true;
+}
+
+static bool talk_all(struct stage *s)
+{
+	bool is_any = false;
+	for (uint32_t i = 0; i < s->actors_n; i++)
+		is_any |= stage_talk(s, &s->actor[i]);
+	return is_any;
+}
+
+void stage_mix(struct stage *s, uint64_t n)
+{
+	for (; n > 0 && !stage_is_wrong(s); n--)
+		if (prng_chance(&s->prng, 1, 2))
+			(void)stage_broker(s);
+		else
+			(void)talk_all(s);
+}
+
+void stage_rest(struct stage *s)
+{
+	uint32_t n = 0;
+	while (!stage_is_wrong(s) && (stage_broker(s) || talk_all(s) || !host_is_idle(&s->host)))
+		if (++n == STAGE_REST_MAX)
+			stage_wrong(s, "the broker does not come to rest");
+}
