@@ -49,6 +49,19 @@ bool journal_checkpoint_put(struct journal *j, uint16_t shard, uint64_t a, uint6
 	return true;
 }
 
+bool journal_checkpoint_wait(struct journal *j, uint32_t loop)
+{
+	uint64_t bit = (uint64_t)1 << loop;
+	must(loop < j->loops_n);
+	return (atomic_fetch_or(&j->checkpoint.waits, bit) & bit) == 0;
+}
+
+bool journal_checkpoint_is_waiting(const struct journal *j, uint32_t loop)
+{
+	must(loop < j->loops_n);
+	return atomic_load(&j->checkpoint.waits) >> loop & 1;
+}
+
 void journal_checkpoint_shard(struct journal *j, const struct ckpt_shard *s)
 {
 	struct checkpoint *c = &j->checkpoint;

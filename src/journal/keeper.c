@@ -53,8 +53,10 @@ bool journal_keep_step(struct journal *j, uint64_t *out_wake, enum err *out_err)
 	is_any |= look_free(j, out_wake);
 	is_any |= journal_broken(j) == ERR_OK && ahead_step(j, out_err);
 	/* Side by side: only a checkpoint lets segments be recycled, and saves writing new ones. */
-	if (journal_broken(j) == ERR_OK && (checkpoint_step(j, out_err) || spill_sweep(j)))
-		is_any = true;
+	bool is_moved = journal_broken(j) == ERR_OK && checkpoint_step(j, out_err);
+	if (is_moved)
+		*out_wake |= atomic_exchange(&j->checkpoint.waits, 0);
+	is_any |= is_moved || (journal_broken(j) == ERR_OK && spill_sweep(j));
 	if (is_any)
 		keeper_tell(j);
 	*out_err = journal_broken(j);

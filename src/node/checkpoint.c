@@ -1,6 +1,7 @@
 /* Checkpoints: when enough has been logged, each loop in turn gives the changed units of its
  * shards. A shard's units belong to one index: it is frozen while they are taken, which lasts
- * longer than a moment only when the keeper has no room for them. */
+ * longer than a moment only when the keeper has no room for them. Then its loop sleeps until the
+ * keeper has moved. */
 #include "node/loop.h"
 
 #include "base/must.h"
@@ -108,29 +109,59 @@ static bool loop_units(struct loop *l)
 	return true;
 }
 
+/* Whoever sees that one is due has loop 0 begin it. False: the one before has not ended. */
+static bool begin_one(struct loop *l)
+{
+	struct node *n = l->node;
+	if (atomic_load(&n->checkpoint_turn) != TURN_NOBODY)
+		return true;
+	bool is_due = journal_checkpoint_is_due(n->journal);
+	if (l->index != 0 && is_due)
+		loop_wake(l, 0);
+	if (l->index != 0 || !(is_due || atomic_load(&n->is_checkpoint_wanted)))
+		return true;
+	if (!journal_checkpoint_begin(n->journal))
+		return false;
+	atomic_store(&n->checkpoint_turn, 0);
+	atomic_store(&n->is_checkpoint_wanted, false); /* never neither: it would look stopped */
+	return true;
+}
+
+static void pass_on(struct loop *l)
+{
+	struct node *n = l->node;
+	bool is_last = l->index + 1 == n->loops_n;
+	if (is_last) {
+		atomic_fetch_add(&n->checkpoints_n, 1);
+		journal_checkpoint_end(n->journal);
+	}
+	atomic_store(&n->checkpoint_turn, is_last ? TURN_NOBODY : l->index + 1);
+	if (!is_last || atomic_load(&n->is_checkpoint_wanted))
+		loop_wake(l, is_last ? 0 : l->index + 1);
+}
+
 /* Loop 0 begins; each loop passes the turn to the next; the last one ends it. */
 bool checkpoint_work(struct loop *l)
 {
 	struct node *n = l->node;
-	uint32_t turn = atomic_load(&n->checkpoint_turn);
-	if (l->index == 0 && turn == TURN_NOBODY &&
-	    (n->is_checkpoint_wanted || journal_checkpoint_is_due(n->journal)) &&
-	    journal_checkpoint_begin(n->journal)) {
-		n->is_checkpoint_wanted = false;
-		turn = 0;
-		atomic_store(&n->checkpoint_turn, 0);
-	}
+	bool is_open = begin_one(l);
+	bool is_turn = atomic_load(&n->checkpoint_turn) == l->index;
 	if (l->shards_n > 0 && l->shards[0].given)
 		settle(l); /* behind the look at the turn: the one before has ended by now */
-	if (turn != l->index || !loop_units(l)) /* the last one has to wait for one under way */
-		return turn == l->index || (l->index == 0 && n->is_checkpoint_wanted);
-	if (l->index + 1 < n->loops_n) {
-		atomic_store(&n->checkpoint_turn, l->index + 1);
-		loop_wake(l, l->index + 1);
-		return true;
-	}
-	atomic_fetch_add(&n->checkpoints_n, 1);
-	journal_checkpoint_end(n->journal);
-	atomic_store(&n->checkpoint_turn, TURN_NOBODY);
-	return true;
+	bool is_given = is_turn && loop_units(l);
+	l->waits_for_keeper = !is_open || (is_turn && !is_given);
+	if (is_given)
+		pass_on(l);
+	return is_given ||
+	       (l->waits_for_keeper && journal_checkpoint_wait(n->journal, l->index));
+}
+
+bool checkpoint_is_waited_for(const struct loop *l)
+{
+	const struct node *n = l->node;
+	uint32_t turn = atomic_load(&n->checkpoint_turn);
+	if (l->waits_for_keeper)
+		return !journal_checkpoint_is_waiting(n->journal, l->index);
+	return turn == l->index || (l->index == 0 && turn == TURN_NOBODY &&
+				    atomic_load(&n->is_checkpoint_wanted));
 }

@@ -342,7 +342,7 @@ static bool is_waited_for(struct loop *l)
 	for (uint32_t from = 0; from < n->loops_n; from++)
 		if (from != l->index && !spsc_is_empty(&node_mailbox(n, from, l->index)->there))
 			return true;
-	return journal_has_done(n->journal, l->index) ||
+	return journal_has_done(n->journal, l->index) || checkpoint_is_waited_for(l) ||
 	       atomic_load(&n->version) != l->seen_version ||
 	       n->setup.secrets[l->index]->ops->has(n->setup.secrets[l->index]);
 }

@@ -93,6 +93,7 @@ struct loop {
 	_Atomic uint64_t cached_bytes; /* stored messages in memory (keep.c) */
 	struct forward *forward;       /* of this loop's share of a segment; NULL: none */
 	struct unit *unit;             /* a checkpoint's unit that the keeper had no room for */
+	bool waits_for_keeper;         /* with a checkpoint: it is told when the keeper has moved */
 	struct trace *trace;           /* who watches frames (trace.c); NULL: nobody */
 	struct {
 #define COUNT(name, prose) uint64_t name;
@@ -229,6 +230,8 @@ void view_see(struct loop *l);
 
 /* ---- checkpoints (checkpoint.c), alarms (alarm.c): looked at once a turn */
 bool checkpoint_work(struct loop *l); /* true: look again at once */
+/* checkpoint_is_waited_for: the last look before `l` falls asleep. */
+bool checkpoint_is_waited_for(const struct loop *l);
 bool alarms_look(struct loop *l);     /* true: look again at once */
 uint64_t alarm_memory_limit(const struct node *n);
 uint64_t alarm_disk_limit(const struct node *n);

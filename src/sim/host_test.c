@@ -11,12 +11,14 @@
 
 #include <cmocka.h>
 
+#define SELDOM (8 * (uint64_t)LIMIT_RECORD_BYTES_MAX) /* checkpoints */
+
 struct fix {
 	struct story story;
 	struct host host;
 };
 
-static struct fix *fix_new(uint32_t pipe_bytes)
+static struct fix *fix_new(uint32_t pipe_bytes, uint64_t checkpoint_every_bytes)
 {
 	char room[200];
 	struct text why = text_of(room, sizeof room);
@@ -26,7 +28,7 @@ static struct fix *fix_new(uint32_t pipe_bytes)
 		.loops_n = 2,
 		.pipe_bytes = pipe_bytes,
 		.segment_bytes = 4 * LIMIT_RECORD_BYTES_MAX,
-		.checkpoint_every_bytes = 8 * LIMIT_RECORD_BYTES_MAX,
+		.checkpoint_every_bytes = checkpoint_every_bytes,
 		.cache_bytes = 1048576,
 		.disk_free_bytes = 1048576,
 		.output_bytes = 65536,
@@ -57,7 +59,8 @@ static void pass(struct fix *f, uint64_t ms)
 
 static void fix_free(struct fix *f)
 {
-	host_stop(&f->host);
+	if (!f->host.is_stopping)
+		host_stop(&f->host);
 	settle(f);
 	must(host_is_stopped(&f->host));
 	int64_t left = host_close(&f->host);
@@ -78,7 +81,7 @@ static uint64_t free_bytes(struct fix *f)
 static void free_space_is_looked_at_only_while_it_is_short(void **state)
 {
 	(void)state;
-	struct fix *f = fix_new(4096);
+	struct fix *f = fix_new(4096, SELDOM);
 	struct host *h = &f->host;
 	settle(f);
 	must(host_deadline(h) == UINT64_MAX);
@@ -105,7 +108,7 @@ static void free_space_is_looked_at_only_while_it_is_short(void **state)
 static void who_does_not_read_his_last_bytes_is_closed_all_the_same(void **state)
 {
 	(void)state;
-	struct fix *f = fix_new(64);
+	struct fix *f = fix_new(64, SELDOM);
 	struct host *h = &f->host;
 	struct sock *k = sock_connect(&h->socks, 1);
 	static const uint8_t greeting[] = "AMQP\x00\x00\x09\x01";
@@ -123,11 +126,42 @@ static void who_does_not_read_his_last_bytes_is_closed_all_the_same(void **state
 	fix_free(f);
 }
 
+/* Steps the loops alone, each as often as it wants; false: they never come to rest. */
+static bool loops_rest(struct host *h)
+{
+	uint32_t loops = (1u << HOST_LOOPS_MAX) - 1, who;
+	for (int n = 0; (who = host_runnable(h) & loops) != 0; n++) {
+		if (n == 1000)
+			return false;
+		host_step(h, bits_lowest(who));
+	}
+	return true;
+}
+
+static void loops_sleep_while_a_checkpoint_waits_for_the_keeper(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new(4096, SELDOM);
+	struct host *h = &f->host;
+	settle(f);
+	host_stop(h); /* which asks for one */
+	must(loops_rest(h));
+	must(!host_is_stopped(h));
+	for (int n = 0; !host_is_stopped(h); n++) {
+		must(n < 1000);
+		host_step(h, HOST_KEEPER);
+		must(loops_rest(h));
+	}
+	must(journal_checkpoint_done(node_journal(h->node)) == 1);
+	fix_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(free_space_is_looked_at_only_while_it_is_short),
 		cmocka_unit_test(who_does_not_read_his_last_bytes_is_closed_all_the_same),
+		cmocka_unit_test(loops_sleep_while_a_checkpoint_waits_for_the_keeper),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
