@@ -1,7 +1,8 @@
 /* Checkpoints: when enough has been logged, each loop in turn gives the changed units of its
  * shards. A shard's units belong to one index: it is frozen while they are taken, which lasts
  * longer than a moment only when the keeper has no room for them. Then its loop sleeps until the
- * keeper has moved. */
+ * keeper has moved. A transaction that is not decided lies behind that index, as all that stands
+ * behind it. */
 #include "node/loop.h"
 
 #include "base/must.h"
@@ -24,7 +25,7 @@ static void begin(struct shard *s, struct unit *u)
 		catalog_checkpoint_begin(s->catalog);
 	else
 		core_checkpoint_begin(s->core);
-	u->index = s->repl.committed;
+	u->index = shard_applied(s);
 	s->is_frozen = u->is_begun = true;
 	must(s->given == 0);
 }
@@ -74,11 +75,9 @@ static void settle(struct loop *l)
 	}
 }
 
-/* False: the keeper has no room now, or the shard waits for the decision of a transaction. */
+/* False: the keeper has no room now. */
 static bool shard_units(struct shard *s, struct unit *u)
 {
-	if (!u->is_begun && shard_is_held(s))
-		return false;
 	if (!u->is_begun)
 		begin(s, u);
 	while (next(s, u)) {

@@ -152,12 +152,14 @@ void shard_apply_ready(struct shard *s)
 		places_forget(s, s->repl.committed + 1);
 }
 
-bool shard_is_held(struct shard *s)
+uint64_t shard_applied(struct shard *s)
 {
 	uint64_t index;
 	uint32_t ordinal;
 	must(!s->is_frozen);
-	return outcomes_ready(&s->later, s->repl.committed, &index, &ordinal) != NULL;
+	const struct run *o = outcomes_ready(&s->later, s->repl.committed, &index, &ordinal);
+	must(!o || (o->kind == OUTCOME_TX_BEGIN && index > 0)); /* which begins its record */
+	return o ? index - 1 : s->repl.committed;
 }
 
 void shard_touch(struct shard *s)
@@ -247,6 +249,13 @@ static enum err record_begin(struct shard *s, struct building *b)
 	return repl_begin(&s->repl, l->batch, &b->body, &b->cap);
 }
 
+/* A transaction begins a record, so that the records before it are applied as a whole while it is
+ * undecided. */
+static bool fits(const struct building *b, const struct run *o, uint32_t need)
+{
+	return o && b->cap - b->len >= need && (o->kind != OUTCOME_TX_BEGIN || b->len == 0);
+}
+
 bool shard_propose(struct shard *s)
 {
 	struct building b = { 0 };
@@ -255,7 +264,7 @@ bool shard_propose(struct shard *s)
 		struct run *o = outcomes_unproposed(&s->later);
 		bool is_logged = o && o->flags & RUN_LOGGED;
 		uint32_t need = is_logged ? logged_bytes(o, &b.last) : 0;
-		if (b.body && (!o || b.cap - b.len < need))
+		if (b.body && !fits(&b, o, need))
 			record_end(s, &b);
 		if (!o)
 			break;

@@ -56,9 +56,9 @@ void shard_apply(struct shard *s, struct run *o, uint64_t index, uint32_t ordina
 void shard_apply_ready(struct shard *s);
 void shard_place(struct shard *s, struct run *o, uint64_t record_loc, struct slice body);
 void shard_freed(struct shard *s);
-/* shard_is_held: something committed is not applied, because it belongs to a transaction that is
- * not decided. */
-bool shard_is_held(struct shard *s);
+/* shard_applied gives the index up to which everything is applied, and nothing behind it: what is
+ * committed behind it stands behind a transaction that is not decided. */
+uint64_t shard_applied(struct shard *s);
 
 /* shard_touch: something happened; the loop serves the shard in its next round. */
 void shard_touch(struct shard *s);

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "journal/journal.h"
 #include "sim/host.h"
+#include "sim/talk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -156,12 +157,110 @@ static void loops_sleep_while_a_checkpoint_waits_for_the_keeper(void **state)
 	fix_free(f);
 }
 
+#define PARTS 6u /* of a transaction: queues on several shards of both loops */
+
+static struct slice part_name(uint32_t i)
+{
+	static const char *const names[PARTS] = { "a", "b", "c", "d", "e", "f" };
+	return slice_str(names[i]);
+}
+
+/* Says what there is to say and steps who wants it, but the writer only if `writes`. Counts the
+ * answers to commits, and adds up the messages that declarations tell of. */
+static void speak(struct fix *f, struct talk *k, bool writes, uint32_t *commits, uint32_t *messages)
+{
+	uint32_t mask = writes ? UINT32_MAX : ~(1u << HOST_WRITER), who;
+	bool is_end = false;
+	do {
+		struct amqp091_frame frame;
+		struct amqp091_method m;
+		while ((who = host_runnable(&f->host) & mask) != 0)
+			host_step(&f->host, bits_highest(who));
+		for (bool is_more = talk_next(k, &frame); is_more; is_more = talk_next(k, &frame)) {
+			if (frame.type != AMQP091_FRAME_METHOD)
+				continue;
+			enum err e = amqp091_method_decode(frame.payload, &m);
+			must(e == ERR_OK && m.kind != AMQP091_channel_close);
+			*commits += m.kind == AMQP091_tx_commit_ok;
+			if (m.kind == AMQP091_queue_declare_ok)
+				*messages += m.queue_declare_ok.message_count;
+		}
+	} while (talk_exchange(k, &f->host.socks, &is_end));
+	must(!is_end && f->host.died == ERR_OK);
+}
+
+static void transact(struct talk *k)
+{
+	const struct amqp091_method commit = { .kind = AMQP091_tx_commit };
+	const struct amqp091_props props = { .flags = AMQP091_HAS_delivery_mode,
+					     .delivery_mode = 2 };
+	for (uint32_t i = 0; i < PARTS; i++) {
+		TALK(k, 1, basic_publish, .routing_key = part_name(i));
+		talk_content(k, &props, slice_str("part"));
+	}
+	talk_say(k, 1, &commit);
+}
+
+static void must_have(struct fix *f, uint32_t n)
+{
+	struct talk *k = calloc(1, sizeof *k);
+	uint32_t commits = 0, messages = 0;
+	must(k != NULL);
+	talk_begin(k, sock_connect(&f->host.socks, 0));
+	for (uint32_t i = 0; i < PARTS; i++)
+		TALK(k, 1, queue_declare, .queue = part_name(i), .durable = true);
+	speak(f, k, true, &commits, &messages);
+	must(messages == n);
+	sock_drop(k->sock, true);
+	free(k);
+}
+
+/* The transaction's parts are durable, its decision is not: with a checkpoint made meanwhile, a
+ * crash finds all of it or nothing. */
+static void a_checkpoint_waits_for_no_transaction(void **state)
+{
+	(void)state;
+	for (uint32_t decided = 0; decided < 2; decided++) {
+		char room[200];
+		struct text why = text_of(room, sizeof room);
+		struct fix *f = fix_new(65536, 1);
+		struct host *h = &f->host;
+		struct talk *k = calloc(1, sizeof *k);
+		const struct amqp091_method select = { .kind = AMQP091_tx_select };
+		uint32_t commits = 0, messages = 0;
+		must(k != NULL);
+		must_have(f, 0);
+		talk_begin(k, sock_connect(&h->socks, 0));
+		talk_say(k, 1, &select);
+		transact(k);
+		speak(f, k, true, &commits, &messages);
+		transact(k);
+		speak(f, k, false, &commits, &messages);
+		uint64_t before = journal_checkpoint_done(node_journal(h->node));
+		host_step(h, HOST_WRITER);
+		speak(f, k, false, &commits, &messages);
+		must(commits == 1);
+		must(journal_checkpoint_done(node_journal(h->node)) == before + 1);
+		if (decided)
+			host_step(h, HOST_WRITER);
+		free(k);
+		host_forget(h);
+		sim_disk_crash(h->disk);
+		sim_disk_restart(h->disk);
+		enum err e = host_start(h, &why);
+		must(e == ERR_OK);
+		must_have(f, PARTS * (1 + decided));
+		fix_free(f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(free_space_is_looked_at_only_while_it_is_short),
 		cmocka_unit_test(who_does_not_read_his_last_bytes_is_closed_all_the_same),
 		cmocka_unit_test(loops_sleep_while_a_checkpoint_waits_for_the_keeper),
+		cmocka_unit_test(a_checkpoint_waits_for_no_transaction),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
