@@ -149,6 +149,10 @@ struct slice catalog_vhost_name(const struct catalog_view *v, uint16_t vhost);
 void catalog_admit(struct catalog *c, struct run *cmd, uint64_t now_ms, struct outcomes *now,
 		   struct outcomes *later, struct post *fx);
 void catalog_apply(struct catalog *c, struct run *o, uint64_t index, struct post *held);
+/* catalog_sound looks at an outcome that was read from a log (logged_get), before it is applied.
+ * ERR_CORRUPT: no catalog has decided that here: an outcome of queues, a name or a number that
+ * something else has, a queue in a shard that there is not, a fact without its user. */
+MUST_USE enum err catalog_sound(const struct catalog *c, const struct run *o);
 
 /* As in core.h: checkpoint units (key.queue = bucket of objects), digest, check, dump. */
 void catalog_checkpoint_begin(struct catalog *c);

@@ -205,8 +205,10 @@ static void facts_come_back_from_the_log_and_from_checkpoints(void **s)
 	(void)queue_in(&w, 1, "q");
 	must(del(&w, FACT_VHOST, "/", "") == ERR_OK);
 	struct catalog *logged = catalog_new(&w.side.mem, 1), *kept = catalog_new(&w.side.mem, 2);
-	for (size_t i = 0; i < w.log_n; i++)
+	for (size_t i = 0; i < w.log_n; i++) {
+		must(catalog_sound(logged, w.log[i]) == ERR_OK);
 		catalog_apply(logged, w.log[i], i + 1, NULL);
+	}
 	catalog_checkpoint_begin(w.c);
 	while (catalog_checkpoint_next(w.c, &key, buf, sizeof buf, &len))
 		if (len)

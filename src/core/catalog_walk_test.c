@@ -282,8 +282,10 @@ static struct catalog *restored(struct walk *k, struct mem *mem)
 		must(catalog_restore(c, k->units[i].key,
 				     slice_of(k->units[i].bytes, k->units[i].len)) == ERR_OK);
 	must(catalog_restored(c) == ERR_OK);
-	for (size_t i = k->log_at; i < k->w.log_n; i++)
+	for (size_t i = k->log_at; i < k->w.log_n; i++) {
+		must(catalog_sound(c, k->w.log[i]) == ERR_OK); /* what was decided is */
 		catalog_apply(c, k->w.log[i], i + 1, NULL);
+	}
 	catalog_check(c);
 	return c;
 }

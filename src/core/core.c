@@ -159,6 +159,16 @@ void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 	}
 }
 
+enum err core_sound(const struct core *c, const struct run *o, uint32_t ordinal)
+{
+	bool is_catalogs = o->kind >= OUTCOME_EXCHANGE_DECLARE && o->kind < OUTCOME_TX_BEGIN;
+	bool is_of_tx = o->kind >= OUTCOME_TX_BEGIN && o->kind <= OUTCOME_TX_ABORT;
+	must(!c->is_leading && o->flags & RUN_LOGGED);
+	if (is_catalogs || (is_of_tx && o->arg == 0) || ordinal + o->n > 1u << 16)
+		return ERR_CORRUPT;
+	return ERR_OK;
+}
+
 void core_reply(const struct core *c, const struct run *cmd, struct reply_row what, struct post *fx)
 {
 	if (!fx || !cmd->session)

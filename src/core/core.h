@@ -103,6 +103,11 @@ void core_admit(struct core *c, struct run *cmd, uint64_t now_ms, struct outcome
  * With fx == NULL (recovery, replica) nothing is told to anybody. */
 void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal, struct post *fx);
 
+/* core_sound looks at an outcome that was read from a log (logged_get), before it is applied.
+ * ERR_CORRUPT: no core has decided that: an outcome of the catalog, or a transaction without a
+ * number. */
+MUST_USE enum err core_sound(const struct core *c, const struct run *o, uint32_t ordinal);
+
 /* core_give serves the queues that have something to do since the last call: gives what is ready
  * to consumers with credit, answers what had to wait for earlier publishes, and drops from memory
  * what the cache has no room for. Called at the end of a turn in which something was admitted or
@@ -119,6 +124,10 @@ void core_tick(struct core *c, uint64_t now_ms, struct outcomes *now, struct out
 /* Queues found in the log but unknown to the catalog: core_queue_next walks queue ids in order
  * (start with 0; 0 at the end), so that the node can drop what has no owner after recovery. */
 uint64_t core_queue_next(struct core *c, uint64_t after);
+
+/* core_held adds what a core holds: queues, and messages that are in its log. */
+struct core_held { uint64_t queues_n, messages_n; };
+void core_held(const struct core *c, struct core_held *io);
 
 /* What removed entries free, for the accounting of the journal: core_freed_take moves up to `max`
  * rows out, oldest first, and returns how many. One row stands for `n` entries whose messages lie

@@ -54,6 +54,17 @@ static void order(struct core *c)
 	c->order_is_stale = false;
 }
 
+void core_held(const struct core *c, struct core_held *io)
+{
+	size_t cursor = 0;
+	io->queues_n += c->queues.n;
+	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
+		const struct queue *q = (const struct queue *)(uintptr_t)m->value;
+		must(q->durable_n <= q->live_n);
+		io->messages_n += q->durable_n;
+	}
+}
+
 uint64_t core_queue_next(struct core *c, uint64_t after)
 {
 	order(c);

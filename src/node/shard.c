@@ -316,6 +316,9 @@ enum err shard_replay(struct shard *s, const struct record *rec, uint64_t loc, s
 	uint32_t ordinal = 0;
 	while (rd_left(&r) > 0) {
 		TRY(logged_get(&r, rec->body, room, room_bytes));
+		TRY(s->catalog ? catalog_sound(s->catalog, room)
+			       : core_sound(s->core, room, ordinal));
+		TRY(tx_sound(s, room));
 		if (!tx_replay(s, room, rec, ordinal, loc)) {
 			if (room->kind == OUTCOME_ADD)
 				shard_place(s, room, loc, rec->body);

@@ -318,6 +318,14 @@ static void replay_mark(struct shard *s, const struct run *o)
 	must(e == ERR_OK);
 }
 
+enum err tx_sound(const struct shard *s, const struct run *o)
+{
+	bool is_open = o->kind == OUTCOME_TX_BEGIN && find(s, o->arg);
+	bool is_nowhere = o->kind == OUTCOME_TX_PREPARE &&
+			  (o->queue == 0 || o->queue >= SHARDS_MAX);
+	return is_open || is_nowhere ? ERR_CORRUPT : ERR_OK;
+}
+
 bool tx_replay(struct shard *s, struct run *o, const struct record *rec, uint32_t ordinal,
 	       uint64_t loc)
 {

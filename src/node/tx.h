@@ -49,6 +49,9 @@ void tx_durable(struct shard *s);
 bool tx_holds(const struct shard *s, const struct run *o);
 bool tx_passed(struct shard *s, const struct run *o);
 
+/* tx_sound looks at an outcome that was read from the log, before it is replayed. ERR_CORRUPT: a
+ * transaction that has begun already, or that a shard decides which there is not. */
+MUST_USE enum err tx_sound(const struct shard *s, const struct run *o);
 /* tx_replay takes one run of a recovered record if a transaction is under way, or begins; false: it
  * is to be applied at once. `body` is the record's, which lies at `loc`. */
 bool tx_replay(struct shard *s, struct run *o, const struct record *rec, uint32_t ordinal,
