@@ -158,7 +158,8 @@ def look(top, build):
     for check in (tidy_text.headers, tidy_text.comments, tidy_text.banned):
         found += [Offence(*row) for row in check(sources)]
     found += [Offence(*row) for row in tidy_text.prose(tables)]
-    found += [Offence(*row) for row in tidy_text.unasked(sources, tables)]
+    for check in (tidy_text.unasked, tidy_text.unlogged):
+        found += [Offence(*row) for row in check(sources, tables)]
     found += [Offence(*row) for row in tidy_text.trees(top, rooms)]
     found += [Offence(*row) for row in tidy_objects.look(top, build, rooms)]
     return found, by_room

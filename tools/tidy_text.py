@@ -85,6 +85,18 @@ def unasked(sources, tables):
                     yield 'dead', f'{path}:{rule}', 'no code asks ABLATED() for it'
 
 
+def unlogged(sources, tables):
+    """Lines of the log that no code writes; tests do not count."""
+    code = '\n'.join(s.code for s in sources if not s.is_test)
+    for path, text in tables:
+        if os.path.basename(path) == 'log.def':
+            columns = table.columns(text)[1]
+            for row in (r for r in table.rows(text) if r.name == 'LOG'):
+                name = row.cells[columns.index('name')]
+                if not re.search(rf'\bLOG_{name}\b', code):
+                    yield 'dead', f'{path}:{name}', 'no code writes this line of the log'
+
+
 HEADS = ('What it is', 'Doors', 'State', 'Rules that must hold', 'What it does not do')
 MARKS = re.compile(r'\b(?:' + '|'.join(('TO' + 'DO', 'FIX' + 'ME', 'X' * 3, 'HA' + 'CK')) + r')\b')
 SLEEP = re.compile(r'\b(?:u?sleep|nanosleep|uv_sleep|time\.[sS]leep|Thread\.sleep|setTimeout)\s*\('

@@ -210,6 +210,15 @@ static enum err open_node(struct server *s, struct text *why)
 	return e;
 }
 
+/* log_refusal gives `e`, which ends the start; the sentence is for the log, too. */
+static enum err log_refusal(struct server *s, enum err e, enum log_id id, const struct text *why)
+{
+	struct log_value v[1] = { log_str(text_slice(why)) };
+	if (e != ERR_OK)
+		logger_line(&s->log, id, v, 1);
+	return e;
+}
+
 static enum err start_threads(struct server *s, struct text *why)
 {
 	struct journal *j = node_journal(s->node);
@@ -277,15 +286,16 @@ static enum err start(struct server *s, struct text *why)
 	name_cluster(&s->config);
 	s->pollers.n = loops_wanted(&s->config);
 	log_begin(s);
-	TRY(take_addresses(s, why));
+	TRY(log_refusal(s, take_addresses(s, why), LOG_listener_failed, why));
 	TRY(read_definitions(s, why));
-	TRY(open_disk(s, why));
+	TRY(log_refusal(s, open_disk(s, why), LOG_data_dir_bad, why));
 	TRY(make_pollers(s, why));
 	TRY(make_guards(s, why));
-	TRY(open_node(s, why));
+	TRY(log_refusal(s, open_node(s, why), LOG_data_dir_bad, why));
 	TRY(import_definitions(s, why));
-	TRY(take_control(s, why));
-	TRY(listeners_open(&s->listeners, &s->pollers, why));
+	TRY(log_refusal(s, take_control(s, why), LOG_listener_failed, why));
+	TRY(log_refusal(s, listeners_open(&s->listeners, &s->pollers, why), LOG_listener_failed,
+			why));
 	return start_threads(s, why);
 }
 

@@ -223,14 +223,15 @@ MUST_USE enum err journal_recover_record(struct journal *j, struct record *out, 
  * at that place: `why` says where. */
 MUST_USE enum err journal_recover_read(struct journal *j, uint64_t loc, uint8_t *to, uint32_t bytes,
 				       struct text *why);
-/* journal_recovered ends it: a torn tail is cut off (described in `why` if there was one), the
+/* journal_recovered ends it: a torn tail is cut off (journal_recovery says it), the
  * next segment is begun. Live bytes must have been counted by then (journal_live); ERR_CORRUPT: a
  * segment that somebody counted on is missing. */
 MUST_USE enum err journal_recovered(struct journal *j, struct text *why);
 
 /* What was read by then: for the log line of a start. */
 struct journal_recovery {
-	uint64_t checkpoint, segments_n, records_n, bytes, torn_bytes;
+	uint64_t checkpoint, segments_n, records_n, bytes;
+	uint64_t torn_bytes, torn_loc; /* what was cut off; 0: nothing */
 };
 struct journal_recovery journal_recovery(const struct journal *j);
 uint64_t journal_store_id(const struct journal *j);

@@ -229,7 +229,7 @@ static enum err next_commit(struct journal *j, struct text *why)
 		if (next)
 			r->sum.torn_bytes = 0;
 		else if (r->sum.torn_bytes)
-			(void)describe(torn, r->at, "a torn write was cut off", why);
+			r->sum.torn_loc = loc_of(torn->number, r->at);
 		r->seg = next;
 		r->at = SEGMENT_DATA_AT;
 	}

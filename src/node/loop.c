@@ -72,7 +72,12 @@ void loop_fini_memory(struct loop *l)
 
 void loop_log(struct loop *l, enum log_id id, const struct log_value *values, size_t n)
 {
-	l->node->setup.log->line(l->node->setup.log, id, values, n);
+	node_log(l->node, id, values, n);
+}
+
+void node_log(const struct node *n, enum log_id id, const struct log_value *values, size_t values_n)
+{
+	n->setup.log->line(n->setup.log, id, values, values_n);
 }
 
 static void come_online(struct loop *l)

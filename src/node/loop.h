@@ -163,8 +163,11 @@ bool loop_work(struct loop *l);
 /* loop_wake makes sure that loop `to` takes a turn after what was just published for it. */
 void loop_wake(struct loop *l, uint32_t to);
 
-/* loop_log writes one line of base/log.def with its values in order. */
+/* loop_log writes one line of base/log.def with its values in order; node_log likewise, before the
+ * loops run. */
 void loop_log(struct loop *l, enum log_id id, const struct log_value *values, size_t n);
+void node_log(const struct node *n, enum log_id id, const struct log_value *values,
+	      size_t values_n);
 
 /* ---- connections (conn.c) */
 void conns_tell(struct loop *l, struct run *fx);

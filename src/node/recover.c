@@ -167,12 +167,43 @@ static void open_queues(struct node *n)
 	}
 }
 
+static void log_begun(struct node *n, struct text *why)
+{
+	struct journal_recovery r = journal_recovery(n->journal);
+	struct log_value begun[2] = { log_u64(r.segments_n), log_u64(r.checkpoint) };
+	if (why->n > 0) {
+		struct log_value damage[1] = { log_str(text_slice(why)) };
+		node_log(n, LOG_checkpoint_damaged, damage, 1);
+		*why = text_of(why->p, why->cap);
+	}
+	node_log(n, LOG_recovery_begun, begun, 2);
+}
+
+static void log_done(struct node *n)
+{
+	struct journal_recovery r = journal_recovery(n->journal);
+	struct core_held held = { 0 };
+	if (r.torn_bytes) {
+		struct path p = path_of(PATH_SEGMENT, (uint32_t)(r.torn_loc >> 32));
+		struct log_value torn[3] = { log_str(slice_str(p.z)),
+					     log_u64(r.torn_loc & UINT32_MAX),
+					     log_u64(r.torn_bytes) };
+		node_log(n, LOG_torn_tail_cut, torn, 3);
+	}
+	for (uint16_t no = 1; no <= LIMIT_SHARD_DATA_N; no++)
+		core_held(n->shard[no]->core, &held);
+	struct log_value done[3] = { log_u64(held.messages_n), log_u64(held.queues_n),
+				     log_u64(r.records_n) };
+	node_log(n, LOG_recovery_done, done, 3);
+}
+
 enum err node_recover(struct node *n, struct text *why)
 {
 	struct mem *mem = &n->boot_memory.mem;
 	struct run *room = mem_get(mem, ROOM_BYTES, "recovery");
 	if (!room)
 		return ERR_LIMIT;
+	log_begun(n, why);
 	deque_init(&n->decided, sizeof(uint64_t), "decided transactions");
 	enum err e = restore_units(n, why);
 	if (e == ERR_OK)
@@ -193,5 +224,6 @@ enum err node_recover(struct node *n, struct text *why)
 	n->shard[0]->is_applied = true;
 	view_release(n->shard[0]->loop);
 	open_queues(n);
+	log_done(n);
 	return ERR_OK;
 }

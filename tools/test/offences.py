@@ -81,6 +81,8 @@ PLANTED = [
     ('tidy', 'core/cmd.def', '\nCMD(stop, 1, 2)\n', '3 cells, not 2'),
     ('tidy', 'core/cmd2.def', '/* commands */\n', 'does not open with "/* ROW'),
     ('tidy', 'core/ablate.def', 'ABLATE(sync, "wait for it")\n', 'no code asks ABLATED()'),
+    ('tidy', 'base/log.def', '/* LOG(id, level, name, text, prose) -- lines. */\n'
+             'LOG("Z001", info, silence, "nothing", "never")\n', 'silence: dead: no code writes'),
     ('tidy', 'core/cmd.c', 'int f(char *a);\nint f(char *a)\n{\n\tstrcpy(a, "b");\n}\n',
      'strcpy(): use'),
     ('tidy', 'core/cmd.c', '/* TO' + 'DO: more */\n', 'stays out of the tree'),
