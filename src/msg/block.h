@@ -64,8 +64,15 @@ void block_home_fini(struct block_home *h);
  * NULL: the home's memory is used up. */
 struct block *block_take(struct block_home *h, uint32_t bytes);
 
-/* block_collect takes back what other threads have returned; called once a turn by the owner. */
+/* block_collect takes back what other threads have returned; called by the owner, at both
+ * ends of a turn. */
 void block_collect(struct block_home *h);
+
+/* block_is_returned: has anybody sent a block home that block_collect has not met? Any thread. */
+static inline bool block_is_returned(const struct block_home *h)
+{
+	return atomic_load(&h->returned) != NULL;
+}
 
 /* block_note asks, while the block is filled, that its home hears when nobody holds it any more:
  * who refers to the block holds what its message `off` bytes into it stands for. block_ended gives
@@ -76,6 +83,10 @@ static inline void block_note(struct block *b, uint32_t off)
 	b->noted = off;
 }
 struct block *block_ended(struct block_home *h);
+static inline bool block_has_ended(const struct block_home *h)
+{
+	return h->ended != NULL;
+}
 void block_forget(struct block_home *h, struct block *own_b);
 
 /* block_close ends the filling: the owner's share is dropped. The block may be gone afterwards. */

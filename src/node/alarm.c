@@ -66,6 +66,15 @@ static void look_free(struct loop *l, uint32_t alarms)
 	}
 }
 
+/* Blocks count as used until their home collects them, and it may be asleep: while memory is short
+ * it is woken for them. */
+static void wake_homes(struct loop *l)
+{
+	for (uint32_t i = 0; i < l->node->loops_n; i++)
+		if (i != l->index && block_is_returned(&l->node->loops[i].home))
+			loop_wake(l, i);
+}
+
 /* Set at the mark, cleared a sixteenth below it: no flapping. */
 bool alarms_look(struct loop *l)
 {
@@ -84,6 +93,8 @@ bool alarms_look(struct loop *l)
 		set_alarm(l, ALARM_DISK, false);
 	alarms = atomic_load_explicit(&n->alarms, memory_order_relaxed);
 	look_free(l, alarms);
+	if (alarms & ALARM_MEMORY)
+		wake_homes(l);
 	if (alarms == l->alarms_seen)
 		return false;
 	static const char *const reasons[4] = { "", "low on memory", "low on disk",

@@ -349,6 +349,7 @@ static bool is_waited_for(struct loop *l)
 			return true;
 	return journal_has_done(n->journal, l->index) || checkpoint_is_waited_for(l) ||
 	       atomic_load(&n->version) != l->seen_version ||
+	       (atomic_load(&n->alarms) & ALARM_MEMORY && block_is_returned(&l->home)) ||
 	       n->setup.secrets[l->index]->ops->has(n->setup.secrets[l->index]);
 }
 
@@ -395,6 +396,8 @@ bool loop_turn(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
 	is_more |= stop_work(l);
 	is_more |= checkpoint_work(l);
 	is_more |= forward_work(l);
+	block_collect(&l->home); /* what this turn has let go of is used no more */
+	is_more |= block_has_ended(&l->home);
 	atomic_store_explicit(&l->used_bytes, memory_used(&l->memory), memory_order_relaxed);
 	is_more |= alarms_look(l);
 	if (journal_keeper_to_wake(l->node->journal))

@@ -8,6 +8,7 @@ Deliveries and confirms go to callbacks, in the order in which they came. A conn
 ends every call under way with Lost, a channel closed by the broker with Refused.
 """
 import asyncio
+import socket
 import struct
 
 CONNECTION_START, CONNECTION_START_OK = (10 << 16) | 10, (10 << 16) | 11
@@ -28,6 +29,7 @@ BASIC_CONSUME, BASIC_CONSUME_OK = (60 << 16) | 20, (60 << 16) | 21
 BASIC_PUBLISH, BASIC_DELIVER = (60 << 16) | 40, (60 << 16) | 60
 BASIC_ACK, BASIC_REJECT, BASIC_NACK = (60 << 16) | 80, (60 << 16) | 90, (60 << 16) | 120
 CONFIRM_SELECT, CONFIRM_SELECT_OK = (85 << 16) | 10, (85 << 16) | 11
+TX_SELECT, TX_SELECT_OK = (90 << 16) | 10, (90 << 16) | 11
 
 FRAME_MAX = 131072
 NO_TABLE = b'\0\0\0\0'
@@ -127,6 +129,12 @@ class Connection(asyncio.Protocol):
         await self.call(0, method(CONNECTION_CLOSE, b'\0\xc8\0\0\0\0\0'), CONNECTION_CLOSE_OK)
         self.transport.close()
         await self.lost
+
+    def reset(self):
+        """The end as a machine makes it whose client died with something unread."""
+        sock = self.transport.get_extra_info('socket')
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        self.transport.abort()
 
     def expect(self, channel, answer):
         future = asyncio.get_running_loop().create_future()
