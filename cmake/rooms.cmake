@@ -2,6 +2,7 @@
 #
 #   src/a/b             library a_b; below floor 7 also sim_a_b, compiled with GODWIT_SIM=1
 #   src/a/b/x_test.c    program a_b_x_test    (all of a room: target tests_a_b; all: tests)
+#   src/a/b/x_for_tests.c    library a_b_for_tests, which the tests of the room link
 #   src/a/b/x_fuzz.c    program a_b_x_fuzz    (libFuzzer, or a replay of test/fuzz/a_b_x/corpus)
 #   src/app/x.c         program x, for x in godwitd, godwit, godwit-sim; the rest: library app
 #   godwitd-ablated     godwitd with GODWIT_SIM=1; test/crash/ablate.c switches rules off in it
@@ -101,6 +102,19 @@ function(add_room_library room sim)
 	endif()
 endfunction()
 
+# What tests of a room share, in a library of its own.
+function(add_room_helpers room)
+	is_sim(${room} "" sim)
+	library_of(${room} ${sim} own)
+	set(name ${own}_for_tests)
+	add_library(${name} STATIC ${${room}_helpers})
+	dress(${name} ${room} ${sim})
+	rooms_included("${${room}_helpers}" ${room} used)
+	target_link_libraries(${name} PUBLIC ${own} PkgConfig::CMOCKA)
+	link_rooms(${name} PUBLIC ${sim} "${used}")
+	set(${room}_helping ${name} PARENT_SCOPE)
+endfunction()
+
 # Simulations of the world: the tests of sim/ and godwit-sim.
 function(is_sim room program out_sim)
 	if(room STREQUAL "src/sim" OR program STREQUAL "godwit-sim")
@@ -122,7 +136,7 @@ endfunction()
 
 function(add_room_test file room name)
 	add_room_program(${file} ${room} ${name})
-	target_link_libraries(${name} PRIVATE PkgConfig::CMOCKA)
+	target_link_libraries(${name} PRIVATE ${${room}_helping} PkgConfig::CMOCKA)
 	# gcc cannot see that assert_* ends; clang suspects long lines of a story.
 	target_compile_options(${name} PRIVATE -Wno-null-dereference
 		$<$<C_COMPILER_ID:Clang>:-Wno-string-concatenation>)
@@ -164,6 +178,8 @@ foreach(file IN LISTS files)
 		message(WARNING "${file} is in no room of FLOORS: not built")
 	elseif(file MATCHES "_test\\.c$")
 		list(APPEND ${room}_tests ${file})
+	elseif(file MATCHES "_for_tests\\.c$")
+		list(APPEND ${room}_helpers ${file})
 	elseif(file MATCHES "_fuzz\\.c$")
 		list(APPEND ${room}_fuzzers ${file})
 	elseif(file MATCHES "^src/app/[^/]*\\.c$" AND stem IN_LIST programs)
@@ -191,6 +207,9 @@ foreach(room IN LISTS rooms)
 	endif()
 	add_custom_target(tests_${own})
 	add_dependencies(tests tests_${own})
+	if(${room}_helpers AND CMOCKA_FOUND)
+		add_room_helpers(${room})
+	endif()
 	string(REGEX REPLACE "^src/" "" under ${room})
 	foreach(file IN LISTS ${room}_tests ${room}_fuzzers)
 		string(REGEX REPLACE "^src/(.*)\\.c$" "\\1" name ${file})
