@@ -15,11 +15,14 @@
 #define KNOWN_MS    60000u
 #define SUM_BYTES   32u
 #define STRINGS_MAX 1024u /* of a hash and a password that are remembered */
+#define BUCKETS     1024u /* of the jobs of a loop, by ticket */
 
 struct job {
 	struct job *next;
+	struct job *bucket_next; /* the loop's, as its ticket */
 	struct secret_port *from;
 	uint64_t ticket;
+	_Atomic bool is_forgotten;
 	bool is_right;
 	size_t hash_n, password_n;
 	uint8_t bytes[]; /* hash, password */
@@ -35,6 +38,7 @@ struct secret_port {
 	struct secret_pool *pool;
 	struct poller *poller;
 	_Atomic(struct job *) answers; /* newest first */
+	struct job *asked[BUCKETS];    /* all that have not been taken */
 };
 
 struct secret_pool {
@@ -152,7 +156,8 @@ static void *run(void *arg)
 {
 	struct secret_pool *p = arg;
 	for (struct job *j; (j = next_job(p)) != NULL;) {
-		look(p, j);
+		if (!atomic_load_explicit(&j->is_forgotten, memory_order_relaxed))
+			look(p, j);
 		answer(j);
 	}
 	return NULL;
@@ -166,9 +171,10 @@ static struct job *job_of(struct secret_port *from, struct slice hash, struct sl
 	struct job *j = calloc(1, sizeof *j + hash.n + password.n);
 	if (!j)
 		return NULL;
-	*j = (struct job){
-		.from = from, .ticket = ticket, .hash_n = hash.n, .password_n = password.n
-	};
+	j->from = from;
+	j->ticket = ticket;
+	j->hash_n = hash.n;
+	j->password_n = password.n;
 	memcpy(j->bytes, hash.p, hash.n);
 	memcpy(j->bytes + hash.n, password.p, password.n);
 	return j;
@@ -203,6 +209,11 @@ static bool hand_over(struct secret_pool *p, struct job *own_j)
 	return has_room;
 }
 
+static struct job **bucket_of(struct secret_port *port, uint64_t ticket)
+{
+	return &port->asked[ticket % BUCKETS];
+}
+
 static enum secret check(struct secrets *s, struct slice algorithm, struct slice hash,
 			 struct slice password, uint64_t ticket)
 {
@@ -221,21 +232,48 @@ static enum secret check(struct secrets *s, struct slice algorithm, struct slice
 			return SECRET_RIGHT;
 	}
 	struct job *j = job_of(port, hash, password, ticket);
-	return j && hand_over(p, j) ? SECRET_LATER : SECRET_WRONG;
+	if (!j || !hand_over(p, j))
+		return SECRET_WRONG;
+	struct job **at = bucket_of(port, ticket);
+	j->bucket_next = *at; /* no thread looks at it, and only this one takes the job */
+	*at = j;
+	return SECRET_LATER;
+}
+
+static void forget(struct secrets *s, uint64_t ticket)
+{
+	struct secret_port *port = containerof(s, struct secret_port, port);
+	for (struct job *j = *bucket_of(port, ticket); j; j = j->bucket_next)
+		if (j->ticket == ticket)
+			atomic_store_explicit(&j->is_forgotten, true, memory_order_relaxed);
+}
+
+static struct job *next_answer(struct secret_port *port)
+{
+	struct job *j = atomic_load_explicit(&port->answers, memory_order_acquire);
+	while (j && !atomic_compare_exchange_weak(&port->answers, &j, j->next))
+		;
+	if (!j)
+		return NULL;
+	struct job **at = bucket_of(port, j->ticket);
+	while (*at != j)
+		at = &(*at)->bucket_next;
+	*at = j->bucket_next;
+	return j;
 }
 
 static bool take(struct secrets *s, uint64_t *out_ticket, bool *out_is_right)
 {
 	struct secret_port *port = containerof(s, struct secret_port, port);
-	struct job *j = atomic_load_explicit(&port->answers, memory_order_acquire);
-	while (j && !atomic_compare_exchange_weak(&port->answers, &j, j->next))
-		;
-	if (!j)
-		return false;
-	*out_ticket = j->ticket;
-	*out_is_right = j->is_right;
-	free(j);
-	return true;
+	bool is_any = false;
+	for (struct job *j; !is_any && (j = next_answer(port)) != NULL; job_free(j)) {
+		is_any = !atomic_load_explicit(&j->is_forgotten, memory_order_relaxed);
+		if (!is_any)
+			continue;
+		*out_ticket = j->ticket;
+		*out_is_right = j->is_right;
+	}
+	return is_any;
 }
 
 static bool has(struct secrets *s)
@@ -255,7 +293,7 @@ static const char *make(struct secrets *s, struct slice password, struct text *o
 struct secret_pool *secrets_new(struct pollers *pollers)
 {
 	static const struct secrets_ops ops = {
-		.check = check, .take = take, .has = has, .make = make
+		.check = check, .forget = forget, .take = take, .has = has, .make = make
 	};
 	struct secret_pool *p = calloc(1, sizeof *p + pollers->n * sizeof p->ports[0]);
 	if (!p || getrandom(p->key, sizeof p->key, 0) != sizeof p->key) {
@@ -281,9 +319,8 @@ static void jobs_free(struct job *own_j)
 	}
 }
 
-void secrets_free(struct secret_pool *own_pool)
+void secrets_stop(struct secret_pool *p)
 {
-	struct secret_pool *p = own_pool;
 	if (!p)
 		return;
 	pthread_mutex_lock(&p->lock);
@@ -292,6 +329,15 @@ void secrets_free(struct secret_pool *own_pool)
 	pthread_mutex_unlock(&p->lock);
 	for (uint32_t i = 0; i < p->threads_n; i++)
 		pthread_join(p->threads[i], NULL);
+	p->threads_n = 0;
+}
+
+void secrets_free(struct secret_pool *own_pool)
+{
+	struct secret_pool *p = own_pool;
+	if (!p)
+		return;
+	must(p->threads_n == 0);
 	jobs_free(p->first);
 	for (uint32_t i = 0; i < p->pollers->n; i++)
 		jobs_free(atomic_load(&p->ports[i].answers));

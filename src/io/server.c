@@ -322,7 +322,7 @@ static void fini(struct server *s)
 	listeners_close(&s->listeners);
 	for (uint32_t i = 0; i < s->pollers_made; i++)
 		poller_fini(&s->pollers.at[i]);
-	secrets_free(s->secrets);
+	secrets_stop(s->secrets);
 	for (uint32_t i = 0; i < LIMIT_LOOPS_MAX; i++)
 		pattern_free(s->patterns[i]);
 	for (uint32_t i = 0; i < s->workers_made; i++)
@@ -330,6 +330,7 @@ static void fini(struct server *s)
 	must_on_panic(NULL);
 	if (s->node)
 		node_close(s->node);
+	secrets_free(s->secrets);
 	disk_posix_free(s->disk);
 	free(s->pollers.at);
 	close(s->pollers.main_event);

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "core/run.h"
+#include "io/password.h"
 #include "io/server.h"
 #include "msg/block.h"
 
@@ -21,7 +22,7 @@
 
 #include <cmocka.h>
 
-/* ---- sessions: M moves to the next loop, Q ends, everything is sent back; P asks passwords - */
+/* ---- sessions: everything is sent back --------------------------------------------------- */
 
 #define ECHO_BYTES_MAX (1u << 20)
 
@@ -41,9 +42,11 @@ static struct session *echo_new(struct session_world *w, uint64_t handle, struct
 	return &e->s;
 }
 
-static void ask_password(struct session_world *w, uint64_t handle)
+static char dear[256]; /* a hash that takes its time */
+
+static void ask_password(struct session_world *w, const char *hash, uint64_t handle)
 {
-	must(w->secrets->ops->check(w->secrets, slice_str("argon2id"), slice_str("$"),
+	must(w->secrets->ops->check(w->secrets, slice_str("argon2id"), slice_str(hash),
 				    slice_str("p"), handle) == SECRET_LATER);
 }
 
@@ -65,7 +68,9 @@ static enum feed echo_feed(struct session *s, struct session_world *w, struct bl
 	sendq_copy(&s->sendq, w->mem, now);
 	*io_off += (uint32_t)now.n;
 	if (slice_find(now, 'P') < now.n)
-		ask_password(w, s->handle);
+		ask_password(w, "$", s->handle);
+	if (slice_find(now, 'D') < now.n)
+		ask_password(w, dear, s->handle);
 	if (slice_find(now, 'Q') < now.n)
 		return FEED_CLOSE;
 	if (move_at < in.n) {
@@ -115,6 +120,7 @@ static bool echo_gone(struct session *s, struct session_world *w)
 
 static void echo_free(struct session *s, struct session_world *w)
 {
+	w->secrets->ops->forget(w->secrets, s->handle);
 	sendq_fini(&s->sendq, w->mem);
 	mem_put(w->mem, s, sizeof(struct echo));
 }
@@ -153,12 +159,14 @@ static int serve(const struct daemon *d, const char *listener)
 	static struct config c;
 	static struct config_notes notes;
 	static struct sources sources;
+	struct text hash = text_of(dear, sizeof dear);
 	char room[300];
 	struct text why = text_of(room, sizeof room);
 	struct config_source from = { "test", 0 };
 	struct rlimit files = { d->files_max, d->files_max };
 	if (d->files_max)
 		setrlimit(RLIMIT_NOFILE, &files);
+	must(password_make(slice_str("another"), &hash) != NULL);
 	config_defaults(&c);
 	must(config_set(&c, from, slice_str("listeners.tcp.default"), slice_str(listener), &notes,
 			&why) == ERR_OK);

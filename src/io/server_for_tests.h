@@ -1,8 +1,8 @@
 /* server_for_tests -- a whole server in a process of its own, whose sessions send back what they
  * get, and clients of it.
  *
- * A session moves to the next loop at M, ends at Q, and asks about a password at P. Whatever goes
- * wrong here ends the test.
+ * A session moves to the next loop at M, ends at Q, asks about a password at P, and at D about one
+ * whose hash is dear; both are "wrong". Whatever goes wrong here ends the test.
  */
 #ifndef IO_SERVER_FOR_TESTS_H
 #define IO_SERVER_FOR_TESTS_H

@@ -21,6 +21,9 @@ struct secrets_ops {
 	 * knows is never right. SECRET_LATER: `take` will say so for `ticket`. */
 	enum secret (*check)(struct secrets *s, struct slice algorithm, struct slice hash,
 			     struct slice password, uint64_t ticket);
+	/* forget: nobody waits for what `ticket` has asked any more. It need not be worked out,
+	 * and `take` does not say it. */
+	void (*forget)(struct secrets *s, uint64_t ticket);
 	/* take gives an answer that has come since; false: none has. */
 	bool (*take)(struct secrets *s, uint64_t *out_ticket, bool *out_is_right);
 	/* has: is there one to take? A loop asks when it has said that it falls asleep. */

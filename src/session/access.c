@@ -89,6 +89,7 @@ enum secret access_login(struct access *a, struct session_world *w,
 	a->user = f->id;
 	enum secret s = w->secrets->ops->check(w->secrets, account.algorithm, account.hash,
 					       login->password, login->ticket);
+	a->asked = s == SECRET_LATER ? login->ticket : 0;
 	if (s == SECRET_LATER)
 		return s;
 	return access_checked(a, w, s == SECRET_RIGHT, out_is_tellable, why);
@@ -98,6 +99,7 @@ enum secret access_checked(struct access *a, struct session_world *w, bool is_ri
 			   bool *out_is_tellable, struct text *why)
 {
 	*out_is_tellable = false;
+	a->asked = 0;
 	must(a->user != 0);
 	if (!is_right)
 		return refuse(why, "wrong password");
@@ -191,6 +193,8 @@ void access_fini(struct access *a, struct session_world *w)
 		tally_sub(w->tally, counted(a->vhost, COUNT_VHOST_CONNECTIONS));
 	}
 	must(a->channels_n == 0);
+	if (a->asked)
+		w->secrets->ops->forget(w->secrets, a->asked);
 	mem_put(w->mem, a->name, a->name_n);
 	mem_put(w->mem, a->vhost_name, a->vhost_name_n);
 	*a = (struct access){ .number = a->number };

@@ -14,6 +14,7 @@
 #include "session/session.h"
 
 struct access {
+	uint64_t asked;       /* ticket of a password that is looked at; 0: none */
 	uint64_t user, vhost; /* ids of the facts; 0: none (the first virtual host need be none) */
 	uint64_t facts_version; /* looked at last */
 	uint32_t channels_n;    /* counted */

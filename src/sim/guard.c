@@ -30,6 +30,17 @@ static enum secret check(struct secrets *s, struct slice algorithm, struct slice
 	return SECRET_LATER;
 }
 
+static void forget(struct secrets *s, uint64_t ticket)
+{
+	struct guard *g = containerof(s, struct guard, secrets);
+	uint32_t n = 0;
+	must(g->n <= GUARD_LATER_MAX);
+	for (uint32_t i = 0; i < g->n; i++)
+		if (g->later[i].ticket != ticket)
+			g->later[n++] = g->later[i];
+	g->n = n;
+}
+
 static bool take(struct secrets *s, uint64_t *out_ticket, bool *out_is_right)
 {
 	struct guard *g = containerof(s, struct guard, secrets);
@@ -58,7 +69,7 @@ void guard_init(struct guard *g)
 {
 	static const struct patterns_ops patterns = { .match = match, .check = check_pattern };
 	static const struct secrets_ops secrets = {
-		.check = check, .take = take, .has = has, .make = make
+		.check = check, .forget = forget, .take = take, .has = has, .make = make
 	};
 	*g = (struct guard){ .patterns = { &patterns }, .secrets = { &secrets } };
 }
