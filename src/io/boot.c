@@ -3,6 +3,7 @@
 #include "io/sock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -45,17 +46,37 @@ static void hear(struct talk *t)
 	t->is_over = n == 0 || (errno != EAGAIN && errno != EINTR);
 }
 
-static enum err step(struct pollers *p, struct node *n)
+/* One turn of each loop, and what the journal's threads would do. */
+static enum err step(struct pollers *p, struct node *n, bool *out_is_any)
 {
 	struct journal *j = node_journal(n);
 	uint64_t loops = 0;
 	enum err e = ERR_OK;
+	bool is_kept = false;
 	for (uint32_t i = 0; i < p->n; i++)
 		(void)uv_run(&p->at[i].uv, UV_RUN_NOWAIT);
-	(void)journal_write_step(j, &loops, &e);
+	bool is_written = journal_write_step(j, &loops, &e);
 	if (e == ERR_OK)
-		(void)journal_keep_step(j, &loops, &e);
+		is_kept = journal_keep_step(j, &loops, &e);
+	*out_is_any = is_written || is_kept;
 	return e;
+}
+
+/* Until something happens to a loop, or to the talk, or until a loop's time has come. */
+static void wait_for_events(struct pollers *p, const struct talk *t, const struct definitions *d)
+{
+	struct pollfd fds[LIMIT_LOOPS_MAX + 1];
+	int timeout = -1;
+	for (uint32_t i = 0; i < p->n; i++) {
+		int own = uv_backend_timeout(&p->at[i].uv);
+		fds[i] = (struct pollfd){ .fd = uv_backend_fd(&p->at[i].uv), .events = POLLIN };
+		if (own >= 0 && (timeout < 0 || own < timeout))
+			timeout = own;
+	}
+	fds[p->n] = (struct pollfd){ .fd = t->sock, .events = POLLIN };
+	if (rest_of(t, d).n > 0)
+		fds[p->n].events |= POLLOUT;
+	(void)poll(fds, p->n + 1, timeout);
 }
 
 enum err boot_import(struct pollers *p, struct node *n, const struct definitions *d,
@@ -73,14 +94,16 @@ enum err boot_import(struct pollers *p, struct node *n, const struct definitions
 		p->at[i].loop = node_loop(n, i);
 		uv_update_time(&p->at[i].uv);
 	}
-	while (e == ERR_OK && !t.is_over) {
+	for (bool is_any = true; e == ERR_OK && !t.is_over; hear(&t)) {
 		say(&t, d);
-		e = step(p, n);
-		hear(&t);
+		if (!is_any)
+			wait_for_events(p, &t, d);
+		e = step(p, n, &is_any);
 	}
 	close(t.sock);
+	bool is_any;
 	if (e == ERR_OK) /* so that the broker sees the end, too */
-		e = step(p, n);
+		e = step(p, n, &is_any);
 	if (e != ERR_OK)
 		text_puts(said, journal_why(node_journal(n)));
 	return e;
