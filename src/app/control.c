@@ -61,9 +61,22 @@ static bool write_line(char *const *words, struct text *line, struct text *why)
 	return !text_is_full(line);
 }
 
-/* Copies what comes to `good`, or to stderr what begins with "error: ". */
-static int copy_answer(int sock, FILE *good)
+/* The last line so far: what comes begins a new one behind each end of a line. */
+static void note_last(struct text *last, bool *io_is_ended, struct slice come)
 {
+	for (size_t i = 0; last && i < come.n; i++) {
+		if (*io_is_ended)
+			*last = text_of(last->p, last->cap);
+		*io_is_ended = come.p[i] == '\n';
+		if (!*io_is_ended)
+			text_putc(last, (char)come.p[i]);
+	}
+}
+
+/* Copies what comes to `good`, or to stderr what begins with "error: ". */
+static int copy_answer(int sock, FILE *good, struct text *last)
+{
+	bool is_ended = false;
 	char buf[16384];
 	FILE *to = NULL;
 	ssize_t n;
@@ -72,6 +85,7 @@ static int copy_answer(int sock, FILE *good)
 			to = slice_starts_with(slice_of(buf, (size_t)n), slice_str("error: "))
 				     ? stderr
 				     : good;
+		note_last(last, &is_ended, slice_of(buf, n > 0 ? (size_t)n : 0));
 		if (n > 0 && (fwrite(buf, 1, (size_t)n, to) < (size_t)n || fflush(to) != 0))
 			return 1; /* nobody reads it any more */
 	}
@@ -92,7 +106,7 @@ int control_ask(const char *data_dir, const char *socket_name, char *const *word
 	if (sock < 0)
 		return no_broker(data_dir, socket_name, errno);
 	bool is_sent = send(sock, line.p, line.n, MSG_NOSIGNAL) == (ssize_t)line.n;
-	int code = is_sent ? copy_answer(sock, stdout) : no_broker(data_dir, socket_name, errno);
+	int code = is_sent ? copy_answer(sock, stdout, NULL) : no_broker(data_dir, socket_name, errno);
 	close(sock);
 	return code;
 }
@@ -112,14 +126,14 @@ static bool send_all(int sock, struct slice what)
 }
 
 int control_tell(const char *data_dir, const char *socket_name, const char *line, struct slice what,
-		 FILE *to)
+		 FILE *to, struct text *out_last)
 {
 	int sock = connected(data_dir, socket_name);
 	if (sock < 0)
 		return no_broker(data_dir, socket_name, errno);
 	bool is_sent = send_all(sock, slice_str(line)) && send_all(sock, slice_str("\n")) &&
 		       send_all(sock, what);
-	int code = is_sent ? copy_answer(sock, to) : no_broker(data_dir, socket_name, errno);
+	int code = is_sent ? copy_answer(sock, to, out_last) : no_broker(data_dir, socket_name, errno);
 	close(sock);
 	return code;
 }

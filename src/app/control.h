@@ -6,6 +6,7 @@
 #ifndef APP_CONTROL_H
 #define APP_CONTROL_H
 #include "base/slice.h"
+#include "base/text.h"
 
 #include <stdio.h>
 
@@ -17,8 +18,8 @@
  * or, with a sentence on stderr, 1 when there is no answer, 2 when the words are no question. */
 int control_ask(const char *data_dir, const char *socket_name, char *const *words);
 
-/* control_tell sends a line and, behind it, `what`, and copies the answer to `to`. Exit codes
- * likewise. */
+/* control_tell sends a line and, behind it, `what`, and copies the answer to `to`; its last line,
+ * as far as it fits, is left in `out_last`, which may be NULL. Exit codes likewise. */
 int control_tell(const char *data_dir, const char *socket_name, const char *line, struct slice what,
-		 FILE *to);
+		 FILE *to, struct text *out_last);
 #endif

@@ -33,8 +33,18 @@ static int check(const char *path)
 	if (load(&d, path) != 0)
 		return 1;
 	printf("entries: %u\nnotes: %u\n", d.items_n, d.noted_n);
+	int code = d.refused_n ? 1 : 0;
 	definitions_fini(&d);
-	return 0;
+	return code;
+}
+
+/* The broker takes the items; what it refuses it names. 1: it has refused some. */
+static int send_items(const char *data_dir, const char *socket_name, struct slice items)
+{
+	char room[100];
+	struct text last = text_of(room, sizeof room);
+	int code = control_tell(data_dir, socket_name, "definitions import", items, stdout, &last);
+	return code || slice_eq(text_slice(&last), slice_str("refused: 0")) ? code : 1;
 }
 
 static int import(const char *data_dir, const char *socket_name, const char *path)
@@ -42,8 +52,9 @@ static int import(const char *data_dir, const char *socket_name, const char *pat
 	struct definitions d;
 	if (load(&d, path) != 0)
 		return 1;
-	int code = control_tell(data_dir, socket_name, "definitions import", slice_of(d.items, d.n),
-				stdout);
+	int code = send_items(data_dir, socket_name, slice_of(d.items, d.n));
+	if (code == 0 && d.refused_n > 0)
+		code = 1;
 	definitions_fini(&d);
 	return code;
 }
@@ -76,9 +87,7 @@ static int forget(const char *data_dir, const char *socket_name, const char *pat
 	if (load(&d, path) != 0)
 		return 1;
 	uint8_t *items = forgetting(&d, &n);
-	int code = items ? control_tell(data_dir, socket_name, "definitions import",
-					slice_of(items, n), stdout)
-			 : 1;
+	int code = items ? send_items(data_dir, socket_name, slice_of(items, n)) : 1;
 	free(items);
 	definitions_fini(&d);
 	return code;
@@ -89,7 +98,7 @@ static int export(const char *data_dir, const char *socket_name, const char *pat
 {
 	if (strcmp(path, "-") == 0)
 		return control_tell(data_dir, socket_name, "definitions export", SLICE_EMPTY,
-				    stdout);
+				    stdout, NULL);
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	FILE *to = fd >= 0 ? fdopen(fd, "w") : NULL;
 	if (!to) {
@@ -98,7 +107,8 @@ static int export(const char *data_dir, const char *socket_name, const char *pat
 			close(fd);
 		return 1;
 	}
-	int code = control_tell(data_dir, socket_name, "definitions export", SLICE_EMPTY, to);
+	int code = control_tell(data_dir, socket_name, "definitions export", SLICE_EMPTY, to,
+				NULL);
 	if (fclose(to) != 0) {
 		fprintf(stderr, "godwit: %s: %s\n", path, strerror(errno));
 		code = 1;

@@ -6,6 +6,7 @@
 #include "core/policy.h"
 #include "io/definitions_entry.h"
 #include "io/password.h"
+#include "io/pattern.h"
 #include "session/amqp091/rules_of.h"
 #include "wire/amqp091/table.h"
 
@@ -87,8 +88,8 @@ static enum err read_user(const struct entry *e)
 					     "password", "tags",          "limits",
 					     NULL };
 	uint8_t buf[ACCOUNT_BYTES_MAX];
-	char made[512];
-	struct text hash = text_of(made, sizeof made);
+	char made[512], room[512];
+	struct text hash = text_of(made, sizeof made), why = text_of(room, sizeof room);
 	struct slice name, password = entry_string(e, "password");
 	struct account a = { .algorithm = entry_string(e, "hashing_algorithm"),
 			     .hash = entry_string(e, "password_hash") };
@@ -105,6 +106,8 @@ static enum err read_user(const struct entry *e)
 	}
 	if (a.algorithm.n > LIMIT_SHORTSTR || a.hash.n > 4096)
 		return definitions_refuse(e, "is too large:", "password_hash");
+	if (password_check(a.algorithm, a.hash, &why) != ERR_OK)
+		return definitions_leave_out(e, room);
 	read_tags(cJSON_GetObjectItemCaseSensitive(e->in, "tags"), &a);
 	struct fact f = fact_of(FACT_USER, name, SLICE_EMPTY, SLICE_EMPTY);
 	f.value = slice_of(buf, account_put(&a, buf, sizeof buf));
@@ -113,11 +116,24 @@ static enum err read_user(const struct entry *e)
 			  cJSON_GetObjectItemCaseSensitive(e->in, "limits"), "max-channels");
 }
 
+/* A member that is a regular expression. False: it is none, and `why` says so. */
+static bool is_pattern(const char *member, struct slice expr, struct text *why)
+{
+	char room[300];
+	struct text reason = text_of(room, sizeof room);
+	if (pattern_check(expr, &reason) == ERR_OK)
+		return true;
+	text_putf(why, "%s is no regular expression: %s", member, room);
+	return false;
+}
+
 static enum err read_grant(const struct entry *e, bool is_topic)
 {
 	static const char *const known[] = { "user",  "vhost", "exchange", "configure",
 					     "write", "read",  NULL };
 	static uint8_t buf[GRANT_BYTES_MAX];
+	char room[512];
+	struct text why = text_of(room, sizeof room);
 	struct slice user, vhost, exchange = SLICE_EMPTY;
 	struct grant g = { { [AUTH_CONFIGURE] = entry_string(e, "configure"),
 			     [AUTH_WRITE] = entry_string(e, "write"),
@@ -127,6 +143,10 @@ static enum err read_grant(const struct entry *e, bool is_topic)
 	if (is_topic)
 		TRY(entry_name(e, "exchange", &exchange));
 	TRY(entry_note_others(e, known));
+	if (!is_pattern("configure", g.pattern[AUTH_CONFIGURE], &why) ||
+	    !is_pattern("write", g.pattern[AUTH_WRITE], &why) ||
+	    !is_pattern("read", g.pattern[AUTH_READ], &why))
+		return definitions_leave_out(e, room);
 	struct fact f = fact_of(is_topic ? FACT_TOPIC_PERMISSION : FACT_PERMISSION, user, vhost,
 				exchange);
 	f.value = slice_of(buf, grant_put(&g, buf, sizeof buf));
@@ -213,6 +233,8 @@ static enum err add_policy(const struct entry *e, struct fact *f, const cJSON *p
 	const cJSON *definition = cJSON_GetObjectItemCaseSensitive(policy, "definition");
 	if (!cJSON_IsString(pattern))
 		return definitions_refuse(e, "needs the string", "pattern");
+	if (!is_pattern("pattern", slice_str(pattern->valuestring), &why))
+		return definitions_leave_out(e, room);
 	enum err err = policy_arguments(definition, false, rules, &rules_n, &why);
 	if (err != ERR_OK) {
 		why = text_of(room, sizeof room);

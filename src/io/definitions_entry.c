@@ -55,6 +55,12 @@ enum err definitions_note(const struct entry *e, const char *what, const char *n
 	return ERR_OK;
 }
 
+enum err definitions_leave_out(const struct entry *e, const char *reason)
+{
+	e->d->refused_n++;
+	return definitions_note(e, "is left out:", reason);
+}
+
 enum err definitions_refuse(const struct entry *e, const char *what, const char *name)
 {
 	text_putf(e->why, "%s[%d]: %s %s", e->section, e->at, what, name);

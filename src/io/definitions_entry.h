@@ -25,8 +25,10 @@ MUST_USE enum err definitions_add(struct definitions *d, uint8_t kind, struct sl
 				  struct slice body);
 MUST_USE enum err definitions_fact(const struct entry *e, const struct fact *f);
 
-/* definitions_note notes what is not as it should be; definitions_refuse ends with it. */
+/* definitions_note notes what is not as it should be; definitions_leave_out notes why the entry
+ * makes no item, and goes on; definitions_refuse ends with it. */
 MUST_USE enum err definitions_note(const struct entry *e, const char *what, const char *name);
+MUST_USE enum err definitions_leave_out(const struct entry *e, const char *reason);
 MUST_USE enum err definitions_refuse(const struct entry *e, const char *what, const char *name);
 
 /* Members: a name, which must be there and short; any string, empty if it is not there; a flag.

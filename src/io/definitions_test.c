@@ -13,6 +13,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -210,6 +211,66 @@ static void expressions_are_those_of_pcre(void **state)
 	pattern_free(c);
 }
 
+static void expressions_that_are_none_are_left_out_one_by_one(void **state)
+{
+	(void)state;
+	struct definitions d;
+	must(read(&d, "{\"permissions\":["
+		      "{\"user\":\"a\",\"vhost\":\"/\",\"configure\":\"\",\"write\":\"(\",\"read\":\".*\"},"
+		      "{\"user\":\"b\",\"vhost\":\"/\",\"configure\":\".*\",\"write\":\"\",\"read\":\"\"}],"
+		      "\"topic_permissions\":[{\"user\":\"b\",\"vhost\":\"/\",\"exchange\":\"x\","
+		      "\"write\":\"^{username}\",\"read\":\"[\"}],"
+		      "\"policies\":[{\"vhost\":\"/\",\"name\":\"p\",\"pattern\":\"*\",\"definition\":{}},"
+		      "{\"vhost\":\"/\",\"name\":\"q\",\"pattern\":\"^q\",\"definition\":{}}]}") ==
+	     ERR_OK);
+	must(d.items_n == 2 && d.refused_n == 3 && d.noted_n == 3);
+	must(slice_eq(slice_of(d.notes, d.notes_n),
+		      slice_str("permissions[0]: is left out: write is no regular expression: "
+				"missing closing parenthesis at its byte 1\n"
+				"topic_permissions[0]: is left out: read is no regular expression: "
+				"missing terminating ] for character class at its byte 1\n"
+				"policies[0]: is left out: pattern is no regular expression: "
+				"quantifier does not follow a repeatable item at its byte 0\n")));
+	(void)fact(&d, FACT_PERMISSION, "b");
+	definitions_fini(&d);
+}
+
+static void a_hash_that_costs_too_much_is_left_out(void **state)
+{
+	(void)state;
+	static const char sum[] = "$c2FsdHNhbHRzYWx0c2FsdA$RdescudvJCsgt3ub+b4dWRWJTmaaJObG";
+	static const struct {
+		const char *head, *why;
+	} of[] = {
+		{ "$argon2id$v=19$m=262144,t=16,p=16", "" },
+		{ "$argon2id$v=19$m=262145,t=1,p=1",
+		  "its hash wants 262145 KiB of memory, and no more than 262144 are allowed" },
+		{ "$argon2id$v=19$m=64,t=17,p=1",
+		  "its hash wants 17 passes, and no more than 16 are allowed" },
+		{ "$argon2id$v=19$m=64,t=1,p=17",
+		  "its hash wants 17 lanes, and no more than 16 are allowed" },
+		{ "$argon2id$v=19$m=4294967296,t=1,p=1", "its hash is none of argon2id" },
+		{ "$argon2i$v=19$m=64,t=1,p=1", "its hash is none of argon2id" },
+		{ "", "its hash is none of argon2id" },
+	};
+	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+		char hash[200], json[400];
+		struct definitions d;
+		snprintf(hash, sizeof hash, "%s%s", of[i].head, sum);
+		snprintf(json, sizeof json,
+			 "{\"users\":[{\"name\":\"a\",\"hashing_algorithm\":\"argon2id\","
+			 "\"password_hash\":\"%s\"}]}",
+			 hash);
+		must(read(&d, json) == ERR_OK);
+		must(d.refused_n == (of[i].why[0] ? 1 : 0) && d.items_n == 1 - d.refused_n);
+		must(!d.refused_n ||
+		     memmem(d.notes, d.notes_n, of[i].why, strlen(of[i].why)) != NULL);
+		must(!d.refused_n || !password_fits(slice_str("argon2id"), slice_str(hash),
+						    slice_str("x")));
+		definitions_fini(&d);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +282,8 @@ int main(void)
 		cmocka_unit_test(a_password_in_the_open_gets_rabbitmqs_salted_sum),
 		cmocka_unit_test(rabbitmqs_hashes_fit),
 		cmocka_unit_test(expressions_are_those_of_pcre),
+		cmocka_unit_test(expressions_that_are_none_are_left_out_one_by_one),
+		cmocka_unit_test(a_hash_that_costs_too_much_is_left_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,7 @@ enum err definitions_read_queue(const struct entry *e)
 			    (entry_is_true(e, "auto_delete") ? QUEUE_AUTO_DELETE : 0));
 	d.shard = amqp091_shard_of(d.name);
 	if (amqp091_rules_of(vhost, &d, &rules, &reason) != ERR_OK)
-		return definitions_note(e, "is left out:", room);
+		return definitions_leave_out(e, room);
 	d.rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, sizeof rules_bytes));
 	uint32_t n = declare_queue_put(&d, buf, sizeof buf);
 	return n ? definitions_add(e->d, ITEM_QUEUE, vhost, slice_of(buf, n)) : ERR_LIMIT;

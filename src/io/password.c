@@ -1,10 +1,12 @@
 #include "io/password.h"
 
 #include "base/base64.h"
+#include "base/limits.h"
 #include "io/entropy.h"
 
 #include <openssl/evp.h>
 #include <sodium.h>
+#include <stdio.h>
 
 #define ARGON_NAME   "argon2id"
 #define ARGON_PASSES 2
@@ -67,13 +69,45 @@ bool password_is_dear(struct slice algorithm)
 	return slice_eq(algorithm, slice_str(ARGON_NAME));
 }
 
-static bool fits_argon(struct slice hash, struct slice password)
+static bool is_above(const char *what, uint32_t n, uint32_t max, struct text *why)
+{
+	if (n > max)
+		text_putf(why, "its hash wants %u %s, and no more than %u are allowed", n, what,
+			  max);
+	return n > max;
+}
+
+/* As a string. False: it is not argon2id's, or wants too much: `why` says so. */
+static bool argon_get(struct slice hash, char z[static crypto_pwhash_STRBYTES], struct text *why)
+{
+	unsigned kib, passes, lanes;
+	int end = 0;
+	if (hash.n < crypto_pwhash_STRBYTES) {
+		memcpy(z, hash.p, hash.n);
+		z[hash.n] = '\0';
+		(void)sscanf(z, "$argon2id$v=19$m=%9u,t=%9u,p=%9u$%n", &kib, &passes, &lanes, &end);
+	}
+	if (end == 0) {
+		text_puts(why, "its hash is none of argon2id");
+		return false;
+	}
+	return !is_above("KiB of memory", kib, LIMIT_HASH_MEMORY_KIB_MAX, why) &&
+	       !is_above("passes", passes, LIMIT_HASH_PASSES_MAX, why) &&
+	       !is_above("lanes", lanes, LIMIT_HASH_LANES_MAX, why);
+}
+
+enum err password_check(struct slice algorithm, struct slice hash, struct text *why)
 {
 	char z[crypto_pwhash_STRBYTES];
-	if (hash.n >= sizeof z || sodium_init() < 0)
+	return !password_is_dear(algorithm) || argon_get(hash, z, why) ? ERR_OK : ERR_LIMIT;
+}
+
+static bool fits_argon(struct slice hash, struct slice password)
+{
+	char z[crypto_pwhash_STRBYTES], room[200];
+	struct text why = text_of(room, sizeof room);
+	if (!argon_get(hash, z, &why) || sodium_init() < 0)
 		return false;
-	memcpy(z, hash.p, hash.n);
-	z[hash.n] = '\0';
 	return crypto_pwhash_str_verify(z, (const char *)password.p, password.n) == 0;
 }
 

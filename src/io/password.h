@@ -5,15 +5,20 @@
  */
 #ifndef IO_PASSWORD_H
 #define IO_PASSWORD_H
+#include "base/err.h"
 #include "base/slice.h"
 #include "base/text.h"
 
 /* password_is_dear: does a check with this algorithm take long? */
 bool password_is_dear(struct slice algorithm);
 
+/* password_check: may such a hash be kept? ERR_LIMIT: a check of it would take too much, or nobody
+ * can say how much; `why` says so. */
+MUST_USE enum err password_check(struct slice algorithm, struct slice hash, struct text *why);
+
 /* password_fits: is it what `hash` was made of? Algorithms are called as in definitions files:
  * rabbit_password_hashing_sha256, _sha512, _md5 (base64 of 4 bytes of salt and the sum), argon2id;
- * of another nothing fits. */
+ * of another, and of what password_check refuses, nothing fits. */
 bool password_fits(struct slice algorithm, struct slice hash, struct slice password);
 
 /* password_make hashes a new one with argon2id and gives the algorithm; NULL: the system refuses.

@@ -8,50 +8,134 @@
 
 #define IMPORTS_MAX 128u /* asked and not answered */
 
-static void say(struct manage *m, struct session_world *w, struct slice what)
+/* What an item that was asked for is, for a refusal. */
+struct manage_asked {
+	uint64_t ticket; /* 0: free */
+	char about[248];
+};
+
+/* ---- what is said of an item -------------------------------------------------------------- */
+
+static void put_name(struct text *t, const char *before, struct slice name)
+{
+	must(t->cap > 0);
+	text_puts(t, before);
+	text_putc(t, '\'');
+	text_put_printable(t, name);
+	text_putc(t, '\'');
+}
+
+static void describe_fact(struct slice bytes, struct text *t)
+{
+	struct fact f;
+	enum err e = fact_get(bytes, &f);
+	must(e == ERR_OK);
+	text_puts(t, fact_word(f.kind));
+	for (uint8_t i = 0; i < f.names_n; i++)
+		put_name(t, i ? ", " : " ", f.name[i]);
+}
+
+/* Of an item that is sound. */
+static void describe(struct slice item, struct text *t)
+{
+	struct declare_queue q;
+	struct declare_exchange x;
+	struct bind b;
+	struct rd r = rd_of(slice_from(item, 1));
+	if (item.p[0] == ITEM_FACT || item.p[0] == ITEM_FORGET) {
+		describe_fact(rd_rest(&r), t);
+		return;
+	}
+	struct slice vhost = rd_str8(&r), tail = rd_rest(&r);
+	if (item.p[0] == ITEM_QUEUE && declare_queue_get(tail, &q) == ERR_OK) {
+		put_name(t, "queue ", q.name);
+	} else if (item.p[0] == ITEM_EXCHANGE && declare_exchange_get(tail, &x) == ERR_OK) {
+		put_name(t, "exchange ", x.name);
+	} else {
+		enum err e = bind_get(tail, &b);
+		must(e == ERR_OK);
+		put_name(t, "binding of ", b.exchange);
+		put_name(t, " to ", b.queue);
+	}
+	put_name(t, " in vhost ", vhost);
+}
+
+static void say(struct manage *m, struct session_world *w, struct slice about, struct slice what)
 {
 	must(m->phase == MANAGE_IMPORTING);
 	m->import.refused_n++;
 	sendq_copy(&m->session.sendq, w->mem, slice_str("refused: "));
+	sendq_copy(&m->session.sendq, w->mem, about);
+	sendq_copy(&m->session.sendq, w->mem, slice_str(": "));
 	sendq_copy(&m->session.sendq, w->mem, what);
 	sendq_copy(&m->session.sendq, w->mem, slice_str("\n"));
 }
 
-static void post(struct manage *m, struct session_world *w, enum cmd kind, struct slice tail)
+/* The place of what was asked with that ticket; 0: a free one. */
+static struct manage_asked *asked_of(struct manage *m, struct session_world *w, uint64_t ticket)
 {
+	const size_t bytes = IMPORTS_MAX * sizeof(struct manage_asked);
+	if (!m->import.asked) {
+		m->import.asked = mem_get(w->mem, bytes, "import");
+		must(m->import.asked != NULL);
+		memset(m->import.asked, 0, bytes);
+	}
+	for (uint32_t i = 0; i < IMPORTS_MAX; i++)
+		if (m->import.asked[i].ticket == ticket)
+			return &m->import.asked[i];
+	return NULL;
+}
+
+void manage_import_free(struct manage *m, struct session_world *w)
+{
+	must(m->import.asked_n >= m->import.answered_n);
+	if (m->import.asked)
+		mem_put(w->mem, m->import.asked, IMPORTS_MAX * sizeof *m->import.asked);
+	m->import.asked = NULL;
+}
+
+/* ---- asking ------------------------------------------------------------------------------- */
+
+static void post(struct manage *m, struct session_world *w, struct slice item, enum cmd kind,
+		 struct slice tail)
+{
+	struct manage_asked *a = asked_of(m, w, 0);
+	must(a && tail.n > 0);
+	struct text t = text_of(a->about, sizeof a->about);
+	describe(item, &t);
+	a->ticket = ++m->ticket;
 	const struct run r = { .kind = (uint8_t)kind,
 			       .session = m->session.handle,
-			       .arg = ++m->ticket };
-	must(tail.n > 0);
+			       .arg = a->ticket };
 	m->import.asked_n++;
 	(void)post_run(w->post, w->post->loop_of_shard[0], &r, NULL, 0, 0, tail);
 }
 
 /* A declaration in a virtual host, whose number is filled in. ERR_BUSY: ask again when what was
  * asked before is answered. */
-static enum err declare(struct manage *m, struct session_world *w, enum cmd kind, struct slice in)
+static enum err declare(struct manage *m, struct session_world *w, enum cmd kind, struct slice item)
 {
-	struct rd r = rd_of(in);
+	struct rd r = rd_of(slice_from(item, 1));
 	struct slice vhost = rd_str8(&r), tail = rd_rest(&r);
 	uint16_t number;
 	if (!rd_ok(&r) || tail.n < 2)
 		return ERR_MALFORMED;
 	if (catalog_vhost(w->view, vhost, &number) != ERR_OK) {
-		char room[400];
-		struct text t = text_of(room, sizeof room);
+		char about[400], room[400];
+		struct text t = text_of(about, sizeof about), why = text_of(room, sizeof room);
 		if (m->import.asked_n > m->import.answered_n)
 			return ERR_BUSY;
-		text_puts(&t, "vhost '");
-		text_put_printable(&t, vhost);
-		text_puts(&t, "' does not exist");
-		say(m, w, text_slice(&t));
+		describe(item, &t);
+		put_name(&why, "vhost ", vhost);
+		text_puts(&why, " does not exist");
+		say(m, w, text_slice(&t), text_slice(&why));
 		return ERR_OK;
 	}
 	uint8_t *copy = mem_get(w->mem, tail.n, "import");
 	must(copy != NULL);
 	memcpy(copy, tail.p, tail.n);
 	store_le16(copy, number);
-	post(m, w, kind, slice_of(copy, tail.n));
+	post(m, w, item, kind, slice_of(copy, tail.n));
 	mem_put(w->mem, copy, tail.n);
 	return ERR_OK;
 }
@@ -87,13 +171,13 @@ static enum err take(struct manage *m, struct session_world *w, struct slice ite
 	if (kind < ITEM_FACT || kind > ITEM_FORGET || !is_sound((enum item)kind, body))
 		return ERR_MALFORMED;
 	switch ((enum item)kind) {
-	case ITEM_FACT: post(m, w, CMD_FACT_PUT, body); return ERR_OK;
-	case ITEM_FORGET: post(m, w, CMD_FACT_DELETE, body); return ERR_OK;
-	case ITEM_QUEUE: return declare(m, w, CMD_QUEUE_DECLARE, body);
-	case ITEM_EXCHANGE: return declare(m, w, CMD_EXCHANGE_DECLARE, body);
+	case ITEM_FACT: post(m, w, item, CMD_FACT_PUT, body); return ERR_OK;
+	case ITEM_FORGET: post(m, w, item, CMD_FACT_DELETE, body); return ERR_OK;
+	case ITEM_QUEUE: return declare(m, w, CMD_QUEUE_DECLARE, item);
+	case ITEM_EXCHANGE: return declare(m, w, CMD_EXCHANGE_DECLARE, item);
 	case ITEM_BINDING: break;
 	}
-	return declare(m, w, CMD_BIND, body);
+	return declare(m, w, CMD_BIND, item);
 }
 
 bool manage_import_may_read(const struct manage *m)
@@ -160,13 +244,16 @@ void manage_imported(struct manage *m, struct session_world *w, struct run *fx)
 {
 	const struct reply_row *row = run_rows(fx);
 	must(fx->n == 1);
-	bool is_ours = m->ticket - fx->arg < m->import.asked_n; /* they come in any order */
-	if (m->phase != MANAGE_IMPORTING || !is_ours || m->import.answered_n == m->import.asked_n)
+	struct manage_asked *a = NULL; /* they come in any order */
+	if (m->phase == MANAGE_IMPORTING && m->import.asked && fx->arg != 0)
+		a = asked_of(m, w, fx->arg);
+	if (!a)
 		return;
 	m->import.answered_n++;
 	if (row->err != ERR_OK) {
 		m->import.bad_n++;
-		say(m, w, run_tail(fx));
+		say(m, w, slice_str(a->about), run_tail(fx));
 	}
+	a->ticket = 0;
 	finish_if_done(m, w);
 }

@@ -193,6 +193,7 @@ static void manage_free(struct session *s, struct session_world *w)
 {
 	struct manage *m = manage_of(s);
 	must(m->phase <= MANAGE_DONE);
+	manage_import_free(m, w);
 	sendq_fini(&s->sendq, w->mem);
 	mem_put(w->mem, m, sizeof *m);
 }

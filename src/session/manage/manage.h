@@ -44,6 +44,7 @@ struct manage {
 		uint64_t asked_n, answered_n, bad_n, refused_n;
 		bool is_read;    /* all items are here */
 		bool is_blocked; /* one waits for those before it */
+		struct manage_asked *asked; /* what is under way; NULL: nothing ever was */
 	} import;
 	struct {
 		uint32_t section;
@@ -64,6 +65,7 @@ enum feed manage_import_feed(struct manage *m, struct session_world *w, struct s
 bool manage_import_may_read(const struct manage *m);
 /* manage_imported takes the answer to an item. */
 void manage_imported(struct manage *m, struct session_world *w, struct run *fx);
+void manage_import_free(struct manage *m, struct session_world *w);
 
 /* ---- export.c: all that is known, as RabbitMQ writes it ---- */
 
