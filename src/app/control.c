@@ -106,7 +106,8 @@ int control_ask(const char *data_dir, const char *socket_name, char *const *word
 	if (sock < 0)
 		return no_broker(data_dir, socket_name, errno);
 	bool is_sent = send(sock, line.p, line.n, MSG_NOSIGNAL) == (ssize_t)line.n;
-	int code = is_sent ? copy_answer(sock, stdout, NULL) : no_broker(data_dir, socket_name, errno);
+	int code = is_sent ? copy_answer(sock, stdout, NULL)
+			   : no_broker(data_dir, socket_name, errno);
 	close(sock);
 	return code;
 }
@@ -133,7 +134,8 @@ int control_tell(const char *data_dir, const char *socket_name, const char *line
 		return no_broker(data_dir, socket_name, errno);
 	bool is_sent = send_all(sock, slice_str(line)) && send_all(sock, slice_str("\n")) &&
 		       send_all(sock, what);
-	int code = is_sent ? copy_answer(sock, to, out_last) : no_broker(data_dir, socket_name, errno);
+	int code = is_sent ? copy_answer(sock, to, out_last)
+			   : no_broker(data_dir, socket_name, errno);
 	close(sock);
 	return code;
 }

@@ -107,8 +107,7 @@ static int export(const char *data_dir, const char *socket_name, const char *pat
 			close(fd);
 		return 1;
 	}
-	int code = control_tell(data_dir, socket_name, "definitions export", SLICE_EMPTY, to,
-				NULL);
+	int code = control_tell(data_dir, socket_name, "definitions export", SLICE_EMPTY, to, NULL);
 	if (fclose(to) != 0) {
 		fprintf(stderr, "godwit: %s: %s\n", path, strerror(errno));
 		code = 1;

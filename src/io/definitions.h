@@ -20,7 +20,7 @@ struct definitions {
 	size_t n, cap;
 	uint32_t items_n, noted_n;
 	uint32_t refused_n; /* entries that are left out, and noted */
-	char *notes; /* one line each; from malloc */
+	char *notes;        /* one line each; from malloc */
 	size_t notes_n, notes_cap;
 };
 

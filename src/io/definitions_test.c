@@ -180,8 +180,7 @@ static void rabbitmqs_hashes_fit(void **state)
 		{ "rabbit_password_hashing_sha512",
 		  "AQIDBPhTH2L5HGYB1LWOrn+YpvuQmVOXKGqgsuiJRIZTILRoEvblSJo/WAsym3IZ"
 		  "TfuaIaK5KR2o5KwFfTv6KsxfMIE=" },
-		{ "rabbit_password_hashing_md5",
-		  "AQIDBDgk9ci8Lfh6CKE9Y0AUfmU=" },
+		{ "rabbit_password_hashing_md5", "AQIDBDgk9ci8Lfh6CKE9Y0AUfmU=" },
 	};
 	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
 		struct slice name = slice_str(of[i].name), hash = slice_str(of[i].hash);
@@ -216,11 +215,14 @@ static void expressions_that_are_none_are_left_out_one_by_one(void **state)
 	(void)state;
 	struct definitions d;
 	must(read(&d, "{\"permissions\":["
-		      "{\"user\":\"a\",\"vhost\":\"/\",\"configure\":\"\",\"write\":\"(\",\"read\":\".*\"},"
-		      "{\"user\":\"b\",\"vhost\":\"/\",\"configure\":\".*\",\"write\":\"\",\"read\":\"\"}],"
+		      "{\"user\":\"a\",\"vhost\":\"/"
+		      "\",\"configure\":\"\",\"write\":\"(\",\"read\":\".*\"},"
+		      "{\"user\":\"b\",\"vhost\":\"/"
+		      "\",\"configure\":\".*\",\"write\":\"\",\"read\":\"\"}],"
 		      "\"topic_permissions\":[{\"user\":\"b\",\"vhost\":\"/\",\"exchange\":\"x\","
 		      "\"write\":\"^{username}\",\"read\":\"[\"}],"
-		      "\"policies\":[{\"vhost\":\"/\",\"name\":\"p\",\"pattern\":\"*\",\"definition\":{}},"
+		      "\"policies\":[{\"vhost\":\"/"
+		      "\",\"name\":\"p\",\"pattern\":\"*\",\"definition\":{}},"
 		      "{\"vhost\":\"/\",\"name\":\"q\",\"pattern\":\"^q\",\"definition\":{}}]}") ==
 	     ERR_OK);
 	must(d.items_n == 2 && d.refused_n == 3 && d.noted_n == 3);
@@ -265,8 +267,8 @@ static void a_hash_that_costs_too_much_is_left_out(void **state)
 		must(d.refused_n == (of[i].why[0] ? 1 : 0) && d.items_n == 1 - d.refused_n);
 		must(!d.refused_n ||
 		     memmem(d.notes, d.notes_n, of[i].why, strlen(of[i].why)) != NULL);
-		must(!d.refused_n || !password_fits(slice_str("argon2id"), slice_str(hash),
-						    slice_str("x")));
+		must(!d.refused_n ||
+		     !password_fits(slice_str("argon2id"), slice_str(hash), slice_str("x")));
 		definitions_fini(&d);
 	}
 }

@@ -42,8 +42,8 @@ struct manage {
 	uint64_t found_n;       /* answers with text */
 	struct {
 		uint64_t asked_n, answered_n, bad_n, refused_n;
-		bool is_read;    /* all items are here */
-		bool is_blocked; /* one waits for those before it */
+		bool is_read;               /* all items are here */
+		bool is_blocked;            /* one waits for those before it */
 		struct manage_asked *asked; /* what is under way; NULL: nothing ever was */
 	} import;
 	struct {
