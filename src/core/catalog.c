@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "core/exchange.h"
+#include "core/keeper.h"
 #include "core/policy.h"
 
 #define QUEUE_ID_FIRST 1u
@@ -163,6 +164,31 @@ static void open_again(const struct catalog *c, const struct catalog_view *v, co
 			pass_on(c, v, &head, CMD_QUEUE_OPEN, q, held);
 }
 
+/* Who is bound to an exchange that remembers is answered when he has what it remembers: by its
+ * keeper. False: it is not such an exchange. */
+static bool replay(const struct catalog_view *v, const struct run *o, struct post *held)
+{
+	uint8_t buf[DECLARE_BYTES_MAX];
+	struct bind b;
+	must(o->kind == OUTCOME_BIND);
+	if (!o->session || bind_get(run_tail(o), &b) != ERR_OK)
+		return false;
+	const struct exchange *x = catalog_exchange(v, b.vhost, b.exchange);
+	const struct queue_record *q = x && x->type == EXCHANGE_RECENT_HISTORY ? keeper_of(v, x)
+									       : NULL;
+	if (!q)
+		return false;
+	struct run head = *o;
+	head.kind = CMD_REPLAY;
+	head.flags = 0;
+	head.shard = q->shard;
+	head.queue = q->id;
+	b.arguments = SLICE_EMPTY;
+	uint32_t n = bind_put(&b, buf, sizeof buf);
+	post_run(held, held->loop_of_shard[q->shard], &head, NULL, 0, 0, slice_of(buf, n));
+	return true;
+}
+
 static void tell(const struct catalog *c, const struct run *o, const struct catalog_view *before,
 		 const struct catalog_view *after, struct post *held)
 {
@@ -187,6 +213,10 @@ static void tell(const struct catalog *c, const struct run *o, const struct cata
 		return;
 	case OUTCOME_FACT_PUT:
 	case OUTCOME_FACT_DELETE: open_again(c, after, o, held); break;
+	case OUTCOME_BIND:
+		if (replay(after, o, held))
+			return;
+		break;
 	default: break;
 	}
 	reply(o, (struct reply_row){ .err = ERR_OK, .op = asked(o) }, SLICE_EMPTY, held);

@@ -30,7 +30,9 @@ enum exchange_type {
 	EXCHANGE_MODULUS_HASH,
 	EXCHANGE_RANDOM,
 	EXCHANGE_LOCAL_RANDOM, /* a queue that lives where the message came in */
+	EXCHANGE_RECENT_HISTORY,
 };
+#define EXCHANGE_KEEPING EXCHANGE_RECENT_HISTORY /* types from here on have a keeper (keeper.h) */
 /* exchange_type_of finds a type by its name; 0: unknown. exchange_type_name says it. */
 uint8_t exchange_type_of(struct slice name);
 const char *exchange_type_name(uint8_t type);
@@ -49,6 +51,7 @@ struct exchange {             /* a view's record: read only, never moves in its 
 	struct slice by_policy; /* the same, from a policy (policy.h), if it has none of its own */
 	uint16_t vhost;
 	uint8_t type, flags;
+	uint8_t kind; /* enum exchange_type: how its bindings are kept, and found */
 	uint32_t bindings_n;
 	const struct exchange_name *fixed;
 	struct pmap by_key; /* direct: places by key (exchange_set.h); headers: see headers.h */

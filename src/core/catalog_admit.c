@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "core/exchange.h"
+#include "core/keeper.h"
 
 /* Memory that must be free before anything is added: what deletions and path copies may need. */
 #define RESERVE_BYTES (1u << 20)
@@ -108,6 +109,34 @@ static void exchange_exists(struct ask *a, const struct exchange *x,
 	catalog_answer(a, err);
 }
 
+/* The queue that an exchange of some types has of its own comes before it, and goes behind it. */
+static void decide_keeper(struct ask *a, const struct declare_exchange *d)
+{
+	uint8_t buf[DECLARE_BYTES_MAX];
+	uint32_t n = keeper_declare(a->c->decided, d, buf, sizeof buf);
+	if (n == 0)
+		return;
+	struct run head = catalog_answering(a, OUTCOME_QUEUE_DECLARE, d->flags & EXCHANGE_DURABLE);
+	head.session = 0;
+	head.queue = a->c->decided->queue_next;
+	must(head.queue != 0);
+	catalog_decide(a, &head, slice_of(buf, n));
+}
+
+static void decide_exchange(struct ask *a, const struct declare_exchange *d)
+{
+	enum err e = keeper_check(a->c->decided, d, &a->why);
+	must(d->name.n > 0);
+	if (e != ERR_OK) {
+		catalog_answer(a, e);
+		return;
+	}
+	decide_keeper(a, d);
+	struct run head = catalog_answering(a, OUTCOME_EXCHANGE_DECLARE,
+					    d->flags & EXCHANGE_DURABLE);
+	catalog_decide(a, &head, run_tail(a->cmd));
+}
+
 static void exchange_declare(struct ask *a)
 {
 	struct declare_exchange d;
@@ -128,9 +157,7 @@ static void exchange_declare(struct ask *a)
 		text_puts(&a->why, "' contains reserved prefix 'amq.*'");
 		catalog_answer(a, ERR_ACCESS_REFUSED);
 	} else if (!catalog_is_short(a, d.arguments)) {
-		struct run head = catalog_answering(a, OUTCOME_EXCHANGE_DECLARE,
-						    d.flags & EXCHANGE_DURABLE);
-		catalog_decide(a, &head, run_tail(a->cmd));
+		decide_exchange(a, &d);
 	}
 }
 
@@ -163,7 +190,14 @@ static void decide_delete(struct ask *a, const struct exchange *x, bool answers)
 		head.session = 0;
 	uint32_t n = declare_exchange_put(&d, buf, sizeof buf);
 	must(n > 0);
+	const struct queue_record *keeper = keeper_of(a->c->decided, x);
 	catalog_decide(a, &head, slice_of(buf, n));
+	if (!keeper)
+		return;
+	head = catalog_answering(a, OUTCOME_QUEUE_DELETE, keeper->flags & QUEUE_DURABLE);
+	head.session = 0;
+	head.queue = keeper->id;
+	catalog_decide(a, &head, SLICE_EMPTY);
 }
 
 /* Auto-delete exchanges that have no binding left when the queue or the exchange is gone go with

@@ -19,7 +19,7 @@
 
 /* What a session or a shard was told last, and how often. */
 struct told {
-	uint32_t replies_n, opens_n, drops_n;
+	uint32_t replies_n, opens_n, drops_n, replays_n;
 	uint64_t ticket;
 	uint32_t err, op;
 	char text[1200];
@@ -138,8 +138,10 @@ static inline void hear(struct told *t, struct run *r)
 		snprintf(t->text, sizeof t->text, "%.*s", (int)text.n, (const char *)text.p);
 		return;
 	}
-	must(r->n == 0 && (r->kind == CMD_QUEUE_OPEN || r->kind == CMD_QUEUE_DROP));
+	must(r->n == 0 && (r->kind == CMD_QUEUE_OPEN || r->kind == CMD_QUEUE_DROP ||
+			   r->kind == CMD_REPLAY));
 	t->opens_n += r->kind == CMD_QUEUE_OPEN;
+	t->replays_n += r->kind == CMD_REPLAY;
 	t->drops_n += r->kind == CMD_QUEUE_DROP;
 	t->queue = r->queue;
 	t->shard = r->shard;

@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "base/rd.h"
 #include "core/exchange.h"
+#include "core/keeper.h"
 
 /* Units come in any order, so they are kept until all are here. */
 struct restored_unit {
@@ -76,7 +77,8 @@ static enum err get_exchange(struct catalog *c, uint64_t id, struct rd *r)
 	    id >= EXCHANGE_ID_VOLATILE || !is_vhost(c, d.vhost) || !(d.flags & EXCHANGE_DURABLE))
 		return ERR_CORRUPT;
 	must(c->work != NULL);
-	if (catalog_exchange(c->work, d.vhost, d.name) || catalog_exchange_name(c->work, id))
+	if (!keeper_kind(c->work, &d) || catalog_exchange(c->work, d.vhost, d.name) ||
+	    catalog_exchange_name(c->work, id))
 		return ERR_CORRUPT;
 	catalog_add_exchange(c, id, &d);
 	return ERR_OK;

@@ -56,7 +56,7 @@ enum { UNSUBSCRIBE_ENDING = 1 };
 enum { GET_NO_ACK = 1 };
 enum { DELIVER_GET = 1 };
 enum { DELETE_IF_UNUSED = 1, DELETE_IF_EMPTY = 2, DELETE_OWNER_GONE = 4 };
-enum { QUEUE_DURABLE = 1, QUEUE_EXCLUSIVE = 2, QUEUE_AUTO_DELETE = 4 };
+enum { QUEUE_DURABLE = 1, QUEUE_EXCLUSIVE = 2, QUEUE_AUTO_DELETE = 4, QUEUE_KEEPER = 8 };
 /* ADD, none is stored. RESERVED: admit counts it as pending. EXPIRES: rows may expire. DEAD: there
  * is no room for them, they become dead letters at once. */
 enum { ADD_RESERVED = 1, ADD_EXPIRES = 2, ADD_DEAD = 4 };
@@ -69,6 +69,12 @@ enum { TRACE_ON = 1, TRACE_MORE, TRACE_OFF };
 #define TRACE_WINDOW_BYTES 262144u
 enum { FACT_AGAIN = 1 };   /* log it, even if it is known already */
 enum { BARRIER_ASK = 1 };  /* not an answer yet: the command reply_row.op, with flags reply_row.a */
+
+/* FX_REPLAY: who is answered when it is done; behind it what was bound. */
+struct replay_for {
+	uint64_t session, arg;
+	uint16_t channel, pad[3];
+};
 
 /* Why entries are removed: the low bits of OUTCOME_REMOVE's flags, stored. */
 enum remove_reason {

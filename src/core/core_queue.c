@@ -1,5 +1,6 @@
 #include "base/ablate.h"
 #include "core/core_state.h"
+#include "core/catalog.h"
 #include "core/rules.h"
 
 /* What a session asked for when the core got this command. */
@@ -58,6 +59,24 @@ void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct out
 		what = (struct reply_row){ ERR_OK, what.op, q->ready_n, q->consumers_n };
 	}
 	core_reply(c, cmd, what, fx);
+}
+
+void core_replay(const struct core *c, const struct run *cmd, struct post *fx)
+{
+	struct replay_for who = { cmd->session, cmd->arg, cmd->channel, { 0 } };
+	uint8_t buf[sizeof who + DECLARE_BYTES_MAX];
+	struct slice bind = run_tail(cmd);
+	struct run head = core_fx(c, FX_REPLAY, cmd);
+	must(cmd->n == 0 && bind.n <= DECLARE_BYTES_MAX);
+	if (!c->dead_session) {
+		core_reply(c, cmd, (struct reply_row){ .err = ERR_OK, .op = CMD_BIND }, fx);
+		return;
+	}
+	memcpy(buf, &who, sizeof who);
+	memcpy(buf + sizeof who, bind.p, bind.n);
+	head.session = c->dead_session;
+	(void)post_run(fx, session_loop(head.session), &head, NULL, 0, 0,
+		       slice_of(buf, sizeof who + bind.n));
 }
 
 /* ---- open -------------------------------------------------------------------------------- */

@@ -150,10 +150,18 @@ static void count_settled(struct queue_count *count, const uint32_t n[SETTLE_N])
 	count->rejected += n[SETTLE_REJECT];
 }
 
+/* Whoever publishes these accepts them; what he gives back he had got like anybody else. */
+static bool is_dead_letters(const struct core *c, const struct run *cmd)
+{
+	const struct settle_row *row = (const void *)(cmd + 1);
+	must(cmd->n > 0);
+	return cmd->session && cmd->session == c->dead_session && row->how == SETTLE_ACCEPT;
+}
+
 void core_settle(struct core *c, struct run *cmd, struct outcomes *later)
 {
 	struct queue *q = core_find_queue(c, cmd->queue);
-	if (cmd->session == c->dead_session && cmd->session) {
+	if (is_dead_letters(c, cmd)) {
 		core_dead_settle(c, cmd, later);
 		return;
 	}

@@ -335,6 +335,8 @@ void core_open(struct core *c, const struct run *cmd, struct outcomes *later, st
 void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct outcomes *later,
 	       struct post *fx);
 void core_delete(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);
+/* core_replay passes CMD_REPLAY on to the session for dead letters, which reads and answers. */
+void core_replay(const struct core *c, const struct run *cmd, struct post *fx);
 void core_drop(struct core *c, const struct run *cmd, struct outcomes *now, struct outcomes *later,
 	       struct post *fx);
 void core_apply_drop(struct core *c, const struct run *o, struct post *fx);

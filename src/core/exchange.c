@@ -4,6 +4,7 @@
 #include "base/must.h"
 #include "core/catalog_view.h"
 #include "core/headers.h"
+#include "core/keeper.h"
 #include "core/route.h"
 #include "core/spread.h"
 #include "core/topic.h"
@@ -17,6 +18,7 @@ static const char *const type_names[] = {
 	[EXCHANGE_MODULUS_HASH] = "x-modulus-hash",
 	[EXCHANGE_RANDOM] = "x-random",
 	[EXCHANGE_LOCAL_RANDOM] = "x-local-random",
+	[EXCHANGE_RECENT_HISTORY] = "x-recent-history",
 };
 #define TYPES (sizeof type_names / sizeof type_names[0])
 
@@ -37,7 +39,7 @@ const char *exchange_type_name(uint8_t type)
 bool exchange_varies(const struct exchange *x)
 {
 	must(x->type >= EXCHANGE_DIRECT && x->type < TYPES);
-	return x->type == EXCHANGE_HEADERS || spread_varies(x);
+	return x->kind == EXCHANGE_HEADERS || x->type != x->kind || spread_varies(x);
 }
 
 static size_t name_bytes(size_t name_len, size_t arguments_len)
@@ -45,8 +47,8 @@ static size_t name_bytes(size_t name_len, size_t arguments_len)
 	return sizeof(struct exchange_name) + name_len + arguments_len;
 }
 
-static const struct exchange_name *name_new(struct pmap_edit *e, uint64_t id,
-					    const struct declare_exchange *d)
+static const struct exchange_name *name_new(struct pmap_edit *e, const struct catalog_view *v,
+					    uint64_t id, const struct declare_exchange *d)
 {
 	struct exchange_name *n = pmap_alloc(e, name_bytes(d->name.n, d->arguments.n),
 					     "catalog exchange");
@@ -55,11 +57,12 @@ static const struct exchange_name *name_new(struct pmap_edit *e, uint64_t id,
 		.id = id,
 		.vhost = d->vhost,
 		.type = exchange_type_of(d->type),
+		.kind = keeper_kind(v, d),
 		.flags = d->flags,
 		.name_len = (uint8_t)d->name.n,
 		.arguments_len = (uint16_t)d->arguments.n,
 	};
-	must(n->type != 0);
+	must(n->type != 0 && n->kind != 0);
 	if (d->name.n)
 		memcpy(n->bytes, d->name.p, d->name.n);
 	if (d->arguments.n)
@@ -83,7 +86,7 @@ static struct slice alternate(const struct catalog_view *v, struct slice argumen
 struct exchange *exchange_new(struct pmap_edit *e, const struct catalog_view *v, uint64_t id,
 			      const struct declare_exchange *d)
 {
-	const struct exchange_name *n = name_new(e, id, d);
+	const struct exchange_name *n = name_new(e, v, id, d);
 	struct exchange *x = pmap_alloc(e, sizeof *x, "catalog exchange");
 	*x = (struct exchange){
 		.id = id,
@@ -93,6 +96,7 @@ struct exchange *exchange_new(struct pmap_edit *e, const struct catalog_view *v,
 		.alternate = alternate(v, exchange_name_arguments(n)),
 		.vhost = n->vhost,
 		.type = n->type,
+		.kind = n->kind,
 		.flags = n->flags,
 		.fixed = n,
 		.by_key = PMAP_HASHED,
@@ -138,7 +142,7 @@ static void direct_bind(struct exchange *x, struct pmap_edit *e, struct hash_key
 	uint64_t hash = hash_slice(key, name);
 	uintptr_t old = pmap_find(&x->by_key, &kind, hash, &name);
 	uintptr_t place = exchange_set_add(e, old, b);
-	must(x->type == EXCHANGE_DIRECT);
+	must(x->kind == EXCHANGE_DIRECT);
 	if (old == 0)
 		(void)pmap_put(&x->by_key, e, &kind, hash, &name, place);
 	else if (old != place)
@@ -152,7 +156,7 @@ static void direct_unbind(struct exchange *x, struct pmap_edit *e, struct hash_k
 	struct pmap_kind kind = keys(key);
 	uint64_t hash = hash_slice(key, name);
 	uintptr_t old = pmap_find(&x->by_key, &kind, hash, &name);
-	must(x->type == EXCHANGE_DIRECT && old != 0);
+	must(x->kind == EXCHANGE_DIRECT && old != 0);
 	uintptr_t place = exchange_set_del(e, old, b);
 	if (old != place)
 		pmap_swap(&x->by_key, e, hash, old, place);
@@ -162,11 +166,11 @@ void exchange_bind(struct exchange *x, struct pmap_edit *e, const struct catalog
 		   const struct binding *b)
 {
 	must(x->version == e->version && b->exchange == x->fixed);
-	if (x->type == EXCHANGE_DIRECT)
+	if (x->kind == EXCHANGE_DIRECT)
 		direct_bind(x, e, v->key, b);
-	else if (x->type == EXCHANGE_TOPIC)
+	else if (x->kind == EXCHANGE_TOPIC)
 		x->root = topic_add(e, v->key, x->root, b);
-	else if (x->type == EXCHANGE_HEADERS)
+	else if (x->kind == EXCHANGE_HEADERS)
 		headers_bind(x, e, v, b);
 	else
 		x->root = exchange_set_add(e, x->root, b);
@@ -177,11 +181,11 @@ void exchange_unbind(struct exchange *x, struct pmap_edit *e, const struct catal
 		     const struct binding *b)
 {
 	must(x->version == e->version && b->exchange == x->fixed && x->bindings_n > 0);
-	if (x->type == EXCHANGE_DIRECT)
+	if (x->kind == EXCHANGE_DIRECT)
 		direct_unbind(x, e, v->key, b);
-	else if (x->type == EXCHANGE_TOPIC)
+	else if (x->kind == EXCHANGE_TOPIC)
 		x->root = topic_del(e, v->key, x->root, b);
-	else if (x->type == EXCHANGE_HEADERS)
+	else if (x->kind == EXCHANGE_HEADERS)
 		headers_unbind(x, e, v, b);
 	else
 		x->root = exchange_set_del(e, x->root, b);
@@ -192,18 +196,18 @@ const struct binding *exchange_any(const struct exchange *x)
 {
 	if (x->bindings_n == 0)
 		return NULL;
-	if (x->type == EXCHANGE_HEADERS)
+	if (x->kind == EXCHANGE_HEADERS)
 		return headers_any(x);
-	uintptr_t place = x->type == EXCHANGE_DIRECT ? pmap_first(&x->by_key) : x->root;
+	uintptr_t place = x->kind == EXCHANGE_DIRECT ? pmap_first(&x->by_key) : x->root;
 	must(place != 0);
-	return x->type == EXCHANGE_TOPIC ? topic_any(place) : exchange_set_any(place);
+	return x->kind == EXCHANGE_TOPIC ? topic_any(place) : exchange_set_any(place);
 }
 
 void exchange_drop(struct pmap_edit *e, const struct exchange *own_x)
 {
 	struct pmap by_key = own_x->by_key;
 	struct pmap_walk w;
-	if (own_x->type == EXCHANGE_HEADERS) {
+	if (own_x->kind == EXCHANGE_HEADERS) {
 		headers_drop(own_x, e);
 	} else {
 		pmap_walk(&w, &by_key);
@@ -221,12 +225,12 @@ void exchange_drop(struct pmap_edit *e, const struct exchange *own_x)
 static void route_key(const struct exchange *x, struct hash_key key, struct slice routing_key,
 		      struct route *r)
 {
-	if (x->type == EXCHANGE_TOPIC) {
+	if (x->kind == EXCHANGE_TOPIC) {
 		topic_route(x->root, key, routing_key, r);
 		return;
 	}
 	struct pmap_kind kind = keys(key);
-	must(x->type == EXCHANGE_DIRECT);
+	must(x->kind == EXCHANGE_DIRECT);
 	route_add(r, pmap_find(&x->by_key, &kind, hash_slice(key, routing_key), &routing_key));
 }
 
@@ -234,7 +238,7 @@ void exchange_route(const struct catalog_view *v, const struct exchange *x, cons
 		    struct route *r)
 {
 	must(m->more_n == 0 || m->more != NULL);
-	switch (x->type) {
+	switch (x->kind) {
 	case EXCHANGE_FANOUT: route_add(r, x->root); return;
 	case EXCHANGE_HEADERS: headers_route(v, x, m, r); return;
 	case EXCHANGE_DIRECT:
@@ -253,10 +257,11 @@ void exchange_check(const struct exchange *x, struct hash_key key)
 	struct pmap_walk w;
 	uint32_t n = 0;
 	must(x->fixed->id == x->id && x->fixed->vhost == x->vhost && x->fixed->type == x->type);
-	must_if(x->type != EXCHANGE_DIRECT && x->type != EXCHANGE_HEADERS, x->by_key.n == 0);
-	must_if(x->type == EXCHANGE_DIRECT, x->root == 0);
+	must(x->fixed->kind == x->kind && x->kind < EXCHANGE_KEEPING);
+	must_if(x->kind != EXCHANGE_DIRECT && x->kind != EXCHANGE_HEADERS, x->by_key.n == 0);
+	must_if(x->kind == EXCHANGE_DIRECT, x->root == 0);
 	must((x->bindings_n == 0) == (x->root == 0 && x->by_key.n == 0));
-	if (x->type == EXCHANGE_HEADERS) {
+	if (x->kind == EXCHANGE_HEADERS) {
 		headers_check(x);
 		return;
 	}
@@ -268,7 +273,7 @@ void exchange_check(const struct exchange *x, struct hash_key key)
 		while (pmap_walk_next(&in))
 			n++;
 	}
-	must_if(x->type == EXCHANGE_DIRECT, n == x->bindings_n);
-	if (x->type == EXCHANGE_TOPIC)
+	must_if(x->kind == EXCHANGE_DIRECT, n == x->bindings_n);
+	if (x->kind == EXCHANGE_TOPIC)
 		topic_check(x->root, key);
 }

@@ -18,7 +18,7 @@ struct exchange_name {
 	uint16_t vhost;
 	uint8_t type, flags; /* enum exchange_type, EXCHANGE_... */
 	uint8_t name_len;
-	uint8_t pad;
+	uint8_t kind; /* enum exchange_type: of its bindings */
 	uint16_t arguments_len;
 	uint8_t bytes[]; /* name, arguments */
 };

@@ -23,7 +23,7 @@ static struct wish wish_of(const struct catalog_view *v, const struct binding *b
 	struct slice arguments = binding_arguments(b);
 	struct wish w = { .ops = v->arguments };
 	struct header match;
-	must(b->exchange->type == EXCHANGE_HEADERS);
+	must(b->exchange->kind == EXCHANGE_HEADERS);
 	if (!w.ops)
 		return w;
 	w.pairs = w.ops->begin(arguments);
@@ -79,7 +79,7 @@ static const struct pmap_kind place_kind = { .hash = place_hash, .is = place_is 
 static uintptr_t hanging(const struct exchange *x, uint64_t hash)
 {
 	uintptr_t at = pmap_find(&x->by_key, &place_kind, hash, &hash);
-	must(x->type == EXCHANGE_HEADERS);
+	must(x->kind == EXCHANGE_HEADERS);
 	return at ? place_of(at)->bindings : 0;
 }
 
@@ -168,7 +168,7 @@ const struct binding *headers_any(const struct exchange *x)
 void headers_drop(const struct exchange *x, struct pmap_edit *e)
 {
 	struct pmap_walk w;
-	must(x->type == EXCHANGE_HEADERS);
+	must(x->kind == EXCHANGE_HEADERS);
 	pmap_walk(&w, &x->by_key);
 	for (uintptr_t at; (at = pmap_walk_next(&w));) {
 		struct headers_place *p = place_of(at);
@@ -289,7 +289,7 @@ static bool matches(const struct catalog_view *v, const struct binding *b, const
 {
 	struct wish w = wish_of(v, b);
 	struct header pair;
-	must(b->exchange->type == EXCHANGE_HEADERS);
+	must(b->exchange->kind == EXCHANGE_HEADERS);
 	while (next_pair(&w, &pair))
 		if (has(r, v->key, &pair) == w.is_any)
 			return w.is_any;
@@ -311,7 +311,7 @@ static void look_at(const struct catalog_view *v, uintptr_t place, struct route 
 void headers_route(const struct catalog_view *v, const struct exchange *x, const struct routing *m,
 		   struct route *r)
 {
-	must(x->type == EXCHANGE_HEADERS);
+	must(x->kind == EXCHANGE_HEADERS);
 	take_apart(v->key, m, r);
 	if (r->is_short)
 		return;
@@ -327,7 +327,7 @@ void headers_route(const struct catalog_view *v, const struct exchange *x, const
 void headers_check(const struct exchange *x)
 {
 	struct pmap_walk w;
-	must(x->type == EXCHANGE_HEADERS);
+	must(x->kind == EXCHANGE_HEADERS);
 	pmap_check(&x->by_key, &place_kind);
 	pmap_walk(&w, &x->by_key);
 	for (uintptr_t at; (at = pmap_walk_next(&w));) {

@@ -81,6 +81,7 @@ static const struct pin old_rules[] = {
 	{ 18, "max_age_ms" },
 	{ 19, "segment_bytes" },
 	{ 20, "filter_bytes" },
+	{ 21, "keeper" },
 };
 
 static const struct pin rules[] = {

@@ -131,7 +131,8 @@ uint32_t policy_rules(const struct catalog_view *v, struct patterns *patterns,
 {
 	struct queue_rules rules, policy, operators;
 	must(q->rules.n <= RULES_BYTES_MAX);
-	if (v->policies.n == 0 || !patterns || rules_get(q->rules, &rules) != ERR_OK) {
+	if (v->policies.n == 0 || !patterns || q->flags & QUEUE_KEEPER ||
+	    rules_get(q->rules, &rules) != ERR_OK) {
 		if (q->rules.n > 0)
 			memcpy(buf, q->rules.p, q->rules.n);
 		return (uint32_t)q->rules.n;

@@ -126,6 +126,20 @@ static void only_queues_of_the_kind_are_meant(void **s)
 	world_fini(&w);
 }
 
+static void no_policy_reaches_what_an_exchange_keeps(void **s)
+{
+	(void)s;
+	struct world w;
+	struct queue_rules policy = rules_none();
+	begin(&w);
+	policy.message_ttl_ms = 1;
+	must(put(&w, FACT_POLICY, "p", ".*", 0, &policy) == ERR_OK);
+	must(declare_x(&w, "x", "x-recent-history", EXCHANGE_DURABLE, "") == ERR_OK);
+	must(of(&w, "amq.history.x").message_ttl_ms == RULE_NONE);
+	must(of(&w, "amq.history.x").max_length == LIMIT_RECENT_HISTORY_DEFAULT);
+	world_fini(&w);
+}
+
 static void exchanges_take_their_alternate_from_a_policy_unless_they_have_one(void **s)
 {
 	(void)s;
@@ -186,6 +200,7 @@ int main(void)
 		cmocka_unit_test(
 			limits_are_the_least_and_the_rest_as_declared_or_as_the_operator_says),
 		cmocka_unit_test(only_queues_of_the_kind_are_meant),
+		cmocka_unit_test(no_policy_reaches_what_an_exchange_keeps),
 		cmocka_unit_test(exchanges_take_their_alternate_from_a_policy_unless_they_have_one),
 		cmocka_unit_test(every_prefix_of_a_policy_is_refused_or_one_with_less_json),
 	};

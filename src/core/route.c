@@ -4,6 +4,7 @@
 #include "core/catalog_view.h"
 #include "core/exchange.h"
 #include "core/headers.h"
+#include "core/keeper.h"
 #include "core/topic.h"
 
 #define SCANNED_MAX     8u /* so many destinations are compared one by one */
@@ -162,14 +163,20 @@ static bool grow(struct route *r)
 	return true;
 }
 
-static void add(struct route *r, uint64_t queue, uint16_t shard, uint8_t flags)
+static void add_to(struct route *r, const struct route_to *to)
 {
-	must(queue != 0);
+	must(to->queue != 0);
 	if (r->n == r->cap && !grow(r)) {
 		r->is_short = true;
 		return;
 	}
-	r->to[r->n++] = (struct route_to){ .queue = queue, .shard = shard, .flags = flags };
+	r->to[r->n++] = *to;
+}
+
+static void add(struct route *r, uint64_t queue, uint16_t shard, uint8_t flags)
+{
+	must(queue != 0);
+	add_to(r, &(struct route_to){ .queue = queue, .shard = shard, .flags = flags });
 }
 
 static void add_binding(struct route *r, uintptr_t at)
@@ -248,8 +255,19 @@ static void add_named(struct route *r, const struct exchange *x, struct slice na
 {
 	const struct queue_record *q = catalog_queue(r->view, x->vhost, name);
 	must(x->name.n == 0);
-	if (q && is_new(r, q->id))
+	if (q && !(q->flags & QUEUE_KEEPER) && is_new(r, q->id))
 		add(r, q->id, q->shard, q->flags);
+}
+
+/* What the exchange keeps itself. */
+static void keep(struct route *r, const struct exchange *x, const struct routing *m)
+{
+	struct route_to to;
+	must(x->type >= EXCHANGE_KEEPING);
+	if (!keeper_takes(r->view, x, m, &to))
+		return;
+	add_to(r, &to);
+	r->kept_n += !r->is_short;
 }
 
 /* What the bindings of one exchange say; if they say nothing, its alternate is looked at. */
@@ -264,6 +282,8 @@ static void look_at(struct route *r, const struct exchange *x, const struct rout
 		return;
 	}
 	r->varies |= exchange_varies(x);
+	if (x->type >= EXCHANGE_KEEPING)
+		keep(r, x, m);
 	exchange_route(r->view, x, m, r);
 	struct slice alternate = x->alternate.p ? x->alternate : x->by_policy;
 	if (r->matched > matched || !alternate.p)
@@ -276,7 +296,7 @@ enum err route_message(const struct catalog_view *v, const struct exchange *x,
 		       const struct routing *m, struct route *r)
 {
 	must(r->mem != NULL);
-	r->n = r->via_n = r->matched = 0;
+	r->n = r->kept_n = r->via_n = r->matched = 0;
 	r->is_short = r->is_frail = false;
 	r->varies = m->more_n > 0;
 	r->view = v;
@@ -293,6 +313,6 @@ enum err route_message(const struct catalog_view *v, const struct exchange *x,
 		insert_sort(r);
 	if (!r->is_short)
 		return ERR_OK;
-	r->n = 0;
+	r->n = r->kept_n = 0;
 	return ERR_LIMIT;
 }

@@ -24,8 +24,9 @@ struct routing {
 struct route_to {
 	uint64_t queue;
 	uint16_t shard;
-	uint8_t flags; /* QUEUE_... */
-	uint8_t pad[5];
+	uint8_t flags;    /* QUEUE_... */
+	uint8_t pad;
+	uint32_t wait_ms; /* a keeper's: how long it keeps the message before it goes on; 0: none */
 };
 
 /* Numbers that have been met; open addressing, 0 is free. */
@@ -40,6 +41,7 @@ struct route {
 	struct mem *mem;
 	struct route_to *to;
 	uint32_t n, cap;
+	uint32_t kept_n;         /* of them, keepers: who only has these was routed nowhere */
 	bool is_short;            /* there was no memory for all */
 	bool varies;              /* another message with the same key may go elsewhere */
 	bool is_frail;            /* it led through other exchanges: good for this version only */
@@ -80,6 +82,30 @@ MUST_USE static inline enum err route_find(const struct catalog_view *v, const s
 void route_add(struct route *r, uintptr_t place);
 bool route_seen_add(struct route *r, struct route_seen *seen, uint64_t number);
 void route_seen_clear(struct route_seen *seen);
+
+/* route_is_nowhere: no binding matches; at most the message is kept. */
+static inline bool route_is_nowhere(const struct route *r)
+{
+	return r->n == r->kept_n;
+}
+
+/* A keeper does not let a message expire. */
+static inline void route_to_keeper(const struct route_to *to, uint64_t wall_ms,
+				   struct publish_row *io_row)
+{
+	io_row->expiry_ms = to->wait_ms ? wall_ms + to->wait_ms : 0;
+}
+
+/* route_to_row gives a row what it has from where it goes: whether it survives, and until when. It
+ * has the expiry that the message asks for. */
+static inline void route_to_row(const struct route_to *to, uint64_t wall_ms, bool is_persistent,
+				struct publish_row *io_row)
+{
+	if (is_persistent && to->flags & QUEUE_DURABLE)
+		io_row->flags |= ENTRY_PERSISTENT;
+	if (to->flags & QUEUE_KEEPER)
+		route_to_keeper(to, wall_ms, io_row);
+}
 
 /* route_cache: the last routes of one channel, found again by the publish's own bytes
  * ("exchange and key" as they came). An entry holds while the catalog's version stands, and is

@@ -29,8 +29,8 @@ enum err spread_weight(struct slice key, uint32_t *out_weight)
 
 bool spread_varies(const struct exchange *x)
 {
-	must(x->type != EXCHANGE_HEADERS);
-	switch (x->type) {
+	must(x->kind != EXCHANGE_HEADERS);
+	switch (x->kind) {
 	case EXCHANGE_RANDOM:
 	case EXCHANGE_LOCAL_RANDOM: return true;
 	case EXCHANGE_CONSISTENT_HASH: return x->arguments.n > 0;
@@ -59,8 +59,8 @@ static uint64_t message_hash(const struct catalog_view *v, const struct exchange
 			     const struct routing *m)
 {
 	struct header by, h;
-	must(x->type == EXCHANGE_MODULUS_HASH || x->type == EXCHANGE_CONSISTENT_HASH);
-	if (x->type == EXCHANGE_CONSISTENT_HASH && v->arguments && x->arguments.n > 0) {
+	must(x->kind == EXCHANGE_MODULUS_HASH || x->kind == EXCHANGE_CONSISTENT_HASH);
+	if (x->kind == EXCHANGE_CONSISTENT_HASH && v->arguments && x->arguments.n > 0) {
 		if (header_find(v->arguments, x->arguments, slice_str("hash-header"), &by))
 			return m->headers && header_find(m->headers, m->props, by.octets, &h)
 				       ? header_hash(fixed, &h)
@@ -135,9 +135,9 @@ void spread_route(const struct catalog_view *v, const struct exchange *x, const 
 	if (n == 0)
 		return;
 	must(x->by_key.n == 0);
-	if (x->type == EXCHANGE_CONSISTENT_HASH)
+	if (x->kind == EXCHANGE_CONSISTENT_HASH)
 		route_add(r, best_of(x->root, message_hash(v, x, m)));
-	else if (x->type == EXCHANGE_MODULUS_HASH)
+	else if (x->kind == EXCHANGE_MODULUS_HASH)
 		route_add(r, nth_of(x->root, message_hash(v, x, m) % n));
 	else
 		route_add(r, nth_of(x->root, hash_u64(m->dice, fixed.k0) % n));

@@ -254,10 +254,16 @@ static void back(struct turn *t, const struct channel *c, uint64_t own_mem, uint
 					       .is_return = true });
 }
 
+void amqp091_direct_return(struct turn *t, const struct channel *c, uint64_t own_mem, uint64_t seq)
+{
+	must(own_mem != 0);
+	t->s->count.unroutable++;
+	back(t, c, own_mem, seq);
+}
+
 void amqp091_direct_back(struct turn *t, const struct channel *c, uint64_t own_mem)
 {
-	t->s->count.unroutable++;
-	back(t, c, own_mem, amqp091_confirm_seq(t, c));
+	amqp091_direct_return(t, c, own_mem, amqp091_confirm_seq(t, c));
 }
 
 void amqp091_directed(struct turn *t, struct run *fx)

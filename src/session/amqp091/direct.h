@@ -29,6 +29,8 @@ void amqp091_direct_send(struct turn *t, struct channel *c, const struct publish
 void amqp091_direct_forward(struct turn *t, struct channel *c, const struct publish *p,
 			    uint64_t own_mem);
 void amqp091_direct_back(struct turn *t, const struct channel *c, uint64_t own_mem);
+/* amqp091_direct_return returns one that its exchange keeps all the same; `seq` waits for that. */
+void amqp091_direct_return(struct turn *t, const struct channel *c, uint64_t own_mem, uint64_t seq);
 /* amqp091_direct_props writes the properties of a request with the name for its reply in it:
  * *own_props is memory for amqp091_put. ERR_PRECONDITION_FAILED: the channel has no consumer. */
 MUST_USE enum err amqp091_direct_props(struct turn *t, const struct channel *c, struct slice props,

@@ -17,6 +17,14 @@ enum err amqp091_queue_name(struct turn *t, struct channel *c, struct slice name
 	return ERR_OK;
 }
 
+/* A queue that an exchange has of its own. */
+static enum err refuse_keeper(struct turn *t, struct slice name)
+{
+	must(name.n > 0);
+	return amqp091_refuse_named(t, ERR_ACCESS_REFUSED, "access to ", name,
+				    " refused: it belongs to its exchange");
+}
+
 enum err amqp091_queue_find(struct turn *t, struct slice name,
 			    const struct queue_record **out_queue)
 {
@@ -26,6 +34,8 @@ enum err amqp091_queue_find(struct turn *t, struct slice name,
 		return amqp091_refuse_named(t, ERR_NOT_FOUND, "no queue ", name, "");
 	if (q->owner && q->owner != t->s->session.handle)
 		return amqp091_locked(t, name);
+	if (q->flags & QUEUE_KEEPER)
+		return refuse_keeper(t, name);
 	*out_queue = q;
 	return ERR_OK;
 }
@@ -71,6 +81,8 @@ static enum err check_existing(struct turn *t, const struct queue_record *q,
 			       const struct declare_queue *d)
 {
 	must(q != NULL);
+	if (q->flags & QUEUE_KEEPER)
+		return refuse_keeper(t, q->name);
 	TRY(catalog_queue_same(q, d, t->s->session.handle, amqp091_vhost_name(t), &t->why));
 	return amqp091_queue_args_same(t, q->name, q->arguments, d->arguments);
 }

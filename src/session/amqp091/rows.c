@@ -67,8 +67,7 @@ static void put_rows(struct turn *t, const struct channel *c, const struct fanne
 			.bytes = m->bytes,
 			.priority = m->priority,
 		};
-		if (m->flags & MSG_PERSISTENT && to[i].flags & QUEUE_DURABLE)
-			row.flags |= ENTRY_PERSISTENT;
+		route_to_row(&to[i], t->w->wall_ms, m->flags & MSG_PERSISTENT, &row);
 		if (m->is_big)
 			row.flags |= ENTRY_BIG;
 		if (i > 0)
@@ -129,9 +128,10 @@ void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publis
 			      .priority = p->priority,
 			      .is_big = m->proto == MSG_CHUNKS };
 	one.is_followed = c->confirm || amqp091_pace(t, one.bytes, left_n);
+	bool is_returned = p->is_mandatory && route_is_nowhere(route);
 	must(block_of(m) == b);
 	t->s->count.published++;
-	block_give(b, route->n);
+	block_give(b, route->n + is_returned);
 	if (left_n > 1 && b == t->block && !hit->varies) {
 		struct fan *f = fan_of(t, c, p);
 		f->route = route;
@@ -141,7 +141,9 @@ void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publis
 		put_messages(t, c, &one, 1, route);
 	}
 	if (c->confirm)
-		amqp091_confirm_new(t, c, one.bytes, left_n);
+		amqp091_confirm_new(t, c, one.bytes, left_n + is_returned);
+	if (is_returned)
+		amqp091_direct_return(t, c, one.mem, one.seq);
 }
 
 void amqp091_fan_look(struct turn *t, const struct channel *c, const struct publish *p)

@@ -163,11 +163,12 @@ void amqp091_tx_rows(struct turn *t, struct channel *c, const struct publish *p,
 					   (is_last ? ENTRY_CONFIRM : 0) |
 					   (m->proto == MSG_CHUNKS ? ENTRY_BIG : 0)),
 		};
-		if (m->flags & MSG_PERSISTENT && to->flags & QUEUE_DURABLE)
-			row.flags |= ENTRY_PERSISTENT;
+		route_to_row(to, t->w->wall_ms, m->flags & MSG_PERSISTENT, &row);
 		head.shard = to->shard;
 		part_row(t, &x->part[to->shard], &head, &row, sizeof row);
 	}
+	if (p->is_mandatory && route_is_nowhere(route))
+		put_aside(t, x, p, b, m);
 }
 
 void amqp091_tx_settle(struct turn *t, struct channel *c, const struct run *head,

@@ -28,6 +28,8 @@ static struct session *letters_new(struct session_world *w, uint64_t handle, str
 	deque_init(&d->waiting, sizeof(struct letter), "dead letters");
 	deque_init(&d->sent, sizeof(struct sent), "dead letters sent");
 	deque_init(&d->kept, sizeof(struct letter), "dead letters kept");
+	deque_init(&d->replays, sizeof(struct replay), "replays");
+	deque_init(&d->held, sizeof(uint64_t), "replays");
 	return &d->session;
 }
 
@@ -51,6 +53,8 @@ static void letters_free(struct session *s, struct session_world *w)
 		if (sent.letter.row.mem)
 			msg_unref(sent.letter.row.mem, 1);
 	deque_fini(&d->sent, w->mem);
+	deque_fini(&d->replays, w->mem);
+	deque_fini(&d->held, w->mem);
 	letter_close(d);
 	route_cache_free(d->routes);
 	mem_put(w->mem, d, sizeof *d);
@@ -60,7 +64,7 @@ bool deadletter_is_idle(const struct session *s)
 {
 	const struct deadletter *d = (const struct deadletter *)s;
 	must(s->ops == &deadletter_session_ops);
-	return d->waiting.n == 0 && d->sent.n == 0;
+	return d->waiting.n == 0 && d->sent.n == 0 && d->replays.n == 0;
 }
 
 bool deadletter_waits(const struct session *s)
@@ -131,6 +135,9 @@ static void letters_tell(struct session *s, struct session_world *w, struct run 
 	case FX_DEAD_LETTER: died(d, w, fx); break;
 	case FX_CONFIRM:
 	case FX_REFUSED: send_confirmed(d, w, fx); break;
+	case FX_REPLAY: replay_begin(d, w, fx); break;
+	case FX_DELIVER: replay_got(d, w, fx); break;
+	case FX_REPLY: replay_answered(d, w, fx); break;
 	default: must(!"an effect for the publisher of dead letters");
 	}
 }
@@ -162,7 +169,10 @@ static void letters_pump(struct session *s, struct session_world *w)
 			break;
 		(void)deque_pop(&d->waiting, &l);
 		d->waiting_first++;
-		send_letter(d, w, &l);
+		if (l.reason == LETTER_REPLAYED)
+			replay_send(d, w, &l);
+		else
+			send_letter(d, w, &l);
 	}
 	if (d->waiting.n > 0)
 		ask_loads(d, w);
@@ -177,6 +187,8 @@ static void letters_pump(struct session *s, struct session_world *w)
 	deque_trim(&d->waiting, w->mem);
 	deque_trim(&d->sent, w->mem);
 	deque_trim(&d->kept, w->mem);
+	deque_trim(&d->replays, w->mem);
+	deque_trim(&d->held, w->mem);
 }
 
 static uint64_t letters_deadline(const struct session *s)
@@ -205,12 +217,14 @@ static void letters_dump(const struct session *s, const struct session_world *w,
 		  "letters_waiting: %zu\nletters_loading: %u\nletters_sent: %zu\n"
 		  "letters_sent_bytes: %llu\nletters_kept: %zu\nletters_published: %llu\n"
 		  "letters_dropped: %llu\nletters_held_back: %llu\nletters_broken: "
-		  "%llu\nletters_refused: %llu\nletters_cut: %llu\n",
+		  "%llu\nletters_refused: %llu\nletters_cut: %llu\nreplays: %zu\n"
+		  "letters_replayed: %llu\n",
 		  d->waiting.n, d->loading_n, d->sent.n, (unsigned long long)d->sent_bytes,
 		  d->kept.n, (unsigned long long)d->count.published,
 		  (unsigned long long)d->count.dropped, (unsigned long long)d->count.kept,
 		  (unsigned long long)d->count.broken, (unsigned long long)d->count.refused,
-		  (unsigned long long)d->count.cut);
+		  (unsigned long long)d->count.cut, d->replays.n,
+		  (unsigned long long)d->count.replayed);
 }
 
 const struct session_ops deadletter_session_ops = {

@@ -14,6 +14,9 @@
 
 #define LETTER_ROUTE_BYTES 512u /* exchange and key as two short strings */
 
+/* Why a letter is to be published, beside enum dead_reason: it is kept, and somebody was bound. */
+#define LETTER_REPLAYED DEAD_REASONS_N
+
 enum letter_state { LETTER_UNASKED, LETTER_LOADING, LETTER_HERE, LETTER_BROKEN };
 
 /* An entry that has died; while it waits or is kept it owns the reference in row.mem. */
@@ -21,8 +24,22 @@ struct letter {
 	struct deliver_row row;
 	uint64_t queue; /* where it died; its entry is there until it is settled */
 	uint16_t shard;
-	uint8_t reason; /* enum dead_reason */
+	uint8_t reason; /* enum dead_reason, LETTER_REPLAYED */
 	uint8_t state;
+};
+
+/* What an exchange remembers goes to whom was bound to it; one after the other (replay.c). */
+#define REPLAY_AHEAD 64u /* messages asked of the keeper at once */
+struct replay {
+	struct replay_for who;
+	uint64_t queue; /* the keeper; its messages are held until all are published */
+	uint16_t shard, vhost;
+	uint32_t wanted_n; /* not asked for yet */
+	uint32_t asked_n;
+	uint32_t under_way_n; /* letters */
+	bool to_exchange;
+	uint8_t to_n;
+	uint8_t to[LIMIT_SHORTSTR]; /* name of the queue or exchange */
 };
 
 /* One that is published. `letter` has its message only if it may have to be sent again. */
@@ -72,8 +89,10 @@ struct deadletter {
 	uint64_t kept_version; /* of the catalog, when they were tried last */
 	uint64_t retry_ms;     /* when to look at the catalog again */
 	struct block *block;   /* being filled with new messages; NULL: none */
+	struct deque replays; /* struct replay; the first is being done */
+	struct deque held;    /* uint64_t: positions of its messages */
 	struct {
-		uint64_t published, dropped, kept, refused, broken, cut;
+		uint64_t published, dropped, kept, refused, broken, cut, replayed;
 	} count;
 };
 
@@ -87,11 +106,12 @@ bool deadletter_waits(const struct session *s);
 
 /* ---- letter.c */
 
-/* What a dead letter becomes. */
+/* What a letter becomes. */
 struct letter_plan {
-	const struct queue_record *from;
+	const struct queue_record *from; /* where it died */
 	const struct queue_rules *rules;
 	struct slice exchange, key; /* of the new message */
+	uint16_t vhost;
 };
 /* A new message, in a block that the session fills. */
 struct letter_made {
@@ -102,12 +122,16 @@ struct letter_made {
 	bool is_own;          /* the block is this message's alone */
 	bool had_history;     /* it has died before */
 	bool is_cut;          /* not all of its deaths had room in its headers */
+	uint64_t expiry_ms;   /* of publish_row */
 };
 /* letter_make writes the new message; false: no memory. Whoever sends it counts the references;
  * letter_made_end follows in any case: was it sent? */
 MUST_USE bool letter_make(struct deadletter *d, struct session_world *w, const struct letter *l,
 			  const struct letter_plan *p, struct letter_made *out);
 void letter_made_end(struct letter_made *own_m, bool is_sent);
+/* letter_copy is letter_make for one that stays as it is. */
+MUST_USE bool letter_copy(struct deadletter *d, struct session_world *w, const struct letter *l,
+			  struct letter_made *out);
 /* letter_close ends the block that is being filled, when nothing is under way. */
 void letter_close(struct deadletter *d);
 
@@ -117,4 +141,18 @@ void letter_close(struct deadletter *d);
 void send_letter(struct deadletter *d, struct session_world *w, struct letter *own_l);
 /* send_confirmed takes FX_CONFIRM and FX_REFUSED. */
 void send_confirmed(struct deadletter *d, struct session_world *w, const struct run *fx);
+/* send_to publishes the message made of `l` to `n` queues; what is confirmed is told as above. */
+void send_to(struct deadletter *d, struct session_world *w, struct letter *l,
+	     const struct letter_made *made, const struct route_to *to, uint32_t n);
+
+/* ---- replay.c */
+
+/* replay_begin takes FX_REPLAY, replay_got FX_DELIVER, replay_answered FX_REPLY. */
+void replay_begin(struct deadletter *d, struct session_world *w, const struct run *fx);
+void replay_got(struct deadletter *d, struct session_world *w, const struct run *fx);
+void replay_answered(struct deadletter *d, struct session_world *w, const struct run *fx);
+/* replay_send publishes one of its letters to whom was bound; replay_done: it has it, or nobody
+ * ever will. */
+void replay_send(struct deadletter *d, struct session_world *w, struct letter *own_l);
+void replay_done(struct deadletter *d, struct session_world *w);
 #endif

@@ -35,6 +35,7 @@ struct rig {
 	char said_bytes[4096];
 	char last_props[1024]; /* of the message that was published last */
 	bool is_to_keep;       /* that message; else it is given back */
+	bool is_alive;         /* what is published has not died */
 	uint64_t last;
 };
 
@@ -107,7 +108,7 @@ static inline void say_publish(struct rig *r, const struct run *run, const struc
 {
 	const struct msg *m = msg_of(row->mem);
 	struct slice props = msg_props(m), body = msg_piece_n(m) ? msg_piece(m, 0) : SLICE_EMPTY;
-	assert_true(m->flags & MSG_DEAD);
+	assert_true((m->flags & MSG_DEAD) == 0 ? r->is_alive : !r->is_alive);
 	snprintf(r->last_props, sizeof r->last_props, "%.*s", (int)props.n, (const char *)props.p);
 	text_putf(&r->said, "%s%llu:%s%s%s '%.*s'", r->said.n ? " | " : "",
 		  (unsigned long long)(run->arg + row->seq_delta), name_of(r, row->queue),
@@ -120,8 +121,27 @@ static inline void say_publish(struct rig *r, const struct run *run, const struc
 		msg_unref(row->mem, 1);
 }
 
+static inline void say_other(struct rig *r, struct run *run)
+{
+	text_puts(&r->said, r->said.n ? " | " : "");
+	if (run->kind == FX_REPLY) {
+		const struct reply_row *row = run_rows(run);
+		assert_true(row->op == CMD_BIND && row->err == ERR_OK);
+		text_putf(&r->said, "bound %llu", (unsigned long long)run->arg);
+		return;
+	}
+	assert_true(run->session == HANDLE);
+	assert_true(run->kind == CMD_GET || run->kind == CMD_QUEUE_STAT);
+	text_putf(&r->said, "%s %s", run->kind == CMD_GET ? "get" : "stat",
+		  name_of(r, run->queue));
+}
+
 static inline void say_run(struct rig *r, struct run *run)
 {
+	if (run->n == 0 || run->kind == FX_REPLY) {
+		say_other(r, run);
+		return;
+	}
 	assert_true(run->session == HANDLE);
 	for (uint32_t i = 0; i < run->n; i++) {
 		if (run->kind == CMD_PUBLISH) {
@@ -130,8 +150,9 @@ static inline void say_run(struct rig *r, struct run *run)
 		}
 		const struct settle_row *row = (struct settle_row *)run_rows(run) + i;
 		assert_int_equal(run->kind, CMD_SETTLE);
-		assert_int_equal(row->how, SETTLE_ACCEPT);
-		text_putf(&r->said, "%ssettle %s %llu", r->said.n ? " | " : "",
+		assert_true(row->how == SETTLE_ACCEPT || row->how == SETTLE_RELEASE);
+		text_putf(&r->said, "%s%s %s %llu", r->said.n ? " | " : "",
+			  row->how == SETTLE_ACCEPT ? "settle" : "back",
 			  name_of(r, run->queue), (unsigned long long)row->pos);
 	}
 }

@@ -4,6 +4,7 @@
 #include "msg/big.h"
 #include "session/deadletter/deadletter.h"
 #include "wire/amqp091/death.h"
+#include "wire/amqp091/props.h"
 
 #define OWN_FROM (BLOCK_ALIGN / 4) /* a message that needs more gets a block of its own */
 
@@ -122,44 +123,101 @@ static void put_body(struct wr *w, const struct msg *m)
 		wr_slice(w, msg_piece(m, i));
 }
 
+/* Begins a message like `m` with up to `props_max` octets of properties; *w is for its route,
+ * properties and body, one behind the other. NULL: no memory. */
+static struct msg *begin(struct deadletter *d, struct session_world *world, const struct msg *m,
+			 size_t props_max, struct letter_made *out, struct wr *w)
+{
+	bool is_big = m->proto == MSG_CHUNKS;
+	size_t need = LETTER_ROUTE_BYTES + props_max + m->body_bytes;
+	must(need <= UINT32_MAX / 2);
+	struct block *b = room_for(d, world, (uint32_t)need, is_big, &out->is_own);
+	if (!b)
+		return NULL;
+	*out = (struct letter_made){
+		.block = b, .fill = b->fill, .floor = b->msg_floor, .is_own = out->is_own
+	};
+	struct msg *copy = msg_new(b, &(struct msg){ .proto = m->proto });
+	must(copy != NULL);
+	*w = wr_of((uint8_t *)b + b->fill, need);
+	return copy;
+}
+
+/* Ends it: its route has `route_n` octets, the properties are behind that. */
+static void finish(const struct msg *m, struct letter_made *out, struct msg *copy, size_t route_n,
+		   uint8_t flags, struct wr *w)
+{
+	struct block *b = out->block;
+	uint32_t at = b->fill;
+	must(route_n <= w->n);
+	*copy = (struct msg){ .route_off = at,
+			      .route_len = (uint16_t)route_n,
+			      .props_off = at + (uint32_t)route_n,
+			      .props_len = (uint32_t)(w->n - route_n),
+			      .body_off = at + (uint32_t)w->n,
+			      .body_bytes = m->body_bytes,
+			      .proto = m->proto,
+			      .flags = flags };
+	put_body(w, m);
+	must(wr_ok(w));
+	b->fill = at + (uint32_t)w->n;
+	if (m->proto == MSG_CHUNKS)
+		block_note(b, (uint32_t)((uint8_t *)copy - (uint8_t *)b));
+	out->msg = copy;
+}
+
 bool letter_make(struct deadletter *d, struct session_world *w, const struct letter *l,
 		 const struct letter_plan *p, struct letter_made *out)
 {
 	const struct msg *m = msg_of(l->row.mem);
 	struct amqp091_death death = death_of(w, l, p, m);
+	struct wr w_out;
 	death.same = like(d, l, msg_route(m), death.time_s);
-	bool is_big = m->proto == MSG_CHUNKS;
-	size_t need = LETTER_ROUTE_BYTES + amqp091_death_room(msg_props(m), &death) + m->body_bytes;
-	must(need <= UINT32_MAX / 2);
-	struct block *b = room_for(d, w, (uint32_t)need, is_big, &out->is_own);
-	if (!b)
+	size_t props_max = amqp091_death_room(msg_props(m), &death);
+	struct msg *copy = begin(d, w, m, props_max, out, &w_out);
+	if (!copy)
 		return false;
-	out->block = b;
 	out->had_history = death.has_history;
-	out->fill = b->fill;
-	out->floor = b->msg_floor;
-	struct msg *copy = msg_new(b, &(struct msg){ .proto = m->proto });
-	must(copy != NULL);
-	uint32_t at = b->fill;
-	struct wr w_out = wr_of((uint8_t *)b + at, need);
+	must(w_out.n == 0);
 	w_out.n = letter_route(w_out.p, p).n;
-	*copy = (struct msg){ .route_off = at,
-			      .route_len = (uint16_t)w_out.n,
-			      .props_off = at + (uint32_t)w_out.n,
-			      .body_bytes = m->body_bytes,
-			      .proto = m->proto,
-			      .flags = m->flags | MSG_DEAD };
+	size_t route_n = w_out.n;
 	out->is_cut = !put_props(&w_out, msg_props(m), &death, &out->dead);
 	if (out->dead.is_plain && death.same.n == 0)
 		note_like(d, l, msg_route(m), death.time_s, out->dead.headers);
-	copy->body_off = at + (uint32_t)w_out.n;
-	copy->props_len = copy->body_off - copy->props_off;
-	put_body(&w_out, m);
-	must(wr_ok(&w_out));
-	b->fill = at + (uint32_t)w_out.n;
-	if (is_big)
-		block_note(b, (uint32_t)((uint8_t *)copy - (uint8_t *)b));
-	out->msg = copy;
+	finish(m, out, copy, route_n, m->flags | MSG_DEAD, &w_out);
+	return true;
+}
+
+/* When a message expires that is published now; its own word was checked when it came. */
+static uint64_t expiry_of(const struct session_world *w, struct slice expiration)
+{
+	uint64_t ms = 0;
+	must(expiration.n <= LIMIT_SHORTSTR);
+	if (expiration.n == 0)
+		return 0;
+	for (size_t i = 0; i < expiration.n; i++)
+		if (expiration.p[i] >= '0' && expiration.p[i] <= '9' && ms < UINT64_MAX / 100)
+			ms = ms * 10 + (uint64_t)(expiration.p[i] - '0');
+	return ms ? w->wall_ms + ms : EXPIRY_AT_ONCE;
+}
+
+bool letter_copy(struct deadletter *d, struct session_world *w, const struct letter *l,
+		 struct letter_made *out)
+{
+	const struct msg *m = msg_of(l->row.mem);
+	struct amqp091_facts f = { 0 };
+	struct wr w_out;
+	struct msg *copy = begin(d, w, m, msg_props(m).n, out, &w_out);
+	if (!copy)
+		return false;
+	must(msg_route(m).n <= LETTER_ROUTE_BYTES);
+	if (amqp091_props_facts(msg_props(m), &f) == ERR_OK) {
+		out->dead.priority = f.priority;
+		out->expiry_ms = expiry_of(w, f.expiration);
+	}
+	wr_slice(&w_out, msg_route(m));
+	wr_slice(&w_out, msg_props(m));
+	finish(m, out, copy, msg_route(m).n, m->flags, &w_out);
 	return true;
 }
 

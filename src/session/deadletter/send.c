@@ -140,10 +140,10 @@ static void put_rows(struct deadletter *d, struct session_world *w, const struct
 		struct publish_row row = { .mem = msg_mem(m),
 					   .queue = to[i].queue,
 					   .bytes = bytes,
+					   .expiry_ms = made->expiry_ms,
 					   .priority = made->dead.priority };
 		head.shard = to[i].shard;
-		if (m->flags & MSG_PERSISTENT && to[i].flags & QUEUE_DURABLE)
-			row.flags |= ENTRY_PERSISTENT;
+		route_to_row(&to[i], w->wall_ms, m->flags & MSG_PERSISTENT, &row);
 		if (m->proto == MSG_CHUNKS)
 			row.flags |= ENTRY_BIG;
 		if (i > 0 && to[i].shard == to[i - 1].shard)
@@ -157,7 +157,7 @@ static void put_rows(struct deadletter *d, struct session_world *w, const struct
 static void note_sent(struct deadletter *d, struct session_world *w, struct letter *l,
 		      const struct msg *m, uint32_t left_n)
 {
-	bool is_to_keep = is_at_least_once(&d->source->rules);
+	bool is_to_keep = l->reason != LETTER_REPLAYED && is_at_least_once(&d->source->rules);
 	if (!is_to_keep || l->row.loc)
 		drop_message(l);
 	struct sent s = { .letter = *l,
@@ -169,7 +169,7 @@ static void note_sent(struct deadletter *d, struct session_world *w, struct lett
 		must(!"no memory for a dead letter");
 	d->sent_bytes += s.bytes;
 	d->count.published++;
-	if (ABLATED(dead_letter_order))
+	if (ABLATED(dead_letter_order) && l->reason != LETTER_REPLAYED)
 		settle(d, w, l);
 }
 
@@ -185,9 +185,8 @@ static uint32_t without_cycles(const struct session_world *w, const struct lette
 	return left_n;
 }
 
-/* Sends the message that was made to `n` queues. */
-static void publish(struct deadletter *d, struct session_world *w, struct letter *l,
-		    const struct letter_made *made, const struct route_to *to, uint32_t n)
+void send_to(struct deadletter *d, struct session_world *w, struct letter *l,
+	     const struct letter_made *made, const struct route_to *to, uint32_t n)
 {
 	const struct msg *m = made->msg;
 	must(n > 0 && block_of(m) == made->block);
@@ -208,7 +207,7 @@ static bool publish_route(struct deadletter *d, struct session_world *w, struct 
 {
 	must(r->n > 0);
 	if (l->reason == DEAD_REJECTED) {
-		publish(d, w, l, made, r->to, r->n);
+		send_to(d, w, l, made, r->to, r->n);
 		return true;
 	}
 	struct route_to *to = mem_get(w->mem, r->n * sizeof *to, "dead letter's route");
@@ -217,7 +216,7 @@ static bool publish_route(struct deadletter *d, struct session_world *w, struct 
 	uint32_t n = without_cycles(w, l, made, to, r->n);
 	d->count.cut += made->had_history && made->is_cut;
 	if (n > 0)
-		publish(d, w, l, made, to, n);
+		send_to(d, w, l, made, to, n);
 	mem_put(w->mem, to, r->n * sizeof *to);
 	return n > 0;
 }
@@ -255,7 +254,7 @@ static const struct route *route(struct deadletter *d, struct session_world *w,
 			     .dice = d->session.handle + d->count.published };
 	if (!d->routes && (d->routes = route_cache_new(w->mem)) == NULL)
 		must(!"no memory for routes");
-	enum err e = route_cache_find(d->routes, w->view, p->from->vhost, msg_route(made->msg),
+	enum err e = route_cache_find(d->routes, w->view, p->vhost, msg_route(made->msg),
 				      p->exchange, &m, &hit);
 	if (e == ERR_OK && hit->x && made->dead.copies.n > 0)
 		e = route_more(d, w, made->dead.copies, &m, &hit);
@@ -285,6 +284,7 @@ void send_letter(struct deadletter *d, struct session_world *w, struct letter *o
 	}
 	struct rd rd = rd_of(msg_route(msg_of(own_l->row.mem)));
 	struct letter_plan p = { .from = s->record,
+				 .vhost = s->record->vhost,
 				 .rules = &s->rules,
 				 .exchange = s->rules.dead_letter_exchange };
 	(void)rd_str8(&rd);
@@ -311,7 +311,9 @@ static void confirmed(struct deadletter *d, struct session_world *w, struct sent
 		return;
 	}
 	drop_message(&s->letter);
-	if (!ABLATED(dead_letter_order))
+	if (s->letter.reason == LETTER_REPLAYED)
+		replay_done(d, w);
+	else if (!ABLATED(dead_letter_order))
 		settle(d, w, &s->letter);
 }
 

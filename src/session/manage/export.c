@@ -265,7 +265,7 @@ static bool next_queue(struct manage *m, const struct session_world *w, struct j
 	if (!q)
 		return false;
 	m->export.id = q->id;
-	if (q->owner)
+	if (q->owner || q->flags & QUEUE_KEEPER)
 		return true;
 	separate(m, j);
 	put_queue(j, w, q);

@@ -1,0 +1,163 @@
+#include "core/keeper.h"
+
+#include "base/hash.h"
+#include "base/must.h"
+#include "base/text.h"
+#include "core/catalog_view.h"
+#include "core/route.h"
+
+#define LENGTH   "x-recent-history-length"
+#define NO_STORE "x-recent-history-no-store"
+
+/* ---- arguments ---------------------------------------------------------------------------- */
+
+static bool find(const struct catalog_view *v, struct slice arguments, const char *name,
+		 struct header *out)
+{
+	must(arguments.p != NULL || arguments.n == 0);
+	return v->arguments && header_find(v->arguments, arguments, slice_str(name), out);
+}
+
+uint8_t keeper_kind(const struct catalog_view *v, const struct declare_exchange *d)
+{
+	uint8_t type = exchange_type_of(d->type);
+	must(type != 0 && v != NULL);
+	return type == EXCHANGE_RECENT_HISTORY ? EXCHANGE_FANOUT : type;
+}
+
+/* How many messages a history has; 0: the argument is none. */
+static uint64_t history_length(const struct catalog_view *v, struct slice arguments)
+{
+	struct header h;
+	must(LIMIT_RECENT_HISTORY_DEFAULT <= LIMIT_RECENT_HISTORY_MAX);
+	if (!find(v, arguments, LENGTH, &h))
+		return LIMIT_RECENT_HISTORY_DEFAULT;
+	if (h.class != HEADER_INT || (int64_t)h.number <= 0)
+		return 0;
+	return h.number < LIMIT_RECENT_HISTORY_MAX ? h.number : LIMIT_RECENT_HISTORY_MAX;
+}
+
+static void say_value(const struct header *h, struct text *why)
+{
+	must(why->cap > 0);
+	switch (h->class) {
+	case HEADER_INT: text_putf(why, "%lld", (long long)h->number); return;
+	case HEADER_BOOL: text_puts(why, h->number ? "true" : "false"); return;
+	case HEADER_TEXT:
+		text_puts(why, "<<\"");
+		text_put_printable(why, h->octets);
+		text_puts(why, "\">>");
+		return;
+	default: text_puts(why, "of another type"); return;
+	}
+}
+
+static enum err check_history(const struct catalog_view *v, const struct declare_exchange *d,
+			      struct text *why)
+{
+	struct header h;
+	if (history_length(v, d->arguments) > 0)
+		return ERR_OK;
+	must(find(v, d->arguments, LENGTH, &h));
+	text_puts(why, "Invalid argument ");
+	say_value(&h, why);
+	text_puts(why, ", '" LENGTH "' must be a positive integer");
+	return ERR_PRECONDITION_FAILED;
+}
+
+enum err keeper_check(const struct catalog_view *v, const struct declare_exchange *d,
+		      struct text *why)
+{
+	uint8_t type = exchange_type_of(d->type);
+	must(type != 0 && why->n == 0);
+	if (type < EXCHANGE_KEEPING)
+		return ERR_OK;
+	if (d->name.n > KEEPER_EXCHANGE_NAME_MAX) {
+		text_putf(why, "the name of an exchange of this type has at most %d octets",
+			  (int)KEEPER_EXCHANGE_NAME_MAX);
+		return ERR_PRECONDITION_FAILED;
+	}
+	return check_history(v, d, why);
+}
+
+/* ---- the queue ---------------------------------------------------------------------------- */
+
+static const char *prefix_of(uint8_t type)
+{
+	must(type == EXCHANGE_RECENT_HISTORY);
+	return "amq.history.";
+}
+
+static struct slice name_of(uint8_t type, struct slice exchange, uint8_t *buf)
+{
+	const char *prefix = prefix_of(type);
+	size_t n = strlen(prefix);
+	must(n <= LIMIT_SHORTSTR - KEEPER_EXCHANGE_NAME_MAX &&
+	     exchange.n <= KEEPER_EXCHANGE_NAME_MAX && exchange.n > 0);
+	memcpy(buf, prefix, n);
+	memcpy(buf + n, exchange.p, exchange.n);
+	return slice_of(buf, n + exchange.n);
+}
+
+static struct queue_rules rules_of(const struct catalog_view *v, const struct declare_exchange *d)
+{
+	struct queue_rules r = rules_none();
+	r.keeper = exchange_type_of(d->type);
+	must(r.keeper >= EXCHANGE_KEEPING);
+	r.max_length = history_length(v, d->arguments);
+	return r;
+}
+
+uint32_t keeper_declare(const struct catalog_view *v, const struct declare_exchange *d,
+			uint8_t *buf, uint32_t cap)
+{
+	static const struct hash_key place = { 0x676f64776974, 0x6b6565706572 };
+	uint8_t name[LIMIT_SHORTSTR], bytes[RULES_BYTES_MAX];
+	uint8_t type = exchange_type_of(d->type);
+	must(type != 0 && cap >= DECLARE_BYTES_MAX);
+	if (type < EXCHANGE_KEEPING)
+		return 0;
+	struct queue_rules rules = rules_of(v, d);
+	struct declare_queue q = {
+		.name = name_of(type, d->name, name),
+		.vhost = d->vhost,
+		.flags = (uint8_t)(QUEUE_KEEPER |
+				   (d->flags & EXCHANGE_DURABLE ? QUEUE_DURABLE : 0)),
+		.rules = slice_of(bytes, rules_put(&rules, bytes, sizeof bytes)),
+	};
+	q.shard = (uint16_t)(1 + hash_slice(place, q.name) % LIMIT_SHARD_DATA_N);
+	return catalog_queue(v, d->vhost, q.name) ? 0 : declare_queue_put(&q, buf, cap);
+}
+
+const struct queue_record *keeper_of(const struct catalog_view *v, const struct exchange *x)
+{
+	uint8_t name[LIMIT_SHORTSTR];
+	must(x->fixed != NULL);
+	if (x->type < EXCHANGE_KEEPING)
+		return NULL;
+	const struct queue_record *q = catalog_queue(v, x->vhost, name_of(x->type, x->name, name));
+	return q && q->flags & QUEUE_KEEPER ? q : NULL;
+}
+
+/* ---- messages ----------------------------------------------------------------------------- */
+
+static bool has_no_store(const struct routing *m)
+{
+	struct header h;
+	must(m->key.p != NULL || m->key.n == 0);
+	return m->headers && header_find(m->headers, m->props, slice_str(NO_STORE), &h) &&
+	       h.class == HEADER_BOOL && h.number;
+}
+
+bool keeper_takes(const struct catalog_view *v, const struct exchange *x, const struct routing *m,
+		  struct route_to *out)
+{
+	must(x->type >= EXCHANGE_KEEPING);
+	if (has_no_store(m))
+		return false;
+	const struct queue_record *q = keeper_of(v, x);
+	if (!q)
+		return false;
+	*out = (struct route_to){ .queue = q->id, .shard = q->shard, .flags = q->flags };
+	return true;
+}

@@ -1,0 +1,169 @@
+#include "core/keeper.h"
+#include "core/catalog_for_tests.h"
+#include "core/route.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define HISTORY "amq.history."
+
+static const struct queue_record *record(const struct world *w, const char *name)
+{
+	return catalog_queue(catalog_view(w->c), 0, slice_str(name));
+}
+
+static struct queue_rules rules_of(const struct world *w, const char *name)
+{
+	struct queue_rules r;
+	assert_true(record(w, name) && rules_get(record(w, name)->rules, &r) == ERR_OK);
+	return r;
+}
+
+/* Routes a message with these headers. */
+static void find(struct world *w, struct route *r, const char *exchange, const char *key,
+		 const char *headers)
+{
+	const struct catalog_view *v = catalog_view(w->c);
+	const struct exchange *x = catalog_exchange(v, 0, slice_str(exchange));
+	const struct routing m = { .key = slice_str(key),
+				   .headers = &words_ops,
+				   .props = slice_str(headers) };
+	assert_true(x && route_message(v, x, &m, r) == ERR_OK);
+}
+
+static void it_comes_and_goes_with_its_exchange(void **s)
+{
+	(void)s;
+	struct world w;
+	world_init(&w);
+	assert_int_equal(declare_x(&w, "x", "x-recent-history", EXCHANGE_DURABLE, ""), ERR_OK);
+	const struct queue_record *q = record(&w, HISTORY "x");
+	assert_int_equal(q->flags, QUEUE_KEEPER | QUEUE_DURABLE);
+	assert_true(w.told.opens_n == 1 && w.told.queue == q->id && w.log_n == 2);
+	struct queue_rules r = rules_of(&w, HISTORY "x");
+	assert_true(r.keeper == EXCHANGE_RECENT_HISTORY);
+	assert_int_equal(r.max_length, LIMIT_RECENT_HISTORY_DEFAULT);
+	assert_int_equal(delete_x(&w, "x", 0), ERR_OK);
+	assert_true(!record(&w, HISTORY "x") && w.told.drops_n == 1 && w.log_n == 4);
+	catalog_check(w.c);
+	declare_x(&w, "y", "x-recent-history", 0, "x-recent-history-length=3");
+	assert_int_equal(record(&w, HISTORY "y")->flags, QUEUE_KEEPER);
+	assert_int_equal(rules_of(&w, HISTORY "y").max_length, 3);
+	assert_true(w.log_n == 4);
+	world_fini(&w);
+}
+
+static void one_that_is_left_over_is_taken_again(void **s)
+{
+	(void)s;
+	struct world w;
+	world_init(&w);
+	declare_x(&w, "x", "x-recent-history", EXCHANGE_DURABLE, "");
+	uint64_t id = id_of(&w, HISTORY "x");
+	struct world later; /* the power failed when the log had the queue only */
+	world_init(&later);
+	catalog_apply(later.c, w.log[0], 1, NULL);
+	assert_true(id_of(&later, HISTORY "x") == id && !has_x(&later, "x"));
+	assert_int_equal(declare_x(&later, "x", "x-recent-history", EXCHANGE_DURABLE, ""), ERR_OK);
+	assert_true(id_of(&later, HISTORY "x") == id && has_x(&later, "x"));
+	world_fini(&later);
+	world_fini(&w);
+}
+
+static void bad_arguments_are_refused(void **s)
+{
+	(void)s;
+	struct world w;
+	char name[LIMIT_SHORTSTR + 1] = { 0 };
+	world_init(&w);
+	assert_int_equal(declare_x(&w, "x", "x-recent-history", 0, "x-recent-history-length=0"),
+			 ERR_PRECONDITION_FAILED);
+	assert_true(said(&w, "Invalid argument 0, 'x-recent-history-length' must be a positive "
+			     "integer"));
+	declare_x(&w, "x", "x-recent-history", 0, "x-recent-history-length=a");
+	assert_true(said(&w, "Invalid argument <<\"a\">>, 'x-recent-history-length' must be a "
+			     "positive integer"));
+	declare_x(&w, "x", "x-recent-history", 0, "x-recent-history-length=99999999999");
+	assert_int_equal(rules_of(&w, HISTORY "x").max_length, LIMIT_RECENT_HISTORY_MAX);
+	memset(name, 'n', KEEPER_EXCHANGE_NAME_MAX + 1);
+	assert_int_equal(declare_x(&w, name, "x-recent-history", 0, ""), ERR_PRECONDITION_FAILED);
+	name[KEEPER_EXCHANGE_NAME_MAX] = '\0';
+	assert_int_equal(declare_x(&w, name, "x-recent-history", 0, ""), ERR_OK);
+	assert_int_equal(delete_x(&w, name, 0), ERR_OK);
+	world_fini(&w);
+}
+
+static void a_history_keeps_what_passes(void **s)
+{
+	(void)s;
+	struct world w;
+	struct route r;
+	world_init(&w);
+	route_init(&r, &w.side.mem);
+	declare_x(&w, "x", "x-recent-history", EXCHANGE_DURABLE, "");
+	declare_queue(&w, "q", 0, "");
+	uint64_t keeper = id_of(&w, HISTORY "x");
+	find(&w, &r, "x", "k", "");
+	assert_true(r.n == 1 && r.to[0].queue == keeper && route_is_nowhere(&r) && r.varies);
+	bind_to(&w, "x", "q", "any");
+	find(&w, &r, "x", "k", "");
+	assert_true(r.n == 2 && r.kept_n == 1 && !route_is_nowhere(&r));
+	find(&w, &r, "x", "k", "x-recent-history-no-store=yes"); /* not a bool */
+	assert_int_equal(r.n, 2);
+	join_x(&w, CMD_BIND, "amq.direct", "x", "k", "");
+	find(&w, &r, "amq.direct", "k", "");
+	assert_true(r.n == 2 && r.kept_n == 1 && r.varies);
+	find(&w, &r, "", HISTORY "x", ""); /* nobody can publish to it but its exchange */
+	assert_int_equal(r.n, 0);
+	route_fini(&r);
+	world_fini(&w);
+}
+
+static void a_kept_message_outlives_its_expiry(void **s)
+{
+	(void)s;
+	const struct route_to to[] = { { .queue = 1, .flags = QUEUE_DURABLE },
+				       { .queue = 2, .flags = QUEUE_DURABLE | QUEUE_KEEPER },
+				       { .queue = 3, .flags = QUEUE_KEEPER, .wait_ms = 70 } };
+	const uint64_t want_ms[] = { 1500, 0, 1070 };
+	for (int i = 0; i < 3; i++) {
+		struct publish_row row = { .expiry_ms = 1500 };
+		route_to_row(&to[i], 1000, true, &row);
+		assert_int_equal(row.expiry_ms, want_ms[i]);
+		assert_int_equal(row.flags, i < 2 ? ENTRY_PERSISTENT : 0);
+	}
+}
+
+static void who_is_bound_gets_it_from_the_keeper(void **s)
+{
+	(void)s;
+	struct world w;
+	world_init(&w);
+	declare_x(&w, "x", "x-recent-history", EXCHANGE_DURABLE, "");
+	declare_queue(&w, "q", 0, "");
+	uint32_t replies_n = w.told.replies_n;
+	assert_int_equal(bind_to(&w, "x", "q", "a"), ERR_N); /* its keeper answers */
+	assert_true(w.told.replays_n == 1 && w.told.replies_n == replies_n);
+	assert_int_equal(bind_to(&w, "x", "q", "a"), ERR_OK); /* as it was */
+	assert_int_equal(bind_to(&w, "x", "q", "b"), ERR_N);
+	assert_int_equal(join_x(&w, CMD_BIND, "x", "amq.topic", "", ""), ERR_N);
+	assert_int_equal(unbind_from(&w, "x", "q", "a"), ERR_OK);
+	assert_int_equal(w.told.replays_n, 3);
+	world_fini(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_comes_and_goes_with_its_exchange),
+		cmocka_unit_test(one_that_is_left_over_is_taken_again),
+		cmocka_unit_test(bad_arguments_are_refused),
+		cmocka_unit_test(a_history_keeps_what_passes),
+		cmocka_unit_test(a_kept_message_outlives_its_expiry),
+		cmocka_unit_test(who_is_bound_gets_it_from_the_keeper),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
