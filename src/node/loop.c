@@ -14,7 +14,7 @@ enum err loop_init(struct loop *l, struct node *n, uint32_t index)
 	l->now_ms = n->setup.now_ms;
 	l->wall_ms = n->setup.wall_ms;
 	l->look_free_ms = UINT64_MAX;
-	memory_init(&l->memory);
+	memory_init(&l->memory, n->setup.heap);
 	block_home_init(&l->home, &l->memory.mem, BLOCKS_KEPT);
 	post_init(&l->post, index, n->loops_n, &l->memory.mem);
 	l->loads.mem = &l->memory.mem;

@@ -24,6 +24,24 @@ static int class_of(size_t n)
 	return -1;
 }
 
+static void *process_get(const struct heap *h, size_t align, size_t n)
+{
+	(void)h;
+	return align ? aligned_alloc(align, n) : malloc(n);
+}
+
+static void process_put(const struct heap *h, void *own_p)
+{
+	(void)h;
+	free(own_p);
+}
+
+const struct heap *memory_of_process(void)
+{
+	static const struct heap heap = { process_get, process_put };
+	return &heap;
+}
+
 static void *memory_get(struct mem *mem, size_t n, const char *kind)
 {
 	struct memory *m = containerof(mem, struct memory, mem);
@@ -38,8 +56,8 @@ static void *memory_get(struct mem *mem, size_t n, const char *kind)
 		return f;
 	}
 	if (n % SLAB_BLOCK_BYTES == 0)
-		return aligned_alloc(SLAB_BLOCK_BYTES, n);
-	return malloc(c >= 0 ? classes[c].bytes_max : n);
+		return m->heap->get(m->heap, SLAB_BLOCK_BYTES, n);
+	return m->heap->get(m->heap, 0, c >= 0 ? classes[c].bytes_max : n);
 }
 
 static void memory_put(struct mem *mem, void *own_p, size_t n)
@@ -57,15 +75,17 @@ static void memory_put(struct mem *mem, void *own_p, size_t n)
 		m->free_n[c]++;
 		return;
 	}
-	free(own_p);
+	m->heap->put(m->heap, own_p);
 }
 
-void memory_init(struct memory *m)
+void memory_init(struct memory *m, const struct heap *heap)
 {
 	*m = (struct memory){ .mem = { .get = memory_get,
 				       .put = memory_put,
 				       .used = MEMORY_BASE,
-				       .max = SIZE_MAX } };
+				       .max = SIZE_MAX },
+			      .heap = heap };
+	slabs_init(&m->slabs, heap);
 }
 
 void memory_fini(struct memory *m)
@@ -76,6 +96,6 @@ void memory_fini(struct memory *m)
 			struct memory_free *f = m->free[c];
 			m->free[c] = f->next;
 			m->free_n[c]--;
-			free(f);
+			m->heap->put(m->heap, f);
 		}
 }

@@ -8,6 +8,7 @@
 #define NODE_MEMORY_H
 #include "base/mem.h"
 #include "node/slab.h"
+#include "port/heap.h"
 
 #include <stdint.h>
 
@@ -16,6 +17,7 @@
 
 struct memory {
 	struct mem mem;
+	const struct heap *heap; /* where it comes from */
 	struct memory_free {
 		struct memory_free *next;
 	} * free[MEMORY_CLASSES];
@@ -23,8 +25,10 @@ struct memory {
 	struct slabs slabs; /* what is 64 KiB large; never given back on another loop */
 };
 
+/* memory_of_process is the heap of the C library. */
+const struct heap *memory_of_process(void);
 /* memory_init makes a heap without bound: the node's watermarks are the bound. */
-void memory_init(struct memory *m);
+void memory_init(struct memory *m, const struct heap *heap);
 /* memory_fini gives what is kept back to the process. */
 void memory_fini(struct memory *m);
 /* memory_used: bytes out of this heap, less those that came from another: may be negative. */

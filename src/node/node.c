@@ -3,7 +3,7 @@
 #include "base/must.h"
 #include "node/recover.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 static void set_limits(struct node *n)
 {
@@ -132,19 +132,22 @@ static enum err node_begin(struct node *n, struct text *why)
 enum err node_open(const struct node_setup *s, struct node **out_node, struct text *why)
 {
 	must(s->loops_n >= 1 && s->loops_n <= LIMIT_LOOPS_MAX);
-	struct node *n = calloc(1, sizeof *n);
+	const struct heap *heap = s->heap ? s->heap : memory_of_process();
+	struct node *n = heap->get(heap, 0, sizeof *n);
 	if (!n)
 		return ERR_LIMIT;
+	memset(n, 0, sizeof *n);
 	n->setup = *s;
+	n->setup.heap = heap;
 	n->config = *s->config;
 	n->setup.config = &n->config;
 	n->loops_n = s->loops_n;
 	n->held_tail = &n->held;
 	atomic_init(&n->checkpoint_turn, UINT32_MAX);
 	atomic_init(&n->forward_turn, UINT32_MAX);
-	memory_init(&n->boot_memory);
-	memory_init(&n->journal_memory);
-	memory_init(&n->tally_memory);
+	memory_init(&n->boot_memory, heap);
+	memory_init(&n->journal_memory, heap);
+	memory_init(&n->tally_memory, heap);
 	tally_init(&n->tally, &n->tally_memory.mem);
 	enum err e = node_begin(n, why);
 	if (e != ERR_OK) {
@@ -197,7 +200,7 @@ int64_t node_close(struct node *own_n)
 	memory_fini(&n->boot_memory);
 	left += memory_used(&n->journal_memory) + memory_used(&n->boot_memory) +
 		memory_used(&n->tally_memory);
-	free(n);
+	n->setup.heap->put(n->setup.heap, n);
 	return left;
 }
 

@@ -36,6 +36,7 @@ struct node_log {
 struct node_setup {
 	const struct config *config;
 	struct disk *disk;
+	const struct heap *heap;          /* NULL: the process's */
 	struct net *net[LIMIT_LOOPS_MAX]; /* one per loop */
 	uint32_t loops_n;
 	struct node_log *log;

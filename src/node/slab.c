@@ -3,8 +3,6 @@
 #include "base/bits.h"
 #include "base/must.h"
 
-#include <stdlib.h>
-
 #define SLAB_BLOCKS (SLAB_BYTES / SLAB_BLOCK_BYTES - 1)
 
 struct slab {
@@ -36,7 +34,7 @@ static void list_out(struct slabs *s, struct slab *k)
 
 static struct slab *slab_new(struct slabs *s)
 {
-	struct slab *k = aligned_alloc(SLAB_BYTES, SLAB_BYTES);
+	struct slab *k = s->heap->get(s->heap, SLAB_BYTES, SLAB_BYTES);
 	if (!k)
 		return NULL;
 	k->free = ALL_FREE;
@@ -52,7 +50,13 @@ static void slab_free(struct slabs *s, struct slab *k)
 	list_out(s, k);
 	s->pieces_n--;
 	s->free_n -= (uint32_t)SLAB_BLOCKS;
-	free(k);
+	s->heap->put(s->heap, k);
+}
+
+void slabs_init(struct slabs *s, const struct heap *heap)
+{
+	must(heap != NULL);
+	*s = (struct slabs){ .heap = heap };
 }
 
 void *slabs_take(struct slabs *s)

@@ -6,6 +6,8 @@
  */
 #ifndef NODE_SLAB_H
 #define NODE_SLAB_H
+#include "port/heap.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,10 +16,13 @@
 
 struct slab;
 struct slabs {
+	const struct heap *heap;   /* of the pieces */
 	struct slab *with_room;    /* pieces that have a free block; full ones are in no list */
 	uint32_t pieces_n, free_n; /* free_n: blocks in all pieces with room */
 };
 
+/* slabs_init: no piece yet. */
+void slabs_init(struct slabs *s, const struct heap *heap);
 /* slabs_take gives a block, not cleared; NULL: no memory. */
 void *slabs_take(struct slabs *s);
 /* slabs_give takes one back. */

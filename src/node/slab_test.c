@@ -1,4 +1,4 @@
-#include "node/slab.h"
+#include "node/memory.h"
 
 #include "base/must.h"
 #include "base/prng.h"
@@ -14,7 +14,8 @@
 static void blocks_are_aligned_apart_and_all_come_home(void **s)
 {
 	(void)s;
-	struct slabs slabs = { 0 };
+	struct slabs slabs;
+	slabs_init(&slabs, memory_of_process());
 	struct prng p = prng_of(3);
 	uint64_t *held[BLOCKS] = { 0 };
 	for (int step = 0; step < 20000; step++) {

@@ -38,7 +38,7 @@ static struct rig *rig_new(void)
 {
 	struct rig *r = calloc(1, sizeof *r);
 	assert_non_null(r);
-	memory_init(&r->l.memory);
+	memory_init(&r->l.memory, memory_of_process());
 	post_init(&r->l.post, 0, 1, &r->l.memory.mem);
 	r->l.wall_ms = 86400000 + 3723004; /* 01:02:03.004 of some day */
 	r->l.conns = r->conns;

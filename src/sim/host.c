@@ -106,6 +106,7 @@ void host_init(struct host *h, struct story *story, uint64_t seed, const struct 
 {
 	*h = (struct host){ .story = story, .loops_n = s->loops_n, .log = { log_line } };
 	h->prng = prng_of(seed);
+	sim_heap_init(&h->heap);
 	h->entropy = prng_of(prng_u64(&h->prng));
 	h->disk = sim_disk_new(prng_u64(&h->prng));
 	socks_init(&h->socks, prng_u64(&h->prng), s->pipe_bytes);
@@ -118,6 +119,7 @@ void host_init(struct host *h, struct story *story, uint64_t seed, const struct 
 
 void host_fini(struct host *h)
 {
+	sim_heap_forget(&h->heap);
 	socks_fini(&h->socks);
 	sim_disk_free(h->disk);
 }
@@ -128,6 +130,7 @@ enum err host_start(struct host *h, struct text *why)
 	struct node_setup setup = {
 		.config = &h->config,
 		.disk = sim_disk_port(h->disk),
+		.heap = &h->heap.port,
 		.loops_n = h->loops_n,
 		.log = &h->log,
 		.random = entropy,
@@ -145,7 +148,11 @@ enum err host_start(struct host *h, struct text *why)
 	}
 	h->died = ERR_OK;
 	h->is_stopping = false;
-	TRY(node_open(&setup, &h->node, why));
+	enum err e = node_open(&setup, &h->node, why);
+	if (e != ERR_OK) {
+		sim_heap_forget(&h->heap);
+		return e;
+	}
 	for (uint32_t i = 0; i < h->loops_n; i++) {
 		h->loops[i].loop = node_loop(h->node, i);
 		h->loops[i].is_awake = true;
@@ -159,6 +166,7 @@ enum err host_start(struct host *h, struct text *why)
 void host_forget(struct host *h)
 {
 	h->node = NULL;
+	sim_heap_forget(&h->heap);
 	socks_die(&h->socks);
 }
 

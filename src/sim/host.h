@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "sim/guard.h"
 #include "sim/disk.h"
+#include "sim/heap.h"
 #include "sim/net.h"
 #include "sim/story.h"
 
@@ -46,6 +47,7 @@ struct host {
 	struct node_log log;
 	uint64_t now_ms, wall_ms;
 	struct sim_disk *disk;
+	struct sim_heap heap; /* of the broker's process */
 	struct socks socks;
 	struct node *node; /* NULL: the broker is down */
 	struct host_loop loops[HOST_LOOPS_MAX];
@@ -63,7 +65,7 @@ void host_fini(struct host *h);
 
 /* host_start opens the broker on the disk as it is; on an error it is down, and `why` says why. */
 MUST_USE enum err host_start(struct host *h, struct text *why);
-/* host_forget: the process is no more. Its memory is left as it was: nothing gave it back. */
+/* host_forget: the process is no more, and its memory with it. */
 void host_forget(struct host *h);
 /* host_close ends a broker that has stopped, and says how many bytes nobody gave back. */
 int64_t host_close(struct host *h);

@@ -40,6 +40,7 @@ static void host_twin(struct host *t, const struct host *h, struct story *story,
 	t->story = story;
 	t->disk = disk;
 	t->node = NULL;
+	sim_heap_init(&t->heap);
 	for (uint32_t i = 0; i < HOST_LOOPS_MAX; i++)
 		t->loops[i].host = t;
 }
@@ -57,7 +58,7 @@ static void recover_and_compare(struct world *w, struct host *t, uint64_t number
 		return;
 	}
 	struct digest_sum its = host_digest(t), ours = host_digest(&w->host);
-	(void)node_close(t->node);
+	sim_heap_forget(&t->heap);
 	TELL(&w->story, twin, its.hi, its.lo, number);
 	if (!digest_eq(its, ours))
 		story_wrong(&w->story, "checkpoint %lu and the log behind it make another state",
