@@ -414,14 +414,23 @@ bool sim_disk_flip(struct sim_disk *d, const char *path, uint64_t at, uint8_t ma
 	return inode != NAMES_NONE && image_flip(&d->inodes[inode].image, at, mask);
 }
 
+static uint64_t image_hash(const struct image *f, uint64_t name)
+{
+	uint8_t part[IMAGE_CHUNK_BYTES];
+	uint64_t sum = name;
+	for (uint64_t at = 0; at < f->size; at += sizeof part)
+		sum = hash_slice((struct hash_key){ sum, f->size },
+				 slice_of(part, image_read(f, at, part, sizeof part)));
+	return sum;
+}
+
 uint64_t sim_disk_hash(const struct sim_disk *d)
 {
 	uint64_t sum = 0; /* the same in every order of names */
 	for (size_t i = 0; i < d->names.now.n; i++) {
 		const struct name *e = &d->names.now.at[i];
-		const struct image *f = &d->inodes[e->inode].image;
 		uint64_t name = hash_slice((struct hash_key){ 1, 2 }, slice_str(e->path));
-		sum += hash_slice((struct hash_key){ name, f->size }, slice_of(f->now, f->size));
+		sum += image_hash(&d->inodes[e->inode].image, name);
 	}
 	return sum;
 }

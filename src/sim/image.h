@@ -4,18 +4,28 @@
  * What was written is dirty, sector by sector, until it is synced. A crash keeps any subset of the
  * dirty sectors, and of the file's growth; meanwhile the system may write any of them back by
  * itself, at any time. Bytes beyond a size are zero in both.
+ *
+ * The bytes lie in chunks. Where there is none, both are zero; a copy of an image shares them until
+ * somebody writes. A byte that is the same in both costs a crash nothing.
  */
 #ifndef SIM_IMAGE_H
 #define SIM_IMAGE_H
 #include "base/prng.h"
 #include "base/slice.h"
 
-#define IMAGE_SECTOR 512u
+#define IMAGE_SECTOR      512u
+#define IMAGE_CHUNK_BYTES (64u * IMAGE_SECTOR)
+
+struct image_chunk {
+	uint32_t users_n; /* images that have it */
+	uint64_t dirty;   /* a bit per sector: will be written back */
+	uint64_t differs; /* likewise: now and durable may differ */
+	uint8_t now[IMAGE_CHUNK_BYTES], durable[IMAGE_CHUNK_BYTES];
+};
 
 struct image {
-	uint8_t *now, *durable;
-	uint64_t *dirty; /* a bit per sector */
-	uint64_t cap;    /* bytes of each; a multiple of 64 sectors */
+	struct image_chunk **chunk; /* NULL: zeros */
+	uint64_t chunks_n;
 	uint64_t size, size_durable;
 };
 
