@@ -1,3 +1,4 @@
+#include "base/bits.h"
 #include "sim/oracle.h"
 
 /* ---- where messages go ------------------------------------------------------------------ */
@@ -12,65 +13,77 @@ static bool is_possible(enum life l)
 	return l != LIFE_NONE;
 }
 
-/* The queues that one exchange gives a message with `key` to. */
-static uint16_t own_queues(const struct oracle *o, uint32_t exchange, uint32_t key,
-			   bool (*is)(enum life))
+/* What stands, surely or possibly: a bit for each. */
+struct standing {
+	uint64_t bindings;
+	uint32_t exchanges, joints;
+};
+
+static struct standing standing_of(const struct oracle *o, bool (*is)(enum life))
 {
-	uint16_t to = 0;
-	for (uint32_t b = 0; b < PLACE_BINDINGS; b++) {
-		uint32_t q = place_queue_of(b);
-		if (is(o->binding[b]) && is(o->queue[q].life) &&
-		    place_matches(&o->places.binding[b], exchange, key))
-			to |= (uint16_t)(1u << q);
-	}
-	return to;
+	struct standing s = { 0 };
+	for (uint32_t b = 0; b < PLACE_BINDINGS; b++)
+		if (is(o->binding[b]) && is(o->queue[place_queue_of(b)].life))
+			s.bindings |= UINT64_C(1) << b;
+	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
+		s.exchanges |= (uint32_t)is(o->exchange[x]) << x;
+	for (uint32_t j = 0; j < PLACE_JOINTS; j++)
+		if (is(o->joint[j]) && is(o->exchange[o->places.joint[j].to]))
+			s.joints |= 1u << j;
+	return s;
 }
 
-/* The queues that it comes to, through other exchanges too. */
-static uint16_t reach(const struct oracle *o, uint32_t exchange, uint32_t key,
-		      bool (*is)(enum life))
+/* The exchanges that a message comes to. */
+static uint32_t meet(const struct oracle *o, const struct standing *s, uint32_t exchange,
+		     uint32_t key)
 {
-	uint32_t met = is(o->exchange[exchange]) ? 1u << exchange : 0, before = 0;
-	uint16_t to = 0;
+	uint32_t met = s->exchanges & 1u << exchange, before = 0;
 	while (met != before) {
 		before = met;
-		for (uint32_t j = 0; j < PLACE_JOINTS; j++) {
+		for (uint32_t left = s->joints; left; left &= left - 1) {
+			uint32_t j = bits_lowest(left);
 			const struct place_joint *p = &o->places.joint[j];
-			if (met >> p->from.exchange & 1 && is(o->joint[j]) &&
-			    is(o->exchange[p->to]) &&
-			    place_matches(&p->from, p->from.exchange, key))
+			uint32_t from = p->from.exchange;
+			if (met >> from & 1 && o->places.joined[from][key] >> j & 1)
 				met |= 1u << p->to;
 		}
 	}
-	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
-		if (met >> x & 1)
-			to |= own_queues(o, x, key, is);
+	return met;
+}
+
+/* The queues that it comes to, through other exchanges too. */
+static uint16_t reach(const struct oracle *o, const struct standing *s, uint32_t exchange,
+		      uint32_t key)
+{
+	uint64_t taken = 0;
+	uint16_t to = 0;
+	for (uint32_t left = meet(o, s, exchange, key); left; left &= left - 1)
+		taken |= o->places.taken[bits_lowest(left)][key] & s->bindings;
+	for (; taken; taken &= taken - 1)
+		to |= (uint16_t)(1u << place_queue_of(bits_lowest(taken)));
 	return to;
 }
 
-static void mask(struct oracle *o, uint32_t exchange, uint32_t key)
+static void mask_default(struct oracle *o)
 {
-	uint16_t sure = 0, maybe = 0;
-	if (exchange != PLACE_X_default) {
-		o->sure[exchange][key] = reach(o, exchange, key, is_sure);
-		o->maybe[exchange][key] = reach(o, exchange, key, is_possible);
-		return;
+	for (uint32_t q = 0; q < PLACE_QUEUES; q++) {
+		o->maybe[PLACE_X_default][q] = (uint16_t)(is_possible(o->queue[q].life) ? 1u << q
+											: 0);
+		o->sure[PLACE_X_default][q] = (uint16_t)(is_sure(o->queue[q].life) ? 1u << q : 0);
 	}
-	if (is_possible(o->queue[key].life))
-		maybe = (uint16_t)(1u << key);
-	if (is_sure(o->queue[key].life))
-		sure = (uint16_t)(1u << key);
-	o->sure[exchange][key] = sure;
-	o->maybe[exchange][key] = maybe;
 }
 
 static void masks(struct oracle *o)
 {
 	if (o->is_masked)
 		return;
+	const struct standing sure = standing_of(o, is_sure), maybe = standing_of(o, is_possible);
 	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
-		for (uint32_t k = 0; k < (x == PLACE_X_default ? PLACE_QUEUES : PLACE_KEYS); k++)
-			mask(o, x, k);
+		for (uint32_t k = 0; x != PLACE_X_default && k < PLACE_KEYS; k++) {
+			o->sure[x][k] = reach(o, &sure, x, k);
+			o->maybe[x][k] = reach(o, &maybe, x, k);
+		}
+	mask_default(o);
 	o->is_masked = true;
 }
 

@@ -43,28 +43,6 @@ static bool is_new(const struct places *p, uint32_t binding)
 	return true;
 }
 
-void places_init(struct places *p, struct prng *r)
-{
-	for (uint32_t i = 0; i < PLACE_BINDINGS; i++) {
-		do
-			p->binding[i] = any_binding(r);
-		while (!is_new(p, i));
-	}
-	for (uint32_t i = 0; i < PLACE_JOINTS; i++) {
-		struct place_joint *j = &p->joint[i];
-		j->from = any_binding(r);
-		do
-			j->to = (uint8_t)prng_between(r, 1, PLACE_EXCHANGES - 1);
-		while (place_exchanges[j->to].kind == PLACE_HEADERS);
-		j->from.pattern = (uint8_t)(j->from.pattern % PLACE_KEYS); /* distinct by number */
-		for (uint32_t k = 0; k < i; k++)
-			if (p->joint[k].to == j->to &&
-			    p->joint[k].from.exchange == j->from.exchange &&
-			    p->joint[k].from.pattern == j->from.pattern)
-				j->from.pattern = (uint8_t)(PLACE_KEYS + i);
-	}
-}
-
 /* What a binding of a headers exchange wants: letters with headers; any of two, which they have;
  * what none has; nothing. */
 enum { WANTS_ALL, WANTS_ANY, WANTS_OTHER, WANTS_NOTHING, WANTS_N };
@@ -121,7 +99,8 @@ static bool topic_matches(const char *pattern, const char *key)
 	return is_same && topic_matches(word_next(p_end), word_next(k_end));
 }
 
-bool place_matches(const struct place_binding *b, uint32_t exchange, uint32_t key)
+/* Would the binding take a message that was published to `exchange` with `key`? */
+static bool matches(const struct place_binding *b, uint32_t exchange, uint32_t key)
 {
 	must(key < PLACE_KEYS);
 	if (b->exchange != exchange)
@@ -136,6 +115,47 @@ bool place_matches(const struct place_binding *b, uint32_t exchange, uint32_t ke
 	}
 	return topic_matches(*keys[b->pattern] ? keys[b->pattern] : NULL,
 			     *keys[key] ? keys[key] : NULL);
+}
+
+static void choose(struct places *p, struct prng *r)
+{
+	for (uint32_t i = 0; i < PLACE_BINDINGS; i++) {
+		do
+			p->binding[i] = any_binding(r);
+		while (!is_new(p, i));
+	}
+	for (uint32_t i = 0; i < PLACE_JOINTS; i++) {
+		struct place_joint *j = &p->joint[i];
+		j->from = any_binding(r);
+		do
+			j->to = (uint8_t)prng_between(r, 1, PLACE_EXCHANGES - 1);
+		while (place_exchanges[j->to].kind == PLACE_HEADERS);
+		j->from.pattern = (uint8_t)(j->from.pattern % PLACE_KEYS); /* distinct by number */
+		for (uint32_t k = 0; k < i; k++)
+			if (p->joint[k].to == j->to &&
+			    p->joint[k].from.exchange == j->from.exchange &&
+			    p->joint[k].from.pattern == j->from.pattern)
+				j->from.pattern = (uint8_t)(PLACE_KEYS + i);
+	}
+}
+
+static void match(struct places *p, uint32_t exchange, uint32_t key)
+{
+	for (uint32_t b = 0; b < PLACE_BINDINGS; b++)
+		if (matches(&p->binding[b], exchange, key))
+			p->taken[exchange][key] |= UINT64_C(1) << b;
+	for (uint32_t j = 0; j < PLACE_JOINTS; j++)
+		if (matches(&p->joint[j].from, exchange, key))
+			p->joined[exchange][key] |= (uint8_t)(1u << j);
+}
+
+void places_init(struct places *p, struct prng *r)
+{
+	*p = (struct places){ 0 };
+	choose(p, r);
+	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
+		for (uint32_t key = 0; key < PLACE_KEYS; key++)
+			match(p, x, key);
 }
 
 struct slice place_name(uint32_t queue, uint32_t generation, char buf[PLACE_NAME_MAX])

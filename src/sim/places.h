@@ -54,7 +54,11 @@ struct place_joint {
 struct places {
 	struct place_binding binding[PLACE_BINDINGS];
 	struct place_joint joint[PLACE_JOINTS];
+	/* by exchange and key: a bit for each of them that takes such a message */
+	uint64_t taken[PLACE_EXCHANGES][PLACE_KEYS];
+	uint8_t joined[PLACE_EXCHANGES][PLACE_KEYS];
 };
+_Static_assert(PLACE_BINDINGS <= 64 && PLACE_JOINTS <= 8, "a bit for each");
 
 /* places_init chooses the bindings of a run. */
 void places_init(struct places *p, struct prng *r);
@@ -77,9 +81,6 @@ struct slice place_arguments(const struct place_binding *b, uint8_t buf[PLACE_AR
 
 /* place_key gives a key or pattern as text. */
 struct slice place_key(uint32_t pattern);
-/* place_matches: would the binding take a message that was published to `exchange` with `key`? */
-bool place_matches(const struct place_binding *b, uint32_t exchange, uint32_t key);
-
 /* place_name writes the name of a queue as of a client's `generation`: exclusive queues have a new
  * one each time. */
 #define PLACE_NAME_MAX 24
