@@ -1,4 +1,4 @@
-/* godwit-sim: many runs of the broker in a simulated world, one process for each. */
+/* godwit-sim: many runs of the broker in a simulated world. */
 #include "base/ablate.h"
 #include "sim/run.h"
 
@@ -17,6 +17,7 @@
 
 #define EXIT_USAGE      2
 #define HEAP_KEPT_BYTES (64 << 20)
+#define WORKER_SEEDS    50
 
 struct options {
 	uint64_t seeds_n, seed, ops;
@@ -56,53 +57,67 @@ static const char help[] =
 	"  --version       print the version\n"
 	"  --help          print this\n";
 
-/* ---- one seed --------------------------------------------------------------------------- */
+/* ---- seeds ------------------------------------------------------------------------------ */
 
-/* Shared with the child, so that a must() that fails there leaves a trace here. */
-static struct run_result *result;
+/* Shared with the workers, so that one in which a must() fails leaves behind how far it came. */
+static struct progress {
+	uint64_t done, bad;
+	uint64_t sum[SCORE_N];
+} * progress;
 
-static void run_one(const struct options *o, uint64_t seed)
+static bool is_more(const struct options *o)
 {
-	struct run_options r = {
-		.seed = seed, .ops = o->ops, .loops = o->loops, .is_told = o->is_told
-	};
-	run_seed(&r, result);
+	return progress->done < o->seeds_n && (progress->bad == 0 || o->is_on);
 }
 
-/* The child gives nothing back: a crashed broker has left its memory as it was. */
-static bool run_forked(const struct options *o, uint64_t seed)
+static void run_one(const struct options *o)
+{
+	struct run_result result;
+	struct run_options r = {
+		.seed = o->seed + progress->done,
+		.ops = o->ops,
+		.loops = o->loops,
+		.is_told = o->is_told,
+	};
+	run_seed(&r, &result);
+	if (result.is_wrong)
+		printf("seed %" PRIu64 ", step %" PRIu64 ": %s\n", r.seed, result.step,
+		       result.wrong);
+	else if (o->is_hash)
+		printf("seed %" PRIu64 ": %016" PRIx64 "\n", r.seed, result.hash);
+	fflush(stdout);
+	for (int i = 0; i < SCORE_N; i++)
+		progress->sum[i] += result.score[i];
+	progress->bad += result.is_wrong;
+	progress->done++;
+}
+
+/* What one seed leaves behind is nothing; but what its memory was like may be in the next one's, so
+ * a worker does not live for ever. */
+static void run_some(const struct options *o)
+{
+	for (int i = 0; i < WORKER_SEEDS && is_more(o); i++)
+		run_one(o);
+}
+
+static void run_forked(const struct options *o)
 {
 	int status = 0;
 	fflush(NULL);
 	pid_t child = fork();
 	if (child == 0) {
-		run_one(o, seed);
-		fflush(NULL);
+		run_some(o);
 		_exit(0);
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child) {
 		perror("godwit-sim: fork");
-		exit(2);
+		exit(EXIT_USAGE);
 	}
-	return status == 0;
-}
-
-static bool is_good(const struct options *o, uint64_t seed)
-{
-	memset(result, 0, sizeof *result);
-	bool is_whole = true;
-	if (o->is_here)
-		run_one(o, seed);
-	else
-		is_whole = run_forked(o, seed);
-	if (!is_whole)
-		printf("seed %" PRIu64 ": the broker aborted, see above\n", seed);
-	else if (result->is_wrong)
-		printf("seed %" PRIu64 ", step %" PRIu64 ": %s\n", seed, result->step,
-		       result->wrong);
-	else if (o->is_hash)
-		printf("seed %" PRIu64 ": %016" PRIx64 "\n", seed, result->hash);
-	return is_whole && !result->is_wrong;
+	if (status == 0)
+		return;
+	printf("seed %" PRIu64 ": the broker aborted, see above\n", o->seed + progress->done);
+	progress->bad++;
+	progress->done++;
 }
 
 /* ---- options ---------------------------------------------------------------------------- */
@@ -207,39 +222,31 @@ static double seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static uint64_t run_all(const struct options *o, uint64_t *out_done)
-{
-	uint64_t bad = 0, done = 0, sum[SCORE_N] = { 0 };
-	for (; done < o->seeds_n && (bad == 0 || o->is_on); done++) {
-		bad += !is_good(o, o->seed + done);
-		for (int i = 0; i < SCORE_N; i++)
-			sum[i] += result->score[i];
-	}
-	if (o->is_counted)
-		print_counts(sum);
-	*out_done = done;
-	return bad;
-}
-
 int main(int argc, char **argv)
 {
 	struct options o;
 	int code = parse(&o, argc, argv);
 	if (code >= 0)
 		return code;
-	/* A run takes and gives back its disk often: half its time would go into fresh pages. */
+	/* A run takes and gives back much: most of its time would go into fresh pages. */
 	(void)mallopt(M_MMAP_THRESHOLD, HEAP_KEPT_BYTES);
 	(void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT_BYTES);
-	uint64_t done;
 	double began = seconds();
-	result = mmap(NULL, sizeof *result, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	if (result == MAP_FAILED) {
+	progress = mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	if (progress == MAP_FAILED) {
 		perror("godwit-sim: mmap");
 		return EXIT_USAGE;
 	}
-	uint64_t bad = run_all(&o, &done);
+	while (is_more(&o))
+		if (o.is_here)
+			run_some(&o);
+		else
+			run_forked(&o);
+	if (o.is_counted)
+		print_counts(progress->sum);
 	printf("%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " with a fault, %.1f a second\n",
-	       done, o.seed, bad, (double)done / (seconds() - began + 1e-9));
-	return bad > 0;
+	       progress->done, o.seed, progress->bad,
+	       (double)progress->done / (seconds() - began + 1e-9));
+	return progress->bad > 0;
 }

@@ -1,8 +1,8 @@
 /* play_for_tests -- plays with every rule, and without one that they need.
  *
- * A broker that was killed leaves its memory as it was, so each seed is a process of its own. What
- * such a process has found is its exit code, which is none that a sanitizer or a shell uses: a play
- * that fails without a rule must fail for the reason that the rule is there for.
+ * A broker without a rule may break a must(), so each seed is a process of its own. What such a
+ * process has found is its exit code, which is none that a sanitizer or a shell uses: a play that
+ * fails without a rule must fail for the reason that the rule is there for.
  */
 #ifndef SIM_PLAY_FOR_TESTS_H
 #define SIM_PLAY_FOR_TESTS_H
