@@ -11,6 +11,7 @@ enum type {
 	TYPE_RATIO,
 	TYPE_STRING,
 	TYPE_CHOICE,
+	TYPE_CHOICES,
 	TYPE_LISTENERS,
 	TYPE_USERS
 };
@@ -57,12 +58,13 @@ static const char *const aliases[][2] = {
 #define ALIASES_N (sizeof aliases / sizeof *aliases)
 
 /* What `near` offers for keys that go on with a name of the user's. */
-static const char *const examples[] = { "listeners.tcp.default", "loopback_users.guest" };
+static const char *const examples[] = { "listeners.tcp.default", "loopback_users.guest",
+					 "auth_mechanisms.1" };
 #define EXAMPLES_N (sizeof examples / sizeof *examples)
 
 static bool has_names(const struct row *row)
 {
-	return row->type == TYPE_LISTENERS || row->type == TYPE_USERS;
+	return row->type == TYPE_LISTENERS || row->type == TYPE_USERS || row->type == TYPE_CHOICES;
 }
 
 /* goes_on: `key` is "base" or "base.NAME"; *out_name gets NAME, or nothing. */
@@ -197,6 +199,55 @@ static enum err set_user(struct config_users *u, struct slice name, struct slice
 	return ERR_OK;
 }
 
+static enum err set_choice(struct config_choices *c, const struct row *row, struct slice name,
+			   struct slice value, struct text *why)
+{
+	struct config_bounds bounds = { 1, CONFIG_CHOICES_MAX, "" };
+	char room[CONFIG_STRING_MAX];
+	struct text unsaid = text_of(room, sizeof room);
+	int64_t number = 0;
+	int place = 0;
+	if (name.n == 0 && slice_eq(value, slice_str("none"))) {
+		*c = (struct config_choices){ 0 };
+		return ERR_OK;
+	}
+	if (config_value_int(name, bounds, &number, &unsaid) != ERR_OK) {
+		text_putf(why, "is none, or goes on with a number from 1 to %d, as in %s.1 = ...",
+			  CONFIG_CHOICES_MAX, row->key);
+		return ERR_MALFORMED;
+	}
+	TRY(config_value_choice(value, row->unit, &place, why));
+	if (c->is_default)
+		*c = (struct config_choices){ 0 };
+	c->at[number - 1] = (uint8_t)(place + 1);
+	return ERR_OK;
+}
+
+/* The default of choices is all of them in their order. */
+static void choices_default(struct config_choices *c, const struct row *row)
+{
+	struct slice all = slice_str(row->value);
+	must(strcmp(row->value, row->unit) == 0);
+	c->is_default = true;
+	for (uint8_t i = 0; all.n; i++) {
+		size_t n = slice_find(all, '|');
+		must(i < CONFIG_CHOICES_MAX);
+		c->at[i] = (uint8_t)(i + 1);
+		all = slice_from(all, n < all.n ? n + 1 : n);
+	}
+}
+
+struct slice config_choice(const char *words, uint8_t place)
+{
+	struct slice rest = slice_str(words);
+	must(place > 0);
+	for (size_t n = slice_find(rest, '|'); --place > 0; n = slice_find(rest, '|')) {
+		must(n < rest.n);
+		rest = slice_from(rest, n + 1);
+	}
+	return slice_sub(rest, 0, slice_find(rest, '|'));
+}
+
 static enum err set_field(struct config *c, const struct row *row, struct slice name,
 			  struct slice value, struct text *why)
 {
@@ -209,6 +260,7 @@ static enum err set_field(struct config *c, const struct row *row, struct slice 
 	case TYPE_RATIO: return config_value_ratio(value, bounds, field, why);
 	case TYPE_STRING: return config_value_string(value, bounds, field, why);
 	case TYPE_CHOICE: return config_value_choice(value, row->unit, field, why);
+	case TYPE_CHOICES: return set_choice(field, row, name, value, why);
 	case TYPE_LISTENERS: return set_listener(field, name, value, why);
 	case TYPE_USERS: return set_user(field, name, value, why);
 	}
@@ -224,6 +276,10 @@ void config_defaults(struct config *c)
 	struct text why = text_of(room, sizeof room);
 	*c = (struct config){ 0 };
 	for (size_t i = 0; i < ROWS_N; i++) {
+		if (rows[i].type == TYPE_CHOICES) {
+			choices_default((void *)((uint8_t *)c + rows[i].at), &rows[i]);
+			continue;
+		}
 		bool is_user = rows[i].type == TYPE_USERS;
 		struct slice value = slice_str(rows[i].value);
 		struct slice name = is_user ? value : slice_str("default");

@@ -23,9 +23,12 @@ struct text;
 #define CONFIG_NAME_MAX      63
 #define CONFIG_LISTENERS_MAX 16
 #define CONFIG_USERS_MAX     16
+#define CONFIG_CHOICES_MAX   8
 #define CONFIG_NOTES_MAX     64
 #define CONFIG_LEVELS        "debug|info|warning|error|critical|none"
 #define CONFIG_FORMATS       "plaintext|json|text"
+
+#define CONFIG_MECHANISMS    "PLAIN|AMQPLAIN|ANONYMOUS"
 
 /* Places in CONFIG_LEVELS; the first four are those of enum log_level. */
 enum { CONFIG_LEVEL_CRITICAL = 4, CONFIG_LEVEL_NONE = 5 };
@@ -49,6 +52,10 @@ struct config_users {
 	struct config_user at[CONFIG_USERS_MAX];
 	uint32_t n;
 };
+struct config_choices {
+	uint8_t at[CONFIG_CHOICES_MAX]; /* places from 1, in the order of their numbers; 0: none */
+	bool is_default;                /* the first that is named replaces them */
+};
 
 #define CONFIG_FIELD_BOOL(field)      bool field;
 #define CONFIG_FIELD_INT(field)       int64_t field;
@@ -56,6 +63,7 @@ struct config_users {
 #define CONFIG_FIELD_RATIO(field)     double field;
 #define CONFIG_FIELD_STRING(field)    char field[CONFIG_STRING_MAX + 1];
 #define CONFIG_FIELD_CHOICE(field)    int field;
+#define CONFIG_FIELD_CHOICES(field)   struct config_choices field;
 #define CONFIG_FIELD_LISTENERS(field) struct config_listeners field;
 #define CONFIG_FIELD_USERS(field)     struct config_users field;
 
@@ -84,6 +92,9 @@ struct config_source {
 
 /* config_defaults fills a config with the values of the table. */
 void config_defaults(struct config *c);
+
+/* config_choice is the word at this place, from 1, of words separated by |. */
+struct slice config_choice(const char *words, uint8_t place);
 
 /* config_read takes the text of a file named `name`; what has no effect is added to `notes`.
  * ERR_MALFORMED: the first bad line, `why` = "NAME:LINE: KEY: reason" or "NAME:LINE: unknown key

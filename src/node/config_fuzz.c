@@ -34,12 +34,19 @@ static void users(const struct config_users *u)
 		terminated(u->at[i].name, sizeof u->at[i].name);
 }
 
+static void choices(const struct config_choices *c)
+{
+	for (uint32_t i = 0; i < CONFIG_CHOICES_MAX; i++)
+		must(c->at[i] == 0 || config_choice(CONFIG_MECHANISMS, c->at[i]).n > 0);
+}
+
 #define KEEPS_BOOL(v, min, max)
 #define KEEPS_INT(v, min, max)       must((v) >= (min) && (v) <= (max));
 #define KEEPS_BYTES(v, min, max)     must((v) >= (min) && (v) <= (max));
 #define KEEPS_RATIO(v, min, max)     must((v) >= 0.0 && (v) <= 1.0);
 #define KEEPS_STRING(v, min, max)    terminated(v, sizeof(v));
 #define KEEPS_CHOICE(v, min, max)    must((v) >= 0);
+#define KEEPS_CHOICES(v, min, max)   choices(&(v));
 #define KEEPS_LISTENERS(v, min, max) listeners(&(v));
 #define KEEPS_USERS(v, min, max)     users(&(v));
 

@@ -157,6 +157,24 @@ static void listeners_replace_the_default_one(void **s)
 	}
 }
 
+static void mechanisms_go_by_their_numbers(void **s)
+{
+	(void)s;
+	struct config *c = fresh();
+	const uint8_t *at = c->auth_mechanisms.at;
+	must(at[0] == 1 && at[1] == 2 && at[2] == 3 && at[3] == 0);
+	must(slice_eq(config_choice(CONFIG_MECHANISMS, 1), slice_str("PLAIN")));
+	must(slice_eq(config_choice(CONFIG_MECHANISMS, 3), slice_str("ANONYMOUS")));
+	must(set(c, "auth_mechanisms.2", "PLAIN") == ERR_OK && at[0] == 0 && at[1] == 1);
+	must(set(c, "auth_mechanisms.1", "ANONYMOUS") == ERR_OK && at[0] == 3 && at[1] == 1);
+	must(set(c, "auth_mechanisms.9", "PLAIN") == ERR_MALFORMED);
+	assert_string_equal(reason, "--set: auth_mechanisms.9: is none, or goes on with a number "
+				    "from 1 to 8, as in auth_mechanisms.1 = ...");
+	must(set(c, "auth_mechanisms", "PLAIN") == ERR_MALFORMED);
+	must(set(c, "auth_mechanisms.1", "EXTERNAL") == ERR_MALFORMED);
+	must(set(c, "auth_mechanisms", "none") == ERR_OK && at[0] == 0 && at[1] == 0);
+}
+
 static void loopback_users_come_and_go(void **s)
 {
 	(void)s;
@@ -256,6 +274,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_key_names_the_nearest),
 		cmocka_unit_test(a_setting_without_effect_is_noted),
 		cmocka_unit_test(listeners_replace_the_default_one),
+		cmocka_unit_test(mechanisms_go_by_their_numbers),
 		cmocka_unit_test(loopback_users_come_and_go),
 		cmocka_unit_test(the_environment_spells_keys_its_own_way),
 		cmocka_unit_test(foreign_variables_are_left_alone_and_slips_are_not),

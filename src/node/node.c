@@ -27,6 +27,20 @@ static void set_limits(struct node *n)
 	};
 }
 
+static void set_logins(struct node *n)
+{
+	const struct config_choices *c = &n->config.auth_mechanisms;
+	struct session_limits *l = &n->limits;
+	_Static_assert(CONFIG_CHOICES_MAX <= SESSION_MECHANISMS_MAX, "they fit");
+	for (uint32_t i = 0; i < CONFIG_CHOICES_MAX; i++)
+		if (c->at[i])
+			l->mechanisms[l->mechanisms_n++] =
+				config_choice(CONFIG_MECHANISMS, c->at[i]);
+	if (strcmp(n->config.anonymous_login_user, "none") != 0)
+		l->anonymous_user = slice_str(n->config.anonymous_login_user);
+	l->anonymous_pass = slice_str(n->config.anonymous_login_pass);
+}
+
 static void set_loopback(struct node *n)
 {
 	const struct config_users *u = &n->config.loopback_users;
@@ -123,6 +137,7 @@ static enum err open_journal(struct node *n, struct text *why)
 static enum err node_begin(struct node *n, struct text *why)
 {
 	set_limits(n);
+	set_logins(n);
 	set_loopback(n);
 	TRY(make_loops(n));
 	TRY(open_journal(n, why));

@@ -61,6 +61,7 @@ struct session_world {
 };
 
 #define SESSION_LOOPBACK_USERS_MAX 16u
+#define SESSION_MECHANISMS_MAX     8u
 
 struct session_limits {
 	uint32_t frame_max, channel_max, heartbeat_s;
@@ -74,6 +75,9 @@ struct session_limits {
 	struct slice product, version, server_version, platform, cluster_name;
 	struct slice loopback_users[SESSION_LOOPBACK_USERS_MAX]; /* from this machine only */
 	uint32_t loopback_users_n;
+	struct slice mechanisms[SESSION_MECHANISMS_MAX]; /* SASL names that are offered, in order */
+	uint32_t mechanisms_n;
+	struct slice anonymous_user, anonymous_pass; /* of ANONYMOUS; no user: nobody */
 };
 
 /* What came of feeding. */

@@ -175,7 +175,7 @@ struct amqp091 {
 	uint8_t silent_n; /* half heartbeats without a word from the peer */
 	uint8_t moves_n;
 	bool is_checking; /* a password is being looked at; nothing is read meanwhile */
-	bool is_amqplain;
+	uint8_t mechanism; /* of the login under way */
 	bool is_held; /* a publish waits for the end of an alarm */
 	bool is_deaf; /* its bytes are frames no more */
 	bool is_blocked_told, owns_queues, is_gone, is_ended;

@@ -6,6 +6,7 @@
 #include "wire/amqp091/table.h"
 
 #define SERVER_PROPERTIES_MAX 2048u
+#define MECHANISM_NAMES_MAX   128u
 #define CLIENT_NAME_MAX       64u
 #define REASON_MAX            400u /* why a login was refused */
 
@@ -26,9 +27,20 @@ static void put_capabilities(struct wr *w)
 	amqp091_put_close(w, mark);
 }
 
+static void put_mechanisms(struct text *out, const struct session_limits *l)
+{
+	must(l->mechanisms_n <= SESSION_MECHANISMS_MAX);
+	for (uint32_t i = 0; i < l->mechanisms_n; i++) {
+		text_puts(out, i ? " " : "");
+		text_put_slice(out, l->mechanisms[i]);
+	}
+}
+
 void amqp091_send_start(struct turn *t)
 {
 	uint8_t buf[SERVER_PROPERTIES_MAX];
+	char names[MECHANISM_NAMES_MAX];
+	struct text mechanisms = text_of(names, sizeof names);
 	struct wr w = wr_of(buf, sizeof buf);
 	const struct session_limits *l = t->w->limits;
 	put_capabilities(&w);
@@ -45,7 +57,8 @@ void amqp091_send_start(struct turn *t)
 	m.connection_start.version_major = 0;
 	m.connection_start.version_minor = 9;
 	m.connection_start.server_properties = wr_done(&w);
-	m.connection_start.mechanisms = slice_str("PLAIN AMQPLAIN");
+	put_mechanisms(&mechanisms, l);
+	m.connection_start.mechanisms = text_slice(&mechanisms);
 	m.connection_start.locales = slice_str("en_US");
 	amqp091_send(t, 0, &m);
 	t->s->phase = PHASE_START;
@@ -134,13 +147,59 @@ void amqp091_refuse_handshake(struct turn *t, enum err e, uint16_t class_id, uin
 		amqp091_fail(t, e, class_id, method_id);
 }
 
-static enum err read_login(struct slice mechanism, struct slice response, struct amqp091_login *out)
+/* RFC 4505: who he is need not be said, and what is said is not looked at. */
+static enum err read_anonymous(struct slice response, const struct session_limits *l,
+			       struct amqp091_login *out)
 {
-	must(out != NULL);
-	if (slice_eq(mechanism, slice_str("PLAIN")))
-		return amqp091_sasl_plain(response, out);
-	if (slice_eq(mechanism, slice_str("AMQPLAIN")))
-		return amqp091_sasl_amqplain(response, out);
+	(void)response;
+	if (l->anonymous_user.n == 0)
+		return ERR_MALFORMED;
+	*out = (struct amqp091_login){ l->anonymous_user, l->anonymous_pass };
+	return ERR_OK;
+}
+static enum err read_plain(struct slice response, const struct session_limits *l,
+			   struct amqp091_login *out)
+{
+	must(l != NULL);
+	return amqp091_sasl_plain(response, out);
+}
+static enum err read_amqplain(struct slice response, const struct session_limits *l,
+			      struct amqp091_login *out)
+{
+	must(l != NULL);
+	return amqp091_sasl_amqplain(response, out);
+}
+
+static const struct {
+	const char *name;
+	enum err (*read)(struct slice response, const struct session_limits *l,
+			 struct amqp091_login *out);
+} mechanisms[] = {
+	{ "PLAIN", read_plain },
+	{ "AMQPLAIN", read_amqplain },
+	{ "ANONYMOUS", read_anonymous },
+};
+#define MECHANISMS_N (sizeof mechanisms / sizeof *mechanisms)
+
+static bool is_offered(const struct session_limits *l, struct slice name)
+{
+	must(l->mechanisms_n <= SESSION_MECHANISMS_MAX);
+	for (uint32_t i = 0; i < l->mechanisms_n; i++)
+		if (slice_eq(l->mechanisms[i], name))
+			return true;
+	return false;
+}
+
+static enum err read_login(struct turn *t, const struct amqp091_connection_start_ok *ok,
+			   struct amqp091_login *out)
+{
+	const struct session_limits *l = t->w->limits;
+	must(t->s->phase == PHASE_START);
+	for (uint8_t i = 0; is_offered(l, ok->mechanism) && i < MECHANISMS_N; i++) {
+		t->s->mechanism = i;
+		if (slice_eq(ok->mechanism, slice_str(mechanisms[i].name)))
+			return mechanisms[i].read(ok->response, l, out);
+	}
 	return ERR_MALFORMED;
 }
 
@@ -186,7 +245,7 @@ enum err amqp091_on_connection_start_ok(struct turn *t, struct channel *c,
 	t->s->asked_ms = t->w->now_ms;
 	read_client(t, ok->client_properties);
 	enum secret come = SECRET_WRONG;
-	if (read_login(ok->mechanism, ok->response, &login) != ERR_OK) {
+	if (read_login(t, ok, &login) != ERR_OK) {
 		text_puts(&reason, "unknown mechanism or malformed response");
 	} else {
 		const struct access_login in = { login.user, login.password, t->s->session.handle };
@@ -197,7 +256,6 @@ enum err amqp091_on_connection_start_ok(struct turn *t, struct channel *c,
 	else if (come == SECRET_RIGHT)
 		send_tune(t);
 	t->s->is_checking = come == SECRET_LATER;
-	t->s->is_amqplain = slice_eq(ok->mechanism, slice_str("AMQPLAIN"));
 	return ERR_OK;
 }
 
@@ -211,7 +269,7 @@ void amqp091_checked(struct session *own, struct session_world *w, bool is_right
 	if (!t.s->is_checking || t.s->phase != PHASE_START)
 		return;
 	t.s->is_checking = false;
-	struct slice mechanism = slice_str(t.s->is_amqplain ? "AMQPLAIN" : "PLAIN");
+	struct slice mechanism = slice_str(mechanisms[t.s->mechanism].name);
 	if (access_checked(&t.s->access, w, is_right, &is_tellable, &reason) == SECRET_RIGHT)
 		send_tune(&t);
 	else

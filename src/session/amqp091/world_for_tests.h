@@ -113,6 +113,10 @@ static inline void world_limits(struct world *w)
 		.cluster_name = slice_str("test"),
 		.loopback_users = { slice_str("guest") },
 		.loopback_users_n = 1,
+		.mechanisms = { slice_str("PLAIN"), slice_str("AMQPLAIN"), slice_str("ANONYMOUS") },
+		.mechanisms_n = 3,
+		.anonymous_user = slice_str("guest"),
+		.anonymous_pass = slice_str("guest"),
 	};
 }
 
