@@ -73,6 +73,21 @@ static void reject(struct rig *r, uint64_t n)
 	rig_settle(r, Q, 5, pos_nth(n), SETTLE_REJECT);
 }
 
+/* Consumer 5 has got two transient messages, or one, and rejects the first. */
+static struct rig *rejected_rig(bool has, uint32_t n)
+{
+	struct rig *r = new_rig(0, has);
+	rig_subscribe(r, Q, 5, 0, 10);
+	rig_publish(r, Q, 1, n, 0);
+	reject(r, 1);
+	return r;
+}
+
+static void the_first_is_done(struct rig *r)
+{
+	letters_done(r, (uint64_t[]){ pos_nth(1) }, 1);
+}
+
 static void a_rejected_message_is_kept_until_its_dead_letter_is_safe(void **s)
 {
 	(void)s;
@@ -85,7 +100,7 @@ static void a_rejected_message_is_kept_until_its_dead_letter_is_safe(void **s)
 	SAY("dead0 1");
 	rig_commit(r);
 	assert_true(r->live_bytes == 2 * RIG_STORED_BYTES);
-	letters_done(r, (uint64_t[]){ pos_nth(1) }, 1);
+	the_first_is_done(r);
 	rig_commit(r);
 	SAY("");
 	assert_true(r->live_bytes == RIG_STORED_BYTES);
@@ -95,14 +110,11 @@ static void a_rejected_message_is_kept_until_its_dead_letter_is_safe(void **s)
 static void a_transient_message_is_too(void **s)
 {
 	(void)s;
-	struct rig *r = new_rig(0, true);
-	rig_subscribe(r, Q, 5, 0, 10);
-	rig_publish(r, Q, 1, 1, 0);
-	reject(r, 1);
+	struct rig *r = rejected_rig(true, 1);
 	SAY("reply 5 OK 0 1 | c5 1 | dead0 1");
 	struct queue *q = core_find_queue(r->core, Q);
 	assert_int_equal(q->live_n, 1);
-	letters_done(r, (uint64_t[]){ pos_nth(1) }, 1);
+	the_first_is_done(r);
 	assert_int_equal(q->live_n, 0);
 	SAY("");
 	rig_free(r);
@@ -111,10 +123,7 @@ static void a_transient_message_is_too(void **s)
 static void without_a_place_for_dead_letters_it_is_gone(void **s)
 {
 	(void)s;
-	struct rig *r = new_rig(0, false);
-	rig_subscribe(r, Q, 5, 0, 10);
-	rig_publish(r, Q, 1, 1, 0);
-	reject(r, 1);
+	struct rig *r = rejected_rig(false, 1);
 	SAY("reply 5 OK 0 1 | c5 1");
 	assert_int_equal(core_find_queue(r->core, Q)->live_n, 0);
 	rig_free(r);
@@ -133,7 +142,7 @@ static void who_has_rejected_a_message_has_no_more_say_in_it(void **s)
 	reject(r, 1);
 	rig_do(r, CMD_PURGE, Q, 3, 0);
 	SAY("reply 3 OK 0 0");
-	letters_done(r, (uint64_t[]){ pos_nth(1) }, 1);
+	the_first_is_done(r);
 	SAY("");
 	rig_free(r);
 }
@@ -189,14 +198,11 @@ static void no_more_are_under_way_than_the_limit(void **s)
 static void a_queue_that_is_dropped_forgets_its_dead_letters(void **s)
 {
 	(void)s;
-	struct rig *r = new_rig(0, true);
-	rig_subscribe(r, Q, 5, 0, 10);
-	rig_publish(r, Q, 1, 1, 0);
-	reject(r, 1);
+	struct rig *r = rejected_rig(true, 1);
 	SAY("reply 5 OK 0 1 | c5 1 | dead0 1");
 	rig_do(r, CMD_QUEUE_DROP, Q, 4, 0);
 	SAY("cancelled 5 | reply 4 OK 0 0");
-	letters_done(r, (uint64_t[]){ pos_nth(1) }, 1);
+	the_first_is_done(r);
 	SAY("");
 	rig_free(r);
 }
@@ -204,16 +210,13 @@ static void a_queue_that_is_dropped_forgets_its_dead_letters(void **s)
 static void what_is_under_way_ends_as_it_began_when_the_rule_goes(void **s)
 {
 	(void)s;
-	struct rig *r = new_rig(0, true);
-	rig_subscribe(r, Q, 5, 0, 10);
-	rig_publish(r, Q, 1, 2, 0);
-	reject(r, 1);
+	struct rig *r = rejected_rig(true, 2);
 	open_queue(r, 0, false);
 	reject(r, 2);
 	SAY("reply 5 OK 0 1 | c5 1 | c5 2 | dead0 1");
 	struct queue *q = core_find_queue(r->core, Q);
 	assert_int_equal(q->live_n, 1);
-	letters_done(r, (uint64_t[]){ pos_nth(1) }, 1);
+	the_first_is_done(r);
 	assert_null(q->dead);
 	assert_int_equal(q->live_n, 0);
 	rig_free(r);

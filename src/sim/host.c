@@ -16,7 +16,7 @@ static struct host_loop *loop_of(struct net *n)
 	return containerof(n, struct host_loop, port);
 }
 
-static int64_t net_write(struct net *n, uint64_t sock, const struct slice *parts, uint32_t parts_n)
+static int64_t port_write(struct net *n, uint64_t sock, const struct slice *parts, uint32_t parts_n)
 {
 	struct host *h = loop_of(n)->host;
 	struct sock *k = sock_of(&h->socks, sock);
@@ -26,21 +26,21 @@ static int64_t net_write(struct net *n, uint64_t sock, const struct slice *parts
 	return sent;
 }
 
-static void net_read(struct net *n, uint64_t sock, bool is_on)
+static void port_read(struct net *n, uint64_t sock, bool is_on)
 {
 	struct sock *k = sock_of(&loop_of(n)->host->socks, sock);
 	must(k->state == SOCK_OPEN && k->loop == loop_of(n)->index);
 	k->is_reading = is_on;
 }
 
-static void net_close(struct net *n, uint64_t sock)
+static void port_close(struct net *n, uint64_t sock)
 {
 	struct host *h = loop_of(n)->host;
 	TELL(h->story, hangup, sock);
 	sock_shut(sock_of(&h->socks, sock));
 }
 
-static void net_move(struct net *n, uint64_t sock, uint32_t to_loop, uint64_t tag)
+static void port_move(struct net *n, uint64_t sock, uint32_t to_loop, uint64_t tag)
 {
 	struct host *h = loop_of(n)->host;
 	struct sock *k = sock_of(&h->socks, sock);
@@ -55,23 +55,23 @@ static void net_move(struct net *n, uint64_t sock, uint32_t to_loop, uint64_t ta
 	k->is_full = false;
 }
 
-static void net_wake(struct net *n, uint32_t loop)
+static void port_wake(struct net *n, uint32_t loop)
 {
 	loop_of(n)->host->loops[loop].is_awake = true;
 }
 
-static void net_work(struct net *n, enum net_worker who)
+static void port_work(struct net *n, enum net_worker who)
 {
 	loop_of(n)->host->workers[who].is_awake = true;
 }
 
 static const struct net_ops net_ops = {
-	.write = net_write,
-	.read = net_read,
-	.close = net_close,
-	.move = net_move,
-	.wake = net_wake,
-	.work = net_work,
+	.write = port_write,
+	.read = port_read,
+	.close = port_close,
+	.move = port_move,
+	.wake = port_wake,
+	.work = port_work,
 };
 
 static void log_line(struct node_log *log, enum log_id id, const struct log_value *values, size_t n)

@@ -4,12 +4,6 @@
 
 #include "session/amqp091/line_for_tests.h"
 
-#include <dirent.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
-
-#define STORIES_MAX   256
 #define WORLD_CLIENTS 16
 #define TAKE_BYTES    65536u
 #define STEPS_MAX     1000000
@@ -156,29 +150,14 @@ static void world_free(struct world *w)
 }
 
 #include "session/amqp091/scenario_for_tests.h"
+#include "session/amqp091/stories_for_tests.h"
 
 /* ---- the stories ------------------------------------------------------------------------- */
-
-static const char folder[] = "test/scenario/amqp091";
-
-static char *read_story(const char *name)
-{
-	char path[512];
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	FILE *f = fopen(path, "rb");
-	must(f != NULL);
-	char *text = calloc(1, 1 << 20);
-	must(text != NULL);
-	size_t n = fread(text, 1, (1 << 20) - 1, f);
-	must(n > 0);
-	fclose(f);
-	return text;
-}
 
 static void plays(void **state)
 {
 	const char *name = *state;
-	char *text = read_story(name);
+	char *text = story_read(name);
 	bool is_for_session = strstr(text, "# only: session\n") != NULL;
 	for (uint64_t seed = 0; seed < 2 * HOST_LOOPS_MAX && !is_for_session; seed++) {
 		struct scenario *s = scenario_of(world_new(seed), name);
@@ -192,22 +171,5 @@ static void plays(void **state)
 
 int main(int argc, char **argv)
 {
-	static struct CMUnitTest tests[STORIES_MAX];
-	static char names[STORIES_MAX][64];
-	size_t n = 0;
-	DIR *d = opendir(folder);
-	if (!d) {
-		fprintf(stderr, "run it where %s is\n", folder);
-		return 2;
-	}
-	for (const struct dirent *e; (e = readdir(d)) != NULL;) {
-		if (!strstr(e->d_name, ".txt") || (argc > 1 && strcmp(argv[1], e->d_name) != 0))
-			continue;
-		must(n < STORIES_MAX);
-		snprintf(names[n], sizeof names[n], "%.60s", e->d_name);
-		tests[n] = (struct CMUnitTest){ names[n], plays, NULL, NULL, names[n] };
-		n++;
-	}
-	closedir(d);
-	return _cmocka_run_group_tests("scenarios", tests, n, NULL, NULL);
+	return stories_main(argc, argv, plays);
 }

@@ -1,8 +1,5 @@
 /* An operator, his session, and a test in the place of the shards and loops. */
-#include "session/manage/manage.h"
-
-#include "core/catalog_for_tests.h"
-#include "msg/block.h"
+#include "session/manage/desk_for_tests.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,16 +7,8 @@
 
 #include <cmocka.h>
 
-#define LOOPS          2u
-#define FIRST_VOLATILE (1u + LIMIT_SHARD_DATA_N)
-
 struct rig {
-	struct world catalog;
-	struct mem_for_tests heap;
-	struct block_home home;
-	struct post post;
-	struct session_limits limits;
-	struct session_world w;
+	struct desk desk;
 	struct session *s;
 	struct run asked; /* the last question */
 	uint32_t asked_n;
@@ -29,46 +18,26 @@ struct rig {
 static void rig_init(struct rig *r)
 {
 	memset(r, 0, sizeof *r);
-	world_init(&r->catalog);
-	declare_queue(&r->catalog, "orders", 0, "");
-	declare_queue(&r->catalog, "bills", 0, "");
-	r->heap = mem_for_tests(1u << 30);
-	block_home_init(&r->home, &r->heap.mem, 2);
-	post_init(&r->post, 0, LOOPS, &r->heap.mem);
-	for (uint32_t no = 0; no < SHARDS_MAX; no++)
-		r->post.loop_of_shard[no] = (uint8_t)(no % LOOPS);
-	for (uint32_t loop = 0; loop < LOOPS; loop++)
-		r->post.loop_of_shard[FIRST_VOLATILE + loop] = (uint8_t)loop;
-	r->limits = (struct session_limits){ .handshake_timeout_ms = 1000,
-					     .output_bytes_max = 4096 };
-	r->w = (struct session_world){ .now_ms = 5000,
-				       .view = catalog_view(r->catalog.c),
-				       .limits = &r->limits,
-				       .post = &r->post,
-				       .mem = &r->heap.mem,
-				       .home = &r->home };
-	r->s = manage_session_ops.new(&r->w, session_handle(0, 3, 1), SLICE_EMPTY, true);
+	desk_init(&r->desk, "orders", "bills");
+	r->s = desk_open(&r->desk);
 }
 
 static void rig_fini(struct rig *r)
 {
-	r->s->ops->free(r->s, &r->w);
-	post_fini(&r->post);
-	block_home_fini(&r->home);
-	assert_int_equal(r->heap.mem.used, 0);
-	world_fini(&r->catalog);
+	r->s->ops->free(r->s, &r->desk.w);
+	desk_fini(&r->desk);
 }
 
 static enum feed type(struct rig *r, const char *z)
 {
-	struct block *b = block_take(&r->home, 0);
+	struct block *b = block_take(&r->desk.home, 0);
 	uint32_t off = b->fill, need = 0, loop = 0;
 	memcpy((uint8_t *)b + off, z, strlen(z));
 	b->fill += (uint32_t)strlen(z);
-	enum feed f = r->s->ops->feed(r->s, &r->w, b, &off, &need, &loop);
+	enum feed f = r->s->ops->feed(r->s, &r->desk.w, b, &off, &need, &loop);
 	assert_true(f == FEED_CLOSE || need > b->fill - off);
 	block_close(b);
-	block_collect(&r->home);
+	block_collect(&r->desk.home);
 	return f;
 }
 
@@ -76,16 +45,16 @@ static enum feed type(struct rig *r, const char *z)
 static uint32_t pump(struct rig *r)
 {
 	uint32_t n = 0;
-	r->s->ops->pump(r->s, &r->w);
-	for (uint32_t to = 0; to < LOOPS; to++)
-		for (struct batch *b = post_take(&r->post, to), *next; b; b = next) {
+	r->s->ops->pump(r->s, &r->desk.w);
+	for (uint32_t to = 0; to < DESK_LOOPS; to++)
+		for (struct batch *b = post_take(&r->desk.post, to), *next; b; b = next) {
 			next = b->next;
 			for (struct run *q = batch_first(b); q; q = batch_next(b, q), n++) {
-				assert_int_equal(r->post.loop_of_shard[q->shard], to);
+				assert_int_equal(r->desk.post.loop_of_shard[q->shard], to);
 				assert_int_equal(q->session, r->s->handle);
 				r->asked = *q;
 			}
-			post_give_back(&r->post, b);
+			post_give_back(&r->desk.post, b);
 		}
 	r->asked_n += n;
 	return n;
@@ -96,8 +65,9 @@ static void answer_with(struct rig *r, struct reply_row row, const char *text)
 	struct run head = { .kind = FX_REPLY, .session = r->s->handle, .arg = r->asked.arg };
 	struct post p;
 	row.op = r->asked.kind;
-	post_init(&p, 0, 1, &r->heap.mem);
-	r->s->ops->tell(r->s, &r->w, post_run(&p, 0, &head, &row, sizeof row, 1, slice_str(text)));
+	post_init(&p, 0, 1, &r->desk.heap.mem);
+	r->s->ops->tell(r->s, &r->desk.w,
+			post_run(&p, 0, &head, &row, sizeof row, 1, slice_str(text)));
 	post_fini(&p);
 }
 
@@ -113,13 +83,13 @@ static const char *heard(struct rig *r)
 	size_t n = (size_t)q->bytes;
 	sendq_newest(q, n, (uint8_t *)r->heard);
 	r->heard[n] = '\0';
-	sendq_sent(q, &r->heap.mem, n);
+	sendq_sent(q, &r->desk.heap.mem, n);
 	return r->heard;
 }
 
 static bool is_over(struct rig *r)
 {
-	return r->s->ops->deadline(r->s) == 0 && r->s->ops->tick(r->s, &r->w) == FEED_CLOSE;
+	return r->s->ops->deadline(r->s) == 0 && r->s->ops->tick(r->s, &r->desk.w) == FEED_CLOSE;
 }
 
 /* ---- the stories -------------------------------------------------------------------------- */
@@ -145,9 +115,9 @@ static void who_says_nothing_is_sent_away(void **s)
 	struct rig r;
 	rig_init(&r);
 	assert_int_equal(r.s->ops->deadline(r.s), 6000);
-	assert_int_equal(r.s->ops->tick(r.s, &r.w), FEED_MORE);
-	r.w.now_ms = 6000;
-	assert_int_equal(r.s->ops->tick(r.s, &r.w), FEED_CLOSE);
+	assert_int_equal(r.s->ops->tick(r.s, &r.desk.w), FEED_MORE);
+	r.desk.w.now_ms = 6000;
+	assert_int_equal(r.s->ops->tick(r.s, &r.desk.w), FEED_CLOSE);
 	assert_string_equal(heard(&r), "error: no line has come\n");
 	rig_fini(&r);
 }
@@ -163,10 +133,10 @@ static void the_node_is_asked_for_itself_and_each_loop(void **s)
 	assert_int_equal(pump(&r), 0);
 	answer(&r, "node: 1\n");
 	assert_int_equal(pump(&r), 1);
-	assert_true(r.asked.flags == DUMP_ONE_LOOP && r.asked.shard == FIRST_VOLATILE);
+	assert_true(r.asked.flags == DUMP_ONE_LOOP && r.asked.shard == DESK_FIRST_VOLATILE);
 	answer(&r, "loop: 0\n");
 	assert_int_equal(pump(&r), 1);
-	assert_int_equal(r.asked.shard, FIRST_VOLATILE + 1);
+	assert_int_equal(r.asked.shard, DESK_FIRST_VOLATILE + 1);
 	assert_false(is_over(&r));
 	answer(&r, "loop: 1\n");
 	assert_true(is_over(&r));
@@ -179,7 +149,7 @@ static void a_queue_is_found_by_its_name(void **s)
 	(void)s;
 	struct rig r;
 	rig_init(&r);
-	const struct queue_record *q = catalog_queue(r.w.view, 0, slice_str("orders"));
+	const struct queue_record *q = catalog_queue(r.desk.w.view, 0, slice_str("orders"));
 	type(&r, "dump queue orders\n");
 	assert_int_equal(pump(&r), 1);
 	assert_true(r.asked.kind == CMD_DUMP && r.asked.queue == q->id &&
@@ -225,10 +195,10 @@ static void connections_come_in_pages(void **s)
 	assert_true(r.asked.flags == DUMP_CONNECTIONS && r.asked.queue == 0);
 	answer_with(&r, (struct reply_row){ .a = 40 }, "connection: 1\n\n");
 	assert_int_equal(pump(&r), 1);
-	assert_true(r.asked.queue == 40 && r.asked.shard == FIRST_VOLATILE);
+	assert_true(r.asked.queue == 40 && r.asked.shard == DESK_FIRST_VOLATILE);
 	answer(&r, "connection: 41\n\n");
 	assert_int_equal(pump(&r), 1);
-	assert_true(r.asked.queue == 0 && r.asked.shard == FIRST_VOLATILE + 1);
+	assert_true(r.asked.queue == 0 && r.asked.shard == DESK_FIRST_VOLATILE + 1);
 	answer(&r, "");
 	assert_true(is_over(&r));
 	assert_string_equal(heard(&r), "connection: 1\n\nconnection: 41\n");
@@ -241,7 +211,7 @@ static void one_connection_is_looked_for_on_every_loop(void **s)
 	struct rig r;
 	rig_init(&r);
 	type(&r, "dump connection 7\n");
-	for (uint32_t loop = 0; loop < LOOPS; loop++) {
+	for (uint32_t loop = 0; loop < DESK_LOOPS; loop++) {
 		assert_int_equal(pump(&r), 1);
 		assert_true(r.asked.flags == DUMP_CONNECTION && r.asked.queue == 7);
 		answer(&r, "");
@@ -289,12 +259,12 @@ static void lines_come(struct rig *r, uint32_t loop, uint32_t n)
 	char text[4096];
 	struct run head = { .kind = FX_TRACE,
 			    .session = r->s->handle,
-			    .shard = (uint16_t)(FIRST_VOLATILE + loop) };
+			    .shard = (uint16_t)(DESK_FIRST_VOLATILE + loop) };
 	struct post p;
 	memset(text, '.', sizeof text);
-	post_init(&p, 0, 1, &r->heap.mem);
+	post_init(&p, 0, 1, &r->desk.heap.mem);
 	for (; n > 0; n -= (uint32_t)sizeof text)
-		r->s->ops->tell(r->s, &r->w,
+		r->s->ops->tell(r->s, &r->desk.w,
 				post_run(&p, 0, &head, NULL, 0, 0, slice_of(text, sizeof text)));
 	post_fini(&p);
 }
@@ -302,10 +272,10 @@ static void lines_come(struct rig *r, uint32_t loop, uint32_t n)
 static void begin_trace(struct rig *r, const char *line, bool is_there)
 {
 	type(r, line);
-	for (uint32_t loop = 0; loop < LOOPS; loop++) {
+	for (uint32_t loop = 0; loop < DESK_LOOPS; loop++) {
 		assert_int_equal(pump(r), 1);
 		assert_true(r->asked.kind == CMD_TRACE && r->asked.flags == TRACE_ON);
-		assert_int_equal(r->asked.shard, FIRST_VOLATILE + loop);
+		assert_int_equal(r->asked.shard, DESK_FIRST_VOLATILE + loop);
 		answer_with(r, (struct reply_row){ .a = is_there && loop == 1 }, "");
 	}
 }
@@ -321,12 +291,12 @@ static void a_trace_goes_on_as_far_as_it_is_read(void **s)
 	lines_come(&r, 1, TRACE_WINDOW_BYTES);
 	assert_int_equal(pump(&r), 0);
 	struct sendq *q = &r.s->sendq;
-	sendq_sent(q, &r.heap.mem, q->bytes - 100);
+	sendq_sent(q, &r.desk.heap.mem, q->bytes - 100);
 	assert_int_equal(pump(&r), 1);
 	assert_true(r.asked.flags == TRACE_MORE && r.asked.arg == TRACE_WINDOW_BYTES);
-	assert_int_equal(r.asked.shard, FIRST_VOLATILE + 1);
-	assert_true(r.s->ops->gone(r.s, &r.w));
-	assert_int_equal(pump(&r), LOOPS);
+	assert_int_equal(r.asked.shard, DESK_FIRST_VOLATILE + 1);
+	assert_true(r.s->ops->gone(r.s, &r.desk.w));
+	assert_int_equal(pump(&r), DESK_LOOPS);
 	assert_int_equal(r.asked.flags, TRACE_OFF);
 	rig_fini(&r);
 }
@@ -339,7 +309,7 @@ static void a_trace_of_nobody_ends_everywhere(void **s)
 	begin_trace(&r, "trace 4\n", false);
 	assert_true(is_over(&r));
 	assert_string_equal(heard(&r), "error: no connection 4\n");
-	assert_int_equal(pump(&r), LOOPS);
+	assert_int_equal(pump(&r), DESK_LOOPS);
 	assert_int_equal(r.asked.flags, TRACE_OFF);
 	lines_come(&r, 0, 4096); /* under way meanwhile */
 	assert_string_equal(heard(&r), "");
