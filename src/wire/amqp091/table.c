@@ -132,7 +132,8 @@ bool amqp091_value_read(struct rd *r, struct amqp091_value *out)
 	case AMQP091_TYPE_USHORT: v.i = rd_u16(r); break;
 	case AMQP091_TYPE_INT: v.i = (int32_t)rd_u32(r); break;
 	case AMQP091_TYPE_UINT: v.i = rd_u32(r); break;
-	case AMQP091_TYPE_LONG: v.i = (int64_t)rd_u64(r); break;
+	case AMQP091_TYPE_LONG:
+	case AMQP091_TYPE_LONG_LONG: v.i = (int64_t)rd_u64(r); break;
 	case AMQP091_TYPE_FLOAT: v.real = real_of_bits32(rd_u32(r)); break;
 	case AMQP091_TYPE_DOUBLE: v.real = real_of_bits64(rd_u64(r)); break;
 	case AMQP091_TYPE_DECIMAL:

@@ -45,7 +45,8 @@ void amqp091_put_value(struct wr *w, const struct amqp091_value *v)
 	case AMQP091_TYPE_USHORT: wr_u16(w, (uint16_t)v->i); return;
 	case AMQP091_TYPE_INT:
 	case AMQP091_TYPE_UINT: wr_u32(w, (uint32_t)v->i); return;
-	case AMQP091_TYPE_LONG: wr_u64(w, (uint64_t)v->i); return;
+	case AMQP091_TYPE_LONG:
+	case AMQP091_TYPE_LONG_LONG: wr_u64(w, (uint64_t)v->i); return;
 	case AMQP091_TYPE_FLOAT: put_float(w, v->real); return;
 	case AMQP091_TYPE_DOUBLE: put_double(w, v->real); return;
 	case AMQP091_TYPE_DECIMAL: put_decimal(w, v); return;
