@@ -70,7 +70,8 @@ static void every_type_is_read(void **s)
 	struct slice table = exact(bytes_of(every_type), sizeof every_type - 1);
 	must(is_good(table));
 	SAY(table, "{bool=true, byte=-1, ubyte=255, short=-2, ushort=65534, int=-3, "
-		   "uint=4294967293, long=-4, long long=-5, float=1.5, double=0.1, decimal={2,314}, "
+		   "uint=4294967293, long=-4, long long=-5, float=1.5, double=0.1, "
+		   "decimal={2,314}, "
 		   "longstr='hi', array=[false, ''], time=1694498816, table={x=void}, void=void, "
 		   "binary='\\x00\\x01'}");
 	exact_free(table);
