@@ -31,6 +31,7 @@ enum exchange_type {
 	EXCHANGE_RANDOM,
 	EXCHANGE_LOCAL_RANDOM, /* a queue that lives where the message came in */
 	EXCHANGE_RECENT_HISTORY,
+	EXCHANGE_DELAYED,
 };
 #define EXCHANGE_KEEPING EXCHANGE_RECENT_HISTORY /* types from here on have a keeper (keeper.h) */
 /* exchange_type_of finds a type by its name; 0: unknown. exchange_type_name says it. */

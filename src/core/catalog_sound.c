@@ -45,8 +45,7 @@ static bool is_new_fact_sound(const struct catalog_view *v, const struct fact *f
 	if (f->kind != FACT_VHOST || !is_vhost(v, f->number))
 		return f->kind != FACT_VHOST || f->name[0].n > 0;
 	struct slice has = catalog_vhost_name(v, f->number);
-	return f->name[0].n > 0 &&
-	       !catalog_fact(v, FACT_VHOST, has, SLICE_EMPTY, SLICE_EMPTY);
+	return f->name[0].n > 0 && !catalog_fact(v, FACT_VHOST, has, SLICE_EMPTY, SLICE_EMPTY);
 }
 
 static bool is_fact_sound(const struct catalog *c, const struct run *o)

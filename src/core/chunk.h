@@ -35,7 +35,7 @@ struct entry {
 };
 
 /* Waits in the core's wheel. */
-enum due_kind { DUE_CHUNK, DUE_QUEUE, DUE_RETRY };
+enum due_kind { DUE_CHUNK, DUE_QUEUE, DUE_RETRY, DUE_DELAY };
 struct due {
 	struct wheel_timer timer;
 	uint8_t kind; /* enum due_kind: whose it is */

@@ -50,6 +50,7 @@ void core_free(struct core *c)
 		core_rules_forget(c, q);
 		core_single_forget(c, q);
 		core_retry_forget(c, q);
+		core_delay_forget(c, q);
 		lanes_off(q, mem);
 		queue_fini(q, mem);
 	}
@@ -103,6 +104,7 @@ void core_forget_queue(struct core *c, struct queue *own_q)
 	core_rules_forget(c, own_q);
 	core_single_forget(c, own_q);
 	core_retry_forget(c, own_q);
+	core_delay_forget(c, own_q);
 	lanes_off(own_q, c->mem);
 	queue_fini(own_q, c->mem);
 	pool_put(&c->queue_pool, own_q);

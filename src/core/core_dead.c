@@ -82,8 +82,13 @@ void core_dead(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
 	e->flags |= ENTRY_DEAD;
 	if (deque_push(&q->dead->waiting, c->mem, &row) != ERR_OK)
 		must(!"no memory for a dead letter");
-	q->count.dead_lettered++;
-	c->count.dead_lettered++;
+	if (q->delay) {
+		q->count.due++;
+		c->count.due++;
+	} else {
+		q->count.dead_lettered++;
+		c->count.dead_lettered++;
+	}
 	core_activate(c, q);
 }
 
@@ -164,6 +169,8 @@ void core_dead_settle(struct core *c, const struct run *cmd, struct outcomes *la
 	core_removed(&r);
 	must(gone.n == 0);
 	q->dead->out_n -= cmd->n;
+	if (q->delay)
+		core_delay_go_on(c, q);
 	if (q->dead->waiting.n)
 		core_activate(c, q);
 	else if (!q->dead->is_on && q->dead->out_n == 0)

@@ -420,7 +420,9 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 		n = (uint32_t)min_u64(o->n - at, CHUNK_N - k->used);
 		bool expires = fill(q, k, row + at, n, first_id + (is_logged ? at : 0), is_logged);
 		chunk_use(k, n);
-		if (expires)
+		if (expires && q->delay)
+			core_delay_add(c, q, k, k->used - n, n);
+		else if (expires)
 			core_watch_slots(c, k, k->used - n, n);
 		if (q->ruled)
 			core_rule_weigh(c, q, k, k->used - n, n);

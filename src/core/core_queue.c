@@ -90,6 +90,7 @@ static void follow_rules(struct core *c, struct queue *q, struct slice rules)
 	core_rules(c, q, &r);
 	core_single_rules(c, q, &r);
 	core_retry_rules(c, q, &r);
+	core_delay_rules(c, q, &r);
 	if (r.max_priority == RULE_NONE)
 		lanes_off(q, c->mem);
 	else

@@ -1,69 +1,24 @@
 #include "core/core_state.h"
+#include "core/waiters.h"
 
 /* What was given back in a queue with delayed retry is not ready at once: it waits, longer each
  * time that it failed. Who waits is volatile, as who holds: after a restart nobody waits any more.
  *
  *     GIVEN --failed, returned--> waiting (ENTRY_SETTLING) --time--> READY, at its old place
  */
-struct waiter {
-	uint64_t at_ms, pos;
-};
-
 struct retry {
 	struct queue *queue;
 	struct due due; /* of the soonest */
 	uint64_t min_ms, max_ms;
 	uint8_t type; /* enum retry_type */
-	struct waiter *heap;
-	size_t n, cap;
+	struct waiters soon;
 };
-
-/* ---- who waits, the soonest first -------------------------------------------------------- */
-
-static bool is_before(const struct waiter *a, const struct waiter *b)
-{
-	return a->at_ms < b->at_ms || (a->at_ms == b->at_ms && a->pos < b->pos);
-}
-
-static void put(struct core *c, struct retry *r, struct waiter w)
-{
-	if (r->n == r->cap) {
-		size_t cap = r->cap ? 2 * r->cap : 16;
-		struct waiter *heap = mem_get(c->mem, cap * sizeof *heap, "retries");
-		must(heap != NULL);
-		if (r->n)
-			memcpy(heap, r->heap, r->n * sizeof *heap);
-		mem_put(c->mem, r->heap, r->cap * sizeof *heap);
-		r->heap = heap;
-		r->cap = cap;
-	}
-	size_t at = r->n++;
-	for (; at > 0 && is_before(&w, &r->heap[(at - 1) / 2]); at = (at - 1) / 2)
-		r->heap[at] = r->heap[(at - 1) / 2];
-	r->heap[at] = w;
-}
-
-static struct waiter take(struct retry *r)
-{
-	must(r->n > 0);
-	struct waiter first = r->heap[0], last = r->heap[--r->n];
-	size_t at = 0;
-	for (size_t below; (below = 2 * at + 1) < r->n; at = below) {
-		if (below + 1 < r->n && is_before(&r->heap[below + 1], &r->heap[below]))
-			below++;
-		if (!is_before(&r->heap[below], &last))
-			break;
-		r->heap[at] = r->heap[below];
-	}
-	r->heap[at] = last;
-	return first;
-}
 
 static void release_until(struct core *c, struct retry *r, uint64_t now_ms)
 {
 	struct queue *q = r->queue;
-	while (r->n && r->heap[0].at_ms <= now_ms) {
-		struct waiter w = take(r);
+	while (r->soon.n && r->soon.heap[0].at_ms <= now_ms) {
+		struct waiter w = waiters_take(&r->soon);
 		struct chunk *k = queue_chunk(q, pos_chunk(w.pos));
 		uint32_t slot = pos_slot(w.pos);
 		must(k && bits_test(k->live, slot) && k->entry[slot].flags & ENTRY_SETTLING);
@@ -71,8 +26,8 @@ static void release_until(struct core *c, struct retry *r, uint64_t now_ms)
 		core_release_entry(c, q, k, slot);
 		core_activate(c, q);
 	}
-	if (r->n)
-		wheel_set(&c->wheel, &r->due.timer, r->heap[0].at_ms);
+	if (r->soon.n)
+		wheel_set(&c->wheel, &r->due.timer, r->soon.heap[0].at_ms);
 }
 
 /* ---- with and without -------------------------------------------------------------------- */
@@ -84,7 +39,7 @@ void core_retry_forget(struct core *c, struct queue *q)
 		return;
 	must(r->queue == q);
 	wheel_cancel(&c->wheel, &r->due.timer);
-	mem_put(c->mem, r->heap, r->cap * sizeof *r->heap);
+	waiters_fini(&r->soon, c->mem);
 	mem_put(c->mem, r, sizeof *r);
 	q->retry = NULL;
 }
@@ -125,8 +80,9 @@ bool core_retry_wait(struct core *c, struct queue *q, struct chunk *k, uint32_t 
 	if (r->max_ms == RULE_NONE && r->min_ms > UINT32_MAX)
 		ms = r->min_ms;
 	e->flags |= ENTRY_SETTLING;
-	put(c, r, (struct waiter){ c->now_ms + ms, pos_of(k->number, slot) });
-	wheel_set(&c->wheel, &r->due.timer, r->heap[0].at_ms);
+	waiters_put(&r->soon, c->mem,
+		    (struct waiter){ c->now_ms + ms, pos_of(k->number, slot) });
+	wheel_set(&c->wheel, &r->due.timer, r->soon.heap[0].at_ms);
 	return true;
 }
 

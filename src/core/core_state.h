@@ -330,6 +330,18 @@ bool core_retry_wait(struct core *c, struct queue *q, struct chunk *k, uint32_t 
 		     bool is_failure);
 void core_retry_due(struct core *c, struct due *due);
 
+/* ---- core_delay.c: the keeper of an exchange that delays; its entries go on when they are due */
+
+/* core_delay_rules follows the rules of a queue; core_delay_forget frees what there is for it. */
+void core_delay_rules(struct core *c, struct queue *q, const struct queue_rules *rules);
+void core_delay_forget(struct core *c, struct queue *q);
+/* core_delay_add: slots [from, from + n) have come. `q` must have `delay`; likewise below. */
+void core_delay_add(struct core *c, struct queue *q, struct chunk *k, uint32_t from, uint32_t n);
+/* core_delay_due: somebody's time has come; core_delay_go_on: or there is room again for who had to
+ * wait beyond his time. */
+void core_delay_due(struct core *c, struct due *due);
+void core_delay_go_on(struct core *c, struct queue *q);
+
 /* ---- core_queue.c */
 void core_open(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);
 void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct outcomes *later,

@@ -19,6 +19,7 @@ static const char *const type_names[] = {
 	[EXCHANGE_RANDOM] = "x-random",
 	[EXCHANGE_LOCAL_RANDOM] = "x-local-random",
 	[EXCHANGE_RECENT_HISTORY] = "x-recent-history",
+	[EXCHANGE_DELAYED] = "x-delayed-message",
 };
 #define TYPES (sizeof type_names / sizeof type_names[0])
 

@@ -8,6 +8,8 @@
 
 #define LENGTH   "x-recent-history-length"
 #define NO_STORE "x-recent-history-no-store"
+#define TYPE     "x-delayed-type"
+#define DELAY    "x-delay"
 
 /* ---- arguments ---------------------------------------------------------------------------- */
 
@@ -21,8 +23,16 @@ static bool find(const struct catalog_view *v, struct slice arguments, const cha
 uint8_t keeper_kind(const struct catalog_view *v, const struct declare_exchange *d)
 {
 	uint8_t type = exchange_type_of(d->type);
+	struct header h;
 	must(type != 0 && v != NULL);
-	return type == EXCHANGE_RECENT_HISTORY ? EXCHANGE_FANOUT : type;
+	if (type == EXCHANGE_RECENT_HISTORY)
+		return EXCHANGE_FANOUT;
+	if (type < EXCHANGE_KEEPING)
+		return type;
+	if (!find(v, d->arguments, TYPE, &h) || h.class != HEADER_TEXT)
+		return 0;
+	type = exchange_type_of(h.octets);
+	return type < EXCHANGE_KEEPING ? type : 0;
 }
 
 /* How many messages a history has; 0: the argument is none. */
@@ -77,15 +87,20 @@ enum err keeper_check(const struct catalog_view *v, const struct declare_exchang
 			  (int)KEEPER_EXCHANGE_NAME_MAX);
 		return ERR_PRECONDITION_FAILED;
 	}
-	return check_history(v, d, why);
+	if (type == EXCHANGE_RECENT_HISTORY)
+		return check_history(v, d, why);
+	if (keeper_kind(v, d))
+		return ERR_OK;
+	text_puts(why, "Invalid argument, '" TYPE "' must be an existing exchange type");
+	return ERR_PRECONDITION_FAILED;
 }
 
 /* ---- the queue ---------------------------------------------------------------------------- */
 
 static const char *prefix_of(uint8_t type)
 {
-	must(type == EXCHANGE_RECENT_HISTORY);
-	return "amq.history.";
+	must(type >= EXCHANGE_KEEPING);
+	return type == EXCHANGE_DELAYED ? "amq.delayed." : "amq.history.";
 }
 
 static struct slice name_of(uint8_t type, struct slice exchange, uint8_t *buf)
@@ -104,7 +119,12 @@ static struct queue_rules rules_of(const struct catalog_view *v, const struct de
 	struct queue_rules r = rules_none();
 	r.keeper = exchange_type_of(d->type);
 	must(r.keeper >= EXCHANGE_KEEPING);
-	r.max_length = history_length(v, d->arguments);
+	if (r.keeper == EXCHANGE_RECENT_HISTORY) {
+		r.max_length = history_length(v, d->arguments);
+	} else { /* where they go when they are due */
+		r.has_dead_letter_exchange = true;
+		r.dead_letter_exchange = d->name;
+	}
 	return r;
 }
 
@@ -149,15 +169,30 @@ static bool has_no_store(const struct routing *m)
 	       h.class == HEADER_BOOL && h.number;
 }
 
+/* How long the message is to wait; 0: not at all. */
+static uint32_t delay_of(const struct routing *m)
+{
+	struct header h;
+	must(m->key.p != NULL || m->key.n == 0);
+	if (!m->headers || !header_find(m->headers, m->props, slice_str(DELAY), &h) ||
+	    h.class != HEADER_INT || (int64_t)h.number <= 0 || h.number > UINT32_MAX)
+		return 0;
+	return (uint32_t)h.number;
+}
+
 bool keeper_takes(const struct catalog_view *v, const struct exchange *x, const struct routing *m,
 		  struct route_to *out)
 {
+	bool is_delayed = x->type == EXCHANGE_DELAYED;
+	uint32_t wait_ms = is_delayed ? delay_of(m) : 0;
 	must(x->type >= EXCHANGE_KEEPING);
-	if (has_no_store(m))
+	if (is_delayed ? wait_ms == 0 : has_no_store(m))
 		return false;
 	const struct queue_record *q = keeper_of(v, x);
 	if (!q)
 		return false;
-	*out = (struct route_to){ .queue = q->id, .shard = q->shard, .flags = q->flags };
+	*out = (struct route_to){
+		.queue = q->id, .shard = q->shard, .flags = q->flags, .wait_ms = wait_ms
+	};
 	return true;
 }

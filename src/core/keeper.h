@@ -1,6 +1,8 @@
 /* keeper -- the queue that an exchange of some types has of its own, for what it keeps.
  *
- *   x-recent-history: the latest messages, for who is bound later (the rule max_length)
+ *   x-recent-history:  the latest messages, for who is bound later (the rule max_length)
+ *   x-delayed-message: messages until they are due (core_delay.c); then they go through the
+ *                      exchange once more, which routes by the type that it was declared to have
  *
  * A keeper is a queue record like any other, with QUEUE_KEEPER and the rule `keeper`. It is made
  * and deleted with its exchange, by outcomes of its own, and is as durable. It is found by its

@@ -135,6 +135,68 @@ static void a_kept_message_outlives_its_expiry(void **s)
 		assert_int_equal(row.expiry_ms, want_ms[i]);
 		assert_int_equal(row.flags, i < 2 ? ENTRY_PERSISTENT : 0);
 	}
+	const struct route_to lasts = { .flags = QUEUE_DURABLE | QUEUE_KEEPER, .wait_ms = 1 };
+	struct publish_row row = { 0 }; /* though it was published to be transient */
+	route_to_row(&lasts, 1000, false, &row);
+	assert_int_equal(row.flags, ENTRY_PERSISTENT);
+}
+
+static void a_delayed_message_goes_nowhere_else_meanwhile(void **s)
+{
+	(void)s;
+	struct world w;
+	struct route r;
+	world_init(&w);
+	route_init(&r, &w.side.mem);
+	declare_x(&w, "x", "x-delayed-message", EXCHANGE_DURABLE,
+		  "x-delayed-type=topic alternate-exchange=amq.fanout");
+	declare_queue(&w, "q", 0, "");
+	bind_to(&w, "x", "q", "a.*");
+	bind_to(&w, "amq.fanout", "q", "");
+	uint64_t keeper = id_of(&w, "amq.delayed.x");
+	find(&w, &r, "x", "a.b", "x-delay=70");
+	assert_true(r.n == 1 && r.to[0].queue == keeper && r.to[0].wait_ms == 70);
+	assert_true(route_is_delayed(&r) && route_is_nowhere(&r));
+	find(&w, &r, "x", "none", "x-delay=4294967295"); /* not to the alternate either */
+	assert_true(r.n == 1 && r.to[0].wait_ms == UINT32_MAX);
+	static const char *const at_once[] = { "",          "x-delay=0",   "x-delay=-5",
+					       "x-delay=a", "x-delay=1.5", "x-delay=4294967296" };
+	for (size_t i = 0; i < sizeof at_once / sizeof *at_once; i++) {
+		find(&w, &r, "x", "a.b", at_once[i]);
+		assert_true(r.n == 1 && r.to[0].queue == id_of(&w, "q") && !route_is_delayed(&r));
+	}
+	join_x(&w, CMD_BIND, "amq.direct", "x", "a.b", "");
+	bind_to(&w, "amq.direct", "q", "a.b");
+	find(&w, &r, "amq.direct", "a.b", "x-delay=5"); /* now to one, later to the other */
+	assert_true(r.n == 2 && r.kept_n == 1 && !route_is_delayed(&r));
+	route_fini(&r);
+	world_fini(&w);
+}
+
+static void a_delayed_exchange_must_say_how_it_routes(void **s)
+{
+	(void)s;
+	struct world w;
+	world_init(&w);
+	static const char *const bad[] = { "", "x-delayed-type=nope", "x-delayed-type=5",
+					   "x-delayed-type=x-delayed-message",
+					   "x-delayed-type=x-recent-history" };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		assert_int_equal(declare_x(&w, "x", "x-delayed-message", 0, bad[i]),
+				 ERR_PRECONDITION_FAILED);
+		assert_true(said(&w, "Invalid argument, 'x-delayed-type' must be an existing "
+				     "exchange type"));
+	}
+	assert_int_equal(
+		declare_x(&w, "x", "x-delayed-message", 0, "x-delayed-type=x-consistent-hash"),
+		ERR_OK);
+	struct queue_rules r = rules_of(&w, "amq.delayed.x");
+	assert_true(r.keeper == EXCHANGE_DELAYED && r.max_length == RULE_NONE);
+	assert_true(slice_eq(r.dead_letter_exchange, slice_str("x")));
+	declare_queue(&w, "q", 0, "");
+	assert_int_equal(bind_to(&w, "x", "q", "1"), ERR_OK); /* nothing to be replayed */
+	catalog_check(w.c);
+	world_fini(&w);
 }
 
 static void who_is_bound_gets_it_from_the_keeper(void **s)
@@ -163,6 +225,8 @@ int main(void)
 		cmocka_unit_test(bad_arguments_are_refused),
 		cmocka_unit_test(a_history_keeps_what_passes),
 		cmocka_unit_test(a_kept_message_outlives_its_expiry),
+		cmocka_unit_test(a_delayed_message_goes_nowhere_else_meanwhile),
+		cmocka_unit_test(a_delayed_exchange_must_say_how_it_routes),
 		cmocka_unit_test(who_is_bound_gets_it_from_the_keeper),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

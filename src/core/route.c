@@ -259,15 +259,16 @@ static void add_named(struct route *r, const struct exchange *x, struct slice na
 		add(r, q->id, q->shard, q->flags);
 }
 
-/* What the exchange keeps itself. */
-static void keep(struct route *r, const struct exchange *x, const struct routing *m)
+/* What the exchange keeps itself. True: and sends on only later. */
+static bool keep(struct route *r, const struct exchange *x, const struct routing *m)
 {
 	struct route_to to;
 	must(x->type >= EXCHANGE_KEEPING);
 	if (!keeper_takes(r->view, x, m, &to))
-		return;
+		return false;
 	add_to(r, &to);
 	r->kept_n += !r->is_short;
+	return to.wait_ms > 0;
 }
 
 /* What the bindings of one exchange say; if they say nothing, its alternate is looked at. */
@@ -282,8 +283,8 @@ static void look_at(struct route *r, const struct exchange *x, const struct rout
 		return;
 	}
 	r->varies |= exchange_varies(x);
-	if (x->type >= EXCHANGE_KEEPING)
-		keep(r, x, m);
+	if (x->type >= EXCHANGE_KEEPING && keep(r, x, m))
+		return;
 	exchange_route(r->view, x, m, r);
 	struct slice alternate = x->alternate.p ? x->alternate : x->by_policy;
 	if (r->matched > matched || !alternate.p)

@@ -24,7 +24,7 @@ struct routing {
 struct route_to {
 	uint64_t queue;
 	uint16_t shard;
-	uint8_t flags;    /* QUEUE_... */
+	uint8_t flags; /* QUEUE_... */
 	uint8_t pad;
 	uint32_t wait_ms; /* a keeper's: how long it keeps the message before it goes on; 0: none */
 };
@@ -41,7 +41,7 @@ struct route {
 	struct mem *mem;
 	struct route_to *to;
 	uint32_t n, cap;
-	uint32_t kept_n;         /* of them, keepers: who only has these was routed nowhere */
+	uint32_t kept_n;          /* of them, keepers: who only has these was routed nowhere */
 	bool is_short;            /* there was no memory for all */
 	bool varies;              /* another message with the same key may go elsewhere */
 	bool is_frail;            /* it led through other exchanges: good for this version only */
@@ -89,6 +89,12 @@ static inline bool route_is_nowhere(const struct route *r)
 	return r->n == r->kept_n;
 }
 
+/* route_is_delayed: nobody gets it now. */
+static inline bool route_is_delayed(const struct route *r)
+{
+	return r->n > 0 && r->n == r->kept_n && r->to[0].wait_ms > 0;
+}
+
 /* A keeper does not let a message expire. */
 static inline void route_to_keeper(const struct route_to *to, uint64_t wall_ms,
 				   struct publish_row *io_row)
@@ -97,11 +103,11 @@ static inline void route_to_keeper(const struct route_to *to, uint64_t wall_ms,
 }
 
 /* route_to_row gives a row what it has from where it goes: whether it survives, and until when. It
- * has the expiry that the message asks for. */
+ * has the expiry that the message asks for. What is delayed survives if its exchange does. */
 static inline void route_to_row(const struct route_to *to, uint64_t wall_ms, bool is_persistent,
 				struct publish_row *io_row)
 {
-	if (is_persistent && to->flags & QUEUE_DURABLE)
+	if ((is_persistent || to->wait_ms) && to->flags & QUEUE_DURABLE)
 		io_row->flags |= ENTRY_PERSISTENT;
 	if (to->flags & QUEUE_KEEPER)
 		route_to_keeper(to, wall_ms, io_row);

@@ -151,7 +151,7 @@ enum err amqp091_assembly_finish(struct turn *t, struct channel *c)
 	publish_of(c->assembly, &p);
 	enum err e = amqp091_publish_route(t, c, &p, &hit);
 	must(e != ERR_BUSY);
-	if (e == ERR_OK && p.copies.n > 0)
+	if (e == ERR_OK && p.copies.n > 0 && !route_is_delayed(hit->route))
 		strip(c->assembly, &p);
 	bool is_taken = e == ERR_OK && (hit->route->n > 0 || amqp091_publish_is_kept(t, c, &p));
 	if (is_taken && c->assembly->chunks_n > 0) {

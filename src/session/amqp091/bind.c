@@ -65,7 +65,7 @@ static enum err check_local(struct turn *t, const struct ends *e)
 static enum err check_arguments(struct turn *t, const struct exchange *x, const struct ends *e)
 {
 	must(!e->is_unbind);
-	switch (x->type) {
+	switch (x->kind) {
 	case EXCHANGE_HEADERS: return check_match(t, e->arguments);
 	case EXCHANGE_CONSISTENT_HASH: return check_weight(t, e->key);
 	case EXCHANGE_LOCAL_RANDOM: return check_local(t, e);

@@ -203,7 +203,7 @@ static enum err publish_whole(struct turn *t, struct channel *c, const struct am
 	struct route_hit *hit;
 	must(in->channel == c->number);
 	TRY(amqp091_publish_route(t, c, &p, &hit));
-	if (p.copies.n > 0) {
+	if (p.copies.n > 0 && !route_is_delayed(hit->route)) {
 		strip(&p, content, &stripped);
 		content = &stripped;
 	}

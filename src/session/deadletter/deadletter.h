@@ -89,8 +89,8 @@ struct deadletter {
 	uint64_t kept_version; /* of the catalog, when they were tried last */
 	uint64_t retry_ms;     /* when to look at the catalog again */
 	struct block *block;   /* being filled with new messages; NULL: none */
-	struct deque replays; /* struct replay; the first is being done */
-	struct deque held;    /* uint64_t: positions of its messages */
+	struct deque replays;  /* struct replay; the first is being done */
+	struct deque held;     /* uint64_t: positions of its messages */
 	struct {
 		uint64_t published, dropped, kept, refused, broken, cut, replayed;
 	} count;
@@ -118,20 +118,24 @@ struct letter_made {
 	const struct msg *msg;
 	struct amqp091_dead dead;
 	struct block *block;
-	uint32_t fill, floor; /* of the block, before */
-	bool is_own;          /* the block is this message's alone */
-	bool had_history;     /* it has died before */
-	bool is_cut;          /* not all of its deaths had room in its headers */
-	uint64_t expiry_ms;   /* of publish_row */
+	uint32_t fill, floor;   /* of the block, before */
+	bool is_own;            /* the block is this message's alone */
+	bool had_history;       /* it has died before */
+	bool is_cut;            /* not all of its deaths had room in its headers */
+	uint64_t expiry_ms;     /* of publish_row */
+	struct slice copies[2]; /* further routing keys as they came: CC; BCC, if delayed */
 };
 /* letter_make writes the new message; false: no memory. Whoever sends it counts the references;
  * letter_made_end follows in any case: was it sent? */
 MUST_USE bool letter_make(struct deadletter *d, struct session_world *w, const struct letter *l,
 			  const struct letter_plan *p, struct letter_made *out);
 void letter_made_end(struct letter_made *own_m, bool is_sent);
-/* letter_copy is letter_make for one that stays as it is. */
+/* letter_copy is letter_make for one that stays as it is; letter_delayed for one whose delay is
+ * over. */
 MUST_USE bool letter_copy(struct deadletter *d, struct session_world *w, const struct letter *l,
 			  struct letter_made *out);
+MUST_USE bool letter_delayed(struct deadletter *d, struct session_world *w, const struct letter *l,
+			     struct letter_made *out);
 /* letter_close ends the block that is being filled, when nothing is under way. */
 void letter_close(struct deadletter *d);
 

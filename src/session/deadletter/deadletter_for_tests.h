@@ -132,8 +132,7 @@ static inline void say_other(struct rig *r, struct run *run)
 	}
 	assert_true(run->session == HANDLE);
 	assert_true(run->kind == CMD_GET || run->kind == CMD_QUEUE_STAT);
-	text_putf(&r->said, "%s %s", run->kind == CMD_GET ? "get" : "stat",
-		  name_of(r, run->queue));
+	text_putf(&r->said, "%s %s", run->kind == CMD_GET ? "get" : "stat", name_of(r, run->queue));
 }
 
 static inline void say_run(struct rig *r, struct run *run)
@@ -152,8 +151,8 @@ static inline void say_run(struct rig *r, struct run *run)
 		assert_int_equal(run->kind, CMD_SETTLE);
 		assert_true(row->how == SETTLE_ACCEPT || row->how == SETTLE_RELEASE);
 		text_putf(&r->said, "%s%s %s %llu", r->said.n ? " | " : "",
-			  row->how == SETTLE_ACCEPT ? "settle" : "back",
-			  name_of(r, run->queue), (unsigned long long)row->pos);
+			  row->how == SETTLE_ACCEPT ? "settle" : "back", name_of(r, run->queue),
+			  (unsigned long long)row->pos);
 	}
 }
 

@@ -4,6 +4,7 @@
 #include "msg/big.h"
 #include "session/deadletter/deadletter.h"
 #include "wire/amqp091/death.h"
+#include "wire/amqp091/delay.h"
 #include "wire/amqp091/props.h"
 
 #define OWN_FROM (BLOCK_ALIGN / 4) /* a message that needs more gets a block of its own */
@@ -182,6 +183,7 @@ bool letter_make(struct deadletter *d, struct session_world *w, const struct let
 	w_out.n = letter_route(w_out.p, p).n;
 	size_t route_n = w_out.n;
 	out->is_cut = !put_props(&w_out, msg_props(m), &death, &out->dead);
+	out->copies[0] = out->dead.copies;
 	if (out->dead.is_plain && death.same.n == 0)
 		note_like(d, l, msg_route(m), death.time_s, out->dead.headers);
 	finish(m, out, copy, route_n, m->flags | MSG_DEAD, &w_out);
@@ -217,6 +219,28 @@ bool letter_copy(struct deadletter *d, struct session_world *w, const struct let
 	}
 	wr_slice(&w_out, msg_route(m));
 	wr_slice(&w_out, msg_props(m));
+	finish(m, out, copy, msg_route(m).n, m->flags, &w_out);
+	return true;
+}
+
+bool letter_delayed(struct deadletter *d, struct session_world *w, const struct letter *l,
+		    struct letter_made *out)
+{
+	const struct msg *m = msg_of(l->row.mem);
+	struct amqp091_delayed delayed;
+	struct wr w_out;
+	struct msg *copy = begin(d, w, m, msg_props(m).n + AMQP091_DELAY_GROWS, out, &w_out);
+	if (!copy)
+		return false;
+	must(msg_route(m).n <= LETTER_ROUTE_BYTES);
+	wr_slice(&w_out, msg_route(m));
+	if (amqp091_delay_put(&w_out, msg_props(m), &delayed) == ERR_OK) {
+		out->dead.priority = delayed.priority;
+		out->expiry_ms = expiry_of(w, delayed.expiration);
+		memcpy(out->copies, delayed.copies, sizeof out->copies);
+	} else { /* of another protocol */
+		wr_slice(&w_out, msg_props(m));
+	}
 	finish(m, out, copy, msg_route(m).n, m->flags, &w_out);
 	return true;
 }

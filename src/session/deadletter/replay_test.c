@@ -33,7 +33,8 @@ static void bound(struct rig *r, const char *to, bool to_exchange, uint64_t tick
 		struct run run;
 		struct replay_for who;
 		uint8_t bind[DECLARE_BYTES_MAX];
-	} fx = { { .kind = FX_REPLAY }, { .session = session_handle(0, 9, 9), .arg = ticket },
+	} fx = { { .kind = FX_REPLAY },
+		 { .session = session_handle(0, 9, 9), .arg = ticket },
 		 { 0 } };
 	const struct bind b = { .exchange = slice_str("x"),
 				.queue = slice_str(to),

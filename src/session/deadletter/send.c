@@ -221,31 +221,34 @@ static bool publish_route(struct deadletter *d, struct session_world *w, struct 
 	return n > 0;
 }
 
-/* Further keys (CC) count too, unless the rules name one. */
-static enum err route_more(struct deadletter *d, const struct session_world *w, struct slice copies,
-			   struct routing *m, struct route_hit **inout_hit)
+/* Further keys count too. */
+static enum err route_more(struct deadletter *d, const struct session_world *w,
+			   const struct slice *copies, struct routing *m,
+			   struct route_hit **inout_hit)
 {
 	uint32_t n = 0;
 	struct slice key;
-	struct rd r = rd_of(copies);
-	while (amqp091_death_copy_next(&r, &key))
-		n++;
+	for (int i = 0; i < 2; i++)
+		for (struct rd r = rd_of(copies[i]); amqp091_death_copy_next(&r, &key);)
+			n++;
 	if (n == 0)
 		return ERR_OK;
 	struct slice *more = mem_get(w->mem, n * sizeof *more, "dead letter's keys");
 	must(more != NULL);
-	r = rd_of(copies);
-	for (m->more_n = 0; amqp091_death_copy_next(&r, &key);)
-		more[m->more_n++] = key;
+	m->more_n = 0;
+	for (int i = 0; i < 2; i++)
+		for (struct rd r = rd_of(copies[i]); amqp091_death_copy_next(&r, &key);)
+			more[m->more_n++] = key;
 	m->more = more;
 	enum err e = route_cache_more(d->routes, w->view, m, inout_hit);
 	mem_put(w->mem, more, n * sizeof *more);
 	return e;
 }
 
-/* Where the new message goes; NULL: nowhere. */
+/* Where the new message goes; NULL: nowhere. `bytes` are the plan's exchange and key. */
 static const struct route *route(struct deadletter *d, struct session_world *w,
-				 const struct letter_plan *p, const struct letter_made *made)
+				 const struct letter_plan *p, struct slice bytes,
+				 const struct letter_made *made)
 {
 	struct route_hit *hit;
 	struct routing m = { .key = p->key,
@@ -254,10 +257,9 @@ static const struct route *route(struct deadletter *d, struct session_world *w,
 			     .dice = d->session.handle + d->count.published };
 	if (!d->routes && (d->routes = route_cache_new(w->mem)) == NULL)
 		must(!"no memory for routes");
-	enum err e = route_cache_find(d->routes, w->view, p->vhost, msg_route(made->msg),
-				      p->exchange, &m, &hit);
-	if (e == ERR_OK && hit->x && made->dead.copies.n > 0)
-		e = route_more(d, w, made->dead.copies, &m, &hit);
+	enum err e = route_cache_find(d->routes, w->view, p->vhost, bytes, p->exchange, &m, &hit);
+	if (e == ERR_OK && hit->x && made->copies[0].n + made->copies[1].n > 0)
+		e = route_more(d, w, made->copies, &m, &hit);
 	return e == ERR_OK && hit->x && hit->route->n > 0 ? hit->route : NULL;
 }
 
@@ -267,10 +269,29 @@ static bool send(struct deadletter *d, struct session_world *w, struct letter *l
 	struct letter_made made;
 	if (!letter_make(d, w, l, p, &made))
 		must(!"no memory for a dead letter");
-	const struct route *r = route(d, w, p, &made);
+	const struct route *r = route(d, w, p, msg_route(made.msg), &made);
 	bool is_sent = r && publish_route(d, w, l, &made, r);
 	letter_made_end(&made, is_sent);
 	return is_sent;
+}
+
+/* Its delay is over: it goes once more through the exchange that has kept it. */
+static bool send_delayed(struct deadletter *d, struct session_world *w, struct letter *l,
+			 const struct letter_plan *p)
+{
+	uint8_t buf[LETTER_ROUTE_BYTES];
+	struct wr bytes = wr_of(buf, sizeof buf);
+	struct letter_made made;
+	must(l->reason == DEAD_EXPIRED);
+	if (!letter_delayed(d, w, l, &made))
+		must(!"no memory for a delayed message");
+	wr_str8(&bytes, p->exchange);
+	wr_str8(&bytes, p->key);
+	const struct route *r = route(d, w, p, wr_done(&bytes), &made);
+	if (r)
+		send_to(d, w, l, &made, r->to, r->n);
+	letter_made_end(&made, r != NULL);
+	return r != NULL;
 }
 
 void send_letter(struct deadletter *d, struct session_world *w, struct letter *own_l)
@@ -289,7 +310,7 @@ void send_letter(struct deadletter *d, struct session_world *w, struct letter *o
 				 .exchange = s->rules.dead_letter_exchange };
 	(void)rd_str8(&rd);
 	p.key = s->rules.has_dead_letter_key ? s->rules.dead_letter_key : rd_str8(&rd);
-	if (send(d, w, own_l, &p))
+	if (s->record->flags & QUEUE_KEEPER ? send_delayed(d, w, own_l, &p) : send(d, w, own_l, &p))
 		return;
 	if (is_at_least_once(&s->rules))
 		keep(d, w, own_l);

@@ -1,0 +1,115 @@
+#include "base/ablate.h"
+#include "core/catalog.h"
+#include "core/core_state.h"
+#include "core/waiters.h"
+
+/* Entries of an exchange's keeper that wait for their time. They are ready all the while, and have
+ * no consumers; when one is due it becomes a dead letter (core_dead.c), which the loop's internal
+ * publisher gives to the exchange once more, and settles when all that it went to has it. As many
+ * are out at once as dead letters may be; the others go on behind them, in the order in which they
+ * were due.
+ *
+ *     READY --due, room--> out --settled--> SETTLING --> gone
+ *
+ * Who waits is found again by the entries: after a restart, and when many have been removed early.
+ */
+struct delay {
+	struct queue *queue;
+	struct due due; /* of the soonest, while there is room */
+	struct waiters soon;
+};
+
+#define STALE_MIN 4096u /* so many waiters without an entry are nothing */
+
+static void note(struct core *c, struct delay *d, struct chunk *k, uint32_t slot)
+{
+	uint64_t at_ms = k->entry[slot].expiry_ms;
+	must(at_ms != 0);
+	waiters_put(&d->soon, c->mem, (struct waiter){ at_ms, pos_of(k->number, slot) });
+	if (!k->expires_ms || k->expires_ms > at_ms)
+		k->expires_ms = at_ms;
+}
+
+static void note_all(struct core *c, struct delay *d)
+{
+	struct chunk *k = NULL;
+	waiters_fini(&d->soon, c->mem);
+	must(d->soon.n == 0);
+	while ((k = queue_next_used(d->queue, k ? k->number + 1 : 0)) != NULL) {
+		core_unwatch(c, k);
+		for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->ready, CHUNK_N, i)) < CHUNK_N;
+		     i++)
+			if (k->entry[i].expiry_ms)
+				note(c, d, k, i);
+	}
+}
+
+/* The chunk of an entry that waits for this time still; NULL: it has been removed. */
+static struct chunk *chunk_of(const struct queue *q, const struct waiter *w)
+{
+	struct chunk *k = queue_chunk(q, pos_chunk(w->pos));
+	uint32_t slot = pos_slot(w->pos);
+	must(w->at_ms != 0);
+	return k && bits_test(k->ready, slot) && k->entry[slot].expiry_ms == w->at_ms ? k : NULL;
+}
+
+void core_delay_go_on(struct core *c, struct queue *q)
+{
+	struct delay *d = q->delay;
+	must(d->queue == q && c->is_leading);
+	wheel_cancel(&c->wheel, &d->due.timer);
+	if (!core_dead_is_on(c, q) || q->is_closed || ABLATED(expiry))
+		return;
+	while (d->soon.n && d->soon.heap[0].at_ms <= c->now_ms && core_dead_room(q) > 0) {
+		struct waiter w = waiters_take(&d->soon);
+		struct chunk *k = chunk_of(q, &w);
+		if (k)
+			core_dead(c, q, k, pos_slot(w.pos), DEAD_EXPIRED);
+	}
+	if (d->soon.n && core_dead_room(q) > 0)
+		wheel_set(&c->wheel, &d->due.timer, d->soon.heap[0].at_ms);
+}
+
+void core_delay_due(struct core *c, struct due *due)
+{
+	must(due->kind == DUE_DELAY);
+	core_delay_go_on(c, containerof(due, struct delay, due)->queue);
+}
+
+void core_delay_add(struct core *c, struct queue *q, struct chunk *k, uint32_t from, uint32_t n)
+{
+	struct delay *d = q->delay;
+	must(n > 0 && from + n <= k->used);
+	for (uint32_t i = from; i < from + n; i++)
+		if (k->entry[i].expiry_ms)
+			note(c, d, k, i);
+	if (d->soon.n > 2 * (q->live_n + n) + STALE_MIN)
+		note_all(c, d);
+	if (d->soon.n && core_dead_is_on(c, q) && core_dead_room(q) > 0)
+		wheel_set(&c->wheel, &d->due.timer, d->soon.heap[0].at_ms);
+}
+
+void core_delay_rules(struct core *c, struct queue *q, const struct queue_rules *rules)
+{
+	must(c->is_leading);
+	if (rules->keeper != EXCHANGE_DELAYED || q->delay)
+		return;
+	q->delay = mem_get(c->mem, sizeof *q->delay, "delays");
+	must(q->delay != NULL);
+	*q->delay = (struct delay){ .queue = q, .due = { .kind = DUE_DELAY } };
+	note_all(c, q->delay);
+	if (q->delay->soon.n)
+		wheel_set(&c->wheel, &q->delay->due.timer, q->delay->soon.heap[0].at_ms);
+}
+
+void core_delay_forget(struct core *c, struct queue *q)
+{
+	struct delay *d = q->delay;
+	if (!d)
+		return;
+	must(d->queue == q);
+	wheel_cancel(&c->wheel, &d->due.timer);
+	waiters_fini(&d->soon, c->mem);
+	mem_put(c->mem, d, sizeof *d);
+	q->delay = NULL;
+}

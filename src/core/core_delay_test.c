@@ -1,0 +1,190 @@
+#include "core/catalog.h"
+#include "core/core_for_tests.h"
+
+#define Q      7u
+#define LETTER RIG_SESSION(9) /* who publishes again what is due */
+
+static void open_keeper(struct rig *r, uint8_t flags)
+{
+	struct queue_rules rules = rules_none();
+	rules.keeper = EXCHANGE_DELAYED;
+	rules.has_dead_letter_exchange = true;
+	rules.dead_letter_exchange = slice_str("x");
+	rig_open(r, Q, flags | QUEUE_KEEPER, &rules);
+}
+
+static struct rig *rig_with(uint8_t flags)
+{
+	struct rig *r = rig_new();
+	rig_at(r, 1000);
+	core_dead_to(r->core, LETTER);
+	open_keeper(r, flags);
+	return r;
+}
+
+/* Message `number` of the rig's, due at that time. */
+static void publish(struct rig *r, uint64_t number, uint8_t flags, uint64_t due_ms)
+{
+	struct publish_row row = { .mem = rig_message(r, number, 1),
+				   .queue = Q,
+				   .bytes = RIG_STORED_BYTES,
+				   .expiry_ms = due_ms,
+				   .flags = flags };
+	rig_admit(r, rig_head(CMD_PUBLISH, 0, number), &row, sizeof row, 1);
+	rig_give(r);
+}
+
+static struct queue *keeper(struct rig *r)
+{
+	return core_find_queue(r->core, Q);
+}
+
+/* The entry that came as the n-th has gone on. */
+static void done(struct rig *r, uint64_t n)
+{
+	struct settle_row row = { .pos = pos_of(1, 0) + n - 1 };
+	struct run head = rig_head(CMD_SETTLE, Q, 0);
+	head.session = LETTER;
+	rig_admit(r, head, &row, sizeof row, 1);
+	rig_give(r);
+}
+
+static void messages_go_on_when_they_are_due(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(0);
+	publish(r, 1, 0, 1300);
+	publish(r, 2, 0, 1100);
+	publish(r, 3, 0, 1200);
+	publish(r, 4, 0, 1100);
+	assert_int_equal(core_deadline(r->core), 1100);
+	rig_at(r, 1099);
+	SAY("");
+	rig_at(r, 1100);
+	SAY("dead1 2 | dead1 4");
+	assert_int_equal(keeper(r)->ready_n, 2);
+	rig_at(r, 1500); /* late: in the order in which they were due all the same */
+	SAY("dead1 3 | dead1 1");
+	for (uint64_t n = 1; n <= 4; n++)
+		done(r, n);
+	assert_int_equal(keeper(r)->live_n, 0);
+	assert_true(keeper(r)->count.due == 4 && keeper(r)->count.dead_lettered == 0);
+	assert_int_equal(core_deadline(r->core), UINT64_MAX);
+	core_check(r->core);
+	rig_free(r);
+}
+
+static void one_that_is_due_stays_until_it_is_safe_elsewhere(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(QUEUE_DURABLE);
+	publish(r, 1, ENTRY_PERSISTENT, 1100);
+	publish(r, 2, ENTRY_PERSISTENT, 1200);
+	rig_commit(r);
+	rig_at(r, 1100);
+	SAY("dead1 1");
+	assert_int_equal(r->live_bytes, 2 * RIG_STORED_BYTES);
+	done(r, 1);
+	rig_commit(r);
+	assert_int_equal(r->live_bytes, RIG_STORED_BYTES);
+	SAY("");
+	rig_free(r);
+}
+
+static void after_a_crash_they_wait_on(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(QUEUE_DURABLE);
+	for (uint64_t n = 1; n <= 4; n++)
+		publish(r, n, ENTRY_PERSISTENT, 1500 - 100 * n);
+	rig_commit(r);
+	rig_at(r, 1150);
+	SAY("dead1 4");
+	rig_crash(r);
+	core_dead_to(r->core, LETTER);
+	rig_replay(r, r->core, 0, r->committed);
+	open_keeper(r, QUEUE_DURABLE);
+	SAY("dead1 4"); /* nobody knows whether it went on */
+	core_check(r->core);
+	rig_at(r, 1300);
+	SAY("dead1 3 | dead1 2");
+	rig_at(r, 1400);
+	SAY("dead1 1");
+	rig_free(r);
+}
+
+static void no_more_are_under_way_than_dead_letters_may_be(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(0);
+	const uint32_t n = LIMIT_DEAD_LETTERS + 3;
+	for (uint32_t i = 1; i <= n; i++)
+		publish(r, i, 0, 2000 - i); /* the last first */
+	rig_at(r, 3000);
+	assert_int_equal(keeper(r)->ready_n, 3);
+	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+	rig_at(r, 3001);
+	SAY("");
+	done(r, n);
+	SAY("dead1 3");
+	done(r, n - 1);
+	SAY("dead1 2");
+	rig_free(r);
+}
+
+static void what_was_removed_early_is_passed_over(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(0);
+	for (uint32_t i = 1; i <= 5; i++)
+		publish(r, i, 0, 1100);
+	rig_do(r, CMD_PURGE, Q, 4, 0);
+	SAY("reply 4 OK 5 0");
+	publish(r, 6, 0, 1100);
+	rig_at(r, 1100);
+	SAY("dead1 6");
+	rig_free(r);
+}
+
+static void many_that_were_removed_take_no_memory(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(0);
+	size_t used[2];
+	for (int round = 0; round < 40; round++) {
+		for (uint32_t i = 1; i <= 1000; i++)
+			publish(r, i, 0, 100000 + i);
+		rig_do(r, CMD_PURGE, Q, 4, 0);
+		r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+		used[round >= 20] = r->heap.mem.used;
+	}
+	assert_true(used[1] <= used[0] + 65536);
+	rig_free(r);
+}
+
+static void a_keeper_that_is_dropped_forgets_who_waits(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(0);
+	publish(r, 1, 0, 1100);
+	rig_do(r, CMD_QUEUE_DROP, Q, 4, 0);
+	SAY("reply 4 OK 1 0");
+	assert_int_equal(core_deadline(r->core), UINT64_MAX);
+	rig_at(r, 1200);
+	SAY("");
+	rig_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(messages_go_on_when_they_are_due),
+		cmocka_unit_test(one_that_is_due_stays_until_it_is_safe_elsewhere),
+		cmocka_unit_test(after_a_crash_they_wait_on),
+		cmocka_unit_test(no_more_are_under_way_than_dead_letters_may_be),
+		cmocka_unit_test(what_was_removed_early_is_passed_over),
+		cmocka_unit_test(many_that_were_removed_take_no_memory),
+		cmocka_unit_test(a_keeper_that_is_dropped_forgets_who_waits),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

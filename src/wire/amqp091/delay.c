@@ -1,0 +1,70 @@
+#include "wire/amqp091/delay.h"
+
+#include "base/must.h"
+#include "wire/amqp091/props.h"
+#include "wire/amqp091/table.h"
+
+/* A type without negative numbers gives way to one that has all. */
+static struct amqp091_value negated(struct amqp091_value v)
+{
+	must(amqp091_value_is_int(&v));
+	if (v.type == AMQP091_TYPE_UBYTE || v.type == AMQP091_TYPE_USHORT ||
+	    v.type == AMQP091_TYPE_UINT)
+		v.type = AMQP091_TYPE_LONG;
+	if (v.i > 0)
+		v.i = -v.i;
+	return v;
+}
+
+static void put_headers(struct wr *w, struct slice headers)
+{
+	struct rd r = rd_of(headers);
+	struct amqp091_entry e;
+	size_t mark = w->n;
+	bool is_negated = false;
+	wr_u32(w, 0);
+	while (amqp091_table_next(&r, &e)) {
+		if (slice_eq(e.name, slice_str("BCC")))
+			continue;
+		bool is_it = !is_negated && slice_eq(e.name, slice_str("x-delay")) &&
+			     amqp091_value_is_int(&e.value);
+		if (is_it)
+			e.value = negated(e.value);
+		is_negated |= is_it;
+		amqp091_put_name(w, e.name);
+		amqp091_put_value(w, &e.value);
+	}
+	amqp091_put_close(w, mark);
+	must(w->full || w->n > mark);
+}
+
+static struct slice array_of(struct slice headers, const char *name)
+{
+	struct amqp091_value v;
+	bool is_there = amqp091_table_find(headers, slice_str(name), &v);
+	must(headers.p != NULL || !is_there);
+	return is_there && v.type == AMQP091_TYPE_ARRAY ? v.octets : SLICE_EMPTY;
+}
+
+enum err amqp091_delay_put(struct wr *w, struct slice props, struct amqp091_delayed *out)
+{
+	struct amqp091_props p;
+	TRY(amqp091_props_decode(props, &p));
+	*out = (struct amqp091_delayed){
+		.expiration = p.expiration,
+		.priority = p.priority,
+		.copies = { array_of(p.headers, "CC"), array_of(p.headers, "BCC") },
+	};
+	must((p.flags & AMQP091_PROPS_UNUSED) == 0);
+	wr_u16(w, p.flags);
+#define put_u8(v)    wr_u8(w, v)
+#define put_u64(v)   wr_u64(w, v)
+#define put_str8(v)  wr_str8(w, v)
+#define put_table(v) put_headers(w, v)
+#define PROP(bit, type, name, prose)      \
+	if (p.flags & AMQP091_HAS_##name) \
+		put_##type(p.name);
+#include "wire/amqp091/props.def"
+#undef PROP
+	return ERR_OK;
+}
