@@ -9,7 +9,7 @@ TEST_PACKAGES  := $(DOC_PACKAGES) libcmocka-dev clang-16:clang-16 libclang-rt-16
 	llvm-profdata-16:llvm-16 clang-format:clang-format uftrace:uftrace /usr/bin/python3:python3 \
 	python3-pika python3-amqp python3-kombu python3-celery \
 	amqp-publish:amqp-tools go:golang-go golang-github-rabbitmq-amqp091-go-dev \
-	javac:default-jdk-headless librabbitmq-client-java npm:npm
+	javac:default-jdk-headless librabbitmq-client-java npm:npm openssl:openssl
 BENCH_PACKAGES := rabbitmq-server
 
 JOBS      ?= $(shell nproc)

@@ -1,5 +1,6 @@
 #include "io/boot.h"
 
+#include "io/listener.h"
 #include "io/sock.h"
 
 #include <errno.h>
@@ -82,9 +83,10 @@ static void wait_for_events(struct pollers *p, const struct talk *t, const struc
 enum err boot_import(struct pollers *p, struct node *n, const struct definitions *d,
 		     const struct session_ops *control, struct text *said)
 {
+	const struct listener own = { .protocol = control };
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0 ||
-	    !sock_accepted(&p->at[0], &p->at[0], pair[1], control)) {
+	    !sock_accepted(&p->at[0], &p->at[0], pair[1], &own)) {
 		text_puts(said, "the system has no more descriptors, or memory");
 		return ERR_RESOURCE_ERROR;
 	}

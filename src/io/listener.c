@@ -29,14 +29,15 @@ static enum err refused(const struct listener *one, int error, struct text *why)
 	text_putf(why, "cannot listen for %s on %s: ", one->name, one->address);
 	switch (error) {
 	case EADDRINUSE:
-		text_puts(why, "another process has this port; stop it, or set another with "
-			       "listeners.tcp.default");
+		text_putf(why,
+			  "another process has this port; stop it, or set another with %s.default",
+			  one->key);
 		return ERR_EXISTS;
 	case EADDRNOTAVAIL:
-		text_puts(why, "this machine has no such address; see listeners.tcp");
+		text_putf(why, "this machine has no such address; see %s", one->key);
 		return ERR_MALFORMED;
 	case EACCES:
-		text_puts(why, "ports below 1024 need CAP_NET_BIND_SERVICE; see listeners.tcp");
+		text_putf(why, "ports below 1024 need CAP_NET_BIND_SERVICE; see %s", one->key);
 		return ERR_ACCESS_REFUSED;
 	default: text_puts(why, strerror(error)); return ERR_IO;
 	}
@@ -83,15 +84,20 @@ static void show(struct listener *one)
 		address_put(&t, &a);
 }
 
-enum err listeners_take(struct listeners *l, const struct config_listener *where, const char *name,
-			const struct session_ops *protocol, struct text *why)
+enum err listeners_take(struct listeners *l, const struct config_listener *where,
+			const struct listener_kind *kind, struct text *why)
 {
 	must(l->n < LISTENERS_MAX);
 	struct listener *one = &l->at[l->n];
-	*one = (struct listener){ .all = l, .name = name, .protocol = protocol, .fd = -1 };
+	*one = (struct listener){ .all = l,
+				  .key = kind->key,
+				  .name = kind->name,
+				  .protocol = kind->protocol,
+				  .tls = kind->tls,
+				  .fd = -1 };
 	struct address a = { 0 };
 	if (address_of(where, &a) != ERR_OK) {
-		text_putf(why, "listeners.tcp.%s: %s is no address of IPv4 or IPv6", where->name,
+		text_putf(why, "%s.%s: %s is no address of IPv4 or IPv6", kind->key, where->name,
 			  where->host);
 		return ERR_MALFORMED;
 	}
@@ -140,7 +146,9 @@ enum err listeners_take_control(struct listeners *l, const char *dir,
 {
 	must(l->n < LISTENERS_MAX);
 	struct listener *one = &l->at[l->n];
-	*one = (struct listener){ .all = l, .name = "control", .protocol = protocol };
+	*one = (struct listener){
+		.all = l, .key = "control_socket", .name = "control", .protocol = protocol
+	};
 	struct text t = text_of(one->address, sizeof one->address);
 	text_putf(&t, "%s/%s", dir, l->config->control_socket);
 	one->fd = bound_control(dir, l->config->control_socket);
@@ -210,7 +218,7 @@ static void on_accept(uv_poll_t *h, int status, int events)
 				pause_listening(one, errno);
 			return;
 		}
-		if (!sock_accepted(&p->at[0], least_busy(p), fd, one->protocol)) {
+		if (!sock_accepted(&p->at[0], least_busy(p), fd, one)) {
 			pause_listening(one, ENOMEM);
 			return;
 		}

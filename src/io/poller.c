@@ -4,6 +4,7 @@
 #include "io/listener.h"
 #include "io/sock.h"
 #include "io/thread.h"
+#include "io/tls.h"
 
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -172,6 +173,7 @@ bool poller_init(struct poller *p, struct pollers *all, uint32_t index)
 void poller_fini(struct poller *p)
 {
 	socks_forget(p);
+	tls_room_free(p->tls_room);
 	uv_walk(&p->uv, on_walk_close, NULL);
 	while (uv_run(&p->uv, UV_RUN_ONCE) != 0)
 		;

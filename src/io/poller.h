@@ -19,6 +19,7 @@
 struct listeners;
 struct logger;
 struct sock;
+struct tls_room;
 struct worker;
 
 /* What the pollers of a process share; filled before they start. */
@@ -49,6 +50,7 @@ struct poller {
 	bool is_told_time;    /* since the last poll */
 	bool is_told_to_stop;
 	uint64_t patience_at_ms;         /* stopping: when clients have had their time */
+	struct tls_room *tls_room;       /* NULL: nobody speaks TLS */
 	_Atomic(struct sock *) arrivals; /* from other pollers, newest first; any thread pushes */
 	_Atomic uint32_t socks_n;        /* with those on their way here; any thread counts */
 	struct list open;                /* sockets that the node knows */

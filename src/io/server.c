@@ -11,6 +11,7 @@
 #include "io/notify.h"
 #include "io/pattern.h"
 #include "io/secrets.h"
+#include "io/tls.h"
 #include "io/worker.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@ struct server {
 	struct config config;
 	struct logger log;
 	struct listeners listeners;
+	struct tls_context *tls; /* NULL: no listener needs one */
 	struct disk *disk;
 	struct node *node;
 	struct pollers pollers;
@@ -119,13 +121,24 @@ static void log_begin(struct server *s)
 	}
 }
 
+static enum err take_kind(struct server *s, const struct config_listeners *where,
+			  const struct listener_kind *kind, struct text *why)
+{
+	for (uint32_t i = 0; i < where->n; i++)
+		TRY(listeners_take(&s->listeners, &where->at[i], kind, why));
+	return ERR_OK;
+}
+
 static enum err take_addresses(struct server *s, struct text *why)
 {
-	const struct config_listeners *tcp = &s->config.amqp;
-	listeners_init(&s->listeners, &s->config);
-	for (uint32_t i = 0; i < tcp->n; i++)
-		TRY(listeners_take(&s->listeners, &tcp->at[i], "amqp", s->setup->amqp, why));
-	return ERR_OK;
+	const struct config *c = &s->config;
+	listeners_init(&s->listeners, c);
+	if (c->amqps.n > 0)
+		TRY(tls_context_new(c, &s->tls, why));
+	const struct listener_kind amqp = { "listeners.tcp", "amqp", s->setup->amqp, NULL };
+	const struct listener_kind amqps = { "listeners.ssl", "amqp/ssl", s->setup->amqp, s->tls };
+	TRY(take_kind(s, &c->amqp, &amqp, why));
+	return take_kind(s, &c->amqps, &amqps, why);
 }
 
 static enum err make_pollers(struct server *s, struct text *why)
@@ -139,6 +152,11 @@ static enum err make_pollers(struct server *s, struct text *why)
 	for (; s->pollers_made < p->n; s->pollers_made++)
 		if (!poller_init(&p->at[s->pollers_made], p, s->pollers_made))
 			return lacking("descriptors", why);
+	for (uint32_t i = 0; s->tls && i < p->n; i++) {
+		p->at[i].tls_room = tls_room_new();
+		if (!p->at[i].tls_room)
+			return lacking("memory", why);
+	}
 	for (; s->workers_made < 2; s->workers_made++) {
 		struct worker *w = &s->workers[s->workers_made];
 		p->workers[s->workers_made] = w;
@@ -322,6 +340,7 @@ static void fini(struct server *s)
 	listeners_close(&s->listeners);
 	for (uint32_t i = 0; i < s->pollers_made; i++)
 		poller_fini(&s->pollers.at[i]);
+	tls_context_free(s->tls);
 	secrets_stop(s->secrets);
 	for (uint32_t i = 0; i < LIMIT_LOOPS_MAX; i++)
 		pattern_free(s->patterns[i]);

@@ -2,6 +2,9 @@
 
 #include "base/text.h"
 #include "io/address.h"
+#include "io/listener.h"
+#include "io/logger.h"
+#include "io/tls.h"
 #include "io/worker.h"
 
 #include <errno.h>
@@ -18,13 +21,14 @@
 struct sock {
 	uv_poll_t poll;
 	struct poller *poller;
-	struct conn *conn;     /* NULL: the node no longer knows it */
-	struct list_node node; /* in one of the poller's lists, while it has a descriptor */
-	struct sock *next;     /* in arrivals */
-	uint64_t tag;          /* moving: what conn_arrived wants; lingering: until when */
-	const struct session_ops *protocol; /* arriving for the first time; NULL: moved */
-	int fd;                             /* -1: closed or moved, the handle is on its way out */
-	int events;                         /* watched */
+	struct conn *conn;         /* NULL: the node no longer knows it */
+	struct list_node node;     /* in one of the poller's lists, while it has a descriptor */
+	struct sock *next;         /* in arrivals */
+	uint64_t tag;              /* moving: what conn_arrived wants; lingering: until when */
+	const struct listener *by; /* arriving for the first time; NULL: moved */
+	struct tls *tls;           /* NULL: plain */
+	int fd;                    /* -1: closed or moved, the handle is on its way out */
+	int events;                /* watched */
 	bool is_reading, is_broken;
 };
 
@@ -72,6 +76,8 @@ static int detach(struct sock *s)
 
 static void shut(struct sock *s)
 {
+	tls_free(s->tls);
+	s->tls = NULL;
 	close(detach(s));
 }
 
@@ -111,18 +117,31 @@ static bool drain(const struct sock *s)
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
+/* Ends our side when nothing is left to write. False: the socket is broken. */
+static bool end_writing(struct sock *s)
+{
+	if (s->tls && !tls_flush(s->tls))
+		return false;
+	if (!s->tls || !tls_has_rest(s->tls))
+		return shutdown(s->fd, SHUT_WR) == 0;
+	watch(s, s->events | UV_WRITABLE);
+	return true;
+}
+
 static void linger(struct sock *s)
 {
 	struct poller *p = s->poller;
 	s->conn = NULL;
-	if (s->is_broken || shutdown(s->fd, SHUT_WR) != 0 || !drain(s)) {
+	watch(s, UV_READABLE);
+	if (s->tls && !s->is_broken)
+		tls_end(s->tls, p->tls_room);
+	if (s->is_broken || !end_writing(s) || !drain(s)) {
 		shut(s);
 		return;
 	}
 	s->tag = uv_now(&p->uv) + LINGER_MS;
 	list_remove(&s->node);
 	list_push(&p->lingering, &s->node);
-	watch(s, UV_READABLE);
 }
 
 uint64_t socks_linger(struct poller *p, uint64_t now_ms)
@@ -140,7 +159,39 @@ uint64_t socks_linger(struct poller *p, uint64_t now_ms)
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
-/* A short read says that the kernel has no more: one system call less than waiting for EAGAIN. */
+static void note_tls(const struct sock *s)
+{
+	struct address peer = { .len = sizeof peer.at };
+	char room[80];
+	struct text t = text_of(room, sizeof room);
+	if (getpeername(s->fd, (struct sockaddr *)&peer.at, &peer.len) == 0)
+		address_put(&t, &peer);
+	struct log_value v[2] = { log_str(text_slice(&t)), log_str(slice_str(tls_why(s->tls))) };
+	logger_line(s->poller->all->log, LOG_tls_failed, v, 2);
+}
+
+/* Opens what is sealed; what that had to write itself is on its way. */
+static ssize_t read_tls(struct sock *s, uint8_t *to, uint32_t n)
+{
+	ssize_t got = tls_read(s->tls, s->poller->tls_room, to, n);
+	if (got < 0 && errno == EPROTO)
+		note_tls(s);
+	if (tls_has_rest(s->tls))
+		watch(s, s->events | UV_WRITABLE);
+	return got;
+}
+
+static ssize_t read_plain(const struct sock *s, uint8_t *to, uint32_t n)
+{
+	ssize_t got;
+	do {
+		got = read(s->fd, to, n);
+	} while (got < 0 && errno == EINTR);
+	return got;
+}
+
+/* A short read says that the kernel has no more: one system call less than waiting for EAGAIN. What
+ * TLS has opened and nobody took, no event announces: the next one is made to come. */
 static void receive(struct sock *s)
 {
 	size_t left = READ_BYTES_MAX;
@@ -149,9 +200,7 @@ static void receive(struct sock *s)
 		uint8_t *to = conn_space(s->conn, &room);
 		if (!to)
 			return;
-		ssize_t n = read(s->fd, to, room);
-		if (n < 0 && errno == EINTR)
-			continue;
+		ssize_t n = s->tls ? read_tls(s, to, room) : read_plain(s, to, room);
 		if (n < 0 && errno == EAGAIN)
 			return;
 		if (n <= 0) {
@@ -159,10 +208,31 @@ static void receive(struct sock *s)
 			return;
 		}
 		conn_bytes(s->conn, (uint32_t)n);
-		if (!s->conn || !s->is_reading || (uint32_t)n < room)
+		if (!s->conn || !s->is_reading || (!s->tls && (uint32_t)n < room))
 			return;
 		left -= (size_t)n < left ? (size_t)n : left;
 	}
+	if (s->tls && tls_has_more(s->tls))
+		watch(s, s->events | UV_WRITABLE);
+}
+
+/* Writes what TLS kept, and then the node's; it is called when the socket takes more. */
+static void send_more(struct sock *s)
+{
+	watch(s, s->events & ~UV_WRITABLE);
+	if (s->tls && !tls_flush(s->tls))
+		lose(s);
+	else if (s->tls && tls_has_rest(s->tls))
+		watch(s, s->events | UV_WRITABLE);
+	else
+		conn_writable(s->conn);
+}
+
+static void last_event(struct sock *s, int events)
+{
+	watch(s, s->events & ~UV_WRITABLE);
+	if ((events & UV_WRITABLE && !end_writing(s)) || !drain(s))
+		shut(s);
 }
 
 static void on_event(uv_poll_t *h, int status, int events)
@@ -175,16 +245,15 @@ static void on_event(uv_poll_t *h, int status, int events)
 		return;
 	}
 	if (!s->conn) {
-		if (!drain(s))
-			shut(s);
+		last_event(s, events);
 		return;
 	}
-	if (events & UV_WRITABLE) {
-		watch(s, s->events & ~UV_WRITABLE);
-		conn_writable(s->conn);
-	}
+	if (events & UV_WRITABLE)
+		send_more(s);
+	if (!s->conn)
+		return;
 	if (s->is_reading) {
-		if (events & UV_READABLE)
+		if (events & UV_READABLE || (s->tls && tls_has_more(s->tls)))
 			receive(s);
 		return;
 	}
@@ -199,23 +268,30 @@ static void on_event(uv_poll_t *h, int status, int events)
 
 /* ---- the port ----------------------------------------------------------------------------- */
 
+static ssize_t write_plain(const struct sock *s, const struct slice *parts, uint32_t parts_n)
+{
+	struct iovec iov[PARTS_MAX];
+	ssize_t sent;
+	for (uint32_t i = 0; i < parts_n; i++)
+		iov[i] = (struct iovec){ (void *)(uintptr_t)parts[i].p, parts[i].n };
+	do {
+		sent = writev(s->fd, iov, (int)parts_n);
+	} while (sent < 0 && errno == EINTR);
+	return sent;
+}
+
 static int64_t net_write(struct net *n, uint64_t sock, const struct slice *parts, uint32_t n_parts)
 {
 	struct sock *s = sock_of(sock);
-	struct iovec iov[PARTS_MAX];
 	size_t bytes = 0;
 	(void)n;
 	must(n_parts > 0 && n_parts <= PARTS_MAX && s->conn);
 	if (s->is_broken)
 		return -1;
-	for (uint32_t i = 0; i < n_parts; i++) {
-		iov[i] = (struct iovec){ (void *)(uintptr_t)parts[i].p, parts[i].n };
+	for (uint32_t i = 0; i < n_parts; i++)
 		bytes += parts[i].n;
-	}
-	ssize_t sent;
-	do {
-		sent = writev(s->fd, iov, (int)n_parts);
-	} while (sent < 0 && errno == EINTR);
+	ssize_t sent = s->tls ? tls_write(s->tls, s->poller->tls_room, parts, n_parts)
+			      : write_plain(s, parts, n_parts);
 	if (sent < 0 && errno != EAGAIN) {
 		s->is_broken = true;
 		list_remove(&s->node);
@@ -234,8 +310,9 @@ static void net_read(struct net *n, uint64_t sock, bool is_on)
 	(void)n;
 	must(s->conn != NULL);
 	s->is_reading = is_on;
+	bool is_more = s->tls && tls_has_more(s->tls);
 	if (is_on)
-		watch(s, (s->events & ~UV_DISCONNECT) | UV_READABLE);
+		watch(s, (s->events & ~UV_DISCONNECT) | UV_READABLE | (is_more ? UV_WRITABLE : 0));
 }
 
 static void net_close(struct net *n, uint64_t sock)
@@ -272,14 +349,16 @@ static void hand_over(const struct poller *from, struct poller *to, struct sock 
 }
 
 bool sock_accepted(const struct poller *from, struct poller *to, int own_fd,
-		   const struct session_ops *protocol)
+		   const struct listener *by)
 {
 	struct sock *s = malloc(sizeof *s);
-	if (!s) {
+	struct tls *tls = s && by->tls ? tls_new(by->tls, own_fd) : NULL;
+	if (!s || (by->tls && !tls)) {
+		free(s);
 		close(own_fd);
 		return false;
 	}
-	*s = (struct sock){ .fd = own_fd, .protocol = protocol };
+	*s = (struct sock){ .fd = own_fd, .by = by, .tls = tls };
 	hand_over(from, to, s);
 	return true;
 }
@@ -289,7 +368,10 @@ static void net_move(struct net *n, uint64_t sock, uint32_t to_loop, uint64_t ta
 	struct poller *p = containerof(n, struct poller, net);
 	struct sock *moved = malloc(sizeof *moved);
 	must(moved != NULL && to_loop < p->all->n);
-	*moved = (struct sock){ .tag = tag, .fd = detach(sock_of(sock)) };
+	struct sock *s = sock_of(sock);
+	*moved = (struct sock){ .tag = tag, .tls = s->tls };
+	s->tls = NULL;
+	moved->fd = detach(s);
 	hand_over(p, &p->all->at[to_loop], moved);
 }
 
@@ -298,23 +380,30 @@ static struct conn *open_conn(const struct sock *s)
 	struct address peer = { .len = sizeof peer.at };
 	char room[80];
 	struct text t = text_of(room, sizeof room);
-	if (!s->protocol)
+	if (!s->by)
 		return conn_arrived(s->poller->loop, number_of(s), s->tag);
 	if (getpeername(s->fd, (struct sockaddr *)&peer.at, &peer.len) != 0)
 		return NULL;
 	address_put(&t, &peer);
-	return conn_open(s->poller->loop, number_of(s), s->protocol, text_slice(&t),
+	return conn_open(s->poller->loop, number_of(s), s->by->protocol, text_slice(&t),
 			 address_is_loopback(&peer));
+}
+
+/* Ends one that no poller has met. */
+static void discard(struct sock *own_s)
+{
+	tls_free(own_s->tls);
+	close(own_s->fd);
+	free(own_s);
 }
 
 static void arrive(struct sock *s)
 {
 	struct poller *p = s->poller;
 	bool is_watchable = uv_poll_init(&p->uv, &s->poll, s->fd) == 0;
-	if (!is_watchable && s->protocol) {
+	if (!is_watchable && s->by) {
 		atomic_fetch_sub(&p->socks_n, 1);
-		close(s->fd);
-		free(s);
+		discard(s);
 		return;
 	}
 	must(is_watchable); /* it was, on another thread, a moment ago */
@@ -322,8 +411,10 @@ static void arrive(struct sock *s)
 	s->is_reading = true;
 	list_push(&p->open, &s->node);
 	s->conn = open_conn(s);
+	s->by = NULL;
+	bool is_waited = s->tls && (tls_has_rest(s->tls) || tls_has_more(s->tls));
 	if (s->conn)
-		watch(s, s->events | UV_READABLE);
+		watch(s, s->events | UV_READABLE | (is_waited ? UV_WRITABLE : 0));
 	else
 		shut(s);
 }
@@ -358,8 +449,7 @@ void socks_forget(struct poller *p)
 	struct sock *s = take_arrivals(p);
 	while (s) {
 		struct sock *next = s->next;
-		close(s->fd);
-		free(s);
+		discard(s);
 		s = next;
 	}
 	struct list_node *n;

@@ -14,12 +14,15 @@
 #define IO_SOCK_H
 #include "io/poller.h"
 
+struct listener;
+
 extern const struct net_ops sock_net_ops;
 
 /* sock_accepted hands a connected, non-blocking descriptor from the thread of one poller to
- * another, or to itself. False: no memory, and the descriptor is closed. */
+ * another, or to itself; `by` is there until it has arrived. False: no memory, and the descriptor
+ * is closed. */
 bool sock_accepted(const struct poller *from, struct poller *to, int own_fd,
-		   const struct session_ops *protocol);
+		   const struct listener *by);
 
 /* socks_arrive takes what was handed to this poller. */
 void socks_arrive(struct poller *p);

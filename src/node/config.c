@@ -59,7 +59,7 @@ static const char *const aliases[][2] = {
 
 /* What `near` offers for keys that go on with a name of the user's. */
 static const char *const examples[] = { "listeners.tcp.default", "loopback_users.guest",
-					 "auth_mechanisms.1" };
+					"auth_mechanisms.1" };
 #define EXAMPLES_N (sizeof examples / sizeof *examples)
 
 static bool has_names(const struct row *row)
@@ -280,6 +280,8 @@ void config_defaults(struct config *c)
 			choices_default((void *)((uint8_t *)c + rows[i].at), &rows[i]);
 			continue;
 		}
+		if (rows[i].type == TYPE_LISTENERS && strcmp(rows[i].value, "none") == 0)
+			continue;
 		bool is_user = rows[i].type == TYPE_USERS;
 		struct slice value = slice_str(rows[i].value);
 		struct slice name = is_user ? value : slice_str("default");

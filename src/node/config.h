@@ -28,12 +28,15 @@ struct text;
 #define CONFIG_LEVELS        "debug|info|warning|error|critical|none"
 #define CONFIG_FORMATS       "plaintext|json|text"
 
-#define CONFIG_MECHANISMS    "PLAIN|AMQPLAIN|ANONYMOUS"
+#define CONFIG_MECHANISMS   "PLAIN|AMQPLAIN|ANONYMOUS"
+#define CONFIG_VERIFIES     "verify_none|verify_peer"
+#define CONFIG_TLS_VERSIONS "tlsv1.2|tlsv1.3"
 
 /* Places in CONFIG_LEVELS; the first four are those of enum log_level. */
 enum { CONFIG_LEVEL_CRITICAL = 4, CONFIG_LEVEL_NONE = 5 };
 enum { CONFIG_FORMAT_JSON = 1 };
 enum { CONFIG_STDERR = 1 };
+enum { CONFIG_VERIFY_PEER = 1 };
 
 struct config_listener {
 	char name[CONFIG_NAME_MAX + 1]; /* the last word of its key */

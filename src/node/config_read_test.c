@@ -160,7 +160,7 @@ static void a_real_file_starts_as_it_is(void **s)
 	assert_string_equal(c.default_pass, "s3cret#1");
 	must(c.memory_watermark_bytes == 2000000000 && c.disk_free_limit_bytes == 500000);
 	must(c.backlog == 4096 && c.channel_max == 128 && c.log_connection_level == 2);
-	must(!c.is_log_console && notes.n == 13);
+	must(!c.is_log_console && notes.n == 11);
 	must(notes.at[0].line == 8);
 	assert_string_equal(notes.at[0].key, "num_acceptors.tcp");
 	assert_string_equal(notes.at[0].source, "x.conf");

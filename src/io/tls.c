@@ -1,0 +1,452 @@
+#include "io/tls.h"
+
+#include "base/must.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RECORD_BYTES_MAX 16384u
+#define RECORDS_MAX      4u                        /* sealed by one write */
+#define SEALED_BYTES_MAX (RECORD_BYTES_MAX + 512u) /* a record, head and tag, with room to spare */
+#define READ_AHEAD_BYTES 65536u
+#define ROOM_BYTES       (RECORDS_MAX * SEALED_BYTES_MAX)
+#define WHY_BYTES        128u
+
+struct tls_room {
+	uint32_t n;
+	uint8_t sealed[ROOM_BYTES];
+	uint8_t plain[RECORD_BYTES_MAX];
+};
+
+struct tls {
+	SSL *ssl;
+	int fd;
+	struct tls_room *room; /* lent, during a call */
+	uint8_t *rest; /* [rest_at, rest_n): sealed, not taken by the socket; NULL: nothing */
+	size_t rest_at, rest_n;
+	bool is_broken;
+	char why[WHY_BYTES];
+};
+
+struct tls_context {
+	SSL_CTX *ctx;
+	BIO_METHOD *socket;
+};
+
+/* ---- the socket below --------------------------------------------------------------------- */
+
+static bool keep_rest(struct tls *t, const uint8_t *p, size_t n)
+{
+	must(!t->rest);
+	if (n == 0)
+		return true;
+	t->rest = malloc(n);
+	if (!t->rest)
+		return false;
+	memcpy(t->rest, p, n);
+	t->rest_at = 0;
+	t->rest_n = n;
+	return true;
+}
+
+/* Says how much the socket has taken; -1: it is broken. */
+static ssize_t push(struct tls *t, const uint8_t *p, size_t n)
+{
+	ssize_t sent;
+	do {
+		sent = send(t->fd, p, n, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	if (sent < 0 && errno == EAGAIN)
+		return 0;
+	t->is_broken |= sent < 0;
+	return sent;
+}
+
+bool tls_flush(struct tls *t)
+{
+	must_if(t->rest, t->rest_at < t->rest_n);
+	if (!t->rest || t->is_broken)
+		return !t->is_broken;
+	ssize_t sent = push(t, t->rest + t->rest_at, t->rest_n - t->rest_at);
+	if (sent < 0)
+		return false;
+	t->rest_at += (size_t)sent;
+	if (t->rest_at < t->rest_n)
+		return true;
+	free(t->rest);
+	t->rest = NULL;
+	return true;
+}
+
+/* Writes what lies in the room; what the socket does not take is kept behind an older rest. */
+static bool drain_room(struct tls *t)
+{
+	struct tls_room *room = t->room;
+	size_t n = room->n;
+	room->n = 0;
+	if (n == 0 || t->is_broken)
+		return !t->is_broken;
+	if (!t->rest) {
+		ssize_t sent = push(t, room->sealed, n);
+		if (sent >= 0 && keep_rest(t, room->sealed + sent, n - (size_t)sent))
+			return true;
+		t->is_broken = true;
+		return false;
+	}
+	uint8_t *longer = realloc(t->rest, t->rest_n + n);
+	t->is_broken |= !longer;
+	if (!longer)
+		return false;
+	memcpy(longer + t->rest_n, room->sealed, n);
+	t->rest = longer;
+	t->rest_n += n;
+	return true;
+}
+
+static int below_write(BIO *b, const char *p, int n)
+{
+	struct tls *t = BIO_get_data(b);
+	struct tls_room *room = t->room;
+	must(room != NULL && n > 0);
+	for (size_t left = (size_t)n, part; left > 0; left -= part, p += part) {
+		part = ROOM_BYTES - room->n < left ? ROOM_BYTES - room->n : left;
+		memcpy(room->sealed + room->n, p, part);
+		room->n += (uint32_t)part;
+		if (room->n == ROOM_BYTES && !drain_room(t))
+			return -1;
+	}
+	return n;
+}
+
+static int below_read(BIO *b, char *to, int n)
+{
+	struct tls *t = BIO_get_data(b);
+	ssize_t got;
+	must(n > 0);
+	BIO_clear_retry_flags(b);
+	do {
+		got = read(t->fd, to, (size_t)n);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0 && errno == EAGAIN)
+		BIO_set_retry_read(b);
+	return (int)got;
+}
+
+static long below_ctrl(BIO *b, int what, long n, void *p)
+{
+	(void)b;
+	(void)n;
+	(void)p;
+	return what == BIO_CTRL_FLUSH; /* the room is written at the end of each call */
+}
+
+/* ---- what a process has ------------------------------------------------------------------- */
+
+static enum err bad(struct text *why, const char *setting, const char *value)
+{
+	unsigned long e = ERR_peek_last_error();
+	const char *reason = ERR_reason_error_string(e);
+	if (ERR_SYSTEM_ERROR(ERR_peek_error()))
+		reason = strerror(ERR_GET_REASON(ERR_peek_error()));
+	text_putf(why, "%s: %s: %s", setting, value, reason ? reason : "OpenSSL refuses it");
+	ERR_clear_error();
+	return ERR_MALFORMED;
+}
+
+static enum err set_versions(SSL_CTX *ctx, const struct config_choices *c, struct text *why)
+{
+	bool is_12 = false, is_13 = false;
+	for (uint32_t i = 0; i < CONFIG_CHOICES_MAX; i++) {
+		is_12 |= c->at[i] == 1;
+		is_13 |= c->at[i] == 2;
+	}
+	if (!is_12 && !is_13) {
+		text_puts(why,
+			  "ssl_options.versions: there is none; take tlsv1.2, tlsv1.3 or both");
+		return ERR_MALFORMED;
+	}
+	bool is_set = SSL_CTX_set_min_proto_version(ctx, is_12 ? TLS1_2_VERSION : TLS1_3_VERSION) &&
+		      SSL_CTX_set_max_proto_version(ctx, is_13 ? TLS1_3_VERSION : TLS1_2_VERSION);
+	return is_set ? ERR_OK : bad(why, "ssl_options.versions", "TLS");
+}
+
+static enum err set_peers(SSL_CTX *ctx, const struct config *c, struct text *why)
+{
+	int mode = SSL_VERIFY_NONE;
+	if (c->tls_verify == CONFIG_VERIFY_PEER)
+		mode = SSL_VERIFY_PEER;
+	if (mode && c->tls_peer_must)
+		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+	SSL_CTX_set_verify(ctx, mode, NULL);
+	SSL_CTX_set_verify_depth(ctx, (int)c->tls_depth);
+	if (!c->tls_cacertfile[0] && mode == SSL_VERIFY_NONE)
+		return ERR_OK;
+	if (!c->tls_cacertfile[0]) {
+		text_puts(why, "ssl_options.verify = verify_peer needs ssl_options.cacertfile");
+		return ERR_MALFORMED;
+	}
+	if (!SSL_CTX_load_verify_file(ctx, c->tls_cacertfile))
+		return bad(why, "ssl_options.cacertfile", c->tls_cacertfile);
+	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(c->tls_cacertfile);
+	if (!names)
+		return bad(why, "ssl_options.cacertfile", c->tls_cacertfile);
+	SSL_CTX_set_client_CA_list(ctx, names);
+	return ERR_OK;
+}
+
+static int give_password(char *to, int n, int is_for_writing, void *arg)
+{
+	const char *password = arg;
+	size_t len = strlen(password);
+	must(!is_for_writing);
+	if (len > (size_t)n)
+		return -1;
+	memcpy(to, password, len);
+	return (int)len;
+}
+
+static enum err set_own(SSL_CTX *ctx, const struct config *c, struct text *why)
+{
+	if (!c->tls_certfile[0] || !c->tls_keyfile[0]) {
+		text_puts(why, "listeners.ssl needs ssl_options.certfile and ssl_options.keyfile");
+		return ERR_MALFORMED;
+	}
+	SSL_CTX_set_default_passwd_cb(ctx, give_password);
+	SSL_CTX_set_default_passwd_cb_userdata(ctx, (void *)(uintptr_t)c->tls_password);
+	if (SSL_CTX_use_certificate_chain_file(ctx, c->tls_certfile) != 1)
+		return bad(why, "ssl_options.certfile", c->tls_certfile);
+	if (SSL_CTX_use_PrivateKey_file(ctx, c->tls_keyfile, SSL_FILETYPE_PEM) != 1 ||
+	    SSL_CTX_check_private_key(ctx) != 1)
+		return bad(why, "ssl_options.keyfile", c->tls_keyfile);
+	return ERR_OK;
+}
+
+static BIO_METHOD *socket_method(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "godwit socket");
+	if (!m)
+		return NULL;
+	BIO_meth_set_write(m, below_write);
+	BIO_meth_set_read(m, below_read);
+	BIO_meth_set_ctrl(m, below_ctrl);
+	return m;
+}
+
+enum err tls_context_new(const struct config *c, struct tls_context **out, struct text *why)
+{
+	static const uint8_t id[] = "godwit";
+	struct tls_context *own = calloc(1, sizeof *own);
+	if (own) {
+		own->ctx = SSL_CTX_new(TLS_server_method());
+		own->socket = socket_method();
+	}
+	if (!own || !own->ctx || !own->socket) {
+		text_puts(why, "no memory for TLS");
+		tls_context_free(own);
+		return ERR_LIMIT;
+	}
+	SSL_CTX_set_mode(own->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+					   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_options(own->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	if (c->tls_own_order)
+		SSL_CTX_set_options(own->ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_read_ahead(own->ctx, 1);
+	SSL_CTX_set_default_read_buffer_len(own->ctx, READ_AHEAD_BYTES);
+	SSL_CTX_set_session_id_context(own->ctx, id, sizeof id - 1);
+	SSL_CTX_set_session_cache_mode(own->ctx, SSL_SESS_CACHE_OFF); /* tickets hold sessions */
+	enum err e = set_versions(own->ctx, &c->tls_versions, why);
+	if (e == ERR_OK)
+		e = set_own(own->ctx, c, why);
+	if (e == ERR_OK)
+		e = set_peers(own->ctx, c, why);
+	if (e == ERR_OK)
+		*out = own;
+	else
+		tls_context_free(own);
+	return e;
+}
+
+void tls_context_free(struct tls_context *own)
+{
+	if (!own)
+		return;
+	SSL_CTX_free(own->ctx);
+	BIO_meth_free(own->socket);
+	free(own);
+}
+
+struct tls_room *tls_room_new(void)
+{
+	struct tls_room *room = malloc(sizeof *room);
+	if (room)
+		room->n = 0;
+	return room;
+}
+
+void tls_room_free(struct tls_room *own)
+{
+	must(!own || own->n == 0);
+	free(own);
+}
+
+/* ---- one connection ----------------------------------------------------------------------- */
+
+struct tls *tls_new(struct tls_context *c, int fd)
+{
+	struct tls *t = calloc(1, sizeof *t);
+	SSL *ssl = t ? SSL_new(c->ctx) : NULL;
+	BIO *below = ssl ? BIO_new(c->socket) : NULL;
+	if (!below) {
+		SSL_free(ssl);
+		free(t);
+		return NULL;
+	}
+	t->ssl = ssl;
+	t->fd = fd;
+	BIO_set_data(below, t);
+	BIO_set_init(below, 1);
+	SSL_set_bio(ssl, below, below);
+	SSL_set_accept_state(ssl);
+	return t;
+}
+
+void tls_free(struct tls *own)
+{
+	if (!own)
+		return;
+	must(own->room == NULL);
+	SSL_free(own->ssl);
+	free(own->rest);
+	free(own);
+}
+
+/* Nothing of an earlier call, of whatever connection, may be taken for what this one says. */
+static void begin(struct tls *t, struct tls_room *room)
+{
+	must(room->n == 0 && !t->room);
+	ERR_clear_error();
+	errno = 0;
+	t->room = room;
+}
+
+static void end(struct tls *t)
+{
+	int error = errno;
+	(void)drain_room(t); /* broken: the next call finds out */
+	t->room = NULL;
+	errno = error;
+}
+
+static void note_why(struct tls *t, const char *otherwise)
+{
+	struct text text = text_of(t->why, sizeof t->why);
+	long verified = SSL_get_verify_result(t->ssl);
+	const char *reason = ERR_reason_error_string(ERR_peek_error());
+	text_puts(&text, reason ? reason : otherwise);
+	if (verified != X509_V_OK)
+		text_putf(&text, ": %s", X509_verify_cert_error_string(verified));
+}
+
+/* What a call of OpenSSL's that gave `done` <= 0 means, as read(2) says it. */
+static ssize_t failed(struct tls *t, int done)
+{
+	switch (SSL_get_error(t->ssl, done)) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE: errno = EAGAIN; return -1;
+	case SSL_ERROR_ZERO_RETURN: return 0;
+	case SSL_ERROR_SYSCALL:
+		if (errno == 0 && !t->is_broken)
+			return 0;
+		errno = errno ? errno : EPIPE;
+		return -1;
+	default:
+		/* Peers hang up without a word: that is an end, whatever it may hide; what is not
+		 * whole in its own protocol is not taken for whole. */
+		if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+			return 0;
+		note_why(t, "no TLS");
+		errno = EPROTO;
+		return -1;
+	}
+}
+
+ssize_t tls_read(struct tls *t, struct tls_room *room, uint8_t *to, uint32_t n)
+{
+	must(n > 0 && n <= INT32_MAX);
+	begin(t, room);
+	int got = SSL_read(t->ssl, to, (int)n);
+	ssize_t said = got > 0 ? got : failed(t, got);
+	end(t);
+	return said;
+}
+
+/* gather copies at most a record's bytes from [*at, ...) of the parts on, and moves *at. */
+static uint32_t gather(struct tls_room *room, const struct slice *parts, uint32_t parts_n,
+		       struct slice *left, uint32_t *at)
+{
+	uint32_t n = 0;
+	while (n < RECORD_BYTES_MAX && *at < parts_n) {
+		size_t part = left->n < RECORD_BYTES_MAX - n ? left->n : RECORD_BYTES_MAX - n;
+		memcpy(room->plain + n, left->p, part);
+		n += (uint32_t)part;
+		*left = slice_from(*left, part);
+		if (left->n == 0 && ++*at < parts_n)
+			*left = parts[*at];
+	}
+	return n;
+}
+
+ssize_t tls_write(struct tls *t, struct tls_room *room, const struct slice *parts, uint32_t parts_n)
+{
+	must(parts_n > 0);
+	if (!tls_flush(t)) {
+		errno = EPIPE;
+		return -1;
+	}
+	if (t->rest || !SSL_is_init_finished(t->ssl))
+		return 0;
+	begin(t, room);
+	struct slice left = parts[0];
+	uint32_t at = 0, n;
+	ssize_t taken = 0;
+	for (uint32_t i = 0; i < RECORDS_MAX && taken >= 0; i++) {
+		n = gather(room, parts, parts_n, &left, &at);
+		if (n == 0)
+			break;
+		int done = SSL_write(t->ssl, room->plain, (int)n);
+		must(done <= 0 || (uint32_t)done == n); /* the room takes all of it */
+		taken = done > 0 ? taken + done : -1;
+	}
+	end(t);
+	errno = taken < 0 || t->is_broken ? EPIPE : 0;
+	return t->is_broken ? -1 : taken;
+}
+
+bool tls_has_rest(const struct tls *t)
+{
+	return t->rest != NULL;
+}
+
+bool tls_has_more(const struct tls *t)
+{
+	return SSL_has_pending(t->ssl) == 1;
+}
+
+void tls_end(struct tls *t, struct tls_room *room)
+{
+	begin(t, room);
+	if (SSL_is_init_finished(t->ssl))
+		(void)SSL_shutdown(t->ssl);
+	end(t);
+}
+
+const char *tls_why(const struct tls *t)
+{
+	return t->why;
+}

@@ -1,0 +1,63 @@
+/* tls -- TLS 1.2 and 1.3 (OpenSSL) between a socket and a connection, which know nothing of it.
+ *
+ * A tls_context is what a process has: certificate, key, rules. It is made before threads are and
+ * is shared. A tls belongs to one socket and goes with it from poller to poller; a tls_room is a
+ * poller's, and lent for each call: what is written is sealed there and leaves in one write.
+ *
+ *     bytes of the node --> sealed in 16 KiB records --> room --> write(2), what is left: rest
+ *     read(2) --> OpenSSL's buffer, which is given back when it is empty --> bytes for the node
+ *
+ * The handshake happens inside the first reads. Private to io/.
+ */
+#ifndef IO_TLS_H
+#define IO_TLS_H
+#include "base/err.h"
+#include "base/slice.h"
+#include "node/config.h"
+
+#include <sys/types.h>
+
+struct tls;
+struct tls_context;
+struct tls_room;
+
+/* tls_context_new reads what ssl_options name. ERR_MALFORMED: `why` says which file or setting does
+ * not serve, and why. */
+MUST_USE enum err tls_context_new(const struct config *c, struct tls_context **out,
+				  struct text *why);
+void tls_context_free(struct tls_context *own);
+
+/* tls_room_new: NULL: no memory. */
+struct tls_room *tls_room_new(void);
+void tls_room_free(struct tls_room *own);
+
+/* tls_new makes the server's end over a connected, non-blocking descriptor, which it does not own.
+ * NULL: no memory. */
+struct tls *tls_new(struct tls_context *c, int fd);
+void tls_free(struct tls *own);
+
+/* tls_read is read(2) of what the peer has sealed: n > 0 bytes, 0 at its end, -1 with errno EAGAIN
+ * when there is no more now, EPROTO when it does not speak TLS as it should (tls_why says what is
+ * wrong), or an error of the socket. It may write, too: see tls_has_rest. */
+ssize_t tls_read(struct tls *t, struct tls_room *room, uint8_t *to, uint32_t n);
+
+/* tls_write is writev(2): it takes some of the bytes, 0 while the handshake lasts or the socket is
+ * full; -1 with errno when the socket is broken. What it takes leaves, however full the socket is:
+ * tls_has_rest. */
+ssize_t tls_write(struct tls *t, struct tls_room *room, const struct slice *parts,
+		  uint32_t parts_n);
+
+/* tls_flush writes what is left over. False: the socket is broken. */
+bool tls_flush(struct tls *t);
+
+/* tls_has_rest: sealed bytes wait for the socket; tls_has_more: bytes of the peer wait here, and no
+ * socket will say so. */
+bool tls_has_rest(const struct tls *t);
+bool tls_has_more(const struct tls *t);
+
+/* tls_end seals the end (close_notify): nothing may be written after it. */
+void tls_end(struct tls *t, struct tls_room *room);
+
+/* tls_why: what went wrong last, for people; "" nothing. */
+const char *tls_why(const struct tls *t);
+#endif
