@@ -32,8 +32,8 @@ static const struct command commands[] = {
 	{ "digest", digest, BROKER, "prints a digest of what each shard must not lose" },
 	{ "dump", dump, BROKER " node|catalog|shard|connection|queue [-p VHOST] [NAME]",
 	  "prints what a running broker knows of one object, or of all" },
-	{ "journal", journal_main, "inspect|verify DIR",
-	  "prints the journal in a data directory, or says whether it is whole" },
+	{ "journal", journal_main, "inspect|verify DIR | salvage DIR [--to NEWDIR]",
+	  "prints the journal in a data directory, says whether it is whole, or saves what is" },
 	{ "trace", trace, BROKER " --frames [CONNECTION] | --capture FILE",
 	  "shows frames as they come and go, or those in a file of one side's bytes" },
 };

@@ -1,11 +1,13 @@
 #include "app/journal.h"
 
+#include "app/salvage.h"
 #include "base/text.h"
 #include "io/disk_posix.h"
 #include "journal/inspect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define BLOCK_BYTES ((size_t)65536)
@@ -45,7 +47,7 @@ static int print_all(struct journal_inspect *i, const char *dir)
 		return 0;
 	fprintf(stderr,
 		"godwit journal: %s: %llu damaged %s, see above; restore the directory from a "
-		"copy\n",
+		"copy, or save what is whole with godwit journal salvage\n",
 		dir, (unsigned long long)damage_n, damage_n == 1 ? "place" : "places");
 	return 1;
 }
@@ -74,13 +76,32 @@ static int inspect(const char *dir, enum inspect_mode mode)
 	return code;
 }
 
+static int salvage(int argc, char **argv)
+{
+	const char *dir = NULL, *to = NULL;
+	for (int i = 2; i < argc; i++) {
+		bool is_to = strcmp(argv[i], "--to") == 0 && i + 1 < argc && !to;
+		if (is_to)
+			to = argv[++i];
+		else if (!dir && argv[i][0] != '-')
+			dir = argv[i];
+		else
+			return -1;
+	}
+	return dir ? salvage_main(dir, to) : -1;
+}
+
 int journal_main(int argc, char **argv)
 {
 	struct slice what = slice_str(argc == 3 ? argv[1] : "");
+	int code = argc > 2 && strcmp(argv[1], "salvage") == 0 ? salvage(argc, argv) : -1;
+	if (code >= 0)
+		return code;
 	if (slice_eq(what, slice_str("inspect")))
 		return inspect(argv[2], INSPECT_PRINT);
 	if (slice_eq(what, slice_str("verify")))
 		return inspect(argv[2], INSPECT_VERIFY);
-	fputs("godwit journal: say inspect or verify, and a DIR; see godwit --help\n", stderr);
+	fputs("godwit journal: say inspect, verify or salvage, and a DIR; see godwit --help\n",
+	      stderr);
 	return 2;
 }

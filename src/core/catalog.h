@@ -165,6 +165,11 @@ bool catalog_checkpoint_next(struct catalog *c, struct unit_key *out_key, uint8_
 void catalog_checkpoint_end(struct catalog *c, bool is_kept);
 MUST_USE enum err catalog_restore(struct catalog *c, struct unit_key key, struct slice unit);
 MUST_USE enum err catalog_restored(struct catalog *c);
+/* catalog_salvaged ends it too, where units may be missing or too old: what does not fit is left
+ * out, and counted. */
+uint64_t catalog_salvaged(struct catalog *c);
+/* catalog_checkpoint_all makes the next checkpoint give every unit: it goes to a new place. */
+void catalog_checkpoint_all(struct catalog *c);
 void catalog_digest(const struct catalog *c, struct digest *d);
 void catalog_check(const struct catalog *c);
 void catalog_dump(const struct catalog *c, struct text *out);

@@ -65,6 +65,26 @@ void catalog_dirty_level(struct catalog *c, uint64_t queue, uint32_t level)
 		catalog_dirty_bucket(c, queue, level, bucket);
 }
 
+void catalog_checkpoint_all(struct catalog *c)
+{
+	const struct catalog_view *v = c->applied;
+	struct pmap_walk w;
+	must(c->applied == c->decided && c->dirty.view == NULL);
+	mark(c, DIRTY_COUNTERS);
+	for (const struct fact *f = NULL; (f = catalog_fact_after(v, f ? f->id : 0)) != NULL;)
+		catalog_dirty_fact(c, f->id);
+	pmap_walk(&w, &v->exchange_names);
+	for (uintptr_t x; (x = pmap_walk_next(&w));)
+		catalog_dirty_exchange(c, ((const struct exchange_name *)x)->id);
+	for (const struct queue_record *q = NULL;
+	     (q = catalog_queue_after(v, q ? q->id : 0)) != NULL;)
+		if (q->flags & QUEUE_DURABLE) {
+			catalog_dirty_bucket(c, q->id, 0, 0);
+			catalog_dirty_level(c, q->id, catalog_bound_level(v, q->id));
+		}
+	catalog_dirty_level(c, BETWEEN, v->between_level);
+}
+
 /* The view that is applied now is what is written; what has changed up to it is written whole, and
  * what was decided meanwhile stays marked for the next time. */
 void catalog_checkpoint_begin(struct catalog *c)

@@ -1,5 +1,6 @@
 #include "core/catalog_unit.h"
 
+#include "base/bits.h"
 #include "base/must.h"
 #include "base/rd.h"
 #include "core/exchange.h"
@@ -142,6 +143,16 @@ static enum err get_binding(struct catalog *c, const struct queue_record *q, str
 	return ERR_OK;
 }
 
+/* fits passes a failure on, or in a salvage leaves out what has failed. */
+static enum err fits(struct catalog *c, enum err e)
+{
+	must(c->is_restoring);
+	if (e == ERR_OK || !c->is_salvaging)
+		return e;
+	c->left_out_n++;
+	return ERR_OK;
+}
+
 static enum err get_bindings(struct catalog *c, const struct restored_unit *u)
 {
 	struct rd r = rd_of(slice_of(u->bytes, u->len));
@@ -160,8 +171,8 @@ static enum err get_bindings(struct catalog *c, const struct restored_unit *u)
 		rd_skip(&r, 1);
 		rd_skip(&r, rd_le32(&r));
 	}
-	while (rd_left(&r))
-		TRY(get_binding(c, q, &r));
+	while (rd_ok(&r) && rd_left(&r))
+		TRY(fits(c, get_binding(c, q, &r)));
 	return rd_done(&r) ? ERR_OK : ERR_CORRUPT;
 }
 
@@ -189,16 +200,35 @@ static void settle_level(struct catalog *c, const struct restored_unit *u)
 	}
 }
 
+/* The counters may be missing, or older than what they count. */
+static void raise_counters(struct catalog *c)
+{
+	struct catalog_view *v = c->work;
+	must(c->is_salvaging);
+	for (const struct restored_unit *u = c->restored; u; u = u->next) {
+		uint64_t id = u->key & ~(DIRTY_EXCHANGE | DIRTY_FACT);
+		if (u->key & DIRTY_EXCHANGE)
+			v->exchange_logged = max_u64(v->exchange_logged, id + 1);
+		else if (u->key & DIRTY_FACT)
+			v->fact_next = max_u64(v->fact_next, id + 1);
+		else if (dirty_is_queue(u->key) && dirty_queue(u->key) != BETWEEN)
+			v->queue_logged = max_u64(v->queue_logged, dirty_queue(u->key) + 1);
+	}
+	v->queue_next = max_u64(v->queue_next, v->queue_logged);
+}
+
 static enum err restore_all(struct catalog *c)
 {
 	must(c->work != NULL);
 	for (const struct restored_unit *u = c->restored; u; u = u->next)
-		TRY(get_fact(c, u));
+		TRY(fits(c, get_fact(c, u)));
 	catalog_vhost_settle(c);
 	for (const struct restored_unit *u = c->restored; u; u = u->next)
-		TRY(get_object(c, u));
+		TRY(fits(c, get_object(c, u)));
+	if (c->is_salvaging)
+		raise_counters(c);
 	for (const struct restored_unit *u = c->restored; u; u = u->next)
-		TRY(get_bindings(c, u));
+		TRY(fits(c, get_bindings(c, u)));
 	return ERR_OK;
 }
 
@@ -211,7 +241,7 @@ enum err catalog_restored(struct catalog *c)
 	c->is_restoring = false;
 	for (struct restored_unit *u = c->restored, *next; u; u = next) {
 		next = u->next;
-		if (err == ERR_OK)
+		if (err == ERR_OK && !c->is_salvaging)
 			settle_level(c, u);
 		mem_put(c->edit.mem, u, sizeof *u + u->len);
 	}
@@ -219,4 +249,14 @@ enum err catalog_restored(struct catalog *c)
 	catalog_change_end(c);
 	c->applied = c->decided;
 	return err;
+}
+
+uint64_t catalog_salvaged(struct catalog *c)
+{
+	c->is_salvaging = true;
+	c->left_out_n = 0;
+	enum err e = catalog_restored(c);
+	must(e == ERR_OK);
+	c->is_salvaging = false;
+	return c->left_out_n;
 }

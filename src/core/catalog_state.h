@@ -51,6 +51,8 @@ struct catalog {
 	struct dirty dirty;
 	struct restored_unit *restored; /* between catalog_restore and catalog_restored */
 	bool is_restoring;
+	bool is_salvaging;   /* what does not fit is left out */
+	uint64_t left_out_n; /* so far */
 };
 
 /* catalog_change_begin opens a new version, made from the decided one; catalog_change_end makes

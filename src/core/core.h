@@ -167,6 +167,10 @@ bool core_checkpoint_next(struct core *c, struct unit_key *out_key, uint8_t *buf
 			  uint32_t *out_len);
 void core_checkpoint_close(struct core *c);
 void core_checkpoint_end(struct core *c, bool is_kept);
+/* core_checkpoint_all makes the next checkpoint give every unit: it goes to a new place. */
+void core_checkpoint_all(struct core *c);
+/* core_last_id is the highest id that a restored core shows to have been given; 0: none. */
+uint64_t core_last_id(const struct core *c);
 /* core_restore reads one unit back, into an empty core, in any order; core_restored ends it. */
 MUST_USE enum err core_restore(struct core *c, struct unit_key key, struct slice unit);
 MUST_USE enum err core_restored(struct core *c);

@@ -24,6 +24,19 @@ void core_checkpoint_begin(struct core *c)
 	p->chunk = 0;
 }
 
+void core_checkpoint_all(struct core *c)
+{
+	size_t cursor = 0;
+	must(!c->checkpoint.is_open && !c->checkpoint.is_closed);
+	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
+		struct queue *q = (struct queue *)(uintptr_t)m->value;
+		core_changed(c, q, NULL);
+		for (struct chunk *k = NULL;
+		     (k = queue_next_used(q, k ? k->number + 1 : q->first)) != NULL;)
+			core_changed(c, q, k);
+	}
+}
+
 static void queue_put(const struct queue *q, struct wr *w)
 {
 	must(q->id > 0);
@@ -267,6 +280,16 @@ enum err core_restored(struct core *c)
 		TRY(restored((struct queue *)(uintptr_t)m->value));
 	c->checkpoint.kept = c->checkpoint.epoch++;
 	return ERR_OK;
+}
+
+uint64_t core_last_id(const struct core *c)
+{
+	size_t cursor = 0;
+	uint64_t last = 0;
+	must(!c->is_leading);
+	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;)
+		last = max_u64(last, ((const struct queue *)(uintptr_t)m->value)->last_id);
+	return last;
 }
 
 /* ---- walking and moving ------------------------------------------------------------------ */
