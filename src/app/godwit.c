@@ -20,6 +20,7 @@ struct command {
 };
 
 static int definitions(int argc, char **argv);
+static int delayed(int argc, char **argv);
 static int digest(int argc, char **argv);
 static int dump(int argc, char **argv);
 static int trace(int argc, char **argv);
@@ -29,6 +30,8 @@ static const struct command commands[] = {
 	  "loads and measures a broker; see godwit bench --help" },
 	{ "definitions", definitions, BROKER " import|export|check|forget FILE",
 	  "users, permissions, queues, exchanges, bindings and more, as RabbitMQ exports them" },
+	{ "delayed", delayed, BROKER " list|cancel MESSAGE|cancel all [-p VHOST] [EXCHANGE]",
+	  "lists what an exchange delays, or removes it" },
 	{ "digest", digest, BROKER, "prints a digest of what each shard must not lose" },
 	{ "dump", dump, BROKER " node|catalog|shard|connection|queue [-p VHOST] [NAME]",
 	  "prints what a running broker knows of one object, or of all" },
@@ -90,6 +93,17 @@ static int definitions(int argc, char **argv)
 	struct question q;
 	int code = read_question(&q, argc, argv);
 	return code >= 0 ? code : definitions_main(q.data_dir, q.socket, q.words + 1);
+}
+
+static int delayed(int argc, char **argv)
+{
+	struct question q;
+	int code = read_question(&q, argc, argv);
+	if (code >= 0)
+		return code;
+	if (q.n < 2)
+		return usage("delayed", "say list, or cancel");
+	return control_ask(q.data_dir, q.socket, q.words);
 }
 
 static int digest(int argc, char **argv)

@@ -126,6 +126,8 @@ void core_admit(struct core *c, struct run *cmd, uint64_t now_ms, struct outcome
 	case CMD_PURGE: core_purge(c, cmd, false, later, fx); break;
 	case CMD_QUEUE_STAT: core_stat(c, cmd, false, later, fx); break;
 	case CMD_REPLAY: core_replay(c, cmd, fx); break;
+	case CMD_LIST: core_list(c, cmd, fx); break;
+	case CMD_CANCEL: core_cancel(c, cmd, later, fx); break;
 	case CMD_QUEUE_OPEN: core_open(c, cmd, later, fx); break;
 	case CMD_QUEUE_DELETE: core_delete(c, cmd, later, fx); break;
 	case CMD_QUEUE_DROP: core_drop(c, cmd, now, later, fx); break;

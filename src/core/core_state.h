@@ -358,6 +358,10 @@ void core_close(const struct core *c, struct queue *q, const struct run *cmd, st
 void core_ask_later(const struct run *cmd, struct outcomes *later);
 void core_apply_barrier(struct core *c, const struct run *o, struct post *fx);
 
+/* ---- core_list.c: what is kept, for an operator */
+void core_list(struct core *c, const struct run *cmd, struct post *fx);
+void core_cancel(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);
+
 /* ---- core_look.c */
 /* core_describe and core_answer_digest answer CMD_DUMP and CMD_DIGEST. */
 void core_describe(struct core *c, const struct run *cmd, struct post *fx);

@@ -159,6 +159,14 @@ const struct queue_record *keeper_of(const struct catalog_view *v, const struct 
 	return q && q->flags & QUEUE_KEEPER ? q : NULL;
 }
 
+bool keeper_delays(const struct queue_record *q)
+{
+	struct queue_rules r;
+	must(q->id != 0);
+	return q->flags & QUEUE_KEEPER && rules_get(q->rules, &r) == ERR_OK &&
+	       r.keeper == EXCHANGE_DELAYED;
+}
+
 /* ---- messages ----------------------------------------------------------------------------- */
 
 static bool has_no_store(const struct routing *m)

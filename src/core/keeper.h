@@ -36,6 +36,9 @@ uint32_t keeper_declare(const struct catalog_view *v, const struct declare_excha
 /* keeper_of finds the keeper of an exchange; NULL: it has none. */
 const struct queue_record *keeper_of(const struct catalog_view *v, const struct exchange *x);
 
+/* keeper_delays: the queue is the keeper of an exchange that delays. */
+bool keeper_delays(const struct queue_record *q);
+
 /* keeper_takes: the exchange, of a type with a keeper, keeps the message: *out says where. */
 bool keeper_takes(const struct catalog_view *v, const struct exchange *x, const struct routing *m,
 		  struct route_to *out);

@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/must.h"
+#include "core/keeper.h"
 
 /* ---- which shards and loops --------------------------------------------------------------- */
 
@@ -32,17 +33,52 @@ static uint32_t steps_n(const struct manage *m, const struct session_world *w)
 	case REQUEST_EXPORT:
 	case REQUEST_IMPORT:
 	case REQUEST_QUEUE:
+	case REQUEST_DELAYED:
+	case REQUEST_CANCEL:
 	case REQUEST_N: break;
 	}
 	return 0;
 }
 
+static bool is_about_queues(const struct manage *m)
+{
+	must(m->request.kind < REQUEST_N);
+	return m->request.kind == REQUEST_QUEUE || m->request.kind == REQUEST_DELAYED ||
+	       m->request.kind == REQUEST_CANCEL;
+}
+
+/* The queue to be asked: of a list the one in hand, until all of it was told. */
 static const struct queue_record *queue_next(const struct manage *m, const struct session_world *w)
 {
-	must(m->request.kind == REQUEST_QUEUE);
-	if (m->request.is_all)
-		return catalog_queue_after(w->view, m->cursor);
-	return m->queue == 0 ? catalog_queue_by_id(w->view, m->cursor) : NULL;
+	const struct queue_record *q;
+	must(is_about_queues(m));
+	if (m->place)
+		return catalog_queue_by_id(w->view, m->queue);
+	if (!m->request.is_all || m->request.kind == REQUEST_CANCEL)
+		return m->queue == 0 ? catalog_queue_by_id(w->view, m->cursor) : NULL;
+	q = catalog_queue_after(w->view, m->cursor);
+	while (q && m->request.kind == REQUEST_DELAYED && !keeper_delays(q))
+		q = catalog_queue_after(w->view, q->id);
+	return q;
+}
+
+/* The keeper of the exchange that the request names. */
+static enum err keeper_find(struct manage *m, const struct session_world *w, uint16_t vhost,
+			    struct text *why)
+{
+	const struct exchange *x = catalog_exchange(w->view, vhost, m->request.name);
+	const struct queue_record *q = x ? keeper_of(w->view, x) : NULL;
+	must(m->request.name.n > 0);
+	if (q && keeper_delays(q)) {
+		m->cursor = q->id;
+		return ERR_OK;
+	}
+	text_puts(why, "no exchange '");
+	text_put_printable(why, m->request.name);
+	text_puts(why, "' that delays messages in vhost '");
+	text_put_printable(why, m->request.vhost);
+	text_putc(why, '\'');
+	return ERR_NOT_FOUND;
 }
 
 static enum err queue_find(struct manage *m, const struct session_world *w, struct text *why)
@@ -50,9 +86,11 @@ static enum err queue_find(struct manage *m, const struct session_world *w, stru
 	uint16_t vhost = 0;
 	enum err e = catalog_vhost(w->view, m->request.vhost, &vhost);
 	const struct queue_record *q = NULL;
-	must(m->request.kind == REQUEST_QUEUE);
-	if (e == ERR_OK && m->request.is_all)
+	must(is_about_queues(m));
+	if (e == ERR_OK && m->request.name.n == 0)
 		return ERR_OK;
+	if (e == ERR_OK && m->request.kind != REQUEST_QUEUE)
+		return keeper_find(m, w, vhost, why);
 	if (e == ERR_OK && m->request.name.n <= MANAGE_NAME_MAX)
 		q = catalog_queue(w->view, vhost, m->request.name);
 	if (q) {
@@ -73,7 +111,7 @@ static enum err queue_find(struct manage *m, const struct session_world *w, stru
 enum err manage_begin(struct manage *m, const struct session_world *w, struct text *why)
 {
 	must(m->phase == MANAGE_LISTENING && m->step == 0);
-	if (m->request.kind == REQUEST_QUEUE)
+	if (is_about_queues(m))
 		return queue_find(m, w, why);
 	if (m->request.kind != REQUEST_SHARD || m->request.is_all)
 		return ERR_OK;
@@ -90,7 +128,7 @@ enum err manage_begin(struct manage *m, const struct session_world *w, struct te
 bool manage_has_next(const struct manage *m, const struct session_world *w)
 {
 	must(!m->is_waiting);
-	if (m->request.kind == REQUEST_QUEUE)
+	if (is_about_queues(m))
 		return queue_next(m, w) != NULL;
 	return m->step < steps_n(m, w);
 }
@@ -109,11 +147,21 @@ static struct run for_loop(enum cmd kind, uint32_t loop, uint8_t flags, uint64_t
 	};
 }
 
+static enum cmd asked_of_queues(const struct manage *m)
+{
+	must(is_about_queues(m));
+	switch (m->request.kind) {
+	case REQUEST_DELAYED: return CMD_LIST;
+	case REQUEST_CANCEL: return m->request.is_all ? CMD_PURGE : CMD_CANCEL;
+	default: return CMD_DUMP;
+	}
+}
+
 static struct run for_queue(struct manage *m, const struct session_world *w)
 {
 	const struct queue_record *q = queue_next(m, w);
 	must(q != NULL);
-	struct run r = for_shard(CMD_DUMP, q->shard);
+	struct run r = for_shard(asked_of_queues(m), q->shard);
 	m->cursor = m->queue = r.queue = q->id;
 	return r;
 }
@@ -136,6 +184,8 @@ static struct run question(struct manage *m, const struct session_world *w)
 	case REQUEST_EXPORT:
 	case REQUEST_IMPORT:
 	case REQUEST_QUEUE:
+	case REQUEST_DELAYED:
+	case REQUEST_CANCEL:
 	case REQUEST_N: break;
 	}
 	return for_queue(m, w);
@@ -148,7 +198,13 @@ void manage_ask(struct manage *m, struct session_world *w)
 	q.session = m->session.handle;
 	q.arg = ++m->ticket;
 	m->is_waiting = true;
-	(void)post_run(w->post, w->post->loop_of_shard[q.shard], &q, NULL, 0, 0, SLICE_EMPTY);
+	const uint64_t place[] = { m->request.number, m->request.place };
+	struct slice tail = SLICE_EMPTY;
+	if (q.kind == CMD_CANCEL)
+		tail = slice_of(place, sizeof place);
+	else if (q.kind == CMD_LIST)
+		tail = slice_of(&m->place, sizeof m->place);
+	(void)post_run(w->post, w->post->loop_of_shard[q.shard], &q, NULL, 0, 0, tail);
 }
 
 /* ---- answers ------------------------------------------------------------------------------ */
@@ -195,11 +251,34 @@ static void put_text(struct manage *m, struct session_world *w, struct slice tex
 		return;
 	if (m->found_n++ > 0)
 		sendq_copy(&m->session.sendq, w->mem, slice_str("\n"));
-	if (m->request.kind == REQUEST_QUEUE)
+	if (is_about_queues(m))
 		put_queue_names(m, w);
 	if (text.n > 1 && text.p[text.n - 1] == '\n' && text.p[text.n - 2] == '\n')
 		text.n--;
 	sendq_copy(&m->session.sendq, w->mem, text);
+}
+
+/* A page of a list, below the names that it begins with; or what came of removing. */
+static void put_delayed(struct manage *m, struct session_world *w, const struct run *fx,
+			const struct reply_row *row)
+{
+	char room[64];
+	struct text t = text_of(room, sizeof room);
+	must(is_about_queues(m));
+	if (m->request.kind == REQUEST_CANCEL && row->err != ERR_OK) {
+		manage_refuse(m, w, slice_str("no such message"));
+		m->found_n++;
+	} else if (m->request.kind == REQUEST_CANCEL) {
+		text_putf(&t, "cancelled: %llu\n", (unsigned long long)row->a);
+		put(m, w, &t);
+		m->found_n++;
+	} else {
+		if (m->place == 0 && run_tail(fx).n > 0)
+			put_text(m, w, run_tail(fx));
+		else
+			sendq_copy(&m->session.sendq, w->mem, run_tail(fx));
+		m->place = row->a;
+	}
 }
 
 static void last_words(struct manage *m, struct session_world *w)
@@ -213,7 +292,7 @@ static void last_words(struct manage *m, struct session_world *w)
 	if (m->request.kind == REQUEST_CONNECTION && !m->request.is_all) {
 		text_putf(&t, "no connection %llu", (unsigned long long)m->request.number);
 		manage_refuse(m, w, text_slice(&t));
-	} else if (!m->request.is_all) {
+	} else if (!m->request.is_all && m->request.kind != REQUEST_DELAYED) {
 		manage_refuse(m, w, slice_str("it has just gone"));
 	} else {
 		sendq_copy(&m->session.sendq, w->mem, slice_str("none: 0\n"));
@@ -234,6 +313,8 @@ void manage_answered(struct manage *m, struct session_world *w, struct run *fx)
 		m->found_n += row->a;
 	else if (row->op == CMD_DIGEST)
 		put_digest(m, w, row);
+	else if (m->request.kind == REQUEST_DELAYED || m->request.kind == REQUEST_CANCEL)
+		put_delayed(m, w, fx, row);
 	else
 		put_text(m, w, run_tail(fx));
 	if (m->request.kind == REQUEST_CONNECTION)

@@ -39,6 +39,7 @@ struct manage {
 	uint32_t step;          /* shard or loop to be asked next */
 	uint64_t cursor;        /* slot, or queue, to go on from */
 	uint64_t queue;         /* asked about */
+	uint64_t place;         /* in it, to go on from */
 	uint64_t found_n;       /* answers with text */
 	struct {
 		uint64_t asked_n, answered_n, bad_n, refused_n;

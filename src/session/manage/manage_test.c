@@ -185,6 +185,65 @@ static void all_queues_are_asked_one_after_the_other(void **s)
 	rig_fini(&r);
 }
 
+static void an_exchange_that_delays_is_listed_page_by_page(void **s)
+{
+	(void)s;
+	struct rig r;
+	rig_init(&r);
+	declare_x(&r.desk.catalog, "later", "x-delayed-message", EXCHANGE_DURABLE,
+		  "x-delayed-type=direct");
+	r.desk.w.view = catalog_view(r.desk.catalog.c);
+	const struct queue_record *q = catalog_queue(r.desk.w.view, 0,
+						     slice_str("amq.delayed.later"));
+	type(&r, "delayed list\n");
+	assert_int_equal(pump(&r), 1);
+	assert_true(r.asked.kind == CMD_LIST && r.asked.queue == q->id &&
+		    r.asked.shard == q->shard && r.asked.tail_len == sizeof(uint64_t));
+	answer_with(&r, (struct reply_row){ .a = 600 }, "message: 1-512\n");
+	assert_int_equal(pump(&r), 1);
+	assert_true(r.asked.kind == CMD_LIST && r.asked.queue == q->id);
+	answer(&r, "message: 1-600\n");
+	assert_true(is_over(&r));
+	assert_string_equal(strstr(heard(&r), "message"), "message: 1-512\nmessage: 1-600\n");
+	assert_non_null(strstr(r.heard, "queue: amq.delayed.later\nvhost: /\nshard: "));
+	r.s->ops->free(r.s, &r.desk.w);
+	r.s = desk_open(&r.desk);
+	assert_int_equal(type(&r, "delayed list orders\n"), FEED_CLOSE);
+	assert_string_equal(heard(&r), "error: no exchange 'orders' that delays messages in vhost "
+				       "'/'\n");
+	rig_fini(&r);
+}
+
+static void a_delayed_message_is_cancelled(void **s)
+{
+	(void)s;
+	static const struct {
+		const char *line, *said;
+		enum cmd asked;
+		struct reply_row row;
+	} rows[] = {
+		{ "delayed cancel 1-512 x\n", "cancelled: 1\n", CMD_CANCEL, { .a = 1 } },
+		{ "delayed cancel all x\n", "cancelled: 7\n", CMD_PURGE, { .a = 7 } },
+		{ "delayed cancel 1-513 x\n",
+		  "error: no such message\n",
+		  CMD_CANCEL,
+		  { .err = ERR_NOT_FOUND } },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig r;
+		rig_init(&r);
+		declare_x(&r.desk.catalog, "x", "x-delayed-message", 0, "x-delayed-type=topic");
+		r.desk.w.view = catalog_view(r.desk.catalog.c);
+		type(&r, rows[i].line);
+		assert_int_equal(pump(&r), 1);
+		assert_int_equal(r.asked.kind, rows[i].asked);
+		answer_with(&r, rows[i].row, "");
+		assert_true(is_over(&r));
+		assert_string_equal(heard(&r), rows[i].said);
+		rig_fini(&r);
+	}
+}
+
 static void connections_come_in_pages(void **s)
 {
 	(void)s;
@@ -324,6 +383,8 @@ int main(void)
 		cmocka_unit_test(the_node_is_asked_for_itself_and_each_loop),
 		cmocka_unit_test(a_queue_is_found_by_its_name),
 		cmocka_unit_test(all_queues_are_asked_one_after_the_other),
+		cmocka_unit_test(an_exchange_that_delays_is_listed_page_by_page),
+		cmocka_unit_test(a_delayed_message_is_cancelled),
 		cmocka_unit_test(connections_come_in_pages),
 		cmocka_unit_test(one_connection_is_looked_for_on_every_loop),
 		cmocka_unit_test(digests_have_a_line_for_each_durable_shard),

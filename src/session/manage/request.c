@@ -2,7 +2,7 @@
 
 #define DIGITS_MAX 19u /* any number of so many fits 64 bits */
 
-enum argument { ARGUMENT_NONE, ARGUMENT_NUMBER, ARGUMENT_NAME };
+enum argument { ARGUMENT_NONE, ARGUMENT_NUMBER, ARGUMENT_NAME, ARGUMENT_MESSAGE };
 
 const char *const request_words[REQUEST_N] = {
 #define REQUEST(name, words, argument, prose) [REQUEST_##name] = words,
@@ -78,12 +78,39 @@ static enum err argument_name(struct slice rest, struct request *out, struct tex
 	return ERR_OK;
 }
 
+/* A message, by two numbers, and the name that it belongs to; is_all: all of them. */
+static enum err argument_message(struct slice rest, struct request *out, struct text *why)
+{
+	size_t n = slice_find(rest, ' ');
+	struct slice first = slice_sub(rest, 0, n);
+	size_t dash = slice_find(first, '-');
+	bool is_all = slice_eq(first, slice_str("all"));
+	must(!out->is_all);
+	if (!is_all &&
+	    (dash == first.n || number_parse(slice_sub(first, 0, dash), &out->number) != ERR_OK ||
+	     number_parse(slice_from(first, dash + 1), &out->place) != ERR_OK)) {
+		text_putf(why, "%s wants a message as a list calls it, or all, not '",
+			  request_words[out->kind]);
+		text_put_printable(why, first);
+		text_putc(why, '\'');
+		return ERR_MALFORMED;
+	}
+	TRY(argument_name(n < rest.n ? slice_from(rest, n + 1) : SLICE_EMPTY, out, why));
+	if (out->name.n == 0) {
+		text_putf(why, "%s wants the name of an exchange", request_words[out->kind]);
+		return ERR_MALFORMED;
+	}
+	out->is_all = is_all;
+	return ERR_OK;
+}
+
 static enum err argument_parse(struct slice rest, struct request *out, struct text *why)
 {
 	must(out->kind < REQUEST_N);
 	switch (arguments[out->kind]) {
 	case ARGUMENT_NUMBER: return argument_number(rest, out, why);
 	case ARGUMENT_NAME: return argument_name(rest, out, why);
+	case ARGUMENT_MESSAGE: return argument_message(rest, out, why);
 	case ARGUMENT_NONE: break;
 	}
 	if (rest.n == 0)

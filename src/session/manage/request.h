@@ -16,8 +16,8 @@ enum request_kind {
 
 struct request {
 	enum request_kind kind;
-	bool is_all; /* no number or name was given */
-	uint64_t number;
+	bool is_all;            /* no number or name was given */
+	uint64_t number, place; /* place: of a message, behind its number */
 	struct slice vhost, name;
 };
 
