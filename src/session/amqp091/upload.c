@@ -177,6 +177,8 @@ bool amqp091_stored(struct session *own, struct session_world *w, uint64_t ticke
 	t.s->storing_n--;
 	if (!c || !c->assembly || c->assembly->upload != ticket >> 32)
 		return false;
+	if (t.s->phase != PHASE_RUNNING) /* refused meanwhile: nothing is published any more */
+		return false;
 	return stored(&t, c, (uint16_t)ticket, loc, bytes);
 }
 
