@@ -47,12 +47,13 @@ static void hold(struct loop *l, struct shard *s, uint64_t version)
 static void publish(struct loop *l, struct shard *s)
 {
 	struct node *n = l->node;
-	const struct catalog_view *v = catalog_view(s->catalog);
+	const struct catalog_view *before = atomic_load(&n->view), *v = catalog_view(s->catalog);
+	bool is_for_all = before && catalog_facts_version(before) != catalog_facts_version(v);
 	atomic_store(&n->view, v);
 	atomic_store(&n->version, catalog_version(v));
 	for (uint32_t i = 0; i < n->loops_n; i++)
-		if (atomic_load(&n->loops[i].waits_for_view))
-			loop_wake(l, i);
+		if (is_for_all || atomic_load(&n->loops[i].waits_for_view))
+			loop_wake(l, i); /* somebody on it may have lost his user, in his sleep */
 	hold(l, s, catalog_version(v));
 	s->is_applied = false;
 }
