@@ -45,8 +45,10 @@ enum err sim_disk_sync_dir(struct disk *port, const char *path)
 	if (!sim_disk_is_dir(d, path))
 		return sim_disk_fail(d, ERR_NOT_FOUND, "no such directory", path);
 	d->count.dir_syncs++;
-	if (sim_disk_call_fails(d, &d->faults.fail_sync_in))
+	if (sim_disk_call_fails(d, &d->faults.fail_sync_in)) {
+		d->count.failed_syncs++;
 		return sim_disk_fail(d, ERR_IO, "the sync failed", path);
+	}
 	names_sync(&d->names, path);
 	sim_inodes_sweep(d);
 	return sim_disk_crashes_after(d, ERR_OK);
