@@ -266,7 +266,13 @@ static void walk(struct table *t)
 
 void deal_play(struct story *story, uint64_t seed)
 {
-	static const struct plot plot = { "transactions", CLIENTS, enter, heard, came, NULL };
+	static const struct plot plot = {
+		.about = "transactions",
+		.actors_n = CLIENTS,
+		.enter = enter,
+		.heard = heard,
+		.came = came,
+	};
 	struct table *t = calloc(1, sizeof *t);
 	must(t != NULL);
 	struct stage *s = &t->stage;

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "node/inspect.h"
 #include "session/amqp091/ops.h"
+#include "session/manage/manage.h"
 
 #define MACHINE_BYTES (UINT64_C(4) << 30)
 #define READS_MAX     4 /* of one socket in one turn */
@@ -202,9 +203,10 @@ bool host_is_stopped(const struct host *h)
 static void arrive(struct host *h, struct host_loop *l, struct sock *k)
 {
 	uint64_t number = sock_number(&h->socks, k);
-	k->conn = k->state == SOCK_NEW ? conn_open(l->loop, number, &amqp091_session_ops,
-						   slice_str("127.0.0.1:1"), !k->is_remote)
-				       : conn_arrived(l->loop, number, k->tag);
+	const struct session_ops *ops = k->is_operator ? &manage_session_ops : &amqp091_session_ops;
+	k->conn = k->state == SOCK_NEW
+			  ? conn_open(l->loop, number, ops, slice_str("127.0.0.1:1"), !k->is_remote)
+			  : conn_arrived(l->loop, number, k->tag);
 	k->state = k->conn ? SOCK_OPEN : SOCK_SHUT;
 }
 

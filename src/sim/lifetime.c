@@ -315,7 +315,14 @@ static void rest(struct lifetime *l)
 
 void lifetime_play(struct story *story, uint64_t seed)
 {
-	static const struct plot plot = { "what expires", 1, enter, heard, came, answered };
+	static const struct plot plot = {
+		.about = "what expires",
+		.actors_n = 1,
+		.enter = enter,
+		.heard = heard,
+		.came = came,
+		.answered = answered,
+	};
 	struct lifetime *l = calloc(1, sizeof *l);
 	must(l != NULL);
 	struct stage *s = &l->stage;

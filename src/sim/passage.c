@@ -189,7 +189,14 @@ static void walk(struct passage *p)
 
 void passage_play(struct story *story, uint64_t seed)
 {
-	static const struct plot plot = { "dead letters", 1, enter, heard, came, answered };
+	static const struct plot plot = {
+		.about = "dead letters",
+		.actors_n = 1,
+		.enter = enter,
+		.heard = heard,
+		.came = came,
+		.answered = answered,
+	};
 	struct passage *p = calloc(1, sizeof *p);
 	must(p != NULL);
 	struct stage *s = &p->stage;

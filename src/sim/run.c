@@ -4,6 +4,7 @@
 #include "node/inspect.h"
 #include "sim/deal.h"
 #include "sim/drain.h"
+#include "sim/edict.h"
 #include "sim/faults.h"
 #include "sim/lifetime.h"
 #include "sim/passage.h"

@@ -39,8 +39,10 @@ void stage_init(struct stage *s, const struct plot *plot, struct story *story, u
 		.frame_max = TALK_FRAME_MAX,
 	};
 	host_init(&s->host, &s->own, seed, &setup);
-	for (uint32_t i = 0; i < STAGE_ACTORS; i++)
+	for (uint32_t i = 0; i < STAGE_ACTORS; i++) {
 		s->actor[i].index = i;
+		s->actor[i].user = "guest";
+	}
 }
 
 void stage_fini(struct stage *s)
@@ -60,14 +62,19 @@ bool stage_begin(struct stage *s)
 		return false;
 	}
 	for (uint32_t i = 0; i < s->actors_n; i++)
-		stage_enter(s, &s->actor[i]);
+		if (!s->actor[i].is_absent)
+			stage_enter(s, &s->actor[i]);
 	return true;
 }
 
 static void leave_all(struct stage *s)
 {
 	for (uint32_t i = 0; i < s->actors_n; i++)
-		stage_leave(s, &s->actor[i], true);
+		if (s->actor[i].is_in)
+			stage_leave(s, &s->actor[i], true);
+	if (s->errand.sock)
+		sock_drop(s->errand.sock, true);
+	s->errand.sock = NULL;
 }
 
 void stage_end(struct stage *s)
@@ -104,19 +111,22 @@ void stage_close(struct stage *s)
 
 void stage_enter(struct stage *s, struct actor *a)
 {
+	must(!a->is_in);
+	a->is_in = true;
 	a->coming = (struct arrival){ 0 };
 	a->body_left = 0;
 	a->said_n = 0;
 	a->answered_to = 0;
 	uint32_t loop = (uint32_t)prng_below(&s->prng, s->host.loops_n);
-	talk_begin(&a->talk, sock_connect(&s->host.socks, loop));
+	talk_begin_as(&a->talk, sock_connect(&s->host.socks, loop), a->user);
 	s->plot->enter(s, a);
 }
 
 void stage_leave(struct stage *s, struct actor *a, bool is_hard)
 {
-	must(a == &s->actor[a->index]);
+	must(a == &s->actor[a->index] && a->is_in);
 	sock_drop(a->talk.sock, is_hard);
+	a->is_in = false;
 }
 
 void stage_copy(struct stage *s, struct actor *a, const char *exchange, const char *key,
@@ -137,6 +147,13 @@ bool stage_publish(struct stage *s, struct actor *a, const char *exchange, const
 	a->said[++a->said_n] = ++s->sent_n;
 	stage_copy(s, a, exchange, key, props, s->sent_n, bytes);
 	return true;
+}
+
+struct errand *stage_errand(struct stage *s)
+{
+	uint32_t loop = (uint32_t)prng_below(&s->prng, s->host.loops_n);
+	errand_begin(&s->errand, sock_connect(&s->host.socks, loop));
+	return &s->errand;
 }
 
 static struct slice tag_put(char buf[16], uint32_t number)
@@ -186,6 +203,24 @@ static void answered(struct stage *s, struct actor *a, uint64_t tag, bool is_mul
 		a->answered_to = max_u64(a->answered_to, tag);
 }
 
+static void closed(struct stage *s, struct actor *a, const struct amqp091_method *m)
+{
+	bool is_channel = m->kind == AMQP091_channel_close;
+	uint16_t code = is_channel ? m->channel_close.reply_code : m->connection_close.reply_code;
+	if (!s->plot->closed || !s->plot->closed(s, a, m)) {
+		stage_wrong(s, "the broker closes a %s with %u",
+			    is_channel ? "channel" : "connection", code);
+	} else if (is_channel) {
+		a->said_n = 0;
+		a->answered_to = 0;
+		talk_say(&a->talk, 1, &(struct amqp091_method){ .kind = AMQP091_channel_close_ok });
+		TALK(&a->talk, 1, channel_open, .out_of_band = SLICE_EMPTY);
+		TALK(&a->talk, 1, confirm_select, .nowait = false);
+	} else {
+		stage_leave(s, a, false);
+	}
+}
+
 static void heard(struct stage *s, struct actor *a, const struct amqp091_method *m)
 {
 	switch (m->kind) {
@@ -206,9 +241,7 @@ static void heard(struct stage *s, struct actor *a, const struct amqp091_method 
 					      .is_redelivered = m->basic_get_ok.redelivered };
 		break;
 	case AMQP091_channel_close:
-	case AMQP091_connection_close:
-		stage_wrong(s, "the broker closes a channel or connection");
-		break;
+	case AMQP091_connection_close: closed(s, a, m); break;
 	default: s->plot->heard(s, a, m); break;
 	}
 }
@@ -252,10 +285,12 @@ bool stage_talk(struct stage *s, struct actor *a)
 {
 	struct amqp091_frame f;
 	bool is_end = false;
+	if (!a->is_in)
+		return false;
 	bool is_any = talk_exchange(&a->talk, &s->host.socks, &is_end);
-	while (!stage_is_wrong(s) && talk_next(&a->talk, &f))
+	while (!stage_is_wrong(s) && a->is_in && talk_next(&a->talk, &f))
 		frame(s, a, &f);
-	if (is_end)
+	if (is_end && a->is_in)
 		stage_wrong(s, "the broker hangs up");
 	return is_any;
 }
@@ -276,7 +311,7 @@ bool stage_broker(struct stage *s)
 
 static bool talk_all(struct stage *s)
 {
-	bool is_any = false;
+	bool is_any = errand_talk(&s->errand, &s->host.socks);
 	for (uint32_t i = 0; i < s->actors_n; i++)
 		is_any |= stage_talk(s, &s->actor[i]);
 	return is_any;

@@ -12,6 +12,7 @@
  */
 #ifndef SIM_STAGE_H
 #define SIM_STAGE_H
+#include "sim/errand.h"
 #include "sim/host.h"
 #include "sim/talk.h"
 
@@ -35,6 +36,9 @@ struct arrival {
 struct actor {
 	struct talk talk;
 	uint32_t index;
+	const char *user;      /* guest, unless the play says otherwise */
+	bool is_absent;        /* the play wants it so: stage_begin does not let it in */
+	bool is_in;            /* it has a connection */
 	struct arrival coming; /* number 0: its body has not begun */
 	uint64_t body_left;
 	uint32_t said_n; /* publishes of this connection, in the order of their tags */
@@ -54,6 +58,9 @@ struct plot {
 	void (*came)(struct stage *s, struct actor *a, const struct arrival *x);
 	/* answered: a message was confirmed, or refused. NULL: nobody asks for confirms. */
 	void (*answered)(struct stage *s, uint32_t number, bool is_refused);
+	/* closed: the broker closes the channel or the connection. False: it must not. NULL: never.
+	 * A channel is open again then, and nothing that was said on it will be answered. */
+	bool (*closed)(struct stage *s, struct actor *a, const struct amqp091_method *m);
 };
 
 struct stage {
@@ -63,8 +70,9 @@ struct stage {
 	struct prng prng;
 	struct host host;
 	struct actor actor[STAGE_ACTORS];
-	uint32_t actors_n; /* in this life */
-	uint32_t sent_n;   /* numbers given, in all lives; they begin with 1 */
+	uint32_t actors_n;    /* in this life */
+	uint32_t sent_n;      /* numbers given, in all lives; they begin with 1 */
+	struct errand errand; /* of the operator */
 	uint8_t body[STAGE_BODY_MAX];
 };
 
@@ -84,6 +92,9 @@ void stage_close(struct stage *s);
 /* stage_enter connects an actor (again); stage_leave drops it without a word. */
 void stage_enter(struct stage *s, struct actor *a);
 void stage_leave(struct stage *s, struct actor *a, bool is_hard);
+
+/* stage_errand begins one of the operator's; only one at a time. */
+struct errand *stage_errand(struct stage *s);
 
 /* stage_publish says a message with the next number, in `bytes` of which 4 hold it. False: no room
  * for it now, or all numbers of this connection are given. */

@@ -3,18 +3,26 @@
 #include "base/bits.h"
 #include "base/wr.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void talk_begin(struct talk *t, struct sock *sock)
 {
+	talk_begin_as(t, sock, "guest");
+}
+
+void talk_begin_as(struct talk *t, struct sock *sock, const char *user)
+{
+	char plain[64];
+	int n = snprintf(plain, sizeof plain, "%c%s%c%s", 0, user, 0, user);
 	static const uint8_t greeting[] = "AMQP\x00\x00\x09\x01";
-	must(sock != NULL);
+	must(sock != NULL && n < (int)sizeof plain);
 	t->sock = sock;
 	t->in_n = t->in_read = 0;
 	memcpy(t->out, greeting, 8);
 	t->out_n = 8;
 	TALK(t, 0, connection_start_ok, .mechanism = slice_str("PLAIN"),
-	     .response = slice_of("\0guest\0guest", 12), .locale = slice_str("en_US"));
+	     .response = slice_of(plain, (size_t)n), .locale = slice_str("en_US"));
 	TALK(t, 0, connection_tune_ok, .channel_max = 1, .frame_max = TALK_FRAME_MAX);
 	TALK(t, 0, connection_open, .virtual_host = slice_str("/"));
 	TALK(t, 1, channel_open, .out_of_band = SLICE_EMPTY);

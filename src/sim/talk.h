@@ -21,8 +21,10 @@ struct talk {
 	uint8_t out[TALK_BYTES], in[TALK_BYTES];
 };
 
-/* talk_begin takes a new connection, and says everything up to an open channel 1. */
+/* talk_begin takes a new connection, and says everything up to an open channel 1; talk_begin_as is
+ * somebody else than guest, whose password is his name. */
 void talk_begin(struct talk *t, struct sock *sock);
+void talk_begin_as(struct talk *t, struct sock *sock, const char *user);
 
 /* talk_say says a method; TALK(t, channel, noun_verb, .field = value, ...). */
 void talk_say(struct talk *t, uint16_t channel, const struct amqp091_method *m);

@@ -263,8 +263,14 @@ static void rest(struct turns *t)
 
 void turns_play(struct story *story, uint64_t seed)
 {
-	static const struct plot plot = { "turns",     CLIENTS,    enter,
-					  turns_heard, turns_came, turns_answered };
+	static const struct plot plot = {
+		.about = "turns",
+		.actors_n = CLIENTS,
+		.enter = enter,
+		.heard = turns_heard,
+		.came = turns_came,
+		.answered = turns_answered,
+	};
 	struct turns *t = calloc(1, sizeof *t);
 	must(t != NULL);
 	stage_init(&t->stage, &plot, story, seed, 0x7124);
