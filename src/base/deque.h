@@ -34,10 +34,28 @@ MUST_USE enum err deque_reserve(struct deque *d, struct mem *mem, size_t n);
 MUST_USE enum err deque_push(struct deque *d, struct mem *mem, const void *row);
 MUST_USE enum err deque_push_front(struct deque *d, struct mem *mem, const void *row);
 
+/* deque_add makes a row behind the last and gives it, for the caller to fill: a row that is put
+ * together elsewhere and copied in costs more than it does to fill it here. NULL: no memory;
+ * nothing changed. */
+static inline void *deque_add(struct deque *d, struct mem *mem)
+{
+	if (d->n == d->cap && deque_reserve(d, mem, d->n + 1) != ERR_OK)
+		return NULL;
+	return d->rows + ((d->head + d->n++) & (d->cap - 1)) * d->row_bytes;
+}
+
 /* deque_pop copies the front row out, deque_pop_back the last. False: empty. `out_row` may be
  * NULL. */
 bool deque_pop(struct deque *d, void *out_row);
 bool deque_pop_back(struct deque *d, void *out_row);
+
+/* deque_drop forgets the front row. */
+static inline void deque_drop(struct deque *d)
+{
+	must(d->n > 0);
+	d->head = (d->head + 1) & (d->cap - 1);
+	d->n--;
+}
 
 /* deque_at gives row `at` < n. */
 static inline void *deque_at(const struct deque *d, size_t at)

@@ -91,6 +91,33 @@ static void without_memory_nothing_changes(void **s)
 	must(heap.mem.used == 0);
 }
 
+static void rows_are_made_and_dropped_in_place(void **s)
+{
+	(void)s;
+	struct mem_for_tests heap = mem_for_tests(1 << 20);
+	struct model m = { 0, 0 };
+	struct deque d;
+	deque_init(&d, sizeof(struct row), "test");
+	for (uint64_t v = 0; v < 100; v++) {
+		struct row *at = deque_add(&d, &heap.mem);
+		must(at != NULL);
+		*at = row_of(v);
+		m.hi = v + 1;
+		if (v % 3 == 0) {
+			deque_drop(&d);
+			m.lo++;
+		}
+		agree(&d, &m);
+	}
+	must(deque_reserve(&d, &heap.mem, d.cap) == ERR_OK);
+	while (d.n < d.cap)
+		must(deque_add(&d, &heap.mem) != NULL);
+	heap.fail_in = 1;
+	must(deque_add(&d, &heap.mem) == NULL && d.n == d.cap);
+	deque_fini(&d, &heap.mem);
+	must(heap.mem.used == 0);
+}
+
 static void a_burst_gives_its_memory_back(void **s)
 {
 	(void)s;
@@ -114,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_random_walk_agrees_with_counting),
 		cmocka_unit_test(without_memory_nothing_changes),
+		cmocka_unit_test(rows_are_made_and_dropped_in_place),
 		cmocka_unit_test(a_burst_gives_its_memory_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

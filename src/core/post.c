@@ -5,11 +5,6 @@
 
 #define POST_SPARE_MAX 8u
 
-static uint32_t round8(uint32_t n)
-{
-	return (n + 7u) & ~7u;
-}
-
 void post_init(struct post *p, uint32_t loop, uint32_t loops_n, struct mem *mem)
 {
 	must(loop < loops_n && loops_n <= LIMIT_LOOPS_MAX);
@@ -92,7 +87,7 @@ struct run *post_run(struct post *p, uint32_t loop, const struct run *head, cons
 {
 	must(loop < p->loops_n && row_bytes <= LIMIT_RUN_ROW_BYTES);
 	uint32_t rows_len = row_bytes * n;
-	uint32_t len = round8((uint32_t)sizeof *head + rows_len + (uint32_t)tail.n);
+	uint32_t len = run_round((uint32_t)sizeof *head + rows_len + (uint32_t)tail.n);
 	struct batch *b = post_room(p, loop, len);
 	struct run *r = (struct run *)(void *)(b->at + b->len);
 	*r = *head;
@@ -107,30 +102,6 @@ struct run *post_run(struct post *p, uint32_t loop, const struct run *head, cons
 	b->last = b->len;
 	b->len += len;
 	return r;
-}
-
-struct run *post_last(struct post *p, uint32_t loop, uint32_t row_bytes)
-{
-	struct batch *b = p->open[loop];
-	if (!b || b->last == BATCH_NONE || b->cap - b->len < row_bytes + 8)
-		return NULL;
-	struct run *r = (struct run *)(void *)(b->at + b->last);
-	bool has_room = r->row_bytes == row_bytes && r->tail_len == 0 && r->n < LIMIT_RUN_ROWS_MAX;
-	return has_room ? r : NULL;
-}
-
-void *post_row(struct post *p, uint32_t loop, struct run *r, uint32_t row_bytes)
-{
-	struct batch *b = p->open[loop];
-	must(b && (uint8_t *)r == b->at + b->last && r->row_bytes == row_bytes);
-	uint32_t end = (uint32_t)sizeof *r + (r->n + 1u) * row_bytes;
-	uint32_t len = round8(end);
-	must(b->last + len <= b->cap);
-	void *row = (uint8_t *)r + end - row_bytes;
-	r->n++;
-	r->len = len;
-	b->len = b->last + len;
-	return row;
 }
 
 struct batch *post_take(struct post *p, uint32_t loop)

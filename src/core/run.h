@@ -95,12 +95,38 @@ void post_fini(struct post *p);
 struct run *post_run(struct post *p, uint32_t loop, const struct run *head, const void *rows,
 		     uint32_t row_bytes, uint32_t n, struct slice tail);
 
+/* run_round: runs lie at multiples of 8 bytes. */
+static inline uint32_t run_round(uint32_t n)
+{
+	return (n + 7u) & ~7u;
+}
+
 /* post_last is the last run to `loop` that is still in the open batch and may take one more row
  * of row_bytes; NULL if none. */
-struct run *post_last(struct post *p, uint32_t loop, uint32_t row_bytes);
+static inline struct run *post_last(const struct post *p, uint32_t loop, uint32_t row_bytes)
+{
+	struct batch *b = p->open[loop];
+	if (!b || b->last == BATCH_NONE || b->cap - b->len < row_bytes + 8)
+		return NULL;
+	struct run *r = (struct run *)(void *)(b->at + b->last);
+	bool has_room = r->row_bytes == row_bytes && r->tail_len == 0 && r->n < LIMIT_RUN_ROWS_MAX;
+	return has_room ? r : NULL;
+}
 
 /* post_row appends one row to `r`, which must be what post_last or post_run gave just now. */
-void *post_row(struct post *p, uint32_t loop, struct run *r, uint32_t row_bytes);
+static inline void *post_row(const struct post *p, uint32_t loop, struct run *r, uint32_t row_bytes)
+{
+	struct batch *b = p->open[loop];
+	must(b && (uint8_t *)r == b->at + b->last && r->row_bytes == row_bytes);
+	uint32_t end = (uint32_t)sizeof *r + (r->n + 1u) * row_bytes;
+	uint32_t len = run_round(end);
+	must(b->last + len <= b->cap);
+	void *row = (uint8_t *)r + end - row_bytes;
+	r->n++;
+	r->len = len;
+	b->len = b->last + len;
+	return row;
+}
 
 /* post_take closes the open batch to `loop` and hands out all batches to it, oldest first. */
 struct batch *post_take(struct post *p, uint32_t loop);

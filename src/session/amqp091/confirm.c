@@ -60,14 +60,13 @@ static void list_news(struct amqp091 *s, struct confirm *k, uint64_t seq)
 void amqp091_confirm_new(struct turn *t, struct channel *c, uint32_t bytes, uint32_t left_n)
 {
 	struct confirm *k = c->confirm;
-	struct unconfirmed u = { .left_n = (uint8_t)left_n };
+	struct unconfirmed *u = deque_add(&k->window, t->w->mem);
 	must(k && left_n <= SHARDS_MAX);
-	if (left_n > 0) {
-		u.bytes = bytes + PUBLISH_COST;
-		t->s->unconfirmed_bytes += u.bytes;
-	}
-	if (deque_push(&k->window, t->w->mem, &u) != ERR_OK)
+	if (!u)
 		must(!"no memory for a confirm");
+	*u = (struct unconfirmed){ .left_n = (uint8_t)left_n,
+				   .bytes = left_n > 0 ? bytes + PUBLISH_COST : 0 };
+	t->s->unconfirmed_bytes += u->bytes;
 	if (left_n == 0)
 		list_news(t->s, k, k->first + k->window.n - 1);
 }
@@ -181,7 +180,7 @@ static void flush_first(struct turn *t, struct confirm *k)
 			n++;
 		}
 		k->first++;
-		(void)deque_pop(&k->window, NULL);
+		deque_drop(&k->window);
 	}
 	if (n > 0)
 		put_ack(t, k, last, n > 1);

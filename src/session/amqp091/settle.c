@@ -27,7 +27,8 @@ void amqp091_settle_row(struct turn *t, uint16_t channel, uint16_t shard, uint64
 	uint32_t loop = p->loop_of_shard[shard];
 	struct run *r = post_last(p, loop, sizeof row);
 	if (r && run_same(r, &head) && r->arg == consumer)
-		memcpy(post_row(p, loop, r, sizeof row), &row, sizeof row);
+		*(struct settle_row *)post_row(
+			p, loop, r, sizeof row) = (struct settle_row){ .pos = pos, .how = how };
 	else
 		(void)post_run(p, loop, &head, &row, sizeof row, 1, SLICE_EMPTY);
 	if (t->s->barriers && (how == SETTLE_RELEASE || how == SETTLE_FAIL))
@@ -40,8 +41,15 @@ void amqp091_unacked_add(struct turn *t, struct channel *c, const struct unacked
 {
 	const struct unacked *last = c->unacked.n ? deque_at(&c->unacked, c->unacked.n - 1) : NULL;
 	must(u->tag < c->next_tag && (!last || last->tag < u->tag));
-	if (deque_push(&c->unacked, t->w->mem, u) != ERR_OK)
+	struct unacked *at = deque_add(&c->unacked, t->w->mem);
+	if (!at)
 		must(!"no memory for what a client holds");
+	*at = (struct unacked){ .tag = u->tag,
+				.pos = u->pos,
+				.queue = u->queue,
+				.consumer = u->consumer,
+				.bytes = u->bytes,
+				.shard = u->shard };
 	t->s->held_n++;
 	c->held_n += u->consumer != CONSUMER_GET;
 }
@@ -96,7 +104,7 @@ static void close_holes(struct channel *c)
 	struct deque *d = &c->unacked;
 	must(c->holes_n <= d->n);
 	while (d->n && ((struct unacked *)deque_at(d, 0))->is_gone) {
-		(void)deque_pop(d, NULL);
+		deque_drop(d);
 		c->holes_n--;
 	}
 	while (d->n && ((struct unacked *)deque_at(d, d->n - 1))->is_gone) {
