@@ -222,26 +222,33 @@ static uint32_t collect(struct core *c, struct queue *q, struct outcomes *later)
 	return n;
 }
 
+static struct run deliver_head(const struct core *c, const struct consumer *s)
+{
+	must(s->session != 0);
+	return (struct run){ .kind = FX_DELIVER,
+			     .channel = s->channel,
+			     .session = s->session,
+			     .shard = c->shard,
+			     .queue = s->queue->id,
+			     .arg = s->arg };
+}
+
 /* Tells one consumer its rows, from `first` on by the chain. */
 static void tell(struct core *c, const struct consumer *s, uint32_t first, uint32_t n,
 		 struct post *fx)
 {
 	struct giving *g = &c->giving;
 	uint32_t loop = session_loop(s->session);
-	struct run head = { .kind = FX_DELIVER,
-			    .channel = s->channel,
-			    .session = s->session,
-			    .shard = c->shard,
-			    .queue = s->queue->id,
-			    .arg = s->arg };
+	struct run head = deliver_head(c, s);
 	struct run *r = post_last(fx, loop, sizeof *g->row);
 	if (r && (!run_same(r, &head) || r->arg != head.arg))
 		r = NULL;
-	if (!r && s->batch_last == first + n - 1) { /* all of them side by side */
+	bool is_dense = s->batch_last == first + n - 1; /* all of them side by side */
+	if (!r && is_dense) {
 		(void)post_run(fx, loop, &head, &g->row[first], sizeof *g->row, n, SLICE_EMPTY);
 		return;
 	}
-	for (uint32_t i = first, left = n; left > 0; i = g->next[i], left--) {
+	for (uint32_t i = first, left = n; left > 0; i = is_dense ? i + 1 : g->next[i], left--) {
 		if (r)
 			*(struct deliver_row *)post_row(fx, loop, r, sizeof *g->row) = g->row[i];
 		else
@@ -278,27 +285,68 @@ static bool is_over(const struct core *c, uint64_t expiry_ms)
 	return expiry_ms > EXPIRY_AT_ONCE && expiry_ms <= c->now_ms;
 }
 
-uint32_t core_pass(struct core *c, struct queue *q, const struct run *o, struct post *fx)
+/* May this row go to `s` as it came? */
+static inline bool is_passing(const struct core *c, const struct run *o, const struct add_row *row,
+			      const struct consumer *s)
+{
+	return row->mem && s->flags & SUBSCRIBE_NO_ACK &&
+	       !(o->flags & ADD_EXPIRES && is_over(c, row->expiry_ms));
+}
+
+static inline void pass_row(struct deliver_row *out, const struct add_row *row)
+{
+	must(row->mem != 0);
+	*out = (struct deliver_row){ .mem = row->mem,
+				     .bytes = row->bytes,
+				     .flags = row->flags & ENTRY_STORED };
+}
+
+/* To the only one who can take them. */
+static uint32_t pass_to_one(struct core *c, struct consumer *s, const struct run *o,
+			    struct post *fx)
 {
 	struct giving *g = &c->giving;
 	const struct add_row *row = (const void *)(o + 1);
 	uint32_t n = 0;
-	bool expires = o->flags & ADD_EXPIRES;
-	must(!(o->flags & RUN_LOGGED) && o->n <= GIVE_N);
-	if (q->ready_n || q->is_closed)
+	for (; n < o->n && s->is_able && is_passing(c, o, &row[n], s); n++) {
+		pass_row(&g->row[n], &row[n]);
+		consumer_spend(s, row[n].bytes);
+	}
+	if (n == 0)
 		return 0;
-	for (; n < o->n && row[n].mem && !list_is_empty(&q->able); n++) {
+	must(s->batch_last == BATCH_NONE);
+	s->batch_last = n - 1;
+	tell(c, s, 0, n, fx);
+	s->batch_last = BATCH_NONE;
+	return n;
+}
+
+/* To each in turn. */
+static uint32_t pass_round(struct core *c, struct queue *q, const struct run *o, struct post *fx)
+{
+	struct giving *g = &c->giving;
+	const struct add_row *row = (const void *)(o + 1);
+	uint32_t n = 0;
+	must(o->n <= GIVE_N);
+	for (; n < o->n && !list_is_empty(&q->able); n++) {
 		struct consumer *s = containerof(q->able.head.next, struct consumer, node);
-		if (!(s->flags & SUBSCRIBE_NO_ACK))
+		if (!is_passing(c, o, &row[n], s))
 			break;
-		if (expires && is_over(c, row[n].expiry_ms))
-			break;
-		g->row[n] = (struct deliver_row){ .mem = row[n].mem,
-						  .bytes = row[n].bytes,
-						  .flags = row[n].flags & ENTRY_STORED };
+		pass_row(&g->row[n], &row[n]);
 		batch_to(g, n, s);
 	}
 	tell_all(c, n, fx);
+	return n;
+}
+
+uint32_t core_pass(struct core *c, struct queue *q, const struct run *o, struct post *fx)
+{
+	must(!(o->flags & RUN_LOGGED) && o->n <= GIVE_N);
+	if (q->ready_n || q->is_closed || list_is_empty(&q->able))
+		return 0;
+	struct consumer *s = containerof(q->able.head.next, struct consumer, node);
+	bool is_one = s->node.next == s->node.prev && !s->has_twin;
+	uint32_t n = is_one ? pass_to_one(c, s, o, fx) : pass_round(c, q, o, fx);
 	q->count.given_no_ack += n;
 	c->count.given_no_ack += n;
 	return n;

@@ -19,6 +19,9 @@ _Static_assert(offsetof(struct publish_row, mem) == offsetof(struct add_row, mem
 /* How many records the give mark is kept ahead of publishes to a queue whose consumers keep up. */
 #define MARK_AHEAD_RECORDS 16u
 
+/* So many rows of a queue side by side are added as they lie. */
+#define STRETCH_MIN 8u
+
 /* Where rows go. */
 enum way { WAY_REFUSE, WAY_DROP, WAY_NOW, WAY_LATER, WAY_LOG };
 
@@ -301,6 +304,16 @@ static void fan_out(struct core *c, const struct run *cmd, struct outcomes *now)
 
 /* ---- admit ------------------------------------------------------------------------------- */
 
+/* A stretch that need not be joined with others of its queue, and none of which is before it in the
+ * fan. With rules the fan knows what is to be added. */
+static bool is_alone(const struct run *cmd, const struct stretch *s)
+{
+	uint32_t n = s->end - s->at;
+	must(n <= cmd->n);
+	return n == cmd->n || s->is_dead ||
+	       (n >= STRETCH_MIN && s->queue->fan_n == 0 && !s->queue->ruled);
+}
+
 /* Sends a stretch of add rows its way. */
 static void publish(struct core *c, struct run *cmd, const struct stretch *s, struct outcomes *now,
 		    struct outcomes *later, struct post *fx)
@@ -313,7 +326,7 @@ static void publish(struct core *c, struct run *cmd, const struct stretch *s, st
 		drop_rows(c, cmd, (struct add_row *)(void *)row, n, fx);
 		return;
 	}
-	if (s->way == WAY_NOW && n < cmd->n && !s->is_dead) {
+	if (s->way == WAY_NOW && !is_alone(cmd, s)) {
 		fan_rows(c, s, (struct add_row *)(void *)row);
 		return;
 	}
