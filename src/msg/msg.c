@@ -5,19 +5,6 @@
 #include "base/must.h"
 #include "base/rd.h"
 
-struct msg *msg_new(struct block *b, const struct msg *facts)
-{
-	must(facts->body_bytes == 0 || facts->body_off >= sizeof *b);
-	uint32_t least = block_is_large(b) ? (uint32_t)sizeof *b : b->fill;
-	uint32_t at = (b->msg_floor - (uint32_t)sizeof(struct msg)) & ~7u;
-	if (at < least)
-		return NULL;
-	b->msg_floor = at;
-	struct msg *m = (struct msg *)(void *)((uint8_t *)b + at);
-	*m = *facts;
-	return m;
-}
-
 static struct slice at(const struct msg *m, uint32_t off, uint32_t n)
 {
 	return (struct slice){ (const uint8_t *)block_of(m) + off, n };
@@ -47,11 +34,6 @@ struct slice msg_piece(const struct msg *m, uint32_t i)
 	uint32_t before = i * m->piece_bytes, left = m->body_bytes - before;
 	return at(m, m->body_off + i * (m->piece_bytes + m->gap),
 		  left < m->piece_bytes ? left : m->piece_bytes);
-}
-
-uint32_t msg_stored_bytes(const struct msg *m)
-{
-	return MSG_STORED_HEAD_BYTES + m->route_len + m->props_len + m->body_bytes;
 }
 
 static uint32_t put(struct wr *w, struct slice s, uint32_t sum)

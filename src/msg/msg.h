@@ -17,6 +17,7 @@
 #ifndef MSG_MSG_H
 #define MSG_MSG_H
 #include "base/err.h"
+#include "base/must.h"
 #include "base/slice.h"
 #include "base/wr.h"
 #include "msg/block.h"
@@ -49,7 +50,18 @@ enum { MSG_PERSISTENT = 1, MSG_DEAD = 2 };
 /* msg_new takes a message header from the block that the caller fills and fills it from `facts`.
  * The caller counts the references it hands out (block_give).
  * NULL: no room for a header in this block. */
-struct msg *msg_new(struct block *b, const struct msg *facts);
+static inline struct msg *msg_new(struct block *b, const struct msg *facts)
+{
+	must(facts->body_bytes == 0 || facts->body_off >= sizeof *b);
+	uint32_t least = block_is_large(b) ? (uint32_t)sizeof *b : b->fill;
+	uint32_t at = (b->msg_floor - (uint32_t)sizeof(struct msg)) & ~7u;
+	if (at < least)
+		return NULL;
+	b->msg_floor = at;
+	struct msg *m = (struct msg *)(void *)((uint8_t *)b + at);
+	*m = *facts;
+	return m;
+}
 
 static inline uint64_t msg_mem(const struct msg *m)
 {
@@ -69,7 +81,10 @@ uint32_t msg_piece_n(const struct msg *m); /* 0 for an empty body */
 struct slice msg_piece(const struct msg *m, uint32_t i);
 
 /* msg_stored_bytes is the exact size of the stored form. */
-uint32_t msg_stored_bytes(const struct msg *m);
+static inline uint32_t msg_stored_bytes(const struct msg *m)
+{
+	return MSG_STORED_HEAD_BYTES + m->route_len + m->props_len + m->body_bytes;
+}
 
 /* msg_store writes the stored form; w must have room for msg_stored_bytes. */
 void msg_store(const struct msg *m, struct wr *w);

@@ -60,29 +60,43 @@ static bool spill(struct loop *l, struct publish_row *row)
 	return true;
 }
 
+/* How far behind a row the same message may come again, for another queue: messages come one after
+ * the other with all their queues, or queue by queue. */
+static uint32_t period_of(const struct publish_row *row, uint32_t n)
+{
+	uint32_t i = 1;
+	must(n > 0);
+	while (i < n && row[i].mem != row[0].mem)
+		i++;
+	return i;
+}
+
 void keep_rows(struct loop *l, struct run *publish)
 {
 	bool is_pinned = l->home.out_bytes > PINNED_BYTES_MAX;
 	bool is_short = atomic_load_explicit(&l->node->is_memory_short, memory_order_relaxed);
-	if (!is_pinned && !is_short)
+	if ((!is_pinned && !is_short) || publish->n == 0)
 		return;
 	struct publish_row *row = run_rows(publish);
-	uint64_t old = 0, copy = 0; /* of the row before: one message for several queues */
+	uint64_t old[LIMIT_RUN_ROWS_MAX]; /* where the rows' messages were before */
+	uint32_t period = period_of(row, publish->n);
+	must(publish->n <= LIMIT_RUN_ROWS_MAX);
 	for (uint32_t i = 0; i < publish->n; i++) {
+		old[i] = row[i].mem;
 		/* a big one's block holds its chunks */
 		if (!row[i].mem || (row[i].flags & (ENTRY_PERSISTENT | ENTRY_SPILLED | ENTRY_BIG)))
 			continue;
 		if (is_short && spill(l, &row[i]))
 			continue;
-		if (row[i].mem == old && copy) {
-			msg_ref(copy, 1);
-			msg_unref(old, 1);
-			row[i].mem = copy;
+		const struct publish_row *before = i < period ? NULL : &row[i - period];
+		if (before && old[i - period] == old[i] && before->mem != old[i] &&
+		    !(before->flags & ENTRY_SPILLED)) {
+			row[i].mem = before->mem;
+			msg_ref(row[i].mem, 1);
+			msg_unref(old[i], 1);
 			continue;
 		}
-		old = row[i].mem;
 		keep_dense(l, &row[i].mem);
-		copy = row[i].mem != old ? row[i].mem : 0;
 	}
 }
 

@@ -127,8 +127,9 @@ struct confirm {
 
 /* A message that does not come in one piece. */
 struct assembly;
-/* Messages to several shards; what a channel does when it commits. */
+/* Messages to several shards; one like the next; what a channel does when it commits. */
 struct fan;
+struct again;
 struct tx;
 
 struct channel {
@@ -223,6 +224,7 @@ struct turn {
 	struct session_world *w;
 	struct block *block;     /* being fed, else NULL */
 	struct fan *fan;         /* messages not posted yet (publish.h); NULL: none */
+	struct again *again;     /* being fed: the publish before (publish.h), else NULL */
 	struct refs gone;        /* of deliveries that are written; dropped where rows end */
 	uint32_t move_to;        /* set with ERR_BUSY: the loop to go to first */
 	struct channel *commits; /* its settlements are its transaction's; NULL: nobody's */

@@ -91,6 +91,53 @@ static void messages_to_many_shards_keep_their_order(void **state)
 	scenario_end(s);
 }
 
+/* All in one feed: each repeats the one before, or differs from it in one thing. */
+static void messages_may_repeat_each_other_or_not(void **state)
+{
+	(void)state;
+	static const char *const lines[] = {
+		"ch 1 basic.publish routing_key='b' + 'one'",
+		"ch 1 basic.publish routing_key='b' + 'three'",
+		"ch 1 basic.publish routing_key='b' + 'no'",
+		"ch 1 basic.publish routing_key='nobody' + 'lost'",
+		"ch 1 basic.publish routing_key='b' + 'four' priority=3",
+		"ch 1 basic.publish routing_key='b' + 'five' priority=3",
+		"ch 1 basic.publish routing_key='b' + '' priority=3",
+		"ch 1 basic.publish routing_key='b' + 'seven' priority=3",
+		"ch 1 basic.publish routing_key='b' + 'eight' priority=2",
+		"ch 1 basic.publish routing_key='b' + 'nine' priority=2",
+	};
+	struct scenario *s = scenario_of(world_new(), __func__);
+	scenario_play(s, HELLO);
+	queues_of_a_fan_out(s);
+	struct octets o = { 0 };
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+		line_frames(lines[i], LIMIT_FRAME_MAX_DEFAULT, &o);
+	client_write(client_named(s, "a"), o.p, o.n);
+	free(o.p);
+	scenario_play(s, "a ch 1 basic.consume queue='b' consumer_tag='t' no_ack\n----\n"
+			 "a ch 1 basic.consume_ok consumer_tag='t'\n"
+			 "a ch 1 basic.deliver consumer_tag='t' delivery_tag=1 *\n"
+			 "a ch 1 header class=60 body=3\na ch 1 body 3 'one'\n"
+			 "a ch 1 basic.deliver consumer_tag='t' delivery_tag=2 *\n"
+			 "a ch 1 header class=60 body=5\na ch 1 body 5 'three'\n"
+			 "a ch 1 basic.deliver consumer_tag='t' delivery_tag=3 *\n"
+			 "a ch 1 header class=60 body=2\na ch 1 body 2 'no'\n"
+			 "a ch 1 basic.deliver consumer_tag='t' delivery_tag=4 *\n"
+			 "a ch 1 header class=60 body=4 priority=3\na ch 1 body 4 'four'\n"
+			 "a ch 1 basic.deliver consumer_tag='t' delivery_tag=5 *\n"
+			 "a ch 1 header class=60 body=4 priority=3\na ch 1 body 4 'five'\n"
+			 "a ch 1 basic.deliver consumer_tag='t' delivery_tag=6 *\n"
+			 "a ch 1 header class=60 body=0 priority=3\n"
+			 "a ch 1 basic.deliver consumer_tag='t' delivery_tag=7 *\n"
+			 "a ch 1 header class=60 body=5 priority=3\na ch 1 body 5 'seven'\n"
+			 "a ch 1 basic.deliver consumer_tag='t' delivery_tag=8 *\n"
+			 "a ch 1 header class=60 body=5 priority=2\na ch 1 body 5 'eight'\n"
+			 "a ch 1 basic.deliver consumer_tag='t' delivery_tag=9 *\n"
+			 "a ch 1 header class=60 body=4 priority=2\na ch 1 body 4 'nine'\n");
+	scenario_end(s);
+}
+
 static void a_new_channel_is_not_confirmed_for_an_old_one(void **state)
 {
 	(void)state;
@@ -309,6 +356,7 @@ int main(void)
 		cmocka_unit_test(a_confirm_waits_for_the_log),
 		cmocka_unit_test(a_message_to_two_shards_is_confirmed_when_both_have_it),
 		cmocka_unit_test(messages_to_many_shards_keep_their_order),
+		cmocka_unit_test(messages_may_repeat_each_other_or_not),
 		cmocka_unit_test(a_new_channel_is_not_confirmed_for_an_old_one),
 		cmocka_unit_test(who_publishes_too_far_ahead_waits),
 		cmocka_unit_test(acks_of_one_turn_are_one_ack),

@@ -244,6 +244,11 @@ static enum feed feed(struct turn *t, uint32_t *io_off, uint32_t *out_need)
 		size_t used;
 		struct slice in = slice_of((const uint8_t *)b + *io_off, b->fill - *io_off);
 		must(*io_off <= b->fill);
+		if (amqp091_publish_again(t, in, &used)) {
+			*io_off += (uint32_t)used;
+			continue;
+		}
+		t->again->channel = NULL;
 		enum step st = in.n == 0 ? STEP_MORE : step(t, in, &used);
 		if (st == STEP_ON) {
 			*io_off += (uint32_t)used;
@@ -264,8 +269,10 @@ enum feed amqp091_feed(struct session *own, struct session_world *w, struct bloc
 		       uint32_t *io_off, uint32_t *out_need, uint32_t *out_loop)
 {
 	struct turn t;
+	struct again again = { .channel = NULL };
 	amqp091_turn(&t, own, w);
 	t.block = b;
+	t.again = &again;
 	t.move_to = w->post->loop;
 	t.s->is_held = t.s->is_held && w->is_blocked;
 	enum feed f = feed(&t, io_off, out_need);

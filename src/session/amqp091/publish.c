@@ -186,6 +186,56 @@ static enum err publish_request(struct turn *t, struct channel *c, struct publis
 	return e;
 }
 
+/* The next message may be like this one, and nobody has to ask again what it is and where it goes:
+ * all that this depends on stays as it is while one connection is fed. */
+static void remember(struct turn *t, struct channel *c, const struct amqp091_content *content,
+		     const struct publish *p, const struct route_hit *hit, const struct msg *m)
+{
+	struct again *a = t->again;
+	const uint8_t *at = (const uint8_t *)t->block + m->route_off - AMQP091_FRAME_HEAD - 6;
+	must(a && hit->route->n > 0 && !c->tx);
+	if (m->piece_bytes || hit->varies || m->body_bytes == 0)
+		return;
+	const uint32_t method_n = (uint32_t)(content->frames.p - at);
+	const uint32_t n = method_n + (uint32_t)load_be32(content->frames.p + 3) +
+			   AMQP091_FRAME_OVERHEAD;
+	const uint64_t fits = t->s->frame_max ? t->s->frame_max : LIMIT_CHUNK_BYTES;
+	*a = (struct again){
+		.channel = c,
+		.heads = { .at = at,
+			   .method_n = method_n,
+			   .n = n,
+			   .body_max = (uint32_t)min_u64(
+				   min_u64(fits, t->w->limits->message_bytes_max),
+				   LIMIT_CHUNK_BYTES - n - AMQP091_FRAME_OVERHEAD),
+			   .channel = c->number },
+		.publish = *p,
+		.hit = hit,
+		.facts = *m,
+		.shards_n = amqp091_shards_n(hit->route),
+	};
+}
+
+bool amqp091_publish_again(struct turn *t, struct slice in, size_t *out_used)
+{
+	const struct again *a = t->again;
+	uint32_t body_bytes;
+	if (!a->channel || !amqp091_publish_repeats(&a->heads, in, &body_bytes))
+		return false;
+	const uint32_t behind = (uint32_t)(in.p - a->heads.at);
+	must(!a->channel->tx && !a->channel->is_closing && !a->channel->assembly);
+	struct msg *m = msg_new(t->block, &a->facts);
+	if (!m)
+		return false;
+	m->route_off += behind;
+	m->props_off += behind;
+	m->body_off += behind;
+	m->body_bytes = body_bytes;
+	amqp091_publish_more(t, m);
+	*out_used = a->heads.n + body_bytes + AMQP091_FRAME_OVERHEAD;
+	return true;
+}
+
 static enum err publish_whole(struct turn *t, struct channel *c, const struct amqp091_publish *in)
 {
 	struct amqp091_content stripped;
@@ -216,6 +266,8 @@ static enum err publish_whole(struct turn *t, struct channel *c, const struct am
 	const struct msg *m = c->tx ? NULL : in_place(t, &p, content);
 	if (m) {
 		amqp091_publish_rows(t, c, &p, hit, t->block, m);
+		if (hit->route->n > 0 && content == &in->content)
+			remember(t, c, content, &p, hit, m);
 		return ERR_OK;
 	}
 	return amqp091_publish_copy(t, c, &p, hit, content);

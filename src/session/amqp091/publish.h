@@ -46,6 +46,17 @@ struct assembly {
 	uint8_t route[];
 };
 
+/* The publish before, as long as nothing else has come in this feed: of one that repeats its heads
+ * all is known but the body. */
+struct again {
+	struct channel *channel; /* NULL: there was none like that */
+	struct amqp091_heads heads;
+	struct publish publish;
+	const struct route_hit *hit;
+	struct msg facts; /* of its message */
+	uint32_t shards_n;
+};
+
 enum publish_sight { PUBLISH_SLOWLY, PUBLISH_MORE, PUBLISH_DONE };
 
 /* amqp091_publish_fast takes the message at the start of `in` if all of it is there in one piece.
@@ -54,6 +65,10 @@ enum publish_sight { PUBLISH_SLOWLY, PUBLISH_MORE, PUBLISH_DONE };
  * nothing was done, move or wait. */
 enum publish_sight amqp091_publish_fast(struct turn *t, struct slice in, size_t *out_used,
 					enum err *out_err);
+
+/* amqp091_publish_again takes the message at the start of `in` if it repeats the one before. False:
+ * it does not, or something stands in the way; nothing was done. */
+bool amqp091_publish_again(struct turn *t, struct slice in, size_t *out_used);
 
 /* amqp091_publish_route does everything that can refuse a message, and finds where it goes: the
  * hit is valid until the channel's next publish. ERR_BUSY: move first, nothing was done. */
@@ -74,6 +89,11 @@ uint32_t amqp091_publish_strip(struct publish *p, uint32_t front);
 /* amqp091_publish_rows sends `m`, which lies in the block `b` that we fill, where the hit says. */
 void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publish *p,
 			  const struct route_hit *hit, struct block *b, const struct msg *m);
+
+/* amqp091_publish_more does the same for one that repeats the message of t->again. */
+void amqp091_publish_more(struct turn *t, const struct msg *m);
+/* amqp091_shards_n: how many shards a route leads to. */
+uint32_t amqp091_shards_n(const struct route *r);
 
 /* The fan holds messages that amqp091_publish_rows has taken and not posted yet: those in the block
  * being fed whose route leads to several shards. It is empty before anything else is posted, and

@@ -21,7 +21,7 @@ struct fan {
 	struct fanned message[FAN_MESSAGES];
 };
 
-static uint32_t shards_n(const struct route *r)
+uint32_t amqp091_shards_n(const struct route *r)
 {
 	uint32_t n = 1;
 	must(r->n > 0);
@@ -30,62 +30,102 @@ static uint32_t shards_n(const struct route *r)
 	return n;
 }
 
+static struct run head_of(const struct turn *t, const struct channel *c, uint16_t shard)
+{
+	must(shard > 0 && c->number > 0);
+	return (struct run){
+		.kind = CMD_PUBLISH,
+		.channel = c->number,
+		.session = t->s->session.handle,
+		.shard = shard,
+		.vhost = t->s->vhost,
+	};
+}
+
+/* The row of one message for one queue, written where it stays. */
+static inline void row_put(const struct turn *t, struct publish_row *at, const struct fanned *m,
+			   const struct route_to *to, uint8_t flags, uint64_t seq_delta)
+{
+	must(m->mem != 0 && seq_delta <= UINT16_MAX);
+	*at = (struct publish_row){
+		.mem = m->mem,
+		.queue = to->queue,
+		.expiry_ms = m->expiry_ms,
+		.bytes = m->bytes,
+		.seq_delta = (uint16_t)seq_delta,
+		.flags = (uint8_t)(flags | (m->is_big ? ENTRY_BIG : 0)),
+		.priority = m->priority,
+	};
+	route_to_row(to, t->w->wall_ms, m->flags & MSG_PERSISTENT, at);
+}
+
 /* Consecutive messages of a channel to a shard share one run. */
-static void put_row(struct turn *t, struct run *head, uint64_t seq, struct publish_row *row)
+static void put_row(const struct turn *t, struct run *head, const struct fanned *m,
+		    const struct route_to *to, uint8_t flags)
 {
 	struct post *p = t->w->post;
 	uint32_t loop = p->loop_of_shard[head->shard];
-	struct run *r = post_last(p, loop, sizeof *row);
-	must(row->mem != 0);
-	if (r && run_same(r, head) && seq - r->arg <= UINT16_MAX) {
-		row->seq_delta = (uint16_t)(seq - r->arg);
-		memcpy(post_row(p, loop, r, sizeof *row), row, sizeof *row);
+	struct run *r = post_last(p, loop, sizeof(struct publish_row));
+	must(to->shard == head->shard);
+	if (r && run_same(r, head) && m->seq - r->arg <= UINT16_MAX) {
+		row_put(t, post_row(p, loop, r, sizeof(struct publish_row)), m, to, flags,
+			m->seq - r->arg);
 		return;
 	}
-	row->seq_delta = 0;
-	head->arg = seq;
-	(void)post_run(p, loop, head, row, sizeof *row, 1, SLICE_EMPTY);
+	struct publish_row first;
+	row_put(t, &first, m, to, flags, 0);
+	head->arg = m->seq;
+	(void)post_run(p, loop, head, &first, sizeof first, 1, SLICE_EMPTY);
 }
 
 /* The rows of one message for `n` queues of one shard. */
 static void put_rows(struct turn *t, const struct channel *c, const struct fanned *m,
 		     const struct route_to *to, uint32_t n)
 {
-	struct run head = {
-		.kind = CMD_PUBLISH,
-		.channel = c->number,
-		.session = t->s->session.handle,
-		.shard = to->shard,
-		.vhost = t->s->vhost,
-	};
+	struct run head = head_of(t, c, to->shard);
 	must(n > 0);
-	for (uint32_t i = 0; i < n; i++) {
-		struct publish_row row = {
-			.mem = m->mem,
-			.queue = to[i].queue,
-			.expiry_ms = m->expiry_ms,
-			.bytes = m->bytes,
-			.priority = m->priority,
-		};
-		route_to_row(&to[i], t->w->wall_ms, m->flags & MSG_PERSISTENT, &row);
-		if (m->is_big)
-			row.flags |= ENTRY_BIG;
-		if (i > 0)
-			row.flags |= ENTRY_SAME;
-		if (i + 1 == n && m->is_followed)
-			row.flags |= ENTRY_CONFIRM;
-		put_row(t, &head, m->seq, &row);
-	}
+	for (uint32_t i = 0; i < n; i++)
+		put_row(t, &head, m, &to[i],
+			(uint8_t)((i > 0 ? ENTRY_SAME : 0) |
+				  (i + 1 == n && m->is_followed ? ENTRY_CONFIRM : 0)));
+}
+
+/* Likewise of many messages, queue by queue: what lies side by side here is added in one step
+ * there. Only if nobody waits to hear of them, and no record shares what they have in common. */
+static void put_columns(struct turn *t, const struct channel *c, const struct fanned *m,
+			uint32_t messages_n, const struct route_to *to, uint32_t n)
+{
+	struct run head = head_of(t, c, to->shard);
+	must(n > 0 && messages_n > 1);
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < messages_n; k++)
+			put_row(t, &head, &m[k], &to[i], 0);
+}
+
+static bool are_plain(const struct fanned *m, uint32_t n, const struct route *r)
+{
+	must(n > 0);
+	if (r->kept_n > 0)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (m[i].is_followed || m[i].is_big || m[i].flags & MSG_PERSISTENT)
+			return false;
+	return true;
 }
 
 /* All messages to the first shard, then all to the next. */
 static void put_messages(struct turn *t, const struct channel *c, const struct fanned *m,
 			 uint32_t messages_n, const struct route *r)
 {
+	bool is_plain = messages_n > 1 && are_plain(m, messages_n, r);
 	for (uint32_t at = 0, end; at < r->n; at = end) {
 		end = at + 1;
 		while (end < r->n && r->to[end].shard == r->to[at].shard)
 			end++;
+		if (is_plain) {
+			put_columns(t, c, m, messages_n, &r->to[at], end - at);
+			continue;
+		}
 		for (uint32_t i = 0; i < messages_n; i++)
 			put_rows(t, c, &m[i], &r->to[at], end - at);
 	}
@@ -106,44 +146,64 @@ static struct fan *fan_of(struct turn *t, struct channel *c, const struct publis
 	return f;
 }
 
+/* One more message of the route, to `shards_n` shards. */
+static void publish(struct turn *t, struct channel *c, const struct publish *p,
+		    const struct route_hit *hit, uint32_t shards_n, const struct msg *m)
+{
+	const struct route *route = hit->route;
+	const uint32_t bytes = msg_stored_bytes(m);
+	struct block *b = block_of(m);
+	const uint64_t seq = amqp091_confirm_seq(t, c);
+	const bool is_returned = p->is_mandatory && route_is_nowhere(route);
+	struct fanned alone, *f = &alone;
+	bool is_fanned = shards_n > 1 && b == t->block && !hit->varies;
+	must(route->n > 0 && shards_n > 0);
+	if (is_fanned) {
+		struct fan *fan = fan_of(t, c, p);
+		fan->route = route;
+		f = &fan->message[fan->n++];
+	}
+	*f = (struct fanned){ .mem = msg_mem(m),
+			      .seq = seq,
+			      .expiry_ms = p->expiry_ms,
+			      .bytes = bytes,
+			      .flags = m->flags,
+			      .priority = p->priority,
+			      .is_followed = c->confirm || amqp091_pace(t, bytes, shards_n),
+			      .is_big = m->proto == MSG_CHUNKS };
+	t->s->count.published++;
+	block_give(b, route->n + is_returned);
+	if (!is_fanned) {
+		amqp091_fan_send(t);
+		put_messages(t, c, f, 1, route);
+	}
+	if (c->confirm)
+		amqp091_confirm_new(t, c, bytes, shards_n + is_returned);
+	if (is_returned)
+		amqp091_direct_return(t, c, msg_mem(m), seq);
+}
+
 void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publish *p,
 			  const struct route_hit *hit, struct block *b, const struct msg *m)
 {
-	const struct route *route = hit->route;
+	must(block_of(m) == b);
 	if (c->tx) {
-		amqp091_tx_rows(t, c, p, route, b, m);
+		amqp091_tx_rows(t, c, p, hit->route, b, m);
 		return;
 	}
-	if (route->n == 0) {
+	if (hit->route->n == 0) {
 		amqp091_fan_send(t);
 		amqp091_direct_send(t, c, p, b, m);
 		return;
 	}
-	uint32_t left_n = shards_n(route);
-	struct fanned one = { .mem = msg_mem(m),
-			      .seq = amqp091_confirm_seq(t, c),
-			      .expiry_ms = p->expiry_ms,
-			      .bytes = msg_stored_bytes(m),
-			      .flags = m->flags,
-			      .priority = p->priority,
-			      .is_big = m->proto == MSG_CHUNKS };
-	one.is_followed = c->confirm || amqp091_pace(t, one.bytes, left_n);
-	bool is_returned = p->is_mandatory && route_is_nowhere(route);
-	must(block_of(m) == b);
-	t->s->count.published++;
-	block_give(b, route->n + is_returned);
-	if (left_n > 1 && b == t->block && !hit->varies) {
-		struct fan *f = fan_of(t, c, p);
-		f->route = route;
-		f->message[f->n++] = one;
-	} else {
-		amqp091_fan_send(t);
-		put_messages(t, c, &one, 1, route);
-	}
-	if (c->confirm)
-		amqp091_confirm_new(t, c, one.bytes, left_n + is_returned);
-	if (is_returned)
-		amqp091_direct_return(t, c, one.mem, one.seq);
+	publish(t, c, p, hit, amqp091_shards_n(hit->route), m);
+}
+
+void amqp091_publish_more(struct turn *t, const struct msg *m)
+{
+	struct again *a = t->again;
+	must(block_of(m) == t->block && a->channel);
+	publish(t, a->channel, &a->publish, a->hit, a->shards_n, m);
 }
 
 void amqp091_fan_look(struct turn *t, const struct channel *c, const struct publish *p)

@@ -11,6 +11,7 @@ void amqp091_turn(struct turn *t, struct session *s, struct session_world *w)
 	t->w = w;
 	t->block = NULL;
 	t->fan = NULL;
+	t->again = NULL;
 	t->commits = NULL;
 	t->gone = (struct refs){ 0 };
 	t->move_to = 0;

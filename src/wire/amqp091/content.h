@@ -49,6 +49,57 @@ struct amqp091_publish {
  * then the frames are to be looked at one by one, which finds out. */
 bool amqp091_publish_take(struct slice in, size_t frame_max, struct amqp091_publish *out);
 
+/* amqp091_equals is memcmp for what is short and nearly always equal. */
+static inline bool amqp091_equals(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	uint64_t x, y, differs = 0;
+	if (n < sizeof x) {
+		for (size_t i = 0; i < n; i++)
+			differs |= a[i] ^ b[i];
+		return differs == 0;
+	}
+	for (size_t i = 0; i + sizeof x < n; i += sizeof x) {
+		memcpy(&x, a + i, sizeof x);
+		memcpy(&y, b + i, sizeof y);
+		differs |= x ^ y;
+	}
+	memcpy(&x, a + n - sizeof x, sizeof x); /* some of them twice */
+	memcpy(&y, b + n - sizeof y, sizeof y);
+	return (differs | (x ^ y)) == 0;
+}
+
+/* The heads of a publish that was taken: method frame and header frame, where they lie. Publishers
+ * mostly say the same again. */
+struct amqp091_heads {
+	const uint8_t *at;
+	uint32_t method_n, n; /* octets of the method frame, and of both */
+	uint32_t body_max;    /* what the caller allows */
+	uint16_t channel;
+};
+
+/* amqp091_publish_repeats: `in` begins with the same heads but for the size of the body, which is
+ * there in one frame. False: or not, or something is odd; then it is to be taken like any other. */
+static inline bool amqp091_publish_repeats(const struct amqp091_heads *h, struct slice in,
+					   uint32_t *out_body_bytes)
+{
+	const uint32_t size_at = h->method_n + AMQP091_FRAME_HEAD + 4, rest_at = size_at + 8;
+	must(rest_at < h->n);
+	if (in.n < h->n + AMQP091_FRAME_OVERHEAD || !amqp091_equals(in.p, h->at, size_at) ||
+	    !amqp091_equals(in.p + rest_at, h->at + rest_at, h->n - rest_at))
+		return false;
+	const uint64_t body_bytes = load_be64(in.p + size_at);
+	const uint8_t *body = in.p + h->n;
+	if (body_bytes == 0 || body_bytes > h->body_max ||
+	    body_bytes > in.n - h->n - AMQP091_FRAME_OVERHEAD)
+		return false;
+	if (load_be32(body) >> 8 != (AMQP091_FRAME_BODY << 16 | h->channel) ||
+	    load_be32(body + 3) != body_bytes ||
+	    body[AMQP091_FRAME_HEAD + body_bytes] != AMQP091_FRAME_END)
+		return false;
+	*out_body_bytes = (uint32_t)body_bytes;
+	return true;
+}
+
 /* amqp091_content_of_frames fills a content from whole frames that lie in one slice: a header
  * frame of class basic and the body frames that belong to it, nothing else.
  * ERR_MALFORMED: they are not that. */

@@ -350,6 +350,85 @@ static void odd_contents_are_left_to_the_slow_road(void **s)
 				   4096, &p));
 }
 
+static struct amqp091_heads heads_of(struct slice in, const struct amqp091_publish *p)
+{
+	uint32_t method_n = (uint32_t)(p->content.frames.p - in.p);
+	return (struct amqp091_heads){
+		.at = in.p,
+		.method_n = method_n,
+		.n = method_n + load_be32(p->content.frames.p + 3) + AMQP091_FRAME_OVERHEAD,
+		.body_max = 4096,
+		.channel = p->channel,
+	};
+}
+
+/* What passes as a repetition is taken like any other, as the same but for its body; whatever octet
+ * of it is changed, and however much of it is there. */
+static void a_repeated_publish_is_the_same_but_for_its_body(void **s)
+{
+	(void)s;
+	struct message m = { .exchange = slice_str("ex"),
+			     .routing_key = slice_str("key"),
+			     .props = bytes_of("\20\0\2"),
+			     .body = slice_str("hello") };
+	struct slice first = ref_publish(1, 4096, &m);
+	first = exact(first, first.n);
+	struct amqp091_publish p, q;
+	must(amqp091_publish_take(first, 4096, &p));
+	const struct amqp091_heads h = heads_of(first, &p);
+	uint32_t body_bytes = 0, repeats_n = 0;
+	m.body = slice_str("good bye");
+	struct slice in = ref_publish(1, 4096, &m);
+	for (size_t n = 0; n <= in.n; n++) {
+		struct slice part = exact(in, n);
+		must(amqp091_publish_repeats(&h, part, &body_bytes) == (n == in.n));
+		exact_free(part);
+	}
+	must(body_bytes == m.body.n);
+	for (size_t i = 0; i < in.n; i++) {
+		for (unsigned v = 0; v < 256; v++) {
+			struct slice copy = exact(in, in.n);
+			((uint8_t *)(uintptr_t)copy.p)[i] = (uint8_t)v;
+			if (amqp091_publish_repeats(&h, copy, &body_bytes)) {
+				must(amqp091_publish_take(copy, 4096, &q) && q.total == in.n);
+				must(q.content.body_bytes == body_bytes &&
+				     slice_eq(q.content.exchange, p.content.exchange) &&
+				     slice_eq(q.content.routing_key, p.content.routing_key) &&
+				     slice_eq(q.content.props, p.content.props) &&
+				     q.mandatory == p.mandatory && q.channel == p.channel);
+				repeats_n++;
+			}
+			exact_free(copy);
+		}
+	}
+	must(repeats_n == 256 * m.body.n + (in.n - m.body.n));
+	exact_free(first);
+}
+
+static void an_empty_or_too_large_body_is_no_repetition(void **s)
+{
+	(void)s;
+	struct message m = { .exchange = slice_str(""),
+			     .routing_key = slice_str("q"),
+			     .props = bytes_of("\0\0"),
+			     .body = slice_str("hello") };
+	struct slice first = ref_publish(1, 4096, &m);
+	first = exact(first, first.n);
+	struct amqp091_publish p;
+	must(amqp091_publish_take(first, 4096, &p));
+	struct amqp091_heads h = heads_of(first, &p);
+	uint32_t body_bytes;
+	must(amqp091_publish_repeats(&h, first, &body_bytes));
+	h.body_max = 4;
+	must(!amqp091_publish_repeats(&h, first, &body_bytes));
+	h.body_max = 4096;
+	m.body = SLICE_EMPTY;
+	must(!amqp091_publish_repeats(&h, ref_publish(1, 4096, &m), &body_bytes));
+	m.body = slice_str("in two frames");
+	must(!amqp091_publish_repeats(&h, ref_publish(1, 16, &m), &body_bytes));
+	exact_free(first);
+}
+
 /* ---- fan-out ---- */
 
 static void a_run_is_encoded_once_and_addressed_to_many(void **s)
@@ -410,6 +489,8 @@ int main(void)
 		cmocka_unit_test(a_message_is_taken_whole_or_not_at_all),
 		cmocka_unit_test(a_changed_octet_never_makes_a_wrong_message),
 		cmocka_unit_test(odd_contents_are_left_to_the_slow_road),
+		cmocka_unit_test(a_repeated_publish_is_the_same_but_for_its_body),
+		cmocka_unit_test(an_empty_or_too_large_body_is_no_repetition),
 		cmocka_unit_test(a_run_is_encoded_once_and_addressed_to_many),
 		cmocka_unit_test(short_copies_are_copies),
 	};
