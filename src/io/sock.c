@@ -174,8 +174,12 @@ static void note_tls(const struct sock *s)
 static ssize_t read_tls(struct sock *s, uint8_t *to, uint32_t n)
 {
 	ssize_t got = tls_read(s->tls, s->poller->tls_room, to, n);
+	char room[UINT8_MAX + 1];
+	struct text name = text_of(room, sizeof room);
 	if (got < 0 && errno == EPROTO)
 		note_tls(s);
+	else if (got > 0 && tls_name(s->tls, &name))
+		conn_named(s->conn, text_slice(&name));
 	if (tls_has_rest(s->tls))
 		watch(s, s->events | UV_WRITABLE);
 	return got;

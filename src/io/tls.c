@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "base/text.h"
+#include "io/cert.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -30,13 +31,15 @@ struct tls {
 	struct tls_room *room; /* lent, during a call */
 	uint8_t *rest; /* [rest_at, rest_n): sealed, not taken by the socket; NULL: nothing */
 	size_t rest_at, rest_n;
-	bool is_broken;
+	const struct tls_context *context;
+	bool is_broken, is_named;
 	char why[WHY_BYTES];
 };
 
 struct tls_context {
 	SSL_CTX *ctx;
 	BIO_METHOD *socket;
+	struct cert_choice login;
 };
 
 /* ---- the socket below --------------------------------------------------------------------- */
@@ -260,6 +263,8 @@ enum err tls_context_new(const struct config *c, struct tls_context **out, struc
 	SSL_CTX_set_default_read_buffer_len(own->ctx, READ_AHEAD_BYTES);
 	SSL_CTX_set_session_id_context(own->ctx, id, sizeof id - 1);
 	SSL_CTX_set_session_cache_mode(own->ctx, SSL_SESS_CACHE_OFF); /* tickets hold sessions */
+	own->login = (struct cert_choice){ c->tls_login_from, c->tls_san_type,
+					   (int)c->tls_san_index };
 	enum err e = set_versions(own->ctx, &c->tls_versions, why);
 	if (e == ERR_OK)
 		e = set_own(own->ctx, c, why);
@@ -309,6 +314,7 @@ struct tls *tls_new(struct tls_context *c, int fd)
 	}
 	t->ssl = ssl;
 	t->fd = fd;
+	t->context = c;
 	BIO_set_data(below, t);
 	BIO_set_init(below, 1);
 	SSL_set_bio(ssl, below, below);
@@ -427,6 +433,20 @@ ssize_t tls_write(struct tls *t, struct tls_room *room, const struct slice *part
 	errno = taken < 0 || t->is_broken ? EPIPE : 0;
 	return t->is_broken ? -1 : taken;
 }
+
+/* ---- who the peer is ---------------------------------------------------------------------- */
+
+bool tls_name(struct tls *t, struct text *out)
+{
+	if (t->is_named || !SSL_is_init_finished(t->ssl))
+		return false;
+	t->is_named = true;
+	const X509 *cert = SSL_get0_peer_certificate(t->ssl);
+	return cert && SSL_get_verify_result(t->ssl) == X509_V_OK &&
+	       cert_name(cert, &t->context->login, out);
+}
+
+/* ---- what is left over -------------------------------------------------------------------- */
 
 bool tls_has_rest(const struct tls *t)
 {

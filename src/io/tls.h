@@ -17,6 +17,7 @@
 
 #include <sys/types.h>
 
+struct text;
 struct tls;
 struct tls_context;
 struct tls_room;
@@ -46,6 +47,10 @@ ssize_t tls_read(struct tls *t, struct tls_room *room, uint8_t *to, uint32_t n);
  * tls_has_rest. */
 ssize_t tls_write(struct tls *t, struct tls_room *room, const struct slice *parts,
 		  uint32_t parts_n);
+
+/* tls_name gives, once, after the handshake, the name that the settings choose (cert.h) in a
+ * certificate that the peer has shown and that is believed. False: not now, or there is none. */
+bool tls_name(struct tls *t, struct text *out);
 
 /* tls_flush writes what is left over. False: the socket is broken. */
 bool tls_flush(struct tls *t);

@@ -223,17 +223,20 @@ static enum err set_choice(struct config_choices *c, const struct row *row, stru
 	return ERR_OK;
 }
 
-/* The default of choices is all of them in their order. */
+/* The default of choices is some of them in an order. */
 static void choices_default(struct config_choices *c, const struct row *row)
 {
-	struct slice all = slice_str(row->value);
-	must(strcmp(row->value, row->unit) == 0);
+	char room[CONFIG_STRING_MAX];
+	struct text unsaid = text_of(room, sizeof room);
+	struct slice rest = slice_str(row->value);
 	c->is_default = true;
-	for (uint8_t i = 0; all.n; i++) {
-		size_t n = slice_find(all, '|');
-		must(i < CONFIG_CHOICES_MAX);
-		c->at[i] = (uint8_t)(i + 1);
-		all = slice_from(all, n < all.n ? n + 1 : n);
+	for (uint8_t i = 0; rest.n; i++) {
+		int place = 0;
+		size_t n = slice_find(rest, '|');
+		enum err e = config_value_choice(slice_sub(rest, 0, n), row->unit, &place, &unsaid);
+		must(i < CONFIG_CHOICES_MAX && e == ERR_OK);
+		c->at[i] = (uint8_t)(place + 1);
+		rest = slice_from(rest, n < rest.n ? n + 1 : n);
 	}
 }
 

@@ -28,7 +28,9 @@ struct text;
 #define CONFIG_LEVELS        "debug|info|warning|error|critical|none"
 #define CONFIG_FORMATS       "plaintext|json|text"
 
-#define CONFIG_MECHANISMS   "PLAIN|AMQPLAIN|ANONYMOUS"
+#define CONFIG_MECHANISMS   "PLAIN|AMQPLAIN|ANONYMOUS|EXTERNAL"
+#define CONFIG_CERT_NAMES   "distinguished_name|common_name|subject_alternative_name"
+#define CONFIG_SAN_TYPES    "dns|ip|email|uri|other_name"
 #define CONFIG_VERIFIES     "verify_none|verify_peer"
 #define CONFIG_TLS_VERSIONS "tlsv1.2|tlsv1.3"
 
@@ -37,6 +39,8 @@ enum { CONFIG_LEVEL_CRITICAL = 4, CONFIG_LEVEL_NONE = 5 };
 enum { CONFIG_FORMAT_JSON = 1 };
 enum { CONFIG_STDERR = 1 };
 enum { CONFIG_VERIFY_PEER = 1 };
+enum { CONFIG_CERT_DN, CONFIG_CERT_CN, CONFIG_CERT_SAN };
+enum { CONFIG_SAN_DNS, CONFIG_SAN_IP, CONFIG_SAN_EMAIL, CONFIG_SAN_URI, CONFIG_SAN_OTHER };
 
 struct config_listener {
 	char name[CONFIG_NAME_MAX + 1]; /* the last word of its key */

@@ -103,6 +103,16 @@ struct conn *conn_open(struct loop *l, uint64_t sock, const struct session_ops *
 	return c;
 }
 
+void conn_named(struct conn *c, struct slice name)
+{
+	must(!c->cert_name && name.n > 0 && name.n <= UINT8_MAX);
+	c->cert_name = mem_get(&c->loop->memory.mem, name.n, "name in a certificate");
+	if (!c->cert_name)
+		return; /* he is nobody, as without one */
+	memcpy(c->cert_name, name.p, name.n);
+	c->session->cert_name = slice_of(c->cert_name, name.n);
+}
+
 static void unlist(struct list_node *n)
 {
 	if (list_has_node(n))
@@ -167,7 +177,9 @@ void conn_free(struct conn *c)
 	l->count.connections_closed++;
 	conn_drop_input(c);
 	slot_give(c);
+	size_t name_n = c->session->cert_name.n;
 	c->session->ops->free(c->session, loop_world(l));
+	mem_put(&l->memory.mem, c->cert_name, name_n);
 	mem_put(&l->memory.mem, c, sizeof *c);
 }
 

@@ -78,6 +78,8 @@ uint64_t loop_deadline(const struct loop *l);
 /* conn_open takes an accepted connection; NULL: refused (limits, memory), close the socket. */
 struct conn *conn_open(struct loop *l, uint64_t sock, const struct session_ops *protocol,
 		       struct slice peer, bool is_loopback);
+/* conn_named says whose certificate the peer has shown and TLS believes: before its first bytes. */
+void conn_named(struct conn *c, struct slice name);
 /* conn_space gives room to read into: *out_n bytes, at least 1. NULL: do not read now. */
 uint8_t *conn_space(struct conn *c, uint32_t *out_n);
 /* conn_bytes says that `n` > 0 bytes were read into the room that conn_space gave just now. The

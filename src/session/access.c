@@ -69,6 +69,31 @@ static enum secret refuse(struct text *why, const char *reason)
 	return SECRET_WRONG;
 }
 
+/* Keeps who he is, once it is known that there is such a user. */
+static enum secret name_user(struct access *a, struct session_world *w, const struct fact *f,
+			     struct slice user, struct text *why)
+{
+	must(!a->name && !a->user);
+	a->name = keep(w, user, "user name");
+	if (!a->name)
+		return refuse(why, "no memory");
+	a->name_n = (uint8_t)user.n;
+	a->user = f->id;
+	return SECRET_RIGHT;
+}
+
+enum secret access_trust(struct access *a, struct session_world *w, struct slice user,
+			 bool *out_is_tellable, struct text *why)
+{
+	const struct fact *f = user_fact(w, user);
+	*out_is_tellable = false;
+	if (!f || user.n == 0 || user.n > UINT8_MAX)
+		return refuse(why, "unknown user");
+	if (name_user(a, w, f, user, why) != SECRET_RIGHT)
+		return SECRET_WRONG;
+	return let_in(a, w, out_is_tellable, why);
+}
+
 enum secret access_login(struct access *a, struct session_world *w,
 			 const struct access_login *login, bool *out_is_tellable, struct text *why)
 {
@@ -82,11 +107,8 @@ enum secret access_login(struct access *a, struct session_world *w,
 		return refuse(why, "the user has no password");
 	if (login->password.n == 0)
 		return refuse(why, "an empty password");
-	a->name = keep(w, login->user, "user name");
-	if (!a->name)
-		return refuse(why, "no memory");
-	a->name_n = (uint8_t)login->user.n;
-	a->user = f->id;
+	if (name_user(a, w, f, login->user, why) != SECRET_RIGHT)
+		return SECRET_WRONG;
 	enum secret s = w->secrets->ops->check(w->secrets, account.algorithm, account.hash,
 					       login->password, login->ticket);
 	a->asked = s == SECRET_LATER ? login->ticket : 0;

@@ -39,6 +39,9 @@ void access_fini(struct access *a, struct session_world *w);
  * know `why`; the log may. */
 enum secret access_login(struct access *a, struct session_world *w,
 			 const struct access_login *login, bool *out_is_tellable, struct text *why);
+/* access_trust lets in a user whom somebody else has checked, such as TLS his certificate. */
+enum secret access_trust(struct access *a, struct session_world *w, struct slice user,
+			 bool *out_is_tellable, struct text *why);
 enum secret access_checked(struct access *a, struct session_world *w, bool is_right,
 			   bool *out_is_tellable, struct text *why);
 

@@ -27,11 +27,21 @@ static void put_capabilities(struct wr *w)
 	amqp091_put_close(w, mark);
 }
 
-static void put_mechanisms(struct text *out, const struct session_limits *l)
+/* EXTERNAL is for who has shown a certificate: clients that see it offered take it. */
+static bool is_for(const struct turn *t, struct slice mechanism)
 {
+	must(mechanism.n > 0);
+	return t->s->session.cert_name.n > 0 || !slice_eq(mechanism, slice_str("EXTERNAL"));
+}
+
+static void put_mechanisms(struct text *out, const struct turn *t)
+{
+	const struct session_limits *l = t->w->limits;
 	must(l->mechanisms_n <= SESSION_MECHANISMS_MAX);
-	for (uint32_t i = 0; i < l->mechanisms_n; i++) {
-		text_puts(out, i ? " " : "");
+	for (uint32_t i = 0, n = 0; i < l->mechanisms_n; i++) {
+		if (!is_for(t, l->mechanisms[i]))
+			continue;
+		text_puts(out, n++ ? " " : "");
 		text_put_slice(out, l->mechanisms[i]);
 	}
 }
@@ -57,7 +67,7 @@ void amqp091_send_start(struct turn *t)
 	m.connection_start.version_major = 0;
 	m.connection_start.version_minor = 9;
 	m.connection_start.server_properties = wr_done(&w);
-	put_mechanisms(&mechanisms, l);
+	put_mechanisms(&mechanisms, t);
 	m.connection_start.mechanisms = text_slice(&mechanisms);
 	m.connection_start.locales = slice_str("en_US");
 	amqp091_send(t, 0, &m);
@@ -148,57 +158,67 @@ void amqp091_refuse_handshake(struct turn *t, enum err e, uint16_t class_id, uin
 }
 
 /* RFC 4505: who he is need not be said, and what is said is not looked at. */
-static enum err read_anonymous(struct slice response, const struct session_limits *l,
+static enum err read_anonymous(struct slice response, const struct turn *t,
 			       struct amqp091_login *out)
 {
+	const struct session_limits *l = t->w->limits;
 	(void)response;
 	if (l->anonymous_user.n == 0)
 		return ERR_MALFORMED;
 	*out = (struct amqp091_login){ l->anonymous_user, l->anonymous_pass };
 	return ERR_OK;
 }
-static enum err read_plain(struct slice response, const struct session_limits *l,
-			   struct amqp091_login *out)
-{
-	must(l != NULL);
-	return amqp091_sasl_plain(response, out);
-}
-static enum err read_amqplain(struct slice response, const struct session_limits *l,
+/* RFC 4422 A: what he says is not looked at either; TLS has said it. */
+static enum err read_external(struct slice response, const struct turn *t,
 			      struct amqp091_login *out)
 {
-	must(l != NULL);
+	(void)response;
+	must(t->s->session.cert_name.n > 0);
+	*out = (struct amqp091_login){ t->s->session.cert_name, SLICE_EMPTY };
+	return ERR_OK;
+}
+static enum err read_plain(struct slice response, const struct turn *t, struct amqp091_login *out)
+{
+	must(t->s->phase == PHASE_START);
+	return amqp091_sasl_plain(response, out);
+}
+static enum err read_amqplain(struct slice response, const struct turn *t,
+			      struct amqp091_login *out)
+{
+	must(t->s->phase == PHASE_START);
 	return amqp091_sasl_amqplain(response, out);
 }
 
 static const struct {
 	const char *name;
-	enum err (*read)(struct slice response, const struct session_limits *l,
-			 struct amqp091_login *out);
+	enum err (*read)(struct slice response, const struct turn *t, struct amqp091_login *out);
+	bool is_trusted; /* nothing is left to check */
 } mechanisms[] = {
-	{ "PLAIN", read_plain },
-	{ "AMQPLAIN", read_amqplain },
-	{ "ANONYMOUS", read_anonymous },
+	{ "PLAIN", read_plain, false },
+	{ "AMQPLAIN", read_amqplain, false },
+	{ "ANONYMOUS", read_anonymous, false },
+	{ "EXTERNAL", read_external, true },
 };
 #define MECHANISMS_N (sizeof mechanisms / sizeof *mechanisms)
 
-static bool is_offered(const struct session_limits *l, struct slice name)
+static bool is_offered(const struct turn *t, struct slice name)
 {
+	const struct session_limits *l = t->w->limits;
 	must(l->mechanisms_n <= SESSION_MECHANISMS_MAX);
 	for (uint32_t i = 0; i < l->mechanisms_n; i++)
 		if (slice_eq(l->mechanisms[i], name))
-			return true;
+			return is_for(t, name);
 	return false;
 }
 
 static enum err read_login(struct turn *t, const struct amqp091_connection_start_ok *ok,
 			   struct amqp091_login *out)
 {
-	const struct session_limits *l = t->w->limits;
 	must(t->s->phase == PHASE_START);
-	for (uint8_t i = 0; is_offered(l, ok->mechanism) && i < MECHANISMS_N; i++) {
+	for (uint8_t i = 0; is_offered(t, ok->mechanism) && i < MECHANISMS_N; i++) {
 		t->s->mechanism = i;
 		if (slice_eq(ok->mechanism, slice_str(mechanisms[i].name)))
-			return mechanisms[i].read(ok->response, l, out);
+			return mechanisms[i].read(ok->response, t, out);
 	}
 	return ERR_MALFORMED;
 }
@@ -233,6 +253,17 @@ static void send_tune(struct turn *t)
 	t->s->phase = PHASE_TUNE;
 }
 
+static enum secret log_in(struct turn *t, const struct amqp091_login *login, bool *out_is_tellable,
+			  struct text *reason)
+{
+	struct access *a = &t->s->access;
+	const struct access_login in = { login->user, login->password, t->s->session.handle };
+	must(t->s->mechanism < MECHANISMS_N);
+	if (mechanisms[t->s->mechanism].is_trusted)
+		return access_trust(a, t->w, login->user, out_is_tellable, reason);
+	return access_login(a, t->w, &in, out_is_tellable, reason);
+}
+
 enum err amqp091_on_connection_start_ok(struct turn *t, struct channel *c,
 					const struct amqp091_method *m)
 {
@@ -248,8 +279,7 @@ enum err amqp091_on_connection_start_ok(struct turn *t, struct channel *c,
 	if (read_login(t, ok, &login) != ERR_OK) {
 		text_puts(&reason, "unknown mechanism or malformed response");
 	} else {
-		const struct access_login in = { login.user, login.password, t->s->session.handle };
-		come = access_login(&t->s->access, t->w, &in, &is_tellable, &reason);
+		come = log_in(t, &login, &is_tellable, &reason);
 	}
 	if (come == SECRET_WRONG)
 		refused(t, login.user, ok->mechanism, is_tellable, &reason);
