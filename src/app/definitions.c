@@ -115,6 +115,36 @@ static int export(const char *data_dir, const char *socket_name, const char *pat
 	return code;
 }
 
+/* What one item is answered with: nothing, or the refusal. */
+int definitions_send(const char *data_dir, const char *socket_name, struct slice items)
+{
+	char *told = NULL;
+	size_t n = 0;
+	FILE *to = open_memstream(&told, &n);
+	if (!to)
+		return 1;
+	int code = control_tell(data_dir, socket_name, "definitions import", items, to, NULL);
+	if (fclose(to) != 0)
+		code = 1;
+	static const char refused[] = "refused: ";
+	if (code == 0 && strncmp(told, refused, sizeof refused - 1) == 0) {
+		const char *why = told + sizeof refused - 1;
+		fprintf(stderr, "godwit: %.*s\n", (int)strcspn(why, "\n"), why);
+		code = 1;
+	}
+	free(told);
+	return code;
+}
+
+int definitions_send_forget(const char *data_dir, const char *socket_name, const struct fact *f)
+{
+	uint8_t item[FACT_NAMES_MAX * 256 + 32] = { 0 }; /* the length 0 behind it ends all */
+	uint32_t n = fact_put(f, item + 5, sizeof item - 9);
+	store_le32(item, n + 1);
+	item[4] = ITEM_FORGET;
+	return n ? definitions_send(data_dir, socket_name, slice_of(item, n + 9)) : 1;
+}
+
 int definitions_main(const char *data_dir, const char *socket_name, char *const *words)
 {
 	const char *verb = words[0], *path = verb ? words[1] : NULL;

@@ -4,13 +4,14 @@
 #include "app/control.h"
 #include "app/definitions.h"
 #include "app/journal.h"
+#include "app/verb.h"
 #include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define EXIT_USAGE 2
-#define WORDS_MAX  8
+#define WORDS_MAX  24
 #define BROKER     "[--data-dir DIR] [--socket NAME]" /* which one is asked */
 
 struct command {
@@ -53,52 +54,81 @@ static int usage(const char *command, const char *what)
 struct question {
 	const char *data_dir, *socket;
 	const char *capture; /* a file, instead of a broker */
+	const char *vhost, *priority, *apply_to;
 	char *words[WORDS_MAX];
 	int n;
 	bool is_frames;
 };
 
-/* Gives -1 to go on, or the exit code. */
-static int read_question(struct question *q, int argc, char **argv)
+/* An option with a value: where that goes, what it is. */
+struct option {
+	const char *name, **to, *wants;
+};
+
+/* Gives -1 to go on, or the exit code. -p, --priority and --apply-to are for verbs; a question has
+ * its virtual host among its words. */
+static int read_question(struct question *q, bool is_verb, int argc, char **argv)
 {
-	*q = (struct question){
-		.data_dir = "godwit-data", .socket = CONTROL_SOCKET, .words = { argv[0] }, .n = 1
+	*q = (struct question){ .data_dir = "godwit-data",
+				.socket = CONTROL_SOCKET,
+				.vhost = "/",
+				.words = { argv[0] },
+				.n = 1 };
+	const struct option options[] = {
+		{ "--data-dir", &q->data_dir, "--data-dir wants a directory" },
+		{ "--socket", &q->socket, "--socket wants a name" },
+		{ "--capture", &q->capture, "--capture wants a file, or - for its input" },
+		{ "-p", &q->vhost, "-p wants a virtual host" },
+		{ "--priority", &q->priority, "--priority wants a number" },
+		{ "--apply-to", &q->apply_to, "--apply-to wants queues, exchanges or all" },
 	};
+	size_t options_n = is_verb ? sizeof options / sizeof *options : 3;
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--data-dir") == 0) {
-			if (++i == argc)
-				return usage(argv[0], "--data-dir wants a directory");
-			q->data_dir = argv[i];
-		} else if (strcmp(argv[i], "--socket") == 0) {
-			if (++i == argc)
-				return usage(argv[0], "--socket wants a name");
-			q->socket = argv[i];
-		} else if (strcmp(argv[i], "--capture") == 0) {
-			if (++i == argc)
-				return usage(argv[0], "--capture wants a file, or - for its input");
-			q->capture = argv[i];
-		} else if (strcmp(argv[i], "--frames") == 0) {
+		const struct option *o = options, *end = options + options_n;
+		while (o < end && strcmp(o->name, argv[i]) != 0)
+			o++;
+		if (o < end && ++i == argc)
+			return usage(argv[0], o->wants);
+		if (o < end)
+			*o->to = argv[i];
+		else if (strcmp(argv[i], "--frames") == 0)
 			q->is_frames = true;
-		} else if (q->n == WORDS_MAX - 1) {
+		else if (q->n == WORDS_MAX - 1)
 			return usage(argv[0], "there are too many words");
-		} else {
+		else
 			q->words[q->n++] = argv[i];
-		}
 	}
 	return -1;
+}
+
+/* What does not ask a broker, or not with frames, says so. */
+static int verb(int argc, char **argv)
+{
+	struct question q;
+	int code = read_question(&q, true, argc, argv);
+	if (code >= 0)
+		return code;
+	if (q.capture || q.is_frames)
+		return usage(argv[0], "--capture and --frames are for trace");
+	return verb_run(argv[0], &(struct verb_call){ .data_dir = q.data_dir,
+						      .socket = q.socket,
+						      .vhost = q.vhost,
+						      .priority = q.priority,
+						      .apply_to = q.apply_to,
+						      .words = q.words + 1 });
 }
 
 static int definitions(int argc, char **argv)
 {
 	struct question q;
-	int code = read_question(&q, argc, argv);
+	int code = read_question(&q, false, argc, argv);
 	return code >= 0 ? code : definitions_main(q.data_dir, q.socket, q.words + 1);
 }
 
 static int delayed(int argc, char **argv)
 {
 	struct question q;
-	int code = read_question(&q, argc, argv);
+	int code = read_question(&q, false, argc, argv);
 	if (code >= 0)
 		return code;
 	if (q.n < 2)
@@ -109,14 +139,14 @@ static int delayed(int argc, char **argv)
 static int digest(int argc, char **argv)
 {
 	struct question q;
-	int code = read_question(&q, argc, argv);
+	int code = read_question(&q, false, argc, argv);
 	return code >= 0 ? code : control_ask(q.data_dir, q.socket, q.words);
 }
 
 static int dump(int argc, char **argv)
 {
 	struct question q;
-	int code = read_question(&q, argc, argv);
+	int code = read_question(&q, false, argc, argv);
 	if (code >= 0)
 		return code;
 	if (q.n < 2)
@@ -127,7 +157,7 @@ static int dump(int argc, char **argv)
 static int trace(int argc, char **argv)
 {
 	struct question q;
-	int code = read_question(&q, argc, argv);
+	int code = read_question(&q, false, argc, argv);
 	if (code >= 0)
 		return code;
 	if (q.capture)
@@ -145,7 +175,9 @@ static int help(void)
 	for (size_t i = 0; i < COMMANDS_N; i++)
 		printf("  godwit %s %s\n      %s\n", commands[i].name, commands[i].words,
 		       commands[i].prose);
-	puts("  godwit --version\n  godwit --help\n\n"
+	puts("\nand, in rabbitmqctl's names, with " BROKER " and [-p VHOST]:\n");
+	verb_help(stdout);
+	puts("\n  godwit --version\n  godwit --help\n\n"
 	     "DIR is the broker's data directory, ./godwit-data unless told; NAME is what its "
 	     "setting\n"
 	     "control_socket says, " CONTROL_SOCKET " unless told.");
@@ -163,5 +195,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < COMMANDS_N; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
+	if (verb_is(argv[1]))
+		return verb(argc - 1, argv + 1);
 	return usage(argv[1], "there is no such command");
 }

@@ -113,6 +113,8 @@ enum err manage_begin(struct manage *m, const struct session_world *w, struct te
 	must(m->phase == MANAGE_LISTENING && m->step == 0);
 	if (is_about_queues(m))
 		return queue_find(m, w, why);
+	if (m->request.kind == REQUEST_EXPORT)
+		return manage_export_begin(m, m->request.name, why);
 	if (m->request.kind != REQUEST_SHARD || m->request.is_all)
 		return ERR_OK;
 	if (m->request.number >= shards_n(w)) {

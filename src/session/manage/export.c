@@ -322,17 +322,37 @@ static void put_head(struct json *j, const struct session_world *w)
 	json_str(j, "original_cluster_name", l->cluster_name);
 }
 
+enum err manage_export_begin(struct manage *m, struct slice section, struct text *why)
+{
+	must(m->phase == MANAGE_LISTENING);
+	m->export.end = SECTION_N;
+	if (section.n == 0)
+		return ERR_OK;
+	for (uint32_t i = 0; i < SECTION_N && names[i]; i++) {
+		if (!slice_eq(section, slice_str(names[i])))
+			continue;
+		m->export.section = i;
+		m->export.end = i + 1;
+		m->export.is_alone = true;
+		return ERR_OK;
+	}
+	text_puts(why, "no section '");
+	text_put_printable(why, section);
+	text_putc(why, '\'');
+	return ERR_NOT_FOUND;
+}
+
 bool manage_export(struct manage *m, struct session_world *w)
 {
 	struct json j = { .w = w, .to = &m->session.sendq };
 	must(m->phase == MANAGE_ASKING);
-	if (m->export.section == SECTION_N)
+	if (m->export.section == m->export.end)
 		return false;
 	if (!m->export.is_begun) {
-		if (m->export.section == 0)
+		if (m->export.section == 0 && !m->export.is_alone)
 			put_head(&j, w);
 		if (names[m->export.section]) {
-			json_raw(&j, slice_str(",\n "));
+			json_raw(&j, slice_str(m->export.is_alone ? "{" : ",\n "));
 			j.is_behind = false;
 			json_value_str(&j, slice_str(names[m->export.section]));
 			json_raw(&j, slice_str(": ["));
@@ -347,7 +367,7 @@ bool manage_export(struct manage *m, struct session_world *w)
 	if (names[m->export.section])
 		json_raw(&j, slice_str("]"));
 	m->export.is_begun = false;
-	if (++m->export.section == SECTION_N)
+	if (++m->export.section == m->export.end)
 		json_raw(&j, slice_str("}\n"));
 	return true;
 }

@@ -48,10 +48,11 @@ struct manage {
 		struct manage_asked *asked; /* what is under way; NULL: nothing ever was */
 	} import;
 	struct {
-		uint32_t section;
+		uint32_t section, end; /* the one in hand; behind the last that is wanted */
 		uint64_t id; /* of the fact or queue in hand */
 		struct catalog_walk walk;
 		bool has_one, is_begun; /* in this section; its head is written */
+		bool is_alone;          /* one section is wanted */
 	} export;
 	uint32_t owed[LIMIT_LOOPS_MAX]; /* bytes of each loop's trace since it was given more */
 };
@@ -70,6 +71,9 @@ void manage_import_free(struct manage *m, struct session_world *w);
 
 /* ---- export.c: all that is known, as RabbitMQ writes it ---- */
 
+/* manage_export_begin finds the section that is wanted; empty: all are. ERR_NOT_FOUND: there is no
+ * such section. */
+MUST_USE enum err manage_export_begin(struct manage *m, struct slice section, struct text *why);
 /* manage_export writes the next piece; false: that was the last. */
 bool manage_export(struct manage *m, struct session_world *w);
 

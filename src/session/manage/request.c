@@ -2,7 +2,7 @@
 
 #define DIGITS_MAX 19u /* any number of so many fits 64 bits */
 
-enum argument { ARGUMENT_NONE, ARGUMENT_NUMBER, ARGUMENT_NAME, ARGUMENT_MESSAGE };
+enum argument { ARGUMENT_NONE, ARGUMENT_NUMBER, ARGUMENT_NAME, ARGUMENT_MESSAGE, ARGUMENT_WORD };
 
 const char *const request_words[REQUEST_N] = {
 #define REQUEST(name, words, argument, prose) [REQUEST_##name] = words,
@@ -111,6 +111,10 @@ static enum err argument_parse(struct slice rest, struct request *out, struct te
 	case ARGUMENT_NUMBER: return argument_number(rest, out, why);
 	case ARGUMENT_NAME: return argument_name(rest, out, why);
 	case ARGUMENT_MESSAGE: return argument_message(rest, out, why);
+	case ARGUMENT_WORD:
+		out->name = rest;
+		out->is_all = rest.n == 0;
+		return ERR_OK;
 	case ARGUMENT_NONE: break;
 	}
 	if (rest.n == 0)

@@ -54,6 +54,18 @@ static void a_number_chooses_one_and_none_chooses_all(void **s)
 	assert_true(r.number == 9999999999999999999u);
 }
 
+static void a_word_chooses_a_part_and_none_chooses_all(void **s)
+{
+	(void)s;
+	struct request r;
+	char why[1024];
+	assert_int_equal(parse("definitions export users", &r, why, sizeof why), ERR_OK);
+	assert_true(r.kind == REQUEST_EXPORT && !r.is_all);
+	assert_string_equal(why, "|users");
+	assert_int_equal(parse("definitions export", &r, why, sizeof why), ERR_OK);
+	assert_true(r.kind == REQUEST_EXPORT && r.is_all);
+}
+
 static void a_name_may_hold_blanks_and_has_a_virtual_host(void **s)
 {
 	(void)s;
@@ -125,6 +137,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_request_of_the_table_is_understood),
 		cmocka_unit_test(a_number_chooses_one_and_none_chooses_all),
+		cmocka_unit_test(a_word_chooses_a_part_and_none_chooses_all),
 		cmocka_unit_test(a_name_may_hold_blanks_and_has_a_virtual_host),
 		cmocka_unit_test(a_message_has_two_numbers_and_belongs_to_an_exchange),
 		cmocka_unit_test(what_is_no_request_is_refused_with_a_reason),

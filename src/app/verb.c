@@ -1,0 +1,218 @@
+#include "app/verb.h"
+
+#include "app/control.h"
+#include "app/definitions.h"
+#include "app/verb_entry.h"
+#include "core/fact.h"
+#include "io/definitions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define EXIT_USAGE 2
+#define WHY_BYTES  1024
+
+enum does { DOES_SET, DOES_NEW, DOES_CHANGE, DOES_CLEAR, DOES_LIST, DOES_QUEUES };
+
+struct verb {
+	const char *name;
+	enum does does;
+	enum fact_kind fact;
+	const char *section, *members, *columns, *words;
+};
+
+static const struct verb verbs[] = {
+#define VERB(name, does, fact, section, members, columns, words, prose) \
+	{ #name, DOES_##does, FACT_##fact, section, members, columns, words },
+#include "app/verb.def"
+#undef VERB
+};
+#define VERBS_N (sizeof verbs / sizeof *verbs)
+
+static const struct verb *verb_of(const char *name)
+{
+	for (size_t i = 0; i < VERBS_N; i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+bool verb_is(const char *name)
+{
+	return verb_of(name) != NULL;
+}
+
+void verb_help(FILE *to)
+{
+	for (size_t i = 0; i < VERBS_N; i++)
+		fprintf(to, "  godwit %s%s%s\n", verbs[i].name, *verbs[i].words ? " " : "",
+			verbs[i].words);
+}
+
+static int usage(const struct verb *v, const char *why)
+{
+	fprintf(stderr, "godwit %s: %s; it is: godwit %s %s\n", v->name, why, v->name, v->words);
+	return EXIT_USAGE;
+}
+
+static int refuse(const struct verb *v, const char *what, const char *name, const char *after)
+{
+	fprintf(stderr, "godwit %s: %s '%s' %s\n", v->name, what, name, after);
+	return 1;
+}
+
+/* ---- what is there ------------------------------------------------------------------------ */
+
+/* The file of a section; its list is in *out_list. NULL: *io_code says why. */
+static cJSON *ask(const struct verb *v, const struct verb_call *call, cJSON **out_list,
+		  int *io_code)
+{
+	char line[100], *json = NULL;
+	size_t n = 0;
+	FILE *to = open_memstream(&json, &n);
+	cJSON *file = NULL;
+	*io_code = 1;
+	if (!to)
+		return NULL;
+	struct text t = text_of(line, sizeof line);
+	text_putf(&t, "definitions export %s", v->section);
+	int code = control_tell(call->data_dir, call->socket, line, SLICE_EMPTY, to, NULL);
+	if (fclose(to) == 0 && code == 0) {
+		file = cJSON_Parse(json);
+		*out_list = cJSON_GetObjectItemCaseSensitive(file, v->section);
+	}
+	free(json);
+	*io_code = file ? 0 : code ? code : 1;
+	return file;
+}
+
+static int list(const struct verb *v, const struct verb_call *call)
+{
+	cJSON *entries;
+	int code;
+	bool wants_word = *v->words != '\0';
+	if (wants_word ? !call->words[0] || call->words[1] : call->words[0] != NULL)
+		return usage(v, wants_word ? "one word is wanted" : "there is a word too many");
+	cJSON *file = ask(v, call, &entries, &code);
+	if (file)
+		verb_entries_print(entries, v->members, v->columns, call);
+	cJSON_Delete(file);
+	return code;
+}
+
+/* ---- changes ------------------------------------------------------------------------------ */
+
+static int say(const struct verb *v, const char *why)
+{
+	fprintf(stderr, "godwit %s: %s\n", v->name, why);
+	return 1;
+}
+
+/* Takes the definitions of a file that has nothing but this entry to the broker. */
+static int import_entry(const struct verb *v, const struct verb_call *call, cJSON *entry)
+{
+	char why_room[WHY_BYTES];
+	struct text why = text_of(why_room, sizeof why_room);
+	struct definitions d;
+	cJSON *file = cJSON_CreateObject(), *entries = cJSON_AddArrayToObject(file, v->section);
+	cJSON_AddItemToArray(entries, entry);
+	char *json = cJSON_PrintUnformatted(file);
+	enum err e = json ? definitions_read(&d, slice_str(json), &why) : ERR_RESOURCE_ERROR;
+	cJSON_Delete(file);
+	free(json);
+	if (e != ERR_OK)
+		return say(v, json ? why_room : "there is no memory");
+	int code = 1;
+	if (d.noted_n > 0)
+		fwrite(d.notes, 1, d.notes_n, stderr);
+	else if (d.items_n == 0)
+		say(v, "that says nothing");
+	else
+		code = definitions_send(call->data_dir, call->socket, slice_of(d.items, d.n));
+	definitions_fini(&d);
+	return code;
+}
+
+/* The entry that there is, to be changed, or a new one. NULL: *out_code says why. */
+static cJSON *entry_of(const struct verb *v, const struct verb_call *call, int *out_code)
+{
+	cJSON *entries, *old, *entry;
+	const char *word = fact_word((uint8_t)v->fact), *name = call->words[0];
+	*out_code = 1;
+	if (v->does == DOES_SET)
+		return cJSON_CreateObject();
+	if (!name) {
+		*out_code = usage(v, "it wants a name");
+		return NULL;
+	}
+	cJSON *file = ask(v, call, &entries, out_code);
+	if (!file)
+		return NULL;
+	old = verb_entry_find(entries, name);
+	entry = old ? cJSON_Duplicate(old, true) : cJSON_CreateObject();
+	cJSON_Delete(file);
+	if ((old != NULL) == (v->does == DOES_CHANGE))
+		return entry;
+	cJSON_Delete(entry);
+	*out_code = refuse(v, word, name, old ? "exists already" : "does not exist");
+	return NULL;
+}
+
+static int set(const struct verb *v, const struct verb_call *call)
+{
+	char room[WHY_BYTES];
+	struct text why = text_of(room, sizeof room);
+	int code;
+	cJSON *entry = entry_of(v, call, &code);
+	if (!entry)
+		return code;
+	if (verb_entry_fill(entry, v->members, call, &why))
+		return import_entry(v, call, entry);
+	cJSON_Delete(entry);
+	return usage(v, room);
+}
+
+/* The names that make the fact: the virtual host from -p, the others from the words. */
+static int clear(const struct verb *v, const struct verb_call *call)
+{
+	struct slice names[FACT_NAMES_MAX] = { SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY };
+	char *const *words = call->words;
+	const char *letters = fact_names((uint8_t)v->fact);
+	for (size_t i = 0; letters[i]; i++) {
+		const char *name = letters[i] == 'v' ? call->vhost : *words;
+		if (!name)
+			return usage(v, "there is a word too few");
+		if (strlen(name) > 255)
+			return usage(v, "a name is too long");
+		words += letters[i] != 'v';
+		names[i] = slice_str(name);
+	}
+	if (*words)
+		return usage(v, "there is a word too many");
+	struct fact f = fact_of(v->fact, names[0], names[1], names[2]);
+	return definitions_send_forget(call->data_dir, call->socket, &f);
+}
+
+static int list_queues(const struct verb *v, const struct verb_call *call)
+{
+	char room[WHY_BYTES] = "";
+	struct text why = text_of(room, sizeof room);
+	int code = verb_queues_list(call, &why);
+	return code == EXIT_USAGE ? usage(v, room) : code;
+}
+
+int verb_run(const char *name, const struct verb_call *call)
+{
+	const struct verb *v = verb_of(name);
+	if (!v)
+		return EXIT_USAGE;
+	switch (v->does) {
+	case DOES_LIST: return list(v, call);
+	case DOES_QUEUES: return list_queues(v, call);
+	case DOES_CLEAR: return clear(v, call);
+	case DOES_SET:
+	case DOES_NEW:
+	case DOES_CHANGE: break;
+	}
+	return set(v, call);
+}

@@ -1,0 +1,203 @@
+#include "app/verb_entry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_BYTES 64
+
+/* The next of words with blanks between, without its signs; 0: there is none left. */
+static size_t next_member(const char **at, char *name, size_t cap)
+{
+	*at += strspn(*at, " ");
+	size_t n = strcspn(*at, " ");
+	if (n == 0 || n >= cap)
+		return 0;
+	memcpy(name, *at, n);
+	name[n] = '\0';
+	*at += n;
+	return n;
+}
+
+static bool refuse(struct text *why, const char *what, const char *name)
+{
+	text_putf(why, "%s %s", what, name);
+	return false;
+}
+
+/* Where the member called `path` goes: into the entry, or an object in it (before the dot). */
+static bool put(cJSON *entry, const char *path, cJSON *value, struct text *why)
+{
+	const char *dot = strchr(path, '.');
+	char outer[NAME_BYTES] = "";
+	if (!value)
+		return refuse(why, "there is no memory for", path);
+	if (dot) {
+		snprintf(outer, sizeof outer, "%.*s", (int)(dot - path), path);
+		if (!cJSON_GetObjectItemCaseSensitive(entry, outer))
+			cJSON_AddObjectToObject(entry, outer);
+		entry = cJSON_GetObjectItemCaseSensitive(entry, outer);
+		path = dot + 1;
+	}
+	cJSON_DeleteItemFromObjectCaseSensitive(entry, path);
+	return cJSON_AddItemToObject(entry, path, value);
+}
+
+/* One line of the standard input. */
+static const char *read_password(char *room, int cap)
+{
+	if (!fgets(room, cap, stdin))
+		return NULL;
+	room[strcspn(room, "\r\n")] = '\0';
+	return room;
+}
+
+static bool put_password(cJSON *entry, const char *path, const char *word, struct text *why)
+{
+	char room[1024];
+	if (!word)
+		word = read_password(room, sizeof room);
+	if (!word || !*word)
+		return refuse(why, "an empty one cannot be the", path);
+	cJSON_DeleteItemFromObjectCaseSensitive(entry, "password_hash");
+	cJSON_DeleteItemFromObjectCaseSensitive(entry, "hashing_algorithm");
+	return put(entry, path, cJSON_CreateString(word), why);
+}
+
+static bool put_json(cJSON *entry, const char *path, const char *word, struct text *why)
+{
+	cJSON *value = cJSON_ParseWithOpts(word, NULL, true);
+	return value ? put(entry, path, value, why) : refuse(why, "this is no JSON:", word);
+}
+
+static bool put_rest(cJSON *entry, const char *path, char *const **words, struct text *why)
+{
+	cJSON *list = cJSON_CreateArray();
+	for (; **words; ++*words)
+		cJSON_AddItemToArray(list, cJSON_CreateString(**words));
+	return put(entry, path, list, why);
+}
+
+/* A member with its signs, filled from the next word unless they say otherwise. */
+static bool fill_one(cJSON *entry, char *member, size_t n, char *const **words,
+		     const struct verb_call *call, struct text *why)
+{
+	char *is = strchr(member, '='), first = member[0], *path = member;
+	if (is) {
+		*is = '\0';
+		return put(entry, member, cJSON_CreateString(is + 1), why);
+	}
+	if (strcmp(member, "vhost") == 0)
+		return put(entry, member, cJSON_CreateString(call->vhost), why);
+	if (strchr("{[<", first)) {
+		member[n - 1] = '\0';
+		path++;
+	}
+	if (first == '[')
+		return put_rest(entry, path, words, why);
+	const char *word = **words;
+	if (word)
+		++*words;
+	if (first == '<')
+		return put_password(entry, path, word, why);
+	if (!word)
+		return refuse(why, "say the", path);
+	return first == '{' ? put_json(entry, path, word, why)
+			    : put(entry, path, cJSON_CreateString(word), why);
+}
+
+/* What the options of policies say lies beside the definition. */
+static bool fill_options(cJSON *entry, const struct verb_call *call, struct text *why)
+{
+	cJSON *value = cJSON_GetObjectItemCaseSensitive(entry, "value");
+	cJSON *to = cJSON_GetObjectItemCaseSensitive(entry, "definition") ? entry : value;
+	if (!call->priority && !call->apply_to)
+		return true;
+	if (!to || !cJSON_GetObjectItemCaseSensitive(to, "definition"))
+		return refuse(why, "--priority and --apply-to are for", "policies");
+	if (call->priority && !put_json(to, "priority", call->priority, why))
+		return false;
+	return !call->apply_to || put(to, "apply-to", cJSON_CreateString(call->apply_to), why);
+}
+
+bool verb_entry_fill(cJSON *entry, const char *members, const struct verb_call *call,
+		     struct text *why)
+{
+	char member[NAME_BYTES];
+	char *const *words = call->words;
+	for (size_t n; (n = next_member(&members, member, sizeof member)) > 0;)
+		if (!fill_one(entry, member, n, &words, call, why))
+			return false;
+	if (*words)
+		return refuse(why, "there is a word too many:", *words);
+	return fill_options(entry, call, why);
+}
+
+cJSON *verb_entry_find(const cJSON *section, const char *name)
+{
+	cJSON *entry;
+	cJSON_ArrayForEach(entry, section)
+	{
+		const cJSON *own = cJSON_GetObjectItemCaseSensitive(entry, "name");
+		if (cJSON_IsString(own) && strcmp(own->valuestring, name) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+/* ---- lists -------------------------------------------------------------------------------- */
+
+/* Is it one of those that are wanted? `m=x`: that member is x; `m=`: what the call says. */
+static bool is_chosen(const cJSON *entry, const char *members, const struct verb_call *call)
+{
+	char member[NAME_BYTES];
+	while (next_member(&members, member, sizeof member) > 0) {
+		char *is = strchr(member, '=');
+		const char *want = is ? is + 1 : "";
+		if (!is)
+			continue;
+		*is = '\0';
+		if (!*want)
+			want = strcmp(member, "vhost") == 0 ? call->vhost : call->words[0];
+		const cJSON *own = cJSON_GetObjectItemCaseSensitive(entry, member);
+		if (!cJSON_IsString(own) || strcmp(own->valuestring, want) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Texts go as they are, unless they would look like two. */
+static void print_value(const cJSON *value)
+{
+	if (cJSON_IsString(value) && !strpbrk(value->valuestring, "\t\n")) {
+		fputs(value->valuestring, stdout);
+		return;
+	}
+	char *json = value ? cJSON_PrintUnformatted(value) : NULL;
+	if (json)
+		fputs(json, stdout);
+	free(json);
+}
+
+static void print_line(const cJSON *entry, const char *columns)
+{
+	char column[NAME_BYTES];
+	for (bool is_first = true; next_member(&columns, column, sizeof column) > 0;
+	     is_first = false) {
+		if (!is_first)
+			putchar('\t');
+		if (entry)
+			print_value(cJSON_GetObjectItemCaseSensitive(entry, column));
+		else
+			fputs(column, stdout);
+	}
+	putchar('\n');
+}
+
+void verb_entries_print(const cJSON *section, const char *members, const char *columns,
+			const struct verb_call *call)
+{
+	const cJSON *entry;
+	print_line(NULL, columns);
+	cJSON_ArrayForEach(entry, section) if (is_chosen(entry, members, call))
+		print_line(entry, columns);
+}
