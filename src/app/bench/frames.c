@@ -125,14 +125,20 @@ void frames_close(struct wr *w, uint16_t channel)
 	end(w, at);
 }
 
-void frames_exchange_declare(struct wr *w, uint16_t channel, const char *exchange, const char *type)
+void frames_exchange_declare(struct wr *w, uint16_t channel, const struct frames_exchange *x)
 {
 	size_t at = method(w, channel, EXCHANGE_DECLARE);
 	wr_u16(w, 0);
-	name(w, exchange);
-	name(w, type);
-	wr_u8(w, 0);
-	wr_u32(w, 0);
+	name(w, x->name);
+	name(w, x->type);
+	wr_u8(w, x->durable ? 2 : 0);
+	size_t table = table_begin(w);
+	if (x->delayed_type) {
+		name(w, "x-delayed-type");
+		wr_u8(w, 'S');
+		long_string(w, x->delayed_type);
+	}
+	table_end(w, table);
 	end(w, at);
 }
 
@@ -295,6 +301,15 @@ void frames_ack(struct wr *w, uint16_t channel, uint64_t tag, bool multiple)
 	at[20] = FRAMES_END;
 }
 
+static void put_delay(struct wr *w, uint32_t delay_ms)
+{
+	size_t table = table_begin(w);
+	name(w, "x-delay");
+	wr_u8(w, 'I');
+	wr_u32(w, delay_ms);
+	table_end(w, table);
+}
+
 void frames_publish(struct wr *w, const struct frames_message *m, size_t *out_body_at)
 {
 	must(m->frame_max > FRAMES_OVERHEAD);
@@ -307,9 +322,11 @@ void frames_publish(struct wr *w, const struct frames_message *m, size_t *out_bo
 	at = begin(w, FRAMES_CONTENT, m->channel);
 	wr_u32(w, FRAMES_ID(60, 0));
 	wr_u64(w, m->body_len);
-	wr_u16(w, (uint16_t)((m->header ? 1 << 13 : 0) | (m->durable ? 1 << 12 : 0) |
+	wr_u16(w, (uint16_t)((m->header || m->delay_ms ? 1 << 13 : 0) | (m->durable ? 1 << 12 : 0) |
 			     (m->has_priority ? 1 << 11 : 0)));
-	if (m->header)
+	if (m->delay_ms)
+		put_delay(w, m->delay_ms);
+	else if (m->header)
 		put_headers(w, m->header);
 	if (m->durable)
 		wr_u8(w, 2);
@@ -330,6 +347,8 @@ size_t frames_publish_bytes(const struct frames_message *m)
 	must(m->frame_max > FRAMES_OVERHEAD);
 	size_t parts = (size_t)ceil_div(m->body_len, m->frame_max - FRAMES_OVERHEAD);
 	size_t headers = m->header ? 4 + 3 + 5 + strlen(m->header) + 5 + 5 + 5 : 0;
+	if (m->delay_ms)
+		headers = 4 + 8 + 5;
 	return FRAMES_OVERHEAD + 4 + 2 + 1 + strlen(m->exchange) + 1 + strlen(m->key) + 1 +
 	       FRAMES_OVERHEAD + 4 + 8 + 2 + headers + m->durable + m->has_priority +
 	       parts * FRAMES_OVERHEAD + m->body_len;

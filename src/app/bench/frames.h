@@ -70,7 +70,12 @@ void frames_channel_open(struct wr *w, uint16_t channel);
 void frames_close(struct wr *w, uint16_t channel);
 
 /* Objects. `type` of a queue is its x-queue-type, or NULL. */
-void frames_exchange_declare(struct wr *w, uint16_t channel, const char *name, const char *type);
+struct frames_exchange {
+	const char *name, *type;
+	const char *delayed_type; /* NULL: it does not delay */
+	bool durable;
+};
+void frames_exchange_declare(struct wr *w, uint16_t channel, const struct frames_exchange *x);
 void frames_exchange_delete(struct wr *w, uint16_t channel, const char *name);
 /* frames_queue_declare: ttl_ms 0: messages do not expire; priorities 0: all are equal. */
 void frames_queue_declare(struct wr *w, uint16_t channel, const char *name, bool durable,
@@ -104,6 +109,7 @@ struct frames_message {
 	bool durable;
 	bool has_priority;
 	uint8_t priority;
+	uint32_t delay_ms; /* of the header "x-delay", which is then the only one; 0: none */
 };
 
 /* frames_publish writes a whole message with a body of zeros, in as many body frames as frame_max

@@ -24,7 +24,7 @@ static void a_small_message_is_three_frames(void **s)
 {
 	(void)s;
 	struct wr w = wr_of(buf, sizeof buf);
-	struct frames_message m = { "x", "key", NULL, 16, 4096, 5, false, false, 0 };
+	struct frames_message m = { "x", "key", NULL, 16, 4096, 5, false, false, 0, 0 };
 	size_t body_at;
 	frames_publish(&w, &m, &body_at);
 	assert_true(wr_ok(&w));
@@ -42,7 +42,7 @@ static void a_large_durable_message_is_cut_at_frame_max(void **s)
 {
 	(void)s;
 	struct wr w = wr_of(buf, sizeof buf);
-	struct frames_message m = { "", "q", NULL, 10000, 4096, 1, true, false, 0 };
+	struct frames_message m = { "", "q", NULL, 10000, 4096, 1, true, false, 0, 0 };
 	size_t body_at;
 	frames_publish(&w, &m, &body_at);
 	assert_int_equal(w.n, frames_publish_bytes(&m));
@@ -58,7 +58,7 @@ static void a_message_may_have_headers(void **s)
 {
 	(void)s;
 	struct wr w = wr_of(buf, sizeof buf);
-	struct frames_message m = { "x", "key", "0000007", 16, 4096, 5, true, false, 0 };
+	struct frames_message m = { "x", "key", "0000007", 16, 4096, 5, true, false, 0, 0 };
 	size_t body_at;
 	frames_publish(&w, &m, &body_at);
 	assert_int_equal(w.n, frames_publish_bytes(&m));
@@ -71,12 +71,24 @@ static void a_message_may_have_a_priority(void **s)
 {
 	(void)s;
 	struct wr w = wr_of(buf, sizeof buf);
-	struct frames_message m = { "", "key", NULL, 16, 4096, 5, true, true, 9 };
+	struct frames_message m = { "", "key", NULL, 16, 4096, 5, true, true, 9, 0 };
 	size_t body_at;
 	frames_publish(&w, &m, &body_at);
 	assert_int_equal(w.n, frames_publish_bytes(&m));
 	size_t at = frame(0, FRAMES_METHOD, 5, 4 + 2 + 1 + 4 + 1);
 	assert_memory_equal(buf + at + FRAMES_HEAD + 12, "\x18\0\2\x9", 4);
+}
+
+static void a_message_may_have_to_wait(void **s)
+{
+	(void)s;
+	struct wr w = wr_of(buf, sizeof buf);
+	struct frames_message m = { "x", "key", "not then", 16, 4096, 5, false, false, 0, 258 };
+	size_t body_at;
+	frames_publish(&w, &m, &body_at);
+	assert_int_equal(w.n, frames_publish_bytes(&m));
+	size_t at = frame(0, FRAMES_METHOD, 5, 4 + 2 + 2 + 4 + 1);
+	assert_memory_equal(buf + at + FRAMES_HEAD + 12, "\x20\0\0\0\0\x0d\7x-delayI\0\0\1\2", 19);
 }
 
 static void every_frame_that_does_not_fit_says_so(void **s)
@@ -131,6 +143,7 @@ int main(void)
 		cmocka_unit_test(a_large_durable_message_is_cut_at_frame_max),
 		cmocka_unit_test(a_message_may_have_headers),
 		cmocka_unit_test(a_message_may_have_a_priority),
+		cmocka_unit_test(a_message_may_have_to_wait),
 		cmocka_unit_test(every_frame_that_does_not_fit_says_so),
 		cmocka_unit_test(an_ack_has_tag_and_flag),
 		cmocka_unit_test(the_relay_copies_whole_frames_and_leaves_the_rest),

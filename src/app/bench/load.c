@@ -152,7 +152,8 @@ static void clear_away(const struct load *load, struct outcome *out, struct text
 		return;
 	}
 	uint64_t owed = out->published * out->copies;
-	bool stays = load->o->consumers == 0 && !load->o->exchange_type && !load->o->ttl;
+	bool stays = load->o->consumers == 0 && !load->o->exchange_type && !load->o->ttl &&
+		     !load->o->delay;
 	if (stays && out->left < owed)
 		out->lost = owed - out->left;
 }

@@ -278,6 +278,10 @@ static const char *clash(const struct options *o)
 		return "--ttl is at most 2147483647";
 	if (o->priorities > 255)
 		return "--priorities is at most 255";
+	if (o->delay > INT32_MAX)
+		return "--delay is at most 2147483647";
+	if (o->delay && (o->fanout || o->exchange_type || o->dead_letter))
+		return "--delay and another exchange";
 	if (o->dead_letter && (o->fanout || o->exchange_type))
 		return "--dead-letter and an exchange";
 	if (o->bindings > 0 &&

@@ -60,6 +60,7 @@ void publisher_init(struct publisher *p, const struct load *load, struct link *l
 					     .frame_max = link->client.frame_max,
 					     .channel = channel,
 					     .durable = o->durable,
+					     .delay_ms = (uint32_t)o->delay,
 					     .has_priority = o->priorities > 0 });
 	if (o->confirms > 0) {
 		p->asked_mask = pow2_up(o->confirms * PUBLISHER_SPREAD) - 1;

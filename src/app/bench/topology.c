@@ -9,7 +9,7 @@
 
 static const char *exchange_type(const struct options *o)
 {
-	return o->fanout ? "fanout" : o->exchange_type;
+	return o->delay ? "x-delayed-message" : o->fanout ? "fanout" : o->exchange_type;
 }
 
 void topology_queue(const struct load *load, uint32_t queue, char out[LOAD_NAME_MAX])
@@ -130,7 +130,13 @@ static enum err make(const struct load *load, struct client *c, struct text *out
 	TRY(open_channel(load, c, out_why));
 	if (exchange_type(load->o)) {
 		topology_exchange(load, exchange);
-		frames_exchange_declare(&c->out, 1, exchange, exchange_type(load->o));
+		const struct frames_exchange x = {
+			.name = exchange,
+			.type = exchange_type(load->o),
+			.delayed_type = load->o->delay ? "direct" : NULL,
+			.durable = load->o->delay && load->o->durable,
+		};
+		frames_exchange_declare(&c->out, 1, &x);
 		TRY(client_wait(c, 1, EXCHANGE_DECLARE_OK, NULL));
 	}
 	for (uint32_t q = 0; q < load->o->queues; q++)
