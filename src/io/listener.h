@@ -10,7 +10,7 @@
 
 #define LISTENERS_MAX (2 * CONFIG_LISTENERS_MAX + 1)
 
-struct tls_context;
+struct tls_source;
 
 struct listener {
 	uv_poll_t poll;
@@ -19,8 +19,8 @@ struct listener {
 	const char *key;  /* of its setting */
 	const char *name; /* of the protocol, for people */
 	const struct session_ops *protocol;
-	struct tls_context *tls; /* borrowed; NULL: plain */
-	char address[128];       /* as it is shown */
+	struct tls_source *tls; /* borrowed; NULL: plain */
+	char address[128];      /* as it is shown */
 	int fd;
 };
 
@@ -40,7 +40,7 @@ struct listener_kind {
 	const char *key;  /* of their settings */
 	const char *name; /* of the protocol */
 	const struct session_ops *protocol;
-	struct tls_context *tls; /* borrowed; NULL: plain */
+	struct tls_source *tls; /* borrowed; NULL: plain */
 };
 
 /* listeners_take takes an address. ERR_EXISTS, ERR_ACCESS_REFUSED, ERR_IO, ERR_MALFORMED: `why`

@@ -32,7 +32,7 @@ struct server {
 	struct config config;
 	struct logger log;
 	struct listeners listeners;
-	struct tls_context *tls; /* NULL: no listener needs one */
+	struct tls_source tls;
 	struct disk *disk;
 	struct node *node;
 	struct pollers pollers;
@@ -134,9 +134,9 @@ static enum err take_addresses(struct server *s, struct text *why)
 	const struct config *c = &s->config;
 	listeners_init(&s->listeners, c);
 	if (c->amqps.n > 0)
-		TRY(tls_context_new(c, &s->tls, why));
+		TRY(tls_context_new(c, &s->tls.now, why));
 	const struct listener_kind amqp = { "listeners.tcp", "amqp", s->setup->amqp, NULL };
-	const struct listener_kind amqps = { "listeners.ssl", "amqp/ssl", s->setup->amqp, s->tls };
+	const struct listener_kind amqps = { "listeners.ssl", "amqp/ssl", s->setup->amqp, &s->tls };
 	TRY(take_kind(s, &c->amqp, &amqp, why));
 	return take_kind(s, &c->amqps, &amqps, why);
 }
@@ -152,7 +152,7 @@ static enum err make_pollers(struct server *s, struct text *why)
 	for (; s->pollers_made < p->n; s->pollers_made++)
 		if (!poller_init(&p->at[s->pollers_made], p, s->pollers_made))
 			return lacking("descriptors", why);
-	for (uint32_t i = 0; s->tls && i < p->n; i++) {
+	for (uint32_t i = 0; s->tls.now && i < p->n; i++) {
 		p->at[i].tls_room = tls_room_new();
 		if (!p->at[i].tls_room)
 			return lacking("memory", why);
@@ -340,7 +340,7 @@ static void fini(struct server *s)
 	listeners_close(&s->listeners);
 	for (uint32_t i = 0; i < s->pollers_made; i++)
 		poller_fini(&s->pollers.at[i]);
-	tls_context_free(s->tls);
+	tls_source_fini(&s->tls);
 	secrets_stop(s->secrets);
 	for (uint32_t i = 0; i < LIMIT_LOOPS_MAX; i++)
 		pattern_free(s->patterns[i]);
@@ -358,6 +358,18 @@ static void fini(struct server *s)
 
 /* ---- serving ------------------------------------------------------------------------------ */
 
+/* Reads certificate and key again, from where they were: who comes from now on meets the new ones.
+ */
+static enum err renew_tls(struct server *s, struct text *why)
+{
+	struct tls_context *next;
+	if (s->config.amqps.n == 0)
+		return ERR_OK;
+	TRY(tls_context_new(&s->config, &next, why));
+	tls_source_renew(&s->tls, next);
+	return ERR_OK;
+}
+
 static void reload(struct server *s)
 {
 	static struct config fresh;
@@ -367,6 +379,8 @@ static void reload(struct server *s)
 	enum err e = sources_read(s->setup->sources, &fresh, &notes, &said);
 	if (e == ERR_OK)
 		e = logger_reopen(&s->log, &said);
+	if (e == ERR_OK)
+		e = renew_tls(s, &said);
 	if (e == ERR_OK)
 		config_changes(s->setup->config, &fresh, &said);
 	struct log_value v[1] = { log_str(text_slice(&said)) };

@@ -2,7 +2,8 @@
  *
  *     addresses taken -> data directory -> recovery -> threads -> READY
  *     SIGTERM, SIGINT -> STOPPING -> goodbyes, last commits, checkpoint -> threads end
- *     SIGHUP          -> the log file is opened anew; what else has changed is named
+ *     SIGHUP          -> the log file is opened anew, certificates are read again; what else has
+ *                        changed is named
  */
 #ifndef IO_SERVER_H
 #define IO_SERVER_H

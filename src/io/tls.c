@@ -31,12 +31,13 @@ struct tls {
 	struct tls_room *room; /* lent, during a call */
 	uint8_t *rest; /* [rest_at, rest_n): sealed, not taken by the socket; NULL: nothing */
 	size_t rest_at, rest_n;
-	const struct tls_context *context;
+	struct tls_context *context; /* a share */
 	bool is_broken, is_named;
 	char why[WHY_BYTES];
 };
 
 struct tls_context {
+	_Atomic uint32_t shares;
 	SSL_CTX *ctx;
 	BIO_METHOD *socket;
 	struct cert_choice login;
@@ -246,6 +247,7 @@ enum err tls_context_new(const struct config *c, struct tls_context **out, struc
 	static const uint8_t id[] = "godwit";
 	struct tls_context *own = calloc(1, sizeof *own);
 	if (own) {
+		atomic_init(&own->shares, 1);
 		own->ctx = SSL_CTX_new(TLS_server_method());
 		own->socket = socket_method();
 	}
@@ -279,11 +281,36 @@ enum err tls_context_new(const struct config *c, struct tls_context **out, struc
 
 void tls_context_free(struct tls_context *own)
 {
-	if (!own)
+	if (!own || atomic_fetch_sub(&own->shares, 1) > 1)
 		return;
 	SSL_CTX_free(own->ctx);
 	BIO_meth_free(own->socket);
 	free(own);
+}
+
+void tls_source_renew(struct tls_source *s, struct tls_context *own_next)
+{
+	must(own_next != NULL);
+	tls_context_free(atomic_exchange(&s->next, own_next));
+}
+
+void tls_source_fini(struct tls_source *s)
+{
+	tls_context_free(atomic_exchange(&s->next, NULL));
+	tls_context_free(s->now);
+	s->now = NULL;
+}
+
+static struct tls_context *share_newest(struct tls_source *s)
+{
+	struct tls_context *next = atomic_exchange(&s->next, NULL);
+	if (next) {
+		tls_context_free(s->now);
+		s->now = next;
+	}
+	must(s->now != NULL);
+	atomic_fetch_add(&s->now->shares, 1);
+	return s->now;
 }
 
 struct tls_room *tls_room_new(void)
@@ -302,23 +329,23 @@ void tls_room_free(struct tls_room *own)
 
 /* ---- one connection ----------------------------------------------------------------------- */
 
-struct tls *tls_new(struct tls_context *c, int fd)
+struct tls *tls_new(struct tls_source *s, int fd)
 {
 	struct tls *t = calloc(1, sizeof *t);
-	SSL *ssl = t ? SSL_new(c->ctx) : NULL;
-	BIO *below = ssl ? BIO_new(c->socket) : NULL;
+	if (!t)
+		return NULL;
+	t->fd = fd;
+	t->context = share_newest(s);
+	t->ssl = SSL_new(t->context->ctx);
+	BIO *below = t->ssl ? BIO_new(t->context->socket) : NULL;
 	if (!below) {
-		SSL_free(ssl);
-		free(t);
+		tls_free(t);
 		return NULL;
 	}
-	t->ssl = ssl;
-	t->fd = fd;
-	t->context = c;
 	BIO_set_data(below, t);
 	BIO_set_init(below, 1);
-	SSL_set_bio(ssl, below, below);
-	SSL_set_accept_state(ssl);
+	SSL_set_bio(t->ssl, below, below);
+	SSL_set_accept_state(t->ssl);
 	return t;
 }
 
@@ -328,6 +355,7 @@ void tls_free(struct tls *own)
 		return;
 	must(own->room == NULL);
 	SSL_free(own->ssl);
+	tls_context_free(own->context);
 	free(own->rest);
 	free(own);
 }

@@ -1,8 +1,9 @@
 /* tls -- TLS 1.2 and 1.3 (OpenSSL) between a socket and a connection, which know nothing of it.
  *
- * A tls_context is what a process has: certificate, key, rules. It is made before threads are and
- * is shared. A tls belongs to one socket and goes with it from poller to poller; a tls_room is a
- * poller's, and lent for each call: what is written is sealed there and leaves in one write.
+ * A tls_context is what a process has: certificate, key, rules. It never changes and is shared; a
+ * reload makes a new one, and a tls_source hands the newest to whoever accepts. A tls belongs to one
+ * socket and goes with it from poller to poller; a tls_room is a poller's, and lent for each call:
+ * what is written is sealed there and leaves in one write.
  *
  *     bytes of the node --> sealed in 16 KiB records --> room --> write(2), what is left: rest
  *     read(2) --> OpenSSL's buffer, which is given back when it is empty --> bytes for the node
@@ -15,6 +16,7 @@
 #include "base/slice.h"
 #include "node/config.h"
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 struct text;
@@ -22,19 +24,29 @@ struct tls;
 struct tls_context;
 struct tls_room;
 
-/* tls_context_new reads what ssl_options name. ERR_MALFORMED: `why` says which file or setting does
- * not serve, and why. */
+/* tls_context_new reads what ssl_options name; the caller has a share of it. ERR_MALFORMED: `why`
+ * says which file or setting does not serve, and why. */
 MUST_USE enum err tls_context_new(const struct config *c, struct tls_context **out,
 				  struct text *why);
+/* tls_context_free gives a share back; NULL is none. Any thread. */
 void tls_context_free(struct tls_context *own);
+
+/* Of all listeners: `now` is touched by the thread that accepts, `next` by any. */
+struct tls_source {
+	struct tls_context *now; /* NULL: nobody speaks TLS */
+	_Atomic(struct tls_context *) next;
+};
+/* tls_source_renew: from now on connections get this context. Any thread. */
+void tls_source_renew(struct tls_source *s, struct tls_context *own_next);
+void tls_source_fini(struct tls_source *s);
 
 /* tls_room_new: NULL: no memory. */
 struct tls_room *tls_room_new(void);
 void tls_room_free(struct tls_room *own);
 
-/* tls_new makes the server's end over a connected, non-blocking descriptor, which it does not own.
- * NULL: no memory. */
-struct tls *tls_new(struct tls_context *c, int fd);
+/* tls_new makes the server's end over a connected, non-blocking descriptor, which it does not own;
+ * on the thread that accepts. NULL: no memory. */
+struct tls *tls_new(struct tls_source *s, int fd);
 void tls_free(struct tls *own);
 
 /* tls_read is read(2) of what the peer has sealed: n > 0 bytes, 0 at its end, -1 with errno EAGAIN
