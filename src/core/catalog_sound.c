@@ -16,6 +16,8 @@ static bool is_queue_sound(const struct catalog_view *v, const struct run *o)
 {
 	struct declare_queue d;
 	must(declare_queue_get(run_tail(o), &d) == ERR_OK);
+	if (o->queue == 0 || o->queue >= BETWEEN)
+		return false;
 	if (catalog_queue_by_id(v, o->queue))
 		return true;
 	bool is_placed = d.flags & QUEUE_DURABLE

@@ -176,11 +176,18 @@ static void mend_queue(struct salvage *s, uint16_t shard, uint64_t id)
 	if (q && q->shard == shard)
 		return;
 	bool may_be_lost = s->is_any_lost || s->is_catalog_lost;
-	if (q || !may_be_lost || map_get(&s->deleted, id, &is_deleted))
-		drop_queue(s, shard, id);
-	else if (!declare_again(s, id) &&
-		 (!has_messages(s, shard, id) || !declare_new(s, shard, id)))
-		drop_queue(s, shard, id);
+	if (!q && may_be_lost && !map_get(&s->deleted, id, &is_deleted)) {
+		if (declare_again(s, id))
+			return;
+		if (has_messages(s, shard, id) && declare_new(s, shard, id))
+			return;
+		if (has_messages(s, shard, id)) {
+			text_putf(say_lost(s), "queue %llu: there can be none of that number",
+				  (ull)id);
+			say_end(s);
+		}
+	}
+	drop_queue(s, shard, id);
 }
 
 static void mend_units(struct salvage *s)
