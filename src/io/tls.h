@@ -1,7 +1,7 @@
 /* tls -- TLS 1.2 and 1.3 (OpenSSL) between a socket and a connection, which know nothing of it.
  *
  * A tls_context is what a process has: certificate, key, rules. It never changes and is shared; a
- * reload makes a new one, and a tls_source hands the newest to whoever accepts. A tls belongs to one
+ * reload makes a new one, and a tls_source hands the newest to whoever accepts. A tls belongs to a
  * socket and goes with it from poller to poller; a tls_room is a poller's, and lent for each call:
  * what is written is sealed there and leaves in one write.
  *
