@@ -31,6 +31,7 @@ void route_fini(struct route *r)
 	headers_free(r);
 	seen_fini(r, &r->queues);
 	seen_fini(r, &r->floats);
+	seen_fini(r, &r->places);
 	seen_fini(r, &r->exchanges);
 	mem_put(r->mem, r->via, r->via_cap * sizeof r->via[0]);
 	route_init(r, r->mem);
@@ -203,7 +204,9 @@ static void add_set(struct route *r, uintptr_t place)
 void route_add(struct route *r, uintptr_t place)
 {
 	must(r->mem != NULL);
-	if (place & EXCHANGE_SET)
+	if (r->has_more && place && !route_seen_add(r, &r->places, place))
+		r->matched++; /* all of it is there */
+	else if (place & EXCHANGE_SET)
 		add_set(r, place);
 	else if (place)
 		add_binding(r, place);
@@ -299,7 +302,7 @@ enum err route_message(const struct catalog_view *v, const struct exchange *x,
 	must(r->mem != NULL);
 	r->n = r->kept_n = r->via_n = r->matched = 0;
 	r->is_short = r->is_frail = false;
-	r->varies = m->more_n > 0;
+	r->varies = r->has_more = m->more_n > 0;
 	r->view = v;
 	r->first = x;
 	look_at(r, x, m);
@@ -307,6 +310,7 @@ enum err route_message(const struct catalog_view *v, const struct exchange *x,
 		look_at(r, r->via[i], m);
 	r->is_frail = r->is_frail || r->via_n > 1;
 	route_seen_clear(&r->queues);
+	route_seen_clear(&r->places);
 	route_seen_clear(&r->exchanges);
 	if (r->n > SORTED_IN_PLACE && !is_sorted(r))
 		count_sort(r);

@@ -21,6 +21,22 @@ struct routing {
 	uint64_t dice; /* any number, another for each message: what chance decides by */
 };
 
+/* The keys of a message that has several, each once, in the order in which they were added first. */
+struct route_keys {
+	struct mem *mem;
+	struct slice *at; /* borrowed */
+	uint32_t n, cap;
+	uint32_t *slots; /* open addressing, twice cap: place in `at` + 1; 0 is free; NULL: few */
+};
+
+/* route_keys_init takes no memory yet; route_keys_fini gives it back. route_keys_add adds a key that
+ * is not there; false: no memory, nothing changed. route_keys_more makes them those of `m`, whose
+ * own key was added first. */
+void route_keys_init(struct route_keys *k, struct mem *mem);
+void route_keys_fini(struct route_keys *k);
+MUST_USE bool route_keys_add(struct route_keys *k, const struct catalog_view *v, struct slice key);
+void route_keys_more(const struct route_keys *k, struct routing *m);
+
 struct route_to {
 	uint64_t queue;
 	uint16_t shard;
@@ -44,9 +60,11 @@ struct route {
 	uint32_t kept_n;          /* of them, keepers: who only has these was routed nowhere */
 	bool is_short;            /* there was no memory for all */
 	bool varies;              /* another message with the same key may go elsewhere */
+	bool has_more;            /* several keys may lead to one place */
 	bool is_frail;            /* it led through other exchanges: good for this version only */
 	struct route_seen queues; /* used above a few destinations */
 	struct route_seen floats; /* topic_match.c */
+	struct route_seen places; /* with several keys: those that were added */
 	struct topic_step *steps;
 	uint32_t steps_n, steps_cap;
 	const struct catalog_view *view; /* while it is being found */

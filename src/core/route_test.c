@@ -201,6 +201,61 @@ static void a_cache_without_memory_still_routes(void **s)
 	cached_fini(&t);
 }
 
+static void each_key_of_a_message_counts_once(void **s)
+{
+	(void)s;
+	struct world w;
+	struct route_keys k;
+	char names[300][8];
+	world_init(&w);
+	route_keys_init(&k, &w.side.mem);
+	for (uint32_t n = 0; n < 300; n++) {
+		snprintf(names[n], sizeof names[n], "k%u", n);
+		for (uint32_t i = 0; i <= n; i++)
+			must(route_keys_add(&k, catalog_view(w.c), slice_str(names[i])));
+		must(k.n == n + 1 && slice_eq(k.at[n], slice_str(names[n])));
+	}
+	struct routing m = { .key = slice_str("k0") };
+	route_keys_more(&k, &m);
+	must(m.more_n == 299 && slice_eq(m.more[0], slice_str("k1")));
+	route_keys_fini(&k);
+	world_fini(&w);
+}
+
+/* Places to which several keys lead are walked once: 300 bindings for each of 20,000 keys would
+ * take far longer than a test has. */
+static void many_keys_that_lead_to_one_place_cost_one_walk(void **s)
+{
+	(void)s;
+	struct world w;
+	struct route r;
+	struct route_keys k;
+	static char names[20000][8];
+	world_init(&w);
+	route_init(&r, &w.side.mem);
+	route_keys_init(&k, &w.side.mem);
+	for (uint32_t n = 0; n < 300; n++) {
+		snprintf(names[0], sizeof names[0], "q%u", n);
+		declare_queue(&w, names[0], QUEUE_DURABLE, "");
+		must(bind_to(&w, "amq.topic", names[0], n < 200 ? "#" : "k.#") == ERR_OK);
+	}
+	const struct catalog_view *v = catalog_view(w.c);
+	for (uint32_t n = 0; n < 20000; n++) {
+		snprintf(names[n], sizeof names[n], "k.%u", n);
+		must(route_keys_add(&k, v, slice_str(names[n])));
+	}
+	struct routing m = { .key = slice_str(names[0]) };
+	route_keys_more(&k, &m);
+	const struct exchange *x = catalog_exchange(v, 0, slice_str("amq.topic"));
+	must(route_message(v, x, &m, &r) == ERR_OK && r.n == 300);
+	must(r.matched == 300 + 2 * m.more_n); /* a place that is there counts as one */
+	m.more_n = 0;
+	must(route_message(v, x, &m, &r) == ERR_OK && r.n == 300 && r.matched == 300);
+	route_keys_fini(&k);
+	route_fini(&r);
+	world_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +266,8 @@ int main(void)
 		cmocka_unit_test(more_keys_than_entries_take_turns),
 		cmocka_unit_test(a_fan_out_is_kept_up_to_a_bound),
 		cmocka_unit_test(a_cache_without_memory_still_routes),
+		cmocka_unit_test(each_key_of_a_message_counts_once),
+		cmocka_unit_test(many_keys_that_lead_to_one_place_cost_one_walk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,31 +30,45 @@ static enum err find(struct turn *t, struct slice headers, struct slice *out)
 	return ERR_OK;
 }
 
-/* How many keys there are; they go to `out` if it is not NULL. */
-static uint32_t keys_of(const struct slice *arrays, struct slice *out)
+/* Adds the keys in both arrays. False: no memory. */
+static bool add_keys(const struct turn *t, const struct slice *arrays, struct route_keys *k)
 {
 	struct amqp091_value v;
-	uint32_t n = 0;
+	must(k->n == 1); /* the message's own */
 	for (int i = 0; i < NAMES_N; i++) {
 		struct rd r = rd_of(arrays[i]);
-		while (amqp091_array_next(&r, &v)) {
-			if (v.type != AMQP091_TYPE_LONGSTR)
-				continue;
-			if (out)
-				out[n] = v.octets;
-			n++;
-		}
+		while (amqp091_array_next(&r, &v))
+			if (v.type == AMQP091_TYPE_LONGSTR &&
+			    !route_keys_add(k, t->w->view, v.octets))
+				return false;
 		must(rd_done(&r)); /* it was checked */
 	}
-	return n;
+	return true;
 }
 
 /* Topic permissions count for each key. */
 static enum err allow(struct turn *t, const struct exchange *x, const struct routing *m)
 {
-	must(m->more_n > 0);
+	must(m->more != NULL);
 	for (uint32_t i = 0; i < m->more_n; i++)
 		TRY(amqp091_allow_key(t, x, m->more[i], AUTH_WRITE));
+	return ERR_OK;
+}
+
+static enum err route(struct turn *t, struct channel *c, const struct slice *arrays,
+		      struct route_keys *k, struct routing *m, struct route_hit **inout_hit)
+{
+	const struct catalog_view *v = t->w->view;
+	must((*inout_hit)->x != NULL);
+	if (!route_keys_add(k, v, m->key) || !add_keys(t, arrays, k))
+		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a route");
+	route_keys_more(k, m);
+	if (m->more_n == 0)
+		return ERR_OK;
+	TRY(allow(t, (*inout_hit)->x, m));
+	amqp091_fan_send(t); /* its route may lie where the new one will */
+	if (route_cache_more(c->routes, v, m, inout_hit) != ERR_OK)
+		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a route");
 	return ERR_OK;
 }
 
@@ -62,19 +76,13 @@ enum err amqp091_publish_copies(struct turn *t, struct channel *c, const struct 
 				struct routing *m, struct route_hit **inout_hit)
 {
 	struct slice arrays[NAMES_N];
-	must(p->copies.n > 0 && (*inout_hit)->x != NULL);
+	struct route_keys k;
+	must(p->copies.n > 0);
 	TRY(find(t, p->copies, arrays));
-	m->more_n = keys_of(arrays, NULL);
-	if (m->more_n == 0)
-		return ERR_OK;
-	amqp091_fan_send(t); /* its route may lie where the new one will */
-	struct slice *more = amqp091_get(t, m->more_n * sizeof more[0], "copies");
-	m->more = more;
-	(void)keys_of(arrays, more);
-	enum err e = allow(t, (*inout_hit)->x, m);
-	if (e == ERR_OK && route_cache_more(c->routes, t->w->view, m, inout_hit) != ERR_OK)
-		e = amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a route");
-	amqp091_put(t, more, m->more_n * sizeof more[0]);
+	route_keys_init(&k, t->w->mem);
+	enum err e = route(t, c, arrays, &k, m, inout_hit);
+	m->more_n = 0;
+	route_keys_fini(&k);
 	return e;
 }
 

@@ -226,22 +226,19 @@ static enum err route_more(struct deadletter *d, const struct session_world *w,
 			   const struct slice *copies, struct routing *m,
 			   struct route_hit **inout_hit)
 {
-	uint32_t n = 0;
+	struct route_keys k;
 	struct slice key;
+	route_keys_init(&k, w->mem);
+	bool is_added = route_keys_add(&k, w->view, m->key);
 	for (int i = 0; i < 2; i++)
-		for (struct rd r = rd_of(copies[i]); amqp091_death_copy_next(&r, &key);)
-			n++;
-	if (n == 0)
-		return ERR_OK;
-	struct slice *more = mem_get(w->mem, n * sizeof *more, "dead letter's keys");
-	must(more != NULL);
+		for (struct rd r = rd_of(copies[i]);
+		     is_added && amqp091_death_copy_next(&r, &key);)
+			is_added = route_keys_add(&k, w->view, key);
+	must(is_added);
+	route_keys_more(&k, m);
+	enum err e = m->more_n ? route_cache_more(d->routes, w->view, m, inout_hit) : ERR_OK;
 	m->more_n = 0;
-	for (int i = 0; i < 2; i++)
-		for (struct rd r = rd_of(copies[i]); amqp091_death_copy_next(&r, &key);)
-			more[m->more_n++] = key;
-	m->more = more;
-	enum err e = route_cache_more(d->routes, w->view, m, inout_hit);
-	mem_put(w->mem, more, n * sizeof *more);
+	route_keys_fini(&k);
 	return e;
 }
 
