@@ -193,15 +193,12 @@ static uint32_t collect(struct core *c, struct queue *q, struct outcomes *later)
 {
 	struct giving *g = &c->giving;
 	struct hands h;
-	struct chunk *before = NULL, *k;
+	struct chunk *known = NULL, *k;
 	uint32_t n = 0, slot;
 	hands_init(&h, c, q, later);
 	for (; n < GIVE_N && !list_is_empty(&q->able); n++) {
 		struct consumer *s = containerof(q->able.head.next, struct consumer, node);
-		k = queue_next_ready(q, &slot);
-		if (k != before && before)
-			core_release(c, q, before);
-		before = k;
+		k = core_next_ready(c, q, &known, later, &slot);
 		if (!k || !is_marked(c, q, &k->entry[slot], pos_of(k->number, slot), later))
 			break;
 		if (s->flags & SUBSCRIBE_NO_ACK) {
@@ -212,8 +209,8 @@ static uint32_t collect(struct core *c, struct queue *q, struct outcomes *later)
 		}
 		batch_to(g, n, s);
 	}
-	if (before)
-		core_release(c, q, before);
+	if (known)
+		core_release(c, q, known);
 	hands_done(&h);
 	q->count.given_no_ack += h.no_ack_n;
 	c->count.given_no_ack += h.no_ack_n;
@@ -421,7 +418,7 @@ void core_give(struct core *c, uint64_t now_ms, struct outcomes *now, struct out
 	struct ask a;
 	core_lead(c, now_ms);
 	core_expire(c, later, fx);
-	while (!list_is_empty(&c->active)) {
+	while (!list_is_empty(&c->active) || !list_is_empty(&c->late)) {
 		for (struct list_node *n; (n = list_pop(&c->active)) != NULL;)
 			serve(c, containerof(n, struct queue, active), later, fx);
 		core_expire_late(c, NULL, later);
@@ -441,7 +438,9 @@ void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outc
 		core_used(c, q);
 		core_serve(c, q, later, fx);
 	}
-	struct chunk *k = q && !q->is_closed ? queue_next_ready(q, &slot) : NULL;
+	struct chunk *k = NULL;
+	if (q && !q->is_closed)
+		(void)core_next_ready(c, q, &k, later, &slot);
 	bool is_marked_now = k && is_marked(c, q, &k->entry[slot], pos_of(k->number, slot), later);
 	if (q && !q->is_closed && !is_marked_now && (k || (q->pending_n && !is_behind))) {
 		core_ask_later(cmd, later);

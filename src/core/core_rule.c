@@ -202,7 +202,7 @@ static bool is_beyond(const struct queue *q)
 /* Consumers that can still take wait for the give mark only: to them go the oldest. */
 void core_rule_drop(struct core *c, struct queue *q, struct outcomes *later)
 {
-	struct chunk *before = NULL, *k;
+	struct chunk *known = NULL;
 	struct dying d = { .core = c,
 			   .queue = q,
 			   .removal = { .queue = q, .later = later, .reason = REMOVE_MAXLEN },
@@ -211,13 +211,10 @@ void core_rule_drop(struct core *c, struct queue *q, struct outcomes *later)
 	    !list_is_empty(&q->able))
 		return;
 	must(q->ready_n > 0);
-	for (uint32_t slot; is_beyond(q); before = k) {
-		k = queue_next_ready(q, &slot);
-		if (before && before != k)
-			core_release(c, q, before);
-		core_die(&d, k, slot);
-	}
-	core_release(c, q, before);
+	for (uint32_t slot; is_beyond(q) && core_next_ready(c, q, &known, later, &slot);)
+		core_die(&d, known, slot);
+	if (known)
+		core_release(c, q, known);
 	core_died(&d);
 	q->count.overflowed += d.n;
 	c->count.overflowed += d.n;

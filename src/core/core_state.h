@@ -250,9 +250,14 @@ void core_watch_slots(struct core *c, struct chunk *k, uint32_t from, uint32_t n
 void core_watch_all(struct core *c, const struct queue *q);
 void core_unwatch(struct core *c, struct chunk *k);
 
-/* core_expire does everything that is due now; before consumers are served. core_expire_late lets
- * die what no consumer of `q` (NULL: of any queue) has taken and may not wait; after that. */
+/* core_expire does what is due now, up to a bound: core_deadline says the rest; before consumers are
+ * served. core_next_ready is queue_next_ready that lets die first what is due where it looks: so
+ * nothing that is over is given, however much is due. *io_chunk is the chunk that it gave before, at
+ * the same time, or NULL; it is released when another one comes. core_expire_late lets die what no consumer of `q` (NULL: of any queue) has taken and
+ * may not wait; after that. */
 void core_expire(struct core *c, struct outcomes *later, struct post *fx);
+struct chunk *core_next_ready(struct core *c, struct queue *q, struct chunk **io_chunk,
+			      struct outcomes *later, uint32_t *out_slot);
 void core_expire_late(struct core *c, const struct queue *q, struct outcomes *later);
 
 /* core_used: `q` is in use, or was until now: it lives for a while. */

@@ -1,6 +1,8 @@
 #include "base/ablate.h"
 #include "core/core_state.h"
 
+#define DUE_MAX 16u /* in one call: chunks of 512 entries, or queues; the rest has the next turn */
+
 /* What waits for a time: chunks, for the first of their ready entries that expires, and queues that
  * are deleted when nobody uses them. A chunk's time is a bound: entries that are given or gone
  * before leave it too early once, never too late.
@@ -113,6 +115,30 @@ static void expire(struct core *c, struct chunk *k, bool is_late, struct outcome
 	core_release(c, q, k);
 }
 
+static bool is_due(const struct core *c, const struct chunk *k)
+{
+	must(k->queue != NULL);
+	return k->expires_ms && k->expires_ms <= c->now_ms && !list_has_node(&k->late) &&
+	       !ABLATED(expiry);
+}
+
+struct chunk *core_next_ready(struct core *c, struct queue *q, struct chunk **io_chunk,
+			      struct outcomes *later, uint32_t *out_slot)
+{
+	struct chunk *k = queue_next_ready(q, out_slot);
+	must(later != NULL);
+	if (k == *io_chunk)
+		return k;
+	if (*io_chunk)
+		core_release(c, q, *io_chunk);
+	while (k && is_due(c, k)) {
+		wheel_cancel(&c->wheel, &k->due.timer);
+		expire(c, k, false, later);
+		k = queue_next_ready(q, out_slot);
+	}
+	return *io_chunk = k;
+}
+
 void core_expire_late(struct core *c, const struct queue *q, struct outcomes *later)
 {
 	LIST_EACH_SAFE(&c->late, n)
@@ -152,7 +178,10 @@ static void unused(struct core *c, struct queue *q, struct post *fx)
 void core_expire(struct core *c, struct outcomes *later, struct post *fx)
 {
 	must(c->is_leading);
-	for (struct wheel_timer *t; (t = wheel_pop(&c->wheel, c->now_ms)) != NULL;) {
+	for (uint32_t n = 0; n < DUE_MAX; n++) {
+		struct wheel_timer *t = wheel_pop(&c->wheel, c->now_ms);
+		if (!t)
+			return;
 		struct due *due = containerof(t, struct due, timer);
 		if (due->kind == DUE_RETRY)
 			core_retry_due(c, due);

@@ -221,6 +221,47 @@ static void many_expire_over_many_chunks(void **s)
 	rig_free(r);
 }
 
+#define MANY (40 * CHUNK_N)
+
+static void what_expires_at_once_goes_turn_by_turn_and_is_given_to_nobody(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(0, rules_none());
+	for (uint64_t n = 1; n <= MANY; n++)
+		publish(r, n, 0, 100);
+	publish(r, MANY + 1, 0, 0);
+	r->now_ms = 100;
+	core_tick(r->core, 100, &r->now, &r->later, &r->post);
+	must(ready_n(r) > MANY / 2 && ready_n(r) < MANY); /* others are served in between */
+	must(core_deadline(r->core) <= 100);
+	rig_subscribe(r, Q, 1, 0, 10);
+	SAY("reply 1 OK 12289 1 | c1 20481"); /* the one that has not expired */
+	must(ready_n(r) == 0);
+	must(r->core->count.expired == MANY);
+	core_check(r->core);
+	rig_free(r);
+}
+
+static void turns_end_when_all_that_is_due_has_gone(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(QUEUE_DURABLE, rules_none());
+	for (uint64_t n = 1; n <= MANY; n++) {
+		publish(r, n, ENTRY_PERSISTENT, 100);
+		if (n % 512 == 0)
+			rig_commit(r);
+	}
+	uint32_t turns = 0;
+	for (r->now_ms = 100; core_deadline(r->core) <= 100; turns++) {
+		core_tick(r->core, 100, &r->now, &r->later, &r->post);
+		rig_commit(r);
+		core_check(r->core);
+		must(turns < 100);
+	}
+	must(turns > 1 && ready_n(r) == 0 && r->core->count.expired == MANY);
+	rig_free(r);
+}
+
 /* ---- queues ------------------------------------------------------------------------------ */
 
 static struct rig *rig_expiring(uint64_t ms)
@@ -299,6 +340,8 @@ int main(void)
 		cmocka_unit_test(nothing_dies_before_its_queue_has_rules),
 		cmocka_unit_test(what_the_log_was_too_slow_for_is_not_given),
 		cmocka_unit_test(many_expire_over_many_chunks),
+		cmocka_unit_test(what_expires_at_once_goes_turn_by_turn_and_is_given_to_nobody),
+		cmocka_unit_test(turns_end_when_all_that_is_due_has_gone),
 		cmocka_unit_test(a_queue_that_nobody_uses_goes),
 		cmocka_unit_test(every_use_keeps_a_queue),
 		cmocka_unit_test(rules_can_come_and_go),
