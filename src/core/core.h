@@ -60,6 +60,8 @@ enum { QUEUE_DURABLE = 1, QUEUE_EXCLUSIVE = 2, QUEUE_AUTO_DELETE = 4, QUEUE_KEEP
 /* ADD, none is stored. RESERVED: admit counts it as pending. EXPIRES: rows may expire. DEAD: there
  * is no room for them, they become dead letters at once. */
 enum { ADD_RESERVED = 1, ADD_EXPIRES = 2, ADD_DEAD = 4 };
+/* OUTCOME_CONFIRM: becomes an FX_REFUSED. run.queue: it may have to wait there; 0: nowhere. */
+enum { CONFIRM_REFUSED = 1 };
 /* DUMP_LOOP: the node with this loop, the loop, its connections from the slot run.queue on, or the
  * one connection that has the number run.queue. */
 enum { DUMP_NODE = 1, DUMP_ONE_LOOP, DUMP_CONNECTIONS, DUMP_CONNECTION };

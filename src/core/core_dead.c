@@ -11,6 +11,16 @@ struct dead {
 	struct deque waiting; /* uint64_t: position << 2 | enum dead_reason; not told of yet */
 	uint32_t out_n;       /* told of, not settled */
 	bool is_on;           /* what dies goes somewhere; else only what died before does */
+	bool is_pacing;       /* at the bound publishers wait */
+	struct deque held;    /* struct held: what they are not told yet */
+};
+
+/* Publishes of one channel, one after the other. */
+struct held {
+	uint64_t session, first;
+	uint32_t n;
+	uint16_t channel, vhost;
+	uint8_t kind; /* FX_CONFIRM or FX_REFUSED */
 };
 
 _Static_assert(DEAD_REASONS_N <= 4, "two bits beside a position");
@@ -23,6 +33,7 @@ static struct dead *dead_new(struct core *c)
 	must(d != NULL);
 	*d = (struct dead){ .out_n = 0 };
 	deque_init(&d->waiting, sizeof(uint64_t), "dead letters");
+	deque_init(&d->held, sizeof(struct held), "held confirms");
 	return d;
 }
 
@@ -33,6 +44,7 @@ void core_dead_forget(struct core *c, struct queue *q)
 		return;
 	must(c->mem != NULL);
 	deque_fini(&d->waiting, c->mem);
+	deque_fini(&d->held, c->mem);
 	mem_put(c->mem, d, sizeof *d);
 	q->dead = NULL;
 }
@@ -45,7 +57,10 @@ void core_dead_rules(struct core *c, struct queue *q, const struct queue_rules *
 	if (!q->dead)
 		return;
 	q->dead->is_on = rules->has_dead_letter_exchange;
-	if (!q->dead->is_on && !q->dead->waiting.n && !q->dead->out_n)
+	q->dead->is_pacing = rules->dead_letter_strategy != DEAD_LETTER_AT_LEAST_ONCE;
+	if (q->dead->held.n)
+		core_activate(c, q);
+	else if (!q->dead->is_on && !q->dead->waiting.n && !q->dead->out_n)
 		core_dead_forget(c, q);
 }
 
@@ -66,6 +81,48 @@ uint32_t core_dead_room(const struct queue *q)
 	must(q->dead != NULL);
 	uint64_t n = q->dead->out_n + q->dead->waiting.n;
 	return n < LIMIT_DEAD_LETTERS ? (uint32_t)(LIMIT_DEAD_LETTERS - n) : 0;
+}
+
+/* ---- publishers ------------------------------------------------------------------------- */
+
+bool core_dead_is_full(const struct core *c, const struct queue *q)
+{
+	must(q->dead != NULL);
+	return core_dead_is_on(c, q) && q->dead->is_pacing && !q->is_closed &&
+	       core_dead_room(q) == 0;
+}
+
+void core_dead_hold(struct core *c, struct queue *q, const struct run *o)
+{
+	const struct confirm_row *row = (const void *)(o + 1);
+	struct deque *all = &q->dead->held;
+	struct held one = { .session = o->session,
+			    .first = o->arg + row->first,
+			    .n = row->n,
+			    .channel = o->channel,
+			    .vhost = o->vhost,
+			    .kind = o->flags & CONFIRM_REFUSED ? FX_REFUSED : FX_CONFIRM };
+	struct held *last = all->n ? deque_at(all, all->n - 1) : NULL;
+	must(o->kind == OUTCOME_CONFIRM && o->n == 1);
+	if (last && last->session == one.session && last->channel == one.channel &&
+	    last->kind == one.kind && last->first + last->n == one.first)
+		last->n += one.n;
+	else if (deque_push(all, c->mem, &one) != ERR_OK)
+		must(!"no memory for a confirm");
+}
+
+void core_dead_let_go(const struct core *c, struct queue *q, struct post *fx)
+{
+	struct held one;
+	must(q->dead && fx);
+	while (deque_pop(&q->dead->held, &one)) {
+		const struct run to = { .session = one.session,
+					.channel = one.channel,
+					.vhost = one.vhost,
+					.arg = one.first };
+		core_confirm(c, &to, one.kind, one.first, one.n, fx);
+	}
+	deque_trim(&q->dead->held, c->mem);
 }
 
 /* ---- dying ------------------------------------------------------------------------------ */
@@ -142,6 +199,11 @@ void core_dead_serve(struct core *c, struct queue *q, struct post *fx)
 	if (!next)
 		deque_trim(&d->waiting, c->mem);
 	must(d->out_n <= LIMIT_DEAD_LETTERS);
+	if (d->held.n == 0 || core_dead_is_full(c, q))
+		return;
+	core_dead_let_go(c, q, fx);
+	if (!d->is_on && !d->waiting.n && !d->out_n)
+		core_dead_forget(c, q);
 }
 
 /* ---- gone ------------------------------------------------------------------------------- */
@@ -171,7 +233,7 @@ void core_dead_settle(struct core *c, const struct run *cmd, struct outcomes *la
 	q->dead->out_n -= cmd->n;
 	if (q->delay)
 		core_delay_go_on(c, q);
-	if (q->dead->waiting.n)
+	if (q->dead->waiting.n || q->dead->held.n)
 		core_activate(c, q);
 	else if (!q->dead->is_on && q->dead->out_n == 0)
 		core_dead_forget(c, q);

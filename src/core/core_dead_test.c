@@ -195,6 +195,58 @@ static void no_more_are_under_way_than_the_limit(void **s)
 	rig_free(r);
 }
 
+/* Full: LIMIT_DEAD_LETTERS of them are under way. Gives their positions. */
+static void fill(struct rig *r, struct told *t)
+{
+	rig_subscribe(r, Q, 5, 0, CREDIT_NO_LIMIT);
+	for (uint32_t i = 0; i < LIMIT_DEAD_LETTERS; i += 2)
+		rig_publish(r, Q, i + 1, 2, 0);
+	r->see = see_dead;
+	r->see_arg = t;
+	for (uint32_t i = 1; i <= LIMIT_DEAD_LETTERS; i++)
+		reject(r, i);
+	r->see = NULL;
+	assert_int_equal(core_dead_room(core_find_queue(r->core, Q)), 0);
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 5, 0);
+	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+}
+
+static void who_publishes_beyond_the_limit_waits(void **s)
+{
+	(void)s;
+	struct rig *r = new_rig(QUEUE_DURABLE, true);
+	struct told t = { .n = 0 };
+	fill(r, &t);
+	rig_publish(r, Q, 5001, 2, ENTRY_CONFIRM);
+	rig_publish(r, Q, 5003, 1, ENTRY_CONFIRM | ENTRY_PERSISTENT);
+	rig_commit(r);
+	SAY("");
+	letters_done(r, t.pos, 1);
+	SAY("confirm 5001-5003");
+	rig_publish(r, Q, 5004, 1, ENTRY_CONFIRM);
+	SAY("confirm 5004-5004");
+	rig_free(r);
+}
+
+static void who_waits_is_told_when_the_rule_or_the_queue_goes(void **s)
+{
+	(void)s;
+	for (int drops = 0; drops < 2; drops++) {
+		struct rig *r = new_rig(0, true);
+		struct told t = { .n = 0 };
+		fill(r, &t);
+		rig_publish(r, Q, 5001, 2, ENTRY_CONFIRM);
+		rig_commit(r);
+		SAY("");
+		if (drops)
+			rig_do(r, CMD_QUEUE_DROP, Q, 8, 0);
+		else
+			open_queue(r, 0, false);
+		SAY(drops ? "confirm 5001-5002 | reply 8 OK 2 0" : "confirm 5001-5002");
+		rig_free(r);
+	}
+}
+
 static void a_queue_that_is_dropped_forgets_its_dead_letters(void **s)
 {
 	(void)s;
@@ -231,6 +283,8 @@ int main(void)
 		cmocka_unit_test(who_has_rejected_a_message_has_no_more_say_in_it),
 		cmocka_unit_test(a_crash_brings_it_back),
 		cmocka_unit_test(no_more_are_under_way_than_the_limit),
+		cmocka_unit_test(who_publishes_beyond_the_limit_waits),
+		cmocka_unit_test(who_waits_is_told_when_the_rule_or_the_queue_goes),
 		cmocka_unit_test(a_queue_that_is_dropped_forgets_its_dead_letters),
 		cmocka_unit_test(what_is_under_way_ends_as_it_began_when_the_rule_goes),
 	};

@@ -26,8 +26,8 @@ _Static_assert(offsetof(struct publish_row, mem) == offsetof(struct add_row, mem
 enum way { WAY_REFUSE, WAY_DROP, WAY_NOW, WAY_LATER, WAY_LOG };
 
 /* What has become of the rows of the message in hand, that go before: one waits for the log, one
- * was refused. */
-enum { MESSAGE_LATER = 1, MESSAGE_REFUSED = 2 };
+ * was refused, one went to a queue whose publishers wait. */
+enum { MESSAGE_LATER = 1, MESSAGE_REFUSED = 2, MESSAGE_HELD = 4 };
 
 /* Rows [at, end) of one PUBLISH run: of one queue, going one way. */
 struct stretch {
@@ -36,6 +36,7 @@ struct stretch {
 	uint32_t at, end;
 	bool expires; /* a row does */
 	bool is_dead; /* refused, but they become dead letters */
+	bool is_held; /* whoever sends them has to wait */
 };
 
 static enum way way_of(const struct queue *q, const struct publish_row *row)
@@ -64,9 +65,12 @@ static uint32_t stretch_end(const struct run *cmd, const struct stretch *s)
 /* A message's only confirm row may go another way than a row before it, which waits for the log.
  * Then the confirm must wait for it too, so it goes into the FIFO behind it on its own. A message
  * that began in an earlier run of rows is believed to wait if another channel came between. */
-static void confirm_later(const struct run *cmd, uint32_t seq_delta, struct outcomes *later)
+static void confirm_later(const struct run *cmd, uint32_t seq_delta, uint64_t held_by,
+			  uint8_t flags, struct outcomes *later)
 {
 	struct run head = { .kind = OUTCOME_CONFIRM,
+			    .flags = flags,
+			    .queue = held_by,
 			    .channel = cmd->channel,
 			    .session = cmd->session,
 			    .vhost = cmd->vhost,
@@ -91,8 +95,11 @@ static void answer_otherwise(const struct core *c, const struct run *cmd, struct
 	struct confirm_row seq = { .first = row->seq_delta, .n = 1 };
 	must(row->flags & ENTRY_CONFIRM && fate);
 	row->flags &= (uint8_t)~ENTRY_CONFIRM;
-	if (!(fate & MESSAGE_REFUSED))
-		confirm_later(cmd, row->seq_delta, later);
+	if (fate & MESSAGE_HELD)
+		confirm_later(cmd, row->seq_delta, c->split.held_by,
+			      fate & MESSAGE_REFUSED ? CONFIRM_REFUSED : 0, later);
+	else if (!(fate & MESSAGE_REFUSED))
+		confirm_later(cmd, row->seq_delta, 0, 0, later);
 	else if (cmd->session)
 		(void)post_run(fx, session_loop(cmd->session), &head, &seq, sizeof seq, 1,
 			       SLICE_EMPTY);
@@ -112,17 +119,21 @@ static void to_add_row(struct publish_row *row, uint8_t kept_flags)
 /* Turns a stretch into add rows, and follows what becomes of their messages: *io_fate is that of
  * the message in hand. CONFIRM stays only on a row that may carry it home: one that waits for the
  * log may do so whether or not others of its message wait. */
-static void to_add_rows(const struct core *c, struct run *cmd, struct stretch *s, uint8_t *io_fate,
+static void to_add_rows(struct core *c, struct run *cmd, struct stretch *s, uint8_t *io_fate,
 			struct outcomes *later, struct post *fx)
 {
 	struct publish_row *row = run_rows(cmd);
 	const uint8_t waits = s->way >= WAY_LATER ? MESSAGE_LATER : 0;
-	const uint8_t refused = s->way == WAY_REFUSE || s->is_dead ? MESSAGE_REFUSED : 0;
+	const uint8_t refused = (uint8_t)((s->way == WAY_REFUSE || s->is_dead ? MESSAGE_REFUSED
+									      : 0) |
+					  (s->is_held ? MESSAGE_HELD : 0));
 	const uint8_t kept_flags = (uint8_t)(ENTRY_BIG | ENTRY_SAME | ENTRY_CONFIRM |
 					     ENTRY_SPILLED |
 					     (s->way == WAY_LOG ? ENTRY_PERSISTENT : 0));
 	uint64_t expiry = 0;
 	must(s->end <= cmd->n);
+	if (s->is_held)
+		c->split.held_by = s->queue->id;
 	for (uint32_t i = s->at; i < s->end; i++) {
 		to_add_row(&row[i], kept_flags);
 		expiry |= row[i].expiry_ms;
@@ -136,11 +147,11 @@ static void to_add_rows(const struct core *c, struct run *cmd, struct stretch *s
 }
 
 /* Confirms in ranges, joined with what the session is being told anyway. */
-static void confirm(const struct core *c, const struct run *to, uint64_t first, uint32_t n,
-		    struct post *fx)
+void core_confirm(const struct core *c, const struct run *to, uint8_t kind, uint64_t first,
+		  uint32_t n, struct post *fx)
 {
 	uint32_t loop = session_loop(to->session);
-	struct run head = core_fx(c, FX_CONFIRM, to);
+	struct run head = core_fx(c, kind, to);
 	head.queue = 0;
 	struct run *last = post_last(fx, loop, sizeof(struct confirm_row));
 	bool is_joined = last && run_same(last, &head) && first >= last->arg &&
@@ -173,12 +184,12 @@ static void confirm_rows(const struct core *c, const struct run *to, const struc
 			continue;
 		}
 		if (len)
-			confirm(c, to, to->arg + first, len, fx);
+			core_confirm(c, to, FX_CONFIRM, to->arg + first, len, fx);
 		first = row[i].seq_delta;
 		len = 1;
 	}
 	if (len)
-		confirm(c, to, to->arg + first, len, fx);
+		core_confirm(c, to, FX_CONFIRM, to->arg + first, len, fx);
 }
 
 /* Messages that find no queue: their references go, their publisher need not know. */
@@ -365,6 +376,8 @@ void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct 
 		s.way = way_of(s.queue, &row[s.at]);
 		s.end = stretch_end(cmd, &s);
 		s.is_dead = false;
+		s.is_held = s.queue && s.queue->dead && core_dead_is_full(c, s.queue) &&
+			    session_slot(cmd->session) != SESSION_SLOT_INSIDE;
 		if (s.queue && s.queue->ruled && s.way != WAY_DROP)
 			follow_rules(c, &s, row);
 		to_add_rows(c, cmd, &s, &fate, later, fx);
@@ -490,10 +503,16 @@ void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordi
 		core_activate(c, q);
 }
 
-void core_apply_confirm(const struct core *c, const struct run *o, struct post *fx)
+void core_apply_confirm(struct core *c, const struct run *o, struct post *fx)
 {
 	const struct confirm_row *row = (const void *)(o + 1);
+	const uint8_t kind = o->flags & CONFIRM_REFUSED ? FX_REFUSED : FX_CONFIRM;
 	must(o->n == 1);
-	if (fx && o->session)
-		confirm(c, o, o->arg + row->first, row->n, fx);
+	if (!fx || !o->session)
+		return;
+	struct queue *q = o->queue ? core_find_queue(c, o->queue) : NULL;
+	if (q && q->dead && core_dead_is_full(c, q))
+		core_dead_hold(c, q, o);
+	else
+		core_confirm(c, o, kind, o->arg + row->first, row->n, fx);
 }

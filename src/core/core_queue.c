@@ -123,6 +123,8 @@ void core_close(const struct core *c, struct queue *q, const struct run *cmd, st
 	q->is_closed = true;
 	head.shard = 0;
 	head.flags = cmd->flags;
+	if (q->dead)
+		core_dead_let_go(c, q, fx);
 	(void)post_run(fx, fx->loop_of_shard[0], &head, NULL, 0, 0, SLICE_EMPTY);
 }
 
@@ -157,6 +159,8 @@ void core_drop(struct core *c, const struct run *cmd, struct outcomes *now, stru
 		return;
 	}
 	q->is_closed = true;
+	if (q->dead)
+		core_dead_let_go(c, q, fx);
 	must(q->is_logged || !q->pending_n);
 	head.flags = q->is_logged ? RUN_LOGGED : 0;
 	(void)outcomes_run(q->is_logged ? later : now, &head, NULL, 0, 0, SLICE_EMPTY);

@@ -82,7 +82,8 @@ struct core {
 	struct {
 		uint64_t session;
 		uint16_t channel;
-		uint8_t fate; /* MESSAGE_...: of its newest message, so far */
+		uint8_t fate;     /* MESSAGE_...: of its newest message, so far */
+		uint64_t held_by; /* MESSAGE_HELD: the queue */
 	} split;              /* core_publish.c */
 	struct checkpointing checkpoint;
 	struct queue_count count;
@@ -158,7 +159,11 @@ void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct 
 		  struct post *fx);
 void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 		    struct post *fx);
-void core_apply_confirm(const struct core *c, const struct run *o, struct post *fx);
+void core_apply_confirm(struct core *c, const struct run *o, struct post *fx);
+/* core_confirm tells who has published `to` (its channel and session) of `n` messages from `first`
+ * on; joined with what he is told anyway. */
+void core_confirm(const struct core *c, const struct run *to, uint8_t kind, uint64_t first,
+		  uint32_t n, struct post *fx);
 
 /* ---- core_give.c */
 /* core_serve does for one queue, now, what core_give would do: before its state is asked for. */
@@ -222,6 +227,13 @@ uint32_t core_dead_room(const struct queue *q);
  * it is the session's for dead letters. */
 void core_dead(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
 	       enum dead_reason reason);
+/* core_dead_is_full: so many are under way that who publishes to `q` has to wait, as far as they
+ * are sure to arrive: with "at least once" they may not, ever, and then a limit of the queue
+ * refuses. core_dead_hold keeps an OUTCOME_CONFIRM back until that is over; core_dead_let_go tells
+ * all that is kept. */
+bool core_dead_is_full(const struct core *c, const struct queue *q);
+void core_dead_hold(struct core *c, struct queue *q, const struct run *o);
+void core_dead_let_go(const struct core *c, struct queue *q, struct post *fx);
 /* core_dead_serve tells the session of as many as may be out at once; core_dead_settle is its
  * answer. `q` must have `dead`. */
 void core_dead_serve(struct core *c, struct queue *q, struct post *fx);
@@ -250,11 +262,11 @@ void core_watch_slots(struct core *c, struct chunk *k, uint32_t from, uint32_t n
 void core_watch_all(struct core *c, const struct queue *q);
 void core_unwatch(struct core *c, struct chunk *k);
 
-/* core_expire does what is due now, up to a bound: core_deadline says the rest; before consumers are
- * served. core_next_ready is queue_next_ready that lets die first what is due where it looks: so
- * nothing that is over is given, however much is due. *io_chunk is the chunk that it gave before, at
- * the same time, or NULL; it is released when another one comes. core_expire_late lets die what no consumer of `q` (NULL: of any queue) has taken and
- * may not wait; after that. */
+/* core_expire does what is due now, up to a bound: core_deadline says the rest; before consumers
+ * are served. core_next_ready is queue_next_ready that lets die first what is due where it looks:
+ * so nothing that is over is given, however much is due. *io_chunk is the chunk that it gave
+ * before, at the same time, or NULL; it is released when another one comes. core_expire_late lets
+ * die what no consumer of `q` (NULL: of any queue) has taken and may not wait; after that. */
 void core_expire(struct core *c, struct outcomes *later, struct post *fx);
 struct chunk *core_next_ready(struct core *c, struct queue *q, struct chunk **io_chunk,
 			      struct outcomes *later, uint32_t *out_slot);

@@ -21,7 +21,7 @@ struct routing {
 	uint64_t dice; /* any number, another for each message: what chance decides by */
 };
 
-/* The keys of a message that has several, each once, in the order in which they were added first. */
+/* The keys of a message that has several, each once, in the order in which they were added. */
 struct route_keys {
 	struct mem *mem;
 	struct slice *at; /* borrowed */
@@ -29,9 +29,9 @@ struct route_keys {
 	uint32_t *slots; /* open addressing, twice cap: place in `at` + 1; 0 is free; NULL: few */
 };
 
-/* route_keys_init takes no memory yet; route_keys_fini gives it back. route_keys_add adds a key that
- * is not there; false: no memory, nothing changed. route_keys_more makes them those of `m`, whose
- * own key was added first. */
+/* route_keys_init takes no memory yet; route_keys_fini gives it back. route_keys_add adds a key
+ * that is not there; false: no memory, nothing changed. route_keys_more makes them those of `m`,
+ * whose own key was added first. */
 void route_keys_init(struct route_keys *k, struct mem *mem);
 void route_keys_fini(struct route_keys *k);
 MUST_USE bool route_keys_add(struct route_keys *k, const struct catalog_view *v, struct slice key);

@@ -41,6 +41,8 @@ static inline uint64_t session_handle(uint32_t loop, uint32_t slot, uint32_t gen
 {
 	return (uint64_t)(loop + 1) << 56 | (uint64_t)(gen & 0xffffff) << 32 | slot;
 }
+/* The slot of sessions that are the broker's own; no connection ever has it. */
+#define SESSION_SLOT_INSIDE UINT32_MAX
 static inline uint32_t session_loop(uint64_t s)
 {
 	return (uint32_t)(s >> 56) - 1;

@@ -5,11 +5,9 @@
 #include "base/must.h"
 #include "session/deadletter/deadletter.h"
 
-#define INSIDE_SLOT UINT32_MAX
-
 enum err inside_new(struct loop *l)
 {
-	uint64_t handle = session_handle(l->index, INSIDE_SLOT, 1);
+	uint64_t handle = session_handle(l->index, SESSION_SLOT_INSIDE, 1);
 	l->letters = deadletter_session_ops.new(&l->world, handle, SLICE_EMPTY, true);
 	if (!l->letters)
 		return ERR_LIMIT;
@@ -28,8 +26,8 @@ void inside_free(struct loop *l)
 
 struct session *inside_of(struct loop *l, uint64_t session)
 {
-	must_if(session_slot(session) == INSIDE_SLOT, session_loop(session) == l->index);
-	return session_slot(session) == INSIDE_SLOT ? l->letters : NULL;
+	must_if(session_slot(session) == SESSION_SLOT_INSIDE, session_loop(session) == l->index);
+	return session_slot(session) == SESSION_SLOT_INSIDE ? l->letters : NULL;
 }
 
 void inside_tell(struct loop *l, struct session *s, struct run *fx)
