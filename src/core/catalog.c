@@ -42,7 +42,7 @@ struct catalog *catalog_new(struct mem *mem, uint64_t seed)
 	struct catalog *c = mem_get(mem, sizeof *c, "catalog");
 	if (!c)
 		return NULL;
-	*c = (struct catalog){ 0 };
+	*c = (struct catalog){ .bounds = { -1, -1, -1 } };
 	map_init(&c->vhost_queues, NULL, 0, 0);
 	pmap_edit_init(&c->edit, mem);
 	deque_init(&c->pending, sizeof(struct pending), "catalog pending");
@@ -76,6 +76,12 @@ void catalog_read_by(struct catalog *c, const struct header_ops *arguments)
 {
 	must(c->applied == c->decided && c->applied->version == 1);
 	((struct catalog_view *)(uintptr_t)c->applied)->arguments = arguments;
+}
+
+void catalog_bound(struct catalog *c, struct catalog_bounds bounds)
+{
+	must(c->applied != NULL);
+	c->bounds = bounds;
 }
 
 void catalog_match_by(struct catalog *c, struct patterns *patterns)

@@ -109,6 +109,13 @@ void catalog_name_vhost(struct catalog *c, struct slice name);
  * catalog itself only keeps them. */
 void catalog_read_by(struct catalog *c, const struct header_ops *arguments);
 
+/* catalog_bound says how many of each there may be; -1, as at first: any number. What is there
+ * stays, and what is replayed is not counted. */
+struct catalog_bounds {
+	int64_t vhosts, queues, exchanges;
+};
+void catalog_bound(struct catalog *c, struct catalog_bounds bounds);
+
 /* catalog_match_by says who knows which policies fit a queue; NULL, as at first: none do. */
 void catalog_match_by(struct catalog *c, struct patterns *patterns);
 struct patterns *catalog_patterns(const struct catalog *c);

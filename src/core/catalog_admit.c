@@ -123,6 +123,19 @@ static void decide_keeper(struct ask *a, const struct declare_exchange *d)
 	catalog_decide(a, &head, slice_of(buf, n));
 }
 
+/* Those that every virtual host has count, too. */
+static bool is_full(struct ask *a, const struct declare_exchange *d)
+{
+	int64_t max = a->c->bounds.exchanges;
+	must(a->why.n == 0);
+	if (max < 0 || a->c->decided->exchanges.n < (uint64_t)max)
+		return false;
+	catalog_say(&a->why, "cannot declare ", "exchange", d->name, vhost_of(a, d->vhost), "");
+	text_putf(&a->why, ": exchange limit of %lld is reached", (long long)max);
+	catalog_answer(a, ERR_PRECONDITION_FAILED);
+	return true;
+}
+
 static void decide_exchange(struct ask *a, const struct declare_exchange *d)
 {
 	enum err e = keeper_check(a->c->decided, d, &a->why);
@@ -156,7 +169,7 @@ static void exchange_declare(struct ask *a)
 		text_put_slice(&a->why, d.name);
 		text_puts(&a->why, "' contains reserved prefix 'amq.*'");
 		catalog_answer(a, ERR_ACCESS_REFUSED);
-	} else if (!catalog_is_short(a, d.arguments)) {
+	} else if (!catalog_is_short(a, d.arguments) && !is_full(a, &d)) {
 		decide_exchange(a, &d);
 	}
 }

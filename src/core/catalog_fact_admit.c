@@ -64,6 +64,26 @@ static void decide(struct ask *a, uint8_t outcome, const struct fact *f, bool an
 	mem_put(mem, buf, FACT_BYTES_MAX);
 }
 
+/* May there be one virtual host more? Finds its number. */
+static bool has_vhost_room(struct ask *a, const struct fact *f, uint16_t *out_number)
+{
+	const struct catalog_view *v = a->c->decided;
+	int64_t max = a->c->bounds.vhosts, n = 0;
+	must(f->kind == FACT_VHOST);
+	for (uint32_t i = 0; max >= 0 && i < v->vhosts->n; i++)
+		n += v->vhosts->name[i].p != NULL;
+	if (max >= 0 && n >= max) {
+		text_puts(&a->why, "cannot create vhost '");
+		text_put_slice(&a->why, f->name[0]);
+		text_putf(&a->why, "': vhost limit of %lld is reached", (long long)max);
+		catalog_answer(a, ERR_PRECONDITION_FAILED);
+		return false;
+	}
+	if (catalog_vhost_free_number(v, out_number))
+		return true;
+	return refuse(a, ERR_RESOURCE_ERROR, "vhost", f->name[0], " is one too many");
+}
+
 void catalog_admit_fact_put(struct ask *a)
 {
 	const struct catalog_view *v = a->c->decided;
@@ -86,10 +106,8 @@ void catalog_admit_fact_put(struct ask *a)
 	uint16_t number;
 	bool is_first = !find(a, FACT_VHOST, catalog_vhost_name(v, 0));
 	if (f.kind == FACT_VHOST && !old && !(is_first && catalog_vhost_name(v, 0).p)) {
-		if (!catalog_vhost_free_number(v, &number)) {
-			refuse(a, ERR_RESOURCE_ERROR, "vhost", f.name[0], " is one too many");
+		if (!has_vhost_room(a, &f, &number))
 			return;
-		}
 		f.number = number;
 	}
 	must(f.id > 0);
@@ -167,6 +185,19 @@ void catalog_admit_fact_delete(struct ask *a)
 	decide(a, OUTCOME_FACT_DELETE, old, true);
 }
 
+static bool is_full_cluster(struct ask *a, struct slice queue)
+{
+	int64_t max = a->c->bounds.queues;
+	must(a->why.n == 0);
+	if (max < 0 || a->c->decided->queues.n < (uint64_t)max)
+		return false;
+	text_puts(&a->why, "cannot declare queue '");
+	text_put_slice(&a->why, queue);
+	text_putf(&a->why, "': queue limit in cluster (%lld) is reached", (long long)max);
+	catalog_answer(a, ERR_PRECONDITION_FAILED);
+	return true;
+}
+
 bool catalog_is_full_vhost(struct ask *a, uint16_t vhost, struct slice queue)
 {
 	struct slice name = catalog_vhost_name(a->c->decided, vhost);
@@ -175,7 +206,7 @@ bool catalog_is_full_vhost(struct ask *a, uint16_t vhost, struct slice queue)
 	int64_t max = fact_limits_of(f).objects;
 	must(a->why.n == 0);
 	if (max < 0 || catalog_vhost_queues(a->c, vhost) < (uint64_t)max)
-		return false;
+		return is_full_cluster(a, queue);
 	text_puts(&a->why, "cannot declare queue '");
 	text_put_slice(&a->why, queue);
 	text_puts(&a->why, "': queue limit in vhost '");

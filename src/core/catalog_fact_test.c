@@ -188,6 +188,28 @@ static void a_full_vhost_takes_no_queue(void **s)
 	world_fini(&w);
 }
 
+static void a_full_catalog_takes_no_more_of_a_kind(void **s)
+{
+	(void)s;
+	struct world w;
+	world_init(&w);
+	must(put(&w, FACT_VHOST, "/", "", "") == ERR_OK);
+	uint64_t there = catalog_view(w.c)->exchanges.n;
+	catalog_bound(w.c, (struct catalog_bounds){
+				   .vhosts = 1, .queues = 1, .exchanges = (int64_t)there + 1 });
+	must(put(&w, FACT_VHOST, "b", "", "") == ERR_PRECONDITION_FAILED);
+	must(said(&w, "cannot create vhost 'b': vhost limit of 1 is reached"));
+	must(put(&w, FACT_VHOST, "/", "", "{}") == ERR_OK);
+	must(queue_in(&w, 0, "a") == ERR_N && queue_in(&w, 0, "b") == ERR_PRECONDITION_FAILED);
+	must(said(&w, "cannot declare queue 'b': queue limit in cluster (1) is reached"));
+	must(declare_x(&w, "x", "direct", 0, "") == ERR_OK);
+	must(declare_x(&w, "y", "direct", 0, "") == ERR_PRECONDITION_FAILED);
+	must(said(&w, "cannot declare exchange 'y' in vhost '/': exchange limit of 7 is reached") ||
+	     there != 6);
+	must(declare_x(&w, "x", "direct", 0, "") == ERR_OK);
+	world_fini(&w);
+}
+
 /* All that was logged, and what a checkpoint has, make the same catalog. */
 static void facts_come_back_from_the_log_and_from_checkpoints(void **s)
 {
@@ -256,6 +278,7 @@ int main(void)
 		cmocka_unit_test(a_vhost_comes_with_exchanges_and_takes_everything_along),
 		cmocka_unit_test(the_first_vhost_may_have_another_name),
 		cmocka_unit_test(a_full_vhost_takes_no_queue),
+		cmocka_unit_test(a_full_catalog_takes_no_more_of_a_kind),
 		cmocka_unit_test(facts_come_back_from_the_log_and_from_checkpoints),
 		cmocka_unit_test(every_prefix_of_a_fact_is_a_fact_or_refused),
 	};

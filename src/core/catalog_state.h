@@ -47,6 +47,7 @@ struct catalog {
 	struct catalog_view *work; /* between catalog_change_begin and _end; is `decided` */
 	struct deque pending;      /* struct pending, oldest first */
 	struct patterns *patterns; /* which policies fit; NULL: none do */
+	struct catalog_bounds bounds;
 	struct map vhost_queues;   /* vhost -> queues it has in the decided version */
 	struct dirty dirty;
 	struct restored_unit *restored; /* between catalog_restore and catalog_restored */

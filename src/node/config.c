@@ -7,6 +7,7 @@
 enum type {
 	TYPE_BOOL,
 	TYPE_INT,
+	TYPE_BOUND,
 	TYPE_BYTES,
 	TYPE_RATIO,
 	TYPE_STRING,
@@ -52,6 +53,7 @@ static const struct {
 /* Names that newer versions of RabbitMQ have for the same thing. */
 static const char *const aliases[][2] = {
 	{ "max_channels_per_connection", "channel_max" },
+	{ "max_connections", "connection_max" },
 	{ "definitions.local.path", "load_definitions" },
 	{ "management.load_definitions", "load_definitions" },
 };
@@ -259,6 +261,7 @@ static enum err set_field(struct config *c, const struct row *row, struct slice 
 	switch (row->type) {
 	case TYPE_BOOL: return config_value_bool(value, field, why);
 	case TYPE_INT: return config_value_int(value, bounds, field, why);
+	case TYPE_BOUND: return config_value_bound(value, bounds, field, why);
 	case TYPE_BYTES: return config_value_bytes(value, bounds, field, why);
 	case TYPE_RATIO: return config_value_ratio(value, bounds, field, why);
 	case TYPE_STRING: return config_value_string(value, bounds, field, why);

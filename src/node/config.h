@@ -66,6 +66,7 @@ struct config_choices {
 
 #define CONFIG_FIELD_BOOL(field)      bool field;
 #define CONFIG_FIELD_INT(field)       int64_t field;
+#define CONFIG_FIELD_BOUND(field)     int64_t field; /* -1: none */
 #define CONFIG_FIELD_BYTES(field)     int64_t field;
 #define CONFIG_FIELD_RATIO(field)     double field;
 #define CONFIG_FIELD_STRING(field)    char field[CONFIG_STRING_MAX + 1];

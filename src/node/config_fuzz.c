@@ -42,6 +42,7 @@ static void choices(const struct config_choices *c)
 
 #define KEEPS_BOOL(v, min, max)
 #define KEEPS_INT(v, min, max)       must((v) >= (min) && (v) <= (max));
+#define KEEPS_BOUND(v, min, max)     must((v) == -1 || ((v) >= (min) && (v) <= (max)));
 #define KEEPS_BYTES(v, min, max)     must((v) >= (min) && (v) <= (max));
 #define KEEPS_RATIO(v, min, max)     must((v) >= 0.0 && (v) <= 1.0);
 #define KEEPS_STRING(v, min, max)    terminated(v, sizeof(v));

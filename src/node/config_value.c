@@ -80,6 +80,16 @@ enum err config_value_int(struct slice value, struct config_bounds bounds, int64
 	return ERR_OK;
 }
 
+enum err config_value_bound(struct slice value, struct config_bounds bounds, int64_t *out,
+			    struct text *why)
+{
+	if (slice_eq(value, slice_str("infinity"))) {
+		*out = -1;
+		return ERR_OK;
+	}
+	return config_value_int(value, bounds, out, why);
+}
+
 /* unit_factor: what a unit multiplies by; 0: no such unit. */
 static int64_t unit_factor(struct slice unit)
 {

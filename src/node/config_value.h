@@ -19,6 +19,10 @@ struct config_bounds {
 MUST_USE enum err config_value_int(struct slice value, struct config_bounds bounds, int64_t *out,
 				   struct text *why);
 
+/* config_value_bound reads likewise, or the word infinity, which gives -1. */
+MUST_USE enum err config_value_bound(struct slice value, struct config_bounds bounds, int64_t *out,
+				     struct text *why);
+
 /* config_value_bytes reads a whole number with a unit or none, in either case: k, ki, kib, m, ...
  * p are powers of 1024; kb, mb, ... pb powers of 1000. */
 MUST_USE enum err config_value_bytes(struct slice value, struct config_bounds bounds, int64_t *out,

@@ -51,6 +51,17 @@ static bool is_int(const char *z)
 	       v >= 5 && v <= 10;
 }
 
+static void a_bound_may_be_none(void **s)
+{
+	(void)s;
+	const struct config_bounds b = { 0, 10, "queues" };
+	int64_t v = 5;
+	must(config_value_bound(slice_str("infinity"), b, &v, fresh()) == ERR_OK && v == -1);
+	must(config_value_bound(slice_str("0"), b, &v, fresh()) == ERR_OK && v == 0);
+	must(config_value_bound(slice_str("11"), b, &v, fresh()) == ERR_MALFORMED && v == 0);
+	must(config_value_bound(slice_str("Infinity"), b, &v, fresh()) == ERR_MALFORMED);
+}
+
 static void numbers_keep_their_bounds(void **s)
 {
 	(void)s;
@@ -148,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_have_units_in_either_case),
+		cmocka_unit_test(a_bound_may_be_none),
 		cmocka_unit_test(numbers_keep_their_bounds),
 		cmocka_unit_test(ratios_are_decimal),
 		cmocka_unit_test(booleans_are_two_words),

@@ -23,6 +23,10 @@ enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed)
 			return ERR_LIMIT;
 		catalog_read_by(s->catalog, session_arguments);
 		catalog_match_by(s->catalog, l->node->setup.patterns[l->index]);
+		catalog_bound(s->catalog,
+			      (struct catalog_bounds){ .vhosts = l->node->config.vhost_max,
+						       .queues = l->node->config.queue_max,
+						       .exchanges = l->node->config.exchange_max });
 		catalog_name_vhost(s->catalog, slice_str(l->node->config.default_vhost));
 		return ERR_OK;
 	}

@@ -5,7 +5,9 @@
 #include "base/tally.h"
 #include "core/fact.h"
 
-/* What is counted of each user and virtual host, told apart in the tally. */
+/* What is counted of each user and virtual host, told apart in the tally; of the user 0, who is
+ * none, what is counted of the whole node. */
+#define NODE UINT64_C(0)
 enum { COUNT_USER_CONNECTIONS, COUNT_USER_CHANNELS, COUNT_VHOST_CONNECTIONS, COUNT_KINDS };
 
 static uint64_t counted(uint64_t id, int what)
@@ -182,11 +184,27 @@ static enum err count(struct access *a, struct session_world *w, struct slice vh
 	return e;
 }
 
+static enum err count_of_node(struct access *a, struct session_world *w, struct text *why)
+{
+	int64_t max = w->limits->connection_max;
+	must(!a->is_of_node);
+	if (max < 0)
+		return ERR_OK;
+	enum err e = tally_add(w->tally, counted(NODE, COUNT_USER_CONNECTIONS), max);
+	a->is_of_node = e == ERR_OK;
+	if (e != ERR_LIMIT)
+		return e;
+	text_putf(why, "connection refused: node connection limit (%lld) is reached",
+		  (long long)max);
+	return ERR_NOT_ALLOWED;
+}
+
 enum err access_enter(struct access *a, struct session_world *w, struct slice vhost,
 		      struct text *why)
 {
 	const struct fact *f = catalog_fact(w->view, FACT_VHOST, vhost, SLICE_EMPTY, SLICE_EMPTY);
 	must(a->user != 0 && !a->is_in);
+	TRY(count_of_node(a, w, why));
 	if (catalog_vhost(w->view, vhost, &a->number) != ERR_OK) {
 		text_puts(why, "vhost ");
 		text_put_slice(why, vhost);
@@ -214,6 +232,8 @@ void access_fini(struct access *a, struct session_world *w)
 		tally_sub(w->tally, counted(a->user, COUNT_USER_CONNECTIONS));
 		tally_sub(w->tally, counted(a->vhost, COUNT_VHOST_CONNECTIONS));
 	}
+	if (a->is_of_node)
+		tally_sub(w->tally, counted(NODE, COUNT_USER_CONNECTIONS));
 	must(a->channels_n == 0);
 	if (a->asked)
 		w->secrets->ops->forget(w->secrets, a->asked);
@@ -242,25 +262,50 @@ enum err access_look(struct access *a, const struct session_world *w, struct tex
 
 /* ---- channels ----------------------------------------------------------------------------- */
 
+/* Is one more allowed by the whole node? */
+static enum err channel_of_node(struct session_world *w, struct text *why)
+{
+	int64_t max = w->limits->channel_max_per_node;
+	must(why != NULL);
+	if (max < 0)
+		return ERR_OK;
+	enum err e = tally_add(w->tally, counted(NODE, COUNT_USER_CHANNELS), max);
+	if (e != ERR_LIMIT)
+		return e;
+	put_quoted(why, "number of channels opened on node ", w->limits->cluster_name, "");
+	text_putf(why, " has reached the maximum allowed limit of (%lld)", (long long)max);
+	return ERR_NOT_ALLOWED;
+}
+
+static void channels_of_node_gone(struct session_world *w, uint32_t n)
+{
+	must(w->tally != NULL);
+	for (; w->limits->channel_max_per_node >= 0 && n > 0; n--)
+		tally_sub(w->tally, counted(NODE, COUNT_USER_CHANNELS));
+}
+
 enum err access_channel(struct access *a, struct session_world *w, struct text *why)
 {
 	int64_t max = limits_of(w, FACT_USER_LIMITS, access_name(a)).objects;
 	must(a->is_in);
+	TRY(channel_of_node(w, why));
 	enum err e = tally_add(w->tally, counted(a->user, COUNT_USER_CHANNELS), max);
-	if (e == ERR_LIMIT) {
-		put_quoted(why, "number of channels opened for user ", access_name(a),
-			   " has reached the maximum allowed user limit of ");
-		text_putf(why, "(%lld)", (long long)max);
-		return ERR_NOT_ALLOWED;
-	}
 	a->channels_n += e == ERR_OK;
-	return e;
+	if (e != ERR_OK)
+		channels_of_node_gone(w, 1);
+	if (e != ERR_LIMIT)
+		return e;
+	put_quoted(why, "number of channels opened for user ", access_name(a),
+		   " has reached the maximum allowed user limit of ");
+	text_putf(why, "(%lld)", (long long)max);
+	return ERR_NOT_ALLOWED;
 }
 
 void access_channel_gone(struct access *a, struct session_world *w, uint32_t n)
 {
 	must(n <= a->channels_n);
 	a->channels_n -= n;
+	channels_of_node_gone(w, n);
 	for (; n > 0; n--)
 		tally_sub(w->tally, counted(a->user, COUNT_USER_CHANNELS));
 }

@@ -21,6 +21,7 @@ struct access {
 	uint16_t number;        /* of the virtual host */
 	uint8_t name_n, vhost_name_n;
 	bool is_loopback, is_in; /* in: in a virtual host, and counted there */
+	bool is_of_node;         /* counted as a connection of the node */
 	bool is_trusted;         /* the operator: nothing is asked */
 	char *name;              /* the user's */
 	char *vhost_name;
@@ -60,7 +61,7 @@ MUST_USE enum err access_allow_key(const struct access *a, const struct session_
 				   struct text *why);
 
 /* access_channel counts one more channel, access_channel_gone `n` less.
- * ERR_NOT_ALLOWED: the user has as many as he may. */
+ * ERR_NOT_ALLOWED: the user has as many as he may, or the node. */
 MUST_USE enum err access_channel(struct access *a, struct session_world *w, struct text *why);
 void access_channel_gone(struct access *a, struct session_world *w, uint32_t n);
 

@@ -67,6 +67,7 @@ struct session_limits {
 	uint32_t frame_max, channel_max, heartbeat_s;
 	uint32_t initial_frame_max;
 	uint32_t handshake_timeout_ms;
+	int64_t connection_max, channel_max_per_node, consumer_max_per_channel; /* -1: none */
 	uint64_t message_bytes_max;
 	uint64_t output_bytes_max;      /* of one connection, not yet taken by its socket */
 	uint64_t unconfirmed_bytes_max; /* published by one connection, not yet confirmed */

@@ -125,6 +125,20 @@ static enum err subscribe(struct turn *t, struct channel *c, const struct queue_
 	return ERR_OK;
 }
 
+static enum err is_full(struct turn *t, const struct channel *c)
+{
+	int64_t max = t->w->limits->consumer_max_per_channel, n = 0;
+	must(t->why.n == 0);
+	if (max < 0)
+		return ERR_OK;
+	for (const struct consumer *k = c->consumers; k; k = k->next)
+		n++;
+	if (n < max)
+		return ERR_OK;
+	text_putf(&t->why, "reached maximum (%lld) of consumers per channel", (long long)max);
+	return amqp091_refuse(t, ERR_NOT_ALLOWED, "");
+}
+
 enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struct amqp091_method *m)
 {
 	const struct amqp091_basic_consume *b = &m->basic_consume;
@@ -138,6 +152,7 @@ enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struc
 		text_put_slice(&t->why, tag);
 		return amqp091_refuse(t, ERR_NOT_ALLOWED, "'");
 	}
+	TRY(is_full(t, c));
 	TRY(amqp091_queue_name(t, c, b->queue, &name));
 	if (amqp091_direct_kind(name) == DIRECT_CONSUME)
 		return amqp091_direct_consume(t, c, tag, b);
