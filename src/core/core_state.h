@@ -159,11 +159,6 @@ void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct 
 		  struct post *fx);
 void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 		    struct post *fx);
-void core_apply_confirm(struct core *c, const struct run *o, struct post *fx);
-/* core_confirm tells who has published `to` (its channel and session) of `n` messages from `first`
- * on; joined with what he is told anyway. */
-void core_confirm(const struct core *c, const struct run *to, uint8_t kind, uint64_t first,
-		  uint32_t n, struct post *fx);
 
 /* ---- core_give.c */
 /* core_serve does for one queue, now, what core_give would do: before its state is asked for. */
@@ -211,6 +206,15 @@ void core_purge(struct core *c, const struct run *cmd, bool is_behind, struct ou
 void core_apply_remove(struct core *c, const struct run *o);
 /* core_drop_all forgets all entries of a queue; the number of those that were ready. */
 uint64_t core_drop_all(struct core *c, struct queue *q);
+
+/* ---- core_confirm.c */
+
+/* core_confirm tells who has published `to` (its channel and session) of `n` messages from `first`
+ * on; joined with what he is told anyway. */
+void core_confirm(const struct core *c, const struct run *to, uint8_t kind, uint64_t first,
+		  uint32_t n, struct post *fx);
+/* core_apply_confirm tells, or has it wait (core_dead_hold), what goes behind the log. */
+void core_apply_confirm(struct core *c, const struct run *o, struct post *fx);
 
 /* ---- core_dead.c */
 
