@@ -142,7 +142,8 @@ struct channel {
 	struct deque *parked; /* deliveries beyond the shared prefetch */
 	struct deque unacked;
 	uint64_t next_tag;
-	uint32_t holes_n; /* in unacked */
+	uint64_t late_tag; /* below it, tags may have been taken back from who held them too long */
+	uint32_t holes_n;  /* in unacked */
 	uint32_t held_n;  /* unacked by consumers: what the shared prefetch counts */
 	uint32_t birth;   /* no other channel of this connection has had it */
 	char *last_queue; /* the name last declared */

@@ -1,5 +1,6 @@
 #include "session/amqp091/patience.h"
 
+#include "base/ablate.h"
 #include "base/bits.h"
 #include "base/must.h"
 
@@ -114,7 +115,7 @@ static bool is_late(struct patience *p, uint64_t now_ms)
 	p->tag[p->at] = k->channel->next_tag;
 	p->at = (p->at + 1) % NOTES;
 	p->look_ms = now_ms + step_ms(p);
-	return is_over;
+	return is_over && !ABLATED(consumer_timeout);
 }
 
 void amqp091_patience_look(struct turn *t)
@@ -149,6 +150,7 @@ void amqp091_patience_over(struct turn *t, struct consumer *k)
 		return;
 	must(k->end == CONSUMER_ENDED);
 	amqp091_unacked_back(t, c, k->id);
+	c->late_tag = c->next_tag;
 	m.basic_cancel.consumer_tag = slice_of(k->tag, k->tag_n);
 	m.basic_cancel.nowait = true;
 	amqp091_send(t, c->number, &m);

@@ -50,9 +50,12 @@ static void who_holds_too_long_is_cancelled(void **state)
 		"a ch 1 basic.get_ok delivery_tag=4 redelivered exchange='' routing_key='q' "
 		"message_count=1\na ch 1 header class=60 body=1 delivery_mode=2\n"
 		"a ch 1 body 1 'b'\n\n"
-		"a ch 1 basic.ack delivery_tag=2\n----\n"
+		"a ch 1 basic.ack delivery_tag=2\na ch 1 basic.nack delivery_tag=3 multiple\n"
+		"a ch 1 queue.declare queue='q' passive\n----\n"
+		"a ch 1 queue.declare_ok queue='q' message_count=1 consumer_count=0\n\n"
+		"a ch 1 basic.ack delivery_tag=4\n----\n"
 		"a ch 1 channel.close reply_code=406 reply_text='PRECONDITION_FAILED - unknown "
-		"delivery tag 2' class_id=60 method_id=80\n");
+		"delivery tag 4' class_id=60 method_id=80\n");
 	scenario_end(s);
 }
 

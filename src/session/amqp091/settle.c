@@ -54,11 +54,13 @@ void amqp091_unacked_add(struct turn *t, struct channel *c, const struct unacked
 	c->held_n += u->consumer != CONSUMER_GET;
 }
 
-/* Tags rise by one unless holes were closed: the place is guessed first. */
+/* Tags rise by one unless holes were closed: the place is guessed first. Of one that is not there,
+ * *out_at is where it would be. */
 static struct unacked *find(const struct channel *c, uint64_t tag, size_t *out_at)
 {
 	size_t low = 0, high = c->unacked.n;
 	must(c->number > 0);
+	*out_at = 0;
 	if (high == 0)
 		return NULL;
 	const struct unacked *front = deque_at(&c->unacked, 0);
@@ -81,6 +83,7 @@ static struct unacked *find(const struct channel *c, uint64_t tag, size_t *out_a
 		else
 			high = at;
 	}
+	*out_at = low;
 	return NULL;
 }
 
@@ -191,7 +194,7 @@ static enum err settle_tags(struct turn *t, struct channel *c, uint64_t tag, boo
 	struct unacked *u = NULL;
 	if (tag == 0 && is_multiple)
 		at = c->unacked.n;
-	else if ((u = find(c, tag, &at)) == NULL)
+	else if ((u = find(c, tag, &at)) == NULL && (tag == 0 || tag >= c->late_tag))
 		return amqp091_refuse_number(t, ERR_PRECONDITION_FAILED, "unknown delivery tag ",
 					     tag, "");
 	must(at <= c->unacked.n);
