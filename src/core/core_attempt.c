@@ -1,3 +1,4 @@
+#include "base/ablate.h"
 #include "base/byteorder.h"
 #include "core/core_state.h"
 
@@ -16,7 +17,7 @@ void core_attempted(struct core *c, struct queue *q, struct chunk *k, uint32_t s
 	struct entry *e = &k->entry[slot];
 	uint16_t count = (uint16_t)min_u64(e->count + 1u, UINT16_MAX);
 	must(chunk_is_given(k, slot) && io->n < LIMIT_RUN_ROWS_MAX);
-	if (!(e->flags & ENTRY_PERSISTENT)) {
+	if (!(e->flags & ENTRY_PERSISTENT) || ABLATED(attempts)) {
 		e->count = count;
 		core_give_back(c, q, k, slot, true);
 		return;

@@ -98,7 +98,7 @@ void core_give_back(struct core *c, struct queue *q, struct chunk *k, uint32_t s
 		    bool is_failure)
 {
 	must(chunk_is_given(k, slot));
-	if (!q->retry || !core_retry_wait(c, q, k, slot, is_failure))
+	if (!q->retry || ABLATED(retry_wait) || !core_retry_wait(c, q, k, slot, is_failure))
 		core_release_entry(c, q, k, slot);
 }
 

@@ -8,6 +8,7 @@
 #include "sim/faults.h"
 #include "sim/lifetime.h"
 #include "sim/passage.h"
+#include "sim/patience.h"
 #include "sim/replica.h"
 #include "sim/turns.h"
 

@@ -206,10 +206,11 @@ static void answered(struct stage *s, struct actor *a, uint64_t tag, bool is_mul
 static void closed(struct stage *s, struct actor *a, const struct amqp091_method *m)
 {
 	bool is_channel = m->kind == AMQP091_channel_close;
-	uint16_t code = is_channel ? m->channel_close.reply_code : m->connection_close.reply_code;
+	struct slice why = is_channel ? m->channel_close.reply_text
+				      : m->connection_close.reply_text;
 	if (!s->plot->closed || !s->plot->closed(s, a, m)) {
-		stage_wrong(s, "the broker closes a %s with %u",
-			    is_channel ? "channel" : "connection", code);
+		stage_wrong(s, "the broker closes a %s: %.*s",
+			    is_channel ? "channel" : "connection", (int)why.n, (const char *)why.p);
 	} else if (is_channel) {
 		a->said_n = 0;
 		a->answered_to = 0;

@@ -2,6 +2,7 @@
 
 #include "base/bits.h"
 #include "base/wr.h"
+#include "wire/amqp091/table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@ void talk_begin(struct talk *t, struct sock *sock)
 void talk_begin_as(struct talk *t, struct sock *sock, const char *user)
 {
 	char plain[64];
+	uint8_t client[64];
 	int n = snprintf(plain, sizeof plain, "%c%s%c%s", 0, user, 0, user);
 	static const uint8_t greeting[] = "AMQP\x00\x00\x09\x01";
 	must(sock != NULL && n < (int)sizeof plain);
@@ -21,8 +23,13 @@ void talk_begin_as(struct talk *t, struct sock *sock, const char *user)
 	t->in_n = t->in_read = 0;
 	memcpy(t->out, greeting, 8);
 	t->out_n = 8;
-	TALK(t, 0, connection_start_ok, .mechanism = slice_str("PLAIN"),
-	     .response = slice_of(plain, (size_t)n), .locale = slice_str("en_US"));
+	struct wr w = wr_of(client, sizeof client);
+	size_t mark = amqp091_put_table(&w, "capabilities");
+	amqp091_put_bool(&w, "consumer_cancel_notify", true);
+	amqp091_put_close(&w, mark);
+	TALK(t, 0, connection_start_ok, .client_properties = wr_done(&w),
+	     .mechanism = slice_str("PLAIN"), .response = slice_of(plain, (size_t)n),
+	     .locale = slice_str("en_US"));
 	TALK(t, 0, connection_tune_ok, .channel_max = 1, .frame_max = TALK_FRAME_MAX);
 	TALK(t, 0, connection_open, .virtual_host = slice_str("/"));
 	TALK(t, 1, channel_open, .out_of_band = SLICE_EMPTY);
