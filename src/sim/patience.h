@@ -1,4 +1,4 @@
-/* patience -- messages that are given in vain, and clients that take too long, while the power goes.
+/* patience -- messages that are given in vain, and clients that take too long, in many lives.
  *
  *     again  what is rejected or returned waits, longer each time, and comes again, so many times
  *            and no more --too often--> dead

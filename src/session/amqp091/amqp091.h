@@ -141,12 +141,11 @@ struct channel {
 	struct tx *tx;        /* NULL: no transactions */
 	struct deque *parked; /* deliveries beyond the shared prefetch */
 	struct deque unacked;
-	uint64_t next_tag;
-	uint64_t late_tag; /* below it, tags may have been taken back from who held them too long */
-	uint32_t holes_n;  /* in unacked */
-	uint32_t held_n;  /* unacked by consumers: what the shared prefetch counts */
-	uint32_t birth;   /* no other channel of this connection has had it */
-	char *last_queue; /* the name last declared */
+	uint64_t next_tag, late_tag; /* below late_tag some were taken back: held for too long */
+	uint32_t holes_n;            /* in unacked */
+	uint32_t held_n;             /* unacked by consumers: what the shared prefetch counts */
+	uint32_t birth;              /* no other channel of this connection has had it */
+	char *last_queue;            /* the name last declared */
 	uint16_t number;
 	uint16_t prefetch, prefetch_shared; /* 0: none */
 	uint8_t last_queue_n;
@@ -176,10 +175,10 @@ struct amqp091 {
 	uint8_t client;   /* CLIENT_... */
 	uint8_t silent_n; /* half heartbeats without a word from the peer */
 	uint8_t moves_n;
-	bool is_checking; /* a password is being looked at; nothing is read meanwhile */
+	bool is_checking;  /* a password is being looked at; nothing is read meanwhile */
 	uint8_t mechanism; /* of the login under way */
-	bool is_held; /* a publish waits for the end of an alarm */
-	bool is_deaf; /* its bytes are frames no more */
+	bool is_held;      /* a publish waits for the end of an alarm */
+	bool is_deaf;      /* its bytes are frames no more */
 	bool is_blocked_told, owns_queues, is_gone, is_ended;
 	uint16_t vhost; /* the number that commands carry */
 	uint16_t channel_max, heartbeat_s;
@@ -189,8 +188,8 @@ struct amqp091 {
 	uint32_t whole_n;      /* channels with a big body that is complete and not stored */
 	struct stream *stream; /* a big body on its way out; NULL: none */
 	uint64_t deadline_ms, asked_ms; /* of the phase; when it wanted to log in */
-	uint64_t beat_ms;      /* next look at the heartbeats */
-	uint64_t patience_ms;  /* next look at consumers that hold messages */
+	uint64_t beat_ms;               /* next look at the heartbeats */
+	uint64_t patience_ms;           /* next look at consumers that hold messages */
 	struct patience *patience;
 	uint64_t beat_in, beat_out, beat_taken; /* bytes at the last one: read, queued, written */
 	struct call *call;
