@@ -156,7 +156,8 @@ bool conns_flush(struct loop *l)
 			is_more = true;
 			continue;
 		}
-		if (c->is_waiting) /* perhaps for room in the send queue: there may be now */
+		/* perhaps for room in the send queue: there may be now, or when more is taken */
+		if (c->is_waiting && !c->is_full)
 			conn_touch(c);
 		close_if_done(c);
 	}
