@@ -58,9 +58,10 @@ void core_delay_go_on(struct core *c, struct queue *q)
 	struct delay *d = q->delay;
 	must(d->queue == q && c->is_leading);
 	wheel_cancel(&c->wheel, &d->due.timer);
-	if (!core_dead_is_on(c, q) || q->is_closed || ABLATED(expiry))
+	if (!core_dead_is_on(c, q) || q->is_closed)
 		return;
-	while (d->soon.n && d->soon.heap[0].at_ms <= c->now_ms && core_dead_room(q) > 0) {
+	while (d->soon.n && (d->soon.heap[0].at_ms <= c->now_ms || ABLATED(delay)) &&
+	       core_dead_room(q) > 0) {
 		struct waiter w = waiters_take(&d->soon);
 		struct chunk *k = chunk_of(q, &w);
 		if (k)
@@ -85,8 +86,7 @@ void core_delay_add(struct core *c, struct queue *q, struct chunk *k, uint32_t f
 			note(c, d, k, i);
 	if (d->soon.n > 2 * (q->live_n + n) + STALE_MIN)
 		note_all(c, d);
-	if (d->soon.n && core_dead_is_on(c, q) && core_dead_room(q) > 0)
-		wheel_set(&c->wheel, &d->due.timer, d->soon.heap[0].at_ms);
+	core_delay_go_on(c, q);
 }
 
 void core_delay_rules(struct core *c, struct queue *q, const struct queue_rules *rules)
