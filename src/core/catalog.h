@@ -32,8 +32,13 @@ enum exchange_type {
 	EXCHANGE_LOCAL_RANDOM, /* a queue that lives where the message came in */
 	EXCHANGE_RECENT_HISTORY,
 	EXCHANGE_DELAYED,
+	EXCHANGE_JMS_TOPIC,
 };
-#define EXCHANGE_KEEPING EXCHANGE_RECENT_HISTORY /* types from here on have a keeper (keeper.h) */
+/* exchange_keeps: exchanges of this type have a keeper (keeper.h). */
+static inline bool exchange_keeps(uint8_t type)
+{
+	return type == EXCHANGE_RECENT_HISTORY || type == EXCHANGE_DELAYED;
+}
 /* exchange_type_of finds a type by its name; 0: unknown. exchange_type_name says it. */
 uint8_t exchange_type_of(struct slice name);
 const char *exchange_type_name(uint8_t type);

@@ -4,6 +4,7 @@
 #include "base/must.h"
 #include "core/catalog_view.h"
 #include "core/headers.h"
+#include "core/jms.h"
 #include "core/keeper.h"
 #include "core/route.h"
 #include "core/spread.h"
@@ -20,6 +21,7 @@ static const char *const type_names[] = {
 	[EXCHANGE_LOCAL_RANDOM] = "x-local-random",
 	[EXCHANGE_RECENT_HISTORY] = "x-recent-history",
 	[EXCHANGE_DELAYED] = "x-delayed-message",
+	[EXCHANGE_JMS_TOPIC] = "x-jms-topic",
 };
 #define TYPES (sizeof type_names / sizeof type_names[0])
 
@@ -40,7 +42,8 @@ const char *exchange_type_name(uint8_t type)
 bool exchange_varies(const struct exchange *x)
 {
 	must(x->type >= EXCHANGE_DIRECT && x->type < TYPES);
-	return x->kind == EXCHANGE_HEADERS || x->type != x->kind || spread_varies(x);
+	return x->kind == EXCHANGE_HEADERS || x->kind == EXCHANGE_JMS_TOPIC ||
+	       x->type != x->kind || spread_varies(x);
 }
 
 static size_t name_bytes(size_t name_len, size_t arguments_len)
@@ -242,6 +245,7 @@ void exchange_route(const struct catalog_view *v, const struct exchange *x, cons
 	switch (x->kind) {
 	case EXCHANGE_FANOUT: route_add(r, x->root); return;
 	case EXCHANGE_HEADERS: headers_route(v, x, m, r); return;
+	case EXCHANGE_JMS_TOPIC: jms_route(v, x, m, r); return;
 	case EXCHANGE_DIRECT:
 	case EXCHANGE_TOPIC: break;
 	default: spread_route(v, x, m, r); return;
@@ -258,7 +262,7 @@ void exchange_check(const struct exchange *x, struct hash_key key)
 	struct pmap_walk w;
 	uint32_t n = 0;
 	must(x->fixed->id == x->id && x->fixed->vhost == x->vhost && x->fixed->type == x->type);
-	must(x->fixed->kind == x->kind && x->kind < EXCHANGE_KEEPING);
+	must(x->fixed->kind == x->kind && !exchange_keeps(x->kind));
 	must_if(x->kind != EXCHANGE_DIRECT && x->kind != EXCHANGE_HEADERS, x->by_key.n == 0);
 	must_if(x->kind == EXCHANGE_DIRECT, x->root == 0);
 	must((x->bindings_n == 0) == (x->root == 0 && x->by_key.n == 0));

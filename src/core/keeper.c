@@ -27,12 +27,12 @@ uint8_t keeper_kind(const struct catalog_view *v, const struct declare_exchange 
 	must(type != 0 && v != NULL);
 	if (type == EXCHANGE_RECENT_HISTORY)
 		return EXCHANGE_FANOUT;
-	if (type < EXCHANGE_KEEPING)
+	if (!exchange_keeps(type))
 		return type;
 	if (!find(v, d->arguments, TYPE, &h) || h.class != HEADER_TEXT)
 		return 0;
 	type = exchange_type_of(h.octets);
-	return type < EXCHANGE_KEEPING ? type : 0;
+	return !exchange_keeps(type) ? type : 0;
 }
 
 /* How many messages a history has; 0: the argument is none. */
@@ -80,7 +80,7 @@ enum err keeper_check(const struct catalog_view *v, const struct declare_exchang
 {
 	uint8_t type = exchange_type_of(d->type);
 	must(type != 0 && why->n == 0);
-	if (type < EXCHANGE_KEEPING)
+	if (!exchange_keeps(type))
 		return ERR_OK;
 	if (d->name.n > KEEPER_EXCHANGE_NAME_MAX) {
 		text_putf(why, "the name of an exchange of this type has at most %d octets",
@@ -99,7 +99,7 @@ enum err keeper_check(const struct catalog_view *v, const struct declare_exchang
 
 static const char *prefix_of(uint8_t type)
 {
-	must(type >= EXCHANGE_KEEPING);
+	must(exchange_keeps(type));
 	return type == EXCHANGE_DELAYED ? "amq.delayed." : "amq.history.";
 }
 
@@ -118,7 +118,7 @@ static struct queue_rules rules_of(const struct catalog_view *v, const struct de
 {
 	struct queue_rules r = rules_none();
 	r.keeper = exchange_type_of(d->type);
-	must(r.keeper >= EXCHANGE_KEEPING);
+	must(r.keeper <= UINT8_MAX && exchange_keeps((uint8_t)r.keeper));
 	if (r.keeper == EXCHANGE_RECENT_HISTORY) {
 		r.max_length = history_length(v, d->arguments);
 	} else { /* where they go when they are due */
@@ -135,7 +135,7 @@ uint32_t keeper_declare(const struct catalog_view *v, const struct declare_excha
 	uint8_t name[LIMIT_SHORTSTR], bytes[RULES_BYTES_MAX];
 	uint8_t type = exchange_type_of(d->type);
 	must(type != 0 && cap >= DECLARE_BYTES_MAX);
-	if (type < EXCHANGE_KEEPING)
+	if (!exchange_keeps(type))
 		return 0;
 	struct queue_rules rules = rules_of(v, d);
 	struct declare_queue q = {
@@ -153,7 +153,7 @@ const struct queue_record *keeper_of(const struct catalog_view *v, const struct 
 {
 	uint8_t name[LIMIT_SHORTSTR];
 	must(x->fixed != NULL);
-	if (x->type < EXCHANGE_KEEPING)
+	if (!exchange_keeps(x->type))
 		return NULL;
 	const struct queue_record *q = catalog_queue(v, x->vhost, name_of(x->type, x->name, name));
 	return q && q->flags & QUEUE_KEEPER ? q : NULL;
@@ -193,7 +193,7 @@ bool keeper_takes(const struct catalog_view *v, const struct exchange *x, const 
 {
 	bool is_delayed = x->type == EXCHANGE_DELAYED;
 	uint32_t wait_ms = is_delayed ? delay_of(m) : 0;
-	must(x->type >= EXCHANGE_KEEPING);
+	must(exchange_keeps(x->type));
 	if (is_delayed ? wait_ms == 0 : has_no_store(m))
 		return false;
 	const struct queue_record *q = keeper_of(v, x);

@@ -266,7 +266,7 @@ static void add_named(struct route *r, const struct exchange *x, struct slice na
 static bool keep(struct route *r, const struct exchange *x, const struct routing *m)
 {
 	struct route_to to;
-	must(x->type >= EXCHANGE_KEEPING);
+	must(exchange_keeps(x->type));
 	if (!keeper_takes(r->view, x, m, &to))
 		return false;
 	add_to(r, &to);
@@ -286,7 +286,7 @@ static void look_at(struct route *r, const struct exchange *x, const struct rout
 		return;
 	}
 	r->varies |= exchange_varies(x);
-	if (x->type >= EXCHANGE_KEEPING && keep(r, x, m))
+	if (exchange_keeps(x->type) && keep(r, x, m))
 		return;
 	exchange_route(r->view, x, m, r);
 	struct slice alternate = x->alternate.p ? x->alternate : x->by_policy;

@@ -1,6 +1,8 @@
 #include "session/amqp091/direct.h"
 
 #include "base/must.h"
+#include "core/jms.h"
+#include "core/selector.h"
 #include "core/spread.h"
 #include "wire/amqp091/erl.h"
 #include "wire/amqp091/table.h"
@@ -49,6 +51,18 @@ static enum err check_weight(struct turn *t, struct slice key)
 	return ERR_PRECONDITION_FAILED;
 }
 
+static enum err check_selector(struct turn *t, const struct ends *e)
+{
+	struct amqp091_value v;
+	must(t->why.n == 0);
+	if (!amqp091_table_find(e->arguments, slice_str(JMS_SELECTOR), &v) ||
+	    v.type != AMQP091_TYPE_LONGSTR || selector_check(v.octets) == ERR_OK)
+		return ERR_OK;
+	text_puts(&t->why, "cannot parse selector '");
+	text_put_printable(&t->why, v.octets);
+	return amqp091_refuse(t, ERR_PRECONDITION_FAILED, "'");
+}
+
 static enum err check_local(struct turn *t, const struct ends *e)
 {
 	must(t->why.n == 0);
@@ -69,6 +83,7 @@ static enum err check_arguments(struct turn *t, const struct exchange *x, const 
 	case EXCHANGE_HEADERS: return check_match(t, e->arguments);
 	case EXCHANGE_CONSISTENT_HASH: return check_weight(t, e->key);
 	case EXCHANGE_LOCAL_RANDOM: return check_local(t, e);
+	case EXCHANGE_JMS_TOPIC: return check_selector(t, e);
 	default: return ERR_OK;
 	}
 }
