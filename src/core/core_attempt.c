@@ -44,13 +44,13 @@ void core_attempts_end(struct core *c, struct queue *q, const struct run *who,
 	q->is_logged = true;
 }
 
+/* In a chunk that was restored, slots before the first entry have its id, too. */
 static void apply(struct core *c, struct queue *q, uint64_t id, uint16_t count)
 {
 	uint64_t pos = queue_find(q, id);
-	struct chunk *k = queue_chunk(q, pos_chunk(pos));
+	struct chunk *k = queue_next_live(q, &pos);
 	uint32_t slot = pos_slot(pos);
-	if (!k || slot >= k->used || !bits_test(k->live, slot) || k->entry[slot].id != id ||
-	    !(k->entry[slot].flags & ENTRY_PERSISTENT))
+	if (!k || k->entry[slot].id != id || !(k->entry[slot].flags & ENTRY_PERSISTENT))
 		return;
 	struct entry *e = &k->entry[slot];
 	e->count = count;

@@ -167,6 +167,47 @@ static void a_queue_that_is_dropped_meanwhile_is_no_matter(void **s)
 	rig_free(r);
 }
 
+static void restart_from_checkpoint(struct rig *r)
+{
+	static uint8_t bytes[4][CHECKPOINT_UNIT_MAX];
+	struct unit_key key[4];
+	uint32_t len[4], n = 0;
+	core_checkpoint_begin(r->core);
+	while (core_checkpoint_next(r->core, &key[n], bytes[n], sizeof bytes[n], &len[n]))
+		must(++n < 4);
+	core_checkpoint_end(r->core, true);
+	rig_crash(r);
+	for (uint32_t i = n; i-- > 0;) {
+		enum err e = core_restore(r->core, key[i], slice_of(bytes[i], len[i]));
+		must(e == ERR_OK);
+	}
+	enum err e = core_restored(r->core);
+	must(e == ERR_OK);
+	core_dead_to(r->core, LETTER);
+	open_queue(r, 2, false);
+	rig_subscribe(r, Q, 5, 0, 10);
+	rig_commit(r);
+}
+
+/* Slots of what is gone before it are called as the first that was restored is. */
+static void the_first_of_a_restored_chunk_is_counted_too(void **s)
+{
+	(void)s;
+	struct rig *r = new_rig(2, false);
+	rig_publish(r, Q, 1, 3, ENTRY_PERSISTENT);
+	rig_commit(r);
+	rig_settle(r, Q, 5, pos_nth(1), SETTLE_ACCEPT);
+	rig_commit(r);
+	SAY("reply 5 OK 0 1 | c5 1 | c5 2 | c5 3");
+	restart_from_checkpoint(r);
+	SAY("reply 5 OK 2 1 | c5 2r | c5 3r");
+	in_vain(r, 2);
+	rig_commit(r);
+	SAY("c5 2r");
+	assert_int_equal(count_of(r, 2), 1);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +218,7 @@ int main(void)
 		cmocka_unit_test(the_count_survives_a_crash),
 		cmocka_unit_test(an_attempt_whose_count_is_not_in_the_log_was_none),
 		cmocka_unit_test(a_queue_that_is_dropped_meanwhile_is_no_matter),
+		cmocka_unit_test(the_first_of_a_restored_chunk_is_counted_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,7 @@ static struct chunk *find(const struct queue *q, uint64_t id, uint64_t *io_pos)
 	if (is_it(k, *io_pos, id))
 		return k;
 	uint64_t pos = queue_find(q, id);
-	k = queue_chunk(q, pos_chunk(pos));
+	k = queue_next_live(q, &pos);
 	if (!is_it(k, pos, id) || !(k->entry[pos_slot(pos)].flags & ENTRY_PERSISTENT))
 		return NULL;
 	*io_pos = pos;
