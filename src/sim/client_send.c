@@ -367,7 +367,7 @@ bool client_cancel(struct client *c, uint32_t channel, uint32_t consumer)
 bool client_get(struct client *c, uint32_t channel, uint32_t queue, bool is_no_ack)
 {
 	char name[PLACE_NAME_MAX];
-	if (!client_may_use(c, channel, queue))
+	if (place_queues[queue].kind == PLACE_SINGLE || !client_may_use(c, channel, queue))
 		return false;
 	oracle_users(c->oracle, queue, 1);
 	client_call_queue(c, channel, AMQP091_basic_get_ok, queue, false, is_no_ack);

@@ -278,6 +278,8 @@ static bool is_ready(const struct oracle *o, const struct copy *c, uint32_t clie
 		       (oracle_is_sent_done(o, m) || (m->client == client && m->sent >= began &&
 						      !oracle_is_doomed(o, m->publisher, m->sent)));
 	bool is_done = (c->by == client && c->event >= began) || oracle_is_done(o, c->by, c->event);
+	if (c->event && place_queues[c->queue].kind == PLACE_COUNTED)
+		return false; /* the log must have its count first */
 	bool is_back = !c->event ||
 		       (c->event < event && is_done && !oracle_is_doomed(o, c->holder, c->event));
 	return c->state == COPY_READY && c->is_must && is_sent && is_back;
@@ -321,7 +323,8 @@ void oracle_got(struct oracle *o, uint32_t copy, uint64_t event)
 {
 	const struct copy *it = &o->copies[copy];
 	const struct oracle_queue *q = &o->queue[it->queue];
-	if (q->users_n != 1 || !is_alone(q, event) || o->unreadable_n)
+	bool is_ranked = place_queues[it->queue].kind == PLACE_RANKED;
+	if (is_ranked || q->users_n != 1 || !is_alone(q, event) || o->unreadable_n)
 		return;
 	for (uint32_t c = q->first; c && c != copy; c = o->copies[c].next) {
 		const struct copy *k = &o->copies[c];

@@ -4,9 +4,11 @@
 
 #include <stdio.h>
 
+#define PRIORITY_MAX 6 /* letters have some that are higher */
+
 const struct place_queue place_queues[PLACE_QUEUES] = {
-#define QUEUE(name, durable, exclusive, auto_delete, no_ack, prose) \
-	{ #name, durable, exclusive, auto_delete, no_ack },
+#define QUEUE(name, durable, exclusive, auto_delete, no_ack, kind, prose) \
+	{ #name, durable, exclusive, auto_delete, no_ack, PLACE_##kind },
 #include "sim/places.def"
 #undef QUEUE
 };
@@ -58,6 +60,22 @@ struct slice place_arguments(const struct place_binding *b, uint8_t buf[PLACE_AR
 	if (wants == WANTS_ANY)
 		amqp091_put_int(&w, "none", 5);
 	amqp091_put_str(&w, "kind", slice_str(wants == WANTS_OTHER ? "other" : "letter"));
+	must(wr_ok(&w));
+	return wr_done(&w);
+}
+
+struct slice place_rules(uint32_t queue, uint8_t buf[PLACE_ARGUMENTS_MAX])
+{
+	struct wr w = wr_of(buf, PLACE_ARGUMENTS_MAX);
+	switch (place_queues[queue].kind) {
+	case PLACE_PLAIN: return SLICE_EMPTY;
+	case PLACE_RANKED: amqp091_put_int(&w, "x-max-priority", PRIORITY_MAX); break;
+	case PLACE_SINGLE: amqp091_put_bool(&w, "x-single-active-consumer", true); break;
+	case PLACE_COUNTED:
+		amqp091_put_str(&w, "x-queue-type", slice_str("quorum"));
+		amqp091_put_int(&w, "x-delivery-limit", -1);
+		break;
+	}
 	must(wr_ok(&w));
 	return wr_done(&w);
 }

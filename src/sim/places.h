@@ -9,7 +9,7 @@
 #include "base/slice.h"
 
 enum {
-#define QUEUE(name, durable, exclusive, auto_delete, no_ack, prose) PLACE_##name,
+#define QUEUE(name, durable, exclusive, auto_delete, no_ack, kind, prose) PLACE_##name,
 #include "sim/places.def"
 #undef QUEUE
 	PLACE_QUEUES
@@ -22,16 +22,21 @@ enum {
 };
 #define PLACE_KEYS              8 /* of messages; bindings may also have the patterns behind them */
 #define PLACE_PATTERNS          18
-#define PLACE_BINDINGS_OF_QUEUE 5
+#define PLACE_BINDINGS_OF_QUEUE 4
 #define PLACE_BINDINGS          (PLACE_QUEUES * PLACE_BINDINGS_OF_QUEUE)
 #define PLACE_JOINTS            6 /* bindings from exchange to exchange */
 #define PLACE_CLIENTS           3
 
 enum place_kind { PLACE_DIRECT, PLACE_FANOUT, PLACE_TOPIC, PLACE_HEADERS };
 
+/* RANKED: the order is no more that of publishing. SINGLE: nothing can be fetched from it. COUNTED:
+ * what comes again has one header more. */
+enum place_queue_kind { PLACE_PLAIN, PLACE_RANKED, PLACE_SINGLE, PLACE_COUNTED };
+
 struct place_queue {
 	const char *name;
 	bool is_durable, is_exclusive, is_auto_delete, may_no_ack;
+	enum place_queue_kind kind;
 };
 struct place_exchange {
 	const char *name;
@@ -78,6 +83,9 @@ static inline uint32_t place_owner(uint32_t queue)
 #define PLACE_KEY_HEADERS   0
 #define PLACE_KEY_NONE      1
 struct slice place_arguments(const struct place_binding *b, uint8_t buf[PLACE_ARGUMENTS_MAX]);
+
+/* place_rules writes the arguments with which a queue is declared. */
+struct slice place_rules(uint32_t queue, uint8_t buf[PLACE_ARGUMENTS_MAX]);
 
 /* place_key gives a key or pattern as text. */
 struct slice place_key(uint32_t pattern);
