@@ -123,6 +123,9 @@ void consumer_remove(struct consumers *cs, struct consumer *own_s)
 		map_first_set(&cs->by_session, s->session, s->next_of_session);
 	list_remove(&s->node);
 	s->queue->consumers_n--;
+	if (s->reader)
+		mem_put(cs->mem, s->reader,
+			sizeof *s->reader + s->reader->tags_n * sizeof s->reader->tags[0]);
 	pool_put(&cs->pool, s);
 }
 

@@ -15,10 +15,20 @@
 #include "core/queue.h"
 #include "core/run.h"
 
+/* Where a consumer of a stream is, and what it wants of what it finds (core_stream_give.c). */
+struct reader {
+	uint64_t next;     /* offset */
+	uint64_t since_ms; /* nothing older; 0: whatever there is */
+	uint32_t tags_n;   /* filter values; 0: everything */
+	bool has_unfiltered;
+	uint32_t tags[];
+};
+
 struct consumer {
 	struct list_node node; /* in queue->able or queue->idle */
 	int64_t priority;
 	struct queue *queue;
+	struct reader *reader; /* of a stream; it goes with the consumer */
 	uint64_t session, arg;
 	int64_t messages, bytes; /* credit; CONSUMER_NO_LIMIT */
 	struct consumer *next_of_session, *prev_of_session;

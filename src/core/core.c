@@ -2,6 +2,7 @@
 
 #include "base/ablate.h"
 #include "core/core_state.h"
+#include "core/stream.h"
 
 #define QUEUE_SLAB_BYTES 16384u
 #define FREED_KEPT       1024u
@@ -24,6 +25,10 @@ struct core *core_new(struct mem *mem, uint16_t shard)
 	deque_init(&c->asks, sizeof(struct ask), "asks");
 	deque_init(&c->freed, sizeof(struct freed), "freed");
 	deque_init(&c->checkpoint.tombs, sizeof(struct unit_key), "tombs");
+	list_init(&c->streams.outs);
+	list_init(&c->streams.used);
+	deque_init(&c->streams.wants, sizeof(struct core_page), "stream pages");
+	c->streams.rows_max = STREAM_ROWS_MAX;
 	c->checkpoint.epoch = 1;
 	return c;
 }
@@ -42,6 +47,7 @@ void core_free(struct core *c)
 			consumer_remove(&c->consumers, containerof(n, struct consumer, node));
 		}
 		(void)core_drop_all(c, q);
+		(void)core_stream_forget(c, q);
 		if (list_has_node(&q->active))
 			list_remove(&q->active);
 		if (list_has_node(&q->dirty))
@@ -61,6 +67,7 @@ void core_free(struct core *c)
 	deque_fini(&c->asks, mem);
 	deque_fini(&c->freed, mem);
 	deque_fini(&c->checkpoint.tombs, mem);
+	deque_fini(&c->streams.wants, mem);
 	mem_put(mem, c->order, c->order_cap * sizeof *c->order);
 	must(c->cached_bytes == 0);
 	mem_put(mem, c, sizeof *c);
@@ -102,6 +109,7 @@ void core_forget_queue(struct core *c, struct queue *own_q)
 		list_remove(&own_q->dirty);
 	core_dead_forget(c, own_q);
 	core_rules_forget(c, own_q);
+	(void)core_stream_forget(c, own_q);
 	core_single_forget(c, own_q);
 	core_retry_forget(c, own_q);
 	core_delay_forget(c, own_q);
@@ -149,6 +157,8 @@ void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 	switch (o->kind) {
 	case OUTCOME_ADD: core_apply_add(c, o, index, ordinal, fx); break;
 	case OUTCOME_REMOVE: core_apply_remove(c, o); break;
+	case OUTCOME_STREAM_ADD: core_stream_apply_add(c, o, fx); break;
+	case OUTCOME_STREAM_TRIM: core_stream_apply_trim(c, o); break;
 	case OUTCOME_COUNT: core_apply_count(c, o); break;
 	case OUTCOME_GIVE_MARK: core_apply_mark(c, o); break;
 	case OUTCOME_QUEUE_DROP: core_apply_drop(c, o, fx); break;
@@ -171,7 +181,7 @@ enum err core_sound(const struct core *c, const struct run *o, uint32_t ordinal)
 	must(!c->is_leading && o->flags & RUN_LOGGED);
 	if (is_catalogs || (is_of_tx && o->arg == 0) || ordinal + o->n > 1u << 16)
 		return ERR_CORRUPT;
-	return ERR_OK;
+	return core_stream_sound(c, o) ? ERR_OK : ERR_CORRUPT;
 }
 
 void core_reply(const struct core *c, const struct run *cmd, struct reply_row what, struct post *fx)
@@ -194,6 +204,14 @@ void core_freed(struct core *c, uint64_t loc, uint32_t bytes, uint8_t flags)
 		return;
 	}
 	struct freed row = { .loc = loc, .bytes = bytes, .n = 1, .flags = flags };
+	enum err err = deque_push(&c->freed, c->mem, &row);
+	must(err == ERR_OK);
+}
+
+void core_freed_many(struct core *c, uint64_t loc, uint64_t bytes, uint32_t n)
+{
+	must(loc != 0 && n > 0);
+	struct freed row = { .loc = loc, .bytes = bytes, .n = n, .flags = ENTRY_PERSISTENT };
 	enum err err = deque_push(&c->freed, c->mem, &row);
 	must(err == ERR_OK);
 }

@@ -32,6 +32,7 @@
 struct core;
 struct digest;
 struct text;
+struct wr;
 
 enum cmd {
 #define CMD(number, name, to, row, prose) CMD_##name = number,
@@ -50,13 +51,19 @@ enum outcome {
 };
 
 /* Flags of runs, per kind. */
-enum { RUN_LOGGED = 128 };                       /* outcomes: must be in the log before apply */
+enum { RUN_LOGGED = 128 }; /* outcomes: must be in the log before apply */
 enum { SUBSCRIBE_NO_ACK = 1, SUBSCRIBE_EXCLUSIVE = 2 };
 enum { UNSUBSCRIBE_ENDING = 1 };
 enum { GET_NO_ACK = 1 };
 enum { DELIVER_GET = 1 };
 enum { DELETE_IF_UNUSED = 1, DELETE_IF_EMPTY = 2, DELETE_OWNER_GONE = 4 };
-enum { QUEUE_DURABLE = 1, QUEUE_EXCLUSIVE = 2, QUEUE_AUTO_DELETE = 4, QUEUE_KEEPER = 8 };
+enum {
+	QUEUE_DURABLE = 1,
+	QUEUE_EXCLUSIVE = 2,
+	QUEUE_AUTO_DELETE = 4,
+	QUEUE_KEEPER = 8,
+	QUEUE_APPENDS = 16 /* a stream */
+};
 /* ADD, none is stored. RESERVED: admit counts it as pending. EXPIRES: rows may expire. DEAD: there
  * is no room for them, they become dead letters at once. */
 enum { ADD_RESERVED = 1, ADD_EXPIRES = 2, ADD_DEAD = 4 };
@@ -69,8 +76,14 @@ enum { DUMP_NODE = 1, DUMP_ONE_LOOP, DUMP_CONNECTIONS, DUMP_CONNECTION };
  * bytes of lines may come (TRACE_WINDOW_BYTES may from the beginning). OFF: no more lines. */
 enum { TRACE_ON = 1, TRACE_MORE, TRACE_OFF };
 #define TRACE_WINDOW_BYTES 262144u
-enum { FACT_AGAIN = 1 };   /* log it, even if it is known already */
-enum { BARRIER_ASK = 1 };  /* not an answer yet: the command reply_row.op, with flags reply_row.a */
+enum { FACT_AGAIN = 1 };  /* log it, even if it is known already */
+enum { BARRIER_ASK = 1 }; /* not an answer yet: the command reply_row.op, with flags reply_row.a */
+
+/* outcome_adds: its rows are add_rows. */
+static inline bool outcome_adds(uint8_t kind)
+{
+	return kind == OUTCOME_ADD || kind == OUTCOME_STREAM_ADD;
+}
 
 /* FX_REPLAY: who is answered when it is done; behind it what was bound. */
 struct replay_for {
@@ -112,8 +125,8 @@ void core_admit(struct core *c, struct run *cmd, uint64_t now_ms, struct outcome
 void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal, struct post *fx);
 
 /* core_sound looks at an outcome that was read from a log (logged_get), before it is applied.
- * ERR_CORRUPT: no core has decided that: an outcome of the catalog, or a transaction without a
- * number. */
+ * ERR_CORRUPT: no core has decided that: an outcome of the catalog, a transaction without a
+ * number, or a message for a stream where there is a queue, or the other way round. */
 MUST_USE enum err core_sound(const struct core *c, const struct run *o, uint32_t ordinal);
 
 /* core_give serves the queues that have something to do since the last call: gives what is ready
@@ -141,7 +154,10 @@ void core_held(const struct core *c, struct core_held *io);
  * rows out, oldest first, and returns how many. One row stands for `n` entries whose messages lie
  * in one segment (equal loc >> 32); an entry that is ENTRY_BIG or ENTRY_SPILLED has a row of its
  * own. */
-struct freed { uint64_t loc, bytes; uint32_t n, flags; };
+struct freed {
+	uint64_t loc, bytes;
+	uint32_t n, flags;
+};
 uint32_t core_freed_take(struct core *c, struct freed *out, uint32_t max);
 
 /* core_dead_to says, once, which session of this loop publishes dead letters again: it is told of
@@ -163,7 +179,10 @@ uint64_t core_cached_bytes(const struct core *c);
  * close everything goes on; end says, before the next begin, whether the units are durable (kept),
  * or are to be given again. Close may be left out. */
 #define CHECKPOINT_UNIT_MAX 65536u
-struct unit_key { uint64_t queue; uint64_t chunk; };   /* chunk UINT64_MAX: the queue itself */
+struct unit_key {
+	uint64_t queue;
+	uint64_t chunk;
+}; /* chunk UINT64_MAX: the queue itself */
 void core_checkpoint_begin(struct core *c);
 bool core_checkpoint_next(struct core *c, struct unit_key *out_key, uint8_t *buf, uint32_t cap,
 			  uint32_t *out_len);
@@ -173,6 +192,8 @@ void core_checkpoint_end(struct core *c, bool is_kept);
 void core_checkpoint_all(struct core *c);
 /* core_last_id is the highest id that a restored core shows to have been given; 0: none. */
 uint64_t core_last_id(const struct core *c);
+/* core_unit_is_stream: the unit is a stream's, or one of its pages. */
+bool core_unit_is_stream(struct slice unit);
 /* core_restore reads one unit back, into an empty core, in any order; core_restored ends it. */
 MUST_USE enum err core_restore(struct core *c, struct unit_key key, struct slice unit);
 MUST_USE enum err core_restored(struct core *c);
@@ -180,17 +201,49 @@ MUST_USE enum err core_restored(struct core *c);
 /* core_live_next walks all live persistent entries, queue by queue in the order of ids: *io_walk is
  * zero to begin with, and names the entry afterwards. What comes or goes between two calls may be
  * seen or not. False: no more. */
-struct live_walk { uint64_t queue, id, pos; };
+struct live_walk {
+	uint64_t queue, id, pos;
+};
 bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out_entry);
 
 /* Moving stored messages: core_relocate tells the entry `id` of `queue` that its message lies at
  * `new_loc` now; false: no such live entry at old_loc (then nothing changed). */
 bool core_relocate(struct core *c, uint64_t queue, uint64_t id, uint64_t old_loc, uint64_t new_loc);
 
+/* Streams: what the shard must know of their messages lies in pages, and most of these in the
+ * journal (stream.h). core_page_rows says, before there are queues, how many messages a page may
+ * have. core_has_pages: one of the following has something to give.
+ *
+ * core_page_wanted takes out the next page that is to be read; core_page_read brings its bytes
+ * (NULL: they cannot be read). core_page_leaving names one that is to be written, `bytes` long;
+ * core_page_put writes it; core_page_left says that it is durable at which->loc: true: it counts
+ * there from now on, and lives. */
+struct core_page {
+	uint64_t queue, first, loc;
+	uint32_t bytes;
+};
+void core_page_rows(struct core *c, uint32_t rows_max);
+bool core_has_pages(const struct core *c);
+bool core_page_wanted(struct core *c, struct core_page *out);
+void core_page_read(struct core *c, const struct core_page *which, const struct slice *from);
+bool core_page_leaving(struct core *c, struct core_page *out);
+void core_page_put(struct core *c, const struct core_page *which, struct wr *w);
+bool core_page_left(struct core *c, const struct core_page *which);
+
+/* core_stream_live_next walks what lives in streams, likewise; a row may stand for many messages of
+ * one segment. core_move_next finds what of `segment` is in streams, for core_relocate, whose `id`
+ * is the offset. MOVE_WAIT: a page must be read first, which it asks for. Pages stay in memory
+ * until core_move_end. */
+bool core_stream_live_next(struct core *c, struct live_walk *io_walk, struct freed *out);
+enum move { MOVE_NONE, MOVE_ONE, MOVE_WAIT };
+enum move core_move_next(struct core *c, uint32_t segment, struct live_walk *io_walk,
+			 struct freed *out_message, uint64_t *out_offset);
+void core_move_end(struct core *c);
+
 /* core_digest adds the durable state, queues and entries in the order of their ids: equal on all
  * replicas, and equal for apply(log) and restore(checkpoint) + apply(rest). Locs, mem and
  * positions do not count. */
 void core_digest(struct core *c, struct digest *d);
-void core_check(const struct core *c);                    /* must()s every invariant */
+void core_check(const struct core *c); /* must()s every invariant */
 void core_dump(const struct core *c, struct text *out);
 #endif

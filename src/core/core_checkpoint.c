@@ -4,7 +4,8 @@
 
 /* Units, little-endian. Of a queue: u8 form, u8 flags, u64 give mark, u64 last id. Of a chunk:
  * u8 form, u8 what (UNIT_...), u16 n, then n times u16 slot, u8 flags, u8 priority, u32 bytes,
- * u64 id, u64 loc, [u64 expiry_ms], [u16 count]. Another form is another number. */
+ * u64 id, u64 loc, [u64 expiry_ms], [u16 count]. Another form is another number: those of streams
+ * are in core_stream_keep.c. */
 #define FORM 1u
 enum { UNIT_EXPIRY = 1, UNIT_COUNT = 2 };
 #define QUEUE_KEY UINT64_MAX
@@ -40,6 +41,10 @@ void core_checkpoint_all(struct core *c)
 static void queue_put(const struct queue *q, struct wr *w)
 {
 	must(q->id > 0);
+	if (q->stream) {
+		core_stream_put(q, w);
+		return;
+	}
 	wr_u8(w, FORM);
 	wr_u8(w, q->flags);
 	wr_le64(w, q->mark);
@@ -94,6 +99,8 @@ static bool next_of_queue(struct checkpointing *p, struct queue *q, struct unit_
 			return true;
 		}
 	}
+	if (q->stream)
+		return core_stream_next_unit(p, q, out_key, w);
 	for (struct chunk *k; (k = queue_next_used(q, p->chunk)) != NULL;) {
 		p->chunk = k->number + 1;
 		if (k->changed <= p->kept || (k->durable_n == 0 && !k->is_stored))
@@ -157,11 +164,13 @@ void core_checkpoint_end(struct core *c, bool is_kept)
 
 /* ---- restoring --------------------------------------------------------------------------- */
 
-static enum err queue_from_unit(struct queue *q, struct slice unit)
+static enum err queue_from_unit(struct core *c, struct queue *q, struct slice unit)
 {
 	struct rd r = rd_of(unit);
 	uint8_t form = rd_u8(&r);
 	q->flags = rd_u8(&r);
+	if (rd_ok(&r) && form == UNIT_STREAM)
+		return core_stream_get(c, q, &r);
 	q->mark = rd_le64(&r);
 	q->last_id = max_u64(q->last_id, rd_le64(&r));
 	if (rd_ok(&r) && form != FORM)
@@ -250,7 +259,12 @@ enum err core_restore(struct core *c, struct unit_key key, struct slice unit)
 	if (!q)
 		return ERR_LIMIT;
 	q->is_logged = true;
-	return key.chunk == QUEUE_KEY ? queue_from_unit(q, unit)
+	struct rd r = rd_of(unit);
+	if (q->stream && !core_unit_is_stream(unit))
+		return ERR_CORRUPT;
+	if (key.chunk != QUEUE_KEY && rd_u8(&r) == UNIT_PAGE)
+		return core_stream_page_get(c, q, key.chunk, &r);
+	return key.chunk == QUEUE_KEY ? queue_from_unit(c, q, unit)
 				      : restore_chunk(c, q, key.chunk, unit);
 }
 
@@ -276,8 +290,10 @@ enum err core_restored(struct core *c)
 {
 	size_t cursor = 0;
 	must(!c->is_leading);
-	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;)
-		TRY(restored((struct queue *)(uintptr_t)m->value));
+	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
+		struct queue *q = (struct queue *)(uintptr_t)m->value;
+		TRY(q->stream ? core_stream_restored(c, q) : restored(q));
+	}
 	c->checkpoint.kept = c->checkpoint.epoch++;
 	return ERR_OK;
 }
@@ -330,6 +346,8 @@ bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out
 bool core_relocate(struct core *c, uint64_t queue, uint64_t id, uint64_t old_loc, uint64_t new_loc)
 {
 	struct queue *q = core_find_queue(c, queue);
+	if (q && q->stream)
+		return core_stream_relocate(c, q, id, old_loc, new_loc);
 	uint64_t pos = q ? queue_find(q, id) : 0;
 	struct chunk *k = q ? next_durable(q, &pos) : NULL;
 	uint32_t slot = pos_slot(pos);

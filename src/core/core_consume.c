@@ -44,6 +44,11 @@ void core_subscribe(struct core *c, const struct run *cmd, struct post *fx)
 		what.err = ERR_ACCESS_REFUSED;
 	else if (!(s = consumer_add(&c->consumers, q, cmd)))
 		what.err = ERR_RESOURCE_ERROR;
+	if (s && q->stream && !core_stream_join(c, q, s, run_tail(cmd))) {
+		consumer_remove(&c->consumers, s);
+		what.err = ERR_RESOURCE_ERROR;
+		s = NULL;
+	}
 	if (s) {
 		q->is_held = is_exclusive;
 		s->priority = row->priority;

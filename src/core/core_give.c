@@ -384,7 +384,10 @@ static void serve(struct core *c, struct queue *q, struct outcomes *later, struc
 		core_rule_drop(c, q, later);
 	if (q->dead)
 		core_dead_serve(c, q, fx);
-	trim_cache(c, q);
+	if (q->stream)
+		core_stream_serve(c, q, later, fx);
+	else
+		trim_cache(c, q);
 }
 
 void core_serve(struct core *c, struct queue *q, struct outcomes *later, struct post *fx)
@@ -434,6 +437,10 @@ void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outc
 {
 	struct queue *q = core_find_queue(c, cmd->queue);
 	uint32_t slot;
+	if (q && q->stream) {
+		core_reply(c, cmd, (struct reply_row){ ERR_NOT_IMPLEMENTED, CMD_GET, 0, 0 }, fx);
+		return;
+	}
 	if (q) {
 		core_used(c, q);
 		core_serve(c, q, later, fx);

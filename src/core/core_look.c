@@ -85,6 +85,10 @@ uint64_t core_queue_next(struct core *c, uint64_t after)
 static void digest_queue(const struct queue *q, struct digest *d)
 {
 	uint64_t pos = 0, n = 0;
+	if (q->stream) {
+		core_stream_digest(q, d);
+		return;
+	}
 	if (!q->durable_n && !q->mark)
 		return;
 	digest_put_u64(d, q->id);
@@ -132,6 +136,8 @@ void core_check(const struct core *c)
 		const struct queue *q = (const struct queue *)(uintptr_t)m->value;
 		must(q->id == m->key);
 		queue_check(q);
+		if (q->stream)
+			core_stream_check(q);
 		must_if(list_has_node(&q->dirty), q->is_logged);
 		must(q->redelivered_id <= q->last_id && q->redelivered_id <= q->mark);
 		consumers_n += q->consumers_n;
@@ -229,6 +235,8 @@ static void dump_queue(const struct queue *q, struct text *out)
 	text_putf(out, "first_position: %llu\nnext_position: %llu\ncursor: %llu\nchunks: %zu\n",
 		  ull(pos_of(q->first, 0)), ull(q->tail_pos), ull(q->cursor), q->chunks.n);
 	text_putf(out, "last_id: %llx\ngive_mark: %llx\n", ull(q->last_id), ull(q->mark));
+	if (q->stream)
+		core_stream_dump(q, out);
 	if (q->ruled)
 		dump_rules(q->ruled, out);
 	if (q->lanes)

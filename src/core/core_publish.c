@@ -146,8 +146,8 @@ static void to_add_rows(struct core *c, struct run *cmd, struct stretch *s, uint
 	s->expires = expiry != 0;
 }
 
-static void confirm_rows(const struct core *c, const struct run *to, const struct add_row *row,
-			 uint32_t n, struct post *fx)
+void core_confirm_rows(const struct core *c, const struct run *to, const struct add_row *row,
+		       uint32_t n, struct post *fx)
 {
 	uint32_t first = 0, len = 0;
 	if (!fx || !to->session)
@@ -181,7 +181,7 @@ static void drop_rows(struct core *c, const struct run *to, const struct add_row
 			core_freed(c, row[i].loc, row[i].bytes, row[i].flags);
 	}
 	refs_unref(&gone);
-	confirm_rows(c, to, row, n, fx);
+	core_confirm_rows(c, to, row, n, fx);
 }
 
 static void count_dropped(struct core *c, const struct stretch *s, uint32_t n)
@@ -198,37 +198,38 @@ static void count_dropped(struct core *c, const struct stretch *s, uint32_t n)
 		q->count.dropped += n;
 }
 
-/* Notes what will be added, and gives the flags of the run that will add it. With consumers that
- * keep up, the give mark goes into the log before the entries do, so that giving them need not
- * wait for it. */
-static uint8_t reserve(struct core *c, const struct stretch *s, const struct add_row *row,
+/* Notes what will be added, and gives the flags of its run. With consumers that keep up the give
+ * mark goes into the log before the entries do, so that giving them need not wait for it. */
+static uint8_t reserve(struct core *c, const struct stretch *s, struct add_row *row,
 		       struct outcomes *later)
 {
 	struct queue *q = s->queue;
 	uint8_t reserved = ABLATED(reserve) ? 0 : ADD_RESERVED;
 	must(s->way == WAY_LATER || s->way == WAY_LOG);
-	if (reserved)
-		q->pending_n += s->end - s->at;
+	q->pending_n += reserved ? s->end - s->at : 0;
 	if (reserved && q->ruled)
 		q->ruled->pending_bytes += core_rule_bodies(row, s->end - s->at);
 	if (s->way == WAY_LATER)
 		return reserved;
 	q->is_logged = true;
-	if (q->consumers_n && !q->ready_n && (c->index + MARK_AHEAD_RECORDS) << 16 >= q->mark_at)
+	if (q->stream)
+		core_stream_rows(c, row, s->end - s->at);
+	else if (q->consumers_n && !q->ready_n &&
+		 (c->index + MARK_AHEAD_RECORDS) << 16 >= q->mark_at)
 		core_ask_mark(c, q, q->last_id, q->tail_pos, later);
 	return RUN_LOGGED | reserved;
 }
 
 /* The head of a run that adds rows of `cmd` to a queue. */
-static struct run add_of(const struct run *cmd, uint64_t queue, uint8_t flags)
+static struct run add_of(const struct run *cmd, const struct queue *q, uint8_t flags)
 {
-	return (struct run){ .kind = OUTCOME_ADD,
+	return (struct run){ .kind = q && q->stream ? OUTCOME_STREAM_ADD : OUTCOME_ADD,
 			     .flags = flags,
 			     .channel = cmd->channel,
 			     .session = cmd->session,
 			     .shard = cmd->shard,
 			     .vhost = cmd->vhost,
-			     .queue = queue,
+			     .queue = q ? q->id : 0,
 			     .arg = cmd->arg };
 }
 
@@ -272,7 +273,7 @@ static void fan_out(struct core *c, const struct run *cmd, struct outcomes *now)
 {
 	const struct add_row *row = (const void *)(cmd + 1);
 	struct fan *f = &c->fan;
-	struct run add = add_of(cmd, 0, f->expires ? ADD_EXPIRES : 0);
+	struct run add = add_of(cmd, NULL, f->expires ? ADD_EXPIRES : 0);
 	for (uint32_t i = 0; i < f->n; i++) {
 		struct queue *q = f->queue[i];
 		uint32_t n = q->fan_n, at = q->fan_first;
@@ -318,14 +319,14 @@ static void publish(struct core *c, struct run *cmd, const struct stretch *s, st
 		return;
 	}
 	if (ABLATED(confirm_before_commit) && s->way != WAY_NOW) {
-		confirm_rows(c, cmd, (struct add_row *)(void *)row, n, fx);
+		core_confirm_rows(c, cmd, (struct add_row *)(void *)row, n, fx);
 		for (uint32_t i = 0; i < n; i++)
 			row[i].flags &= (uint8_t)~ENTRY_CONFIRM;
 	}
 	uint8_t flags = (s->expires ? ADD_EXPIRES : 0) | (s->is_dead ? ADD_DEAD : 0);
 	if (s->way != WAY_NOW)
 		flags |= reserve(c, s, (struct add_row *)(void *)row, later);
-	struct run add = add_of(cmd, s->queue->id, flags);
+	struct run add = add_of(cmd, s->queue, flags);
 	(void)outcomes_run(s->way == WAY_NOW ? now : later, &add, row, sizeof *row, n, SLICE_EMPTY);
 }
 
@@ -474,7 +475,7 @@ void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordi
 	c->count.published += o->n;
 	if (!fx)
 		return;
-	confirm_rows(c, o, run_rows(o), o->n, fx);
+	core_confirm_rows(c, o, run_rows(o), o->n, fx);
 	if (passed_n < o->n)
 		core_activate(c, q);
 }

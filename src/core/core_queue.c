@@ -57,6 +57,8 @@ void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct out
 		core_used(c, q);
 		core_serve(c, q, later, fx);
 		what = (struct reply_row){ ERR_OK, what.op, q->ready_n, q->consumers_n };
+		if (q->stream)
+			what.a = core_stream_n(q);
 	}
 	core_reply(c, cmd, what, fx);
 }
@@ -86,6 +88,11 @@ static void follow_rules(struct core *c, struct queue *q, struct slice rules)
 	struct queue_rules r = rules_none();
 	enum err err = rules_get(rules, &r);
 	must(err == ERR_OK); /* the catalog has checked them */
+	if (q->flags & QUEUE_APPENDS) {
+		core_stream_rules(c, q, &r);
+		core_single_rules(c, q, &r);
+		return;
+	}
 	core_dead_rules(c, q, &r);
 	core_rules(c, q, &r);
 	core_single_rules(c, q, &r);
@@ -137,7 +144,8 @@ void core_delete(struct core *c, const struct run *cmd, struct outcomes *later, 
 		core_serve(c, q, later, fx);
 		if (cmd->flags & DELETE_IF_UNUSED && q->consumers_n)
 			what.a = DELETE_IF_UNUSED;
-		else if (cmd->flags & DELETE_IF_EMPTY && (q->ready_n || q->pending_n))
+		else if (cmd->flags & DELETE_IF_EMPTY &&
+			 (q->ready_n || q->pending_n || (q->stream && core_stream_n(q))))
 			what.a = DELETE_IF_EMPTY;
 	}
 	if (what.a)
@@ -188,6 +196,7 @@ void core_apply_drop(struct core *c, const struct run *o, struct post *fx)
 		c->count.dropped += q->live_n;
 		core_cancel_all(c, q, fx);
 		what.a = core_drop_all(c, q);
+		(void)core_stream_forget(c, q);
 		forget(c, q);
 	}
 	core_reply(c, o, what, fx);

@@ -167,6 +167,10 @@ void core_settle(struct core *c, struct run *cmd, struct outcomes *later)
 	}
 	if (!q)
 		return;
+	if (q->stream) {
+		core_stream_settle(c, q, cmd);
+		return;
+	}
 	struct settling t = { .core = c, .queue = q, .removal = { .queue = q, .later = later } };
 	settle_rows(&t, run_rows(cmd), cmd->n);
 	core_removed(&t.removal);
@@ -229,6 +233,11 @@ void core_purge(struct core *c, const struct run *cmd, bool is_behind, struct ou
 	struct queue *q = core_find_queue(c, cmd->queue);
 	struct reply_row what = { .err = ERR_NOT_FOUND, .op = CMD_PURGE };
 	if (!q || q->is_closed) {
+		core_reply(c, cmd, what, fx);
+		return;
+	}
+	if (q->stream) {
+		what.err = ERR_NOT_IMPLEMENTED;
 		core_reply(c, cmd, what, fx);
 		return;
 	}

@@ -16,6 +16,8 @@
 #include "core/queue.h"
 #include "msg/refs.h"
 
+struct rd;
+
 #define GIVE_N ((uint32_t)LIMIT_RUN_ROWS_MAX)
 
 struct queue_rules;
@@ -57,6 +59,9 @@ struct ask {
 	struct reply_row what;
 };
 
+/* The first byte of a stream's units; FORM, of all others, is 1. */
+enum { UNIT_STREAM = 2, UNIT_PAGE = 3 };
+
 struct core {
 	struct mem *mem;
 	uint16_t shard;
@@ -86,6 +91,12 @@ struct core {
 		uint64_t held_by; /* MESSAGE_HELD: the queue */
 	} split;              /* core_publish.c */
 	struct checkpointing checkpoint;
+	struct {
+		struct list outs;   /* struct streamed: pages are to be written */
+		struct list used;   /* struct stream_page: may leave memory, longest unused first */
+		struct deque wants; /* struct core_page: to be read */
+		uint32_t used_n, rows_max;
+	} streams;
 	struct queue_count count;
 	struct giving giving;
 	struct fan fan;
@@ -125,6 +136,8 @@ void core_drop_entry(struct core *c, struct queue *q, struct chunk *k, uint32_t 
 void core_release(struct core *c, struct queue *q, struct chunk *k);
 /* core_freed notes that a stored message is needed no more. */
 void core_freed(struct core *c, uint64_t loc, uint32_t bytes, uint8_t flags);
+/* core_freed_many: so do `n` messages of one segment, none of them in chunks. */
+void core_freed_many(struct core *c, uint64_t loc, uint64_t bytes, uint32_t n);
 /* core_unmem takes the entry's message out of memory; the caller has its reference now. */
 static inline uint64_t core_unmem(struct core *c, struct queue *q, struct entry *e)
 {
@@ -159,6 +172,9 @@ void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct 
 		  struct post *fx);
 void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 		    struct post *fx);
+/* core_confirm_rows tells the publisher of those rows that say so. */
+void core_confirm_rows(const struct core *c, const struct run *to, const struct add_row *row,
+		       uint32_t n, struct post *fx);
 
 /* ---- core_give.c */
 /* core_serve does for one queue, now, what core_give would do: before its state is asked for. */
@@ -382,6 +398,46 @@ void core_apply_barrier(struct core *c, const struct run *o, struct post *fx);
 /* ---- core_list.c: what is kept, for an operator */
 void core_list(struct core *c, const struct run *cmd, struct post *fx);
 void core_cancel(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);
+
+/* ---- core_stream*.c: queues that are streams (core_stream.h) */
+struct stream_row;
+
+/* core_stream_sound: an outcome that was read fits what its queue is. */
+bool core_stream_sound(const struct core *c, const struct run *o);
+/* core_stream_rules follows the rules of a stream. core_stream_forget frees all of it, if the queue
+ * is one; how many messages that were. core_stream_n: messages in it. */
+void core_stream_rules(struct core *c, struct queue *q, const struct queue_rules *rules);
+uint64_t core_stream_forget(struct core *c, struct queue *q);
+uint64_t core_stream_n(const struct queue *q);
+/* core_stream_rows makes rows that will be added say when they came. */
+void core_stream_rows(const struct core *c, struct add_row *row, uint32_t n);
+void core_stream_apply_add(struct core *c, const struct run *o, struct post *fx);
+void core_stream_apply_trim(struct core *c, const struct run *o);
+/* core_stream_due: its oldest messages are too old. */
+void core_stream_due(struct core *c, struct due *due);
+/* core_stream_join makes a new consumer a reader; `tail`: struct stream_from and tags, or nothing.
+ * False: no memory. core_stream_serve gives readers what there is for them. core_stream_settle:
+ * settling gives credit, whatever it says. */
+bool core_stream_join(struct core *c, struct queue *q, struct consumer *k, struct slice tail);
+void core_stream_serve(struct core *c, struct queue *q, struct outcomes *later, struct post *fx);
+void core_stream_settle(struct core *c, struct queue *q, const struct run *cmd);
+/* core_stream_unmem is core_unmem for a row. */
+uint64_t core_stream_unmem(struct core *c, struct queue *q, struct stream_row *row);
+/* core_stream_put and core_stream_next_unit write the units of a stream; key.chunk is a page's
+ * first offset. core_stream_get and core_stream_page_get read them, core_stream_restored ends it;
+ * errors as of core_restore. */
+void core_stream_put(const struct queue *q, struct wr *w);
+bool core_stream_next_unit(struct checkpointing *p, struct queue *q, struct unit_key *out_key,
+			   struct wr *w);
+MUST_USE enum err core_stream_get(struct core *c, struct queue *q, struct rd *r);
+MUST_USE enum err core_stream_page_get(struct core *c, struct queue *q, uint64_t first,
+				       struct rd *r);
+MUST_USE enum err core_stream_restored(struct core *c, struct queue *q);
+bool core_stream_relocate(struct core *c, struct queue *q, uint64_t offset, uint64_t old_loc,
+			  uint64_t new_loc);
+void core_stream_digest(const struct queue *q, struct digest *d);
+void core_stream_dump(const struct queue *q, struct text *out);
+void core_stream_check(const struct queue *q);
 
 /* ---- core_look.c */
 /* core_describe and core_answer_digest answer CMD_DUMP and CMD_DIGEST. */

@@ -187,6 +187,8 @@ void core_expire(struct core *c, struct outcomes *later, struct post *fx)
 			core_retry_due(c, due);
 		else if (due->kind == DUE_DELAY)
 			core_delay_due(c, due);
+		else if (due->kind == DUE_STREAM)
+			core_stream_due(c, due);
 		else if (due->kind == DUE_QUEUE)
 			unused(c, containerof(due, struct ruled, due)->queue, fx);
 		else if (!ABLATED(expiry))

@@ -70,7 +70,7 @@ uint32_t declare_queue_put(const struct declare_queue *d, uint8_t *buf, uint32_t
 	return wr_ok(&w) ? (uint32_t)w.n : 0;
 }
 
-static enum err get_rules(struct rd *r, struct slice *out)
+static enum err get_rules(struct rd *r, struct slice *out, uint8_t *io_flags)
 {
 	struct queue_rules checked;
 	if (rd_left(r) == 0)
@@ -80,6 +80,8 @@ static enum err get_rules(struct rd *r, struct slice *out)
 		return ERR_MALFORMED;
 	TRY(rules_get(rules, &checked));
 	must(rules.n <= RULES_BYTES_MAX);
+	if (checked.type == QUEUE_STREAM)
+		*io_flags |= QUEUE_APPENDS;
 	*out = rules;
 	return ERR_OK;
 }
@@ -93,7 +95,7 @@ enum err declare_queue_get(struct slice from, struct declare_queue *out)
 	d.owner = rd_le64(&r);
 	d.name = rd_str8(&r);
 	TRY(get_arguments(&r, &d.arguments));
-	TRY(get_rules(&r, &d.rules));
+	TRY(get_rules(&r, &d.rules, &d.flags));
 	if (d.flags & QUEUE_EXCLUSIVE)
 		d.flags &=
 			(uint8_t)~QUEUE_DURABLE; /* what dies with its connection does not last */

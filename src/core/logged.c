@@ -19,6 +19,8 @@ static bool is_stored_kind(uint8_t kind)
 {
 	switch (kind) {
 	case OUTCOME_ADD:
+	case OUTCOME_STREAM_ADD:
+	case OUTCOME_STREAM_TRIM:
 	case OUTCOME_REMOVE:
 	case OUTCOME_GIVE_MARK:
 	case OUTCOME_QUEUE_DROP:
@@ -61,7 +63,7 @@ static uint32_t add_bytes(const struct run *o, uint64_t last_mem)
 uint32_t logged_bytes(const struct run *o, const struct logged_last *last)
 {
 	must(o->flags & RUN_LOGGED && is_stored_kind(o->kind));
-	if (o->kind == OUTCOME_ADD)
+	if (outcome_adds(o->kind))
 		return RUN_HEAD_BYTES + add_bytes(o, last->mem);
 	if (o->kind == OUTCOME_REMOVE)
 		return RUN_HEAD_BYTES + o->n * REMOVE_ROW_BYTES;
@@ -105,10 +107,10 @@ void logged_put(struct run *o, struct wr *w, struct logged_last *last)
 {
 	must(o->flags & RUN_LOGGED && is_stored_kind(o->kind));
 	wr_u8(w, o->kind);
-	wr_u8(w, o->kind == OUTCOME_ADD ? 0 : (uint8_t)(o->flags & ~RUN_LOGGED));
+	wr_u8(w, outcome_adds(o->kind) ? 0 : (uint8_t)(o->flags & ~RUN_LOGGED));
 	wr_le16(w, o->n);
 	wr_le64(w, o->queue);
-	if (o->kind == OUTCOME_ADD) {
+	if (outcome_adds(o->kind)) {
 		add_put(o, w, last);
 	} else if (o->kind == OUTCOME_REMOVE) {
 		remove_put(o, w);
@@ -152,7 +154,7 @@ static enum err rows_get(struct rd *r, struct slice body, struct run *room)
 	if (room->n == 0 || room->n > LIMIT_RUN_ROWS_MAX)
 		return ERR_CORRUPT;
 	for (uint32_t i = 0; i < room->n; i++) {
-		if (room->kind == OUTCOME_ADD)
+		if (outcome_adds(room->kind))
 			TRY(add_get(r, body, (struct add_row *)run_rows(room) + i));
 		else
 			TRY(remove_get(r, (struct remove_row *)run_rows(room) + i));
@@ -216,7 +218,11 @@ static uint64_t objects_end(uint8_t kind)
 	case OUTCOME_QUEUE_DELETE: return LOGGED_QUEUES_END;
 	case OUTCOME_FACT_PUT:
 	case OUTCOME_FACT_DELETE: return LOGGED_FACTS_END;
-	default: return kind <= OUTCOME_QUEUE_DROP || kind == OUTCOME_COUNT ? UINT64_MAX : 0;
+	default:
+		return kind <= OUTCOME_QUEUE_DROP ||
+				       (kind >= OUTCOME_COUNT && kind <= OUTCOME_STREAM_TRIM)
+			       ? UINT64_MAX
+			       : 0;
 	}
 }
 
@@ -239,7 +245,7 @@ enum err logged_get(struct rd *r, struct slice body, struct run *room, uint32_t 
 	room->flags = rd_u8(r);
 	room->n = rd_le16(r);
 	room->queue = rd_le64(r);
-	if (!rd_ok(r) || room->flags & (room->kind == OUTCOME_ADD ? 0xff : RUN_LOGGED))
+	if (!rd_ok(r) || room->flags & (outcome_adds(room->kind) ? 0xff : RUN_LOGGED))
 		return ERR_CORRUPT;
 	if (!is_stored_kind(room->kind))
 		return ERR_NOT_IMPLEMENTED;
@@ -247,7 +253,7 @@ enum err logged_get(struct rd *r, struct slice body, struct run *room, uint32_t 
 	if (end && (room->queue == 0 || room->queue >= end))
 		return ERR_CORRUPT;
 	room->flags |= RUN_LOGGED;
-	bool has_rows = room->kind == OUTCOME_ADD || room->kind == OUTCOME_REMOVE;
+	bool has_rows = outcome_adds(room->kind) || room->kind == OUTCOME_REMOVE;
 	room->row_bytes = has_rows ? LIMIT_RUN_ROW_BYTES : 0;
 	TRY(has_rows ? rows_get(r, body, room) : other_get(r, room, room_bytes));
 	TRY(catalog_look(room));

@@ -4,7 +4,7 @@
  * the number fixes the layout of its rows for ever: another layout is another number.
  *
  *   u8 kind, u8 flags, u16 n, u64 queue, then by kind
- *   ADD      n rows: u8 how (ENTRY_STORED bits, LOGGED_...), u8 priority, u32 bytes,
+ *   ADD, STREAM_ADD  n rows: u8 how (ENTRY_STORED bits, LOGGED_...), u8 priority, u32 bytes,
  *            [u64 expiry_ms], then the stored message, or u32 where in this body it lies already
  *   REMOVE   n rows: u64 first_id, u64 last_id
  *   others   n = 0: u64 arg, u32 tail_len, tail

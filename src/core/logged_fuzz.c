@@ -31,7 +31,7 @@ static bool is_costly(const struct run *o)
 static void apply_one(const struct minds *m, struct run *o, uint64_t index)
 {
 	struct add_row *row = run_rows(o);
-	for (uint32_t i = 0; o->kind == OUTCOME_ADD && i < o->n; i++)
+	for (uint32_t i = 0; outcome_adds(o->kind) && i < o->n; i++)
 		row[i].loc += 1u << 16;
 	if (core_sound(m->core, o, 0) == ERR_OK)
 		core_apply(m->core, o, index, 0, NULL);
@@ -49,7 +49,7 @@ static void apply(const struct minds *m, struct slice body)
 		struct add_row *row = run_rows(o);
 		must(o->len <= sizeof room &&
 		     (uint32_t)o->n * o->row_bytes + o->tail_len <= o->len);
-		for (uint32_t i = 0; o->kind == OUTCOME_ADD && i < o->n; i++)
+		for (uint32_t i = 0; outcome_adds(o->kind) && i < o->n; i++)
 			must(row[i].loc + row[i].bytes <= body.n);
 		apply_one(m, o, index++);
 	}

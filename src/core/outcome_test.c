@@ -31,6 +31,8 @@ static const struct pin old_outcomes[] = {
 	{ 60, "BARRIER" },
 	{ 61, "CONFIRM" },
 	{ 7, "COUNT" },
+	{ 8, "STREAM_ADD" },
+	{ 9, "STREAM_TRIM" },
 	{ 40, "FACT_PUT" },
 	{ 41, "FACT_DELETE" },
 	{ 50, "TX_BEGIN" },

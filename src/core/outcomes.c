@@ -49,7 +49,7 @@ static void chunk_free(struct outcomes *o, struct outcomes_chunk *k)
 /* Rows of ADD own a reference to their message unless the message is already elsewhere. */
 static void drop_references(struct run *r)
 {
-	if (r->kind != OUTCOME_ADD)
+	if (!outcome_adds(r->kind))
 		return;
 	struct add_row *row = run_rows(r);
 	for (uint32_t i = 0; i < r->n; i++)

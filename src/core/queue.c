@@ -216,7 +216,8 @@ void queue_check(const struct queue *q)
 	must(last_id <= q->last_id);
 	must(ready_n == q->ready_n && live_n == q->live_n && durable_n == q->durable_n);
 	must_if(q->ready_n == q->live_n && q->durable_n == 0, q->ready_bytes == q->live_bytes);
-	must(q->cached_bytes <= q->live_bytes);
+	must(q->stream || q->cached_bytes <= q->live_bytes);
+	must_if(q->stream, q->live_n == 0);
 	must_if(q->ruled, ready_bodies == q->ruled->ready_bodies);
 	if (q->lanes)
 		lanes_check(q);

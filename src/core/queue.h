@@ -33,12 +33,12 @@ struct ruled {
 	struct queue *queue;
 	struct due due; /* when it is deleted because nobody uses it */
 	uint64_t message_ttl_ms, expires_ms, max_length, max_length_bytes; /* RULE_NONE: none */
-	uint64_t ready_bodies;  /* bytes: of ready messages, while there is a limit */
-	uint64_t pending_bytes; /* likewise, of the reservation queue.pending_n */
-	uint64_t fan_bytes;     /* likewise, of queue.fan_n */
+	uint64_t ready_bodies;   /* bytes: of ready messages, while there is a limit */
+	uint64_t pending_bytes;  /* likewise, of the reservation queue.pending_n */
+	uint64_t fan_bytes;      /* likewise, of queue.fan_n */
 	uint64_t delivery_limit; /* RULE_NONE: none */
-	bool counts;            /* attempts that fail */
-	uint8_t overflow;       /* enum overflow */
+	bool counts;             /* attempts that fail */
+	uint8_t overflow;        /* enum overflow */
 };
 
 struct queue {
@@ -70,6 +70,7 @@ struct queue {
 	struct lanes *lanes;                 /* lanes.h; NULL: no priorities */
 	struct dead *dead;                   /* core_dead.c; NULL: no dead letters */
 	struct ruled *ruled;                 /* NULL: no rules */
+	struct streamed *stream;             /* core_stream.c; NULL: it has entries */
 	bool is_closed;                      /* about to be dropped: gives nothing, takes nothing */
 	bool is_held;                        /* by one exclusive consumer */
 	bool is_logged;                      /* the log or a checkpoint knows of it, or soon will */

@@ -321,3 +321,22 @@ enum err route_message(const struct catalog_view *v, const struct exchange *x,
 	r->n = r->kept_n = 0;
 	return ERR_LIMIT;
 }
+
+/* ---- filter values of streams ------------------------------------------------------------ */
+
+uint32_t route_tag(struct slice value)
+{
+	static const struct hash_key key = { 0x66696c746572, 0x76616c756573 };
+	_Static_assert(STREAM_TAG_MAX < UINT32_MAX, "0 is none");
+	return (uint32_t)(1 + hash_slice(key, value) % STREAM_TAG_MAX);
+}
+
+uint32_t route_tag_of(const struct header_ops *ops, struct slice props)
+{
+	struct header h;
+	must(ops != NULL);
+	if (!header_find(ops, props, slice_str("x-stream-filter-value"), &h) ||
+	    h.class != HEADER_TEXT)
+		return 0;
+	return route_tag(h.octets);
+}

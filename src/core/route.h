@@ -5,6 +5,7 @@
 #ifndef CORE_ROUTE_H
 #define CORE_ROUTE_H
 #include "core/catalog.h"
+#include "core/core.h"
 
 #include "msg/header.h"
 
@@ -50,6 +51,12 @@ struct route_seen {
 	uint64_t *at;
 	uint32_t n, cap; /* cap: 0 or a power of two */
 };
+
+/* route_tag_of is the number of a message's filter value, as a publish_row to a stream says it; 0:
+ * it has none. */
+uint32_t route_tag_of(const struct header_ops *ops, struct slice props);
+/* route_tag is the number of a stream's filter value: equal for equal ones. */
+uint32_t route_tag(struct slice value);
 
 /* A set of destinations, each queue once; grows through mem. Ordered by shard, then as found. The
  * rest is the search's own room, kept for the next one. */
@@ -121,14 +128,22 @@ static inline void route_to_keeper(const struct route_to *to, uint64_t wall_ms,
 }
 
 /* route_to_row gives a row what it has from where it goes: whether it survives, and until when. It
- * has the expiry that the message asks for. What is delayed survives if its exchange does. */
-static inline void route_to_row(const struct route_to *to, uint64_t wall_ms, bool is_persistent,
+ * has the expiry that the message asks for. What is delayed survives if its exchange does. True: it
+ * goes to a stream, which keeps everything; its expiry is to be what route_tag_of says. */
+static inline bool route_to_row(const struct route_to *to, uint64_t wall_ms, bool is_persistent,
 				struct publish_row *io_row)
 {
 	if ((is_persistent || to->wait_ms) && to->flags & QUEUE_DURABLE)
 		io_row->flags |= ENTRY_PERSISTENT;
-	if (to->flags & QUEUE_KEEPER)
-		route_to_keeper(to, wall_ms, io_row);
+	if (!(to->flags & (QUEUE_KEEPER | QUEUE_APPENDS)))
+		return false;
+	if (to->flags & QUEUE_APPENDS) {
+		io_row->flags |= ENTRY_PERSISTENT;
+		io_row->expiry_ms = 0;
+		return true;
+	}
+	route_to_keeper(to, wall_ms, io_row);
+	return false;
 }
 
 /* route_cache: the last routes of one channel, found again by the publish's own bytes

@@ -10,55 +10,74 @@
 
 /* Flags of an entry; the low ones are durable and stored. */
 enum {
-	ENTRY_PERSISTENT = 1,    /* survives: logged (set only for a durable queue) */
-	ENTRY_BIG = 2,           /* the body is in chunk records */
-	ENTRY_REDELIVERED = 4,   /* given before, or may have been (give mark) */
-	ENTRY_SETTLING = 8,      /* settled; its removal waits for the log */
-	ENTRY_SAME = 16,         /* row: same message as the row before (another queue) */
-	ENTRY_CONFIRM = 32,      /* row: the last one of a message to be confirmed */
-	ENTRY_SPILLED = 64,      /* loc is in a spill file; in rows without loc, mem is that */
-	ENTRY_DEAD = 128,        /* a dead letter: the session for these has it, or will have */
-	ENTRY_SETTLE = 256       /* deliver_row: without ack, but mem is 0: who has read the message
+	ENTRY_PERSISTENT = 1,  /* survives: logged (set only for a durable queue) */
+	ENTRY_BIG = 2,         /* the body is in chunk records */
+	ENTRY_REDELIVERED = 4, /* given before, or may have been (give mark) */
+	ENTRY_SETTLING = 8,    /* settled; its removal waits for the log */
+	ENTRY_SAME = 16,       /* row: same message as the row before (another queue) */
+	ENTRY_CONFIRM = 32,    /* row: the last one of a message to be confirmed */
+	ENTRY_SPILLED = 64,    /* loc is in a spill file; in rows without loc, mem is that */
+	ENTRY_DEAD = 128,      /* a dead letter: the session for these has it, or will have */
+	ENTRY_SETTLE = 256,    /* deliver_row: without ack, but mem is 0: who has read the message
 				    must settle it, or its place might be reused before */
+	ENTRY_STREAM = 512     /* deliver_row: of a stream: pos is its offset + 1, and the message
+				    may be gone when it is read */
 };
 #define ENTRY_STORED (ENTRY_PERSISTENT | ENTRY_BIG)
 
 /* An expiry that is due ever since: the message goes to a consumer that waits for it, or dies. */
 #define EXPIRY_AT_ONCE 1u
 
-struct publish_row {             /* CMD_PUBLISH: run.arg = sequence of the first row */
+/* Bits of a stream's times, in ms; above them is what is known of a filter value, a number that is
+ * not 0 if there is one. */
+#define STREAM_TIME_BITS 42
+#define STREAM_TAG_MAX   ((UINT32_C(1) << (64 - STREAM_TIME_BITS)) - 1)
+
+struct publish_row { /* CMD_PUBLISH: run.arg = sequence of the first row */
 	uint64_t mem;
 	uint64_t queue;
-	uint64_t expiry_ms;      /* absolute; 0 = never; EXPIRY_AT_ONCE */
-	uint32_t bytes;          /* of the stored form: what it costs */
-	uint16_t seq_delta;      /* sequence - run.arg */
-	uint8_t flags;           /* ENTRY_... */
+	uint64_t expiry_ms; /* absolute; 0 = never; EXPIRY_AT_ONCE; of a stream: its filter
+				    value as a number up to STREAM_TAG_MAX, 0 = none */
+	uint32_t bytes;     /* of the stored form: what it costs */
+	uint16_t seq_delta; /* sequence - run.arg */
+	uint8_t flags;      /* ENTRY_... */
 	uint8_t priority;
 };
 
-struct settle_row {              /* CMD_SETTLE: run.queue, run.arg = consumer */
+struct settle_row { /* CMD_SETTLE: run.queue, run.arg = consumer */
 	uint64_t pos;
-	uint32_t how;            /* enum settle */
+	uint32_t how; /* enum settle */
 	uint32_t pad;
 };
 /* FAIL is RELEASE after an attempt that counts. */
 enum settle { SETTLE_ACCEPT, SETTLE_RELEASE, SETTLE_REJECT, SETTLE_FAIL, SETTLE_N };
 
-struct credit_row {              /* CMD_CREDIT: run.queue, run.arg = consumer */
-	uint32_t messages;       /* added to what the consumer may be given; CREDIT_NO_LIMIT */
-	uint32_t bytes;          /* likewise; at least one message is given while > 0 */
-	                         /* a settled message gives back one message and its bytes */
+struct credit_row {        /* CMD_CREDIT: run.queue, run.arg = consumer */
+	uint32_t messages; /* added to what the consumer may be given; CREDIT_NO_LIMIT */
+	uint32_t bytes;    /* likewise; at least one message is given while > 0 */
+			   /* a settled message gives back one message and its bytes */
 };
 #define CREDIT_NO_LIMIT UINT32_MAX
 
-struct subscribe_row {           /* CMD_SUBSCRIBE: run.queue, run.arg = consumer */
+struct subscribe_row { /* CMD_SUBSCRIBE: run.queue, run.arg = consumer */
 	struct credit_row credit;
-	int64_t priority;        /* while one has credit, those below it are given nothing */
+	int64_t priority; /* while one has credit, those below it are given nothing */
 };
 
-struct add_row {                 /* OUTCOME_ADD: run.queue, run.arg = sequence of the first row */
+/* CMD_SUBSCRIBE to a stream has this in its tail, and behind it tags_n u32: filter values. */
+enum stream_where { STREAM_NEXT, STREAM_FIRST, STREAM_LAST, STREAM_OFFSET, STREAM_SINCE };
+struct stream_from {
+	uint64_t value; /* the offset; a time in ms */
+	uint16_t tags_n;
+	uint8_t where;          /* enum stream_where; LAST: what came together last */
+	uint8_t has_unfiltered; /* messages without a filter value, too */
+	uint32_t pad;
+};
+
+struct add_row { /* OUTCOME_ADD: run.queue, run.arg = sequence of the first row;
+				    STREAM_ADD: expiry_ms is the row's time (stream.h) */
 	uint64_t mem;
-	uint64_t loc;            /* filled in by the node when the record is committed */
+	uint64_t loc; /* filled in by the node when the record is committed */
 	uint64_t expiry_ms;
 	uint32_t bytes;
 	uint16_t seq_delta;
@@ -66,21 +85,21 @@ struct add_row {                 /* OUTCOME_ADD: run.queue, run.arg = sequence o
 	uint8_t priority;
 };
 
-struct remove_row {              /* OUTCOME_REMOVE: every live durable entry in [first, last] */
+struct remove_row { /* OUTCOME_REMOVE: every live durable entry in [first, last] */
 	uint64_t first_id, last_id;
 	uint64_t first_pos, last_pos; /* volatile twins of the ids; both 0 on replay */
 };
 
-struct deliver_row {             /* FX_DELIVER: run.queue, run.arg = consumer */
-	uint64_t mem;            /* 0: to be read from loc */
+struct deliver_row {  /* FX_DELIVER: run.queue, run.arg = consumer */
+	uint64_t mem; /* 0: to be read from loc */
 	uint64_t loc;
 	uint64_t pos;
 	uint32_t bytes;
-	uint16_t flags;          /* ENTRY_... */
-	uint16_t count;          /* deliveries before this one that count */
+	uint16_t flags; /* ENTRY_... */
+	uint16_t count; /* deliveries before this one that count */
 };
 
-struct confirm_row {             /* FX_CONFIRM: publishes run.arg + first .. + n - 1 */
+struct confirm_row { /* FX_CONFIRM: publishes run.arg + first .. + n - 1 */
 	uint32_t first;
 	uint32_t n;
 };
@@ -91,8 +110,8 @@ struct confirm_row {             /* FX_CONFIRM: publishes run.arg + first .. + n
  * a = the DELETE_... flag that was not met; GET without a message: ERR_NOT_FOUND, and a = 1 if
  * there is a queue; DIGEST: its two halves. */
 struct reply_row {
-	uint32_t err;            /* enum err */
-	uint32_t op;             /* enum cmd */
+	uint32_t err; /* enum err */
+	uint32_t op;  /* enum cmd */
 	uint64_t a, b;
 };
 

@@ -26,6 +26,8 @@ struct forward {
 	uint32_t segment;
 	uint32_t shard; /* of loop.shards */
 	uint32_t moving_n;
+	bool is_in_streams; /* of that shard; its entries are done */
+	bool is_waiting;    /* for a page of a stream */
 	struct live_walk walk;
 };
 
@@ -78,6 +80,31 @@ void forward_durable(struct loop *l, struct moving *m, uint64_t loc)
 	moved_one(l, m);
 }
 
+/* False: there is nothing more in the streams of this shard, or one of their pages must be read. */
+static bool walk_streams(struct loop *l, struct shard *s)
+{
+	struct forward *f = l->forward;
+	struct freed one;
+	uint64_t offset;
+	enum move m = core_move_next(s->core, f->segment, &f->walk, &one, &offset);
+	f->is_waiting = m == MOVE_WAIT;
+	if (f->is_waiting)
+		l->paging_shards |= (uint64_t)1 << f->shard;
+	if (m == MOVE_ONE)
+		ask(l, s, &(struct live_walk){ .queue = f->walk.queue, .id = offset }, &one);
+	return m == MOVE_ONE;
+}
+
+/* Pages that were kept for moving are written anew where something has moved. */
+static void done_with(struct loop *l, struct shard *s)
+{
+	if (s->core && !s->is_volatile) {
+		core_move_end(s->core);
+		shard_touch(s);
+	}
+	must(l->forward->moving_n == 0);
+}
+
 /* False: this loop has nothing left to move. */
 static bool walk(struct loop *l)
 {
@@ -88,11 +115,20 @@ static bool walk(struct loop *l)
 	for (; f->shard < l->shards_n && budget > 0 && f->moving_n < MOVING_MAX; budget--) {
 		struct shard *s = &l->shards[f->shard];
 		struct freed one;
-		if (!s->core || s->is_volatile || !core_live_next(s->core, &f->walk, &one)) {
+		if (!s->core || s->is_volatile) {
 			f->shard++;
+		} else if (f->is_in_streams) {
+			if (walk_streams(l, s))
+				continue;
+			if (f->is_waiting)
+				return true;
+			f->shard++;
+			f->is_in_streams = false;
 			f->walk = (struct live_walk){ 0 };
-		} else if (one.loc >> 32 == f->segment &&
-			   !(one.flags & ENTRY_SPILLED)) {
+		} else if (!core_live_next(s->core, &f->walk, &one)) {
+			f->is_in_streams = true;
+			f->walk = (struct live_walk){ 0 };
+		} else if (one.loc >> 32 == f->segment && !(one.flags & ENTRY_SPILLED)) {
 			ask(l, s, &f->walk, &one);
 		}
 	}
@@ -124,7 +160,10 @@ bool forward_work(struct loop *l)
 	}
 	uint32_t before = l->loads.n;
 	if (walk(l))
-		return l->loads.n > before || l->forward->moving_n == 0;
+		return l->loads.n > before ||
+		       (l->forward->moving_n == 0 && !l->forward->is_waiting);
+	for (uint32_t i = 0; i < l->shards_n; i++)
+		done_with(l, &l->shards[i]);
 	mem_put(&l->memory.mem, l->forward, sizeof *l->forward);
 	l->forward = NULL;
 	if (l->index + 1 < n->loops_n) {

@@ -128,6 +128,18 @@ static void log_unreadable(struct loop *l, uint64_t loc, enum err e)
 	loop_log(l, LOG_corruption_found, v, 3);
 }
 
+/* A message of a stream may have gone, and its segment with it, since a reader was told of it. */
+static bool is_overtaken(struct loop *l, const struct load *load)
+{
+	struct journal *j = l->node->journal;
+	if (!(load->flags & ENTRY_STREAM))
+		return false;
+	if (!journal_hold(j, load->loc, 0))
+		return true;
+	journal_live(j, load->loc, 0, -1);
+	return false;
+}
+
 static void to_session(struct loop *l, struct reading *r)
 {
 	struct block *b = r->in->block;
@@ -140,7 +152,7 @@ static void to_session(struct loop *l, struct reading *r)
 		m = NULL; /* deleted with its queue */
 	if (m)
 		block_give(b, 1);
-	else if (e != ERR_OK)
+	else if (e != ERR_OK && !is_overtaken(l, &r->load))
 		log_unreadable(l, r->load.loc, e);
 	struct conn *c = conn_of(l, r->load.session);
 	struct session *inside = c ? NULL : inside_of(l, r->load.session);
@@ -159,7 +171,9 @@ static void to_node(struct loop *l, struct reading *r)
 	if (r->read.err != ERR_OK)
 		log_unreadable(l, r->load.loc, r->read.err);
 	const struct slice *there = r->read.err == ERR_OK ? &stored : NULL;
-	if (r->load.flags & ENTRY_BIG)
+	if (r->load.flags & LOAD_PAGE)
+		pages_loaded(l, r->load.ticket, there);
+	else if (r->load.flags & ENTRY_BIG)
 		store_freed(l, &r->load, there);
 	else
 		forward_loaded(l, r->load.ticket, there);

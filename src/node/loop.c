@@ -22,6 +22,7 @@ enum err loop_init(struct loop *l, struct node *n, uint32_t index)
 	list_init(&l->touched);
 	list_init(&l->dirty);
 	list_init(&l->paused);
+	list_init(&l->pagings);
 	wheel_init(&l->wheel, l->now_ms);
 	l->flying_tail = &l->flying;
 	atomic_init(&l->is_asleep, false);
@@ -49,6 +50,7 @@ void loop_fini(struct loop *l)
 	inside_free(l);
 	trace_free(l);
 	loader_free(l);
+	pages_free(l);
 	for (uint32_t i = 0; i < l->shards_n; i++)
 		shard_fini(&l->shards[i]);
 	mem_put(&l->memory.mem, l->shards, SHARDS_MAX * sizeof *l->shards);
@@ -151,6 +153,8 @@ static void record_durable(struct loop *l, const struct inflight *r, uint64_t lo
 {
 	if (r->moving)
 		forward_durable(l, r->moving, loc);
+	else if (r->paging)
+		pages_durable(l, r->paging, loc);
 	else if (!r->shard)
 		store_durable(l, r, loc);
 	else
@@ -308,6 +312,8 @@ static bool loop_rounds(struct loop *l)
 		is_any |= dispatch_all(l);
 		is_any |= serve(l);
 		is_any |= view_release(l);
+		if (l->paging_shards)
+			is_any |= pages_work(l);
 		is_any |= loader_work(l);
 		is_any |= inside_work(l);
 		is_any |= conns_work(l);

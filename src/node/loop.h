@@ -23,10 +23,15 @@
 #define LOOP_FED_BYTES_MAX    262144 /* read before a sweep is made between two sockets */
 #define LOOP_INFLIGHT_RECORDS 256    /* records in one batch of the journal */
 
-/* A record in a batch that is on its way to the disk: a shard's, or the copy of a message. */
-struct inflight { /* neither shard nor moving: a chunk of a session's */
+/* A load without a session that is a page of a stream (pages.c); beside ENTRY_... */
+#define LOAD_PAGE (UINT32_C(1) << 31)
+
+/* A record in a batch that is on its way to the disk: a shard's, the copy of a message, or a page
+ * of a stream. */
+struct inflight { /* none of the three: a chunk of a session's */
 	struct shard *shard;
 	struct moving *moving;
+	struct paging *paging;
 	uint64_t index; /* in the shard's log; of a chunk: the session's ticket */
 	uint64_t session;
 	uint32_t off, bytes;
@@ -56,9 +61,9 @@ struct loop {
 	struct stores stores;
 	uint32_t stores_begun; /* the first that is in no batch */
 
-	struct session *letters; /* the publisher of dead letters (inside.c) */
-	bool is_inside_touched;  /* it has something to do */
-	uint64_t inside_version; /* of the catalog, when it looked last */
+	struct session *letters;                 /* the publisher of dead letters (inside.c) */
+	bool is_inside_touched;                  /* it has something to do */
+	uint64_t inside_version;                 /* of the catalog, when it looked last */
 	struct conn **conns;                     /* by slot */
 	uint32_t conns_n, conns_cap, conns_free; /* conns_free: first free slot + 1 */
 	uint32_t conns_gen;                      /* generation of the next one */
@@ -70,6 +75,8 @@ struct loop {
 	struct shard *shards; /* of this loop */
 	uint32_t shards_n;
 	uint64_t touched_shards; /* bit i: shards[i] has something to serve */
+	uint64_t paging_shards;  /* bit i: shards[i] may have pages to be read or written */
+	struct list pagings;     /* struct paging: pages on their way */
 	uint64_t proposing;      /* bit i: shards[i] may have outcomes to propose */
 	struct jbatch *batch;    /* being filled; NULL: none */
 	struct flight *flight;   /* its records */
@@ -87,7 +94,7 @@ struct loop {
 	bool is_stopping, is_congested, is_counted_quiet;
 	bool is_offline; /* marked asleep; what wakes it looks at the catalog first */
 	_Atomic bool is_asleep;
-	_Atomic bool waits_for_view; /* wake it when the catalog changes */
+	_Atomic bool waits_for_view;   /* wake it when the catalog changes */
 	_Atomic uint64_t seen;         /* catalog version, or SEEN_ASLEEP */
 	_Atomic int64_t used_bytes;    /* of memory, for the node's watermark */
 	_Atomic uint64_t cached_bytes; /* stored messages in memory (keep.c) */
@@ -243,6 +250,11 @@ int64_t alarm_memory_used(const struct node *n); /* by all loops, as of their la
 bool forward_work(struct loop *l); /* true: look again at once */
 void forward_loaded(struct loop *l, uint64_t ticket, const struct slice *stored);
 void forward_durable(struct loop *l, struct moving *own_m, uint64_t loc);
+/* ---- pages of streams (pages.c) */
+bool pages_work(struct loop *l); /* true: did something */
+void pages_loaded(struct loop *l, uint64_t ticket, const struct slice *stored);
+void pages_durable(struct loop *l, struct paging *own_p, uint64_t loc);
+void pages_free(struct loop *l);
 /* ---- what stays in memory (keep.c) */
 void keep_rows(struct loop *l, struct run *publish);
 void keep_budget(struct loop *l); /* before shards are served; keep_tell: after it */

@@ -122,6 +122,12 @@ static enum err count_live(struct node *n, struct text *why)
 	for (uint16_t no = 1; no <= LIMIT_SHARD_DATA_N; no++) {
 		struct freed one;
 		struct live_walk walk = { 0 };
+		while (core_stream_live_next(n->shard[no]->core, &walk, &one)) {
+			journal_live(n->journal, one.loc, (int64_t)one.bytes, one.n);
+			if (one.flags & ENTRY_BIG)
+				TRY(count_chunks(n, &one, why));
+		}
+		walk = (struct live_walk){ 0 };
 		while (core_live_next(n->shard[no]->core, &walk, &one)) {
 			journal_live(n->journal, one.loc, (int64_t)one.bytes, 1);
 			if (one.flags & ENTRY_BIG)

@@ -7,6 +7,9 @@
 #include "node/loop.h"
 #include "node/tx.h"
 
+/* Small segments have small pages of streams: one message of a page for so many bytes. */
+#define PAGE_PART 32768
+
 enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed)
 {
 	*s = (struct shard){ .no = no, .loop = l, .deadline_ms = UINT64_MAX };
@@ -31,7 +34,10 @@ enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed)
 		return ERR_OK;
 	}
 	s->core = core_new(&l->memory.mem, no);
-	return s->core ? ERR_OK : ERR_LIMIT;
+	if (!s->core)
+		return ERR_LIMIT;
+	core_page_rows(s->core, (uint32_t)(l->node->config.journal_segment_bytes / PAGE_PART));
+	return ERR_OK;
 }
 
 void shard_fini(struct shard *s)
@@ -144,7 +150,7 @@ void shard_apply_ready(struct shard *s)
 		if (s->txs.n > 0 && tx_holds(s, o))
 			return;
 		const struct place *p = deque_peek(&s->places);
-		if (o->kind == OUTCOME_ADD && (o->flags & RUN_LOGGED)) {
+		if (outcome_adds(o->kind) && (o->flags & RUN_LOGGED)) {
 			must(p && p->index == index);
 			shard_place(s, o, p->loc, SLICE_EMPTY);
 		}
@@ -175,6 +181,7 @@ void shard_touch(struct shard *s)
 
 bool shard_serve(struct shard *s)
 {
+	struct loop *l = s->loop;
 	if (!s->is_touched)
 		return false;
 	s->is_touched = false;
@@ -182,9 +189,11 @@ bool shard_serve(struct shard *s)
 		shard_apply_ready(s); /* what was committed while a checkpoint froze it */
 		return true;
 	}
-	core_give(s->core, s->loop->wall_ms, &s->now, &s->later, &s->loop->post);
+	core_give(s->core, l->wall_ms, &s->now, &s->later, &l->post);
 	shard_apply_ready(s);
 	shard_freed(s);
+	if (core_has_pages(s->core))
+		l->paging_shards |= (uint64_t)1 << (s - l->shards);
 	s->deadline_ms = core_deadline(s->core);
 	return true;
 }
@@ -324,7 +333,7 @@ enum err shard_replay(struct shard *s, const struct record *rec, uint64_t loc, s
 			       : core_sound(s->core, room, ordinal));
 		TRY(tx_sound(s, room));
 		if (!tx_replay(s, room, rec, ordinal, loc)) {
-			if (room->kind == OUTCOME_ADD)
+			if (outcome_adds(room->kind))
 				shard_place(s, room, loc, rec->body);
 			shard_apply(s, room, rec->index, ordinal, true);
 		}

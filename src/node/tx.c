@@ -253,7 +253,7 @@ bool tx_passed(struct shard *s, const struct run *o)
 static void drop_rows(struct shard *s, const struct run *o)
 {
 	const struct add_row *row = (const void *)(o + 1);
-	must(o->kind == OUTCOME_ADD);
+	must(outcome_adds(o->kind));
 	for (uint32_t i = 0; i < o->n; i++) {
 		struct freed gone = { row[i].loc, row[i].bytes, 1, row[i].flags };
 		if (gone.flags & ENTRY_BIG)
@@ -272,7 +272,7 @@ static void drop_part(struct shard *s, uint64_t id)
 	must(o && o->kind == OUTCOME_TX_BEGIN && o->arg == id);
 	for (bool is_end = false; o && !is_end;) {
 		is_end = is_of_tx(o) && o->kind != OUTCOME_TX_BEGIN && o->arg == id;
-		if (o->kind == OUTCOME_ADD)
+		if (outcome_adds(o->kind))
 			drop_rows(s, o);
 		outcomes_pop(&s->later);
 		o = outcomes_ready(&s->later, UINT64_MAX, &index, &ordinal);
@@ -335,7 +335,7 @@ bool tx_replay(struct shard *s, struct run *o, const struct record *rec, uint32_
 		return is_of_tx(o);
 	struct run *copy = outcomes_run(&s->later, o, run_rows(o), o->row_bytes, o->n, run_tail(o));
 	outcomes_propose(&s->later, rec->index, ordinal);
-	if (o->kind == OUTCOME_ADD)
+	if (outcome_adds(o->kind))
 		shard_place(s, copy, loc, rec->body);
 	if (is_of_tx(o))
 		replay_mark(s, o);

@@ -5,6 +5,20 @@
 
 typedef unsigned long long ull;
 
+/* A stream comes over empty: that is said once. */
+static enum err leave_stream(struct salvage *s, uint64_t queue)
+{
+	must(s->catalog != NULL);
+	if (map_find(&s->streams, queue))
+		return ERR_OK;
+	TRY(map_set(s, &s->streams, queue, 1));
+	(void)say_lost(s);
+	say_queue(s, queue);
+	text_puts(s->lines, ": a stream, whose messages are left out");
+	say_end(s);
+	return ERR_OK;
+}
+
 /* ---- the checkpoint --------------------------------------------------------------------- */
 
 enum err replay_unit(struct salvage *s, const struct ckpt_unit *u)
@@ -12,14 +26,16 @@ enum err replay_unit(struct salvage *s, const struct ckpt_unit *u)
 	struct unit_key key = { u->a, u->b };
 	must(u->bytes.n > 0);
 	enum err e = ERR_NOT_IMPLEMENTED;
+	if (u->shard > 0 && u->a > 0 && core_unit_is_stream(u->bytes))
+		return leave_stream(s, u->a);
 	if (u->shard == 0)
 		e = catalog_restore(s->catalog, key, u->bytes);
 	else if (u->shard < SALVAGE_SHARDS)
 		e = core_restore(s->core[u->shard], key, u->bytes);
 	if (e == ERR_OK || e == ERR_LIMIT)
 		return e;
-	text_putf(say_lost(s), "checkpoint: unit %llu %llu of shard %u makes no sense",
-		  (ull)u->a, (ull)u->b, u->shard);
+	text_putf(say_lost(s), "checkpoint: unit %llu %llu of shard %u makes no sense", (ull)u->a,
+		  (ull)u->b, u->shard);
 	say_end(s);
 	s->is_catalog_lost |= u->shard == 0;
 	return ERR_OK;
@@ -31,10 +47,9 @@ void replay_shard(struct salvage *s, const struct ckpt_shard *c)
 		return;
 	struct lane *l = &s->lane[c->shard];
 	must(l->index <= 1);
-	*l = (struct lane){ .index = c->index,
-			    .epoch = c->epoch,
-			    .wall_ms = c->next_wall_ms,
-			    .is_told = true };
+	*l = (struct lane){
+		.index = c->index, .epoch = c->epoch, .wall_ms = c->next_wall_ms, .is_told = true
+	};
 	l->scanned = l->restored = l->index;
 }
 
@@ -140,6 +155,11 @@ static void apply_queues(struct salvage *s, const struct wreck_item *item, struc
 	}
 	if (tx_skips(s, &s->lane[item->record.shard], o))
 		return;
+	if (o->kind == OUTCOME_STREAM_ADD || o->kind == OUTCOME_STREAM_TRIM) {
+		if (leave_stream(s, o->queue) != ERR_OK)
+			say_record(s, item, "is a stream's: left out");
+		return;
+	}
 	for (uint32_t i = 0; o->kind == OUTCOME_ADD && i < o->n; i++)
 		row[i].loc += item->loc;
 	core_apply(c, o, item->record.index, ordinal, NULL);

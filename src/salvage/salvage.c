@@ -67,6 +67,7 @@ enum err salvage_open(const struct salvage_setup *setup, struct salvage **out_s,
 	map_init(&s->declared, NULL, 0, 2);
 	map_init(&s->deleted, NULL, 0, 3);
 	map_init(&s->moved, NULL, 0, 4);
+	map_init(&s->streams, NULL, 0, 5);
 	deque_init(&s->headless, sizeof(struct headless), "salvage");
 	deque_init(&s->places, sizeof(struct place), "salvage");
 	deque_init(&s->lost_units, sizeof(struct unit_key), "salvage");
@@ -97,6 +98,7 @@ void salvage_close(struct salvage *own_s)
 	map_fini(&own_s->declared, mem);
 	map_fini(&own_s->deleted, mem);
 	map_fini(&own_s->moved, mem);
+	map_fini(&own_s->streams, mem);
 	deque_fini(&own_s->headless, mem);
 	deque_fini(&own_s->places, mem);
 	deque_fini(&own_s->lost_units, mem);

@@ -78,6 +78,7 @@ struct salvage {
 	struct map declared;     /* queue -> at in `places`: its declaration in the log */
 	struct deque places;     /* struct place */
 	struct map deleted;      /* queues that the log deletes */
+	struct map streams;      /* queues that are streams, and were told as lost */
 	struct deque lost_units; /* struct unit_key: of the catalog */
 	/* copy */
 	struct journal *out;

@@ -79,7 +79,7 @@ struct consumer {
 	uint8_t end;                 /* enum consumer_end */
 	bool is_no_ack, is_windowed; /* windowed: without a prefetch, credit comes by writing */
 	bool is_shared, is_owed;     /* shared: its credit is the channel's shared prefetch */
-	bool is_patient;             /* it may not hold a message for ever (patience.h) */
+	bool is_patient, is_stream;  /* may not hold messages for ever (patience.h); of a stream */
 	bool is_direct; /* of no queue (direct.c): `queue` is its key, `owed_bytes` wait */
 	uint8_t tag_n;
 	char tag[];
@@ -102,8 +102,8 @@ struct unacked {
 	uint64_t tag, pos, queue;
 	uint32_t consumer, bytes;
 	uint16_t shard;
-	bool is_gone; /* settled, but not the oldest: a hole */
-	uint8_t then; /* 1 + enum settle: what its transaction will make of it; 0: nothing */
+	bool is_gone, is_stream; /* settled, but not the oldest: a hole; can only be accepted */
+	uint8_t then;   /* 1 + enum settle: what its transaction will make of it; 0: nothing */
 };
 
 /* A publish that is not confirmed yet; its place in the deque is its sequence. */

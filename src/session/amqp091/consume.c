@@ -91,7 +91,7 @@ enum err amqp091_on_basic_qos(struct turn *t, struct channel *c, const struct am
 /* ---- basic.consume ------------------------------------------------------------------------ */
 
 static enum err subscribe(struct turn *t, struct channel *c, const struct queue_record *q,
-			  struct slice tag, const struct consumer_args *args,
+			  struct slice tag, const struct consumer_args *args, struct slice from,
 			  const struct amqp091_basic_consume *m)
 {
 	struct consumer *k = amqp091_consumer_new(t, c, tag);
@@ -101,13 +101,14 @@ static enum err subscribe(struct turn *t, struct channel *c, const struct queue_
 	k->queue = q->id;
 	k->shard = q->shard;
 	k->is_no_ack = m->no_ack;
+	k->is_stream = q->flags & QUEUE_APPENDS;
 	const struct subscribe_row row = { amqp091_first_credit(c, k), args->priority };
 	const struct run head = {
 		.kind = CMD_SUBSCRIBE,
 		.channel = c->number,
 		.session = t->s->session.handle,
 		.flags = (uint8_t)((m->no_ack ? SUBSCRIBE_NO_ACK : 0) |
-				   (m->exclusive ? SUBSCRIBE_EXCLUSIVE : 0)),
+				   (m->exclusive && !k->is_stream ? SUBSCRIBE_EXCLUSIVE : 0)),
 		.shard = q->shard,
 		.vhost = t->s->vhost,
 		.queue = q->id,
@@ -118,7 +119,7 @@ static enum err subscribe(struct turn *t, struct channel *c, const struct queue_
 		amqp091_consumer_free(t, k);
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a consumer");
 	}
-	(void)post_run(p, p->loop_of_shard[q->shard], &head, &row, sizeof row, 1, SLICE_EMPTY);
+	(void)post_run(p, p->loop_of_shard[q->shard], &head, &row, sizeof row, 1, from);
 	struct call *call = amqp091_call(t, AMQP091_basic_consume, c->number, k->id, q->name,
 					 SLICE_EMPTY);
 	call->is_nowait = m->nowait;
@@ -146,6 +147,8 @@ enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struc
 	struct slice name, tag = b->consumer_tag;
 	char buf[NAME_NEW_MAX];
 	struct consumer_args args;
+	struct stream_filter filter;
+	struct slice from = SLICE_EMPTY;
 	must(m->kind == AMQP091_basic_consume);
 	if (find_tag(c, tag)) {
 		text_puts(&t->why, "attempt to reuse consumer tag '");
@@ -159,11 +162,16 @@ enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struc
 	TRY(amqp091_allow(t, AUTH_QUEUE, name, AUTH_READ));
 	TRY(amqp091_queue_find(t, name, &q));
 	TRY(amqp091_args_of_consumer(t, q, b->arguments, &args));
+	if (q->flags & QUEUE_APPENDS) {
+		TRY(amqp091_stream_args(t, c, q, b, &filter));
+		from = slice_of(&filter,
+				sizeof filter.from + filter.from.tags_n * sizeof filter.tags[0]);
+	}
 	if (amqp091_wants_move(t, q->shard))
 		return ERR_BUSY;
 	if (tag.n == 0)
 		tag = amqp091_new_name(t, "amq.ctag", buf);
-	return subscribe(t, c, q, tag, &args, b);
+	return subscribe(t, c, q, tag, &args, from, b);
 }
 
 void amqp091_subscribed(struct turn *t, const struct call *call)
@@ -278,11 +286,15 @@ void amqp091_cancelled(struct turn *t, struct run *fx)
 
 /* ---- basic.get ---------------------------------------------------------------------------- */
 
-/* Who consumes from a replicated queue one at a time does not fetch. */
+/* Who consumes from a replicated queue one at a time does not fetch; of a stream nobody does. */
 static enum err check_get(struct turn *t, const struct queue_record *q)
 {
 	struct queue_rules rules;
 	must(q->id != 0);
+	if (q->flags & QUEUE_APPENDS)
+		return amqp091_refuse_named(t, ERR_NOT_IMPLEMENTED,
+					    "basic.get not supported by stream queues queue ",
+					    q->name, "");
 	if (rules_get(q->rules, &rules) != ERR_OK || rules.type != QUEUE_QUORUM ||
 	    rules.single_active != 1)
 		return ERR_OK;

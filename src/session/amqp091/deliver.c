@@ -4,6 +4,7 @@
 #include "base/must.h"
 #include "base/rd.h"
 #include "msg/big.h"
+#include "wire/amqp091/attempt.h"
 
 /* From this size on a body is not copied but written from where it lies; smaller parts would cost
  * more than they save. */
@@ -63,6 +64,45 @@ static void write_copied(struct turn *t, const struct amqp091_delivery *d,
 	sendq_commit(q, (uint32_t)n);
 }
 
+static void write_content(struct turn *t, const struct amqp091_delivery *d,
+			  const struct amqp091_content *c, const struct msg *m)
+{
+	must(d->channel > 0);
+	if (is_worth_slicing(c, t->s->frame_max))
+		write_sliced(t, d, c, block_of(m));
+	else
+		write_copied(t, d, c, m);
+}
+
+/* A message of a stream says in its headers where it stands there. The body stays where it lies. */
+static void write_offset(struct turn *t, const struct amqp091_delivery *d,
+			 const struct amqp091_content *c, const struct msg *m, uint64_t offset)
+{
+	struct amqp091_content with = *c;
+	size_t room = amqp091_attempt_room(c->props), pieces_n = msg_piece_n(m);
+	uint8_t *props = amqp091_get(t, room, "headers");
+	struct slice one, *pieces = &one;
+	struct wr w = wr_of(props, room);
+	must(m->proto == MSG_CHUNKS || m->proto == MSG_AMQP091);
+	if (m->proto == MSG_AMQP091) {
+		if (pieces_n > 1)
+			pieces = amqp091_get(t, pieces_n * sizeof *pieces, "parts");
+		for (uint32_t i = 0; i < pieces_n; i++)
+			pieces[i] = msg_piece(m, i);
+		with.body = pieces;
+		with.body_n = pieces_n;
+	}
+	if (amqp091_offset_put(&w, c->props, offset) == ERR_OK) {
+		with.props = wr_done(&w);
+		with.frames = SLICE_EMPTY;
+	}
+	must(wr_ok(&w));
+	write_content(t, d, &with, m);
+	if (pieces != &one)
+		amqp091_put(t, pieces, pieces_n * sizeof *pieces);
+	amqp091_put(t, props, room);
+}
+
 void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct waiting *own_w)
 {
 	struct waiting counted;
@@ -85,10 +125,10 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
 	};
 	t->s->count.delivered++;
 	amqp091_content_of(m, &content, &body);
-	if (is_worth_slicing(&content, t->s->frame_max))
-		write_sliced(t, &d, &content, block_of(m));
+	if (k->is_stream)
+		write_offset(t, &d, &content, m, own_w->row.pos - 1);
 	else
-		write_copied(t, &d, &content, m);
+		write_content(t, &d, &content, m);
 	if (!k->is_no_ack)
 		amqp091_unacked_add(t, c,
 				    &(struct unacked){
@@ -98,6 +138,7 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
 					    .consumer = k->id,
 					    .bytes = own_w->row.bytes,
 					    .shard = own_w->shard,
+					    .is_stream = k->is_stream,
 				    });
 	else if (is_settled && m->proto != MSG_CHUNKS)
 		amqp091_settle_row(t, c->number, own_w->shard, own_w->queue, k->id, own_w->row.pos,

@@ -156,6 +156,10 @@ enum err amqp091_on_queue_purge(struct turn *t, struct channel *c, const struct 
 	TRY(amqp091_queue_name(t, c, b->queue, &name));
 	TRY(amqp091_allow(t, AUTH_QUEUE, name, AUTH_READ));
 	TRY(amqp091_queue_find(t, name, &q));
+	if (q->flags & QUEUE_APPENDS)
+		return amqp091_refuse_named(t, ERR_NOT_IMPLEMENTED,
+					    "queue.purge not supported by stream queues queue ",
+					    name, "");
 	uint32_t ticket = amqp091_ticket(t->s);
 	amqp091_command_queue(t, CMD_PURGE, 0, c->number, q->id, q->shard, ticket);
 	amqp091_call(t, AMQP091_queue_purge, c->number, ticket, name, SLICE_EMPTY)->is_nowait =

@@ -1,4 +1,4 @@
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/patience.h"
 
 #include "base/must.h"
 #include "wire/amqp091/erl.h"
@@ -6,6 +6,8 @@
 
 /* RabbitMQ's bound for times: ten years of 365 days. */
 #define TIME_MAX_MS UINT64_C(315360000000)
+
+#define SEGMENT_MAX_BYTES UINT64_C(3000000000)
 
 /* RabbitMQ's limit where a quorum queue names none. */
 #define DELIVERY_LIMIT 20u
@@ -108,6 +110,17 @@ static enum err check_size(struct arg *a)
 	TRY(check_count(a));
 	must(a->v->i >= 0);
 	return a->v->i > 0 ? ERR_OK : bad_number(a, "value_zero");
+}
+
+/* RabbitMQ's bound, in its own words. */
+static enum err check_segment(struct arg *a)
+{
+	TRY(check_count(a));
+	must(a->rule != NULL);
+	if (*a->rule <= SEGMENT_MAX_BYTES)
+		return ERR_OK;
+	text_putf(&a->t->why, "Exceeded max value for %s", a->name);
+	return ERR_PRECONDITION_FAILED;
 }
 
 static enum err check_ttl(struct arg *a)
@@ -232,22 +245,9 @@ static enum err check_version(struct arg *a)
 /* "7D": a number and Y, M, D, h, m or s. */
 static enum err check_age(struct arg *a)
 {
-	static const char units[] = "YMDhms";
-	static const uint64_t seconds[] = { 31536000, 2592000, 86400, 3600, 60, 1 };
-	uint64_t v = 0;
 	must(a->rule != NULL);
 	TRY(check_word(a));
-	struct slice s = a->v->octets;
-	for (size_t i = 0; i + 1 < s.n && v <= UINT32_MAX; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return bad(a, "invalid_max_age");
-		v = v * 10 + (uint64_t)(s.p[i] - '0');
-	}
-	const char *unit = s.n > 1 ? memchr(units, s.p[s.n - 1], strlen(units)) : NULL;
-	if (!unit || v > UINT32_MAX)
-		return bad(a, "invalid_max_age");
-	*a->rule = v * seconds[unit - units] * 1000;
-	return ERR_OK;
+	return amqp091_age(a->v->octets, a->rule) ? ERR_OK : bad(a, "invalid_max_age");
 }
 
 /* Whoever declares it must be allowed to take from the queue and to write there. */
@@ -365,11 +365,9 @@ static enum err check_properties(struct turn *t, const struct declare_queue *d)
 }
 
 /* What is sound and not there yet. */
-static enum err check_done(struct turn *t, const struct declare_queue *d, enum queue_type type)
+static enum err check_done(struct turn *t, const struct declare_queue *d)
 {
 	struct amqp091_value v;
-	if (type == QUEUE_STREAM)
-		return amqp091_refuse(t, ERR_NOT_IMPLEMENTED, "queue type 'stream'");
 	for (size_t i = 0; i < QUEUE_ARGS_N; i++) {
 		if (queue_args[i].is_done ||
 		    !amqp091_table_find(d->arguments, slice_str(queue_args[i].name), &v))
@@ -400,7 +398,7 @@ enum err amqp091_args_of_queue(struct turn *t, const struct declare_queue *d, bo
 		TRY(check_arg(&a, &queue_args[i], type));
 	if (type != QUEUE_CLASSIC)
 		TRY(check_properties(t, d));
-	TRY(check_done(t, d, type));
+	TRY(check_done(t, d));
 	*out = rules;
 	return ERR_OK;
 }

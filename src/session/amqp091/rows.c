@@ -2,6 +2,7 @@
 #include "session/amqp091/tx.h"
 
 #include "base/must.h"
+#include "wire/amqp091/headers.h"
 
 /* A message that waits in the fan: one reference for each queue of the route is handed out. */
 struct fanned {
@@ -56,7 +57,8 @@ static inline void row_put(const struct turn *t, struct publish_row *at, const s
 		.flags = (uint8_t)(flags | (m->is_big ? ENTRY_BIG : 0)),
 		.priority = m->priority,
 	};
-	route_to_row(to, t->w->wall_ms, m->flags & MSG_PERSISTENT, at);
+	if (route_to_row(to, t->w->wall_ms, m->flags & MSG_PERSISTENT, at))
+		at->expiry_ms = route_tag_of(&amqp091_header_ops, msg_props(msg_of(m->mem)));
 }
 
 /* Consecutive messages of a channel to a shard share one run. */

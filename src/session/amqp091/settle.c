@@ -49,7 +49,8 @@ void amqp091_unacked_add(struct turn *t, struct channel *c, const struct unacked
 				.queue = u->queue,
 				.consumer = u->consumer,
 				.bytes = u->bytes,
-				.shard = u->shard };
+				.shard = u->shard,
+				.is_stream = u->is_stream };
 	t->s->held_n++;
 	c->held_n += u->consumer != CONSUMER_GET;
 }
@@ -187,6 +188,25 @@ static void settle_or_note(struct turn *t, struct channel *c, struct unacked *u,
 		settle(t, c, u, how);
 }
 
+/* RabbitMQ's streams take nothing back. Of the `n` oldest, and of `u`. */
+static enum err refuse_stream(struct turn *t, const struct channel *c, size_t n,
+			      const struct unacked *u)
+{
+	const struct unacked *of = u && u->is_stream ? u : NULL;
+	must(n <= c->unacked.n);
+	for (size_t i = 0; i < n && !of; i++) {
+		const struct unacked *one = deque_at(&c->unacked, i);
+		of = one->is_stream && !one->is_gone && !one->then ? one : NULL;
+	}
+	if (!of)
+		return ERR_OK;
+	const struct queue_record *q = catalog_queue_by_id(t->w->view, of->queue);
+	return amqp091_refuse_named(
+		t, ERR_NOT_IMPLEMENTED,
+		"basic.nack and basic.reject not supported by stream queues queue ",
+		q ? q->name : SLICE_EMPTY, "");
+}
+
 static enum err settle_tags(struct turn *t, struct channel *c, uint64_t tag, bool is_multiple,
 			    enum settle how)
 {
@@ -198,6 +218,8 @@ static enum err settle_tags(struct turn *t, struct channel *c, uint64_t tag, boo
 		return amqp091_refuse_number(t, ERR_PRECONDITION_FAILED, "unknown delivery tag ",
 					     tag, "");
 	must(at <= c->unacked.n);
+	if (how != SETTLE_ACCEPT)
+		TRY(refuse_stream(t, c, is_multiple ? at : 0, u));
 	for (size_t i = 0; is_multiple && i < at; i++) {
 		struct unacked *before = deque_at(&c->unacked, i);
 		if (!before->is_gone && !before->then)

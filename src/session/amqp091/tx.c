@@ -5,6 +5,7 @@
 #include "core/tx.h"
 #include "session/amqp091/direct.h"
 #include "session/amqp091/deliver.h"
+#include "wire/amqp091/headers.h"
 
 #define PART_BYTES  1024u
 #define ROW_COST    64u /* of a row, beside its message */
@@ -163,7 +164,8 @@ void amqp091_tx_rows(struct turn *t, struct channel *c, const struct publish *p,
 					   (is_last ? ENTRY_CONFIRM : 0) |
 					   (m->proto == MSG_CHUNKS ? ENTRY_BIG : 0)),
 		};
-		route_to_row(to, t->w->wall_ms, m->flags & MSG_PERSISTENT, &row);
+		if (route_to_row(to, t->w->wall_ms, m->flags & MSG_PERSISTENT, &row))
+			row.expiry_ms = route_tag_of(&amqp091_header_ops, msg_props(m));
 		head.shard = to->shard;
 		part_row(t, &x->part[to->shard], &head, &row, sizeof row);
 	}

@@ -330,7 +330,7 @@ void amqp091_delivered(struct turn *t, struct run *fx)
 		turn_away(t, fx, rows);
 		return;
 	}
-	uint32_t i = k ? amqp091_deliver_rows(t, k, fx) : 0;
+	uint32_t i = k && !k->is_stream ? amqp091_deliver_rows(t, k, fx) : 0;
 	bool is_ending = k && k->channel->is_ending;
 	for (; i < fx->n; i++) {
 		w.row = rows[i];

@@ -143,7 +143,8 @@ static void put_rows(struct deadletter *d, struct session_world *w, const struct
 					   .expiry_ms = made->expiry_ms,
 					   .priority = made->dead.priority };
 		head.shard = to[i].shard;
-		route_to_row(&to[i], w->wall_ms, m->flags & MSG_PERSISTENT, &row);
+		if (route_to_row(&to[i], w->wall_ms, m->flags & MSG_PERSISTENT, &row))
+			row.expiry_ms = route_tag_of(&amqp091_header_ops, msg_props(m));
 		if (m->proto == MSG_CHUNKS)
 			row.flags |= ENTRY_BIG;
 		if (i > 0 && to[i].shard == to[i - 1].shard)

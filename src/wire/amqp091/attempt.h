@@ -1,5 +1,6 @@
-/* amqp091 attempt -- how often a message has come in vain, in its headers: x-delivery-count, which
- * RabbitMQ adds to what a quorum queue gives again. Pure; everything is borrowed.
+/* amqp091 attempt -- numbers that a broker adds to the headers of what it delivers: how often a
+ * message has come in vain (x-delivery-count, which RabbitMQ adds to what a quorum queue gives
+ * again), and where it stands in a stream (x-stream-offset). Pure; everything is borrowed.
  */
 #ifndef WIRE_AMQP091_ATTEMPT_H
 #define WIRE_AMQP091_ATTEMPT_H
@@ -19,4 +20,7 @@ static inline size_t amqp091_attempt_room(struct slice props)
  * these were. ERR_MALFORMED: they were not, then nothing is written. Whether all had room says
  * wr_ok(w). */
 MUST_USE enum err amqp091_attempt_put(struct wr *w, struct slice props, uint32_t count);
+
+/* amqp091_offset_put is the same for a message's offset in a stream. */
+MUST_USE enum err amqp091_offset_put(struct wr *w, struct slice props, uint64_t offset);
 #endif
