@@ -10,6 +10,7 @@
 #include "sim/lifetime.h"
 #include "sim/passage.h"
 #include "sim/patience.h"
+#include "sim/reading.h"
 #include "sim/replica.h"
 #include "sim/turns.h"
 
