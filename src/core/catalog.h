@@ -21,6 +21,7 @@ struct catalog;
 struct catalog_view;
 struct patterns;
 
+/* The rule `keeper` stores numbers of types: append only. */
 enum exchange_type {
 	EXCHANGE_DIRECT = 1,
 	EXCHANGE_FANOUT,
@@ -33,11 +34,13 @@ enum exchange_type {
 	EXCHANGE_RECENT_HISTORY,
 	EXCHANGE_DELAYED,
 	EXCHANGE_JMS_TOPIC,
+	EXCHANGE_DEDUPLICATION,
 };
 /* exchange_keeps: exchanges of this type have a keeper (keeper.h). */
 static inline bool exchange_keeps(uint8_t type)
 {
-	return type == EXCHANGE_RECENT_HISTORY || type == EXCHANGE_DELAYED;
+	return type == EXCHANGE_RECENT_HISTORY || type == EXCHANGE_DELAYED ||
+	       type == EXCHANGE_DEDUPLICATION;
 }
 /* exchange_type_of finds a type by its name; 0: unknown. exchange_type_name says it. */
 uint8_t exchange_type_of(struct slice name);

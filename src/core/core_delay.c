@@ -1,7 +1,9 @@
 #include "base/ablate.h"
 #include "core/catalog.h"
 #include "core/core_state.h"
+#include "core/keeper.h"
 #include "core/waiters.h"
+#include "core/window.h"
 
 /* Entries of an exchange's keeper that wait for their time. They are ready all the while, and have
  * no consumers; when one is due it becomes a dead letter (core_dead.c), which the loop's internal
@@ -89,10 +91,33 @@ void core_delay_add(struct core *c, struct queue *q, struct chunk *k, uint32_t f
 	core_delay_go_on(c, q);
 }
 
+/* ---- each message once -------------------------------------------------------------------- */
+
+bool core_once(struct core *c, struct queue *q, struct publish_row *row)
+{
+	uint64_t number = row->expiry_ms;
+	must(q->window && q->delay);
+	row->expiry_ms = max_u64(c->now_ms, EXPIRY_AT_ONCE + 1); /* it goes on at once */
+	return number == KEEPER_NO_NUMBER || window_see(q->window, c->mem, number, c->now_ms);
+}
+
+static void window_rules(struct core *c, struct queue *q, const struct queue_rules *rules)
+{
+	if (rules->keeper != EXCHANGE_DEDUPLICATION || q->window)
+		return;
+	must(rules->cache_size != RULE_NONE);
+	q->window = mem_get(c->mem, sizeof *q->window, "windows");
+	must(q->window != NULL);
+	window_init(q->window, rules->cache_size, rules->cache_ttl_ms);
+}
+
+/* ---- with and without --------------------------------------------------------------------- */
+
 void core_delay_rules(struct core *c, struct queue *q, const struct queue_rules *rules)
 {
 	must(c->is_leading);
-	if (rules->keeper != EXCHANGE_DELAYED || q->delay)
+	window_rules(c, q, rules);
+	if ((rules->keeper != EXCHANGE_DELAYED && !q->window) || q->delay)
 		return;
 	q->delay = mem_get(c->mem, sizeof *q->delay, "delays");
 	must(q->delay != NULL);
@@ -105,6 +130,11 @@ void core_delay_rules(struct core *c, struct queue *q, const struct queue_rules 
 void core_delay_forget(struct core *c, struct queue *q)
 {
 	struct delay *d = q->delay;
+	if (q->window) {
+		window_fini(q->window, c->mem);
+		mem_put(c->mem, q->window, sizeof *q->window);
+		q->window = NULL;
+	}
 	if (!d)
 		return;
 	must(d->queue == q);

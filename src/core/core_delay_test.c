@@ -1,5 +1,6 @@
 #include "core/catalog.h"
 #include "core/core_for_tests.h"
+#include "core/keeper.h"
 
 #define Q      7u
 #define LETTER RIG_SESSION(9) /* who publishes again what is due */
@@ -175,6 +176,65 @@ static void a_keeper_that_is_dropped_forgets_who_waits(void **s)
 	rig_free(r);
 }
 
+static void open_once(struct rig *r, uint8_t flags)
+{
+	struct queue_rules rules = rules_none();
+	rules.keeper = EXCHANGE_DEDUPLICATION;
+	rules.has_dead_letter_exchange = true;
+	rules.dead_letter_exchange = slice_str("x");
+	rules.cache_size = 3;
+	rules.cache_ttl_ms = 100;
+	rig_open(r, Q, flags | QUEUE_KEEPER, &rules);
+}
+
+static void a_message_goes_on_once(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	rig_at(r, 1000);
+	core_dead_to(r->core, LETTER);
+	open_once(r, 0);
+	publish(r, 1, 0, 11); /* where a time would be is its number */
+	publish(r, 2, ENTRY_CONFIRM, 11);
+	SAY("dead1 1 | confirm 2-2"); /* which is all that its publisher is told */
+	publish(r, 3, 0, KEEPER_NO_NUMBER);
+	publish(r, 4, 0, KEEPER_NO_NUMBER);
+	SAY("dead1 3 | dead1 4");
+	assert_true(keeper(r)->count.duplicates == 1 && keeper(r)->count.dropped == 0);
+	rig_at(r, 1100);
+	publish(r, 5, 0, 11);
+	SAY("dead1 5");
+	for (uint64_t n = 6; n <= 8; n++)
+		publish(r, n, 0, 2 * n + 1);
+	SAY("dead1 6 | dead1 7 | dead1 8");
+	publish(r, 9, 0, 11); /* three others have come since */
+	SAY("dead1 9");
+	for (uint64_t n = 1; n <= 8; n++)
+		done(r, n);
+	assert_int_equal(keeper(r)->live_n, 0);
+	rig_free(r);
+}
+
+static void what_was_on_its_way_goes_on_after_a_crash(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	rig_at(r, 1000);
+	core_dead_to(r->core, LETTER);
+	open_once(r, QUEUE_DURABLE);
+	publish(r, 1, ENTRY_PERSISTENT, 11);
+	publish(r, 2, ENTRY_PERSISTENT, 11); /* while the first waits for the log */
+	rig_commit(r);
+	SAY("dead1 1");
+	rig_crash(r);
+	core_dead_to(r->core, LETTER);
+	rig_replay(r, r->core, 0, r->committed);
+	open_once(r, QUEUE_DURABLE);
+	rig_at(r, 1001);
+	SAY("dead1 1");
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +245,8 @@ int main(void)
 		cmocka_unit_test(what_was_removed_early_is_passed_over),
 		cmocka_unit_test(many_that_were_removed_take_no_memory),
 		cmocka_unit_test(a_keeper_that_is_dropped_forgets_who_waits),
+		cmocka_unit_test(a_message_goes_on_once),
+		cmocka_unit_test(what_was_on_its_way_goes_on_after_a_crash),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,6 +193,11 @@ static void count_dropped(struct core *c, const struct stretch *s, uint32_t n)
 		q->count.refused += n;
 		return;
 	}
+	if (q && q->window && !q->is_closed) {
+		c->count.duplicates += n;
+		q->count.duplicates += n;
+		return;
+	}
 	c->count.dropped += n;
 	if (q)
 		q->count.dropped += n;
@@ -351,8 +356,14 @@ void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct 
 	for (struct stretch s = { 0 }; s.at < cmd->n; s.at = s.end) {
 		s.queue = queue_of(c, &row[s.at]);
 		s.way = way_of(s.queue, &row[s.at]);
-		s.end = stretch_end(cmd, &s);
 		s.is_dead = false;
+		if (s.queue && s.queue->window) {
+			s.end = s.at + 1;
+			if (s.way != WAY_DROP && !core_once(c, s.queue, &row[s.at]))
+				s.way = WAY_DROP;
+		} else {
+			s.end = stretch_end(cmd, &s);
+		}
 		s.is_held = s.queue && s.queue->dead && core_dead_is_full(c, s.queue) &&
 			    session_slot(cmd->session) != SESSION_SLOT_INSIDE;
 		if (s.queue && s.queue->ruled && s.way != WAY_DROP)

@@ -89,7 +89,7 @@ struct core {
 		uint16_t channel;
 		uint8_t fate;     /* MESSAGE_...: of its newest message, so far */
 		uint64_t held_by; /* MESSAGE_HELD: the queue */
-	} split;              /* core_publish.c */
+	} split;                  /* core_publish.c */
 	struct checkpointing checkpoint;
 	struct {
 		struct list outs;   /* struct streamed: pages are to be written */
@@ -374,6 +374,9 @@ void core_delay_rules(struct core *c, struct queue *q, const struct queue_rules 
 void core_delay_forget(struct core *c, struct queue *q);
 /* core_delay_add: slots [from, from + n) have come. `q` must have `delay`; likewise below. */
 void core_delay_add(struct core *c, struct queue *q, struct chunk *k, uint32_t from, uint32_t n);
+/* core_once: has the keeper not taken the message before? Its row carries what tells it from others
+ * where the expiry belongs, and has that afterwards. `q` must have `window`. */
+bool core_once(struct core *c, struct queue *q, struct publish_row *row);
 /* core_delay_due: somebody's time has come; core_delay_go_on: or there is room again for who had to
  * wait beyond his time. */
 void core_delay_due(struct core *c, struct due *due);

@@ -22,6 +22,7 @@ static const char *const type_names[] = {
 	[EXCHANGE_RECENT_HISTORY] = "x-recent-history",
 	[EXCHANGE_DELAYED] = "x-delayed-message",
 	[EXCHANGE_JMS_TOPIC] = "x-jms-topic",
+	[EXCHANGE_DEDUPLICATION] = "x-message-deduplication",
 };
 #define TYPES (sizeof type_names / sizeof type_names[0])
 

@@ -10,6 +10,10 @@
 #define NO_STORE "x-recent-history-no-store"
 #define TYPE     "x-delayed-type"
 #define DELAY    "x-delay"
+#define SIZE     "x-cache-size"
+#define TTL      "x-cache-ttl"
+#define PERSISTS "x-cache-persistence"
+#define NUMBER   "x-deduplication-header"
 
 /* ---- arguments ---------------------------------------------------------------------------- */
 
@@ -25,7 +29,7 @@ uint8_t keeper_kind(const struct catalog_view *v, const struct declare_exchange 
 	uint8_t type = exchange_type_of(d->type);
 	struct header h;
 	must(type != 0 && v != NULL);
-	if (type == EXCHANGE_RECENT_HISTORY)
+	if (type == EXCHANGE_RECENT_HISTORY || type == EXCHANGE_DEDUPLICATION)
 		return EXCHANGE_FANOUT;
 	if (!exchange_keeps(type))
 		return type;
@@ -75,6 +79,41 @@ static enum err check_history(const struct catalog_view *v, const struct declare
 	return ERR_PRECONDITION_FAILED;
 }
 
+/* An argument that is a positive integer; 0: it is none. RULE_NONE: it is not there. */
+static uint64_t positive(const struct catalog_view *v, struct slice arguments, const char *name)
+{
+	struct header h;
+	must(name[0] != '\0');
+	if (!find(v, arguments, name, &h))
+		return RULE_NONE;
+	return h.class == HEADER_INT && (int64_t)h.number > 0 ? h.number : 0;
+}
+
+static enum err check_cache(const struct catalog_view *v, const struct declare_exchange *d,
+			    struct text *why)
+{
+	struct header h;
+	uint64_t size = positive(v, d->arguments, SIZE);
+	must(why->n == 0);
+	if (size == 0 || size == RULE_NONE) {
+		text_puts(why, "Missing or invalid argument, '" SIZE
+			       "' must be an integer greater than 0");
+		return ERR_PRECONDITION_FAILED;
+	}
+	if (positive(v, d->arguments, TTL) == 0) {
+		text_puts(why, "Invalid argument, '" TTL "' must be an integer greater than 0");
+		return ERR_PRECONDITION_FAILED;
+	}
+	if (!find(v, d->arguments, PERSISTS, &h) || slice_eq(h.octets, slice_str("memory")))
+		return ERR_OK;
+	if (slice_eq(h.octets, slice_str("disk"))) {
+		text_puts(why, PERSISTS "=disk");
+		return ERR_NOT_IMPLEMENTED;
+	}
+	text_puts(why, "Invalid argument, '" PERSISTS "' must be either 'memory' or 'disk'");
+	return ERR_PRECONDITION_FAILED;
+}
+
 enum err keeper_check(const struct catalog_view *v, const struct declare_exchange *d,
 		      struct text *why)
 {
@@ -89,6 +128,8 @@ enum err keeper_check(const struct catalog_view *v, const struct declare_exchang
 	}
 	if (type == EXCHANGE_RECENT_HISTORY)
 		return check_history(v, d, why);
+	if (type == EXCHANGE_DEDUPLICATION)
+		return check_cache(v, d, why);
 	if (keeper_kind(v, d))
 		return ERR_OK;
 	text_puts(why, "Invalid argument, '" TYPE "' must be an existing exchange type");
@@ -100,7 +141,11 @@ enum err keeper_check(const struct catalog_view *v, const struct declare_exchang
 static const char *prefix_of(uint8_t type)
 {
 	must(exchange_keeps(type));
-	return type == EXCHANGE_DELAYED ? "amq.delayed." : "amq.history.";
+	switch (type) {
+	case EXCHANGE_DELAYED: return "amq.delayed.";
+	case EXCHANGE_DEDUPLICATION: return "amq.unique.";
+	default: return "amq.history.";
+	}
 }
 
 static struct slice name_of(uint8_t type, struct slice exchange, uint8_t *buf)
@@ -124,6 +169,12 @@ static struct queue_rules rules_of(const struct catalog_view *v, const struct de
 	} else { /* where they go when they are due */
 		r.has_dead_letter_exchange = true;
 		r.dead_letter_exchange = d->name;
+	}
+	if (r.keeper == EXCHANGE_DEDUPLICATION) {
+		r.cache_size = positive(v, d->arguments, SIZE);
+		if (r.cache_size > LIMIT_DEDUPLICATION_MAX)
+			r.cache_size = LIMIT_DEDUPLICATION_MAX;
+		r.cache_ttl_ms = positive(v, d->arguments, TTL);
 	}
 	return r;
 }
@@ -188,19 +239,37 @@ static uint32_t delay_of(const struct routing *m)
 	return (uint32_t)h.number;
 }
 
+/* Which message it is. One that does not say goes the same way, so that none is overtaken. */
+static uint64_t number_of(const struct catalog_view *v, const struct routing *m)
+{
+	struct header h;
+	must(v != NULL);
+	if (!m->headers || !header_find(m->headers, m->props, slice_str(NUMBER), &h))
+		return KEEPER_NO_NUMBER;
+	return header_hash(v->key, &h) | 1;
+}
+
 bool keeper_takes(const struct catalog_view *v, const struct exchange *x, const struct routing *m,
 		  struct route_to *out)
 {
-	bool is_delayed = x->type == EXCHANGE_DELAYED;
-	uint32_t wait_ms = is_delayed ? delay_of(m) : 0;
+	struct route_to to = { 0 };
 	must(exchange_keeps(x->type));
-	if (is_delayed ? wait_ms == 0 : has_no_store(m))
+	if (m->past == x->id)
+		return false;
+	switch (x->type) {
+	case EXCHANGE_DELAYED: to.wait_ms = delay_of(m); break;
+	case EXCHANGE_DEDUPLICATION: to.number = x->bindings_n ? number_of(v, m) : 0; break;
+	default: break;
+	}
+	bool goes_on = to.wait_ms == 0 && to.number == 0;
+	if (x->type == EXCHANGE_RECENT_HISTORY ? has_no_store(m) : goes_on)
 		return false;
 	const struct queue_record *q = keeper_of(v, x);
 	if (!q)
 		return false;
-	*out = (struct route_to){
-		.queue = q->id, .shard = q->shard, .flags = q->flags, .wait_ms = wait_ms
-	};
+	to.queue = q->id;
+	to.shard = q->shard;
+	to.flags = q->flags;
+	*out = to;
 	return true;
 }

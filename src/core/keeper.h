@@ -4,6 +4,8 @@
  *   x-delayed-message: messages until they are due (core_delay.c); then they go through the
  *                      exchange once more, which routes by the type that it was declared to have
  *
+ *   x-message-deduplication: messages on their way from a publisher to the bindings, each once
+ *
  * A keeper is a queue record like any other, with QUEUE_KEEPER and the rule `keeper`. It is made
  * and deleted with its exchange, by outcomes of its own, and is as durable. It is found by its
  * name, which begins with "amq.", so that no client can have declared it; clients may not touch
@@ -18,6 +20,9 @@ struct routing;
 
 /* Longest name of an exchange with a keeper. */
 #define KEEPER_EXCHANGE_NAME_MAX (LIMIT_SHORTSTR - 12)
+
+/* What a keeper that takes each message once is told of one that may come again; others are odd. */
+#define KEEPER_NO_NUMBER 2u
 
 /* keeper_kind is the type by which an exchange so declared keeps and finds its bindings: its own,
  * or the one that its type stands for; 0: its arguments name none that there is. */

@@ -199,6 +199,79 @@ static void a_delayed_exchange_must_say_how_it_routes(void **s)
 	world_fini(&w);
 }
 
+static void a_message_goes_to_the_bindings_by_the_keeper_that_knows_it(void **s)
+{
+	(void)s;
+	struct world w;
+	struct route r;
+	world_init(&w);
+	route_init(&r, &w.side.mem);
+	assert_int_equal(declare_x(&w, "x", "x-message-deduplication", EXCHANGE_DURABLE,
+				   "x-cache-size=5 x-cache-ttl=70"),
+			 ERR_OK);
+	struct queue_rules rules = rules_of(&w, "amq.unique.x");
+	assert_true(rules.cache_size == 5 && rules.cache_ttl_ms == 70);
+	find(&w, &r, "x", "k", "x-deduplication-header=a");
+	assert_int_equal(r.n, 0); /* nobody is bound: it comes back if mandatory */
+	declare_queue(&w, "q", 0, "");
+	bind_to(&w, "x", "q", "");
+	find(&w, &r, "x", "k", "x-deduplication-header=a");
+	uint64_t a = r.to[0].number;
+	assert_true(r.n == 1 && r.to[0].queue == id_of(&w, "amq.unique.x") && a % 2 == 1);
+	assert_true(route_is_delayed(&r) && !route_is_nowhere(&r));
+	find(&w, &r, "x", "other", "x-deduplication-header=a y=z");
+	assert_true(r.to[0].number == a);
+	find(&w, &r, "x", "k", "x-deduplication-header=b");
+	assert_true(r.to[0].number != a);
+	find(&w, &r, "x", "k", "");
+	assert_true(r.to[0].number == KEEPER_NO_NUMBER);
+	struct publish_row row = { .expiry_ms = 9 };
+	route_to_row(&r.to[0], 1000, true, &row);
+	assert_true(row.expiry_ms == KEEPER_NO_NUMBER && row.flags == ENTRY_PERSISTENT);
+	const struct catalog_view *v = catalog_view(w.c);
+	const struct exchange *x = catalog_exchange(v, 0, slice_str("x"));
+	const struct routing m = { .key = slice_str("k"), .past = x->id };
+	assert_true(route_message(v, x, &m, &r) == ERR_OK && r.to[0].queue == id_of(&w, "q"));
+	route_fini(&r);
+	world_fini(&w);
+}
+
+static void bad_caches_are_refused(void **s)
+{
+	(void)s;
+	static const struct {
+		const char *arguments, *why;
+		enum err err;
+	} rows[] = {
+		{ "",
+		  "Missing or invalid argument, 'x-cache-size' must be an integer greater than 0",
+		  ERR_PRECONDITION_FAILED },
+		{ "x-cache-size=a",
+		  "Missing or invalid argument, 'x-cache-size' must be an integer greater than 0",
+		  ERR_PRECONDITION_FAILED },
+		{ "x-cache-size=1 x-cache-ttl=0",
+		  "Invalid argument, 'x-cache-ttl' must be an integer greater than 0",
+		  ERR_PRECONDITION_FAILED },
+		{ "x-cache-size=1 x-cache-persistence=no",
+		  "Invalid argument, 'x-cache-persistence' must be either 'memory' or 'disk'",
+		  ERR_PRECONDITION_FAILED },
+		{ "x-cache-size=1 x-cache-persistence=disk", "x-cache-persistence=disk",
+		  ERR_NOT_IMPLEMENTED },
+	};
+	struct world w;
+	world_init(&w);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(
+			declare_x(&w, "x", "x-message-deduplication", 0, rows[i].arguments),
+			rows[i].err);
+		assert_true(said(&w, rows[i].why));
+	}
+	declare_x(&w, "x", "x-message-deduplication", 0,
+		  "x-cache-size=99999999999 x-cache-persistence=memory");
+	assert_int_equal(rules_of(&w, "amq.unique.x").cache_size, LIMIT_DEDUPLICATION_MAX);
+	world_fini(&w);
+}
+
 static void who_is_bound_gets_it_from_the_keeper(void **s)
 {
 	(void)s;
@@ -227,6 +300,8 @@ int main(void)
 		cmocka_unit_test(a_kept_message_outlives_its_expiry),
 		cmocka_unit_test(a_delayed_message_goes_nowhere_else_meanwhile),
 		cmocka_unit_test(a_delayed_exchange_must_say_how_it_routes),
+		cmocka_unit_test(a_message_goes_to_the_bindings_by_the_keeper_that_knows_it),
+		cmocka_unit_test(bad_caches_are_refused),
 		cmocka_unit_test(who_is_bound_gets_it_from_the_keeper),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,8 @@ static const struct pin old_rules[] = {
 	{ 19, "segment_bytes" },
 	{ 20, "filter_bytes" },
 	{ 21, "keeper" },
+	{ 22, "cache_size" },
+	{ 23, "cache_ttl_ms" },
 };
 
 static const struct pin rules[] = {

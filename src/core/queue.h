@@ -67,6 +67,7 @@ struct queue {
 	struct single *single;               /* core_single.c; NULL: all consumers are active */
 	struct retry *retry;                 /* core_retry.c; NULL: what comes back is ready */
 	struct delay *delay;                 /* core_delay.c; NULL: nothing waits for a time */
+	struct window *window;               /* what it has taken not long ago; NULL: no matter */
 	struct lanes *lanes;                 /* lanes.h; NULL: no priorities */
 	struct dead *dead;                   /* core_dead.c; NULL: no dead letters */
 	struct ruled *ruled;                 /* NULL: no rules */

@@ -270,8 +270,8 @@ static bool keep(struct route *r, const struct exchange *x, const struct routing
 	if (!keeper_takes(r->view, x, m, &to))
 		return false;
 	add_to(r, &to);
-	r->kept_n += !r->is_short;
-	return to.wait_ms > 0;
+	r->kept_n += !r->is_short && !to.number;
+	return to.wait_ms > 0 || to.number;
 }
 
 /* What the bindings of one exchange say; if they say nothing, its alternate is looked at. */

@@ -19,6 +19,7 @@ struct routing {
 	uint32_t more_n;
 	const struct header_ops *headers; /* NULL: it has none */
 	struct slice props;               /* where they are */
+	uint64_t past;                    /* the exchange with this id has kept it already */
 	uint64_t dice; /* any number, another for each message: what chance decides by */
 };
 
@@ -44,6 +45,7 @@ struct route_to {
 	uint8_t flags; /* QUEUE_... */
 	uint8_t pad;
 	uint32_t wait_ms; /* a keeper's: how long it keeps the message before it goes on; 0: none */
+	uint64_t number;  /* a keeper's that takes each message once: which it is; 0: it does not */
 };
 
 /* Numbers that have been met; open addressing, 0 is free. */
@@ -117,14 +119,14 @@ static inline bool route_is_nowhere(const struct route *r)
 /* route_is_delayed: nobody gets it now. */
 static inline bool route_is_delayed(const struct route *r)
 {
-	return r->n > 0 && r->n == r->kept_n && r->to[0].wait_ms > 0;
+	return r->n == 1 && (r->to[0].wait_ms > 0 || r->to[0].number);
 }
 
-/* A keeper does not let a message expire. */
+/* A keeper does not let a message expire; one that takes each once is told which it is instead. */
 static inline void route_to_keeper(const struct route_to *to, uint64_t wall_ms,
 				   struct publish_row *io_row)
 {
-	io_row->expiry_ms = to->wait_ms ? wall_ms + to->wait_ms : 0;
+	io_row->expiry_ms = to->number ? to->number : to->wait_ms ? wall_ms + to->wait_ms : 0;
 }
 
 /* route_to_row gives a row what it has from where it goes: whether it survives, and until when. It

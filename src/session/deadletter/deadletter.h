@@ -112,6 +112,7 @@ struct letter_plan {
 	const struct queue_rules *rules;
 	struct slice exchange, key; /* of the new message */
 	uint16_t vhost;
+	uint64_t past; /* the exchange that has kept it; 0: none */
 };
 /* A new message, in a block that the session fills. */
 struct letter_made {
@@ -130,12 +131,12 @@ struct letter_made {
 MUST_USE bool letter_make(struct deadletter *d, struct session_world *w, const struct letter *l,
 			  const struct letter_plan *p, struct letter_made *out);
 void letter_made_end(struct letter_made *own_m, bool is_sent);
-/* letter_copy is letter_make for one that stays as it is; letter_delayed for one whose delay is
- * over. */
+/* letter_copy is letter_make for one that stays as it is; letter_kept for one that its exchange has
+ * kept until now; is_delayed: because it was to wait. */
 MUST_USE bool letter_copy(struct deadletter *d, struct session_world *w, const struct letter *l,
 			  struct letter_made *out);
-MUST_USE bool letter_delayed(struct deadletter *d, struct session_world *w, const struct letter *l,
-			     struct letter_made *out);
+MUST_USE bool letter_kept(struct deadletter *d, struct session_world *w, const struct letter *l,
+			  bool is_delayed, struct letter_made *out);
 /* letter_close ends the block that is being filled, when nothing is under way. */
 void letter_close(struct deadletter *d);
 

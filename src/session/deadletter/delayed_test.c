@@ -78,12 +78,28 @@ static void it_is_where_it_was_published_to_until_it_is_delivered(void **s)
 	rig_free(r);
 }
 
+static void what_was_taken_once_is_not_kept_again(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	r->is_alive = true;
+	declare_x(&r->world, "x", "x-message-deduplication", EXCHANGE_DURABLE, "x-cache-size=5");
+	declare_queue(&r->world, "q", QUEUE_DURABLE, "");
+	bind_to(&r->world, "x", "q", "");
+	die(r, "amq.unique.x", DEAD_EXPIRED, 601, message(r, "k", "one", MSG_AMQP091));
+	SAY("1:q!p 'one'");
+	confirm(r, 1, 1);
+	SAY("settle amq.unique.x 601");
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_due_goes_through_its_exchange),
 		cmocka_unit_test(what_leads_nowhere_is_dropped),
 		cmocka_unit_test(an_exchange_that_has_gone_takes_its_messages_along),
+		cmocka_unit_test(what_was_taken_once_is_not_kept_again),
 		cmocka_unit_test(it_is_where_it_was_published_to_until_it_is_delivered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -223,8 +223,8 @@ bool letter_copy(struct deadletter *d, struct session_world *w, const struct let
 	return true;
 }
 
-bool letter_delayed(struct deadletter *d, struct session_world *w, const struct letter *l,
-		    struct letter_made *out)
+bool letter_kept(struct deadletter *d, struct session_world *w, const struct letter *l,
+		 bool is_delayed, struct letter_made *out)
 {
 	const struct msg *m = msg_of(l->row.mem);
 	struct amqp091_delayed delayed;
@@ -234,7 +234,7 @@ bool letter_delayed(struct deadletter *d, struct session_world *w, const struct 
 		return false;
 	must(msg_route(m).n <= LETTER_ROUTE_BYTES);
 	wr_slice(&w_out, msg_route(m));
-	if (amqp091_delay_put(&w_out, msg_props(m), &delayed) == ERR_OK) {
+	if (amqp091_delay_put(&w_out, msg_props(m), is_delayed, &delayed) == ERR_OK) {
 		out->dead.priority = delayed.priority;
 		out->expiry_ms = expiry_of(w, delayed.expiration);
 		memcpy(out->copies, delayed.copies, sizeof out->copies);

@@ -154,7 +154,9 @@ static bool publish(struct deadletter *d, struct session_world *w, struct letter
 		const struct queue_record *q = catalog_queue(w->view, r->vhost, name);
 		if (q)
 			send_to(d, w, l, made,
-				&(struct route_to){ q->id, q->shard, q->flags, 0, 0 }, 1);
+				&(struct route_to){
+					.queue = q->id, .shard = q->shard, .flags = q->flags },
+				1);
 		return q != NULL;
 	}
 	const struct exchange *x = catalog_exchange(w->view, r->vhost, name);

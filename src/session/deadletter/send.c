@@ -232,8 +232,7 @@ static enum err route_more(struct deadletter *d, const struct session_world *w,
 	route_keys_init(&k, w->mem);
 	bool is_added = route_keys_add(&k, w->view, m->key);
 	for (int i = 0; i < 2; i++)
-		for (struct rd r = rd_of(copies[i]);
-		     is_added && amqp091_death_copy_next(&r, &key);)
+		for (struct rd r = rd_of(copies[i]); is_added && amqp091_death_copy_next(&r, &key);)
 			is_added = route_keys_add(&k, w->view, key);
 	must(is_added);
 	route_keys_more(&k, m);
@@ -252,6 +251,7 @@ static const struct route *route(struct deadletter *d, struct session_world *w,
 	struct routing m = { .key = p->key,
 			     .headers = &amqp091_header_ops,
 			     .props = msg_props(made->msg),
+			     .past = p->past,
 			     .dice = d->session.handle + d->count.published };
 	if (!d->routes && (d->routes = route_cache_new(w->mem)) == NULL)
 		must(!"no memory for routes");
@@ -273,16 +273,18 @@ static bool send(struct deadletter *d, struct session_world *w, struct letter *l
 	return is_sent;
 }
 
-/* Its delay is over: it goes once more through the exchange that has kept it. */
-static bool send_delayed(struct deadletter *d, struct session_world *w, struct letter *l,
-			 const struct letter_plan *p)
+/* It goes once more through the exchange that has kept it. */
+static bool send_kept(struct deadletter *d, struct session_world *w, struct letter *l,
+		      struct letter_plan *p)
 {
+	const struct exchange *x = catalog_exchange(w->view, p->vhost, p->exchange);
 	uint8_t buf[LETTER_ROUTE_BYTES];
 	struct wr bytes = wr_of(buf, sizeof buf);
 	struct letter_made made;
 	must(l->reason == DEAD_EXPIRED);
-	if (!letter_delayed(d, w, l, &made))
-		must(!"no memory for a delayed message");
+	p->past = x ? x->id : 0;
+	if (!letter_kept(d, w, l, p->rules->keeper == EXCHANGE_DELAYED, &made))
+		must(!"no memory for a message that was kept");
 	wr_str8(&bytes, p->exchange);
 	wr_str8(&bytes, p->key);
 	const struct route *r = route(d, w, p, wr_done(&bytes), &made);
@@ -308,7 +310,7 @@ void send_letter(struct deadletter *d, struct session_world *w, struct letter *o
 				 .exchange = s->rules.dead_letter_exchange };
 	(void)rd_str8(&rd);
 	p.key = s->rules.has_dead_letter_key ? s->rules.dead_letter_key : rd_str8(&rd);
-	if (s->record->flags & QUEUE_KEEPER ? send_delayed(d, w, own_l, &p) : send(d, w, own_l, &p))
+	if (s->record->flags & QUEUE_KEEPER ? send_kept(d, w, own_l, &p) : send(d, w, own_l, &p))
 		return;
 	if (is_at_least_once(&s->rules))
 		keep(d, w, own_l);

@@ -16,12 +16,12 @@ static struct amqp091_value negated(struct amqp091_value v)
 	return v;
 }
 
-static void put_headers(struct wr *w, struct slice headers)
+static void put_headers(struct wr *w, struct slice headers, bool is_delayed)
 {
 	struct rd r = rd_of(headers);
 	struct amqp091_entry e;
 	size_t mark = w->n;
-	bool is_negated = false;
+	bool is_negated = !is_delayed;
 	wr_u32(w, 0);
 	while (amqp091_table_next(&r, &e)) {
 		if (slice_eq(e.name, slice_str("BCC")))
@@ -46,7 +46,8 @@ static struct slice array_of(struct slice headers, const char *name)
 	return is_there && v.type == AMQP091_TYPE_ARRAY ? v.octets : SLICE_EMPTY;
 }
 
-enum err amqp091_delay_put(struct wr *w, struct slice props, struct amqp091_delayed *out)
+enum err amqp091_delay_put(struct wr *w, struct slice props, bool is_delayed,
+			   struct amqp091_delayed *out)
 {
 	struct amqp091_props p;
 	TRY(amqp091_props_decode(props, &p));
@@ -60,7 +61,7 @@ enum err amqp091_delay_put(struct wr *w, struct slice props, struct amqp091_dela
 #define put_u8(v)    wr_u8(w, v)
 #define put_u64(v)   wr_u64(w, v)
 #define put_str8(v)  wr_str8(w, v)
-#define put_table(v) put_headers(w, v)
+#define put_table(v) put_headers(w, v, is_delayed)
 #define PROP(bit, type, name, prose)      \
 	if (p.flags & AMQP091_HAS_##name) \
 		put_##type(p.name);

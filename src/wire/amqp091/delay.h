@@ -19,8 +19,9 @@ struct amqp091_delayed {
 	uint8_t priority;
 };
 
-/* amqp091_delay_put writes the properties. ERR_MALFORMED: they were not right, then nothing is
- * written. */
-MUST_USE enum err amqp091_delay_put(struct wr *w, struct slice props, struct amqp091_delayed *out);
+/* amqp091_delay_put writes the properties; is_delayed: else x-delay stays. ERR_MALFORMED: they were
+ * not right, then nothing is written. */
+MUST_USE enum err amqp091_delay_put(struct wr *w, struct slice props, bool is_delayed,
+				    struct amqp091_delayed *out);
 
 #endif

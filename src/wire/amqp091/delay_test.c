@@ -42,13 +42,13 @@ static struct slice delayed(uint8_t *at, struct slice props, struct amqp091_dela
 {
 	struct slice in = exact(props, props.n);
 	struct wr w = wr_of(at, props.n + AMQP091_DELAY_GROWS);
-	assert_int_equal(amqp091_delay_put(&w, in, out), ERR_OK);
+	assert_int_equal(amqp091_delay_put(&w, in, true, out), ERR_OK);
 	assert_true(wr_ok(&w));
 	for (size_t n = 0; n < w.n; n++) { /* too small: it says so, and writes no further */
 		uint8_t *small = malloc(n ? n : 1);
 		struct amqp091_delayed none;
 		struct wr tight = wr_of(small, n);
-		assert_int_equal(amqp091_delay_put(&tight, in, &none), ERR_OK);
+		assert_int_equal(amqp091_delay_put(&tight, in, true, &none), ERR_OK);
 		assert_false(wr_ok(&tight));
 		free(small);
 	}
@@ -85,7 +85,7 @@ static void further_keys_are_told(void **s)
 	struct slice props = props_of(in, AMQP091_TYPE_INT, 5);
 	struct wr w = wr_of(at, sizeof at);
 	struct amqp091_value v;
-	assert_int_equal(amqp091_delay_put(&w, props, &d), ERR_OK);
+	assert_int_equal(amqp091_delay_put(&w, props, true, &d), ERR_OK);
 	struct rd r = rd_of(d.copies[1]);
 	assert_true(d.copies[0].n == 0 && amqp091_array_next(&r, &v));
 	assert_true(slice_eq(v.octets, slice_str("blind")) && rd_done(&r));
@@ -119,6 +119,19 @@ static void each_type_of_integer_can_be_negated(void **s)
 	}
 }
 
+static void what_was_kept_for_another_reason_keeps_its_delay(void **s)
+{
+	(void)s;
+	uint8_t in[ROOM], at[ROOM];
+	struct amqp091_delayed d;
+	struct wr w = wr_of(at, sizeof at);
+	assert_int_equal(amqp091_delay_put(&w, props_of(in, AMQP091_TYPE_INT, 5), false, &d),
+			 ERR_OK);
+	says(wr_done(&w),
+	     " headers={a='b', x-delay=5, z=7} priority=7 expiration='60000' app_id='app'",
+	     __LINE__);
+}
+
 static void what_has_no_delay_stays_as_it_is(void **s)
 {
 	(void)s;
@@ -127,7 +140,7 @@ static void what_has_no_delay_stays_as_it_is(void **s)
 	struct slice none = bytes_of("\0\0");
 	assert_true(slice_eq(delayed(at, none, &d), none));
 	struct wr w = wr_of(at, sizeof at);
-	assert_int_equal(amqp091_delay_put(&w, bytes_of("\xff"), &d), ERR_MALFORMED);
+	assert_int_equal(amqp091_delay_put(&w, bytes_of("\xff"), true, &d), ERR_MALFORMED);
 	assert_int_equal(w.n, 0);
 }
 
@@ -137,6 +150,7 @@ int main(void)
 		cmocka_unit_test(the_delay_is_negated_and_bcc_goes),
 		cmocka_unit_test(further_keys_are_told),
 		cmocka_unit_test(each_type_of_integer_can_be_negated),
+		cmocka_unit_test(what_was_kept_for_another_reason_keeps_its_delay),
 		cmocka_unit_test(what_has_no_delay_stays_as_it_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
