@@ -116,6 +116,8 @@ void shard_apply(struct shard *s, struct run *o, uint64_t index, uint32_t ordina
 	shard_touch(s);
 	if (s->catalog) {
 		catalog_apply(s->catalog, o, index, is_replay ? NULL : &s->held);
+		if (is_replay) /* there is no reader yet */
+			catalog_collect(s->catalog, catalog_version(catalog_view(s->catalog)));
 		s->is_applied = true;
 		return;
 	}

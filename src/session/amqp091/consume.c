@@ -150,7 +150,7 @@ enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struc
 	struct stream_filter filter;
 	struct slice from = SLICE_EMPTY;
 	must(m->kind == AMQP091_basic_consume);
-	if (find_tag(c, tag)) {
+	if (tag.n > 0 && find_tag(c, tag)) {
 		text_puts(&t->why, "attempt to reuse consumer tag '");
 		text_put_slice(&t->why, tag);
 		return amqp091_refuse(t, ERR_NOT_ALLOWED, "'");
