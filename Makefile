@@ -70,8 +70,8 @@ coverage: test-packages ## which lines the tests run; build/coverage/html has th
 	$(call build,coverage,tests programs)
 	@tools/coverage build/coverage
 
-soak: build test-packages ## ten million messages through a daemon that may use 1 GiB
-	@test/soak/run-soak $(RELEASE)
+soak: build test-packages ## ten million messages in 1 GiB; 100,000 queues and other rows of scale
+	@test/soak/run-soak $(RELEASE) && test/soak/run-scale $(RELEASE)
 
 fmt: test-packages ## formats the C files
 	@git ls-files 'src/*.c' 'src/*.h' 'test/*.c' | xargs clang-format -i
