@@ -31,6 +31,15 @@ static uint32_t by_table(uint32_t crc, uint8_t *dst, const uint8_t *src, size_t 
 	return crc32c_extend_by_table(crc, src, n);
 }
 
+/* zeros gives the sum of what `crc` is the sum of, and as many zero bytes, but for a constant that
+ * joining two sums takes out again. */
+static uint32_t zeros_by_table(uint32_t crc, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		crc = crc >> 8 ^ table[crc & 0xff];
+	return crc;
+}
+
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 #include <wmmintrin.h>
@@ -66,6 +75,22 @@ static const struct stripe stripes[] = {
 	{ 336, 0xa60ce07b, 0xcec3662e },  /* 1 KiB - 16 */
 	{ 64, 0x9e4addf8, 0x0d3b6092 },
 };
+
+/* x^(8 * 2^i - 33) mod P: what stands for 2^i bytes. shift() makes of two of them the one for both
+ * together. */
+static const uint32_t steps[] = {
+	0xbf818109, 0x780d5a4d, 0x05ec76f1, 0x00000001, 0x493c7d27, 0xba4fc28e, 0x9e4addf8,
+	0x0d3b6092, 0xb9e02b86, 0xdd7e3b0c, 0x170076fa, 0xa51b6135, 0x82f89c77, 0x54a86326,
+	0x1dc403cc, 0x5ae703ab, 0xc5013a36, 0xac2ac6dd, 0x9b4615a9, 0x688d1c61,
+};
+
+HARDWARE static uint32_t zeros(uint32_t crc, size_t n)
+{
+	for (uint32_t i = 0; n > 0; n >>= 1, i++)
+		if (n & 1)
+			crc = shift(crc, steps[i]);
+	return crc;
+}
 
 HARDWARE_INLINE uint64_t sum_stripe(uint64_t a, uint8_t *dst, const uint8_t *src, struct stripe s)
 {
@@ -104,6 +129,7 @@ static bool has_hardware(void)
 #include <arm_acle.h>
 
 #define HARDWARE
+#define zeros zeros_by_table
 
 static inline uint32_t sum(uint32_t start, uint8_t *dst, const uint8_t *src, size_t n)
 {
@@ -125,7 +151,8 @@ static bool has_hardware(void)
 
 #else
 #define HARDWARE
-#define sum by_table
+#define sum   by_table
+#define zeros zeros_by_table
 
 static bool has_hardware(void)
 {
@@ -151,4 +178,9 @@ uint32_t crc32c_extend(uint32_t crc, const void *p, size_t n)
 uint32_t crc32c_copy(void *dst, const void *src, size_t n, uint32_t crc)
 {
 	return has_hardware() ? sum_and_copy(crc, dst, src, n) : by_table(crc, dst, src, n);
+}
+
+uint32_t crc32c_join(uint32_t a, uint32_t b, size_t n)
+{
+	return (has_hardware() ? zeros(a, n) : zeros_by_table(a, n)) ^ b;
 }

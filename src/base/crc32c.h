@@ -12,6 +12,10 @@
  * So crc32c_extend(crc32c_extend(0, a), b) is the sum of a and b in one piece. */
 uint32_t crc32c_extend(uint32_t crc, const void *p, size_t n);
 
+/* crc32c_join gives the sum of a and b in one piece from their sums: `b` is that of `n` bytes,
+ * fewer than 2^20. */
+uint32_t crc32c_join(uint32_t a, uint32_t b, size_t n);
+
 /* crc32c_copy copies `n` bytes and sums them on the way. The two must not overlap. */
 uint32_t crc32c_copy(void *dst, const void *src, size_t n, uint32_t crc);
 

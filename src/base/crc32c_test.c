@@ -47,11 +47,30 @@ static void all_ways_agree_at_every_length_and_place(void **s)
 	}
 }
 
+static void two_sums_are_joined(void **s)
+{
+	(void)s;
+	struct prng r = prng_of(3);
+	static uint8_t bytes[300000];
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)prng_u64(&r);
+	for (size_t n = 0; n < sizeof bytes; n += n < 600 ? 1 : 7919) {
+		size_t a = (size_t)prng_below(&r, 64);
+		uint32_t start = (uint32_t)prng_u64(&r);
+		n = n + a > sizeof bytes ? sizeof bytes - a : n;
+		uint32_t first = crc32c_extend(start, bytes, a);
+		must(crc32c_join(first, crc32c_extend(0, bytes + a, n), n) ==
+		     crc32c_extend(first, bytes + a, n));
+	}
+	must(crc32c_join(5, 0, 0) == 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_sums_come_out),
 		cmocka_unit_test(all_ways_agree_at_every_length_and_place),
+		cmocka_unit_test(two_sums_are_joined),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

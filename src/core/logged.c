@@ -1,5 +1,6 @@
 #include "core/logged.h"
 
+#include "base/crc32c.h"
 #include "core/catalog.h"
 #include "core/core.h"
 #include "core/fact.h"
@@ -70,6 +71,28 @@ uint32_t logged_bytes(const struct run *o, const struct logged_last *last)
 	return RUN_HEAD_BYTES + OTHER_HEAD_BYTES + o->tail_len;
 }
 
+/* Stored forms from here on are summed once: as messages. */
+#define JOINED_BYTES_MIN 192u
+
+static void sum_up_to(struct logged_last *last, const struct wr *w, size_t end)
+{
+	must(last->summed <= end && end <= w->n);
+	last->sum = crc32c_extend(last->sum, w->p + last->summed, end - last->summed);
+	last->summed = (uint32_t)end;
+}
+
+/* A stored form begins with the sum of the rest of it. */
+static void sum_message(struct logged_last *last, const struct wr *w)
+{
+	uint32_t rest = (uint32_t)(w->n - last->off) - 4;
+	if (rest < JOINED_BYTES_MIN)
+		return;
+	sum_up_to(last, w, (size_t)last->off + 4);
+	last->sum = crc32c_join(last->sum, load_le32(w->p + last->off), rest);
+	last->summed = (uint32_t)w->n;
+	must(last->summed == last->off + 4 + rest);
+}
+
 static void add_put(struct run *o, struct wr *w, struct logged_last *last)
 {
 	struct add_row *row = run_rows(o);
@@ -85,9 +108,11 @@ static void add_put(struct run *o, struct wr *w, struct logged_last *last)
 		if (is_same) {
 			wr_le32(w, (uint32_t)last->off);
 		} else {
-			*last = (struct logged_last){ row->mem, w->n };
+			last->mem = row->mem;
+			last->off = w->n;
 			msg_store(msg_of(row->mem), w);
 			must(w->n - last->off == row->bytes);
+			sum_message(last, w);
 		}
 		row->loc = last->off;
 	}
@@ -121,6 +146,7 @@ void logged_put(struct run *o, struct wr *w, struct logged_last *last)
 		wr_slice(w, run_tail(o));
 	}
 	must(wr_ok(w));
+	sum_up_to(last, w, w->n);
 }
 
 static enum err add_get(struct rd *r, struct slice body, struct add_row *row)

@@ -21,10 +21,13 @@
 
 enum { LOGGED_SAME = 16, LOGGED_EXPIRY = 64 };
 
-/* The message that was stored last in a record; zero at its beginning. */
+/* The message that was stored last in a record, and the checksum of the body so far, which is made
+ * of those of its messages; zero at its beginning. */
 struct logged_last {
 	uint64_t mem;
 	uint64_t off; /* of its stored form, in the body */
+	uint32_t sum; /* crc32c of the body up to `summed` */
+	uint32_t summed;
 };
 
 /* Room for any run that logged_get can meet. */
@@ -34,7 +37,8 @@ struct logged_last {
 uint32_t logged_bytes(const struct run *o, const struct logged_last *last);
 
 /* logged_put writes a run with RUN_LOGGED. `w` must lie over the whole body of the record and have
- * room (logged_bytes). Sets the loc of each ADD row to the offset of its message in the body. */
+ * room (logged_bytes). Sets the loc of each ADD row to the offset of its message in the body, and
+ * last->sum to the sum of the body up to the end of the run. */
 void logged_put(struct run *o, struct wr *w, struct logged_last *last);
 
 /* logged_get rebuilds the next run of `body`, over which `r` walks, in `room`: as logged_put got

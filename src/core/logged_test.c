@@ -1,3 +1,4 @@
+#include "base/crc32c.h"
 #include "core/core_for_tests.h"
 
 struct record_body {
@@ -12,6 +13,7 @@ static void put(struct record_body *b, struct run *o)
 	size_t before = b->w.n;
 	logged_put(o, &b->w, &b->last);
 	must(b->w.n == before + need);
+	must(b->last.sum == crc32c_extend(0, b->bytes, b->w.n));
 }
 
 /* A run in `room` with rows of 32 bytes; the caller fills them. */
@@ -178,9 +180,55 @@ static void what_nobody_wrote_is_refused(void **s)
 #undef REFUSED
 }
 
+/* A message with a body of `n` bytes. */
+static uint64_t message_of(struct rig *r, uint32_t n)
+{
+	msg_unref(rig_message(r, 1, 1), 1); /* there is a block with room */
+	struct block *b = r->filling;
+	uint32_t off = (b->fill + 7u) & ~7u;
+	must(block_room(b) > n + 128);
+	memset((uint8_t *)b + off, (int)n, n + 2);
+	memset((uint8_t *)b + off, 0, 2);
+	b->fill = off + n + 2;
+	struct msg *m = msg_new(b, &(struct msg){ .route_off = off,
+						  .route_len = 2,
+						  .body_off = off + 2,
+						  .body_bytes = n,
+						  .props_off = off,
+						  .proto = 1 });
+	must(m != NULL);
+	block_give(b, 1);
+	return msg_mem(m);
+}
+
+static void the_sum_of_a_record_is_joined_from_those_of_its_messages(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	uint64_t room[100];
+	static struct record_body b;
+	b = (struct record_body){ 0 };
+	b.w = wr_of(b.bytes, sizeof b.bytes);
+	for (uint32_t n = 100; n < 900; n += 111) {
+		struct run *o = run_of(room, OUTCOME_ADD, 2);
+		struct add_row *add = run_rows(o);
+		uint64_t mem = message_of(r, n);
+		for (int i = 0; i < 2; i++)
+			add[i] = (struct add_row){ .mem = mem,
+						   .bytes = msg_stored_bytes(msg_of(mem)),
+						   .flags = ENTRY_PERSISTENT };
+		if (b.w.n + logged_bytes(o, &b.last) <= sizeof b.bytes)
+			put(&b, o); /* looks at the sum */
+		msg_unref(mem, 1);
+	}
+	must(b.w.n > 2000);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_sum_of_a_record_is_joined_from_those_of_its_messages),
 		cmocka_unit_test(what_is_put_is_what_is_got),
 		cmocka_unit_test(every_prefix_is_refused),
 		cmocka_unit_test(what_nobody_wrote_is_refused),

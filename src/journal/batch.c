@@ -132,6 +132,16 @@ uint32_t journal_record_end(struct jbatch *b, const struct record *r, uint32_t b
 	return at + RECORD_HEAD_BYTES;
 }
 
+uint32_t journal_record_end_summed(struct jbatch *b, const struct record *r, uint32_t body_len,
+				   uint32_t body_sum)
+{
+	must(r->shard < JOURNAL_SHARDS_MAX && record_space(body_len) <= b->cap - b->len);
+	uint32_t at = b->len;
+	record_put_summed(b->at + at, r, body_len, body_sum);
+	b->len += record_space(body_len);
+	return at + RECORD_HEAD_BYTES;
+}
+
 bool journal_submit(struct journal *j, struct jbatch *own_b)
 {
 	must(own_b->len > 0);

@@ -77,6 +77,9 @@ MUST_USE enum err journal_record_begin(struct jbatch *b, uint8_t **out_body, uin
 /* journal_record_end completes header and checksum of a body of body_len bytes (r->body is not
  * looked at) and returns the offset of the body in the batch. */
 uint32_t journal_record_end(struct jbatch *b, const struct record *r, uint32_t body_len);
+/* journal_record_end_summed: who calls knows the checksum (crc32c) of the body. */
+uint32_t journal_record_end_summed(struct jbatch *b, const struct record *r, uint32_t body_len,
+				   uint32_t body_sum);
 
 /* journal_submit hands a batch with at least one record to the writer. True: the writer sleeps
  * and must be woken. */

@@ -243,7 +243,8 @@ static void record_end(struct shard *s, struct building *b)
 {
 	struct loop *l = s->loop;
 	uint32_t off;
-	uint64_t index = repl_propose(&s->repl, l->batch, l->wall_ms, b->len, &off);
+	uint64_t index = repl_propose(&s->repl, l->batch, l->wall_ms, b->len, b->last.sum,
+				      &off);
 	struct flight *f = l->flight;
 	must(f->n < LOOP_INFLIGHT_RECORDS);
 	f->at[f->n++] = (struct inflight){ .shard = s, .index = index, .off = off };

@@ -23,7 +23,7 @@ enum err repl_begin(struct repl *r, struct jbatch *b, uint8_t **out_body, uint32
 }
 
 uint64_t repl_propose(struct repl *r, struct jbatch *b, uint64_t wall_ms, uint32_t body_len,
-		      uint32_t *out_off)
+		      uint32_t body_sum, uint32_t *out_off)
 {
 	must(body_len <= LIMIT_RECORD_BYTES_MAX);
 	r->wall_ms = max_u64(r->wall_ms, wall_ms);
@@ -32,7 +32,7 @@ uint64_t repl_propose(struct repl *r, struct jbatch *b, uint64_t wall_ms, uint32
 			      .epoch = r->epoch,
 			      .index = r->proposed + 1,
 			      .wall_ms = r->wall_ms };
-	*out_off = journal_record_end(b, &rec, body_len);
+	*out_off = journal_record_end_summed(b, &rec, body_len, body_sum);
 	return ++r->proposed;
 }
 

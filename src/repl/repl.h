@@ -32,11 +32,11 @@ void repl_init(struct repl *r, uint16_t shard, uint64_t epoch, uint64_t index, u
  * ERR_LIMIT: the batch is full. */
 MUST_USE enum err repl_begin(struct repl *r, struct jbatch *b, uint8_t **out_body,
 			     uint32_t *out_cap);
-/* repl_propose completes what repl_begin reserved just now with a body of body_len bytes and gives
- * its index; *out_off is where the body lies in the batch. The record's clock is wall_ms, or that
- * of the record before if that is later. */
+/* repl_propose completes what repl_begin reserved just now with a body of body_len bytes, whose
+ * checksum (crc32c) is body_sum, and gives its index; *out_off is where the body lies in the batch.
+ * The record's clock is wall_ms, or that of the record before if that is later. */
 uint64_t repl_propose(struct repl *r, struct jbatch *b, uint64_t wall_ms, uint32_t body_len,
-		      uint32_t *out_off);
+		      uint32_t body_sum, uint32_t *out_off);
 
 /* repl_durable: this node's journal has everything up to `index`. True: committed has moved. */
 bool repl_durable(struct repl *r, uint64_t index);

@@ -1,5 +1,6 @@
 #include "repl/repl.h"
 
+#include "base/crc32c.h"
 #include "base/text.h"
 
 #include <setjmp.h>
@@ -35,7 +36,8 @@ static struct record propose(struct repl *r, struct room *room, uint64_t wall_ms
 	enum err e = repl_begin(r, &room->batch, &body, &cap);
 	must(e == ERR_OK && cap >= 1024);
 	memset(body, 'x', len);
-	uint64_t index = repl_propose(r, &room->batch, wall_ms, len, &off);
+	uint64_t index = repl_propose(r, &room->batch, wall_ms, len, crc32c_extend(0, body, len),
+				      &off);
 	must(index == r->proposed && room->bytes + off == body);
 	return record_view(slice_of(body - RECORD_HEAD_BYTES, RECORD_HEAD_BYTES + len), &space);
 }

@@ -1,6 +1,7 @@
 #include "sim/journal_rig_state.h"
 
 #include "base/byteorder.h"
+#include "base/crc32c.h"
 #include "base/hash.h"
 
 #include <stdio.h>
@@ -94,7 +95,8 @@ static bool propose_one(struct rig *r, struct flying *f, uint32_t shard, uint32_
 	store_le32(body, cell);
 	store_le32(body + 4, len);
 	content_put(body + HEAD_BYTES, shard, index, bytes);
-	uint64_t got = repl_propose(&s->repl, f->batch, index, HEAD_BYTES + bytes, &off);
+	uint64_t got = repl_propose(&s->repl, f->batch, index, HEAD_BYTES + bytes,
+				    crc32c_extend(0, body, HEAD_BYTES + bytes), &off);
 	must(got == index);
 	*rig_said(s, index) = (struct said){ s->repl.epoch, cell, len };
 	f->at[f->n].shard = shard;

@@ -2,6 +2,7 @@
 
 #include "base/bits.h"
 #include "base/byteorder.h"
+#include "base/crc32c.h"
 #include "sim/journal_rig_state.h"
 
 #include <stdlib.h>
@@ -64,7 +65,8 @@ static void append(struct replica *r, struct sent *s, uint32_t shard)
 	must(cap >= len);
 	memset(body, (int)no, len);
 	store_le32(body, no);
-	uint64_t index = repl_propose(&f->repl, s->batch, 0, len, &off);
+	uint64_t index = repl_propose(&f->repl, s->batch, 0, len, crc32c_extend(0, body, len),
+				      &off);
 	f->entry[f->entries_n++] = (struct entry){ index, f->repl.epoch, false };
 	f->log[index] = no;
 	s->at[s->n++] = (struct item){ .shard = shard, .entry = no };

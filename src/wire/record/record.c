@@ -7,7 +7,7 @@
 
 _Static_assert(RECORD_HEAD_BYTES % RECORD_ALIGN == 0, "a body is aligned as its record is");
 
-void record_put(uint8_t *at, const struct record *r, uint32_t body_len)
+void record_put_summed(uint8_t *at, const struct record *r, uint32_t body_len, uint32_t body_sum)
 {
 	must(body_len <= LIMIT_RECORD_BYTES_MAX && r->kind > 0 && r->kind < RECORD_KIND_N);
 	uint32_t bytes = RECORD_HEAD_BYTES + body_len;
@@ -18,8 +18,15 @@ void record_put(uint8_t *at, const struct record *r, uint32_t body_len)
 	store_le64(at + 16, r->epoch);
 	store_le64(at + 24, r->index);
 	store_le64(at + 32, r->wall_ms);
-	store_le32(at, crc32c_extend(0, at + CHECKED_FROM, bytes - CHECKED_FROM));
+	uint32_t head = crc32c_extend(0, at + CHECKED_FROM, RECORD_HEAD_BYTES - CHECKED_FROM);
+	store_le32(at, crc32c_join(head, body_sum, body_len));
 	memset(at + bytes, 0, record_space(body_len) - bytes);
+}
+
+void record_put(uint8_t *at, const struct record *r, uint32_t body_len)
+{
+	must(body_len <= LIMIT_RECORD_BYTES_MAX);
+	record_put_summed(at, r, body_len, crc32c_extend(0, at + RECORD_HEAD_BYTES, body_len));
 }
 
 struct record record_view(struct slice s, uint32_t *out_space)

@@ -45,8 +45,10 @@ static inline uint32_t record_space(uint32_t body_len)
 }
 
 /* record_put writes the head of `r` at `at` for the body_len bytes behind it, their checksum and
- * the padding (r->body is not looked at). The generation is 0. */
+ * the padding (r->body is not looked at). The generation is 0. record_put_summed knows the checksum
+ * of the body. */
 void record_put(uint8_t *at, const struct record *r, uint32_t body_len);
+void record_put_summed(uint8_t *at, const struct record *r, uint32_t body_len, uint32_t body_sum);
 
 /* record_stamp says which segment the record is for. record_peek_* read a head that record_put
  * has written. */
