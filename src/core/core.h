@@ -190,6 +190,15 @@ void core_checkpoint_close(struct core *c);
 void core_checkpoint_end(struct core *c, bool is_kept);
 /* core_checkpoint_all makes the next checkpoint give every unit: it goes to a new place. */
 void core_checkpoint_all(struct core *c);
+/* Where a unit of entries is lost: core_gap gives the ids between which its own must lie, and how
+ * many units there is room for behind the one before; core_restore_entries puts entries into its
+ * place, at most CORE_UNIT_ENTRIES, in the order of their ids. ERR_CORRUPT: it has some already. */
+#define CORE_UNIT_ENTRIES 512u
+struct core_entry { uint64_t id, loc, expiry_ms; uint32_t bytes; uint8_t flags, priority; };
+struct core_gap { uint64_t above, below, units_n; };
+struct core_gap core_gap(struct core *c, struct unit_key key);
+MUST_USE enum err core_restore_entries(struct core *c, struct unit_key key,
+				       const struct core_entry *e, uint32_t n);
 /* core_last_id is the highest id that a restored core shows to have been given; 0: none. */
 uint64_t core_last_id(const struct core *c);
 /* core_unit_is_stream: the unit is a stream's, or one of its pages. */

@@ -268,6 +268,47 @@ enum err core_restore(struct core *c, struct unit_key key, struct slice unit)
 				      : restore_chunk(c, q, key.chunk, unit);
 }
 
+struct core_gap core_gap(struct core *c, struct unit_key key)
+{
+	const struct queue *q = core_find_queue(c, key.queue);
+	struct core_gap gap = { .below = UINT64_MAX, .units_n = key.chunk + 1 };
+	const struct chunk *k;
+	must(!c->is_leading);
+	for (uint64_t n = q ? q->first : 0; q && (k = queue_next_used(q, n)) != NULL;
+	     n = k->number + 1) {
+		if (k->number > key.chunk) {
+			gap.below = k->first_id;
+			return gap;
+		}
+		gap.above = k->entry[k->used - 1].id;
+		gap.units_n = key.chunk - k->number;
+	}
+	return gap;
+}
+
+enum err core_restore_entries(struct core *c, struct unit_key key, const struct core_entry *e,
+			      uint32_t n)
+{
+	_Static_assert(CORE_UNIT_ENTRIES == CHUNK_N, "a unit is a chunk");
+	uint8_t unit[4 + CHUNK_N * 34];
+	struct wr w = wr_of(unit, sizeof unit);
+	must(n > 0 && n <= CHUNK_N && key.chunk != QUEUE_KEY);
+	wr_u8(&w, FORM);
+	wr_u8(&w, UNIT_EXPIRY);
+	wr_le16(&w, (uint16_t)n);
+	for (uint32_t i = 0; i < n; i++) {
+		wr_le16(&w, (uint16_t)i);
+		wr_u8(&w, e[i].flags & ENTRY_STORED);
+		wr_u8(&w, e[i].priority);
+		wr_le32(&w, e[i].bytes);
+		wr_le64(&w, e[i].id);
+		wr_le64(&w, e[i].loc);
+		wr_le64(&w, e[i].expiry_ms);
+	}
+	must(wr_ok(&w));
+	return core_restore(c, key, slice_of(unit, w.n));
+}
+
 static enum err restored(struct queue *q)
 {
 	uint64_t before = 0;

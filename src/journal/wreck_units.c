@@ -2,6 +2,7 @@
 #include "journal/wreck_state.h"
 
 #include "base/byteorder.h"
+#include "base/crc32c.h"
 
 /* The table of a checkpoint's units: from a whole one, or from what is whole of one. */
 
@@ -42,28 +43,46 @@ static enum err take(struct wreck *s, const struct unit *u, uint64_t at, uint32_
 	return ERR_OK;
 }
 
+/* mend_head looks for one flipped bit in a damaged unit's head that would explain its sum; if there
+ * is one, the head says which unit it is. Its bytes field stays out: it is known to be right. */
+static void mend_head(uint8_t *head, struct slice content)
+{
+	uint32_t rest = crc32c_extend(0, content.p, content.n);
+	must(content.n <= UNIT_CONTENT_MAX);
+	for (uint32_t bit = 8 * 8; bit < 8 * UNIT_HEAD_BYTES; bit++) {
+		head[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		uint32_t sum = crc32c_extend(0, head + 4, UNIT_HEAD_BYTES - 4);
+		if (crc32c_join(sum, rest, content.n) == load_le32(head))
+			return;
+		head[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+}
+
 /* What a damaged unit says of itself is believed when another one begins where it ends. */
-static uint64_t end_of_damaged(struct wreck *s, uint64_t at, uint64_t end,
-			       struct wreck_hole *out)
+static uint64_t end_of_damaged(struct wreck *s, uint64_t at, uint64_t end, struct wreck_hole *out)
 {
 	struct slice p;
 	struct unit u;
+	uint8_t head[UNIT_HEAD_BYTES];
 	uint32_t space;
 	must(at < end);
 	if (filebuf_get(&s->buf, at, UNIT_HEAD_BYTES, &p) != ERR_OK || p.n < UNIT_HEAD_BYTES)
 		return 0;
 	uint32_t bytes = load_le32(p.p + 4);
-	uint16_t kind = load_le16(p.p + 8), shard = load_le16(p.p + 10);
-	uint64_t a = load_le64(p.p + 24), b = load_le64(p.p + 32);
 	uint64_t next = at + align_up(bytes, 8);
-	if (bytes < UNIT_HEAD_BYTES || bytes > UNIT_BYTES_MAX || kind == 0 || kind >= UNIT_KIND_N ||
-	    shard >= JOURNAL_SHARDS_MAX || load_le32(p.p + 12) != 0 ||
-	    load_le64(p.p + 16) > s->chosen.number || next > end)
+	if (bytes < UNIT_HEAD_BYTES || bytes > UNIT_BYTES_MAX || next > end ||
+	    (next < end && !unit_at(s, next, end, &u, &space)))
 		return 0;
-	if (next < end && !unit_at(s, next, end, &u, &space))
+	if (filebuf_get(&s->buf, at, bytes, &p) != ERR_OK || p.n < bytes)
 		return 0;
-	*out = (struct wreck_hole){ at, next, a, b, shard,
-				      kind == UNIT_CONTENT || kind == UNIT_GONE };
+	memcpy(head, p.p, sizeof head);
+	mend_head(head, slice_from(p, sizeof head));
+	uint16_t kind = load_le16(head + 8), shard = load_le16(head + 10);
+	if (kind == 0 || kind >= UNIT_KIND_N || shard >= JOURNAL_SHARDS_MAX ||
+	    load_le32(head + 12) != 0 || load_le64(head + 16) > s->chosen.number)
+		return 0;
+	*out = (struct wreck_hole){ at, next, load_le64(head + 24), load_le64(head + 32), shard,
+				    kind == UNIT_CONTENT || kind == UNIT_GONE };
 	return next;
 }
 

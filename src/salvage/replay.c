@@ -65,11 +65,11 @@ static enum err give_up(struct salvage *s, uint16_t shard)
 	return s->core[shard] ? ERR_OK : ERR_LIMIT;
 }
 
-enum err replay_restored(struct salvage *s)
+void replay_catalog(struct salvage *s)
 {
 	must(s->core[0] == NULL);
 	if (s->is_restored)
-		return ERR_OK;
+		return;
 	s->is_restored = true;
 	uint64_t n = catalog_salvaged(s->catalog);
 	if (n > 0) {
@@ -78,13 +78,19 @@ enum err replay_restored(struct salvage *s)
 		say_end(s);
 		s->is_catalog_lost = true;
 	}
+	for (uint16_t no = 0; no < SALVAGE_SHARDS; no++)
+		s->lane[no].is_unknown = wreck_is_in_pieces(s->in) && !s->lane[no].is_told;
+}
+
+enum err replay_restored(struct salvage *s)
+{
+	must(s->is_restored);
 	for (uint16_t no = 1; no < SALVAGE_SHARDS; no++)
 		if (core_restored(s->core[no]) != ERR_OK)
 			TRY(give_up(s, no));
 	for (uint16_t no = 0; no < SALVAGE_SHARDS; no++) {
 		struct lane *l = &s->lane[no];
 		uint64_t seen = no > 0 ? core_last_id(s->core[no]) >> 16 : 0;
-		l->is_unknown = wreck_is_in_pieces(s->in) && !l->is_told;
 		if (l->is_unknown && seen > l->index)
 			l->index = l->scanned = seen;
 		l->restored = l->index;

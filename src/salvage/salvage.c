@@ -71,6 +71,8 @@ enum err salvage_open(const struct salvage_setup *setup, struct salvage **out_s,
 	deque_init(&s->headless, sizeof(struct headless), "salvage");
 	deque_init(&s->places, sizeof(struct place), "salvage");
 	deque_init(&s->lost_units, sizeof(struct unit_key), "salvage");
+	deque_init(&s->wanted, sizeof(struct wanted), "salvage");
+	deque_init(&s->found, sizeof(struct found), "salvage");
 	deque_init(&s->moving, sizeof(struct moving), "salvage");
 	enum err e = make_minds(s);
 	if (e == ERR_OK)
@@ -102,6 +104,8 @@ void salvage_close(struct salvage *own_s)
 	deque_fini(&own_s->headless, mem);
 	deque_fini(&own_s->places, mem);
 	deque_fini(&own_s->lost_units, mem);
+	deque_fini(&own_s->wanted, mem);
+	deque_fini(&own_s->found, mem);
 	deque_fini(&own_s->moving, mem);
 	mem_put(mem, own_s->room, LOGGED_RUN_BYTES);
 	mem_put(mem, own_s->stored, 2 * (size_t)LIMIT_RECORD_BYTES_MAX);
@@ -138,8 +142,12 @@ static enum err say_item(struct salvage *s, const struct wreck_item *item, struc
 		text_puts(s->lines, ": a part of the catalog");
 		TRY(deque_push(&s->lost_units, s->mem, &key));
 	} else {
-		text_puts(s->lines, ": up to 512 messages of ");
+		struct wanted w = { .key = { u->a, u->b }, .shard = u->shard };
+		text_puts(s->lines, u->b == UINT64_MAX ? ": what is known of " :
+							 ": up to 512 messages of ");
 		say_queue(s, u->a ? u->a : 1);
+		if (u->a > 0 && u->b != UINT64_MAX && u->shard < SALVAGE_SHARDS)
+			TRY(deque_push(&s->wanted, s->mem, &w));
 	}
 	say_end(s);
 	return ERR_OK;
@@ -152,7 +160,7 @@ static enum err checkpoint_item(struct salvage *s, const struct wreck_item *item
 	case WRECK_UNIT: return replay_unit(s, &item->unit);
 	case WRECK_SHARD: replay_shard(s, &item->shard); return ERR_OK;
 	default:
-		TRY(replay_restored(s));
+		replay_catalog(s);
 		return say_item(s, item, said);
 	}
 }
@@ -161,7 +169,9 @@ static enum err checkpoint_item(struct salvage *s, const struct wreck_item *item
 static enum err log_item(struct salvage *s, const struct wreck_item *item, struct slice said)
 {
 	bool is_record = item->kind == WRECK_RECORD;
-	must(s->phase == SALVAGE_SCAN || s->phase == SALVAGE_REPLAY);
+	must(s->phase >= SALVAGE_FIND && s->phase <= SALVAGE_REPLAY);
+	if (s->phase == SALVAGE_FIND)
+		return is_record ? find_record(s, item) : ERR_OK;
 	if (s->phase == SALVAGE_SCAN)
 		return is_record ? scan_record(s, item) : say_item(s, item, said);
 	if (is_record)
@@ -190,7 +200,14 @@ static enum err turn_over(struct salvage *s)
 {
 	must(s->phase < SALVAGE_DONE);
 	switch (s->phase++) {
-	case SALVAGE_CHECKPOINT: return replay_restored(s);
+	case SALVAGE_CHECKPOINT:
+		replay_catalog(s);
+		find_begin(s);
+		return ERR_OK;
+	case SALVAGE_FIND:
+		TRY(find_over(s));
+		wreck_again(s->in);
+		return replay_restored(s);
 	case SALVAGE_SCAN: wreck_again(s->in); return ERR_OK;
 	case SALVAGE_REPLAY: replay_over(s); return ERR_OK;
 	case SALVAGE_OBJECTS: return copy_begin(s);
@@ -204,6 +221,10 @@ static enum err step(struct salvage *s)
 	enum err e = ERR_OK;
 	must(s->phase < SALVAGE_DONE);
 	switch (s->phase) {
+	case SALVAGE_FIND:
+		if (s->wanted.n > 0)
+			e = read(s, &is_more);
+		break;
 	case SALVAGE_CHECKPOINT:
 	case SALVAGE_SCAN:
 	case SALVAGE_REPLAY: e = read(s, &is_more); break;

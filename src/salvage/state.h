@@ -1,8 +1,9 @@
 /* state -- what the steps of a salvage share; private to the room.
  *
- * scan reads the log once and learns what must be known before it is replayed; replay makes cores
- * and a catalog of the checkpoint and the log; objects mends what hangs on nothing; copy brings
- * each message over; write ends it with a checkpoint.
+ * find looks in the log for entries that a lost unit of the checkpoint may have had; scan reads
+ * the log once and learns what must be known before it is replayed; replay makes cores and a
+ * catalog of the checkpoint and the log; objects mends what hangs on nothing; copy brings each
+ * message over; write ends it with a checkpoint.
  */
 #ifndef SALVAGE_STATE_H
 #define SALVAGE_STATE_H
@@ -17,6 +18,7 @@
 
 enum salvage_phase {
 	SALVAGE_CHECKPOINT,
+	SALVAGE_FIND,
 	SALVAGE_SCAN,
 	SALVAGE_REPLAY,
 	SALVAGE_OBJECTS,
@@ -52,6 +54,18 @@ struct place {
 	uint32_t bytes;
 };
 
+/* A lost unit of a queue; and an entry that the log has, which may have been in one. */
+struct wanted {
+	struct unit_key key;
+	struct core_gap gap; /* where its entries' ids lie */
+	uint16_t shard;
+};
+struct found {
+	uint64_t queue, tx; /* tx: of the transaction whose part it is; 0: none */
+	struct core_entry entry;
+	uint16_t shard;
+};
+
 /* A message on its way into the new journal. */
 struct moving {
 	uint64_t queue, id, old_loc;
@@ -69,7 +83,7 @@ struct salvage {
 	struct lane lane[SALVAGE_SHARDS];
 	struct run *room;
 	struct text *lines, *why; /* of the step under way */
-	bool is_restored;         /* all of the checkpoint was read */
+	bool is_restored;         /* all units of the checkpoint were read */
 	bool is_any_lost;         /* a place was damaged: it may have been of any shard */
 	bool is_catalog_lost;     /* units of the catalog are missing */
 	struct salvage_sum sum;
@@ -80,6 +94,9 @@ struct salvage {
 	struct map deleted;      /* queues that the log deletes */
 	struct map streams;      /* queues that are streams, and were told as lost */
 	struct deque lost_units; /* struct unit_key: of the catalog */
+	struct deque wanted;     /* struct wanted: lost units of queues */
+	struct deque found;      /* struct found: what the log says of these queues */
+	uint64_t finding_tx[SALVAGE_SHARDS];
 	/* copy */
 	struct journal *out;
 	struct jbatch *batch;
@@ -100,6 +117,12 @@ void say_queue(struct salvage *s, uint64_t queue);
 /* map_set puts into a map that grows. ERR_LIMIT. */
 MUST_USE enum err map_set(struct salvage *s, struct map *m, uint64_t key, uint64_t value);
 
+/* find_record collects, from find_begin on, what lost units may have had from that part of the log
+ * which the checkpoint covers; find_over puts it where the units were. ERR_LIMIT. */
+void find_begin(struct salvage *s);
+MUST_USE enum err find_record(struct salvage *s, const struct wreck_item *item);
+MUST_USE enum err find_over(struct salvage *s);
+
 /* scan_record looks at a record for what must be known before. ERR_LIMIT. */
 MUST_USE enum err scan_record(struct salvage *s, const struct wreck_item *item);
 /* scan_is_new: the checkpoint does not have the record, and the log is read up to *io_index. Where
@@ -110,11 +133,12 @@ bool scan_is_nothing(const struct salvage *s, uint64_t id);
 /* scan_headless: the transaction whose part goes on behind the gap that ends there; 0: none. */
 uint64_t scan_headless(const struct salvage *s, uint16_t shard, uint64_t index);
 
-/* replay_unit restores one unit, replay_shard notes how far the checkpoint goes, replay_restored
- * ends the checkpoint, the first time; replay_record applies one record that it does not have.
- * ERR_LIMIT. */
+/* replay_unit restores one unit, replay_shard notes how far the checkpoint goes, replay_catalog
+ * ends the catalog's part, the first time, replay_restored all of it; replay_record applies one
+ * record that it does not have. ERR_LIMIT. */
 MUST_USE enum err replay_unit(struct salvage *s, const struct ckpt_unit *u);
 void replay_shard(struct salvage *s, const struct ckpt_shard *c);
+void replay_catalog(struct salvage *s);
 MUST_USE enum err replay_restored(struct salvage *s);
 void replay_record(struct salvage *s, const struct wreck_item *item);
 /* replay_over ends it: messages of logs with gaps may all have been given before. */
