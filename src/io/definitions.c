@@ -198,17 +198,17 @@ static uint8_t applies_to(const cJSON *policy)
 	return v ? 0 : 0xff;
 }
 
-/* A definition is read as arguments of a queue are. Of a quorum queue, if need be: they have more,
- * and bring a type and a delivery limit along that nobody has asked for. */
-static enum err policy_arguments(const cJSON *definition, bool is_quorum, uint8_t *buf,
+/* A definition is read as arguments of a queue are. Of a quorum queue or a stream, if need be: they
+ * have others, and bring a type and a delivery limit along that nobody has asked for. */
+static enum err policy_arguments(const cJSON *definition, const char *type, uint8_t *buf,
 				 uint32_t *out_n, struct text *why)
 {
 	static uint8_t args[CATALOG_ARGUMENTS_MAX];
 	struct wr w = wr_of(args, sizeof args);
 	struct queue_rules rules;
 	struct declare_queue d = { .name = slice_str("policy"), .flags = QUEUE_DURABLE };
-	if (is_quorum)
-		amqp091_put_str(&w, "x-queue-type", slice_str("quorum"));
+	if (type)
+		amqp091_put_str(&w, "x-queue-type", slice_str(type));
 	if (!definitions_policy(definition, &w))
 		return ERR_LIMIT;
 	d.arguments = wr_done(&w);
@@ -223,6 +223,7 @@ static enum err policy_arguments(const cJSON *definition, bool is_quorum, uint8_
 static enum err add_policy(const struct entry *e, struct fact *f, const cJSON *policy,
 			   const char *const *apart)
 {
+	static const char *const types[] = { NULL, "stream", "quorum" };
 	static uint8_t value[FACT_VALUE_MAX];
 	uint8_t rules[RULES_BYTES_MAX];
 	uint32_t rules_n = 0;
@@ -235,10 +236,10 @@ static enum err add_policy(const struct entry *e, struct fact *f, const cJSON *p
 		return definitions_refuse(e, "needs the string", "pattern");
 	if (!is_pattern("pattern", slice_str(pattern->valuestring), &why))
 		return definitions_leave_out(e, room);
-	enum err err = policy_arguments(definition, false, rules, &rules_n, &why);
-	if (err != ERR_OK) {
+	enum err err = ERR_NOT_IMPLEMENTED;
+	for (size_t i = 0; i < sizeof types / sizeof *types && err != ERR_OK; i++) {
 		why = text_of(room, sizeof room);
-		err = policy_arguments(definition, true, rules, &rules_n, &why);
+		err = policy_arguments(definition, types[i], rules, &rules_n, &why);
 	}
 	if (err != ERR_OK)
 		TRY(definitions_note(e, "is kept, but does nothing:", room));
