@@ -6,6 +6,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define CALLS_MAX  12  /* of the disk, until the power goes in one */
+#define CALL_STEPS 400 /* and turns until then */
+
 void stage_wrong(struct stage *s, const char *fmt, ...)
 {
 	char what[256];
@@ -77,14 +80,41 @@ static void leave_all(struct stage *s)
 	s->errand.sock = NULL;
 }
 
+/* One of the broker's threads takes a turn; false: none would. */
+static bool turn(struct stage *s)
+{
+	struct host *h = &s->host;
+	uint64_t who = host_runnable(h);
+	if (who == 0)
+		return false;
+	for (uint64_t nth = prng_below(&s->prng, bits_count(&who, 64)); nth > 0; nth--)
+		who &= who - 1;
+	host_step(h, bits_lowest(who));
+	return true;
+}
+
+/* The power goes in one of the next calls of the disk, if any comes. */
+static void end_in_call(struct stage *s)
+{
+	struct sim_disk_faults *f = sim_disk_faults(s->host.disk);
+	f->crash_in = prng_between(&s->prng, 1, CALLS_MAX);
+	for (uint32_t n = 0; n < CALL_STEPS && !sim_disk_is_dead(s->host.disk) && turn(s); n++)
+		;
+	f->crash_in = 0;
+}
+
 void stage_end(struct stage *s)
 {
-	bool is_power = prng_chance(&s->prng, 1, 2);
+	uint32_t how = (uint32_t)prng_below(&s->prng, 4);
 	if (!s->host.node)
 		return; /* it has not come up: that is wrong already */
+	if (how == 0 && !stage_is_wrong(s))
+		end_in_call(s);
 	host_forget(&s->host);
 	leave_all(s);
-	if (is_power)
+	if (sim_disk_is_dead(s->host.disk))
+		return;
+	if (how < 2)
 		sim_disk_crash(s->host.disk);
 	else
 		sim_disk_kill(s->host.disk);
@@ -298,16 +328,10 @@ bool stage_talk(struct stage *s, struct actor *a)
 
 bool stage_broker(struct stage *s)
 {
-	struct host *h = &s->host;
-	uint64_t who = host_runnable(h);
-	if (who == 0)
-		return false;
-	for (uint64_t nth = prng_below(&s->prng, bits_count(&who, 64)); nth > 0; nth--)
-		who &= who - 1;
-	host_step(h, bits_lowest(who));
-	if (h->died != ERR_OK)
+	bool is_any = turn(s);
+	if (s->host.died != ERR_OK)
 		stage_wrong(s, "the broker ends itself");
-	return true;
+	return is_any;
 }
 
 static bool talk_all(struct stage *s)
