@@ -43,8 +43,10 @@ void core_stream_retain(struct core *c, struct streamed *t, struct outcomes *lat
 /* ---- core_stream_page.c */
 
 /* core_stream_want asks for the rows of a cold page. core_stream_touch: they were used.
+ * core_stream_shrink: who has waited for rows has had them; those not used for long leave memory.
  * core_stream_leaves: pages of it may be due. */
 void core_stream_want(struct core *c, const struct streamed *t, struct stream_page *p);
 void core_stream_touch(struct core *c, struct stream_page *p);
+void core_stream_shrink(struct core *c);
 void core_stream_leaves(struct core *c, struct streamed *t);
 #endif

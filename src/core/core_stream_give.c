@@ -208,6 +208,7 @@ void core_stream_serve(struct core *c, struct queue *q, struct outcomes *later, 
 		} while (given == GIVE_N);
 	}
 	uncache(c, t);
+	core_stream_shrink(c);
 	core_stream_retain(c, t, later);
 }
 

@@ -2,14 +2,12 @@
 
 /* Pages of a shard that were read again stay as long as there are no more than so many. */
 #define PAGES_KEPT 32u
-/* So many may be on their way from the journal. */
-#define READS_MAX  64u
 
 /* ---- out of memory, and back ------------------------------------------------------------- */
 
 void core_stream_want(struct core *c, const struct streamed *t, struct stream_page *p)
 {
-	if (p->rows || p->is_asked || p->is_lost || c->streams.wants.n >= READS_MAX)
+	if (p->rows || p->is_asked || p->is_lost)
 		return;
 	must(p->loc != 0);
 	struct core_page want = { t->queue->id, p->first, p->loc, p->stored_bytes };
@@ -46,8 +44,7 @@ void core_stream_touch(struct core *c, struct stream_page *p)
 	must(c->streams.used_n > 0);
 }
 
-/* Makes room for one more page among those that may go at any time. */
-static void shrink(struct core *c)
+void core_stream_shrink(struct core *c)
 {
 	LIST_EACH_SAFE(&c->streams.used, n)
 	{
@@ -57,7 +54,7 @@ static void shrink(struct core *c)
 		if (!p->is_pinned)
 			cool(c, p->of, p);
 	}
-	must(c->streams.used_n > 0);
+	must(c->streams.used_n == 0 || !list_is_empty(&c->streams.used));
 }
 
 void core_page_rows(struct core *c, uint32_t rows_max)
@@ -91,7 +88,6 @@ void core_page_read(struct core *c, const struct core_page *which, const struct 
 	if (p->is_lost)
 		return;
 	core_stream_touch(c, p);
-	shrink(c);
 }
 
 /* ---- to the journal ---------------------------------------------------------------------- */
@@ -163,11 +159,7 @@ bool core_page_left(struct core *c, const struct core_page *which)
 		return false;
 	struct streamed *t = p->of;
 	must(p->rows && stream_rows_bytes(p->n) == which->bytes);
-	bool has_tags = false;
-	for (uint32_t i = 0; i < p->n; i++)
-		has_tags |= stream_tag(p->rows[i].when) != 0;
-	if (has_tags)
-		stream_filter_make(p, t->filter_bytes, c->mem);
+	stream_filter_make(p, t->filter_bytes, c->mem);
 	stream_sealed(p, which->loc, which->bytes, c->mem);
 	core_stream_moved(c, p);
 	core_changed(c, t->queue, NULL);
@@ -175,7 +167,7 @@ bool core_page_left(struct core *c, const struct core_page *which)
 		cool(c, t, p);
 	} else {
 		core_stream_touch(c, p);
-		shrink(c);
+		core_stream_shrink(c);
 	}
 	return true;
 }
