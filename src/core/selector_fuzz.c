@@ -16,7 +16,7 @@ static bool next(struct rd *r, struct header *out)
 	uint8_t which = rd_u8(r);
 	if (!rd_ok(r))
 		return false;
-	*out = (struct header){ .name = slice_of("ntbr" + which, 1) };
+	*out = (struct header){ .name = slice_of(&"ntbr"[which], 1) };
 	switch (which) {
 	case 0: out->class = HEADER_INT, out->number = 7; break;
 	case 1: out->class = HEADER_TEXT, out->octets = slice_str("blue"); break;
