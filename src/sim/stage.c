@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define CALLS_MAX  12  /* of the disk, until the power goes in one */
+#define CALLS_MAX  12  /* of the disk, until one goes wrong */
 #define CALL_STEPS 400 /* and turns until then */
 
 void stage_wrong(struct stage *s, const char *fmt, ...)
@@ -93,28 +93,31 @@ static bool turn(struct stage *s)
 	return true;
 }
 
-/* The power goes in one of the next calls of the disk, if any comes. */
+/* One of the next calls of the disk goes wrong, if any comes: the power goes in it, or it fails, and
+ * the broker ends itself. */
 static void end_in_call(struct stage *s)
 {
-	struct sim_disk_faults *f = sim_disk_faults(s->host.disk);
-	f->crash_in = prng_between(&s->prng, 1, CALLS_MAX);
-	for (uint32_t n = 0; n < CALL_STEPS && !sim_disk_is_dead(s->host.disk) && turn(s); n++)
+	struct host *h = &s->host;
+	struct sim_disk_faults *f = sim_disk_faults(h->disk);
+	uint64_t *in[] = { &f->crash_in, &f->fail_write_in, &f->fail_sync_in };
+	*in[prng_below(&s->prng, 3)] = prng_between(&s->prng, 1, CALLS_MAX);
+	for (uint32_t n = 0; n < CALL_STEPS && h->died == ERR_OK && turn(s); n++)
 		;
-	f->crash_in = 0;
+	f->crash_in = f->fail_write_in = f->fail_sync_in = 0;
 }
 
 void stage_end(struct stage *s)
 {
-	uint32_t how = (uint32_t)prng_below(&s->prng, 4);
+	bool is_power = prng_chance(&s->prng, 1, 2);
 	if (!s->host.node)
 		return; /* it has not come up: that is wrong already */
-	if (how == 0 && !stage_is_wrong(s))
+	if (prng_chance(&s->prng, 1, 3) && !stage_is_wrong(s))
 		end_in_call(s);
 	host_forget(&s->host);
 	leave_all(s);
 	if (sim_disk_is_dead(s->host.disk))
 		return;
-	if (how < 2)
+	if (is_power)
 		sim_disk_crash(s->host.disk);
 	else
 		sim_disk_kill(s->host.disk);

@@ -85,7 +85,7 @@ void stage_fini(struct stage *s);
 /* stage_begin starts the broker on the disk as it is, and connects everybody. False: wrong. */
 bool stage_begin(struct stage *s);
 /* stage_end: the power goes, between two turns or in a call of the disk, or the broker's process is
- * killed. */
+ * killed, or a call of the disk fails. */
 void stage_end(struct stage *s);
 /* stage_close: everybody goes, and the broker stops in good order and leaves nothing behind. */
 void stage_close(struct stage *s);
