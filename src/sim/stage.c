@@ -93,8 +93,8 @@ static bool turn(struct stage *s)
 	return true;
 }
 
-/* One of the next calls of the disk goes wrong, if any comes: the power goes in it, or it fails, and
- * the broker ends itself. */
+/* One of the next calls of the disk goes wrong, if any comes: the power goes in it, or it fails,
+ * and the broker ends itself. */
 static void end_in_call(struct stage *s)
 {
 	struct host *h = &s->host;
