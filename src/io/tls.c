@@ -242,6 +242,16 @@ static BIO_METHOD *socket_method(void)
 	return m;
 }
 
+/* Gives a share back; NULL is none. Any thread. */
+static void let_go(struct tls_context *own)
+{
+	if (!own || atomic_fetch_sub(&own->shares, 1) > 1)
+		return;
+	SSL_CTX_free(own->ctx);
+	BIO_meth_free(own->socket);
+	free(own);
+}
+
 enum err tls_context_new(const struct config *c, struct tls_context **out, struct text *why)
 {
 	static const uint8_t id[] = "godwit";
@@ -253,7 +263,7 @@ enum err tls_context_new(const struct config *c, struct tls_context **out, struc
 	}
 	if (!own || !own->ctx || !own->socket) {
 		text_puts(why, "no memory for TLS");
-		tls_context_free(own);
+		let_go(own);
 		return ERR_LIMIT;
 	}
 	SSL_CTX_set_mode(own->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -275,29 +285,20 @@ enum err tls_context_new(const struct config *c, struct tls_context **out, struc
 	if (e == ERR_OK)
 		*out = own;
 	else
-		tls_context_free(own);
+		let_go(own);
 	return e;
-}
-
-void tls_context_free(struct tls_context *own)
-{
-	if (!own || atomic_fetch_sub(&own->shares, 1) > 1)
-		return;
-	SSL_CTX_free(own->ctx);
-	BIO_meth_free(own->socket);
-	free(own);
 }
 
 void tls_source_renew(struct tls_source *s, struct tls_context *own_next)
 {
 	must(own_next != NULL);
-	tls_context_free(atomic_exchange(&s->next, own_next));
+	let_go(atomic_exchange(&s->next, own_next));
 }
 
 void tls_source_fini(struct tls_source *s)
 {
-	tls_context_free(atomic_exchange(&s->next, NULL));
-	tls_context_free(s->now);
+	let_go(atomic_exchange(&s->next, NULL));
+	let_go(s->now);
 	s->now = NULL;
 }
 
@@ -305,7 +306,7 @@ static struct tls_context *share_newest(struct tls_source *s)
 {
 	struct tls_context *next = atomic_exchange(&s->next, NULL);
 	if (next) {
-		tls_context_free(s->now);
+		let_go(s->now);
 		s->now = next;
 	}
 	must(s->now != NULL);
@@ -355,7 +356,7 @@ void tls_free(struct tls *own)
 		return;
 	must(own->room == NULL);
 	SSL_free(own->ssl);
-	tls_context_free(own->context);
+	let_go(own->context);
 	free(own->rest);
 	free(own);
 }

@@ -24,12 +24,11 @@ struct tls;
 struct tls_context;
 struct tls_room;
 
-/* tls_context_new reads what ssl_options name; the caller has a share of it. ERR_MALFORMED: `why`
+/* tls_context_new reads what ssl_options name; the caller has a share of it,
+ * for a tls_source. ERR_MALFORMED: `why`
  * says which file or setting does not serve, and why. */
 MUST_USE enum err tls_context_new(const struct config *c, struct tls_context **out,
 				  struct text *why);
-/* tls_context_free gives a share back; NULL is none. Any thread. */
-void tls_context_free(struct tls_context *own);
 
 /* Of all listeners: `now` is touched by the thread that accepts, `next` by any. */
 struct tls_source {
