@@ -61,7 +61,7 @@ void core_held(const struct core *c, struct core_held *io)
 	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
 		const struct queue *q = (const struct queue *)(uintptr_t)m->value;
 		must(q->durable_n <= q->live_n);
-		io->messages_n += q->durable_n;
+		io->messages_n += q->durable_n + (q->stream ? core_stream_n(q) : 0);
 	}
 }
 
@@ -220,6 +220,13 @@ static void dump_rules(const struct ruled *r, struct text *out)
 		  ull(r->ready_bodies));
 }
 
+/* Messages that a consumer can be given. */
+static uint64_t ready_of(const struct queue *q)
+{
+	must(q->id > 0);
+	return q->stream ? core_stream_n(q) : q->ready_n;
+}
+
 static void dump_queue(const struct queue *q, struct text *out)
 {
 	uint32_t left = DUMP_CONSUMERS_MAX;
@@ -228,7 +235,7 @@ static void dump_queue(const struct queue *q, struct text *out)
 		  ull(q->id), yes(q->flags & QUEUE_DURABLE), yes(q->flags & QUEUE_EXCLUSIVE),
 		  yes(q->flags & QUEUE_AUTO_DELETE), yes(q->is_closed));
 	text_putf(out, "ready: %llu\nready_bytes: %llu\nheld: %llu\nheld_bytes: %llu\n",
-		  ull(q->ready_n), ull(q->ready_bytes), ull(q->live_n - q->ready_n),
+		  ull(ready_of(q)), ull(q->ready_bytes), ull(q->live_n - q->ready_n),
 		  ull(q->live_bytes - q->ready_bytes));
 	text_putf(out, "pending: %llu\npersistent: %llu\ncached_bytes: %llu\n", ull(q->pending_n),
 		  ull(q->durable_n), ull(q->cached_bytes));
@@ -259,8 +266,8 @@ void core_dump(const struct core *c, struct text *out)
 	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
 		const struct queue *q = (const struct queue *)(uintptr_t)m->value;
 		must(q->ready_n <= q->live_n);
-		ready_n += q->ready_n;
-		live_n += q->live_n;
+		ready_n += ready_of(q);
+		live_n += ready_of(q) + (q->live_n - q->ready_n);
 		pending_n += q->pending_n;
 	}
 	text_putf(out, "queues: %zu\nconsumers: %zu\nready: %llu\nheld: %llu\npending: %llu\n",
