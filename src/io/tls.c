@@ -316,10 +316,7 @@ static struct tls_context *share_newest(struct tls_source *s)
 
 struct tls_room *tls_room_new(void)
 {
-	struct tls_room *room = malloc(sizeof *room);
-	if (room)
-		room->n = 0;
-	return room;
+	return calloc(1, sizeof(struct tls_room));
 }
 
 void tls_room_free(struct tls_room *own)

@@ -24,9 +24,8 @@ struct tls;
 struct tls_context;
 struct tls_room;
 
-/* tls_context_new reads what ssl_options name; the caller has a share of it,
- * for a tls_source. ERR_MALFORMED: `why`
- * says which file or setting does not serve, and why. */
+/* tls_context_new reads what ssl_options name; the caller has a share of it, for a tls_source.
+ * ERR_MALFORMED: `why` says which file or setting does not serve, and why. */
 MUST_USE enum err tls_context_new(const struct config *c, struct tls_context **out,
 				  struct text *why);
 
