@@ -75,6 +75,9 @@ void checkpoint_fini(struct journal *j);
 /* checkpoint_step does one piece of the one under way. False: nothing to do. */
 bool checkpoint_step(struct journal *j, enum err *out_err);
 
+/* checkpoint_answer reads the unit that is asked for. What is damaged breaks the journal. */
+void checkpoint_answer(struct journal *j, struct jread *ask);
+
 /* checkpoint_buffer_bytes: with how large a buffer its file is read. */
 size_t checkpoint_buffer_bytes(const struct head *h);
 /* checkpoint_load reads the file of `h` and takes it as the newest: its units and shards, through

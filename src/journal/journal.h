@@ -39,6 +39,7 @@ struct text;
 #define JOURNAL_READS          1024  /* of one loop, on their way */
 #define JOURNAL_SHARDS_MAX     128   /* shard numbers of records and checkpoints are below it */
 #define JOURNAL_UNIT_BYTES_MAX 65536 /* of one checkpoint unit */
+#define JOURNAL_UNIT_ROOM      48    /* for reading one again, beside its content */
 
 /* What the journal is made with. */
 struct journal_setup {
@@ -108,7 +109,9 @@ bool journal_writer_to_wake(struct journal *j);
 /* ---- reads ------------------------------------------------------------------------------ */
 
 /* A read of stored bytes: asked by a loop, done by the keeper. `to` has room for `bytes`. Only
- * what is durable can be read. */
+ * what is durable can be read. Or (is_unit) of a unit's content, as it was put last: then loc is
+ * nothing, `bytes` the room, with JOURNAL_UNIT_ROOM more than the content, and when done what is
+ * there. ERR_NOT_FOUND: no such unit, any more; one that cannot be read breaks the journal. */
 struct jread {
 	uint64_t loc;
 	uint32_t bytes;
@@ -116,7 +119,9 @@ struct jread {
 	uint8_t *to;
 	uint64_t tag; /* the asker's */
 	enum err err; /* when done: ERR_OK, ERR_IO, ERR_CORRUPT */
-	bool is_spill;
+	bool is_spill, is_unit;
+	uint16_t shard; /* of a unit, and its key */
+	uint64_t a, b;
 	struct jread *next; /* the asker's, while it is not asked */
 };
 /* journal_read asks; the caller keeps *r where it is until journal_read_done gives it back.
@@ -218,6 +223,11 @@ struct ckpt_unit {
 };
 MUST_USE enum err journal_recover_unit(struct journal *j, struct ckpt_unit *out, bool *out_more,
 				       struct text *why);
+/* journal_recover_again reads one of them once more, at any time before the steps begin, into
+ * `room`, with JOURNAL_UNIT_ROOM more than its content, which is borrowed from there. */
+MUST_USE enum err journal_recover_again(struct journal *j, const struct ckpt_unit *what,
+					uint8_t *room, uint32_t room_bytes, struct slice *out,
+					struct text *why);
 MUST_USE enum err journal_recover_shard(struct journal *j, struct ckpt_shard *out, bool *out_more);
 /* *out_loc: place of the body. */
 MUST_USE enum err journal_recover_record(struct journal *j, struct record *out, uint64_t *out_loc,

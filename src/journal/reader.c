@@ -94,18 +94,29 @@ static void sort(struct jread **at, uint32_t n)
 	}
 }
 
-static void gather(struct journal *j)
+/* Units are answered at once: bit l = loop l has some. */
+static uint64_t gather(struct journal *j)
 {
 	struct reader *r = &j->reader;
+	uint64_t answered = 0;
 	must(r->want_at == r->want_n);
 	r->want_at = r->want_n = 0;
 	for (uint32_t l = 0; l < j->loops_n; l++) {
 		uint32_t share = READER_GATHER / j->loops_n;
 		struct jread *ask;
-		while (share-- > 0 && (ask = spsc_pop(&j->loops[l].asked)) != NULL)
-			r->want[r->want_n++] = ask;
+		while (share-- > 0 && (ask = spsc_pop(&j->loops[l].asked)) != NULL) {
+			if (!ask->is_unit) {
+				r->want[r->want_n++] = ask;
+				continue;
+			}
+			checkpoint_answer(j, ask);
+			bool is_in = spsc_stage(&j->loops[l].answered, ask);
+			must(is_in);
+			answered |= UINT64_C(1) << l;
+		}
 	}
 	sort(r->want, r->want_n);
+	return answered;
 }
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -206,8 +217,8 @@ bool reader_step(struct journal *j, uint64_t *out_wake)
 	uint64_t read = 0, wake = 0;
 	reader_check(r);
 	if (r->want_at == r->want_n)
-		gather(j);
-	if (r->want_n == 0)
+		wake = gather(j);
+	if (r->want_n == 0 && !wake)
 		return false;
 	while (r->want_at < r->want_n && read < READER_STEP_BYTES) {
 		struct jread *ask = r->want[r->want_at];
@@ -246,7 +257,7 @@ enum err journal_recover_read(struct journal *j, uint64_t loc, uint8_t *to, uint
 
 bool journal_read(struct journal *j, struct jread *r)
 {
-	must(r->loop < j->loops_n && r->loc != 0);
+	must(r->loop < j->loops_n && (r->loc != 0 || r->is_unit));
 	struct jloop *l = &j->loops[r->loop];
 	if (l->reads_out == JOURNAL_READS)
 		return false;
