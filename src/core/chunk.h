@@ -11,10 +11,15 @@
  *
  * 40 bytes an entry in all. One shard owns chunks and pool; a pool keeps a few free chunks, so that
  * a queue that goes up and down does not ask for memory.
+ *
+ * A cold chunk (core_cold.c) is the head of one: bitmaps and numbers, and of its entries only what
+ * `struct cold` says. The memory of loc[] and entry[] is not there: nobody looks at them without
+ * having asked is_cold.
  */
 #ifndef CORE_CHUNK_H
 #define CORE_CHUNK_H
 #include "base/bits.h"
+#include "base/digest.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/wheel.h"
@@ -43,6 +48,20 @@ struct due {
 
 struct queue;
 
+/* What is known of entries that are not in memory. All of them live, are persistent, lie in the
+ * journal and nowhere else, and never expire. */
+#define COLD_SPANS_MAX 32u
+struct cold {
+	uint64_t first_id, last_id;    /* of the first and the last live one */
+	uint64_t bytes;                /* of all */
+	struct digest_sum sum;         /* chunk_sum */
+	uint32_t spans_n;              /* there is memory for so many */
+	struct cold_span {             /* where their messages lie: how many in which segment */
+		uint32_t segment, n;
+		uint64_t bytes;
+	} span[COLD_SPANS_MAX];
+};
+
 struct chunk {
 	uint64_t live[CHUNK_WORDS];
 	uint64_t ready[CHUNK_WORDS];
@@ -61,9 +80,19 @@ struct chunk {
 	struct list_node late; /* in core.late: an entry may not wait at all */
 	uint64_t (*lane)[CHUNK_WORDS]; /* `ready` by priority (lanes.h), if the queue has these */
 	uint16_t lanes_n;
-	uint64_t loc[CHUNK_N]; /* where the stored message lies; 0: nowhere */
+	bool is_cold;
+	bool is_wanted; /* cold, and being read */
+	union {
+		uint64_t loc[CHUNK_N]; /* where the stored message lies; 0: nowhere */
+		struct cold cold;
+	};
 	struct entry entry[CHUNK_N];
 };
+
+static inline size_t chunk_cold_bytes(const struct cold *c)
+{
+	return offsetof(struct chunk, cold.span) + c->spans_n * sizeof c->span[0];
+}
 
 _Static_assert(sizeof(struct entry) == 32, "an entry is half a cache line");
 _Static_assert(sizeof(struct chunk) <= CHUNK_N * 41, "40 bytes an entry, with all tables");
@@ -72,7 +101,9 @@ struct chunk_pool {
 	struct mem *mem;
 	struct chunk *free;
 	uint32_t free_n;
-	uint64_t out_n; /* chunks in queues */
+	uint64_t out_n;  /* chunks in queues */
+	uint64_t cold_n; /* of them, cold */
+	uint64_t cold_bytes;
 };
 
 /* A position is the place of an entry in its queue: chunk number and slot. Never 0. */
@@ -108,7 +139,20 @@ static inline bool chunk_is_given(const struct chunk *k, uint32_t slot)
 	       !(k->entry[slot].flags & (ENTRY_SETTLING | ENTRY_DEAD));
 }
 
-/* chunk_find is the first slot whose id is not below `id`, or `used`. */
+/* chunk_weigh says what of `k` would be known if it were cold. False: it may not be: it has entries
+ * of another kind, or lies in too many segments. */
+bool chunk_weigh(const struct chunk *k, struct cold *out);
+/* chunk_cool gives the memory of a chunk's entries back; all of them are ready. The chunk is
+ * another one then, in no queue yet. NULL: no memory; nothing changed. */
+struct chunk *chunk_cool(struct chunk_pool *p, struct chunk *own_k, const struct cold *cold);
+/* chunk_warm makes a chunk from a cold one and the entries that were read: `own_hot` has these, its
+ * bitmaps and nothing else. `k` is gone. */
+void chunk_warm(struct chunk_pool *p, struct chunk *own_k, struct chunk *hot);
+/* chunk_sum stands for the durable entries of a chunk: sums may be added up. */
+struct digest_sum chunk_sum(const struct chunk *k);
+
+/* chunk_find is the first slot whose id is not below `id`, or `used`. Of a cold one: no slot behind
+ * it, and the first live one if that is not below. */
 uint32_t chunk_find(const struct chunk *k, uint64_t id);
 
 void chunk_check(const struct chunk *k); /* must()s every invariant */

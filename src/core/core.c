@@ -24,6 +24,9 @@ struct core *core_new(struct mem *mem, uint16_t shard)
 	wheel_init(&c->wheel, 0);
 	deque_init(&c->asks, sizeof(struct ask), "asks");
 	deque_init(&c->freed, sizeof(struct freed), "freed");
+	deque_init(&c->cold.wants, sizeof(struct unit_key), "cold chunks");
+	deque_init(&c->cold.asks, sizeof(struct ask), "asks");
+	c->cold.bytes_max = UINT64_MAX;
 	deque_init(&c->checkpoint.tombs, sizeof(struct unit_key), "tombs");
 	list_init(&c->streams.outs);
 	list_init(&c->streams.used);
@@ -66,6 +69,8 @@ void core_free(struct core *c)
 	consumers_fini(&c->consumers);
 	deque_fini(&c->asks, mem);
 	deque_fini(&c->freed, mem);
+	deque_fini(&c->cold.wants, mem);
+	deque_fini(&c->cold.asks, mem);
 	deque_fini(&c->checkpoint.tombs, mem);
 	deque_fini(&c->streams.wants, mem);
 	mem_put(mem, c->order, c->order_cap * sizeof *c->order);
@@ -261,6 +266,7 @@ static void release(struct core *c, struct queue *q, struct chunk *k)
 	core_unwatch(c, k);
 	core_rule_unweigh(c, k);
 	lanes_drop(k, c->mem);
+	q->cold_n -= k->is_cold;
 	queue_unlink(q, k);
 	chunk_put(&c->chunks, k);
 }
@@ -271,6 +277,8 @@ void core_release(struct core *c, struct queue *q, struct chunk *k)
 	bool is_tail = k->number + 1 == queue_end(q);
 	if (k->live_n == 0 && (!is_tail || q->live_n == 0))
 		release(c, q, k);
+	else if (k->is_cold && k->live_n == 0)
+		core_cold_end(c, q, k);
 	/* A tail that was only kept for its place ends with the last entry before it. */
 	if (q->live_n == 0 && q->chunks.n)
 		release(c, q, queue_chunk(q, queue_end(q) - 1));

@@ -171,6 +171,34 @@ void core_dead_to(struct core *c, uint64_t session);
 void core_cache_limit(struct core *c, uint64_t bytes_max);
 uint64_t core_cached_bytes(const struct core *c);
 
+/* Cold chunks: entries in memory beyond `bytes_max` may leave it, when a checkpoint has them. Then
+ * nothing is given before they are back: core_wants_take says which units of the newest checkpoint
+ * are to be read, at most `max`, each once; core_warm brings one, as core_checkpoint_next has
+ * written it (it is a must() that it is the one). What is no longer wanted is ignored; every
+ * unit that was asked for must come, and core_give must be called afterwards.
+ *
+ * core_apply finds everything in memory that it needs, because only what is decided for entries
+ * that are there gets into the log. Replay decides nothing: before each outcome core_needs says
+ * which unit has to be brought first; false: none. core_cold_next: the next cold unit of
+ * a queue from *io_key on. */
+struct unit_key {
+	uint64_t queue;
+	uint64_t chunk;
+}; /* chunk UINT64_MAX: the queue itself */
+#define CORE_UNIT_BYTES (4u + LIMIT_CHUNK_ENTRIES * 34u) /* of a unit of entries, at most */
+void core_entries_limit(struct core *c, uint64_t bytes_max);
+uint64_t core_entries_bytes(const struct core *c);
+/* core_cold_count: chunks that have left memory so far, and those that were brought back. */
+struct cold_count {
+	uint64_t left_n, read_n;
+};
+struct cold_count core_cold_count(const struct core *c);
+bool core_has_wants(const struct core *c);
+uint32_t core_wants_take(struct core *c, struct unit_key *out, uint32_t max);
+void core_warm(struct core *c, struct unit_key key, struct slice unit);
+bool core_needs(struct core *c, const struct run *o, struct unit_key *out);
+bool core_cold_next(struct core *c, struct unit_key *io_key);
+
 /* Checkpoint: durable state as units, each with a key; only units changed since the last
  * core_checkpoint_end that was kept are given. core_checkpoint_next writes one unit into buf (cap
  * bytes, at least CHECKPOINT_UNIT_MAX). *out_len == 0: the unit is to be deleted. False: no more.
@@ -179,10 +207,6 @@ uint64_t core_cached_bytes(const struct core *c);
  * close everything goes on; end says, before the next begin, whether the units are durable (kept),
  * or are to be given again. Close may be left out. */
 #define CHECKPOINT_UNIT_MAX 65536u
-struct unit_key {
-	uint64_t queue;
-	uint64_t chunk;
-}; /* chunk UINT64_MAX: the queue itself */
 void core_checkpoint_begin(struct core *c);
 bool core_checkpoint_next(struct core *c, struct unit_key *out_key, uint8_t *buf, uint32_t cap,
 			  uint32_t *out_len);
@@ -209,10 +233,15 @@ MUST_USE enum err core_restored(struct core *c);
 
 /* core_live_next walks all live persistent entries, queue by queue in the order of ids: *io_walk is
  * zero to begin with, and names the entry afterwards. What comes or goes between two calls may be
- * seen or not. False: no more. */
+ * seen or not. False: no more. Entries of a cold chunk come together, as many as lie in one
+ * segment: io_walk->id is 0, out_entry->n their number, and its loc some place there.
+ * core_live_again has them read, to come one by one then, and goes back to the first; false: they
+ * are going, the walk goes on. */
 struct live_walk {
-	uint64_t queue, id, pos;
+	uint64_t queue, id, pos, chunk;
+	uint32_t span;
 };
+bool core_live_again(struct core *c, struct live_walk *io_walk);
 bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out_entry);
 
 /* Moving stored messages: core_relocate tells the entry `id` of `queue` that its message lies at

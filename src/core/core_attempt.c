@@ -50,7 +50,7 @@ static void apply(struct core *c, struct queue *q, uint64_t id, uint16_t count)
 	uint64_t pos = queue_find(q, id);
 	struct chunk *k = queue_next_live(q, &pos);
 	uint32_t slot = pos_slot(pos);
-	if (!k || k->entry[slot].id != id || !(k->entry[slot].flags & ENTRY_PERSISTENT))
+	if (!k || k->is_cold || k->entry[slot].id != id || !(k->entry[slot].flags & ENTRY_PERSISTENT))
 		return;
 	struct entry *e = &k->entry[slot];
 	e->count = count;
@@ -59,6 +59,20 @@ static void apply(struct core *c, struct queue *q, uint64_t id, uint16_t count)
 		return; /* read from the log */
 	e->flags &= (uint8_t)~ENTRY_SETTLING;
 	core_give_back(c, q, k, slot, true);
+}
+
+bool core_count_needs(const struct queue *q, const struct run *o, struct unit_key *out)
+{
+	struct slice tail = run_tail(o);
+	must(o->kind == OUTCOME_COUNT && q->cold_n > 0);
+	for (; tail.n >= COUNT_BYTES; tail = slice_from(tail, COUNT_BYTES)) {
+		const struct chunk *k = queue_cold_with(q, load_le64(tail.p));
+		if (k) {
+			*out = (struct unit_key){ q->id, k->number };
+			return true;
+		}
+	}
+	return false;
 }
 
 void core_apply_count(struct core *c, const struct run *o)

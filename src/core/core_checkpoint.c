@@ -1,3 +1,4 @@
+#include "base/ablate.h"
 #include "base/rd.h"
 #include "base/wr.h"
 #include "core/core_state.h"
@@ -10,7 +11,7 @@
 enum { UNIT_EXPIRY = 1, UNIT_COUNT = 2 };
 #define QUEUE_KEY UINT64_MAX
 
-_Static_assert(4 + CHUNK_N * 34 <= CHECKPOINT_UNIT_MAX, "a chunk fits a unit");
+_Static_assert(CORE_UNIT_BYTES <= CHECKPOINT_UNIT_MAX, "a chunk fits a unit");
 
 /* ---- taking ------------------------------------------------------------------------------ */
 
@@ -31,6 +32,7 @@ void core_checkpoint_all(struct core *c)
 	must(!c->checkpoint.is_open && !c->checkpoint.is_closed);
 	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
 		struct queue *q = (struct queue *)(uintptr_t)m->value;
+		must(q->cold_n == 0); /* who asks for it has set no limit */
 		core_changed(c, q, NULL);
 		for (struct chunk *k = NULL;
 		     (k = queue_next_used(q, k ? k->number + 1 : q->first)) != NULL;)
@@ -64,6 +66,7 @@ static uint8_t what_is_there(const struct chunk *k)
 
 static void chunk_to_unit(const struct chunk *k, struct wr *w)
 {
+	must(!k->is_cold);
 	uint8_t what = what_is_there(k);
 	wr_u8(w, FORM);
 	wr_u8(w, what);
@@ -105,8 +108,10 @@ static bool next_of_queue(struct checkpointing *p, struct queue *q, struct unit_
 		p->chunk = k->number + 1;
 		if (k->changed <= p->kept || (k->durable_n == 0 && !k->is_stored))
 			continue;
+		bool is_away = k->is_cold && k->durable_n > 0;
+		must_if(is_away, ABLATED(cold_clean));
 		*out_key = (struct unit_key){ q->id, k->number };
-		if (k->durable_n)
+		if (k->durable_n && !is_away)
 			chunk_to_unit(k, w);
 		k->is_stored = true;
 		return true;
@@ -158,8 +163,12 @@ void core_checkpoint_end(struct core *c, bool is_kept)
 	deque_trim(&p->tombs, c->mem);
 	p->kept = p->taken;
 	LIST_EACH_SAFE(&c->dirty, n)
-	if (containerof(n, struct queue, dirty)->dirty_at <= p->kept)
-		list_remove(n);
+	{
+		struct queue *q = containerof(n, struct queue, dirty);
+		core_cool(c, q);
+		if (q->dirty_at <= p->kept)
+			list_remove(n);
+	}
 }
 
 /* ---- restoring --------------------------------------------------------------------------- */
@@ -209,7 +218,7 @@ static enum err entry_from_unit(struct chunk *k, struct rd *r, uint8_t what)
 	return ERR_OK;
 }
 
-static enum err chunk_from_unit(struct chunk *k, struct slice unit)
+enum err core_chunk_read(struct chunk *k, struct slice unit)
 {
 	struct rd r = rd_of(unit);
 	uint8_t form = rd_u8(&r);
@@ -228,7 +237,7 @@ static enum err chunk_from_unit(struct chunk *k, struct slice unit)
 static enum err restore_chunk(struct core *c, struct queue *q, uint64_t number, struct slice unit)
 {
 	struct chunk *k = chunk_take(&c->chunks, number);
-	enum err err = chunk_from_unit(k, unit);
+	enum err err = core_chunk_read(k, unit);
 	if (err == ERR_OK)
 		err = queue_place(q, k, c->mem);
 	if (err != ERR_OK) {
@@ -245,6 +254,7 @@ static enum err restore_chunk(struct core *c, struct queue *q, uint64_t number, 
 	q->ready_n += k->live_n;
 	q->durable_n += k->live_n;
 	must(q->live_n > 0);
+	core_cool_one(c, q, k);
 	return ERR_OK;
 }
 
@@ -317,7 +327,7 @@ static enum err restored(struct queue *q)
 		k = next;
 		if (k->first_id < before)
 			return ERR_CORRUPT;
-		before = k->entry[k->used - 1].id;
+		before = queue_ids_end(k);
 	}
 	must((k == NULL) == (q->live_n == 0));
 	q->last_id = max_u64(q->last_id, before);
@@ -357,9 +367,27 @@ static struct chunk *next_durable(const struct queue *q, uint64_t *io_pos)
 	struct chunk *k;
 	must(q->durable_n <= q->live_n);
 	for (; (k = queue_next_live(q, io_pos)) != NULL; ++*io_pos)
-		if (k->entry[pos_slot(*io_pos)].flags & ENTRY_PERSISTENT)
+		if (k->is_cold || k->entry[pos_slot(*io_pos)].flags & ENTRY_PERSISTENT)
 			break;
 	return k;
+}
+
+/* Of a cold chunk its spans, one after the other. False: those were all. */
+static bool next_span(const struct chunk *k, struct live_walk *w, struct freed *out)
+{
+	const struct cold *cold = &k->cold;
+	uint32_t at = w->chunk == k->number ? w->span + 1 : 0;
+	must(k->is_cold);
+	w->id = w->chunk = 0;
+	if (at >= cold->spans_n) {
+		w->pos = pos_of(k->number + 1, 0);
+		return false;
+	}
+	const struct cold_span *s = &cold->span[at];
+	*out = (struct freed){ (uint64_t)s->segment << 32, s->bytes, s->n, ENTRY_PERSISTENT };
+	w->chunk = k->number;
+	w->span = at;
+	return true;
 }
 
 bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out_entry)
@@ -368,6 +396,9 @@ bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out
 	for (; w->queue || w->pos == 0; w->pos = 0) {
 		const struct queue *q = w->queue ? core_find_queue(c, w->queue) : NULL;
 		const struct chunk *k = q ? next_durable(q, &w->pos) : NULL;
+		for (; k && k->is_cold; k = next_durable(q, &w->pos))
+			if (next_span(k, w, out_entry))
+				return true;
 		if (k) {
 			uint32_t slot = pos_slot(w->pos++);
 			const struct entry *e = &k->entry[slot];
@@ -393,7 +424,7 @@ bool core_relocate(struct core *c, uint64_t queue, uint64_t id, uint64_t old_loc
 	struct chunk *k = q ? next_durable(q, &pos) : NULL;
 	uint32_t slot = pos_slot(pos);
 	must(new_loc != 0);
-	if (!k || k->entry[slot].id != id || k->loc[slot] != old_loc)
+	if (!k || k->is_cold || k->entry[slot].id != id || k->loc[slot] != old_loc)
 		return false;
 	k->loc[slot] = new_loc;
 	core_changed(c, q, k);

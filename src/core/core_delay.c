@@ -38,6 +38,8 @@ static void note_all(struct core *c, struct delay *d)
 	waiters_fini(&d->soon, c->mem);
 	must(d->soon.n == 0);
 	while ((k = queue_next_used(d->queue, k ? k->number + 1 : 0)) != NULL) {
+		if (k->is_cold)
+			continue; /* nothing in it expires */
 		core_unwatch(c, k);
 		for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->ready, CHUNK_N, i)) < CHUNK_N;
 		     i++)
@@ -52,7 +54,9 @@ static struct chunk *chunk_of(const struct queue *q, const struct waiter *w)
 	struct chunk *k = queue_chunk(q, pos_chunk(w->pos));
 	uint32_t slot = pos_slot(w->pos);
 	must(w->at_ms != 0);
-	return k && bits_test(k->ready, slot) && k->entry[slot].expiry_ms == w->at_ms ? k : NULL;
+	if (!k || k->is_cold || !bits_test(k->ready, slot))
+		return NULL;
+	return k->entry[slot].expiry_ms == w->at_ms ? k : NULL;
 }
 
 void core_delay_go_on(struct core *c, struct queue *q)

@@ -42,6 +42,9 @@ struct rig_fx {
 	struct reply_row reply;
 };
 
+/* Units that cores want read (core_wants_take), in their order. */
+#define RIG_WANTED_MAX 4096u
+
 struct rig {
 	struct mem_for_tests heap;
 	struct mem blocks;
@@ -54,6 +57,11 @@ struct rig {
 	uint64_t now_ms;
 	uint64_t proposed, committed; /* record i of the log has index i, from 1 on */
 	int64_t live_bytes;           /* stored by applied records and not freed */
+	uint64_t entries_max; /* core_entries_limit of cores to come */
+	struct slice (*unit)(struct rig *r, struct unit_key key); /* of the newest checkpoint */
+	struct unit_key wanted[RIG_WANTED_MAX];
+	uint32_t wanted_n;
+	bool is_slow; /* what is wanted comes by rig_bring and rig_commit only */
 	void (*see)(struct rig *r, const struct rig_fx *fx); /* fx NULL: no more for now */
 	void *see_arg;
 	struct text said;
@@ -83,6 +91,8 @@ static inline void rig_start(struct rig *r)
 	outcomes_init(&r->later, &r->heap.mem);
 	r->core = core_new(&r->heap.mem, 3);
 	must(r->core != NULL);
+	core_entries_limit(r->core, r->entries_max);
+	r->wanted_n = 0;
 }
 
 /* rig_new: a rig with an empty log. */
@@ -91,6 +101,7 @@ static inline struct rig *rig_new(void)
 	struct rig *r = calloc(1, sizeof *r);
 	must(r != NULL);
 	r->heap = mem_for_tests((size_t)1 << 32);
+	r->entries_max = UINT64_MAX;
 	r->blocks = (struct mem){ .get = rig_block_get,
 				  .put = rig_block_put,
 				  .max = (size_t)1 << 32 };
@@ -267,13 +278,34 @@ static inline void rig_apply(struct rig *r)
 	}
 }
 
-/* rig_give is the end of a turn. */
-static inline void rig_give(struct rig *r)
+static inline void rig_give_once(struct rig *r)
 {
 	core_give(r->core, r->now_ms, &r->now, &r->later, &r->post);
 	must(r->now.runs_n == 0);
 	rig_freed(r);
 	rig_effects(r);
+	must(r->wanted_n < RIG_WANTED_MAX);
+	r->wanted_n += core_wants_take(r->core, r->wanted + r->wanted_n,
+				       RIG_WANTED_MAX - r->wanted_n);
+}
+
+/* rig_bring lets the first units that are wanted come. */
+static inline void rig_bring(struct rig *r, uint32_t n)
+{
+	for (; n > 0 && r->wanted_n > 0; n--) {
+		struct unit_key key = r->wanted[0];
+		memmove(r->wanted, r->wanted + 1, --r->wanted_n * sizeof key);
+		core_warm(r->core, key, r->unit(r, key));
+		rig_give_once(r);
+	}
+}
+
+/* rig_give is the end of a turn. */
+static inline void rig_give(struct rig *r)
+{
+	rig_give_once(r);
+	if (!r->is_slow)
+		rig_bring(r, UINT32_MAX);
 }
 
 /* rig_propose puts everything in `later` into at most one new record. */
@@ -312,6 +344,7 @@ static inline void rig_commit(struct rig *r)
 		r->committed = r->proposed;
 		rig_apply(r);
 		rig_give(r);
+		rig_bring(r, UINT32_MAX);
 	} while (r->later.runs_n);
 }
 
@@ -322,25 +355,6 @@ static inline void rig_commit_to(struct rig *r, uint64_t index)
 	r->committed = index;
 	rig_apply(r);
 	rig_give(r);
-}
-
-/* rig_replay applies records (from, to] to a core as recovery does. */
-static inline void rig_replay(struct rig *r, struct core *c, uint64_t from, uint64_t to)
-{
-	static _Alignas(8) uint8_t room[LOGGED_RUN_BYTES];
-	struct run *o = (struct run *)(void *)room;
-	for (uint64_t i = from + 1; i <= to; i++) {
-		struct slice body = slice_of(r->log[i].bytes, r->log[i].len);
-		struct rd rd = rd_of(body);
-		uint32_t ordinal = 0;
-		while (rd_left(&rd)) {
-			enum err err = logged_get(&rd, body, o, sizeof room);
-			must(err == ERR_OK);
-			rig_place(r, o, i);
-			core_apply(c, o, i, ordinal, NULL);
-			ordinal += o->kind == OUTCOME_ADD ? o->n : 0;
-		}
-	}
 }
 
 /* ---- commands ---------------------------------------------------------------------------- */
@@ -451,25 +465,6 @@ static inline void rig_settle(struct rig *r, uint64_t queue, uint64_t consumer, 
 
 /* ---- the end ----------------------------------------------------------------------------- */
 
-/* rig_digest: of the durable state. */
-static inline struct digest_sum rig_digest(struct core *c)
-{
-	struct digest d;
-	digest_init(&d);
-	core_digest(c, &d);
-	return digest_end(&d);
-}
-
-/* rig_crash forgets everything but the log. */
-static inline void rig_crash(struct rig *r)
-{
-	core_free(r->core);
-	outcomes_fini(&r->now);
-	outcomes_fini(&r->later);
-	r->live_bytes = 0;
-	rig_start(r);
-}
-
 /* rig_free demands that every message and every byte has come home. */
 static inline void rig_free(struct rig *r)
 {
@@ -497,4 +492,6 @@ static inline void rig_say(struct rig *r, const char *want, const char *file, in
 	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
 }
 #define SAY(want) rig_say(r, want, __FILE__, __LINE__)
+
+#include "core/core_replay_for_tests.h"
 #endif

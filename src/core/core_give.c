@@ -358,7 +358,7 @@ static void trim_cache(struct core *c, struct queue *q)
 	q->fresh_pos = q->tail_pos;
 	while (is_cache_full(c, q) && pos > low) {
 		struct chunk *k = queue_chunk(q, pos_chunk(--pos));
-		if (!k) {
+		if (!k || k->is_cold) {
 			pos = pos_of(pos_chunk(pos), 0);
 			continue;
 		}
@@ -406,7 +406,7 @@ static void answer(struct core *c, struct ask *a, struct outcomes *later, struct
 	a->who.flags = (uint8_t)a->what.a;
 	a->who.kind = (uint8_t)a->what.op;
 	switch (a->what.op) {
-	case CMD_GET: core_get(c, &a->who, true, later, fx); break;
+	case CMD_GET: core_get(c, &a->who, a->what.b == 0, later, fx); break;
 	case CMD_PURGE: core_purge(c, &a->who, true, later, fx); break;
 	case CMD_QUEUE_DECLARE:
 	case CMD_QUEUE_STAT: core_stat(c, &a->who, true, later, fx); break;
@@ -448,6 +448,10 @@ void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outc
 	struct chunk *k = NULL;
 	if (q && !q->is_closed)
 		(void)core_next_ready(c, q, &k, later, &slot);
+	if (!k && q && !q->is_closed && q->ready_n > 0) { /* it is not in memory */
+		core_cold_ask(c, cmd, is_behind);
+		return;
+	}
 	bool is_marked_now = k && is_marked(c, q, &k->entry[slot], pos_of(k->number, slot), later);
 	if (q && !q->is_closed && !is_marked_now && (k || (q->pending_n && !is_behind))) {
 		core_ask_later(cmd, later);

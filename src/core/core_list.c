@@ -40,7 +40,7 @@ void core_list(struct core *c, const struct run *cmd, struct post *fx)
 			what.a = pos;
 			break;
 		}
-		if (bits_test(k->ready, pos_slot(pos)))
+		if (!k->is_cold && bits_test(k->ready, pos_slot(pos)))
 			put_line(c, &k->entry[pos_slot(pos)], pos, &t);
 	}
 	struct run head = core_fx(c, FX_REPLY, cmd);
@@ -51,7 +51,7 @@ void core_list(struct core *c, const struct run *cmd, struct post *fx)
 static bool is_it(const struct chunk *k, uint64_t pos, uint64_t id)
 {
 	uint32_t slot = pos_slot(pos);
-	return k && bits_test(k->ready, slot) && k->entry[slot].id == id;
+	return k && !k->is_cold && bits_test(k->ready, slot) && k->entry[slot].id == id;
 }
 
 /* The chunk of the ready entry that is called so; NULL: there is none. */

@@ -84,7 +84,8 @@ uint64_t core_queue_next(struct core *c, uint64_t after)
 
 static void digest_queue(const struct queue *q, struct digest *d)
 {
-	uint64_t pos = 0, n = 0;
+	struct digest_sum sum = { 0 };
+	uint64_t n = 0;
 	if (q->stream) {
 		core_stream_digest(q, d);
 		return;
@@ -93,17 +94,15 @@ static void digest_queue(const struct queue *q, struct digest *d)
 		return;
 	digest_put_u64(d, q->id);
 	digest_put_u64(d, q->mark);
-	for (const struct chunk *k; (k = queue_next_live(q, &pos)) != NULL; pos++) {
-		const struct entry *e = &k->entry[pos_slot(pos)];
-		if (!(e->flags & ENTRY_PERSISTENT))
-			continue;
-		digest_put_u64(d, e->id);
-		digest_put_u64(d, (uint64_t)e->bytes << 32 | (uint32_t)e->count << 16 |
-					  (uint32_t)e->priority << 8 | (e->flags & ENTRY_STORED));
-		digest_put_u64(d, e->expiry_ms);
-		n++;
+	for (const struct chunk *k = NULL; (k = queue_next_used(q, k ? k->number + 1 : 0));) {
+		struct digest_sum one = chunk_sum(k);
+		sum.hi += one.hi;
+		sum.lo += one.lo;
+		n += k->durable_n;
 	}
 	must(n == q->durable_n);
+	digest_put_u64(d, sum.hi);
+	digest_put_u64(d, sum.lo);
 	digest_put_u64(d, n);
 }
 
@@ -131,7 +130,7 @@ void core_answer_digest(struct core *c, const struct run *cmd, struct post *fx)
 void core_check(const struct core *c)
 {
 	size_t cursor = 0, consumers_n = 0;
-	uint64_t cached = 0, chunks_n = 0;
+	uint64_t cached = 0, chunks_n = 0, cold_n = 0;
 	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
 		const struct queue *q = (const struct queue *)(uintptr_t)m->value;
 		must(q->id == m->key);
@@ -142,10 +141,12 @@ void core_check(const struct core *c)
 		must(q->redelivered_id <= q->last_id && q->redelivered_id <= q->mark);
 		consumers_n += q->consumers_n;
 		cached += q->cached_bytes;
+		cold_n += q->cold_n;
 		for (uint64_t i = q->first; i < queue_end(q); i++)
 			chunks_n += queue_chunk(q, i) != NULL;
 	}
 	must(cached == c->cached_bytes && chunks_n == c->chunks.out_n);
+	must(cold_n == c->chunks.cold_n);
 	must(consumers_n == c->consumers.pool.used_n);
 	must(c->checkpoint.kept < c->checkpoint.epoch);
 	consumers_check(&c->consumers);
@@ -241,6 +242,7 @@ static void dump_queue(const struct queue *q, struct text *out)
 		  ull(q->durable_n), ull(q->cached_bytes));
 	text_putf(out, "first_position: %llu\nnext_position: %llu\ncursor: %llu\nchunks: %zu\n",
 		  ull(pos_of(q->first, 0)), ull(q->tail_pos), ull(q->cursor), q->chunks.n);
+	text_putf(out, "cold_chunks: %llu\n", ull(q->cold_n));
 	text_putf(out, "last_id: %llx\ngive_mark: %llx\n", ull(q->last_id), ull(q->mark));
 	if (q->stream)
 		core_stream_dump(q, out);
@@ -275,6 +277,8 @@ void core_dump(const struct core *c, struct text *out)
 		  ull(pending_n));
 	text_putf(out, "cached_bytes: %llu\nchunks: %llu\napplied_index: %llu\n",
 		  ull(c->cached_bytes), ull(c->chunks.out_n), ull(c->index));
+	text_putf(out, "cold_chunks: %llu\nchunks_left: %llu\nchunks_read: %llu\n",
+		  ull(c->chunks.cold_n), ull(c->cold.left_n), ull(c->cold.read_n));
 	dump_count(&c->count, out);
 }
 

@@ -57,6 +57,7 @@ struct unit_saved {
 
 struct walk {
 	struct rig *rig;
+	uint64_t cold_n; /* chunks that were cold behind a checkpoint, summed up */
 	struct prng prng;
 	uint64_t steps, next_number, next_consumer, next_queue;
 	struct model_queue queue[QUEUES];
@@ -314,5 +315,50 @@ static inline void survivors(struct walk *w)
 				w->fate[n].settled &= (uint8_t) ~(1u << i);
 		}
 	}
+}
+
+/* ---- the checkpoint ----------------------------------------------------------------------- */
+
+/* unit_save keeps a unit as a checkpoint does. */
+static inline void unit_save(struct walk *w, struct unit_key key, const uint8_t *bytes,
+			     uint32_t len)
+{
+	struct unit_saved *u = NULL;
+	for (uint32_t i = 0; i < w->units_n; i++)
+		if (w->unit[i].key.queue == key.queue && w->unit[i].key.chunk == key.chunk)
+			u = &w->unit[i];
+	if (!u) {
+		must(w->units_n < UNITS_MAX);
+		u = &w->unit[w->units_n++];
+	}
+	free(u->bytes);
+	*u = (struct unit_saved){ .key = key, .len = len, .bytes = len ? malloc(len) : NULL };
+	if (len)
+		memcpy(u->bytes, bytes, len);
+}
+
+/* unit is what the rig asks for. */
+static inline struct slice unit(struct rig *r, struct unit_key key)
+{
+	const struct walk *w = r->see_arg;
+	for (uint32_t i = 0; i < w->units_n; i++)
+		if (w->unit[i].key.queue == key.queue && w->unit[i].key.chunk == key.chunk)
+			return slice_of(w->unit[i].bytes, w->unit[i].len);
+	return SLICE_EMPTY;
+}
+
+/* restore reads all of them into an empty core. */
+static inline void restore(struct walk *w, struct core *c)
+{
+	uint32_t from = w->units_n ? below(w, w->units_n) : 0;
+	for (uint32_t i = 0; i < w->units_n; i++) {
+		const struct unit_saved *u = &w->unit[(from + i) % w->units_n];
+		if (!u->len)
+			continue;
+		enum err err = core_restore(c, u->key, slice_of(u->bytes, u->len));
+		must(err == ERR_OK);
+	}
+	enum err err = core_restored(c);
+	must(err == ERR_OK);
 }
 #endif

@@ -54,7 +54,11 @@ static void weigh_all(struct core *c, struct queue *q)
 	q->ruled->ready_bodies = 0;
 	while ((k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL) {
 		core_rule_unweigh(c, k);
-		core_rule_weigh(c, q, k, 0, k->used);
+		if (!k->is_cold)
+			core_rule_weigh(c, q, k, 0, k->used);
+		else if (q->ruled->max_length_bytes != RULE_NONE &&
+			 bits_next_set(k->ready, CHUNK_N, 0) < CHUNK_N)
+			q->ruled->ready_bodies += k->cold.bytes;
 	}
 }
 

@@ -27,6 +27,18 @@ void core_remove(struct removal *r, struct chunk *k, uint32_t slot)
 	r->row = (struct remove_row){ e->id, e->id, pos, pos };
 }
 
+void core_remove_between(struct removal *r, const struct remove_row *row)
+{
+	must(row->first_pos && row->first_id <= row->last_id);
+	if (r->row.first_pos && is_next(r->queue, &r->row, row->first_pos)) {
+		r->row.last_pos = row->last_pos;
+		r->row.last_id = row->last_id;
+		return;
+	}
+	core_removed(r);
+	r->row = *row;
+}
+
 void core_removed(struct removal *r)
 {
 	if (!r->row.first_pos)
@@ -126,6 +138,8 @@ static void settle_rows(struct settling *t, const struct settle_row *row, uint32
 			if (k)
 				core_release(t->core, q, k);
 			k = queue_chunk(q, pos_chunk(row[i].pos));
+			if (k && k->is_cold)
+				k = NULL; /* nothing in it is given */
 		}
 		if (!k || !chunk_is_given(k, slot))
 			continue; /* settled before, or gone with a queue of that name */
@@ -199,6 +213,8 @@ static uint64_t purge_chunk(struct core *c, struct queue *q, struct chunk *k, st
 {
 	uint64_t durable_n = 0;
 	must(r->queue == q);
+	if (k->is_cold)
+		return core_cold_remove(r, k);
 	for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->ready, CHUNK_N, i)) < CHUNK_N;) {
 		if (!(k->entry[i].flags & ENTRY_PERSISTENT)) {
 			core_drop_entry(c, q, k, i, gone);
@@ -269,12 +285,17 @@ static void remove_between(struct core *c, struct queue *q, uint64_t pos,
 	uint64_t last_pos = row->first_pos ? row->last_pos : UINT64_MAX;
 	must(row->first_id <= row->last_id);
 	for (; (k = queue_next_live(q, &pos)) != NULL && pos <= last_pos; pos++) {
-		struct entry *e = &k->entry[pos_slot(pos)];
 		if (before && before != k)
 			core_release(c, q, before);
 		before = k;
-		if (e->id > row->last_id)
+		if (k->is_cold && k->cold.last_id <= row->last_id) {
+			core_cold_drop(c, q, k);
+			pos = pos_of(k->number, CHUNK_N - 1);
+			continue;
+		}
+		if (k->is_cold || k->entry[pos_slot(pos)].id > row->last_id)
 			break;
+		struct entry *e = &k->entry[pos_slot(pos)];
 		if (e->flags & ENTRY_PERSISTENT)
 			core_drop_entry(c, q, k, pos_slot(pos), gone);
 	}
@@ -304,6 +325,11 @@ uint64_t core_drop_all(struct core *c, struct queue *q)
 		if (before && before != k)
 			core_release(c, q, before);
 		before = k;
+		if (k->is_cold) {
+			core_cold_drop(c, q, k);
+			pos = pos_of(k->number, CHUNK_N - 1);
+			continue;
+		}
 		core_drop_entry(c, q, k, pos_slot(pos), &gone);
 	}
 	if (before)

@@ -53,7 +53,8 @@ struct checkpointing {
 	uint64_t chunk;          /* its next one; 0: first the queue itself */
 };
 
-/* A command that waits for what was published before it; done by core_give. */
+/* A command that waits for what was published before it, or for a cold chunk (what.b: not yet for
+ * the former); done by core_give. */
 struct ask {
 	struct run who;
 	struct reply_row what;
@@ -97,6 +98,12 @@ struct core {
 		struct deque wants; /* struct core_page: to be read */
 		uint32_t used_n, rows_max;
 	} streams;
+	struct {
+		uint64_t bytes_max;  /* entries in memory beyond it may leave it */
+		struct deque wants;  /* struct unit_key: chunks to be read */
+		struct deque asks;   /* struct ask: commands that wait for one */
+		uint64_t read_n, left_n; /* chunks, so far */
+	} cold;                      /* core_cold.c */
 	struct queue_count count;
 	struct giving giving;
 	struct fan fan;
@@ -206,6 +213,8 @@ struct removal {
  * ends it. */
 void core_remove(struct removal *r, struct chunk *k, uint32_t slot);
 void core_removed(struct removal *r);
+/* core_remove_between: what lives from `first_pos` to `last_pos` is settling, all of it. */
+void core_remove_between(struct removal *r, const struct remove_row *row);
 
 /* core_release_entry: an entry that was given is ready again where it was. */
 void core_release_entry(struct core *c, struct queue *q, struct chunk *k, uint32_t slot);
@@ -259,6 +268,28 @@ void core_dead_let_go(const struct core *c, struct queue *q, struct post *fx);
 void core_dead_serve(struct core *c, struct queue *q, struct post *fx);
 void core_dead_settle(struct core *c, const struct run *cmd, struct outcomes *later);
 
+/* ---- core_cold.c: entries that leave memory and come back */
+
+/* core_cool gives away the entries of chunks of `q` that the newest checkpoint has, as long as
+ * there are too many in memory. */
+void core_cool(struct core *c, struct queue *q);
+/* core_cool_one does so with one that was just read; it stays as it is if it may not be cold. */
+void core_cool_one(struct core *c, struct queue *q, struct chunk *k);
+/* core_near: `k` is about to be given from. False: its entries are not in memory; they and those of
+ * the next ones are asked for, and core_warm serves the queue again. Only if q->cold_n. */
+bool core_near(struct core *c, struct queue *q, const struct chunk *k);
+/* core_cold_ask: the command `cmd` is done again, as one that is_behind or not, when something has
+ * been read. */
+void core_cold_ask(struct core *c, const struct run *cmd, bool is_behind);
+/* core_cold_remove has the removal of a whole cold chunk logged, as core_remove does of an entry:
+ * how many. core_cold_drop forgets one, unread, as core_drop_entry does. */
+uint64_t core_cold_remove(struct removal *r, struct chunk *k);
+void core_cold_drop(struct core *c, struct queue *q, struct chunk *k);
+/* core_cold_end: nothing of a cold chunk lives, but its place is needed: it is cold no more. */
+void core_cold_end(struct core *c, struct queue *q, struct chunk *own_k);
+/* core_chunk_read reads the entries of a unit into an empty chunk. */
+MUST_USE enum err core_chunk_read(struct chunk *k, struct slice unit);
+
 /* ---- core_time.c */
 
 /* Ready entries that die: their time is over, or there are too many. */
@@ -284,9 +315,10 @@ void core_unwatch(struct core *c, struct chunk *k);
 
 /* core_expire does what is due now, up to a bound: core_deadline says the rest; before consumers
  * are served. core_next_ready is queue_next_ready that lets die first what is due where it looks:
- * so nothing that is over is given, however much is due. *io_chunk is the chunk that it gave
- * before, at the same time, or NULL; it is released when another one comes. core_expire_late lets
- * die what no consumer of `q` (NULL: of any queue) has taken and may not wait; after that. */
+ * so nothing that is over is given, however much is due. NULL: nothing is ready, or it is not in
+ * memory and was asked for. *io_chunk is the chunk that it gave before, at the same time, or NULL;
+ * it is released when another one comes. core_expire_late lets die what no consumer of `q` (NULL:
+ * of any queue) has taken and may not wait; after that. */
 void core_expire(struct core *c, struct outcomes *later, struct post *fx);
 struct chunk *core_next_ready(struct core *c, struct queue *q, struct chunk **io_chunk,
 			      struct outcomes *later, uint32_t *out_slot);
@@ -329,6 +361,8 @@ void core_attempted(struct core *c, struct queue *q, struct chunk *k, uint32_t s
 void core_attempts_end(struct core *c, struct queue *q, const struct run *who,
 		       const struct attempts *a, struct outcomes *later);
 void core_apply_count(struct core *c, const struct run *o);
+/* core_count_needs, as core_needs. */
+bool core_count_needs(const struct queue *q, const struct run *o, struct unit_key *out);
 
 /* ---- core_consume.c */
 void core_subscribe(struct core *c, const struct run *cmd, struct post *fx);

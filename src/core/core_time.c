@@ -136,6 +136,8 @@ struct chunk *core_next_ready(struct core *c, struct queue *q, struct chunk **io
 		expire(c, k, false, later);
 		k = queue_next_ready(q, out_slot);
 	}
+	if (k && q->cold_n && !core_near(c, q, k))
+		k = NULL;
 	return *io_chunk = k;
 }
 

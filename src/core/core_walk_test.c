@@ -280,6 +280,10 @@ static void step_relocate(struct walk *w)
 	uint32_t skip = below(w, 50);
 	while (core_live_next(w->rig->core, &at, &e))
 		if (skip-- == 0) {
+			if (at.id == 0) {
+				(void)core_live_again(w->rig->core, &at);
+				return;
+			}
 			uint64_t moved = e.loc ^ RIG_MOVED;
 			must(!core_relocate(w->rig->core, at.queue, at.id, moved, e.loc));
 			must(!core_relocate(w->rig->core, at.queue, at.id + 1, e.loc, moved));
@@ -289,22 +293,6 @@ static void step_relocate(struct walk *w)
 }
 
 /* ---- checkpoints and crashes ------------------------------------------------------------- */
-
-static void unit_save(struct walk *w, struct unit_key key, const uint8_t *bytes, uint32_t len)
-{
-	struct unit_saved *u = NULL;
-	for (uint32_t i = 0; i < w->units_n; i++)
-		if (w->unit[i].key.queue == key.queue && w->unit[i].key.chunk == key.chunk)
-			u = &w->unit[i];
-	if (!u) {
-		must(w->units_n < UNITS_MAX);
-		u = &w->unit[w->units_n++];
-	}
-	free(u->bytes);
-	*u = (struct unit_saved){ .key = key, .len = len, .bytes = len ? malloc(len) : NULL };
-	if (len)
-		memcpy(u->bytes, bytes, len);
-}
 
 static void step_checkpoint(struct walk *w)
 {
@@ -320,22 +308,9 @@ static void step_checkpoint(struct walk *w)
 			step_settle(w); /* only what is transient goes at once */
 	}
 	core_checkpoint_end(w->rig->core, is_kept);
+	w->cold_n += w->rig->core->chunks.cold_n;
 	if (is_kept)
 		w->checkpoint = w->rig->committed;
-}
-
-static void restore(struct walk *w, struct core *c)
-{
-	uint32_t from = w->units_n ? below(w, w->units_n) : 0;
-	for (uint32_t i = 0; i < w->units_n; i++) {
-		const struct unit_saved *u = &w->unit[(from + i) % w->units_n];
-		if (!u->len)
-			continue;
-		enum err err = core_restore(c, u->key, slice_of(u->bytes, u->len));
-		must(err == ERR_OK);
-	}
-	enum err err = core_restored(c);
-	must(err == ERR_OK);
 }
 
 static void reopen(struct walk *w)
@@ -399,6 +374,8 @@ static void step(struct walk *w)
 		step_delete,      step_checkpoint,  step_checkpoint,   step_relocate, step_crash,
 	};
 	w->steps++;
+	if (chance(w, 1, 3))
+		rig_bring(w->rig, below(w, 3));
 	if (chance(w, 1, 12))
 		rarely[below(w, 10)](w);
 	else
@@ -436,7 +413,7 @@ static void drain(struct walk *w)
 		must(w->fate[n].is_confirmed <= w->fate[n].wants_confirm);
 }
 
-static void walk(uint64_t seed, uint32_t steps)
+static void walk(uint64_t seed, uint32_t steps, uint64_t *io_cold, uint64_t *io_read)
 {
 	struct walk *w = calloc(1, sizeof *w);
 	must(w != NULL);
@@ -444,6 +421,12 @@ static void walk(uint64_t seed, uint32_t steps)
 	w->rig = rig_new();
 	w->rig->see = see;
 	w->rig->see_arg = w;
+	w->rig->unit = unit;
+	w->rig->is_slow = chance(w, 1, 2);
+	if (chance(w, 3, 4)) {
+		w->rig->entries_max = 0;
+		core_entries_limit(w->rig->core, 0);
+	}
 	w->next_number = w->next_consumer = w->next_queue = 1;
 	if (chance(w, 1, 2))
 		core_cache_limit(w->rig->core, below(w, 2000));
@@ -452,6 +435,8 @@ static void walk(uint64_t seed, uint32_t steps)
 	for (uint32_t i = 0; i < steps; i++)
 		step(w);
 	drain(w);
+	*io_read += w->rig->core->cold.read_n;
+	*io_cold += w->cold_n;
 	for (uint32_t i = 0; i < w->units_n; i++)
 		free(w->unit[i].bytes);
 	rig_free(w->rig);
@@ -464,11 +449,16 @@ static void random_walks_agree_with_the_lists(void **s)
 	const char *from = getenv("SEED"), *n = getenv("SEEDS");
 	uint64_t first = from ? strtoull(from, NULL, 10) : 1;
 	uint64_t last = first + (n ? strtoull(n, NULL, 10) : 60);
+	uint64_t cold_n = 0, read_n = 0;
 	for (uint64_t seed = first; seed < last; seed++) {
 		if (n)
 			fprintf(stderr, "seed %llu\n", (unsigned long long)seed);
-		walk(seed, 600);
+		walk(seed, 600, &cold_n, &read_n);
 	}
+	must(cold_n > 2 * (last - first) && read_n > last - first);
+	if (n)
+		fprintf(stderr, "cold %llu read %llu\n", (unsigned long long)cold_n,
+			(unsigned long long)read_n);
 }
 
 int main(void)

@@ -101,6 +101,7 @@ void lanes_on(struct queue *q, uint8_t max, struct mem *mem)
 	if (q->lanes && q->lanes->n == n)
 		return;
 	lanes_off(q, mem);
+	must(q->cold_n == 0); /* it comes with the queue */
 	q->lanes = mem_get(mem, lanes_bytes(n), "priorities");
 	must(q->lanes != NULL);
 	memset(q->lanes, 0, lanes_bytes(n));

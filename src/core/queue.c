@@ -93,6 +93,15 @@ enum err queue_place(struct queue *q, struct chunk *own_k, struct mem *mem)
 	return ERR_OK;
 }
 
+void queue_swap(struct queue *q, struct chunk *k)
+{
+	must(queue_chunk(q, k->number) && k->queue == q);
+	*row_at(q, k->number) = k;
+	/* The entries of one that was cold once are complete. */
+	if (k->used == CHUNK_N)
+		q->tail_pos = max_u64(q->tail_pos, pos_of(k->number + 1, 0));
+}
+
 void queue_unlink(struct queue *q, struct chunk *k)
 {
 	must(k->live_n == 0 && queue_chunk(q, k->number) == k);
@@ -186,16 +195,38 @@ uint64_t queue_find(const struct queue *q, uint64_t id)
 	return k ? pos_of(k->number, 0) : q->tail_pos;
 }
 
+static bool is_cold_with(const struct chunk *k, uint64_t id)
+{
+	return k && k->is_cold && k->cold.first_id <= id && id <= k->cold.last_id;
+}
+
+struct chunk *queue_cold_with(const struct queue *q, uint64_t id)
+{
+	uint64_t number = first_not_below(q, id);
+	struct chunk *k = NULL;
+	must(q->cold_n > 0);
+	for (uint64_t i = number; i > q->first && !k;)
+		k = queue_chunk(q, --i);
+	while (!is_cold_with(k, id)) {
+		k = queue_next_used(q, number);
+		if (!k || k->first_id > id)
+			return NULL;
+		number = k->number + 1;
+	}
+	return k;
+}
+
 uint64_t queue_id_ahead(const struct queue *q, uint64_t number)
 {
 	const struct chunk *k = number + 1 < queue_end(q) ? queue_chunk(q, number) : NULL;
 	must(!k || k->used > 0);
-	return k ? k->entry[k->used - 1].id : 0;
+	return k ? queue_ids_end(k) : 0;
 }
 
 void queue_check(const struct queue *q)
 {
-	uint64_t ready_n = 0, live_n = 0, durable_n = 0, last_id = 0, ready_bodies = 0;
+	uint64_t ready_n = 0, live_n = 0, durable_n = 0, last_id = 0, ready_bodies = 0, cold_n = 0;
+	bool is_weighed = q->ruled && q->ruled->max_length_bytes != RULE_NONE;
 	must(q->first > 0 && q->cursor <= q->tail_pos && q->durable_n <= q->live_n);
 	must_if(q->chunks.n == 0, pos_slot(q->tail_pos) == 0);
 	must_if(q->chunks.n, queue_chunk(q, q->first) && queue_chunk(q, queue_end(q) - 1));
@@ -206,14 +237,17 @@ void queue_check(const struct queue *q)
 		chunk_check(k);
 		must(k->number == i && k->first_id >= last_id && k->queue == q);
 		must(k->live_n || (i + 1 == queue_end(q) && q->live_n));
-		last_id = k->used ? k->entry[k->used - 1].id : k->first_id;
+		last_id = max_u64(queue_ids_end(k), k->first_id);
+		cold_n += k->is_cold;
+		if (k->is_cold && is_weighed && bits_next_set(k->ready, CHUNK_N, 0) < CHUNK_N)
+			ready_bodies += k->cold.bytes;
 		ready_n += bits_count(k->ready, CHUNK_N);
 		for (uint32_t s = 0; k->bodies && s < k->used; s++)
 			ready_bodies += bits_test(k->ready, s) ? k->bodies[s] : 0;
 		live_n += k->live_n;
 		durable_n += k->durable_n;
 	}
-	must(last_id <= q->last_id);
+	must(last_id <= q->last_id && cold_n == q->cold_n);
 	must(ready_n == q->ready_n && live_n == q->live_n && durable_n == q->durable_n);
 	must_if(q->ready_n == q->live_n && q->durable_n == 0, q->ready_bytes == q->live_bytes);
 	must(q->stream || q->cached_bytes <= q->live_bytes);

@@ -50,6 +50,9 @@ struct queue {
 	uint64_t fresh_pos; /* entries from here on have not met the cache's bound yet */
 	uint64_t last_id;   /* of the newest persistent entry there ever was */
 
+	uint64_t cold_n;    /* chunks whose entries are not in memory (core_cold.c) */
+	uint64_t cool_at;   /* the chunk from which on some may go there */
+
 	uint64_t ready_n, live_n, durable_n;
 	uint64_t pending_n; /* reservation: ADD rows in `later` */
 	uint64_t ready_bytes, live_bytes;
@@ -96,6 +99,14 @@ static inline struct chunk *queue_chunk(const struct queue *q, uint64_t number)
 	return at < q->chunks.n ? *(struct chunk **)deque_at(&q->chunks, at) : NULL;
 }
 
+/* queue_ids_end is not below any id in `k`, nor above any behind it. */
+static inline uint64_t queue_ids_end(const struct chunk *k)
+{
+	if (k->is_cold)
+		return k->cold.last_id;
+	return k->used ? k->entry[k->used - 1].id : k->first_id;
+}
+
 /* What lanes.c does beside queue_on and queue_off. */
 void queue_lane_on(struct queue *q, struct chunk *k, uint32_t slot);
 void queue_lane_off(struct queue *q, struct chunk *k, uint32_t slot);
@@ -135,6 +146,9 @@ struct chunk *queue_tail(struct queue *q, struct chunk_pool *p, struct chunk **o
  * there is one already, or the numbers lie absurdly far apart; then nothing changed. */
 MUST_USE enum err queue_place(struct queue *q, struct chunk *own_k, struct mem *mem);
 
+/* queue_swap puts `k` where the one with its number is, which comes or goes cold. */
+void queue_swap(struct queue *q, struct chunk *k);
+
 /* queue_unlink takes a chunk without live entries out of the directory, for release. */
 void queue_unlink(struct queue *q, struct chunk *k);
 
@@ -149,8 +163,12 @@ struct chunk *queue_next_live(const struct queue *q, uint64_t *io_pos);
 struct chunk *queue_next_used(const struct queue *q, uint64_t number);
 
 /* queue_find: the position of the first slot whose id is not below `id`, or tail_pos. Found by
- * bisection: for replay, restore and relocation; at run time positions travel. */
+ * bisection: for replay, restore and relocation; at run time positions travel. In a cold chunk:
+ * the position of its first live entry. */
 uint64_t queue_find(const struct queue *q, uint64_t id);
+
+/* queue_cold_with: the cold chunk in which an entry with this id may be; NULL: none. */
+struct chunk *queue_cold_with(const struct queue *q, uint64_t id);
 
 /* queue_id_ahead: the id at the end of the chunk `number`; 0 if it is not there or the tail. */
 uint64_t queue_id_ahead(const struct queue *q, uint64_t number);

@@ -1,0 +1,374 @@
+#include "core/core_for_tests.h"
+
+#define Q         7u
+#define UNITS_MAX 64u
+
+/* The newest checkpoint. */
+static struct {
+	struct unit_key key[UNITS_MAX];
+	uint8_t *bytes[UNITS_MAX];
+	uint32_t len[UNITS_MAX], n;
+	uint32_t read_n;
+} kept;
+
+static uint32_t kept_at(struct unit_key key)
+{
+	uint32_t i = 0;
+	while (i < kept.n && (kept.key[i].queue != key.queue || kept.key[i].chunk != key.chunk))
+		i++;
+	must(i < UNITS_MAX);
+	return i;
+}
+
+static struct slice unit(struct rig *r, struct unit_key key)
+{
+	uint32_t i = kept_at(key);
+	must(r->core != NULL);
+	kept.read_n++;
+	return i < kept.n ? slice_of(kept.bytes[i], kept.len[i]) : SLICE_EMPTY;
+}
+
+static void take(struct rig *r)
+{
+	static uint8_t buf[CHECKPOINT_UNIT_MAX];
+	struct unit_key key;
+	uint32_t len;
+	core_checkpoint_begin(r->core);
+	while (core_checkpoint_next(r->core, &key, buf, sizeof buf, &len)) {
+		uint32_t i = kept_at(key);
+		kept.n += i == kept.n;
+		free(kept.bytes[i]);
+		kept.key[i] = key;
+		kept.len[i] = len;
+		kept.bytes[i] = len ? malloc(len) : NULL;
+		if (len)
+			memcpy(kept.bytes[i], buf, len);
+	}
+	core_checkpoint_end(r->core, true);
+	core_check(r->core);
+}
+
+static void end(struct rig *r)
+{
+	for (uint32_t i = 0; i < kept.n; i++)
+		free(kept.bytes[i]);
+	memset(&kept, 0, sizeof kept);
+	rig_free(r);
+}
+
+static struct queue *queue_of(struct rig *r)
+{
+	struct queue *q = core_find_queue(r->core, Q);
+	must(q != NULL);
+	return q;
+}
+
+static void silence(struct rig *r)
+{
+	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+}
+
+/* A queue of n messages, of which nothing is kept in memory that need not be. */
+static struct rig *rig_with_messages(uint32_t n)
+{
+	struct rig *r = rig_new();
+	r->unit = unit;
+	r->entries_max = 0;
+	core_entries_limit(r->core, 0);
+	core_cache_limit(r->core, 0);
+	rig_do(r, CMD_QUEUE_OPEN, Q, 0, QUEUE_DURABLE);
+	for (uint32_t at = 0; at < n; at += 100)
+		rig_publish(r, Q, at + 1, (uint32_t)min_u64(100, n - at), ENTRY_PERSISTENT);
+	rig_commit(r);
+	silence(r);
+	return r;
+}
+
+static void see_in_order(struct rig *r, const struct rig_fx *fx)
+{
+	uint64_t *last = r->see_arg;
+	if (fx && fx->run.kind == FX_DELIVER)
+		must(fx->number == ++*last);
+}
+
+/* ---- leaving ----------------------------------------------------------------------------- */
+
+static void what_a_checkpoint_has_leaves_and_comes_back_in_order(void **s)
+{
+	(void)s;
+	uint64_t last = 0;
+	struct rig *r = rig_with_messages(40 * CHUNK_N + 3);
+	struct digest_sum before = rig_digest(r->core);
+	must(queue_of(r)->cold_n == 0);
+	take(r);
+	must(queue_of(r)->cold_n == 41 && core_entries_bytes(r->core) == 0);
+	must(digest_eq(before, rig_digest(r->core)));
+	rig_publish(r, Q, 40 * CHUNK_N + 4, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	r->see = see_in_order;
+	r->see_arg = &last;
+	rig_subscribe(r, Q, 9, SUBSCRIBE_NO_ACK, CREDIT_NO_LIMIT);
+	rig_commit(r);
+	must(last == 40 * CHUNK_N + 4 && queue_of(r)->cold_n == 0);
+	must(kept.read_n == 41);
+	end(r);
+}
+
+static void what_is_given_or_new_or_in_memory_stays(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_messages(CHUNK_N);
+	rig_subscribe(r, Q, 9, 0, 1);
+	rig_commit(r);
+	take(r);
+	must(queue_of(r)->cold_n == 0); /* one is given */
+	rig_publish(r, Q, 1000, 3, ENTRY_PERSISTENT);
+	rig_publish(r, Q, 1003, 1, 0);
+	rig_commit(r);
+	take(r);
+	must(queue_of(r)->cold_n == 0); /* one is transient */
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 9, 0);
+	end(r);
+	r = rig_with_messages(10);
+	core_cache_limit(r->core, UINT64_MAX);
+	rig_publish(r, Q, 11, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	take(r);
+	must(queue_of(r)->cold_n == 0); /* one has its message in memory */
+	end(r);
+}
+
+static void as_much_as_the_limit_allows_stays(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_messages(10 * CHUNK_N);
+	core_entries_limit(r->core, 4 * sizeof(struct chunk));
+	take(r);
+	must(queue_of(r)->cold_n == 6 && queue_of(r)->cool_at == 7);
+	core_entries_limit(r->core, 3 * sizeof(struct chunk));
+	rig_publish(r, Q, 10000, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	take(r);
+	must(queue_of(r)->cold_n == 8);
+	end(r);
+}
+
+static void more_is_read_than_is_given_now(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_messages(40 * CHUNK_N);
+	take(r);
+	r->is_slow = true;
+	rig_subscribe(r, Q, 9, 0, 1);
+	must(r->wanted_n == 16 && r->wanted[0].chunk == 1 && r->wanted[15].chunk == 16);
+	rig_bring(r, 1);
+	rig_commit(r);
+	must(queue_of(r)->cold_n == 24 && kept.read_n == 16);
+	SAY("reply 9 OK 20480 1 | c9 1");
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 9, 0);
+	end(r);
+}
+
+/* ---- commands ---------------------------------------------------------------------------- */
+
+static void a_get_waits_for_its_chunk(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_messages(3);
+	take(r);
+	r->is_slow = true;
+	rig_do(r, CMD_GET, Q, 1, 0);
+	rig_do(r, CMD_GET, Q, 2, GET_NO_ACK);
+	SAY("");
+	must(r->wanted_n == 1);
+	rig_commit(r);
+	SAY("got 1 | got 2!");
+	end(r);
+}
+
+static void a_get_finds_nothing_when_another_was_first(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_messages(3);
+	take(r);
+	r->is_slow = true;
+	rig_do(r, CMD_GET, Q, 1, 0);
+	rig_do(r, CMD_PURGE, Q, 2, 0);
+	rig_commit(r);
+	SAY("reply 2 OK 3 0 | reply 1 NOT_FOUND 1 0");
+	must(queue_of(r)->live_n == 0 && r->live_bytes == 0);
+	end(r);
+}
+
+static void a_purge_reads_nothing(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_messages(5 * CHUNK_N + 7);
+	take(r);
+	rig_publish(r, Q, 5000, 2, ENTRY_PERSISTENT);
+	rig_commit(r);
+	rig_do(r, CMD_PURGE, Q, 1, 0);
+	must(queue_of(r)->ready_n == 0 && queue_of(r)->live_n == 5 * CHUNK_N + 9);
+	rig_commit(r);
+	SAY("reply 1 OK 2569 0");
+	must(queue_of(r)->live_n == 0 && r->live_bytes == 0 && kept.read_n == 0);
+	take(r);
+	for (uint32_t i = 0; i < kept.n; i++)
+		must(kept.len[i] == 0 || kept.key[i].chunk == UINT64_MAX);
+	end(r);
+}
+
+static void a_queue_goes_unread(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_messages(2 * CHUNK_N);
+	take(r);
+	rig_do(r, CMD_QUEUE_DROP, Q, 1, 0);
+	rig_commit(r);
+	must(r->live_bytes == 0 && kept.read_n == 0 && r->core->chunks.out_n == 0);
+	end(r);
+}
+
+/* ---- limits that come later -------------------------------------------------------------- */
+
+static void a_length_that_comes_later_drops_what_is_away(void **s)
+{
+	(void)s;
+	struct queue_rules rules = rules_none();
+	struct rig *r = rig_with_messages(40 * CHUNK_N);
+	take(r);
+	rules.max_length = 5;
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	rig_commit(r);
+	must(queue_of(r)->ready_n == 5 && queue_of(r)->live_n == 5);
+	rig_do(r, CMD_GET, Q, 1, 0);
+	rig_commit(r);
+	SAY("got 20476");
+	end(r);
+}
+
+static void bytes_count_while_they_are_away(void **s)
+{
+	(void)s;
+	struct queue_rules rules = rules_none();
+	struct rig *r = rig_with_messages(2 * CHUNK_N);
+	take(r);
+	rules.max_length_bytes = 1 << 20;
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	must(queue_of(r)->cold_n == 2);
+	must(queue_of(r)->ruled->ready_bodies == 2 * CHUNK_N * RIG_STORED_BYTES);
+	core_check(r->core);
+	rig_do(r, CMD_GET, Q, 1, 0); /* both are read */
+	rig_commit(r);
+	must(queue_of(r)->ruled->ready_bodies == (2 * CHUNK_N - 1) * RIG_STORED_BYTES);
+	core_check(r->core);
+	rules.max_length_bytes = 10 * RIG_STORED_BYTES;
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	rig_commit(r);
+	must(queue_of(r)->ready_n == 10);
+	end(r);
+}
+
+/* ---- recovery ---------------------------------------------------------------------------- */
+
+static void restore(struct rig *r)
+{
+	rig_crash(r);
+	for (uint32_t i = kept.n; i-- > 0;)
+		if (kept.len[i])
+			must(core_restore(r->core, kept.key[i],
+					  slice_of(kept.bytes[i], kept.len[i])) == ERR_OK);
+	must(core_restored(r->core) == ERR_OK);
+	core_check(r->core);
+}
+
+static void replay_brings_only_what_it_needs(void **s)
+{
+	(void)s;
+	uint64_t last = 0, from;
+	struct rig *r = rig_with_messages(6 * CHUNK_N);
+	take(r);
+	from = r->committed;
+	r->see = see_in_order;
+	r->see_arg = &last;
+	rig_subscribe(r, Q, 9, 0, 2 * CHUNK_N + 10);
+	rig_commit(r);
+	for (uint32_t i = 0; i < 2 * CHUNK_N + 10; i++)
+		rig_settle(r, Q, 9, pos_of(1, 0) + i, SETTLE_ACCEPT);
+	rig_commit(r);
+	struct digest_sum whole = rig_digest(r->core);
+	restore(r);
+	must(queue_of(r)->cold_n == 6);
+	kept.read_n = 0;
+	rig_replay(r, r->core, from, r->committed);
+	core_check(r->core);
+	must(digest_eq(whole, rig_digest(r->core)));
+	must(kept.read_n <= 3 && queue_of(r)->cold_n >= 3);
+	end(r);
+}
+
+static void who_comes_behind_what_is_away_has_a_chunk_of_its_own(void **s)
+{
+	(void)s;
+	uint64_t last = 0;
+	struct rig *r = rig_with_messages(10);
+	take(r);
+	restore(r);
+	rig_do(r, CMD_QUEUE_OPEN, Q, 0, QUEUE_DURABLE);
+	silence(r);
+	rig_publish(r, Q, 11, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	must(queue_of(r)->chunks.n == 2 && queue_of(r)->cold_n == 1);
+	r->see = see_in_order;
+	r->see_arg = &last;
+	rig_subscribe(r, Q, 9, 0, 100);
+	rig_commit(r);
+	must(last == 11);
+	end(r);
+}
+
+/* ---- looking ----------------------------------------------------------------------------- */
+
+static void what_lives_is_told_by_segments(void **s)
+{
+	(void)s;
+	struct live_walk at = { 0 };
+	struct freed e;
+	uint64_t n = 0, bytes = 0;
+	struct rig *r = rig_with_messages(40 * CHUNK_N);
+	take(r);
+	for (; core_live_next(r->core, &at, &e); n += e.n, bytes += e.bytes)
+		must(at.id == 0 && e.n > 1 && e.loc >> 32 != 0);
+	must(n == 40 * CHUNK_N && bytes == n * RIG_STORED_BYTES);
+	at = (struct live_walk){ 0 };
+	while (at.chunk != 39)
+		must(core_live_next(r->core, &at, &e));
+	must(core_live_again(r->core, &at));
+	rig_give(r);
+	must(core_live_next(r->core, &at, &e) && at.id != 0 && e.n == 1);
+	must(core_relocate(r->core, Q, at.id, e.loc, e.loc | RIG_MOVED));
+	must(queue_of(r)->cold_n == 39);
+	take(r);
+	must(queue_of(r)->cold_n == 40); /* moved, and away again */
+	end(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_checkpoint_has_leaves_and_comes_back_in_order),
+		cmocka_unit_test(what_is_given_or_new_or_in_memory_stays),
+		cmocka_unit_test(as_much_as_the_limit_allows_stays),
+		cmocka_unit_test(more_is_read_than_is_given_now),
+		cmocka_unit_test(a_get_waits_for_its_chunk),
+		cmocka_unit_test(a_get_finds_nothing_when_another_was_first),
+		cmocka_unit_test(a_purge_reads_nothing),
+		cmocka_unit_test(a_queue_goes_unread),
+		cmocka_unit_test(a_length_that_comes_later_drops_what_is_away),
+		cmocka_unit_test(bytes_count_while_they_are_away),
+		cmocka_unit_test(replay_brings_only_what_it_needs),
+		cmocka_unit_test(who_comes_behind_what_is_away_has_a_chunk_of_its_own),
+		cmocka_unit_test(what_lives_is_told_by_segments),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
