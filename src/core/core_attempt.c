@@ -50,7 +50,8 @@ static void apply(struct core *c, struct queue *q, uint64_t id, uint16_t count)
 	uint64_t pos = queue_find(q, id);
 	struct chunk *k = queue_next_live(q, &pos);
 	uint32_t slot = pos_slot(pos);
-	if (!k || k->is_cold || k->entry[slot].id != id || !(k->entry[slot].flags & ENTRY_PERSISTENT))
+	if (!k || k->is_cold || k->entry[slot].id != id ||
+	    !(k->entry[slot].flags & ENTRY_PERSISTENT))
 		return;
 	struct entry *e = &k->entry[slot];
 	e->count = count;

@@ -69,8 +69,10 @@ static void settle(struct loop *l)
 		bool is_kept = failed == s->given_failed;
 		if (s->given && s->catalog)
 			catalog_checkpoint_end(s->catalog, is_kept);
-		else if (s->given)
+		if (s->given && s->core) {
+			keep_budget(l); /* the shard before has perhaps given some away */
 			core_checkpoint_end(s->core, is_kept);
+		}
 		s->given = 0;
 	}
 }

@@ -27,7 +27,7 @@ struct forward {
 	uint32_t shard; /* of loop.shards */
 	uint32_t moving_n;
 	bool is_in_streams; /* of that shard; its entries are done */
-	bool is_waiting;    /* for a page of a stream */
+	bool is_waiting;    /* for a page of a stream, or for entries, that are not in memory */
 	struct live_walk walk;
 };
 
@@ -105,6 +105,21 @@ static void done_with(struct loop *l, struct shard *s)
 	must(l->forward->moving_n == 0);
 }
 
+/* False: entries of that segment have to be read, before it is known which they are. */
+static bool move_entry(struct loop *l, struct shard *s, const struct freed *one)
+{
+	struct forward *f = l->forward;
+	must(one->n > 0);
+	if (f->walk.id != 0) {
+		ask(l, s, &f->walk, one);
+		return true;
+	}
+	f->is_waiting = core_live_again(s->core, &f->walk);
+	if (f->is_waiting)
+		warm_ask(s);
+	return !f->is_waiting;
+}
+
 /* False: this loop has nothing left to move. */
 static bool walk(struct loop *l)
 {
@@ -112,6 +127,7 @@ static bool walk(struct loop *l)
 	uint32_t budget = WALK_BUDGET;
 	if (l->is_stopping)
 		return f->moving_n > 0; /* no more: the segment is looked at another time */
+	f->is_waiting = false;
 	for (; f->shard < l->shards_n && budget > 0 && f->moving_n < MOVING_MAX; budget--) {
 		struct shard *s = &l->shards[f->shard];
 		struct freed one;
@@ -129,7 +145,8 @@ static bool walk(struct loop *l)
 			f->is_in_streams = true;
 			f->walk = (struct live_walk){ 0 };
 		} else if (one.loc >> 32 == f->segment && !(one.flags & ENTRY_SPILLED)) {
-			ask(l, s, &f->walk, &one);
+			if (!move_entry(l, s, &one))
+				return true;
 		}
 	}
 	return f->shard < l->shards_n || f->moving_n > 0;

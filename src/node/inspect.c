@@ -27,6 +27,15 @@ uint64_t node_blocks_out(const struct node *n)
 	return bytes;
 }
 
+void node_chunks(const struct node *n, uint64_t *io_left, uint64_t *io_read)
+{
+	for (uint16_t no = 1; no < n->shards_n; no++) {
+		struct cold_count c = core_cold_count(n->shard[no]->core);
+		*io_left += c.left_n;
+		*io_read += c.read_n;
+	}
+}
+
 int64_t node_memory_used(const struct node *n)
 {
 	int64_t used = memory_used(&n->boot_memory) + memory_used(&n->journal_memory);

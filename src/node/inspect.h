@@ -16,6 +16,8 @@ void node_check(const struct node *n);
 /* node_blocks_out: bytes of blocks that have not come home, of all loops: what sockets are read
  * into, and messages that somebody still refers to. */
 uint64_t node_blocks_out(const struct node *n);
+/* node_chunks: chunks of queues that have left memory since it was opened, and came back. */
+void node_chunks(const struct node *n, uint64_t *io_left, uint64_t *io_read);
 /* node_memory_used: bytes out of all heaps of the node, those of the journal's threads included. */
 int64_t node_memory_used(const struct node *n);
 /* node_describe writes what every shard says of itself. */

@@ -100,40 +100,68 @@ void keep_rows(struct loop *l, struct run *publish)
 	}
 }
 
-static uint64_t cached_here(const struct loop *l)
+/* Memory of queues: stored messages that are kept, and entries. */
+struct kept {
+	uint64_t cached, entries;
+};
+
+static struct kept kept_here(const struct loop *l)
 {
-	uint64_t sum = 0;
-	for (uint32_t i = 0; i < l->shards_n; i++)
-		sum += l->shards[i].core ? core_cached_bytes(l->shards[i].core) : 0;
+	struct kept sum = { 0 };
+	for (uint32_t i = 0; i < l->shards_n; i++) {
+		const struct core *c = l->shards[i].core;
+		sum.cached += c ? core_cached_bytes(c) : 0;
+		sum.entries += c ? core_entries_bytes(c) : 0;
+	}
 	return sum;
 }
 
 void keep_tell(struct loop *l)
 {
-	atomic_store_explicit(&l->cached_bytes, cached_here(l), memory_order_relaxed);
+	struct kept here = kept_here(l);
+	atomic_store_explicit(&l->cached_bytes, here.cached, memory_order_relaxed);
+	atomic_store_explicit(&l->entry_bytes, here.entries, memory_order_relaxed);
 }
 
-/* cached_elsewhere: by the other loops, as they last told. */
-static uint64_t cached_elsewhere(const struct loop *l)
+/* kept_elsewhere: by the other loops, as they last told. */
+static struct kept kept_elsewhere(const struct loop *l)
 {
 	const struct node *n = l->node;
-	uint64_t sum = 0;
-	for (uint32_t i = 0; i < n->loops_n; i++)
-		if (i != l->index)
-			sum += atomic_load_explicit(&n->loops[i].cached_bytes,
-						    memory_order_relaxed);
+	struct kept sum = { 0 };
+	for (uint32_t i = 0; i < n->loops_n; i++) {
+		const struct loop *o = &n->loops[i];
+		if (o == l)
+			continue;
+		sum.cached += atomic_load_explicit(&o->cached_bytes, memory_order_relaxed);
+		sum.entries += atomic_load_explicit(&o->entry_bytes, memory_order_relaxed);
+	}
 	return sum;
 }
 
-/* What is left of the cache goes to whichever shard has something to keep. No queue may have more
+/* What one may have who has `own` of what is used: all that is left too, or less by what is too
+ * much. */
+static uint64_t share_of(const struct node *n, int64_t configured, uint64_t used, uint64_t own)
+{
+	uint64_t all = min_u64((uint64_t)configured, alarm_memory_limit(n) / 4) + own;
+	return all > used ? all - used : 0;
+}
+
+/* What is left goes to whichever shard has something to keep. Of the cache no queue may have more
  * than is left, so there is always some. */
 void keep_budget(struct loop *l)
 {
-	uint64_t share = min_u64((uint64_t)l->node->config.queue_cache_bytes,
-				 alarm_memory_limit(l->node) / 4);
-	uint64_t all = cached_here(l) + cached_elsewhere(l), rest = share > all ? share - all : 0;
-	for (uint32_t i = 0; i < l->shards_n; i++)
-		if (l->shards[i].core)
-			core_cache_limit(l->shards[i].core,
-					 core_cached_bytes(l->shards[i].core) + rest);
+	const struct node *n = l->node;
+	struct kept here = kept_here(l), elsewhere = kept_elsewhere(l);
+	uint64_t cached = here.cached + elsewhere.cached;
+	uint64_t entries = here.entries + elsewhere.entries;
+	for (uint32_t i = 0; i < l->shards_n; i++) {
+		struct core *c = l->shards[i].core;
+		if (!c)
+			continue;
+		core_cache_limit(c, max_u64(core_cached_bytes(c),
+					    share_of(n, n->config.queue_cache_bytes, cached,
+						     core_cached_bytes(c))));
+		core_entries_limit(c, share_of(n, n->config.queue_entries_bytes, entries,
+					       core_entries_bytes(c)));
+	}
 }

@@ -200,7 +200,10 @@ bool loader_work(struct loop *l)
 	struct jread *done;
 	bool is_any = false;
 	while ((done = journal_read_done(l->node->journal, l->index)) != NULL) {
-		finish(l, (struct reading *)(uintptr_t)done->tag);
+		if (done->is_unit)
+			warm_done(l, done);
+		else
+			finish(l, (struct reading *)(uintptr_t)done->tag);
 		is_any = true;
 	}
 	if (l->loads.n > 0 || l->loader->refused)
@@ -210,7 +213,7 @@ bool loader_work(struct loop *l)
 
 bool loader_is_idle(const struct loop *l)
 {
-	return list_is_empty(&l->loader->flying) && l->loads.n == 0;
+	return list_is_empty(&l->loader->flying) && l->loads.n == 0 && l->warming_n == 0;
 }
 
 /* The journal's threads have stopped: nobody will answer any more. */

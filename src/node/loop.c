@@ -30,6 +30,8 @@ enum err loop_init(struct loop *l, struct node *n, uint32_t index)
 	atomic_init(&l->seen, 0);
 	atomic_init(&l->used_bytes, 0);
 	atomic_init(&l->cached_bytes, 0);
+	atomic_init(&l->entry_bytes, 0);
+	list_init(&l->warming);
 	return loader_new(l);
 }
 
@@ -51,6 +53,7 @@ void loop_fini(struct loop *l)
 	trace_free(l);
 	loader_free(l);
 	pages_free(l);
+	warm_free(l);
 	for (uint32_t i = 0; i < l->shards_n; i++)
 		shard_fini(&l->shards[i]);
 	mem_put(&l->memory.mem, l->shards, SHARDS_MAX * sizeof *l->shards);

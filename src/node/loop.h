@@ -98,6 +98,10 @@ struct loop {
 	_Atomic uint64_t seen;         /* catalog version, or SEEN_ASLEEP */
 	_Atomic int64_t used_bytes;    /* of memory, for the node's watermark */
 	_Atomic uint64_t cached_bytes; /* stored messages in memory (keep.c) */
+	_Atomic uint64_t entry_bytes;  /* of queues, in memory; likewise */
+	struct list warming;           /* entries on their way back there (warm.c) */
+	uint32_t warming_n;
+	bool is_warming_full;          /* a shard has more of them to ask for */
 	struct forward *forward;       /* of this loop's share of a segment; NULL: none */
 	struct unit *unit;             /* a checkpoint's unit that the keeper had no room for */
 	bool waits_for_keeper;         /* with a checkpoint: it is told when the keeper has moved */
@@ -143,6 +147,8 @@ struct node {
 	_Atomic bool is_checkpoint_wanted; /* one at once, whatever was logged */
 	_Atomic uint64_t checkpoints_n;    /* handed to the keeper since open */
 	_Atomic uint32_t quiet_n;          /* loops with nothing left to do before a clean stop */
+	struct text *why;     /* of a start that fails; while the logs are read */
+	enum err unread;      /* likewise: what recovery could not read again */
 	struct deque decided; /* uint64_t: transactions, while the logs are read (tx.c) */
 	_Atomic uint64_t conns_opened, conns_closed; /* opened: the number of the last one, too */
 };
@@ -205,6 +211,16 @@ void inside_tick(struct loop *l);
 uint64_t inside_deadline(const struct loop *l);
 bool inside_is_idle(const struct loop *l); /* nothing is under way */
 void inside_dump(const struct loop *l, struct text *out);
+
+/* ---- entries on their way back into memory (warm.c) */
+/* warm_ask asks the journal for what the shard wants, as far as there is room. */
+void warm_ask(struct shard *s);
+void warm_done(struct loop *l, struct jread *done);
+void warm_free(struct loop *l);
+/* While the node is opened: warm_first brings everything that an outcome needs, warm_queue all of a
+ * queue. */
+MUST_USE enum err warm_first(struct shard *s, const struct run *o, struct text *why);
+MUST_USE enum err warm_queue(struct shard *s, uint64_t queue, struct text *why);
 
 /* ---- stored messages on their way to sessions (loader.c) */
 MUST_USE enum err loader_new(struct loop *l);

@@ -17,6 +17,15 @@ static bool is_durable_shard(const struct node *n, uint16_t no)
 	return no < n->shards_n && no <= LIMIT_SHARD_DATA_N;
 }
 
+/* Entries beyond the limit stay in the checkpoint. */
+static void entries_budget(struct node *n)
+{
+	for (uint32_t i = 0; i < n->loops_n; i++) {
+		keep_tell(&n->loops[i]);
+		keep_budget(&n->loops[i]);
+	}
+}
+
 static enum err restore_units(struct node *n, struct text *why)
 {
 	for (;;) {
@@ -36,6 +45,8 @@ static enum err restore_units(struct node *n, struct text *why)
 		struct unit_key key = { u.a, u.b };
 		enum err e = s->catalog ? catalog_restore(s->catalog, key, u.bytes)
 					: core_restore(s->core, key, u.bytes);
+		if (s->core)
+			entries_budget(n);
 		if (e != ERR_OK) {
 			text_putf(why,
 				  "checkpoint/: unit %llu of shard %u makes no sense: "
@@ -93,6 +104,7 @@ static enum err replay(struct node *n, struct run *room, struct text *why)
 		enum err e = ERR_NOT_IMPLEMENTED;
 		if (rec.kind == RECORD_OUTCOMES && is_durable_shard(n, rec.shard))
 			e = shard_replay(n->shard[rec.shard], &rec, loc, room, ROOM_BYTES);
+		TRY(n->unread);
 		if (e != ERR_OK)
 			return refused(&rec, loc, e, why);
 		if (rec.wall_ms > n->setup.wall_ms)
@@ -129,7 +141,7 @@ static enum err count_live(struct node *n, struct text *why)
 		}
 		walk = (struct live_walk){ 0 };
 		while (core_live_next(n->shard[no]->core, &walk, &one)) {
-			journal_live(n->journal, one.loc, (int64_t)one.bytes, 1);
+			journal_live(n->journal, one.loc, (int64_t)one.bytes, one.n);
 			if (one.flags & ENTRY_BIG)
 				TRY(count_chunks(n, &one, why));
 		}
@@ -137,8 +149,11 @@ static enum err count_live(struct node *n, struct text *why)
 	return ERR_OK;
 }
 
-static void open_queue(struct node *n, const struct catalog_view *v, const struct queue_record *q)
+/* By priority and by delay entries are found only when they are looked at. */
+static enum err open_queue(struct node *n, const struct catalog_view *v,
+			   const struct queue_record *q, struct text *why)
 {
+	struct queue_rules r = rules_none();
 	struct {
 		struct run run;
 		uint8_t rules[RULES_BYTES_MAX];
@@ -151,15 +166,19 @@ static void open_queue(struct node *n, const struct catalog_view *v, const struc
 	open.run.tail_len = policy_rules(v, patterns, q, open.rules);
 	open.run.len = (uint32_t)sizeof open.run + open.run.tail_len;
 	must(open.run.tail_len <= sizeof open.rules);
+	TRY(rules_get(slice_of(open.rules, open.run.tail_len), &r));
+	if (r.max_priority != RULE_NONE || r.keeper != RULE_NONE)
+		TRY(warm_queue(n->shard[q->shard], q->id, why));
 	shard_command(n->shard[q->shard], &open.run);
+	return ERR_OK;
 }
 
-static void open_queues(struct node *n)
+static enum err open_queues(struct node *n, struct text *why)
 {
 	const struct catalog_view *v = catalog_view(n->shard[0]->catalog);
 	const struct queue_record *q = NULL;
 	while ((q = catalog_queue_after(v, q ? q->id : 0)) != NULL)
-		open_queue(n, v, q);
+		TRY(open_queue(n, v, q, why));
 	for (uint16_t no = 1; no <= LIMIT_SHARD_DATA_N; no++) {
 		uint64_t id = 0;
 		while ((id = core_queue_next(n->shard[no]->core, id)) != 0) {
@@ -171,6 +190,7 @@ static void open_queues(struct node *n)
 			shard_command(n->shard[no], &drop);
 		}
 	}
+	return ERR_OK;
 }
 
 static void log_begun(struct node *n, struct text *why)
@@ -210,6 +230,7 @@ enum err node_recover(struct node *n, struct text *why)
 	if (!room)
 		return ERR_LIMIT;
 	log_begun(n, why);
+	n->why = why;
 	deque_init(&n->decided, sizeof(uint64_t), "decided transactions");
 	enum err e = restore_units(n, why);
 	if (e == ERR_OK)
@@ -223,13 +244,14 @@ enum err node_recover(struct node *n, struct text *why)
 		tx_recovered(n);
 	deque_fini(&n->decided, mem);
 	TRY(e);
+	TRY(n->unread);
 	for (uint32_t i = 0; i < n->loops_n; i++)
 		n->loops[i].wall_ms = n->setup.wall_ms;
 	TRY(journal_recovered(n->journal, why));
 	TRY(node_seed(n, why));
 	n->shard[0]->is_applied = true;
 	view_release(n->shard[0]->loop);
-	open_queues(n);
+	TRY(open_queues(n, why));
 	log_done(n);
 	return ERR_OK;
 }

@@ -121,6 +121,13 @@ void shard_apply(struct shard *s, struct run *o, uint64_t index, uint32_t ordina
 		s->is_applied = true;
 		return;
 	}
+	if (is_replay) {
+		struct node *n = s->loop->node;
+		if (n->unread == ERR_OK)
+			n->unread = warm_first(s, o, n->why);
+		if (n->unread != ERR_OK)
+			return;
+	}
 	core_apply(s->core, o, index, ordinal, is_replay ? NULL : &s->loop->post);
 }
 
@@ -192,6 +199,8 @@ bool shard_serve(struct shard *s)
 		return true;
 	}
 	core_give(s->core, l->wall_ms, &s->now, &s->later, &l->post);
+	if (core_has_wants(s->core))
+		warm_ask(s);
 	shard_apply_ready(s);
 	shard_freed(s);
 	if (core_has_pages(s->core))

@@ -96,6 +96,7 @@ static void configure(struct config *c, const struct host_setup *s)
 	c->journal_segment_bytes = (int64_t)s->segment_bytes;
 	c->journal_checkpoint_every_bytes = (int64_t)s->checkpoint_every_bytes;
 	c->queue_cache_bytes = (int64_t)s->cache_bytes;
+	c->queue_entries_bytes = (int64_t)s->entries_bytes;
 	c->disk_free_limit_bytes = (int64_t)s->disk_free_bytes;
 	c->output_bytes_max = (int64_t)s->output_bytes;
 	c->unconfirmed_bytes_max = (int64_t)s->unconfirmed_bytes;
@@ -164,8 +165,18 @@ enum err host_start(struct host *h, struct text *why)
 	return ERR_OK;
 }
 
+void host_chunks(const struct host *h, uint64_t *out_left, uint64_t *out_read)
+{
+	*out_left = h->chunks_left;
+	*out_read = h->chunks_read;
+	if (h->node)
+		node_chunks(h->node, out_left, out_read);
+}
+
 void host_forget(struct host *h)
 {
+	if (h->node)
+		node_chunks(h->node, &h->chunks_left, &h->chunks_read);
 	h->node = NULL;
 	sim_heap_forget(&h->heap);
 	socks_die(&h->socks);
@@ -173,7 +184,9 @@ void host_forget(struct host *h)
 
 int64_t host_close(struct host *h)
 {
+	node_chunks(h->node, &h->chunks_left, &h->chunks_read);
 	int64_t left = node_close(h->node);
+	h->node = NULL;
 	TELL(h->story, stopped, (uint64_t)left);
 	host_forget(h);
 	return left;

@@ -36,6 +36,7 @@ struct host_worker {
 struct host_setup {
 	uint32_t loops_n, pipe_bytes;
 	uint64_t segment_bytes, checkpoint_every_bytes, cache_bytes, disk_free_bytes;
+	uint64_t entries_bytes; /* of queues, in memory */
 	uint64_t output_bytes, unconfirmed_bytes;
 	uint32_t frame_max, heartbeat_s;
 };
@@ -56,6 +57,7 @@ struct host {
 	uint32_t loops_n, starts_n;
 	enum err died; /* why the process has to end; ERR_OK: it has not */
 	bool is_stopping;
+	uint64_t chunks_left, chunks_read; /* by brokers that are no more */
 	uint64_t logged[LOG_N]; /* how often each line was logged */
 };
 
@@ -81,6 +83,8 @@ bool host_is_idle(const struct host *h);
 uint64_t host_deadline(const struct host *h);
 void host_pass(struct host *h, uint64_t ms);
 
+/* host_chunks: of queues, that have left memory and came back, of all brokers so far. */
+void host_chunks(const struct host *h, uint64_t *out_left, uint64_t *out_read);
 /* host_look_free: so much was written that the keeper looks how much room is left on the disk. */
 void host_look_free(struct host *h);
 /* host_digest: the state of the broker that runs (node_digest). */

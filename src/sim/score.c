@@ -19,6 +19,20 @@ static const uint64_t least[SCORE_N] = {
 #undef SCORE
 };
 
+static uint64_t chunks_left(const struct world *w)
+{
+	uint64_t left, read;
+	host_chunks(&w->host, &left, &read);
+	return left;
+}
+
+static uint64_t chunks_read(const struct world *w)
+{
+	uint64_t left, read;
+	host_chunks(&w->host, &left, &read);
+	return read;
+}
+
 uint64_t score_disk_faults(const struct world *w)
 {
 	return DISK(failed_writes) + DISK(failed_syncs) + DISK(full) + LOGGED(disk_alarm_set) +

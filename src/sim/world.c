@@ -3,6 +3,7 @@
 #include "base/bits.h"
 #include "sim/bounds.h"
 
+#define CHUNK_BYTES  (LIMIT_CHUNK_ENTRIES * 41u) /* of a queue, in memory */
 #define QUIET_STEPS      30    /* between two looks at a broker that is idle */
 #define WAIT_MS_MAX      60000 /* for an answer */
 #define SETTLE_STEPS_MAX 400000
@@ -38,6 +39,7 @@ void world_init(struct world *w, uint64_t seed, uint32_t loops_n, bool is_told)
 	*w = (struct world){ .prng = prng_of(seed), .is_working = true };
 	story_init(&w->story, is_told);
 	struct host_setup s = setup_of(&w->prng, loops_n);
+	s.entries_bytes = seed % 4 == 3 ? 64u << 20 : seed % 4 * 3 * CHUNK_BYTES;
 	TELL(&w->story, seed, seed, s.loops_n, 0, s.segment_bytes >> 10,
 	     s.checkpoint_every_bytes >> 10);
 	host_init(&w->host, &w->story, prng_u64(&w->prng), &s);
