@@ -55,6 +55,7 @@ static size_t name_bytes(size_t name_len, size_t arguments_len)
 static const struct exchange_name *name_new(struct pmap_edit *e, const struct catalog_view *v,
 					    uint64_t id, const struct declare_exchange *d)
 {
+	uint8_t kind = keeper_kind(v, d);
 	struct exchange_name *n = pmap_alloc(e, name_bytes(d->name.n, d->arguments.n),
 					     "catalog exchange");
 	must(d->name.n <= UINT8_MAX && d->arguments.n <= UINT16_MAX);
@@ -62,7 +63,7 @@ static const struct exchange_name *name_new(struct pmap_edit *e, const struct ca
 		.id = id,
 		.vhost = d->vhost,
 		.type = exchange_type_of(d->type),
-		.kind = keeper_kind(v, d),
+		.kind = kind ? kind : EXCHANGE_FANOUT, /* a log may say anything */
 		.flags = d->flags,
 		.name_len = (uint8_t)d->name.n,
 		.arguments_len = (uint16_t)d->arguments.n,

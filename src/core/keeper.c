@@ -204,7 +204,7 @@ const struct queue_record *keeper_of(const struct catalog_view *v, const struct 
 {
 	uint8_t name[LIMIT_SHORTSTR];
 	must(x->fixed != NULL);
-	if (!exchange_keeps(x->type))
+	if (!exchange_keeps(x->type) || x->name.n > KEEPER_EXCHANGE_NAME_MAX)
 		return NULL;
 	const struct queue_record *q = catalog_queue(v, x->vhost, name_of(x->type, x->name, name));
 	return q && q->flags & QUEUE_KEEPER ? q : NULL;

@@ -272,6 +272,33 @@ static void bad_caches_are_refused(void **s)
 	world_fini(&w);
 }
 
+static void a_log_may_say_what_was_never_admitted(void **s)
+{
+	(void)s;
+	struct world w;
+	struct route r;
+	char name[LIMIT_SHORTSTR + 1] = { 0 };
+	struct {
+		struct run run;
+		uint8_t bytes[DECLARE_BYTES_MAX];
+	} o = { .run = { .kind = OUTCOME_EXCHANGE_DECLARE } };
+	memset(name, 'n', LIMIT_SHORTSTR);
+	const struct declare_exchange d = { .name = slice_str(name),
+					    .type = slice_str("x-delayed-message") };
+	world_init(&w);
+	route_init(&r, &w.side.mem);
+	o.run.tail_len = declare_exchange_put(&d, o.bytes, sizeof o.bytes);
+	catalog_apply(w.c, &o.run, 1, NULL);
+	declare_queue(&w, "q", 0, "");
+	bind_to(&w, name, "q", "k");
+	find(&w, &r, name, "k", "x-delay=5"); /* there is nothing to keep it in */
+	assert_true(r.n == 1 && r.to[0].queue == id_of(&w, "q"));
+	assert_int_equal(delete_x(&w, name, 0), ERR_OK);
+	catalog_check(w.c);
+	route_fini(&r);
+	world_fini(&w);
+}
+
 static void who_is_bound_gets_it_from_the_keeper(void **s)
 {
 	(void)s;
@@ -302,6 +329,7 @@ int main(void)
 		cmocka_unit_test(a_delayed_exchange_must_say_how_it_routes),
 		cmocka_unit_test(a_message_goes_to_the_bindings_by_the_keeper_that_knows_it),
 		cmocka_unit_test(bad_caches_are_refused),
+		cmocka_unit_test(a_log_may_say_what_was_never_admitted),
 		cmocka_unit_test(who_is_bound_gets_it_from_the_keeper),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
