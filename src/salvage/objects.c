@@ -203,8 +203,25 @@ static void mend_units(struct salvage *s)
 	must(s->lost_units.n == 0);
 }
 
+static void say_streams(struct salvage *s)
+{
+	const struct catalog_view *v = catalog_view(s->catalog);
+	size_t cursor = 0;
+	for (struct map_slot *m; (m = map_next(&s->streams, &cursor)) != NULL;) {
+		uint64_t is_deleted;
+		must(m->value == 1);
+		if (!catalog_queue_by_id(v, m->key) && map_get(&s->deleted, m->key, &is_deleted))
+			continue;
+		(void)say_lost(s);
+		say_queue(s, m->key);
+		text_puts(s->lines, ": a stream, whose messages are left out");
+		say_end(s);
+	}
+}
+
 void objects_mend(struct salvage *s)
 {
+	say_streams(s);
 	mend_facts(s);
 	mend_units(s);
 	for (uint16_t no = 1; no < SALVAGE_SHARDS; no++) {

@@ -5,18 +5,11 @@
 
 typedef unsigned long long ull;
 
-/* A stream comes over empty: that is said once. */
+/* A stream comes over empty: that is said once, when its name is known. */
 static enum err leave_stream(struct salvage *s, uint64_t queue)
 {
-	must(s->catalog != NULL);
-	if (map_find(&s->streams, queue))
-		return ERR_OK;
-	TRY(map_set(s, &s->streams, queue, 1));
-	(void)say_lost(s);
-	say_queue(s, queue);
-	text_puts(s->lines, ": a stream, whose messages are left out");
-	say_end(s);
-	return ERR_OK;
+	must(s->catalog != NULL && queue != 0);
+	return map_find(&s->streams, queue) ? ERR_OK : map_set(s, &s->streams, queue, 1);
 }
 
 /* ---- the checkpoint --------------------------------------------------------------------- */

@@ -92,7 +92,7 @@ struct salvage {
 	struct map declared;     /* queue -> at in `places`: its declaration in the log */
 	struct deque places;     /* struct place */
 	struct map deleted;      /* queues that the log deletes */
-	struct map streams;      /* queues that are streams, and were told as lost */
+	struct map streams;      /* queues that are streams, and come over empty */
 	struct deque lost_units; /* struct unit_key: of the catalog */
 	struct deque wanted;     /* struct wanted: lost units of queues */
 	struct deque found;      /* struct found: what the log says of these queues */
