@@ -88,16 +88,16 @@ bool core_unit_is_stream(struct slice unit)
 
 enum err core_stream_get(struct core *c, struct queue *q, struct rd *r)
 {
-	if (q->live_n > 0)
+	uint64_t first = rd_le64(r), next = rd_le64(r), last = rd_le64(r), chain = rd_le64(r);
+	must(c->index == 0);
+	if (!rd_done(r) || first > next || last > next || !(q->flags & QUEUE_APPENDS) ||
+	    q->live_n > 0)
 		return ERR_CORRUPT;
 	struct stream *s = &core_stream_of(c, q)->s;
-	s->first = rd_le64(r);
-	s->next = rd_le64(r);
-	s->last = rd_le64(r);
-	s->chain = rd_le64(r);
-	must(q->stream != NULL);
-	if (!rd_done(r) || s->first > s->next || s->last > s->next || !(q->flags & QUEUE_APPENDS))
-		return ERR_CORRUPT;
+	s->first = first;
+	s->next = next;
+	s->last = last;
+	s->chain = chain;
 	q->is_stored = true;
 	return ERR_OK;
 }
@@ -146,7 +146,8 @@ static enum err rows_get(struct stream_page *p, struct rd *r)
 {
 	must(p->rows_cap > 0);
 	for (uint32_t i = 0; i < p->rows_cap; i++) {
-		struct stream_row row = { .loc = rd_le64(r), .bytes = rd_le32(r) };
+		struct stream_row row = { .loc = rd_le64(r) };
+		row.bytes = rd_le32(r);
 		row.when = rd_le64(r);
 		row.flags = rd_u8(r);
 		if (!rd_ok(r) || !(row.loc >> 32) || row.flags & ~(uint32_t)ENTRY_STORED ||

@@ -87,8 +87,8 @@ enum err stream_insert(struct stream *s, struct stream_page *own_p, struct mem *
 	size_t at = up_to(s, own_p->first);
 	if (at > 0 && stream_page(s, at - 1)->first == own_p->first)
 		return ERR_CORRUPT;
-	if (deque_push(&s->pages, mem, &own_p) != ERR_OK)
-		must(!"no memory for a stream's pages");
+	enum err e = deque_push(&s->pages, mem, &own_p);
+	must(e == ERR_OK);
 	own_p->of = s->of;
 	for (size_t i = s->pages.n - 1; i > at; i--)
 		*(struct stream_page **)deque_at(&s->pages, i) = stream_page(s, i - 1);
