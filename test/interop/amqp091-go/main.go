@@ -503,6 +503,8 @@ func does_not_do_yet(c *amqp.Connection, ch *amqp.Channel) {
 		func(ch *amqp.Channel) error {
 			_, err := ch.QueueDeclare("stream", true, false, false, false,
 				amqp.Table{"x-queue-type": "stream"})
+			must(err)
+			_, _, err = ch.Get("stream", false)
 			return err
 		},
 		func(ch *amqp.Channel) error { return ch.Flow(false) }} {

@@ -591,7 +591,10 @@ public final class Client {
 			try (Connection other = factory(port).newConnection()) {
 				Channel och = other.createChannel();
 				Map<String, Object> stream = Map.of("x-queue-type", "stream");
-				Call[] calls = {() -> och.queueDeclare("stream", true, false, false, stream),
+				Call[] calls = {() -> {
+					och.queueDeclare("stream", true, false, false, stream);
+					och.basicGet("stream", false);
+				},
 					() -> och.basicQos(1, 1, false)};
 				refused(calls[i], 540, "NOT_IMPLEMENTED");
 			} catch (AlreadyClosedException e) {
