@@ -118,13 +118,14 @@ static void died(struct deadletter *d, struct session_world *w, const struct run
 	const struct deliver_row *row = (const void *)(fx + 1);
 	must(fx->flags < DEAD_REASONS_N && fx->row_bytes == sizeof *row);
 	for (uint32_t i = 0; i < fx->n; i++) {
-		struct letter l = { .row = row[i],
-				    .queue = fx->queue,
-				    .shard = fx->shard,
-				    .reason = fx->flags,
-				    .state = row[i].mem ? LETTER_HERE : LETTER_UNASKED };
-		if (deque_push(&d->waiting, w->mem, &l) != ERR_OK)
+		struct letter *l = deque_add(&d->waiting, w->mem);
+		if (!l)
 			must(!"no memory for a dead letter");
+		*l = (struct letter){ .row = row[i],
+				      .queue = fx->queue,
+				      .shard = fx->shard,
+				      .reason = fx->flags,
+				      .state = row[i].mem ? LETTER_HERE : LETTER_UNASKED };
 	}
 }
 

@@ -7,6 +7,8 @@
 #include "session/deadletter/deadletter.h"
 #include "wire/amqp091/headers.h"
 
+#define FEW 8u /* destinations that need no memory of their own */
+
 /* ---- the entry it comes from -------------------------------------------------------------- */
 
 static void drop_message(struct letter *l)
@@ -30,8 +32,10 @@ static void settle(struct deadletter *d, struct session_world *w, const struct l
 	uint32_t loop = p->loop_of_shard[l->shard];
 	struct run *r = post_last(p, loop, sizeof row);
 	must(l->row.mem == 0);
-	if (r && run_same(r, &head) && r->n < LIMIT_RUN_ROWS_MAX)
-		memcpy(post_row(p, loop, r, sizeof row), &row, sizeof row);
+	if (r && run_same(r, &head))
+		*(struct settle_row *)post_row(p, loop, r, sizeof row) = (struct settle_row){
+			.pos = l->row.pos, .how = SETTLE_ACCEPT
+		};
 	else
 		(void)post_run(p, loop, &head, &row, sizeof row, 1, SLICE_EMPTY);
 }
@@ -112,21 +116,23 @@ static bool is_cycle(const struct session_world *w, const struct letter *l,
 
 /* ---- out ---------------------------------------------------------------------------------- */
 
-static void put_row(struct session_world *w, struct run *head, uint64_t seq,
-		    struct publish_row *row)
+/* A new row in a run like `head`; *out_is_first: the run is new. */
+static struct publish_row *row_for(struct session_world *w, struct run *head, uint64_t seq,
+				   bool *out_is_first)
 {
+	const uint32_t row_bytes = sizeof(struct publish_row);
 	struct post *p = w->post;
 	uint32_t loop = p->loop_of_shard[head->shard];
-	struct run *r = post_last(p, loop, sizeof *row);
-	must(row->mem != 0);
-	if (r && run_same(r, head) && r->n < LIMIT_RUN_ROWS_MAX && seq - r->arg <= UINT16_MAX) {
-		row->seq_delta = (uint16_t)(seq - r->arg);
-		memcpy(post_row(p, loop, r, sizeof *row), row, sizeof *row);
-		return;
+	struct run *r = post_last(p, loop, row_bytes);
+	*out_is_first = !r || !run_same(r, head) || seq - r->arg > UINT16_MAX;
+	if (*out_is_first) {
+		head->arg = seq;
+		r = post_run(p, loop, head, NULL, row_bytes, 0, SLICE_EMPTY);
 	}
-	row->flags &= (uint8_t)~ENTRY_SAME;
-	head->arg = seq;
-	(void)post_run(p, loop, head, row, sizeof *row, 1, SLICE_EMPTY);
+	struct publish_row *row = post_row(p, loop, r, row_bytes);
+	must(seq >= r->arg);
+	*row = (struct publish_row){ .seq_delta = (uint16_t)(seq - r->arg) };
+	return row;
 }
 
 static void put_rows(struct deadletter *d, struct session_world *w, const struct letter_made *made,
@@ -137,21 +143,22 @@ static void put_rows(struct deadletter *d, struct session_world *w, const struct
 	struct run head = { .kind = CMD_PUBLISH, .session = d->session.handle };
 	must(n > 0);
 	for (uint32_t i = 0; i < n; i++) {
-		struct publish_row row = { .mem = msg_mem(m),
-					   .queue = to[i].queue,
-					   .bytes = bytes,
-					   .expiry_ms = made->expiry_ms,
-					   .priority = made->dead.priority };
+		bool is_first;
 		head.shard = to[i].shard;
-		if (route_to_row(&to[i], w->wall_ms, m->flags & MSG_PERSISTENT, &row))
-			row.expiry_ms = route_tag_of(&amqp091_header_ops, msg_props(m));
+		struct publish_row *row = row_for(w, &head, seq, &is_first);
+		row->mem = msg_mem(m);
+		row->queue = to[i].queue;
+		row->bytes = bytes;
+		row->expiry_ms = made->expiry_ms;
+		row->priority = made->dead.priority;
+		if (route_to_row(&to[i], w->wall_ms, m->flags & MSG_PERSISTENT, row))
+			row->expiry_ms = route_tag_of(&amqp091_header_ops, msg_props(m));
 		if (m->proto == MSG_CHUNKS)
-			row.flags |= ENTRY_BIG;
-		if (i > 0 && to[i].shard == to[i - 1].shard)
-			row.flags |= ENTRY_SAME;
+			row->flags |= ENTRY_BIG;
+		if (!is_first && i > 0 && to[i].shard == to[i - 1].shard)
+			row->flags |= ENTRY_SAME;
 		if (i + 1 == n || to[i + 1].shard != to[i].shard)
-			row.flags |= ENTRY_CONFIRM;
-		put_row(w, &head, seq, &row);
+			row->flags |= ENTRY_CONFIRM;
 	}
 }
 
@@ -159,16 +166,19 @@ static void note_sent(struct deadletter *d, struct session_world *w, struct lett
 		      const struct msg *m, uint32_t left_n)
 {
 	bool is_to_keep = l->reason != LETTER_REPLAYED && is_at_least_once(&d->source->rules);
-	if (!is_to_keep || l->row.loc)
-		drop_message(l);
-	struct sent s = { .letter = *l,
-			  .bytes = msg_stored_bytes(m),
-			  .left_n = left_n,
-			  .is_to_keep = is_to_keep };
+	struct sent *s = deque_add(&d->sent, w->mem);
 	must(left_n > 0);
-	if (deque_push(&d->sent, w->mem, &s) != ERR_OK)
+	if (!s)
 		must(!"no memory for a dead letter");
-	d->sent_bytes += s.bytes;
+	*s = (struct sent){ .letter = *l,
+			    .bytes = msg_stored_bytes(m),
+			    .left_n = left_n,
+			    .is_to_keep = is_to_keep };
+	if (!is_to_keep || l->row.loc) {
+		drop_message(l);
+		s->letter.row.mem = 0;
+	}
+	d->sent_bytes += s->bytes;
 	d->count.published++;
 	if (ABLATED(dead_letter_order) && l->reason != LETTER_REPLAYED)
 		settle(d, w, l);
@@ -211,14 +221,17 @@ static bool publish_route(struct deadletter *d, struct session_world *w, struct 
 		send_to(d, w, l, made, r->to, r->n);
 		return true;
 	}
-	struct route_to *to = mem_get(w->mem, r->n * sizeof *to, "dead letter's route");
+	struct route_to few[FEW], *to = few;
+	if (r->n > FEW)
+		to = mem_get(w->mem, r->n * sizeof *to, "dead letter's route");
 	must(to != NULL);
 	memcpy(to, r->to, r->n * sizeof *to);
 	uint32_t n = without_cycles(w, l, made, to, r->n);
 	d->count.cut += made->had_history && made->is_cut;
 	if (n > 0)
 		send_to(d, w, l, made, to, n);
-	mem_put(w->mem, to, r->n * sizeof *to);
+	if (to != few)
+		mem_put(w->mem, to, r->n * sizeof *to);
 	return n > 0;
 }
 
