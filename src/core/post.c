@@ -88,7 +88,7 @@ struct run *post_run(struct post *p, uint32_t loop, const struct run *head, cons
 	must(loop < p->loops_n && row_bytes <= LIMIT_RUN_ROW_BYTES);
 	uint32_t rows_len = row_bytes * n;
 	uint32_t len = run_round((uint32_t)sizeof *head + rows_len + (uint32_t)tail.n);
-	struct batch *b = post_room(p, loop, len);
+	struct batch *b = post_room(p, loop, n || !row_bytes ? len : len + run_round(row_bytes));
 	struct run *r = (struct run *)(void *)(b->at + b->len);
 	*r = *head;
 	r->len = len;

@@ -41,6 +41,39 @@ static void rows_of_one_kind_join_one_run(void **s)
 	assert_int_equal(heap.mem.used, 0);
 }
 
+static void rows_in_one_step_are_rows_one_by_one(void **s)
+{
+	(void)s;
+	struct mem_for_tests heap = mem_for_tests(1 << 20);
+	struct post p;
+	post_init(&p, 0, 2, &heap.mem);
+	struct run head = { .kind = 1, .session = 7, .shard = 3 };
+	uint32_t put_n = 0, got_n = 0, bytes = 0;
+	for (uint32_t step = 1; put_n < 4000; step = step % 97 + 1) {
+		struct run *r = post_last(&p, 1, sizeof(struct publish_row));
+		if (!r)
+			r = post_run(&p, 1, &head, NULL, sizeof(struct publish_row), 0,
+				     slice_str(""));
+		uint32_t n = post_fits(&p, 1, r, sizeof(struct publish_row));
+		assert_in_range(n, 1, LIMIT_RUN_ROWS_MAX - r->n);
+		n = n < step ? n : step;
+		struct publish_row *row = post_rows(&p, 1, r, sizeof *row, n);
+		for (uint32_t i = 0; i < n; i++)
+			row[i] = (struct publish_row){ .bytes = put_n++ };
+	}
+	for (struct batch *next, *b = post_take(&p, 1); b; b = next) {
+		for (struct run *r = batch_first(b); r; r = batch_next(b, r))
+			for (uint32_t i = 0; i < r->n; i++, got_n++)
+				bytes |= ((struct publish_row *)run_rows(r))[i].bytes ^ got_n;
+		next = b->next;
+		post_give_back(&p, b);
+	}
+	assert_int_equal(got_n, put_n);
+	assert_int_equal(bytes, 0);
+	post_fini(&p);
+	assert_int_equal(heap.mem.used, 0);
+}
+
 static void a_tail_of_any_length_lies_behind_the_rows(void **s)
 {
 	(void)s;
@@ -72,6 +105,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_of_one_kind_join_one_run),
+		cmocka_unit_test(rows_in_one_step_are_rows_one_by_one),
 		cmocka_unit_test(a_tail_of_any_length_lies_behind_the_rows),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,10 +90,11 @@ void post_init(struct post *p, uint32_t loop, uint32_t loops_n, struct mem *mem)
 void post_fini(struct post *p);
 
 /* post_run begins a run to `loop` as a copy of *head (len and n are set here) with `tail_len`
- * bytes of tail (copied from tail; may be 0) and no rows yet. Rows follow by post_row; a run with
- * a tail can have only the rows given here (rows, row_bytes, n). The run stays valid until the
- * next post_* call. Memory for batches is never refused (mem's bound is the node's budget, and
- * the node stops reading sockets long before); NULL from mem is a must(). */
+ * bytes of tail (copied from tail; may be 0) and the rows given (rows, row_bytes, n). Without any
+ * there is room for the first, which follows by post_row; a run with a tail can have no others.
+ * The run stays valid until the next post_* call. Memory for batches is never refused (mem's bound
+ * is the node's budget, and the node stops reading sockets long before); NULL from mem is a
+ * must(). */
 struct run *post_run(struct post *p, uint32_t loop, const struct run *head, const void *rows,
 		     uint32_t row_bytes, uint32_t n, struct slice tail);
 
@@ -115,19 +116,35 @@ static inline struct run *post_last(const struct post *p, uint32_t loop, uint32_
 	return has_room ? r : NULL;
 }
 
-/* post_row appends one row to `r`, which must be what post_last or post_run gave just now. */
-static inline void *post_row(const struct post *p, uint32_t loop, struct run *r, uint32_t row_bytes)
+/* post_fits: how many more rows `r` may take; it is what post_last or post_run gave just now. */
+static inline uint32_t post_fits(const struct post *p, uint32_t loop, const struct run *r,
+				 uint32_t row_bytes)
+{
+	const struct batch *b = p->open[loop];
+	uint32_t n = (b->cap - b->last - (uint32_t)sizeof *r) / row_bytes;
+	n = n < LIMIT_RUN_ROWS_MAX ? n : LIMIT_RUN_ROWS_MAX;
+	must(n >= r->n && row_bytes % 8 == 0);
+	return n - r->n;
+}
+
+/* post_rows appends `n` rows to `r`, which must be what post_last or post_run gave just now;
+ * post_row one, which fits into what post_last gave. */
+static inline void *post_rows(const struct post *p, uint32_t loop, struct run *r,
+			      uint32_t row_bytes, uint32_t n)
 {
 	struct batch *b = p->open[loop];
 	must(b && (uint8_t *)r == b->at + b->last && r->row_bytes == row_bytes);
-	uint32_t end = (uint32_t)sizeof *r + (r->n + 1u) * row_bytes;
-	uint32_t len = run_round(end);
+	uint32_t at = (uint32_t)sizeof *r + r->n * row_bytes;
+	uint32_t len = run_round(at + n * row_bytes);
 	must(b->last + len <= b->cap);
-	void *row = (uint8_t *)r + end - row_bytes;
-	r->n++;
+	r->n = (uint16_t)(r->n + n);
 	r->len = len;
 	b->len = b->last + len;
-	return row;
+	return (uint8_t *)r + at;
+}
+static inline void *post_row(const struct post *p, uint32_t loop, struct run *r, uint32_t row_bytes)
+{
+	return post_rows(p, loop, r, row_bytes, 1);
 }
 
 /* post_take closes the open batch to `loop` and hands out all batches to it, oldest first. */

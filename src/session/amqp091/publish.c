@@ -189,7 +189,8 @@ static enum err publish_request(struct turn *t, struct channel *c, struct publis
 /* The next message may be like this one, and nobody has to ask again what it is and where it goes:
  * all that this depends on stays as it is while one connection is fed. */
 static void remember(struct turn *t, struct channel *c, const struct amqp091_content *content,
-		     const struct publish *p, const struct route_hit *hit, const struct msg *m)
+		     const struct publish *p, const struct route_hit *hit, uint32_t shards_n,
+		     const struct msg *m)
 {
 	struct again *a = t->again;
 	const uint8_t *at = (const uint8_t *)t->block + m->route_off - AMQP091_FRAME_HEAD - 6;
@@ -212,7 +213,7 @@ static void remember(struct turn *t, struct channel *c, const struct amqp091_con
 		.publish = *p,
 		.hit = hit,
 		.facts = *m,
-		.shards_n = amqp091_shards_n(hit->route),
+		.shards_n = shards_n,
 	};
 }
 
@@ -231,7 +232,7 @@ bool amqp091_publish_again(struct turn *t, struct slice in, size_t *out_used)
 	m->props_off += behind;
 	m->body_off += behind;
 	m->body_bytes = body_bytes;
-	amqp091_publish_more(t, m);
+	amqp091_publish_routed(t, a->channel, &a->publish, a->hit, a->shards_n, m);
 	*out_used = a->heads.n + body_bytes + AMQP091_FRAME_OVERHEAD;
 	return true;
 }
@@ -264,10 +265,15 @@ static enum err publish_whole(struct turn *t, struct channel *c, const struct am
 		return ERR_OK;
 	}
 	const struct msg *m = c->tx ? NULL : in_place(t, &p, content);
+	if (m && hit->route->n > 0) {
+		uint32_t shards_n = amqp091_shards_n(hit->route);
+		amqp091_publish_routed(t, c, &p, hit, shards_n, m);
+		if (content == &in->content)
+			remember(t, c, content, &p, hit, shards_n, m);
+		return ERR_OK;
+	}
 	if (m) {
 		amqp091_publish_rows(t, c, &p, hit, t->block, m);
-		if (hit->route->n > 0 && content == &in->content)
-			remember(t, c, content, &p, hit, m);
 		return ERR_OK;
 	}
 	return amqp091_publish_copy(t, c, &p, hit, content);

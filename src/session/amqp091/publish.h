@@ -90,9 +90,10 @@ uint32_t amqp091_publish_strip(struct publish *p, uint32_t front);
 void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publish *p,
 			  const struct route_hit *hit, struct block *b, const struct msg *m);
 
-/* amqp091_publish_more does the same for one that repeats the message of t->again. */
-void amqp091_publish_more(struct turn *t, const struct msg *m);
-/* amqp091_shards_n: how many shards a route leads to. */
+/* amqp091_publish_routed does so when the route leads to `shards_n` > 0 shards (amqp091_shards_n)
+ * and no transaction keeps it. */
+void amqp091_publish_routed(struct turn *t, struct channel *c, const struct publish *p,
+			    const struct route_hit *hit, uint32_t shards_n, const struct msg *m);
 uint32_t amqp091_shards_n(const struct route *r);
 
 /* The fan holds messages that amqp091_publish_rows has taken and not posted yet: those in the block

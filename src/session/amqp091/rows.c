@@ -1,6 +1,7 @@
 #include "session/amqp091/direct.h"
 #include "session/amqp091/tx.h"
 
+#include "base/bits.h"
 #include "base/must.h"
 #include "wire/amqp091/headers.h"
 
@@ -61,23 +62,24 @@ static inline void row_put(const struct turn *t, struct publish_row *at, const s
 		at->expiry_ms = route_tag_of(&amqp091_header_ops, msg_props(msg_of(m->mem)));
 }
 
-/* Consecutive messages of a channel to a shard share one run. */
-static void put_row(const struct turn *t, struct run *head, const struct fanned *m,
-		    const struct route_to *to, uint8_t flags)
+/* The run for a row of sequence `seq`: consecutive messages of a channel to a shard share one. */
+static inline struct run *run_for(struct post *p, uint32_t loop, struct run *head, uint64_t seq)
+{
+	const uint32_t row_bytes = sizeof(struct publish_row);
+	struct run *r = post_last(p, loop, row_bytes);
+	if (r && run_same(r, head) && seq - r->arg <= UINT16_MAX)
+		return r;
+	head->arg = seq;
+	return post_run(p, loop, head, NULL, row_bytes, 0, SLICE_EMPTY);
+}
+
+static inline void put_row(const struct turn *t, struct run *head, const struct fanned *m,
+			   const struct route_to *to, uint8_t flags)
 {
 	struct post *p = t->w->post;
 	uint32_t loop = p->loop_of_shard[head->shard];
-	struct run *r = post_last(p, loop, sizeof(struct publish_row));
-	must(to->shard == head->shard);
-	if (r && run_same(r, head) && m->seq - r->arg <= UINT16_MAX) {
-		row_put(t, post_row(p, loop, r, sizeof(struct publish_row)), m, to, flags,
-			m->seq - r->arg);
-		return;
-	}
-	struct publish_row first;
-	row_put(t, &first, m, to, flags, 0);
-	head->arg = m->seq;
-	(void)post_run(p, loop, head, &first, sizeof first, 1, SLICE_EMPTY);
+	struct run *r = run_for(p, loop, head, m->seq);
+	row_put(t, post_row(p, loop, r, sizeof(struct publish_row)), m, to, flags, m->seq - r->arg);
 }
 
 /* The rows of one message for `n` queues of one shard. */
@@ -92,7 +94,32 @@ static void put_rows(struct turn *t, const struct channel *c, const struct fanne
 				  (i + 1 == n && m->is_followed ? ENTRY_CONFIRM : 0)));
 }
 
-/* Likewise of many messages, queue by queue: what lies side by side here is added in one step
+/* The row of a message that goes to one queue, as most do. */
+static inline void put_alone(const struct turn *t, const struct channel *c, const struct fanned *m,
+			     const struct route_to *to)
+{
+	struct run head = head_of(t, c, to->shard);
+	put_row(t, &head, m, to, m->is_followed ? ENTRY_CONFIRM : 0);
+}
+
+/* The rows of many messages for one queue. */
+static void put_column(const struct turn *t, struct run *head, const struct fanned *m,
+		       uint32_t messages_n, const struct route_to *to)
+{
+	const uint32_t row_bytes = sizeof(struct publish_row);
+	struct post *p = t->w->post;
+	uint32_t loop = p->loop_of_shard[head->shard];
+	for (uint32_t at = 0, n; at < messages_n; at += n) {
+		struct run *r = run_for(p, loop, head, m[at].seq);
+		n = (uint32_t)min_u64(messages_n - at, post_fits(p, loop, r, row_bytes));
+		struct publish_row *row = post_rows(p, loop, r, row_bytes, n);
+		must(n > 0);
+		for (uint32_t i = 0; i < n; i++)
+			row_put(t, &row[i], &m[at + i], to, 0, m[at + i].seq - r->arg);
+	}
+}
+
+/* The rows of many messages, queue by queue: what lies side by side here is added in one step
  * there. Only if nobody waits to hear of them, and no record shares what they have in common. */
 static void put_columns(struct turn *t, const struct channel *c, const struct fanned *m,
 			uint32_t messages_n, const struct route_to *to, uint32_t n)
@@ -100,8 +127,7 @@ static void put_columns(struct turn *t, const struct channel *c, const struct fa
 	struct run head = head_of(t, c, to->shard);
 	must(n > 0 && messages_n > 1);
 	for (uint32_t i = 0; i < n; i++)
-		for (uint32_t k = 0; k < messages_n; k++)
-			put_row(t, &head, &m[k], &to[i], 0);
+		put_column(t, &head, m, messages_n, &to[i]);
 }
 
 static bool are_plain(const struct fanned *m, uint32_t n, const struct route *r)
@@ -148,9 +174,8 @@ static struct fan *fan_of(struct turn *t, struct channel *c, const struct publis
 	return f;
 }
 
-/* One more message of the route, to `shards_n` shards. */
-static void publish(struct turn *t, struct channel *c, const struct publish *p,
-		    const struct route_hit *hit, uint32_t shards_n, const struct msg *m)
+void amqp091_publish_routed(struct turn *t, struct channel *c, const struct publish *p,
+			    const struct route_hit *hit, uint32_t shards_n, const struct msg *m)
 {
 	const struct route *route = hit->route;
 	const uint32_t bytes = msg_stored_bytes(m);
@@ -175,10 +200,12 @@ static void publish(struct turn *t, struct channel *c, const struct publish *p,
 			      .is_big = m->proto == MSG_CHUNKS };
 	t->s->count.published++;
 	block_give(b, route->n + is_returned);
-	if (!is_fanned) {
+	if (!is_fanned && t->fan)
 		amqp091_fan_send(t);
+	if (!is_fanned && route->n == 1)
+		put_alone(t, c, f, route->to);
+	else if (!is_fanned)
 		put_messages(t, c, f, 1, route);
-	}
 	if (c->confirm)
 		amqp091_confirm_new(t, c, bytes, shards_n + is_returned);
 	if (is_returned)
@@ -191,21 +218,12 @@ void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publis
 	must(block_of(m) == b);
 	if (c->tx) {
 		amqp091_tx_rows(t, c, p, hit->route, b, m);
-		return;
-	}
-	if (hit->route->n == 0) {
+	} else if (hit->route->n == 0) {
 		amqp091_fan_send(t);
 		amqp091_direct_send(t, c, p, b, m);
-		return;
+	} else {
+		amqp091_publish_routed(t, c, p, hit, amqp091_shards_n(hit->route), m);
 	}
-	publish(t, c, p, hit, amqp091_shards_n(hit->route), m);
-}
-
-void amqp091_publish_more(struct turn *t, const struct msg *m)
-{
-	struct again *a = t->again;
-	must(block_of(m) == t->block && a->channel);
-	publish(t, a->channel, &a->publish, a->hit, a->shards_n, m);
 }
 
 void amqp091_fan_look(struct turn *t, const struct channel *c, const struct publish *p)
