@@ -106,6 +106,17 @@ static inline size_t bits_next(const uint64_t *map, size_t n, size_t from, bool 
 	return n;
 }
 
+/* bits_set_range sets `n` > 0 bits from `from` on. */
+static inline void bits_set_range(uint64_t *map, size_t from, size_t n)
+{
+	must(n > 0);
+	size_t first = from / 64, last = (from + n - 1) / 64;
+	uint64_t head = UINT64_MAX << (from % 64);
+	uint64_t tail = UINT64_MAX >> (63 - (from + n - 1) % 64);
+	for (size_t i = first; i <= last; i++)
+		map[i] |= (i == first ? head : UINT64_MAX) & (i == last ? tail : UINT64_MAX);
+}
+
 static inline size_t bits_next_set(const uint64_t *map, size_t n, size_t from)
 {
 	return bits_next(map, n, from, true);

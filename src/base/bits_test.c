@@ -39,6 +39,20 @@ static void a_bitmap_is_an_array_of_bools(void **s)
 	}
 }
 
+static void a_range_is_bits_one_by_one(void **s)
+{
+	(void)s;
+	for (size_t from = 0; from < 200; from++)
+		for (size_t n = 1; from + n <= 200; n++) {
+			uint64_t map[4] = { 1, 0, UINT64_C(1) << 63, 0 }, want[4];
+			memcpy(want, map, sizeof want);
+			for (size_t i = from; i < from + n; i++)
+				bits_set(want, i);
+			bits_set_range(map, from, n);
+			must(memcmp(map, want, sizeof map) == 0);
+		}
+}
+
 static void arithmetic_holds_at_the_edges(void **s)
 {
 	(void)s;
@@ -59,6 +73,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bitmap_is_an_array_of_bools),
+		cmocka_unit_test(a_range_is_bits_one_by_one),
 		cmocka_unit_test(arithmetic_holds_at_the_edges),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,16 +61,6 @@ void chunk_put(struct chunk_pool *p, struct chunk *own_k)
 	p->free_n++;
 }
 
-static void bits_set_range(uint64_t *map, uint32_t from, uint32_t n)
-{
-	must(n > 0 && from + n <= CHUNK_N);
-	uint32_t first = from / 64, last = (from + n - 1) / 64;
-	uint64_t head = UINT64_MAX << (from % 64);
-	uint64_t tail = UINT64_MAX >> (63 - (from + n - 1) % 64);
-	for (uint32_t i = first; i <= last; i++)
-		map[i] |= (i == first ? head : UINT64_MAX) & (i == last ? tail : UINT64_MAX);
-}
-
 void chunk_use(struct chunk *k, uint32_t n)
 {
 	must(k->used + n <= CHUNK_N);

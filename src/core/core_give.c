@@ -260,20 +260,34 @@ static void tell_all(struct core *c, uint32_t n, struct post *fx)
 	must(n <= GIVE_N);
 	for (uint32_t i = 0; i < n; i++) {
 		struct consumer *s = g->to[i];
-		if (s->has_twin) { /* row by row: their channel numbers what both get */
-			s->batch_last = i;
-			tell(c, s, i, 1, fx);
-			s->batch_last = BATCH_NONE;
-			continue;
-		}
-		if (s->batch_last == BATCH_NONE)
-			continue; /* told with an earlier row */
 		uint32_t rows = 1;
+		if (s->has_twin) /* row by row: their channel numbers what both get */
+			s->batch_last = i;
+		else if (s->batch_last == BATCH_NONE)
+			continue; /* told with an earlier row */
 		for (uint32_t j = i; j != s->batch_last; j = g->next[j])
 			rows++;
 		tell(c, s, i, rows, fx);
 		s->batch_last = BATCH_NONE;
 	}
+}
+
+/* Who gets all that the queue gives now; NULL: perhaps several do. */
+static inline struct consumer *only_one(const struct queue *q)
+{
+	struct consumer *s = containerof(q->able.head.next, struct consumer, node);
+	must(!list_is_empty(&q->able));
+	return s->node.next == s->node.prev && !s->has_twin ? s : NULL;
+}
+
+/* All `n` rows are for one. */
+static inline void tell_one(struct core *c, struct consumer *s, uint32_t n, struct post *fx)
+{
+	if (n == 0)
+		return;
+	must(s->batch_last == n - 1);
+	tell(c, s, 0, n, fx);
+	s->batch_last = BATCH_NONE;
 }
 
 static bool is_over(const struct core *c, uint64_t expiry_ms)
@@ -309,12 +323,9 @@ static uint32_t pass_to_one(struct core *c, struct consumer *s, const struct run
 		pass_row(&g->row[n], &row[n]);
 		consumer_spend(s, row[n].bytes);
 	}
-	if (n == 0)
-		return 0;
 	must(s->batch_last == BATCH_NONE);
-	s->batch_last = n - 1;
-	tell(c, s, 0, n, fx);
-	s->batch_last = BATCH_NONE;
+	s->batch_last = n - 1; /* of none: BATCH_NONE again */
+	tell_one(c, s, n, fx);
 	return n;
 }
 
@@ -341,9 +352,8 @@ uint32_t core_pass(struct core *c, struct queue *q, const struct run *o, struct 
 	must(!(o->flags & RUN_LOGGED) && o->n <= GIVE_N);
 	if (q->ready_n || q->is_closed || list_is_empty(&q->able))
 		return 0;
-	struct consumer *s = containerof(q->able.head.next, struct consumer, node);
-	bool is_one = s->node.next == s->node.prev && !s->has_twin;
-	uint32_t n = is_one ? pass_to_one(c, s, o, fx) : pass_round(c, q, o, fx);
+	struct consumer *s = only_one(q);
+	uint32_t n = s ? pass_to_one(c, s, o, fx) : pass_round(c, q, o, fx);
 	q->count.given_no_ack += n;
 	c->count.given_no_ack += n;
 	return n;
@@ -377,8 +387,12 @@ static void serve(struct core *c, struct queue *q, struct outcomes *later, struc
 	uint32_t n = GIVE_N;
 	must(c->is_leading);
 	while (n == GIVE_N && q->ready_n && !q->is_closed && !list_is_empty(&q->able)) {
+		struct consumer *s = only_one(q);
 		n = collect(c, q, later);
-		tell_all(c, n, fx);
+		if (s)
+			tell_one(c, s, n, fx);
+		else
+			tell_all(c, n, fx);
 	}
 	if (q->ruled)
 		core_rule_drop(c, q, later);

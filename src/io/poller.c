@@ -107,7 +107,8 @@ static void on_check(uv_check_t *h)
 	socks_arrive(p);
 	socks_lose(p);
 	begin_stop(p);
-	bool is_more = loop_turn(p->loop, uv_now(&p->uv), clock_wall_ms());
+	loop_begin(p->loop, uv_now(&p->uv), clock_wall_ms());
+	bool is_more = loop_end(p->loop, loop_work(p->loop));
 	uint64_t at_ms = socks_linger(p, uv_now(&p->uv));
 	at_ms = earlier(at_ms, loop_deadline(p->loop));
 	at_ms = earlier(at_ms, look_stopped(p));

@@ -1,6 +1,6 @@
 /* poller -- one thread that runs a libuv loop around one loop of the node.
  *
- *     uv: [ timers, idle ] -> poll: sockets, wake -> check: arrivals, loop_turn -> closing
+ *     uv: [ timers, idle ] -> poll: sockets, wake -> check: arrivals, loop_work -> closing
  *
  * The turn comes once after each poll, so what all sockets brought is worked through and flushed
  * together. While the node has more to do the poll does not wait; else it waits until a socket, a

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define READ_BYTES_MAX  65536 /* from one socket before others get their share */
-#define PARTS_MAX       64
+#define PARTS_MAX       32
 #define LINGER_MS       1000 /* after our last words, for the peer to hang up */
 #define LINGER_STOP_MS  200  /* the same when the broker stops */
 #define DRAIN_STEPS_MAX 4    /* reads of a lingering socket for one event */

@@ -139,21 +139,16 @@ static enum err put(struct journal *j, const struct group *g, uint8_t head[COMMI
 		parts[n++] = slice_of(zeros, commit_space(g->bytes) - g->bytes);
 	struct path p = path_of(PATH_SEGMENT, w->active->number);
 	enum err e = j->disk->ops->write(j->disk, w->active->file, w->at, parts, n);
-	if (e != ERR_OK)
-		return journal_break(j, e, "write", &p, w->at);
-	if (ABLATED(sync))
-		return ERR_OK;
-	e = j->disk->ops->sync(j->disk, w->active->file);
-	return e == ERR_OK ? ERR_OK : journal_break(j, e, "sync", &p, w->at);
+	return e == ERR_OK ? ERR_OK : journal_break(j, e, "write", &p, w->at);
 }
 
-/* commit writes a group durably and moves the writer behind it. */
-static enum err commit(struct journal *j, const struct group *g)
+/* A commit is written, synced, and then the writer moves behind it: the three follow each other. */
+static enum err write_commit(struct journal *j, const struct group *g, struct commit *out_c)
 {
 	struct writer *w = &j->writer;
 	must(w->active != NULL && commit_space(g->bytes) <= j->setup.segment_bytes - w->at);
 	uint8_t head[COMMIT_HEAD_BYTES];
-	struct commit c = {
+	*out_c = (struct commit){
 		.generation = w->active->number,
 		.bytes = g->bytes,
 		.records_n = g->records_n,
@@ -162,10 +157,29 @@ static enum err commit(struct journal *j, const struct group *g)
 		.prev = w->last_loc,
 		.prev_crc = w->last.crc,
 	};
-	commit_put(head, &c);
-	TRY(put(j, g, head));
-	uint32_t space = commit_space(g->bytes), eighth = (uint32_t)(j->setup.segment_bytes / 8);
-	w->last = c;
+	commit_put(head, out_c);
+	return put(j, g, head);
+}
+
+static inline enum err sync_commit(struct journal *j)
+{
+	const struct segment *to = j->writer.active;
+	must(to != NULL);
+	if (ABLATED(sync))
+		return ERR_OK;
+	enum err e = j->disk->ops->sync(j->disk, to->file);
+	if (e == ERR_OK)
+		return ERR_OK;
+	struct path p = path_of(PATH_SEGMENT, to->number);
+	return journal_break(j, e, "sync", &p, j->writer.at);
+}
+
+static void pass_commit(struct journal *j, const struct commit *c)
+{
+	struct writer *w = &j->writer;
+	uint32_t space = commit_space(c->bytes), eighth = (uint32_t)(j->setup.segment_bytes / 8);
+	must(c->generation == w->active->number);
+	w->last = *c;
 	w->last_loc = loc_of(w->active->number, w->at);
 	w->at += space;
 	atomic_store_explicit(&w->active->end, w->at, memory_order_release);
@@ -173,7 +187,6 @@ static enum err commit(struct journal *j, const struct group *g)
 	atomic_fetch_add_explicit(&j->appended, space, memory_order_relaxed);
 	if (w->at / eighth != (w->at - space) / eighth)
 		tell_use(j, w->at);
-	return ERR_OK;
 }
 
 /* post gives the batches of a durable group, which lies at `loc`, back to their loops. */
@@ -217,9 +230,14 @@ bool journal_write_step(struct journal *j, uint64_t *out_wake, enum err *out_err
 	}
 	for (uint32_t i = 0; i < g.n; i++)
 		g.records_n += stamp(j, *window_at(w, w->next_ticket + i));
-	*out_err = commit(j, &g);
+	struct commit c;
+	*out_err = write_commit(j, &g, &c);
 	if (*out_err == ERR_OK)
-		*out_wake = post(j, &g, w->last_loc);
+		*out_err = sync_commit(j);
+	if (*out_err != ERR_OK)
+		return true;
+	pass_commit(j, &c);
+	*out_wake = post(j, &g, w->last_loc);
 	return true;
 }
 
@@ -228,8 +246,13 @@ void writer_seal(struct journal *j)
 	struct writer *w = &j->writer;
 	if (w->last.records_n == 0 || (!w->active && !begin_segment(j)))
 		return; /* sealed already, nothing to seal, or nowhere to */
-	enum err e = commit(j, &(struct group){ .bytes = COMMIT_HEAD_BYTES });
+	struct commit c;
+	enum err e = write_commit(j, &(struct group){ .bytes = COMMIT_HEAD_BYTES }, &c);
+	if (e == ERR_OK)
+		e = sync_commit(j);
 	must_if(e != ERR_OK, journal_broken(j) != ERR_OK);
+	if (e == ERR_OK)
+		pass_commit(j, &c);
 }
 
 bool journal_writer_may_sleep(struct journal *j)

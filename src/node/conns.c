@@ -3,7 +3,7 @@
 #include "base/must.h"
 #include "node/trace.h"
 
-#define FLUSH_PARTS     64u
+#define FLUSH_PARTS     32u
 #define FLUSH_STEPS_MAX 16 /* gathering writes to one socket before others get theirs */
 
 void conn_touch(struct conn *c)

@@ -109,13 +109,11 @@ void loop_submit(struct loop *l)
 {
 	must(l->flight->n > 0);
 	struct flight *f = l->flight;
-	bool is_asleep = journal_submit(l->node->journal, l->batch);
+	l->is_writer_called |= journal_submit(l->node->journal, l->batch);
 	*l->flying_tail = f;
 	l->flying_tail = &f->next;
 	l->batch = NULL;
 	l->flight = NULL;
-	if (is_asleep)
-		l->net->ops->work(l->net, NET_WRITER);
 }
 
 bool loop_batch(struct loop *l)
@@ -197,43 +195,53 @@ static void loop_command(struct loop *l, const struct run *cmd)
 		trace_command(l, cmd);
 }
 
-static void dispatch(struct loop *l, struct batch *b)
+/* What waits in this loop's mailboxes, run by run: what the others have sent, then what this loop
+ * has posted to itself. */
+struct inbox {
+	uint32_t at;         /* how manieth mailbox; loops_n: this loop's own post */
+	struct mailbox *box; /* of `at`; NULL: the own post */
+	struct batch *batch, *own_next;
+	struct run *run;
+};
+
+static void inbox_give_back(struct loop *l, struct inbox *i)
 {
-	l->echo.n = 0;
-	for (struct run *r = batch_first(b); r; r = batch_next(b, r)) {
-		l->count.runs++;
-		if (run_is_effect(r)) {
-			conns_tell(l, r);
-			continue;
-		}
-		l->echo.n = 0;
-		if (r->kind < CMD_DUMP_LOOP)
-			shard_command(l->node->shard[r->shard], r);
-		else
-			loop_command(l, r);
-	}
+	if (!i->batch)
+		return;
+	if (i->box)
+		mailbox_send_back(i->box, i->batch);
+	else
+		post_give_back(&l->post, i->batch);
+	i->batch = NULL;
 }
 
-/* What the others have sent, then what this loop has posted to itself. */
-static bool dispatch_all(struct loop *l)
+/* The next batch with runs; false: there is none. */
+static bool inbox_batch(struct loop *l, struct inbox *i)
 {
 	struct node *n = l->node;
-	bool is_any = false;
-	for (uint32_t i = 1; i <= n->loops_n; i++) {
-		uint32_t from = (l->index + i) % n->loops_n;
-		struct mailbox *m = from == l->index ? NULL : node_mailbox(n, from, l->index);
-		struct batch *own = m ? NULL : post_take(&l->post, l->index), *b;
-		while ((b = m ? mailbox_take(m) : own) != NULL) {
-			own = b->next;
-			dispatch(l, b);
-			if (m)
-				mailbox_send_back(m, b);
-			else
-				post_give_back(&l->post, b);
-			is_any = true;
+	inbox_give_back(l, i);
+	while (!i->batch && i->at <= n->loops_n) {
+		i->batch = i->box ? mailbox_take(i->box) : i->own_next;
+		if (i->batch) {
+			i->own_next = i->batch->next;
+			break;
 		}
+		i->at++;
+		i->box = i->at < n->loops_n
+				 ? node_mailbox(n, (l->index + i->at) % n->loops_n, l->index)
+				 : NULL;
+		i->own_next = i->at == n->loops_n ? post_take(&l->post, l->index) : NULL;
 	}
-	return is_any;
+	l->echo.n = 0;
+	return i->batch != NULL;
+}
+
+static struct run *inbox_next(struct loop *l, struct inbox *i)
+{
+	i->run = i->run ? batch_next(i->batch, i->run) : NULL;
+	while (!i->run && inbox_batch(l, i))
+		i->run = batch_first(i->batch);
+	return i->run;
 }
 
 bool loop_to_wake(struct loop *l)
@@ -307,32 +315,55 @@ static bool secrets_work(struct loop *l)
 	return is_any;
 }
 
-static bool loop_rounds(struct loop *l)
+/* All that waits in the mailboxes; false: nothing did. */
+static inline bool dispatch_all(struct loop *l)
 {
-	l->fed_bytes = 0;
-	for (int i = 0; i < LOOP_ROUNDS_MAX; i++) {
-		bool is_any = loop_commits(l);
-		is_any |= dispatch_all(l);
-		is_any |= serve(l);
-		is_any |= view_release(l);
-		if (l->paging_shards)
-			is_any |= pages_work(l);
-		is_any |= loader_work(l);
-		is_any |= inside_work(l);
-		is_any |= conns_work(l);
-		is_any |= store_work(l);
-		is_any |= secrets_work(l);
-		if (!is_any)
-			return false;
+	struct inbox in = { .own_next = NULL };
+	uint64_t before = l->count.runs;
+	for (struct run *r; (r = inbox_next(l, &in)) != NULL;) {
+		l->count.runs++;
+		if (run_is_effect(r)) {
+			conns_tell(l, r);
+			continue;
+		}
+		l->echo.n = 0;
+		if (r->kind < CMD_DUMP_LOOP)
+			shard_command(l->node->shard[r->shard], r);
+		else
+			loop_command(l, r);
 	}
-	return true;
+	return l->count.runs != before;
+}
+
+/* The writer is called once, when it has all of this turn; it looks at nothing else meanwhile. */
+static void call_writer(struct loop *l)
+{
+	if (!l->is_writer_called)
+		return;
+	l->is_writer_called = false;
+	l->net->ops->work(l->net, NET_WRITER);
 }
 
 /* One sweep of everything, in the order in which it flows. */
 bool loop_work(struct loop *l)
 {
-	bool is_more = loop_rounds(l);
+	bool is_more = true;
+	l->fed_bytes = 0;
+	for (int i = 0; is_more && i < LOOP_ROUNDS_MAX; i++) {
+		is_more = loop_commits(l);
+		is_more |= dispatch_all(l);
+		is_more |= serve(l);
+		is_more |= view_release(l);
+		if (l->paging_shards)
+			is_more |= pages_work(l);
+		is_more |= loader_work(l);
+		is_more |= inside_work(l);
+		is_more |= conns_work(l);
+		is_more |= store_work(l);
+		is_more |= secrets_work(l);
+	}
 	loop_propose(l);
+	call_writer(l);
 	is_more |= l->touched_shards != 0; /* what waited for nothing but the order of the log */
 	send_out(l);
 	is_more |= conns_flush(l);
@@ -392,7 +423,7 @@ void loop_clock(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
 		l->wall_ms += passed_ms; /* somebody has set it back: what waits does not wait on */
 }
 
-bool loop_turn(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
+void loop_begin(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
 {
 	loop_clock(l, now_ms, wall_ms);
 	l->count.turns++;
@@ -401,10 +432,14 @@ bool loop_turn(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
 	shards_tick(l);
 	conns_tick(l);
 	inside_tick(l);
-	bool is_more = loop_work(l);
+}
+
+bool loop_end(struct loop *l, bool is_more)
+{
 	is_more |= stop_work(l);
 	is_more |= checkpoint_work(l);
 	is_more |= forward_work(l);
+	call_writer(l);
 	block_collect(&l->home); /* what this turn has let go of is used no more */
 	is_more |= block_has_ended(&l->home);
 	atomic_store_explicit(&l->used_bytes, memory_used(&l->memory), memory_order_relaxed);

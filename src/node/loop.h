@@ -3,7 +3,7 @@
  * Private to node/. Everything here is touched by the loop's own thread only, except what is
  * _Atomic, the mailboxes (one side each) and the journal's rings.
  *
- *   turn:  view -> commits -> [ own and others' batches -> shards, sessions ]* -> propose
+ *   turn:  view -> [ commits, own and others' batches -> shards, sessions ]* -> propose
  *          -> mailboxes out -> flush -> asleep?
  */
 #ifndef NODE_LOOP_H
@@ -92,7 +92,8 @@ struct loop {
 	uint64_t fed_bytes;        /* since the last rounds: flush early */
 	uint32_t headers_permille; /* of what is read, how much message headers need (conn.c) */
 	bool is_stopping, is_congested, is_counted_quiet;
-	bool is_offline; /* marked asleep; what wakes it looks at the catalog first */
+	bool is_writer_called; /* it sleeps, and has got a batch in this turn */
+	bool is_offline;       /* marked asleep; what wakes it looks at the catalog first */
 	_Atomic bool is_asleep;
 	_Atomic bool waits_for_view;   /* wake it when the catalog changes */
 	_Atomic uint64_t seen;         /* catalog version, or SEEN_ASLEEP */
@@ -168,10 +169,6 @@ void loop_fini_memory(struct loop *l);
 
 /* loop_world refreshes what sessions see; called before sessions are. */
 struct session_world *loop_world(struct loop *l);
-
-/* loop_work does one sweep: dispatch until nothing waits on this loop, propose, send, flush. In a
- * turn, and between reads when much has come in. True: there is more to do. */
-bool loop_work(struct loop *l);
 
 /* loop_wake makes sure that loop `to` takes a turn after what was just published for it. */
 void loop_wake(struct loop *l, uint32_t to);

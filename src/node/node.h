@@ -4,7 +4,7 @@
  * model of the world) drives it through the calls below and plays port/net.h and port/disk.h.
  *
  *     io: bytes -> node_space, node_bytes      (per socket, on its loop)
- *     io: loop_turn                             (once per poll)
+ *     io: loop_begin, loop_work, loop_end       (once per poll)
  *     io: journal_write_step, journal_keep_step (each on a thread of its own)
  *
  * Threads: every call says on which loop (thread) it may be made. Loops share only mailboxes,
@@ -65,10 +65,14 @@ struct loop *node_loop(struct node *n, uint32_t i);
 
 /* loop_clock tells the time; before the first conn_ call after a poll. Neither clock runs back. */
 void loop_clock(struct loop *l, uint64_t now_ms, uint64_t wall_ms);
-/* loop_turn does everything that waits: mailboxes, commits, shards, sessions, flush. now_ms is
- * monotonic, wall_ms the clock of the world. True: there is more to do at once (do not sleep).
- * False: the loop is marked asleep; poll until net.wake, a socket, or loop_deadline. */
-bool loop_turn(struct loop *l, uint64_t now_ms, uint64_t wall_ms);
+/* A turn is these three. loop_begin does what time makes due; now_ms is monotonic, wall_ms the
+ * clock of the world. loop_work does everything that waits: mailboxes, commits, shards, sessions,
+ * flush; also between reads, when much has come in. True: there is more. loop_end does what is
+ * looked at once a turn. True: there is more to do at once (do not sleep). False: the loop is
+ * marked asleep; poll until net.wake, a socket, or loop_deadline. */
+void loop_begin(struct loop *l, uint64_t now_ms, uint64_t wall_ms);
+bool loop_work(struct loop *l);
+bool loop_end(struct loop *l, bool is_more);
 /* loop_to_wake: for the journal's threads, after they gave the loop something. True: it sleeps, and
  * the caller must net.wake it. Any thread. */
 bool loop_to_wake(struct loop *l);

@@ -273,7 +273,8 @@ static void step_loop(struct host *h, struct host_loop *l)
 		if (k->loop == l->index && sock_has_event(k) && prng_chance(&h->prng, 7, 8))
 			poll_sock(h, l, k);
 	}
-	l->is_awake = loop_turn(l->loop, h->now_ms, h->wall_ms);
+	loop_begin(l->loop, h->now_ms, h->wall_ms);
+	l->is_awake = loop_end(l->loop, loop_work(l->loop));
 	l->deadline_ms = loop_deadline(l->loop);
 	TELL(h->story, turn, l->index, l->is_awake);
 }
