@@ -2,7 +2,8 @@
  *
  * base/, core/ and journal/ never call malloc; what must grow takes a `struct mem *` and gets a
  * larger block, or ERR_LIMIT. Blocks are not cleared, and aligned to 16 bytes; those of a multiple
- * of 64 KiB to 64 KiB. One thread uses a `struct mem` at a time.
+ * of 64 bytes to 64, which is what a struct with members on cache lines of their own takes; those of
+ * a multiple of 64 KiB to 64 KiB. One thread uses a `struct mem` at a time.
  */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
@@ -10,6 +11,12 @@
 #include "base/must.h"
 
 #include <stddef.h>
+
+/* What a block of n bytes is aligned to; 0: as any. */
+static inline size_t mem_align(size_t n)
+{
+	return n % 65536 == 0 ? 65536 : n % 64 == 0 ? 64 : 0;
+}
 
 struct mem {
 	/* get makes a block of `n` bytes, or NULL; `kind` is a literal, its name in counters */

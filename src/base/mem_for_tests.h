@@ -24,7 +24,7 @@ static inline void *mem_for_tests_get(struct mem *m, size_t n, const char *kind)
 	must(kind != NULL);
 	if (t->fail_in > 0 && --t->fail_in == 0)
 		return NULL;
-	return n % 65536 == 0 ? aligned_alloc(65536, n) : malloc(n);
+	return mem_align(n) ? aligned_alloc(mem_align(n), n) : malloc(n);
 }
 
 /* mem_for_tests_put: free() knows the length itself. */

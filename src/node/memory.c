@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-/* Sizes worth keeping, and how many of each: what a busy turn takes and gives back. */
+/* Sizes worth keeping, and how many of each: what a busy turn takes and gives back. The largest of a
+ * class is a multiple of 64, as blocks of any multiple are aligned. */
 static const struct {
 	size_t bytes_min, bytes_max;
 	uint32_t keep_n;
@@ -55,9 +56,8 @@ static void *memory_get(struct mem *mem, size_t n, const char *kind)
 		m->free_n[c]--;
 		return f;
 	}
-	if (n % SLAB_BLOCK_BYTES == 0)
-		return m->heap->get(m->heap, SLAB_BLOCK_BYTES, n);
-	return m->heap->get(m->heap, 0, c >= 0 ? classes[c].bytes_max : n);
+	n = c >= 0 ? classes[c].bytes_max : n;
+	return m->heap->get(m->heap, mem_align(n), n);
 }
 
 static void memory_put(struct mem *mem, void *own_p, size_t n)

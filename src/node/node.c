@@ -151,7 +151,7 @@ enum err node_open(const struct node_setup *s, struct node **out_node, struct te
 {
 	must(s->loops_n >= 1 && s->loops_n <= LIMIT_LOOPS_MAX);
 	const struct heap *heap = s->heap ? s->heap : memory_of_process();
-	struct node *n = heap->get(heap, 0, sizeof *n);
+	struct node *n = heap->get(heap, mem_align(sizeof *n), sizeof *n);
 	if (!n)
 		return ERR_LIMIT;
 	memset(n, 0, sizeof *n);

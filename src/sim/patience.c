@@ -11,7 +11,9 @@
 #define STEPS_MAX    150
 #define MESSAGES_MAX 1500u
 #define HELD_MAX     MESSAGES_MAX
-#define PREFETCH     4  /* of slow's consumers */
+#define REST_MIN     60                        /* steps */
+#define REST_MAX     (MESSAGES_MAX + REST_MIN) /* each takes a message at least */
+#define PREFETCH     4                         /* of slow's consumers */
 #define LOOKS        8u /* of the broker at who holds what, in the time of a timeout */
 #define PASS_MAX     6u /* ms at once */
 
@@ -302,15 +304,23 @@ static void fight(struct patience *p)
 
 /* ---- the end ------------------------------------------------------------------------------ */
 
+/* How many are to come yet. */
+static uint32_t missing(const struct patience *p)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 1; i <= p->stage.sent_n; i++) {
+		const struct message *m = &p->message[i];
+		n += m->is_confirmed && m->is_persistent && !m->is_seen;
+	}
+	return n;
+}
+
 static void compare(struct patience *p)
 {
 	struct stage *s = &p->stage;
-	uint32_t lost = 0, dead_n = 0;
-	for (uint32_t i = 1; i <= s->sent_n; i++) {
-		const struct message *m = &p->message[i];
-		lost += m->is_confirmed && m->is_persistent && !m->is_seen;
-		dead_n += m->died_n;
-	}
+	uint32_t lost = missing(p), dead_n = 0;
+	for (uint32_t i = 1; i <= s->sent_n; i++)
+		dead_n += p->message[i].died_n;
 	if (lost)
 		stage_wrong(s, "%u messages were given to nobody", lost);
 	story_mix(s->story, s->own.hash ^ dead_n ^ (uint64_t)p->cancelled_n << 32);
@@ -323,7 +333,8 @@ static void rest(struct patience *p)
 	p->is_resting = true;
 	if (!begin(p))
 		return;
-	for (uint32_t i = 0; i < 60 && !stage_is_wrong(s); i++)
+	for (uint32_t i = 0; i < REST_MAX && !stage_is_wrong(s) && (i < REST_MIN || missing(p));
+	     i++)
 		step(p);
 	compare(p);
 	stage_close(s);
