@@ -2,8 +2,8 @@
  *
  * base/, core/ and journal/ never call malloc; what must grow takes a `struct mem *` and gets a
  * larger block, or ERR_LIMIT. Blocks are not cleared, and aligned to 16 bytes; those of a multiple
- * of 64 bytes to 64, which is what a struct with members on cache lines of their own takes; those of
- * a multiple of 64 KiB to 64 KiB. One thread uses a `struct mem` at a time.
+ * of 64 bytes to 64, which a struct with members on cache lines of their own needs, and those of a
+ * multiple of 64 KiB to 64 KiB. One thread uses a `struct mem` at a time.
  */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H

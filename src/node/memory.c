@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
-/* Sizes worth keeping, and how many of each: what a busy turn takes and gives back. The largest of a
- * class is a multiple of 64, as blocks of any multiple are aligned. */
+/* Sizes worth keeping, and how many of each: what a busy turn takes and gives back. The largest of
+ * a class is a multiple of 64: it is aligned as any such block is. */
 static const struct {
 	size_t bytes_min, bytes_max;
 	uint32_t keep_n;

@@ -37,8 +37,8 @@ static void set_logins(struct node *n)
 	_Static_assert(CONFIG_CHOICES_MAX <= SESSION_MECHANISMS_MAX, "they fit");
 	for (uint32_t i = 0; i < CONFIG_CHOICES_MAX; i++)
 		if (c->at[i])
-			l->mechanisms[l->mechanisms_n++] =
-				config_choice(CONFIG_MECHANISMS, c->at[i]);
+			l->mechanisms[l->mechanisms_n++] = config_choice(CONFIG_MECHANISMS,
+									 c->at[i]);
 	if (strcmp(n->config.anonymous_login_user, "none") != 0)
 		l->anonymous_user = slice_str(n->config.anonymous_login_user);
 	l->anonymous_pass = slice_str(n->config.anonymous_login_pass);

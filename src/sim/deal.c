@@ -204,7 +204,7 @@ static void fight(struct table *t)
 	uint64_t n = prng_between(&s->prng, 100, STEPS_MAX);
 	if (!stage_begin(s))
 		return;
-	while ((n-- > 0 || !t->is_minted) && !stage_is_wrong(s)) {
+	for (; (n > 0 || !t->is_minted) && !stage_is_wrong(s); n -= n > 0) {
 		step(t);
 		if (prng_chance(&s->prng, 1, 50))
 			host_pass(&s->host, 1);
