@@ -214,6 +214,74 @@ static void a_rule_that_comes_late_and_goes_is_followed(void **s)
 	rig_free(r);
 }
 
+/* ---- numbers ----------------------------------------------------------------------------- */
+
+#define NUMBERED_N 300u
+
+struct numbers {
+	uint16_t of[NUMBERED_N + 1]; /* by message */
+	uint32_t n, mismatches_n;
+};
+
+static void see_number(struct rig *r, const struct rig_fx *fx)
+{
+	struct numbers *k = r->see_arg;
+	if (!fx || fx->run.kind != FX_DELIVER)
+		return;
+	must(fx->number <= NUMBERED_N);
+	k->mismatches_n += k->n >= NUMBERED_N && k->of[fx->number] != fx->deliver.count;
+	k->of[fx->number] = fx->deliver.count;
+	k->n++;
+}
+
+static void numbers_are_the_same_after_a_crash_and_differ(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(false, false);
+	struct numbers k = { 0 };
+	static bool is_used[UINT16_MAX + 1];
+	r->see = see_number;
+	r->see_arg = &k;
+	rig_subscribe(r, Q, 1, SUBSCRIBE_NUMBERED, CREDIT_NO_LIMIT);
+	for (uint64_t i = 1; i <= NUMBERED_N; i += 3) {
+		rig_publish(r, Q, i, 3, ENTRY_PERSISTENT);
+		rig_commit(r);
+	}
+	assert_int_equal(k.n, NUMBERED_N);
+	for (uint32_t i = 1; i <= NUMBERED_N; i++) {
+		assert_true(k.of[i] > 0 && !is_used[k.of[i]]);
+		is_used[k.of[i]] = true;
+	}
+	rig_crash(r);
+	rig_replay(r, r->core, 0, r->proposed);
+	rig_subscribe(r, Q, 1, SUBSCRIBE_NUMBERED, CREDIT_NO_LIMIT);
+	assert_int_equal(k.n, 2 * NUMBERED_N);
+	assert_int_equal(k.mismatches_n, 0);
+	rig_free(r);
+}
+
+static void only_who_asks_for_numbers_gets_them_and_only_of_what_survives(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(false, false);
+	struct numbers k = { 0 };
+	r->see = see_number;
+	r->see_arg = &k;
+	rig_subscribe(r, Q, 1, SUBSCRIBE_NUMBERED, 1);
+	rig_publish(r, Q, 1, 1, 0);
+	assert_int_equal(k.of[1], 0);
+	rig_subscribe(r, Q, 2, SUBSCRIBE_NUMBERED | SUBSCRIBE_NO_ACK, 1);
+	rig_publish(r, Q, 2, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	assert_int_not_equal(k.of[2], 0);
+	rig_subscribe(r, Q, 3, 0, 1);
+	rig_publish(r, Q, 3, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	assert_int_equal(k.of[3], 0);
+	assert_int_equal(k.n, 3);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +295,8 @@ int main(void)
 		cmocka_unit_test(who_follows_waits_for_attempts_that_are_being_counted),
 		cmocka_unit_test(who_gives_way_and_is_cancelled_is_waited_for_no_more),
 		cmocka_unit_test(a_rule_that_comes_late_and_goes_is_followed),
+		cmocka_unit_test(numbers_are_the_same_after_a_crash_and_differ),
+		cmocka_unit_test(only_who_asks_for_numbers_gets_them_and_only_of_what_survives),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

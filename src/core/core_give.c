@@ -59,24 +59,6 @@ static bool is_marked(struct core *c, struct queue *q, const struct entry *e, ui
 	return e->id <= q->mark;
 }
 
-void core_lead(struct core *c, uint64_t now_ms)
-{
-	size_t cursor = 0;
-	must(now_ms >= c->now_ms);
-	c->now_ms = now_ms;
-	if (c->is_leading)
-		return;
-	c->is_leading = true;
-	wheel_init(&c->wheel, now_ms);
-	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
-		struct queue *q = (struct queue *)(uintptr_t)m->value;
-		must(q->redelivered_id <= q->last_id);
-		if (!ABLATED(redelivered))
-			q->redelivered_id = min_u64(q->mark, q->last_id);
-		core_watch_all(c, q);
-	}
-}
-
 /* ---- one entry -------------------------------------------------------------------------- */
 
 /* What giving collects besides the rows. */
@@ -175,6 +157,22 @@ static void give_away(struct hands *h, struct chunk *k, uint32_t slot, struct de
 	must(none.n == 0);
 }
 
+/* To one who does not acknowledge, or wants numbers. */
+static void give_otherwise(struct hands *h, const struct consumer *s, struct chunk *k,
+			   uint32_t slot, struct deliver_row *out)
+{
+	const struct entry e = k->entry[slot]; /* it may be gone with it */
+	must(e.id > 0 || !(e.flags & ENTRY_PERSISTENT));
+	if (s->flags & SUBSCRIBE_NO_ACK) {
+		give_away(h, k, slot, out);
+		h->no_ack_n++;
+	} else {
+		give_held(h, k, slot, out);
+	}
+	if (s->flags & SUBSCRIBE_NUMBERED)
+		out->count = e.flags & ENTRY_PERSISTENT ? entry_number(e.id) : 0;
+}
+
 /* ---- round the ring --------------------------------------------------------------------- */
 
 /* Row `n` of the batch goes to `s`, behind what is there for it. */
@@ -201,12 +199,10 @@ static uint32_t collect(struct core *c, struct queue *q, struct outcomes *later)
 		k = core_next_ready(c, q, &known, later, &slot);
 		if (!k || !is_marked(c, q, &k->entry[slot], pos_of(k->number, slot), later))
 			break;
-		if (s->flags & SUBSCRIBE_NO_ACK) {
-			give_away(&h, k, slot, &g->row[n]);
-			h.no_ack_n++;
-		} else {
+		if (s->flags & (SUBSCRIBE_NO_ACK | SUBSCRIBE_NUMBERED))
+			give_otherwise(&h, s, k, slot, &g->row[n]);
+		else
 			give_held(&h, k, slot, &g->row[n]);
-		}
 		batch_to(g, n, s);
 	}
 	if (known)

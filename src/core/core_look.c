@@ -190,11 +190,12 @@ static void dump_consumers(const struct list *l, uint32_t *io_left, struct text 
 			return;
 		(*io_left)--;
 		text_putf(out,
-			  "consumer: session %llx channel %u number %llu%s%s%s priority %lld "
-			  "credit",
+			  "consumer: session %llx channel %u number %llu%s%s%s%s priority "
+			  "%lld credit",
 			  ull(s->session), s->channel, ull(s->arg),
 			  s->flags & SUBSCRIBE_NO_ACK ? " no_ack" : "",
 			  s->flags & SUBSCRIBE_EXCLUSIVE ? " exclusive" : "",
+			  s->flags & SUBSCRIBE_NUMBERED ? " numbered" : "",
 			  s->is_waiting ? " waiting" : "", (long long)s->priority);
 		dump_credit(s->messages, "messages", out);
 		dump_credit(s->bytes, "bytes", out);

@@ -99,11 +99,11 @@ struct core {
 		uint32_t used_n, rows_max;
 	} streams;
 	struct {
-		uint64_t bytes_max;  /* entries in memory beyond it may leave it */
-		struct deque wants;  /* struct unit_key: chunks to be read */
-		struct deque asks;   /* struct ask: commands that wait for one */
+		uint64_t bytes_max;      /* entries in memory beyond it may leave it */
+		struct deque wants;      /* struct unit_key: chunks to be read */
+		struct deque asks;       /* struct ask: commands that wait for one */
 		uint64_t read_n, left_n; /* chunks, so far */
-	} cold;                      /* core_cold.c */
+	} cold;                          /* core_cold.c */
 	struct queue_count count;
 	struct giving giving;
 	struct fan fan;
@@ -196,9 +196,6 @@ void core_apply_mark(struct core *c, const struct run *o);
  * be given. */
 void core_ask_mark(struct core *c, struct queue *q, uint64_t id, uint64_t pos,
 		   struct outcomes *later);
-/* core_lead says what time it is. The first time it begins deciding: what an earlier leader may
- * have given is redelivered from now on, and what waits for a time waits for it here. */
-void core_lead(struct core *c, uint64_t now_ms);
 
 /* ---- core_settle.c */
 
@@ -292,6 +289,10 @@ MUST_USE enum err core_chunk_read(struct chunk *k, struct slice unit);
 
 /* ---- core_time.c */
 
+/* core_lead says what time it is. The first time it begins deciding: what an earlier leader may
+ * have given is redelivered from now on, and what waits for a time waits for it here. */
+void core_lead(struct core *c, uint64_t now_ms);
+
 /* Ready entries that die: their time is over, or there are too many. */
 struct dying {
 	struct core *core;
@@ -307,10 +308,9 @@ void core_die(struct dying *d, struct chunk *k, uint32_t slot);
 void core_died(struct dying *d);
 
 /* core_watch: a ready entry in `k` expires at that time; core_watch_slots: some of those in [from,
- * from + n) may. core_watch_all starts what a queue waits for, core_unwatch ends it for a chunk. */
+ * from + n) may. core_unwatch ends that for a chunk. */
 void core_watch(struct core *c, struct chunk *k, uint64_t expiry_ms);
 void core_watch_slots(struct core *c, struct chunk *k, uint32_t from, uint32_t n);
-void core_watch_all(struct core *c, const struct queue *q);
 void core_unwatch(struct core *c, struct chunk *k);
 
 /* core_expire does what is due now, up to a bound: core_deadline says the rest; before consumers

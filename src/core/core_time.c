@@ -46,7 +46,8 @@ void core_unwatch(struct core *c, struct chunk *k)
 	must(!wheel_is_set(&k->due.timer));
 }
 
-void core_watch_all(struct core *c, const struct queue *q)
+/* What a queue waits for, from now on. */
+static void watch_all(struct core *c, const struct queue *q)
 {
 	must(c->is_leading);
 	struct chunk *k = NULL;
@@ -210,4 +211,22 @@ void core_tick(struct core *c, uint64_t now_ms, struct outcomes *now, struct out
 	must(now != NULL);
 	core_lead(c, now_ms);
 	core_expire(c, later, fx);
+}
+
+void core_lead(struct core *c, uint64_t now_ms)
+{
+	size_t cursor = 0;
+	must(now_ms >= c->now_ms);
+	c->now_ms = now_ms;
+	if (c->is_leading)
+		return;
+	c->is_leading = true;
+	wheel_init(&c->wheel, now_ms);
+	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
+		struct queue *q = (struct queue *)(uintptr_t)m->value;
+		must(q->redelivered_id <= q->last_id);
+		if (!ABLATED(redelivered))
+			q->redelivered_id = min_u64(q->mark, q->last_id);
+		watch_all(c, q);
+	}
 }

@@ -96,8 +96,17 @@ struct deliver_row {  /* FX_DELIVER: run.queue, run.arg = consumer */
 	uint64_t pos;
 	uint32_t bytes;
 	uint16_t flags; /* ENTRY_... */
-	uint16_t count; /* deliveries before this one that count */
+	uint16_t count; /* deliveries before this one that count; SUBSCRIBE_NUMBERED: the entry's
+			   number, 0 of one that is not persistent */
 };
+
+/* entry_number is the number of a persistent entry, from 1 to 65535: the same whenever it is given,
+ * after a restart too. Two of a queue may have the same; those of one record or the next hardly
+ * do, because steps by the golden ratio keep away from each other. */
+static inline uint16_t entry_number(uint64_t id)
+{
+	return (uint16_t)(((id * 0x9e3779b97f4a7c15 >> 32) * UINT16_MAX >> 32) + 1);
+}
 
 struct confirm_row { /* FX_CONFIRM: publishes run.arg + first .. + n - 1 */
 	uint32_t first;
