@@ -1,6 +1,7 @@
 #include "core/spread.h"
 
 #include "base/bits.h"
+#include "base/byteorder.h"
 #include "base/must.h"
 #include "core/catalog_view.h"
 
@@ -46,12 +47,18 @@ static uint64_t property_hash(const struct routing *m, struct slice name)
 		[HEADER_CORRELATION_ID] = "correlation_id",
 		[HEADER_TIMESTAMP] = "timestamp",
 	};
-	struct slice value;
+	struct header h;
+	uint8_t number[8];
 	must(m->headers != NULL);
-	for (int i = HEADER_MESSAGE_ID; i <= HEADER_TIMESTAMP; i++)
-		if (slice_eq(name, slice_str(names[i])) && m->headers->property &&
-		    m->headers->property(m->props, (enum header_property)i, &value))
-			return hash_slice(fixed, value);
+	for (int i = 0; i < (int)(sizeof names / sizeof names[0]); i++) {
+		if (!names[i] || !slice_eq(name, slice_str(names[i])) || !m->headers->property ||
+		    !m->headers->property(m->props, (enum header_property)i, &h))
+			continue;
+		if (i != HEADER_TIMESTAMP)
+			return hash_slice(fixed, h.octets);
+		store_be64(number, h.number);
+		return hash_slice(fixed, slice_of(number, sizeof number));
+	}
 	return 0;
 }
 

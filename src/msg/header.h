@@ -1,4 +1,5 @@
-/* header -- the named values of a message, in no protocol's encoding: what routing looks at.
+/* header -- the properties of a message and its application's headers, in no protocol's encoding:
+ * what routing looks at, and what another protocol's codec writes its own properties from.
  *
  * A protocol's codec offers its property blocks through a struct header_ops; nothing is read
  * before somebody asks. Values borrow from the block. Two values are the same if class, number
@@ -29,17 +30,32 @@ struct header {
 	uint8_t class;   /* enum header_class */
 };
 
-/* Properties that have one meaning in every protocol. */
-enum header_property { HEADER_MESSAGE_ID, HEADER_CORRELATION_ID, HEADER_TIMESTAMP };
+/* Properties that have one meaning in every protocol: what class they are of. A TEXT should be
+ * UTF-8, but not every protocol looks: who needs it checks. Whether a message is persistent says
+ * its flag MSG_PERSISTENT. */
+enum header_property {
+	HEADER_CONTENT_TYPE,     /* TEXT */
+	HEADER_CONTENT_ENCODING, /* TEXT */
+	HEADER_MESSAGE_ID,       /* TEXT */
+	HEADER_CORRELATION_ID,   /* TEXT, or BINARY */
+	HEADER_REPLY_TO,         /* TEXT; as its protocol spells addresses */
+	HEADER_TYPE,             /* TEXT: the application's name for the kind of message */
+	HEADER_USER_ID,          /* TEXT: whom the broker has seen publish it */
+	HEADER_APP_ID,           /* TEXT */
+	HEADER_TIMESTAMP,        /* TIME: seconds since 1970 */
+	HEADER_EXPIRATION,       /* INT: milliseconds to live, from when it was published */
+	HEADER_PRIORITY,         /* INT: 0 to 255 */
+	HEADER_PROPERTY_N
+};
 
 /* How a property block is read; it has been checked, and reading is safe on any bytes. begin finds
- * the headers, next gives them one by one (false: no more); where a name occurs twice the first
- * counts. property gives one as text or octets
- * that are equal if it is; false: the message does not have it. */
+ * the headers that are the application's own, next gives them one by one (false: no more); where a
+ * name occurs twice the first counts. property gives one that is not among them, with an empty
+ * name; false, and `out` untouched: the message does not have it. */
 struct header_ops {
 	struct rd (*begin)(struct slice props);
 	bool (*next)(struct rd *r, struct header *out);
-	bool (*property)(struct slice props, enum header_property which, struct slice *out);
+	bool (*property)(struct slice props, enum header_property which, struct header *out);
 };
 
 /* header_find gives the first of those that `ops` finds in `props` with this name; false: none. */

@@ -1,10 +1,10 @@
 /* msg -- one message: immutable, in a block, in the form in which its publisher sent it.
  *
  * A message is routing facts, the publisher's property block in its own protocol's encoding, and
- * the body. What came in stays as it came: for AMQP 0-9-1 the bytes of exchange and routing key
- * ("route", two short strings), the property flags and list ("props") and the body, which lies in
- * one piece or, when the publisher's frames were smaller than the body, in equal pieces with
- * `gap` bytes of framing between them (frame end of one, header of the next).
+ * the body. What came in stays as it came: exchange and routing key ("route", two short strings,
+ * whatever the protocol), the properties ("props", in the encoding that proto.def says) and the
+ * body, which lies in one piece or, when the publisher's frames were smaller than the body, in
+ * equal pieces with `gap` bytes of framing between them (frame end of one, header of the next).
  *
  * The header lies in the same block as the bytes (block.h), so a pointer to it is all that anyone
  * needs: rows of commands and effects carry it as the opaque number `mem`. A `mem` in a row owns
@@ -24,9 +24,13 @@
 
 #include <stdbool.h>
 
-/* Numbers are stored: append only. A big body lies in messages of its own, which are all body
- * (MSG_CHUNK); the body of the message itself is the list of these (big.h). */
-enum msg_proto { MSG_AMQP091 = 1, MSG_CHUNK = 14, MSG_CHUNKS = 15 };
+/* A big body lies in messages of its own, which are all body (MSG_CHUNK); the body of the message
+ * itself (MSG_CHUNKS) is the list of these (big.h). */
+enum msg_proto {
+#define PROTO(name, number, prose) MSG_##name = (number),
+#include "msg/proto.def"
+#undef PROTO
+};
 
 #define MSG_STORED_HEAD_BYTES 16u /* of the stored form, before the route */
 

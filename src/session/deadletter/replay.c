@@ -1,7 +1,7 @@
 #include "base/must.h"
 #include "base/rd.h"
 #include "session/deadletter/deadletter.h"
-#include "wire/amqp091/headers.h"
+#include "session/views.h"
 
 /* Somebody was bound to an exchange that remembers. What its keeper has is asked for and held,
  * published to whom was bound with confirms, and given back to its old place; then whoever has
@@ -163,7 +163,7 @@ static bool publish(struct deadletter *d, struct session_world *w, struct letter
 	struct rd rd = rd_of(msg_route(made->msg));
 	(void)rd_str8(&rd);
 	struct routing m = { .key = rd_str8(&rd),
-			     .headers = &amqp091_header_ops,
+			     .headers = header_ops_of(made->msg->proto),
 			     .props = msg_props(made->msg),
 			     .dice = d->session.handle + d->count.published };
 	must(rd_done(&rd));

@@ -62,28 +62,61 @@ static struct rd begin(struct slice props)
 	return rd_of(rd_ok(&r) ? headers : SLICE_EMPTY);
 }
 
-static bool property(struct slice props, enum header_property which, struct slice *out)
+static struct header string_of(struct slice s)
+{
+	must(s.n <= UINT8_MAX);
+	return (struct header){ .octets = s, .class = HEADER_TEXT };
+}
+
+/* Digits, as they were checked when it came. */
+static struct header number_of(struct slice digits)
+{
+	struct header h = { .class = HEADER_INT };
+	must(digits.n <= UINT8_MAX);
+	for (size_t i = 0; i < digits.n; i++)
+		if (digits.p[i] >= '0' && digits.p[i] <= '9' && h.number < UINT64_MAX / 100)
+			h.number = h.number * 10 + (uint64_t)(digits.p[i] - '0');
+	return h;
+}
+
+static const uint16_t flag_of[HEADER_PROPERTY_N] = {
+	[HEADER_CONTENT_TYPE] = AMQP091_HAS_content_type,
+	[HEADER_CONTENT_ENCODING] = AMQP091_HAS_content_encoding,
+	[HEADER_MESSAGE_ID] = AMQP091_HAS_message_id,
+	[HEADER_CORRELATION_ID] = AMQP091_HAS_correlation_id,
+	[HEADER_REPLY_TO] = AMQP091_HAS_reply_to,
+	[HEADER_TYPE] = AMQP091_HAS_type,
+	[HEADER_USER_ID] = AMQP091_HAS_user_id,
+	[HEADER_APP_ID] = AMQP091_HAS_app_id,
+	[HEADER_TIMESTAMP] = AMQP091_HAS_timestamp,
+	[HEADER_EXPIRATION] = AMQP091_HAS_expiration,
+	[HEADER_PRIORITY] = AMQP091_HAS_priority,
+};
+
+static bool property(struct slice props, enum header_property which, struct header *out)
 {
 	struct amqp091_props p;
-	must(out != NULL);
-	if (amqp091_props_decode(props, &p) != ERR_OK)
+	must(out != NULL && which < HEADER_PROPERTY_N);
+	if (amqp091_props_decode(props, &p) != ERR_OK || !(p.flags & flag_of[which]))
 		return false;
 	switch (which) {
-	case HEADER_MESSAGE_ID: *out = p.message_id; return p.flags & AMQP091_HAS_message_id;
-	case HEADER_CORRELATION_ID:
-		*out = p.correlation_id;
-		return p.flags & AMQP091_HAS_correlation_id;
-	case HEADER_TIMESTAMP: break;
+	case HEADER_CONTENT_TYPE: *out = string_of(p.content_type); break;
+	case HEADER_CONTENT_ENCODING: *out = string_of(p.content_encoding); break;
+	case HEADER_MESSAGE_ID: *out = string_of(p.message_id); break;
+	case HEADER_CORRELATION_ID: *out = string_of(p.correlation_id); break;
+	case HEADER_REPLY_TO: *out = string_of(p.reply_to); break;
+	case HEADER_TYPE: *out = string_of(p.type); break;
+	case HEADER_USER_ID: *out = string_of(p.user_id); break;
+	case HEADER_APP_ID: *out = string_of(p.app_id); break;
+	case HEADER_TIMESTAMP:
+		*out = (struct header){ .class = HEADER_TIME, .number = p.timestamp };
+		break;
+	case HEADER_EXPIRATION: *out = number_of(p.expiration); break;
+	case HEADER_PRIORITY:
+		*out = (struct header){ .class = HEADER_INT, .number = p.priority };
+		break;
+	case HEADER_PROPERTY_N: break;
 	}
-	/* It stands in front of type, user, application and cluster: count back from the end. */
-	size_t behind = 0;
-	behind += p.flags & AMQP091_HAS_type ? 1 + p.type.n : 0;
-	behind += p.flags & AMQP091_HAS_user_id ? 1 + p.user_id.n : 0;
-	behind += p.flags & AMQP091_HAS_app_id ? 1 + p.app_id.n : 0;
-	behind += p.flags & AMQP091_HAS_cluster_id ? 1 + p.cluster_id.n : 0;
-	if (!(p.flags & AMQP091_HAS_timestamp))
-		return false;
-	*out = slice_of(props.p + props.n - behind - 8, 8);
 	return true;
 }
 

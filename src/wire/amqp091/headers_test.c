@@ -61,13 +61,13 @@ static void headers_are_found_behind_what_comes_first(void **state)
 		.app_id = slice_str("app"),
 	};
 	uint8_t buf[128];
-	struct slice props = slice_of(buf, (size_t)(amqp091_props_put(buf, &p) - buf)), id;
-	struct header h;
+	struct slice props = slice_of(buf, (size_t)(amqp091_props_put(buf, &p) - buf));
+	struct header h, id;
 	must(header_find(&amqp091_header_ops, props, slice_str("a"), &h) && h.number == 7);
 	must(amqp091_header_ops.property(props, HEADER_MESSAGE_ID, &id));
-	must(slice_eq(id, slice_str("id")));
+	must(id.class == HEADER_TEXT && slice_eq(id.octets, slice_str("id")));
 	must(amqp091_header_ops.property(props, HEADER_TIMESTAMP, &id));
-	must(slice_eq(id, bytes_of("\0\0\0\0\0\0\1\2")));
+	must(id.class == HEADER_TIME && id.number == 258);
 	must(!amqp091_header_ops.property(props, HEADER_CORRELATION_ID, &id));
 	for (size_t n = 0; n < props.n; n++) {
 		struct slice part = exact(props, n);
@@ -76,6 +76,59 @@ static void headers_are_found_behind_what_comes_first(void **state)
 		exact_free(part);
 	}
 	must(!header_find(&amqp091_header_ops, bytes_of("\0\0"), slice_str("a"), &h));
+}
+
+/* Each alone, and each with all. */
+static void every_property_is_given_in_no_encoding(void **state)
+{
+	(void)state;
+	struct amqp091_props p = {
+		.content_type = slice_str("a/b"),
+		.content_encoding = slice_str("gzip"),
+		.priority = 9,
+		.correlation_id = slice_str("c"),
+		.reply_to = slice_str("r"),
+		.expiration = slice_str("60000"),
+		.message_id = slice_str("m"),
+		.timestamp = 1u << 31,
+		.type = slice_str("t"),
+		.user_id = slice_str("u"),
+		.app_id = slice_str("app"),
+	};
+	static const struct {
+		enum header_property which;
+		uint16_t flag;
+		const char *text;
+		uint64_t number;
+		enum header_class class;
+	} all[] = {
+		{ HEADER_CONTENT_TYPE, AMQP091_HAS_content_type, "a/b", 0, HEADER_TEXT },
+		{ HEADER_CONTENT_ENCODING, AMQP091_HAS_content_encoding, "gzip", 0, HEADER_TEXT },
+		{ HEADER_MESSAGE_ID, AMQP091_HAS_message_id, "m", 0, HEADER_TEXT },
+		{ HEADER_CORRELATION_ID, AMQP091_HAS_correlation_id, "c", 0, HEADER_TEXT },
+		{ HEADER_REPLY_TO, AMQP091_HAS_reply_to, "r", 0, HEADER_TEXT },
+		{ HEADER_TYPE, AMQP091_HAS_type, "t", 0, HEADER_TEXT },
+		{ HEADER_USER_ID, AMQP091_HAS_user_id, "u", 0, HEADER_TEXT },
+		{ HEADER_APP_ID, AMQP091_HAS_app_id, "app", 0, HEADER_TEXT },
+		{ HEADER_TIMESTAMP, AMQP091_HAS_timestamp, "", 1u << 31, HEADER_TIME },
+		{ HEADER_EXPIRATION, AMQP091_HAS_expiration, "", 60000, HEADER_INT },
+		{ HEADER_PRIORITY, AMQP091_HAS_priority, "", 9, HEADER_INT },
+	};
+	_Static_assert(sizeof all / sizeof all[0] == HEADER_PROPERTY_N, "all of them");
+	uint8_t buf[128];
+	for (uint32_t flags = 0, i = 0; i <= HEADER_PROPERTY_N; i++) {
+		p.flags = (uint16_t)flags;
+		struct slice props = slice_of(buf, (size_t)(amqp091_props_put(buf, &p) - buf));
+		for (size_t j = 0; j < HEADER_PROPERTY_N; j++) {
+			struct header h;
+			bool is_there = amqp091_header_ops.property(props, all[j].which, &h);
+			must(is_there == ((flags & all[j].flag) != 0));
+			must(!is_there || (h.name.n == 0 && h.class == all[j].class &&
+					   h.number == all[j].number &&
+					   slice_eq(h.octets, slice_str(all[j].text))));
+		}
+		flags |= i < HEADER_PROPERTY_N ? all[i].flag : 0u;
+	}
 }
 
 static void a_header_is_dropped_and_the_rest_stays(void **state)
@@ -110,6 +163,7 @@ int main(void)
 		cmocka_unit_test(integers_are_the_same_in_any_width),
 		cmocka_unit_test(a_float_is_the_double_of_its_value),
 		cmocka_unit_test(headers_are_found_behind_what_comes_first),
+		cmocka_unit_test(every_property_is_given_in_no_encoding),
 		cmocka_unit_test(a_header_is_dropped_and_the_rest_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,12 @@
+/* views -- which codec reads the properties of a message: any session, whatever came in.
+ */
+#ifndef SESSION_VIEWS_H
+#define SESSION_VIEWS_H
+#include "msg/header.h"
+#include "msg/msg.h"
+
+/* header_ops_of is how the properties of messages of `proto` (enum msg_proto) are read; never NULL:
+ * where there is no codec a message has none. */
+const struct header_ops *header_ops_of(uint8_t proto);
+
+#endif
