@@ -163,7 +163,7 @@ struct session_ops {
 struct session {
 	const struct session_ops *ops;
 	uint64_t handle;
-	uint64_t in_bytes; /* read from its peer: the node counts, heartbeats look */
+	uint64_t in_bytes;      /* read from its peer: the node counts, heartbeats look */
 	struct slice cert_name; /* in a certificate that TLS believes; the node's. Empty: none */
 	struct sendq sendq;
 };

@@ -20,6 +20,7 @@
 #include "msg/refs.h"
 #include "session/access.h"
 #include "session/amqp091/ops.h"
+#include "session/ask.h"
 #include "wire/amqp091/fault.h"
 #include "wire/amqp091/method.h"
 
@@ -42,7 +43,6 @@ enum { CLIENT_AUTH_FAILURE_CLOSE = 1, CLIENT_CANCEL_NOTIFY = 2, CLIENT_BLOCKED =
  * none, as far as heartbeats tell. */
 #define ROWS_KEPT 1024u
 
-#define TICKET_NONE  0u
 #define CONSUMER_GET 0u                /* who holds what basic.get has fetched */
 #define TEXT_MAX     SESSION_WORDS_MAX /* a refusal's text before it is cut to a short string */
 
@@ -103,7 +103,7 @@ struct unacked {
 	uint32_t consumer, bytes;
 	uint16_t shard;
 	bool is_gone, is_stream; /* settled, but not the oldest: a hole; can only be accepted */
-	uint8_t then;   /* 1 + enum settle: what its transaction will make of it; 0: nothing */
+	uint8_t then; /* 1 + enum settle: what its transaction will make of it; 0: nothing */
 };
 
 /* A publish that is not confirmed yet; its place in the deque is its sequence. */
@@ -385,11 +385,6 @@ MUST_USE enum err amqp091_queue_find(struct turn *t, struct slice name,
 struct slice amqp091_strip(struct slice name, char *buf);
 /* amqp091_is_reserved: names that begin with "amq.". */
 bool amqp091_is_reserved(struct slice name);
-/* amqp091_new_name makes `prefix`-<22 random characters>; `buf` holds NAME_NEW_MAX bytes. */
-#define NAME_NEW_MAX 48u
-struct slice amqp091_new_name(struct turn *t, const char *prefix, char *buf);
-/* amqp091_place chooses the shard of a new queue. */
-uint16_t amqp091_place(const struct turn *t, struct slice name, uint8_t flags);
 /* amqp091_args_... refuse arguments that make no sense, in RabbitMQ's words, and what means
  * something that is not done yet. Those of a queue become rules, whose texts borrow. */
 MUST_USE enum err amqp091_args_of_queue(struct turn *t, const struct declare_queue *d,

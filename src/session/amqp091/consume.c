@@ -145,7 +145,7 @@ enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struc
 	const struct amqp091_basic_consume *b = &m->basic_consume;
 	const struct queue_record *q;
 	struct slice name, tag = b->consumer_tag;
-	char buf[NAME_NEW_MAX];
+	char buf[NAME_MADE_MAX];
 	struct consumer_args args;
 	struct stream_filter filter;
 	struct slice from = SLICE_EMPTY;
@@ -170,7 +170,7 @@ enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struc
 	if (amqp091_wants_move(t, q->shard))
 		return ERR_BUSY;
 	if (tag.n == 0)
-		tag = amqp091_new_name(t, "amq.ctag", buf);
+		tag = ask_name(t->w, "amq.ctag", buf);
 	return subscribe(t, c, q, tag, &args, from, b);
 }
 

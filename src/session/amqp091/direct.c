@@ -99,7 +99,7 @@ static struct direct_from from_of(const struct turn *t, const struct channel *c,
 enum err amqp091_direct_consume(struct turn *t, struct channel *c, struct slice tag,
 				const struct amqp091_basic_consume *m)
 {
-	char buf[NAME_NEW_MAX];
+	char buf[NAME_MADE_MAX];
 	struct amqp091_method ok = { .kind = AMQP091_basic_consume_ok };
 	must(amqp091_direct_kind(m->queue) == DIRECT_CONSUME || m->queue.n == 0);
 	if (!m->no_ack)
@@ -108,7 +108,7 @@ enum err amqp091_direct_consume(struct turn *t, struct channel *c, struct slice 
 	if (c->direct)
 		return amqp091_refuse(t, ERR_PRECONDITION_FAILED, "reply consumer already set");
 	if (tag.n == 0)
-		tag = amqp091_new_name(t, "amq.ctag", buf);
+		tag = ask_name(t->w, "amq.ctag", buf);
 	struct consumer *k = amqp091_consumer_new(t, c, tag);
 	if (!k)
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a consumer");

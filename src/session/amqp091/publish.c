@@ -266,7 +266,7 @@ static enum err publish_whole(struct turn *t, struct channel *c, const struct am
 	}
 	const struct msg *m = c->tx ? NULL : in_place(t, &p, content);
 	if (m && hit->route->n > 0) {
-		uint32_t shards_n = amqp091_shards_n(hit->route);
+		uint32_t shards_n = posting_shards_n(hit->route);
 		amqp091_publish_routed(t, c, &p, hit, shards_n, m);
 		if (content == &in->content)
 			remember(t, c, content, &p, hit, shards_n, m);

@@ -8,6 +8,7 @@
 #ifndef SESSION_AMQP091_PUBLISH_H
 #define SESSION_AMQP091_PUBLISH_H
 #include "session/amqp091/amqp091.h"
+#include "session/posting.h"
 #include "wire/amqp091/content.h"
 
 /* What is known of a message before it is one. */
@@ -90,11 +91,10 @@ uint32_t amqp091_publish_strip(struct publish *p, uint32_t front);
 void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publish *p,
 			  const struct route_hit *hit, struct block *b, const struct msg *m);
 
-/* amqp091_publish_routed does so when the route leads to `shards_n` > 0 shards (amqp091_shards_n)
+/* amqp091_publish_routed does so when the route leads to `shards_n` > 0 shards (posting_shards_n)
  * and no transaction keeps it. */
 void amqp091_publish_routed(struct turn *t, struct channel *c, const struct publish *p,
 			    const struct route_hit *hit, uint32_t shards_n, const struct msg *m);
-uint32_t amqp091_shards_n(const struct route *r);
 
 /* The fan holds messages that amqp091_publish_rows has taken and not posted yet: those in the block
  * being fed whose route leads to several shards. It is empty before anything else is posted, and

@@ -112,7 +112,7 @@ static enum err check_new(struct turn *t, const struct declare_queue *d, bool is
 enum err amqp091_on_queue_declare(struct turn *t, struct channel *c, const struct amqp091_method *m)
 {
 	const struct amqp091_queue_declare *b = &m->queue_declare;
-	char stripped[LIMIT_SHORTSTR], made[NAME_NEW_MAX];
+	char stripped[LIMIT_SHORTSTR], made[NAME_MADE_MAX];
 	must(m->kind == AMQP091_queue_declare);
 	if (amqp091_direct_kind(b->queue) != DIRECT_NOT) {
 		amqp091_direct_declare(t, c, b->queue, b->nowait);
@@ -132,10 +132,10 @@ enum err amqp091_on_queue_declare(struct turn *t, struct channel *c, const struc
 	};
 	bool is_named = d.name.n > 0;
 	if (!is_named)
-		d.name = amqp091_new_name(t, "amq.gen", made);
+		d.name = ask_name(t->w, "amq.gen", made);
 	TRY(amqp091_allow(t, AUTH_QUEUE, d.name, AUTH_CONFIGURE));
 	const struct queue_record *q = catalog_queue(t->w->view, t->s->vhost, d.name);
-	d.shard = amqp091_place(t, d.name, d.flags);
+	d.shard = ask_place(t->w->post, d.name, d.flags);
 	TRY(q ? check_existing(t, q, &d) : check_new(t, &d, is_named));
 	struct queue_rules rules;
 	uint8_t rules_bytes[RULES_BYTES_MAX];

@@ -5,14 +5,6 @@
 #include "base/must.h"
 #include "wire/amqp091/headers.h"
 
-/* A message that waits in the fan: one reference for each queue of the route is handed out. */
-struct fanned {
-	uint64_t mem, seq, expiry_ms;
-	uint32_t bytes;
-	uint8_t flags, priority; /* MSG_..., of the message */
-	bool is_followed, is_big;
-};
-
 /* Consecutive messages of a channel with one route to several shards. They are posted shard by
  * shard, because only messages that follow each other to the same shard share a run. */
 struct fan {
@@ -20,117 +12,53 @@ struct fan {
 	struct slice key; /* of the route, as it came: in the block that is being fed */
 	const struct route *route;
 	uint32_t n;
-	struct fanned message[FAN_MESSAGES];
+	struct posting message[FAN_MESSAGES];
 };
 
-uint32_t amqp091_shards_n(const struct route *r)
+static struct poster poster_of(const struct turn *t, const struct channel *c)
 {
-	uint32_t n = 1;
-	must(r->n > 0);
-	for (uint32_t i = 1; i < r->n; i++)
-		n += r->to[i].shard != r->to[i - 1].shard;
-	return n;
-}
-
-static struct run head_of(const struct turn *t, const struct channel *c, uint16_t shard)
-{
-	must(shard > 0 && c->number > 0);
-	return (struct run){
-		.kind = CMD_PUBLISH,
-		.channel = c->number,
-		.session = t->s->session.handle,
-		.shard = shard,
-		.vhost = t->s->vhost,
+	must(c->number > 0);
+	return (struct poster){
+		.post = t->w->post,
+		.wall_ms = t->w->wall_ms,
+		.headers = &amqp091_header_ops,
+		.head = {
+			.kind = CMD_PUBLISH,
+			.channel = c->number,
+			.session = t->s->session.handle,
+			.vhost = t->s->vhost,
+		},
 	};
-}
-
-/* The row of one message for one queue, written where it stays. */
-static inline void row_put(const struct turn *t, struct publish_row *at, const struct fanned *m,
-			   const struct route_to *to, uint8_t flags, uint64_t seq_delta)
-{
-	must(m->mem != 0 && seq_delta <= UINT16_MAX);
-	*at = (struct publish_row){
-		.mem = m->mem,
-		.queue = to->queue,
-		.expiry_ms = m->expiry_ms,
-		.bytes = m->bytes,
-		.seq_delta = (uint16_t)seq_delta,
-		.flags = (uint8_t)(flags | (m->is_big ? ENTRY_BIG : 0)),
-		.priority = m->priority,
-	};
-	if (route_to_row(to, t->w->wall_ms, m->flags & MSG_PERSISTENT, at))
-		at->expiry_ms = route_tag_of(&amqp091_header_ops, msg_props(msg_of(m->mem)));
-}
-
-/* The run for a row of sequence `seq`: consecutive messages of a channel to a shard share one. */
-static inline struct run *run_for(struct post *p, uint32_t loop, struct run *head, uint64_t seq)
-{
-	const uint32_t row_bytes = sizeof(struct publish_row);
-	struct run *r = post_last(p, loop, row_bytes);
-	if (r && run_same(r, head) && seq - r->arg <= UINT16_MAX)
-		return r;
-	head->arg = seq;
-	return post_run(p, loop, head, NULL, row_bytes, 0, SLICE_EMPTY);
-}
-
-static inline void put_row(const struct turn *t, struct run *head, const struct fanned *m,
-			   const struct route_to *to, uint8_t flags)
-{
-	struct post *p = t->w->post;
-	uint32_t loop = p->loop_of_shard[head->shard];
-	struct run *r = run_for(p, loop, head, m->seq);
-	row_put(t, post_row(p, loop, r, sizeof(struct publish_row)), m, to, flags, m->seq - r->arg);
-}
-
-/* The rows of one message for `n` queues of one shard. */
-static void put_rows(struct turn *t, const struct channel *c, const struct fanned *m,
-		     const struct route_to *to, uint32_t n)
-{
-	struct run head = head_of(t, c, to->shard);
-	must(n > 0);
-	for (uint32_t i = 0; i < n; i++)
-		put_row(t, &head, m, &to[i],
-			(uint8_t)((i > 0 ? ENTRY_SAME : 0) |
-				  (i + 1 == n && m->is_followed ? ENTRY_CONFIRM : 0)));
-}
-
-/* The row of a message that goes to one queue, as most do. */
-static inline void put_alone(const struct turn *t, const struct channel *c, const struct fanned *m,
-			     const struct route_to *to)
-{
-	struct run head = head_of(t, c, to->shard);
-	put_row(t, &head, m, to, m->is_followed ? ENTRY_CONFIRM : 0);
 }
 
 /* The rows of many messages for one queue. */
-static void put_column(const struct turn *t, struct run *head, const struct fanned *m,
-		       uint32_t messages_n, const struct route_to *to)
+static void put_column(struct poster *p, const struct posting *m, uint32_t messages_n,
+		       const struct route_to *to)
 {
 	const uint32_t row_bytes = sizeof(struct publish_row);
-	struct post *p = t->w->post;
-	uint32_t loop = p->loop_of_shard[head->shard];
+	uint32_t loop = p->post->loop_of_shard[p->head.shard];
 	for (uint32_t at = 0, n; at < messages_n; at += n) {
-		struct run *r = run_for(p, loop, head, m[at].seq);
-		n = (uint32_t)min_u64(messages_n - at, post_fits(p, loop, r, row_bytes));
-		struct publish_row *row = post_rows(p, loop, r, row_bytes, n);
+		struct run *r = posting_run(p, loop, m[at].seq);
+		n = (uint32_t)min_u64(messages_n - at, post_fits(p->post, loop, r, row_bytes));
+		struct publish_row *row = post_rows(p->post, loop, r, row_bytes, n);
 		must(n > 0);
 		for (uint32_t i = 0; i < n; i++)
-			row_put(t, &row[i], &m[at + i], to, 0, m[at + i].seq - r->arg);
+			posting_row_put(p, &row[i], &m[at + i], to, 0, m[at + i].seq - r->arg);
 	}
 }
 
 /* The rows of many messages, queue by queue: what lies side by side here is added in one step
  * there. Only if nobody waits to hear of them, and no record shares what they have in common. */
-static void put_columns(struct turn *t, const struct channel *c, const struct fanned *m,
-			uint32_t messages_n, const struct route_to *to, uint32_t n)
+static void put_columns(struct poster *p, const struct posting *m, uint32_t messages_n,
+			const struct route_to *to, uint32_t n)
 {
-	struct run head = head_of(t, c, to->shard);
+	p->head.shard = to->shard;
 	must(n > 0 && messages_n > 1);
 	for (uint32_t i = 0; i < n; i++)
-		put_column(t, &head, m, messages_n, &to[i]);
+		put_column(p, m, messages_n, &to[i]);
 }
 
-static bool are_plain(const struct fanned *m, uint32_t n, const struct route *r)
+static bool are_plain(const struct posting *m, uint32_t n, const struct route *r)
 {
 	must(n > 0);
 	if (r->kept_n > 0)
@@ -142,20 +70,19 @@ static bool are_plain(const struct fanned *m, uint32_t n, const struct route *r)
 }
 
 /* All messages to the first shard, then all to the next. */
-static void put_messages(struct turn *t, const struct channel *c, const struct fanned *m,
+static void put_messages(struct turn *t, const struct channel *c, const struct posting *m,
 			 uint32_t messages_n, const struct route *r)
 {
 	bool is_plain = messages_n > 1 && are_plain(m, messages_n, r);
+	struct poster p = poster_of(t, c);
 	for (uint32_t at = 0, end; at < r->n; at = end) {
-		end = at + 1;
-		while (end < r->n && r->to[end].shard == r->to[at].shard)
-			end++;
+		end = posting_part(r, at);
 		if (is_plain) {
-			put_columns(t, c, m, messages_n, &r->to[at], end - at);
+			put_columns(&p, m, messages_n, &r->to[at], end - at);
 			continue;
 		}
 		for (uint32_t i = 0; i < messages_n; i++)
-			put_rows(t, c, &m[i], &r->to[at], end - at);
+			posting_put(&p, &m[i], &r->to[at], end - at);
 	}
 }
 
@@ -182,7 +109,7 @@ void amqp091_publish_routed(struct turn *t, struct channel *c, const struct publ
 	struct block *b = block_of(m);
 	const uint64_t seq = amqp091_confirm_seq(t, c);
 	const bool is_returned = p->is_mandatory && route_is_nowhere(route);
-	struct fanned alone, *f = &alone;
+	struct posting alone, *f = &alone;
 	bool is_fanned = shards_n > 1 && b == t->block && !hit->varies;
 	must(route->n > 0 && shards_n > 0);
 	if (is_fanned) {
@@ -190,22 +117,24 @@ void amqp091_publish_routed(struct turn *t, struct channel *c, const struct publ
 		fan->route = route;
 		f = &fan->message[fan->n++];
 	}
-	*f = (struct fanned){ .mem = msg_mem(m),
-			      .seq = seq,
-			      .expiry_ms = p->expiry_ms,
-			      .bytes = bytes,
-			      .flags = m->flags,
-			      .priority = p->priority,
-			      .is_followed = c->confirm || amqp091_pace(t, bytes, shards_n),
-			      .is_big = m->proto == MSG_CHUNKS };
+	*f = (struct posting){ .mem = msg_mem(m),
+			       .seq = seq,
+			       .expiry_ms = p->expiry_ms,
+			       .bytes = bytes,
+			       .flags = m->flags,
+			       .priority = p->priority,
+			       .is_followed = c->confirm || amqp091_pace(t, bytes, shards_n),
+			       .is_big = m->proto == MSG_CHUNKS };
 	t->s->count.published++;
 	block_give(b, route->n + is_returned);
 	if (!is_fanned && t->fan)
 		amqp091_fan_send(t);
-	if (!is_fanned && route->n == 1)
-		put_alone(t, c, f, route->to);
-	else if (!is_fanned)
+	if (!is_fanned && route->n == 1) {
+		struct poster one = poster_of(t, c);
+		posting_put(&one, f, route->to, 1);
+	} else if (!is_fanned) {
 		put_messages(t, c, f, 1, route);
+	}
 	if (c->confirm)
 		amqp091_confirm_new(t, c, bytes, shards_n + is_returned);
 	if (is_returned)
@@ -222,7 +151,7 @@ void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publis
 		amqp091_fan_send(t);
 		amqp091_direct_send(t, c, p, b, m);
 	} else {
-		amqp091_publish_routed(t, c, p, hit, amqp091_shards_n(hit->route), m);
+		amqp091_publish_routed(t, c, p, hit, posting_shards_n(hit->route), m);
 	}
 }
 

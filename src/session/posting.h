@@ -1,0 +1,91 @@
+/* posting -- the rows of a published message, shard by shard.
+ *
+ * A message goes to each queue of its route by one row of CMD_PUBLISH. Consecutive messages of one
+ * channel to one shard share a run. Who posts has a struct poster, on the loop's stack.
+ */
+#ifndef SESSION_POSTING_H
+#define SESSION_POSTING_H
+#include "core/route.h"
+#include "msg/msg.h"
+
+/* One message; one reference for each queue of the route is handed out. */
+struct posting {
+	uint64_t mem, seq, expiry_ms; /* expiry_ms: as in publish_row */
+	uint32_t bytes;
+	uint8_t flags, priority;  /* flags: MSG_..., of the message */
+	bool is_followed, is_big; /* followed: each shard confirms it */
+};
+
+struct poster {
+	struct post *post;
+	uint64_t wall_ms;
+	const struct header_ops *headers; /* how the messages' properties are read */
+	struct run head;                  /* of the runs, but for shard and arg */
+};
+
+/* posting_shards_n: to how many shards a route leads. */
+static inline uint32_t posting_shards_n(const struct route *r)
+{
+	uint32_t n = 1;
+	must(r->n > 0);
+	for (uint32_t i = 1; i < r->n; i++)
+		n += r->to[i].shard != r->to[i - 1].shard;
+	return n;
+}
+
+/* posting_row_put writes the row of one message for one queue, where it stays. */
+static inline void posting_row_put(const struct poster *p, struct publish_row *at,
+				   const struct posting *m, const struct route_to *to,
+				   uint8_t flags, uint64_t seq_delta)
+{
+	must(m->mem != 0 && seq_delta <= UINT16_MAX);
+	*at = (struct publish_row){
+		.mem = m->mem,
+		.queue = to->queue,
+		.expiry_ms = m->expiry_ms,
+		.bytes = m->bytes,
+		.seq_delta = (uint16_t)seq_delta,
+		.flags = (uint8_t)(flags | (m->is_big ? ENTRY_BIG : 0)),
+		.priority = m->priority,
+	};
+	if (route_to_row(to, p->wall_ms, m->flags & MSG_PERSISTENT, at))
+		at->expiry_ms = route_tag_of(p->headers, msg_props(msg_of(m->mem)));
+}
+
+/* posting_run gives the run for a row of sequence `seq` to p->head.shard. */
+static inline struct run *posting_run(struct poster *p, uint32_t loop, uint64_t seq)
+{
+	const uint32_t row_bytes = sizeof(struct publish_row);
+	struct run *r = post_last(p->post, loop, row_bytes);
+	if (r && run_same(r, &p->head) && seq - r->arg <= UINT16_MAX)
+		return r;
+	p->head.arg = seq;
+	return post_run(p->post, loop, &p->head, NULL, row_bytes, 0, SLICE_EMPTY);
+}
+
+/* posting_put puts the rows of one message for `n` queues of one shard. */
+static inline void posting_put(struct poster *p, const struct posting *m, const struct route_to *to,
+			       uint32_t n)
+{
+	const uint32_t loop = p->post->loop_of_shard[to->shard];
+	p->head.shard = to->shard;
+	must(n > 0 && to->shard > 0);
+	for (uint32_t i = 0; i < n; i++) {
+		const uint8_t flags = (uint8_t)((i > 0 ? ENTRY_SAME : 0) |
+						(i + 1 == n && m->is_followed ? ENTRY_CONFIRM : 0));
+		struct run *r = posting_run(p, loop, m->seq);
+		posting_row_put(p, post_row(p->post, loop, r, sizeof(struct publish_row)), m,
+				&to[i], flags, m->seq - r->arg);
+	}
+}
+
+/* posting_part gives where the queues of the shard of r->to[at] end. */
+static inline uint32_t posting_part(const struct route *r, uint32_t at)
+{
+	uint32_t end = at + 1;
+	must(at < r->n);
+	while (end < r->n && r->to[end].shard == r->to[at].shard)
+		end++;
+	return end;
+}
+#endif

@@ -1,0 +1,192 @@
+#include "session/publisher.h"
+
+#include "base/must.h"
+
+/* What one publish costs beside its bytes, so that empty ones are bounded too. */
+#define PUBLISH_COST 64u
+
+/* Publishes that nobody waits for are followed now and then all the same, so that they cannot run
+ * ahead of the log without bound: so often before the bound is reached. */
+#define FOLLOWED_MIN 4u
+
+struct published {
+	uint64_t word;
+	uint32_t bytes;
+	uint8_t left_n; /* shards that have not answered */
+	bool is_refused;
+};
+
+void publisher_init(struct publisher *p)
+{
+	*p = (struct publisher){ .first = 1 };
+	deque_init(&p->window, sizeof(struct published), "publishes");
+}
+
+void publisher_forget_routes(struct publisher *p)
+{
+	must(p->first > 0);
+	route_cache_free(p->routes);
+	p->routes = NULL;
+}
+
+void publisher_fini(struct publisher *p, struct mem *mem)
+{
+	publisher_forget_routes(p);
+	must(p->window.row_bytes == sizeof(struct published));
+	deque_fini(&p->window, mem);
+	p->bytes = 0;
+}
+
+/* ---- where it goes ------------------------------------------------------------------------ */
+
+static enum err ask_auth(const struct access *a, const struct session_world *w,
+			 const struct publication *what, const struct exchange *x, struct text *why)
+{
+	must(x != NULL);
+	TRY(access_allow(a, w, AUTH_EXCHANGE, AUTH_WRITE, what->exchange, why));
+	if (x->type != EXCHANGE_TOPIC)
+		return ERR_OK;
+	return access_allow_key(a, w, AUTH_WRITE, what->exchange, what->key, why);
+}
+
+static enum err refuse_exchange(const struct access *a, const struct publication *what, enum err e,
+				const char *before, const char *after, struct text *why)
+{
+	must(e != ERR_OK);
+	text_puts(why, before);
+	text_put_slice(why, what->exchange);
+	text_puts(why, after);
+	text_put_slice(why, access_vhost_name(a));
+	text_puts(why, "'");
+	return e;
+}
+
+enum err publisher_route(struct publisher *p, struct session_world *w, const struct access *a,
+			 const struct publication *what, struct route_hit **out_hit,
+			 struct text *why)
+{
+	struct route_hit *hit;
+	must(what->route.n == what->exchange.n + what->key.n + 2);
+	if (!p->routes && (p->routes = route_cache_new(w->mem)) == NULL)
+		return ERR_RESOURCE_ERROR;
+	const struct routing m = {
+		.key = what->key,
+		.headers = what->headers,
+		.props = what->props,
+		.dice = what->dice,
+	};
+	if (route_cache_find(p->routes, w->view, a->number, what->route, what->exchange, &m,
+			     &hit) != ERR_OK)
+		return ERR_RESOURCE_ERROR;
+	if (!hit->x)
+		return refuse_exchange(a, what, ERR_NOT_FOUND, "no exchange '", "' in vhost '",
+				       why);
+	if (hit->is_new || hit->auth != ERR_OK)
+		hit->auth = ask_auth(a, w, what, hit->x, why);
+	TRY(hit->auth);
+	if (hit->x->flags & EXCHANGE_INTERNAL)
+		return refuse_exchange(a, what, ERR_ACCESS_REFUSED,
+				       "cannot publish to internal exchange '", "' in vhost '",
+				       why);
+	*out_hit = hit;
+	return ERR_OK;
+}
+
+/* ---- out ---------------------------------------------------------------------------------- */
+
+static void put(struct session_world *w, const struct asker *from, const struct publication *what,
+		const struct route *r, const struct posting *m)
+{
+	struct poster to = {
+		.post = w->post,
+		.wall_ms = w->wall_ms,
+		.headers = what->headers,
+		.head = {
+			.kind = CMD_PUBLISH,
+			.channel = from->channel,
+			.session = from->session,
+			.vhost = from->vhost,
+		},
+	};
+	must(r->n > 0);
+	for (uint32_t at = 0, end; at < r->n; at = end) {
+		end = posting_part(r, at);
+		posting_put(&to, m, &r->to[at], end - at);
+	}
+}
+
+void publisher_send(struct publisher *p, struct session_world *w, const struct asker *from,
+		    const struct publication *what, const struct route_hit *hit,
+		    const struct msg *m, uint64_t word)
+{
+	const struct route *r = hit->route;
+	const uint32_t bytes = msg_stored_bytes(m);
+	struct posting one = {
+		.mem = msg_mem(m),
+		.seq = p->first + p->window.n,
+		.expiry_ms = what->expiry_ms,
+		.bytes = bytes,
+		.flags = m->flags,
+		.priority = what->priority,
+		.is_followed = word != PUBLISHER_NOBODY,
+		.is_big = m->proto == MSG_CHUNKS,
+	};
+	must(from->session != 0);
+	p->silent_bytes += bytes + PUBLISH_COST;
+	if (p->silent_bytes >= w->limits->unconfirmed_bytes_max / FOLLOWED_MIN)
+		one.is_followed = r->n > 0;
+	if (one.is_followed) {
+		struct published *u = deque_add(&p->window, w->mem);
+		must(u != NULL);
+		*u = (struct published){
+			.word = word,
+			.bytes = (uint32_t)p->silent_bytes,
+			.left_n = (uint8_t)(r->n > 0 ? posting_shards_n(r) : 0),
+		};
+		p->silent_bytes = 0;
+		if (u->left_n == 0)
+			u->bytes = 0;
+		p->bytes += u->bytes;
+	}
+	if (r->n == 0)
+		return;
+	block_give(block_of(m), r->n);
+	put(w, from, what, r, &one);
+}
+
+/* ---- what came of it ---------------------------------------------------------------------- */
+
+void publisher_confirmed(struct publisher *p, const struct run *fx)
+{
+	const struct confirm_row *rows = (const struct confirm_row *)(const void *)(fx + 1);
+	must(fx->n == 0 || fx->row_bytes == sizeof *rows);
+	for (uint32_t i = 0; i < fx->n; i++) {
+		uint64_t seq = fx->arg + rows[i].first;
+		for (uint32_t n = rows[i].n; n > 0; n--, seq++) {
+			must(seq >= p->first && seq - p->first < p->window.n);
+			struct published *u = deque_at(&p->window, (size_t)(seq - p->first));
+			must(u->left_n > 0);
+			u->is_refused |= fx->kind == FX_REFUSED;
+			if (--u->left_n == 0)
+				p->bytes -= u->bytes;
+		}
+	}
+}
+
+bool publisher_next(struct publisher *p, uint64_t *out_word, bool *out_is_refused)
+{
+	for (struct published u; deque_peek(&p->window) != NULL;) {
+		u = *(struct published *)deque_peek(&p->window);
+		if (u.left_n > 0)
+			return false;
+		deque_drop(&p->window);
+		p->first++;
+		if (u.word == PUBLISHER_NOBODY)
+			continue;
+		*out_word = u.word;
+		*out_is_refused = u.is_refused;
+		return true;
+	}
+	must(p->window.n == 0);
+	return false;
+}

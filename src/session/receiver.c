@@ -1,0 +1,427 @@
+#include "session/receiver.h"
+
+#include "base/must.h"
+
+/* Rows for which an empty deque keeps its memory. */
+#define ROWS_KEPT 1024u
+
+/* A delivery that came and is not handed over yet. */
+struct waiting {
+	struct deliver_row row; /* mem 0: not read yet, or unreadable */
+	uint32_t taker;
+	uint8_t state;
+};
+enum { WAITING_HERE, WAITING_LOADING, WAITING_UNASKED, WAITING_BROKEN, WAITING_VOID };
+
+void receiver_init(struct receiver *r, const struct receiver_ops *ops, struct session *session,
+		   struct asker *asker)
+{
+	must(ops && session && asker);
+	*r = (struct receiver){ .ops = ops, .session = session, .asker = asker };
+	map_init(&r->takers, NULL, 0, asker->session);
+	deque_init(&r->waiting, sizeof(struct waiting), "waiting deliveries");
+}
+
+static void row_unref(struct waiting *w)
+{
+	must(w->state <= WAITING_VOID);
+	if (w->row.mem)
+		msg_unref(w->row.mem, 1);
+	w->row.mem = 0;
+}
+
+static void taker_free(struct receiver *r, struct session_world *w, struct taker *own_k)
+{
+	for (struct taker **at = &r->owed; *at; at = &(*at)->next_owed) {
+		if (*at == own_k) {
+			*at = own_k->next_owed;
+			break;
+		}
+	}
+	bool was_there = map_del(&r->takers, own_k->id, NULL);
+	must(was_there);
+	if (r->last == own_k)
+		r->last = NULL;
+	mem_put(w->mem, own_k, sizeof *own_k);
+}
+
+void receiver_fini(struct receiver *r, struct session_world *w)
+{
+	struct waiting one;
+	must(r->waiting.row_bytes == sizeof one);
+	while (deque_pop(&r->waiting, &one))
+		row_unref(&one);
+	for (;;) {
+		size_t cursor = 0;
+		struct map_slot *slot = map_next(&r->takers, &cursor);
+		if (!slot)
+			break;
+		taker_free(r, w, (struct taker *)(uintptr_t)slot->value);
+	}
+	deque_fini(&r->waiting, w->mem);
+	map_fini(&r->takers, w->mem);
+}
+
+struct taker *receiver_taker(struct receiver *r, uint32_t id)
+{
+	uint64_t at;
+	must(r->ops != NULL);
+	if (r->last && r->last->id == id)
+		return r->last;
+	if (!map_get(&r->takers, id, &at))
+		return NULL;
+	r->last = (struct taker *)(uintptr_t)at;
+	return r->last;
+}
+
+bool receiver_is_idle(const struct receiver *r)
+{
+	must(r->ops != NULL);
+	return r->takers.n == 0 && r->waiting.n == 0;
+}
+
+/* ---- credit ------------------------------------------------------------------------------- */
+
+/* How many messages a shard may have under way to a taker. With a prefetch that is it, and settling
+ * gives it back. Without one it is a window over what this connection has not written yet, given
+ * back by writing (`owed`); there the core gives back by settling too, which is taken off
+ * (`surplus`). */
+static struct credit_row first_credit(const struct taker *k, uint32_t prefetch)
+{
+	must(k->is_windowed == (k->is_no_ack || prefetch == 0));
+	if (k->is_no_ack)
+		return (struct credit_row){ LIMIT_DELIVER_WINDOW_MESSAGES,
+					    LIMIT_DELIVER_WINDOW_BYTES };
+	if (k->is_windowed)
+		return (struct credit_row){ CREDIT_NO_LIMIT, LIMIT_DELIVER_WINDOW_BYTES };
+	return (struct credit_row){ prefetch, CREDIT_NO_LIMIT };
+}
+
+static struct run head_of(const struct receiver *r, const struct taker *k, enum cmd kind)
+{
+	must(k->shard > 0 && k->queue != 0);
+	return (struct run){
+		.kind = (uint8_t)kind,
+		.channel = r->asker->channel,
+		.session = r->asker->session,
+		.shard = k->shard,
+		.vhost = r->asker->vhost,
+		.queue = k->queue,
+		.arg = k->id,
+	};
+}
+
+static void handed(struct receiver *r, struct taker *k, uint32_t bytes)
+{
+	must(k->waiting_n > 0);
+	k->waiting_n--;
+	if (!k->is_windowed || k->end != TAKER_LIVES)
+		return;
+	uint32_t taken = k->surplus_bytes < bytes ? (uint32_t)k->surplus_bytes : bytes;
+	k->surplus_bytes -= taken;
+	k->owed_bytes += bytes - taken;
+	k->owed_messages++;
+	bool is_due = k->owed_bytes >= LIMIT_DELIVER_WINDOW_BYTES / 2 ||
+		      (k->is_no_ack && k->owed_messages >= LIMIT_DELIVER_WINDOW_MESSAGES / 2);
+	if (!is_due || k->is_owed)
+		return;
+	k->is_owed = true;
+	k->next_owed = r->owed;
+	r->owed = k;
+}
+
+static void flush_credit(struct receiver *r, struct session_world *w)
+{
+	struct post *p = w->post;
+	must(r->session != NULL);
+	while (r->owed) {
+		struct taker *k = r->owed;
+		r->owed = k->next_owed;
+		k->is_owed = false;
+		const uint32_t max = UINT32_MAX / 2;
+		const struct credit_row row = {
+			k->is_no_ack ? k->owed_messages : 0,
+			k->owed_bytes < max ? (uint32_t)k->owed_bytes : max,
+		};
+		const struct run head = head_of(r, k, CMD_CREDIT);
+		if (k->end == TAKER_LIVES)
+			(void)post_run(p, p->loop_of_shard[k->shard], &head, &row, sizeof row, 1,
+				       SLICE_EMPTY);
+		k->owed_messages = 0;
+		k->owed_bytes = 0;
+	}
+}
+
+/* ---- subscribing -------------------------------------------------------------------------- */
+
+struct taker *receiver_subscribe(struct receiver *r, struct session_world *w,
+				 const struct taking *what)
+{
+	struct post *p = w->post;
+	struct taker *k = mem_get(w->mem, sizeof *k, "taker");
+	must(k && map_make_room(&r->takers, w->mem, "takers") == ERR_OK);
+	*k = (struct taker){
+		.of = what->of,
+		.queue = what->queue->id,
+		.id = ask_ticket(r->asker),
+		.shard = what->queue->shard,
+		.is_no_ack = what->is_no_ack,
+		.is_windowed = what->is_no_ack || what->prefetch == 0,
+	};
+	map_put(&r->takers, k->id, (uint64_t)(uintptr_t)k);
+	const struct subscribe_row row = { first_credit(k, what->prefetch), what->priority };
+	struct run head = head_of(r, k, CMD_SUBSCRIBE);
+	head.flags = (uint8_t)(what->flags | (what->is_no_ack ? SUBSCRIBE_NO_ACK : 0));
+	(void)post_run(p, p->loop_of_shard[k->shard], &head, &row, sizeof row, 1, what->from);
+	return k;
+}
+
+void receiver_forget(struct receiver *r, struct session_world *w, struct taker *own_k)
+{
+	must(own_k->waiting_n == 0);
+	taker_free(r, w, own_k);
+}
+
+/* ---- settling ----------------------------------------------------------------------------- */
+
+void receiver_settle(struct receiver *r, struct session_world *w, const struct settling *what,
+		     enum settle how)
+{
+	struct post *p = w->post;
+	const struct settle_row row = { .pos = what->pos, .how = how };
+	const struct run head = {
+		.kind = CMD_SETTLE,
+		.channel = r->asker->channel,
+		.session = r->asker->session,
+		.shard = what->shard,
+		.vhost = r->asker->vhost,
+		.queue = what->queue,
+		.arg = what->taker,
+	};
+	uint32_t loop = p->loop_of_shard[what->shard];
+	struct run *last = post_last(p, loop, sizeof row);
+	if (last && run_same(last, &head) && last->arg == head.arg)
+		*(struct settle_row *)post_row(p, loop, last,
+					       sizeof row) = (struct settle_row){ .pos = what->pos,
+										  .how = how };
+	else
+		(void)post_run(p, loop, &head, &row, sizeof row, 1, SLICE_EMPTY);
+	if (r->farewell && r->farewell->queue && (how == SETTLE_RELEASE || how == SETTLE_FAIL))
+		farewell_released(r->farewell, what->shard, what->queue);
+	struct taker *k = receiver_taker(r, what->taker);
+	if (!k || !k->is_windowed || k->is_no_ack)
+		return;
+	uint64_t taken = k->owed_bytes < what->bytes ? k->owed_bytes : what->bytes;
+	k->owed_bytes -= taken;
+	k->surplus_bytes += what->bytes - taken;
+}
+
+/* A delivery that will not be handed over. Nothing to give back if it left the queue when it was
+ * given. */
+static void give_back(struct receiver *r, struct session_world *w, struct taker *k,
+		      struct waiting *one, enum settle how)
+{
+	const struct settling what = settling_of(k, &one->row);
+	must(k->waiting_n > 0);
+	if (one->state == WAITING_LOADING) {
+		r->loading_n--;
+		r->loading_bytes -= one->row.bytes;
+	}
+	if (!k->is_no_ack || one->row.flags & ENTRY_SETTLE)
+		receiver_settle(r, w, &what, how);
+	row_unref(one);
+	one->state = WAITING_VOID;
+	k->waiting_n--;
+}
+
+static void void_all(struct receiver *r, struct session_world *w, struct taker *k)
+{
+	must(r->waiting.row_bytes == sizeof(struct waiting));
+	for (size_t i = 0; i < r->waiting.n && k->waiting_n > 0; i++) {
+		struct waiting *one = deque_at(&r->waiting, i);
+		if (one->taker == k->id && one->state != WAITING_VOID)
+			give_back(r, w, k, one, SETTLE_RELEASE);
+	}
+}
+
+/* ---- the end of a taker ------------------------------------------------------------------- */
+
+static void over(struct receiver *r, struct session_world *w, struct taker *own_k,
+		 bool is_cancelled)
+{
+	must(own_k->waiting_n == 0);
+	r->ops->ended(r->session, w, own_k, is_cancelled);
+	taker_free(r, w, own_k);
+}
+
+void receiver_unsubscribe(struct receiver *r, struct session_world *w, struct taker *k)
+{
+	const struct queue_record q = { .id = k->queue, .shard = k->shard };
+	must(k->end == TAKER_LIVES);
+	k->end = TAKER_ASKED;
+	ask_queue(r->asker, w->post, CMD_UNSUBSCRIBE, 0, &q, k->id);
+}
+
+/* Without acks what is still to be handed over has left the queue: it is handed over first. */
+void receiver_unsubscribed(struct receiver *r, struct session_world *w, struct taker *k)
+{
+	must(k->end == TAKER_ASKED);
+	k->end = TAKER_ENDED;
+	if (!k->is_no_ack)
+		void_all(r, w, k);
+	if (k->waiting_n == 0)
+		over(r, w, k, false);
+}
+
+void receiver_cancelled(struct receiver *r, struct session_world *w, const struct run *fx)
+{
+	struct taker *k = receiver_taker(r, (uint32_t)fx->arg);
+	must(fx->kind == FX_CANCELLED);
+	if (!k || k->end != TAKER_LIVES)
+		return; /* its end is under way, and answered */
+	void_all(r, w, k);
+	over(r, w, k, true);
+}
+
+void receiver_end(struct receiver *r, struct session_world *w, struct farewell *f)
+{
+	size_t cursor = 0;
+	must(!r->farewell);
+	r->farewell = f;
+	for (struct map_slot *slot; (slot = map_next(&r->takers, &cursor)) != NULL;) {
+		struct taker *k = (struct taker *)(uintptr_t)slot->value;
+		const struct queue_record q = { .id = k->queue, .shard = k->shard };
+		if (k->end == TAKER_LIVES)
+			ask_queue(r->asker, w->post, CMD_UNSUBSCRIBE, UNSUBSCRIBE_ENDING, &q,
+				  k->id);
+		if (k->end != TAKER_ENDED)
+			farewell_await(f);
+		void_all(r, w, k);
+		k->end = TAKER_ENDED;
+	}
+}
+
+/* ---- reading from the journal ------------------------------------------------------------- */
+
+static void ask_loads(struct receiver *r, struct session_world *w)
+{
+	must(r->loading_n <= LIMIT_READ_AHEAD_ROWS);
+	if (r->waiting_asked < r->waiting_first)
+		r->waiting_asked = r->waiting_first;
+	for (; r->waiting_asked < r->waiting_first + r->waiting.n; r->waiting_asked++) {
+		struct waiting *one = deque_at(&r->waiting,
+					       (size_t)(r->waiting_asked - r->waiting_first));
+		if (r->loading_n == LIMIT_READ_AHEAD_ROWS ||
+		    r->loading_bytes >= LIMIT_READ_AHEAD_BYTES)
+			return;
+		if (one->state != WAITING_UNASKED)
+			continue;
+		loads_put(w->loads, (struct load){
+					    .session = r->asker->session,
+					    .ticket = r->waiting_asked,
+					    .loc = one->row.loc,
+					    .bytes = one->row.bytes,
+					    .flags = one->row.flags,
+				    });
+		one->state = WAITING_LOADING;
+		r->loading_n++;
+		r->loading_bytes += one->row.bytes;
+	}
+}
+
+void receiver_loaded(struct receiver *r, struct session_world *w, uint64_t ticket, uint64_t mem)
+{
+	struct waiting *one = NULL;
+	uint64_t at = ticket - r->waiting_first;
+	if (ticket >= r->waiting_first && at < r->waiting.n)
+		one = deque_at(&r->waiting, (size_t)at);
+	if (!one || one->state != WAITING_LOADING) {
+		if (mem)
+			msg_unref(mem, 1);
+		return;
+	}
+	must(r->loading_n > 0);
+	r->loading_n--;
+	r->loading_bytes -= one->row.bytes;
+	one->row.mem = mem;
+	one->state = mem ? WAITING_HERE : WAITING_BROKEN;
+	receiver_drain(r, w);
+}
+
+/* ---- in and out --------------------------------------------------------------------------- */
+
+static bool is_open(const struct receiver *r, const struct session_world *w)
+{
+	must(r->session != NULL);
+	return !r->is_shut && !r->farewell && r->session->sendq.bytes < w->limits->output_bytes_max;
+}
+
+/* The message stays ours while it is handed over. */
+static void hand(struct receiver *r, struct session_world *w, struct taker *k, struct waiting *one)
+{
+	const struct settling what = settling_of(k, &one->row);
+	must(one->state == WAITING_HERE && one->row.mem);
+	r->ops->deliver(r->session, w, k, &one->row);
+	if (k->is_no_ack && one->row.flags & ENTRY_SETTLE)
+		receiver_settle(r, w, &what, SETTLE_ACCEPT);
+	refs_drop(&r->gone, one->row.mem);
+	handed(r, k, one->row.bytes);
+}
+
+static void place(struct receiver *r, struct session_world *w, struct waiting *one)
+{
+	struct taker *k = receiver_taker(r, one->taker);
+	must(k && one->state != WAITING_VOID);
+	if (one->state == WAITING_BROKEN)
+		give_back(r, w, k, one, SETTLE_REJECT);
+	else
+		hand(r, w, k, one);
+	if (k->end == TAKER_ENDED && k->waiting_n == 0 && !r->farewell)
+		over(r, w, k, false);
+}
+
+void receiver_drain(struct receiver *r, struct session_world *w)
+{
+	struct waiting one;
+	for (struct waiting *front; (front = deque_peek(&r->waiting)) != NULL && is_open(r, w);) {
+		if (front->state == WAITING_LOADING || front->state == WAITING_UNASKED)
+			break;
+		(void)deque_pop(&r->waiting, &one);
+		r->waiting_first++;
+		if (one.state != WAITING_VOID)
+			place(r, w, &one);
+	}
+	refs_unref(&r->gone);
+	if (r->waiting.n > 0)
+		ask_loads(r, w);
+	else if (r->waiting.cap > ROWS_KEPT)
+		deque_trim(&r->waiting, w->mem);
+	if (r->session->sendq.bytes < w->limits->output_bytes_max)
+		flush_credit(r, w);
+}
+
+void receiver_delivered(struct receiver *r, struct session_world *w, const struct run *fx)
+{
+	const struct deliver_row *rows = (const struct deliver_row *)(const void *)(fx + 1);
+	struct taker *k = receiver_taker(r, (uint32_t)fx->arg);
+	must(fx->kind == FX_DELIVER && (fx->n == 0 || fx->row_bytes == sizeof *rows));
+	for (uint32_t i = 0; i < fx->n; i++) {
+		struct waiting one = {
+			.row = rows[i],
+			.taker = (uint32_t)fx->arg,
+			.state = rows[i].mem ? WAITING_HERE : WAITING_UNASKED,
+		};
+		if (!k) {
+			row_unref(&one);
+			continue;
+		}
+		k->waiting_n++;
+		if (r->farewell)
+			give_back(r, w, k, &one, SETTLE_RELEASE);
+		else if (r->waiting.n == 0 && one.row.mem && is_open(r, w))
+			hand(r, w, k, &one);
+		else if (deque_push(&r->waiting, w->mem, &one) != ERR_OK)
+			must(!"no memory for a delivery");
+	}
+	refs_unref(&r->gone);
+}
