@@ -13,6 +13,9 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../test/lib'))
+import listeners  # noqa: E402
+
 
 def free_port():
     with socket.socket() as s:
@@ -111,7 +114,7 @@ class Godwit(Broker):
 
     def words(self, release):
         return [os.path.join(release, 'godwitd'), '--data-dir', os.path.join(self.folder, 'data'),
-                '--set', f'listeners.tcp.default=127.0.0.1:{self.port}']
+                *listeners.arguments(f'127.0.0.1:{self.port}')]
 
 
 class RabbitMQ(Broker):

@@ -83,7 +83,7 @@ static void wait_for_events(struct pollers *p, const struct talk *t, const struc
 enum err boot_import(struct pollers *p, struct node *n, const struct definitions *d,
 		     const struct session_ops *control, struct text *said)
 {
-	const struct listener own = { .protocol = control };
+	const struct listener own = { .serves = { .protocol = control } };
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0 ||
 	    !sock_accepted(&p->at[0], &p->at[0], pair[1], &own)) {

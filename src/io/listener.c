@@ -26,18 +26,19 @@ void listeners_init(struct listeners *l, const struct config *c)
 
 static enum err refused(const struct listener *one, int error, struct text *why)
 {
-	text_putf(why, "cannot listen for %s on %s: ", one->name, one->address);
+	text_putf(why, "cannot listen for %s on %s: ", one->serves.name, one->address);
 	switch (error) {
 	case EADDRINUSE:
 		text_putf(why,
 			  "another process has this port; stop it, or set another with %s.default",
-			  one->key);
+			  one->serves.key);
 		return ERR_EXISTS;
 	case EADDRNOTAVAIL:
-		text_putf(why, "this machine has no such address; see %s", one->key);
+		text_putf(why, "this machine has no such address; see %s", one->serves.key);
 		return ERR_MALFORMED;
 	case EACCES:
-		text_putf(why, "ports below 1024 need CAP_NET_BIND_SERVICE; see %s", one->key);
+		text_putf(why, "ports below 1024 need CAP_NET_BIND_SERVICE; see %s",
+			  one->serves.key);
 		return ERR_ACCESS_REFUSED;
 	default: text_puts(why, strerror(error)); return ERR_IO;
 	}
@@ -85,19 +86,14 @@ static void show(struct listener *one)
 }
 
 enum err listeners_take(struct listeners *l, const struct config_listener *where,
-			const struct listener_kind *kind, struct text *why)
+			const struct listener_serves *serves, struct text *why)
 {
 	must(l->n < LISTENERS_MAX);
 	struct listener *one = &l->at[l->n];
-	*one = (struct listener){ .all = l,
-				  .key = kind->key,
-				  .name = kind->name,
-				  .protocol = kind->protocol,
-				  .tls = kind->tls,
-				  .fd = -1 };
+	*one = (struct listener){ .all = l, .serves = *serves, .fd = -1 };
 	struct address a = { 0 };
 	if (address_of(where, &a) != ERR_OK) {
-		text_putf(why, "%s.%s: %s is no address of IPv4 or IPv6", kind->key, where->name,
+		text_putf(why, "%s.%s: %s is no address of IPv4 or IPv6", serves->key, where->name,
 			  where->host);
 		return ERR_MALFORMED;
 	}
@@ -146,9 +142,8 @@ enum err listeners_take_control(struct listeners *l, const char *dir,
 {
 	must(l->n < LISTENERS_MAX);
 	struct listener *one = &l->at[l->n];
-	*one = (struct listener){
-		.all = l, .key = "control_socket", .name = "control", .protocol = protocol
-	};
+	*one = (struct listener){ .all = l,
+				  .serves = { "control_socket", "control", protocol, NULL } };
 	struct text t = text_of(one->address, sizeof one->address);
 	text_putf(&t, "%s/%s", dir, l->config->control_socket);
 	one->fd = bound_control(dir, l->config->control_socket);
@@ -244,7 +239,7 @@ enum err listeners_open(struct listeners *l, struct pollers *p, struct text *why
 			return refused(one, errno, why);
 		if (!watch(one, &p->at[0]))
 			return refused(one, ENOMEM, why);
-		struct log_value v[2] = { log_str(slice_str(one->name)),
+		struct log_value v[2] = { log_str(slice_str(one->serves.name)),
 					  log_str(slice_str(one->address)) };
 		logger_line(p->log, LOG_listener_open, v, 2);
 	}

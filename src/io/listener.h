@@ -6,21 +6,25 @@
  */
 #ifndef IO_LISTENER_H
 #define IO_LISTENER_H
+#include "io/listener_kind.h"
 #include "io/poller.h"
 
-#define LISTENERS_MAX (2 * CONFIG_LISTENERS_MAX + 1)
+#define LISTENERS_MAX (LISTENER_KINDS_N * CONFIG_LISTENERS_MAX + 1)
 
-struct tls_source;
+/* What clients of some listeners meet. */
+struct listener_serves {
+	const char *key;  /* of their settings */
+	const char *name; /* of the protocol, for people */
+	const struct session_ops *protocol;
+	struct tls_source *tls; /* borrowed; NULL: plain */
+};
 
 struct listener {
 	uv_poll_t poll;
 	uv_timer_t pause; /* after a failed accept */
 	struct listeners *all;
-	const char *key;  /* of its setting */
-	const char *name; /* of the protocol, for people */
-	const struct session_ops *protocol;
-	struct tls_source *tls; /* borrowed; NULL: plain */
-	char address[128];      /* as it is shown */
+	struct listener_serves serves;
+	char address[128]; /* as it is shown */
 	int fd;
 };
 
@@ -35,18 +39,10 @@ struct listeners {
 /* listeners_init makes an empty set. */
 void listeners_init(struct listeners *l, const struct config *c);
 
-/* What clients of some listeners meet. */
-struct listener_kind {
-	const char *key;  /* of their settings */
-	const char *name; /* of the protocol */
-	const struct session_ops *protocol;
-	struct tls_source *tls; /* borrowed; NULL: plain */
-};
-
 /* listeners_take takes an address. ERR_EXISTS, ERR_ACCESS_REFUSED, ERR_IO, ERR_MALFORMED: `why`
  * says what is in the way and what to do. */
 MUST_USE enum err listeners_take(struct listeners *l, const struct config_listener *where,
-				 const struct listener_kind *kind, struct text *why);
+				 const struct listener_serves *serves, struct text *why);
 
 /* listeners_take_control takes the control socket in the data directory `dir`. Errors likewise. */
 MUST_USE enum err listeners_take_control(struct listeners *l, const char *dir,

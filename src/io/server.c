@@ -121,24 +121,12 @@ static void log_begin(struct server *s)
 	}
 }
 
-static enum err take_kind(struct server *s, const struct config_listeners *where,
-			  const struct listener_kind *kind, struct text *why)
-{
-	for (uint32_t i = 0; i < where->n; i++)
-		TRY(listeners_take(&s->listeners, &where->at[i], kind, why));
-	return ERR_OK;
-}
-
 static enum err take_addresses(struct server *s, struct text *why)
 {
-	const struct config *c = &s->config;
-	listeners_init(&s->listeners, c);
-	if (c->amqps.n > 0)
-		TRY(tls_context_new(c, &s->tls.now, why));
-	const struct listener_kind amqp = { "listeners.tcp", "amqp", s->setup->amqp, NULL };
-	const struct listener_kind amqps = { "listeners.ssl", "amqp/ssl", s->setup->amqp, &s->tls };
-	TRY(take_kind(s, &c->amqp, &amqp, why));
-	return take_kind(s, &c->amqps, &amqps, why);
+	listeners_init(&s->listeners, &s->config);
+	if (listener_kinds_want_tls(&s->config))
+		TRY(tls_context_new(&s->config, &s->tls.now, why));
+	return listener_kinds_take(&s->listeners, s->setup, &s->tls, why);
 }
 
 static enum err make_pollers(struct server *s, struct text *why)
@@ -363,7 +351,7 @@ static void fini(struct server *s)
 static enum err renew_tls(struct server *s, struct text *why)
 {
 	struct tls_context *next;
-	if (s->config.amqps.n == 0)
+	if (!listener_kinds_want_tls(&s->config))
 		return ERR_OK;
 	TRY(tls_context_new(&s->config, &next, why));
 	tls_source_renew(&s->tls, next);

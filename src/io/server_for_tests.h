@@ -19,6 +19,7 @@ struct daemon {
 	FILE *out, *errors;
 	uint16_t port;
 	rlim_t files_max; /* 0: as many as there may be */
+	bool is_mute;     /* it has no sessions for its listeners */
 	char dir[200], line[600];
 };
 

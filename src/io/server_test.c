@@ -181,6 +181,16 @@ static void a_port_in_use_is_one_sentence(void **s)
 	stop(&d);
 }
 
+static void a_listener_without_sessions_prevents_the_start(void **s)
+{
+	(void)s;
+	struct daemon d = { .is_mute = true };
+	launch(&d, "127.0.0.1:0");
+	must(fgets(d.line, sizeof d.line, d.errors) != NULL);
+	assert_string_equal(d.line, "godwitd: listeners.tcp: this program speaks no amqp\n");
+	assert_int_equal(finish(&d), SERVER_REFUSED);
+}
+
 static void the_control_socket_is_private(void **s)
 {
 	(void)s;
@@ -209,6 +219,7 @@ int main(void)
 		cmocka_unit_test(a_stop_says_goodbye),
 		cmocka_unit_test(a_hangup_names_what_waits_for_a_restart),
 		cmocka_unit_test(a_port_in_use_is_one_sentence),
+		cmocka_unit_test(a_listener_without_sessions_prevents_the_start),
 		cmocka_unit_test(the_control_socket_is_private),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

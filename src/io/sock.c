@@ -356,8 +356,8 @@ bool sock_accepted(const struct poller *from, struct poller *to, int own_fd,
 		   const struct listener *by)
 {
 	struct sock *s = malloc(sizeof *s);
-	struct tls *tls = s && by->tls ? tls_new(by->tls, own_fd) : NULL;
-	if (!s || (by->tls && !tls)) {
+	struct tls *tls = s && by->serves.tls ? tls_new(by->serves.tls, own_fd) : NULL;
+	if (!s || (by->serves.tls && !tls)) {
 		free(s);
 		close(own_fd);
 		return false;
@@ -389,7 +389,7 @@ static struct conn *open_conn(const struct sock *s)
 	if (getpeername(s->fd, (struct sockaddr *)&peer.at, &peer.len) != 0)
 		return NULL;
 	address_put(&t, &peer);
-	return conn_open(s->poller->loop, number_of(s), s->by->protocol, text_slice(&t),
+	return conn_open(s->poller->loop, number_of(s), s->by->serves.protocol, text_slice(&t),
 			 address_is_loopback(&peer));
 }
 

@@ -246,6 +246,13 @@ static void settings_must_fit_together(void **s)
 	must(set(c, "listeners.tcp.b", "127.0.0.1:9") == ERR_OK && config_check(c, &why) == ERR_OK);
 	must(set(c, "listeners.tcp.a", "0") == ERR_OK && set(c, "listeners.tcp.b", "0") == ERR_OK);
 	must(config_check(c, &why) == ERR_OK);
+	must(set(c, "listeners.ssl.c", "127.0.0.1:9") == ERR_OK &&
+	     set(c, "listeners.tcp.a", "127.0.0.1:9") == ERR_OK);
+	why = text_of(reason, sizeof reason);
+	must(config_check(c, &why) == ERR_MALFORMED);
+	assert_string_equal(reason, "listeners.tcp.a and listeners.ssl.c have the same address; "
+				    "take one out");
+	must(set(c, "listeners.ssl", "none") == ERR_OK && config_check(c, &why) == ERR_OK);
 	must(set(c, "control_socket", "/tmp/x") == ERR_OK &&
 	     config_check(c, &why) == ERR_MALFORMED);
 }

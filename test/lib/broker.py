@@ -20,6 +20,8 @@ import threading
 import time
 import traceback
 
+import listeners
+
 sys.dont_write_bytecode = True
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -39,8 +41,7 @@ class Broker:
         self.is_own = data_dir is None
         self.place = tempfile.mkdtemp(prefix='godwit.') if self.is_own else None
         self.data_dir = data_dir or os.path.join(self.place, 'data')
-        argv = [path or program('godwitd'), '--data-dir', self.data_dir,
-                '--set', 'listeners.tcp.default=127.0.0.1:0']
+        argv = [path or program('godwitd'), '--data-dir', self.data_dir, *listeners.arguments()]
         for one in settings:
             argv += ['--set', one]
         bound = (file_bytes_max, file_bytes_max)

@@ -9,15 +9,18 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '../..'))
+sys.path.insert(0, os.path.join(ROOT, 'test/lib'))
+import listeners  # noqa: E402
 
 
 class Daemon:
     def __init__(self, build, data, *settings):
         words = [os.path.join(build, 'godwitd'), '--data-dir', data,
-                 '--set', 'listeners.tcp.default=127.0.0.1:0']
+                 *listeners.arguments()]
         for one in settings:
             words += ['--set', one]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, bufsize=1)

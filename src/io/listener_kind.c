@@ -1,0 +1,56 @@
+#include "io/listener_kind.h"
+
+#include "base/text.h"
+#include "io/listener.h"
+#include "io/server.h"
+
+static const struct listener_kind kinds[LISTENER_KINDS_N] = {
+#define LISTENER(field, key, session, name, below, prose)                                    \
+	{ key, name, offsetof(struct config, field), offsetof(struct server_setup, session), \
+	  LISTENER_##below },
+#include "io/listeners.def"
+#undef LISTENER
+};
+
+static const struct config_listeners *where_of(const struct config *c,
+					       const struct listener_kind *kind)
+{
+	return (const void *)((const uint8_t *)c + kind->where);
+}
+
+static const struct session_ops *session_of(const struct server_setup *s,
+					    const struct listener_kind *kind)
+{
+	return *(const struct session_ops *const *)((const uint8_t *)s + kind->session);
+}
+
+bool listener_kinds_want_tls(const struct config *c)
+{
+	for (size_t i = 0; i < LISTENER_KINDS_N; i++)
+		if (kinds[i].below == LISTENER_TLS && where_of(c, &kinds[i])->n > 0)
+			return true;
+	return false;
+}
+
+static enum err take(struct listeners *l, const struct server_setup *s,
+		     const struct listener_kind *kind, struct tls_source *tls, struct text *why)
+{
+	const struct config_listeners *where = where_of(l->config, kind);
+	struct listener_serves serves = { kind->key, kind->name, session_of(s, kind),
+					  kind->below == LISTENER_TLS ? tls : NULL };
+	if (where->n > 0 && !serves.protocol) {
+		text_putf(why, "%s: this program speaks no %s", kind->key, kind->name);
+		return ERR_MALFORMED;
+	}
+	for (uint32_t i = 0; i < where->n; i++)
+		TRY(listeners_take(l, &where->at[i], &serves, why));
+	return ERR_OK;
+}
+
+enum err listener_kinds_take(struct listeners *l, const struct server_setup *s,
+			     struct tls_source *tls, struct text *why)
+{
+	for (size_t i = 0; i < LISTENER_KINDS_N; i++)
+		TRY(take(l, s, &kinds[i], tls, why));
+	return ERR_OK;
+}
