@@ -63,6 +63,7 @@ void core_free(struct core *c)
 		lanes_off(q, mem);
 		queue_fini(q, mem);
 	}
+	core_claims_free(c);
 	map_fini(&c->queues, mem);
 	pool_fini(&c->queue_pool, mem);
 	chunk_pool_fini(&c->chunks);
@@ -145,6 +146,8 @@ void core_admit(struct core *c, struct run *cmd, uint64_t now_ms, struct outcome
 	case CMD_QUEUE_DELETE: core_delete(c, cmd, later, fx); break;
 	case CMD_QUEUE_DROP: core_drop(c, cmd, now, later, fx); break;
 	case CMD_SESSION_GONE: core_session_gone(c, cmd, fx); break;
+	case CMD_CLAIM: core_claim(c, cmd, fx); break;
+	case CMD_YIELD: core_yield(c, cmd, fx); break;
 	case CMD_DUMP: core_describe(c, cmd, fx); break;
 	case CMD_DIGEST: core_answer_digest(c, cmd, fx); break;
 	default: must(!"a command for a queue's shard");

@@ -2,7 +2,7 @@
  *
  * Private to core*.c. The parts: core_publish (messages in), core_give (messages out), core_settle
  * (messages gone), core_dead (dead letters), core_time (what expires), core_rule (limits),
- * core_consume (consumers), core_single (one of them at a time), core_queue (queues come, answer
+ * core_consume (consumers), core_claim (names), core_single (one of them at a time), core_queue (queues come, answer
  * and go), core_checkpoint (to disk and back), core_look (digest, check, dump).
  */
 #ifndef CORE_CORE_STATE_H
@@ -70,6 +70,7 @@ struct core {
 	uint64_t index;      /* of the log: applied up to here */
 	struct map queues;   /* id -> struct queue */
 	struct queue *found; /* the last one looked up */
+	struct map claims;   /* hash of a name -> struct claim */
 	struct pool queue_pool;
 	struct chunk_pool chunks;
 	struct consumers consumers;
@@ -173,6 +174,11 @@ static inline struct run core_fx(const struct core *c, uint8_t kind, const struc
 /* core_reply answers the command `cmd`, if somebody asked; what.op says what is answered. */
 void core_reply(const struct core *c, const struct run *cmd, struct reply_row what,
 		struct post *fx);
+
+/* ---- core_claim.c */
+void core_claim(struct core *c, const struct run *cmd, struct post *fx);
+void core_yield(struct core *c, const struct run *cmd, struct post *fx);
+void core_claims_free(struct core *c);
 
 /* ---- core_publish.c */
 void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct outcomes *later,

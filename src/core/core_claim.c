@@ -1,0 +1,132 @@
+#include "base/hash.h"
+#include "core/core_state.h"
+
+/* Names that one session has for itself alone: a client's identity, above all. Volatile, like the
+ * sessions themselves; which shard knows of a name is agreed upon by those who claim it.
+ *
+ * Whoever wants a name that is taken waits, and the owner is told to go. It yields when it has given
+ * back all that comes with the name, so whoever has the name next finds that behind it. Of several
+ * that wait the last one counts: who came before is refused.
+ */
+struct claim {
+	struct claim *next; /* another name with the same hash */
+	uint64_t owner;
+	uint16_t owner_channel;
+	uint16_t name_n;
+	struct run waiter; /* its command; session 0: nobody waits */
+	uint8_t name[];
+};
+
+static uint64_t key_of(struct slice name)
+{
+	static const struct hash_key key = { 0x676f64776974, 0x636c61696d };
+	uint64_t hash = hash_slice(key, name);
+	return hash == MAP_KEY_NONE ? 0 : hash;
+}
+
+/* The place of the name's claim, or behind the last with its hash. */
+static struct claim **place_of(struct claim **head, struct slice name)
+{
+	while (*head && !slice_eq(slice_of((*head)->name, (*head)->name_n), name))
+		head = &(*head)->next;
+	return head;
+}
+
+static void first_claim(struct core *c, const struct run *cmd, struct slice name, struct claim **at)
+{
+	const size_t bytes = sizeof(struct claim) + name.n;
+	struct claim *own = mem_get(c->mem, bytes, "claims");
+	must(own != NULL && name.n <= UINT16_MAX);
+	*own = (struct claim){ .owner = cmd->session,
+			       .owner_channel = cmd->channel,
+			       .name_n = (uint16_t)name.n };
+	if (name.n)
+		memcpy(own->name, name.p, name.n);
+	*at = own;
+}
+
+static void tell_owner(const struct core *c, const struct claim *of, struct post *fx)
+{
+	const struct run head = { .kind = FX_CLAIMED,
+				  .session = of->owner,
+				  .channel = of->owner_channel,
+				  .shard = c->shard };
+	must(of->owner != 0);
+	(void)post_run(fx, session_loop(of->owner), &head, NULL, 0, 0, SLICE_EMPTY);
+}
+
+void core_claim(struct core *c, const struct run *cmd, struct post *fx)
+{
+	const struct slice name = run_tail(cmd);
+	const struct reply_row taken = { .err = ERR_OK, .op = CMD_CLAIM };
+	const struct reply_row lost = { .err = ERR_RESOURCE_LOCKED, .op = CMD_CLAIM };
+	struct claim *head = NULL;
+	uint64_t *value;
+	must(cmd->session != 0 && fx != NULL);
+	if (map_make_room(&c->claims, c->mem, "claims by name") != ERR_OK)
+		must(!"no memory for a claim");
+	value = map_find(&c->claims, key_of(name));
+	if (value)
+		head = (struct claim *)(uintptr_t)*value;
+	struct claim **at = place_of(&head, name), *of = *at;
+	if (!of) {
+		first_claim(c, cmd, name, at);
+		map_put(&c->claims, key_of(name), (uint64_t)(uintptr_t)head);
+		core_reply(c, cmd, taken, fx);
+		return;
+	}
+	if (of->waiter.session)
+		core_reply(c, &of->waiter, lost, fx);
+	else
+		tell_owner(c, of, fx);
+	of->waiter = *cmd;
+}
+
+/* The next one has it, or nobody. */
+static void pass_on(struct core *c, struct claim **at, struct post *fx)
+{
+	struct claim *of = *at;
+	const struct reply_row taken = { .err = ERR_OK, .op = CMD_CLAIM };
+	must(of != NULL);
+	if (of->waiter.session) {
+		of->owner = of->waiter.session;
+		of->owner_channel = of->waiter.channel;
+		core_reply(c, &of->waiter, taken, fx);
+		of->waiter.session = 0;
+		return;
+	}
+	*at = of->next;
+	mem_put(c->mem, of, sizeof *of + of->name_n);
+}
+
+void core_yield(struct core *c, const struct run *cmd, struct post *fx)
+{
+	const struct slice name = run_tail(cmd);
+	uint64_t *value = map_find(&c->claims, key_of(name));
+	struct claim *head = value ? (struct claim *)(uintptr_t)*value : NULL;
+	struct claim **at = place_of(&head, name);
+	must(cmd->session != 0);
+	if (!*at)
+		return;
+	if ((*at)->waiter.session == cmd->session)
+		(*at)->waiter.session = 0;
+	else if ((*at)->owner == cmd->session)
+		pass_on(c, at, fx);
+	if (head)
+		*value = (uint64_t)(uintptr_t)head;
+	else
+		(void)map_del(&c->claims, key_of(name), NULL);
+}
+
+void core_claims_free(struct core *c)
+{
+	size_t cursor = 0;
+	must(c->mem != NULL);
+	for (struct map_slot *m; (m = map_next(&c->claims, &cursor)) != NULL;) {
+		for (struct claim *of = (struct claim *)(uintptr_t)m->value, *next; of; of = next) {
+			next = of->next;
+			mem_put(c->mem, of, sizeof *of + of->name_n);
+		}
+	}
+	map_fini(&c->claims, c->mem);
+}

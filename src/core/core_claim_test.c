@@ -1,0 +1,94 @@
+#include "core/core_for_tests.h"
+
+/* What sessions are told, by their slots: "2 has it | 1 is to go". */
+static void see(struct rig *r, const struct rig_fx *fx)
+{
+	struct text *t = r->see_arg;
+	if (!fx)
+		return;
+	text_putf(t, "%s%u ", t->n ? " | " : "", session_slot(fx->run.session));
+	if (fx->run.kind == FX_CLAIMED)
+		text_puts(t, "is to go");
+	else if (fx->run.kind == FX_REPLY && fx->reply.op == CMD_CLAIM)
+		text_puts(t, fx->reply.err == ERR_OK ? "has it" : "is refused");
+	else
+		text_puts(t, "?");
+}
+
+static void say(struct rig *r, enum cmd kind, uint32_t session, const char *name, const char *want)
+{
+	char buf[256];
+	struct text told = text_of(buf, sizeof buf);
+	struct run *cmd = (struct run *)(void *)r->cmd_bytes;
+	*cmd = rig_head((uint8_t)kind, 0, 9);
+	cmd->session = RIG_SESSION(session);
+	cmd->tail_len = (uint32_t)strlen(name);
+	memcpy(cmd + 1, name, cmd->tail_len);
+	r->see = see;
+	r->see_arg = &told;
+	core_admit(r->core, cmd, r->now_ms, &r->now, &r->later, &r->post);
+	rig_effects(r);
+	assert_string_equal(buf, want);
+}
+
+static void a_name_that_nobody_has_is_had_at_once(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	say(r, CMD_CLAIM, 1, "a", "1 has it");
+	say(r, CMD_CLAIM, 2, "b", "2 has it");
+	say(r, CMD_YIELD, 1, "a", "");
+	say(r, CMD_CLAIM, 2, "a", "2 has it");
+	say(r, CMD_YIELD, 1, "nobody's", "");
+	rig_free(r);
+}
+
+static void who_comes_later_has_it_when_the_owner_yields(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	say(r, CMD_CLAIM, 1, "a", "1 has it");
+	say(r, CMD_CLAIM, 2, "a", "1 is to go");
+	say(r, CMD_YIELD, 3, "a", "");
+	say(r, CMD_YIELD, 1, "a", "2 has it");
+	say(r, CMD_CLAIM, 3, "a", "2 is to go");
+	say(r, CMD_YIELD, 2, "a", "3 has it");
+	rig_free(r);
+}
+
+static void of_those_that_wait_the_last_counts(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	say(r, CMD_CLAIM, 1, "a", "1 has it");
+	say(r, CMD_CLAIM, 2, "a", "1 is to go");
+	say(r, CMD_CLAIM, 3, "a", "2 is refused");
+	say(r, CMD_YIELD, 2, "a", "");
+	say(r, CMD_YIELD, 1, "a", "3 has it");
+	rig_free(r);
+}
+
+static void who_waits_no_more_is_passed_over(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	say(r, CMD_CLAIM, 1, "a", "1 has it");
+	say(r, CMD_CLAIM, 2, "a", "1 is to go");
+	say(r, CMD_YIELD, 2, "a", "");
+	say(r, CMD_CLAIM, 3, "a", "1 is to go");
+	say(r, CMD_YIELD, 3, "a", "");
+	say(r, CMD_YIELD, 1, "a", "");
+	say(r, CMD_CLAIM, 4, "a", "4 has it");
+	rig_free(r); /* with a name still claimed */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_name_that_nobody_has_is_had_at_once),
+		cmocka_unit_test(who_comes_later_has_it_when_the_owner_yields),
+		cmocka_unit_test(of_those_that_wait_the_last_counts),
+		cmocka_unit_test(who_waits_no_more_is_passed_over),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
