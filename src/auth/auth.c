@@ -27,10 +27,23 @@ bool auth_may(struct patterns *p, const struct grant *g, const struct auth_wish 
 	return fits(p, g->pattern[w->action], name_of(w));
 }
 
+/* Every sign of ASCII that may have a meaning in an expression gets a backslash. */
+static void put_literally(struct slice s, struct text *out)
+{
+	must(s.p != NULL);
+	for (size_t i = 0; i < s.n; i++) {
+		const uint8_t c = s.p[i], low = c | 0x20;
+		bool is_plain = c >= 0x80 || (c >= '0' && c <= '9') || (low >= 'a' && low <= 'z');
+		if (!is_plain)
+			text_putc(out, '\\');
+		text_putc(out, (char)c);
+	}
+}
+
 /* Puts the value of the variable that `expr` begins with; 0: it begins with none. */
 static size_t put_variable(struct slice expr, const struct auth_wish *w, struct text *out)
 {
-	static const char user[] = "{username}", vhost[] = "{vhost}";
+	static const char user[] = "{username}", vhost[] = "{vhost}", client[] = "{client_id}";
 	must(expr.n > 0);
 	if (slice_starts_with(expr, slice_str(user))) {
 		text_put_slice(out, w->user);
@@ -39,6 +52,10 @@ static size_t put_variable(struct slice expr, const struct auth_wish *w, struct 
 	if (slice_starts_with(expr, slice_str(vhost))) {
 		text_put_slice(out, w->vhost);
 		return sizeof vhost - 1;
+	}
+	if (w->client.p && slice_starts_with(expr, slice_str(client))) {
+		put_literally(w->client, out);
+		return sizeof client - 1;
 	}
 	return 0;
 }

@@ -23,6 +23,8 @@ struct auth_wish {
 	enum auth_action action;
 	struct slice user, vhost, name;
 	struct slice key; /* of a message or binding, where a topic permission is asked */
+	struct slice client; /* what the client calls itself, in protocols where that is his
+				identity; p NULL: in his it is not */
 };
 
 /* auth_may: does the permission allow it? As in RabbitMQ an expression fits anywhere in the name
@@ -30,7 +32,8 @@ struct auth_wish {
 bool auth_may(struct patterns *p, const struct grant *g, const struct auth_wish *w);
 
 /* auth_may_key: does the topic permission allow that key? {username} and {vhost} in its
- * expressions are the user's. */
+ * expressions are the user's, {client_id} is his client's, to the letter: clients choose their ids,
+ * so nothing in one means anything in an expression. */
 bool auth_may_key(struct patterns *p, const struct grant *g, const struct auth_wish *w);
 
 /* auth_refusal writes what the peer is told: "write access to exchange 'x' in vhost '/' refused

@@ -68,6 +68,18 @@ static void keys_are_compared_with_the_variables_filled_in(void **state)
 	must(auth_may_key(&small, &g, &w));
 }
 
+static void a_clients_id_is_taken_literally(void **state)
+{
+	(void)state;
+	struct grant g = of("", "", "^{client_id}$");
+	struct auth_wish w = wish(AUTH_EXCHANGE, AUTH_READ, "amq.topic");
+	w.client = slice_str("c.1");
+	w.key = slice_str("c.1");
+	must(auth_may_key(&small, &g, &w));
+	w.key = slice_str("cx1");
+	must(!auth_may_key(&small, &g, &w));
+}
+
 static void refusals_have_the_words_of_rabbitmq(void **state)
 {
 	(void)state;
@@ -123,6 +135,7 @@ int main(void)
 		cmocka_unit_test(each_action_has_its_own_pattern),
 		cmocka_unit_test(the_default_exchange_has_a_name_in_patterns),
 		cmocka_unit_test(keys_are_compared_with_the_variables_filled_in),
+		cmocka_unit_test(a_clients_id_is_taken_literally),
 		cmocka_unit_test(refusals_have_the_words_of_rabbitmq),
 		cmocka_unit_test(accounts_and_grants_come_back_and_their_prefixes_do_not),
 	};

@@ -349,6 +349,7 @@ enum err access_allow_key(const struct access *a, const struct session_world *w,
 	struct grant g;
 	must(action == AUTH_READ || action == AUTH_WRITE);
 	wish.key = key;
+	wish.client = a->client;
 	if (!f || (grant_get(f->value, &g) == ERR_OK && auth_may_key(w->patterns, &g, &wish)))
 		return ERR_OK;
 	auth_refusal_key(&wish, why);

@@ -25,6 +25,7 @@ struct access {
 	bool is_trusted;         /* the operator: nothing is asked */
 	char *name;              /* the user's */
 	char *vhost_name;
+	struct slice client; /* its id, where that is an identity; the session's. p NULL: none */
 };
 
 struct access_login {
