@@ -22,7 +22,7 @@ struct auth_wish {
 	enum auth_kind kind;
 	enum auth_action action;
 	struct slice user, vhost, name;
-	struct slice key; /* of a message or binding, where a topic permission is asked */
+	struct slice key;    /* of a message or binding, where a topic permission is asked */
 	struct slice client; /* what the client calls itself, in protocols where that is his
 				identity; p NULL: in his it is not */
 };
