@@ -2,7 +2,7 @@
 
 #include "app/bench/clock.h"
 #include "app/bench/heap.h"
-#include "app/bench/worker.h"
+#include "app/bench/talk.h"
 #include "base/must.h"
 
 #include <pthread.h>
@@ -133,7 +133,8 @@ static void measured(struct load *load, struct worker *workers, struct outcome *
 static enum err set_up(struct load *load, struct worker *workers, struct text *why)
 {
 	TRY(client_target_of(load->o->uri, &load->target, why));
-	if (load->o->publishers > 0)
+	load->talk = load->target.uri.scheme == URI_MQTT ? &talk_mqtt : &talk_amqp;
+	if (load->o->publishers > 0 && load->talk == &talk_amqp)
 		TRY(topology_make(load, why));
 	for (uint32_t i = 0; i < load->workers_n; i++) {
 		if (worker_open(&workers[i], load, i) == ERR_OK)
@@ -147,6 +148,8 @@ static enum err set_up(struct load *load, struct worker *workers, struct text *w
 /* clear_away looks at what is left, which tells a loss when nobody consumed. */
 static void clear_away(const struct load *load, struct outcome *out, struct text *why)
 {
+	if (load->talk != &talk_amqp)
+		return; /* sessions have ended with their connections */
 	if (topology_clear(load, &out->left, why) != ERR_OK) {
 		out->failed = true;
 		return;

@@ -244,6 +244,24 @@ static void choose(uint64_t *field, uint64_t value)
 		*field = value;
 }
 
+/* MQTT knows topics and QoS, and no more. */
+static const char *clash_mqtt(const struct options *o)
+{
+	if (o->qos > 2 || (o->qos > 0 && o->confirms > 4096))
+		return "--qos is 0, 1 or 2, with --confirms up to 4096";
+	if (strncmp(o->uri, "mqtt:", 5) == 0) {
+		if (o->consumers > o->queues || o->channels > 1)
+			return "with mqtt:// each consumer has a queue of its own, and a "
+			       "connection";
+		if (o->exchange_type || o->ttl || o->delay || o->dead_letter || o->priorities ||
+		    o->backlog || o->start)
+			return "an option that MQTT has nothing for";
+	} else if (o->qos > 0) {
+		return "--qos is for mqtt://";
+	}
+	return NULL;
+}
+
 /* clash names the first pair of options that cannot be given together, or the bound that is
  * broken; NULL when all is well. */
 static const char *clash(const struct options *o)
@@ -300,7 +318,7 @@ static const char *clash(const struct options *o)
 		return "--start needs a command";
 	if (!o->start && o->command[0])
 		return "words after the options, and no --start";
-	return NULL;
+	return clash_mqtt(o);
 }
 
 enum err options_settle(struct options *o, struct text *out_why)
@@ -311,6 +329,8 @@ enum err options_settle(struct options *o, struct text *out_why)
 		choose(&o->size, 100);
 	choose(&o->publishers, 1);
 	choose(&o->consumers, 1);
+	if (o->qos > 0 && o->confirms == 0)
+		o->confirms = 1000;
 	choose(&o->queues, o->fanout ? max_u64(o->consumers, 1) : 1);
 	bool bounded = o->confirms > 0 || o->rate > 0 || o->consumers == 0;
 	choose(&o->window, bounded ? 0 : 20000);

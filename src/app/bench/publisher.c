@@ -1,67 +1,26 @@
 #include "app/bench/clock.h"
 #include "app/bench/heap.h"
-#include "app/bench/worker.h"
+#include "app/bench/talk.h"
 #include "base/bits.h"
 #include "base/must.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define PUBLISHER_BATCH_BYTES (64 << 10)
-#define PUBLISHER_SCATTER     7919u /* neighbours in time are none in the exchange */
-#define PUBLISHER_BURST       64    /* messages of a turn that are late at a low rate */
-#define PUBLISHER_SPREAD      8 /* the oldest confirm may be so many windows behind the newest */
-#define PUBLISHER_LOW_RATE    20000 /* up to here each message has a write of its own */
-
-/* fill_batch encodes the message once and repeats it; only the stamps change later. With many
- * bindings each has a key or a header of its own, with priorities one of these. */
-static void fill_batch(struct publisher *p, const struct load *load, struct frames_message *m)
-{
-	char key[LOAD_NAME_MAX], header[LOAD_NAME_MAX];
-	bool is_bound = load->o->bindings > 0, is_each = is_bound || load->o->priorities > 0;
-	if (is_bound) {
-		m->header = topology_match(load, 0, key, header) ? header : NULL;
-		m->key = key;
-	}
-	p->stride = frames_publish_bytes(m);
-	p->batch_n = max_size(PUBLISHER_BATCH_BYTES / p->stride, 1);
-	p->batch = heap_array(p->batch_n, p->stride);
-	for (size_t i = 0; i < p->batch_n; i++) {
-		uint8_t *at = p->batch + i * p->stride;
-		struct wr w = wr_of(at, p->stride);
-		if (i > 0 && !is_each) {
-			memcpy(at, p->batch, p->stride);
-			continue;
-		}
-		if (is_bound)
-			(void)topology_match(load, i * PUBLISHER_SCATTER, key, header);
-		m->priority = (uint8_t)(i % (load->o->priorities + 1));
-		frames_publish(&w, m, &p->stamp_at);
-		must(wr_ok(&w) && w.n == p->stride);
-	}
-}
+#define PUBLISHER_BURST    64    /* messages of a turn that are late at a low rate */
+#define PUBLISHER_SPREAD   8     /* the oldest confirm may be so many windows behind the newest */
+#define PUBLISHER_LOW_RATE 20000 /* up to here each message has a write of its own */
 
 void publisher_init(struct publisher *p, const struct load *load, struct link *link, uint32_t id,
 		    uint16_t channel)
 {
-	char exchange[LOAD_NAME_MAX], key[LOAD_NAME_MAX];
 	const struct options *o = load->o;
 	must(id < o->publishers && channel > 0);
-	topology_exchange(load, exchange);
-	topology_key(load, id, key);
 	*p = (struct publisher){ .link = link, .id = id, .channel = channel, .lowest_tag = 1 };
 	p->quota = UINT64_MAX;
 	if (o->messages > 0)
 		p->quota = o->messages / o->publishers + (id < o->messages % o->publishers);
-	fill_batch(p, load,
-		   &(struct frames_message){ .exchange = exchange,
-					     .key = key,
-					     .body_len = o->size,
-					     .frame_max = link->client.frame_max,
-					     .channel = channel,
-					     .durable = o->durable,
-					     .delay_ms = (uint32_t)o->delay,
-					     .has_priority = o->priorities > 0 });
+	load->talk->batch(p, load);
 	if (o->confirms > 0) {
 		p->asked_mask = pow2_up(o->confirms * PUBLISHER_SPREAD) - 1;
 		p->asked_ns = heap_array((size_t)p->asked_mask + 1, sizeof *p->asked_ns);
@@ -109,8 +68,12 @@ static enum err publish(struct worker *w, struct publisher *p, size_t n, uint64_
 			   .publisher = (uint16_t)p->id };
 	must(n > 0 && n <= p->batch_n);
 	uint8_t *at = p->batch + p->stamp_at;
-	for (size_t i = 0; i < n; i++, at += p->stride, s.seq++)
+	for (size_t i = 0; i < n; i++, at += p->stride, s.seq++) {
 		stamp_write(at, s);
+		if (p->id_at)
+			store_be16(p->batch + i * p->stride + p->id_at,
+				   publisher_packet_id(s.seq + 1));
+	}
 	for (uint64_t tag = p->sent + 1; p->asked_ns && tag <= p->sent + n; tag++)
 		p->asked_ns[tag & p->asked_mask] = now_ns;
 	if (p->asked_ns)

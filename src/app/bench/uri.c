@@ -61,13 +61,17 @@ static bool host_port(struct slice s, struct uri *u)
 
 enum err uri_parse(const char *z, struct uri *out)
 {
-	static const char scheme[] = "amqp://";
-	struct uri u = { "guest", "guest", "127.0.0.1", "5672", "/" };
+	static const char *const schemes[] = { [URI_AMQP] = "amqp://", [URI_MQTT] = "mqtt://" };
+	struct uri u = { URI_AMQP, "guest", "guest", "127.0.0.1", "5672", "/" };
 	struct slice s = slice_str(z);
 	must(out != NULL);
-	if (!slice_starts_with(s, slice_str(scheme)))
+	if (slice_starts_with(s, slice_str(schemes[URI_MQTT]))) {
+		u.scheme = URI_MQTT;
+		memcpy(u.port, "1883", sizeof "1883");
+	} else if (!slice_starts_with(s, slice_str(schemes[URI_AMQP]))) {
 		return ERR_SYNTAX_ERROR;
-	s = slice_from(s, sizeof scheme - 1);
+	}
+	s = slice_from(s, strlen(schemes[u.scheme]));
 	s = cut(&s, '?');
 	struct slice authority = cut(&s, '/');
 	if (slice_find(authority, '@') < authority.n) {

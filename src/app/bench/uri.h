@@ -1,7 +1,7 @@
-/* uri -- amqp://user:password@host:port/vhost, taken apart.
+/* uri -- amqp://user:password@host:port/vhost, or mqtt://..., taken apart.
  *
- * Percent-encoding is resolved. What is missing: guest, guest, 127.0.0.1, 5672, "/". A query is
- * ignored. Plain values, no pointers.
+ * Percent-encoding is resolved. What is missing: guest, guest, 127.0.0.1, 5672 (1883), "/". A query
+ * is ignored. Plain values, no pointers.
  */
 #ifndef APP_BENCH_URI_H
 #define APP_BENCH_URI_H
@@ -10,13 +10,16 @@
 
 #define URI_PART_MAX 255
 
+enum uri_scheme { URI_AMQP, URI_MQTT };
+
 struct uri {
+	enum uri_scheme scheme;
 	char user[URI_PART_MAX + 1], password[URI_PART_MAX + 1];
 	char host[URI_PART_MAX + 1], port[8];
 	char vhost[URI_PART_MAX + 1];
 };
 
-/* uri_parse takes `z` apart. ERR_SYNTAX_ERROR: it is no amqp URI, or a part is above 255 bytes;
+/* uri_parse takes `z` apart. ERR_SYNTAX_ERROR: it is no such URI, or a part is above 255 bytes;
  * *out is untouched. */
 MUST_USE enum err uri_parse(const char *z, struct uri *out);
 

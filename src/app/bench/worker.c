@@ -2,6 +2,7 @@
 
 #include "app/bench/clock.h"
 #include "app/bench/heap.h"
+#include "app/bench/talk.h"
 #include "base/bits.h"
 #include "base/must.h"
 
@@ -36,8 +37,7 @@ static enum err open_link(struct worker *w, struct link *l, uint64_t channels_n)
 	l->slots_n = (uint16_t)channels_n;
 	l->slots = heap_array(channels_n + 1, sizeof *l->slots);
 	for (uint16_t i = 1; i <= channels_n; i++) {
-		frames_channel_open(&l->client.out, i);
-		TRY(client_wait(&l->client, i, CHANNEL_OPEN_OK, NULL));
+		TRY(w->load->talk->open(&l->client, i));
 	}
 	return ERR_OK;
 }
@@ -63,10 +63,7 @@ static enum err open_publishers(struct worker *w)
 		}
 		publisher_init(&w->publishers[n], w->load, l, i, channel);
 		l->slots[channel].publisher = &w->publishers[n++];
-		if (o->confirms > 0) {
-			frames_confirm_select(&l->client.out, channel);
-			TRY(client_wait(&l->client, channel, CONFIRM_SELECT_OK, NULL));
-		}
+		TRY(w->load->talk->open_publisher(w->load, &l->client, channel));
 	}
 	must(n == w->publishers_n);
 	return ERR_OK;
@@ -89,25 +86,18 @@ static enum err open_consumers(struct worker *w)
 		struct consumer *c = &w->consumers[n++];
 		*c = (struct consumer){ .link = l, .id = i, .queue = queue, .channel = channel };
 		l->slots[channel].consumer = c;
-		if (o->prefetch > 0) {
-			frames_qos(&l->client.out, channel, (uint16_t)o->prefetch);
-			TRY(client_wait(&l->client, channel, BASIC_QOS_OK, NULL));
-		}
+		TRY(w->load->talk->open_consumer(w->load, &l->client, channel));
 	}
 	must(n == w->consumers_n);
 	return ERR_OK;
 }
 
-/* attach leaves basic.consume in the buffers: its answer and the first deliveries come in the
- * ATTACH phase. */
+/* attach leaves what asks for messages in the buffers: its answer and the first deliveries come in
+ * the ATTACH phase. */
 static void attach(struct worker *w)
 {
-	for (uint32_t i = 0; i < w->consumers_n; i++) {
-		const struct consumer *c = &w->consumers[i];
-		char name[LOAD_NAME_MAX];
-		topology_queue(w->load, c->queue, name);
-		frames_consume(&c->link->client.out, c->channel, name, w->load->o->manual_ack);
-	}
+	for (uint32_t i = 0; i < w->consumers_n; i++)
+		w->load->talk->attach(w->load, &w->consumers[i]);
 }
 
 static void count_mine(struct worker *w)
@@ -212,14 +202,10 @@ static bool all_came(const struct load *load)
 /* leave asks every channel for a last answer, behind everything that the broker still sends. */
 static void leave(struct worker *w)
 {
-	for (uint32_t i = 0; i < w->consumers_n; i++) {
-		struct consumer *c = &w->consumers[i];
-		if (c->unacked > 0)
-			frames_ack(&c->link->client.out, c->channel, c->tag, true);
-		frames_cancel(&c->link->client.out, c->channel);
-	}
+	for (uint32_t i = 0; i < w->consumers_n; i++)
+		w->load->talk->leave_consumer(&w->consumers[i]);
 	for (uint32_t i = 0; i < w->publishers_n; i++)
-		frames_qos(&w->publishers[i].link->client.out, w->publishers[i].channel, 0);
+		w->load->talk->leave_publisher(&w->publishers[i]);
 	w->answers_due = w->consumers_n + w->publishers_n;
 	w->left_ns = w->now_ns;
 	w->phase = PHASE_LEAVE;

@@ -9,12 +9,16 @@
 
 struct worker;
 struct link;
+struct talk;
+
+#define BATCH_BYTES (64u << 10) /* of a publisher's batch, about */
 
 enum phase { PHASE_ATTACH, PHASE_PUBLISH, PHASE_SETTLE, PHASE_LEAVE, PHASE_DONE };
 
 /* One run: read by all workers, written only through the atomics. */
 struct load {
 	const struct options *o;
+	const struct talk *talk; /* how the target is spoken to */
 	struct client_target target;
 	struct ledger ledger;
 	char prefix[LOAD_NAME_MAX];
@@ -38,6 +42,7 @@ struct publisher {
 	/* A row of whole encoded messages, written again and again with new stamps. */
 	uint8_t *batch;
 	size_t stride, stamp_at, batch_n;
+	size_t id_at;             /* where each has its packet id; 0: nowhere */
 	size_t write_at, write_n; /* bytes of `batch` still to be written: [write_at, write_n) */
 	/* Confirms: tag t was sent at asked_ns[t & asked_mask]; 0: it is not outstanding. */
 	uint64_t *asked_ns;
@@ -116,6 +121,12 @@ MUST_USE enum err publisher_turn(struct worker *w, struct publisher *p, uint64_t
 /* publisher_answer takes a basic.ack or basic.nack of the broker. */
 void publisher_answer(struct worker *w, struct publisher *p, uint64_t tag, bool multiple,
 		      bool positive);
+
+/* publisher_packet_id: message n of a publisher, from 1 on, has this packet id; it is never 0. */
+static inline uint16_t publisher_packet_id(uint64_t n)
+{
+	return (uint16_t)((n - 1) % UINT16_MAX + 1);
+}
 
 /* link_turn reads once and takes in every whole frame. ERR_CLOSED: the connection is over. */
 MUST_USE enum err link_turn(struct worker *w, struct link *l);
