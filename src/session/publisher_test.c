@@ -1,0 +1,126 @@
+#include "session/publisher.h"
+
+#include "session/kit_for_tests.h"
+
+static struct kit *kit;
+static struct publisher publisher;
+
+static int begin(void **s)
+{
+	kit = kit_new();
+	publisher_init(&publisher);
+	*s = kit;
+	return 0;
+}
+
+static int end(void **s)
+{
+	must(*s == kit);
+	publisher_fini(&publisher, &kit->heap.mem);
+	kit_free(kit);
+	return 0;
+}
+
+static void drop(struct kit *k, struct run *r)
+{
+	const struct publish_row *row = run_rows(r);
+	must(r->kind == CMD_PUBLISH);
+	for (uint32_t i = 0; i < r->n; i++) {
+		text_putf(&k->said, "%u/%u:%u%s ", r->shard, (unsigned)row[i].queue,
+			  (unsigned)(r->arg + row[i].seq_delta),
+			  row[i].flags & ENTRY_CONFIRM ? "!" : "");
+		msg_unref(row[i].mem, 1);
+	}
+}
+
+/* Publishes to the first `n` of three queues: two of shard 1, one of shard 2. */
+static void publish(uint32_t n, uint64_t word)
+{
+	struct route_to to[] = { { .queue = 11, .shard = 1 },
+				 { .queue = 12, .shard = 1 },
+				 { .queue = 21, .shard = 2 } };
+	const struct route route = { .to = to, .n = n };
+	const struct route_hit hit = { .route = &route };
+	const struct publication what = { .priority = 1 };
+	publisher_send(&publisher, &kit->w, &kit->asker, &what, &hit, kit_message(kit, 'a', 0),
+		       word);
+}
+
+static void confirm(enum fx kind, uint64_t seq)
+{
+	const struct confirm_row row = { .first = 0, .n = 1 };
+	publisher_confirmed(&publisher, kit_effect(kit, kind, seq, &row, sizeof row, 1));
+}
+
+static void expect_told(uint64_t word, bool is_refused)
+{
+	uint64_t told;
+	bool was_refused;
+	assert_true(publisher_next(&publisher, &told, &was_refused));
+	assert_int_equal(told, word);
+	assert_int_equal(was_refused, is_refused);
+}
+
+static void expect_nobody_told(void)
+{
+	uint64_t told;
+	bool was_refused;
+	assert_false(publisher_next(&publisher, &told, &was_refused));
+}
+
+static void every_shard_confirms_once(void **s)
+{
+	(void)s;
+	publish(3, 7);
+	kit_posted(kit, drop);
+	kit_expect(kit, "1/11:1 1/12:1! 2/21:1! ");
+	confirm(FX_CONFIRM, 1);
+	expect_nobody_told();
+	confirm(FX_CONFIRM, 1);
+	expect_told(7, false);
+	assert_int_equal(publisher.bytes, 0);
+}
+
+static void it_is_told_in_the_order_of_publishing(void **s)
+{
+	(void)s;
+	publish(1, 1);
+	publish(3, 2);
+	publish(0, 3);
+	kit_posted(kit, drop);
+	confirm(FX_CONFIRM, 2);
+	confirm(FX_REFUSED, 2);
+	expect_nobody_told();
+	confirm(FX_CONFIRM, 1);
+	expect_told(1, false);
+	expect_told(2, true);
+	expect_told(3, false);
+	expect_nobody_told();
+}
+
+static void publishes_that_nobody_waits_for_are_bounded_too(void **s)
+{
+	uint32_t n = 0;
+	(void)s;
+	for (; !publisher_is_full(&publisher, &kit->w); n++)
+		publish(1, PUBLISHER_NOBODY);
+	assert_in_range(n, 30, 60);
+	assert_int_equal(publisher.window.n, 4);
+	kit_posted(kit, drop);
+	for (uint64_t seq = 1; seq <= 4; seq++)
+		confirm(FX_CONFIRM, seq);
+	expect_nobody_told();
+	assert_int_equal(publisher.bytes, 0);
+}
+
+int main(void)
+{
+#define ROW(name) cmocka_unit_test_setup_teardown(name, begin, end)
+	const struct CMUnitTest tests[] = {
+		ROW(every_shard_confirms_once),
+		ROW(it_is_told_in_the_order_of_publishing),
+		ROW(publishes_that_nobody_waits_for_are_bounded_too),
+	};
+#undef ROW
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
