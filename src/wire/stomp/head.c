@@ -1,0 +1,105 @@
+#include "wire/stomp/head.h"
+
+#include "base/must.h"
+
+_Static_assert(STOMP_H_N <= 64, "bits of struct stomp_head");
+
+const char *const stomp_header_words[STOMP_H_N] = {
+#define HEADER(name, text, in_send, property, prose) [STOMP_H_##name] = text,
+#include "wire/stomp/headers.def"
+#undef HEADER
+};
+
+/* Length and first octet tell nearly all of them apart. */
+static const uint16_t keys[STOMP_H_N] = {
+#define HEADER(name, text, in_send, property, prose) \
+	[STOMP_H_##name] = (uint16_t)((sizeof(text) - 1) << 8 | (uint8_t)(text)[0]),
+#include "wire/stomp/headers.def"
+#undef HEADER
+};
+
+enum stomp_header stomp_header_of(struct slice name)
+{
+	must(name.p != NULL || name.n == 0);
+	if (name.n == 0 || name.n > UINT8_MAX)
+		return STOMP_H_N;
+	uint16_t key = (uint16_t)(name.n << 8 | name.p[0]);
+	for (uint32_t i = 0; i < STOMP_H_N; i++)
+		if (keys[i] == key && memcmp(stomp_header_words[i], name.p, name.n) == 0)
+			return (enum stomp_header)i;
+	return STOMP_H_N;
+}
+
+bool stomp_header_is_ours(enum stomp_header h)
+{
+	enum { KEPT, OURS };
+	static const uint8_t in_send_of[STOMP_H_N + 1] = {
+#define HEADER(name, text, in_send, property, prose) [STOMP_H_##name] = in_send,
+#include "wire/stomp/headers.def"
+#undef HEADER
+	};
+	must(h <= STOMP_H_N);
+	return in_send_of[h] == OURS;
+}
+
+static int unescaped(uint8_t c)
+{
+	switch (c) {
+	case 'n': return '\n';
+	case 'r': return '\r';
+	case 'c': return ':';
+	case '\\': return '\\';
+	default: return -1;
+	}
+}
+
+enum err stomp_unescape(struct slice raw, enum stomp_version version, struct wr *scratch,
+			struct slice *out)
+{
+	must(version <= STOMP_1_2);
+	if (version == STOMP_1_0 || slice_find(raw, '\\') == raw.n) {
+		*out = raw;
+		return ERR_OK;
+	}
+	uint8_t *room = wr_reserve(scratch, raw.n);
+	must(room != NULL);
+	size_t n = 0;
+	for (size_t i = 0; i < raw.n; i++) {
+		int c = raw.p[i];
+		if (c == '\\')
+			c = ++i < raw.n ? unescaped(raw.p[i]) : -1;
+		if (c < 0)
+			return ERR_MALFORMED;
+		room[n++] = (uint8_t)c;
+	}
+	*out = slice_of(room, n);
+	return ERR_OK;
+}
+
+struct slice stomp_trim(struct slice value, enum stomp_version version)
+{
+	must(value.p != NULL || value.n == 0);
+	while (version == STOMP_1_0 && value.n && value.p[0] == ' ')
+		value = slice_from(value, 1);
+	return value;
+}
+
+enum err stomp_head_read(struct slice head, enum stomp_version version, bool is_escaped,
+			 struct wr *scratch, struct stomp_head *out)
+{
+	struct slice name, value;
+	struct stomp_head found = { .has = 0 };
+	const enum stomp_version as = is_escaped ? version : STOMP_1_0;
+	must(wr_left(scratch) >= head.n || slice_find(head, '\\') == head.n);
+	while (stomp_line(&head, &name, &value)) {
+		TRY(stomp_unescape(name, as, scratch, &name));
+		TRY(stomp_unescape(value, as, scratch, &value));
+		enum stomp_header h = stomp_header_of(name);
+		if (h == STOMP_H_N || stomp_has(&found, h))
+			continue;
+		found.has |= UINT64_C(1) << h;
+		found.at[h] = stomp_trim(value, version);
+	}
+	*out = found;
+	return ERR_OK;
+}

@@ -1,0 +1,87 @@
+#include "wire/stomp/head.h"
+
+#include "wire/stomp/for_tests.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+static uint8_t room[1000];
+
+static enum err read(struct slice head, enum stomp_version v, struct stomp_head *out)
+{
+	struct wr scratch = wr_of(room, sizeof room);
+	return stomp_head_read(head, v, true, &scratch, out);
+}
+
+static void the_first_of_a_name_counts(void **s)
+{
+	(void)s;
+	struct stomp_head h;
+	must(read(bytes_of("id:1\nfoo:x\nid:2\r\nack:auto\r\n"), STOMP_1_2, &h) == ERR_OK);
+	must(stomp_has(&h, STOMP_H_ID) && stomp_has(&h, STOMP_H_ACK));
+	must(!stomp_has(&h, STOMP_H_DESTINATION));
+	SAME(h.at[STOMP_H_ID], "1");
+	SAME(h.at[STOMP_H_ACK], "auto");
+}
+
+static void every_name_is_found(void **s)
+{
+	(void)s;
+#define HEADER(name, text, in_send, property, prose) \
+	must(stomp_header_of(slice_str(text)) == STOMP_H_##name);
+#include "wire/stomp/headers.def"
+#undef HEADER
+	must(stomp_header_of(slice_str("dastination")) == STOMP_H_N);
+	must(stomp_header_of(SLICE_EMPTY) == STOMP_H_N);
+	must(stomp_header_is_ours(STOMP_H_RECEIPT) && !stomp_header_is_ours(STOMP_H_N));
+}
+
+static void escapes_are_those_of_the_version(void **s)
+{
+	(void)s;
+	struct stomp_head h;
+	struct slice in = bytes_of("id:a\\cb\\nc\\\\d\\re\n");
+	must(read(in, STOMP_1_2, &h) == ERR_OK);
+	SAME(h.at[STOMP_H_ID], "a:b\nc\\d\re");
+	must(read(in, STOMP_1_1, &h) == ERR_OK);
+	SAME(h.at[STOMP_H_ID], "a:b\nc\\d\re");
+	must(read(in, STOMP_1_0, &h) == ERR_OK);
+	SAME(h.at[STOMP_H_ID], "a\\cb\\nc\\\\d\\re");
+	must(read(bytes_of("\\cid:1\n"), STOMP_1_2, &h) == ERR_OK && h.has == 0);
+	must(read(bytes_of("foo:1\\t\n"), STOMP_1_2, &h) == ERR_MALFORMED);
+	must(read(bytes_of("foo:1\\\n"), STOMP_1_1, &h) == ERR_MALFORMED);
+	must(read(bytes_of("foo:1\\t\n"), STOMP_1_0, &h) == ERR_OK);
+}
+
+static void blanks_before_a_value_are_none_of_it_in_1_0(void **s)
+{
+	(void)s;
+	struct stomp_head h;
+	must(read(bytes_of("id:  a \n"), STOMP_1_0, &h) == ERR_OK);
+	SAME(h.at[STOMP_H_ID], "a ");
+	must(read(bytes_of("id:  a \n"), STOMP_1_1, &h) == ERR_OK);
+	SAME(h.at[STOMP_H_ID], "  a ");
+}
+
+static void a_colon_is_part_of_the_value(void **s)
+{
+	(void)s;
+	struct stomp_head h;
+	must(read(bytes_of("id:a:b\n"), STOMP_1_0, &h) == ERR_OK);
+	SAME(h.at[STOMP_H_ID], "a:b");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_of_a_name_counts),
+		cmocka_unit_test(every_name_is_found),
+		cmocka_unit_test(escapes_are_those_of_the_version),
+		cmocka_unit_test(blanks_before_a_value_are_none_of_it_in_1_0),
+		cmocka_unit_test(a_colon_is_part_of_the_value),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,205 @@
+#include "wire/stomp/put.h"
+
+#include "base/must.h"
+#include "base/text.h"
+#include "wire/stomp/stored.h"
+
+struct out {
+	uint8_t *at; /* NULL: only counts */
+	size_t n;
+	enum stomp_version version;
+	bool is_escaped;
+};
+
+static void put(struct out *o, struct slice s)
+{
+	must(s.p != NULL || s.n == 0);
+	if (o->at && s.n)
+		memcpy(o->at + o->n, s.p, s.n);
+	o->n += s.n;
+}
+
+/* Which letter stands for an octet behind a backslash; 0: it stands for itself. A line end cannot
+ * be told from the end of a line in 1.0 either, whatever that version says of escapes. */
+static char escape_of(const struct out *o, uint8_t c, bool is_name)
+{
+	switch (c) {
+	case '\n': return 'n';
+	case ':': return is_name || (o->is_escaped && o->version > STOMP_1_0) ? 'c' : 0;
+	case '\\': return o->is_escaped && o->version > STOMP_1_0 ? '\\' : 0;
+	case '\r': return o->is_escaped && o->version == STOMP_1_2 ? 'r' : 0;
+	default: return 0;
+	}
+}
+
+/* A NUL would end the frame for many readers: it is left out. */
+static void put_escaped(struct out *o, struct slice s, bool is_name)
+{
+	size_t from = 0;
+	for (size_t i = 0; i < s.n; i++) {
+		char letter = escape_of(o, s.p[i], is_name);
+		if (!letter && s.p[i])
+			continue;
+		put(o, slice_sub(s, from, i - from));
+		from = i + 1;
+		const char pair[] = { '\\', letter };
+		put(o, slice_of(pair, letter ? 2 : 0));
+	}
+	must(from <= s.n);
+	put(o, slice_from(s, from));
+}
+
+static void put_header(struct out *o, struct slice name, struct slice value)
+{
+	must(name.n > 0);
+	put_escaped(o, name, true);
+	put(o, slice_str(":"));
+	put_escaped(o, value, false);
+	put(o, slice_str("\n"));
+}
+
+static void put_known(struct out *o, enum stomp_header which, struct slice value)
+{
+	must(which < STOMP_H_N);
+	put(o, slice_str(stomp_header_words[which]));
+	put(o, slice_str(":"));
+	put_escaped(o, value, false);
+	put(o, slice_str("\n"));
+}
+
+static void put_number(struct out *o, struct slice name, int64_t value)
+{
+	char room[24];
+	struct text t = text_of(room, sizeof room);
+	must(name.n > 0);
+	if (value < 0)
+		text_putc(&t, '-');
+	text_put_u64(&t, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+	put_header(o, name, text_slice(&t));
+}
+
+/* RabbitMQ shows texts and integers; so do we, and what is true or false or a time. */
+static void put_view(struct out *o, struct slice name, const struct header *h)
+{
+	must(name.n > 0);
+	switch ((enum header_class)h->class) {
+	case HEADER_TEXT: put_header(o, name, h->octets); return;
+	case HEADER_INT:
+	case HEADER_TIME: put_number(o, name, (int64_t)h->number); return;
+	case HEADER_BOOL: put_header(o, name, slice_str(h->number ? "true" : "false")); return;
+	case HEADER_BINARY: put_header(o, name, h->octets); return;
+	case HEADER_VOID:
+	case HEADER_REAL:
+	case HEADER_DECIMAL:
+	case HEADER_LIST:
+	case HEADER_TABLE: return;
+	}
+}
+
+static void put_properties(struct out *o, const struct stomp_message *m)
+{
+	static const struct {
+		enum stomp_header header;
+		enum header_property property;
+	} rows[] = {
+#define HEADER(name, text, in_send, property, prose) { STOMP_H_##name, HEADER_##property },
+#include "wire/stomp/headers.def"
+#undef HEADER
+	};
+	struct header h;
+	must(m->ops != NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (rows[i].property != HEADER_PROPERTY_N &&
+		    m->ops->property(m->props, rows[i].property, &h))
+			put_view(o, slice_str(stomp_header_words[rows[i].header]), &h);
+	struct rd r = m->ops->begin(m->props);
+	while (m->ops->next(&r, &h))
+		if (h.name.n && !stomp_header_is_ours(stomp_header_of(h.name)))
+			put_view(o, h.name, &h);
+}
+
+/* What came by STOMP is told as it came. */
+static void put_stored(struct out *o, struct slice props)
+{
+	struct rd r = rd_of(props);
+	struct slice name, value;
+	must(props.p != NULL || props.n == 0);
+	while (stomp_stored_next(&r, &name, &value))
+		if (name.n)
+			put_header(o, name, value);
+}
+
+size_t stomp_message_put(uint8_t *at, const struct stomp_message *m)
+{
+	struct out o = { .at = at, .version = m->version, .is_escaped = true };
+	must(m->id.n > 0);
+	put(&o, slice_str("MESSAGE\n"));
+	if (m->has_subscription)
+		put_known(&o, STOMP_H_SUBSCRIPTION, m->subscription);
+	put_known(&o, STOMP_H_DESTINATION, m->destination);
+	put_known(&o, STOMP_H_MESSAGE_ID, m->id);
+	put_known(&o, STOMP_H_REDELIVERED, slice_str(m->is_redelivered ? "true" : "false"));
+	if (m->is_acked && m->version == STOMP_1_2)
+		put_known(&o, STOMP_H_ACK, m->id);
+	if (m->is_persistent)
+		put_known(&o, STOMP_H_PERSISTENT, slice_str("true"));
+	if (m->ops == &stomp_header_ops)
+		put_stored(&o, m->props);
+	else
+		put_properties(&o, m);
+	put_number(&o, slice_str("content-length"), (int64_t)m->body_bytes);
+	put(&o, slice_str("\n"));
+	return o.n;
+}
+
+static struct slice version_word(enum stomp_version v)
+{
+	static const char *const words[] = { "1.0", "1.1", "1.2" };
+	must(v <= STOMP_1_2);
+	return slice_str(words[v]);
+}
+
+size_t stomp_connected_put(uint8_t *at, const struct stomp_connected *c)
+{
+	struct out o = { .at = at, .version = c->version };
+	char room[32];
+	struct text beat = text_of(room, sizeof room);
+	must(c->session.n > 0);
+	text_put_u64(&beat, c->sends_ms);
+	text_putc(&beat, ',');
+	text_put_u64(&beat, c->wants_ms);
+	put(&o, slice_str("CONNECTED\n"));
+	put_known(&o, STOMP_H_SERVER, c->server);
+	put_known(&o, STOMP_H_SESSION, c->session);
+	put_known(&o, STOMP_H_HEART_BEAT, text_slice(&beat));
+	put_known(&o, STOMP_H_VERSION, version_word(c->version));
+	put(&o, slice_str("\n"));
+	return o.n;
+}
+
+size_t stomp_receipt_put(uint8_t *at, enum stomp_version version, struct slice id)
+{
+	struct out o = { .at = at, .version = version, .is_escaped = true };
+	must(version <= STOMP_1_2);
+	put(&o, slice_str("RECEIPT\n"));
+	put_known(&o, STOMP_H_RECEIPT_ID, id);
+	put(&o, slice_str("\n"));
+	return o.n;
+}
+
+size_t stomp_error_put(uint8_t *at, const struct stomp_error *e)
+{
+	struct out o = { .at = at, .version = e->version, .is_escaped = true };
+	must(e->message.n > 0);
+	put(&o, slice_str("ERROR\n"));
+	put_known(&o, STOMP_H_MESSAGE, e->message);
+	if (e->has_receipt)
+		put_known(&o, STOMP_H_RECEIPT_ID, e->receipt);
+	if (e->has_subscription)
+		put_known(&o, STOMP_H_SUBSCRIPTION, e->subscription);
+	put_known(&o, STOMP_H_CONTENT_TYPE, slice_str("text/plain"));
+	put_known(&o, STOMP_H_VERSION, slice_str("1.0,1.1,1.2"));
+	put_number(&o, slice_str("content-length"), (int64_t)e->body_bytes);
+	put(&o, slice_str("\n"));
+	return o.n;
+}

@@ -1,0 +1,43 @@
+/* stomp put -- frames of the broker: each first counted, then written, so that none fails half way.
+ *
+ * Every function gives the octets that it takes; with NULL for `at` it writes nothing. A body and
+ * what follows it (STOMP_END) is the caller's.
+ */
+#ifndef WIRE_STOMP_PUT_H
+#define WIRE_STOMP_PUT_H
+#include "msg/header.h"
+#include "wire/stomp/frame.h"
+
+#define STOMP_END "\0\n" /* behind each frame; the LF is RabbitMQ's (stomp.trailing_lf) */
+
+struct stomp_message {
+	enum stomp_version version;
+	bool has_subscription, is_redelivered, is_persistent;
+	bool is_acked; /* the subscription acknowledges: 1.2 says how */
+	struct slice subscription, destination, id;
+	uint64_t body_bytes;
+	const struct header_ops *ops; /* of the properties, whatever protocol they came by */
+	struct slice props;
+};
+/* stomp_message_put writes a MESSAGE up to its body. */
+size_t stomp_message_put(uint8_t *at, const struct stomp_message *m);
+
+struct stomp_connected {
+	enum stomp_version version;
+	struct slice server, session;
+	uint32_t sends_ms, wants_ms; /* heart-beat */
+};
+size_t stomp_connected_put(uint8_t *at, const struct stomp_connected *c);
+
+/* stomp_receipt_put writes a RECEIPT for `id`. */
+size_t stomp_receipt_put(uint8_t *at, enum stomp_version version, struct slice id);
+
+struct stomp_error {
+	enum stomp_version version;
+	struct slice message, receipt, subscription; /* the latter two: empty, none */
+	bool has_receipt, has_subscription;
+	uint64_t body_bytes;
+};
+/* stomp_error_put writes an ERROR up to its body, which is text. */
+size_t stomp_error_put(uint8_t *at, const struct stomp_error *e);
+#endif

@@ -1,0 +1,162 @@
+#include "wire/stomp/put.h"
+
+#include "base/wr.h"
+#include "wire/stomp/for_tests.h"
+#include "wire/stomp/stored.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+static uint8_t room[2000];
+
+/* What is counted is what is written, to the octet. */
+#define WRITTEN(put)                                                 \
+	static struct slice put##_written(const struct put *what)    \
+	{                                                            \
+		size_t n = put##_put(NULL, what);                    \
+		must(n < sizeof room);                               \
+		room[n] = 0xEE;                                      \
+		must(put##_put(room, what) == n && room[n] == 0xEE); \
+		return slice_of(room, n);                            \
+	}
+WRITTEN(stomp_message)
+WRITTEN(stomp_connected)
+WRITTEN(stomp_error)
+
+static struct stomp_message plain(void)
+{
+	return (struct stomp_message){ .version = STOMP_1_2,
+				       .destination = slice_str("/queue/a"),
+				       .id = slice_str("T_1@@s@@1"),
+				       .ops = &stomp_header_ops };
+}
+
+static void a_message_says_what_is_its_own(void **s)
+{
+	(void)s;
+	struct stomp_message m = plain();
+	SAME(stomp_message_written(&m),
+	     "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@1\nredelivered:false\n"
+	     "content-length:0\n\n");
+	m.has_subscription = m.is_acked = m.is_persistent = m.is_redelivered = true;
+	m.subscription = slice_str("1:2");
+	m.body_bytes = 12;
+	SAME(stomp_message_written(&m),
+	     "MESSAGE\nsubscription:1\\c2\ndestination:/queue/a\nmessage-id:T_1@@s@@1\n"
+	     "redelivered:true\nack:T_1@@s@@1\npersistent:true\ncontent-length:12\n\n");
+	m.version = STOMP_1_1;
+	SAME(stomp_message_written(&m),
+	     "MESSAGE\nsubscription:1\\c2\ndestination:/queue/a\nmessage-id:T_1@@s@@1\n"
+	     "redelivered:true\npersistent:true\ncontent-length:12\n\n");
+}
+
+static struct slice with_header(enum stomp_version v, struct slice name, struct slice value)
+{
+	uint8_t block[100];
+	struct wr w = wr_of(block, sizeof block);
+	stomp_stored_put_one(&w, name, value);
+	struct stomp_message m = plain();
+	m.version = v;
+	m.props = wr_done(&w);
+	struct slice all = stomp_message_written(&m);
+	size_t before = sizeof "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@1\n"
+			       "redelivered:false\n" -
+			1;
+	return slice_sub(all, before, all.n - before - (sizeof "content-length:0\n\n" - 1));
+}
+
+static void octets_hide_as_the_version_has_it(void **s)
+{
+	(void)s;
+	SAME(with_header(STOMP_1_2, bytes_of("a:b"), bytes_of("c:d\\e\nf\rg")),
+	     "a\\cb:c\\cd\\\\e\\nf\\rg\n");
+	SAME(with_header(STOMP_1_1, bytes_of("a:b"), bytes_of("c:d\\e\nf\rg")),
+	     "a\\cb:c\\cd\\\\e\\nf\rg\n");
+	SAME(with_header(STOMP_1_0, bytes_of("a:b"), bytes_of("c:d\\e\nf")), "a\\cb:c:d\\e\\nf\n");
+	SAME(with_header(STOMP_1_2, bytes_of("a"), bytes_of("\0b\0")), "a:b\n");
+}
+
+/* Properties as another protocol may have them. */
+static const struct header rows[] = {
+	{ { (const uint8_t *)"foo", 3 }, { (const uint8_t *)"bar", 3 }, 0, HEADER_TEXT },
+	{ { (const uint8_t *)"n", 1 }, { NULL, 0 }, (uint64_t)-7, HEADER_INT },
+	{ { (const uint8_t *)"t", 1 }, { NULL, 0 }, 1, HEADER_BOOL },
+	{ { (const uint8_t *)"x", 1 }, { NULL, 0 }, 0, HEADER_TABLE },
+	{ { (const uint8_t *)"v", 1 }, { NULL, 0 }, 0, HEADER_VOID },
+	{ { (const uint8_t *)"ack", 3 }, { NULL, 0 }, 0, HEADER_TEXT },
+	{ { (const uint8_t *)"b", 1 }, { (const uint8_t *)"1", 1 }, 0, HEADER_BINARY },
+};
+static struct rd begin_rows(struct slice props)
+{
+	return rd_of(props);
+}
+static bool next_row(struct rd *r, struct header *out)
+{
+	size_t left = rd_left(r);
+	rd_skip(r, 1);
+	if (left > 0)
+		*out = rows[sizeof rows / sizeof *rows - left];
+	return left > 0;
+}
+static bool row_property(struct slice props, enum header_property which, struct header *out)
+{
+	(void)props;
+	if (which != HEADER_PRIORITY && which != HEADER_CONTENT_TYPE)
+		return false;
+	*out = which == HEADER_PRIORITY
+		       ? (struct header){ .number = 5, .class = HEADER_INT }
+		       : (struct header){ .octets = slice_str("text/plain"), .class = HEADER_TEXT };
+	return true;
+}
+
+static void properties_of_another_protocol_are_headers(void **s)
+{
+	(void)s;
+	static const struct header_ops ops = { begin_rows, next_row, row_property };
+	struct stomp_message m = plain();
+	m.ops = &ops;
+	m.props = slice_of("1234567", sizeof rows / sizeof *rows);
+	SAME(stomp_message_written(&m),
+	     "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@1\nredelivered:false\n"
+	     "content-type:text/plain\npriority:5\nfoo:bar\nn:-7\nt:true\nb:1\n"
+	     "content-length:0\n\n");
+}
+
+static void the_other_frames_are_as_rabbitmq_writes_them(void **s)
+{
+	(void)s;
+	const struct stomp_connected c = { .version = STOMP_1_1,
+					   .server = slice_str("Godwit/1"),
+					   .session = slice_str("session-x:y"),
+					   .sends_ms = 500 };
+	SAME(stomp_connected_written(&c),
+	     "CONNECTED\nserver:Godwit/1\nsession:session-x:y\nheart-beat:500,0\nversion:1.1\n\n");
+	struct slice receipt = slice_of(room, stomp_receipt_put(NULL, STOMP_1_2, slice_str("a:")));
+	must(stomp_receipt_put(room, STOMP_1_2, slice_str("a:")) == receipt.n);
+	SAME(receipt, "RECEIPT\nreceipt-id:a\\c\n\n");
+	struct stomp_error e = { .version = STOMP_1_2,
+				 .message = slice_str("Bad command"),
+				 .body_bytes = 34 };
+	SAME(stomp_error_written(&e),
+	     "ERROR\nmessage:Bad command\ncontent-type:text/plain\nversion:1.0,1.1,1.2\n"
+	     "content-length:34\n\n");
+	e.has_receipt = e.has_subscription = true;
+	e.receipt = slice_str("1");
+	SAME(stomp_error_written(&e),
+	     "ERROR\nmessage:Bad command\nreceipt-id:1\nsubscription:\ncontent-type:text/plain\n"
+	     "version:1.0,1.1,1.2\ncontent-length:34\n\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_message_says_what_is_its_own),
+		cmocka_unit_test(octets_hide_as_the_version_has_it),
+		cmocka_unit_test(properties_of_another_protocol_are_headers),
+		cmocka_unit_test(the_other_frames_are_as_rabbitmq_writes_them),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,97 @@
+#include "wire/stomp/stored.h"
+
+#include "wire/stomp/for_tests.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+static uint8_t room[1000], scratch_room[1000];
+
+static struct slice stored(struct slice head)
+{
+	struct wr scratch = wr_of(scratch_room, sizeof scratch_room);
+	struct wr w = wr_of(room, STOMP_STORED_MAX(head.n));
+	stomp_stored_put(head, STOMP_1_2, &scratch, &w);
+	return wr_done(&w);
+}
+
+static void what_is_ours_does_not_travel(void **s)
+{
+	(void)s;
+	struct slice block = stored(bytes_of("destination:/queue/a\nreceipt:1\ntype:t\nfoo:b\\car\n"
+					     "content-length:5\npersistent:true\n"));
+	SAME(block, "\0\4type\0\1t\0\3foo\0\4b:ar");
+}
+
+static void the_shortest_headers_have_room(void **s)
+{
+	(void)s;
+	struct slice block = stored(bytes_of("a:\nb:\nc:\nd:\ne:\nf:\n"));
+	must(block.n == 6 * 5);
+}
+
+static void properties_are_apart_from_headers(void **s)
+{
+	(void)s;
+	struct slice block = stored(bytes_of(
+		"foo:bar\ntype:t\ntimestamp:12345\nexpiration:60000\npriority:5\nzed:1\nfoo:2\n"));
+	struct header h;
+	must(stomp_header_ops.property(block, HEADER_TYPE, &h) && h.class == HEADER_TEXT);
+	SAME(h.octets, "t");
+	must(stomp_header_ops.property(block, HEADER_TIMESTAMP, &h));
+	must(h.class == HEADER_TIME && h.number == 12345 && h.name.n == 0);
+	must(stomp_header_ops.property(block, HEADER_EXPIRATION, &h) && h.number == 60000);
+	must(stomp_header_ops.property(block, HEADER_PRIORITY, &h) && h.class == HEADER_INT);
+	must(!stomp_header_ops.property(block, HEADER_APP_ID, &h));
+	struct rd r = stomp_header_ops.begin(block);
+	must(stomp_header_ops.next(&r, &h));
+	SAME(h.name, "foo");
+	SAME(h.octets, "bar");
+	must(stomp_header_ops.next(&r, &h));
+	SAME(h.name, "zed");
+	must(stomp_header_ops.next(&r, &h) && !stomp_header_ops.next(&r, &h));
+}
+
+static void a_number_that_is_none_is_no_property(void **s)
+{
+	(void)s;
+	struct header h;
+	struct slice block = stored(bytes_of("priority:300\nexpiration:x\ntimestamp:-1\n"));
+	must(!stomp_header_ops.property(block, HEADER_PRIORITY, &h));
+	must(!stomp_header_ops.property(block, HEADER_EXPIRATION, &h));
+	must(!stomp_header_ops.property(block, HEADER_TIMESTAMP, &h));
+	int64_t n = 7;
+	must(stomp_number(bytes_of("-12"), &n) && n == -12);
+	must(!stomp_number(bytes_of("-"), &n) && !stomp_number(SLICE_EMPTY, &n));
+	must(!stomp_number(bytes_of("9999999999999999999"), &n) && n == -12);
+}
+
+static void any_octets_are_read_safely(void **s)
+{
+	(void)s;
+	struct slice block = stored(bytes_of("foo:bar\ntype:t\n"));
+	for (size_t n = 0; n <= block.n; n++) {
+		struct slice in = exact(block, n);
+		struct header h;
+		bool is_there = stomp_header_ops.property(in, HEADER_TYPE, &h);
+		must(is_there == (n == block.n));
+		struct rd r = stomp_header_ops.begin(in);
+		must(stomp_header_ops.next(&r, &h) == (n >= 10));
+		exact_free(in);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_ours_does_not_travel),
+		cmocka_unit_test(the_shortest_headers_have_room),
+		cmocka_unit_test(properties_are_apart_from_headers),
+		cmocka_unit_test(a_number_that_is_none_is_no_property),
+		cmocka_unit_test(any_octets_are_read_safely),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
