@@ -23,6 +23,10 @@ def free_port():
         return s.getsockname()[1]
 
 
+MQTT_CONNECT = (b'\x10\x1c\0\x04MQTT\x04\xc2\0\0\0\x02hi\0\x05guest\0\x05guest')
+MQTT_CONNACK = b'\x20'
+
+
 class Broker:
     name = program = ''
 
@@ -70,11 +74,14 @@ class Broker:
 
     def wait(self, process):
         """Until it greets a client as an AMQP 0-9-1 broker does."""
+        self.wait_for(process, b'AMQP\0\0\x09\x01', b'\x01')
+
+    def wait_for(self, process, greeting, answer):
         while process.poll() is None:
             try:
                 with socket.create_connection(('127.0.0.1', self.port), 5) as s:
-                    s.sendall(b'AMQP\0\0\x09\x01')
-                    if s.recv(1) == b'\x01':
+                    s.sendall(greeting)
+                    if s.recv(1) == answer:
                         return
             except OSError:
                 time.sleep(0.02)
@@ -115,6 +122,43 @@ class Godwit(Broker):
     def words(self, release):
         return [os.path.join(release, 'godwitd'), '--data-dir', os.path.join(self.folder, 'data'),
                 *listeners.arguments(f'127.0.0.1:{self.port}')]
+
+
+class GodwitMqtt(Broker):
+    """The same daemon, spoken to by MQTT."""
+    name, program = 'godwit', 'godwitd'
+
+    def words(self, release):
+        return [os.path.join(release, 'godwitd'), '--data-dir', os.path.join(self.folder, 'data'),
+                *listeners.arguments(), '--set',
+                f'mqtt.listeners.tcp.default=127.0.0.1:{self.port}']
+
+    def uri(self):
+        return f'mqtt://guest:guest@127.0.0.1:{self.port}'
+
+    def wait(self, process):
+        self.wait_for(process, MQTT_CONNECT, MQTT_CONNACK)
+
+
+class Mosquitto(GodwitMqtt):
+    """As Debian ships it, open to everybody, without bounds of its own that would drop messages."""
+    name, program = 'mosquitto', 'mosquitto'
+    CONF = ('listener {} 127.0.0.1\nallow_anonymous true\npersistence false\n'
+            'max_inflight_messages 0\nmax_queued_messages 0\n')
+
+    @classmethod
+    def installed(cls):
+        return shutil.which('mosquitto') is not None
+
+    def words(self, release):
+        self.config = os.path.join(self.folder, 'mosquitto.conf')
+        return ['mosquitto', '-c', self.config]
+
+    def prepare(self):
+        os.makedirs(self.folder, exist_ok=True)
+        with open(self.config, 'w') as f:
+            f.write(self.CONF.format(self.port))
+        return super().prepare()
 
 
 class RabbitMQ(Broker):
