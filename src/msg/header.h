@@ -38,7 +38,8 @@ enum header_property {
 	HEADER_CONTENT_ENCODING, /* TEXT */
 	HEADER_MESSAGE_ID,       /* TEXT */
 	HEADER_CORRELATION_ID,   /* TEXT, or BINARY */
-	HEADER_REPLY_TO,         /* TEXT; as its protocol spells addresses */
+	HEADER_REPLY_TO,         /* TEXT: an address as its publisher spelt it. Or a topic: then the
+				    name is what stands between its words, `/` or `.` */
 	HEADER_TYPE,             /* TEXT: the application's name for the kind of message */
 	HEADER_USER_ID,          /* TEXT: whom the broker has seen publish it */
 	HEADER_APP_ID,           /* TEXT */
@@ -50,8 +51,8 @@ enum header_property {
 
 /* How a property block is read; it has been checked, and reading is safe on any bytes. begin finds
  * the headers that are the application's own, next gives them one by one (false: no more); where a
- * name occurs twice the first counts. property gives one that is not among them, with an empty
- * name; false, and `out` untouched: the message does not have it. */
+ * name occurs twice the first counts. property gives one of the others, its name empty but for
+ * topics; false, and `out` untouched: the message does not have it. */
 struct header_ops {
 	struct rd (*begin)(struct slice props);
 	bool (*next)(struct rd *r, struct header *out);

@@ -24,7 +24,7 @@ static void what_nobody_can_read_has_no_properties(void **state)
 {
 	struct header h;
 	(void)state;
-	for (int proto = 0; proto <= UINT8_MAX; proto++) {
+	for (int proto = 0; proto <= UINT8_MAX; proto++) { /* each has an answer */
 		const struct header_ops *ops = header_ops_of((uint8_t)proto);
 		assert_non_null(ops);
 		if (proto != MSG_CHUNK && proto < 128)

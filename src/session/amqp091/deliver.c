@@ -4,7 +4,6 @@
 #include "base/must.h"
 #include "base/rd.h"
 #include "msg/big.h"
-#include "wire/amqp091/attempt.h"
 
 /* From this size on a body is not copied but written from where it lies; smaller parts would cost
  * more than they save. */
@@ -74,47 +73,21 @@ static void write_content(struct turn *t, const struct amqp091_delivery *d,
 		write_copied(t, d, c, m);
 }
 
-/* A message of a stream says in its headers where it stands there. The body stays where it lies. */
-static void write_offset(struct turn *t, const struct amqp091_delivery *d,
-			 const struct amqp091_content *c, const struct msg *m, uint64_t offset)
-{
-	struct amqp091_content with = *c;
-	size_t room = amqp091_attempt_room(c->props), pieces_n = msg_piece_n(m);
-	uint8_t *props = amqp091_get(t, room, "headers");
-	struct slice one, *pieces = &one;
-	struct wr w = wr_of(props, room);
-	must(m->proto == MSG_CHUNKS || m->proto == MSG_AMQP091);
-	if (m->proto == MSG_AMQP091) {
-		if (pieces_n > 1)
-			pieces = amqp091_get(t, pieces_n * sizeof *pieces, "parts");
-		for (uint32_t i = 0; i < pieces_n; i++)
-			pieces[i] = msg_piece(m, i);
-		with.body = pieces;
-		with.body_n = pieces_n;
-	}
-	if (amqp091_offset_put(&w, c->props, offset) == ERR_OK) {
-		with.props = wr_done(&w);
-		with.frames = SLICE_EMPTY;
-	}
-	must(wr_ok(&w));
-	write_content(t, d, &with, m);
-	if (pieces != &one)
-		amqp091_put(t, pieces, pieces_n * sizeof *pieces);
-	amqp091_put(t, props, room);
-}
-
 void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct waiting *own_w)
 {
 	struct waiting counted;
-	if (own_w->row.count) {
+	const struct msg *m = msg_of(own_w->row.mem);
+	const bool is_dressed = k->is_stream || foreign_is(m);
+	if (own_w->row.count && !foreign_is(m)) {
 		counted = *own_w;
 		amqp091_recount(t, &counted, k->is_no_ack);
 		own_w = &counted;
+		m = msg_of(own_w->row.mem);
 	}
-	const struct msg *m = msg_of(own_w->row.mem);
 	struct channel *c = k->channel;
 	struct amqp091_content content;
 	struct slice body;
+	struct dress dress;
 	const bool is_settled = k->is_no_ack && own_w->row.flags & ENTRY_SETTLE;
 	must(own_w->state == WAITING_HERE && k->waiting_n > 0);
 	const struct amqp091_delivery d = {
@@ -125,10 +98,11 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
 	};
 	t->s->count.delivered++;
 	amqp091_content_of(m, &content, &body);
-	if (k->is_stream)
-		write_offset(t, &d, &content, m, own_w->row.pos - 1);
-	else
-		write_content(t, &d, &content, m);
+	if (is_dressed)
+		amqp091_dress(t, own_w, k->is_stream, &dress, &content);
+	write_content(t, &d, &content, m);
+	if (is_dressed)
+		amqp091_undress(t, &dress);
 	if (!k->is_no_ack)
 		amqp091_unacked_add(t, c,
 				    &(struct unacked){
@@ -157,15 +131,18 @@ void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
 		       const struct waiting *own_w)
 {
 	struct waiting counted;
-	if (own_w->row.count) {
+	const struct msg *m = msg_of(own_w->row.mem);
+	const bool is_dressed = foreign_is(m);
+	if (own_w->row.count && !is_dressed) {
 		counted = *own_w;
 		amqp091_recount(t, &counted, is_no_ack);
 		own_w = &counted;
+		m = msg_of(own_w->row.mem);
 	}
-	const struct msg *m = msg_of(own_w->row.mem);
 	struct sendq *q = amqp091_out(t, c->number);
 	struct amqp091_content content;
 	struct slice body;
+	struct dress dress;
 	const bool is_settled = is_no_ack && own_w->row.flags & ENTRY_SETTLE;
 	must(own_w->state == WAITING_HERE && own_w->is_get);
 	const struct amqp091_got g = {
@@ -176,12 +153,16 @@ void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
 	};
 	t->s->count.got++;
 	amqp091_content_of(m, &content, &body);
+	if (is_dressed)
+		amqp091_dress(t, own_w, false, &dress, &content);
 	size_t n = amqp091_get_ok_size(t->s->frame_max, &content);
 	uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)n);
 	uint8_t *end = amqp091_get_ok_put(at, &g, t->s->frame_max, &content);
 	must((size_t)(end - at) == n);
 	body_follows(end, m, &content);
 	sendq_commit(q, (uint32_t)n);
+	if (is_dressed)
+		amqp091_undress(t, &dress);
 	if (!is_no_ack)
 		amqp091_unacked_add(t, c,
 				    &(struct unacked){

@@ -8,6 +8,7 @@
 #include "base/must.h"
 #include "base/rd.h"
 #include "session/amqp091/amqp091.h"
+#include "session/foreign.h"
 #include "wire/amqp091/content.h"
 
 /* amqp091_deliver_write writes one delivery and remembers it; amqp091_got_write a basic.get-ok.
@@ -19,6 +20,22 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
 uint32_t amqp091_deliver_rows(struct turn *t, struct consumer *k, struct run *fx);
 /* amqp091_recount: the row's message says in its headers how often it has come in vain. */
 void amqp091_recount(struct turn *t, struct waiting *w, bool is_no_ack);
+/* amqp091_dress gives `c`, the content of the row's message, properties other than the message's:
+ * those that another protocol's say, the count of attempts in them; is_stream: its offset. What
+ * they lie in is the dress, until amqp091_undress. */
+struct dress_room {
+	uint8_t *p;
+	size_t n;
+};
+struct dress {
+	struct foreign foreign;
+	struct dress_room counted, placed;
+	struct slice one, *pieces; /* of the body */
+	uint32_t pieces_n;         /* 0: no memory for them */
+};
+void amqp091_dress(struct turn *t, const struct waiting *w, bool is_stream, struct dress *d,
+		   struct amqp091_content *c);
+void amqp091_undress(struct turn *t, struct dress *d);
 void amqp091_return_write(struct turn *t, const struct waiting *own_w);
 void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
 		       const struct waiting *own_w);
@@ -44,13 +61,13 @@ static inline void amqp091_frames_of(const struct msg *m, struct amqp091_content
 }
 
 /* amqp091_content_of fills `out` from `m`; what is in one piece is put into `body`. Of a big one
- * the body comes behind: it is none here. */
+ * the body comes behind: it is none here. A foreign one has to be dressed. */
 static inline void amqp091_content_of(const struct msg *m, struct amqp091_content *out,
 				      struct slice *body)
 {
 	struct rd r = rd_of(msg_route(m));
 	bool is_big = m->proto == MSG_CHUNKS;
-	must(is_big || m->proto == MSG_AMQP091);
+	must(m->proto != MSG_CHUNK);
 	*out = (struct amqp091_content){ .props = msg_props(m),
 					 .body_bytes = is_big ? 0 : m->body_bytes };
 	out->exchange = rd_str8(&r);

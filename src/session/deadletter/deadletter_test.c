@@ -3,6 +3,8 @@
 #include "core/policy.h"
 #include "msg/big.h"
 #include "session/deadletter/deadletter_for_tests.h"
+#include "wire/amqp091/props.h"
+#include "wire/amqp091/table.h"
 
 /* ---- stories ------------------------------------------------------------------------------ */
 
@@ -232,6 +234,30 @@ static void a_big_body_stays_where_it_is(void **s)
 	rig_free(r);
 }
 
+/* Its history has no other place. What was published with an exchange or key of its own is not
+ * changed by it. */
+static void a_foreign_one_is_rewritten(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	struct amqp091_props p;
+	struct slice reason;
+	declare_mortal(r, "work", "", "dead", DEAD_LETTER_AT_MOST_ONCE);
+	declare_queue(&r->world, "dead", QUEUE_DURABLE, "");
+	r->is_to_keep = true;
+	die(r, "work", DEAD_EXPIRED, 601, message(r, "work", "one", MSG_STOMP));
+	SAY("1:dead!p 'one'");
+	const struct msg *m = msg_of(r->last);
+	assert_int_equal(m->proto, MSG_AMQP091);
+	assert_int_equal(amqp091_props_decode(msg_props(m), &p), ERR_OK);
+	assert_true(p.flags == (AMQP091_HAS_headers | AMQP091_HAS_delivery_mode));
+	assert_int_equal(p.delivery_mode, 2);
+	assert_true(amqp091_table_str(p.headers, "x-first-death-reason", &reason));
+	assert_true(slice_eq(reason, slice_str("expired")));
+	msg_unref(r->last, 1);
+	rig_free(r);
+}
+
 static void no_more_bytes_are_under_way_than_allowed(void **s)
 {
 	(void)s;
@@ -261,6 +287,7 @@ int main(void)
 		cmocka_unit_test(what_must_be_read_keeps_its_place),
 		cmocka_unit_test(a_queue_that_is_gone_has_no_dead_letters),
 		cmocka_unit_test(a_big_body_stays_where_it_is),
+		cmocka_unit_test(a_foreign_one_is_rewritten),
 		cmocka_unit_test(no_more_bytes_are_under_way_than_allowed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

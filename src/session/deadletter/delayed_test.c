@@ -29,6 +29,20 @@ static void what_is_due_goes_through_its_exchange(void **s)
 	rig_free(r);
 }
 
+static void a_foreign_one_goes_on_as_it_is(void **s)
+{
+	(void)s;
+	struct rig *r = rig_of_delays();
+	r->is_to_keep = true;
+	die(r, KEEPER, DEAD_EXPIRED, 601, message(r, "k", "one", MSG_STOMP));
+	SAY("1:q!p 'one'");
+	const struct msg *m = msg_of(r->last);
+	assert_int_equal(m->proto, MSG_STOMP);
+	assert_int_equal(msg_props(m).n, 2);
+	msg_unref(r->last, 1);
+	rig_free(r);
+}
+
 static void what_leads_nowhere_is_dropped(void **s)
 {
 	(void)s;
@@ -97,6 +111,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_due_goes_through_its_exchange),
+		cmocka_unit_test(a_foreign_one_goes_on_as_it_is),
 		cmocka_unit_test(what_leads_nowhere_is_dropped),
 		cmocka_unit_test(an_exchange_that_has_gone_takes_its_messages_along),
 		cmocka_unit_test(what_was_taken_once_is_not_kept_again),

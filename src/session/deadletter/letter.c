@@ -3,9 +3,10 @@
 #include "base/rd.h"
 #include "msg/big.h"
 #include "session/deadletter/deadletter.h"
+#include "session/foreign.h"
+#include "session/views.h"
 #include "wire/amqp091/death.h"
 #include "wire/amqp091/delay.h"
-#include "wire/amqp091/props.h"
 
 #define OWN_FROM (BLOCK_ALIGN / 4) /* a message that needs more gets a block of its own */
 
@@ -144,7 +145,8 @@ static struct msg *begin(struct deadletter *d, struct session_world *world, cons
 	return copy;
 }
 
-/* Ends it: its route has `route_n` octets, the properties are behind that. */
+/* Ends it: its route has `route_n` octets, the properties are behind that, in the encoding of
+ * `copy`. */
 static void finish(const struct msg *m, struct letter_made *out, struct msg *copy, size_t route_n,
 		   uint8_t flags, struct wr *w)
 {
@@ -157,7 +159,7 @@ static void finish(const struct msg *m, struct letter_made *out, struct msg *cop
 			      .props_len = (uint32_t)(w->n - route_n),
 			      .body_off = at + (uint32_t)w->n,
 			      .body_bytes = m->body_bytes,
-			      .proto = m->proto,
+			      .proto = copy->proto,
 			      .flags = flags };
 	put_body(w, m);
 	must(wr_ok(w));
@@ -173,50 +175,52 @@ bool letter_make(struct deadletter *d, struct session_world *w, const struct let
 	const struct msg *m = msg_of(l->row.mem);
 	struct amqp091_death death = death_of(w, l, p, m);
 	struct wr w_out;
+	struct foreign f;
 	death.same = like(d, l, msg_route(m), death.time_s);
-	size_t props_max = amqp091_death_room(msg_props(m), &death);
-	struct msg *copy = begin(d, w, m, props_max, out, &w_out);
-	if (!copy)
+	foreign_open(&f, w->mem, m);
+	struct msg *copy = begin(d, w, m, amqp091_death_room(f.props, &death), out, &w_out);
+	if (!copy) {
+		foreign_close(&f, w->mem);
 		return false;
+	}
+	if (foreign_is(m))
+		copy->proto = MSG_AMQP091;
 	out->had_history = death.has_history;
 	must(w_out.n == 0);
 	w_out.n = letter_route(w_out.p, p).n;
 	size_t route_n = w_out.n;
-	out->is_cut = !put_props(&w_out, msg_props(m), &death, &out->dead);
+	out->is_cut = !put_props(&w_out, f.props, &death, &out->dead);
 	out->copies[0] = out->dead.copies;
 	if (out->dead.is_plain && death.same.n == 0)
 		note_like(d, l, msg_route(m), death.time_s, out->dead.headers);
 	finish(m, out, copy, route_n, m->flags | MSG_DEAD, &w_out);
+	must(!foreign_is(m) || out->copies[0].n == 0); /* a list, which no other protocol has */
+	foreign_close(&f, w->mem);
 	return true;
 }
 
-/* When a message expires that is published now; its own word was checked when it came. */
-static uint64_t expiry_of(const struct session_world *w, struct slice expiration)
+/* What the queues must know of a message that is published now as it once was. */
+static void note_facts(const struct session_world *w, const struct msg *m, struct letter_made *out)
 {
-	uint64_t ms = 0;
-	must(expiration.n <= LIMIT_SHORTSTR);
-	if (expiration.n == 0)
-		return 0;
-	for (size_t i = 0; i < expiration.n; i++)
-		if (expiration.p[i] >= '0' && expiration.p[i] <= '9' && ms < UINT64_MAX / 100)
-			ms = ms * 10 + (uint64_t)(expiration.p[i] - '0');
-	return ms ? w->wall_ms + ms : EXPIRY_AT_ONCE;
+	const struct header_ops *ops = header_ops_of(m->proto);
+	struct header h;
+	must(ops->property != NULL);
+	if (ops->property(msg_props(m), HEADER_PRIORITY, &h))
+		out->dead.priority = (uint8_t)min_u64(h.number, UINT8_MAX);
+	if (ops->property(msg_props(m), HEADER_EXPIRATION, &h))
+		out->expiry_ms = h.number ? w->wall_ms + h.number : EXPIRY_AT_ONCE;
 }
 
 bool letter_copy(struct deadletter *d, struct session_world *w, const struct letter *l,
 		 struct letter_made *out)
 {
 	const struct msg *m = msg_of(l->row.mem);
-	struct amqp091_facts f = { 0 };
 	struct wr w_out;
 	struct msg *copy = begin(d, w, m, msg_props(m).n, out, &w_out);
 	if (!copy)
 		return false;
 	must(msg_route(m).n <= LETTER_ROUTE_BYTES);
-	if (amqp091_props_facts(msg_props(m), &f) == ERR_OK) {
-		out->dead.priority = f.priority;
-		out->expiry_ms = expiry_of(w, f.expiration);
-	}
+	note_facts(w, m, out);
 	wr_slice(&w_out, msg_route(m));
 	wr_slice(&w_out, msg_props(m));
 	finish(m, out, copy, msg_route(m).n, m->flags, &w_out);
@@ -233,14 +237,13 @@ bool letter_kept(struct deadletter *d, struct session_world *w, const struct let
 	if (!copy)
 		return false;
 	must(msg_route(m).n <= LETTER_ROUTE_BYTES);
+	note_facts(w, m, out);
 	wr_slice(&w_out, msg_route(m));
-	if (amqp091_delay_put(&w_out, msg_props(m), is_delayed, &delayed) == ERR_OK) {
-		out->dead.priority = delayed.priority;
-		out->expiry_ms = expiry_of(w, delayed.expiration);
+	if (!foreign_is(m) &&
+	    amqp091_delay_put(&w_out, msg_props(m), is_delayed, &delayed) == ERR_OK)
 		memcpy(out->copies, delayed.copies, sizeof out->copies);
-	} else { /* of another protocol */
+	else /* that of another protocol stays as it is, too: its exchange is left out */
 		wr_slice(&w_out, msg_props(m));
-	}
 	finish(m, out, copy, msg_route(m).n, m->flags, &w_out);
 	return true;
 }

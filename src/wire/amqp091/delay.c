@@ -52,8 +52,6 @@ enum err amqp091_delay_put(struct wr *w, struct slice props, bool is_delayed,
 	struct amqp091_props p;
 	TRY(amqp091_props_decode(props, &p));
 	*out = (struct amqp091_delayed){
-		.expiration = p.expiration,
-		.priority = p.priority,
 		.copies = { array_of(p.headers, "CC"), array_of(p.headers, "BCC") },
 	};
 	must((p.flags & AMQP091_PROPS_UNUSED) == 0);

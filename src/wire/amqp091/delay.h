@@ -14,9 +14,7 @@
 
 /* What whoever sends it must know. */
 struct amqp091_delayed {
-	struct slice expiration;
 	struct slice copies[2]; /* further routing keys, of CC and BCC, where they were read */
-	uint8_t priority;
 };
 
 /* amqp091_delay_put writes the properties; is_delayed: else x-delay stays. ERR_MALFORMED: they were

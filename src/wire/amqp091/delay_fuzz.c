@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	must(amqp091_props_decode(wr_done(&w), &after) == ERR_OK && after.flags == before.flags);
 	must(!amqp091_table_find(after.headers, slice_str("BCC"), &v));
 	must(!amqp091_table_int(after.headers, "x-delay", &delay) || delay <= 0);
-	must(d.priority == after.priority && slice_eq(after.expiration, before.expiration));
+	must(before.priority == after.priority && slice_eq(after.expiration, before.expiration));
 	free(at);
 	return 0;
 }

@@ -74,7 +74,6 @@ static void the_delay_is_negated_and_bcc_goes(void **s)
 	struct slice out = delayed(at, props_of(in, AMQP091_TYPE_INT, 5000), &d);
 	says(out, " headers={a='b', x-delay=-5000, z=7} priority=7 expiration='60000' app_id='app'",
 	     __LINE__);
-	assert_int_equal(d.priority, 7);
 }
 
 static void further_keys_are_told(void **s)
@@ -89,7 +88,6 @@ static void further_keys_are_told(void **s)
 	struct rd r = rd_of(d.copies[1]);
 	assert_true(d.copies[0].n == 0 && amqp091_array_next(&r, &v));
 	assert_true(slice_eq(v.octets, slice_str("blind")) && rd_done(&r));
-	assert_true(slice_eq(d.expiration, slice_str("60000")));
 }
 
 static void each_type_of_integer_can_be_negated(void **s)

@@ -93,12 +93,30 @@ static const uint16_t flag_of[HEADER_PROPERTY_N] = {
 	[HEADER_PRIORITY] = AMQP091_HAS_priority,
 };
 
+/* What has no place among the properties stands among the headers, as in RabbitMQ. */
+static bool among_headers(struct slice headers, enum header_property which, struct header *out)
+{
+	struct slice s;
+	if (which == HEADER_CORRELATION_ID &&
+	    amqp091_table_str(headers, AMQP091_CORRELATION_ID, &s)) {
+		*out = (struct header){ .octets = s, .class = HEADER_BINARY };
+		return true;
+	}
+	if (which != HEADER_REPLY_TO || !amqp091_table_str(headers, AMQP091_REPLY_TO_TOPIC, &s))
+		return false;
+	must(headers.n > 0);
+	*out = (struct header){ .name = slice_str("."), .octets = s, .class = HEADER_TEXT };
+	return true;
+}
+
 static bool property(struct slice props, enum header_property which, struct header *out)
 {
 	struct amqp091_props p;
 	must(out != NULL && which < HEADER_PROPERTY_N);
-	if (amqp091_props_decode(props, &p) != ERR_OK || !(p.flags & flag_of[which]))
+	if (amqp091_props_decode(props, &p) != ERR_OK)
 		return false;
+	if (!(p.flags & flag_of[which]))
+		return among_headers(p.headers, which, out);
 	switch (which) {
 	case HEADER_CONTENT_TYPE: *out = string_of(p.content_type); break;
 	case HEADER_CONTENT_ENCODING: *out = string_of(p.content_encoding); break;

@@ -6,6 +6,11 @@
 
 #include "msg/header.h"
 
+/* Headers with the properties for which there is no other place: a correlation id that is no text,
+ * or too long, and the topic (its words between dots) where an answer is wanted. */
+#define AMQP091_CORRELATION_ID "x-correlation-id"
+#define AMQP091_REPLY_TO_TOPIC "x-reply-to-topic"
+
 /* For property blocks, and for field tables alone (arguments of declarations and bindings). */
 extern const struct header_ops amqp091_header_ops;
 extern const struct header_ops amqp091_argument_ops;

@@ -131,6 +131,29 @@ static void every_property_is_given_in_no_encoding(void **state)
 	}
 }
 
+static void what_has_no_property_is_found_among_the_headers(void **state)
+{
+	(void)state;
+	uint8_t table[128], buf[256];
+	struct wr w = wr_of(table, sizeof table);
+	struct header h;
+	amqp091_put_str(&w, AMQP091_CORRELATION_ID, bytes_of("\377\0"));
+	amqp091_put_str(&w, AMQP091_REPLY_TO_TOPIC, slice_str("a.b"));
+	struct amqp091_props p = { .flags = AMQP091_HAS_headers, .headers = wr_done(&w) };
+	struct slice props = slice_of(buf, (size_t)(amqp091_props_put(buf, &p) - buf));
+	must(amqp091_header_ops.property(props, HEADER_CORRELATION_ID, &h));
+	must(h.class == HEADER_BINARY && slice_eq(h.octets, bytes_of("\377\0")));
+	must(amqp091_header_ops.property(props, HEADER_REPLY_TO, &h));
+	must(slice_eq(h.name, slice_str(".")) && slice_eq(h.octets, slice_str("a.b")));
+	must(!amqp091_header_ops.property(props, HEADER_MESSAGE_ID, &h));
+	p.flags |= AMQP091_HAS_reply_to | AMQP091_HAS_correlation_id;
+	p.reply_to = p.correlation_id = slice_str("q");
+	props = slice_of(buf, (size_t)(amqp091_props_put(buf, &p) - buf));
+	must(amqp091_header_ops.property(props, HEADER_REPLY_TO, &h) && h.name.n == 0);
+	must(amqp091_header_ops.property(props, HEADER_CORRELATION_ID, &h));
+	must(h.class == HEADER_TEXT && slice_eq(h.octets, slice_str("q")));
+}
+
 static void a_header_is_dropped_and_the_rest_stays(void **state)
 {
 	(void)state;
@@ -164,6 +187,7 @@ int main(void)
 		cmocka_unit_test(a_float_is_the_double_of_its_value),
 		cmocka_unit_test(headers_are_found_behind_what_comes_first),
 		cmocka_unit_test(every_property_is_given_in_no_encoding),
+		cmocka_unit_test(what_has_no_property_is_found_among_the_headers),
 		cmocka_unit_test(a_header_is_dropped_and_the_rest_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
