@@ -28,7 +28,8 @@ struct told {
 	uint16_t shard;
 };
 
-/* Arguments in tests are words: "a=1 b=x c= d=2.5" are an integer, a text, a void and a real. */
+/* Arguments in tests are words: "a=1 b=x c= d=2.5 e='7" are an integer, a text, a void, a real, and
+ * a text of a digit. */
 static inline struct rd words_begin(struct slice words)
 {
 	return rd_of(words);
@@ -52,7 +53,7 @@ static inline bool words_next(struct rd *r, struct header *out)
 		out->class = memchr(value.p, '.', value.n) ? HEADER_REAL : HEADER_INT;
 	} else if (value.n) {
 		out->class = HEADER_TEXT;
-		out->octets = value;
+		out->octets = slice_from(value, eq[1] == '\'');
 	}
 	rd_skip(r, n + (n < r->n));
 	return true;
@@ -138,8 +139,8 @@ static inline void hear(struct told *t, struct run *r)
 		snprintf(t->text, sizeof t->text, "%.*s", (int)text.n, (const char *)text.p);
 		return;
 	}
-	must(r->n == 0 && (r->kind == CMD_QUEUE_OPEN || r->kind == CMD_QUEUE_DROP ||
-			   r->kind == CMD_REPLAY));
+	must(r->n == 0 &&
+	     (r->kind == CMD_QUEUE_OPEN || r->kind == CMD_QUEUE_DROP || r->kind == CMD_REPLAY));
 	t->opens_n += r->kind == CMD_QUEUE_OPEN;
 	t->replays_n += r->kind == CMD_REPLAY;
 	t->drops_n += r->kind == CMD_QUEUE_DROP;

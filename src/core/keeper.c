@@ -228,15 +228,32 @@ static bool has_no_store(const struct routing *m)
 	       h.class == HEADER_BOOL && h.number;
 }
 
-/* How long the message is to wait; 0: not at all. */
+/* Digits; 0: it is none, or more than fits. */
+static uint64_t number_in(struct slice text)
+{
+	uint64_t n = 0;
+	must(text.p != NULL || text.n == 0);
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9' || n > UINT32_MAX)
+			return 0;
+		n = n * 10 + (uint64_t)(text.p[i] - '0');
+	}
+	return n;
+}
+
+/* How long the message is to wait; 0: not at all. There are protocols whose headers are all texts,
+ * so a text will do. */
 static uint32_t delay_of(const struct routing *m)
 {
 	struct header h;
 	must(m->key.p != NULL || m->key.n == 0);
-	if (!m->headers || !header_find(m->headers, m->props, slice_str(DELAY), &h) ||
-	    h.class != HEADER_INT || (int64_t)h.number <= 0 || h.number > UINT32_MAX)
+	if (!m->headers || !header_find(m->headers, m->props, slice_str(DELAY), &h))
 		return 0;
-	return (uint32_t)h.number;
+	if (h.class == HEADER_TEXT)
+		h.number = number_in(h.octets);
+	else if (h.class != HEADER_INT)
+		return 0;
+	return (int64_t)h.number > 0 && h.number <= UINT32_MAX ? (uint32_t)h.number : 0;
 }
 
 /* Which message it is. One that does not say goes the same way, so that none is overtaken. */

@@ -157,10 +157,19 @@ static void a_delayed_message_goes_nowhere_else_meanwhile(void **s)
 	find(&w, &r, "x", "a.b", "x-delay=70");
 	assert_true(r.n == 1 && r.to[0].queue == keeper && r.to[0].wait_ms == 70);
 	assert_true(route_is_delayed(&r) && route_is_nowhere(&r));
+	find(&w, &r, "x", "a.b", "x-delay='70");
+	assert_true(r.n == 1 && r.to[0].queue == keeper && r.to[0].wait_ms == 70);
 	find(&w, &r, "x", "none", "x-delay=4294967295"); /* not to the alternate either */
 	assert_true(r.n == 1 && r.to[0].wait_ms == UINT32_MAX);
-	static const char *const at_once[] = { "",          "x-delay=0",   "x-delay=-5",
-					       "x-delay=a", "x-delay=1.5", "x-delay=4294967296" };
+	static const char *const at_once[] = { "",
+					       "x-delay=0",
+					       "x-delay=-5",
+					       "x-delay=a",
+					       "x-delay=1.5",
+					       "x-delay=4294967296",
+					       "x-delay='4294967296",
+					       "x-delay='7a",
+					       "x-delay='99999999999999999999" };
 	for (size_t i = 0; i < sizeof at_once / sizeof *at_once; i++) {
 		find(&w, &r, "x", "a.b", at_once[i]);
 		assert_true(r.n == 1 && r.to[0].queue == id_of(&w, "q") && !route_is_delayed(&r));

@@ -16,6 +16,27 @@ static struct amqp091_value negated(struct amqp091_value v)
 	return v;
 }
 
+/* A text of digits: what a client writes whose protocol has only texts. */
+static bool is_digits(const struct amqp091_value *v)
+{
+	if (v->type != AMQP091_TYPE_LONGSTR || v->octets.n == 0)
+		return false;
+	for (size_t i = 0; i < v->octets.n; i++)
+		if (v->octets.p[i] < '0' || v->octets.p[i] > '9')
+			return false;
+	must(v->octets.p != NULL);
+	return true;
+}
+
+static void put_negated(struct wr *w, const struct amqp091_value *v)
+{
+	must(v->octets.n < UINT32_MAX);
+	wr_u8(w, AMQP091_TYPE_LONGSTR);
+	wr_u32(w, (uint32_t)v->octets.n + 1);
+	wr_u8(w, '-');
+	wr_slice(w, v->octets);
+}
+
 static void put_headers(struct wr *w, struct slice headers, bool is_delayed)
 {
 	struct rd r = rd_of(headers);
@@ -26,13 +47,17 @@ static void put_headers(struct wr *w, struct slice headers, bool is_delayed)
 	while (amqp091_table_next(&r, &e)) {
 		if (slice_eq(e.name, slice_str("BCC")))
 			continue;
-		bool is_it = !is_negated && slice_eq(e.name, slice_str("x-delay")) &&
-			     amqp091_value_is_int(&e.value);
-		if (is_it)
-			e.value = negated(e.value);
+		bool is_it = !is_negated && slice_eq(e.name, slice_str("x-delay"));
+		bool is_text = is_it && is_digits(&e.value);
+		is_it = is_text || (is_it && amqp091_value_is_int(&e.value));
 		is_negated |= is_it;
 		amqp091_put_name(w, e.name);
-		amqp091_put_value(w, &e.value);
+		if (is_it && !is_text)
+			e.value = negated(e.value);
+		if (is_text)
+			put_negated(w, &e.value);
+		else
+			amqp091_put_value(w, &e.value);
 	}
 	amqp091_put_close(w, mark);
 	must(w->full || w->n > mark);

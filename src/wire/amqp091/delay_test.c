@@ -117,6 +117,27 @@ static void each_type_of_integer_can_be_negated(void **s)
 	}
 }
 
+static void a_delay_in_digits_is_negated_too(void **s)
+{
+	(void)s;
+	static const char *const texts[][2] = {
+		{ "5000", "-5000" }, { "-5000", "-5000" }, { "5s", "5s" }, { "", "" }
+	};
+	uint8_t in[ROOM], at[ROOM], table[ROOM];
+	struct amqp091_delayed d;
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		struct wr w = wr_of(table, sizeof table);
+		struct amqp091_props p = { .flags = AMQP091_HAS_headers };
+		struct slice text;
+		amqp091_put_str(&w, "x-delay", slice_str(texts[i][0]));
+		p.headers = wr_done(&w);
+		struct slice props = slice_of(in, (size_t)(amqp091_props_put(in, &p) - in));
+		assert_int_equal(amqp091_props_decode(delayed(at, props, &d), &p), ERR_OK);
+		assert_true(amqp091_table_str(p.headers, "x-delay", &text));
+		assert_true(slice_eq(text, slice_str(texts[i][1])));
+	}
+}
+
 static void what_was_kept_for_another_reason_keeps_its_delay(void **s)
 {
 	(void)s;
@@ -147,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_delay_is_negated_and_bcc_goes),
 		cmocka_unit_test(further_keys_are_told),
+		cmocka_unit_test(a_delay_in_digits_is_negated_too),
 		cmocka_unit_test(each_type_of_integer_can_be_negated),
 		cmocka_unit_test(what_was_kept_for_another_reason_keeps_its_delay),
 		cmocka_unit_test(what_has_no_delay_stays_as_it_is),
