@@ -2,7 +2,8 @@
  *
  * Bytes in the catalog (core/fact.h): u8 1, str8 algorithm, u16 length and hash, u8 number of tags,
  * each a str8; little-endian. Both are as a definitions file has them: RabbitMQ's algorithms hash
- * as base64 of salt and sum, our own as argon2id writes itself. Pure; slices borrow.
+ * as base64 of salt and sum, our own as argon2id writes itself, those of other brokers as their
+ * files have them. Pure; slices borrow.
  */
 #ifndef AUTH_ACCOUNT_H
 #define AUTH_ACCOUNT_H

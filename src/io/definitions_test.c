@@ -273,6 +273,68 @@ static void a_hash_that_costs_too_much_is_left_out(void **state)
 	}
 }
 
+/* What mosquitto_passwd 2.0.11 has written. */
+static void mosquittos_hashes_fit_as_they_are(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *algorithm, *hash, *password;
+	} made[] = {
+		{ "mosquitto_pbkdf2_sha512",
+		  "$7$101$8Ecixup+kP6694tO$"
+		  "x44QTwKFwnQS5hQyhuoZ8bQQqL1p6n4keQaVs1G2JQrN1slpoSOldJYDK"
+		  "OY3l1+wir4tDPxFFjgpjDQ5rW65QQ==",
+		  "secret1" },
+		{ "mosquitto_pbkdf2_sha512",
+		  "$7$1000$v4UbholzIhCtC+DI$V1HFQ9wOvW+2ICmGgo3V6CJ2MAaOQ+uDJWgfVgss8Yw98JvH+"
+		  "NzJCuJS"
+		  "d4+VhissSaQ9fXqMMn60CLa1zo5LuA==",
+		  "pass word" },
+		{ "mosquitto_sha512",
+		  "$6$jgztm2fY4g2k6VoA$m7EW6wFNi1kd11RgUADVt+bLXXtL57wthl1Cdni5b/"
+		  "ys2UrwT5WM+CZpWl0NZ"
+		  "HE4SBOGx5Td8C+FinXP8ybgnA==",
+		  "secret2" },
+	};
+	char room[200];
+	struct text why = text_of(room, sizeof room);
+	for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+		struct slice algorithm = slice_str(made[i].algorithm);
+		struct slice hash = slice_str(made[i].hash), password = slice_str(made[i].password);
+		must(password_check(algorithm, hash, &why) == ERR_OK);
+		must(password_fits(algorithm, hash, password));
+		must(!password_fits(algorithm, hash, slice_sub(password, 0, password.n - 1)));
+		must(!password_fits(slice_str("argon2id"), hash, password));
+		for (size_t n = 1; n < hash.n; n++) {
+			char *copy = malloc(n);
+			must(copy != NULL);
+			memcpy(copy, hash.p, n);
+			must(password_check(algorithm, slice_of(copy, n), &why) == ERR_LIMIT);
+			must(!password_fits(algorithm, slice_of(copy, n), password));
+			free(copy);
+		}
+	}
+}
+
+static void a_hash_with_too_many_rounds_is_refused(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "$7$2000001$", "$7$0$", "$7$-1$", "$7$99999999999$",
+					   "$7$1x$" };
+	static const char rest[] = "v4UbholzIhCtC+DI$V1HFQ9wOvW+2ICmGgo3V6CJ2MAaOQ+uDJWgfVgss8Yw98"
+				   "JvH+NzJCuJSd4+VhissSaQ9fXqMMn60CLa1zo5LuA==";
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		char hash[300], room[200];
+		struct text why = text_of(room, sizeof room);
+		snprintf(hash, sizeof hash, "%s%s", bad[i], rest);
+		must(password_check(slice_str("mosquitto_pbkdf2_sha512"), slice_str(hash), &why) ==
+		     ERR_LIMIT);
+		must(!password_fits(slice_str("mosquitto_pbkdf2_sha512"), slice_str(hash),
+				    slice_str("pass word")));
+		must(why.n > 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +348,8 @@ int main(void)
 		cmocka_unit_test(expressions_are_those_of_pcre),
 		cmocka_unit_test(expressions_that_are_none_are_left_out_one_by_one),
 		cmocka_unit_test(a_hash_that_costs_too_much_is_left_out),
+		cmocka_unit_test(mosquittos_hashes_fit_as_they_are),
+		cmocka_unit_test(a_hash_with_too_many_rounds_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

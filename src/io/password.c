@@ -17,6 +17,8 @@
 #define SUM_MAX      crypto_hash_sha512_BYTES
 #define HASH_MAX     (SALT_BYTES + SUM_MAX)
 
+#define DOLLAR_SALT_MAX 64u
+
 /* The sum of salt and password. False: the system refuses. */
 typedef bool sum_of(struct slice salt, struct slice password, uint8_t *out);
 
@@ -64,11 +66,6 @@ static const struct cheap {
 };
 #define CHEAP (sizeof cheap / sizeof *cheap)
 
-bool password_is_dear(struct slice algorithm)
-{
-	return slice_eq(algorithm, slice_str(ARGON_NAME));
-}
-
 static bool is_above(const char *what, uint32_t n, uint32_t max, struct text *why)
 {
 	if (n > max)
@@ -96,12 +93,6 @@ static bool argon_get(struct slice hash, char z[static crypto_pwhash_STRBYTES], 
 	       !is_above("lanes", lanes, LIMIT_HASH_LANES_MAX, why);
 }
 
-enum err password_check(struct slice algorithm, struct slice hash, struct text *why)
-{
-	char z[crypto_pwhash_STRBYTES];
-	return !password_is_dear(algorithm) || argon_get(hash, z, why) ? ERR_OK : ERR_LIMIT;
-}
-
 static bool fits_argon(struct slice hash, struct slice password)
 {
 	char z[crypto_pwhash_STRBYTES], room[200];
@@ -121,12 +112,161 @@ static bool fits_cheap(const struct cheap *c, struct slice hash, struct slice pa
 	       sodium_memcmp(stored + SALT_BYTES, sum, c->sum_bytes) == 0;
 }
 
+/* ---- Mosquitto's ------------------------------------------------------------------------ */
+
+/* What stands between the dollars, after the kind. */
+struct dollars {
+	uint8_t salt[DOLLAR_SALT_MAX], sum[SUM_MAX];
+	size_t salt_n;
+	uint32_t rounds; /* 0: the kind has none */
+};
+
+/* The part up to the next dollar, which is taken away with it. */
+static struct slice part_of(struct slice *io_rest)
+{
+	struct slice rest = *io_rest;
+	size_t n = slice_find(rest, '$');
+	*io_rest = n < rest.n ? slice_from(rest, n + 1) : SLICE_EMPTY;
+	return slice_sub(rest, 0, n);
+}
+
+/* 0: it is no number from 1 on. */
+static uint32_t number_of(struct slice s)
+{
+	uint32_t v = 0;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9' || v > UINT32_MAX / 10 - 1)
+			return 0;
+		v = v * 10 + (s.p[i] - '0');
+	}
+	return v;
+}
+
+/* $kind$[rounds$]salt$sum, salt and sum in base64. */
+static bool dollars_get(struct slice hash, const char *kind, bool has_rounds, struct dollars *out,
+			struct text *why)
+{
+	size_t sum_n = 0;
+	struct slice rest = hash;
+	bool is_good = part_of(&rest).n == 0 && slice_eq(part_of(&rest), slice_str(kind));
+	out->rounds = has_rounds && is_good ? number_of(part_of(&rest)) : 0;
+	is_good = is_good && (out->rounds > 0 || !has_rounds) &&
+		  base64_get(part_of(&rest), out->salt, sizeof out->salt, &out->salt_n) == ERR_OK &&
+		  base64_get(rest, out->sum, sizeof out->sum, &sum_n) == ERR_OK &&
+		  sum_n == sizeof out->sum && out->salt_n > 0;
+	if (!is_good)
+		text_putf(why, "its hash is none of Mosquitto's $%s$", kind);
+	return is_good && !is_above("rounds", out->rounds, LIMIT_HASH_ROUNDS_MAX, why);
+}
+
+static bool check_dollar6(struct slice hash, struct text *why)
+{
+	struct dollars d;
+	return dollars_get(hash, "6", false, &d, why);
+}
+
+static bool check_dollar7(struct slice hash, struct text *why)
+{
+	struct dollars d;
+	return dollars_get(hash, "7", true, &d, why);
+}
+
+static bool fits_dollar6(struct slice hash, struct slice password)
+{
+	char room[100];
+	struct text why = text_of(room, sizeof room);
+	struct dollars d;
+	uint8_t sum[SUM_MAX];
+	if (!dollars_get(hash, "6", false, &d, &why))
+		return false;
+	(void)sha512_of(password, slice_of(d.salt, d.salt_n), sum); /* the salt comes behind it */
+	return sodium_memcmp(sum, d.sum, sizeof sum) == 0;
+}
+
+/* PBKDF2's (RFC 8018, 5.2) first block, which is all: a sum of HMAC-SHA-512 is as long as what is
+ * kept. The key is hashed once, and not in each round. */
+static void pbkdf2(struct slice password, const struct dollars *d, uint8_t out[SUM_MAX])
+{
+	static const uint8_t first[4] = { 0, 0, 0, 1 };
+	crypto_auth_hmacsha512_state keyed, state;
+	uint8_t u[SUM_MAX];
+	crypto_auth_hmacsha512_init(&keyed, password.p, password.n);
+	state = keyed;
+	crypto_auth_hmacsha512_update(&state, d->salt, d->salt_n);
+	crypto_auth_hmacsha512_update(&state, first, sizeof first);
+	crypto_auth_hmacsha512_final(&state, u);
+	memcpy(out, u, SUM_MAX);
+	for (uint32_t i = 1; i < d->rounds; i++) {
+		state = keyed;
+		crypto_auth_hmacsha512_update(&state, u, sizeof u);
+		crypto_auth_hmacsha512_final(&state, u);
+		for (size_t k = 0; k < SUM_MAX; k++)
+			out[k] ^= u[k];
+	}
+	sodium_memzero(&keyed, sizeof keyed);
+	sodium_memzero(&state, sizeof state);
+}
+
+static bool fits_dollar7(struct slice hash, struct slice password)
+{
+	char room[100];
+	struct text why = text_of(room, sizeof room);
+	struct dollars d;
+	uint8_t sum[SUM_MAX];
+	if (!dollars_get(hash, "7", true, &d, &why))
+		return false;
+	pbkdf2(password, &d, sum);
+	return sodium_memcmp(sum, d.sum, sizeof sum) == 0;
+}
+
+/* ---- all ---------------------------------------------------------------------------------- */
+
+static bool check_argon(struct slice hash, struct text *why)
+{
+	char z[crypto_pwhash_STRBYTES];
+	return argon_get(hash, z, why);
+}
+
+/* Those that are not RabbitMQ's sums. `check`: may it be kept? */
+static const struct kind {
+	const char *name;
+	bool (*check)(struct slice hash, struct text *why);
+	bool (*fits)(struct slice hash, struct slice password);
+	bool is_dear;
+} kinds[] = {
+	{ ARGON_NAME, check_argon, fits_argon, true },
+	{ "mosquitto_pbkdf2_sha512", check_dollar7, fits_dollar7, true },
+	{ "mosquitto_sha512", check_dollar6, fits_dollar6, false },
+};
+#define KINDS (sizeof kinds / sizeof *kinds)
+
+static const struct kind *kind_of(struct slice algorithm)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (slice_eq(algorithm, slice_str(kinds[i].name)))
+			return &kinds[i];
+	return NULL;
+}
+
+bool password_is_dear(struct slice algorithm)
+{
+	const struct kind *k = kind_of(algorithm);
+	return k && k->is_dear;
+}
+
+enum err password_check(struct slice algorithm, struct slice hash, struct text *why)
+{
+	const struct kind *k = kind_of(algorithm);
+	return !k || hash.n == 0 || k->check(hash, why) ? ERR_OK : ERR_LIMIT;
+}
+
 bool password_fits(struct slice algorithm, struct slice hash, struct slice password)
 {
+	const struct kind *k = kind_of(algorithm);
 	if (hash.n == 0 || password.n == 0)
 		return false;
-	if (password_is_dear(algorithm))
-		return fits_argon(hash, password);
+	if (k)
+		return k->fits(hash, password);
 	for (size_t i = 0; i < CHEAP; i++)
 		if (slice_eq(algorithm, slice_str(cheap[i].name)))
 			return fits_cheap(&cheap[i], hash, password);

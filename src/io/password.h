@@ -1,7 +1,9 @@
-/* password -- what is stored of passwords, and whether one fits: RabbitMQ's hashes and argon2id.
+/* password -- what is stored of passwords, and whether one fits: the hashes of RabbitMQ and of
+ * Mosquitto, and argon2id.
  *
- * Functions of their arguments; argon2id takes tens of milliseconds and 19 MiB of memory, the
- * others microseconds. Any thread. Libraries are set up by who needs them first.
+ * Functions of their arguments; argon2id takes tens of milliseconds and 19 MiB of memory, PBKDF2 as
+ * long as its rounds say, the others microseconds. Any thread. Libraries are set up by who needs
+ * them first.
  */
 #ifndef IO_PASSWORD_H
 #define IO_PASSWORD_H
@@ -17,8 +19,9 @@ bool password_is_dear(struct slice algorithm);
 MUST_USE enum err password_check(struct slice algorithm, struct slice hash, struct text *why);
 
 /* password_fits: is it what `hash` was made of? Algorithms are called as in definitions files:
- * rabbit_password_hashing_sha256, _sha512, _md5 (base64 of 4 bytes of salt and the sum), argon2id;
- * of another, and of what password_check refuses, nothing fits. */
+ * rabbit_password_hashing_sha256, _sha512, _md5 (base64 of 4 bytes of salt and the sum), argon2id,
+ * and what files of Mosquitto begin with $7$ and $6$, all of it: mosquitto_pbkdf2_sha512 and
+ * mosquitto_sha512; of another, and of what password_check refuses, nothing fits. */
 bool password_fits(struct slice algorithm, struct slice hash, struct slice password);
 
 /* password_make hashes a new one with argon2id and gives the algorithm; NULL: the system refuses.

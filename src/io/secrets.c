@@ -1,5 +1,6 @@
 #include "io/secrets.h"
 
+#include "base/wr.h"
 #include "io/clock.h"
 #include "io/password.h"
 #include "io/thread.h"
@@ -14,8 +15,13 @@
 #define KNOWN       1024u
 #define KNOWN_MS    60000u
 #define SUM_BYTES   32u
-#define STRINGS_MAX 1024u /* of a hash and a password that are remembered */
+#define STRINGS_MAX 1024u /* of what is asked and remembered */
 #define BUCKETS     1024u /* of the jobs of a loop, by ticket */
+
+/* Is the password what the hash was made of? */
+struct question {
+	struct slice algorithm, hash, password;
+};
 
 struct job {
 	struct job *next;
@@ -24,8 +30,9 @@ struct job {
 	uint64_t ticket;
 	_Atomic bool is_forgotten;
 	bool is_right;
-	size_t hash_n, password_n;
-	uint8_t bytes[]; /* hash, password */
+	struct question q; /* in `bytes` */
+	size_t bytes_n;
+	uint8_t bytes[];
 };
 
 struct known {
@@ -56,21 +63,19 @@ struct secret_pool {
 
 /* ---- what is known ------------------------------------------------------------------------ */
 
-static bool sum_of(const struct secret_pool *p, struct slice hash, struct slice password,
-		   uint8_t out[SUM_BYTES])
+static bool sum_of(const struct secret_pool *p, const struct question *q, uint8_t out[SUM_BYTES])
 {
-	uint8_t room[SUM_BYTES + sizeof(size_t) + STRINGS_MAX];
-	size_t n = SUM_BYTES;
-	if (hash.n + password.n > STRINGS_MAX)
+	uint8_t room[SUM_BYTES + 2 * sizeof(size_t) + STRINGS_MAX];
+	struct wr w = wr_of(room, sizeof room);
+	if (q->algorithm.n + q->hash.n + q->password.n > STRINGS_MAX)
 		return false;
-	memcpy(room, p->key, SUM_BYTES);
-	memcpy(room + n, &hash.n, sizeof hash.n);
-	n += sizeof hash.n;
-	memcpy(room + n, hash.p, hash.n);
-	n += hash.n;
-	memcpy(room + n, password.p, password.n);
-	n += password.n;
-	crypto_hash_sha256(out, room, n);
+	wr_bytes(&w, p->key, SUM_BYTES);
+	wr_le64(&w, q->algorithm.n);
+	wr_slice(&w, q->algorithm);
+	wr_le64(&w, q->hash.n);
+	wr_slice(&w, q->hash);
+	wr_slice(&w, q->password);
+	crypto_hash_sha256(out, room, w.n);
 	sodium_memzero(room, sizeof room);
 	return true;
 }
@@ -102,7 +107,7 @@ static void remember(struct secret_pool *p, const uint8_t sum[SUM_BYTES])
 /* A password may be in it. */
 static void job_free(struct job *own_j)
 {
-	sodium_memzero(own_j->bytes, own_j->hash_n + own_j->password_n);
+	sodium_memzero(own_j->bytes, own_j->bytes_n);
 	free(own_j);
 }
 
@@ -119,21 +124,18 @@ static void answer(struct job *own_j)
 
 static void look(struct secret_pool *p, struct job *j)
 {
-	static const char argon[] = "argon2id";
-	struct slice hash = slice_of(j->bytes, j->hash_n);
-	struct slice password = slice_of(j->bytes + j->hash_n, j->password_n);
 	uint8_t sum[SUM_BYTES];
-	bool has_sum = sum_of(p, hash, password, sum);
+	bool has_sum = sum_of(p, &j->q, sum);
 	pthread_mutex_lock(&p->lock);
 	j->is_right = has_sum && is_known(p, sum);
 	pthread_mutex_unlock(&p->lock);
 	if (!j->is_right)
-		j->is_right = password_fits(slice_str(argon), hash, password);
+		j->is_right = password_fits(j->q.algorithm, j->q.hash, j->q.password);
 	pthread_mutex_lock(&p->lock);
 	if (j->is_right && has_sum)
 		remember(p, sum);
 	pthread_mutex_unlock(&p->lock);
-	sodium_memzero(j->bytes, j->hash_n + j->password_n);
+	sodium_memzero(j->bytes, j->bytes_n);
 }
 
 static struct job *next_job(struct secret_pool *p)
@@ -165,18 +167,28 @@ static void *run(void *arg)
 
 /* ---- the port ----------------------------------------------------------------------------- */
 
-static struct job *job_of(struct secret_port *from, struct slice hash, struct slice password,
-			  uint64_t ticket)
+static struct slice copy_to(struct wr *w, struct slice s)
 {
-	struct job *j = calloc(1, sizeof *j + hash.n + password.n);
+	uint8_t *at = wr_reserve(w, s.n);
+	must(at != NULL);
+	if (s.n)
+		memcpy(at, s.p, s.n);
+	return slice_of(at, s.n);
+}
+
+static struct job *job_of(struct secret_port *from, const struct question *q, uint64_t ticket)
+{
+	size_t n = q->algorithm.n + q->hash.n + q->password.n;
+	struct job *j = calloc(1, sizeof *j + n);
 	if (!j)
 		return NULL;
+	struct wr w = wr_of(j->bytes, n);
 	j->from = from;
 	j->ticket = ticket;
-	j->hash_n = hash.n;
-	j->password_n = password.n;
-	memcpy(j->bytes, hash.p, hash.n);
-	memcpy(j->bytes + hash.n, password.p, password.n);
+	j->bytes_n = n;
+	j->q.algorithm = copy_to(&w, q->algorithm);
+	j->q.hash = copy_to(&w, q->hash);
+	j->q.password = copy_to(&w, q->password);
 	return j;
 }
 
@@ -219,19 +231,20 @@ static enum secret check(struct secrets *s, struct slice algorithm, struct slice
 {
 	struct secret_port *port = containerof(s, struct secret_port, port);
 	struct secret_pool *p = port->pool;
+	const struct question q = { algorithm, hash, password };
 	uint8_t sum[SUM_BYTES];
 	if (hash.n == 0 || password.n == 0)
 		return SECRET_WRONG;
 	if (!password_is_dear(algorithm))
 		return password_fits(algorithm, hash, password) ? SECRET_RIGHT : SECRET_WRONG;
-	if (sum_of(p, hash, password, sum)) {
+	if (sum_of(p, &q, sum)) {
 		pthread_mutex_lock(&p->lock);
 		bool is_right = is_known(p, sum);
 		pthread_mutex_unlock(&p->lock);
 		if (is_right)
 			return SECRET_RIGHT;
 	}
-	struct job *j = job_of(port, hash, password, ticket);
+	struct job *j = job_of(port, &q, ticket);
 	if (!j || !hand_over(p, j))
 		return SECRET_WRONG;
 	struct job **at = bucket_of(port, ticket);
