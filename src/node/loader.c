@@ -55,8 +55,7 @@ static void block_done(struct loop *l, struct loading_block *k)
 static struct loading_block *room_for(struct loop *l, uint32_t bytes, bool is_alone)
 {
 	struct loader *d = l->loader;
-	if (d->open && !is_alone && !block_is_large(d->open->block) &&
-	    block_room(d->open->block) >= bytes + MSG_ROOM)
+	if (d->open && !is_alone && block_room(d->open->block) >= bytes + MSG_ROOM)
 		return d->open;
 	struct block *b = block_take(&l->home, bytes + MSG_ROOM);
 	must(b != NULL);
@@ -94,7 +93,7 @@ static struct reading *prepare(struct loop *l, const struct load *load)
 				  .is_spill = (load->flags & ENTRY_SPILLED) != 0 };
 	k->block->fill = off + load->bytes;
 	k->reads_n++;
-	if (is_alone) {
+	if (is_alone || block_is_large(k->block)) { /* no further read begins in it */
 		k->is_last = true;
 		d->open = NULL;
 	}
