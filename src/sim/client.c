@@ -79,8 +79,10 @@ void client_losing(struct client *c, struct consumer_state *s, int change)
 
 /* The consumer ends with its channel: it may have been given more than it has seen, and an
  * auto-delete queue may go with it, now or when the broker notices. */
-static void consumer_over(struct client *c, struct consumer_state *s, bool is_open_loss)
+static void consumer_over(struct client *c, const struct channel_state *ch,
+			  struct consumer_state *s, bool is_open_loss)
 {
+	bool is_his_change = ch->life == LIFE_GOING; /* the queue may go with it */
 	struct oracle *o = c->oracle;
 	const struct place_queue *p = &place_queues[s->queue];
 	while (s->losing_n > 0)
@@ -93,7 +95,7 @@ static void consumer_over(struct client *c, struct consumer_state *s, bool is_op
 	if (!p->is_auto_delete || o->queue[s->queue].life == LIFE_NONE)
 		return;
 	oracle_queue_set(o, s->queue, LIFE_MAYBE);
-	o->queue[s->queue].is_busy = o->queue[s->queue].is_limbo = true;
+	oracle_in_limbo(o, s->queue, is_his_change);
 }
 
 /* The channel is no more, and what it held went back. */
@@ -107,7 +109,7 @@ void client_channel_over(struct client *c, uint32_t channel, bool is_open_loss)
 	client_abandon(c, ch);
 	for (uint32_t i = 0; i < CLIENT_CONSUMERS; i++)
 		if (ch->consumer[i].life != LIFE_NONE)
-			consumer_over(c, &ch->consumer[i], is_open_loss);
+			consumer_over(c, ch, &ch->consumer[i], is_open_loss);
 	for (uint32_t i = ch->held_first; i < ch->held_end; i++)
 		if (!ch->held[i].is_settled)
 			oracle_release(c->oracle, ch->held[i].copy, c->index, ch->number);
@@ -118,11 +120,10 @@ void client_channel_over(struct client *c, uint32_t channel, bool is_open_loss)
 /* An exclusive queue goes when the broker notices that its owner is gone. */
 static void exclusive_over(struct client *c, uint32_t queue)
 {
-	struct oracle_queue *q = &c->oracle->queue[queue];
-	if (q->life == LIFE_NONE)
+	if (c->oracle->queue[queue].life == LIFE_NONE)
 		return;
 	oracle_queue_set(c->oracle, queue, LIFE_GOING);
-	q->is_busy = q->is_limbo = true;
+	oracle_in_limbo(c->oracle, queue, true);
 }
 
 static void over(struct client *c, bool is_open_loss)

@@ -8,7 +8,7 @@ static bool take(struct client *c, uint32_t channel, uint32_t queue)
 {
 	struct oracle_queue *q = &c->oracle->queue[queue];
 	bool is_foreign = place_queues[queue].is_exclusive && place_owner(queue) != c->index;
-	if (!client_may_call(c, channel) || is_foreign || q->is_busy)
+	if (!client_may_call(c, channel) || is_foreign || oracle_is_taken(c->oracle, queue))
 		return false;
 	q->is_busy = true;
 	return true;
@@ -19,8 +19,7 @@ static void give(struct client *c, const struct asked *a, enum life life)
 {
 	struct oracle_queue *q = &c->oracle->queue[a->place];
 	bool is_known = !q->is_limbo && q->unsure_event < a->event;
-	if (!q->is_limbo)
-		q->is_busy = false;
+	q->is_busy = false;
 	if (life == LIFE_NONE && is_known)
 		oracle_queue_deleted(c->oracle, a->place);
 	else
@@ -232,8 +231,7 @@ static void consumer_answered(struct client *c, uint32_t channel, const struct a
 		s->life = s->life == LIFE_COMING ? LIFE_THERE : s->life;
 		return;
 	}
-	bool is_last = place_queues[a->place].is_auto_delete;
-	if (is_last && !o->queue[a->place].is_limbo)
+	if (place_queues[a->place].is_auto_delete)
 		o->queue[a->place].is_busy = false;
 	if (s->life == LIFE_NONE)
 		return; /* its queue is gone */
@@ -314,7 +312,7 @@ bool client_on_answer(struct client *c, uint32_t channel, const struct amqp091_m
 static void in_limbo(struct client *c, uint32_t queue)
 {
 	oracle_queue_set(c->oracle, queue, LIFE_MAYBE);
-	c->oracle->queue[queue].is_busy = c->oracle->queue[queue].is_limbo = true;
+	oracle_in_limbo(c->oracle, queue, true);
 }
 
 void client_abandon(struct client *c, struct channel_state *ch)
@@ -332,13 +330,17 @@ void client_abandon(struct client *c, struct channel_state *ch)
 	case AMQP091_queue_bind_ok:
 	case AMQP091_queue_unbind_ok:
 		oracle_binding_set(o, a->arg, LIFE_MAYBE);
-		o->queue[a->place].is_limbo = true;
+		oracle_in_limbo(o, a->place, true);
 		break;
 	case AMQP091_queue_purge_ok:
 		oracle_leaking(o, a->place);
-		o->queue[a->place].is_limbo = true;
+		oracle_in_limbo(o, a->place, true);
 		break;
 	case AMQP091_queue_delete_ok: in_limbo(c, a->place); break;
+	case AMQP091_basic_cancel_ok:
+		if (place_queues[a->place].is_auto_delete)
+			oracle_in_limbo(o, a->place, true);
+		break;
 	case AMQP091_basic_get_ok:
 		if (a->arg)
 			oracle_leaking(o, a->place);

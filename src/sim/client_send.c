@@ -95,7 +95,7 @@ static bool may_take_queues(const struct client *c, const struct channel_state *
 	for (uint32_t i = 0; i < CLIENT_CONSUMERS; i++) {
 		const struct consumer_state *s = &ch->consumer[i];
 		if (s->life != LIFE_NONE && place_queues[s->queue].is_auto_delete &&
-		    c->oracle->queue[s->queue].is_busy)
+		    oracle_is_taken(c->oracle, s->queue))
 			return false;
 	}
 	return true;
@@ -347,7 +347,8 @@ bool client_cancel(struct client *c, uint32_t channel, uint32_t consumer)
 	struct oracle_queue *q = &c->oracle->queue[s->queue];
 	bool is_last = place_queues[s->queue].is_auto_delete;
 	char tag[8];
-	if (!client_may_call(c, channel) || s->life != LIFE_THERE || (is_last && q->is_busy))
+	if (!client_may_call(c, channel) || s->life != LIFE_THERE ||
+	    (is_last && oracle_is_taken(c->oracle, s->queue)))
 		return false;
 	client_call_queue(c, channel, AMQP091_basic_cancel_ok, s->queue, false, consumer);
 	struct text t = text_of(tag, sizeof tag);

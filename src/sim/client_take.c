@@ -301,9 +301,9 @@ static void on_cancel(struct client *c, uint32_t channel, struct slice tag)
 	oracle_users(c->oracle, ch->consumer[i].queue, -1);
 	oracle_loss(c->oracle, ch->consumer[i].queue, false);
 	ch->consumer[i].life = LIFE_NONE;
-	if (ch->life == LIFE_GOING) /* the channel has taken it, and will not know any more */
-		c->oracle->queue[ch->consumer[i].queue].is_limbo |=
-			place_queues[ch->consumer[i].queue].is_auto_delete;
+	/* a channel that goes has taken it, and will not know any more */
+	if (ch->life == LIFE_GOING && place_queues[ch->consumer[i].queue].is_auto_delete)
+		oracle_in_limbo(c->oracle, ch->consumer[i].queue, true);
 }
 
 void client_on_method(struct client *c, uint32_t channel, const struct amqp091_method *m)

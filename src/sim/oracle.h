@@ -66,8 +66,8 @@ struct oracle_queue {
 	bool loss_open;        /* he was lost, and the broker may not know it yet */
 	bool is_leaking;       /* he may still take something out of it for ever */
 	bool has_doubts, is_purging;
-	bool is_busy;  /* somebody changes it: only one at a time */
-	bool is_limbo; /* he was lost; the broker may come to it all the same */
+	bool is_busy;  /* somebody changes it: only one at a time (oracle_is_taken) */
+	bool is_limbo; /* somebody was lost; the broker may come to what he wanted all the same */
 };
 
 /* A call under way about a queue, which may find that the queue is gone; or (is_risky) be refused
@@ -148,6 +148,10 @@ void oracle_crash(struct oracle *o, bool is_clean);
  * Messages on their way may be routed before or after. A queue that may be gone (LIFE_MAYBE) puts
  * all its messages in doubt; one that is gone takes its bindings with it. */
 void oracle_queue_set(struct oracle *o, uint32_t queue, enum life life);
+/* oracle_is_taken: nobody else may change the queue now. oracle_in_limbo: somebody was lost who
+ * changed it, or was its consumer. */
+bool oracle_is_taken(const struct oracle *o, uint32_t queue);
+void oracle_in_limbo(struct oracle *o, uint32_t queue, bool is_his_change);
 void oracle_exchange_set(struct oracle *o, uint32_t exchange, enum life life);
 void oracle_binding_set(struct oracle *o, uint32_t binding, enum life life);
 void oracle_joint_set(struct oracle *o, uint32_t joint, enum life life);

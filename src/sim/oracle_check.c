@@ -212,7 +212,6 @@ void oracle_quiet(struct oracle *o, uint32_t clients, bool is_known, bool is_rea
 			oracle_doubt(o, i);
 		if (q->is_limbo && q->life == LIFE_GOING)
 			oracle_queue_deleted(o, i);
-		q->is_busy &= !q->is_limbo;
 		q->loss_open = q->is_limbo = q->is_leaking = false;
 	}
 	for (; is_known && o->orphans; o->orphans = o->messages[o->orphans].next_unsure)

@@ -167,6 +167,17 @@ void oracle_queue_set(struct oracle *o, uint32_t queue, enum life life)
 	reroute_all(o);
 }
 
+bool oracle_is_taken(const struct oracle *o, uint32_t queue)
+{
+	return o->queue[queue].is_busy || o->queue[queue].is_limbo;
+}
+
+void oracle_in_limbo(struct oracle *o, uint32_t queue, bool is_his_change)
+{
+	o->queue[queue].is_limbo = true;
+	o->queue[queue].is_busy &= !is_his_change;
+}
+
 void oracle_exchange_set(struct oracle *o, uint32_t exchange, enum life life)
 {
 	if (o->exchange[exchange] == life)
