@@ -201,6 +201,19 @@ static bool is_partial(struct turn *t, const struct call *call)
 	return c->tx->is_refused;
 }
 
+/* Nobody listens to the answer, but nobody waits for it either: a consumer that has ended is not
+ * asked to end once more. */
+static void unheard(struct turn *t, const struct call *call)
+{
+	struct consumer *k = NULL;
+	must(!is_end(call));
+	if (call->method == AMQP091_basic_cancel)
+		k = amqp091_consumer(t->s, call->ticket);
+	if (k)
+		k->end = CONSUMER_ENDED;
+	amqp091_call_free(t);
+}
+
 void amqp091_reply(struct turn *t, struct run *fx)
 {
 	struct amqp091 *s = t->s;
@@ -212,7 +225,7 @@ void amqp091_reply(struct turn *t, struct run *fx)
 		return;
 	if (s->phase != PHASE_RUNNING && s->phase != PHASE_ENDING) {
 		if (!is_end(call))
-			amqp091_call_free(t); /* nobody listens, but nobody waits for it either */
+			unheard(t, call);
 		return;
 	}
 	if (is_end(call)) {

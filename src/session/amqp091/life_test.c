@@ -116,6 +116,24 @@ static void a_broker_that_stops_says_goodbye(void **state)
 	scenario_end(s);
 }
 
+static void a_stop_before_a_cancel_is_answered_ends_the_connection(void **state)
+{
+	(void)state;
+	struct scenario *s = scenario_of(world_new(), __func__);
+	scenario_play(s,
+		      HELLO CONSUME "b open\nb ch 1 channel.open\n----\nb ch 1 channel.open_ok\n");
+	struct client *a = client_named(s, "a");
+	uint32_t slot = a->slot;
+	write_to(s, "a", "ch 1 basic.cancel consumer_tag='t'");
+	a->s->ops->stop(a->s, world_of(s->w));
+	world_run(s->w);
+	scenario_forget(s, a);
+	must(!s->w->clients[slot]);
+	scenario_play(s, "b ch 1 queue.declare queue='q' passive\n----\n"
+			 "b ch 1 queue.declare_ok queue='q' message_count=0 consumer_count=0\n");
+	scenario_end(s);
+}
+
 static void who_does_not_answer_our_close_is_closed_all_the_same(void **state)
 {
 	(void)state;
@@ -312,6 +330,7 @@ int main(void)
 		cmocka_unit_test(
 			of_two_exchanges_declared_at_once_only_the_arguments_that_count_count),
 		cmocka_unit_test(a_broker_that_stops_says_goodbye),
+		cmocka_unit_test(a_stop_before_a_cancel_is_answered_ends_the_connection),
 		cmocka_unit_test(who_does_not_answer_our_close_is_closed_all_the_same),
 		cmocka_unit_test(heartbeats_are_sent_every_half_interval),
 		cmocka_unit_test(half_a_message_is_a_sign_of_life),
