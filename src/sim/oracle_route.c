@@ -231,7 +231,8 @@ void oracle_purge_sent(struct oracle *o, uint32_t queue)
 void oracle_purged(struct oracle *o, uint32_t queue, uint64_t event, uint32_t n)
 {
 	struct oracle_queue *q = &o->queue[queue];
-	bool is_all = q->users_n == 0 && q->user_event < event && !q->loss_open && !q->losses_n;
+	bool is_all = q->users_n == 0 && q->user_event < event && q->loss_event < event &&
+		      !q->loss_open && !q->losses_n;
 	uint32_t least = 0;
 	for (uint32_t c = q->first; c; c = o->copies[c].next) {
 		struct copy *k = &o->copies[c];
