@@ -48,8 +48,28 @@ struct msg {
 	uint16_t pad;
 };
 
-/* MSG_DEAD: a dead letter; the history in its headers was written by us. */
+/* MSG_DEAD: a dead letter; the history in its headers was written by us. The upper half of a big
+ * message's flags is whose encoding its properties are in, a number of proto.def; 0: the first. */
 enum { MSG_PERSISTENT = 1, MSG_DEAD = 2 };
+#define MSG_FLAGS       0x0fu
+#define MSG_INNER_SHIFT 4
+#define MSG_INNER_FIRST 1u
+
+/* msg_inner is the upper half of the flags of a big message with properties of `proto`. */
+static inline uint8_t msg_inner(uint8_t proto)
+{
+	must(proto < MSG_CHUNK);
+	return (uint8_t)(proto == MSG_INNER_FIRST ? 0 : proto << MSG_INNER_SHIFT);
+}
+
+/* msg_encoding: whose encoding the properties are in, whether the message is big or not. */
+static inline uint8_t msg_encoding(const struct msg *m)
+{
+	uint8_t inner = m->flags >> MSG_INNER_SHIFT;
+	if (m->proto != MSG_CHUNKS)
+		return m->proto;
+	return inner ? inner : MSG_INNER_FIRST;
+}
 
 /* msg_new takes a message header from the block that the caller fills and fills it from `facts`.
  * The caller counts the references it hands out (block_give).

@@ -12,7 +12,7 @@ void foreign_open(struct foreign *f, struct mem *mem, const struct msg *m)
 	f->room_n = amqp091_from_room(f->props);
 	f->room = mem_get(mem, f->room_n, "foreign properties");
 	must(f->room != NULL);
-	f->props = amqp091_props_from(f->room, f->room_n, header_ops_of(m->proto), f->props,
+	f->props = amqp091_props_from(f->room, f->room_n, views_of(m), f->props,
 				      m->flags & MSG_PERSISTENT);
 }
 

@@ -17,7 +17,7 @@ struct foreign {
 /* foreign_is: its properties are not those of AMQP 0-9-1. */
 static inline bool foreign_is(const struct msg *m)
 {
-	return m->proto != MSG_AMQP091 && m->proto != MSG_CHUNKS;
+	return msg_encoding(m) != MSG_AMQP091;
 }
 
 /* foreign_open gives the properties of any message as AMQP 0-9-1 writes them; they stay until

@@ -11,7 +11,14 @@ struct waiting {
 	uint32_t taker;
 	uint8_t state;
 };
-enum { WAITING_HERE, WAITING_LOADING, WAITING_UNASKED, WAITING_BROKEN, WAITING_VOID };
+enum {
+	WAITING_HERE,
+	WAITING_LOADING,
+	WAITING_WHOLE, /* big, at the front, and being put together */
+	WAITING_UNASKED,
+	WAITING_BROKEN,
+	WAITING_VOID
+};
 
 void receiver_init(struct receiver *r, const struct receiver_ops *ops, struct session *session,
 		   struct asker *asker)
@@ -49,6 +56,8 @@ void receiver_fini(struct receiver *r, struct session_world *w)
 {
 	struct waiting one;
 	must(r->waiting.row_bytes == sizeof one);
+	if (r->whole.list)
+		whole_drop(&r->whole);
 	while (deque_pop(&r->waiting, &one))
 		row_unref(&one);
 	for (;;) {
@@ -227,6 +236,8 @@ static void give_back(struct receiver *r, struct session_world *w, struct taker 
 		r->loading_n--;
 		r->loading_bytes -= one->row.bytes;
 	}
+	if (one->state == WAITING_WHOLE)
+		whole_drop(&r->whole);
 	if (!k->is_no_ack || one->row.flags & ENTRY_SETTLE)
 		receiver_settle(r, w, &what, how);
 	row_unref(one);
@@ -329,9 +340,30 @@ static void ask_loads(struct receiver *r, struct session_world *w)
 	}
 }
 
+/* A part of the big message at the front. */
+static void whole_part(struct receiver *r, struct session_world *w, uint64_t ticket, uint64_t mem)
+{
+	uint64_t whole = 0;
+	enum whole_state state = whole_loaded(&r->whole, w, ticket, mem, &whole);
+	struct waiting *front = deque_peek(&r->waiting);
+	if (state == WHOLE_STRANGE || state == WHOLE_MORE)
+		return;
+	must(front && front->state == WAITING_WHOLE);
+	front->state = state == WHOLE_DONE ? WAITING_HERE : WAITING_BROKEN;
+	if (state == WHOLE_DONE) {
+		msg_unref(front->row.mem, 1);
+		front->row.mem = whole;
+	}
+	receiver_drain(r, w);
+}
+
 void receiver_loaded(struct receiver *r, struct session_world *w, uint64_t ticket, uint64_t mem)
 {
 	struct waiting *one = NULL;
+	if (ticket & WHOLE_TICKET) {
+		whole_part(r, w, ticket, mem);
+		return;
+	}
 	uint64_t at = ticket - r->waiting_first;
 	if (ticket >= r->waiting_first && at < r->waiting.n)
 		one = deque_at(&r->waiting, (size_t)at);
@@ -354,6 +386,13 @@ static bool is_open(const struct receiver *r, const struct session_world *w)
 {
 	must(r->session != NULL);
 	return !r->is_shut && !r->farewell && r->session->sendq.bytes < w->limits->output_bytes_max;
+}
+
+/* Only its list is here. */
+static bool is_big(const struct waiting *one)
+{
+	must(one->state != WAITING_HERE || one->row.mem);
+	return one->state == WAITING_HERE && msg_of(one->row.mem)->proto == MSG_CHUNKS;
 }
 
 /* The message stays ours while it is handed over. */
@@ -384,7 +423,11 @@ void receiver_drain(struct receiver *r, struct session_world *w)
 {
 	struct waiting one;
 	for (struct waiting *front; (front = deque_peek(&r->waiting)) != NULL && is_open(r, w);) {
-		if (front->state == WAITING_LOADING || front->state == WAITING_UNASKED)
+		if (is_big(front) &&
+		    whole_begin(&r->whole, w, r->asker->session, msg_of(front->row.mem)))
+			front->state = WAITING_WHOLE;
+		if (front->state == WAITING_LOADING || front->state == WAITING_UNASKED ||
+		    front->state == WAITING_WHOLE || is_big(front))
 			break;
 		(void)deque_pop(&r->waiting, &one);
 		r->waiting_first++;
@@ -418,7 +461,7 @@ void receiver_delivered(struct receiver *r, struct session_world *w, const struc
 		k->waiting_n++;
 		if (r->farewell)
 			give_back(r, w, k, &one, SETTLE_RELEASE);
-		else if (r->waiting.n == 0 && one.row.mem && is_open(r, w))
+		else if (r->waiting.n == 0 && one.row.mem && !is_big(&one) && is_open(r, w))
 			hand(r, w, k, &one);
 		else if (deque_push(&r->waiting, w->mem, &one) != ERR_OK)
 			must(!"no memory for a delivery");

@@ -3,7 +3,8 @@
  *
  * A session owns its struct receiver, and each struct taker in it is one consumer. Deliveries are
  * handed to the session one by one, in the order in which the shards gave them, while there is room
- * in its send queue; those whose message must be read from the journal hold up what is behind them.
+ * in its send queue; those whose message must be read from the journal hold up what is behind them,
+ * and those with big bodies are put together in memory first, one at a time.
  * The session says with receiver_settle what became of each.
  *
  *   FX_DELIVER -> receiver_delivered -> [waits] -> deliver() -> bytes ... receiver_settle
@@ -15,6 +16,7 @@
 #include "msg/refs.h"
 #include "session/ask.h"
 #include "session/farewell.h"
+#include "session/whole.h"
 
 enum taker_end { TAKER_LIVES, TAKER_ASKED, TAKER_ENDED };
 
@@ -52,6 +54,7 @@ struct receiver {
 	struct taker *owed; /* those with credit to be given back */
 	struct deque waiting;
 	struct refs gone;
+	struct whole whole;     /* the row at the front */
 	uint64_t waiting_first; /* ticket of its front row */
 	uint64_t waiting_asked; /* no row before this one is unasked */
 	uint64_t loading_bytes;

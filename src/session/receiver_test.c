@@ -1,6 +1,7 @@
 #include "session/receiver.h"
 
 #include "session/kit_for_tests.h"
+#include "msg/big.h"
 
 #include <stdio.h>
 
@@ -13,7 +14,13 @@ static void deliver(struct session *s, struct session_world *w, struct taker *k,
 		    const struct deliver_row *row)
 {
 	must(s == &kit->session && w == &kit->w && k->queue == KIT_QUEUE);
-	text_putf(&kit->said, "got %.1s; ", (const char *)msg_piece(msg_of(row->mem), 0).p);
+	const struct msg *m = msg_of(row->mem);
+	struct slice body = msg_piece(m, 0);
+	if (body.n > 1)
+		text_putf(&kit->said, "%s %u %.*s; ", m->flags == MSG_PERSISTENT ? "kept" : "got",
+			  m->proto, (int)body.n, (const char *)body.p);
+	else
+		text_putf(&kit->said, "got %.1s; ", (const char *)body.p);
 }
 
 static void ended(struct session *s, struct session_world *w, struct taker *k, bool is_cancelled)
@@ -125,6 +132,96 @@ static void what_cannot_be_read_is_rejected(void **s)
 	receiver_drain(&receiver, &kit->w);
 	receiver_loaded(&receiver, &kit->w, kit->loads.at[0].ticket, 0);
 	said("got b; subscribe 10; reject 1; ");
+}
+
+/* ---- big ones ----------------------------------------------------------------------------- */
+
+/* A message of another protocol whose body lies in `n` chunks, of four bytes but the last. */
+static uint64_t big(uint32_t n, uint32_t last)
+{
+	struct block *b = kit->block;
+	uint8_t *at = (uint8_t *)b + b->fill;
+	must(block_room(b) > 1000);
+	for (uint32_t i = 0; i < n; i++)
+		big_put(at, i,
+			(struct big_chunk){ 500 + i,
+					    MSG_STORED_HEAD_BYTES + (i + 1 < n ? 4 : last) });
+	const struct msg *m = msg_new(b,
+				      &(struct msg){ .proto = MSG_CHUNKS,
+						     .flags = msg_inner(MSG_STOMP) | MSG_PERSISTENT,
+						     .body_off = b->fill,
+						     .body_bytes = n * BIG_ROW_BYTES });
+	b->fill += n * BIG_ROW_BYTES;
+	block_give(b, 1);
+	return msg_mem(m);
+}
+
+static uint64_t chunk(const char *bytes)
+{
+	struct block *b = kit->block;
+	uint32_t n = (uint32_t)strlen(bytes);
+	memcpy((uint8_t *)b + b->fill, bytes, n);
+	const struct msg *m = msg_new(
+		b, &(struct msg){ .proto = MSG_CHUNK, .body_off = b->fill, .body_bytes = n });
+	b->fill += n;
+	block_give(b, 1);
+	return msg_mem(m);
+}
+
+/* Somebody is given `a`, a big one, and `b`. */
+static struct taker *given_big(uint32_t chunks_n, uint32_t last)
+{
+	struct taker *k = subscribe(10, false);
+	struct deliver_row rows[3] = { { .mem = msg_mem(kit_message(kit, 'a', 1)), .pos = 1 },
+				       { .mem = big(chunks_n, last), .pos = 2 },
+				       { .mem = msg_mem(kit_message(kit, 'b', 1)), .pos = 3 } };
+	receiver_delivered(&receiver, &kit->w,
+			   kit_effect(kit, FX_DELIVER, k->id, rows, sizeof *rows, 3));
+	said("got a; subscribe 10; ");
+	receiver_drain(&receiver, &kit->w);
+	return k;
+}
+
+static void a_big_one_is_put_together_first(void **s)
+{
+	(void)s;
+	(void)given_big(6, 2);
+	assert_int_equal(kit->loads.n, 4); /* so many ahead */
+	assert_int_equal(kit->loads.at[3].loc, 503);
+	receiver_drain(&receiver, &kit->w);                   /* asks for nothing twice */
+	static const uint32_t order[] = { 1, 0, 3, 2, 5, 4 }; /* as they may come */
+	static const char *const part[] = { "1111", "2222", "3333", "4444", "5555", "66" };
+	for (uint32_t i = 0; i < 6; i++) {
+		must(order[i] < kit->loads.n);
+		said("");
+		receiver_loaded(&receiver, &kit->w, kit->loads.at[order[i]].ticket,
+				chunk(part[order[i]]));
+	}
+	said("kept 4 1111222233334444555566; got b; ");
+	assert_int_equal(kit->loads.n, 6);
+}
+
+static void one_with_a_chunk_that_is_not_there_is_rejected(void **s)
+{
+	(void)s;
+	(void)given_big(2, 2);
+	assert_int_equal(kit->loads.n, 2);
+	receiver_loaded(&receiver, &kit->w, kit->loads.at[1].ticket, chunk("333")); /* not it */
+	said("got b; reject 2; ");
+	receiver_loaded(&receiver, &kit->w, kit->loads.at[0].ticket, chunk("1111")); /* too late */
+	said("");
+}
+
+static void nothing_is_left_of_one_that_nobody_waits_for(void **s)
+{
+	(void)s;
+	struct taker *k = given_big(2, 2);
+	receiver_cancelled(&receiver, &kit->w, kit_effect(kit, FX_CANCELLED, k->id, NULL, 0, 0));
+	said("cancelled; release 2; release 3; ");
+	receiver_loaded(&receiver, &kit->w, kit->loads.at[0].ticket, chunk("1111"));
+	receiver_loaded(&receiver, &kit->w, kit->loads.at[1].ticket, 0);
+	receiver_drain(&receiver, &kit->w);
+	(void)given_big(3, 1); /* and again, until the session ends */
 }
 
 static void a_shut_receiver_keeps_what_comes(void **s)
@@ -242,6 +339,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ROW(what_must_be_read_holds_up_what_is_behind_it),
 		ROW(what_cannot_be_read_is_rejected),
+		ROW(a_big_one_is_put_together_first),
+		ROW(one_with_a_chunk_that_is_not_there_is_rejected),
+		ROW(nothing_is_left_of_one_that_nobody_waits_for),
 		ROW(a_shut_receiver_keeps_what_comes),
 		ROW(a_full_send_queue_stops_it),
 		ROW(an_unsubscribed_taker_gives_back_what_waits),

@@ -26,12 +26,12 @@ const struct header_ops *header_ops_of(uint8_t proto)
 {
 	static const struct header_ops nothing = { begin_nothing, next_nothing, property_nothing };
 	switch ((enum msg_proto)proto) {
-	case MSG_AMQP091:
-	case MSG_CHUNKS: return &amqp091_header_ops;
+	case MSG_AMQP091: return &amqp091_header_ops;
 	case MSG_STOMP: return &stomp_header_ops;
 	case MSG_MQTT3:
 	case MSG_MQTT5:
-	case MSG_CHUNK: break;
+	case MSG_CHUNK:
+	case MSG_CHUNKS: break;
 	}
 	return &nothing;
 }

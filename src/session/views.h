@@ -9,4 +9,10 @@
  * where there is no codec a message has none. */
 const struct header_ops *header_ops_of(uint8_t proto);
 
+/* views_of is how those of `m` are read, big or not. */
+static inline const struct header_ops *views_of(const struct msg *m)
+{
+	return header_ops_of(msg_encoding(m));
+}
+
 #endif

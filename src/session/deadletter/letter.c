@@ -183,7 +183,7 @@ bool letter_make(struct deadletter *d, struct session_world *w, const struct let
 		foreign_close(&f, w->mem);
 		return false;
 	}
-	if (foreign_is(m))
+	if (foreign_is(m) && m->proto != MSG_CHUNKS)
 		copy->proto = MSG_AMQP091;
 	out->had_history = death.has_history;
 	must(w_out.n == 0);
@@ -193,7 +193,7 @@ bool letter_make(struct deadletter *d, struct session_world *w, const struct let
 	out->copies[0] = out->dead.copies;
 	if (out->dead.is_plain && death.same.n == 0)
 		note_like(d, l, msg_route(m), death.time_s, out->dead.headers);
-	finish(m, out, copy, route_n, m->flags | MSG_DEAD, &w_out);
+	finish(m, out, copy, route_n, (m->flags & MSG_FLAGS) | MSG_DEAD, &w_out);
 	must(!foreign_is(m) || out->copies[0].n == 0); /* a list, which no other protocol has */
 	foreign_close(&f, w->mem);
 	return true;
@@ -202,7 +202,7 @@ bool letter_make(struct deadletter *d, struct session_world *w, const struct let
 /* What the queues must know of a message that is published now as it once was. */
 static void note_facts(const struct session_world *w, const struct msg *m, struct letter_made *out)
 {
-	const struct header_ops *ops = header_ops_of(m->proto);
+	const struct header_ops *ops = views_of(m);
 	struct header h;
 	must(ops->property != NULL);
 	if (ops->property(msg_props(m), HEADER_PRIORITY, &h))

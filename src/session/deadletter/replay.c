@@ -163,7 +163,7 @@ static bool publish(struct deadletter *d, struct session_world *w, struct letter
 	struct rd rd = rd_of(msg_route(made->msg));
 	(void)rd_str8(&rd);
 	struct routing m = { .key = rd_str8(&rd),
-			     .headers = header_ops_of(made->msg->proto),
+			     .headers = views_of(made->msg),
 			     .props = msg_props(made->msg),
 			     .dice = d->session.handle + d->count.published };
 	must(rd_done(&rd));

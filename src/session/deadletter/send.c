@@ -152,7 +152,7 @@ static void put_rows(struct deadletter *d, struct session_world *w, const struct
 		row->expiry_ms = made->expiry_ms;
 		row->priority = made->dead.priority;
 		if (route_to_row(&to[i], w->wall_ms, m->flags & MSG_PERSISTENT, row))
-			row->expiry_ms = route_tag_of(header_ops_of(m->proto), msg_props(m));
+			row->expiry_ms = route_tag_of(views_of(m), msg_props(m));
 		if (m->proto == MSG_CHUNKS)
 			row->flags |= ENTRY_BIG;
 		if (!is_first && i > 0 && to[i].shard == to[i - 1].shard)
@@ -262,7 +262,7 @@ static const struct route *route(struct deadletter *d, struct session_world *w,
 {
 	struct route_hit *hit;
 	struct routing m = { .key = p->key,
-			     .headers = header_ops_of(made->msg->proto),
+			     .headers = views_of(made->msg),
 			     .props = msg_props(made->msg),
 			     .past = p->past,
 			     .dice = d->session.handle + d->count.published };
