@@ -18,6 +18,7 @@ struct kit {
 	struct block_home home;
 	struct post post;
 	struct loads loads;
+	struct stores stores;
 	struct session_limits limits;
 	struct session_world w;
 	struct session session;
@@ -34,14 +35,15 @@ static inline struct kit *kit_new(void)
 	k->heap = mem_for_tests(64u << 20);
 	block_home_init(&k->home, &k->heap.mem, 4);
 	post_init(&k->post, 0, 1, &k->heap.mem);
-	k->loads.mem = &k->heap.mem;
+	k->loads.mem = k->stores.mem = &k->heap.mem;
 	k->limits = (struct session_limits){ .output_bytes_max = 1000,
 					     .unconfirmed_bytes_max = 4000 };
 	k->w = (struct session_world){ .limits = &k->limits,
 				       .post = &k->post,
 				       .mem = &k->heap.mem,
 				       .home = &k->home,
-				       .loads = &k->loads };
+				       .loads = &k->loads,
+				       .stores = &k->stores };
 	k->asker = (struct asker){ .session = session_handle(0, 5, 1), .channel = 1 };
 	k->session.handle = k->asker.session;
 	k->block = block_take(&k->home, 0);
@@ -56,6 +58,7 @@ static inline void kit_free(struct kit *own_k)
 	block_collect(&k->home);
 	sendq_fini(&k->session.sendq, &k->heap.mem);
 	mem_put(&k->heap.mem, k->loads.at, k->loads.cap * sizeof *k->loads.at);
+	mem_put(&k->heap.mem, k->stores.at, k->stores.cap * sizeof *k->stores.at);
 	post_fini(&k->post);
 	block_home_fini(&k->home);
 	must(k->heap.mem.used == 0);

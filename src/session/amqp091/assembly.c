@@ -86,7 +86,7 @@ struct amqp091_fault amqp091_assembly_fault(const struct channel *c)
 static void publish_of(const struct assembly *a, struct publish *out)
 {
 	const uint8_t *base = (const uint8_t *)a->block + a->at;
-	must(a->block && a->got_bytes == a->body_bytes && a->stored_n == a->chunks_n);
+	must(a->block && a->got_bytes == a->body_bytes && a->upload.stored_n == a->upload.chunks_n);
 	*out = (struct publish){
 		.exchange = slice_of(a->route + 1, a->exchange_n),
 		.key = slice_of(a->route + 2 + a->exchange_n, a->route_n - 2u - a->exchange_n),
@@ -138,7 +138,7 @@ static void strip(struct assembly *a, struct publish *p)
 	a->at += gone;
 	a->cap -= gone;
 	a->props_n -= gone;
-	if (a->chunks_n > 0) {
+	if (a->upload.chunks_n > 0) {
 		a->msg->props_off += gone;
 		a->msg->props_len -= gone;
 	}
@@ -154,11 +154,11 @@ enum err amqp091_assembly_finish(struct turn *t, struct channel *c)
 	if (e == ERR_OK && p.copies.n > 0 && !route_is_delayed(hit->route))
 		strip(c->assembly, &p);
 	bool is_taken = e == ERR_OK && (hit->route->n > 0 || amqp091_publish_is_kept(t, c, &p));
-	if (is_taken && c->assembly->chunks_n > 0) {
+	if (is_taken && c->assembly->upload.chunks_n > 0) {
 		send_big(t, c, &p, hit);
 	} else if (is_taken) {
 		send(t, c, &p, hit);
-	} else if (e == ERR_OK && c->assembly->chunks_n > 0) {
+	} else if (e == ERR_OK && c->assembly->upload.chunks_n > 0) {
 		amqp091_upload_nowhere(t, c, &p);
 	} else if (e == ERR_OK) {
 		struct slice body = slice_of(p.props.p + p.props.n, p.body_bytes);
@@ -201,20 +201,15 @@ static enum err grow(struct turn *t, struct assembly *a, uint64_t n)
 	return ERR_OK;
 }
 
-enum err amqp091_assembly_block(struct turn *t, struct assembly *a, uint32_t n)
-{
-	must(!a->block);
-	return grow(t, a, n);
-}
-
-static enum err begin_props(struct turn *t, struct assembly *a, uint64_t body_bytes,
+static enum err begin_props(struct turn *t, const struct channel *c, uint64_t body_bytes,
 			    struct slice props)
 {
+	struct assembly *a = c->assembly;
 	a->props_n = (uint32_t)props.n;
 	a->body_bytes = body_bytes;
 	must(!a->block);
 	if (amqp091_upload_is_big(a))
-		return amqp091_upload_begin(t, a, props);
+		return amqp091_upload_begin(t, c, props);
 	uint64_t body = body_bytes < GROW_FROM ? body_bytes : GROW_FROM;
 	TRY(grow(t, a, a->props_n + body + a->route_n));
 	memcpy((uint8_t *)a->block + a->at, props.p, props.n);
@@ -231,10 +226,10 @@ static enum err begin(struct turn *t, struct channel *c, const struct amqp091_he
 	must(a != NULL);
 	if (amqp091_props_facts(h->props, &f) != ERR_OK || !(f.flags & AMQP091_HAS_reply_to) ||
 	    amqp091_direct_kind(f.reply_to) != DIRECT_CONSUME) {
-		TRY(begin_props(t, a, h->body_bytes, h->props));
+		TRY(begin_props(t, c, h->body_bytes, h->props));
 	} else {
 		TRY(amqp091_direct_props(t, c, h->props, &own));
-		enum err e = begin_props(t, a, h->body_bytes, own);
+		enum err e = begin_props(t, c, h->body_bytes, own);
 		amqp091_put(t, (void *)(uintptr_t)own.p, own.n);
 		TRY(e);
 	}
@@ -278,7 +273,7 @@ enum err amqp091_assembly_body(struct turn *t, struct channel *c, struct slice p
 		fault.b = a->body_bytes;
 		return amqp091_refuse_fault(t, &fault);
 	}
-	if (a->chunks_n > 0)
+	if (a->upload.chunks_n > 0)
 		return amqp091_upload_body(t, c, payload);
 	uint64_t have = a->props_n + end + a->route_n,
 		 whole = a->props_n + a->body_bytes + a->route_n;

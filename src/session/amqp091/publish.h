@@ -9,6 +9,7 @@
 #define SESSION_AMQP091_PUBLISH_H
 #include "session/amqp091/amqp091.h"
 #include "session/posting.h"
+#include "session/upload.h"
 #include "wire/amqp091/content.h"
 
 /* What is known of a message before it is one. */
@@ -32,14 +33,8 @@ struct assembly {
 	uint32_t cap; /* bytes from there on */
 	uint32_t props_n;
 	uint64_t body_bytes, got_bytes;
-	struct block *chunk; /* big: being filled; NULL: none */
-	struct msg *chunk_msg;
-	uint32_t chunk_at, chunk_n; /* where its bytes are, and how many */
-	uint32_t chunks_n;          /* of the whole body; 0: it is not big */
-	uint32_t chunk_max;         /* bytes of each but the last */
-	uint32_t sent_n, stored_n;  /* chunks that have left, and that are in the journal */
-	uint32_t upload;            /* tells it from earlier ones of its channel */
-	uint32_t size;              /* of this struct */
+	struct upload upload; /* of a big one */
+	uint32_t size;        /* of this struct */
 	bool is_mandatory, is_immediate;
 	bool is_whole; /* big: waits only for the journal */
 	uint8_t exchange_n;
@@ -127,13 +122,11 @@ MUST_USE enum err amqp091_assembly_header(struct turn *t, struct channel *c, str
 MUST_USE enum err amqp091_assembly_body(struct turn *t, struct channel *c, struct slice payload);
 /* amqp091_assembly_finish publishes what is whole, and frees the assembly. */
 MUST_USE enum err amqp091_assembly_finish(struct turn *t, struct channel *c);
-/* amqp091_assembly_block gives it a block with room for `n` bytes of props, body and route. */
-MUST_USE enum err amqp091_assembly_block(struct turn *t, struct assembly *a, uint32_t n);
 
 /* Big bodies. amqp091_upload_is_big: too large for one record. begin makes the block with the
  * list, body takes what a frame has brought; close lets go of a chunk that is half full. */
 bool amqp091_upload_is_big(const struct assembly *a);
-MUST_USE enum err amqp091_upload_begin(struct turn *t, struct assembly *a, struct slice props);
+MUST_USE enum err amqp091_upload_begin(struct turn *t, const struct channel *c, struct slice props);
 MUST_USE enum err amqp091_upload_body(struct turn *t, struct channel *c, struct slice body);
 void amqp091_upload_close(struct turn *t, struct assembly *a);
 /* amqp091_upload_nowhere: no queue takes it. */
