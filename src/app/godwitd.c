@@ -3,6 +3,7 @@
 #include "io/server.h"
 #include "session/amqp091/ops.h"
 #include "session/manage/manage.h"
+#include "session/mqtt/ops.h"
 
 #include <getopt.h>
 #include <malloc.h>
@@ -131,6 +132,7 @@ int main(int argc, char **argv)
 				      .config = &config,
 				      .notes = &notes,
 				      .amqp = &amqp091_session_ops,
+				      .mqtt = &mqtt_session_ops,
 				      .control = &manage_session_ops };
 	return server_run(&setup);
 }

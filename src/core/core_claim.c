@@ -4,9 +4,9 @@
 /* Names that one session has for itself alone: a client's identity, above all. Volatile, like the
  * sessions themselves; which shard knows of a name is agreed upon by those who claim it.
  *
- * Whoever wants a name that is taken waits, and the owner is told to go. It yields when it has given
- * back all that comes with the name, so whoever has the name next finds that behind it. Of several
- * that wait the last one counts: who came before is refused.
+ * Whoever wants a name that is taken waits, and the owner is told to go. It yields when it has
+ * given back all that comes with the name, so whoever has the name next finds that behind it. Of
+ * several that wait the last one counts: who came before is refused.
  */
 struct claim {
 	struct claim *next; /* another name with the same hash */

@@ -2,8 +2,9 @@
  *
  * Private to core*.c. The parts: core_publish (messages in), core_give (messages out), core_settle
  * (messages gone), core_dead (dead letters), core_time (what expires), core_rule (limits),
- * core_consume (consumers), core_claim (names), core_single (one of them at a time), core_queue (queues come, answer
- * and go), core_checkpoint (to disk and back), core_look (digest, check, dump).
+ * core_consume (consumers), core_claim (names), core_single (one of them at a time), core_queue
+ * (queues come, answer and go), core_checkpoint (to disk and back), core_look (digest, check,
+ * dump).
  */
 #ifndef CORE_CORE_STATE_H
 #define CORE_CORE_STATE_H

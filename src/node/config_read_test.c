@@ -148,7 +148,7 @@ static const char real_life[] = "# ======================================\n"
 				"log.file.rotation.date = $D0\n"
 				"log.console = false\n"
 				"log.connection.level = warning\n"
-				"mqtt.vhost = /\n";
+				"mqtt.sparkplug = false\n";
 
 static void a_real_file_starts_as_it_is(void **s)
 {
@@ -179,10 +179,10 @@ static void every_prefix_of_a_file_is_read_or_refused(void **s)
 static void notes_are_bounded(void **s)
 {
 	(void)s;
-	char text[CONFIG_NOTES_MAX * 40];
+	char text[CONFIG_NOTES_MAX * 60];
 	struct text t = text_of(text, sizeof text);
 	for (int i = 0; i < 2 * CONFIG_NOTES_MAX; i++)
-		text_puts(&t, "mqtt.vhost = /\n");
+		text_puts(&t, "mqtt.sparkplug = false\n");
 	must(is_read(text) && notes.n == 2 * CONFIG_NOTES_MAX);
 }
 

@@ -15,6 +15,7 @@
 #include "node/memory.h"
 #include "node/node.h"
 #include "node/shard.h"
+#include "session/mqtt/ops.h"
 
 #include <stdatomic.h>
 
@@ -135,6 +136,7 @@ struct node {
 	_Atomic uint64_t version;           /* of view */
 	struct held_run *held, **held_tail; /* owner of shard 0 only */
 	struct session_limits limits;
+	struct mqtt_settings mqtt;
 	struct tally tally; /* of all loops; its memory is touched under its flag */
 	struct memory tally_memory;
 	struct memory boot_memory;    /* used while opening, and by the journal's threads' setup */

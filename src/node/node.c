@@ -1,5 +1,6 @@
 #include "node/loop.h"
 
+#include "base/bits.h"
 #include "base/must.h"
 #include "node/recover.h"
 
@@ -42,6 +43,31 @@ static void set_logins(struct node *n)
 	if (strcmp(n->config.anonymous_login_user, "none") != 0)
 		l->anonymous_user = slice_str(n->config.anonymous_login_user);
 	l->anonymous_pass = slice_str(n->config.anonymous_login_pass);
+}
+
+static uint32_t expiry_s(int64_t setting)
+{
+	must(setting >= -1 && setting < MQTT_EXPIRY_NEVER);
+	return setting < 0 ? MQTT_EXPIRY_NEVER : (uint32_t)setting;
+}
+
+static void set_mqtt(struct node *n)
+{
+	const struct config *c = &n->config;
+	n->mqtt = (struct mqtt_settings){
+		.vhost = slice_str(c->mqtt_vhost),
+		.exchange = slice_str(c->mqtt_exchange),
+		.session_expiry_s = expiry_s(c->mqtt_session_expiry_s),
+		.packet_max = (uint32_t)min_u64((uint64_t)c->mqtt_packet_max, LIMIT_CHUNK_BYTES),
+		.first_packet_max = (uint32_t)c->mqtt_first_packet_max,
+		.login_timeout_ms = (uint32_t)c->mqtt_login_timeout_ms,
+		.alias_max = (uint16_t)c->mqtt_alias_max,
+		.prefetch = (uint16_t)c->mqtt_prefetch,
+		.is_open_to_all = c->mqtt_is_open,
+		.is_login_by_cert = c->mqtt_is_by_cert,
+		.is_refusal_end = c->mqtt_is_refusal_end,
+	};
+	n->limits.mqtt = &n->mqtt;
 }
 
 static void set_loopback(struct node *n)
@@ -142,6 +168,7 @@ static enum err node_begin(struct node *n, struct text *why)
 	set_limits(n);
 	set_logins(n);
 	set_loopback(n);
+	set_mqtt(n);
 	TRY(make_loops(n));
 	TRY(open_journal(n, why));
 	return node_recover(n, why);

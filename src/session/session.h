@@ -16,6 +16,7 @@
 #include "port/secret.h"
 #include "session/sendq.h"
 
+struct mqtt_settings;
 struct session_limits;
 struct tally;
 struct text;
@@ -79,6 +80,7 @@ struct session_limits {
 	struct slice mechanisms[SESSION_MECHANISMS_MAX]; /* SASL names that are offered, in order */
 	uint32_t mechanisms_n;
 	struct slice anonymous_user, anonymous_pass; /* of ANONYMOUS; no user: nobody */
+	const struct mqtt_settings *mqtt; /* as its room says; NULL: it is not spoken */
 };
 
 /* What came of feeding. */

@@ -1,0 +1,179 @@
+#include "session/mqtt/mqtt.h"
+
+#include "base/bits.h"
+#include "base/must.h"
+
+#define REASON_MAX 200u
+
+/* ---- who it is ---------------------------------------------------------------------------- */
+
+/* A virtual host may stand before the last colon of a user's name. */
+static struct slice split_user(const struct turn *t, struct slice user, struct slice *out_vhost)
+{
+	size_t at = user.n;
+	*out_vhost = t->set->vhost;
+	must(t->set->vhost.n > 0);
+	while (at > 0 && user.p[at - 1] != ':')
+		at--;
+	if (at == 0)
+		return user;
+	*out_vhost = slice_sub(user, 0, at - 1);
+	return slice_from(user, at);
+}
+
+static void logged_in(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	must(s->access.user != 0);
+	if (access_enter(&s->access, t->w, s->vhost_wish, &t->why) != ERR_OK) {
+		mqtt_refuse(t, MQTT_REASON_NOT_AUTHORIZED);
+		return;
+	}
+	mqtt_unkeep(t, &s->vhost_wish);
+	s->access.client = s->client_id;
+	s->asker.vhost = s->access.number;
+	mqtt_claim(t);
+}
+
+/* The reason is for the log, unless the peer may know it, too. */
+static void turned_away(struct turn *t, struct slice user, bool is_tellable,
+			const struct text *reason)
+{
+	must(t->s->phase <= PHASE_CHECKING);
+	mqtt_note(t, &(struct session_note){ .event = SESSION_LOGIN_REFUSED,
+					     .user = user,
+					     .reason = text_slice(reason),
+					     .text = slice_str("MQTT") });
+	if (is_tellable)
+		text_put_slice(&t->why, text_slice(reason));
+	mqtt_refuse(t, MQTT_REASON_BAD_LOGIN);
+}
+
+/* A user's name, or whom his certificate names, or whoever comes without. */
+static enum secret log_in(struct turn *t, const struct mqtt_connect *c, struct slice *out_user,
+			  bool *out_is_tellable, struct text *reason)
+{
+	struct mqtt *s = t->s;
+	const struct session_limits *l = t->w->limits;
+	struct access_login in = { .password = c->password, .ticket = s->session.handle };
+	struct slice vhost = t->set->vhost;
+	must(s->phase == PHASE_GREETING);
+	*out_is_tellable = false;
+	in.user = split_user(t, c->user, &vhost);
+	*out_user = in.user;
+	s->vhost_wish = mqtt_keep(t, vhost, "vhost name");
+	if (c->has_user)
+		return access_login(&s->access, t->w, &in, out_is_tellable, reason);
+	if (t->set->is_login_by_cert && s->session.cert_name.n > 0) {
+		*out_user = s->session.cert_name;
+		return access_trust(&s->access, t->w, *out_user, out_is_tellable, reason);
+	}
+	if (!t->set->is_open_to_all || l->anonymous_user.n == 0) {
+		text_puts(reason, "no user name, and nobody may be anonymous");
+		return SECRET_WRONG;
+	}
+	in.user = l->anonymous_user;
+	in.password = l->anonymous_pass;
+	*out_user = in.user;
+	return access_login(&s->access, t->w, &in, out_is_tellable, reason);
+}
+
+static void authenticate(struct turn *t, const struct mqtt_connect *c)
+{
+	char buf[REASON_MAX];
+	struct text reason = text_of(buf, sizeof buf);
+	struct slice user;
+	bool is_tellable;
+	must(t->s->client_id.n > 0);
+	switch (log_in(t, c, &user, &is_tellable, &reason)) {
+	case SECRET_RIGHT: logged_in(t); return;
+	case SECRET_WRONG: turned_away(t, user, is_tellable, &reason); return;
+	case SECRET_LATER: t->s->phase = PHASE_CHECKING; return;
+	}
+}
+
+void mqtt_checked(struct session *own, struct session_world *w, bool is_right)
+{
+	struct turn t;
+	char buf[REASON_MAX];
+	struct text reason = text_of(buf, sizeof buf);
+	bool is_tellable;
+	mqtt_turn(&t, own, w);
+	must(t.s->client_id.n > 0);
+	if (t.s->phase != PHASE_CHECKING)
+		return;
+	if (access_checked(&t.s->access, w, is_right, &is_tellable, &reason) == SECRET_RIGHT)
+		logged_in(&t);
+	else
+		turned_away(&t, access_name(&t.s->access), is_tellable, &reason);
+}
+
+/* ---- what it wants ------------------------------------------------------------------------ */
+
+/* How long the session may outlive the connection. Before version 5 that is all or nothing. */
+static uint32_t expiry_of(const struct turn *t, const struct mqtt_connect *c)
+{
+	const uint32_t max = t->set->session_expiry_s;
+	if (c->version != MQTT_V5)
+		return c->clean_start ? 0 : max;
+	must(c->props.session_expiry_s == 0 || c->props.has & MQTT_HAS(session_expiry_s));
+	return c->props.session_expiry_s < max ? c->props.session_expiry_s : max;
+}
+
+static void note_wishes(struct turn *t, const struct mqtt_connect *c)
+{
+	struct mqtt *s = t->s;
+	const struct mqtt_props *p = &c->props;
+	must(s->version == c->version);
+	s->is_clean_start = c->clean_start;
+	s->keep_alive_s = c->keep_alive_s;
+	s->expiry_s = expiry_of(t, c);
+	s->is_capped = p->session_expiry_s != s->expiry_s && s->version == MQTT_V5;
+	s->is_terse = p->has & MQTT_HAS(request_problem_info) && !p->request_problem_info;
+	s->is_bridge = c->is_bridge;
+	s->window = t->set->prefetch;
+	if (p->has & MQTT_HAS(receive_maximum) && p->receive_maximum < s->window)
+		s->window = p->receive_maximum;
+	s->packet_max = p->maximum_packet_size;
+	if (c->has_will)
+		mqtt_will_keep(t, c);
+}
+
+/* A name for who has none. */
+static void name_client(struct turn *t, struct slice id)
+{
+	char buf[NAME_MADE_MAX];
+	must(t->s->client_id.n == 0);
+	t->s->is_named_by_us = id.n == 0;
+	if (id.n == 0)
+		id = ask_name(t->w, "mqtt", buf);
+	t->s->client_id = mqtt_keep(t, id, "client id");
+}
+
+void mqtt_on_connect(struct turn *t, const struct mqtt_packet *p)
+{
+	struct mqtt *s = t->s;
+	struct mqtt_connect c;
+	enum mqtt_fault f = mqtt_connect_decode(p, &c);
+	must(s->phase == PHASE_GREETING);
+	s->version = c.version;
+	if (f == MQTT_FAULT_NAME)
+		mqtt_note(t, &(struct session_note){ .event = SESSION_UNKNOWN_PROTOCOL,
+						     .text = mqtt_packet_whole(p) });
+	if (f != MQTT_FAULT_NONE) {
+		mqtt_refuse_fault(t, f);
+		return;
+	}
+	if (c.props.has & MQTT_HAS(auth_method)) {
+		mqtt_refuse(t, MQTT_REASON_BAD_METHOD);
+		return;
+	}
+	if (c.client_id.n > CLIENT_ID_MAX) {
+		text_putf(&t->why, "the client identifier has more than %u octets", CLIENT_ID_MAX);
+		mqtt_refuse(t, MQTT_REASON_BAD_CLIENT_ID);
+		return;
+	}
+	name_client(t, c.client_id);
+	note_wishes(t, &c);
+	authenticate(t, &c);
+}

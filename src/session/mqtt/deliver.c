@@ -1,0 +1,179 @@
+#include "session/mqtt/mqtt.h"
+
+#include "base/byteorder.h"
+#include "base/must.h"
+#include "session/mqtt/foreign.h"
+
+/* From this size on a body is not copied but written from where it lies. */
+#define SLICE_BODY_MIN 16384u
+
+/* A message on its way out. */
+struct outgoing {
+	struct mqtt_publish_out head;
+	struct mqtt_props props;
+	const struct msg *m;
+	uint32_t body_n;
+	struct foreign *foreign; /* room for what another protocol says otherwise */
+	struct sub_match match;
+};
+
+/* ---- what it is --------------------------------------------------------------------------- */
+
+/* Behind the head of a message that expires stands when it came. False: it is too old. */
+static bool count_down(const struct turn *t, struct slice came, struct mqtt_props *p)
+{
+	must(came.n <= EXPIRY_TAIL);
+	if (!(p->has & MQTT_HAS(message_expiry_s)))
+		return true;
+	if (came.n != EXPIRY_TAIL)
+		return true;
+	const uint64_t since_ms = load_be64(came.p);
+	const uint64_t waited_s = t->w->wall_ms > since_ms ? (t->w->wall_ms - since_ms) / 1000 : 0;
+	if (waited_s >= p->message_expiry_s && p->message_expiry_s > 0)
+		return false;
+	p->message_expiry_s -= (uint32_t)waited_s;
+	return true;
+}
+
+static bool read_own(const struct turn *t, const struct msg *m, struct outgoing *o)
+{
+	struct mqtt_publish p;
+	must(m->proto == MSG_MQTT3 || m->proto == MSG_MQTT5);
+	const uint8_t version = m->proto == MSG_MQTT5 ? MQTT_V5 : MQTT_V4;
+	if (!mqtt_publish_head_decode(msg_props(m), version, &p))
+		return false;
+	o->head.topic = p.topic;
+	o->head.qos = p.qos;
+	o->head.retain = p.retain;
+	o->props = p.props;
+	if (count_down(t, p.payload, &o->props))
+		return true;
+	t->s->count.expired++;
+	return false;
+}
+
+/* False: it does not go out. */
+static bool read(struct turn *t, const struct msg *m, struct outgoing *o)
+{
+	o->head = (struct mqtt_publish_out){ .qos = 0 };
+	o->props.has = 0;
+	o->m = m;
+	o->body_n = m->body_bytes;
+	if (m->proto == MSG_CHUNKS) {
+		t->s->count.too_large++;
+		return false;
+	}
+	if (m->proto == MSG_MQTT3 || m->proto == MSG_MQTT5)
+		return read_own(t, m, o);
+	foreign_read(m, o->foreign);
+	o->head.topic = o->foreign->topic;
+	o->head.qos = m->flags & MSG_PERSISTENT ? 1 : 0;
+	if (t->s->version == MQTT_V5)
+		foreign_props(m, o->foreign, &o->props);
+	return o->head.topic.n > 0;
+}
+
+/* Somebody else may have bound the queue, or sent to it by its name. */
+static bool is_of_exchange(const struct turn *t, const struct msg *m)
+{
+	struct rd r = rd_of(msg_route(m));
+	const struct slice exchange = rd_str8(&r);
+	must(rd_ok(&r));
+	return slice_eq(exchange, t->set->exchange);
+}
+
+/* What the subscriptions say to it. */
+static bool is_wanted(struct turn *t, struct outgoing *o)
+{
+	must(o->m != NULL);
+	subs_match(&t->s->subs, o->head.topic, &o->match);
+	if (o->match.n == 0 && is_of_exchange(t, o->m)) {
+		t->s->count.passed_over++;
+		return false;
+	}
+	if (o->match.n == 0)
+		o->match.qos = 1;
+	if (o->head.qos > o->match.qos)
+		o->head.qos = o->match.qos;
+	o->head.retain = o->head.retain && o->match.is_as_published;
+	o->head.version = t->s->version;
+	o->head.payload_n = o->body_n;
+	o->head.props = &o->props;
+	if (t->s->version == MQTT_V5) {
+		o->head.ids = o->match.numbers;
+		o->head.ids_n = o->match.numbers_n;
+	}
+	o->head.id = o->head.qos > 0 ? 1 : 0; /* until it has one */
+	const size_t total = mqtt_publish_total(&o->head);
+	if (total <= MQTT_LENGTH_MAX && (t->s->packet_max == 0 || total <= t->s->packet_max))
+		return true;
+	t->s->count.too_large++;
+	return false;
+}
+
+/* ---- bytes -------------------------------------------------------------------------------- */
+
+static uint8_t *put_body(uint8_t *at, const struct msg *m)
+{
+	const uint32_t n = msg_piece_n(m);
+	must(at != NULL);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct slice piece = msg_piece(m, i);
+		memcpy(at, piece.p, piece.n);
+		at += piece.n;
+	}
+	return at;
+}
+
+static void write_out(struct turn *t, const struct outgoing *o)
+{
+	struct sendq *q = &t->s->session.sendq;
+	const size_t head_n = mqtt_publish_head_size(&o->head);
+	const bool is_sliced = o->body_n >= SLICE_BODY_MIN && msg_piece_n(o->m) == 1;
+	const size_t n = head_n + (is_sliced ? 0 : o->body_n);
+	uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)n);
+	uint8_t *end = mqtt_publish_head_put(at, &o->head);
+	if (!is_sliced)
+		end = put_body(end, o->m);
+	must(end == at + n);
+	sendq_commit(q, (uint32_t)n);
+	if (is_sliced)
+		sendq_slice(q, t->w->mem, block_of(o->m), msg_piece(o->m, 0));
+	t->s->count.delivered++;
+}
+
+static void deliver(struct session *own, struct session_world *w, struct taker *k,
+		    const struct deliver_row *row)
+{
+	struct turn t;
+	struct foreign room;
+	struct outgoing o;
+	const struct settling what = settling_of(k, row);
+	mqtt_turn(&t, own, w);
+	o.foreign = &room;
+	const bool is_sent = read(&t, msg_of(row->mem), &o) && is_wanted(&t, &o);
+	if (is_sent && o.head.qos > 0) {
+		o.head.id = mqtt_flight_new(&t, o.head.qos, k->is_no_ack ? NULL : &what);
+		o.head.dup = row->flags & ENTRY_REDELIVERED;
+	}
+	if (is_sent)
+		write_out(&t, &o);
+	if (!k->is_no_ack && !(is_sent && o.head.qos > 0))
+		receiver_settle(&t.s->receiver, w, &what, SETTLE_ACCEPT);
+}
+
+/* The queue is gone, and with it the session. */
+static void ended(struct session *own, struct session_world *w, struct taker *k, bool is_cancelled)
+{
+	struct turn t;
+	mqtt_turn(&t, own, w);
+	must(t.s->taker == k);
+	t.s->taker = NULL;
+	if (!is_cancelled || t.s->phase != PHASE_RUNNING)
+		return;
+	t.s->queue = 0;
+	text_puts(&t.why, "the session's queue was deleted");
+	mqtt_refuse(&t, MQTT_REASON_ADMINISTRATIVE);
+}
+
+const struct receiver_ops mqtt_receiver_ops = { .deliver = deliver, .ended = ended };

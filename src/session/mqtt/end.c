@@ -1,0 +1,68 @@
+#include "session/mqtt/mqtt.h"
+
+#include "base/must.h"
+
+/* However a conversation ends: its will is published if it is due; what the client held goes back
+ * to the queue; a queue that goes with the connection goes; and only when all of that is answered
+ * another connection may have the client's id. */
+
+static void over(struct turn *t)
+{
+	must(!t->s->call);
+	mqtt_yield(t);
+	t->s->phase = PHASE_CLOSED;
+}
+
+static void go_on(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	must(s->phase == PHASE_ENDING);
+	if (!s->farewell.is_over)
+		return;
+	const struct queue_record *q = NULL;
+	if (s->is_durable && s->expiry_s == 0 && s->queue && !s->is_dropping)
+		q = catalog_queue_by_id(t->w->view, s->queue);
+	if (!q) {
+		over(t);
+		return;
+	}
+	s->is_dropping = true;
+	s->open_ticket = ask_ticket(&s->asker);
+	ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, 0, q, s->open_ticket);
+}
+
+void mqtt_end_answered(struct turn *t, const struct run *fx)
+{
+	struct mqtt *s = t->s;
+	must(s->phase == PHASE_ENDING);
+	if (s->is_dropping && fx->arg != s->open_ticket)
+		return;
+	if (!s->is_dropping)
+		farewell_answered(&s->farewell, t->w, &s->asker, fx, s->owns_queue);
+	go_on(t);
+}
+
+void mqtt_end(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	must(s->phase < PHASE_ENDING);
+	s->deadline_ms = s->beat_ms = UINT64_MAX;
+	if (s->call || s->open_ticket != TICKET_NONE) {
+		s->is_end_wanted = true;
+		return;
+	}
+	const bool was_in = s->phase == PHASE_RUNNING;
+	if (s->phase < PHASE_OPENING) {
+		over(t);
+		return;
+	}
+	if (s->will && s->is_will_due && was_in)
+		mqtt_will_publish(t);
+	mqtt_will_drop(t);
+	s->phase = PHASE_ENDING;
+	farewell_begin(&s->farewell, t->w);
+	receiver_end(&s->receiver, t->w, &s->farewell);
+	mqtt_flights_back(t);
+	farewell_go(&s->farewell, t->w, &s->asker, s->owns_queue);
+	go_on(t);
+}

@@ -1,0 +1,157 @@
+#include "session/mqtt/mqtt.h"
+
+#include "base/bits.h"
+#include "base/must.h"
+
+bool mqtt_may_read(const struct mqtt *s, const struct session_world *w)
+{
+	must(s->phase <= PHASE_CLOSED);
+	if (s->phase == PHASE_CLOSED)
+		return true; /* so that it is closed */
+	if (s->phase == PHASE_GREETING)
+		return true;
+	return s->phase == PHASE_RUNNING && !s->call && !(s->is_held && w->is_blocked) &&
+	       !publisher_is_full(&s->publisher, w) &&
+	       s->session.sendq.bytes < w->limits->output_bytes_max;
+}
+
+static void on_disconnect(struct turn *t, const struct mqtt_packet *p)
+{
+	struct mqtt *s = t->s;
+	struct mqtt_ack a;
+	enum mqtt_fault f = mqtt_ack_decode(p, &a);
+	must(s->phase == PHASE_RUNNING);
+	if (f != MQTT_FAULT_NONE) {
+		mqtt_refuse_fault(t, f);
+		return;
+	}
+	if (a.props.has & MQTT_HAS(session_expiry_s) && s->expiry_s == 0 &&
+	    a.props.session_expiry_s > 0) {
+		mqtt_refuse(t, MQTT_REASON_PROTOCOL_ERROR);
+		return;
+	}
+	if (a.props.has & MQTT_HAS(session_expiry_s) && a.props.session_expiry_s == 0)
+		s->expiry_s = 0;
+	s->is_will_due = a.reason != MQTT_REASON_SUCCESS;
+	mqtt_note(t, &(struct session_note){ .event = SESSION_CLOSED,
+					     .text = slice_str(mqtt_reason_text(a.reason)) });
+	mqtt_end(t);
+}
+
+/* Enhanced authentication is not spoken: whoever asks for it in CONNECT is refused there. */
+static void on_auth(struct turn *t)
+{
+	must(t->s->version == MQTT_V5);
+	mqtt_refuse(t, MQTT_REASON_PROTOCOL_ERROR);
+}
+
+static void on_ping(struct turn *t)
+{
+	must(t->s->phase == PHASE_RUNNING);
+	sendq_copy(&t->s->session.sendq, t->w->mem,
+		   slice_of(mqtt_pingresp_octets, sizeof mqtt_pingresp_octets));
+}
+
+/* False: it has to wait. */
+static bool dispatch(struct turn *t, const struct mqtt_packet *p)
+{
+	must(t->s->phase == PHASE_RUNNING);
+	enum mqtt_fault f = mqtt_packet_check_sender(p);
+	if (f != MQTT_FAULT_NONE) {
+		mqtt_refuse_fault(t, f);
+		return true;
+	}
+	switch ((enum mqtt_type)p->type) {
+	case MQTT_PUBLISH: return mqtt_on_publish(t, p);
+	case MQTT_PUBACK:
+	case MQTT_PUBREC:
+	case MQTT_PUBCOMP: mqtt_on_ack(t, p); return true;
+	case MQTT_PUBREL: mqtt_on_pubrel(t, p); return true;
+	case MQTT_SUBSCRIBE: mqtt_on_subscribe(t, p); return true;
+	case MQTT_UNSUBSCRIBE: mqtt_on_unsubscribe(t, p); return true;
+	case MQTT_PINGREQ: on_ping(t); return true;
+	case MQTT_DISCONNECT: on_disconnect(t, p); return true;
+	case MQTT_AUTH: on_auth(t); return true;
+	case MQTT_CONNECT: /* a second one */
+	case MQTT_CONNACK:
+	case MQTT_SUBACK:
+	case MQTT_UNSUBACK:
+	case MQTT_PINGRESP: break;
+	}
+	mqtt_refuse(t, MQTT_REASON_PROTOCOL_ERROR);
+	return true;
+}
+
+/* Whoever has not said CONNECT yet is told nothing. */
+static bool greet(struct turn *t, const struct mqtt_packet *p)
+{
+	must(t->s->phase == PHASE_GREETING);
+	if (p->type == MQTT_CONNECT) {
+		mqtt_on_connect(t, p);
+		return true;
+	}
+	mqtt_note(t, &(struct session_note){ .event = SESSION_UNKNOWN_PROTOCOL,
+					     .text = mqtt_packet_whole(p) });
+	mqtt_end(t);
+	return true;
+}
+
+static uint32_t packet_max(const struct turn *t)
+{
+	must(t->set->packet_max <= LIMIT_CHUNK_BYTES);
+	return t->s->phase == PHASE_GREETING ? t->set->first_packet_max : t->set->packet_max;
+}
+
+/* What cannot be a packet: of a stranger it is something else, or malformed. */
+static void refuse_bytes(struct turn *t, struct slice in, enum mqtt_fault f)
+{
+	must(f != MQTT_FAULT_NONE && f != MQTT_FAULT_MORE);
+	if (t->s->phase == PHASE_GREETING)
+		mqtt_note(t, &(struct session_note){ .event = SESSION_UNKNOWN_PROTOCOL,
+						     .text = slice_sub(in, 0, min_size(in.n, 8)) });
+	mqtt_refuse_fault(t, f);
+}
+
+/* One packet. FEED_CLOSE: look again. */
+static enum feed step(struct turn *t, uint32_t *io_off, uint32_t *out_need)
+{
+	struct mqtt *s = t->s;
+	struct mqtt_packet p;
+	struct slice in = slice_of((const uint8_t *)t->block + *io_off, t->block->fill - *io_off);
+	must(*io_off <= t->block->fill);
+	*out_need = 1;
+	if (in.n == 0)
+		return FEED_MORE;
+	enum mqtt_fault f = mqtt_packet_read(in, packet_max(t), s->version, &p);
+	if (f == MQTT_FAULT_MORE) {
+		*out_need = (uint32_t)mqtt_packet_need(in);
+		return FEED_MORE;
+	}
+	t->why = text_of(t->w->words, sizeof t->w->words);
+	if (f != MQTT_FAULT_NONE) {
+		refuse_bytes(t, in, f);
+		return FEED_CLOSE;
+	}
+	if (!(s->phase == PHASE_GREETING ? greet(t, &p) : dispatch(t, &p)))
+		return FEED_WAIT;
+	*io_off += (uint32_t)p.total;
+	return FEED_CLOSE;
+}
+
+enum feed mqtt_feed(struct session *own, struct session_world *w, struct block *b, uint32_t *io_off,
+		    uint32_t *out_need, uint32_t *out_loop)
+{
+	struct turn t;
+	enum feed f = FEED_CLOSE;
+	mqtt_turn(&t, own, w);
+	(void)out_loop;
+	t.block = b;
+	t.s->heard_ms = w->now_ms;
+	t.s->is_held = t.s->is_held && w->is_blocked;
+	while (f == FEED_CLOSE) {
+		if (t.s->phase == PHASE_CLOSED)
+			return FEED_CLOSE;
+		f = mqtt_may_read(t.s, w) ? step(&t, io_off, out_need) : FEED_WAIT;
+	}
+	return f;
+}

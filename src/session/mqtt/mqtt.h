@@ -1,0 +1,253 @@
+/* mqtt -- one MQTT conversation, 3.1, 3.1.1 or 5: its structs, and what its parts offer each other.
+ *
+ * Private to this room; the door is ops.h. One loop owns a conversation and everything in it.
+ * Nothing here reads a clock or waits: time comes with struct session_world.
+ *
+ *   GREETING -> CHECKING -> CLAIMING -> OPENING -> RUNNING -> ENDING -> CLOSED
+ *      |           |            |          |          |  what is held goes back  ^
+ *      +-----------+------------+----------+----------+--------------------------+
+ *        a password    its client id   what is kept
+ *        is looked at  may be in use   of the session
+ */
+#ifndef SESSION_MQTT_MQTT_H
+#define SESSION_MQTT_MQTT_H
+#include "base/text.h"
+#include "session/access.h"
+#include "session/farewell.h"
+#include "session/mqtt/ops.h"
+#include "session/mqtt/subs.h"
+#include "session/publisher.h"
+#include "session/receiver.h"
+#include "wire/mqtt/ack.h"
+#include "wire/mqtt/connect.h"
+#include "wire/mqtt/publish.h"
+#include "wire/mqtt/subscribe.h"
+
+/* A session's queue has a name of its prefix, the client's id and four more signs. */
+#define QUEUE_PREFIX        "mqtt-subscription-"
+#define CLIENT_ID_MAX       ((unsigned)(LIMIT_SHORTSTR - sizeof QUEUE_PREFIX + 1 - 4))
+#define MQTT_QUEUE_NAME_MAX LIMIT_SHORTSTR
+
+enum phase {
+	PHASE_GREETING, /* no CONNECT yet */
+	PHASE_CHECKING, /* a password is being looked at */
+	PHASE_CLAIMING, /* another connection with this client id may have to end first */
+	PHASE_OPENING,  /* what is kept of the session is dropped, or made */
+	PHASE_RUNNING,
+	PHASE_ENDING, /* everything is being given back */
+	PHASE_CLOSED
+};
+
+/* What is published when the connection ends without a DISCONNECT; in one piece of memory. */
+struct will {
+	uint32_t size; /* of this struct */
+	uint32_t topic_n, props_n, payload_n;
+	uint32_t delay_s;
+	uint8_t qos;
+	bool is_retained;
+	uint8_t bytes[]; /* topic, the block of its properties, payload */
+};
+
+/* One filter of a SUBSCRIBE or UNSUBSCRIBE that is being answered. */
+struct wish {
+	struct sub *sub; /* NULL: refused, or gone already */
+	uint32_t ticket; /* of its binding; TICKET_NONE: it needs none */
+	uint32_t old_number;
+	uint8_t old_options;
+	bool is_new;     /* there was no such subscription */
+	bool is_changed; /* the old binding is to go */
+	uint8_t reason;  /* of its answer */
+};
+
+/* Commands that are being answered: while they stand, nothing more is read from the client. */
+enum call_step { CALL_QUEUE, CALL_BINDINGS, CALL_UNBINDINGS };
+struct call {
+	uint32_t n, answers_n; /* wishes; answers still to come */
+	uint32_t next;         /* the wish whose answer comes next */
+	uint32_t ticket;       /* CALL_QUEUE */
+	uint16_t id;           /* of the packet */
+	uint8_t type;          /* MQTT_SUBSCRIBE, MQTT_UNSUBSCRIBE */
+	uint8_t step;          /* enum call_step */
+	struct wish wish[];
+};
+
+/* What the client has and has not acknowledged, in the order of sending. */
+enum flight_state { FLIGHT_SENT, FLIGHT_RELEASED, FLIGHT_DONE };
+struct flight {
+	struct settling settling; /* pos 0: nothing to settle */
+	uint16_t id;
+	uint8_t qos, state; /* enum flight_state; RELEASED: PUBREL is out */
+};
+
+struct mqtt {
+	struct session session; /* first */
+	struct access access;
+	struct asker asker;
+	struct publisher publisher;
+	struct receiver receiver;
+	struct farewell farewell;
+	uint8_t phase;
+	uint8_t version;     /* 0: not known yet */
+	bool is_clean_start; /* nothing is to be resumed */
+	bool is_present;     /* something was */
+	bool has_claim;      /* asked for, at least */
+	bool is_durable;     /* its queue outlives the connection */
+	bool owns_queue;     /* it is exclusive */
+	bool is_end_wanted;  /* as soon as what is being asked is answered */
+	bool is_held;        /* a publish waits for the end of an alarm */
+	bool is_gone;        /* there is no connection any more */
+	bool is_will_due;    /* the end is to publish it */
+	bool is_terse;       /* no reasons in words to this client */
+	bool is_dropping;    /* the queue is being deleted, last */
+	bool is_capped;      /* the session's life is not as long as the client asked */
+	bool is_named_by_us;
+	bool is_bridge; /* another broker, which wants no messages of its own back */
+	uint16_t keep_alive_s;
+	uint16_t window;  /* messages of QoS 1 and 2 that may be under way to the client */
+	uint16_t last_id; /* of a message to the client */
+	uint16_t aliases_n;
+	uint32_t expiry_s;   /* how long the session outlives the connection */
+	uint32_t packet_max; /* octets of a packet to the client; 0: any */
+	uint32_t open_ticket;
+	uint64_t deadline_ms;                /* of the login */
+	uint64_t beat_ms, heard_ms, beat_in; /* next look at the keep alive; last word from him */
+	struct call *call;
+	struct will *will;
+	struct slice client_id;
+	struct slice vhost_wish; /* until somebody is logged in */
+	struct slice *aliases;   /* topics by alias, from 1 on, of the client; NULL: none yet */
+	struct taker *taker;     /* of the session's queue; NULL: none */
+	uint64_t queue;          /* its id; 0: there is none yet */
+	struct subs subs;
+	struct deque flights; /* struct flight */
+	uint32_t flights_n;   /* of them, not done */
+	struct map received;  /* ids of QoS 2 whose PUBREL is to come: 1, 2: the PUBREC is out */
+	struct {
+#define COUNT(name, prose) uint64_t name;
+#include "session/mqtt/count.def"
+#undef COUNT
+	} count;
+};
+
+/* What one call from the node works with. */
+struct turn {
+	struct mqtt *s;
+	struct session_world *w;
+	const struct mqtt_settings *set;
+	struct block *block; /* being fed, else NULL */
+	struct slice topic;  /* of the message before in this feed, whose route is at route_off */
+	uint32_t route_off, route_n;
+	struct text why; /* words of a refusal */
+};
+
+static inline struct mqtt *mqtt_of(struct session *s)
+{
+	return (struct mqtt *)(void *)s;
+}
+static inline struct slice mqtt_will_topic(const struct will *w)
+{
+	return slice_of(w->bytes, w->topic_n);
+}
+
+/* ---- session.c: memory and the log for the others ---- */
+void mqtt_turn(struct turn *t, struct session *s, struct session_world *w);
+/* mqtt_get is memory that must be there: the node stops reading long before its end. */
+void *mqtt_get(struct turn *t, size_t n, const char *kind);
+void mqtt_put(struct turn *t, void *own_p, size_t n);
+/* mqtt_keep is a copy that stays, mqtt_unkeep its end. */
+struct slice mqtt_keep(struct turn *t, struct slice s, const char *kind);
+void mqtt_unkeep(struct turn *t, struct slice *own_s);
+/* mqtt_note tells the node something to log. */
+void mqtt_note(struct turn *t, const struct session_note *what);
+
+/* ---- feed.c ---- */
+enum feed mqtt_feed(struct session *own, struct session_world *w, struct block *b, uint32_t *io_off,
+		    uint32_t *out_need, uint32_t *out_loop);
+/* mqtt_may_read: nothing stands in the way of the next packet. */
+bool mqtt_may_read(const struct mqtt *s, const struct session_world *w);
+
+/* ---- answer.c: packets to the client ---- */
+/* mqtt_send_ack writes PUBACK, PUBREC, PUBREL, PUBCOMP; with words, if t->why has some. */
+void mqtt_send_ack(struct turn *t, uint8_t type, uint16_t id, uint8_t reason);
+/* mqtt_refuse ends the conversation with a reason, as the version and its phase allow. */
+void mqtt_refuse(struct turn *t, uint8_t reason);
+void mqtt_refuse_fault(struct turn *t, enum mqtt_fault f);
+void mqtt_send_connack(struct turn *t, uint8_t reason, const struct mqtt_props *props);
+void mqtt_send_disconnect(struct turn *t, uint8_t reason);
+
+/* ---- connect.c, open.c: from CONNECT to CONNACK ---- */
+void mqtt_on_connect(struct turn *t, const struct mqtt_packet *p);
+void mqtt_checked(struct session *own, struct session_world *w, bool is_right);
+/* mqtt_claim asks for the client id, mqtt_claim_name writes what is claimed. */
+void mqtt_claim(struct turn *t);
+void mqtt_yield(struct turn *t);
+/* mqtt_open goes on when the client id is ours; mqtt_opened takes its answers. */
+void mqtt_open(struct turn *t);
+void mqtt_opened(struct turn *t, const struct reply_row *r);
+
+/* ---- queue.c: the session's queue ---- */
+/* mqtt_queue_name writes the name of the queue that goes with the connection, or stays. */
+struct slice mqtt_queue_name(const struct mqtt *s, bool is_durable, char *buf);
+/* mqtt_declare asks for the queue and gives the ticket. */
+uint32_t mqtt_declare(struct turn *t);
+const struct queue_record *mqtt_queue(const struct turn *t);
+/* mqtt_consume begins to take from it. */
+void mqtt_consume(struct turn *t);
+void mqtt_consumed(struct turn *t, const struct run *fx, const struct reply_row *r);
+/* mqtt_restore reads the subscriptions from the queue's bindings. */
+void mqtt_restore(struct turn *t);
+/* mqtt_bind asks for the binding of a subscription, or its end, and gives the ticket. */
+uint32_t mqtt_bind(struct turn *t, enum cmd bind_or_unbind, struct slice filter, uint8_t options,
+		   uint32_t number);
+
+/* ---- subscribe.c ---- */
+void mqtt_on_subscribe(struct turn *t, const struct mqtt_packet *p);
+void mqtt_on_unsubscribe(struct turn *t, const struct mqtt_packet *p);
+void mqtt_subscribed(struct turn *t, const struct run *fx, const struct reply_row *r);
+
+/* ---- publish.c ---- */
+/* Behind the head of a message that expires stands when it came: u64, milliseconds, big-endian. */
+#define EXPIRY_TAIL 8u
+/* mqtt_on_publish takes one; false: it has to wait, nothing was done. */
+MUST_USE bool mqtt_on_publish(struct turn *t, const struct mqtt_packet *p);
+void mqtt_on_pubrel(struct turn *t, const struct mqtt_packet *p);
+/* mqtt_publish_one publishes a message that lies in `b`, which we fill, or (b NULL) is copied.
+ * ERR_...: it is refused, with words in t->why. `word` is told when it is safe. */
+struct message {
+	struct slice head, payload; /* one behind the other if they are not to be copied */
+	struct slice topic;
+	uint32_t expiry_s;
+	uint8_t qos, version;
+	bool has_expiry;
+	bool is_here; /* in the block being fed */
+};
+MUST_USE enum err mqtt_publish_one(struct turn *t, const struct message *m, uint64_t word);
+/* mqtt_acknowledge tells the client what is safe. */
+void mqtt_acknowledge(struct turn *t);
+
+/* ---- will.c ---- */
+void mqtt_will_keep(struct turn *t, const struct mqtt_connect *c);
+void mqtt_will_drop(struct turn *t);
+void mqtt_will_publish(struct turn *t);
+
+/* ---- deliver.c, flight.c: messages to the client ---- */
+extern const struct receiver_ops mqtt_receiver_ops;
+void mqtt_on_ack(struct turn *t, const struct mqtt_packet *p);
+/* mqtt_flight_new notes what was sent and gives its packet id. */
+uint16_t mqtt_flight_new(struct turn *t, uint8_t qos, const struct settling *what);
+/* mqtt_flights_back gives all of it back. */
+void mqtt_flights_back(struct turn *t);
+
+/* ---- end.c ---- */
+/* mqtt_end begins the end, or notes that it is wanted; is_will_due says what of the will. */
+void mqtt_end(struct turn *t);
+void mqtt_end_answered(struct turn *t, const struct run *fx);
+
+/* ---- beat.c ---- */
+void mqtt_beat_start(struct turn *t);
+void mqtt_beat(struct turn *t);
+
+/* ---- dump.c, print.c ---- */
+void mqtt_dump(const struct session *own, const struct session_world *w, struct text *out);
+size_t mqtt_print(struct slice in, struct text *out);
+#endif

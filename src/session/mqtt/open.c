@@ -1,0 +1,162 @@
+#include "session/mqtt/mqtt.h"
+
+#include "base/hash.h"
+#include "base/must.h"
+
+/* ---- one connection for each client id ---------------------------------------------------- */
+
+#define CLAIM_MAX (8u + CLIENT_ID_MAX)
+
+static void command(struct turn *t, enum cmd kind, uint32_t ticket)
+{
+	static const struct hash_key key = { 0x676f64776974, 0x6d717474 };
+	struct mqtt *s = t->s;
+	struct post *p = t->w->post;
+	uint8_t buf[CLAIM_MAX];
+	struct wr w = wr_of(buf, sizeof buf);
+	wr_slice(&w, slice_str("mqtt"));
+	wr_u16(&w, s->asker.vhost);
+	wr_slice(&w, s->client_id);
+	must(wr_ok(&w));
+	const struct slice name = wr_done(&w);
+	const struct run head = {
+		.kind = (uint8_t)kind,
+		.channel = s->asker.channel,
+		.session = s->session.handle,
+		.shard = (uint16_t)(1 + hash_slice(key, name) % LIMIT_SHARD_DATA_N),
+		.vhost = s->asker.vhost,
+		.arg = ticket,
+	};
+	(void)post_run(p, p->loop_of_shard[head.shard], &head, NULL, 0, 0, name);
+}
+
+void mqtt_claim(struct turn *t)
+{
+	must(!t->s->has_claim && t->s->client_id.n > 0);
+	t->s->phase = PHASE_CLAIMING;
+	t->s->has_claim = true;
+	command(t, CMD_CLAIM, ask_ticket(&t->s->asker));
+}
+
+void mqtt_yield(struct turn *t)
+{
+	if (!t->s->has_claim)
+		return;
+	must(t->s->phase >= PHASE_CLAIMING);
+	t->s->has_claim = false;
+	command(t, CMD_YIELD, 0);
+}
+
+/* ---- in ----------------------------------------------------------------------------------- */
+
+/* What differs from what the client asked, and from what it may take for granted. */
+static struct mqtt_props welcome(const struct turn *t)
+{
+	const struct mqtt *s = t->s;
+	struct mqtt_props p = { .has = MQTT_HAS(maximum_packet_size) | MQTT_HAS(shared_available) |
+				       MQTT_HAS(retain_available),
+				.maximum_packet_size = t->set->packet_max };
+	must(s->client_id.n > 0);
+	if (s->is_named_by_us) {
+		p.has |= MQTT_HAS(assigned_client_id);
+		p.assigned_client_id = s->client_id;
+	}
+	if (s->is_capped) {
+		p.has |= MQTT_HAS(session_expiry_s);
+		p.session_expiry_s = s->expiry_s;
+	}
+	if (t->set->alias_max > 0) {
+		p.has |= MQTT_HAS(topic_alias_maximum);
+		p.topic_alias_maximum = t->set->alias_max;
+	}
+	return p;
+}
+
+static void accept(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	const struct mqtt_props p = welcome(t);
+	must(s->phase == PHASE_OPENING);
+	mqtt_send_connack(t, MQTT_REASON_SUCCESS, &p);
+	s->phase = PHASE_RUNNING;
+	s->deadline_ms = UINT64_MAX;
+	mqtt_beat_start(t);
+	mqtt_note(t, &(struct session_note){ .event = SESSION_OPENED,
+					     .user = access_name(&s->access),
+					     .vhost = access_vhost_name(&s->access),
+					     .text = s->client_id });
+	if (s->queue)
+		mqtt_consume(t);
+}
+
+/* ---- the session of before ---------------------------------------------------------------- */
+
+static bool may_declare(struct turn *t)
+{
+	char buf[MQTT_QUEUE_NAME_MAX + 1];
+	must(t->s->access.is_in);
+	return access_allow(&t->s->access, t->w, AUTH_QUEUE, AUTH_CONFIGURE,
+			    mqtt_queue_name(t->s, true, buf), &t->why) == ERR_OK;
+}
+
+/* What was kept is gone, or there was nothing. */
+static void begin_anew(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	must(s->queue == 0);
+	s->is_durable = s->expiry_s > 0;
+	if (!s->is_durable) {
+		accept(t);
+		return;
+	}
+	if (!may_declare(t)) {
+		mqtt_refuse(t, MQTT_REASON_NOT_AUTHORIZED);
+		return;
+	}
+	s->open_ticket = mqtt_declare(t);
+}
+
+void mqtt_open(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	char buf[MQTT_QUEUE_NAME_MAX + 1];
+	must(s->phase == PHASE_CLAIMING);
+	s->phase = PHASE_OPENING;
+	const struct queue_record *q = catalog_queue(t->w->view, s->asker.vhost,
+						     mqtt_queue_name(s, true, buf));
+	if (q && s->is_clean_start) {
+		s->open_ticket = ask_ticket(&s->asker);
+		ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, 0, q, s->open_ticket);
+		return;
+	}
+	if (!q) {
+		begin_anew(t);
+		return;
+	}
+	s->queue = q->id;
+	s->is_durable = s->is_present = true;
+	mqtt_restore(t);
+	accept(t);
+}
+
+void mqtt_opened(struct turn *t, const struct reply_row *r)
+{
+	struct mqtt *s = t->s;
+	must(s->phase == PHASE_OPENING);
+	s->open_ticket = TICKET_NONE;
+	if (s->is_end_wanted) {
+		mqtt_end(t);
+		return;
+	}
+	if (r->op == CMD_QUEUE_DELETE) { /* or it had expired meanwhile */
+		begin_anew(t);
+		return;
+	}
+	const struct queue_record *q = mqtt_queue(t);
+	if (r->err != ERR_OK || !q) {
+		mqtt_refuse(t, MQTT_REASON_UNAVAILABLE);
+		return;
+	}
+	s->queue = q->id;
+	accept(t);
+}

@@ -1,0 +1,23 @@
+/* ops -- the door of the room: MQTT 3.1, 3.1.1 and 5 as session_ops, and what is set for them. */
+#ifndef SESSION_MQTT_OPS_H
+#define SESSION_MQTT_OPS_H
+#include "session/session.h"
+
+#define MQTT_EXPIRY_NEVER UINT32_MAX
+
+/* Of the whole node; session_limits refers to it. */
+struct mqtt_settings {
+	struct slice vhost;        /* of who names none */
+	struct slice exchange;     /* a topic exchange: where messages go and subscriptions are */
+	uint32_t session_expiry_s; /* longest life of a session without connection */
+	uint32_t packet_max, first_packet_max; /* octets; first: before somebody is logged in */
+	uint32_t login_timeout_ms;
+	uint16_t alias_max;    /* topics of which one client may have an alias */
+	uint16_t prefetch;     /* messages of QoS 1 and 2 under way to one client at most */
+	bool is_open_to_all;   /* who names no user is anonymous */
+	bool is_login_by_cert; /* who names no user is whom his certificate names */
+	bool is_refusal_end;   /* what a user may not do ends his connection */
+};
+
+extern const struct session_ops mqtt_session_ops;
+#endif

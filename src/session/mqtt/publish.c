@@ -1,0 +1,388 @@
+#include "session/mqtt/mqtt.h"
+
+#include "base/byteorder.h"
+#include "base/must.h"
+#include "session/views.h"
+
+/* What the publisher's word says of a message that the client waits for. */
+enum { WORD_ID = 0xffff, WORD_QOS_SHIFT = 16, WORD_NOBODY = 1 << 20 };
+
+/* Of QoS 2: what `received` knows of an id. */
+enum { RECEIVED = 1, RECEIVED_TOLD };
+
+/* ---- into a block ------------------------------------------------------------------------- */
+
+/* Room for a route above the bytes of a block that is being filled; NULL: none. */
+static uint8_t *route_room(struct block *b, uint32_t n)
+{
+	const uint32_t least = block_is_large(b) ? (uint32_t)sizeof *b : b->fill;
+	must(b->msg_floor >= least);
+	if (b->msg_floor - least < n + sizeof(struct msg) + 8)
+		return NULL;
+	b->msg_floor -= n;
+	return (uint8_t *)b + b->msg_floor;
+}
+
+static uint32_t route_bytes(const struct turn *t, const struct message *m)
+{
+	must(m->topic.n <= LIMIT_SHORTSTR);
+	return (uint32_t)(2 + t->set->exchange.n + m->topic.n);
+}
+
+static void route_put(const struct turn *t, const struct message *m, uint8_t *at)
+{
+	const struct slice x = t->set->exchange;
+	must(x.n <= LIMIT_SHORTSTR && m->topic.n <= LIMIT_SHORTSTR);
+	*at++ = (uint8_t)x.n;
+	memcpy(at, x.p, x.n);
+	at += x.n;
+	*at++ = (uint8_t)m->topic.n;
+	(void)mqtt_key_put(at, m->topic);
+}
+
+static struct msg facts_of(const struct message *m, uint32_t route_off, uint32_t route_n,
+			   uint32_t head_off)
+{
+	must(m->version >= MQTT_V3 && m->version <= MQTT_V5);
+	return (struct msg){
+		.route_off = route_off,
+		.route_len = (uint16_t)route_n,
+		.props_off = head_off,
+		.props_len = (uint32_t)m->head.n,
+		.body_off = head_off + (uint32_t)m->head.n,
+		.body_bytes = (uint32_t)m->payload.n,
+		.proto = m->version == MQTT_V5 ? MSG_MQTT5 : MSG_MQTT3,
+		.flags = m->qos > 0 ? MSG_PERSISTENT : 0,
+	};
+}
+
+/* The message as it lies in the block being fed; NULL: no room for its route or header. A topic
+ * that comes again and again has one route. */
+static const struct msg *in_place(struct turn *t, const struct message *m)
+{
+	struct block *b = t->block;
+	const uint32_t n = route_bytes(t, m);
+	must(m->is_here && m->payload.p == m->head.p + m->head.n);
+	if (t->route_n == 0 || !slice_eq(t->topic, m->topic)) {
+		uint8_t *at = route_room(b, n);
+		t->route_n = 0;
+		if (!at)
+			return NULL;
+		route_put(t, m, at);
+		t->topic = m->topic;
+		t->route_off = (uint32_t)(at - (const uint8_t *)b);
+		t->route_n = n;
+	}
+	const struct msg facts = facts_of(m, t->route_off, n,
+					  (uint32_t)(m->head.p - (const uint8_t *)b));
+	return msg_new(b, &facts);
+}
+
+/* A copy in a block of its own, which the caller closes; NULL: no memory. */
+static const struct msg *copied(struct turn *t, const struct message *m)
+{
+	const uint32_t n = route_bytes(t, m);
+	const size_t tail = m->has_expiry ? EXPIRY_TAIL : 0, head = m->head.n + tail;
+	const size_t all = n + head + m->payload.n;
+	must(all <= LIMIT_CHUNK_BYTES + 1024);
+	struct block *b = block_take(t->w->home, (uint32_t)all);
+	if (!b)
+		return NULL;
+	uint8_t *at = (uint8_t *)b + b->fill;
+	struct msg facts = facts_of(m, b->fill, n, b->fill + n);
+	facts.props_len += (uint32_t)tail;
+	facts.body_off += (uint32_t)tail;
+	route_put(t, m, at);
+	memcpy(at + n, m->head.p, m->head.n);
+	if (tail)
+		store_be64(at + n + m->head.n, t->w->wall_ms);
+	if (m->payload.n)
+		memcpy(at + n + head, m->payload.p, m->payload.n);
+	b->fill += (uint32_t)all;
+	const struct msg *msg = msg_new(b, &facts);
+	must(msg != NULL);
+	return msg;
+}
+
+/* ---- out ---------------------------------------------------------------------------------- */
+
+/* Its own queue's place in a route, if no message of its own may come back; r->n: none. */
+static uint32_t own_place(const struct turn *t, const struct route *r, struct slice topic)
+{
+	const struct mqtt *s = t->s;
+	struct sub_match match;
+	uint32_t at = 0;
+	while (at < r->n && r->to[at].queue != s->queue)
+		at++;
+	if (at == r->n || s->queue == 0)
+		return r->n;
+	subs_match(&s->subs, topic, &match);
+	must(at < r->n);
+	return match.n > 0 && match.is_no_local ? at : r->n;
+}
+
+static void send_without(struct turn *t, const struct publication *what,
+			 const struct route_hit *hit, uint32_t place, const struct msg *m,
+			 uint64_t word)
+{
+	struct mqtt *s = t->s;
+	struct route less = *hit->route;
+	struct route_hit other = *hit;
+	const size_t room = less.n * sizeof *less.to;
+	must(place < less.n);
+	less.n--;
+	less.to = mqtt_get(t, room, "route");
+	memcpy(less.to, hit->route->to, place * sizeof *less.to);
+	memcpy(less.to + place, hit->route->to + place + 1, (less.n - place) * sizeof *less.to);
+	other.route = &less;
+	publisher_send(&s->publisher, t->w, &s->asker, what, &other, m, word);
+	mqtt_put(t, less.to, room);
+}
+
+/* As in publish_row: one that is due at once goes to who waits for it, or nowhere. */
+static uint64_t expiry_ms(const struct turn *t, const struct message *of)
+{
+	must(of->has_expiry);
+	return of->expiry_s ? t->w->wall_ms + UINT64_C(1000) * of->expiry_s : EXPIRY_AT_ONCE;
+}
+
+static enum err send(struct turn *t, const struct message *of, const struct msg *m, uint64_t word)
+{
+	struct mqtt *s = t->s;
+	struct route_hit *hit;
+	const struct slice route = msg_route(m);
+	must(route.n == route_bytes(t, of));
+	const struct publication what = {
+		.exchange = slice_sub(route, 1, t->set->exchange.n),
+		.key = slice_from(route, 2 + t->set->exchange.n),
+		.route = route,
+		.headers = header_ops_of(m->proto),
+		.props = msg_props(m),
+		.expiry_ms = of->has_expiry ? expiry_ms(t, of) : 0,
+		.dice = s->session.handle + s->count.published,
+	};
+	TRY(publisher_route(&s->publisher, t->w, &s->access, &what, &hit, &t->why));
+	if (hit->route->n == 0) {
+		s->count.unroutable++;
+		word |= word == PUBLISHER_NOBODY ? 0 : WORD_NOBODY;
+	}
+	const uint32_t own = own_place(t, hit->route, of->topic);
+	if (own < hit->route->n)
+		send_without(t, &what, hit, own, m, word);
+	else
+		publisher_send(&s->publisher, t->w, &s->asker, &what, hit, m, word);
+	return ERR_OK;
+}
+
+enum err mqtt_publish_one(struct turn *t, const struct message *m, uint64_t word)
+{
+	const struct msg *msg = m->is_here ? in_place(t, m) : NULL;
+	must(m->topic.n <= LIMIT_SHORTSTR);
+	if (msg)
+		return send(t, m, msg, word);
+	msg = copied(t, m);
+	if (!msg)
+		return ERR_RESOURCE_ERROR;
+	enum err e = send(t, m, msg, word);
+	block_close(block_of(msg));
+	return e;
+}
+
+/* ---- PUBLISH ------------------------------------------------------------------------------ */
+
+/* Who may not publish, or to nowhere: he is told where the protocol has a word for it. */
+static void refused(struct turn *t, const struct mqtt_publish *m, uint8_t reason)
+{
+	must(reason >= MQTT_REASON_FAILURE);
+	t->s->count.refused++;
+	if (m->qos > 0 && t->s->version == MQTT_V5)
+		mqtt_send_ack(t, m->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, m->id, reason);
+	else if (t->set->is_refusal_end)
+		mqtt_refuse(t, reason);
+	else if (m->qos > 0)
+		mqtt_send_ack(t, m->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, m->id, 0);
+}
+
+static struct slice *alias_place(struct turn *t, uint16_t alias)
+{
+	struct mqtt *s = t->s;
+	must(alias > 0 && alias <= t->set->alias_max);
+	if (!s->aliases) {
+		s->aliases_n = t->set->alias_max;
+		s->aliases = mqtt_get(t, s->aliases_n * sizeof *s->aliases, "topic aliases");
+		for (uint16_t i = 0; i < s->aliases_n; i++)
+			s->aliases[i] = SLICE_EMPTY;
+	}
+	return &s->aliases[alias - 1];
+}
+
+/* Finds the topic that an alias stands for, or makes it stand for one. 0, or a reason. */
+static uint8_t resolve(struct turn *t, struct mqtt_publish *m)
+{
+	const uint16_t alias = m->props.topic_alias;
+	must(t->s->version == MQTT_V5 || alias == 0);
+	if (alias == 0)
+		return 0;
+	if (alias > t->set->alias_max)
+		return MQTT_REASON_BAD_ALIAS;
+	struct slice *known = alias_place(t, alias);
+	if (m->topic.n == 0) {
+		m->topic = *known;
+		return known->n > 0 ? 0 : MQTT_REASON_PROTOCOL_ERROR;
+	}
+	mqtt_unkeep(t, known);
+	*known = mqtt_keep(t, m->topic, "topic alias");
+	return 0;
+}
+
+/* A head as it would have come without an alias: that counts on one connection only. */
+static size_t plain_head(struct turn *t, const struct mqtt_publish *m, uint8_t **out_own)
+{
+	struct mqtt_props props = m->props;
+	props.has &= ~(uint32_t)MQTT_HAS(topic_alias);
+	const struct mqtt_publish_out o = { .version = t->s->version,
+					    .qos = m->qos,
+					    .retain = m->retain,
+					    .id = m->id,
+					    .topic = m->topic,
+					    .props = &props,
+					    .payload_n = m->payload.n };
+	const size_t n = mqtt_publish_head_size(&o);
+	*out_own = mqtt_get(t, n, "head of a message");
+	must(mqtt_publish_head_put(*out_own, &o) == *out_own + n);
+	return n;
+}
+
+static uint64_t word_of(const struct mqtt_publish *m)
+{
+	must(m->qos <= 2);
+	return m->qos == 0 ? PUBLISHER_NOBODY : (uint64_t)m->qos << WORD_QOS_SHIFT | m->id;
+}
+
+static uint8_t reason_of(enum err e)
+{
+	must(e != ERR_OK);
+	return err_words[e].mqtt5 >= MQTT_REASON_FAILURE ? err_words[e].mqtt5
+							 : MQTT_REASON_UNSPECIFIED;
+}
+
+static void publish(struct turn *t, const struct mqtt_publish *m)
+{
+	struct mqtt *s = t->s;
+	struct message one = { .head = m->head,
+			       .payload = m->payload,
+			       .topic = m->topic,
+			       .qos = m->qos,
+			       .version = s->version,
+			       .is_here = true };
+	uint8_t *own = NULL;
+	size_t own_n = 0;
+	s->count.published++;
+	one.has_expiry = (m->props.has & MQTT_HAS(message_expiry_s)) != 0;
+	one.expiry_s = m->props.message_expiry_s;
+	one.is_here = !one.has_expiry;
+	if (m->props.topic_alias) {
+		own_n = plain_head(t, m, &own);
+		one.head = slice_of(own, own_n);
+		one.is_here = false;
+	}
+	enum err e = mqtt_publish_one(t, &one, word_of(m));
+	if (own)
+		mqtt_put(t, own, own_n);
+	if (e != ERR_OK) {
+		refused(t, m, reason_of(e));
+		return;
+	}
+	if (m->qos < 2)
+		return;
+	if (map_make_room(&s->received, t->w->mem, "messages of QoS 2") != ERR_OK)
+		must(!"no memory for a message");
+	map_put(&s->received, m->id, RECEIVED);
+}
+
+/* A message of QoS 2 that is known already is acknowledged, and nothing else. */
+static bool is_known(struct turn *t, const struct mqtt_publish *m)
+{
+	uint64_t state;
+	if (m->qos < 2 || !map_get(&t->s->received, m->id, &state))
+		return false;
+	must(state == RECEIVED || state == RECEIVED_TOLD);
+	if (state == RECEIVED_TOLD)
+		mqtt_send_ack(t, MQTT_PUBREC, m->id, MQTT_REASON_SUCCESS);
+	return true;
+}
+
+bool mqtt_on_publish(struct turn *t, const struct mqtt_packet *p)
+{
+	struct mqtt_publish m;
+	must(p->type == MQTT_PUBLISH);
+	if (t->w->is_blocked) {
+		t->s->is_held = true;
+		return false;
+	}
+	enum mqtt_fault f = mqtt_publish_decode(p, &m);
+	if (f != MQTT_FAULT_NONE) {
+		mqtt_refuse_fault(t, f);
+		return true;
+	}
+	uint8_t reason = resolve(t, &m);
+	if (reason == 0 && m.retain && t->s->version == MQTT_V5)
+		reason = MQTT_REASON_NO_RETAIN;
+	if (reason != 0) {
+		mqtt_refuse(t, reason);
+		return true;
+	}
+	if (is_known(t, &m))
+		return true;
+	if (m.topic.n > LIMIT_SHORTSTR) {
+		text_putf(&t->why, "a topic has at most %u octets", (unsigned)LIMIT_SHORTSTR);
+		refused(t, &m, MQTT_REASON_BAD_TOPIC);
+		return true;
+	}
+	publish(t, &m);
+	return true;
+}
+
+void mqtt_on_pubrel(struct turn *t, const struct mqtt_packet *p)
+{
+	struct mqtt_ack a;
+	enum mqtt_fault f = mqtt_ack_decode(p, &a);
+	if (f != MQTT_FAULT_NONE) {
+		mqtt_refuse_fault(t, f);
+		return;
+	}
+	bool was_there = map_del(&t->s->received, a.id, NULL);
+	mqtt_send_ack(t, MQTT_PUBCOMP, a.id,
+		      was_there ? MQTT_REASON_SUCCESS : MQTT_REASON_ID_UNKNOWN);
+}
+
+/* ---- acknowledgements --------------------------------------------------------------------- */
+
+/* Before version 5 there is no word for a refusal: the client will ask again when he comes back. */
+static void acknowledge(struct turn *t, uint16_t id, uint8_t qos, uint8_t reason)
+{
+	struct mqtt *s = t->s;
+	must(qos == 1 || qos == 2);
+	if (reason >= MQTT_REASON_FAILURE) {
+		s->count.refused++;
+		(void)map_del(&s->received, id, NULL);
+	} else if (qos == 2 && map_find(&s->received, id)) {
+		map_put(&s->received, id, RECEIVED_TOLD);
+	}
+	if (reason >= MQTT_REASON_FAILURE && s->version != MQTT_V5)
+		return;
+	mqtt_send_ack(t, qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, id, reason);
+}
+
+void mqtt_acknowledge(struct turn *t)
+{
+	uint64_t word;
+	bool is_refused;
+	must(t->s->phase == PHASE_RUNNING);
+	while (publisher_next(&t->s->publisher, &word, &is_refused)) {
+		uint8_t reason = word & WORD_NOBODY ? MQTT_REASON_NOBODY : MQTT_REASON_SUCCESS;
+		if (is_refused)
+			reason = MQTT_REASON_QUOTA;
+		acknowledge(t, word & WORD_ID, word >> WORD_QOS_SHIFT & 3, reason);
+	}
+}

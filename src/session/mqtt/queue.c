@@ -1,0 +1,172 @@
+#include "session/mqtt/mqtt.h"
+
+#include "base/must.h"
+#include "core/catalog_list.h"
+#include "core/rules.h"
+#include "wire/amqp091/table.h"
+
+/* The session's queue, named as RabbitMQ names it: ...qos0 goes with the connection, ...qos1 stays.
+ * Its bindings are the subscriptions; their arguments say what the keys cannot. */
+
+#define ARGUMENT_FILTER  "x-mqtt-filter"
+#define ARGUMENT_OPTIONS "x-mqtt-subscription-opts"
+#define ARGUMENTS_ROOM   192u /* beside the filter */
+
+struct slice mqtt_queue_name(const struct mqtt *s, bool is_durable, char *buf)
+{
+	struct text t = text_of(buf, MQTT_QUEUE_NAME_MAX + 1);
+	must(s->client_id.n > 0 && s->client_id.n <= CLIENT_ID_MAX);
+	text_puts(&t, QUEUE_PREFIX);
+	text_put_slice(&t, s->client_id);
+	text_puts(&t, is_durable ? "qos1" : "qos0");
+	return text_slice(&t);
+}
+
+const struct queue_record *mqtt_queue(const struct turn *t)
+{
+	char buf[MQTT_QUEUE_NAME_MAX + 1];
+	const struct mqtt *s = t->s;
+	const struct queue_record *q = catalog_queue(t->w->view, s->asker.vhost,
+						     mqtt_queue_name(s, s->is_durable, buf));
+	must(s->phase >= PHASE_OPENING);
+	return q && (q->owner == 0 || q->owner == s->session.handle) ? q : NULL;
+}
+
+uint32_t mqtt_declare(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	char name[MQTT_QUEUE_NAME_MAX + 1];
+	uint8_t table[64], bytes[RULES_BYTES_MAX];
+	struct wr w = wr_of(table, sizeof table);
+	struct queue_rules rules = rules_none();
+	struct declare_queue d = {
+		.name = mqtt_queue_name(s, s->is_durable, name),
+		.vhost = s->asker.vhost,
+		.flags = s->is_durable ? QUEUE_DURABLE : QUEUE_EXCLUSIVE,
+		.owner = s->is_durable ? 0 : s->session.handle,
+	};
+	must(s->is_durable == (s->expiry_s > 0));
+	d.shard = ask_place(t->w->post, d.name, d.flags);
+	if (s->is_durable && s->expiry_s != MQTT_EXPIRY_NEVER) {
+		rules.expires_ms = (uint64_t)s->expiry_s * 1000;
+		amqp091_put_int(&w, "x-expires", (int64_t)rules.expires_ms);
+	}
+	must(wr_ok(&w));
+	d.arguments = wr_done(&w);
+	d.rules = slice_of(bytes, rules_put(&rules, bytes, sizeof bytes));
+	s->owns_queue = !s->is_durable;
+	return ask_declare(&s->asker, t->w, &d);
+}
+
+void mqtt_consume(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	const struct queue_record *q = catalog_queue_by_id(t->w->view, s->queue);
+	must(s->queue != 0 && !s->taker);
+	if (!q)
+		return; /* it was deleted; the session is as good as new until it subscribes */
+	s->taker = receiver_subscribe(&s->receiver, t->w,
+				      &(struct taking){ .queue = q,
+							.prefetch = s->is_durable ? s->window : 0,
+							.is_no_ack = !s->is_durable });
+}
+
+void mqtt_consumed(struct turn *t, const struct run *fx, const struct reply_row *r)
+{
+	struct mqtt *s = t->s;
+	must(r->op == CMD_SUBSCRIBE);
+	if (r->err == ERR_OK || !s->taker || s->taker->id != fx->arg)
+		return;
+	receiver_forget(&s->receiver, t->w, s->taker);
+	s->taker = NULL;
+	text_puts(&t->why, "the session's queue is gone");
+	mqtt_refuse(t, MQTT_REASON_ADMINISTRATIVE);
+}
+
+/* ---- bindings ----------------------------------------------------------------------------- */
+
+static struct slice arguments_put(struct wr *w, struct slice filter, uint8_t options,
+				  uint32_t number)
+{
+	amqp091_put_str(w, ARGUMENT_FILTER, filter);
+	size_t mark = amqp091_put_table(w, ARGUMENT_OPTIONS);
+	if (number)
+		amqp091_put_int(w, "id", number);
+	amqp091_put_bool(w, "no-local", options & SUB_NO_LOCAL);
+	amqp091_put_int(w, "qos", options & SUB_QOS);
+	amqp091_put_bool(w, "retain-as-published", options & SUB_AS_PUBLISHED);
+	amqp091_put_int(w, "retain-handling", options >> SUB_HANDLING_SHIFT & 3);
+	amqp091_put_close(w, mark);
+	must(wr_ok(w));
+	return wr_done(w);
+}
+
+uint32_t mqtt_bind(struct turn *t, enum cmd bind_or_unbind, struct slice filter, uint8_t options,
+		   uint32_t number)
+{
+	char name[MQTT_QUEUE_NAME_MAX + 1];
+	uint8_t key[LIMIT_SHORTSTR];
+	const size_t room = ARGUMENTS_ROOM + filter.n;
+	uint8_t *buf = mqtt_get(t, room, "arguments of a binding");
+	struct wr w = wr_of(buf, room);
+	must(filter.n > 0 && filter.n <= LIMIT_SHORTSTR);
+	const struct bind b = {
+		.exchange = t->set->exchange,
+		.queue = mqtt_queue_name(t->s, t->s->is_durable, name),
+		.key = slice_of(key, (size_t)(mqtt_binding_put(key, filter) - key)),
+		.arguments = arguments_put(&w, filter, options, number),
+		.vhost = t->s->asker.vhost,
+	};
+	uint32_t ticket = ask_bind(&t->s->asker, t->w, bind_or_unbind, &b);
+	mqtt_put(t, buf, room);
+	return ticket;
+}
+
+static uint8_t options_of(struct slice table)
+{
+	int64_t qos = 0, handling = 0;
+	bool no_local = false, as_published = false;
+	uint8_t options = 0;
+	(void)amqp091_table_int(table, "qos", &qos);
+	(void)amqp091_table_int(table, "retain-handling", &handling);
+	(void)amqp091_table_bool(table, "no-local", &no_local);
+	(void)amqp091_table_bool(table, "retain-as-published", &as_published);
+	if (qos >= 0 && qos <= 2)
+		options |= (uint8_t)qos;
+	if (handling >= 0 && handling <= 2)
+		options |= (uint8_t)(handling << SUB_HANDLING_SHIFT);
+	must((options & SUB_QOS) <= 2);
+	return (uint8_t)(options | (no_local ? SUB_NO_LOCAL : 0) |
+			 (as_published ? SUB_AS_PUBLISHED : 0));
+}
+
+/* A binding that another hand has made says only what its key says. */
+static void restore_one(struct turn *t, const struct bind *b)
+{
+	struct slice filter = SLICE_EMPTY, table = SLICE_EMPTY;
+	int64_t number = 0;
+	must(!b->to_exchange);
+	if (!amqp091_table_str(b->arguments, ARGUMENT_FILTER, &filter) || !mqtt_filter_ok(filter) ||
+	    subs_find(&t->s->subs, filter))
+		return;
+	struct sub *one = subs_add(&t->s->subs, t->w->mem, filter);
+	must(one != NULL);
+	one->options = 1;
+	if (!amqp091_table_table(b->arguments, ARGUMENT_OPTIONS, &table))
+		return;
+	one->options = options_of(table);
+	if (amqp091_table_int(table, "id", &number) && number > 0 && number <= MQTT_LENGTH_MAX)
+		one->number = (uint32_t)number;
+}
+
+void mqtt_restore(struct turn *t)
+{
+	const struct queue_record *q = catalog_queue_by_id(t->w->view, t->s->queue);
+	struct catalog_walk walk = { .end = t->s->queue };
+	struct bind b;
+	must(q != NULL);
+	while (catalog_binding_next(t->w->view, &walk, &b) && !b.to_exchange &&
+	       walk.end == t->s->queue)
+		if (slice_eq(b.exchange, t->set->exchange))
+			restore_one(t, &b);
+}

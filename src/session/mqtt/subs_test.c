@@ -1,0 +1,103 @@
+#include "session/mqtt/subs.h"
+
+#include "base/mem_for_tests.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+static struct mem_for_tests heap;
+
+static struct subs empty(void)
+{
+	struct subs s = { .n = 0 };
+	map_init(&s.by_filter, NULL, 0, 7);
+	heap = mem_for_tests((size_t)1 << 26);
+	return s;
+}
+
+static void add(struct subs *s, const char *filter, uint8_t options, uint32_t number)
+{
+	struct sub *one = subs_add(s, &heap.mem, slice_str(filter));
+	assert_non_null(one);
+	one->options = options;
+	one->number = number;
+}
+
+static void end(struct subs *s)
+{
+	subs_fini(s, &heap.mem);
+	assert_int_equal(heap.mem.used, 0);
+}
+
+static void a_topic_has_the_highest_qos_of_all_that_match(void **state)
+{
+	(void)state;
+	struct subs s = empty();
+	struct sub_match m;
+	add(&s, "a/b", 0, 0);
+	add(&s, "a/+", 1, 5);
+	add(&s, "#", 2 | SUB_AS_PUBLISHED, 6);
+	subs_match(&s, slice_str("a/b"), &m);
+	assert_true(m.n == 3 && m.qos == 2 && m.is_as_published && m.numbers_n == 2);
+	assert_int_equal(m.numbers[0] + m.numbers[1], 11);
+	subs_match(&s, slice_str("b"), &m);
+	assert_true(m.n == 1 && m.qos == 2);
+	subs_drop(&s, &heap.mem, subs_find(&s, slice_str("#")));
+	subs_match(&s, slice_str("a/c"), &m);
+	assert_true(m.n == 1 && m.qos == 1 && !m.is_as_published && m.numbers[0] == 5);
+	subs_match(&s, slice_str("b"), &m);
+	assert_int_equal(m.n, 0);
+	end(&s);
+}
+
+static void no_local_counts_if_all_say_so(void **state)
+{
+	(void)state;
+	struct subs s = empty();
+	struct sub_match m;
+	add(&s, "a", SUB_NO_LOCAL, 0);
+	add(&s, "+", SUB_NO_LOCAL, 0);
+	subs_match(&s, slice_str("a"), &m);
+	assert_true(m.is_no_local);
+	add(&s, "#", 0, 0);
+	subs_match(&s, slice_str("a"), &m);
+	assert_true(!m.is_no_local && m.n == 3);
+	subs_match(&s, slice_str("b/c"), &m);
+	assert_true(!m.is_no_local && m.n == 1);
+	end(&s);
+}
+
+static void many_are_found_and_dropped(void **state)
+{
+	(void)state;
+	struct subs s = empty();
+	char name[32];
+	for (int i = 0; i < 3000; i++) {
+		snprintf(name, sizeof name, i % 3 ? "t/%d" : "t/+/%d", i);
+		add(&s, name, 0, 0);
+	}
+	for (int i = 0; i < 3000; i += 2) {
+		snprintf(name, sizeof name, i % 3 ? "t/%d" : "t/+/%d", i);
+		subs_drop(&s, &heap.mem, subs_find(&s, slice_str(name)));
+	}
+	assert_int_equal(s.n, 1500);
+	for (int i = 0; i < 3000; i++) {
+		struct sub_match m;
+		snprintf(name, sizeof name, i % 3 ? "t/%d" : "t/x/%d", i);
+		subs_match(&s, slice_str(name), &m);
+		assert_int_equal(m.n, i % 2);
+	}
+	end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_topic_has_the_highest_qos_of_all_that_match),
+		cmocka_unit_test(no_local_counts_if_all_say_so),
+		cmocka_unit_test(many_are_found_and_dropped),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

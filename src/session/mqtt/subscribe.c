@@ -1,0 +1,296 @@
+#include "session/mqtt/mqtt.h"
+
+#include "base/must.h"
+
+/* SUBSCRIBE and UNSUBSCRIBE in three steps: the queue is made, if there is none; bindings are made
+ * (or, to unsubscribe, ended); bindings whose options are no longer right are ended. From the first
+ * moment on deliveries are looked up with the new options. Then the client is answered. */
+
+static struct call *call_new(struct turn *t, const struct mqtt_packet *p, uint32_t n, uint16_t id)
+{
+	const size_t size = sizeof(struct call) + n * sizeof(struct wish);
+	struct call *call = mqtt_get(t, size, "call");
+	must(!t->s->call && n > 0);
+	memset(call, 0, size);
+	call->n = n;
+	call->id = id;
+	call->type = p->type;
+	t->s->call = call;
+	return call;
+}
+
+static void call_free(struct turn *t)
+{
+	struct call *call = t->s->call;
+	must(call != NULL);
+	mqtt_put(t, call, sizeof *call + call->n * sizeof call->wish[0]);
+	t->s->call = NULL;
+}
+
+static void answer(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	struct call *call = s->call;
+	uint8_t *reasons = mqtt_get(t, call->n, "reasons");
+	must(call->answers_n == 0);
+	for (uint32_t i = 0; i < call->n; i++)
+		reasons[i] = call->wish[i].reason;
+	const struct mqtt_suback a = { .id = call->id, .reasons = slice_of(reasons, call->n) };
+	const uint8_t type = call->type == MQTT_SUBSCRIBE ? MQTT_SUBACK : MQTT_UNSUBACK;
+	const size_t n = mqtt_suback_size(s->version, type, &a);
+	uint8_t *at = sendq_reserve(&s->session.sendq, t->w->mem, (uint32_t)n);
+	must(mqtt_suback_put(at, s->version, type, &a) == at + n);
+	sendq_commit(&s->session.sendq, (uint32_t)n);
+	mqtt_put(t, reasons, call->n);
+}
+
+/* ---- SUBSCRIBE ---------------------------------------------------------------------------- */
+
+/* As in RabbitMQ: he may make the queue, bind it, and read from it, the exchange and the topic. */
+static uint8_t may_subscribe(struct turn *t, const struct mqtt_subscription *m)
+{
+	struct mqtt *s = t->s;
+	const struct access *a = &s->access;
+	char buf[MQTT_QUEUE_NAME_MAX + 1];
+	uint8_t key[LIMIT_SHORTSTR];
+	struct slice queue = mqtt_queue_name(s, s->is_durable, buf), group, filter;
+	must(m->filter.n > 0);
+	if (mqtt_share_split(m->filter, &group, &filter))
+		return MQTT_REASON_NO_SHARED;
+	if (m->filter.n > LIMIT_SHORTSTR)
+		return MQTT_REASON_BAD_FILTER;
+	const struct slice topic = slice_of(key, (size_t)(mqtt_key_put(key, m->filter) - key));
+	if (access_allow(a, t->w, AUTH_QUEUE, AUTH_CONFIGURE, queue, &t->why) != ERR_OK ||
+	    access_allow(a, t->w, AUTH_QUEUE, AUTH_WRITE, queue, &t->why) != ERR_OK ||
+	    access_allow(a, t->w, AUTH_QUEUE, AUTH_READ, queue, &t->why) != ERR_OK ||
+	    access_allow(a, t->w, AUTH_EXCHANGE, AUTH_READ, t->set->exchange, &t->why) != ERR_OK ||
+	    access_allow_key(a, t->w, AUTH_READ, t->set->exchange, topic, &t->why) != ERR_OK)
+		return MQTT_REASON_NOT_AUTHORIZED;
+	return m->qos;
+}
+
+/* A filter that stands in a packet twice: the last one counts, and both are answered. */
+static void replace(struct wish *before, struct wish *wish)
+{
+	must(before->sub == wish->sub);
+	wish->is_new = before->is_new;
+	wish->is_changed = !before->is_new;
+	wish->old_options = before->old_options;
+	wish->old_number = before->old_number;
+	before->sub = NULL;
+	before->is_changed = false;
+}
+
+static void wish_for(struct turn *t, struct call *call, uint32_t place,
+		     const struct mqtt_subscription *m, uint32_t number)
+{
+	struct mqtt *s = t->s;
+	struct wish *wish = &call->wish[place];
+	uint8_t options = mqtt_subscription_options(m);
+	wish->reason = may_subscribe(t, m);
+	if (wish->reason >= MQTT_REASON_FAILURE)
+		return;
+	if (s->is_bridge)
+		options |= SUB_NO_LOCAL | SUB_AS_PUBLISHED;
+	wish->sub = subs_find(&s->subs, m->filter);
+	wish->is_new = !wish->sub;
+	if (wish->sub) {
+		wish->old_options = wish->sub->options;
+		wish->old_number = wish->sub->number;
+		wish->is_changed = options != wish->sub->options || number != wish->sub->number;
+	} else {
+		wish->sub = subs_add(&s->subs, t->w->mem, m->filter);
+		must(wish->sub != NULL);
+	}
+	if (wish->sub->wished)
+		replace(&call->wish[wish->sub->wished - 1], wish);
+	wish->sub->wished = place + 1;
+	wish->sub->options = options;
+	wish->sub->number = number;
+}
+
+static void bind_all(struct turn *t)
+{
+	struct call *call = t->s->call;
+	must(call->type == MQTT_SUBSCRIBE);
+	call->step = CALL_BINDINGS;
+	call->next = 0;
+	for (uint32_t i = 0; i < call->n; i++) {
+		struct wish *wish = &call->wish[i];
+		const struct sub *one = wish->sub;
+		if (!one || !(wish->is_new || wish->is_changed))
+			continue;
+		wish->ticket = mqtt_bind(t, CMD_BIND, sub_filter(one), one->options, one->number);
+		call->answers_n++;
+	}
+}
+
+static void unbind_old(struct turn *t)
+{
+	struct call *call = t->s->call;
+	must(call->answers_n == 0);
+	call->step = CALL_UNBINDINGS;
+	call->next = 0;
+	for (uint32_t i = 0; i < call->n; i++) {
+		struct wish *wish = &call->wish[i];
+		wish->ticket = TICKET_NONE;
+		if (!wish->is_changed || !wish->sub)
+			continue;
+		wish->ticket = mqtt_bind(t, CMD_UNBIND, sub_filter(wish->sub), wish->old_options,
+					 wish->old_number);
+		call->answers_n++;
+	}
+}
+
+static void take_back(struct turn *t, struct wish *wish)
+{
+	must(wish->sub != NULL);
+	if (wish->is_new) {
+		subs_drop(&t->s->subs, t->w->mem, wish->sub);
+	} else {
+		wish->sub->options = wish->old_options;
+		wish->sub->number = wish->old_number;
+	}
+	wish->sub = NULL;
+	wish->is_changed = false;
+}
+
+static void over(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	must(s->call->answers_n == 0);
+	if (!s->is_end_wanted) {
+		if (s->queue && !s->taker)
+			mqtt_consume(t);
+		answer(t);
+	}
+	call_free(t);
+	if (s->is_end_wanted)
+		mqtt_end(t);
+}
+
+/* Goes on when nothing more is awaited. */
+static void go_on(struct turn *t)
+{
+	struct call *call = t->s->call;
+	must(call != NULL);
+	if (call->answers_n > 0)
+		return;
+	if (call->type == MQTT_SUBSCRIBE && call->step == CALL_QUEUE)
+		bind_all(t);
+	if (call->type == MQTT_SUBSCRIBE && call->step == CALL_BINDINGS && call->answers_n == 0)
+		unbind_old(t);
+	if (call->answers_n == 0)
+		over(t);
+}
+
+static bool wants_queue(const struct call *call)
+{
+	bool wants = false;
+	must(call->type == MQTT_SUBSCRIBE);
+	for (uint32_t i = 0; i < call->n; i++)
+		wants |= call->wish[i].sub != NULL;
+	return wants;
+}
+
+void mqtt_on_subscribe(struct turn *t, const struct mqtt_packet *p)
+{
+	struct mqtt *s = t->s;
+	struct mqtt_subscribe m;
+	struct mqtt_subscription one;
+	enum mqtt_fault f = mqtt_subscribe_decode(p, &m);
+	must(s->phase == PHASE_RUNNING);
+	if (f != MQTT_FAULT_NONE) {
+		mqtt_refuse_fault(t, f);
+		return;
+	}
+	struct call *call = call_new(t, p, m.filters_n, m.id);
+	struct rd r = rd_of(m.list);
+	for (uint32_t i = 0; mqtt_subscribe_next(&r, &one); i++)
+		wish_for(t, call, i, &one, m.props.subscription_id);
+	for (uint32_t i = 0; i < call->n; i++)
+		if (call->wish[i].sub)
+			call->wish[i].sub->wished = 0;
+	if (s->queue == 0 && wants_queue(call)) {
+		call->ticket = mqtt_declare(t);
+		call->answers_n = 1;
+	}
+	go_on(t);
+}
+
+/* ---- UNSUBSCRIBE -------------------------------------------------------------------------- */
+
+void mqtt_on_unsubscribe(struct turn *t, const struct mqtt_packet *p)
+{
+	struct mqtt *s = t->s;
+	struct mqtt_subscribe m;
+	struct slice filter;
+	enum mqtt_fault f = mqtt_subscribe_decode(p, &m);
+	must(s->phase == PHASE_RUNNING);
+	if (f != MQTT_FAULT_NONE) {
+		mqtt_refuse_fault(t, f);
+		return;
+	}
+	struct call *call = call_new(t, p, m.filters_n, m.id);
+	struct rd r = rd_of(m.list);
+	call->step = CALL_BINDINGS;
+	for (uint32_t i = 0; mqtt_unsubscribe_next(&r, &filter); i++) {
+		struct wish *wish = &call->wish[i];
+		struct sub *sub = subs_find(&s->subs, filter);
+		wish->reason = sub ? MQTT_REASON_SUCCESS : MQTT_REASON_NO_SUBSCRIPTION;
+		if (!sub)
+			continue;
+		wish->ticket = mqtt_bind(t, CMD_UNBIND, filter, sub->options, sub->number);
+		call->answers_n++;
+		subs_drop(&s->subs, t->w->mem, sub);
+	}
+	go_on(t);
+}
+
+/* ---- answers ------------------------------------------------------------------------------ */
+
+static void declared(struct turn *t, const struct reply_row *r)
+{
+	struct call *call = t->s->call;
+	const struct queue_record *q = mqtt_queue(t);
+	must(call->step == CALL_QUEUE && call->answers_n == 1);
+	call->answers_n = 0;
+	if (r->err == ERR_OK && q) {
+		t->s->queue = q->id;
+		return;
+	}
+	for (uint32_t i = 0; i < call->n; i++) {
+		if (!call->wish[i].sub)
+			continue;
+		take_back(t, &call->wish[i]);
+		call->wish[i].reason = MQTT_REASON_UNSPECIFIED;
+	}
+}
+
+/* Bindings are answered in the order in which they were asked for. */
+static void bound(struct turn *t, const struct reply_row *r, uint32_t ticket)
+{
+	struct call *call = t->s->call;
+	while (call->next < call->n && call->wish[call->next].ticket != ticket)
+		call->next++;
+	if (call->next == call->n)
+		return;
+	struct wish *wish = &call->wish[call->next++];
+	must(call->answers_n > 0);
+	call->answers_n--;
+	if (r->err == ERR_OK || call->step != CALL_BINDINGS || call->type != MQTT_SUBSCRIBE)
+		return;
+	take_back(t, wish);
+	wish->reason = MQTT_REASON_UNSPECIFIED;
+}
+
+void mqtt_subscribed(struct turn *t, const struct run *fx, const struct reply_row *r)
+{
+	struct call *call = t->s->call;
+	must(call != NULL);
+	if (call->step == CALL_QUEUE && fx->arg == call->ticket)
+		declared(t, r);
+	else
+		bound(t, r, (uint32_t)fx->arg);
+	go_on(t);
+}
