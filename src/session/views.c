@@ -1,6 +1,7 @@
 #include "session/views.h"
 
 #include "wire/amqp091/headers.h"
+#include "wire/mqtt/headers.h"
 #include "wire/stomp/stored.h"
 
 static struct rd begin_nothing(struct slice props)
@@ -28,8 +29,8 @@ const struct header_ops *header_ops_of(uint8_t proto)
 	switch ((enum msg_proto)proto) {
 	case MSG_AMQP091: return &amqp091_header_ops;
 	case MSG_STOMP: return &stomp_header_ops;
-	case MSG_MQTT3:
-	case MSG_MQTT5:
+	case MSG_MQTT3: return &mqtt3_header_ops;
+	case MSG_MQTT5: return &mqtt5_header_ops;
 	case MSG_CHUNK:
 	case MSG_CHUNKS: break;
 	}

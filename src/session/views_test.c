@@ -29,6 +29,20 @@ static void a_message_is_read_by_the_codec_of_its_protocol(void **state)
 	}
 }
 
+/* A PUBLISH of version 5 to t with one user property, a. */
+static const uint8_t head[] = { 0x30, 11, 0, 1, 't', 7, 0x26, 0, 1, 'a', 0, 1, 'x' };
+
+static void a_message_of_mqtt_has_user_properties(void **state)
+{
+	struct header h;
+	(void)state;
+	const struct header_ops *ops = header_ops_of(MSG_MQTT5);
+	assert_true(header_find(ops, slice_of(head, sizeof head), slice_str("a"), &h));
+	assert_int_equal(h.class, HEADER_TEXT);
+	ops = header_ops_of(MSG_MQTT3);
+	assert_false(header_find(ops, slice_of(head, sizeof head), slice_str("a"), &h));
+}
+
 static void what_nobody_can_read_has_no_properties(void **state)
 {
 	struct header h;
@@ -49,6 +63,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_is_read_by_the_codec_of_its_protocol),
+		cmocka_unit_test(a_message_of_mqtt_has_user_properties),
 		cmocka_unit_test(what_nobody_can_read_has_no_properties),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

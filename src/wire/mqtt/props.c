@@ -63,6 +63,7 @@ static void take_pair(struct mqtt_in *in)
 #define get_topic(in) mqtt_in_topic(in, MQTT_FAULT_RESPONSE_TOPIC)
 #define get_str       mqtt_in_str
 #define get_bin       mqtt_in_bin
+#define get_secret    mqtt_in_bin
 #define get_pair(in)  (take_pair(in), p.user_property + 1)
 
 struct allowed {
@@ -125,6 +126,7 @@ static void skip_number(struct rd *r)
 #define skip_pair(r)  (skip_str(r), skip_str(r))
 #define skip_topic    skip_str
 #define skip_bin      skip_str
+#define skip_secret   skip_str
 
 /* next steps to the next property called `id` and stands behind its id; false: there is none. */
 static bool next(struct rd *r, uint8_t id)
@@ -180,6 +182,7 @@ bool mqtt_props_next_id(struct rd *r, uint32_t *out)
 #define size_str(p, v)    (2 + (v).n)
 #define size_topic        size_str
 #define size_bin          size_str
+#define size_secret       size_str
 #define size_pair(p, v)   (users_size(p) - 1)
 
 static size_t users_size(const struct mqtt_props *p)
@@ -240,6 +243,7 @@ static uint8_t *put_users(uint8_t *at, const struct mqtt_props *p)
 #define put_pos32             put_u32
 #define put_topic             put_str
 #define put_bin               put_str
+#define put_secret            put_str
 
 uint8_t *mqtt_props_list_put(uint8_t *at, const struct mqtt_props *p)
 {

@@ -40,6 +40,7 @@ typedef uint32_t mqtt_number;
 typedef struct slice mqtt_str;
 typedef struct slice mqtt_topic;
 typedef struct slice mqtt_bin;
+typedef struct slice mqtt_secret;
 typedef uint32_t mqtt_pair; /* how many */
 
 struct mqtt_props {
