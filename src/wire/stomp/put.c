@@ -1,7 +1,9 @@
 #include "wire/stomp/put.h"
 
+#include "base/limits.h"
 #include "base/must.h"
 #include "base/text.h"
+#include "wire/stomp/destination.h"
 #include "wire/stomp/stored.h"
 
 struct out {
@@ -96,6 +98,26 @@ static void put_view(struct out *o, struct slice name, const struct header *h)
 	}
 }
 
+/* Where the answer is wanted: a topic is a destination here. One that is no key is nothing. */
+static void put_reply_to(struct out *o, struct slice name, const struct header *h)
+{
+	uint8_t key[LIMIT_SHORTSTR];
+	char room[sizeof "/topic/" + STOMP_NAME_MAX(LIMIT_SHORTSTR)];
+	struct text t = text_of(room, sizeof room);
+	must(h->name.n <= 1);
+	if (h->name.n == 0) {
+		put_view(o, name, h);
+		return;
+	}
+	if (h->octets.n > sizeof key)
+		return;
+	for (size_t i = 0; i < h->octets.n; i++)
+		key[i] = h->octets.p[i] == h->name.p[0] ? '.' : h->octets.p[i];
+	text_puts(&t, "/topic/");
+	stomp_destination_name(&t, slice_of(key, h->octets.n));
+	put_header(o, name, text_slice(&t));
+}
+
 static void put_properties(struct out *o, const struct stomp_message *m)
 {
 	static const struct {
@@ -108,10 +130,16 @@ static void put_properties(struct out *o, const struct stomp_message *m)
 	};
 	struct header h;
 	must(m->ops != NULL);
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (rows[i].property != HEADER_PROPERTY_N &&
-		    m->ops->property(m->props, rows[i].property, &h))
-			put_view(o, slice_str(stomp_header_words[rows[i].header]), &h);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct slice name = slice_str(stomp_header_words[rows[i].header]);
+		if (rows[i].property == HEADER_PROPERTY_N ||
+		    !m->ops->property(m->props, rows[i].property, &h))
+			continue;
+		if (rows[i].property == HEADER_REPLY_TO)
+			put_reply_to(o, name, &h);
+		else
+			put_view(o, name, &h);
+	}
 	struct rd r = m->ops->begin(m->props);
 	while (m->ops->next(&r, &h))
 		if (h.name.n && !stomp_header_is_ours(stomp_header_of(h.name)))

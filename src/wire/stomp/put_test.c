@@ -1,5 +1,6 @@
 #include "wire/stomp/put.h"
 
+#include "base/limits.h"
 #include "base/wr.h"
 #include "wire/stomp/for_tests.h"
 #include "wire/stomp/stored.h"
@@ -125,6 +126,43 @@ static void properties_of_another_protocol_are_headers(void **s)
 	     "content-length:0\n\n");
 }
 
+static bool no_row(struct rd *r, struct header *out)
+{
+	(void)r;
+	(void)out;
+	return false;
+}
+static bool reply_property(struct slice props, enum header_property which, struct header *out)
+{
+	*out = (struct header){ .name = slice_sub(props, 0, 1),
+				.octets = slice_from(props, 1),
+				.class = HEADER_TEXT };
+	return which == HEADER_REPLY_TO;
+}
+
+/* The first octet stands between the words; without one it is a destination already. */
+static void a_topic_for_the_answer_is_a_destination(void **s)
+{
+	(void)s;
+	static const struct header_ops ops = { begin_rows, no_row, reply_property };
+	static char longer[LIMIT_SHORTSTR + 3];
+	struct stomp_message m = plain();
+	m.ops = &ops;
+	m.props = slice_str("/a/b c/d%");
+	SAME(stomp_message_written(&m),
+	     "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@1\nredelivered:false\n"
+	     "reply-to:/topic/a.b c.d%25\ncontent-length:0\n\n");
+	m.props = slice_str(".a.b");
+	SAME(stomp_message_written(&m),
+	     "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@1\nredelivered:false\n"
+	     "reply-to:/topic/a.b\ncontent-length:0\n\n");
+	memset(longer, '/', sizeof longer - 1);
+	m.props = slice_str(longer); /* no key of any binding: nowhere to answer to */
+	SAME(stomp_message_written(&m),
+	     "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@1\nredelivered:false\n"
+	     "content-length:0\n\n");
+}
+
 static void the_other_frames_are_as_rabbitmq_writes_them(void **s)
 {
 	(void)s;
@@ -156,6 +194,7 @@ int main(void)
 		cmocka_unit_test(a_message_says_what_is_its_own),
 		cmocka_unit_test(octets_hide_as_the_version_has_it),
 		cmocka_unit_test(properties_of_another_protocol_are_headers),
+		cmocka_unit_test(a_topic_for_the_answer_is_a_destination),
 		cmocka_unit_test(the_other_frames_are_as_rabbitmq_writes_them),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
