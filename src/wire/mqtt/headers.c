@@ -35,7 +35,7 @@ static struct mqtt_props properties_of(struct slice head)
 	struct mqtt_publish pub;
 	if (!mqtt_publish_head_decode(head, MQTT_V5, &pub))
 		return (struct mqtt_props){ .has = 0 };
-	must(pub.head.n == head.n);
+	must(pub.head.n <= head.n);
 	return pub.props;
 }
 

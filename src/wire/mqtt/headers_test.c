@@ -24,6 +24,10 @@ static void user_properties_are_the_headers(void **s)
 	must(h.octets.n == 0 && h.number == 0);
 	must(mqtt5_header_ops.next(&r, &h) && slice_eq(h.octets, slice_str("2")));
 	must(!mqtt5_header_ops.next(&r, &h));
+	head = hex(HEAD " 0001020304050607");
+	r = mqtt5_header_ops.begin(head);
+	must(mqtt5_header_ops.next(&r, &h) && mqtt5_header_ops.next(&r, &h));
+	must(mqtt5_header_ops.next(&r, &h) && !mqtt5_header_ops.next(&r, &h));
 	must(header_find(&mqtt5_header_ops, head, slice_str("n"), &h) && h.octets.p[0] == '1');
 }
 

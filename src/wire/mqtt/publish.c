@@ -57,12 +57,7 @@ bool mqtt_publish_head_decode(struct slice head, uint8_t version, struct mqtt_pu
 				 .from_server = true,
 				 .total = head.n,
 				 .body = slice_of(head.p + n + 1, head.n - n - 1) };
-	struct mqtt_publish pub;
-	if (p.type != MQTT_PUBLISH || mqtt_publish_decode(&p, &pub) != MQTT_FAULT_NONE ||
-	    pub.payload.n > 0)
-		return false;
-	*out = pub;
-	return true;
+	return p.type == MQTT_PUBLISH && mqtt_publish_decode(&p, out) == MQTT_FAULT_NONE;
 }
 
 /* ---- writing ---- */

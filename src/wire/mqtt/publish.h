@@ -26,7 +26,7 @@ struct mqtt_publish {
 MUST_USE enum mqtt_fault mqtt_publish_decode(const struct mqtt_packet *p, struct mqtt_publish *out);
 
 /* mqtt_publish_head_decode reads a head that was taken from a PUBLISH of `version` and checked
- * then; false: it is none. The payload is empty. */
+ * then; false: it is none. The payload is what stands behind it. */
 MUST_USE bool mqtt_publish_head_decode(struct slice head, uint8_t version,
 				       struct mqtt_publish *out);
 

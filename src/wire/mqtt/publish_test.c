@@ -150,6 +150,8 @@ static void a_head_that_was_kept_is_read_again(void **s)
 	must(mqtt_publish_head_decode(head, MQTT_V5, &p));
 	must(p.retain && p.qos == 1 && p.props.message_expiry_s == 1 && p.payload.n == 0);
 	must(slice_eq(p.head, head));
+	head = hex("33 aa02 0001't' 0007 05 02 00000001 'tail'");
+	must(mqtt_publish_head_decode(head, MQTT_V5, &p) && p.payload.n == 4);
 	must(mqtt_publish_head_decode(hex("30 05 0001't'"), MQTT_V3, &p) && p.topic.n == 1);
 	must(!mqtt_publish_head_decode(hex("40 02 0001"), MQTT_V4, &p));
 }
