@@ -20,6 +20,8 @@
 void listeners_init(struct listeners *l, const struct config *c)
 {
 	*l = (struct listeners){ .config = c };
+	for (int i = 0; i < WEB_KINDS_N; i++)
+		l->webs[i] = web_rules_of(c, (enum web_kind)i);
 }
 
 /* ---- taking addresses --------------------------------------------------------------------- */
@@ -29,9 +31,8 @@ static enum err refused(const struct listener *one, int error, struct text *why)
 	text_putf(why, "cannot listen for %s on %s: ", one->serves.name, one->address);
 	switch (error) {
 	case EADDRINUSE:
-		text_putf(why,
-			  "another process has this port; stop it, or set another with %s.default",
-			  one->serves.key);
+		text_putf(why, "another process has this port; stop it, or set another with %s.%s",
+			  one->serves.key, one->name);
 		return ERR_EXISTS;
 	case EADDRNOTAVAIL:
 		text_putf(why, "this machine has no such address; see %s", one->serves.key);
@@ -90,7 +91,7 @@ enum err listeners_take(struct listeners *l, const struct config_listener *where
 {
 	must(l->n < LISTENERS_MAX);
 	struct listener *one = &l->at[l->n];
-	*one = (struct listener){ .all = l, .serves = *serves, .fd = -1 };
+	*one = (struct listener){ .all = l, .serves = *serves, .name = where->name, .fd = -1 };
 	struct address a = { 0 };
 	if (address_of(where, &a) != ERR_OK) {
 		text_putf(why, "%s.%s: %s is no address of IPv4 or IPv6", serves->key, where->name,
@@ -143,7 +144,7 @@ enum err listeners_take_control(struct listeners *l, const char *dir,
 	must(l->n < LISTENERS_MAX);
 	struct listener *one = &l->at[l->n];
 	*one = (struct listener){ .all = l,
-				  .serves = { "control_socket", "control", protocol, NULL } };
+				  .serves = { "control_socket", "control", protocol, NULL, NULL } };
 	struct text t = text_of(one->address, sizeof one->address);
 	text_putf(&t, "%s/%s", dir, l->config->control_socket);
 	one->fd = bound_control(dir, l->config->control_socket);

@@ -16,7 +16,8 @@ struct listener_serves {
 	const char *key;  /* of their settings */
 	const char *name; /* of the protocol, for people */
 	const struct session_ops *protocol;
-	struct tls_source *tls; /* borrowed; NULL: plain */
+	struct tls_source *tls;      /* borrowed; NULL: plain */
+	const struct web_rules *web; /* borrowed; NULL: no WebSocket */
 };
 
 struct listener {
@@ -24,6 +25,7 @@ struct listener {
 	uv_timer_t pause; /* after a failed accept */
 	struct listeners *all;
 	struct listener_serves serves;
+	const char *name;  /* the last word of its setting; NULL: the control socket */
 	char address[128]; /* as it is shown */
 	int fd;
 };
@@ -31,6 +33,7 @@ struct listener {
 struct listeners {
 	struct listener at[LISTENERS_MAX];
 	uint32_t n;
+	struct web_rules webs[WEB_KINDS_N];
 	const struct config *config;
 	struct pollers *pollers;
 	bool is_open; /* listening, on the first poller */

@@ -6,6 +6,7 @@
 #ifndef IO_LISTENER_KIND_H
 #define IO_LISTENER_KIND_H
 #include "base/err.h"
+#include "io/web.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +18,7 @@ struct text;
 struct tls_source;
 
 enum {
-#define LISTENER(field, key, session, name, below, prose) LISTENER_KIND_##field,
+#define LISTENER(field, key, session, name, below, web, prose) LISTENER_KIND_##field,
 #include "io/listeners.def"
 #undef LISTENER
 	LISTENER_KINDS_N
@@ -31,6 +32,7 @@ struct listener_kind {
 	size_t where;     /* of the addresses in a struct config */
 	size_t session;   /* of the session_ops in a struct server_setup */
 	enum listener_below below;
+	enum web_kind web; /* WEB_NONE: no WebSocket */
 };
 
 /* listener_kinds_want_tls: some listener of these settings speaks TLS. */

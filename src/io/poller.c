@@ -110,6 +110,7 @@ static void on_check(uv_check_t *h)
 	loop_begin(p->loop, uv_now(&p->uv), clock_wall_ms());
 	bool is_more = loop_end(p->loop, loop_work(p->loop));
 	uint64_t at_ms = socks_linger(p, uv_now(&p->uv));
+	at_ms = earlier(at_ms, socks_greet(p, uv_now(&p->uv)));
 	at_ms = earlier(at_ms, loop_deadline(p->loop));
 	at_ms = earlier(at_ms, look_stopped(p));
 	set_timer(p, at_ms);
@@ -160,6 +161,7 @@ bool poller_init(struct poller *p, struct pollers *all, uint32_t index)
 			      .index = index,
 			      .timer_at_ms = UINT64_MAX,
 			      .wake_event = -1 };
+	list_init(&p->greeting);
 	list_init(&p->open);
 	list_init(&p->lingering);
 	list_init(&p->broken);

@@ -58,6 +58,63 @@ static enum err set_listener(struct config_listeners *l, struct slice name, stru
 	return ERR_OK;
 }
 
+/* One address, whose parts have keys of their own. What RabbitMQ opens by default is there. */
+static enum err set_endpoint(struct config_listeners *l, const struct config_row *row,
+			     struct slice name, struct slice value, struct text *why)
+{
+	struct config_listener one = l->n ? l->at[0] : (struct config_listener){ .name = "port" };
+	struct config_bounds port_bounds = { row->min, row->max, "" };
+	bool is_whole = name.n == 0 || slice_eq(name, slice_str("listener"));
+	int64_t port = one.port;
+	if (is_whole && slice_eq(value, slice_str("none"))) {
+		*l = (struct config_listeners){ 0 };
+		return ERR_OK;
+	}
+	if (name.n == 0) {
+		text_putf(why, "is none, or goes on, as in %s.port = 8080", row->key);
+		return ERR_MALFORMED;
+	}
+	if (slice_eq(name, slice_str("port"))) {
+		TRY(config_value_int(value, port_bounds, &port, why));
+		one.port = (uint16_t)port;
+	} else if (is_whole) {
+		TRY(config_value_listener(value, &one, why));
+	} else if (l->n == 0) {
+		text_putf(why, "stands below %s.port, which says where it is open", row->key);
+		return ERR_MALFORMED;
+	} else {
+		TRY(config_value_host(value, &one, why));
+	}
+	l->at[0] = one;
+	l->n = 1;
+	return ERR_OK;
+}
+
+static enum err set_text(struct config_texts *t, const struct config_row *row, struct slice name,
+			 struct slice value, struct text *why)
+{
+	struct config_bounds bounds = { row->min, row->max, "" };
+	if (name.n == 0 && slice_eq(value, slice_str("none"))) {
+		t->n = 0;
+		return ERR_OK;
+	}
+	if (name.n == 0 || name.n > CONFIG_NAME_MAX) {
+		text_putf(why, "is none, or goes on with a name, as in %s.1 = ...", row->key);
+		return ERR_MALFORMED;
+	}
+	uint32_t i = 0;
+	while (i < t->n && !name_is(t->names[i], name))
+		i++;
+	if (i == CONFIG_TEXTS_MAX) {
+		text_putf(why, "there can be %d of them", CONFIG_TEXTS_MAX);
+		return ERR_MALFORMED;
+	}
+	TRY(config_value_string(value, bounds, t->at[i], why));
+	name_put(t->names[i], name);
+	t->n += i == t->n;
+	return ERR_OK;
+}
+
 static enum err set_user(struct config_users *u, struct slice name, struct slice value,
 			 struct text *why)
 {
@@ -154,6 +211,8 @@ static enum err set_field(struct config *c, const struct config_row *row, struct
 	case CONFIG_TYPE_CHOICE: return config_value_choice(value, row->unit, field, why);
 	case CONFIG_TYPE_CHOICES: return set_choice(field, row, name, value, why);
 	case CONFIG_TYPE_LISTENERS: return set_listener(field, name, value, why);
+	case CONFIG_TYPE_ENDPOINT: return set_endpoint(field, row, name, value, why);
+	case CONFIG_TYPE_TEXTS: return set_text(field, row, name, value, why);
 	case CONFIG_TYPE_USERS: return set_user(field, name, value, why);
 	}
 	must(!"every type has its reader");
@@ -172,15 +231,19 @@ static void set_default(struct config *c, const struct config_row *row)
 		choices_default(field, row);
 		return;
 	}
-	if (row->type == CONFIG_TYPE_LISTENERS && slice_eq(value, slice_str("none")))
+	bool is_listening = config_row_is_listening(row);
+	bool is_empty = is_listening || row->type == CONFIG_TYPE_TEXTS;
+	if (is_empty && slice_eq(value, slice_str("none")))
 		return;
+	if (row->type == CONFIG_TYPE_ENDPOINT)
+		name = slice_str("port");
 	if (row->type == CONFIG_TYPE_USERS) {
 		name = value;
 		value = slice_str("true");
 	}
 	enum err e = set_field(c, row, name, value, &why);
 	must(e == ERR_OK);
-	if (row->type == CONFIG_TYPE_LISTENERS)
+	if (is_listening)
 		((struct config_listeners *)field)->is_default = true;
 }
 
@@ -255,7 +318,7 @@ enum err config_set(struct config *c, struct config_source from, struct slice ke
 static const struct config_listeners *listeners_of(const struct config *c, size_t i)
 {
 	static const struct config_listeners none;
-	return config_rows[i].type == CONFIG_TYPE_LISTENERS
+	return config_row_is_listening(&config_rows[i])
 		       ? (const void *)((const uint8_t *)c + config_rows[i].at)
 		       : &none;
 }

@@ -24,6 +24,7 @@ struct text;
 #define CONFIG_LISTENERS_MAX 16
 #define CONFIG_USERS_MAX     16
 #define CONFIG_CHOICES_MAX   8
+#define CONFIG_TEXTS_MAX     8
 #define CONFIG_NOTES_MAX     64
 #define CONFIG_LEVELS        "debug|info|warning|error|critical|none"
 #define CONFIG_FORMATS       "plaintext|json|text"
@@ -59,6 +60,11 @@ struct config_users {
 	struct config_user at[CONFIG_USERS_MAX];
 	uint32_t n;
 };
+struct config_texts {
+	char at[CONFIG_TEXTS_MAX][CONFIG_STRING_MAX + 1];
+	char names[CONFIG_TEXTS_MAX][CONFIG_NAME_MAX + 1]; /* the last words of their keys */
+	uint32_t n;
+};
 struct config_choices {
 	uint8_t at[CONFIG_CHOICES_MAX]; /* places from 1, in the order of their numbers; 0: none */
 	bool is_default;                /* the first that is named replaces them */
@@ -73,7 +79,9 @@ struct config_choices {
 #define CONFIG_FIELD_CHOICE(field)    int field;
 #define CONFIG_FIELD_CHOICES(field)   struct config_choices field;
 #define CONFIG_FIELD_LISTENERS(field) struct config_listeners field;
+#define CONFIG_FIELD_ENDPOINT(field)  struct config_listeners field;
 #define CONFIG_FIELD_USERS(field)     struct config_users field;
+#define CONFIG_FIELD_TEXTS(field)     struct config_texts field;
 
 struct config {
 #define CONFIG(field, type, key, value, min, max, unit, prose) CONFIG_FIELD_##type(field)

@@ -34,6 +34,15 @@ static void users(const struct config_users *u)
 		terminated(u->at[i].name, sizeof u->at[i].name);
 }
 
+static void texts(const struct config_texts *t)
+{
+	must(t->n <= CONFIG_TEXTS_MAX);
+	for (uint32_t i = 0; i < t->n; i++) {
+		terminated(t->at[i], sizeof t->at[i]);
+		terminated(t->names[i], sizeof t->names[i]);
+	}
+}
+
 static void choices(const struct config_choices *c)
 {
 	for (uint32_t i = 0; i < CONFIG_CHOICES_MAX; i++)
@@ -49,7 +58,9 @@ static void choices(const struct config_choices *c)
 #define KEEPS_CHOICE(v, min, max)    must((v) >= 0);
 #define KEEPS_CHOICES(v, min, max)   choices(&(v));
 #define KEEPS_LISTENERS(v, min, max) listeners(&(v));
+#define KEEPS_ENDPOINT(v, min, max)  listeners(&(v));
 #define KEEPS_USERS(v, min, max)     users(&(v));
+#define KEEPS_TEXTS(v, min, max)     texts(&(v));
 
 static void keeps_bounds(const struct config *c)
 {

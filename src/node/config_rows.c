@@ -38,13 +38,18 @@ static const char *const aliases[][2] = {
 
 /* What `near` offers for keys that go on with a name of the user's. */
 static const char *const examples[] = { "listeners.tcp.default", "loopback_users.guest",
-					"auth_mechanisms.1" };
+					"auth_mechanisms.1", "web_amqp.tcp.port" };
 #define EXAMPLES_N (sizeof examples / sizeof *examples)
 
 bool config_row_has_names(const struct config_row *row)
 {
-	return row->type == CONFIG_TYPE_LISTENERS || row->type == CONFIG_TYPE_USERS ||
-	       row->type == CONFIG_TYPE_CHOICES;
+	return config_row_is_listening(row) || row->type == CONFIG_TYPE_USERS ||
+	       row->type == CONFIG_TYPE_CHOICES || row->type == CONFIG_TYPE_TEXTS;
+}
+
+bool config_row_is_listening(const struct config_row *row)
+{
+	return row->type == CONFIG_TYPE_LISTENERS || row->type == CONFIG_TYPE_ENDPOINT;
 }
 
 /* goes_on: `key` is "base" or "base.NAME"; *out_name gets NAME, or nothing. */
@@ -56,17 +61,28 @@ static bool goes_on(struct slice key, struct slice base, struct slice *out_name)
 	return true;
 }
 
+/* An endpoint has few names: what else RabbitMQ has there may stand in the other table. */
+static bool is_of_row(const struct config_row *row, struct slice key, struct slice *out_name)
+{
+	if (!config_row_has_names(row))
+		return slice_eq(key, slice_str(row->key));
+	if (!goes_on(key, slice_str(row->key), out_name))
+		return false;
+	return row->type != CONFIG_TYPE_ENDPOINT || out_name->n == 0 ||
+	       slice_eq(*out_name, slice_str("port")) || slice_eq(*out_name, slice_str("ip")) ||
+	       slice_eq(*out_name, slice_str("listener"));
+}
+
 const struct config_row *config_row_find(struct slice key, struct slice *out_name)
 {
 	for (size_t i = 0; i < ALIASES_N; i++)
 		if (slice_eq(key, slice_str(aliases[i][0])))
 			key = slice_str(aliases[i][1]);
-	*out_name = SLICE_EMPTY;
-	for (size_t i = 0; i < ROWS_N; i++)
-		if (config_row_has_names(&config_rows[i])
-			    ? goes_on(key, slice_str(config_rows[i].key), out_name)
-			    : slice_eq(key, slice_str(config_rows[i].key)))
+	for (size_t i = 0; i < ROWS_N; i++) {
+		*out_name = SLICE_EMPTY;
+		if (is_of_row(&config_rows[i], key, out_name))
 			return &config_rows[i];
+	}
 	return NULL;
 }
 

@@ -18,7 +18,9 @@ enum config_type {
 	CONFIG_TYPE_CHOICE,
 	CONFIG_TYPE_CHOICES,
 	CONFIG_TYPE_LISTENERS,
-	CONFIG_TYPE_USERS
+	CONFIG_TYPE_ENDPOINT,
+	CONFIG_TYPE_USERS,
+	CONFIG_TYPE_TEXTS
 };
 
 struct config_row {
@@ -33,8 +35,11 @@ struct config_row {
 extern const struct config_row config_rows[];
 extern const size_t config_rows_n;
 
-/* config_row_has_names: its key goes on with a name of the user's. */
+/* config_row_has_names: its key goes on with a name, of the user's or one of a few. */
 bool config_row_has_names(const struct config_row *row);
+
+/* config_row_is_listening: its field is a struct config_listeners. */
+bool config_row_is_listening(const struct config_row *row);
 
 /* config_row_find gives the row of a key, also of one that newer versions of RabbitMQ write
  * otherwise; *out_name is how the key goes on, or nothing. NULL: there is none. */

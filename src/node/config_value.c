@@ -194,6 +194,31 @@ static bool is_ipv6(struct slice s)
 	return true;
 }
 
+static bool is_host(struct slice *io_host, const struct config_listener *l)
+{
+	if (io_host->n > 1 && io_host->p[0] == '[' && io_host->p[io_host->n - 1] == ']')
+		*io_host = slice_sub(*io_host, 1, io_host->n - 2);
+	return io_host->n < sizeof l->host && (is_ipv4(*io_host) || is_ipv6(*io_host));
+}
+
+static void put_host(struct config_listener *l, struct slice host)
+{
+	memset(l->host, 0, sizeof l->host);
+	if (host.n)
+		memcpy(l->host, host.p, host.n);
+}
+
+enum err config_value_host(struct slice value, struct config_listener *out, struct text *why)
+{
+	struct slice host = value;
+	if (!is_host(&host, out)) {
+		text_puts(why, "must be an address");
+		return refuse(why, value);
+	}
+	put_host(out, host);
+	return ERR_OK;
+}
+
 enum err config_value_listener(struct slice value, struct config_listener *out, struct text *why)
 {
 	struct slice host = value;
@@ -202,19 +227,13 @@ enum err config_value_listener(struct slice value, struct config_listener *out, 
 	struct slice port = slice_from(value, host.n);
 	bool has_host = host.n > 0;
 	host.n -= has_host;
-	if (host.n > 1 && host.p[0] == '[' && host.p[host.n - 1] == ']')
-		host = slice_sub(host, 1, host.n - 2);
 	int64_t v = 0;
 	bool is_good = digits(&port, &v) && port.n == 0 && v <= UINT16_MAX;
-	if (has_host)
-		is_good = is_good && host.n < sizeof out->host && (is_ipv4(host) || is_ipv6(host));
-	if (!is_good) {
+	if (!is_good || (has_host && !is_host(&host, out))) {
 		text_puts(why, "must be a port (0 to 65535) or ADDRESS:PORT");
 		return refuse(why, value);
 	}
-	memset(out->host, 0, sizeof out->host);
-	if (host.n)
-		memcpy(out->host, host.p, host.n);
+	put_host(out, host);
 	out->port = (uint16_t)v;
 	return ERR_OK;
 }

@@ -41,6 +41,10 @@ MUST_USE enum err config_value_choice(struct slice value, const char *words, int
 MUST_USE enum err config_value_listener(struct slice value, struct config_listener *out,
 					struct text *why);
 
+/* config_value_host reads an address into the host of *out. */
+MUST_USE enum err config_value_host(struct slice value, struct config_listener *out,
+				    struct text *why);
+
 /* config_value_string copies at least `bounds.min` and at most bounds.max bytes, and a zero, into
  * `out`, which has room for CONFIG_STRING_MAX of them. */
 MUST_USE enum err config_value_string(struct slice value, struct config_bounds bounds, char *out,

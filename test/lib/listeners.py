@@ -8,7 +8,7 @@ import os
 import re
 
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../src/node/config.def')
-ROW = re.compile(r'^CONFIG\(\w+, LISTENERS, "([^"]+)", "([^"]*)"', re.M)
+ROW = re.compile(r'^CONFIG\(\w+, (?:LISTENERS|ENDPOINT), "([^"]+)", "([^"]*)"', re.M)
 ANY_PORT = '127.0.0.1:0'
 AMQP = 'listeners.tcp'
 

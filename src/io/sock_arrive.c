@@ -1,0 +1,228 @@
+#include "base/text.h"
+#include "io/address.h"
+#include "io/listener.h"
+#include "io/logger.h"
+#include "io/sock_own.h"
+#include "io/tls.h"
+#include "io/web.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- from hand to hand -------------------------------------------------------------------- */
+
+static void hand_over(const struct poller *from, struct poller *to, struct sock *own_s)
+{
+	struct sock *head = atomic_load_explicit(&to->arrivals, memory_order_relaxed);
+	atomic_fetch_add(&to->socks_n, 1);
+	own_s->poller = to;
+	do {
+		own_s->next = head;
+	} while (!atomic_compare_exchange_weak(&to->arrivals, &head, own_s));
+	if (!head && from != to) /* its own are found by the turn that follows */
+		poller_wake(to);
+}
+
+/* layers_make makes what lies between this listener's sockets and their sessions. */
+static bool layers_make(struct duct *d, const struct listener *by)
+{
+	if (by->serves.tls && (d->tls = tls_new(by->serves.tls, d->fd)) == NULL)
+		return false;
+	if (by->serves.web && (d->web = web_new(by->serves.web)) == NULL)
+		return false;
+	return true;
+}
+
+bool sock_accepted(const struct poller *from, struct poller *to, int own_fd,
+		   const struct listener *by)
+{
+	struct sock *s = malloc(sizeof *s);
+	struct duct duct = { .fd = own_fd };
+	if (!s || !layers_make(&duct, by)) {
+		duct_fini(&duct);
+		free(s);
+		close(own_fd);
+		return false;
+	}
+	*s = (struct sock){ .by = by, .duct = duct };
+	hand_over(from, to, s);
+	return true;
+}
+
+void sock_move(struct net *n, uint64_t sock, uint32_t to_loop, uint64_t tag)
+{
+	struct poller *p = containerof(n, struct poller, net);
+	struct sock *moved = malloc(sizeof *moved);
+	must(moved != NULL && to_loop < p->all->n);
+	struct sock *s = (struct sock *)(uintptr_t)sock;
+	*moved = (struct sock){ .tag = tag, .duct = s->duct };
+	s->duct.tls = NULL;
+	s->duct.web = NULL;
+	moved->duct.fd = sock_detach(s);
+	hand_over(p, &p->all->at[to_loop], moved);
+}
+
+/* ---- before the session ------------------------------------------------------------------- */
+
+static bool is_greeting_done(const struct sock *s)
+{
+	return !s->duct.web || web_is_open(s->duct.web);
+}
+
+/* Until it is known who comes and what he wants, the node is not troubled. */
+static void begin_greeting(struct sock *s)
+{
+	struct poller *p = s->poller;
+	s->tag = uv_now(&p->uv) + (uint64_t)p->all->listeners->config->handshake_timeout_ms;
+	list_push(&p->greeting, &s->node);
+	sock_watch(s, UV_READABLE);
+}
+
+static struct conn *open_conn(const struct sock *s)
+{
+	struct address peer = { .len = sizeof peer.at };
+	char room[80];
+	struct text t = text_of(room, sizeof room);
+	if (!s->by)
+		return conn_arrived(s->poller->loop, sock_number(s), s->tag);
+	if (getpeername(s->duct.fd, (struct sockaddr *)&peer.at, &peer.len) != 0)
+		return NULL;
+	address_put(&t, &peer);
+	bool is_here = address_is_loopback(&peer) && !(s->duct.web && web_is_foreign(s->duct.web));
+	return conn_open(s->poller->loop, sock_number(s), s->by->serves.protocol, text_slice(&t),
+			 is_here);
+}
+
+/* The node meets it, in the list of those that are open. */
+static void open_sock(struct sock *s)
+{
+	list_push(&s->poller->open, &s->node);
+	s->conn = open_conn(s);
+	s->by = NULL;
+	bool is_waited = duct_has_rest(&s->duct) || duct_has_more(&s->duct);
+	if (s->conn)
+		sock_watch(s, s->events | UV_READABLE | (is_waited ? UV_WRITABLE : 0));
+	else
+		sock_shut(s);
+}
+
+/* A client that is refused is told so, and may read it. */
+void sock_greet(struct sock *s, int events)
+{
+	struct tls_room *room = s->poller->tls_room;
+	must(s->by && s->duct.web);
+	if (events & UV_WRITABLE) {
+		sock_watch(s, s->events & ~UV_WRITABLE);
+		if (!duct_flush(&s->duct, room)) {
+			sock_shut(s);
+			return;
+		}
+	}
+	enum err e = web_greet(s->duct.web, &s->duct, room);
+	if (e == ERR_OK) {
+		list_remove(&s->node);
+		open_sock(s);
+		return;
+	}
+	bool is_waited = duct_has_rest(&s->duct) || duct_has_more(&s->duct);
+	if (e == ERR_MORE && is_waited)
+		sock_watch(s, s->events | UV_WRITABLE);
+	if (e == ERR_MORE)
+		return;
+	sock_note(s);
+	if (e == ERR_MALFORMED)
+		sock_linger(s);
+	else
+		sock_shut(s);
+}
+
+static void note_late(const struct sock *s)
+{
+	char room[80];
+	struct text t = text_of(room, sizeof room);
+	uint64_t ms = (uint64_t)s->poller->all->listeners->config->handshake_timeout_ms;
+	sock_peer(s, &t);
+	struct log_value v[2] = { log_str(text_slice(&t)), log_u64(ms) };
+	logger_line(s->poller->all->log, LOG_handshake_timeout, v, 2);
+}
+
+uint64_t socks_greet(struct poller *p, uint64_t now_ms)
+{
+	struct list_node *n;
+	while ((n = list_first(&p->greeting)) != NULL) {
+		struct sock *s = containerof(n, struct sock, node);
+		if (s->tag > now_ms)
+			return s->tag;
+		note_late(s);
+		sock_shut(s);
+	}
+	return UINT64_MAX;
+}
+
+/* ---- arriving ----------------------------------------------------------------------------- */
+
+/* Ends one that no poller has met. */
+static void discard(struct sock *own_s)
+{
+	duct_fini(&own_s->duct);
+	close(own_s->duct.fd);
+	free(own_s);
+}
+
+static void arrive(struct sock *s)
+{
+	struct poller *p = s->poller;
+	bool is_watchable = uv_poll_init(&p->uv, &s->poll, s->duct.fd) == 0;
+	if (!is_watchable && s->by) {
+		atomic_fetch_sub(&p->socks_n, 1);
+		discard(s);
+		return;
+	}
+	must(is_watchable); /* it was, on another thread, a moment ago */
+	s->poll.data = s;
+	s->is_reading = true;
+	if (is_greeting_done(s))
+		open_sock(s);
+	else
+		begin_greeting(s);
+}
+
+/* Newest first as they lie: turned round, so that nobody waits for ever. */
+static struct sock *take_arrivals(struct poller *p)
+{
+	struct sock *s = atomic_load_explicit(&p->arrivals, memory_order_relaxed), *first = NULL;
+	if (s)
+		s = atomic_exchange(&p->arrivals, NULL);
+	while (s) {
+		struct sock *next = s->next;
+		s->next = first;
+		first = s;
+		s = next;
+	}
+	return first;
+}
+
+void socks_arrive(struct poller *p)
+{
+	struct sock *s = take_arrivals(p);
+	while (s) {
+		struct sock *next = s->next;
+		arrive(s);
+		s = next;
+	}
+}
+
+void socks_forget(struct poller *p)
+{
+	struct sock *s = take_arrivals(p);
+	while (s) {
+		struct sock *next = s->next;
+		discard(s);
+		s = next;
+	}
+	struct list_node *n;
+	while ((n = list_first(&p->broken)) != NULL || (n = list_first(&p->lingering)) != NULL ||
+	       (n = list_first(&p->open)) != NULL || (n = list_first(&p->greeting)) != NULL)
+		sock_shut(containerof(n, struct sock, node));
+}
