@@ -1,7 +1,7 @@
 #include "core/core.h"
 
 #include "base/ablate.h"
-#include "core/core_state.h"
+#include "core/core_retain.h"
 #include "core/stream.h"
 
 #define QUEUE_SLAB_BYTES 16384u
@@ -14,6 +14,7 @@ struct core *core_new(struct mem *mem, uint16_t shard)
 	if (!c)
 		return NULL;
 	*c = (struct core){ .mem = mem, .shard = shard, .cache_max = UINT64_MAX };
+	core_retain_limit(c, UINT64_MAX, UINT64_MAX);
 	map_init(&c->queues, NULL, 0, QUEUE_SEED);
 	pool_init(&c->queue_pool, sizeof(struct queue), _Alignof(struct queue));
 	chunk_pool_init(&c->chunks, mem);
@@ -51,6 +52,7 @@ void core_free(struct core *c)
 		}
 		(void)core_drop_all(c, q);
 		(void)core_stream_forget(c, q);
+		(void)core_retain_forget(c, q);
 		if (list_has_node(&q->active))
 			list_remove(&q->active);
 		if (list_has_node(&q->dirty))
@@ -116,6 +118,7 @@ void core_forget_queue(struct core *c, struct queue *own_q)
 	core_dead_forget(c, own_q);
 	core_rules_forget(c, own_q);
 	(void)core_stream_forget(c, own_q);
+	(void)core_retain_forget(c, own_q);
 	core_single_forget(c, own_q);
 	core_retry_forget(c, own_q);
 	core_delay_forget(c, own_q);
@@ -140,6 +143,7 @@ void core_admit(struct core *c, struct run *cmd, uint64_t now_ms, struct outcome
 	case CMD_PURGE: core_purge(c, cmd, false, later, fx); break;
 	case CMD_QUEUE_STAT: core_stat(c, cmd, false, later, fx); break;
 	case CMD_REPLAY: core_replay(c, cmd, fx); break;
+	case CMD_FIND: core_retain_find(c, cmd, later, fx); break;
 	case CMD_LIST: core_list(c, cmd, fx); break;
 	case CMD_CANCEL: core_cancel(c, cmd, later, fx); break;
 	case CMD_QUEUE_OPEN: core_open(c, cmd, later, fx); break;
@@ -167,6 +171,9 @@ void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 	case OUTCOME_REMOVE: core_apply_remove(c, o); break;
 	case OUTCOME_STREAM_ADD: core_stream_apply_add(c, o, fx); break;
 	case OUTCOME_STREAM_TRIM: core_stream_apply_trim(c, o); break;
+	case OUTCOME_RETAIN: core_retain_apply_add(c, o, index, fx); break;
+	case OUTCOME_FORGET: core_retain_apply_forget(c, o, fx); break;
+	case OUTCOME_FIND: core_retain_find(c, o, NULL, fx); break;
 	case OUTCOME_COUNT: core_apply_count(c, o); break;
 	case OUTCOME_GIVE_MARK: core_apply_mark(c, o); break;
 	case OUTCOME_QUEUE_DROP: core_apply_drop(c, o, fx); break;
@@ -189,7 +196,7 @@ enum err core_sound(const struct core *c, const struct run *o, uint32_t ordinal)
 	must(!c->is_leading && o->flags & RUN_LOGGED);
 	if (is_catalogs || (is_of_tx && o->arg == 0) || ordinal + o->n > 1u << 16)
 		return ERR_CORRUPT;
-	return core_stream_sound(c, o) ? ERR_OK : ERR_CORRUPT;
+	return core_stream_sound(c, o) && core_retain_sound(c, o) ? ERR_OK : ERR_CORRUPT;
 }
 
 void core_reply(const struct core *c, const struct run *cmd, struct reply_row what, struct post *fx)

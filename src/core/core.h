@@ -56,14 +56,15 @@ enum { RUN_LOGGED = 128 }; /* outcomes: must be in the log before apply */
 enum { SUBSCRIBE_NO_ACK = 1, SUBSCRIBE_EXCLUSIVE = 2, SUBSCRIBE_NUMBERED = 4 };
 enum { UNSUBSCRIBE_ENDING = 1 };
 enum { GET_NO_ACK = 1 };
-enum { DELIVER_GET = 1 };
+enum { DELIVER_GET = 1, DELIVER_FOUND = 2 };
 enum { DELETE_IF_UNUSED = 1, DELETE_IF_EMPTY = 2, DELETE_OWNER_GONE = 4 };
 enum {
 	QUEUE_DURABLE = 1,
 	QUEUE_EXCLUSIVE = 2,
 	QUEUE_AUTO_DELETE = 4,
 	QUEUE_KEEPER = 8,
-	QUEUE_APPENDS = 16 /* a stream */
+	QUEUE_APPENDS = 16, /* a stream */
+	QUEUE_RETAINS = 32  /* a store of last messages (retain.h) */
 };
 /* ADD, none is stored. RESERVED: admit counts it as pending. EXPIRES: rows may expire. DEAD: there
  * is no room for them, they become dead letters at once. */
@@ -83,7 +84,7 @@ enum { BARRIER_ASK = 1 }; /* not an answer yet: the command reply_row.op, with f
 /* outcome_adds: its rows are add_rows. */
 static inline bool outcome_adds(uint8_t kind)
 {
-	return kind == OUTCOME_ADD || kind == OUTCOME_STREAM_ADD;
+	return kind == OUTCOME_ADD || kind == OUTCOME_STREAM_ADD || kind == OUTCOME_RETAIN;
 }
 
 /* FX_REPLAY: who is answered when it is done; behind it what was bound. */
@@ -171,6 +172,10 @@ void core_dead_to(struct core *c, uint64_t session);
  * queue may have half of it, or without consumers a sixteenth. */
 void core_cache_limit(struct core *c, uint64_t bytes_max);
 uint64_t core_cached_bytes(const struct core *c);
+
+/* core_retain_limit: what a store of last messages may hold; a message that does not fit is
+ * refused. Without it: any number. */
+void core_retain_limit(struct core *c, uint64_t messages, uint64_t bytes);
 
 /* Cold chunks: entries in memory beyond `bytes_max` may leave it, when a checkpoint has them. Then
  * nothing is given before they are back: core_wants_take says which units of the newest checkpoint

@@ -1,12 +1,12 @@
 #include "base/ablate.h"
 #include "base/rd.h"
 #include "base/wr.h"
-#include "core/core_state.h"
+#include "core/core_retain.h"
 
 /* Units, little-endian. Of a queue: u8 form, u8 flags, u64 give mark, u64 last id. Of a chunk:
  * u8 form, u8 what (UNIT_...), u16 n, then n times u16 slot, u8 flags, u8 priority, u32 bytes,
  * u64 id, u64 loc, [u64 expiry_ms], [u16 count]. Another form is another number: those of streams
- * are in core_stream_keep.c. */
+ * and stores are in core_stream_keep.c and core_retain_keep.c. */
 #define FORM 1u
 enum { UNIT_EXPIRY = 1, UNIT_COUNT = 2 };
 #define QUEUE_KEY UINT64_MAX
@@ -34,6 +34,8 @@ void core_checkpoint_all(struct core *c)
 		struct queue *q = (struct queue *)(uintptr_t)m->value;
 		must(q->cold_n == 0); /* who asks for it has set no limit */
 		core_changed(c, q, NULL);
+		for (size_t i = 0; q->retain && i < q->retain->r.pages.n; i++)
+			core_retain_changed(c, q, retain_page(&q->retain->r, i));
 		for (struct chunk *k = NULL;
 		     (k = queue_next_used(q, k ? k->number + 1 : q->first)) != NULL;)
 			core_changed(c, q, k);
@@ -45,6 +47,10 @@ static void queue_put(const struct queue *q, struct wr *w)
 	must(q->id > 0);
 	if (q->stream) {
 		core_stream_put(q, w);
+		return;
+	}
+	if (q->retain) {
+		core_retain_put(q, w);
 		return;
 	}
 	wr_u8(w, FORM);
@@ -104,6 +110,8 @@ static bool next_of_queue(struct checkpointing *p, struct queue *q, struct unit_
 	}
 	if (q->stream)
 		return core_stream_next_unit(p, q, out_key, w);
+	if (q->retain)
+		return core_retain_next_unit(p, q, out_key, w);
 	for (struct chunk *k; (k = queue_next_used(q, p->chunk)) != NULL;) {
 		p->chunk = k->number + 1;
 		if (k->changed <= p->kept || (k->durable_n == 0 && !k->is_stored))
@@ -180,6 +188,8 @@ static enum err queue_from_unit(struct core *c, struct queue *q, struct slice un
 	q->flags = rd_u8(&r);
 	if (rd_ok(&r) && form == UNIT_STREAM)
 		return core_stream_get(c, q, &r);
+	if (rd_ok(&r) && form == UNIT_RETAIN)
+		return core_retain_get(c, q, &r);
 	q->mark = rd_le64(&r);
 	q->last_id = max_u64(q->last_id, rd_le64(&r));
 	if (rd_ok(&r) && form != FORM)
@@ -270,12 +280,17 @@ enum err core_restore(struct core *c, struct unit_key key, struct slice unit)
 		return ERR_LIMIT;
 	q->is_logged = true;
 	struct rd r = rd_of(unit);
-	if (q->stream && !core_unit_is_stream(unit))
+	uint8_t form = rd_u8(&r);
+	if ((q->stream && !core_unit_is_stream(unit)) ||
+	    (q->retain && form != UNIT_RETAIN && form != UNIT_RETAIN_PAGE))
 		return ERR_CORRUPT;
-	if (key.chunk != QUEUE_KEY && rd_u8(&r) == UNIT_PAGE)
-		return core_stream_page_get(c, q, key.chunk, &r);
-	return key.chunk == QUEUE_KEY ? queue_from_unit(c, q, unit)
-				      : restore_chunk(c, q, key.chunk, unit);
+	if (key.chunk == QUEUE_KEY)
+		return queue_from_unit(c, q, unit);
+	switch (form) {
+	case UNIT_PAGE: return core_stream_page_get(c, q, key.chunk, &r);
+	case UNIT_RETAIN_PAGE: return core_retain_page_get(c, q, key.chunk, &r);
+	default: return restore_chunk(c, q, key.chunk, unit);
+	}
 }
 
 struct core_gap core_gap(struct core *c, struct unit_key key)
@@ -395,6 +410,8 @@ bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out
 	struct live_walk *w = io_walk;
 	for (; w->queue || w->pos == 0; w->pos = 0) {
 		const struct queue *q = w->queue ? core_find_queue(c, w->queue) : NULL;
+		if (q && q->retain && core_retain_live_next(q, w, out_entry))
+			return true;
 		const struct chunk *k = q ? next_durable(q, &w->pos) : NULL;
 		for (; k && k->is_cold; k = next_durable(q, &w->pos))
 			if (next_span(k, w, out_entry))
@@ -420,6 +437,8 @@ bool core_relocate(struct core *c, uint64_t queue, uint64_t id, uint64_t old_loc
 	struct queue *q = core_find_queue(c, queue);
 	if (q && q->stream)
 		return core_stream_relocate(c, q, id, old_loc, new_loc);
+	if (q && q->retain)
+		return core_retain_relocate(c, q, id, old_loc, new_loc);
 	uint64_t pos = q ? queue_find(q, id) : 0;
 	struct chunk *k = q ? next_durable(q, &pos) : NULL;
 	uint32_t slot = pos_slot(pos);

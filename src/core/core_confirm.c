@@ -37,3 +37,25 @@ void core_apply_confirm(struct core *c, const struct run *o, struct post *fx)
 	else
 		core_confirm(c, o, kind, o->arg + row->first, row->n, fx);
 }
+
+void core_confirm_rows(const struct core *c, const struct run *to, const struct add_row *row,
+		       uint32_t n, struct post *fx)
+{
+	uint32_t first = 0, len = 0;
+	if (!fx || !to->session)
+		return;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!(row[i].flags & ENTRY_CONFIRM))
+			continue;
+		if (len && row[i].seq_delta == first + len) {
+			len++;
+			continue;
+		}
+		if (len)
+			core_confirm(c, to, FX_CONFIRM, to->arg + first, len, fx);
+		first = row[i].seq_delta;
+		len = 1;
+	}
+	if (len)
+		core_confirm(c, to, FX_CONFIRM, to->arg + first, len, fx);
+}

@@ -144,8 +144,8 @@ static inline uint64_t rig_message(struct rig *r, uint64_t number, int64_t refs)
 #define RIG_MOVED 0x80000000u /* set in a loc: the same message at another place */
 #define RIG_PLACE 64u         /* where a record's body begins in its segment, which has its index */
 
-/* rig_number reads the number of a message, in memory or in the log. */
-static inline uint64_t rig_number(const struct rig *r, uint64_t mem, uint64_t loc)
+/* rig_number reads the number of a message, in memory or, `bytes` long, in the log. */
+static inline uint64_t rig_number(const struct rig *r, uint64_t mem, uint64_t loc, uint32_t bytes)
 {
 	uint64_t number;
 	const uint8_t *body;
@@ -154,8 +154,8 @@ static inline uint64_t rig_number(const struct rig *r, uint64_t mem, uint64_t lo
 	} else {
 		const struct rig_record *rec = &r->log[loc >> 32];
 		uint32_t off = ((uint32_t)loc & ~RIG_MOVED) - RIG_PLACE;
-		must(rec->bytes && off + RIG_STORED_BYTES <= rec->len);
-		body = rec->bytes + off + RIG_STORED_BYTES - 8;
+		must(rec->bytes && off + bytes <= rec->len);
+		body = rec->bytes + off + bytes - 8;
 	}
 	memcpy(&number, body, sizeof number);
 	return number;
@@ -176,6 +176,8 @@ static inline void rig_tell(struct rig *r, const struct rig_fx *f)
 		text_puts(t, " | ");
 	if (run->kind == FX_DELIVER && run->flags & DELIVER_GET)
 		text_putf(t, "got%s", "");
+	else if (run->kind == FX_DELIVER && run->flags & DELIVER_FOUND)
+		text_puts(t, "found");
 	else if (run->kind == FX_DELIVER)
 		text_putf(t, "c%llu", (unsigned long long)run->arg);
 	else if (run->kind == FX_DEAD_LETTER)
@@ -209,7 +211,8 @@ static inline void rig_tell_run(struct rig *r, struct run *run)
 	for (uint32_t i = 0; i < run->n; i++) {
 		if (run->kind == FX_DELIVER || run->kind == FX_DEAD_LETTER) {
 			f.deliver = ((struct deliver_row *)run_rows(run))[i];
-			f.number = rig_number(r, f.deliver.mem, f.deliver.loc);
+			f.number = rig_number(r, f.deliver.mem, f.deliver.loc,
+					      f.deliver.bytes);
 			if (f.deliver.mem)
 				msg_unref(f.deliver.mem, 1);
 		} else if (run->kind == FX_CONFIRM || run->kind == FX_REFUSED) {
@@ -249,7 +252,7 @@ static inline void rig_freed(struct rig *r)
 static inline void rig_place(struct rig *r, struct run *o, uint64_t index)
 {
 	struct add_row *row = run_rows(o);
-	if (o->kind != OUTCOME_ADD || !(o->flags & RUN_LOGGED))
+	if (!outcome_adds(o->kind) || !(o->flags & RUN_LOGGED))
 		return;
 	for (uint32_t i = 0; i < o->n; i++) {
 		row[i].loc += index << 32 | RIG_PLACE;

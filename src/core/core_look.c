@@ -1,6 +1,6 @@
 #include "base/digest.h"
 #include "base/text.h"
-#include "core/core_state.h"
+#include "core/core_retain.h"
 
 #define DUMP_BYTES         6000u
 #define DUMP_CONSUMERS_MAX 20u
@@ -61,7 +61,8 @@ void core_held(const struct core *c, struct core_held *io)
 	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
 		const struct queue *q = (const struct queue *)(uintptr_t)m->value;
 		must(q->durable_n <= q->live_n);
-		io->messages_n += q->durable_n + (q->stream ? core_stream_n(q) : 0);
+		io->messages_n += q->durable_n + (q->stream ? core_stream_n(q) : 0) +
+				 (q->retain ? core_retain_n(q) : 0);
 	}
 }
 
@@ -88,6 +89,10 @@ static void digest_queue(const struct queue *q, struct digest *d)
 	uint64_t n = 0;
 	if (q->stream) {
 		core_stream_digest(q, d);
+		return;
+	}
+	if (q->retain) {
+		core_retain_digest(q, d);
 		return;
 	}
 	if (!q->durable_n && !q->mark)
@@ -137,6 +142,8 @@ void core_check(const struct core *c)
 		queue_check(q);
 		if (q->stream)
 			core_stream_check(q);
+		if (q->retain)
+			core_retain_check(q);
 		must_if(list_has_node(&q->dirty), q->is_logged);
 		must(q->redelivered_id <= q->last_id && q->redelivered_id <= q->mark);
 		consumers_n += q->consumers_n;
@@ -247,6 +254,8 @@ static void dump_queue(const struct queue *q, struct text *out)
 	text_putf(out, "last_id: %llx\ngive_mark: %llx\n", ull(q->last_id), ull(q->mark));
 	if (q->stream)
 		core_stream_dump(q, out);
+	if (q->retain)
+		core_retain_dump(q, out);
 	if (q->ruled)
 		dump_rules(q->ruled, out);
 	if (q->lanes)

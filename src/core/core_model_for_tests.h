@@ -163,7 +163,7 @@ static inline void note_logged(struct walk *w, const struct run *o, uint64_t ind
 	const struct add_row *row = (const void *)(o + 1);
 	for (uint32_t i = 0; o->kind == OUTCOME_ADD && i < o->n; i++) {
 		uint64_t at = index << 32 | (row[i].loc + RIG_PLACE);
-		struct fate *f = &w->fate[rig_number(w->rig, 0, at)];
+		struct fate *f = &w->fate[rig_number(w->rig, 0, at, RIG_STORED_BYTES)];
 		for (uint32_t q = 0; q < QUEUES; q++)
 			if (f->queue[q] == o->queue)
 				f->logged |= (uint8_t)(1u << q);
@@ -289,7 +289,8 @@ static inline void relive(struct walk *w, const struct run *o, uint64_t index, u
 	const struct add_row *add = (const void *)(o + 1);
 	for (uint32_t i = 0; o->kind == OUTCOME_ADD && i < o->n; i++)
 		q->item[q->n++] = (struct item){
-			.number = rig_number(w->rig, 0, index << 32 | (add[i].loc + RIG_PLACE)),
+			.number = rig_number(w->rig, 0, index << 32 | (add[i].loc + RIG_PLACE),
+					     RIG_STORED_BYTES),
 			.pos = index << 16 | (ordinal + i),
 			.may_redelivered = true
 		};

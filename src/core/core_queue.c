@@ -1,5 +1,5 @@
 #include "base/ablate.h"
-#include "core/core_state.h"
+#include "core/core_retain.h"
 #include "core/catalog.h"
 #include "core/rules.h"
 
@@ -59,6 +59,8 @@ void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct out
 		what = (struct reply_row){ ERR_OK, what.op, q->ready_n, q->consumers_n };
 		if (q->stream)
 			what.a = core_stream_n(q);
+		if (q->retain)
+			what.a = core_retain_n(q);
 	}
 	core_reply(c, cmd, what, fx);
 }
@@ -91,6 +93,10 @@ static void follow_rules(struct core *c, struct queue *q, struct slice rules)
 	if (q->flags & QUEUE_APPENDS) {
 		core_stream_rules(c, q, &r);
 		core_single_rules(c, q, &r);
+		return;
+	}
+	if (q->flags & QUEUE_RETAINS) {
+		(void)core_retain_of(c, q);
 		return;
 	}
 	core_dead_rules(c, q, &r);
@@ -145,7 +151,8 @@ void core_delete(struct core *c, const struct run *cmd, struct outcomes *later, 
 		if (cmd->flags & DELETE_IF_UNUSED && q->consumers_n)
 			what.a = DELETE_IF_UNUSED;
 		else if (cmd->flags & DELETE_IF_EMPTY &&
-			 (q->ready_n || q->pending_n || (q->stream && core_stream_n(q))))
+			 (q->ready_n || q->pending_n || (q->stream && core_stream_n(q)) ||
+			  (q->retain && core_retain_n(q))))
 			what.a = DELETE_IF_EMPTY;
 	}
 	if (what.a)
@@ -197,6 +204,7 @@ void core_apply_drop(struct core *c, const struct run *o, struct post *fx)
 		core_cancel_all(c, q, fx);
 		what.a = core_drop_all(c, q);
 		(void)core_stream_forget(c, q);
+		what.a += core_retain_forget(c, q);
 		forget(c, q);
 	}
 	core_reply(c, o, what, fx);

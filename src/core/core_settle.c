@@ -1,5 +1,5 @@
 #include "base/ablate.h"
-#include "core/core_state.h"
+#include "core/core_retain.h"
 
 /* ---- removals into the log -------------------------------------------------------------- */
 
@@ -252,7 +252,7 @@ void core_purge(struct core *c, const struct run *cmd, bool is_behind, struct ou
 		core_reply(c, cmd, what, fx);
 		return;
 	}
-	if (q->stream) {
+	if (q->stream || q->retain) {
 		what.err = ERR_NOT_IMPLEMENTED;
 		core_reply(c, cmd, what, fx);
 		return;
@@ -309,6 +309,10 @@ void core_apply_remove(struct core *c, const struct run *o)
 	struct queue *q = core_find_queue(c, o->queue);
 	struct refs gone = { 0 };
 	must(o->n > 0);
+	if (q && q->retain) { /* by who has not found the message there (salvage) */
+		core_retain_lose(c, q, row->first_id);
+		return;
+	}
 	for (uint32_t i = 0; q && i < o->n; i++) {
 		uint64_t pos = row[i].first_pos ? row[i].first_pos : queue_find(q, row[i].first_id);
 		remove_between(c, q, pos, &row[i], &gone);

@@ -61,8 +61,8 @@ struct ask {
 	struct reply_row what;
 };
 
-/* The first byte of a stream's units; FORM, of all others, is 1. */
-enum { UNIT_STREAM = 2, UNIT_PAGE = 3 };
+/* The first byte of units of streams and stores; FORM, of all others, is 1. */
+enum { UNIT_STREAM = 2, UNIT_PAGE = 3, UNIT_RETAIN = 4, UNIT_RETAIN_PAGE = 5 };
 
 struct core {
 	struct mem *mem;
@@ -83,6 +83,7 @@ struct core {
 	struct deque asks;
 	struct deque freed; /* struct freed */
 	uint64_t cached_bytes, cache_max;
+	uint64_t retain_max_n, retain_max_bytes;
 	uint64_t dead_session; /* who publishes dead letters again; 0: nobody */
 	uint64_t *order;       /* all queue ids, sorted; as long as it is not stale */
 	size_t order_n, order_cap;
@@ -184,11 +185,12 @@ void core_claims_free(struct core *c);
 /* ---- core_publish.c */
 void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct outcomes *later,
 		  struct post *fx);
+/* ---- core_add.c */
 void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 		    struct post *fx);
-/* core_confirm_rows tells the publisher of those rows that say so. */
-void core_confirm_rows(const struct core *c, const struct run *to, const struct add_row *row,
-		       uint32_t n, struct post *fx);
+/* core_drop_rows: rows that find no queue: their references go, their publisher need not know. */
+void core_drop_rows(struct core *c, const struct run *to, const struct add_row *row, uint32_t n,
+		    struct post *fx);
 
 /* ---- core_give.c */
 /* core_serve does for one queue, now, what core_give would do: before its state is asked for. */
@@ -242,6 +244,9 @@ uint64_t core_drop_all(struct core *c, struct queue *q);
  * on; joined with what he is told anyway. */
 void core_confirm(const struct core *c, const struct run *to, uint8_t kind, uint64_t first,
 		  uint32_t n, struct post *fx);
+/* core_confirm_rows tells the publisher of those rows that say so. */
+void core_confirm_rows(const struct core *c, const struct run *to, const struct add_row *row,
+		       uint32_t n, struct post *fx);
 /* core_apply_confirm tells, or has it wait (core_dead_hold), what goes behind the log. */
 void core_apply_confirm(struct core *c, const struct run *o, struct post *fx);
 

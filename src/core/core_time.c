@@ -1,5 +1,5 @@
 #include "base/ablate.h"
-#include "core/core_state.h"
+#include "core/core_retain.h"
 
 #define DUE_MAX 16u /* in one call: chunks of 512 entries, or queues; the rest has the next turn */
 
@@ -192,6 +192,8 @@ void core_expire(struct core *c, struct outcomes *later, struct post *fx)
 			core_delay_due(c, due);
 		else if (due->kind == DUE_STREAM)
 			core_stream_due(c, due);
+		else if (due->kind == DUE_RETAIN)
+			core_retain_due(c, due, later);
 		else if (due->kind == DUE_QUEUE)
 			unused(c, containerof(due, struct ruled, due)->queue, fx);
 		else if (!ABLATED(expiry))
@@ -227,6 +229,8 @@ void core_lead(struct core *c, uint64_t now_ms)
 		must(q->redelivered_id <= q->last_id);
 		if (!ABLATED(redelivered))
 			q->redelivered_id = min_u64(q->mark, q->last_id);
+		if (q->retain)
+			core_retain_lead(c, q);
 		watch_all(c, q);
 	}
 }

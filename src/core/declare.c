@@ -82,6 +82,8 @@ static enum err get_rules(struct rd *r, struct slice *out, uint8_t *io_flags)
 	must(rules.n <= RULES_BYTES_MAX);
 	if (checked.type == QUEUE_STREAM)
 		*io_flags |= QUEUE_APPENDS;
+	if (checked.retains != RULE_NONE)
+		*io_flags |= QUEUE_RETAINS;
 	*out = rules;
 	return ERR_OK;
 }

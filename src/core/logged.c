@@ -22,6 +22,8 @@ static bool is_stored_kind(uint8_t kind)
 	case OUTCOME_ADD:
 	case OUTCOME_STREAM_ADD:
 	case OUTCOME_STREAM_TRIM:
+	case OUTCOME_RETAIN:
+	case OUTCOME_FORGET:
 	case OUTCOME_REMOVE:
 	case OUTCOME_GIVE_MARK:
 	case OUTCOME_QUEUE_DROP:
@@ -52,7 +54,7 @@ static const struct add_row *add_rows(const struct run *o)
 static uint32_t add_bytes(const struct run *o, uint64_t last_mem)
 {
 	const struct add_row *row = add_rows(o);
-	uint32_t sum = o->n * ADD_ROW_BYTES;
+	uint32_t sum = o->n * ADD_ROW_BYTES + (o->kind == OUTCOME_RETAIN ? 1 + o->tail_len : 0);
 	for (uint32_t i = 0; i < o->n; i++) {
 		sum += row[i].mem == last_mem ? 4 : row[i].bytes;
 		sum += row[i].expiry_ms ? 8 : 0;
@@ -116,6 +118,8 @@ static void add_put(struct run *o, struct wr *w, struct logged_last *last)
 		}
 		row->loc = last->off;
 	}
+	if (o->kind == OUTCOME_RETAIN)
+		wr_str8(w, run_tail(o));
 }
 
 static void remove_put(struct run *o, struct wr *w)
@@ -168,6 +172,18 @@ static enum err add_get(struct rd *r, struct slice body, struct add_row *row)
 	return rd_ok(r) && is_known && how & ENTRY_PERSISTENT ? ERR_OK : ERR_CORRUPT;
 }
 
+/* The key, behind the only row. */
+static enum err key_get(struct rd *r, struct run *room)
+{
+	struct slice key = rd_str8(r);
+	if (!rd_ok(r) || room->n != 1)
+		return ERR_CORRUPT;
+	room->tail_len = (uint32_t)key.n;
+	if (key.n)
+		memcpy((uint8_t *)(room + 1) + room->row_bytes, key.p, key.n);
+	return ERR_OK;
+}
+
 static enum err remove_get(struct rd *r, struct remove_row *row)
 {
 	*row = (struct remove_row){ .first_id = rd_le64(r) };
@@ -185,7 +201,7 @@ static enum err rows_get(struct rd *r, struct slice body, struct run *room)
 		else
 			TRY(remove_get(r, (struct remove_row *)run_rows(room) + i));
 	}
-	return ERR_OK;
+	return room->kind == OUTCOME_RETAIN ? key_get(r, room) : ERR_OK;
 }
 
 static enum err fact_look(const struct run *room)
@@ -246,7 +262,7 @@ static uint64_t objects_end(uint8_t kind)
 	case OUTCOME_FACT_DELETE: return LOGGED_FACTS_END;
 	default:
 		return kind <= OUTCOME_QUEUE_DROP ||
-				       (kind >= OUTCOME_COUNT && kind <= OUTCOME_STREAM_TRIM)
+				       (kind >= OUTCOME_COUNT && kind <= OUTCOME_FORGET)
 			       ? UINT64_MAX
 			       : 0;
 	}

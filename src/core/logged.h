@@ -6,6 +6,7 @@
  *   u8 kind, u8 flags, u16 n, u64 queue, then by kind
  *   ADD, STREAM_ADD  n rows: u8 how (ENTRY_STORED bits, LOGGED_...), u8 priority, u32 bytes,
  *            [u64 expiry_ms], then the stored message, or u32 where in this body it lies already
+ *   RETAIN   one row as of ADD, u8 length and key
  *   REMOVE   n rows: u64 first_id, u64 last_id
  *   others   n = 0: u64 arg, u32 tail_len, tail
  *

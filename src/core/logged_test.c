@@ -62,6 +62,17 @@ static void write_all(struct rig *r, struct record_body *b)
 	o->tail_len = 5;
 	memcpy(run_rows(o), "abcde", 5);
 	put(b, o);
+	o = run_of(room, OUTCOME_RETAIN, 1);
+	o->tail_len = 3;
+	memcpy(add + 1, "a.b", 3);
+	add[0] = (struct add_row){ .mem = one,
+				   .bytes = RIG_STORED_BYTES,
+				   .expiry_ms = 5,
+				   .flags = ENTRY_PERSISTENT };
+	put(b, o);
+	o = run_of(room, OUTCOME_FORGET, 0);
+	o->arg = 8;
+	put(b, o);
 }
 
 static _Alignas(8) uint8_t room_bytes[LOGGED_RUN_BYTES];
@@ -100,6 +111,11 @@ static void what_is_put_is_what_is_got(void **s)
 	must(o->kind == OUTCOME_GIVE_MARK && o->arg == 4711 && o->n == 0);
 	o = get(&rd, body);
 	must(o->kind == OUTCOME_COUNT && slice_eq(run_tail(o), slice_str("abcde")));
+	o = get(&rd, body);
+	must(o->kind == OUTCOME_RETAIN && slice_eq(run_tail(o), slice_str("a.b")));
+	must(o->n == 1 && add[0].expiry_ms == 5 && add[0].bytes == RIG_STORED_BYTES);
+	o = get(&rd, body);
+	must(o->kind == OUTCOME_FORGET && o->arg == 8 && run_tail(o).n == 0);
 	must(rd_done(&rd));
 	msg_unref(rig_message(r, 0, 1), 1);
 	must(block_room(r->filling) > 0);
@@ -129,7 +145,7 @@ static void every_prefix_is_refused(void **s)
 		whole_n += err == ERR_OK;
 		free(copy);
 	}
-	must(whole_n == 5);
+	must(whole_n == 7);
 	r->filling->given -= 2;
 	rig_free(r);
 }

@@ -39,6 +39,9 @@ static const struct pin old_outcomes[] = {
 	{ 51, "TX_PREPARE" },
 	{ 52, "TX_END" },
 	{ 53, "TX_ABORT" },
+	{ 10, "RETAIN" },
+	{ 11, "FORGET" },
+	{ 62, "FIND" },
 };
 
 static const struct pin outcomes[] = {
@@ -86,6 +89,7 @@ static const struct pin old_rules[] = {
 	{ 21, "keeper" },
 	{ 22, "cache_size" },
 	{ 23, "cache_ttl_ms" },
+	{ 24, "retains" },
 };
 
 static const struct pin rules[] = {

@@ -75,6 +75,7 @@ struct queue {
 	struct dead *dead;                   /* core_dead.c; NULL: no dead letters */
 	struct ruled *ruled;                 /* NULL: no rules */
 	struct streamed *stream;             /* core_stream.c; NULL: it has entries */
+	struct retaining *retain;            /* core_retain.c; NULL: likewise */
 	bool is_closed;                      /* about to be dropped: gives nothing, takes nothing */
 	bool is_held;                        /* by one exclusive consumer */
 	bool is_logged;                      /* the log or a checkpoint knows of it, or soon will */

@@ -130,8 +130,9 @@ static inline void route_to_keeper(const struct route_to *to, uint64_t wall_ms,
 }
 
 /* route_to_row gives a row what it has from where it goes: whether it survives, and until when. It
- * has the expiry that the message asks for. What is delayed survives if its exchange does. True: it
- * goes to a stream, which keeps everything; its expiry is to be what route_tag_of says. */
+ * has the expiry that the message asks for, which a store of last messages takes as it is. What is
+ * delayed survives if its exchange does. True: it goes to a stream, which keeps everything; its
+ * expiry is to be what route_tag_of says. */
 static inline bool route_to_row(const struct route_to *to, uint64_t wall_ms, bool is_persistent,
 				struct publish_row *io_row)
 {
@@ -139,6 +140,10 @@ static inline bool route_to_row(const struct route_to *to, uint64_t wall_ms, boo
 		io_row->flags |= ENTRY_PERSISTENT;
 	if (!(to->flags & (QUEUE_KEEPER | QUEUE_APPENDS)))
 		return false;
+	if (to->flags & QUEUE_RETAINS) {
+		io_row->flags |= ENTRY_PERSISTENT;
+		return false;
+	}
 	if (to->flags & QUEUE_APPENDS) {
 		io_row->flags |= ENTRY_PERSISTENT;
 		io_row->expiry_ms = 0;

@@ -20,8 +20,8 @@ enum {
 	ENTRY_DEAD = 128,      /* a dead letter: the session for these has it, or will have */
 	ENTRY_SETTLE = 256,    /* deliver_row: without ack, but mem is 0: who has read the message
 				    must settle it, or its place might be reused before */
-	ENTRY_STREAM = 512     /* deliver_row: of a stream: pos is its offset + 1, and the message
-				    may be gone when it is read */
+	ENTRY_STREAM = 512     /* deliver_row: of a stream (pos is its offset + 1) or a store: the
+				    message may be gone when it is read */
 };
 #define ENTRY_STORED (ENTRY_PERSISTENT | ENTRY_BIG)
 
@@ -33,11 +33,21 @@ enum {
 #define STREAM_TIME_BITS 42
 #define STREAM_TAG_MAX   ((UINT32_C(1) << (64 - STREAM_TIME_BITS)) - 1)
 
+/* retain_expiry is the expiry_ms of a row to a store of last messages (retain.h): until when the
+ * message is kept (0: for ever), and the number of its key, at most STREAM_TAG_MAX. Such a row is
+ * ENTRY_PERSISTENT. */
+static inline uint64_t retain_expiry(uint64_t ms, uint32_t number)
+{
+	const uint64_t time = (UINT64_C(1) << STREAM_TIME_BITS) - 1;
+	return (ms & time) | (uint64_t)number << STREAM_TIME_BITS;
+}
+
 struct publish_row { /* CMD_PUBLISH: run.arg = sequence of the first row */
 	uint64_t mem;
 	uint64_t queue;
 	uint64_t expiry_ms; /* absolute; 0 = never; EXPIRY_AT_ONCE; of a stream: its filter
-				    value as a number up to STREAM_TAG_MAX, 0 = none */
+				    value as a number up to STREAM_TAG_MAX, 0 = none; of a
+				    store: retain_expiry */
 	uint32_t bytes;     /* of the stored form: what it costs */
 	uint16_t seq_delta; /* sequence - run.arg */
 	uint8_t flags;      /* ENTRY_... */
@@ -90,7 +100,8 @@ struct remove_row { /* OUTCOME_REMOVE: every live durable entry in [first, last]
 	uint64_t first_pos, last_pos; /* volatile twins of the ids; both 0 on replay */
 };
 
-struct deliver_row {  /* FX_DELIVER: run.queue, run.arg = consumer */
+struct deliver_row {  /* FX_DELIVER: run.queue, run.arg = consumer; DELIVER_FOUND: of a store,
+				    run.arg = ticket, pos = its expiry_ms */
 	uint64_t mem; /* 0: to be read from loc */
 	uint64_t loc;
 	uint64_t pos;
@@ -116,7 +127,8 @@ struct confirm_row { /* FX_CONFIRM: publishes run.arg + first .. + n - 1 */
 /* FX_REPLY: run.arg = the ticket of the command; tail = text. `op` is what the session has asked:
  * QUEUE_OPEN answers as QUEUE_DECLARE, QUEUE_DROP as QUEUE_DELETE. a, b: messages ready and
  * consumers (QUEUE_DECLARE, QUEUE_STAT, SUBSCRIBE); messages purged or deleted; a refused delete:
- * a = the DELETE_... flag that was not met; GET without a message: ERR_NOT_FOUND, and a = 1 if
+ * a = the DELETE_... flag that was not met; FIND: a = how many, b = 1: these were all (if not, the
+ * tail is the position to go on from); GET without a message: ERR_NOT_FOUND, and a = 1 if
  * there is a queue; DIGEST: its two halves. */
 struct reply_row {
 	uint32_t err; /* enum err */

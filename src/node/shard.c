@@ -36,6 +36,8 @@ enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed)
 	s->core = core_new(&l->memory.mem, no);
 	if (!s->core)
 		return ERR_LIMIT;
+	core_retain_limit(s->core, (uint64_t)l->node->config.retained_max_messages,
+			  (uint64_t)l->node->config.retained_max_bytes);
 	core_page_rows(s->core, (uint32_t)(l->node->config.journal_segment_bytes / PAGE_PART));
 	return ERR_OK;
 }
@@ -252,8 +254,7 @@ static void record_end(struct shard *s, struct building *b)
 {
 	struct loop *l = s->loop;
 	uint32_t off;
-	uint64_t index = repl_propose(&s->repl, l->batch, l->wall_ms, b->len, b->last.sum,
-				      &off);
+	uint64_t index = repl_propose(&s->repl, l->batch, l->wall_ms, b->len, b->last.sum, &off);
 	struct flight *f = l->flight;
 	must(f->n < LOOP_INFLIGHT_RECORDS);
 	f->at[f->n++] = (struct inflight){ .shard = s, .index = index, .off = off };

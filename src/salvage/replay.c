@@ -159,7 +159,7 @@ static void apply_queues(struct salvage *s, const struct wreck_item *item, struc
 			say_record(s, item, "is a stream's: left out");
 		return;
 	}
-	for (uint32_t i = 0; o->kind == OUTCOME_ADD && i < o->n; i++)
+	for (uint32_t i = 0; outcome_adds(o->kind) && i < o->n; i++)
 		row[i].loc += item->loc;
 	core_apply(c, o, item->record.index, ordinal, NULL);
 	while (core_freed_take(c, gone, 32) > 0)

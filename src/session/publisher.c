@@ -1,6 +1,7 @@
 #include "session/publisher.h"
 
 #include "base/must.h"
+#include "core/retain_store.h"
 
 /* What one publish costs beside its bytes, so that empty ones are bounded too. */
 #define PUBLISH_COST 64u
@@ -108,11 +109,30 @@ static void put(struct session_world *w, const struct asker *from, const struct 
 			.vhost = from->vhost,
 		},
 	};
-	must(r->n > 0);
+	must(m->mem != 0);
 	for (uint32_t at = 0, end; at < r->n; at = end) {
 		end = posting_part(r, at);
 		posting_put(&to, m, &r->to[at], end - at);
 	}
+	if (!what->store)
+		return;
+	const struct route_to store = retain_store_to(what->store);
+	struct posting kept = *m;
+	kept.expiry_ms = retain_expiry(m->expiry_ms, what->store_number);
+	posting_put(&to, &kept, &store, 1);
+}
+
+/* Rows of the message, and how many of them are confirmed: the last one for each shard, and the
+ * store's. */
+static uint32_t rows_n(const struct publication *what, const struct route *r)
+{
+	return r->n + (what->store != NULL);
+}
+static uint8_t answers_n(const struct publication *what, const struct route *r)
+{
+	uint32_t n = (r->n > 0 ? posting_shards_n(r) : 0) + (what->store != NULL);
+	must(n <= UINT8_MAX);
+	return (uint8_t)n;
 }
 
 void publisher_send(struct publisher *p, struct session_world *w, const struct asker *from,
@@ -134,23 +154,23 @@ void publisher_send(struct publisher *p, struct session_world *w, const struct a
 	must(from->session != 0);
 	p->silent_bytes += bytes + PUBLISH_COST;
 	if (p->silent_bytes >= w->limits->unconfirmed_bytes_max / FOLLOWED_MIN)
-		one.is_followed = r->n > 0;
+		one.is_followed = rows_n(what, r) > 0;
 	if (one.is_followed) {
 		struct published *u = deque_add(&p->window, w->mem);
 		must(u != NULL);
 		*u = (struct published){
 			.word = word,
 			.bytes = (uint32_t)p->silent_bytes,
-			.left_n = (uint8_t)(r->n > 0 ? posting_shards_n(r) : 0),
+			.left_n = answers_n(what, r),
 		};
 		p->silent_bytes = 0;
 		if (u->left_n == 0)
 			u->bytes = 0;
 		p->bytes += u->bytes;
 	}
-	if (r->n == 0)
+	if (rows_n(what, r) == 0)
 		return;
-	block_give(block_of(m), r->n);
+	block_give(block_of(m), rows_n(what, r));
 	put(w, from, what, r, &one);
 }
 

@@ -113,6 +113,57 @@ static void publishes_that_nobody_waits_for_are_bounded_too(void **s)
 	assert_int_equal(publisher.bytes, 0);
 }
 
+static void what_is_kept_goes_to_its_store_too_which_confirms_as_well(void **s)
+{
+	(void)s;
+	struct route_to to = { .queue = 11, .shard = 1 };
+	struct route route = { .to = &to, .n = 1 };
+	const struct route_hit hit = { .route = &route };
+	const struct queue_record store = { .id = 5,
+					    .shard = 1,
+					    .flags = QUEUE_DURABLE | QUEUE_KEEPER | QUEUE_RETAINS };
+	const struct publication what = { .store = &store };
+	publisher_send(&publisher, &kit->w, &kit->asker, &what, &hit, kit_message(kit, 'a', 0), 7);
+	kit_posted(kit, drop);
+	kit_expect(kit, "1/11:1! 1/5:1! ");
+	confirm(FX_CONFIRM, 1);
+	expect_nobody_told();
+	confirm(FX_REFUSED, 1);
+	expect_told(7, true);
+	route.n = 0;
+	publisher_send(&publisher, &kit->w, &kit->asker, &what, &hit, kit_message(kit, 'b', 0), 8);
+	kit_posted(kit, drop);
+	kit_expect(kit, "1/5:2! ");
+	confirm(FX_CONFIRM, 2);
+	expect_told(8, false);
+}
+
+static void see_kept(struct kit *k, struct run *r)
+{
+	const struct publish_row *row = run_rows(r);
+	must(r->kind == CMD_PUBLISH && r->n == 1);
+	text_putf(&k->said, "%u %llu %u", row->flags & ENTRY_PERSISTENT,
+		  (unsigned long long)(row->expiry_ms >> STREAM_TIME_BITS),
+		  (unsigned)(row->expiry_ms & UINT32_MAX));
+	msg_unref(row->mem, 1);
+}
+
+static void a_row_to_a_store_survives_and_says_which_key_it_means(void **s)
+{
+	(void)s;
+	const struct route nowhere = { 0 };
+	const struct route_hit hit = { .route = &nowhere };
+	const struct queue_record store = { .id = 5,
+					    .shard = 1,
+					    .flags = QUEUE_DURABLE | QUEUE_KEEPER | QUEUE_RETAINS };
+	const struct publication what = { .store = &store,
+					  .store_number = 33,
+					  .expiry_ms = 1234567 };
+	publisher_send(&publisher, &kit->w, &kit->asker, &what, &hit, kit_message(kit, 'a', 0), 7);
+	kit_posted(kit, see_kept);
+	kit_expect(kit, "1 33 1234567");
+}
+
 int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -120,6 +171,8 @@ int main(void)
 		ROW(every_shard_confirms_once),
 		ROW(it_is_told_in_the_order_of_publishing),
 		ROW(publishes_that_nobody_waits_for_are_bounded_too),
+		ROW(what_is_kept_goes_to_its_store_too_which_confirms_as_well),
+		ROW(a_row_to_a_store_survives_and_says_which_key_it_means),
 	};
 #undef ROW
 	return cmocka_run_group_tests(tests, NULL, NULL);

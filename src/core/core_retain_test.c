@@ -1,0 +1,305 @@
+#include "core/core_retain_for_tests.h"
+
+#include "base/prng.h"
+
+/* ---- in and out -------------------------------------------------------------------------- */
+
+static void the_last_message_of_a_key_takes_the_place_of_the_one_before(void **s)
+{
+	(void)s;
+	struct rig *r = retain_rig();
+	retain_keep(r, 1, "a.b");
+	SAY("");
+	rig_commit(r);
+	SAY("confirm 1-1");
+	int64_t one = r->live_bytes;
+	retain_keep(r, 2, "a.c");
+	retain_keep(r, 3, "a.b");
+	rig_commit(r);
+	SAY("confirm 2-3");
+	assert_int_equal(r->live_bytes, 2 * one);
+	retain_find(r, "a.*");
+	SAY("found 3 | found 2 | reply 5 OK 2 1");
+	retain_find(r, "a.c");
+	SAY("found 2 | reply 5 OK 1 1");
+	retain_find(r, "b.#");
+	SAY("reply 5 OK 0 1");
+	rig_free(r);
+}
+
+static void an_empty_message_forgets_the_key_and_is_confirmed_when_that_is_sure(void **s)
+{
+	(void)s;
+	struct rig *r = retain_rig();
+	retain_keep(r, 1, "a");
+	retain_keep(r, 2, "b");
+	rig_commit(r);
+	SAY("confirm 1-2");
+	retain_keep(r, 0, "a");
+	SAY("");
+	rig_commit(r);
+	SAY("confirm 0-0");
+	retain_find(r, "#");
+	SAY("found 2 | reply 5 OK 1 1");
+	retain_keep(r, 0, "nobody"); /* there is nothing to wait for */
+	SAY("confirm 0-0");
+	retain_keep(r, 0, "b");
+	rig_commit(r);
+	SAY("confirm 0-0");
+	assert_int_equal(r->live_bytes, 0);
+	assert_int_equal(core_retain_n(core_find_queue(r->core, Q)), 0);
+	rig_free(r);
+}
+
+static void numbers_tell_keys_with_equal_words_apart(void **s)
+{
+	(void)s;
+	struct rig *r = retain_rig();
+	retain_until(r, 1, "a.b", retain_expiry(0, 0));
+	retain_until(r, 2, "a.b", retain_expiry(0, 77));
+	retain_until(r, 3, "a.b", retain_expiry(0, STREAM_TAG_MAX));
+	retain_until(r, 4, "a.b", retain_expiry(0, 77));
+	rig_commit(r);
+	retain_find(r, "a.b");
+	SAY("confirm 1-4 | "
+	    "found 1 | found 4 | found 3 | reply 5 OK 3 1");
+	retain_until(r, 0, "a.b", retain_expiry(0, 77));
+	rig_commit(r);
+	retain_find(r, "#");
+	SAY("confirm 0-0 | found 1 | found 3 | reply 5 OK 2 1");
+	rig_free(r);
+}
+
+static void a_search_comes_behind_what_was_published_before(void **s)
+{
+	(void)s;
+	struct rig *r = retain_rig();
+	retain_keep(r, 1, "a");
+	retain_find(r, "#");
+	SAY("");
+	rig_commit(r);
+	SAY("confirm 1-1 | found 1 | reply 5 OK 1 1");
+	retain_keep(r, 0, "a");
+	retain_find(r, "#");
+	SAY("");
+	rig_commit(r);
+	SAY("confirm 0-0 | reply 5 OK 0 1");
+	rig_free(r);
+}
+
+static void who_asks_a_queue_that_is_none_finds_nothing(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	retain_find(r, "#");
+	SAY("reply 5 NOT_FOUND 0 0");
+	rig_do(r, CMD_QUEUE_OPEN, Q, 1, QUEUE_DURABLE);
+	retain_find(r, "#");
+	SAY("reply 1 OK 0 0 | reply 5 NOT_FOUND 0 0");
+	rig_free(r);
+}
+
+/* ---- windows ----------------------------------------------------------------------------- */
+
+struct seen {
+	struct retain_window next;
+	uint32_t n, last;
+	bool is_end;
+};
+
+static void see(struct rig *r, const struct rig_fx *fx)
+{
+	struct seen *v = r->see_arg;
+	if (fx && fx->run.kind == FX_DELIVER) {
+		must(fx->number > v->last); /* in the order of their keys, here */
+		v->last = (uint32_t)fx->number;
+		v->n++;
+	}
+	if (fx && fx->run.kind == FX_REPLY)
+		v->is_end = fx->reply.b;
+}
+
+/* The tail of an answer is not among what rigs show: it is the last key that was given. */
+static void after(struct seen *v, const char *key)
+{
+	struct retain_cursor at = { .number = 1, .words_n = (uint32_t)strlen(key) };
+	retain_fold(slice_str(key), at.words);
+	v->next.at_n = retain_cursor_put(&at, v->next.at);
+}
+
+static void many_come_in_windows_and_changes_between_do_no_harm(void **s)
+{
+	(void)s;
+	struct rig *r = retain_rig();
+	struct seen v = { 0 };
+	char key[16];
+	for (uint32_t i = 1; i <= 500; i++) {
+		snprintf(key, sizeof key, "k.%03u", i);
+		retain_keep(r, i, key);
+	}
+	rig_commit(r);
+	r->see = see;
+	r->see_arg = &v;
+	retain_find_from(r, "k.*", 1000, NULL);
+	assert_int_equal(v.n, LIMIT_RUN_ROWS_MAX);
+	assert_false(v.is_end);
+	after(&v, "k.256");
+	retain_keep(r, 0, "k.256");
+	retain_keep(r, 0, "k.257");
+	rig_commit(r);
+	retain_find_from(r, "k.*", 40, &v.next);
+	assert_int_equal(v.n, LIMIT_RUN_ROWS_MAX + 40);
+	assert_int_equal(v.last, 297);
+	after(&v, "k.297");
+	retain_find_from(r, "k.*", 1000, &v.next);
+	assert_int_equal(v.last, 500);
+	assert_int_equal(v.n, 499);
+	assert_true(v.is_end);
+	rig_free(r);
+}
+
+/* ---- limits ------------------------------------------------------------------------------ */
+
+static void what_does_not_fit_is_refused(void **s)
+{
+	(void)s;
+	struct rig *r = retain_rig();
+	core_retain_limit(r->core, 2, UINT64_MAX);
+	retain_keep(r, 1, "a");
+	retain_keep(r, 2, "b");
+	SAY("");
+	retain_keep(r, 3, "c"); /* what waits for the log counts */
+	SAY("refused 3-3");
+	rig_commit(r);
+	SAY("confirm 1-2");
+	retain_keep(r, 4, "a"); /* it has its place */
+	retain_keep(r, 5, "a");
+	retain_keep(r, 6, "c");
+	SAY("refused 6-6");
+	rig_commit(r);
+	retain_keep(r, 0, "b");
+	retain_keep(r, 7, "c");
+	SAY("confirm 4-5 | refused 7-7");
+	rig_commit(r);
+	retain_keep(r, 8, "c");
+	rig_commit(r);
+	retain_find(r, "#");
+	SAY("confirm 0-0 | confirm 8-8 | found 5 | found 8 | reply 5 OK 2 1");
+	assert_int_equal(core_find_queue(r->core, Q)->count.refused, 3);
+	rig_free(r);
+}
+
+static void bytes_are_bounded_too(void **s)
+{
+	(void)s;
+	struct rig *r = retain_rig();
+	retain_keep(r, 1, "a");
+	rig_commit(r);
+	uint64_t one = retain_store(r)->bytes;
+	core_retain_limit(r->core, 100, 2 * one);
+	retain_keep(r, 2, "b");
+	retain_keep(r, 3, "a");
+	retain_keep(r, 4, "c");
+	rig_commit(r);
+	SAY("confirm 1-1 | refused 4-4 | confirm 2-3");
+	retain_until(r, 5, "a.longer.key", 0);
+	SAY("refused 5-5");
+	assert_int_equal(retain_store(r)->bytes, 2 * one);
+	rig_free(r);
+}
+
+/* Whatever comes in whatever order, and whenever it is committed. */
+static void a_bound_is_never_passed(void **s)
+{
+	(void)s;
+	struct rig *r = retain_rig();
+	struct prng p = prng_of(3);
+	core_retain_limit(r->core, 5, 5 * 30);
+	for (uint32_t i = 1; i < 5000; i++) {
+		char key[24];
+		snprintf(key, sizeof key, "%.*s%u", (int)prng_below(&p, 10), "longerkeys",
+			 (unsigned)prng_below(&p, 9));
+		retain_keep(r, prng_below(&p, 4) ? i : 0, key);
+		if (prng_below(&p, 3) == 0) {
+			rig_propose(r);
+			rig_commit_to(r, r->committed +
+						 prng_below(&p, r->proposed - r->committed + 1));
+		}
+		assert_true(retain_store(r)->r.n <= 5 && retain_store(r)->bytes <= 5 * 30);
+		r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+	}
+	rig_commit(r);
+	core_check(r->core);
+	assert_int_equal((uint64_t)r->live_bytes, retain_store(r)->bytes);
+	assert_true(core_find_queue(r->core, Q)->count.refused > 500);
+	rig_free(r);
+}
+
+/* ---- time -------------------------------------------------------------------------------- */
+
+static void what_has_expired_is_found_no_more_and_goes(void **s)
+{
+	(void)s;
+	struct rig *r = retain_rig();
+	retain_until(r, 1, "a", retain_expiry(1500, 0));
+	retain_until(r, 2, "b", retain_expiry(1600, 9));
+	retain_keep(r, 3, "c");
+	rig_commit(r);
+	retain_find(r, "#");
+	SAY("confirm 1-3 | "
+	    "found 1 | found 2 | found 3 | reply 5 OK 3 1");
+	assert_int_equal(core_deadline(r->core) <= 1500, 1);
+	r->now_ms = 1500;
+	retain_find(r, "#"); /* its end is decided, and waits for the log */
+	SAY("found 2 | found 3 | reply 5 OK 2 1");
+	assert_int_equal(retain_store(r)->r.n, 3);
+	rig_commit(r);
+	assert_int_equal(retain_store(r)->r.n, 2);
+	rig_at(r, 1600);
+	rig_commit(r);
+	retain_find(r, "#");
+	SAY("found 3 | reply 5 OK 1 1");
+	assert_int_equal(retain_store(r)->r.n, 1);
+	assert_int_equal(core_find_queue(r->core, Q)->count.expired, 2);
+	rig_free(r);
+}
+
+static void time_ends_only_what_it_has_met(void **s)
+{
+	(void)s;
+	struct rig *r = retain_rig();
+	retain_until(r, 1, "a", retain_expiry(1500, 0));
+	rig_commit(r);
+	retain_keep(r, 2, "a"); /* is on its way to the log when the first one expires */
+	rig_propose(r);
+	rig_at(r, 1500);
+	rig_commit(r);
+	retain_find(r, "#");
+	SAY("confirm 1-1 | confirm 2-2 | found 2 | reply 5 OK 1 1");
+	retain_until(r, 3, "a", retain_expiry(1700, 0));
+	rig_commit(r);
+	rig_at(r, 1700);
+	rig_commit(r);
+	retain_find(r, "#");
+	SAY("confirm 3-3 | reply 5 OK 0 1");
+	rig_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_last_message_of_a_key_takes_the_place_of_the_one_before),
+		cmocka_unit_test(
+			an_empty_message_forgets_the_key_and_is_confirmed_when_that_is_sure),
+		cmocka_unit_test(numbers_tell_keys_with_equal_words_apart),
+		cmocka_unit_test(a_search_comes_behind_what_was_published_before),
+		cmocka_unit_test(who_asks_a_queue_that_is_none_finds_nothing),
+		cmocka_unit_test(many_come_in_windows_and_changes_between_do_no_harm),
+		cmocka_unit_test(what_does_not_fit_is_refused),
+		cmocka_unit_test(bytes_are_bounded_too),
+		cmocka_unit_test(a_bound_is_never_passed),
+		cmocka_unit_test(what_has_expired_is_found_no_more_and_goes),
+		cmocka_unit_test(time_ends_only_what_it_has_met),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
