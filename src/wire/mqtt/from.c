@@ -18,10 +18,10 @@ static bool is_text(struct slice s)
 
 static void put(struct wr *w, const struct mqtt_props *p)
 {
-	uint8_t *at = wr_reserve(w, mqtt_props_list_size(p));
+	uint8_t *at = wr_reserve(w, mqtt_props_list_size(p, p->has));
 	must(at != NULL || !wr_ok(w));
 	if (at)
-		(void)mqtt_props_list_put(at, p);
+		(void)mqtt_props_list_put(at, p, p->has);
 	w->full = false;
 }
 
@@ -47,7 +47,7 @@ static void put_properties(struct wr *w, const struct header_ops *ops, struct sl
 	struct mqtt_props p = { .has = 0 };
 	must(ops->property != NULL);
 	if (ops->property(props, HEADER_EXPIRATION, &h)) {
-		p.message_expiry_s = (uint32_t)min_u64(h.number / 1000, UINT32_MAX);
+		p.message_expiry_s = (uint32_t)min_u64(ceil_div(h.number, 1000), UINT32_MAX);
 		p.has |= MQTT_HAS(message_expiry_s);
 	}
 	if (ops->property(props, HEADER_CONTENT_TYPE, &h) && is_text(h.octets)) {

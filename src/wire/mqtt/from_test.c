@@ -86,7 +86,7 @@ static void properties_go_where_they_belong(void **s)
 	set(&m, HEADER_EXPIRATION, HEADER_INT, "", 61999);
 	set(&m, HEADER_MESSAGE_ID, HEADER_TEXT, "m", 0);
 	set(&m, HEADER_PRIORITY, HEADER_INT, "", 4);
-	expect(&m, "02 0000003d 03 000a'text/plain' 09 0001'k'", __LINE__);
+	expect(&m, "02 0000003e 03 000a'text/plain' 09 0001'k'", __LINE__);
 	set(&m, HEADER_EXPIRATION, HEADER_INT, "", UINT64_MAX);
 	set(&m, HEADER_CONTENT_TYPE, HEADER_TEXT, "\xff", 0);
 	set(&m, HEADER_CORRELATION_ID, HEADER_BINARY, "\xff", 0);

@@ -1,5 +1,6 @@
 #include "wire/mqtt/props.h"
 
+#include "base/bits.h"
 #include "base/must.h"
 #include "wire/mqtt/field.h"
 
@@ -196,21 +197,27 @@ static size_t users_size(const struct mqtt_props *p)
 	return n;
 }
 
-size_t mqtt_props_list_size(const struct mqtt_props *p)
+size_t mqtt_props_list_size(const struct mqtt_props *p, uint32_t has)
 {
 	size_t n = 0;
-	must(p->has < UINT32_C(1) << MQTT_PROP_N);
+	must((has & ~p->has) == 0);
+	for (; has != 0; has &= has - 1) {
+		switch (bits_lowest(has)) {
 #define PROP(id, name, type, places, many, prose) \
-	if (p->has & MQTT_HAS(name))              \
-		n += 1 + size_##type(p, p->name);
+	case MQTT_PROP_##name:                    \
+		n += 1 + size_##type(p, p->name); \
+		break;
 #include "wire/mqtt/props.def"
 #undef PROP
+		default: must(!"a property");
+		}
+	}
 	return n;
 }
 
 size_t mqtt_props_size(const struct mqtt_props *p)
 {
-	size_t n = mqtt_props_list_size(p);
+	size_t n = mqtt_props_list_size(p, p->has);
 	must(n <= MQTT_LENGTH_MAX);
 	return mqtt_varint_size(n) + n;
 }
@@ -245,19 +252,26 @@ static uint8_t *put_users(uint8_t *at, const struct mqtt_props *p)
 #define put_bin               put_str
 #define put_secret            put_str
 
-uint8_t *mqtt_props_list_put(uint8_t *at, const struct mqtt_props *p)
+uint8_t *mqtt_props_list_put(uint8_t *at, const struct mqtt_props *p, uint32_t has)
 {
-	must(at != NULL || p->has == 0);
+	must((has & ~p->has) == 0);
+	for (; has != 0; has &= has - 1) {
+		switch (bits_lowest(has)) {
 #define PROP(id, name, type, places, many, prose) \
-	if (p->has & MQTT_HAS(name))              \
-		at = put_##type(at, id, p->name);
+	case MQTT_PROP_##name:                    \
+		at = put_##type(at, id, p->name); \
+		break;
 #include "wire/mqtt/props.def"
 #undef PROP
+		default: must(!"a property");
+		}
+	}
 	return at;
 }
 
 uint8_t *mqtt_props_put(uint8_t *at, const struct mqtt_props *p)
 {
 	must(at != NULL);
-	return mqtt_props_list_put(mqtt_put_varint(at, mqtt_props_list_size(p)), p);
+	at = mqtt_put_varint(at, mqtt_props_list_size(p, p->has));
+	return mqtt_props_list_put(at, p, p->has);
 }

@@ -77,9 +77,10 @@ bool mqtt_props_next_id(struct rd *r, uint32_t *out);
 size_t mqtt_props_size(const struct mqtt_props *p);
 uint8_t *mqtt_props_put(uint8_t *at, const struct mqtt_props *p);
 
-/* mqtt_props_list_size and mqtt_props_list_put: the same without the length. */
-size_t mqtt_props_list_size(const struct mqtt_props *p);
-uint8_t *mqtt_props_list_put(uint8_t *at, const struct mqtt_props *p);
+/* mqtt_props_list_size and mqtt_props_list_put: the same without the length, of those properties
+ * whose bits are in `has`. */
+size_t mqtt_props_list_size(const struct mqtt_props *p, uint32_t has);
+uint8_t *mqtt_props_list_put(uint8_t *at, const struct mqtt_props *p, uint32_t has);
 
 /* mqtt_user_put writes one user property, `mqtt_user_size` octets. */
 static inline size_t mqtt_user_size(const struct mqtt_user *u)

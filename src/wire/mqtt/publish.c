@@ -62,15 +62,11 @@ bool mqtt_publish_head_decode(struct slice head, uint8_t version, struct mqtt_pu
 
 /* ---- writing ---- */
 
-static const struct mqtt_props none = { .has = 0 };
-
-/* properties: those of `o` that go out through mqtt_props_list_put. */
-static struct mqtt_props properties(const struct mqtt_publish_out *o)
+/* has: the properties of `o` that go out through mqtt_props_list_put. */
+static uint32_t has(const struct mqtt_publish_out *o)
 {
-	struct mqtt_props p = o->props ? *o->props : none;
 	must(o->ids_n == 0 || o->ids != NULL);
-	p.has &= ~MQTT_HAS(subscription_id);
-	return p;
+	return o->props ? o->props->has & ~MQTT_HAS(subscription_id) : 0;
 }
 
 static size_t ids_size(const struct mqtt_publish_out *o)
@@ -83,6 +79,12 @@ static size_t ids_size(const struct mqtt_publish_out *o)
 	return n;
 }
 
+static size_t props_size(const struct mqtt_publish_out *o)
+{
+	must(o->version == MQTT_V5);
+	return (o->props ? mqtt_props_list_size(o->props, has(o)) : 0) + ids_size(o);
+}
+
 /* The octets of the body before the payload. */
 static size_t fields_size(const struct mqtt_publish_out *o)
 {
@@ -90,8 +92,7 @@ static size_t fields_size(const struct mqtt_publish_out *o)
 	size_t n = 2 + o->topic.n + (o->qos > 0 ? 2 : 0);
 	if (o->version != MQTT_V5)
 		return n;
-	struct mqtt_props p = properties(o);
-	size_t props_n = mqtt_props_list_size(&p) + ids_size(o);
+	size_t props_n = props_size(o);
 	return n + mqtt_varint_size(props_n) + props_n;
 }
 
@@ -119,9 +120,9 @@ uint8_t *mqtt_publish_head_put(uint8_t *at, const struct mqtt_publish_out *o)
 		at = mqtt_put_u16(at, o->id);
 	if (o->version != MQTT_V5)
 		return at;
-	struct mqtt_props p = properties(o);
-	at = mqtt_put_varint(at, mqtt_props_list_size(&p) + ids_size(o));
-	at = mqtt_props_list_put(at, &p);
+	at = mqtt_put_varint(at, props_size(o));
+	if (o->props)
+		at = mqtt_props_list_put(at, o->props, has(o));
 	for (size_t i = 0; i < o->ids_n; i++)
 		at = mqtt_put_varint(mqtt_put_u8(at, MQTT_PROP_ID_subscription_id), o->ids[i]);
 	return at;
