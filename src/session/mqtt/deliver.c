@@ -70,7 +70,10 @@ static bool read(struct turn *t, const struct msg *m, struct outgoing *o)
 	o->head.qos = m->flags & MSG_PERSISTENT ? 1 : 0;
 	if (t->s->version == MQTT_V5)
 		foreign_props(m, o->foreign, &o->props);
-	return o->head.topic.n > 0;
+	if (mqtt_topic_ok(o->head.topic))
+		return true;
+	t->s->count.no_topic++;
+	return false;
 }
 
 /* Somebody else may have bound the queue, or sent to it by its name. */

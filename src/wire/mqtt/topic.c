@@ -120,10 +120,8 @@ uint8_t *mqtt_key_put(uint8_t *at, struct slice topic)
 uint8_t *mqtt_topic_put(uint8_t *at, struct slice key)
 {
 	must(at != NULL && key.n <= LIMIT_SHORTSTR);
-	for (size_t i = 0; i < key.n; i++) {
-		uint8_t c = key.p[i];
-		at[i] = c == '.' ? '/' : c == '*' ? '+' : c;
-	}
+	for (size_t i = 0; i < key.n; i++)
+		at[i] = key.p[i] == '.' ? '/' : key.p[i];
 	return at + key.n;
 }
 

@@ -39,7 +39,9 @@ bool mqtt_share_split(struct slice filter, struct slice *out_group, struct slice
  * it may be done in place. A key has at most LIMIT_SHORTSTR octets; the caller has checked. */
 uint8_t *mqtt_key_put(uint8_t *at, struct slice topic);
 
-/* mqtt_topic_put writes a routing key as a topic, key.n octets. */
+/* mqtt_topic_put writes the routing key of a message as a topic, key.n octets: `/` for `.`. A `*`
+ * stays, where RabbitMQ writes a `+` that no client may be sent. It need not be a topic: keys may
+ * be empty, have wildcards of MQTT in them, or be no text (mqtt_topic_ok). */
 uint8_t *mqtt_topic_put(uint8_t *at, struct slice key);
 
 /* mqtt_binding_put writes a binding key that meets the keys of all topics that the filter matches,

@@ -172,7 +172,7 @@ static void topics_are_routing_keys_in_rabbitmqs_way(void **s)
 	expect_key(mqtt_key_put, "/a//b/", "'.a..b.'");
 	expect_key(mqtt_key_put, "a.b/+/#", "'a.b.*.#'");
 	expect_key(mqtt_topic_put, "a.b", "'a/b'");
-	expect_key(mqtt_topic_put, ".a.*.#", "'/a/+/#'");
+	expect_key(mqtt_topic_put, ".a.*.#", "'/a/*/#'");
 	expect_key(mqtt_topic_put, "a/b", "'a/b'");
 }
 
