@@ -9,6 +9,11 @@
 
 #define NUMBER_MAX 40 /* characters of a number, the final zero too */
 
+/* What has been written already of those properties that may come from headers. */
+struct said {
+	struct slice correlation, topic;
+};
+
 /* is_text: MQTT can say it. */
 static bool is_text(struct slice s)
 {
@@ -26,7 +31,7 @@ static void put(struct wr *w, const struct mqtt_props *p)
 }
 
 /* The topic for the answer, with `/` between its words wherever it came from. */
-static void put_reply_topic(struct wr *w, const struct header *h)
+static void put_reply_topic(struct wr *w, const struct header *h, struct said *said)
 {
 	uint8_t between = h->name.n == 1 ? h->name.p[0] : 0;
 	size_t before = w->n;
@@ -37,11 +42,13 @@ static void put_reply_topic(struct wr *w, const struct header *h)
 	if (w->n == before)
 		return;
 	must(w->n - before > h->octets.n);
+	said->topic = h->octets;
 	for (uint8_t *c = w->p + w->n - h->octets.n; c < w->p + w->n; c++)
 		*c = *c == between ? '/' : *c;
 }
 
-static void put_properties(struct wr *w, const struct header_ops *ops, struct slice props)
+static void put_properties(struct wr *w, const struct header_ops *ops, struct slice props,
+			   struct said *said)
 {
 	struct header h;
 	struct mqtt_props p = { .has = 0 };
@@ -57,10 +64,11 @@ static void put_properties(struct wr *w, const struct header_ops *ops, struct sl
 	if (ops->property(props, HEADER_CORRELATION_ID, &h) && h.octets.n <= UINT16_MAX) {
 		p.correlation_data = h.octets;
 		p.has |= MQTT_HAS(correlation_data);
+		said->correlation = h.octets;
 	}
 	put(w, &p);
 	if (ops->property(props, HEADER_REPLY_TO, &h))
-		put_reply_topic(w, &h);
+		put_reply_topic(w, &h, said);
 }
 
 static void put_real(struct text *t, uint64_t bits)
@@ -91,6 +99,13 @@ static bool value_of(const struct header *h, struct text *t, struct slice *out)
 	return true;
 }
 
+/* is_same: not only as many octets, but the same ones. */
+static bool is_same(struct slice a, struct slice b)
+{
+	must(a.n == 0 || a.p != NULL);
+	return a.n > 0 && a.p == b.p && a.n == b.n;
+}
+
 static void put_header(struct wr *w, const struct header *h)
 {
 	char number[NUMBER_MAX];
@@ -109,11 +124,13 @@ struct slice mqtt_props_from(uint8_t *room, size_t n, const struct header_ops *o
 			     struct slice props)
 {
 	struct wr w = wr_of(room, n);
+	struct said said = { .topic = SLICE_EMPTY };
 	struct header h;
 	must(room != NULL || n == 0);
-	put_properties(&w, ops, props);
+	put_properties(&w, ops, props, &said);
 	struct rd r = ops->begin(props);
 	while (ops->next(&r, &h))
-		put_header(&w, &h);
+		if (!is_same(h.octets, said.topic) && !is_same(h.octets, said.correlation))
+			put_header(&w, &h);
 	return wr_done(&w);
 }

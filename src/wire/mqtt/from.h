@@ -5,7 +5,8 @@
  * expiration, the topic for the answer, and the application's headers as user properties in their
  * order: text as it is, numbers in digits, reals as Erlang prints them, true and false, and empty
  * text for no value. What MQTT cannot say is left out: text that is not UTF-8 or has U+0000 in it,
- * octets, lists, tables, and an address that is no topic. Pure.
+ * octets, lists, tables, and an address that is no topic. A header that is one of the properties
+ * is no user property. Pure.
  */
 #ifndef WIRE_MQTT_FROM_H
 #define WIRE_MQTT_FROM_H

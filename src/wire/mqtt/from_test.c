@@ -96,6 +96,7 @@ static void properties_go_where_they_belong(void **s)
 static void only_a_topic_is_an_address(void **s)
 {
 	(void)s;
+	char equal[] = "amq.gen-1"; /* and not the same octets */
 	struct made m = { .n = 0 };
 	set(&m, HEADER_REPLY_TO, HEADER_TEXT, "amq.gen-1", 0);
 	expect(&m, "", __LINE__);
@@ -103,6 +104,11 @@ static void only_a_topic_is_an_address(void **s)
 	expect(&m, "08 0009'amq/gen-1'", __LINE__);
 	m.properties[HEADER_REPLY_TO].name = slice_str("/");
 	expect(&m, "08 0009'amq.gen-1'", __LINE__);
+	add(&m, "x-reply-to-topic", HEADER_TEXT, "", 0);
+	add(&m, "other", HEADER_TEXT, equal, 0);
+	m.headers[0].octets = m.properties[HEADER_REPLY_TO].octets;
+	expect(&m, "08 0009'amq.gen-1' 26 0005'other' 0009'amq.gen-1'", __LINE__);
+	m.n = 0;
 	m.properties[HEADER_REPLY_TO].octets = slice_str("a/+");
 	expect(&m, "", __LINE__);
 	m.properties[HEADER_REPLY_TO].octets = SLICE_EMPTY;
