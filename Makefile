@@ -7,7 +7,7 @@ BUILD_PACKAGES := gcc:gcc libc6-dev cmake:cmake ninja:ninja-build pkg-config:pkg
 DOC_PACKAGES   := scdoc:scdoc
 TEST_PACKAGES  := $(DOC_PACKAGES) libcmocka-dev clang-16:clang-16 libclang-rt-16-dev \
 	llvm-profdata-16:llvm-16 clang-format:clang-format uftrace:uftrace /usr/bin/python3:python3 \
-	python3-pika python3-amqp python3-kombu python3-celery python3-paho-mqtt \
+	python3-pika python3-amqp python3-kombu python3-celery python3-stomp python3-paho-mqtt \
 	mosquitto_sub:mosquitto-clients \
 	amqp-publish:amqp-tools go:golang-go golang-github-rabbitmq-amqp091-go-dev \
 	javac:default-jdk-headless librabbitmq-client-java npm:npm openssl:openssl

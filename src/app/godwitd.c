@@ -4,6 +4,7 @@
 #include "session/amqp091/ops.h"
 #include "session/manage/manage.h"
 #include "session/mqtt/ops.h"
+#include "session/stomp/ops.h"
 
 #include <getopt.h>
 #include <malloc.h>
@@ -32,7 +33,8 @@ static const char help[] =
 	"usage: godwitd [OPTION]...\n"
 	"\n"
 	"A message broker in the foreground. It needs no options and no configuration: it listens\n"
-	"for AMQP 0-9-1 on port 5672 and keeps its data in ./godwit-data.\n"
+	"for AMQP 0-9-1 on port 5672, MQTT on 1883 and STOMP on 61613, and keeps its data in\n"
+	"./godwit-data.\n"
 	"\n"
 	"  --config FILE      settings in rabbitmq.conf's grammar and names; see godwit.conf(5)\n"
 	"  --data-dir DIR     where everything is kept (data_dir)\n"
@@ -133,6 +135,7 @@ int main(int argc, char **argv)
 				      .notes = &notes,
 				      .amqp = &amqp091_session_ops,
 				      .mqtt = &mqtt_session_ops,
+				      .stomp = &stomp_session_ops,
 				      .control = &manage_session_ops };
 	return server_run(&setup);
 }

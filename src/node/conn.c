@@ -239,6 +239,14 @@ static uint32_t readable(const struct loop *l, uint32_t room)
 	return room - (uint32_t)((uint64_t)room * l->headers_permille / 1000) - HEADER_ROOM;
 }
 
+/* What is missing; a session that does not know how much that is gets whatever comes. */
+static uint32_t own_space(const struct conn *c)
+{
+	const struct block *own = c->own;
+	uint32_t missing = c->own_off + c->need - own->fill;
+	return missing > 1 ? missing : block_end(own) - HEADER_ROOM - own->fill;
+}
+
 uint8_t *conn_space(struct conn *c, uint32_t *out_n)
 {
 	struct loop *l = c->loop;
@@ -249,7 +257,7 @@ uint8_t *conn_space(struct conn *c, uint32_t *out_n)
 		return NULL;
 	}
 	if (c->own) {
-		*out_n = c->own_off + c->need - c->own->fill;
+		*out_n = own_space(c);
 		must(*out_n > 0 && c->own->fill + *out_n <= block_end(c->own));
 		return (uint8_t *)c->own + c->own->fill;
 	}
@@ -307,7 +315,9 @@ static bool conn_feed(struct conn *c, struct block *b, uint32_t off)
 {
 	struct loop *l = c->loop;
 	uint32_t need = 0, to = l->index, floor = b->msg_floor, from = off;
-	enum feed f = c->session->ops->feed(c->session, loop_world(l), b, &off, &need, &to);
+	struct session_world *w = loop_world(l);
+	w->is_traced = l->trace != NULL;
+	enum feed f = c->session->ops->feed(c->session, w, b, &off, &need, &to);
 	must(off >= from && off <= b->fill);
 	notes_look(l);
 	trace_in(c, b, from, off);

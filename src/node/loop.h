@@ -16,6 +16,7 @@
 #include "node/node.h"
 #include "node/shard.h"
 #include "session/mqtt/ops.h"
+#include "session/stomp/ops.h"
 
 #include <stdatomic.h>
 
@@ -137,6 +138,7 @@ struct node {
 	struct held_run *held, **held_tail; /* owner of shard 0 only */
 	struct session_limits limits;
 	struct mqtt_settings mqtt;
+	struct stomp_settings stomp;
 	struct tally tally; /* of all loops; its memory is touched under its flag */
 	struct memory tally_memory;
 	struct memory boot_memory;    /* used while opening, and by the journal's threads' setup */

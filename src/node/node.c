@@ -70,6 +70,22 @@ static void set_mqtt(struct node *n)
 	n->limits.mqtt = &n->mqtt;
 }
 
+static void set_stomp(struct node *n)
+{
+	const struct config *c = &n->config;
+	n->stomp = (struct stomp_settings){
+		.default_user = slice_str(c->stomp_default_user),
+		.default_pass = slice_str(c->stomp_default_pass),
+		.default_vhost = slice_str(c->stomp_default_vhost),
+		.topic_exchange = slice_str(c->stomp_topic_exchange),
+		.frame_max = (uint64_t)c->stomp_frame_max,
+		.requeues = c->stomp_requeues,
+		.is_trailing_lf = c->stomp_trailing_lf,
+		.takes_cert = c->stomp_takes_cert,
+	};
+	n->limits.stomp = &n->stomp;
+}
+
 static void set_loopback(struct node *n)
 {
 	const struct config_users *u = &n->config.loopback_users;
@@ -169,6 +185,7 @@ static enum err node_begin(struct node *n, struct text *why)
 	set_logins(n);
 	set_loopback(n);
 	set_mqtt(n);
+	set_stomp(n);
 	TRY(make_loops(n));
 	TRY(open_journal(n, why));
 	return node_recover(n, why);

@@ -17,6 +17,7 @@
 #include "session/sendq.h"
 
 struct mqtt_settings;
+struct stomp_settings;
 struct session_limits;
 struct tally;
 struct text;
@@ -57,6 +58,7 @@ struct session_world {
 	uint64_t (*random)(void *);    /* entropy port, for names */
 	void *random_arg;
 	bool is_blocked;               /* an alarm stands: publishers wait */
+	bool is_traced;                /* what is consumed is read once more, for operators */
 	struct slice blocked_reason;   /* "low on memory" ... */
 	char words[SESSION_WORDS_MAX]; /* room for the text of a refusal, during one call */
 };
@@ -81,6 +83,7 @@ struct session_limits {
 	uint32_t mechanisms_n;
 	struct slice anonymous_user, anonymous_pass; /* of ANONYMOUS; no user: nobody */
 	const struct mqtt_settings *mqtt; /* as its room says; NULL: it is not spoken */
+	const struct stomp_settings *stomp;
 };
 
 /* What came of feeding. */

@@ -1,0 +1,137 @@
+#include "session/stomp/stomp.h"
+
+#include "base/must.h"
+#include "msg/block.h"
+#include "session/views.h"
+#include "wire/stomp/destination.h"
+#include "wire/stomp/put.h"
+
+/* Room for what a MESSAGE says of itself, whatever the names are. */
+#define DESTINATION_ROOM (2u * STOMP_NAME_MAX(LIMIT_SHORTSTR) + 32u)
+#define ID_ROOM          (LIMIT_SHORTSTR + NAME_MADE_MAX + 32u)
+
+/* ---- MESSAGE ------------------------------------------------------------------------------ */
+
+static struct slice destination_of(const struct turn *t, const struct msg *m, struct text *out)
+{
+	struct rd r = rd_of(msg_route(m));
+	struct slice exchange = rd_str8(&r), key = rd_str8(&r);
+	must(rd_ok(&r));
+	if (exchange.n == 0) {
+		text_puts(out, "/queue/");
+	} else if (slice_eq(exchange, t->w->limits->stomp->topic_exchange)) {
+		text_puts(out, "/topic/");
+	} else {
+		text_puts(out, "/exchange/");
+		stomp_destination_name(out, exchange);
+		text_puts(out, key.n ? "/" : "");
+	}
+	stomp_destination_name(out, key);
+	return text_slice(out);
+}
+
+static struct slice id_of(const struct turn *t, const struct subscription *k, uint64_t tag,
+			  struct text *out)
+{
+	must(tag > 0);
+	text_puts(out, k->has_id ? "T_" : "Q_");
+	text_put_slice(out, stomp_sub_id(k));
+	text_puts(out, "@@");
+	text_put_slice(out, stomp_name(t->s));
+	text_puts(out, "@@");
+	text_put_u64(out, tag);
+	return text_slice(out);
+}
+
+static void put_body(struct turn *t, const struct msg *m)
+{
+	struct sendq *q = &t->s->session.sendq;
+	const uint32_t n = msg_piece_n(m);
+	must(n == 0 || m->body_bytes > 0);
+	for (uint32_t i = 0; i < n; i++) {
+		struct slice piece = msg_piece(m, i);
+		if (piece.n >= SENDQ_SLICE_MIN)
+			sendq_slice(q, t->w->mem, block_of(m), piece);
+		else
+			sendq_copy(q, t->w->mem, piece);
+	}
+	sendq_copy(q, t->w->mem, slice_of(STOMP_END, t->w->limits->stomp->is_trailing_lf ? 2 : 1));
+}
+
+static void put_message(struct turn *t, const struct subscription *k, const struct msg *m,
+			const struct deliver_row *row, uint64_t tag)
+{
+	char destination[DESTINATION_ROOM], id[ID_ROOM];
+	struct text to = text_of(destination, sizeof destination), me = text_of(id, sizeof id);
+	struct sendq *q = &t->s->session.sendq;
+	const struct stomp_message say = {
+		.version = (enum stomp_version)t->s->version,
+		.has_subscription = k->has_id,
+		.subscription = stomp_sub_id(k),
+		.destination = destination_of(t, m, &to),
+		.id = id_of(t, k, tag, &me),
+		.is_redelivered = row->flags & ENTRY_REDELIVERED,
+		.is_persistent = m->flags & MSG_PERSISTENT,
+		.is_acked = k->ack != ACK_AUTO,
+		.body_bytes = m->body_bytes,
+		.ops = header_ops_of(m->proto),
+		.props = msg_props(m),
+	};
+	must(!text_is_full(&to) && !text_is_full(&me));
+	size_t n = stomp_message_put(NULL, &say);
+	(void)stomp_message_put(sendq_reserve(q, t->w->mem, (uint32_t)n), &say);
+	sendq_commit(q, (uint32_t)n);
+	put_body(t, m);
+}
+
+static void deliver(struct session *own, struct session_world *w, struct taker *taker,
+		    const struct deliver_row *row)
+{
+	struct turn t;
+	struct subscription *k = taker->of;
+	const struct msg *m = msg_of(row->mem);
+	stomp_turn(&t, own, w);
+	must(k->taker == NULL || k->taker == taker);
+	const uint64_t tag = ++t.s->last_tag;
+	put_message(&t, k, m, row, tag);
+	t.s->delivered++;
+	if (k->ack != ACK_AUTO)
+		stomp_unacked_add(
+			&t, k,
+			&(struct unacked){ .tag = tag, .pos = row->pos, .bytes = row->bytes });
+}
+
+/* ---- the end of a subscription ------------------------------------------------------------ */
+
+static void say_cancelled(struct turn *t, const struct subscription *k)
+{
+	char room[LIMIT_SHORTSTR + 120];
+	struct text body = text_of(room, sizeof room);
+	const struct slice id = stomp_sub_id(k);
+	must(k->has_id || id.n > 0);
+	text_puts(&body, "The server has canceled a subscription.\n"
+			 "No more messages will be delivered for '");
+	text_put_slice(&body, id);
+	text_puts(&body, "'.\n");
+	stomp_error(t, "Server cancelled subscription", k->has_id ? &id : NULL, text_slice(&body));
+}
+
+/* What the client has it may still settle. */
+static void ended(struct session *own, struct session_world *w, struct taker *taker,
+		  bool is_cancelled)
+{
+	struct turn t;
+	struct subscription *k = taker->of;
+	stomp_turn(&t, own, w);
+	struct call *c = t.s->call;
+	must(k->taker == taker);
+	k->taker = NULL;
+	if (is_cancelled && t.s->phase == PHASE_RUNNING)
+		say_cancelled(&t, k);
+	if (c && c->sub == k && taker->end != TAKER_LIVES)
+		c->ticket = TICKET_NONE; /* an UNSUBSCRIBE waits for it */
+	if (k->unacked.n == 0)
+		stomp_subscription_free(&t, k);
+}
+
+const struct receiver_ops stomp_receiver_ops = { deliver, ended };

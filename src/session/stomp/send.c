@@ -1,0 +1,360 @@
+#include "session/stomp/stomp.h"
+
+#include "base/must.h"
+#include "msg/block.h"
+#include "wire/stomp/destination.h"
+#include "wire/stomp/stored.h"
+
+#define ROOM_USUAL 4096u /* of what is made of a head; a larger one takes memory for a moment */
+#define ROUTE_MAX  (2u * (LIMIT_SHORTSTR + 1))
+#define REPLY_MAX  (NAME_MADE_MAX + 32u)
+
+/* A SEND on its way to become a message. */
+struct sending {
+	struct destination to;
+	struct slice reply_to; /* not what the client has said; p NULL: that */
+	struct slice route, props;
+	uint64_t expiry_ms;
+	uint8_t flags, priority;
+};
+
+/* ---- what it says ------------------------------------------------------------------------- */
+
+static enum done refuse_expiration(struct turn *t, struct slice value)
+{
+	must(t->why.n == 0);
+	text_puts(&t->why, "invalid expiration '");
+	text_put_slice(&t->why, value);
+	text_puts(&t->why, "': no_integer");
+	return stomp_fail_err(t, ERR_PRECONDITION_FAILED);
+}
+
+/* RabbitMQ's time to live, or ActiveMQ's moment. False: refused. */
+static bool read_expiry(struct turn *t, struct sending *m)
+{
+	int64_t n;
+	const uint64_t now = t->w->wall_ms;
+	must(m->expiry_ms == 0);
+	if (stomp_has(t->head, STOMP_H_EXPIRATION)) {
+		struct slice value = t->head->at[STOMP_H_EXPIRATION];
+		if (!stomp_number(value, &n) || n < 0) {
+			(void)refuse_expiration(t, value);
+			return false;
+		}
+		m->expiry_ms = n ? now + (uint64_t)n : EXPIRY_AT_ONCE;
+	} else if (stomp_has(t->head, STOMP_H_EXPIRES) &&
+		   stomp_number(t->head->at[STOMP_H_EXPIRES], &n) && n > 0) {
+		m->expiry_ms = (uint64_t)n > now ? (uint64_t)n : EXPIRY_AT_ONCE;
+	}
+	return true;
+}
+
+/* RabbitMQ believes nobody who says that he is somebody else. */
+static bool is_own_name(struct turn *t)
+{
+	if (!stomp_has(t->head, STOMP_H_USER_ID) ||
+	    slice_eq(t->head->at[STOMP_H_USER_ID], access_name(&t->s->access)))
+		return true;
+	must(t->why.n == 0);
+	text_puts(&t->why, "user_id property set to '");
+	text_put_slice(&t->why, t->head->at[STOMP_H_USER_ID]);
+	text_puts(&t->why, "' but authenticated user was '");
+	text_put_slice(&t->why, access_name(&t->s->access));
+	text_putc(&t->why, '\'');
+	(void)stomp_fail_err(t, ERR_PRECONDITION_FAILED);
+	return false;
+}
+
+static bool is_number(const struct turn *t, enum stomp_header which, int64_t max)
+{
+	int64_t n;
+	must(max > 0);
+	return !stomp_has(t->head, which) ||
+	       (stomp_number(t->head->at[which], &n) && n >= 0 && n <= max);
+}
+
+/* False: refused. */
+static bool read_properties(struct turn *t, struct sending *m)
+{
+	int64_t priority = 0;
+	must(t->frame->command == STOMP_SEND);
+	if (!is_number(t, STOMP_H_PRIORITY, UINT8_MAX) ||
+	    !is_number(t, STOMP_H_TIMESTAMP, INT64_MAX)) {
+		(void)stomp_refuse_value(t);
+		return false;
+	}
+	if (stomp_has(t->head, STOMP_H_PRIORITY))
+		(void)stomp_number(t->head->at[STOMP_H_PRIORITY], &priority);
+	m->priority = (uint8_t)priority;
+	if (stomp_has(t->head, STOMP_H_PERSISTENT) &&
+	    slice_eq(t->head->at[STOMP_H_PERSISTENT], slice_str("true")))
+		m->flags |= MSG_PERSISTENT;
+	return read_expiry(t, m) && is_own_name(t);
+}
+
+/* ---- where it goes ------------------------------------------------------------------------ */
+
+/* A queue is declared by who uses it first. */
+static enum done to_queue(struct turn *t, const struct sending *m, bool *out_is_refused)
+{
+	const struct queue_record *q;
+	bool is_durable, is_auto_delete, is_exclusive;
+	must(m->to.place == STOMP_QUEUE);
+	*out_is_refused = true;
+	if (!stomp_flag(t, STOMP_H_DURABLE, true, &is_durable) ||
+	    !stomp_flag(t, STOMP_H_AUTO_DELETE, false, &is_auto_delete) ||
+	    !stomp_flag(t, STOMP_H_EXCLUSIVE, false, &is_exclusive))
+		return stomp_refuse_value(t);
+	const struct wanted want = { .name = m->to.key,
+				     .flags = (uint8_t)((is_exclusive ? QUEUE_EXCLUSIVE
+							 : is_durable ? QUEUE_DURABLE
+								      : 0) |
+							(is_auto_delete ? QUEUE_AUTO_DELETE : 0)) };
+	enum err e = stomp_queue(t, &want, &q);
+	*out_is_refused = e != ERR_OK && e != ERR_BUSY;
+	if (*out_is_refused)
+		return stomp_fail_err(t, e);
+	return e == ERR_BUSY ? WAIT : DONE;
+}
+
+/* Answers to /temp-queue/x come to a queue that is made for them, which the receiver of the request
+ * knows under another name. */
+static enum done reply_to(struct turn *t, struct sending *m, char *room, bool *out_is_refused)
+{
+	struct slice prefix = slice_str("/temp-queue/");
+	struct slice in = t->head->at[STOMP_H_REPLY_TO];
+	const struct subscription *k = NULL;
+	*out_is_refused = false;
+	if (!stomp_has(t->head, STOMP_H_REPLY_TO) || !slice_starts_with(in, prefix))
+		return DONE;
+	enum done d = stomp_reply_to(t, in, &k);
+	if (d == WAIT)
+		return WAIT;
+	*out_is_refused = !k;
+	if (!k)
+		return DONE;
+	struct text name = text_of(room, REPLY_MAX);
+	text_puts(&name, "/reply-queue/");
+	text_put_slice(&name, stomp_sub_queue(k));
+	must(!text_is_full(&name));
+	m->reply_to = text_slice(&name);
+	return DONE;
+}
+
+/* ---- the message -------------------------------------------------------------------------- */
+
+static void put_route(struct sending *m, struct wr *w)
+{
+	uint8_t *at = w->p + w->n;
+	must(m->to.exchange.n <= LIMIT_SHORTSTR && m->to.key.n <= LIMIT_SHORTSTR);
+	wr_str8(w, m->to.exchange);
+	wr_str8(w, m->to.key);
+	m->route = slice_of(at, m->to.exchange.n + m->to.key.n + 2);
+}
+
+static void put_props(struct turn *t, struct sending *m, struct wr *scratch, struct wr *w)
+{
+	struct slice name, value;
+	struct wr *first = m->reply_to.p ? scratch : w;
+	size_t at = first->n;
+	/* what is unescaped and what is made of it lie one behind the other */
+	uint8_t *words = wr_reserve(scratch, t->frame->head.n);
+	struct wr unescaped = wr_of(words, t->frame->head.n);
+	must(words != NULL);
+	at = first->n;
+	stomp_stored_put(t->frame->head, (enum stomp_version)t->s->version, &unescaped, first);
+	m->props = slice_of(first->p + at, first->n - at);
+	if (!m->reply_to.p)
+		return;
+	struct rd r = rd_of(m->props);
+	at = w->n;
+	while (stomp_stored_next(&r, &name, &value)) {
+		bool is_it = slice_eq(name, slice_str(stomp_header_words[STOMP_H_REPLY_TO]));
+		stomp_stored_put_one(w, name, is_it ? m->reply_to : value);
+	}
+	m->props = slice_of(w->p + at, w->n - at);
+}
+
+static struct msg facts_of(const struct turn *t, const struct sending *m, uint32_t at,
+			   uint32_t body_off)
+{
+	must(t->frame->body.n <= LIMIT_CHUNK_BYTES && m->props.n <= UINT32_MAX);
+	return (struct msg){
+		.route_off = at,
+		.route_len = (uint16_t)m->route.n,
+		.props_off = at + (uint32_t)m->route.n,
+		.props_len = (uint32_t)m->props.n,
+		.body_off = body_off,
+		.body_bytes = (uint32_t)t->frame->body.n,
+		.proto = MSG_STOMP,
+		.flags = m->flags,
+	};
+}
+
+static void write_front(uint8_t *at, const struct sending *m)
+{
+	must(m->route.n >= 2);
+	memcpy(at, m->route.p, m->route.n);
+	if (m->props.n)
+		memcpy(at + m->route.n, m->props.p, m->props.n);
+}
+
+/* In place of its own head, which then cannot be read any more; NULL: there is not the room, or
+ * somebody wants to read it. */
+static const struct msg *in_place(struct turn *t, const struct sending *m)
+{
+	struct slice body = t->frame->body;
+	const uint8_t *from = t->frame->word.p, *end = from + t->frame->total - 1 - body.n;
+	uint8_t *base = (uint8_t *)t->block;
+	size_t front = m->route.n + m->props.n;
+	must(from >= t->block->at && end >= from);
+	if (t->w->is_traced || (size_t)(end - from) < front)
+		return NULL;
+	uint32_t at = (uint32_t)((size_t)(end - base) - front);
+	const struct msg facts = facts_of(t, m, at, body.n ? (uint32_t)(body.p - base) : at);
+	const struct msg *made = msg_new(t->block, &facts);
+	if (made)
+		write_front(base + at, m);
+	return made;
+}
+
+void stomp_block_close(struct stomp *s)
+{
+	must(s->phase <= PHASE_CLOSED);
+	if (s->block)
+		block_close(s->block);
+	s->block = NULL;
+}
+
+static const struct msg *in_own_block(struct turn *t, const struct sending *m)
+{
+	struct stomp *s = t->s;
+	struct slice body = t->frame->body;
+	uint32_t n = (uint32_t)(m->route.n + m->props.n + body.n);
+	if (s->block && (block_is_large(s->block) || block_room(s->block) < n + BLOCK_HEADER_ROOM))
+		stomp_block_close(s);
+	if (!s->block)
+		s->block = block_take(t->w->home, n + BLOCK_HEADER_ROOM);
+	if (!s->block)
+		return NULL;
+	uint32_t at = s->block->fill;
+	const struct msg facts = facts_of(t, m, at, at + n - (uint32_t)body.n);
+	s->block->fill += n;
+	const struct msg *made = msg_new(s->block, &facts);
+	must(made != NULL);
+	uint8_t *base = (uint8_t *)s->block;
+	write_front(base + at, m);
+	if (body.n)
+		memcpy(base + facts.body_off, body.p, body.n);
+	return made;
+}
+
+static enum done publish(struct turn *t, struct sending *m, bool is_followed)
+{
+	struct stomp *s = t->s;
+	struct route_hit *hit;
+	const struct publication what = { .exchange = m->to.exchange,
+					  .key = m->to.key,
+					  .route = m->route,
+					  .headers = &stomp_header_ops,
+					  .props = m->props,
+					  .expiry_ms = m->expiry_ms,
+					  .dice = s->session.handle + s->published,
+					  .priority = m->priority };
+	enum err e = publisher_route(&s->publisher, t->w, &s->access, &what, &hit, &t->why);
+	if (e != ERR_OK)
+		return stomp_fail_err(t, e);
+	must(hit->route != NULL);
+	const struct msg *made = in_place(t, m);
+	if (!made)
+		made = in_own_block(t, m);
+	if (!made)
+		return stomp_fail_err(t, ERR_RESOURCE_ERROR);
+	publisher_send(&s->publisher, t->w, &s->asker, &what, hit, made,
+		       is_followed ? 0 : PUBLISHER_NOBODY);
+	s->published++;
+	s->followed_n += is_followed;
+	return DONE;
+}
+
+/* What is made of the head lies in `room`: route, properties, and what it takes to make them. */
+static enum done send_in(struct turn *t, struct sending *m, bool is_followed, uint8_t *room,
+			 size_t n)
+{
+	size_t front = ROUTE_MAX + STOMP_STORED_MAX(t->frame->head.n) + REPLY_MAX;
+	struct wr w = wr_of(room, front);
+	struct wr scratch = wr_of(room + front, n - front);
+	must(n > front);
+	put_route(m, &w);
+	put_props(t, m, &scratch, &w);
+	must(wr_ok(&w));
+	return publish(t, m, is_followed);
+}
+
+enum done stomp_send(struct turn *t, bool is_followed)
+{
+	uint8_t names[DESTINATION_MAX], usual[ROOM_USUAL];
+	char reply[REPLY_MAX];
+	struct sending m = { .reply_to = SLICE_EMPTY };
+	bool is_refused = false;
+	struct stomp *s = t->s;
+	if (!stomp_destination(t, names, &m.to) || !read_properties(t, &m))
+		return DONE;
+	s->is_held = t->w->is_blocked || publisher_is_full(&s->publisher, t->w);
+	if (s->is_held)
+		return WAIT;
+	enum done d = m.to.place == STOMP_QUEUE ? to_queue(t, &m, &is_refused) : DONE;
+	if (d == WAIT || is_refused)
+		return d;
+	d = reply_to(t, &m, reply, &is_refused);
+	if (d == WAIT || is_refused)
+		return d;
+	size_t n = ROUTE_MAX + REPLY_MAX + 2 * STOMP_STORED_MAX(t->frame->head.n) +
+		   t->frame->head.n + 1;
+	uint8_t *room = n <= sizeof usual ? usual : mem_get(t->w->mem, n, "head of a message");
+	must(room != NULL);
+	d = send_in(t, &m, is_followed, room, n);
+	if (room != usual)
+		mem_put(t->w->mem, room, n);
+	return d;
+}
+
+enum done stomp_on_send(struct turn *t)
+{
+	must(t->s->phase == PHASE_RUNNING);
+	if (stomp_has(t->head, STOMP_H_MESSAGE_ID))
+		return stomp_refuse(t, "Invalid header",
+				    slice_str("'message-id' is not allowed on 'SEND'.\n"));
+	if (stomp_has(t->head, STOMP_H_TRANSACTION))
+		return stomp_put_off(t);
+	/* the head is not to be read behind it */
+	struct receipt *own = stomp_receipt_new(t);
+	uint64_t before = t->s->published, first = t->s->followed_n;
+	enum done d = stomp_send(t, own != NULL);
+	if (own)
+		stomp_receipt_owe(t, own, t->s->published != before, first);
+	return d;
+}
+
+/* ---- what came of it ---------------------------------------------------------------------- */
+
+void stomp_confirmed(struct turn *t)
+{
+	struct stomp *s = t->s;
+	uint64_t word;
+	bool is_refused;
+	must(s->safe_n <= s->followed_n);
+	while (publisher_next(&s->publisher, &word, &is_refused)) {
+		s->safe_n++;
+		for (struct receipt *r = s->owed; r && is_refused && r->first < s->safe_n;
+		     r = r->next)
+			r->is_refused |= s->safe_n <= r->after;
+		if (!s->is_gone && s->phase <= PHASE_ENDING)
+			stomp_receipts_say(t);
+	}
+	if (s->phase == PHASE_ENDING && !s->farewell.is_begun && s->publisher.window.n == 0) {
+		stomp_end(t);
+		if (s->farewell.is_over)
+			stomp_ended(t);
+	}
+}

@@ -1,0 +1,282 @@
+/* stomp -- one STOMP conversation: its structs, and what its parts offer each other.
+ *
+ * Private to this room; the door is ops.h. One loop owns a conversation and everything in it.
+ *
+ *   LOGIN --CONNECT--> [CHECKING] --right--> RUNNING --DISCONNECT--> ENDING --> CLOSED
+ *     |                    +--wrong--> REFUSED --(a while)--> ERROR, CLOSED
+ *     +--anything else: ERROR
+ *
+ * What a frame needs of the catalog or of a queue is asked for step by step: the frame stays where
+ * it is, and is looked at again when the answer has come (struct call). Until then nothing is read,
+ * so one call is all that is ever kept, and frames take effect in their order.
+ */
+#ifndef SESSION_STOMP_STOMP_H
+#define SESSION_STOMP_STOMP_H
+#include "base/text.h"
+#include "session/publisher.h"
+#include "session/receiver.h"
+#include "session/stomp/ops.h"
+#include "wire/stomp/head.h"
+
+enum phase {
+	PHASE_LOGIN,
+	PHASE_CHECKING, /* a password is looked at elsewhere */
+	PHASE_REFUSED,  /* not let in, and told so only after a while */
+	PHASE_RUNNING,
+	PHASE_ENDING, /* everything is being given back, before the last word */
+	PHASE_CLOSED
+};
+
+enum ack_mode { ACK_AUTO, ACK_CLIENT, ACK_EACH };
+
+/* A delivery that the client has and has not settled, ordered by tag. */
+struct unacked {
+	uint64_t tag, pos;
+	uint32_t bytes;
+	bool is_gone; /* settled, but not the oldest: a hole */
+};
+
+/* Made by SUBSCRIBE, or by a reply-to. It outlives its taker while the client holds something. */
+struct subscription {
+	struct subscription *next;
+	struct taker *taker; /* NULL: it has ended */
+	struct deque unacked;
+	uint64_t queue;
+	uint32_t taker_id, gone_n; /* gone_n: holes */
+	uint16_t shard;
+	uint8_t ack; /* enum ack_mode */
+	bool has_id; /* else it goes by its destination */
+	uint8_t id_n, name_n;
+	char words[]; /* id or destination; name of the queue */
+};
+
+/* A RECEIPT that is owed: when all that was followed up to `after` is safe. What a full queue has
+ * refused of it, from `first` on, makes it an ERROR. */
+struct receipt {
+	struct receipt *next;
+	uint64_t first, after;
+	uint32_t n;
+	bool is_refused;
+	char id[];
+};
+
+enum { CALL_NAME_MAX = NAME_MADE_MAX, CALL_TEXT_MAX = 400 };
+
+/* What the frame in hand has asked for so far. */
+struct call {
+	uint32_t ticket; /* of the last question; TICKET_NONE: it is answered */
+	uint16_t step;
+	uint8_t tries, name_n;
+	struct reply_row reply;
+	struct subscription *sub; /* being made, not in the list yet; or ending */
+	uint32_t at;              /* of COMMIT: how many actions are done */
+	uint16_t text_n;
+	char text[CALL_TEXT_MAX]; /* of a refusal */
+	char name[CALL_NAME_MAX]; /* of a queue that is being made */
+};
+
+struct transaction;
+
+struct stomp {
+	struct session session; /* first */
+	struct access access;
+	struct asker asker;
+	struct publisher publisher;
+	struct receiver receiver;
+	struct farewell farewell;
+	struct stomp_scan scan; /* of the frame in hand */
+	struct subscription *subscriptions;
+	struct receipt *owed, **owed_end; /* oldest first */
+	struct receipt *last;             /* of DISCONNECT; NULL: it wants none */
+	struct call *call;                /* NULL: nothing is asked */
+	struct transaction *transactions;
+	struct block *block; /* being filled with messages that do not fit where they came */
+	uint64_t deadline_ms, asked_ms;
+	uint64_t beat_in_ms, beat_out_ms; /* next looks; UINT64_MAX: none */
+	uint64_t beat_in, beat_out;       /* octets at the last */
+	uint64_t last_tag;
+	uint32_t wants_ms, sends_ms; /* heart-beats, as agreed */
+	uint32_t subscriptions_n, transactions_n;
+	uint8_t phase;   /* enum phase */
+	uint8_t version; /* enum stomp_version */
+	uint8_t silent_n, name_n;
+	bool owns_queues, is_gone;
+	bool is_held;             /* a SEND waits for room, or for the end of an alarm */
+	bool has_login;           /* a refusal says of whom */
+	char name[NAME_MADE_MAX]; /* of the conversation */
+	uint64_t published, delivered, acknowledged;
+	uint64_t followed_n,
+		safe_n; /* publishes that a receipt waits for; of them, safe or refused */
+};
+
+/* One call into a conversation. */
+struct turn {
+	struct stomp *s;
+	struct session_world *w;
+	struct block *block;             /* that the frame lies in; NULL: not fed */
+	const struct stomp_frame *frame; /* in hand; NULL: none */
+	const struct stomp_head *head;
+	struct text why;
+};
+
+/* What came of a frame. */
+enum done {
+	DONE, /* it is consumed; perhaps by a refusal */
+	WAIT  /* look at it again when stomp_may_read */
+};
+
+static inline struct slice stomp_sub_id(const struct subscription *k)
+{
+	return slice_of(k->words, k->id_n);
+}
+static inline struct slice stomp_sub_queue(const struct subscription *k)
+{
+	return slice_of(k->words + k->id_n, k->name_n);
+}
+static inline struct slice stomp_name(const struct stomp *s)
+{
+	return slice_of(s->name, s->name_n);
+}
+
+/* ---- session.c ---- */
+void stomp_turn(struct turn *t, struct session *s, struct session_world *w);
+/* stomp_note has the node log something. */
+void stomp_note(struct turn *t, const struct session_note *what);
+
+/* ---- say.c: what is told ---- */
+/* stomp_receipt tells the frame in hand's receipt now, if it asks for one. stomp_receipt_new makes
+ * one for later: NULL if it asks for none. stomp_receipt_say tells and frees it. */
+void stomp_receipt(struct turn *t);
+struct receipt *stomp_receipt_new(struct turn *t);
+void stomp_receipt_say(struct turn *t, struct receipt *own_r);
+/* stomp_receipt_owe owes a receipt until what was followed from `first` on is safe; is_owed false:
+ * it comes to nothing. stomp_receipts_say tells those that are due. */
+void stomp_receipt_owe(struct turn *t, struct receipt *own_r, bool is_owed, uint64_t first);
+void stomp_receipts_say(struct turn *t);
+void stomp_receipts_free(struct turn *t);
+/* stomp_refuse tells an ERROR about the frame in hand; the conversation goes on. stomp_fail ends it
+ * behind that, stomp_fail_quietly without a word in the log, stomp_fail_err in RabbitMQ's words for
+ * `e`, with the reason that is in t->why. */
+enum done stomp_refuse(struct turn *t, const char *message, struct slice body);
+enum done stomp_fail(struct turn *t, const char *message, struct slice body);
+enum done stomp_fail_quietly(struct turn *t, const char *message, struct slice body);
+enum done stomp_fail_err(struct turn *t, enum err e);
+/* stomp_refuse_missing: '"COMMAND" must include a 'HEADER' header'. */
+enum done stomp_refuse_missing(struct turn *t, const char *message, const char *header);
+/* stomp_refuse_value: a header with a value that makes no sense. */
+enum done stomp_refuse_value(struct turn *t);
+/* stomp_error writes an ERROR that no frame has caused. */
+void stomp_error(struct turn *t, const char *message, const struct slice *subscription,
+		 struct slice body);
+
+/* ---- frames.c: octets to frames, frames to handlers ---- */
+enum feed stomp_feed(struct session *own, struct session_world *w, struct block *b,
+		     uint32_t *io_off, uint32_t *out_need, uint32_t *out_loop);
+bool stomp_may_read(const struct stomp *s, const struct session_world *w);
+size_t stomp_print(struct slice in, struct text *out);
+
+/* ---- connect.c ---- */
+enum done stomp_on_connect(struct turn *t);
+void stomp_checked(struct session *own, struct session_world *w, bool is_right);
+/* stomp_refused_over: the silence is over. */
+void stomp_refused_over(struct turn *t);
+
+/* ---- beat.c ---- */
+/* stomp_beat_read reads a heart-beat header and agrees. False: it is none. */
+bool stomp_beat_read(struct stomp *s, struct slice value);
+void stomp_beat_start(struct turn *t);
+/* stomp_beat looks at the heart-beats if it is time. False: the peer is dead. */
+bool stomp_beat(struct turn *t);
+
+/* ---- call.c: what a frame asks for ---- */
+/* stomp_call is the call of the frame in hand, made if there is none. stomp_call_free ends it, if
+ * there is one. */
+struct call *stomp_call(struct turn *t);
+void stomp_call_free(struct turn *t);
+/* stomp_ask notes that `ticket` is to be answered before the frame is looked at again. */
+enum done stomp_ask(struct turn *t, uint32_t ticket);
+void stomp_replied(struct turn *t, struct run *fx); /* FX_REPLY */
+/* stomp_call_failed is a refusal that has come: DONE, the conversation ends. */
+enum done stomp_call_failed(struct turn *t);
+
+/* ---- queue.c, arguments.c: queues ---- */
+/* What a frame wants of a queue. */
+struct wanted {
+	struct slice name;
+	uint8_t flags;   /* QUEUE_... */
+	bool is_passive; /* it must be there, and is taken as it is */
+};
+/* stomp_queue sees to it that there is such a queue. ERR_OK: *out_queue is it. ERR_BUSY: it was
+ * asked for, WAIT. Other errors: refused, the words are in t->why. */
+MUST_USE enum err stomp_queue(struct turn *t, const struct wanted *want,
+			      const struct queue_record **out_queue);
+MUST_USE enum err stomp_allow(struct turn *t, enum auth_kind kind, struct slice name,
+			      enum auth_action action);
+
+struct queue_rules;
+#define ARGUMENTS_MAX 2048u
+/* stomp_arguments writes what the frame in hand says of a queue as AMQP 0-9-1 has it, and what that
+ * means. ERR_PRECONDITION_FAILED: it makes no sense. */
+MUST_USE enum err stomp_arguments(struct turn *t, struct slice queue, struct wr *table,
+				  struct queue_rules *rules);
+/* stomp_arguments_same: are these of one queue? ERR_PRECONDITION_FAILED: no. */
+MUST_USE enum err stomp_arguments_same(struct turn *t, struct slice queue, struct slice now,
+				       struct slice again);
+/* stomp_flag reads a header that is true or false. False: it is neither. */
+bool stomp_flag(struct turn *t, enum stomp_header which, bool if_none, bool *out);
+
+/* ---- destination.c ---- */
+/* Where a frame goes to, or wants to hear from. */
+struct destination {
+	uint8_t place; /* enum stomp_place */
+	bool has_key;
+	struct slice exchange, key; /* a queue: its name is the key, the exchange is empty */
+};
+/* stomp_destination reads the frame's; its words lie in `room` of ROOM_MAX bytes, or in the frame.
+ * False: refused. */
+#define DESTINATION_MAX 4096u
+bool stomp_destination(struct turn *t, uint8_t *room, struct destination *out);
+
+/* ---- send.c ---- */
+enum done stomp_on_send(struct turn *t);
+/* stomp_send publishes the frame in hand, whatever transaction it names; is_followed: a receipt is
+ * to wait for it. */
+enum done stomp_send(struct turn *t, bool is_followed);
+/* stomp_confirmed looks at what has become safe, and what waits for it. */
+void stomp_confirmed(struct turn *t);
+/* stomp_block_close ends the filling of the conversation's own block. */
+void stomp_block_close(struct stomp *s);
+
+/* ---- subscribe.c, deliver.c ---- */
+enum done stomp_on_subscribe(struct turn *t);
+enum done stomp_on_unsubscribe(struct turn *t);
+/* stomp_reply_to sees to a temporary queue that answers come to. WAIT: it is asked for. DONE with
+ * *out_sub NULL: refused. */
+enum done stomp_reply_to(struct turn *t, struct slice name, const struct subscription **out_sub);
+struct subscription *stomp_subscription(struct stomp *s, bool has_id, struct slice id);
+void stomp_subscription_free(struct turn *t, struct subscription *own_k);
+extern const struct receiver_ops stomp_receiver_ops;
+
+/* ---- settle.c ---- */
+enum done stomp_on_ack(struct turn *t);
+/* stomp_settle does what the ACK or NACK in hand says. */
+enum done stomp_settle(struct turn *t);
+void stomp_unacked_add(struct turn *t, struct subscription *k, const struct unacked *u);
+/* stomp_unacked_release gives everything back that the client has. */
+void stomp_unacked_release(struct turn *t);
+
+/* ---- transaction.c ---- */
+enum done stomp_on_begin(struct turn *t);
+enum done stomp_on_commit(struct turn *t);
+enum done stomp_on_abort(struct turn *t);
+/* stomp_put_off keeps the frame in hand for its transaction. */
+enum done stomp_put_off(struct turn *t);
+void stomp_transactions_free(struct turn *t);
+
+/* ---- end.c ---- */
+enum done stomp_on_disconnect(struct turn *t);
+/* stomp_end begins to give everything back. stomp_ended is called when all has been. */
+void stomp_end(struct turn *t);
+void stomp_ended(struct turn *t);
+bool stomp_end_quietly(struct turn *t);
+#endif

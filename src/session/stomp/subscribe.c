@@ -1,0 +1,410 @@
+#include "session/stomp/stomp.h"
+
+#include "base/base64.h"
+#include "base/hash.h"
+#include "base/must.h"
+#include "core/rules.h"
+#include "wire/stomp/destination.h"
+#include "wire/stomp/stored.h"
+
+/* Steps of a SUBSCRIBE. */
+enum { STEP_QUEUE, STEP_BIND, STEP_BOUND, STEP_TAKING };
+
+/* What a SUBSCRIBE asks for. */
+struct asked {
+	struct destination to;
+	struct slice id; /* or the destination, if it has none */
+	bool has_id, is_durable, is_auto_delete, is_exclusive;
+	enum ack_mode ack;
+	uint32_t prefetch;
+	int64_t priority;
+};
+
+/* ---- the list ----------------------------------------------------------------------------- */
+
+struct subscription *stomp_subscription(struct stomp *s, bool has_id, struct slice id)
+{
+	must(id.p != NULL || id.n == 0);
+	for (struct subscription *k = s->subscriptions; k; k = k->next)
+		if (k->taker && k->has_id == has_id && slice_eq(stomp_sub_id(k), id))
+			return k;
+	return NULL;
+}
+
+static struct subscription *add(struct turn *t, const struct asked *a, const struct queue_record *q)
+{
+	struct stomp *s = t->s;
+	struct subscription *k = mem_get(t->w->mem, sizeof *k + a->id.n + q->name.n,
+					 "subscription");
+	must(k && a->id.n <= LIMIT_SHORTSTR && q->name.n <= LIMIT_SHORTSTR);
+	*k = (struct subscription){ .next = s->subscriptions,
+				    .queue = q->id,
+				    .shard = q->shard,
+				    .ack = (uint8_t)a->ack,
+				    .has_id = a->has_id,
+				    .id_n = (uint8_t)a->id.n,
+				    .name_n = (uint8_t)q->name.n };
+	deque_init(&k->unacked, sizeof(struct unacked), "messages a client has");
+	if (a->id.n)
+		memcpy(k->words, a->id.p, a->id.n);
+	memcpy(k->words + a->id.n, q->name.p, q->name.n);
+	s->subscriptions = k;
+	s->subscriptions_n++;
+	return k;
+}
+
+void stomp_subscription_free(struct turn *t, struct subscription *own_k)
+{
+	struct stomp *s = t->s;
+	struct subscription **at = &s->subscriptions;
+	while (*at != own_k)
+		at = &(*at)->next;
+	*at = own_k->next;
+	must(s->subscriptions_n > 0);
+	s->subscriptions_n--;
+	if (s->call && s->call->sub == own_k)
+		s->call->sub = NULL;
+	deque_fini(&own_k->unacked, t->w->mem);
+	mem_put(t->w->mem, own_k, sizeof *own_k + own_k->id_n + own_k->name_n);
+}
+
+/* ---- what is asked for -------------------------------------------------------------------- */
+
+static bool read_ack(struct turn *t, struct asked *a)
+{
+	static const char *const modes[] = { "auto", "client", "client-individual" };
+	must(a->ack == ACK_AUTO);
+	if (!stomp_has(t->head, STOMP_H_ACK))
+		return true;
+	for (uint32_t i = ACK_AUTO; i <= ACK_EACH; i++) {
+		if (slice_eq(t->head->at[STOMP_H_ACK], slice_str(modes[i]))) {
+			a->ack = (enum ack_mode)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool read_numbers(const struct turn *t, struct asked *a)
+{
+	int64_t n = 0;
+	enum stomp_header h = stomp_has(t->head, STOMP_H_PREFETCH_COUNT) ? STOMP_H_PREFETCH_COUNT
+									 : STOMP_H_PREFETCH_SIZE;
+	must(a->prefetch == 0);
+	if (stomp_has(t->head, h) && (!stomp_number(t->head->at[h], &n) || n < 0 || n > UINT16_MAX))
+		return false;
+	a->prefetch = (uint32_t)n;
+	return !stomp_has(t->head, STOMP_H_X_PRIORITY) ||
+	       stomp_number(t->head->at[STOMP_H_X_PRIORITY], &a->priority);
+}
+
+static bool is_of_exchange(const struct asked *a)
+{
+	must(a->to.place <= STOMP_REPLY_QUEUE);
+	return a->to.place == STOMP_TOPIC || a->to.place == STOMP_EXCHANGE;
+}
+
+/* RabbitMQ's defaults: a queue that is named lasts; one of a subscription goes with it. */
+static bool read_flags(struct turn *t, struct asked *a)
+{
+	enum stomp_header durable = stomp_has(t->head, STOMP_H_DURABLE) ? STOMP_H_DURABLE
+									: STOMP_H_PERSISTENT;
+	bool is_named = !is_of_exchange(a);
+	must(!a->is_durable);
+	if (!stomp_flag(t, durable, is_named, &a->is_durable) ||
+	    !stomp_flag(t, STOMP_H_AUTO_DELETE, !is_named, &a->is_auto_delete))
+		return false;
+	bool is_shared = is_named || a->is_durable || stomp_has(t->head, STOMP_H_QUEUE_NAME);
+	return stomp_flag(t, STOMP_H_EXCLUSIVE, !is_shared, &a->is_exclusive);
+}
+
+/* Reads everything but the destination. False: refused. */
+static bool read_asked(struct turn *t, struct asked *a)
+{
+	must(a->ack == ACK_AUTO);
+	a->has_id = stomp_has(t->head, STOMP_H_ID);
+	a->id = t->head->at[a->has_id ? STOMP_H_ID : STOMP_H_DESTINATION];
+	if (a->id.n > LIMIT_SHORTSTR) {
+		(void)stomp_refuse(t, "Invalid header",
+				   slice_str("An id has at most 255 octets\n"));
+		return false;
+	}
+	if (!read_ack(t, a) || !read_numbers(t, a) || !read_flags(t, a)) {
+		(void)stomp_refuse_value(t);
+		return false;
+	}
+	if (is_of_exchange(a) && a->is_durable && !a->has_id) {
+		(void)stomp_refuse(t, "Missing Header",
+				   slice_str("Header 'id' is required for durable subscriptions"));
+		return false;
+	}
+	return true;
+}
+
+/* ---- which queue -------------------------------------------------------------------------- */
+
+/* Who subscribes again under the same id finds the same queue. */
+static struct slice name_durable(const struct turn *t, const struct asked *a, char *buf)
+{
+	static const char prefix[] = "stomp-subscription-";
+	static const struct hash_key keys[] = { { 0x676f64776974, 0x73746f6d70 },
+						{ 0x73746f6d70, 0x676f64776974 } };
+	uint64_t bits[2];
+	must(a->has_id);
+	for (int i = 0; i < 2; i++) {
+		struct hash_key key = { hash_slice(keys[i], t->head->at[STOMP_H_DESTINATION]),
+					keys[i].k1 };
+		bits[i] = hash_slice(key, a->id);
+	}
+	memcpy(buf, prefix, sizeof prefix - 1);
+	struct slice raw = slice_of(bits, sizeof bits);
+	must(sizeof prefix - 1 + base64_url_len(raw.n) <= NAME_MADE_MAX);
+	base64_url_put(buf + sizeof prefix - 1, raw);
+	return slice_of(buf, sizeof prefix - 1 + base64_url_len(raw.n));
+}
+
+/* A name that was made stays the same while its frame waits. */
+static struct slice name_of(struct turn *t, const struct asked *a)
+{
+	struct call *c = stomp_call(t);
+	if (!is_of_exchange(a))
+		return a->to.key;
+	if (stomp_has(t->head, STOMP_H_QUEUE_NAME))
+		return t->head->at[STOMP_H_QUEUE_NAME];
+	if (c->name_n == 0 && a->is_durable)
+		c->name_n = (uint8_t)name_durable(t, a, c->name).n;
+	else if (c->name_n == 0)
+		c->name_n = (uint8_t)ask_name(t->w, "stomp-subscription", c->name).n;
+	must(c->name_n > 0);
+	return slice_of(c->name, c->name_n);
+}
+
+static enum err find_queue(struct turn *t, const struct asked *a, struct slice name,
+			   const struct queue_record **out_queue)
+{
+	const struct wanted want = {
+		.name = name,
+		.flags = (uint8_t)((a->is_exclusive ? QUEUE_EXCLUSIVE
+				    : a->is_durable ? QUEUE_DURABLE
+						    : 0) |
+				   (a->is_auto_delete ? QUEUE_AUTO_DELETE : 0)),
+		.is_passive = a->to.place == STOMP_AMQ_QUEUE || a->to.place == STOMP_REPLY_QUEUE,
+	};
+	if (name.n == 0 || name.n > LIMIT_SHORTSTR) {
+		must(t->why.n == 0);
+		text_puts(&t->why, "a queue's name has 1 to 255 octets");
+		return ERR_PRECONDITION_FAILED;
+	}
+	TRY(stomp_allow(t, AUTH_QUEUE, name, AUTH_READ));
+	return stomp_queue(t, &want, out_queue);
+}
+
+/* ---- binding ------------------------------------------------------------------------------ */
+
+static enum err bind(struct turn *t, const struct asked *a, const struct queue_record *q)
+{
+	struct stomp *s = t->s;
+	const struct exchange *x = catalog_exchange(t->w->view, s->access.number, a->to.exchange);
+	must(is_of_exchange(a));
+	if (!x) {
+		text_puts(&t->why, "no exchange '");
+		text_put_slice(&t->why, a->to.exchange);
+		text_puts(&t->why, "' in vhost '");
+		text_put_slice(&t->why, access_vhost_name(&s->access));
+		text_putc(&t->why, '\'');
+		return ERR_NOT_FOUND;
+	}
+	TRY(stomp_allow(t, AUTH_QUEUE, q->name, AUTH_WRITE));
+	TRY(stomp_allow(t, AUTH_EXCHANGE, a->to.exchange, AUTH_READ));
+	if (x->type == EXCHANGE_TOPIC)
+		TRY(access_allow_key(&s->access, t->w, AUTH_READ, a->to.exchange, a->to.key,
+				     &t->why));
+	const struct bind b = { .exchange = a->to.exchange,
+				.queue = q->name,
+				.key = a->to.key,
+				.vhost = s->access.number };
+	return stomp_ask(t, ask_bind(&s->asker, t->w, CMD_BIND, &b)) == WAIT ? ERR_OK
+									     : ERR_INTERNAL_ERROR;
+}
+
+/* ---- consuming ---------------------------------------------------------------------------- */
+
+/* Where in a stream it begins: first, last, next, a number, or timestamp=SECONDS as RabbitMQ has
+ * it; offset=NUMBER likewise. */
+static bool read_offset(const struct turn *t, struct stream_from *out)
+{
+	static const struct {
+		const char *word;
+		uint8_t where;
+	} words[] = { { "next", STREAM_NEXT }, { "first", STREAM_FIRST }, { "last", STREAM_LAST } };
+	struct slice in = t->head->at[STOMP_H_X_STREAM_OFFSET], offset = slice_str("offset=");
+	struct slice since = slice_str("timestamp=");
+	int64_t n;
+	*out = (struct stream_from){ .where = STREAM_NEXT };
+	must(t->frame->command == STOMP_SUBSCRIBE);
+	if (!stomp_has(t->head, STOMP_H_X_STREAM_OFFSET))
+		return true;
+	for (size_t i = 0; i < 3; i++) {
+		if (slice_eq(in, slice_str(words[i].word))) {
+			out->where = words[i].where;
+			return true;
+		}
+	}
+	bool is_since = slice_starts_with(in, since);
+	if (is_since)
+		in = slice_from(in, since.n);
+	else if (slice_starts_with(in, offset))
+		in = slice_from(in, offset.n);
+	if (!stomp_number(in, &n) || n < 0 || n > INT64_MAX / 1000)
+		return false;
+	out->where = is_since ? STREAM_SINCE : STREAM_OFFSET;
+	out->value = (uint64_t)n * (is_since ? 1000 : 1);
+	return true;
+}
+
+/* A stream is read with acknowledgements, a few messages at a time. */
+static enum err check_stream(struct turn *t, const struct asked *a, struct stream_from *out)
+{
+	must(t->why.n == 0);
+	if (a->prefetch == 0) {
+		text_puts(&t->why, "a stream needs a prefetch-count");
+		return ERR_PRECONDITION_FAILED;
+	}
+	if (a->ack == ACK_AUTO) {
+		text_puts(&t->why, "automatic acknowledgement not supported by stream queues");
+		return ERR_NOT_IMPLEMENTED;
+	}
+	if (read_offset(t, out))
+		return ERR_OK;
+	text_puts(&t->why, "invalid x-stream-offset");
+	return ERR_PRECONDITION_FAILED;
+}
+
+static enum err take(struct turn *t, const struct asked *a, const struct queue_record *q)
+{
+	struct stomp *s = t->s;
+	struct stream_from from;
+	struct taking what = { .queue = q,
+			       .priority = a->priority,
+			       .prefetch = a->prefetch,
+			       .is_no_ack = a->ack == ACK_AUTO };
+	must(s->call != NULL);
+	if (q->flags & QUEUE_APPENDS) {
+		TRY(check_stream(t, a, &from));
+		what.from = slice_of(&from, sizeof from);
+	}
+	struct subscription *k = add(t, a, q);
+	what.of = k;
+	k->taker = receiver_subscribe(&s->receiver, t->w, &what);
+	k->taker_id = k->taker->id;
+	s->receiver.is_shut = true; /* its receipt comes first */
+	s->call->sub = k;
+	s->call->step = STEP_TAKING;
+	(void)stomp_ask(t, k->taker_id);
+	return ERR_OK;
+}
+
+/* It has been answered. */
+static enum done taken(struct turn *t, struct call *c)
+{
+	struct stomp *s = t->s;
+	s->receiver.is_shut = false;
+	must(c->step == STEP_TAKING);
+	if (c->reply.err == ERR_OK)
+		return DONE; /* it may be gone again, and that was told */
+	struct subscription *k = c->sub;
+	if (k) {
+		if (c->reply.err == ERR_ACCESS_REFUSED && c->text_n == 0) {
+			text_puts(&t->why, "queue '");
+			text_put_slice(&t->why, stomp_sub_queue(k));
+			text_puts(&t->why, "' in exclusive use");
+		}
+		receiver_forget(&s->receiver, t->w, k->taker);
+		stomp_subscription_free(t, k);
+	}
+	return stomp_call_failed(t);
+}
+
+/* ---- SUBSCRIBE ---------------------------------------------------------------------------- */
+
+static enum done subscribe(struct turn *t, const struct asked *a)
+{
+	struct call *c = stomp_call(t);
+	const struct queue_record *q = NULL;
+	must(c->ticket == TICKET_NONE && c->step <= STEP_BOUND);
+	if (c->step == STEP_BOUND && c->reply.err != ERR_OK)
+		return stomp_call_failed(t);
+	enum err e = find_queue(t, a, name_of(t, a), &q);
+	if (e == ERR_OK && is_of_exchange(a) && c->step < STEP_BOUND) {
+		e = bind(t, a, q);
+		c->step = STEP_BOUND;
+	} else if (e == ERR_OK) {
+		e = take(t, a, q);
+	}
+	return e == ERR_OK || e == ERR_BUSY ? WAIT : stomp_fail_err(t, e);
+}
+
+static enum done refuse_twice(struct turn *t, const struct asked *a)
+{
+	char room[SESSION_WORDS_MAX];
+	struct text body = text_of(room, sizeof room);
+	must(a->id.n <= LIMIT_SHORTSTR);
+	text_puts(&body, "A subscription identified by '");
+	text_puts(&body, a->has_id ? "T_" : "Q_");
+	text_put_slice(&body, a->id);
+	text_puts(&body, "' already exists.");
+	return stomp_refuse(t, "Duplicated subscription identifier", text_slice(&body));
+}
+
+enum done stomp_on_subscribe(struct turn *t)
+{
+	struct stomp *s = t->s;
+	uint8_t names[DESTINATION_MAX];
+	struct asked a = { .ack = ACK_AUTO };
+	must(s->phase == PHASE_RUNNING);
+	if (s->call && s->call->step == STEP_TAKING) {
+		enum done d = taken(t, s->call);
+		if (s->phase == PHASE_RUNNING)
+			stomp_receipt(t);
+		receiver_drain(&s->receiver, t->w);
+		return d;
+	}
+	if (!stomp_destination(t, names, &a.to) || !read_asked(t, &a))
+		return DONE;
+	if (stomp_subscription(s, a.has_id, a.id))
+		return refuse_twice(t, &a);
+	if (s->subscriptions_n >= LIMIT_STOMP_SUBSCRIPTIONS)
+		return stomp_refuse(t, "Too many subscriptions",
+				    slice_str("One connection has 4096 at most\n"));
+	return subscribe(t, &a);
+}
+
+/* ---- answers to requests ------------------------------------------------------------------ */
+
+enum done stomp_reply_to(struct turn *t, struct slice name, const struct subscription **out_sub)
+{
+	struct stomp *s = t->s;
+	struct asked a = { .id = name,
+			   .has_id = true,
+			   .is_exclusive = true,
+			   .ack = ACK_AUTO,
+			   .to = { .place = STOMP_QUEUE } };
+	must(s->phase == PHASE_RUNNING);
+	if (s->call && s->call->step == STEP_TAKING && taken(t, s->call) == DONE &&
+	    s->phase != PHASE_RUNNING)
+		return DONE;
+	*out_sub = stomp_subscription(s, true, name);
+	if (*out_sub || name.n > LIMIT_SHORTSTR) {
+		if (!*out_sub)
+			(void)stomp_refuse(t, "Invalid header",
+					   slice_str("reply-to is too long\n"));
+		return DONE;
+	}
+	struct call *c = stomp_call(t);
+	if (c->name_n == 0)
+		c->name_n = (uint8_t)ask_name(t->w, "amq.gen", c->name).n;
+	a.to.key = slice_of(c->name, c->name_n);
+	if (subscribe(t, &a) == WAIT)
+		return WAIT;
+	return DONE;
+}

@@ -1,0 +1,93 @@
+#include "session/stomp/stomp.h"
+
+#include "base/must.h"
+
+/* Steps of an UNSUBSCRIBE. */
+enum { STEP_FIND, STEP_ENDING, STEP_DELETING };
+
+static enum done refuse_unknown(struct turn *t, bool has_id, struct slice id)
+{
+	char room[SESSION_WORDS_MAX];
+	struct text body = text_of(room, sizeof room);
+	must(t->frame->command == STOMP_UNSUBSCRIBE);
+	text_puts(&body, "UNSUBSCRIBE must refer to an existing subscription.\nSubscription to \"");
+	text_puts(&body, has_id ? "id='" : "destination='");
+	text_put_slice(&body, id);
+	text_puts(&body, "'\" not found.\n");
+	return stomp_refuse(t, "No subscription found", text_slice(&body));
+}
+
+/* A durable subscription is over for good when its headers are said again. */
+static bool is_for_good(struct turn *t)
+{
+	bool is_durable, is_auto_delete;
+	enum stomp_header durable = stomp_has(t->head, STOMP_H_DURABLE) ? STOMP_H_DURABLE
+									: STOMP_H_PERSISTENT;
+	must(t->head != NULL);
+	return stomp_flag(t, durable, false, &is_durable) && is_durable &&
+	       stomp_flag(t, STOMP_H_AUTO_DELETE, true, &is_auto_delete) && !is_auto_delete;
+}
+
+/* The name of its queue waits in the call, for the subscription may be gone by then. */
+static enum done begin(struct turn *t, struct subscription *k)
+{
+	struct stomp *s = t->s;
+	struct call *c = stomp_call(t);
+	struct slice name = stomp_sub_queue(k);
+	must(k->taker && k->taker->end == TAKER_LIVES);
+	if (is_for_good(t) && name.n <= CALL_NAME_MAX &&
+	    slice_starts_with(name, slice_str("stomp-subscription-"))) {
+		memcpy(c->name, name.p, name.n);
+		c->name_n = (uint8_t)name.n;
+	}
+	c->step = STEP_ENDING;
+	c->sub = k;
+	(void)stomp_ask(t, k->taker_id);
+	receiver_unsubscribe(&s->receiver, t->w, k->taker);
+	return WAIT;
+}
+
+static enum done delete_queue(struct turn *t, struct call *c)
+{
+	struct stomp *s = t->s;
+	struct slice name = slice_of(c->name, c->name_n);
+	const struct queue_record *q = catalog_queue(t->w->view, s->access.number, name);
+	must(c->step == STEP_ENDING);
+	c->step = STEP_DELETING;
+	if (!q) {
+		stomp_receipt(t);
+		return DONE;
+	}
+	enum err e = stomp_allow(t, AUTH_QUEUE, name, AUTH_CONFIGURE);
+	if (e != ERR_OK)
+		return stomp_fail_err(t, e);
+	uint32_t ticket = ask_ticket(&s->asker);
+	ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, 0, q, ticket);
+	return stomp_ask(t, ticket);
+}
+
+enum done stomp_on_unsubscribe(struct turn *t)
+{
+	struct stomp *s = t->s;
+	bool has_id = stomp_has(t->head, STOMP_H_ID);
+	struct slice id = t->head->at[has_id ? STOMP_H_ID : STOMP_H_DESTINATION];
+	must(s->phase == PHASE_RUNNING);
+	if (!has_id && !stomp_has(t->head, STOMP_H_DESTINATION))
+		return stomp_refuse(t, "Missing destination or id",
+				    slice_str("UNSUBSCRIBE must include a 'destination' or 'id' "
+					      "header"));
+	struct call *c = s->call;
+	if (c && c->step == STEP_ENDING && c->name_n > 0)
+		return delete_queue(t, c);
+	if (c && c->step == STEP_DELETING && c->reply.err != ERR_OK &&
+	    c->reply.err != ERR_NOT_FOUND)
+		return stomp_call_failed(t);
+	if (c) {
+		stomp_receipt(t);
+		return DONE;
+	}
+	struct subscription *k = stomp_subscription(s, has_id, id);
+	if (!k || k->taker->end != TAKER_LIVES)
+		return refuse_unknown(t, has_id, id);
+	return begin(t, k);
+}
