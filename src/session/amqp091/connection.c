@@ -99,8 +99,8 @@ bool amqp091_is_quiet(const struct amqp091 *s)
 	must(s->session.ops == &amqp091_session_ops);
 	return s->phase == PHASE_RUNNING && !s->call && !s->owns_queues && s->consumers.n == 0 &&
 	       s->waiting.n == 0 && !s->stream && s->storing_n == 0 && s->held_n == 0 &&
-	       s->unconfirmed_bytes == 0 && s->directed_n == 0 && s->txs_n == 0 && s->pace_n == 0 &&
-	       s->pace_bytes == 0 && !s->news;
+	       s->unconfirmed_bytes == 0 && s->directed_n == 0 && s->txs_n == 0 &&
+	       s->pace_seq == 0 && s->pace_bytes == 0 && !s->news;
 }
 
 /* Routes live in the memory of the loop that found them. */
@@ -115,7 +115,8 @@ static void drop_routes(struct amqp091 *s)
 	}
 }
 
-/* Nothing may be under way: not even a publish without confirm, which could be overtaken. */
+/* Nothing may be under way that could be overtaken. Of a publish without confirm nobody knows: a
+ * mark tells only of the shards of one message. */
 bool amqp091_wants_move(struct turn *t, uint16_t shard)
 {
 	struct amqp091 *s = t->s;

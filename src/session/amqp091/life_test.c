@@ -262,6 +262,20 @@ static void a_quiet_connection_moves_to_its_queue(void **state)
 	scenario_end(s);
 }
 
+static void who_has_published_without_confirms_stays(void **state)
+{
+	(void)state;
+	struct scenario *s = scenario_of(world_new(), __func__);
+	s->w->limits.unconfirmed_bytes_max = 4000; /* each publish is followed */
+	scenario_play(s, HELLO "b open\nb ch 1 channel.open\n----\nb ch 1 channel.open_ok\n");
+	publish_to(s, "b", "q", 1, 1000);
+	for (uint16_t i = 1; i < WORLD_SHARDS; i++)
+		s->w->post.loop_of_shard[i] = 1;
+	publish_to(s, "b", "q", 1, 1000);
+	must(s->w->moves_n == 0);
+	scenario_end(s);
+}
+
 static void new_queues_lie_near(void **state)
 {
 	(void)state;
@@ -336,6 +350,7 @@ int main(void)
 		cmocka_unit_test(half_a_message_is_a_sign_of_life),
 		cmocka_unit_test(an_alarm_blocks_publishers_only),
 		cmocka_unit_test(a_quiet_connection_moves_to_its_queue),
+		cmocka_unit_test(who_has_published_without_confirms_stays),
 		cmocka_unit_test(new_queues_lie_near),
 		cmocka_unit_test(an_idle_connection_is_small),
 		cmocka_unit_test(what_a_burst_took_is_given_back),
