@@ -56,29 +56,19 @@ static struct slice die(uint8_t *at, struct slice props, const struct amqp091_de
 	return wr_done(&w);
 }
 
-static void says(struct slice props, const char *want, int line)
-{
-	char buf[ROOM];
-	struct text t = text_of(buf, sizeof buf);
-	struct amqp091_props p;
-	assert_int_equal(amqp091_props_decode(props, &p), ERR_OK);
-	amqp091_props_print(&p, &t);
-	say_text(&t, want, line);
-}
-
 static void the_first_death_begins_a_history(void **s)
 {
 	(void)s;
 	uint8_t at[ROOM];
 	struct amqp091_death d = rejected_in("work");
 	struct slice out = die(at, bytes_of("\0\0"), &d);
-	says(out,
-	     " headers={x-death=[{count=1, reason='rejected', queue='work', "
-	     "time=1700000000, exchange='orders', routing-keys=['eu']}], "
-	     "x-first-death-exchange='orders', x-first-death-queue='work', "
-	     "x-first-death-reason='rejected', x-last-death-exchange='orders', "
-	     "x-last-death-queue='work', x-last-death-reason='rejected'}",
-	     __LINE__);
+	say_props(out,
+		  " headers={x-death=[{count=1, reason='rejected', queue='work', "
+		  "time=1700000000, exchange='orders', routing-keys=['eu']}], "
+		  "x-first-death-exchange='orders', x-first-death-queue='work', "
+		  "x-first-death-reason='rejected', x-last-death-exchange='orders', "
+		  "x-last-death-queue='work', x-last-death-reason='rejected'}",
+		  __LINE__);
 	struct amqp091_props p;
 	struct amqp091_value deaths, death, count;
 	assert_int_equal(amqp091_props_decode(out, &p), ERR_OK);
@@ -137,26 +127,28 @@ static void the_newest_death_is_first_and_each_pair_is_counted_once(void **s)
 	d.time_s++;
 	d.has_history = true;
 	out = die(two, out, &d);
-	says(out,
-	     " headers={x-first-death-exchange='orders', x-first-death-queue='a', "
-	     "x-first-death-reason='rejected', x-death=[{count=1, reason='expired', queue='b', "
-	     "time=1700000001, exchange='dlx', routing-keys=['eu']}, {count=1, "
-	     "reason='rejected', queue='a', time=1700000000, exchange='orders', "
-	     "routing-keys=['eu']}], x-last-death-exchange='dlx', x-last-death-queue='b', "
-	     "x-last-death-reason='expired'}",
-	     __LINE__);
+	say_props(
+		out,
+		" headers={x-first-death-exchange='orders', x-first-death-queue='a', "
+		"x-first-death-reason='rejected', x-death=[{count=1, reason='expired', queue='b', "
+		"time=1700000001, exchange='dlx', routing-keys=['eu']}, {count=1, "
+		"reason='rejected', queue='a', time=1700000000, exchange='orders', "
+		"routing-keys=['eu']}], x-last-death-exchange='dlx', x-last-death-queue='b', "
+		"x-last-death-reason='expired'}",
+		__LINE__);
 	d = rejected_in("a");
 	d.time_s += 9;
 	d.has_history = true;
 	out = die(three, out, &d);
-	says(out,
-	     " headers={x-first-death-exchange='orders', x-first-death-queue='a', "
-	     "x-first-death-reason='rejected', x-death=[{count=2, reason='rejected', queue='a', "
-	     "time=1700000000, exchange='orders', routing-keys=['eu']}, {count=1, "
-	     "reason='expired', queue='b', time=1700000001, exchange='dlx', "
-	     "routing-keys=['eu']}], x-last-death-exchange='orders', x-last-death-queue='a', "
-	     "x-last-death-reason='rejected'}",
-	     __LINE__);
+	say_props(
+		out,
+		" headers={x-first-death-exchange='orders', x-first-death-queue='a', "
+		"x-first-death-reason='rejected', x-death=[{count=2, reason='rejected', queue='a', "
+		"time=1700000000, exchange='orders', routing-keys=['eu']}, {count=1, "
+		"reason='expired', queue='b', time=1700000001, exchange='dlx', "
+		"routing-keys=['eu']}], x-last-death-exchange='orders', x-last-death-queue='a', "
+		"x-last-death-reason='rejected'}",
+		__LINE__);
 }
 
 /* {CC: ["de", 5, "fr"], BCC: ["hidden"]} */
@@ -211,13 +203,13 @@ static void what_a_publisher_calls_a_history_is_none(void **s)
 	struct slice props = headers_of(at, wr_done(&w));
 	uint8_t out_at[ROOM];
 	struct amqp091_death d = rejected_in("work");
-	says(die(out_at, props, &d),
-	     " headers={a=5, x-death=[{count=1, reason='rejected', queue='work', "
-	     "time=1700000000, exchange='orders', routing-keys=['eu']}], "
-	     "x-first-death-exchange='orders', x-first-death-queue='work', "
-	     "x-first-death-reason='rejected', x-last-death-exchange='orders', "
-	     "x-last-death-queue='work', x-last-death-reason='rejected'}",
-	     __LINE__);
+	say_props(die(out_at, props, &d),
+		  " headers={a=5, x-death=[{count=1, reason='rejected', queue='work', "
+		  "time=1700000000, exchange='orders', routing-keys=['eu']}], "
+		  "x-first-death-exchange='orders', x-first-death-queue='work', "
+		  "x-first-death-reason='rejected', x-last-death-exchange='orders', "
+		  "x-last-death-queue='work', x-last-death-reason='rejected'}",
+		  __LINE__);
 }
 
 static void further_keys_are_remembered_and_go_with_a_key_of_its_own(void **s)
@@ -226,21 +218,22 @@ static void further_keys_are_remembered_and_go_with_a_key_of_its_own(void **s)
 	uint8_t in[ROOM], at[ROOM];
 	struct slice props = with_copies(in);
 	struct amqp091_death d = rejected_in("work");
-	says(die(at, props, &d),
-	     " headers={CC=['de', 5, 'fr'], x-death=[{count=1, reason='rejected', queue='work', "
-	     "time=1700000000, exchange='orders', routing-keys=['eu', 'de', 'fr']}], "
-	     "x-first-death-exchange='orders', x-first-death-queue='work', "
-	     "x-first-death-reason='rejected', x-last-death-exchange='orders', "
-	     "x-last-death-queue='work', x-last-death-reason='rejected'}",
-	     __LINE__);
+	say_props(
+		die(at, props, &d),
+		" headers={CC=['de', 5, 'fr'], x-death=[{count=1, reason='rejected', queue='work', "
+		"time=1700000000, exchange='orders', routing-keys=['eu', 'de', 'fr']}], "
+		"x-first-death-exchange='orders', x-first-death-queue='work', "
+		"x-first-death-reason='rejected', x-last-death-exchange='orders', "
+		"x-last-death-queue='work', x-last-death-reason='rejected'}",
+		__LINE__);
 	d.has_own_key = true;
-	says(die(at, props, &d),
-	     " headers={x-death=[{count=1, reason='rejected', queue='work', "
-	     "time=1700000000, exchange='orders', routing-keys=['eu', 'de', 'fr']}], "
-	     "x-first-death-exchange='orders', x-first-death-queue='work', "
-	     "x-first-death-reason='rejected', x-last-death-exchange='orders', "
-	     "x-last-death-queue='work', x-last-death-reason='rejected'}",
-	     __LINE__);
+	say_props(die(at, props, &d),
+		  " headers={x-death=[{count=1, reason='rejected', queue='work', "
+		  "time=1700000000, exchange='orders', routing-keys=['eu', 'de', 'fr']}], "
+		  "x-first-death-exchange='orders', x-first-death-queue='work', "
+		  "x-first-death-reason='rejected', x-last-death-exchange='orders', "
+		  "x-last-death-queue='work', x-last-death-reason='rejected'}",
+		  __LINE__);
 }
 
 static void copies_are_the_strings_of_the_array(void **s)

@@ -56,24 +56,15 @@ static struct slice delayed(uint8_t *at, struct slice props, struct amqp091_dela
 	return wr_done(&w);
 }
 
-static void says(struct slice props, const char *want, int line)
-{
-	char buf[ROOM];
-	struct text t = text_of(buf, sizeof buf);
-	struct amqp091_props p;
-	assert_int_equal(amqp091_props_decode(props, &p), ERR_OK);
-	amqp091_props_print(&p, &t);
-	say_text(&t, want, line);
-}
-
 static void the_delay_is_negated_and_bcc_goes(void **s)
 {
 	(void)s;
 	uint8_t in[ROOM], at[ROOM];
 	struct amqp091_delayed d;
 	struct slice out = delayed(at, props_of(in, AMQP091_TYPE_INT, 5000), &d);
-	says(out, " headers={a='b', x-delay=-5000, z=7} priority=7 expiration='60000' app_id='app'",
-	     __LINE__);
+	say_props(out,
+		  " headers={a='b', x-delay=-5000, z=7} priority=7 expiration='60000' app_id='app'",
+		  __LINE__);
 }
 
 static void further_keys_are_told(void **s)
@@ -146,9 +137,9 @@ static void what_was_kept_for_another_reason_keeps_its_delay(void **s)
 	struct wr w = wr_of(at, sizeof at);
 	assert_int_equal(amqp091_delay_put(&w, props_of(in, AMQP091_TYPE_INT, 5), false, &d),
 			 ERR_OK);
-	says(wr_done(&w),
-	     " headers={a='b', x-delay=5, z=7} priority=7 expiration='60000' app_id='app'",
-	     __LINE__);
+	say_props(wr_done(&w),
+		  " headers={a='b', x-delay=5, z=7} priority=7 expiration='60000' app_id='app'",
+		  __LINE__);
 }
 
 static void what_has_no_delay_stays_as_it_is(void **s)

@@ -8,6 +8,7 @@
 #include "base/prng.h"
 #include "base/slice.h"
 #include "base/text.h"
+#include "wire/amqp091/props.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,17 @@ static inline void say_text(const struct text *got, const char *want, int line)
 		fprintf(stderr, "line %d\n want %s\n got  %s\n", line, want, got->p);
 		abort();
 	}
+}
+
+/* say_props compares properties, as frames are printed, with one expected line. */
+static inline void say_props(struct slice props, const char *want, int line)
+{
+	char buf[4096];
+	struct text t = text_of(buf, sizeof buf);
+	struct amqp091_props p;
+	must(amqp091_props_decode(props, &p) == ERR_OK);
+	amqp091_props_print(&p, &t);
+	say_text(&t, want, line);
 }
 
 /* random_octets fills `n` octets at `p` and borrows them. */

@@ -41,14 +41,9 @@ static void says(const struct wr *w, bool is_persistent, const char *want, int l
 	struct slice in = exact(wr_done(w), w->n);
 	size_t n = amqp091_from_room(in);
 	uint8_t *room = malloc(n);
-	char buf[4096];
-	struct text t = text_of(buf, sizeof buf);
-	struct amqp091_props p;
 	must(room != NULL);
 	struct slice made = amqp091_props_from(room, n, &strange_ops, in, is_persistent);
-	must(amqp091_props_decode(made, &p) == ERR_OK);
-	amqp091_props_print(&p, &t);
-	say_text(&t, want, line);
+	say_props(made, want, line);
 	free(room);
 	exact_free(in);
 }
