@@ -15,24 +15,14 @@ static bool refuse(struct ask *a, enum err err, const char *word, struct slice n
 	return false;
 }
 
-static const struct fact *find(const struct ask *a, enum fact_kind kind, struct slice name)
-{
-	must(kind == FACT_USER || kind == FACT_VHOST);
-	return catalog_fact(a->c->decided, kind, name, SLICE_EMPTY, SLICE_EMPTY);
-}
-
 /* What it hangs on must be there. False: the command has been answered. */
 static bool hangs_well(struct ask *a, const struct fact *f)
 {
-	const char *letters = fact_names(f->kind);
-	must(f->names_n == strlen(letters));
-	for (uint8_t i = 0; i < f->names_n; i++) {
-		bool is_user = letters[i] == 'u', is_vhost = letters[i] == 'v';
-		if (is_user && !find(a, FACT_USER, f->name[i]))
-			return refuse(a, ERR_NOT_FOUND, "user", f->name[i], " does not exist");
-		if (is_vhost && !find(a, FACT_VHOST, f->name[i]))
-			return refuse(a, ERR_NOT_FOUND, "vhost", f->name[i], " does not exist");
-	}
+	uint8_t i = catalog_fact_lacks(a->c->decided, f);
+	must(i <= f->names_n);
+	if (i < f->names_n)
+		return refuse(a, ERR_NOT_FOUND, fact_names(f->kind)[i] == 'u' ? "user" : "vhost",
+			      f->name[i], " does not exist");
 	return true;
 }
 
@@ -104,7 +94,8 @@ void catalog_admit_fact_put(struct ask *a)
 	f.id = old ? old->id : v->fact_next;
 	f.number = old ? old->number : 0;
 	uint16_t number;
-	bool is_first = !find(a, FACT_VHOST, catalog_vhost_name(v, 0));
+	bool is_first = !catalog_fact(v, FACT_VHOST, catalog_vhost_name(v, 0), SLICE_EMPTY,
+				      SLICE_EMPTY);
 	if (f.kind == FACT_VHOST && !old && !(is_first && catalog_vhost_name(v, 0).p)) {
 		if (!has_vhost_room(a, &f, &number))
 			return;

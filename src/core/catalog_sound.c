@@ -36,14 +36,9 @@ static bool is_exchange_sound(const struct catalog_view *v, const struct run *o)
 /* The users and virtual hosts that a fact hangs on are there; and so is nobody else's number. */
 static bool is_new_fact_sound(const struct catalog_view *v, const struct fact *f)
 {
-	const char *letters = fact_names(f->kind);
-	must(letters != NULL);
-	for (uint8_t i = 0; i < f->names_n; i++) {
-		enum fact_kind on = letters[i] == 'u' ? FACT_USER : FACT_VHOST;
-		if ((letters[i] == 'u' || letters[i] == 'v') &&
-		    !catalog_fact(v, on, f->name[i], SLICE_EMPTY, SLICE_EMPTY))
-			return false;
-	}
+	must(fact_names(f->kind) != NULL);
+	if (catalog_fact_lacks(v, f) < f->names_n)
+		return false;
 	if (f->kind != FACT_VHOST || !is_vhost(v, f->number))
 		return f->kind != FACT_VHOST || f->name[0].n > 0;
 	struct slice has = catalog_vhost_name(v, f->number);

@@ -197,6 +197,20 @@ const struct fact *catalog_fact(const struct catalog_view *v, enum fact_kind kin
 	return (const struct fact *)pmap_find(&v->facts, &by, fact_hash(v->key, &want), &want);
 }
 
+uint8_t catalog_fact_lacks(const struct catalog_view *v, const struct fact *f)
+{
+	const char *letters = fact_names(f->kind);
+	uint8_t i = 0;
+	must(letters != NULL && f->names_n == strlen(letters));
+	for (; i < f->names_n; i++) {
+		enum fact_kind on = letters[i] == 'u' ? FACT_USER : FACT_VHOST;
+		if ((letters[i] == 'u' || letters[i] == 'v') &&
+		    !catalog_fact(v, on, f->name[i], SLICE_EMPTY, SLICE_EMPTY))
+			break;
+	}
+	return i;
+}
+
 const struct fact *catalog_fact_by_id(const struct catalog_view *v, uint64_t id)
 {
 	must(id != 0);

@@ -72,6 +72,10 @@ const struct fact *catalog_fact(const struct catalog_view *v, enum fact_kind kin
 const struct fact *catalog_fact_by_id(const struct catalog_view *v, uint64_t id);
 const struct fact *catalog_fact_after(const struct catalog_view *v, uint64_t id);
 
+/* catalog_fact_lacks finds what a fact hangs on: which of its names is the first of a user or a
+ * virtual host that is not there; f->names_n: all are. */
+uint8_t catalog_fact_lacks(const struct catalog_view *v, const struct fact *f);
+
 /* catalog_facts_version is the view's version in which a fact changed last: who remembers what
  * somebody may do asks again when it is another. catalog_is_fresh: no fact was ever told. */
 uint64_t catalog_facts_version(const struct catalog_view *v);

@@ -22,19 +22,6 @@ static void outcome_end(struct run *o, uint32_t tail_len)
 
 /* ---- facts ------------------------------------------------------------------------------ */
 
-static bool hangs(const struct catalog_view *v, const struct fact *f)
-{
-	const char *letters = fact_names(f->kind);
-	must(letters != NULL);
-	for (uint8_t i = 0; i < f->names_n; i++) {
-		enum fact_kind on = letters[i] == 'u' ? FACT_USER : FACT_VHOST;
-		if ((letters[i] == 'u' || letters[i] == 'v') &&
-		    !catalog_fact(v, on, f->name[i], SLICE_EMPTY, SLICE_EMPTY))
-			return false;
-	}
-	return true;
-}
-
 static void drop_fact(struct salvage *s, const struct fact *f)
 {
 	struct text *t = say_lost(s);
@@ -77,7 +64,7 @@ static void mend_facts(struct salvage *s)
 	mend_vhost(s);
 	while ((f = catalog_fact_after(catalog_view(s->catalog), id)) != NULL) {
 		id = f->id;
-		if (!hangs(catalog_view(s->catalog), f))
+		if (catalog_fact_lacks(catalog_view(s->catalog), f) < f->names_n)
 			drop_fact(s, f);
 	}
 }
@@ -151,10 +138,9 @@ static bool declare_new(struct salvage *s, uint16_t shard, uint64_t id)
 
 static void drop_queue(struct salvage *s, uint16_t shard, uint64_t id)
 {
-	struct run drop = { .kind = OUTCOME_QUEUE_DROP,
-			    .flags = RUN_LOGGED,
-			    .len = sizeof drop,
-			    .queue = id };
+	struct run drop = {
+		.kind = OUTCOME_QUEUE_DROP, .flags = RUN_LOGGED, .len = sizeof drop, .queue = id
+	};
 	must(s->core[shard] != NULL);
 	core_apply(s->core[shard], &drop, s->lane[shard].index, 0, NULL);
 }
