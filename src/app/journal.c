@@ -1,32 +1,14 @@
 #include "app/journal.h"
 
+#include "app/heap.h"
 #include "app/salvage.h"
 #include "base/text.h"
 #include "io/disk_posix.h"
 #include "journal/inspect.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define BLOCK_BYTES ((size_t)65536)
-
-/* ---- memory ------------------------------------------------------------------------------- */
-
-static void *heap_get(struct mem *m, size_t n, const char *kind)
-{
-	must(m != NULL && kind != NULL);
-	return n % BLOCK_BYTES == 0 ? aligned_alloc(BLOCK_BYTES, n) : malloc(n);
-}
-
-static void heap_put(struct mem *m, void *own_p, size_t n)
-{
-	must(m != NULL && n > 0);
-	free(own_p);
-}
-
-/* ---- the command -------------------------------------------------------------------------- */
 
 static int no_journal(const char *dir, const char *why)
 {
@@ -56,7 +38,7 @@ static int inspect(const char *dir, enum inspect_mode mode)
 {
 	char room[512];
 	struct text why = text_of(room, sizeof room);
-	struct mem mem = { .get = heap_get, .put = heap_put, .max = SIZE_MAX };
+	struct mem mem = app_heap();
 	struct disk *disk = NULL;
 	struct journal_inspect *i = NULL;
 	struct stat st;

@@ -1,5 +1,6 @@
 #include "app/salvage.h"
 
+#include "app/heap.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "io/clock.h"
@@ -17,21 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOCK_BYTES ((size_t)65536)
 #define LINES_BYTES ((size_t)1 << 22) /* what one step can say */
 #define EXIT_LOST   3
-
-static void *heap_get(struct mem *m, size_t n, const char *kind)
-{
-	must(m != NULL && kind != NULL);
-	return n % BLOCK_BYTES == 0 ? aligned_alloc(BLOCK_BYTES, n) : malloc(n);
-}
-
-static void heap_put(struct mem *m, void *own_p, size_t n)
-{
-	must(m != NULL && n > 0);
-	free(own_p);
-}
 
 static int refuse(const char *dir, const char *why)
 {
@@ -145,7 +133,7 @@ static int run(const struct places *p, struct disk *from, struct disk *to, char 
 {
 	char said[512];
 	struct text why = text_of(said, sizeof said);
-	struct mem mem = { .get = heap_get, .put = heap_put, .max = SIZE_MAX };
+	struct mem mem = app_heap();
 	struct salvage_setup setup = { .from = from,
 				       .to = to,
 				       .mem = &mem,
