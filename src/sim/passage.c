@@ -128,9 +128,9 @@ static void came(struct stage *s, struct actor *a, const struct arrival *x)
 /* ---- one life ----------------------------------------------------------------------------- */
 
 /* Somebody does something; false: nobody has anything to do. */
-static bool step(struct passage *p)
+static bool step(struct stage *s)
 {
-	struct stage *s = &p->stage;
+	struct passage *p = passage_of(s);
 	bool is_any = p->held_n > 0 || host_runnable(&s->host) != 0;
 	if (prng_chance(&s->prng, 3, 4) && stage_broker(s))
 		return true;
@@ -140,18 +140,6 @@ static bool step(struct passage *p)
 	while (p->held_n > 0 && prng_chance(&s->prng, 9, 10))
 		reject(p);
 	return stage_talk(s, s->actor) || is_any;
-}
-
-static void fight(struct passage *p)
-{
-	struct stage *s = &p->stage;
-	uint64_t n = prng_between(&s->prng, 100, STEPS_MAX);
-	if (!stage_begin(s))
-		return;
-	while (n-- > 0 && !stage_is_wrong(s))
-		if (!step(p))
-			host_pass(&s->host, 1);
-	stage_end(s);
 }
 
 /* ---- the end ------------------------------------------------------------------------------ */
@@ -175,16 +163,10 @@ static void compare(struct passage *p)
 /* Everything goes all the way, and the broker stops. */
 static void walk(struct passage *p)
 {
-	struct stage *s = &p->stage;
-	uint32_t n = 0;
 	p->is_walking = true;
-	if (!stage_begin(s))
-		return;
-	while ((step(p) || !host_is_idle(&s->host)) && !stage_is_wrong(s))
-		if (++n == STAGE_REST_MAX)
-			stage_wrong(s, "the broker does not come to rest");
-	compare(p);
-	stage_close(s);
+	if (stage_last(&p->stage, step))
+		compare(p);
+	stage_close(&p->stage);
 }
 
 void passage_play(struct story *story, uint64_t seed)
@@ -204,7 +186,7 @@ void passage_play(struct story *story, uint64_t seed)
 	p->is_safe = prng_chance(&s->prng, 1, 3);
 	s->host.loops_n = 1;
 	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		fight(p);
+		stage_live(s, step, STEPS_MAX);
 		/* queues that one loop has spread over its shards come to lie on several */
 		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
 	}

@@ -155,9 +155,9 @@ static void came(struct stage *s, struct actor *a, const struct arrival *x)
 /* ---- one life ----------------------------------------------------------------------------- */
 
 /* Somebody does something; false: nobody has anything to do. */
-static bool step(struct reading *r)
+static bool step(struct stage *s)
 {
-	struct stage *s = &r->stage;
+	struct reading *r = reading_of(s);
 	bool is_any = r->held > 0 || host_runnable(&s->host) != 0;
 	if (prng_chance(&s->prng, 3, 4) && stage_broker(s))
 		return true;
@@ -172,18 +172,6 @@ static bool step(struct reading *r)
 	}
 	bool is_talk = stage_talk(s, &s->actor[0]);
 	return stage_talk(s, &s->actor[1]) || is_talk || is_any;
-}
-
-static void fight(struct reading *r)
-{
-	struct stage *s = &r->stage;
-	uint64_t n = prng_between(&s->prng, 100, STEPS_MAX);
-	if (!stage_begin(s))
-		return;
-	while (n-- > 0 && !stage_is_wrong(s))
-		if (!step(r))
-			host_pass(&s->host, 1);
-	stage_end(s);
 }
 
 /* ---- the end ------------------------------------------------------------------------------ */
@@ -205,16 +193,10 @@ static void compare(struct reading *r)
 /* Everything is read once more, and the broker stops. */
 static void read_all(struct reading *r)
 {
-	struct stage *s = &r->stage;
-	uint32_t n = 0;
 	r->is_last = true;
-	if (!stage_begin(s))
-		return;
-	while ((step(r) || !host_is_idle(&s->host)) && !stage_is_wrong(s))
-		if (++n == STAGE_REST_MAX)
-			stage_wrong(s, "the broker does not come to rest");
-	compare(r);
-	stage_close(s);
+	if (stage_last(&r->stage, step))
+		compare(r);
+	stage_close(&r->stage);
 }
 
 void reading_play(struct story *story, uint64_t seed)
@@ -233,7 +215,7 @@ void reading_play(struct story *story, uint64_t seed)
 	stage_init(s, &plot, story, seed, 0x57ea);
 	r->is_bounded = prng_chance(&s->prng, 1, 3);
 	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		fight(r);
+		stage_live(s, step, STEPS_MAX);
 		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
 	}
 	if (!story->is_wrong)

@@ -354,6 +354,28 @@ void stage_mix(struct stage *s, uint64_t n)
 			(void)talk_all(s);
 }
 
+void stage_live(struct stage *s, stage_step *step, uint64_t steps_max)
+{
+	uint64_t n = prng_between(&s->prng, 100, steps_max);
+	if (!stage_begin(s))
+		return;
+	while (n-- > 0 && !stage_is_wrong(s))
+		if (!step(s))
+			host_pass(&s->host, 1);
+	stage_end(s);
+}
+
+bool stage_last(struct stage *s, stage_step *step)
+{
+	uint32_t n = 0;
+	if (!stage_begin(s))
+		return false;
+	while ((step(s) || !host_is_idle(&s->host)) && !stage_is_wrong(s))
+		if (++n == STAGE_REST_MAX)
+			stage_wrong(s, "the broker does not come to rest");
+	return !stage_is_wrong(s);
+}
+
 void stage_rest(struct stage *s)
 {
 	uint32_t n = 0;
