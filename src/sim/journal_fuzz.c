@@ -63,14 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		mend_commits(bytes, len);
 	struct sim_disk *sim = sim_disk_new(1);
 	struct mem_for_tests heap = mem_for_tests((size_t)1 << 28);
-	struct mem *loop_mem[1] = { &heap.mem };
-	struct journal_setup setup = { .disk = sim_disk_port(sim),
-				       .mem = &heap.mem,
-				       .loop_mem = loop_mem,
-				       .loops_n = 1,
-				       .segment_bytes = 65536,
-				       .checkpoint_every_bytes = 65536,
-				       .store_id = 9 };
+	struct mem *mem = &heap.mem;
+	struct journal_setup setup = setup_of(sim_disk_port(sim), &mem);
 	char buf[512];
 	struct text why = text_of(buf, sizeof buf);
 	struct journal *j = NULL;

@@ -17,14 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 /* The new directory is whole: all of it is given, and the end is an end. */
 static void read_back(struct disk *d, struct mem *mem)
 {
-	struct mem *loop_mem[1] = { mem };
-	struct journal_setup setup = { .disk = d,
-				       .mem = mem,
-				       .loop_mem = loop_mem,
-				       .loops_n = 1,
-				       .segment_bytes = 65536,
-				       .checkpoint_every_bytes = 65536,
-				       .store_id = 9 };
+	struct journal_setup setup = setup_of(d, &mem);
 	char buf[512];
 	struct text why = text_of(buf, sizeof buf);
 	struct journal *j = NULL;
@@ -49,11 +42,9 @@ static void salvage(struct disk *from, struct disk *to, struct mem *mem)
 {
 	char buf[512];
 	struct text why = text_of(buf, sizeof buf);
-	struct salvage_setup setup = { .from = from,
-				       .to = to,
-				       .mem = mem,
-				       .store_id = 7,
-				       .segment_bytes = 1 << 20 };
+	struct salvage_setup setup = {
+		.from = from, .to = to, .mem = mem, .store_id = 7, .segment_bytes = 1 << 20
+	};
 	char *room = malloc(LINES_BYTES);
 	struct salvage *s = NULL;
 	bool is_more;

@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "base/byteorder.h"
 #include "base/crc32c.h"
+#include "journal/journal.h"
 #include "port/disk.h"
 #include "wire/record/commit.h"
 #include "wire/record/head.h"
@@ -15,6 +16,18 @@
 #define STORE      5u
 #define BYTES_MAX  32768u
 #define SEGMENT_AT 4096u
+
+/* setup_of is the setup of a small journal of one loop; `mem` is what loops take from, too. */
+static inline struct journal_setup setup_of(struct disk *d, struct mem *const *mem)
+{
+	return (struct journal_setup){ .disk = d,
+				       .mem = *mem,
+				       .loop_mem = mem,
+				       .loops_n = 1,
+				       .segment_bytes = 65536,
+				       .checkpoint_every_bytes = 65536,
+				       .store_id = 9 };
+}
 
 /* put_file writes bytes into a file, put_head a head. */
 static inline void put_file(struct disk *d, const char *path, uint64_t at, const uint8_t *p,
