@@ -163,10 +163,13 @@ static void compare(struct passage *p)
 /* Everything goes all the way, and the broker stops. */
 static void walk(struct passage *p)
 {
+	struct stage *s = &p->stage;
 	p->is_walking = true;
-	if (stage_last(&p->stage, step))
+	if (!stage_begin(s))
+		return;
+	if (stage_steps(s, step))
 		compare(p);
-	stage_close(&p->stage);
+	stage_close(s);
 }
 
 void passage_play(struct story *story, uint64_t seed)

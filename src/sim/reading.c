@@ -193,10 +193,17 @@ static void compare(struct reading *r)
 /* Everything is read once more, and the broker stops. */
 static void read_all(struct reading *r)
 {
+	struct stage *s = &r->stage;
 	r->is_last = true;
-	if (stage_last(&r->stage, step))
+	s->actor[1].is_absent = true;
+	if (!stage_begin(s))
+		return;
+	stage_rest(s); /* what is too much goes first, not from under the reader */
+	s->actor[1].is_absent = false;
+	stage_enter(s, &s->actor[1]);
+	if (stage_steps(s, step))
 		compare(r);
-	stage_close(&r->stage);
+	stage_close(s);
 }
 
 void reading_play(struct story *story, uint64_t seed)

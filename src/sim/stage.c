@@ -365,11 +365,10 @@ void stage_live(struct stage *s, stage_step *step, uint64_t steps_max)
 	stage_end(s);
 }
 
-bool stage_last(struct stage *s, stage_step *step)
+bool stage_steps(struct stage *s, stage_step *step)
 {
 	uint32_t n = 0;
-	if (!stage_begin(s))
-		return false;
+	must(s->host.node != NULL);
 	while ((step(s) || !host_is_idle(&s->host)) && !stage_is_wrong(s))
 		if (++n == STAGE_REST_MAX)
 			stage_wrong(s, "the broker does not come to rest");

@@ -118,12 +118,12 @@ void stage_mix(struct stage *s, uint64_t n);
 /* stage_rest: everything that has begun ends; no time passes. */
 void stage_rest(struct stage *s);
 
-/* A play that goes in steps; false: there was nothing to do. stage_live is a life of the broker with
- * up to `steps_max` of them, which ends in the middle; stage_last goes on until there is nothing to
- * do, and leaves the broker running. False: wrong. */
+/* A play that goes in steps; false: there was nothing to do. stage_live is a life of the broker
+ * with up to `steps_max` of them, which ends in the middle; stage_steps takes them, in a life that
+ * has begun, until there is nothing to do (false: wrong). */
 typedef bool stage_step(struct stage *s);
 void stage_live(struct stage *s, stage_step *step, uint64_t steps_max);
-bool stage_last(struct stage *s, stage_step *step);
+bool stage_steps(struct stage *s, stage_step *step);
 
 /* stage_wrong says what is wrong, after what the play is about. */
 void stage_wrong(struct stage *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
