@@ -153,10 +153,17 @@ static void deliver(struct session *own, struct session_world *w, struct taker *
 	struct outgoing o;
 	const struct settling what = settling_of(k, row);
 	mqtt_turn(&t, own, w);
+	if (k == t.s->marks_taker) {
+		mqtt_mark_came(&t, &what, msg_of(row->mem));
+		return;
+	}
 	o.foreign = &room;
 	const bool is_sent = read(&t, msg_of(row->mem), &o) && is_wanted(&t, &o);
 	if (is_sent && o.head.qos > 0) {
-		o.head.id = mqtt_flight_new(&t, o.head.qos, k->is_no_ack ? NULL : &what);
+		struct flight *f = mqtt_flight_new(&t, o.head.qos, k->is_no_ack ? 0 : row->count);
+		if (!k->is_no_ack)
+			f->settling = what;
+		o.head.id = f->id;
 		o.head.dup = row->flags & ENTRY_REDELIVERED;
 	}
 	if (is_sent)
@@ -170,11 +177,13 @@ static void ended(struct session *own, struct session_world *w, struct taker *k,
 {
 	struct turn t;
 	mqtt_turn(&t, own, w);
-	must(t.s->taker == k);
-	t.s->taker = NULL;
-	if (!is_cancelled || t.s->phase != PHASE_RUNNING)
+	must(t.s->taker == k || t.s->marks_taker == k);
+	if (t.s->taker == k)
+		t.s->taker = NULL;
+	else
+		t.s->marks_taker = NULL;
+	if (!is_cancelled || t.s->phase >= PHASE_ENDING)
 		return;
-	t.s->queue = 0;
 	text_puts(&t.why, "the session's queue was deleted");
 	mqtt_refuse(&t, MQTT_REASON_ADMINISTRATIVE);
 }

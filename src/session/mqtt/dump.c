@@ -29,7 +29,7 @@ void mqtt_dump(const struct session *own, const struct session_world *w, struct 
 #include "session/mqtt/count.def"
 #undef COUNT
 	text_putf(out, "unacked: %u\nwaiting: %zu\nunconfirmed_bytes: %llu\nasking: %s\n",
-		  s->flights_n, s->receiver.waiting.n, (unsigned long long)s->publisher.bytes,
-		  s->call ? "yes" : "no");
+		  (unsigned)s->flights.n, s->receiver.waiting.n,
+		  (unsigned long long)s->publisher.bytes, s->call ? "yes" : "no");
 	text_putf(out, "blocked: %s\n", s->is_held ? "yes" : "no");
 }

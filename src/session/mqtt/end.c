@@ -19,26 +19,21 @@ static void go_on(struct turn *t)
 	must(s->phase == PHASE_ENDING);
 	if (!s->farewell.is_over)
 		return;
-	const struct queue_record *q = NULL;
-	if (s->is_durable && s->expiry_s == 0 && s->queue && !s->is_dropping)
-		q = catalog_queue_by_id(t->w->view, s->queue);
-	if (!q) {
+	s->open_ticket = TICKET_NONE;
+	if (s->is_durable && s->expiry_s == 0)
+		s->open_ticket = mqtt_drop(t);
+	if (s->open_ticket == TICKET_NONE)
 		over(t);
-		return;
-	}
-	s->is_dropping = true;
-	s->open_ticket = ask_ticket(&s->asker);
-	ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, 0, q, s->open_ticket);
 }
 
 void mqtt_end_answered(struct turn *t, const struct run *fx)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_ENDING);
-	if (s->is_dropping && fx->arg != s->open_ticket)
-		return;
-	if (!s->is_dropping)
+	if (!s->farewell.is_over)
 		farewell_answered(&s->farewell, t->w, &s->asker, fx, s->owns_queue);
+	else if (fx->arg != s->open_ticket)
+		return;
 	go_on(t);
 }
 
@@ -47,7 +42,7 @@ void mqtt_end(struct turn *t)
 	struct mqtt *s = t->s;
 	must(s->phase < PHASE_ENDING);
 	s->deadline_ms = s->beat_ms = UINT64_MAX;
-	if (s->call || s->open_ticket != TICKET_NONE) {
+	if (s->call || s->open_ticket != TICKET_NONE || s->txs.n > 0) {
 		s->is_end_wanted = true;
 		return;
 	}

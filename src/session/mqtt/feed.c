@@ -10,8 +10,10 @@ bool mqtt_may_read(const struct mqtt *s, const struct session_world *w)
 		return true; /* so that it is closed */
 	if (s->phase == PHASE_GREETING)
 		return true;
-	return s->phase == PHASE_RUNNING && !s->call && !(s->is_held && w->is_blocked) &&
+	return s->phase == PHASE_RUNNING && !s->call && s->open_ticket == TICKET_NONE &&
+	       !s->is_end_wanted && !(s->is_held && w->is_blocked) &&
 	       !publisher_is_full(&s->publisher, w) &&
+	       s->tx_bytes < w->limits->unconfirmed_bytes_max && !s->is_marks_asked &&
 	       s->session.sendq.bytes < w->limits->output_bytes_max;
 }
 
@@ -65,7 +67,7 @@ static bool dispatch(struct turn *t, const struct mqtt_packet *p)
 	case MQTT_PUBLISH: return mqtt_on_publish(t, p);
 	case MQTT_PUBACK:
 	case MQTT_PUBREC:
-	case MQTT_PUBCOMP: mqtt_on_ack(t, p); return true;
+	case MQTT_PUBCOMP: return mqtt_on_ack(t, p);
 	case MQTT_PUBREL: mqtt_on_pubrel(t, p); return true;
 	case MQTT_SUBSCRIBE: mqtt_on_subscribe(t, p); return true;
 	case MQTT_UNSUBSCRIBE: mqtt_on_unsubscribe(t, p); return true;

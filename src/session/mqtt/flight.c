@@ -2,83 +2,80 @@
 
 #include "base/must.h"
 
-/* Messages of QoS 1 and 2 on their way to the client. Packet ids go round, so the flights in the
- * deque have ids that follow each other, and an id says where its flight is; those that are done
- * leave when they are the oldest. */
+/* Messages of QoS 1 and 2 on their way to the client, by packet id. Of a session that is kept an
+ * entry has its id from the core, the same one whenever it is given, after a restart too. */
 
-#define IDS         65535u
-#define FLIGHTS_MAX 60000u /* done or not: behind one that is never acknowledged */
-
-static uint16_t id_after(uint16_t id)
+struct flight *mqtt_flight(const struct mqtt *s, uint16_t id)
 {
-	_Static_assert(IDS == UINT16_MAX, "ids go round");
-	return id == IDS ? 1 : (uint16_t)(id + 1);
+	uint64_t at;
+	must(s->flights.n <= UINT16_MAX);
+	return map_get(&s->flights, id, &at) ? (struct flight *)(uintptr_t)at : NULL;
 }
 
-static struct flight *find(const struct mqtt *s, uint16_t id)
-{
-	const struct flight *front = deque_peek(&s->flights);
-	must(id != 0);
-	if (!front)
-		return NULL;
-	const size_t at = ((size_t)id + IDS - front->id) % IDS;
-	if (at >= s->flights.n)
-		return NULL;
-	struct flight *f = deque_at(&s->flights, at);
-	must(f->id == id);
-	return f->state == FLIGHT_DONE ? NULL : f;
-}
-
-/* Nothing more is handed over while the window is full. */
-static void look(struct mqtt *s)
+/* Nothing more is handed over while the window is full; what is kept comes before that counts. */
+void mqtt_window_look(struct mqtt *s)
 {
 	must(s->window > 0);
-	s->receiver.is_shut = s->flights_n >= s->window || s->flights.n >= FLIGHTS_MAX;
+	s->receiver.is_shut = s->phase == PHASE_RUNNING && s->flights.n >= s->window;
 }
 
-uint16_t mqtt_flight_new(struct turn *t, uint8_t qos, const struct settling *what)
+static uint16_t free_id(struct mqtt *s)
 {
-	struct mqtt *s = t->s;
-	struct flight *f = deque_add(&s->flights, t->w->mem);
-	must(f && (qos == 1 || qos == 2));
-	s->last_id = id_after(s->last_id);
-	*f = (struct flight){ .id = s->last_id, .qos = qos, .state = FLIGHT_SENT };
-	if (what)
-		f->settling = *what;
-	s->flights_n++;
-	look(s);
-	return f->id;
+	must(s->flights.n < UINT16_MAX);
+	do
+		s->last_id = s->last_id == UINT16_MAX ? 1 : (uint16_t)(s->last_id + 1);
+	while (mqtt_flight(s, s->last_id));
+	return s->last_id;
 }
 
-static void done(struct turn *t, struct flight *f, enum settle how)
+struct flight *mqtt_flight_new(struct turn *t, uint8_t qos, uint16_t id)
 {
 	struct mqtt *s = t->s;
-	must(f->state != FLIGHT_DONE && s->flights_n > 0);
-	if (f->settling.pos)
-		receiver_settle(&s->receiver, t->w, &f->settling, how);
-	f->state = FLIGHT_DONE;
-	s->flights_n--;
-	s->count.acknowledged += how == SETTLE_ACCEPT;
-	for (struct flight *front; (front = deque_peek(&s->flights)) != NULL;) {
-		if (front->state != FLIGHT_DONE)
-			break;
-		deque_drop(&s->flights);
-	}
-	if (s->flights.n == 0)
-		deque_trim(&s->flights, t->w->mem);
-	look(s);
+	struct flight *f = mqtt_get(t, sizeof *f, "message under way");
+	must(qos == 1 || qos == 2);
+	if (id == 0 || mqtt_flight(s, id))
+		id = free_id(s);
+	*f = (struct flight){ .id = id, .qos = qos, .state = FLIGHT_SENT };
+	if (map_make_room(&s->flights, t->w->mem, "messages under way") != ERR_OK)
+		must(!"no memory for a message under way");
+	map_put(&s->flights, id, (uint64_t)(uintptr_t)f);
+	mqtt_window_look(s);
+	return f;
+}
+
+static void forget(struct turn *t, struct flight *own_f)
+{
+	bool was_there = map_del(&t->s->flights, own_f->id, NULL);
+	must(was_there);
+	mqtt_put(t, own_f, sizeof *own_f);
+	mqtt_window_look(t->s);
+}
+
+void mqtt_flight_done(struct turn *t, struct flight *own_f)
+{
+	struct mqtt *s = t->s;
+	must(own_f->state != FLIGHT_RELEASING);
+	if (own_f->settling.pos)
+		receiver_settle(&s->receiver, t->w, &own_f->settling, SETTLE_ACCEPT);
+	s->count.acknowledged++;
+	forget(t, own_f);
 }
 
 static void on_pubrec(struct turn *t, struct flight *f, const struct mqtt_ack *a)
 {
 	const bool is_known = f && f->qos == 2;
 	must(a->id != 0);
-	if (is_known && a->reason >= MQTT_REASON_FAILURE) {
-		done(t, f, SETTLE_ACCEPT);
+	if (is_known && f->state == FLIGHT_RELEASING)
+		return;
+	if (a->reason >= MQTT_REASON_FAILURE) {
+		if (is_known && f->state == FLIGHT_SENT)
+			mqtt_flight_done(t, f);
 		return;
 	}
-	if (a->reason >= MQTT_REASON_FAILURE)
+	if (is_known && f->state == FLIGHT_SENT && t->s->is_durable) {
+		mqtt_mark_released(t, f);
 		return;
+	}
 	if (is_known)
 		f->state = FLIGHT_RELEASED;
 	mqtt_send_ack(t, MQTT_PUBREL, a->id,
@@ -86,35 +83,42 @@ static void on_pubrec(struct turn *t, struct flight *f, const struct mqtt_ack *a
 }
 
 /* An id that is not known is no fault: after a restart both sides may differ. */
-void mqtt_on_ack(struct turn *t, const struct mqtt_packet *p)
+bool mqtt_on_ack(struct turn *t, const struct mqtt_packet *p)
 {
 	struct mqtt_ack a;
 	enum mqtt_fault fault = mqtt_ack_decode(p, &a);
 	must(p->type == MQTT_PUBACK || p->type == MQTT_PUBREC || p->type == MQTT_PUBCOMP);
 	if (fault != MQTT_FAULT_NONE) {
 		mqtt_refuse_fault(t, fault);
-		return;
+		return true;
 	}
-	struct flight *f = find(t->s, a.id);
+	struct flight *f = mqtt_flight(t->s, a.id);
+	if (p->type == MQTT_PUBREC && t->s->is_durable && f && !mqtt_marks_ready(t))
+		return false;
 	if (p->type == MQTT_PUBREC)
 		on_pubrec(t, f, &a);
 	else if (f && p->type == MQTT_PUBACK && f->qos == 1)
-		done(t, f, SETTLE_ACCEPT);
+		mqtt_flight_done(t, f);
 	else if (f && p->type == MQTT_PUBCOMP && f->state == FLIGHT_RELEASED)
-		done(t, f, SETTLE_ACCEPT);
+		mqtt_mark_over(t, f);
+	return true;
 }
 
-/* What the client has said PUBREC to is his. */
+/* What the client has not acknowledged goes back to the queue. What he has said PUBREC to is his;
+ * of a session that is kept, its mark stays. */
 void mqtt_flights_back(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_ENDING);
-	for (size_t i = 0; i < s->flights.n; i++) {
-		const struct flight *f = deque_at(&s->flights, i);
-		if (f->state != FLIGHT_DONE && f->settling.pos)
+	for (;;) {
+		size_t cursor = 0;
+		struct map_slot *slot = map_next(&s->flights, &cursor);
+		if (!slot)
+			break;
+		struct flight *f = (struct flight *)(uintptr_t)slot->value;
+		if (f->settling.pos)
 			receiver_settle(&s->receiver, t->w, &f->settling,
-					f->state == FLIGHT_RELEASED ? SETTLE_ACCEPT : SETTLE_FAIL);
+					f->state == FLIGHT_SENT ? SETTLE_FAIL : SETTLE_RELEASE);
+		forget(t, f);
 	}
-	deque_clear(&s->flights);
-	s->flights_n = 0;
 }

@@ -71,12 +71,43 @@ struct call {
 	struct wish wish[];
 };
 
-/* What the client has and has not acknowledged, in the order of sending. */
-enum flight_state { FLIGHT_SENT, FLIGHT_RELEASED, FLIGHT_DONE };
+/* What the client has and has not acknowledged. RELEASING: PUBREC has come, and PUBREL goes out
+ * when that is durable; RELEASED: it is out. */
+enum flight_state { FLIGHT_SENT, FLIGHT_RELEASING, FLIGHT_RELEASED };
 struct flight {
 	struct settling settling; /* pos 0: nothing to settle */
 	uint16_t id;
-	uint8_t qos, state; /* enum flight_state; RELEASED: PUBREL is out */
+	uint8_t qos, state; /* enum flight_state */
+};
+
+/* What is remembered of QoS 2 in a queue (mark.c). The numbers are stored: append only. */
+enum mark_kind { MARK_RECEIVED = 1, MARK_RELEASED = 2 };
+struct mark {
+	struct settling settling; /* pos 0: its entry has not come yet */
+	uint16_t id;
+	uint8_t kind;    /* enum mark_kind */
+	bool is_told;    /* of RECEIVED: its PUBREC is out */
+	bool is_wanted;  /* to go when its entry has come */
+	bool is_leaving; /* it goes: the log does not say so yet */
+};
+
+/* A transaction that is under way, and what is said when it is durable. */
+enum tx_kind { TX_RECEIVED, TX_FORGET, TX_RELEASED };
+struct tx {
+	uint32_t ticket, bytes;
+	uint16_t id;  /* of the packet */
+	uint8_t kind; /* enum tx_kind */
+	uint8_t reason;
+	bool is_answered, is_refused;
+};
+struct tx_wish {
+	const struct route *route; /* of the message; NULL: there is none */
+	struct posting message;
+	uint64_t mark; /* a message; owned. 0: none */
+	const struct queue_record *mark_queue;
+	struct settling settling; /* pos 0: none */
+	uint16_t id;
+	uint8_t kind, reason;
 };
 
 struct mqtt {
@@ -98,7 +129,6 @@ struct mqtt {
 	bool is_gone;        /* there is no connection any more */
 	bool is_will_due;    /* the end is to publish it */
 	bool is_terse;       /* no reasons in words to this client */
-	bool is_dropping;    /* the queue is being deleted, last */
 	bool is_capped;      /* the session's life is not as long as the client asked */
 	bool is_named_by_us;
 	bool is_bridge; /* another broker, which wants no messages of its own back */
@@ -119,9 +149,15 @@ struct mqtt {
 	struct taker *taker;     /* of the session's queue; NULL: none */
 	uint64_t queue;          /* its id; 0: there is none yet */
 	struct subs subs;
-	struct deque flights; /* struct flight */
-	uint32_t flights_n;   /* of them, not done */
-	struct map received;  /* ids of QoS 2 whose PUBREL is to come: 1, 2: the PUBREC is out */
+	struct map flights;  /* packet id -> struct flight */
+	struct map received; /* ids of QoS 2 whose PUBREL is to come: 1, 2: the PUBREC is out */
+	/* the same, of a session that is kept (mark.c) */
+	struct taker *marks_taker; /* NULL: it has no such queue yet */
+	struct map marks;          /* kind and id -> struct mark */
+	struct deque txs;          /* struct tx */
+	uint64_t tx_bytes;
+	int64_t marks_left;  /* to come before the session is whole */
+	bool is_marks_asked; /* how many are to come is not known yet */
 	struct {
 #define COUNT(name, prose) uint64_t name;
 #include "session/mqtt/count.def"
@@ -181,15 +217,24 @@ void mqtt_checked(struct session *own, struct session_world *w, bool is_right);
 /* mqtt_claim asks for the client id, mqtt_claim_name writes what is claimed. */
 void mqtt_claim(struct turn *t);
 void mqtt_yield(struct turn *t);
-/* mqtt_open goes on when the client id is ours; mqtt_opened takes its answers. */
+/* mqtt_open goes on when the client id is ours; mqtt_opened takes its answers; mqtt_open_on looks
+ * whether all that was kept has come. */
 void mqtt_open(struct turn *t);
+void mqtt_open_on(struct turn *t);
 void mqtt_opened(struct turn *t, const struct reply_row *r);
 
-/* ---- queue.c: the session's queue ---- */
-/* mqtt_queue_name writes the name of the queue that goes with the connection, or stays. */
-struct slice mqtt_queue_name(const struct mqtt *s, bool is_durable, char *buf);
-/* mqtt_declare asks for the queue and gives the ticket. */
-uint32_t mqtt_declare(struct turn *t);
+/* ---- queue.c: the session's queues ---- */
+/* One that goes with the connection, or one that stays and one for its marks. */
+enum mqtt_queue { MQTT_QUEUE_PASSING, MQTT_QUEUE_KEPT, MQTT_QUEUE_MARKS };
+static inline enum mqtt_queue mqtt_queue_kind(const struct mqtt *s)
+{
+	return s->is_durable ? MQTT_QUEUE_KEPT : MQTT_QUEUE_PASSING;
+}
+struct slice mqtt_queue_name(const struct mqtt *s, enum mqtt_queue kind, char *buf);
+/* mqtt_declare asks for one and gives the ticket. */
+uint32_t mqtt_declare(struct turn *t, enum mqtt_queue kind);
+/* mqtt_drop asks for the end of a queue that was kept; TICKET_NONE: there is none any more. */
+uint32_t mqtt_drop(struct turn *t);
 const struct queue_record *mqtt_queue(const struct turn *t);
 /* mqtt_consume begins to take from it. */
 void mqtt_consume(struct turn *t);
@@ -218,6 +263,7 @@ struct message {
 	struct slice topic;
 	uint32_t expiry_s;
 	uint8_t qos, version;
+	uint16_t mark_id; /* of QoS 2 in a session that is kept; 0: it is confirmed as others are */
 	bool has_expiry;
 	bool is_here; /* in the block being fed */
 };
@@ -232,11 +278,40 @@ void mqtt_will_publish(struct turn *t);
 
 /* ---- deliver.c, flight.c: messages to the client ---- */
 extern const struct receiver_ops mqtt_receiver_ops;
-void mqtt_on_ack(struct turn *t, const struct mqtt_packet *p);
-/* mqtt_flight_new notes what was sent and gives its packet id. */
-uint16_t mqtt_flight_new(struct turn *t, uint8_t qos, const struct settling *what);
+/* mqtt_on_ack takes PUBACK, PUBREC, PUBCOMP; false: it has to wait, nothing was done. */
+MUST_USE bool mqtt_on_ack(struct turn *t, const struct mqtt_packet *p);
+struct flight *mqtt_flight(const struct mqtt *s, uint16_t id); /* NULL: there is none */
+/* mqtt_flight_new begins one with that packet id, or another if it is 0 or taken. */
+struct flight *mqtt_flight_new(struct turn *t, uint8_t qos, uint16_t id);
+void mqtt_flight_done(struct turn *t, struct flight *own_f);
 /* mqtt_flights_back gives all of it back. */
 void mqtt_flights_back(struct turn *t);
+void mqtt_window_look(struct mqtt *s);
+
+/* ---- mark.c, tx.c: QoS 2 of a session that is kept ---- */
+/* mqtt_marks_restore begins to read what is kept; false: there is nothing. mqtt_marks_resume says
+ * PUBREL again. mqtt_marks_ready: can something be kept? False: not yet, it is asked for. */
+MUST_USE bool mqtt_marks_restore(struct turn *t);
+void mqtt_marks_resume(struct turn *t);
+MUST_USE bool mqtt_marks_ready(struct turn *t);
+void mqtt_marks_declared(struct turn *t, const struct reply_row *r);
+void mqtt_marks_consumed(struct turn *t, const struct reply_row *r);
+void mqtt_marks_fini(struct turn *t);
+void mqtt_mark_came(struct turn *t, const struct settling *what, const struct msg *m);
+/* mqtt_mark_state: is that id of the client's known? MARK_UNKNOWN ... */
+enum mark_state { MARK_UNKNOWN, MARK_KNOWN, MARK_TOLD };
+enum mark_state mqtt_mark_state(struct turn *t, uint16_t id);
+/* mqtt_mark_received publishes a message and remembers its id; mqtt_mark_release forgets it (false:
+ * it is not known); mqtt_mark_released and mqtt_mark_over for what goes out. */
+void mqtt_mark_received(struct turn *t, uint16_t id, const struct tx_wish *message);
+MUST_USE bool mqtt_mark_release(struct turn *t, uint16_t id);
+void mqtt_mark_released(struct turn *t, struct flight *f);
+void mqtt_mark_over(struct turn *t, struct flight *own_f);
+/* mqtt_marked: that is durable now. */
+void mqtt_marked(struct turn *t, const struct tx *tx);
+/* mqtt_tx sends a transaction; references to the message are handed out by the caller. */
+void mqtt_tx(struct turn *t, const struct tx_wish *x);
+void mqtt_tx_answered(struct turn *t, uint32_t ticket, enum err e);
 
 /* ---- end.c ---- */
 /* mqtt_end begins the end, or notes that it is wanted; is_will_due says what of the will. */

@@ -85,6 +85,8 @@ static void accept(struct turn *t)
 					     .user = access_name(&s->access),
 					     .vhost = access_vhost_name(&s->access),
 					     .text = s->client_id });
+	mqtt_window_look(s);
+	mqtt_marks_resume(t);
 	if (s->queue)
 		mqtt_consume(t);
 }
@@ -96,14 +98,17 @@ static bool may_declare(struct turn *t)
 	char buf[MQTT_QUEUE_NAME_MAX + 1];
 	must(t->s->access.is_in);
 	return access_allow(&t->s->access, t->w, AUTH_QUEUE, AUTH_CONFIGURE,
-			    mqtt_queue_name(t->s, true, buf), &t->why) == ERR_OK;
+			    mqtt_queue_name(t->s, MQTT_QUEUE_KEPT, buf), &t->why) == ERR_OK;
 }
 
-/* What was kept is gone, or there was nothing. */
+/* What was kept goes; when it is gone, or there was nothing, a session begins. */
 static void begin_anew(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->queue == 0);
+	s->open_ticket = mqtt_drop(t);
+	if (s->open_ticket != TICKET_NONE)
+		return;
 	s->is_durable = s->expiry_s > 0;
 	if (!s->is_durable) {
 		accept(t);
@@ -113,7 +118,15 @@ static void begin_anew(struct turn *t)
 		mqtt_refuse(t, MQTT_REASON_NOT_AUTHORIZED);
 		return;
 	}
-	s->open_ticket = mqtt_declare(t);
+	s->open_ticket = mqtt_declare(t, MQTT_QUEUE_KEPT);
+}
+
+void mqtt_open_on(struct turn *t)
+{
+	const struct mqtt *s = t->s;
+	must(s->phase == PHASE_OPENING);
+	if (!s->is_marks_asked && s->marks_left <= 0)
+		accept(t);
 }
 
 void mqtt_open(struct turn *t)
@@ -123,20 +136,16 @@ void mqtt_open(struct turn *t)
 	must(s->phase == PHASE_CLAIMING);
 	s->phase = PHASE_OPENING;
 	const struct queue_record *q = catalog_queue(t->w->view, s->asker.vhost,
-						     mqtt_queue_name(s, true, buf));
-	if (q && s->is_clean_start) {
-		s->open_ticket = ask_ticket(&s->asker);
-		ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, 0, q, s->open_ticket);
-		return;
-	}
-	if (!q) {
+						     mqtt_queue_name(s, MQTT_QUEUE_KEPT, buf));
+	if (!q || s->is_clean_start) {
 		begin_anew(t);
 		return;
 	}
 	s->queue = q->id;
 	s->is_durable = s->is_present = true;
 	mqtt_restore(t);
-	accept(t);
+	if (!mqtt_marks_restore(t))
+		accept(t);
 }
 
 void mqtt_opened(struct turn *t, const struct reply_row *r)
@@ -148,7 +157,7 @@ void mqtt_opened(struct turn *t, const struct reply_row *r)
 		mqtt_end(t);
 		return;
 	}
-	if (r->op == CMD_QUEUE_DELETE) { /* or it had expired meanwhile */
+	if (r->op == CMD_QUEUE_DELETE && (r->err == ERR_OK || r->err == ERR_NOT_FOUND)) {
 		begin_anew(t);
 		return;
 	}

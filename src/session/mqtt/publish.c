@@ -121,11 +121,38 @@ static uint32_t own_place(const struct turn *t, const struct route *r, struct sl
 	return match.n > 0 && match.is_no_local ? at : r->n;
 }
 
-static void send_without(struct turn *t, const struct publication *what,
+/* Publishes and remembers the packet id, both or neither. */
+static void send_marked(struct turn *t, const struct message *of, const struct publication *what,
+			const struct route *r, const struct msg *m)
+{
+	const struct tx_wish x = {
+		.route = r->n > 0 ? r : NULL,
+		.message = { .mem = msg_mem(m),
+			     .expiry_ms = what->expiry_ms,
+			     .bytes = msg_stored_bytes(m),
+			     .flags = m->flags },
+		.reason = r->n > 0 ? MQTT_REASON_SUCCESS : MQTT_REASON_NOBODY,
+	};
+	must(of->mark_id != 0);
+	block_give(block_of(m), r->n);
+	mqtt_mark_received(t, of->mark_id, &x);
+}
+
+static void send_to(struct turn *t, const struct message *of, const struct publication *what,
+		    const struct route_hit *hit, const struct msg *m, uint64_t word)
+{
+	struct mqtt *s = t->s;
+	must(hit->route != NULL);
+	if (of->mark_id)
+		send_marked(t, of, what, hit->route, m);
+	else
+		publisher_send(&s->publisher, t->w, &s->asker, what, hit, m, word);
+}
+
+static void send_without(struct turn *t, const struct message *of, const struct publication *what,
 			 const struct route_hit *hit, uint32_t place, const struct msg *m,
 			 uint64_t word)
 {
-	struct mqtt *s = t->s;
 	struct route less = *hit->route;
 	struct route_hit other = *hit;
 	const size_t room = less.n * sizeof *less.to;
@@ -135,7 +162,7 @@ static void send_without(struct turn *t, const struct publication *what,
 	memcpy(less.to, hit->route->to, place * sizeof *less.to);
 	memcpy(less.to + place, hit->route->to + place + 1, (less.n - place) * sizeof *less.to);
 	other.route = &less;
-	publisher_send(&s->publisher, t->w, &s->asker, what, &other, m, word);
+	send_to(t, of, what, &other, m, word);
 	mqtt_put(t, less.to, room);
 }
 
@@ -168,9 +195,9 @@ static enum err send(struct turn *t, const struct message *of, const struct msg 
 	}
 	const uint32_t own = own_place(t, hit->route, of->topic);
 	if (own < hit->route->n)
-		send_without(t, &what, hit, own, m, word);
+		send_without(t, of, &what, hit, own, m, word);
 	else
-		publisher_send(&s->publisher, t->w, &s->asker, &what, hit, m, word);
+		send_to(t, of, &what, hit, m, word);
 	return ERR_OK;
 }
 
@@ -278,6 +305,7 @@ static void publish(struct turn *t, const struct mqtt_publish *m)
 	uint8_t *own = NULL;
 	size_t own_n = 0;
 	s->count.published++;
+	one.mark_id = m->qos == 2 && s->is_durable ? m->id : 0;
 	one.has_expiry = (m->props.has & MQTT_HAS(message_expiry_s)) != 0;
 	one.expiry_s = m->props.message_expiry_s;
 	one.is_here = !one.has_expiry;
@@ -293,7 +321,7 @@ static void publish(struct turn *t, const struct mqtt_publish *m)
 		refused(t, m, reason_of(e));
 		return;
 	}
-	if (m->qos < 2)
+	if (m->qos < 2 || one.mark_id)
 		return;
 	if (map_make_room(&s->received, t->w->mem, "messages of QoS 2") != ERR_OK)
 		must(!"no memory for a message");
@@ -304,6 +332,12 @@ static void publish(struct turn *t, const struct mqtt_publish *m)
 static bool is_known(struct turn *t, const struct mqtt_publish *m)
 {
 	uint64_t state;
+	if (m->qos == 2 && t->s->is_durable) {
+		const enum mark_state mark = mqtt_mark_state(t, m->id);
+		if (mark == MARK_TOLD)
+			mqtt_send_ack(t, MQTT_PUBREC, m->id, MQTT_REASON_SUCCESS);
+		return mark != MARK_UNKNOWN;
+	}
 	if (m->qos < 2 || !map_get(&t->s->received, m->id, &state))
 		return false;
 	must(state == RECEIVED || state == RECEIVED_TOLD);
@@ -325,6 +359,8 @@ bool mqtt_on_publish(struct turn *t, const struct mqtt_packet *p)
 		mqtt_refuse_fault(t, f);
 		return true;
 	}
+	if (m.qos == 2 && t->s->is_durable && !mqtt_marks_ready(t))
+		return false;
 	uint8_t reason = resolve(t, &m);
 	if (reason == 0 && m.retain && t->s->version == MQTT_V5)
 		reason = MQTT_REASON_NO_RETAIN;
@@ -351,6 +387,8 @@ void mqtt_on_pubrel(struct turn *t, const struct mqtt_packet *p)
 		mqtt_refuse_fault(t, f);
 		return;
 	}
+	if (t->s->is_durable && mqtt_mark_release(t, a.id))
+		return;
 	bool was_there = map_del(&t->s->received, a.id, NULL);
 	mqtt_send_ack(t, MQTT_PUBCOMP, a.id,
 		      was_there ? MQTT_REASON_SUCCESS : MQTT_REASON_ID_UNKNOWN);

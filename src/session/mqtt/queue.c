@@ -1,60 +1,83 @@
 #include "session/mqtt/mqtt.h"
 
+#include "base/bits.h"
 #include "base/must.h"
 #include "core/catalog_list.h"
 #include "core/rules.h"
 #include "wire/amqp091/table.h"
 
-/* The session's queue, named as RabbitMQ names it: ...qos0 goes with the connection, ...qos1 stays.
- * Its bindings are the subscriptions; their arguments say what the keys cannot. */
+/* The session's queues, named as RabbitMQ names them: ...qos0 goes with the connection, ...qos1
+ * stays, and ...qos2 beside it, if QoS 2 was spoken (mark.c). Bindings are the subscriptions; their
+ * arguments say what the keys cannot. */
 
 #define ARGUMENT_FILTER  "x-mqtt-filter"
 #define ARGUMENT_OPTIONS "x-mqtt-subscription-opts"
 #define ARGUMENTS_ROOM   192u /* beside the filter */
 
-struct slice mqtt_queue_name(const struct mqtt *s, bool is_durable, char *buf)
+struct slice mqtt_queue_name(const struct mqtt *s, enum mqtt_queue kind, char *buf)
 {
+	static const char *const ends[] = { "qos0", "qos1", "qos2" };
 	struct text t = text_of(buf, MQTT_QUEUE_NAME_MAX + 1);
 	must(s->client_id.n > 0 && s->client_id.n <= CLIENT_ID_MAX);
 	text_puts(&t, QUEUE_PREFIX);
 	text_put_slice(&t, s->client_id);
-	text_puts(&t, is_durable ? "qos1" : "qos0");
+	text_puts(&t, ends[kind]);
 	return text_slice(&t);
+}
+
+static const struct queue_record *find(const struct turn *t, enum mqtt_queue kind)
+{
+	char buf[MQTT_QUEUE_NAME_MAX + 1];
+	const struct mqtt *s = t->s;
+	must(s->phase >= PHASE_OPENING);
+	return catalog_queue(t->w->view, s->asker.vhost, mqtt_queue_name(s, kind, buf));
 }
 
 const struct queue_record *mqtt_queue(const struct turn *t)
 {
-	char buf[MQTT_QUEUE_NAME_MAX + 1];
-	const struct mqtt *s = t->s;
-	const struct queue_record *q = catalog_queue(t->w->view, s->asker.vhost,
-						     mqtt_queue_name(s, s->is_durable, buf));
-	must(s->phase >= PHASE_OPENING);
-	return q && (q->owner == 0 || q->owner == s->session.handle) ? q : NULL;
+	const struct queue_record *q = find(t, mqtt_queue_kind(t->s));
+	must(t->s->session.handle != 0);
+	return q && (q->owner == 0 || q->owner == t->s->session.handle) ? q : NULL;
 }
 
-uint32_t mqtt_declare(struct turn *t)
+uint32_t mqtt_drop(struct turn *t)
+{
+	struct asker *a = &t->s->asker;
+	const struct queue_record *q = find(t, MQTT_QUEUE_KEPT);
+	if (!q)
+		q = find(t, MQTT_QUEUE_MARKS);
+	must(t->s->has_claim);
+	if (!q)
+		return TICKET_NONE;
+	const uint32_t ticket = ask_ticket(a);
+	ask_queue(a, t->w->post, CMD_QUEUE_DELETE, 0, q, ticket);
+	return ticket;
+}
+
+uint32_t mqtt_declare(struct turn *t, enum mqtt_queue kind)
 {
 	struct mqtt *s = t->s;
 	char name[MQTT_QUEUE_NAME_MAX + 1];
 	uint8_t table[64], bytes[RULES_BYTES_MAX];
+	const bool is_durable = kind != MQTT_QUEUE_PASSING;
 	struct wr w = wr_of(table, sizeof table);
 	struct queue_rules rules = rules_none();
 	struct declare_queue d = {
-		.name = mqtt_queue_name(s, s->is_durable, name),
+		.name = mqtt_queue_name(s, kind, name),
 		.vhost = s->asker.vhost,
-		.flags = s->is_durable ? QUEUE_DURABLE : QUEUE_EXCLUSIVE,
-		.owner = s->is_durable ? 0 : s->session.handle,
+		.flags = is_durable ? QUEUE_DURABLE : QUEUE_EXCLUSIVE,
+		.owner = is_durable ? 0 : s->session.handle,
 	};
-	must(s->is_durable == (s->expiry_s > 0));
+	must(is_durable == s->is_durable);
 	d.shard = ask_place(t->w->post, d.name, d.flags);
-	if (s->is_durable && s->expiry_s != MQTT_EXPIRY_NEVER) {
-		rules.expires_ms = (uint64_t)s->expiry_s * 1000;
+	if (is_durable && s->expiry_s != MQTT_EXPIRY_NEVER) {
+		rules.expires_ms = max_u64(s->expiry_s, 1) * 1000;
 		amqp091_put_int(&w, "x-expires", (int64_t)rules.expires_ms);
 	}
 	must(wr_ok(&w));
 	d.arguments = wr_done(&w);
 	d.rules = slice_of(bytes, rules_put(&rules, bytes, sizeof bytes));
-	s->owns_queue = !s->is_durable;
+	s->owns_queue = !is_durable;
 	return ask_declare(&s->asker, t->w, &d);
 }
 
@@ -65,16 +88,22 @@ void mqtt_consume(struct turn *t)
 	must(s->queue != 0 && !s->taker);
 	if (!q)
 		return; /* it was deleted; the session is as good as new until it subscribes */
-	s->taker = receiver_subscribe(&s->receiver, t->w,
-				      &(struct taking){ .queue = q,
-							.prefetch = s->is_durable ? s->window : 0,
-							.is_no_ack = !s->is_durable });
+	s->taker = receiver_subscribe(
+		&s->receiver, t->w,
+		&(struct taking){ .queue = q,
+				  .prefetch = s->is_durable ? s->window : 0,
+				  .is_no_ack = !s->is_durable,
+				  .flags = s->is_durable ? SUBSCRIBE_NUMBERED : 0 });
 }
 
 void mqtt_consumed(struct turn *t, const struct run *fx, const struct reply_row *r)
 {
 	struct mqtt *s = t->s;
 	must(r->op == CMD_SUBSCRIBE);
+	if (s->marks_taker && s->marks_taker->id == fx->arg) {
+		mqtt_marks_consumed(t, r);
+		return;
+	}
 	if (r->err == ERR_OK || !s->taker || s->taker->id != fx->arg)
 		return;
 	receiver_forget(&s->receiver, t->w, s->taker);
@@ -112,7 +141,7 @@ uint32_t mqtt_bind(struct turn *t, enum cmd bind_or_unbind, struct slice filter,
 	must(filter.n > 0 && filter.n <= LIMIT_SHORTSTR);
 	const struct bind b = {
 		.exchange = t->set->exchange,
-		.queue = mqtt_queue_name(t->s, t->s->is_durable, name),
+		.queue = mqtt_queue_name(t->s, mqtt_queue_kind(t->s), name),
 		.key = slice_of(key, (size_t)(mqtt_binding_put(key, filter) - key)),
 		.arguments = arguments_put(&w, filter, options, number),
 		.vhost = t->s->asker.vhost,

@@ -72,7 +72,9 @@ static struct session *session_new(struct session_world *w, uint64_t handle, str
 			    .beat_ms = UINT64_MAX };
 	publisher_init(&s->publisher);
 	receiver_init(&s->receiver, &mqtt_receiver_ops, &s->session, &s->asker);
-	deque_init(&s->flights, sizeof(struct flight), "messages under way");
+	deque_init(&s->txs, sizeof(struct tx), "transactions");
+	map_init(&s->flights, NULL, 0, handle);
+	map_init(&s->marks, NULL, 0, handle);
 	map_init(&s->received, NULL, 0, handle);
 	map_init(&s->subs.by_filter, NULL, 0, handle);
 	return &s->session;
@@ -92,6 +94,10 @@ static void replied(struct turn *t, struct run *fx)
 		mqtt_refuse(t, MQTT_REASON_UNAVAILABLE); /* somebody came later, and counts */
 	else if (s->phase == PHASE_OPENING && fx->arg == s->open_ticket)
 		mqtt_opened(t, &r);
+	else if (s->open_ticket != TICKET_NONE && fx->arg == s->open_ticket)
+		mqtt_marks_declared(t, &r);
+	else if (s->txs.n > 0 && r.op == CMD_TX)
+		mqtt_tx_answered(t, (uint32_t)fx->arg, (enum err)r.err);
 	else if (r.op == CMD_SUBSCRIBE)
 		mqtt_consumed(t, fx, &r);
 	else if (s->call)
@@ -158,6 +164,8 @@ static void session_pump(struct session *own, struct session_world *w)
 	struct turn t;
 	mqtt_turn(&t, own, w);
 	must(t.s->phase <= PHASE_CLOSED);
+	if (t.s->phase == PHASE_OPENING)
+		receiver_drain(&t.s->receiver, w);
 	if (t.s->is_gone || t.s->phase != PHASE_RUNNING)
 		return;
 	look(&t);
@@ -237,7 +245,10 @@ static void session_free(struct session *own, struct session_world *w)
 	mqtt_put(&t, s->aliases, s->aliases_n * sizeof *s->aliases);
 	subs_fini(&s->subs, w->mem);
 	map_fini(&s->received, w->mem);
-	deque_fini(&s->flights, w->mem);
+	mqtt_marks_fini(&t);
+	must(s->flights.n == 0 && s->txs.n == 0);
+	map_fini(&s->flights, w->mem);
+	deque_fini(&s->txs, w->mem);
 	farewell_fini(&s->farewell, w->mem);
 	receiver_fini(&s->receiver, w);
 	publisher_fini(&s->publisher, w->mem);

@@ -53,7 +53,7 @@ static uint8_t may_subscribe(struct turn *t, const struct mqtt_subscription *m)
 	const struct access *a = &s->access;
 	char buf[MQTT_QUEUE_NAME_MAX + 1];
 	uint8_t key[LIMIT_SHORTSTR];
-	struct slice queue = mqtt_queue_name(s, s->is_durable, buf), group, filter;
+	struct slice queue = mqtt_queue_name(s, mqtt_queue_kind(s), buf), group, filter;
 	must(m->filter.n > 0);
 	if (mqtt_share_split(m->filter, &group, &filter))
 		return MQTT_REASON_NO_SHARED;
@@ -212,7 +212,7 @@ void mqtt_on_subscribe(struct turn *t, const struct mqtt_packet *p)
 		if (call->wish[i].sub)
 			call->wish[i].sub->wished = 0;
 	if (s->queue == 0 && wants_queue(call)) {
-		call->ticket = mqtt_declare(t);
+		call->ticket = mqtt_declare(t, mqtt_queue_kind(s));
 		call->answers_n = 1;
 	}
 	go_on(t);

@@ -1,0 +1,336 @@
+#include "session/mqtt/mqtt.h"
+
+#include "base/byteorder.h"
+#include "base/must.h"
+#include "core/rules.h"
+
+/* What a kept session knows of QoS 2 beside its messages survives in a queue of its own: an entry
+ * for each id that the client has published and not released (MARK_RECEIVED), and for each that we
+ * have released and he has not completed (MARK_RELEASED). The session consumes that queue like any
+ * other, from before CONNACK on, so it knows its marks and where they are.
+ *
+ *   in   PUBLISH -> { message to its queues, mark } -> PUBREC ; PUBREL -> { mark away } -> PUBCOMP
+ *   out  PUBREC -> { entry away, mark } -> PUBREL ; PUBCOMP -> mark away
+ *
+ * What stands in braces is one transaction, and durable before its answer leaves. */
+
+enum { BODY_BYTES = 3 };
+
+static uint64_t key_of(uint8_t kind, uint16_t id)
+{
+	must(kind == MARK_RECEIVED || kind == MARK_RELEASED);
+	return (uint64_t)kind << 16 | id;
+}
+
+static const struct queue_record *marks_queue(const struct turn *t)
+{
+	char buf[MQTT_QUEUE_NAME_MAX + 1];
+	must(t->s->asker.session != 0);
+	return catalog_queue(t->w->view, t->s->asker.vhost,
+			     mqtt_queue_name(t->s, MQTT_QUEUE_MARKS, buf));
+}
+
+/* ---- the queue ---------------------------------------------------------------------------- */
+
+static void consume(struct turn *t, const struct queue_record *q)
+{
+	struct mqtt *s = t->s;
+	must(!s->marks_taker);
+	s->marks_taker = receiver_subscribe(&s->receiver, t->w, &(struct taking){ .queue = q });
+	s->is_marks_asked = true;
+}
+
+bool mqtt_marks_restore(struct turn *t)
+{
+	const struct queue_record *q = t->s->is_durable ? marks_queue(t) : NULL;
+	must(t->s->phase == PHASE_OPENING);
+	if (!q)
+		return false;
+	consume(t, q);
+	return true;
+}
+
+bool mqtt_marks_ready(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	must(s->is_durable && s->phase == PHASE_RUNNING);
+	if (s->marks_taker)
+		return true;
+	s->open_ticket = mqtt_declare(t, MQTT_QUEUE_MARKS);
+	return false;
+}
+
+void mqtt_marks_declared(struct turn *t, const struct reply_row *r)
+{
+	struct mqtt *s = t->s;
+	const struct queue_record *q = marks_queue(t);
+	s->open_ticket = TICKET_NONE;
+	must(s->phase == PHASE_RUNNING);
+	if (s->is_end_wanted) {
+		mqtt_end(t);
+		return;
+	}
+	if (r->err != ERR_OK || !q) {
+		mqtt_refuse(t, MQTT_REASON_UNSPECIFIED);
+		return;
+	}
+	consume(t, q);
+}
+
+void mqtt_marks_consumed(struct turn *t, const struct reply_row *r)
+{
+	struct mqtt *s = t->s;
+	must(s->marks_taker && s->is_marks_asked);
+	s->is_marks_asked = false;
+	if (r->err != ERR_OK) {
+		receiver_forget(&s->receiver, t->w, s->marks_taker);
+		s->marks_taker = NULL;
+		mqtt_refuse(t, MQTT_REASON_UNAVAILABLE);
+		return;
+	}
+	s->marks_left += (int64_t)r->a;
+	if (s->phase == PHASE_OPENING)
+		mqtt_open_on(t);
+}
+
+/* ---- a mark ------------------------------------------------------------------------------- */
+
+/* A message for the marks' queue, in a block of its own; the caller owns one reference. */
+static uint64_t mark_new(struct turn *t, uint8_t kind, uint16_t id)
+{
+	char buf[MQTT_QUEUE_NAME_MAX + 1];
+	const struct slice name = mqtt_queue_name(t->s, MQTT_QUEUE_MARKS, buf);
+	const uint32_t route_n = 2 + (uint32_t)name.n;
+	struct block *b = block_take(t->w->home, route_n + 2 + BODY_BYTES);
+	if (!b)
+		must(!"no memory for a mark");
+	uint8_t *at = (uint8_t *)b + b->fill;
+	const struct msg facts = { .route_off = b->fill,
+				   .route_len = (uint16_t)route_n,
+				   .props_off = b->fill + route_n,
+				   .props_len = 2,
+				   .body_off = b->fill + route_n + 2,
+				   .body_bytes = BODY_BYTES,
+				   .proto = MSG_AMQP091,
+				   .flags = MSG_PERSISTENT };
+	at[0] = 0; /* the default exchange */
+	at[1] = (uint8_t)name.n;
+	memcpy(at + 2, name.p, name.n);
+	store_be16(at + route_n, 0); /* no properties */
+	at[route_n + 2] = kind;
+	store_be16(at + route_n + 3, id);
+	b->fill += route_n + 2 + BODY_BYTES;
+	const struct msg *m = msg_new(b, &facts);
+	must(m != NULL);
+	block_give(b, 1);
+	block_close(b);
+	return msg_mem(m);
+}
+
+static void settle(struct turn *t, const struct settling *what)
+{
+	must(what->pos != 0);
+	receiver_settle(&t->s->receiver, t->w, what, SETTLE_ACCEPT);
+}
+
+static struct mark *mark_of(struct turn *t, uint8_t kind, uint16_t id, bool is_made)
+{
+	struct mqtt *s = t->s;
+	uint64_t at;
+	if (map_get(&s->marks, key_of(kind, id), &at))
+		return (struct mark *)(uintptr_t)at;
+	if (!is_made)
+		return NULL;
+	struct mark *m = mqtt_get(t, sizeof *m, "mark");
+	*m = (struct mark){ .id = id, .kind = kind };
+	if (map_make_room(&s->marks, t->w->mem, "marks") != ERR_OK)
+		must(!"no memory for a mark");
+	map_put(&s->marks, key_of(kind, id), (uint64_t)(uintptr_t)m);
+	return m;
+}
+
+static void forget(struct turn *t, struct mark *own_m)
+{
+	bool was_there = map_del(&t->s->marks, key_of(own_m->kind, own_m->id), NULL);
+	must(was_there);
+	mqtt_put(t, own_m, sizeof *own_m);
+}
+
+void mqtt_marks_fini(struct turn *t)
+{
+	for (;;) {
+		size_t cursor = 0;
+		struct map_slot *slot = map_next(&t->s->marks, &cursor);
+		if (!slot)
+			break;
+		forget(t, (struct mark *)(uintptr_t)slot->value);
+	}
+	must(t->s->marks.n == 0);
+	map_fini(&t->s->marks, t->w->mem);
+}
+
+/* The client's PUBREL: the mark goes for good before he hears of it. */
+static void release(struct turn *t, struct mark *m)
+{
+	must(m->kind == MARK_RECEIVED && m->settling.pos);
+	m->is_leaving = true;
+	mqtt_tx(t, &(struct tx_wish){ .settling = m->settling, .id = m->id, .kind = TX_FORGET });
+}
+
+/* ---- what comes from the queue ------------------------------------------------------------ */
+
+void mqtt_mark_came(struct turn *t, const struct settling *what, const struct msg *m)
+{
+	struct mqtt *s = t->s;
+	const struct slice body = msg_piece_n(m) == 1 ? msg_piece(m, 0) : SLICE_EMPTY;
+	const bool is_good = body.n == BODY_BYTES &&
+			     (body.p[0] == MARK_RECEIVED || body.p[0] == MARK_RELEASED) &&
+			     load_be16(body.p + 1) != 0;
+	s->marks_left--;
+	if (!is_good) {
+		settle(t, what); /* somebody else has put it there */
+	} else {
+		struct mark *mark = mark_of(t, body.p[0], load_be16(body.p + 1), true);
+		if (mark->settling.pos)
+			settle(t, &mark->settling);
+		mark->settling = *what;
+		if (s->phase == PHASE_OPENING && mark->kind == MARK_RECEIVED)
+			mark->is_told = true;
+		if (s->phase == PHASE_OPENING && mark->kind == MARK_RELEASED &&
+		    !mqtt_flight(s, mark->id))
+			mqtt_flight_new(t, 2, mark->id)->state = FLIGHT_RELEASED;
+		if (mark->is_wanted && mark->kind == MARK_RECEIVED)
+			release(t, mark);
+		if (mark->is_wanted && mark->kind == MARK_RELEASED) {
+			settle(t, what);
+			forget(t, mark);
+		}
+	}
+	if (s->phase == PHASE_OPENING)
+		mqtt_open_on(t);
+}
+
+/* ---- in ----------------------------------------------------------------------------------- */
+
+enum mark_state mqtt_mark_state(struct turn *t, uint16_t id)
+{
+	const struct mark *m = mark_of(t, MARK_RECEIVED, id, false);
+	must(id != 0);
+	if (!m)
+		return MARK_UNKNOWN;
+	return m->is_told ? MARK_TOLD : MARK_KNOWN;
+}
+
+void mqtt_mark_received(struct turn *t, uint16_t id, const struct tx_wish *message)
+{
+	struct tx_wish x = *message;
+	const struct queue_record *q = catalog_queue_by_id(t->w->view, t->s->marks_taker->queue);
+	must(id != 0);
+	if (!q) {
+		mqtt_refuse(t, MQTT_REASON_ADMINISTRATIVE);
+		return;
+	}
+	x.mark = mark_new(t, MARK_RECEIVED, id);
+	x.mark_queue = q;
+	x.id = id;
+	x.kind = TX_RECEIVED;
+	mark_of(t, MARK_RECEIVED, id, true)->is_told = false;
+	mqtt_tx(t, &x);
+}
+
+bool mqtt_mark_release(struct turn *t, uint16_t id)
+{
+	struct mark *m = mark_of(t, MARK_RECEIVED, id, false);
+	if (!m)
+		return false;
+	must(m->id == id);
+	if (m->is_leaving || m->is_wanted)
+		return true; /* its PUBCOMP is on its way */
+	if (m->settling.pos)
+		release(t, m);
+	else
+		m->is_wanted = true;
+	return true;
+}
+
+/* ---- out ---------------------------------------------------------------------------------- */
+
+void mqtt_mark_released(struct turn *t, struct flight *f)
+{
+	const struct queue_record *q = catalog_queue_by_id(t->w->view, t->s->marks_taker->queue);
+	must(f->state == FLIGHT_SENT && f->settling.pos);
+	if (!q) {
+		mqtt_refuse(t, MQTT_REASON_ADMINISTRATIVE);
+		return;
+	}
+	f->state = FLIGHT_RELEASING;
+	(void)mark_of(t, MARK_RELEASED, f->id, true);
+	mqtt_tx(t, &(struct tx_wish){ .settling = f->settling,
+				      .mark = mark_new(t, MARK_RELEASED, f->id),
+				      .mark_queue = q,
+				      .id = f->id,
+				      .kind = TX_RELEASED });
+	f->settling.pos = 0;
+}
+
+void mqtt_mark_over(struct turn *t, struct flight *own_f)
+{
+	struct mark *m = mark_of(t, MARK_RELEASED, own_f->id, false);
+	must(own_f->state == FLIGHT_RELEASED);
+	if (m && m->settling.pos) {
+		settle(t, &m->settling);
+		forget(t, m);
+	} else if (m) {
+		m->is_wanted = true;
+	}
+	mqtt_flight_done(t, own_f);
+}
+
+/* PUBREL again for whatever was released before. */
+void mqtt_marks_resume(struct turn *t)
+{
+	size_t cursor = 0;
+	must(t->s->phase == PHASE_RUNNING);
+	for (struct map_slot *slot; (slot = map_next(&t->s->flights, &cursor)) != NULL;) {
+		const struct flight *f = (const struct flight *)(uintptr_t)slot->value;
+		if (f->state == FLIGHT_RELEASED)
+			mqtt_send_ack(t, MQTT_PUBREL, f->id, MQTT_REASON_SUCCESS);
+	}
+}
+
+/* ---- what is durable now ------------------------------------------------------------------ */
+
+void mqtt_marked(struct turn *t, const struct tx *tx)
+{
+	struct mqtt *s = t->s;
+	struct mark *m = NULL;
+	struct flight *f = NULL;
+	const bool is_heard = s->phase == PHASE_RUNNING && !s->is_end_wanted;
+	if (tx->is_refused) { /* the marks' queue is gone */
+		mqtt_refuse(t, MQTT_REASON_ADMINISTRATIVE);
+		return;
+	}
+	switch ((enum tx_kind)tx->kind) {
+	case TX_RECEIVED:
+		m = mark_of(t, MARK_RECEIVED, tx->id, false);
+		must(m != NULL);
+		m->is_told = true;
+		if (is_heard)
+			mqtt_send_ack(t, MQTT_PUBREC, tx->id, tx->reason);
+		return;
+	case TX_FORGET:
+		m = mark_of(t, MARK_RECEIVED, tx->id, false);
+		must(m && m->is_leaving);
+		forget(t, m);
+		if (is_heard)
+			mqtt_send_ack(t, MQTT_PUBCOMP, tx->id, MQTT_REASON_SUCCESS);
+		return;
+	case TX_RELEASED:
+		f = mqtt_flight(s, tx->id);
+		must(f && f->state == FLIGHT_RELEASING);
+		f->state = FLIGHT_RELEASED;
+		if (is_heard)
+			mqtt_send_ack(t, MQTT_PUBREL, tx->id, MQTT_REASON_SUCCESS);
+		return;
+	}
+}
