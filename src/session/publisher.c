@@ -174,6 +174,13 @@ void publisher_send(struct publisher *p, struct session_world *w, const struct a
 	put(w, from, what, r, &one);
 }
 
+void publisher_refuse(struct publisher *p, struct session_world *w, uint64_t word)
+{
+	struct published *u = deque_add(&p->window, w->mem);
+	must(u != NULL && p->first > 0);
+	*u = (struct published){ .word = word, .is_refused = true };
+}
+
 /* ---- what came of it ---------------------------------------------------------------------- */
 
 void publisher_confirmed(struct publisher *p, const struct run *fx)

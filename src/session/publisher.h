@@ -56,6 +56,10 @@ void publisher_send(struct publisher *p, struct session_world *w, const struct a
 		    const struct publication *what, const struct route_hit *hit,
 		    const struct msg *m, uint64_t word);
 
+/* publisher_refuse: what `word` stands for cannot be published after all. It is told in its order,
+ * as if a queue had refused it. */
+void publisher_refuse(struct publisher *p, struct session_world *w, uint64_t word);
+
 /* publisher_confirmed takes FX_CONFIRM and FX_REFUSED. */
 void publisher_confirmed(struct publisher *p, const struct run *fx);
 

@@ -59,10 +59,7 @@ static bool read(struct turn *t, const struct msg *m, struct outgoing *o)
 	o->props.has = 0;
 	o->m = m;
 	o->body_n = m->body_bytes;
-	if (m->proto == MSG_CHUNKS) {
-		t->s->count.too_large++;
-		return false;
-	}
+	must(m->proto != MSG_CHUNKS); /* the receiver has put it together */
 	if (m->proto == MSG_MQTT3 || m->proto == MSG_MQTT5)
 		return read_own(t, m, o);
 	foreign_read(m, o->foreign);

@@ -3,6 +3,9 @@
 #include "base/bits.h"
 #include "base/must.h"
 
+/* Room for a packet grows with what really comes, not with what it says of itself. */
+#define READ_FROM ((size_t)2 * LIMIT_CHUNK_BYTES)
+
 bool mqtt_may_read(const struct mqtt *s, const struct session_world *w)
 {
 	must(s->phase <= PHASE_CLOSED);
@@ -10,9 +13,9 @@ bool mqtt_may_read(const struct mqtt *s, const struct session_world *w)
 		return true; /* so that it is closed */
 	if (s->phase == PHASE_GREETING)
 		return true;
-	return s->phase == PHASE_RUNNING && !s->call && s->open_ticket == TICKET_NONE &&
-	       !s->is_end_wanted && !(s->is_held && w->is_blocked) &&
-	       !publisher_is_full(&s->publisher, w) &&
+	return s->phase == PHASE_RUNNING && !s->call && !s->large &&
+	       s->open_ticket == TICKET_NONE && !s->is_end_wanted &&
+	       !(s->is_held && w->is_blocked) && !publisher_is_full(&s->publisher, w) &&
 	       s->tx_bytes < w->limits->unconfirmed_bytes_max && !s->is_marks_asked &&
 	       s->session.sendq.bytes < w->limits->output_bytes_max;
 }
@@ -100,7 +103,7 @@ static bool greet(struct turn *t, const struct mqtt_packet *p)
 
 static uint32_t packet_max(const struct turn *t)
 {
-	must(t->set->packet_max <= LIMIT_CHUNK_BYTES);
+	must(t->set->packet_max > 0);
 	return t->s->phase == PHASE_GREETING ? t->set->first_packet_max : t->set->packet_max;
 }
 
@@ -126,7 +129,7 @@ static enum feed step(struct turn *t, uint32_t *io_off, uint32_t *out_need)
 		return FEED_MORE;
 	enum mqtt_fault f = mqtt_packet_read(in, packet_max(t), s->version, &p);
 	if (f == MQTT_FAULT_MORE) {
-		*out_need = (uint32_t)mqtt_packet_need(in);
+		*out_need = (uint32_t)min_size(mqtt_packet_need(in), READ_FROM + 2 * in.n);
 		return FEED_MORE;
 	}
 	t->why = text_of(t->w->words, sizeof t->w->words);

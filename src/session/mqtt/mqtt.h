@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "session/access.h"
 #include "session/farewell.h"
+#include "session/large.h"
 #include "session/mqtt/ops.h"
 #include "session/mqtt/subs.h"
 #include "session/publisher.h"
@@ -139,9 +140,11 @@ struct mqtt {
 	uint32_t expiry_s;   /* how long the session outlives the connection */
 	uint32_t packet_max; /* octets of a packet to the client; 0: any */
 	uint32_t open_ticket;
+	uint32_t larges_n;                   /* so far */
 	uint64_t deadline_ms;                /* of the login */
 	uint64_t beat_ms, heard_ms, beat_in; /* next look at the keep alive; last word from him */
 	struct call *call;
+	struct large *large; /* on its way to the journal; NULL: none. Nothing is read then */
 	struct will *will;
 	struct slice client_id;
 	struct slice vhost_wish; /* until somebody is logged in */
@@ -268,8 +271,20 @@ struct message {
 	bool is_here; /* in the block being fed */
 };
 MUST_USE enum err mqtt_publish_one(struct turn *t, const struct message *m, uint64_t word);
+/* mqtt_publish_made publishes the message that was made of `of`. */
+MUST_USE enum err mqtt_publish_made(struct turn *t, const struct message *of, const struct msg *m,
+				    uint64_t word);
+/* mqtt_route_put writes its exchange and key, mqtt_route_bytes octets. */
+uint32_t mqtt_route_bytes(const struct turn *t, const struct message *m);
+void mqtt_route_put(const struct turn *t, const struct message *m, uint8_t *at);
 /* mqtt_acknowledge tells the client what is safe. */
 void mqtt_acknowledge(struct turn *t);
+
+/* ---- large.c: what is too large for one record ---- */
+bool mqtt_large_is(const struct turn *t, const struct message *m);
+MUST_USE enum err mqtt_large_begin(struct turn *t, const struct message *m, uint64_t word);
+bool mqtt_stored(struct session *own, struct session_world *w, uint64_t ticket, uint64_t loc,
+		 uint32_t bytes);
 
 /* ---- will.c ---- */
 void mqtt_will_keep(struct turn *t, const struct mqtt_connect *c);

@@ -23,13 +23,13 @@ static uint8_t *route_room(struct block *b, uint32_t n)
 	return (uint8_t *)b + b->msg_floor;
 }
 
-static uint32_t route_bytes(const struct turn *t, const struct message *m)
+uint32_t mqtt_route_bytes(const struct turn *t, const struct message *m)
 {
 	must(m->topic.n <= LIMIT_SHORTSTR);
 	return (uint32_t)(2 + t->set->exchange.n + m->topic.n);
 }
 
-static void route_put(const struct turn *t, const struct message *m, uint8_t *at)
+void mqtt_route_put(const struct turn *t, const struct message *m, uint8_t *at)
 {
 	const struct slice x = t->set->exchange;
 	must(x.n <= LIMIT_SHORTSTR && m->topic.n <= LIMIT_SHORTSTR);
@@ -61,14 +61,14 @@ static struct msg facts_of(const struct message *m, uint32_t route_off, uint32_t
 static const struct msg *in_place(struct turn *t, const struct message *m)
 {
 	struct block *b = t->block;
-	const uint32_t n = route_bytes(t, m);
+	const uint32_t n = mqtt_route_bytes(t, m);
 	must(m->is_here && m->payload.p == m->head.p + m->head.n);
 	if (t->route_n == 0 || !slice_eq(t->topic, m->topic)) {
 		uint8_t *at = route_room(b, n);
 		t->route_n = 0;
 		if (!at)
 			return NULL;
-		route_put(t, m, at);
+		mqtt_route_put(t, m, at);
 		t->topic = m->topic;
 		t->route_off = (uint32_t)(at - (const uint8_t *)b);
 		t->route_n = n;
@@ -81,10 +81,10 @@ static const struct msg *in_place(struct turn *t, const struct message *m)
 /* A copy in a block of its own, which the caller closes; NULL: no memory. */
 static const struct msg *copied(struct turn *t, const struct message *m)
 {
-	const uint32_t n = route_bytes(t, m);
+	const uint32_t n = mqtt_route_bytes(t, m);
 	const size_t tail = m->has_expiry ? EXPIRY_TAIL : 0, head = m->head.n + tail;
 	const size_t all = n + head + m->payload.n;
-	must(all <= LIMIT_CHUNK_BYTES + 1024);
+	must(!upload_is_needed(n, head, m->payload.n));
 	struct block *b = block_take(t->w->home, (uint32_t)all);
 	if (!b)
 		return NULL;
@@ -92,7 +92,7 @@ static const struct msg *copied(struct turn *t, const struct message *m)
 	struct msg facts = facts_of(m, b->fill, n, b->fill + n);
 	facts.props_len += (uint32_t)tail;
 	facts.body_off += (uint32_t)tail;
-	route_put(t, m, at);
+	mqtt_route_put(t, m, at);
 	memcpy(at + n, m->head.p, m->head.n);
 	if (tail)
 		store_be64(at + n + m->head.n, t->w->wall_ms);
@@ -130,7 +130,8 @@ static void send_marked(struct turn *t, const struct message *of, const struct p
 		.message = { .mem = msg_mem(m),
 			     .expiry_ms = what->expiry_ms,
 			     .bytes = msg_stored_bytes(m),
-			     .flags = m->flags },
+			     .flags = m->flags,
+			     .is_big = m->proto == MSG_CHUNKS },
 		.reason = r->n > 0 ? MQTT_REASON_SUCCESS : MQTT_REASON_NOBODY,
 	};
 	must(of->mark_id != 0);
@@ -173,17 +174,18 @@ static uint64_t expiry_ms(const struct turn *t, const struct message *of)
 	return of->expiry_s ? t->w->wall_ms + UINT64_C(1000) * of->expiry_s : EXPIRY_AT_ONCE;
 }
 
-static enum err send(struct turn *t, const struct message *of, const struct msg *m, uint64_t word)
+enum err mqtt_publish_made(struct turn *t, const struct message *of, const struct msg *m,
+			   uint64_t word)
 {
 	struct mqtt *s = t->s;
 	struct route_hit *hit;
 	const struct slice route = msg_route(m);
-	must(route.n == route_bytes(t, of));
+	must(route.n == mqtt_route_bytes(t, of));
 	const struct publication what = {
 		.exchange = slice_sub(route, 1, t->set->exchange.n),
 		.key = slice_from(route, 2 + t->set->exchange.n),
 		.route = route,
-		.headers = header_ops_of(m->proto),
+		.headers = views_of(m),
 		.props = msg_props(m),
 		.expiry_ms = of->has_expiry ? expiry_ms(t, of) : 0,
 		.dice = s->session.handle + s->count.published,
@@ -203,14 +205,16 @@ static enum err send(struct turn *t, const struct message *of, const struct msg 
 
 enum err mqtt_publish_one(struct turn *t, const struct message *m, uint64_t word)
 {
+	if (mqtt_large_is(t, m))
+		return mqtt_large_begin(t, m, word);
 	const struct msg *msg = m->is_here ? in_place(t, m) : NULL;
 	must(m->topic.n <= LIMIT_SHORTSTR);
 	if (msg)
-		return send(t, m, msg, word);
+		return mqtt_publish_made(t, m, msg, word);
 	msg = copied(t, m);
 	if (!msg)
 		return ERR_RESOURCE_ERROR;
-	enum err e = send(t, m, msg, word);
+	enum err e = mqtt_publish_made(t, m, msg, word);
 	block_close(block_of(msg));
 	return e;
 }

@@ -236,7 +236,7 @@ static void session_free(struct session *own, struct session_world *w)
 	struct turn t;
 	mqtt_turn(&t, own, w);
 	struct mqtt *s = t.s;
-	must(!s->call && !s->has_claim);
+	must(!s->call && !s->large && !s->has_claim);
 	mqtt_will_drop(&t);
 	mqtt_unkeep(&t, &s->client_id);
 	mqtt_unkeep(&t, &s->vhost_wish);
@@ -277,6 +277,7 @@ const struct session_ops mqtt_session_ops = {
 	.ready = session_ready,
 	.pump = session_pump,
 	.loaded = session_loaded,
+	.stored = mqtt_stored,
 	.checked = mqtt_checked,
 	.deadline = session_deadline,
 	.tick = session_tick,

@@ -44,7 +44,7 @@ static void put_message(struct turn *t, struct part *p, const struct tx_wish *x,
 {
 	struct poster poster = { .post = t->w->post,
 				 .wall_ms = t->w->wall_ms,
-				 .headers = header_ops_of(msg_of(x->message.mem)->proto) };
+				 .headers = views_of(msg_of(x->message.mem)) };
 	const struct route_to *of = x->route->to;
 	const struct run head = head_of(t, CMD_PUBLISH, of[from].shard);
 	struct publish_row *row = run_put(p, head, sizeof *row, to - from);
