@@ -11,6 +11,7 @@
  */
 #ifndef SESSION_AMQP091_LINE_FOR_TESTS_H
 #define SESSION_AMQP091_LINE_FOR_TESTS_H
+#include "session/octets_for_tests.h"
 #include "wire/amqp091/frame.h"
 #include "wire/amqp091/method.h"
 #include "wire/amqp091/props.h"
@@ -264,29 +265,6 @@ static inline void line_props(struct line *l, struct amqp091_props *v)
 }
 
 /* ---- frames ------------------------------------------------------------------------------- */
-
-/* What a line becomes: octets that grow. */
-struct octets {
-	uint8_t *p;
-	size_t n, cap;
-};
-
-static inline uint8_t *octets_more(struct octets *o, size_t n)
-{
-	if (o->cap - o->n < n) {
-		o->cap = 2 * (o->n + n);
-		o->p = realloc(o->p, o->cap);
-		must(o->p != NULL);
-	}
-	o->n += n;
-	return o->p + o->n - n;
-}
-
-static inline void octets_put(struct octets *o, const void *p, size_t n)
-{
-	if (n)
-		memcpy(octets_more(o, n), p, n);
-}
 
 static inline void octets_frame(struct octets *o, uint8_t type, uint16_t channel,
 				struct slice payload)

@@ -3,8 +3,8 @@
  * The journal keeps stored messages by number, and who counts on each chunk of a big body: a chunk
  * that nobody counts on is gone. Only for tests; the test owns the world, one thread.
  */
-#ifndef SESSION_AMQP091_WORLD_FOR_TESTS_H
-#define SESSION_AMQP091_WORLD_FOR_TESTS_H
+#ifndef SESSION_WORLD_FOR_TESTS_H
+#define SESSION_WORLD_FOR_TESTS_H
 #include "auth/account.h"
 #include "auth/auth.h"
 #include "base/base64.h"
@@ -16,8 +16,8 @@
 #include "core/core.h"
 #include "core/fact.h"
 #include "msg/big.h"
-#include "session/amqp091/line_for_tests.h"
-#include "session/amqp091/ops.h"
+#include "session/octets_for_tests.h"
+#include "session/session.h"
 
 #define WORLD_SHARDS  (2 + LIMIT_SHARD_DATA_N)
 #define WORLD_CLIENTS 16
