@@ -98,6 +98,7 @@ static enum done with_frame(struct turn *t, const struct stomp_frame *f)
 	struct wr scratch = wr_of(room, n);
 	must(room != NULL || n == 0);
 	t->frame = f;
+	t->why = text_of(t->w->words, sizeof t->w->words);
 	enum done d = with_head(t, &scratch);
 	t->frame = NULL;
 	mem_put(t->w->mem, room, n);

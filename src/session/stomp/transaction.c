@@ -184,6 +184,7 @@ static enum done act(struct turn *t, const struct stomp_frame *f, struct wr *scr
 static enum done replay(struct turn *t, const struct action *a, bool is_followed)
 {
 	struct turn at = *t;
+	at.why = text_of(t->w->words, sizeof t->w->words);
 	struct stomp_scan scan = { 0 };
 	struct stomp_frame f;
 	size_t need;
