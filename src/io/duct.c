@@ -72,6 +72,11 @@ bool duct_has_more(const struct duct *d)
 	return (d->tls && tls_has_more(d->tls)) || (d->web && web_has_more(d->web));
 }
 
+bool duct_is_choked(const struct duct *d)
+{
+	return d->tls && tls_is_choked(d->tls);
+}
+
 bool duct_is_dry(const struct duct *d)
 {
 	return !d->tls && (!d->web || web_is_dry(d->web));

@@ -31,6 +31,7 @@ static inline bool duct_is_bare(const struct duct *d)
 }
 
 /* duct_read is read(2): n > 0 bytes, 0 at the end, -1 with errno: EAGAIN when there is no more now,
+ * EBUSY when it is the turn of others (duct_has_more, or the socket, says whether there is more),
  * EPROTO when a layer is not spoken as it should be (duct_why). It may write, too. */
 ssize_t duct_read(struct duct *d, struct tls_room *room, uint8_t *to, uint32_t n);
 
@@ -46,6 +47,9 @@ bool duct_flush(struct duct *d, struct tls_room *room);
 bool duct_has_rest(const struct duct *d);
 bool duct_has_more(const struct duct *d);
 bool duct_is_dry(const struct duct *d);
+
+/* duct_is_choked: so much waits for the socket that it is not to be read now. */
+bool duct_is_choked(const struct duct *d);
 
 /* duct_end says goodbye in each layer: nothing may be written after it. */
 void duct_end(struct duct *d, struct tls_room *room);

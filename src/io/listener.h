@@ -18,6 +18,7 @@ struct listener_serves {
 	const struct session_ops *protocol;
 	struct tls_source *tls;      /* borrowed; NULL: plain */
 	const struct web_rules *web; /* borrowed; NULL: no WebSocket */
+	const char *alpn;            /* "": any */
 };
 
 struct listener {

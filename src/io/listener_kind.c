@@ -5,13 +5,14 @@
 #include "io/server.h"
 
 static const struct listener_kind kinds[LISTENER_KINDS_N] = {
-#define LISTENER(field, key, session, name, below, web, prose) \
-	{ key,                                                 \
-	  name,                                                \
-	  offsetof(struct config, field),                      \
-	  offsetof(struct server_setup, session),              \
-	  LISTENER_##below,                                    \
-	  WEB_##web },
+#define LISTENER(field, key, session, name, below, web, alpn, prose) \
+	{ key,                                                       \
+	  name,                                                      \
+	  offsetof(struct config, field),                            \
+	  offsetof(struct server_setup, session),                    \
+	  LISTENER_##below,                                          \
+	  WEB_##web,                                                 \
+	  alpn },
 #include "io/listeners.def"
 #undef LISTENER
 };
@@ -40,9 +41,12 @@ static enum err take(struct listeners *l, const struct server_setup *s,
 		     const struct listener_kind *kind, struct tls_source *tls, struct text *why)
 {
 	const struct config_listeners *where = where_of(l->config, kind);
-	struct listener_serves serves = { kind->key, kind->name, session_of(s, kind),
+	struct listener_serves serves = { kind->key,
+					  kind->name,
+					  session_of(s, kind),
 					  kind->below == LISTENER_TLS ? tls : NULL,
-					  kind->web == WEB_NONE ? NULL : &l->webs[kind->web] };
+					  kind->web == WEB_NONE ? NULL : &l->webs[kind->web],
+					  kind->alpn };
 	if (where->n > 0 && !serves.protocol) {
 		text_putf(why, "%s: this program speaks no %s", kind->key, kind->name);
 		return ERR_MALFORMED;

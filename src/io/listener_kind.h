@@ -18,7 +18,7 @@ struct text;
 struct tls_source;
 
 enum {
-#define LISTENER(field, key, session, name, below, web, prose) LISTENER_KIND_##field,
+#define LISTENER(field, key, session, name, below, web, alpn, prose) LISTENER_KIND_##field,
 #include "io/listeners.def"
 #undef LISTENER
 	LISTENER_KINDS_N
@@ -33,6 +33,7 @@ struct listener_kind {
 	size_t session;   /* of the session_ops in a struct server_setup */
 	enum listener_below below;
 	enum web_kind web; /* WEB_NONE: no WebSocket */
+	const char *alpn;
 };
 
 /* listener_kinds_want_tls: some listener of these settings speaks TLS. */

@@ -161,6 +161,7 @@ bool poller_init(struct poller *p, struct pollers *all, uint32_t index)
 			      .index = index,
 			      .timer_at_ms = UINT64_MAX,
 			      .wake_event = -1 };
+	list_init(&p->handshaking);
 	list_init(&p->greeting);
 	list_init(&p->open);
 	list_init(&p->lingering);

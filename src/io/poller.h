@@ -53,7 +53,9 @@ struct poller {
 	struct tls_room *tls_room;       /* NULL: nobody speaks TLS */
 	_Atomic(struct sock *) arrivals; /* from other pollers, newest first; any thread pushes */
 	_Atomic uint32_t socks_n;        /* with those on their way here; any thread counts */
-	struct list greeting;            /* sockets that the node does not know yet, oldest first */
+	struct list handshaking;         /* TLS is not spoken yet; oldest first */
+	struct list greeting;            /* the node does not know them yet; likewise */
+	uint32_t handshakes_n;           /* steps of them, this turn */
 	struct list open;                /* those that it knows */
 	struct list lingering;           /* closed by the node, waiting for the peer's end */
 	struct list broken;              /* writing failed: conn_lost is due */

@@ -121,11 +121,17 @@ static void log_begin(struct server *s)
 	}
 }
 
+static enum err start_tls(struct server *s, struct text *why)
+{
+	TRY(tls_source_init(&s->tls, why));
+	return tls_context_new(&s->tls, &s->config, &s->tls.now, why);
+}
+
 static enum err take_addresses(struct server *s, struct text *why)
 {
 	listeners_init(&s->listeners, &s->config);
 	if (listener_kinds_want_tls(&s->config))
-		TRY(tls_context_new(&s->config, &s->tls.now, why));
+		TRY(start_tls(s, why));
 	return listener_kinds_take(&s->listeners, s->setup, &s->tls, why);
 }
 
@@ -353,7 +359,7 @@ static enum err renew_tls(struct server *s, struct text *why)
 	struct tls_context *next;
 	if (!listener_kinds_want_tls(&s->config))
 		return ERR_OK;
-	TRY(tls_context_new(&s->config, &next, why));
+	TRY(tls_context_new(&s->tls, &s->config, &next, why));
 	tls_source_renew(&s->tls, next);
 	return ERR_OK;
 }

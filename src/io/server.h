@@ -14,7 +14,7 @@ struct server_setup {
 	const struct sources *sources; /* read again on SIGHUP */
 	const struct config *config;
 	const struct config_notes *notes;
-	const struct session_ops *amqp;    /* as listeners.def says; NULL: no such sessions */
+	const struct session_ops *amqp; /* as listeners.def says; NULL: no such sessions */
 	const struct session_ops *mqtt;
 	const struct session_ops *stomp;
 	const struct session_ops *control; /* of the control socket; NULL: there is none */

@@ -40,6 +40,18 @@ void sock_watch(struct sock *s, int events)
 	must(done == 0);
 }
 
+void sock_heed(struct sock *s)
+{
+	int events = s->events;
+	if (duct_has_rest(&s->duct))
+		events |= UV_WRITABLE;
+	if (duct_is_choked(&s->duct))
+		events &= ~UV_READABLE;
+	else if (s->is_reading)
+		events |= UV_READABLE;
+	sock_watch(s, events);
+}
+
 /* ---- leaving ------------------------------------------------------------------------------ */
 
 static void on_closed(uv_handle_t *h)
@@ -97,7 +109,8 @@ void socks_lose_all(struct poller *p)
 {
 	struct list_node *n;
 	socks_lose(p);
-	while ((n = list_first(&p->open)) != NULL || (n = list_first(&p->greeting)) != NULL)
+	while ((n = list_first(&p->open)) != NULL || (n = list_first(&p->greeting)) != NULL ||
+	       (n = list_first(&p->handshaking)) != NULL)
 		lose(containerof(n, struct sock, node));
 }
 
@@ -187,8 +200,7 @@ static ssize_t read_layers(struct sock *s, uint8_t *to, uint32_t n)
 		sock_note(s);
 	else if (got > 0 && s->duct.tls && tls_name(s->duct.tls, &name))
 		conn_named(s->conn, text_slice(&name));
-	if (duct_has_rest(&s->duct))
-		sock_watch(s, s->events | UV_WRITABLE);
+	sock_heed(s);
 	errno = error;
 	return got;
 }
@@ -199,15 +211,15 @@ static bool receive_some(struct sock *s)
 {
 	size_t left = READ_BYTES_MAX;
 	bool is_bare = duct_is_bare(&s->duct);
-	while (left > 0) {
+	while (left > 0 && !duct_is_choked(&s->duct)) {
 		uint32_t room = 0;
 		uint8_t *to = conn_space(s->conn, &room);
 		if (!to)
 			return false;
 		ssize_t n = is_bare ? duct_read_below(&s->duct, NULL, to, room)
 				    : read_layers(s, to, room);
-		if (n < 0 && errno == EAGAIN)
-			return true;
+		if (n < 0 && (errno == EAGAIN || errno == EBUSY))
+			return errno == EBUSY;
 		if (n <= 0) {
 			part(s);
 			return false;
@@ -226,7 +238,7 @@ static bool receive_some(struct sock *s)
  * a layer has and nobody took, no event announces: the next one is made to come. */
 static void receive(struct sock *s)
 {
-	if (receive_some(s) && duct_has_more(&s->duct))
+	if (receive_some(s) && duct_has_more(&s->duct) && !duct_is_choked(&s->duct))
 		sock_watch(s, s->events | UV_WRITABLE);
 }
 
@@ -236,9 +248,9 @@ static void send_more(struct sock *s)
 	sock_watch(s, s->events & ~UV_WRITABLE);
 	if (!duct_flush(&s->duct, s->poller->tls_room))
 		lose(s);
-	else if (duct_has_rest(&s->duct))
-		sock_watch(s, s->events | UV_WRITABLE);
 	else
+		sock_heed(s);
+	if (s->conn && !duct_has_rest(&s->duct))
 		conn_writable(s->conn);
 }
 

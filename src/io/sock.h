@@ -7,8 +7,8 @@
  *                        |    ^    |---- net.close --> LINGERING (the peer reads our last words)
  *                     GREETING     `---- lost, LINGERING is over --> closed
  *
- * Who comes through WebSocket greets: the node meets him when he is let in. What lies between a
- * socket and its session is the duct's (duct.h) business.
+ * Who comes through TLS or WebSocket greets: the node meets him when he is let in. What lies
+ * between a socket and its session is the duct's (duct.h) business.
  *
  * Reading is level-triggered and on unless the node has switched it off; writing is watched only
  * while the kernel's buffer is full.
@@ -36,7 +36,7 @@ void socks_lose_all(struct poller *p);
 /* socks_linger closes what has lingered long enough, and says when to look again (UINT64_MAX:
  * never). */
 uint64_t socks_linger(struct poller *p, uint64_t now_ms);
-/* socks_greet closes who has not begun to speak in time, and says when to look again. */
+/* socks_greet closes who has not been let in in time, and says when to look again; once a turn. */
 uint64_t socks_greet(struct poller *p, uint64_t now_ms);
 /* socks_forget closes everything that is left when the poller's thread has ended. */
 void socks_forget(struct poller *p);

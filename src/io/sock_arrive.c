@@ -27,7 +27,7 @@ static void hand_over(const struct poller *from, struct poller *to, struct sock 
 /* layers_make makes what lies between this listener's sockets and their sessions. */
 static bool layers_make(struct duct *d, const struct listener *by)
 {
-	if (by->serves.tls && (d->tls = tls_new(by->serves.tls, d->fd)) == NULL)
+	if (by->serves.tls && (d->tls = tls_new(by->serves.tls, d->fd, by->serves.alpn)) == NULL)
 		return false;
 	if (by->serves.web && (d->web = web_new(by->serves.web)) == NULL)
 		return false;
@@ -65,18 +65,30 @@ void sock_move(struct net *n, uint64_t sock, uint32_t to_loop, uint64_t tag)
 
 /* ---- before the session ------------------------------------------------------------------- */
 
+static bool is_tls_done(const struct sock *s)
+{
+	return !s->duct.tls || tls_is_open(s->duct.tls);
+}
+
 static bool is_greeting_done(const struct sock *s)
 {
-	return !s->duct.web || web_is_open(s->duct.web);
+	return is_tls_done(s) && (!s->duct.web || web_is_open(s->duct.web));
+}
+
+/* timeout_of is how long the part of the greeting takes at most that this one is in: those of one
+ * part are in one list, which is in the order of time. */
+static uint64_t timeout_of(const struct sock *s)
+{
+	const struct config *c = s->poller->all->listeners->config;
+	return (uint64_t)(is_tls_done(s) ? c->handshake_timeout_ms : c->tls_handshake_timeout_ms);
 }
 
 /* Until it is known who comes and what he wants, the node is not troubled. */
-static void begin_greeting(struct sock *s)
+static void begin_part(struct sock *s)
 {
 	struct poller *p = s->poller;
-	s->tag = uv_now(&p->uv) + (uint64_t)p->all->listeners->config->handshake_timeout_ms;
-	list_push(&p->greeting, &s->node);
-	sock_watch(s, UV_READABLE);
+	s->tag = uv_now(&p->uv) + timeout_of(s);
+	list_push(is_tls_done(s) ? &p->greeting : &p->handshaking, &s->node);
 }
 
 static struct conn *open_conn(const struct sock *s)
@@ -107,50 +119,67 @@ static void open_sock(struct sock *s)
 		sock_shut(s);
 }
 
+/* One step of the handshake, if this turn has some left: a handshake costs as much as a thousand
+ * messages. */
+static enum err greet_tls(struct sock *s)
+{
+	struct poller *p = s->poller;
+	if (p->handshakes_n >= p->all->listeners->config->tls_handshakes_max)
+		return ERR_MORE; /* the socket says again that it has something */
+	p->handshakes_n++;
+	TRY(tls_greet(s->duct.tls, p->tls_room));
+	list_remove(&s->node);
+	begin_part(s);
+	return ERR_OK;
+}
+
+static enum err greet(struct sock *s)
+{
+	if (!is_tls_done(s))
+		TRY(greet_tls(s));
+	return s->duct.web ? web_greet(s->duct.web, &s->duct, s->poller->tls_room) : ERR_OK;
+}
+
 /* A client that is refused is told so, and may read it. */
 void sock_greet(struct sock *s, int events)
 {
-	struct tls_room *room = s->poller->tls_room;
-	must(s->by && s->duct.web);
+	must(s->by != NULL);
 	if (events & UV_WRITABLE) {
 		sock_watch(s, s->events & ~UV_WRITABLE);
-		if (!duct_flush(&s->duct, room)) {
+		if (!duct_flush(&s->duct, s->poller->tls_room)) {
 			sock_shut(s);
 			return;
 		}
 	}
-	enum err e = web_greet(s->duct.web, &s->duct, room);
+	enum err e = greet(s);
 	if (e == ERR_OK) {
 		list_remove(&s->node);
 		open_sock(s);
-		return;
+	} else if (e == ERR_MORE) {
+		sock_heed(s);
+	} else {
+		sock_note(s);
+		if (e == ERR_MALFORMED)
+			sock_linger(s);
+		else
+			sock_shut(s);
 	}
-	bool is_waited = duct_has_rest(&s->duct) || duct_has_more(&s->duct);
-	if (e == ERR_MORE && is_waited)
-		sock_watch(s, s->events | UV_WRITABLE);
-	if (e == ERR_MORE)
-		return;
-	sock_note(s);
-	if (e == ERR_MALFORMED)
-		sock_linger(s);
-	else
-		sock_shut(s);
 }
 
 static void note_late(const struct sock *s)
 {
 	char room[80];
 	struct text t = text_of(room, sizeof room);
-	uint64_t ms = (uint64_t)s->poller->all->listeners->config->handshake_timeout_ms;
+	uint64_t ms = timeout_of(s);
 	sock_peer(s, &t);
 	struct log_value v[2] = { log_str(text_slice(&t)), log_u64(ms) };
 	logger_line(s->poller->all->log, LOG_handshake_timeout, v, 2);
 }
 
-uint64_t socks_greet(struct poller *p, uint64_t now_ms)
+static uint64_t end_late(struct list *l, uint64_t now_ms)
 {
 	struct list_node *n;
-	while ((n = list_first(&p->greeting)) != NULL) {
+	while ((n = list_first(l)) != NULL) {
 		struct sock *s = containerof(n, struct sock, node);
 		if (s->tag > now_ms)
 			return s->tag;
@@ -158,6 +187,14 @@ uint64_t socks_greet(struct poller *p, uint64_t now_ms)
 		sock_shut(s);
 	}
 	return UINT64_MAX;
+}
+
+uint64_t socks_greet(struct poller *p, uint64_t now_ms)
+{
+	uint64_t tls_ms = end_late(&p->handshaking, now_ms);
+	uint64_t web_ms = end_late(&p->greeting, now_ms);
+	p->handshakes_n = 0;
+	return tls_ms < web_ms ? tls_ms : web_ms;
 }
 
 /* ---- arriving ----------------------------------------------------------------------------- */
@@ -182,10 +219,12 @@ static void arrive(struct sock *s)
 	must(is_watchable); /* it was, on another thread, a moment ago */
 	s->poll.data = s;
 	s->is_reading = true;
-	if (is_greeting_done(s))
+	if (is_greeting_done(s)) {
 		open_sock(s);
-	else
-		begin_greeting(s);
+	} else {
+		begin_part(s);
+		sock_watch(s, UV_READABLE);
+	}
 }
 
 /* Newest first as they lie: turned round, so that nobody waits for ever. */
@@ -223,6 +262,7 @@ void socks_forget(struct poller *p)
 	}
 	struct list_node *n;
 	while ((n = list_first(&p->broken)) != NULL || (n = list_first(&p->lingering)) != NULL ||
-	       (n = list_first(&p->open)) != NULL || (n = list_first(&p->greeting)) != NULL)
+	       (n = list_first(&p->open)) != NULL || (n = list_first(&p->greeting)) != NULL ||
+	       (n = list_first(&p->handshaking)) != NULL)
 		sock_shut(containerof(n, struct sock, node));
 }

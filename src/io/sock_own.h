@@ -26,6 +26,9 @@ uint64_t sock_number(const struct sock *s);
 /* sock_watch waits for these events from now on. */
 void sock_watch(struct sock *s, int events);
 
+/* sock_heed watches what its layers need: they may have to write, and not be read meanwhile. */
+void sock_heed(struct sock *s);
+
 /* sock_detach takes the descriptor off the poller; it is the caller's then. */
 int sock_detach(struct sock *s);
 

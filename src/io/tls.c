@@ -2,7 +2,7 @@
 
 #include "base/must.h"
 #include "base/text.h"
-#include "io/cert.h"
+#include "io/tls_context.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -15,8 +15,8 @@
 #define RECORD_BYTES_MAX 16384u
 #define RECORDS_MAX      4u                        /* sealed by one write */
 #define SEALED_BYTES_MAX (RECORD_BYTES_MAX + 512u) /* a record, head and tag, with room to spare */
-#define READ_AHEAD_BYTES 65536u
 #define ROOM_BYTES       (RECORDS_MAX * SEALED_BYTES_MAX)
+#define REST_BYTES_MAX   ROOM_BYTES /* more than one write leaves behind: the peer is not read */
 #define WHY_BYTES        128u
 
 struct tls_room {
@@ -32,15 +32,9 @@ struct tls {
 	uint8_t *rest; /* [rest_at, rest_n): sealed, not taken by the socket; NULL: nothing */
 	size_t rest_at, rest_n;
 	struct tls_context *context; /* a share */
+	const char *alpn;            /* what is spoken above; "": nobody asks */
 	bool is_broken, is_named;
 	char why[WHY_BYTES];
-};
-
-struct tls_context {
-	_Atomic uint32_t shares;
-	SSL_CTX *ctx;
-	BIO_METHOD *socket;
-	struct cert_choice login;
 };
 
 /* ---- the socket below --------------------------------------------------------------------- */
@@ -103,6 +97,9 @@ static bool drain_room(struct tls *t)
 		t->is_broken = true;
 		return false;
 	}
+	t->rest_n -= t->rest_at;
+	memmove(t->rest, t->rest + t->rest_at, t->rest_n);
+	t->rest_at = 0;
 	uint8_t *longer = realloc(t->rest, t->rest_n + n);
 	t->is_broken |= !longer;
 	if (!longer)
@@ -128,12 +125,23 @@ static int below_write(BIO *b, const char *p, int n)
 	return n;
 }
 
+static size_t rest_left(const struct tls *t)
+{
+	return t->rest ? t->rest_n - t->rest_at : 0;
+}
+
+/* Whoever asks for answers (KeyUpdate) and does not read them is not read either. */
 static int below_read(BIO *b, char *to, int n)
 {
 	struct tls *t = BIO_get_data(b);
 	ssize_t got;
-	must(n > 0);
+	must(n > 0 && t->room);
 	BIO_clear_retry_flags(b);
+	if (rest_left(t) + t->room->n > REST_BYTES_MAX) {
+		BIO_set_retry_read(b);
+		errno = EAGAIN;
+		return -1;
+	}
 	do {
 		got = read(t->fd, to, (size_t)n);
 	} while (got < 0 && errno == EINTR);
@@ -150,88 +158,7 @@ static long below_ctrl(BIO *b, int what, long n, void *p)
 	return what == BIO_CTRL_FLUSH; /* the room is written at the end of each call */
 }
 
-/* ---- what a process has ------------------------------------------------------------------- */
-
-static enum err bad(struct text *why, const char *setting, const char *value)
-{
-	unsigned long e = ERR_peek_last_error();
-	const char *reason = ERR_reason_error_string(e);
-	if (ERR_SYSTEM_ERROR(ERR_peek_error()))
-		reason = strerror(ERR_GET_REASON(ERR_peek_error()));
-	text_putf(why, "%s: %s: %s", setting, value, reason ? reason : "OpenSSL refuses it");
-	ERR_clear_error();
-	return ERR_MALFORMED;
-}
-
-static enum err set_versions(SSL_CTX *ctx, const struct config_choices *c, struct text *why)
-{
-	bool is_12 = false, is_13 = false;
-	for (uint32_t i = 0; i < CONFIG_CHOICES_MAX; i++) {
-		is_12 |= c->at[i] == 1;
-		is_13 |= c->at[i] == 2;
-	}
-	if (!is_12 && !is_13) {
-		text_puts(why,
-			  "ssl_options.versions: there is none; take tlsv1.2, tlsv1.3 or both");
-		return ERR_MALFORMED;
-	}
-	bool is_set = SSL_CTX_set_min_proto_version(ctx, is_12 ? TLS1_2_VERSION : TLS1_3_VERSION) &&
-		      SSL_CTX_set_max_proto_version(ctx, is_13 ? TLS1_3_VERSION : TLS1_2_VERSION);
-	return is_set ? ERR_OK : bad(why, "ssl_options.versions", "TLS");
-}
-
-static enum err set_peers(SSL_CTX *ctx, const struct config *c, struct text *why)
-{
-	int mode = SSL_VERIFY_NONE;
-	if (c->tls_verify == CONFIG_VERIFY_PEER)
-		mode = SSL_VERIFY_PEER;
-	if (mode && c->tls_peer_must)
-		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-	SSL_CTX_set_verify(ctx, mode, NULL);
-	SSL_CTX_set_verify_depth(ctx, (int)c->tls_depth);
-	if (!c->tls_cacertfile[0] && mode == SSL_VERIFY_NONE)
-		return ERR_OK;
-	if (!c->tls_cacertfile[0]) {
-		text_puts(why, "ssl_options.verify = verify_peer needs ssl_options.cacertfile");
-		return ERR_MALFORMED;
-	}
-	if (!SSL_CTX_load_verify_file(ctx, c->tls_cacertfile))
-		return bad(why, "ssl_options.cacertfile", c->tls_cacertfile);
-	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(c->tls_cacertfile);
-	if (!names)
-		return bad(why, "ssl_options.cacertfile", c->tls_cacertfile);
-	SSL_CTX_set_client_CA_list(ctx, names);
-	return ERR_OK;
-}
-
-static int give_password(char *to, int n, int is_for_writing, void *arg)
-{
-	const char *password = arg;
-	size_t len = strlen(password);
-	must(!is_for_writing);
-	if (len > (size_t)n)
-		return -1;
-	memcpy(to, password, len);
-	return (int)len;
-}
-
-static enum err set_own(SSL_CTX *ctx, const struct config *c, struct text *why)
-{
-	if (!c->tls_certfile[0] || !c->tls_keyfile[0]) {
-		text_puts(why, "listeners.ssl needs ssl_options.certfile and ssl_options.keyfile");
-		return ERR_MALFORMED;
-	}
-	SSL_CTX_set_default_passwd_cb(ctx, give_password);
-	SSL_CTX_set_default_passwd_cb_userdata(ctx, (void *)(uintptr_t)c->tls_password);
-	if (SSL_CTX_use_certificate_chain_file(ctx, c->tls_certfile) != 1)
-		return bad(why, "ssl_options.certfile", c->tls_certfile);
-	if (SSL_CTX_use_PrivateKey_file(ctx, c->tls_keyfile, SSL_FILETYPE_PEM) != 1 ||
-	    SSL_CTX_check_private_key(ctx) != 1)
-		return bad(why, "ssl_options.keyfile", c->tls_keyfile);
-	return ERR_OK;
-}
-
-static BIO_METHOD *socket_method(void)
+BIO_METHOD *tls_socket_method(void)
 {
 	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "godwit socket");
 	if (!m)
@@ -240,78 +167,6 @@ static BIO_METHOD *socket_method(void)
 	BIO_meth_set_read(m, below_read);
 	BIO_meth_set_ctrl(m, below_ctrl);
 	return m;
-}
-
-/* Gives a share back; NULL is none. Any thread. */
-static void let_go(struct tls_context *own)
-{
-	if (!own || atomic_fetch_sub(&own->shares, 1) > 1)
-		return;
-	SSL_CTX_free(own->ctx);
-	BIO_meth_free(own->socket);
-	free(own);
-}
-
-enum err tls_context_new(const struct config *c, struct tls_context **out, struct text *why)
-{
-	static const uint8_t id[] = "godwit";
-	struct tls_context *own = calloc(1, sizeof *own);
-	if (own) {
-		atomic_init(&own->shares, 1);
-		own->ctx = SSL_CTX_new(TLS_server_method());
-		own->socket = socket_method();
-	}
-	if (!own || !own->ctx || !own->socket) {
-		text_puts(why, "no memory for TLS");
-		let_go(own);
-		return ERR_LIMIT;
-	}
-	SSL_CTX_set_mode(own->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-					   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_options(own->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-	if (c->tls_own_order)
-		SSL_CTX_set_options(own->ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
-	SSL_CTX_set_read_ahead(own->ctx, 1);
-	SSL_CTX_set_default_read_buffer_len(own->ctx, READ_AHEAD_BYTES);
-	SSL_CTX_set_session_id_context(own->ctx, id, sizeof id - 1);
-	SSL_CTX_set_session_cache_mode(own->ctx, SSL_SESS_CACHE_OFF); /* tickets hold sessions */
-	own->login = (struct cert_choice){ c->tls_login_from, c->tls_san_type,
-					   (int)c->tls_san_index };
-	enum err e = set_versions(own->ctx, &c->tls_versions, why);
-	if (e == ERR_OK)
-		e = set_own(own->ctx, c, why);
-	if (e == ERR_OK)
-		e = set_peers(own->ctx, c, why);
-	if (e == ERR_OK)
-		*out = own;
-	else
-		let_go(own);
-	return e;
-}
-
-void tls_source_renew(struct tls_source *s, struct tls_context *own_next)
-{
-	must(own_next != NULL);
-	let_go(atomic_exchange(&s->next, own_next));
-}
-
-void tls_source_fini(struct tls_source *s)
-{
-	let_go(atomic_exchange(&s->next, NULL));
-	let_go(s->now);
-	s->now = NULL;
-}
-
-static struct tls_context *share_newest(struct tls_source *s)
-{
-	struct tls_context *next = atomic_exchange(&s->next, NULL);
-	if (next) {
-		let_go(s->now);
-		s->now = next;
-	}
-	must(s->now != NULL);
-	atomic_fetch_add(&s->now->shares, 1);
-	return s->now;
 }
 
 struct tls_room *tls_room_new(void)
@@ -327,13 +182,14 @@ void tls_room_free(struct tls_room *own)
 
 /* ---- one connection ----------------------------------------------------------------------- */
 
-struct tls *tls_new(struct tls_source *s, int fd)
+struct tls *tls_new(struct tls_source *s, int fd, const char *alpn)
 {
 	struct tls *t = calloc(1, sizeof *t);
 	if (!t)
 		return NULL;
 	t->fd = fd;
-	t->context = share_newest(s);
+	t->alpn = alpn;
+	t->context = tls_context_share(s);
 	t->ssl = SSL_new(t->context->ctx);
 	BIO *below = t->ssl ? BIO_new(t->context->socket) : NULL;
 	if (!below) {
@@ -344,6 +200,7 @@ struct tls *tls_new(struct tls_source *s, int fd)
 	BIO_set_init(below, 1);
 	SSL_set_bio(t->ssl, below, below);
 	SSL_set_accept_state(t->ssl);
+	SSL_set_app_data(t->ssl, t);
 	return t;
 }
 
@@ -353,7 +210,7 @@ void tls_free(struct tls *own)
 		return;
 	must(own->room == NULL);
 	SSL_free(own->ssl);
-	let_go(own->context);
+	tls_context_let_go(own->context);
 	free(own->rest);
 	free(own);
 }
@@ -406,6 +263,44 @@ static ssize_t failed(struct tls *t, int done)
 		errno = EPROTO;
 		return -1;
 	}
+}
+
+enum err tls_greet(struct tls *t, struct tls_room *room)
+{
+	begin(t, room);
+	int done = SSL_do_handshake(t->ssl);
+	ssize_t said = done == 1 ? 1 : failed(t, done);
+	end(t);
+	if (said > 0)
+		return ERR_OK;
+	return said < 0 && errno == EAGAIN ? ERR_MORE : ERR_CLOSED;
+}
+
+bool tls_is_open(const struct tls *t)
+{
+	return SSL_is_init_finished(t->ssl) == 1;
+}
+
+/* A client that offers protocols and not ours is in the wrong place (RFC 7301, 3.2): a browser that
+ * was sent here by some page is told so before it says a word. */
+int tls_choose(SSL *ssl, const uint8_t **out, uint8_t *out_n, const uint8_t *in, unsigned in_n,
+	       void *arg)
+{
+	const struct tls *t = SSL_get_app_data(ssl);
+	struct slice ours = slice_str(t->alpn), rest = slice_of(in, in_n);
+	(void)arg;
+	if (ours.n == 0)
+		return SSL_TLSEXT_ERR_NOACK;
+	while (rest.n > 0 && rest.p[0] < rest.n) {
+		struct slice one = slice_sub(rest, 1, rest.p[0]);
+		if (slice_eq(one, ours)) {
+			*out = one.p;
+			*out_n = (uint8_t)one.n;
+			return SSL_TLSEXT_ERR_OK;
+		}
+		rest = slice_from(rest, 1 + one.n);
+	}
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 ssize_t tls_read(struct tls *t, struct tls_room *room, uint8_t *to, uint32_t n)
@@ -477,6 +372,11 @@ bool tls_name(struct tls *t, struct text *out)
 bool tls_has_rest(const struct tls *t)
 {
 	return t->rest != NULL;
+}
+
+bool tls_is_choked(const struct tls *t)
+{
+	return rest_left(t) > REST_BYTES_MAX;
 }
 
 bool tls_has_more(const struct tls *t)

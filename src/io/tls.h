@@ -19,21 +19,29 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#define TLS_TICKET_KEY_BYTES 80u
+
 struct text;
 struct tls;
+struct tls_source;
 struct tls_context;
 struct tls_room;
 
-/* tls_context_new reads what ssl_options name; the caller has a share of it, for a tls_source.
+/* tls_context_new reads what ssl_options name; the caller has a share of it, for `s`.
  * ERR_MALFORMED: `why` says which file or setting does not serve, and why. */
-MUST_USE enum err tls_context_new(const struct config *c, struct tls_context **out,
-				  struct text *why);
+MUST_USE enum err tls_context_new(const struct tls_source *s, const struct config *c,
+				  struct tls_context **out, struct text *why);
 
 /* Of all listeners: `now` is touched by the thread that accepts, `next` by any. */
 struct tls_source {
 	struct tls_context *now; /* NULL: nobody speaks TLS */
 	_Atomic(struct tls_context *) next;
+	uint8_t ticket_keys
+		[TLS_TICKET_KEY_BYTES]; /* of the process: who comes again may be remembered
+						    * across a change of certificate */
 };
+/* tls_source_init: ERR_RESOURCE_ERROR: there are no random numbers. */
+MUST_USE enum err tls_source_init(struct tls_source *s, struct text *why);
 /* tls_source_renew: from now on connections get this context. Any thread. */
 void tls_source_renew(struct tls_source *s, struct tls_context *own_next);
 void tls_source_fini(struct tls_source *s);
@@ -43,9 +51,15 @@ struct tls_room *tls_room_new(void);
 void tls_room_free(struct tls_room *own);
 
 /* tls_new makes the server's end over a connected, non-blocking descriptor, which it does not own;
- * on the thread that accepts. NULL: no memory. */
-struct tls *tls_new(struct tls_source *s, int fd);
+ * on the thread that accepts. `alpn` is what a client that offers protocols must offer, "" is any;
+ * it is there as long as this is. NULL: no memory. */
+struct tls *tls_new(struct tls_source *s, int fd, const char *alpn);
 void tls_free(struct tls *own);
+
+/* tls_greet goes on with the handshake. ERR_OK: it is done. ERR_MORE: again, when the socket has
+ * more. ERR_CLOSED: it failed, tls_why says why if there was more than silence. */
+MUST_USE enum err tls_greet(struct tls *t, struct tls_room *room);
+bool tls_is_open(const struct tls *t);
 
 /* tls_read is read(2) of what the peer has sealed: n > 0 bytes, 0 at its end, -1 with errno EAGAIN
  * when there is no more now, EPROTO when it does not speak TLS as it should (tls_why says what is
@@ -69,6 +83,9 @@ bool tls_flush(struct tls *t);
  * socket will say so. */
 bool tls_has_rest(const struct tls *t);
 bool tls_has_more(const struct tls *t);
+
+/* tls_is_choked: so much waits for the socket that the peer is not read until it has taken some. */
+bool tls_is_choked(const struct tls *t);
 
 /* tls_end seals the end (close_notify): nothing may be written after it. */
 void tls_end(struct tls *t, struct tls_room *room);

@@ -360,7 +360,7 @@ ssize_t web_read(struct web *w, struct duct *d, struct tls_room *room, uint8_t *
 		if (got > 0)
 			return got;
 	}
-	errno = EAGAIN;
+	errno = EBUSY;
 	return w->is_ended ? 0 : -1;
 }
 

@@ -1,0 +1,31 @@
+/* tls_context -- what connections of one certificate share: settings made into OpenSSL's context.
+ *
+ * Private to io/tls*.c. Counted, because who came with an old certificate keeps it.
+ */
+#ifndef IO_TLS_CONTEXT_H
+#define IO_TLS_CONTEXT_H
+#include "io/cert.h"
+#include "io/tls.h"
+
+#include <openssl/ssl.h>
+
+struct tls_context {
+	_Atomic uint32_t shares;
+	SSL_CTX *ctx;
+	BIO_METHOD *socket;
+	struct cert_choice login;
+};
+
+/* tls_context_share gives a share of the newest one: on the thread that accepts. */
+struct tls_context *tls_context_share(struct tls_source *s);
+
+/* tls_context_let_go gives a share back; NULL is none. Any thread. */
+void tls_context_let_go(struct tls_context *own);
+
+/* tls_choose is OpenSSL's question which of a client's protocols (ALPN) is spoken. */
+int tls_choose(SSL *ssl, const uint8_t **out, uint8_t *out_n, const uint8_t *in, unsigned in_n,
+	       void *arg);
+
+/* tls_socket_method: how OpenSSL reads and writes our sockets; NULL: no memory. */
+BIO_METHOD *tls_socket_method(void);
+#endif
