@@ -86,7 +86,7 @@ static bool print_whole(struct capture *c, size_t *out_need)
 	enum err e;
 	while ((e = measure(in, out_need)) == ERR_OK) {
 		struct text line = text_of(room, sizeof room);
-		(void)amqp091_print(slice_sub(in, 0, *out_need), &line);
+		(void)amqp091_print(NULL, slice_sub(in, 0, *out_need), &line);
 		printf("%llu %s\n", (unsigned long long)(c->at + c->n - in.n), room);
 		in = slice_from(in, *out_need);
 	}

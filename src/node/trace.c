@@ -115,7 +115,7 @@ static void lines(struct conn *c, struct slice bytes, const char *direction)
 	while (bytes.n > 0) {
 		struct text t = text_of(room, sizeof room - 1);
 		line_begin(c, direction, &t);
-		size_t n = c->session->ops->print(bytes, &t);
+		size_t n = c->session->ops->print(c->session, bytes, &t);
 		must(n > 0);
 		bytes = slice_from(bytes, n);
 		line_end(c, &t);

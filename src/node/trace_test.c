@@ -13,8 +13,9 @@
 #define WATCHER session_handle(0, 9, 1)
 
 /* A protocol whose frames are words, each with a blank behind it. */
-static size_t print_word(struct slice in, struct text *out)
+static size_t print_word(const struct session *s, struct slice in, struct text *out)
 {
+	must(s != NULL);
 	size_t n = slice_find(in, ' ');
 	text_put_slice(out, slice_sub(in, 0, n));
 	return n < in.n ? n + 1 : n;

@@ -161,7 +161,7 @@ struct session_ops {
 	/* print writes one line, without its end, for the frame at the start of `in`, which came or
 	 * goes whole, and gives its length: at least 1. Secrets are not shown. NULL: this protocol
 	 * is not traced. */
-	size_t (*print)(struct slice in, struct text *out);
+	size_t (*print)(const struct session *s, struct slice in, struct text *out);
 };
 
 /* The common head of every protocol's session struct. */

@@ -8,6 +8,6 @@
 
 extern const struct session_ops amqp091_session_ops;
 
-/* amqp091_print is session_ops.print. */
-size_t amqp091_print(struct slice in, struct text *out);
+/* amqp091_print is session_ops.print; it needs no session. */
+size_t amqp091_print(const struct session *s, struct slice in, struct text *out);
 #endif

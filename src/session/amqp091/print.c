@@ -4,10 +4,11 @@
 #include "session/amqp091/amqp091.h"
 
 /* What is no frame is what a conversation ends with: all of it is one line. */
-size_t amqp091_print(struct slice in, struct text *out)
+size_t amqp091_print(const struct session *s, struct slice in, struct text *out)
 {
 	enum amqp091_greeting greeting;
 	struct amqp091_frame f;
+	(void)s;
 	must(in.n > 0);
 	if (slice_starts_with(in, slice_str("AMQP")) &&
 	    amqp091_greeting_read(in, &greeting) == ERR_OK) {

@@ -339,5 +339,5 @@ void mqtt_beat(struct turn *t);
 
 /* ---- dump.c, print.c ---- */
 void mqtt_dump(const struct session *own, const struct session_world *w, struct text *out);
-size_t mqtt_print(struct slice in, struct text *out);
+size_t mqtt_print(const struct session *own, struct slice in, struct text *out);
 #endif

@@ -173,11 +173,12 @@ enum feed stomp_feed(struct session *own, struct session_world *w, struct block 
 
 /* ---- for people --------------------------------------------------------------------------- */
 
-size_t stomp_print(struct slice in, struct text *out)
+size_t stomp_print(const struct session *own, struct slice in, struct text *out)
 {
 	struct stomp_scan scan = { 0 };
 	struct stomp_frame f;
 	size_t need, blank = stomp_blank(in);
+	(void)own;
 	must(in.n > 0);
 	if (blank > 0) {
 		text_puts(out, "line end");

@@ -173,7 +173,7 @@ void stomp_error(struct turn *t, const char *message, const struct slice *subscr
 enum feed stomp_feed(struct session *own, struct session_world *w, struct block *b,
 		     uint32_t *io_off, uint32_t *out_need, uint32_t *out_loop);
 bool stomp_may_read(const struct stomp *s, const struct session_world *w);
-size_t stomp_print(struct slice in, struct text *out);
+size_t stomp_print(const struct session *own, struct slice in, struct text *out);
 
 /* ---- connect.c ---- */
 enum done stomp_on_connect(struct turn *t);

@@ -219,7 +219,13 @@ void mqtt_packet_print(const struct mqtt_packet *p, struct text *out)
 {
 	must(p != NULL && out != NULL);
 	text_puts(out, mqtt_packet_name(p->type));
+	if (p->version == 0 && p->type != MQTT_CONNECT) {
+		text_putf(out, " (%zu octets)", p->total);
+		return;
+	}
+	struct mqtt_packet other = *p;
+	other.from_server = !p->from_server;
 	enum mqtt_fault f = print_body(p, out);
-	if (f != MQTT_FAULT_NONE)
+	if (f != MQTT_FAULT_NONE && print_body(&other, out) != MQTT_FAULT_NONE)
 		text_putf(out, " (%zu octets) malformed: %s", p->total, mqtt_faults[f].text);
 }

@@ -10,9 +10,10 @@
 #include "base/text.h"
 #include "wire/mqtt/packet.h"
 
-/* mqtt_packet_print writes one line without its newline. A packet that cannot be decoded is a line
- * too: it says what is wrong. Passwords, what proves who somebody is, and payloads are shown as
- * their length. */
+/* mqtt_packet_print writes one line without its newline, of a packet from either side. A packet
+ * that cannot be decoded is a line too: it says what is wrong. Of one whose version is not known
+ * there is only the length, unless it is CONNECT. Passwords, what proves who somebody is, and
+ * payloads are shown as their length. */
 void mqtt_packet_print(const struct mqtt_packet *p, struct text *out);
 
 #endif

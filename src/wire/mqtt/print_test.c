@@ -67,6 +67,9 @@ static void what_a_server_sends_is_a_line(void **s)
 	       "SUBACK id=3 reason=1 (granted QoS 1) reason=135 (not authorized)");
 	SERVER(4, "b0 02 0003", "UNSUBACK id=3");
 	SERVER(4, "d0 00", "PINGRESP");
+	CLIENT(5, "e0 01 8e", "DISCONNECT reason=142 (session taken over)");
+	CLIENT(5, "30 06 0001't' 02 0b07", "PUBLISH topic='t' qos=0 subscription_id=7 payload=(0)");
+	CLIENT(0, "20 02 01 00", "CONNACK (4 octets)");
 	SERVER(5, "f0 0a 18 08 15 0001'm' 16 0001'd'",
 	       "AUTH reason=24 (continue authentication) auth_method='m' auth_data=(1)");
 }
