@@ -2,7 +2,7 @@
 
 #include "base/must.h"
 
-#define EXPANDED_MAX 4096u /* bytes of an expression with its variables filled in */
+#define EXPANDED_MAX (AUTH_EXPRESSION_MAX + 4384u) /* with its variables filled in */
 
 /* The default exchange's name in permissions. */
 static struct slice name_of(const struct auth_wish *w)

@@ -17,6 +17,9 @@ enum auth_kind {
 #undef RESOURCE
 };
 
+/* An expression with variables in it, longer than this, fits nothing: names must have room. */
+#define AUTH_EXPRESSION_MAX 12000u
+
 /* What somebody wants to do, and where. */
 struct auth_wish {
 	enum auth_kind kind;
