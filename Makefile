@@ -10,7 +10,8 @@ TEST_PACKAGES  := $(DOC_PACKAGES) libcmocka-dev clang-16:clang-16 libclang-rt-16
 	python3-pika python3-amqp python3-kombu python3-celery python3-stomp python3-paho-mqtt \
 	mosquitto_sub:mosquitto-clients \
 	amqp-publish:amqp-tools go:golang-go golang-github-rabbitmq-amqp091-go-dev \
-	javac:default-jdk-headless librabbitmq-client-java npm:npm openssl:openssl
+	javac:default-jdk-headless librabbitmq-client-java npm:npm openssl:openssl \
+	mosquitto_passwd:mosquitto
 BENCH_PACKAGES := rabbitmq-server
 
 JOBS      ?= $(shell nproc)

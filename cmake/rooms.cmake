@@ -10,6 +10,7 @@
 # So cmake runs again (a second) whenever a file has changed: its includes may have, too.
 set(programs godwitd godwit godwit-sim)
 set(gnu_rooms src/io src/app)
+set(json_rooms src/migrate)
 
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/FLOORS)
 file(STRINGS FLOORS rows REGEX "^src/")
@@ -99,6 +100,8 @@ function(add_room_library room sim)
 	if(room IN_LIST gnu_rooms)
 		target_link_libraries(${name} PUBLIC PkgConfig::UV PkgConfig::GUARDS
 			Threads::Threads)
+	elseif(room IN_LIST json_rooms)
+		target_link_libraries(${name} PUBLIC PkgConfig::GUARDS)
 	endif()
 endfunction()
 

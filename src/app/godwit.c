@@ -4,6 +4,7 @@
 #include "app/control.h"
 #include "app/definitions.h"
 #include "app/journal.h"
+#include "app/migrate.h"
 #include "app/verb.h"
 #include "base/text.h"
 
@@ -38,6 +39,8 @@ static const struct command commands[] = {
 	  "prints what a running broker knows of one object, or of all" },
 	{ "journal", journal_main, "inspect|verify DIR | salvage DIR [--to NEWDIR]",
 	  "prints the journal in a data directory, says whether it is whole, or saves what is" },
+	{ "migrate", migrate_main, "mosquitto FILE [--out DIR]",
+	  "makes definitions.json and godwit.conf of another broker's files" },
 	{ "trace", trace, BROKER " --frames [CONNECTION] | --capture FILE",
 	  "shows frames as they come and go, or those in a file of one side's bytes" },
 };
