@@ -123,6 +123,8 @@ static void log_forget(const struct core *c, const struct queue *q, struct slice
 			    .queue = q->id,
 			    .arg = expiry };
 	must(key.n <= LIMIT_SHORTSTR);
+	if (ABLATED(retain_forget))
+		head.flags = 0;
 	q->retain->forgets_n++;
 	(void)outcomes_run(later, &head, NULL, 0, 0, key);
 }

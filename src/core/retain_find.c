@@ -91,7 +91,7 @@ static void behind_all(struct slice words, uint32_t n, struct retain_cursor *out
 
 static void behind_one(const struct retained *e, struct retain_cursor *out)
 {
-	must(e->words_n < RETAIN_CURSOR_WORDS);
+	must(!out->is_end);
 	memcpy(out->words, e->words, e->words_n);
 	out->words_n = e->words_n;
 	out->number = e->number + 1;

@@ -2,6 +2,7 @@
 
 #include "base/byteorder.h"
 #include "session/manage/item.h"
+#include "session/manage/manage.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,7 @@ void errand_begin(struct errand *e, struct sock *sock)
 	static const char line[] = "definitions import\n";
 	must(!e->sock && sock);
 	*e = (struct errand){ .sock = sock };
-	sock->is_operator = true;
+	sock->ops = &manage_session_ops;
 	say(e, line, sizeof line - 1);
 }
 

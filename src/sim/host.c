@@ -216,7 +216,7 @@ bool host_is_stopped(const struct host *h)
 static void arrive(struct host *h, struct host_loop *l, struct sock *k)
 {
 	uint64_t number = sock_number(&h->socks, k);
-	const struct session_ops *ops = k->is_operator ? &manage_session_ops : &amqp091_session_ops;
+	const struct session_ops *ops = k->ops ? k->ops : &amqp091_session_ops;
 	k->conn = k->state == SOCK_NEW
 			  ? conn_open(l->loop, number, ops, slice_str("127.0.0.1:1"), !k->is_remote)
 			  : conn_arrived(l->loop, number, k->tag);

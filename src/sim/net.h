@@ -33,7 +33,7 @@ struct sock {
 	bool is_ended;         /* the client sends no more: an end behind what is in the pipe */
 	bool is_reset;         /* the client is gone: writes fail */
 	bool is_remote;        /* not from this machine */
-	bool is_operator;      /* to the control socket */
+	const struct session_ops *ops; /* who it is to speak with; NULL: AMQP 0-9-1 */
 };
 
 struct socks {

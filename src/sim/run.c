@@ -7,6 +7,7 @@
 #include "sim/drain.h"
 #include "sim/edict.h"
 #include "sim/faults.h"
+#include "sim/keeping.h"
 #include "sim/later.h"
 #include "sim/lifetime.h"
 #include "sim/passage.h"
