@@ -82,17 +82,9 @@ static bool is_of_exchange(const struct turn *t, const struct msg *m)
 	return slice_eq(exchange, t->set->exchange);
 }
 
-/* What the subscriptions say to it. */
-static bool is_wanted(struct turn *t, struct outgoing *o)
+/* What the subscriptions that match make of it; false: the client takes no packets so large. */
+static bool fits(struct turn *t, struct outgoing *o)
 {
-	must(o->m != NULL);
-	subs_match(&t->s->subs, o->head.topic, &o->match);
-	if (o->match.n == 0 && is_of_exchange(t, o->m)) {
-		t->s->count.passed_over++;
-		return false;
-	}
-	if (o->match.n == 0)
-		o->match.qos = 1;
 	if (o->head.qos > o->match.qos)
 		o->head.qos = o->match.qos;
 	o->head.retain = o->head.retain && o->match.is_as_published;
@@ -103,12 +95,27 @@ static bool is_wanted(struct turn *t, struct outgoing *o)
 		o->head.ids = o->match.numbers;
 		o->head.ids_n = o->match.numbers_n;
 	}
+	must(o->match.qos <= 2);
 	o->head.id = o->head.qos > 0 ? 1 : 0; /* until it has one */
 	const size_t total = mqtt_publish_total(&o->head);
 	if (total <= MQTT_LENGTH_MAX && (t->s->packet_max == 0 || total <= t->s->packet_max))
 		return true;
 	t->s->count.too_large++;
 	return false;
+}
+
+/* Is it for this client? */
+static bool is_wanted(struct turn *t, struct outgoing *o)
+{
+	must(o->m != NULL);
+	subs_match(&t->s->subs, o->head.topic, &o->match);
+	if (o->match.n == 0 && is_of_exchange(t, o->m)) {
+		t->s->count.passed_over++;
+		return false;
+	}
+	if (o->match.n == 0)
+		o->match.qos = 1;
+	return fits(t, o);
 }
 
 /* ---- bytes -------------------------------------------------------------------------------- */
@@ -167,6 +174,28 @@ static void deliver(struct session *own, struct session_world *w, struct taker *
 		write_out(&t, &o);
 	if (!k->is_no_ack && !(is_sent && o.head.qos > 0))
 		receiver_settle(&t.s->receiver, w, &what, SETTLE_ACCEPT);
+}
+
+void mqtt_deliver_found(struct turn *t, const struct msg *m, struct slice filter, uint8_t options,
+			uint32_t number)
+{
+	struct foreign room;
+	struct outgoing o;
+	must(t->s->phase == PHASE_RUNNING);
+	o.foreign = &room;
+	if (m->proto == MSG_CHUNKS || !read(t, m, &o) || !mqtt_filter_match(filter, o.head.topic))
+		return;
+	o.match = (struct sub_match){ .n = 1,
+				      .qos = options & SUB_QOS,
+				      .is_as_published = true,
+				      .numbers = { number },
+				      .numbers_n = number > 0 };
+	o.head.retain = true;
+	if (!fits(t, &o))
+		return;
+	if (o.head.qos > 0)
+		o.head.id = mqtt_flight_new(t, o.head.qos, 0)->id;
+	write_out(t, &o);
 }
 
 /* The queue is gone, and with it the session. */

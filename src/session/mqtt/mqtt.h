@@ -159,8 +159,13 @@ struct mqtt {
 	struct map marks;          /* kind and id -> struct mark */
 	struct deque txs;          /* struct tx */
 	uint64_t tx_bytes;
-	int64_t marks_left;  /* to come before the session is whole */
-	bool is_marks_asked; /* how many are to come is not known yet */
+	int64_t marks_left;      /* to come before the session is whole */
+	bool is_marks_asked;     /* how many are to come is not known yet */
+	struct search *searches; /* for retained messages; the first one is under way (found.c) */
+	struct deque found;      /* struct found, of the first */
+	uint64_t found_first;    /* ticket of its front row */
+	uint32_t search_ticket;
+	bool is_store_asked; /* open_ticket is of the store's declaration */
 	struct {
 #define COUNT(name, prose) uint64_t name;
 #include "session/mqtt/count.def"
@@ -268,6 +273,7 @@ struct message {
 	uint8_t qos, version;
 	uint16_t mark_id; /* of QoS 2 in a session that is kept; 0: it is confirmed as others are */
 	bool has_expiry;
+	bool is_retained;
 	bool is_here; /* in the block being fed */
 };
 MUST_USE enum err mqtt_publish_one(struct turn *t, const struct message *m, uint64_t word);
@@ -327,6 +333,26 @@ void mqtt_marked(struct turn *t, const struct tx *tx);
 /* mqtt_tx sends a transaction; references to the message are handed out by the caller. */
 void mqtt_tx(struct turn *t, const struct tx_wish *x);
 void mqtt_tx_answered(struct turn *t, uint32_t ticket, enum err e);
+
+/* ---- found.c: retained messages ---- */
+#define FOUND_TICKET     (UINT64_C(1) << 62)
+#define RETAIN_PLACE_MAX 640u /* of a place in a store, as CMD_FIND gives it */
+void mqtt_search_init(struct mqtt *s);
+/* mqtt_search looks for what a new subscription is to get; mqtt_search_drain sends what is
+ * there. */
+void mqtt_search(struct turn *t, const struct sub *one);
+void mqtt_search_drain(struct turn *t);
+void mqtt_searches_fini(struct turn *t);
+void mqtt_found(struct turn *t, const struct run *fx);
+void mqtt_found_all(struct turn *t, const struct run *fx, const struct reply_row *r);
+void mqtt_found_loaded(struct turn *t, uint64_t ticket, uint64_t mem);
+/* mqtt_deliver_found sends one, if it matches. */
+void mqtt_deliver_found(struct turn *t, const struct msg *m, struct slice filter, uint8_t options,
+			uint32_t number);
+/* mqtt_store_ready: has the virtual host a store? False: it is asked for. mqtt_store_declared takes
+ * the answer; false: there is none, and this is the end. */
+MUST_USE bool mqtt_store_ready(struct turn *t);
+MUST_USE bool mqtt_store_declared(struct turn *t);
 
 /* ---- end.c ---- */
 /* mqtt_end begins the end, or notes that it is wanted; is_will_due says what of the will. */

@@ -53,8 +53,7 @@ void mqtt_yield(struct turn *t)
 static struct mqtt_props welcome(const struct turn *t)
 {
 	const struct mqtt *s = t->s;
-	struct mqtt_props p = { .has = MQTT_HAS(maximum_packet_size) | MQTT_HAS(shared_available) |
-				       MQTT_HAS(retain_available),
+	struct mqtt_props p = { .has = MQTT_HAS(maximum_packet_size) | MQTT_HAS(shared_available),
 				.maximum_packet_size = t->set->packet_max };
 	must(s->client_id.n > 0);
 	if (s->is_named_by_us) {
@@ -75,6 +74,8 @@ static struct mqtt_props welcome(const struct turn *t)
 static void accept(struct turn *t)
 {
 	struct mqtt *s = t->s;
+	if (s->will && s->will->is_retained && !mqtt_store_ready(t))
+		return;
 	const struct mqtt_props p = welcome(t);
 	must(s->phase == PHASE_OPENING);
 	mqtt_send_connack(t, MQTT_REASON_SUCCESS, &p);
@@ -152,6 +153,11 @@ void mqtt_opened(struct turn *t, const struct reply_row *r)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_OPENING);
+	if (s->is_store_asked) {
+		if (mqtt_store_declared(t))
+			accept(t);
+		return;
+	}
 	s->open_ticket = TICKET_NONE;
 	if (s->is_end_wanted) {
 		mqtt_end(t);

@@ -1,7 +1,9 @@
 #include "session/mqtt/mqtt.h"
 
 #include "base/byteorder.h"
+#include "base/hash.h"
 #include "base/must.h"
+#include "core/retain_store.h"
 #include "session/views.h"
 
 /* What the publisher's word says of a message that the client waits for. */
@@ -121,10 +123,12 @@ static uint32_t own_place(const struct turn *t, const struct route *r, struct sl
 	return match.n > 0 && match.is_no_local ? at : r->n;
 }
 
-/* Publishes and remembers the packet id, both or neither. */
+/* Publishes and remembers the packet id, both or neither. What is to be retained goes before. */
 static void send_marked(struct turn *t, const struct message *of, const struct publication *what,
 			const struct route *r, const struct msg *m)
 {
+	static const struct route nowhere;
+	const struct route_hit hit = { .route = &nowhere };
 	const struct tx_wish x = {
 		.route = r->n > 0 ? r : NULL,
 		.message = { .mem = msg_mem(m),
@@ -135,6 +139,9 @@ static void send_marked(struct turn *t, const struct message *of, const struct p
 		.reason = r->n > 0 ? MQTT_REASON_SUCCESS : MQTT_REASON_NOBODY,
 	};
 	must(of->mark_id != 0);
+	if (what->store)
+		publisher_send(&t->s->publisher, t->w, &t->s->asker, what, &hit, m,
+			       PUBLISHER_NOBODY);
 	block_give(block_of(m), r->n);
 	mqtt_mark_received(t, of->mark_id, &x);
 }
@@ -167,6 +174,16 @@ static void send_without(struct turn *t, const struct message *of, const struct 
 	mqtt_put(t, less.to, room);
 }
 
+/* Topics with one key are told apart if they have a dot; the one without is what the key says. */
+static uint32_t store_number(struct slice topic)
+{
+	static const struct hash_key key = { 0x676f64776974, 0x746f706963 };
+	must(topic.n > 0);
+	if (!memchr(topic.p, '.', topic.n))
+		return 0;
+	return (uint32_t)(1 + hash_slice(key, topic) % STREAM_TAG_MAX);
+}
+
 /* As in publish_row: one that is due at once goes to who waits for it, or nowhere. */
 static uint64_t expiry_ms(const struct turn *t, const struct message *of)
 {
@@ -181,7 +198,7 @@ enum err mqtt_publish_made(struct turn *t, const struct message *of, const struc
 	struct route_hit *hit;
 	const struct slice route = msg_route(m);
 	must(route.n == mqtt_route_bytes(t, of));
-	const struct publication what = {
+	struct publication what = {
 		.exchange = slice_sub(route, 1, t->set->exchange.n),
 		.key = slice_from(route, 2 + t->set->exchange.n),
 		.route = route,
@@ -190,6 +207,10 @@ enum err mqtt_publish_made(struct turn *t, const struct message *of, const struc
 		.expiry_ms = of->has_expiry ? expiry_ms(t, of) : 0,
 		.dice = s->session.handle + s->count.published,
 	};
+	if (of->is_retained) {
+		what.store = retain_store(t->w->view, s->asker.vhost);
+		what.store_number = store_number(of->topic);
+	}
 	TRY(publisher_route(&s->publisher, t->w, &s->access, &what, &hit, &t->why));
 	if (hit->route->n == 0) {
 		s->count.unroutable++;
@@ -305,6 +326,7 @@ static void publish(struct turn *t, const struct mqtt_publish *m)
 			       .topic = m->topic,
 			       .qos = m->qos,
 			       .version = s->version,
+			       .is_retained = m->retain,
 			       .is_here = true };
 	uint8_t *own = NULL;
 	size_t own_n = 0;
@@ -363,11 +385,10 @@ bool mqtt_on_publish(struct turn *t, const struct mqtt_packet *p)
 		mqtt_refuse_fault(t, f);
 		return true;
 	}
-	if (m.qos == 2 && t->s->is_durable && !mqtt_marks_ready(t))
+	if ((m.qos == 2 && t->s->is_durable && !mqtt_marks_ready(t)) ||
+	    (m.retain && m.payload.n > 0 && !mqtt_store_ready(t)))
 		return false;
 	uint8_t reason = resolve(t, &m);
-	if (reason == 0 && m.retain && t->s->version == MQTT_V5)
-		reason = MQTT_REASON_NO_RETAIN;
 	if (reason != 0) {
 		mqtt_refuse(t, reason);
 		return true;

@@ -73,11 +73,22 @@ static struct session *session_new(struct session_world *w, uint64_t handle, str
 	publisher_init(&s->publisher);
 	receiver_init(&s->receiver, &mqtt_receiver_ops, &s->session, &s->asker);
 	deque_init(&s->txs, sizeof(struct tx), "transactions");
+	mqtt_search_init(s);
 	map_init(&s->flights, NULL, 0, handle);
 	map_init(&s->marks, NULL, 0, handle);
 	map_init(&s->received, NULL, 0, handle);
 	map_init(&s->subs.by_filter, NULL, 0, handle);
 	return &s->session;
+}
+
+/* What a packet has to wait for is there, or not. */
+static void asked(struct turn *t, const struct reply_row *r)
+{
+	must(t->s->phase == PHASE_RUNNING);
+	if (!t->s->is_store_asked)
+		mqtt_marks_declared(t, r);
+	else if (!mqtt_store_declared(t))
+		must(t->s->phase >= PHASE_ENDING || t->s->is_end_wanted);
 }
 
 static void replied(struct turn *t, struct run *fx)
@@ -95,9 +106,11 @@ static void replied(struct turn *t, struct run *fx)
 	else if (s->phase == PHASE_OPENING && fx->arg == s->open_ticket)
 		mqtt_opened(t, &r);
 	else if (s->open_ticket != TICKET_NONE && fx->arg == s->open_ticket)
-		mqtt_marks_declared(t, &r);
+		asked(t, &r);
 	else if (s->txs.n > 0 && r.op == CMD_TX)
 		mqtt_tx_answered(t, (uint32_t)fx->arg, (enum err)r.err);
+	else if (r.op == CMD_FIND)
+		mqtt_found_all(t, fx, &r);
 	else if (r.op == CMD_SUBSCRIBE)
 		mqtt_consumed(t, fx, &r);
 	else if (s->call)
@@ -125,7 +138,12 @@ static void session_tell(struct session *own, struct session_world *w, struct ru
 	struct turn t;
 	mqtt_turn(&t, own, w);
 	switch ((enum fx)fx->kind) {
-	case FX_DELIVER: receiver_delivered(&t.s->receiver, w, fx); return;
+	case FX_DELIVER:
+		if (fx->flags & DELIVER_FOUND)
+			mqtt_found(&t, fx);
+		else
+			receiver_delivered(&t.s->receiver, w, fx);
+		return;
 	case FX_CONFIRM:
 	case FX_REFUSED:
 		if (t.s->phase < PHASE_ENDING)
@@ -172,14 +190,19 @@ static void session_pump(struct session *own, struct session_world *w)
 	if (t.s->phase != PHASE_RUNNING)
 		return;
 	mqtt_acknowledge(&t);
+	mqtt_search_drain(&t);
 	receiver_drain(&t.s->receiver, w);
 }
 
 static void session_loaded(struct session *own, struct session_world *w, uint64_t ticket,
 			   uint64_t mem)
 {
-	must(own->ops == &mqtt_session_ops);
-	receiver_loaded(&mqtt_of(own)->receiver, w, ticket, mem);
+	struct turn t;
+	mqtt_turn(&t, own, w);
+	if (ticket & FOUND_TICKET)
+		mqtt_found_loaded(&t, ticket, mem);
+	else
+		receiver_loaded(&t.s->receiver, w, ticket, mem);
 }
 
 static uint64_t session_deadline(const struct session *own)
@@ -246,6 +269,7 @@ static void session_free(struct session *own, struct session_world *w)
 	subs_fini(&s->subs, w->mem);
 	map_fini(&s->received, w->mem);
 	mqtt_marks_fini(&t);
+	mqtt_searches_fini(&t);
 	must(s->flights.n == 0 && s->txs.n == 0);
 	map_fini(&s->flights, w->mem);
 	deque_fini(&s->txs, w->mem);

@@ -155,6 +155,23 @@ static void take_back(struct turn *t, struct wish *wish)
 	wish->is_changed = false;
 }
 
+/* Retained messages go to who asks for them. */
+static void search(struct turn *t)
+{
+	const struct call *call = t->s->call;
+	for (uint32_t i = 0; i < call->n && call->type == MQTT_SUBSCRIBE; i++) {
+		const struct wish *wish = &call->wish[i];
+		if (!wish->sub)
+			continue;
+		const uint8_t handling = wish->sub->options >> SUB_HANDLING_SHIFT & 3;
+		if (handling == MQTT_RETAIN_ALWAYS ||
+		    (handling == MQTT_RETAIN_IF_NEW && wish->is_new))
+			mqtt_search(t, wish->sub);
+	}
+	must(t->s->phase == PHASE_RUNNING);
+	mqtt_search_drain(t);
+}
+
 static void over(struct turn *t)
 {
 	struct mqtt *s = t->s;
@@ -163,6 +180,7 @@ static void over(struct turn *t)
 		if (s->queue && !s->taker)
 			mqtt_consume(t);
 		answer(t);
+		search(t);
 	}
 	call_free(t);
 	if (s->is_end_wanted)

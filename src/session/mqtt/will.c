@@ -62,6 +62,7 @@ void mqtt_will_publish(struct turn *t)
 		.has_expiry = (props.has & MQTT_HAS(message_expiry_s)) != 0,
 		.qos = will->qos,
 		.version = s->version,
+		.is_retained = will->is_retained,
 	};
 	if (mqtt_publish_one(t, &m, PUBLISHER_NOBODY) != ERR_OK) {
 		s->count.refused++;
