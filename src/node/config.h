@@ -34,12 +34,14 @@ struct text;
 #define CONFIG_SAN_TYPES    "dns|ip|email|uri|other_name"
 #define CONFIG_VERIFIES     "verify_none|verify_peer"
 #define CONFIG_TLS_VERSIONS "tlsv1.2|tlsv1.3"
+#define CONFIG_WS_FRAMES    "text|binary"
 
 /* Places in CONFIG_LEVELS; the first four are those of enum log_level. */
 enum { CONFIG_LEVEL_CRITICAL = 4, CONFIG_LEVEL_NONE = 5 };
 enum { CONFIG_FORMAT_JSON = 1 };
 enum { CONFIG_STDERR = 1 };
 enum { CONFIG_VERIFY_PEER = 1 };
+enum { CONFIG_WS_TEXT, CONFIG_WS_BINARY };
 enum { CONFIG_CERT_DN, CONFIG_CERT_CN, CONFIG_CERT_SAN };
 enum { CONFIG_SAN_DNS, CONFIG_SAN_IP, CONFIG_SAN_EMAIL, CONFIG_SAN_URI, CONFIG_SAN_OTHER };
 

@@ -31,6 +31,7 @@ static const struct {
 static const char *const aliases[][2] = {
 	{ "max_channels_per_connection", "channel_max" },
 	{ "max_connections", "connection_max" },
+	{ "web_stomp.port", "web_stomp.tcp.port" },
 	{ "definitions.local.path", "load_definitions" },
 	{ "management.load_definitions", "load_definitions" },
 };
