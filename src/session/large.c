@@ -21,7 +21,9 @@ enum err large_begin(struct session_world *w, const struct large_of *what, struc
 	struct large *g = mem_get(w->mem, sizeof *g, "large message");
 	if (!g)
 		return ERR_RESOURCE_ERROR;
-	*g = (struct large){ .word = what->word };
+	*g = (struct large){ .word = what->word,
+			     .expiry_ms = what->expiry_ms,
+			     .priority = what->priority };
 	enum err e = upload_begin(&g->upload, w, &one, &g->block);
 	if (e != ERR_OK) {
 		mem_put(w->mem, g, sizeof *g);

@@ -11,14 +11,16 @@
 struct large {
 	struct upload upload;
 	struct block *block;
-	uint64_t word; /* for the publisher */
+	uint64_t word, expiry_ms; /* for the publisher, as they were given */
+	uint8_t priority;
 };
 
 struct large_of {
 	uint64_t session, serial;        /* serial: another for each of a session's */
 	struct slice route, props, body; /* copied */
-	uint64_t word;
+	uint64_t word, expiry_ms;
 	uint8_t proto, flags; /* enum msg_proto; MSG_PERSISTENT ... */
+	uint8_t priority;
 };
 
 /* large_begin begins. ERR_LIMIT: its properties are too large, whatever the body.

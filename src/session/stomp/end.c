@@ -33,6 +33,8 @@ bool stomp_end_quietly(struct turn *t)
 {
 	struct stomp *s = t->s;
 	must(s->is_gone);
+	if (!stomp_large_left(t))
+		return false;
 	if (!s->farewell.is_begun)
 		stomp_end(t);
 	return s->farewell.is_over;

@@ -10,6 +10,8 @@ bool stomp_may_read(const struct stomp *s, const struct session_world *w)
 	must(s->phase <= PHASE_CLOSED);
 	if (s->call && s->call->ticket != TICKET_NONE)
 		return false;
+	if (s->large && s->large_state == UPLOAD_MORE && s->phase != PHASE_CLOSED)
+		return false;
 	if (s->is_held && (w->is_blocked || publisher_is_full(&s->publisher, w)))
 		return false;
 	if (s->phase == PHASE_CLOSED)
@@ -105,14 +107,13 @@ static enum done with_frame(struct turn *t, const struct stomp_frame *f)
 	return d;
 }
 
-/* What may come in one frame; larger bodies would have to be told and stored in pieces. */
+/* What may come in one frame. */
 static uint64_t body_max(const struct turn *t)
 {
 	must(t->w->limits->stomp->frame_max > 0);
 	if (t->s->phase == PHASE_LOGIN)
 		return LIMIT_STOMP_STRANGER_BYTES;
-	return min_u64(min_u64(t->w->limits->stomp->frame_max, LIMIT_CHUNK_BYTES),
-		       t->w->limits->message_bytes_max);
+	return min_u64(t->w->limits->stomp->frame_max, t->w->limits->message_bytes_max);
 }
 
 static enum done not_understood(struct turn *t, enum err e)

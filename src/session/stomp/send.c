@@ -249,6 +249,13 @@ static const struct msg *in_own_block(struct turn *t, const struct sending *m)
 	return made;
 }
 
+static void count_one(struct stomp *s, bool is_followed)
+{
+	must(s->phase == PHASE_RUNNING);
+	s->published++;
+	s->followed_n += is_followed;
+}
+
 static enum done publish(struct turn *t, struct sending *m, bool is_followed)
 {
 	struct stomp *s = t->s;
@@ -265,15 +272,20 @@ static enum done publish(struct turn *t, struct sending *m, bool is_followed)
 	if (e != ERR_OK)
 		return stomp_fail_err(t, e);
 	must(hit->route != NULL);
+	const uint64_t word = is_followed ? 0 : PUBLISHER_NOBODY;
+	if (upload_is_needed(m->route.n, m->props.n, t->frame->body.n)) {
+		enum done d = stomp_large(t, &what, hit, m->flags, word);
+		if (d == DONE && s->phase == PHASE_RUNNING)
+			count_one(s, is_followed);
+		return d;
+	}
 	const struct msg *made = in_place(t, m);
 	if (!made)
 		made = in_own_block(t, m);
 	if (!made)
 		return stomp_fail_err(t, ERR_RESOURCE_ERROR);
-	publisher_send(&s->publisher, t->w, &s->asker, &what, hit, made,
-		       is_followed ? 0 : PUBLISHER_NOBODY);
-	s->published++;
-	s->followed_n += is_followed;
+	publisher_send(&s->publisher, t->w, &s->asker, &what, hit, made, word);
+	count_one(s, is_followed);
 	return DONE;
 }
 

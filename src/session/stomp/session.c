@@ -162,7 +162,7 @@ static void session_free(struct session *own, struct session_world *w)
 	struct turn t;
 	stomp_turn(&t, own, w);
 	struct stomp *s = t.s;
-	must(!s->farewell.is_begun || s->farewell.is_over);
+	must(!s->large && (!s->farewell.is_begun || s->farewell.is_over));
 	stomp_call_free(&t);
 	stomp_transactions_free(&t);
 	stomp_receipts_free(&t);
@@ -216,6 +216,7 @@ const struct session_ops stomp_session_ops = {
 	.ready = session_ready,
 	.pump = session_pump,
 	.loaded = session_loaded,
+	.stored = stomp_stored,
 	.checked = stomp_checked,
 	.deadline = session_deadline,
 	.tick = session_tick,

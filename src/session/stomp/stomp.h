@@ -13,6 +13,7 @@
 #ifndef SESSION_STOMP_STOMP_H
 #define SESSION_STOMP_STOMP_H
 #include "base/text.h"
+#include "session/large.h"
 #include "session/publisher.h"
 #include "session/receiver.h"
 #include "session/stomp/ops.h"
@@ -89,6 +90,7 @@ struct stomp {
 	struct receipt *owed, **owed_end; /* oldest first */
 	struct receipt *last;             /* of DISCONNECT; NULL: it wants none */
 	struct call *call;                /* NULL: nothing is asked */
+	struct large *large;              /* what the frame in hand publishes; NULL: not that */
 	struct transaction *transactions;
 	struct block *block; /* being filled with messages that do not fit where they came */
 	uint64_t deadline_ms, asked_ms;
@@ -96,10 +98,11 @@ struct stomp {
 	uint64_t beat_in, beat_out;       /* octets at the last */
 	uint64_t last_tag;
 	uint32_t wants_ms, sends_ms; /* heart-beats, as agreed */
-	uint32_t subscriptions_n, transactions_n;
+	uint32_t subscriptions_n, transactions_n, larges_n;
 	uint8_t phase;   /* enum phase */
 	uint8_t version; /* enum stomp_version */
 	uint8_t silent_n, name_n;
+	uint8_t large_state; /* enum upload_state */
 	bool owns_queues, is_gone;
 	bool is_held;             /* a SEND waits for room, or for the end of an alarm */
 	bool has_login;           /* a refusal says of whom */
@@ -246,6 +249,15 @@ enum done stomp_send(struct turn *t, bool is_followed);
 void stomp_confirmed(struct turn *t);
 /* stomp_block_close ends the filling of the conversation's own block. */
 void stomp_block_close(struct stomp *s);
+
+/* ---- large.c: what is too large for one record ---- */
+/* stomp_large publishes the frame in hand, which is. WAIT: it is being stored. */
+enum done stomp_large(struct turn *t, const struct publication *what, const struct route_hit *hit,
+		      uint8_t flags, uint64_t word);
+bool stomp_stored(struct session *own, struct session_world *w, uint64_t ticket, uint64_t loc,
+		  uint32_t bytes);
+/* stomp_large_left: the client is gone, and what he has published is stored and on its way. */
+bool stomp_large_left(struct turn *t);
 
 /* ---- subscribe.c, deliver.c ---- */
 enum done stomp_on_subscribe(struct turn *t);

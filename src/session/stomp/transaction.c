@@ -139,7 +139,7 @@ enum done stomp_put_off(struct turn *t)
 {
 	struct transaction *x = named(t);
 	const uint32_t n = (uint32_t)t->frame->total;
-	must(t->frame->total <= LIMIT_RECORD_BYTES_MAX);
+	must(t->frame->total <= UINT32_MAX / 2);
 	if (!x)
 		return DONE;
 	if (x->actions.n >= LIMIT_STOMP_TRANSACTION_ACTIONS || x->bytes + n > LIMIT_TX_BYTES)
@@ -189,8 +189,8 @@ static enum done replay(struct turn *t, const struct action *a, bool is_followed
 	struct stomp_frame f;
 	size_t need;
 	at.block = a->block;
-	enum err e = stomp_scan(&scan, slice_of((const uint8_t *)a->block + a->off, a->n),
-				LIMIT_CHUNK_BYTES, &f, &need);
+	enum err e = stomp_scan(&scan, slice_of((const uint8_t *)a->block + a->off, a->n), a->n, &f,
+				&need);
 	must(e == ERR_OK);
 	size_t n = slice_find(f.head, '\\') == f.head.n ? 0 : f.head.n;
 	uint8_t *room = n ? mem_get(t->w->mem, n, "unescaped headers") : NULL;
