@@ -279,7 +279,9 @@ static void keep_rest(struct conn *c, struct block *b, uint32_t off, uint32_t ne
 		return;
 	}
 	if (c->need > OWN_FROM) {
-		struct block *own = block_take(&l->home, c->need + HEADER_ROOM);
+		/* as much again where nobody knows how much is missing */
+		uint32_t more = c->need == n + 1 ? n : 0;
+		struct block *own = block_take(&l->home, c->need + more + HEADER_ROOM);
 		must(own != NULL);
 		memcpy((uint8_t *)own + own->fill, (uint8_t *)b + off, n);
 		if (c->own)

@@ -94,6 +94,7 @@ static void session_loaded(struct session *own, struct session_world *w, uint64_
 {
 	struct turn t;
 	stomp_turn(&t, own, w);
+	must(t.s->receiver.session == own);
 	receiver_loaded(&t.s->receiver, w, ticket, mem);
 }
 
@@ -141,6 +142,7 @@ static void session_stop(struct session *own, struct session_world *w)
 {
 	struct turn t;
 	stomp_turn(&t, own, w);
+	must(t.s->phase <= PHASE_CLOSED);
 	if (t.s->phase == PHASE_RUNNING)
 		stomp_error(&t, "connection_forced", NULL,
 			    slice_str("CONNECTION_FORCED - broker forced connection closure with "

@@ -72,7 +72,7 @@ static const char *const frames[] = {
 
 #define FRAMES_N (sizeof frames / sizeof *frames)
 /* Behind the frames: acknowledgements of what the client was told last. */
-enum { ACK_LAST = FRAMES_N, NACK_LAST, REJECT_LAST, ACK_IN_T, NACK_IN_U, DEEDS_N };
+enum { ACK_LAST = FRAMES_N, NACK_LAST, REJECT_LAST, ACK_IN_T, NACK_IN_U, SEND_LARGE, DEEDS_N };
 
 _Static_assert(DEEDS_N <= DEED_RAW, "each has its byte");
 
@@ -81,7 +81,7 @@ static const struct stomp_settings settings = { .default_user = { (const uint8_t
 						.default_vhost = { (const uint8_t *)"/", 1 },
 						.topic_exchange = { (const uint8_t *)"amq.topic",
 								    9 },
-						.frame_max = 1 << 16,
+						.frame_max = 1 << 18,
 						.requeues = true,
 						.is_trailing_lf = true };
 
@@ -150,7 +150,7 @@ static void acknowledge(struct client *c, unsigned what)
 static void turn_of_fate(struct play *p, unsigned which)
 {
 	struct world *w = p->w;
-	switch (which % 13) {
+	switch (which % 14) {
 	case 0: drop_client(p); break;
 	case 1: p->at = 0; break;
 	case 2: p->at = 1; break;
@@ -166,8 +166,22 @@ static void turn_of_fate(struct play *p, unsigned which)
 			core_cache_limit(w->shard[i].core, 0);
 		break;
 	case 11: (void)world_dispatch(w, &w->post); break;
+	case 12: w->is_losing_stores = !w->is_losing_stores; break;
 	default: world_run(w);
 	}
+}
+
+/* A body that is too large for one record. */
+static void send_large(struct client *c)
+{
+	static const char head[] = "SEND\ndestination:/queue/a\npersistent:true\nreceipt:16\n"
+				   "content-length:140000\n\n";
+	static const uint8_t body[140001];
+	struct octets o = { 0 };
+	octets_put(&o, head, sizeof head - 1);
+	octets_put(&o, body, sizeof body);
+	client_write(c, o.p, o.n);
+	free(o.p);
 }
 
 /* A deed, and how many bytes of the input it took. */
@@ -187,6 +201,8 @@ static size_t deed(struct play *p, struct slice in)
 		what %= DEEDS_N;
 		if (what < FRAMES_N)
 			say(*c, frames[what]);
+		else if (what == SEND_LARGE)
+			send_large(*c);
 		else
 			acknowledge(*c, what);
 		return 1;
