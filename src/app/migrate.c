@@ -179,7 +179,8 @@ static int look(const struct migrate_out *out)
 	struct text why = text_of(room, sizeof room);
 	if (definitions_read(&d, slice_str(out->definitions), &why) != ERR_OK)
 		return refuse("definitions.json", room);
-	fwrite(d.notes, 1, d.notes_n, stdout);
+	if (d.notes_n > 0)
+		fwrite(d.notes, 1, d.notes_n, stdout);
 	definitions_fini(&d);
 	config_defaults(&config);
 	if (config_read(&config, "godwit.conf", slice_str(out->conf), &notes, &why) != ERR_OK ||
