@@ -75,31 +75,44 @@ static void settle_tcp(struct migration *m, const struct listener *l, struct sli
 	(void)migrate_set(m, key_room, text_slice(&to));
 }
 
+/* What is asked of a client's certificate. False: another listener asks something else. */
+static bool settle_peer(struct migration *m, const struct listener *l)
+{
+	const char *from = l->name_is_cn ? "common_name" : "distinguished_name";
+	bool is_one = migrate_set(m, "ssl_options.verify", slice_str("verify_peer"));
+	is_one = migrate_set(m, "ssl_options.fail_if_no_peer_cert", slice_str("true")) && is_one;
+	is_one = migrate_set(m, "ssl_options.depth", slice_str("100")) && is_one;
+	if (l->crlfile.n > 0)
+		is_one = migrate_set(m, "ssl_options.crlfile", l->crlfile) && is_one;
+	if (!l->name_is_cn && !l->name_is_dn)
+		return is_one;
+	is_one = migrate_set(m, "mqtt.ssl_cert_login", slice_str("true")) && is_one;
+	is_one = migrate_set(m, "ssl_cert_login_from", slice_str(from)) && is_one;
+	migrate_note(m, l->place, slice_str("listener"), FATE_CHANGED,
+		     "a name in a certificate must be that of a user: add those whom no file "
+		     "names; a client that names a user itself must know his password");
+	return is_one;
+}
+
+static bool settle_no_peer(struct migration *m, const struct listener *l)
+{
+	bool is_one = migrate_set(m, "ssl_options.verify", slice_str("verify_none"));
+	if (l->crlfile.n > 0)
+		migrate_note(m, l->tls_place, slice_str("crlfile"), FATE_NEEDLESS,
+			     "clients are not asked for certificates");
+	return migrate_set(m, "ssl_options.fail_if_no_peer_cert", slice_str("false")) && is_one;
+}
+
 /* There is one certificate, and one rule for those of clients. */
 static void settle_tls(struct migration *m, const struct listener *l)
 {
-	bool has_name = l->needs_certificate && (l->name_is_cn || l->name_is_dn);
-	const char *verify = l->needs_certificate ? "verify_peer" : "verify_none";
 	bool is_one = migrate_set(m, "ssl_options.certfile", l->certfile) &&
 		      migrate_set(m, "ssl_options.keyfile", l->keyfile);
 	if (l->cafile.n > 0)
 		is_one = migrate_set(m, "ssl_options.cacertfile", l->cafile) && is_one;
-	is_one = migrate_set(m, "ssl_options.verify", slice_str(verify)) && is_one;
-	is_one = migrate_set(m, "ssl_options.fail_if_no_peer_cert",
-			     slice_str(l->needs_certificate ? "true" : "false")) &&
-		 is_one;
+	is_one = (l->needs_certificate ? settle_peer(m, l) : settle_no_peer(m, l)) && is_one;
 	if (slice_eq(l->tls_version, slice_str("tlsv1.3")))
 		is_one = migrate_set(m, "ssl_options.versions.1", l->tls_version) && is_one;
-	if (has_name) {
-		is_one = migrate_set(m, "mqtt.ssl_cert_login", slice_str("true")) && is_one;
-		is_one = migrate_set(
-				 m, "ssl_cert_login_from",
-				 slice_str(l->name_is_cn ? "common_name" : "distinguished_name")) &&
-			 is_one;
-		migrate_note(m, l->place, slice_str("listener"), FATE_CHANGED,
-			     "a name in a certificate must be that of a user: add those whom no "
-			     "file names");
-	}
 	if (!is_one)
 		migrate_note(m, l->tls_place, slice_str("certfile"), FATE_LOST,
 			     "there is one certificate, and one rule for those of clients: that "
@@ -191,6 +204,15 @@ static void settle_defaults(struct migration *m)
 		(void)migrate_set(m, defaults[i][0], slice_str(defaults[i][1]));
 }
 
+/* Else the broker would open one of its own. */
+static bool has_plain(const struct migration *m)
+{
+	for (const struct setting *s = m->settings; s; s = s->next)
+		if (slice_starts_with(s->key, slice_str("mqtt.listeners.tcp.")))
+			return true;
+	return false;
+}
+
 void listeners_settle(struct migration *m)
 {
 	uint32_t number = 0, all_n = 0;
@@ -201,7 +223,7 @@ void listeners_settle(struct migration *m)
 	}
 	if (all_n == 0 && !m->listeners->next && !m->listeners->is_off)
 		settle_none(m);
-	else if (number == 0)
+	else if (!has_plain(m))
 		(void)migrate_set(m, "mqtt.listeners.tcp", slice_str("none"));
 	settle_connections(m);
 	settle_log(m);

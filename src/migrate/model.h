@@ -31,7 +31,7 @@ struct listener {
 	struct listener *next;
 	struct place place;
 	struct security *security;
-	struct slice host, cafile, certfile, keyfile, tls_version;
+	struct slice host, cafile, certfile, keyfile, crlfile, tls_version;
 	struct place tls_place;
 	uint16_t port;
 	bool is_described, is_off; /* nobody has described the default one, as a rule */

@@ -376,6 +376,12 @@ static enum err take_KEYFILE(struct migration *m, const struct option *o)
 	return ERR_OK;
 }
 
+static enum err take_CRLFILE(struct migration *m, const struct option *o)
+{
+	listener_of(m)->crlfile = o->value;
+	return ERR_OK;
+}
+
 static enum err take_TLS_VERSION(struct migration *m, const struct option *o)
 {
 	listener_of(m)->tls_version = o->value;
