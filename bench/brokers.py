@@ -131,7 +131,8 @@ class GodwitMqtt(Broker):
     def words(self, release):
         return [os.path.join(release, 'godwitd'), '--data-dir', os.path.join(self.folder, 'data'),
                 *listeners.arguments(), '--set',
-                f'mqtt.listeners.tcp.default=127.0.0.1:{self.port}']
+                f'mqtt.listeners.tcp.default=127.0.0.1:{self.port}',
+                '--set', 'mqtt.prefetch=1000']  # Mosquitto has no bound here
 
     def uri(self):
         return f'mqtt://guest:guest@127.0.0.1:{self.port}'

@@ -152,6 +152,7 @@ void core_admit(struct core *c, struct run *cmd, uint64_t now_ms, struct outcome
 	case CMD_SESSION_GONE: core_session_gone(c, cmd, fx); break;
 	case CMD_CLAIM: core_claim(c, cmd, fx); break;
 	case CMD_YIELD: core_yield(c, cmd, fx); break;
+	case CMD_CLAIM_MOVED: core_claim_moved(c, cmd, fx); break;
 	case CMD_DUMP: core_describe(c, cmd, fx); break;
 	case CMD_DIGEST: core_answer_digest(c, cmd, fx); break;
 	default: must(!"a command for a queue's shard");

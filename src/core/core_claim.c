@@ -118,6 +118,20 @@ void core_yield(struct core *c, const struct run *cmd, struct post *fx)
 		(void)map_del(&c->claims, key_of(name), NULL);
 }
 
+void core_claim_moved(struct core *c, const struct run *cmd, struct post *fx)
+{
+	const struct slice name = run_tail(cmd);
+	const uint64_t *value = map_find(&c->claims, key_of(name));
+	struct claim *head = value ? (struct claim *)(uintptr_t)*value : NULL;
+	struct claim *of = *place_of(&head, name);
+	must(cmd->session != 0 && cmd->arg != 0);
+	if (!of || of->owner != cmd->arg)
+		return;
+	of->owner = cmd->session;
+	if (of->waiter.session) /* whoever told it to go may have told nobody */
+		tell_owner(c, of, fx);
+}
+
 void core_claims_free(struct core *c)
 {
 	size_t cursor = 0;

@@ -20,7 +20,9 @@ static void say(struct rig *r, enum cmd kind, uint32_t session, const char *name
 	char buf[256];
 	struct text told = text_of(buf, sizeof buf);
 	struct run *cmd = (struct run *)(void *)r->cmd_bytes;
+	const uint64_t arg = cmd->arg;
 	*cmd = rig_head((uint8_t)kind, 0, 9);
+	cmd->arg = arg;
 	cmd->session = RIG_SESSION(session);
 	cmd->tail_len = (uint32_t)strlen(name);
 	memcpy(cmd + 1, name, cmd->tail_len);
@@ -56,6 +58,26 @@ static void who_comes_later_has_it_when_the_owner_yields(void **s)
 	rig_free(r);
 }
 
+static void moved(struct rig *r, uint32_t from, uint32_t to, const char *want)
+{
+	((struct run *)(void *)r->cmd_bytes)->arg = RIG_SESSION(from);
+	say(r, CMD_CLAIM_MOVED, to, "a", want);
+}
+
+static void who_moves_keeps_its_name(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	say(r, CMD_CLAIM, 1, "a", "1 has it");
+	moved(r, 1, 5, "");
+	say(r, CMD_YIELD, 1, "a", "");
+	say(r, CMD_CLAIM, 2, "a", "5 is to go");
+	moved(r, 5, 6, "6 is to go");
+	moved(r, 5, 7, "");
+	say(r, CMD_YIELD, 6, "a", "2 has it");
+	rig_free(r);
+}
+
 static void of_those_that_wait_the_last_counts(void **s)
 {
 	(void)s;
@@ -87,6 +109,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_that_nobody_has_is_had_at_once),
 		cmocka_unit_test(who_comes_later_has_it_when_the_owner_yields),
+		cmocka_unit_test(who_moves_keeps_its_name),
 		cmocka_unit_test(of_those_that_wait_the_last_counts),
 		cmocka_unit_test(who_waits_no_more_is_passed_over),
 	};

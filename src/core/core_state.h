@@ -180,6 +180,7 @@ void core_reply(const struct core *c, const struct run *cmd, struct reply_row wh
 /* ---- core_claim.c */
 void core_claim(struct core *c, const struct run *cmd, struct post *fx);
 void core_yield(struct core *c, const struct run *cmd, struct post *fx);
+void core_claim_moved(struct core *c, const struct run *cmd, struct post *fx);
 void core_claims_free(struct core *c);
 
 /* ---- core_publish.c */

@@ -149,31 +149,76 @@ static void write_out(struct turn *t, const struct outgoing *o)
 	t->s->count.delivered++;
 }
 
+/* Notes what the client is to acknowledge, and gives its packet id. */
+static uint16_t fly(struct turn *t, const struct taker *k, const struct deliver_row *row,
+		    uint8_t qos)
+{
+	struct flight *f = mqtt_flight_new(t, qos, k->is_no_ack ? 0 : row->count);
+	must(f->id != 0);
+	if (!k->is_no_ack)
+		f->settling = settling_of(k, row);
+	return f->id;
+}
+
+/* A message that goes out as it came, but for its flags and id: between clients before version 5,
+ * with the same QoS. False: it is to be looked at. */
+static bool deliver_again(struct turn *t, const struct taker *k, const struct deliver_row *row)
+{
+	const struct msg *m = msg_of(row->mem);
+	const struct slice head = msg_props(m);
+	struct mqtt_publish_peek p;
+	UNSET struct sub_match match;
+	if (m->proto != MSG_MQTT3 || t->s->version == MQTT_V5 || m->body_bytes >= SLICE_BODY_MIN ||
+	    msg_piece_n(m) > 1 || !mqtt_publish_head_peek(head, &p))
+		return false;
+	subs_match(&t->s->subs, p.topic, &match);
+	if (match.n == 0 || match.qos < p.qos)
+		return false;
+	const struct settling what = settling_of(k, row);
+	const uint32_t n = (uint32_t)head.n + m->body_bytes;
+	struct sendq *q = &t->s->session.sendq;
+	uint8_t *at = sendq_reserve(q, t->w->mem, n);
+	p.retain = p.retain && match.is_as_published;
+	const uint16_t id = p.qos ? fly(t, k, row, p.qos) : 0;
+	mqtt_publish_head_again(at, head, &p, id, row->flags & ENTRY_REDELIVERED);
+	uint8_t *end = put_body(at + head.n, m);
+	must(end == at + n);
+	sendq_commit(q, n);
+	t->s->count.delivered++;
+	if (!k->is_no_ack && p.qos == 0)
+		receiver_settle(&t->s->receiver, t->w, &what, SETTLE_ACCEPT);
+	return true;
+}
+
+static void deliver_slowly(struct turn *t, const struct taker *k, const struct deliver_row *row)
+{
+	UNSET struct foreign room;
+	UNSET struct outgoing o;
+	const struct settling what = settling_of(k, row);
+	o.foreign = &room;
+	const bool is_sent = read(t, msg_of(row->mem), &o) && is_wanted(t, &o);
+	if (is_sent && o.head.qos > 0) {
+		o.head.id = fly(t, k, row, o.head.qos);
+		o.head.dup = row->flags & ENTRY_REDELIVERED;
+	}
+	if (is_sent)
+		write_out(t, &o);
+	if (!k->is_no_ack && !(is_sent && o.head.qos > 0))
+		receiver_settle(&t->s->receiver, t->w, &what, SETTLE_ACCEPT);
+}
+
 static void deliver(struct session *own, struct session_world *w, struct taker *k,
 		    const struct deliver_row *row)
 {
 	struct turn t;
-	struct foreign room;
-	struct outgoing o;
-	const struct settling what = settling_of(k, row);
 	mqtt_turn(&t, own, w);
 	if (k == t.s->marks_taker) {
+		const struct settling what = settling_of(k, row);
 		mqtt_mark_came(&t, &what, msg_of(row->mem));
 		return;
 	}
-	o.foreign = &room;
-	const bool is_sent = read(&t, msg_of(row->mem), &o) && is_wanted(&t, &o);
-	if (is_sent && o.head.qos > 0) {
-		struct flight *f = mqtt_flight_new(&t, o.head.qos, k->is_no_ack ? 0 : row->count);
-		if (!k->is_no_ack)
-			f->settling = what;
-		o.head.id = f->id;
-		o.head.dup = row->flags & ENTRY_REDELIVERED;
-	}
-	if (is_sent)
-		write_out(&t, &o);
-	if (!k->is_no_ack && !(is_sent && o.head.qos > 0))
-		receiver_settle(&t.s->receiver, w, &what, SETTLE_ACCEPT);
+	if (!deliver_again(&t, k, row))
+		deliver_slowly(&t, k, row);
 }
 
 void mqtt_deliver_found(struct turn *t, const struct msg *m, struct slice filter, uint8_t options,

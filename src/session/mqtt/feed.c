@@ -138,7 +138,7 @@ static enum feed step(struct turn *t, uint32_t *io_off, uint32_t *out_need)
 		return FEED_CLOSE;
 	}
 	if (!(s->phase == PHASE_GREETING ? greet(t, &p) : dispatch(t, &p)))
-		return FEED_WAIT;
+		return t->is_moving ? FEED_MOVE : FEED_WAIT;
 	*io_off += (uint32_t)p.total;
 	return FEED_CLOSE;
 }
@@ -149,7 +149,6 @@ enum feed mqtt_feed(struct session *own, struct session_world *w, struct block *
 	struct turn t;
 	enum feed f = FEED_CLOSE;
 	mqtt_turn(&t, own, w);
-	(void)out_loop;
 	t.block = b;
 	t.s->heard_ms = w->now_ms;
 	t.s->is_held = t.s->is_held && w->is_blocked;
@@ -158,5 +157,6 @@ enum feed mqtt_feed(struct session *own, struct session_world *w, struct block *
 			return FEED_CLOSE;
 		f = mqtt_may_read(t.s, w) ? step(&t, io_off, out_need) : FEED_WAIT;
 	}
+	*out_loop = t.move_to;
 	return f;
 }

@@ -132,6 +132,7 @@ struct mqtt {
 	bool is_terse;       /* no reasons in words to this client */
 	bool is_capped;      /* the session's life is not as long as the client asked */
 	bool is_named_by_us;
+	uint8_t moves_n;
 	bool is_bridge; /* another broker, which wants no messages of its own back */
 	uint16_t keep_alive_s;
 	uint16_t window;  /* messages of QoS 1 and 2 that may be under way to the client */
@@ -141,6 +142,7 @@ struct mqtt {
 	uint32_t packet_max; /* octets of a packet to the client; 0: any */
 	uint32_t open_ticket;
 	uint32_t larges_n;                   /* so far */
+	uint64_t moved_from, moved_ms;       /* moved_from: its handle before, 0: all know */
 	uint64_t deadline_ms;                /* of the login */
 	uint64_t beat_ms, heard_ms, beat_in; /* next look at the keep alive; last word from him */
 	struct call *call;
@@ -181,7 +183,10 @@ struct turn {
 	struct block *block; /* being fed, else NULL */
 	struct slice topic;  /* of the message before in this feed, whose route is at route_off */
 	uint32_t route_off, route_n;
-	struct text why; /* words of a refusal */
+	struct route_hit *hit; /* where that goes; NULL: to be found anew */
+	uint32_t move_to;      /* the loop to go to first */
+	bool is_moving;        /* there: nothing of this packet was done */
+	struct text why;       /* words of a refusal */
 };
 
 static inline struct mqtt *mqtt_of(struct session *s)
@@ -225,6 +230,8 @@ void mqtt_checked(struct session *own, struct session_world *w, bool is_right);
 /* mqtt_claim asks for the client id, mqtt_claim_name writes what is claimed. */
 void mqtt_claim(struct turn *t);
 void mqtt_yield(struct turn *t);
+/* mqtt_moved says that the client id is of another handle now. */
+void mqtt_moved(struct turn *t);
 /* mqtt_open goes on when the client id is ours; mqtt_opened takes its answers; mqtt_open_on looks
  * whether all that was kept has come. */
 void mqtt_open(struct turn *t);
@@ -283,6 +290,9 @@ MUST_USE enum err mqtt_publish_made(struct turn *t, const struct message *of, co
 /* mqtt_route_put writes its exchange and key, mqtt_route_bytes octets. */
 uint32_t mqtt_route_bytes(const struct turn *t, const struct message *m);
 void mqtt_route_put(const struct turn *t, const struct message *m, uint8_t *at);
+/* mqtt_wants_move: a message goes to one other loop only, and nothing holds the conversation here.
+ */
+bool mqtt_wants_move(struct turn *t, const struct route *r);
 /* mqtt_acknowledge tells the client what is safe. */
 void mqtt_acknowledge(struct turn *t);
 

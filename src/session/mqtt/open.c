@@ -7,7 +7,7 @@
 
 #define CLAIM_MAX (8u + CLIENT_ID_MAX)
 
-static void command(struct turn *t, enum cmd kind, uint32_t ticket)
+static void command(struct turn *t, enum cmd kind, uint64_t arg)
 {
 	static const struct hash_key key = { 0x676f64776974, 0x6d717474 };
 	struct mqtt *s = t->s;
@@ -25,7 +25,7 @@ static void command(struct turn *t, enum cmd kind, uint32_t ticket)
 		.session = s->session.handle,
 		.shard = (uint16_t)(1 + hash_slice(key, name) % LIMIT_SHARD_DATA_N),
 		.vhost = s->asker.vhost,
-		.arg = ticket,
+		.arg = arg,
 	};
 	(void)post_run(p, p->loop_of_shard[head.shard], &head, NULL, 0, 0, name);
 }
@@ -45,6 +45,13 @@ void mqtt_yield(struct turn *t)
 	must(t->s->phase >= PHASE_CLAIMING);
 	t->s->has_claim = false;
 	command(t, CMD_YIELD, 0);
+}
+
+void mqtt_moved(struct turn *t)
+{
+	must(t->s->has_claim && t->s->moved_from != 0);
+	command(t, CMD_CLAIM_MOVED, t->s->moved_from);
+	t->s->moved_from = 0;
 }
 
 /* ---- in ----------------------------------------------------------------------------------- */

@@ -72,6 +72,7 @@ static const struct msg *in_place(struct turn *t, const struct message *m)
 			return NULL;
 		mqtt_route_put(t, m, at);
 		t->topic = m->topic;
+		t->hit = NULL;
 		t->route_off = (uint32_t)(at - (const uint8_t *)b);
 		t->route_n = n;
 	}
@@ -106,13 +107,19 @@ static const struct msg *copied(struct turn *t, const struct message *m)
 	return msg;
 }
 
+static const uint8_t *route_at(const struct turn *t)
+{
+	must(t->block != NULL);
+	return (const uint8_t *)t->block + t->route_off;
+}
+
 /* ---- out ---------------------------------------------------------------------------------- */
 
 /* Its own queue's place in a route, if no message of its own may come back; r->n: none. */
 static uint32_t own_place(const struct turn *t, const struct route *r, struct slice topic)
 {
 	const struct mqtt *s = t->s;
-	struct sub_match match;
+	UNSET struct sub_match match;
 	uint32_t at = 0;
 	while (at < r->n && r->to[at].queue != s->queue)
 		at++;
@@ -191,6 +198,25 @@ static uint64_t expiry_ms(const struct turn *t, const struct message *of)
 	return of->expiry_s ? t->w->wall_ms + UINT64_C(1000) * of->expiry_s : EXPIRY_AT_ONCE;
 }
 
+/* Where it goes: as the one before in this feed, or found anew. ERR_BUSY: go to another loop first.
+ */
+static enum err find(struct turn *t, const struct publication *what, struct route_hit **out_hit)
+{
+	struct mqtt *s = t->s;
+	const bool is_here = t->route_n > 0 && what->route.p == route_at(t);
+	if (is_here && t->hit) {
+		*out_hit = t->hit;
+		return ERR_OK;
+	}
+	t->hit = NULL;
+	TRY(publisher_route(&s->publisher, t->w, &s->access, what, out_hit, &t->why));
+	if (is_here && (*out_hit)->route->n > 0 && mqtt_wants_move(t, (*out_hit)->route))
+		return ERR_BUSY;
+	if (is_here && !(*out_hit)->varies)
+		t->hit = *out_hit;
+	return ERR_OK;
+}
+
 enum err mqtt_publish_made(struct turn *t, const struct message *of, const struct msg *m,
 			   uint64_t word)
 {
@@ -211,7 +237,7 @@ enum err mqtt_publish_made(struct turn *t, const struct message *of, const struc
 		what.store = retain_store(t->w->view, s->asker.vhost);
 		what.store_number = store_number(of->topic);
 	}
-	TRY(publisher_route(&s->publisher, t->w, &s->access, &what, &hit, &t->why));
+	TRY(find(t, &what, &hit));
 	if (hit->route->n == 0) {
 		s->count.unroutable++;
 		word |= word == PUBLISHER_NOBODY ? 0 : WORD_NOBODY;
@@ -271,10 +297,10 @@ static struct slice *alias_place(struct turn *t, uint16_t alias)
 /* Finds the topic that an alias stands for, or makes it stand for one. 0, or a reason. */
 static uint8_t resolve(struct turn *t, struct mqtt_publish *m)
 {
-	const uint16_t alias = m->props.topic_alias;
-	must(t->s->version == MQTT_V5 || alias == 0);
-	if (alias == 0)
+	if (!(m->props.has & MQTT_HAS(topic_alias)))
 		return 0;
+	const uint16_t alias = m->props.topic_alias;
+	must(t->s->version == MQTT_V5 && alias > 0);
 	if (alias > t->set->alias_max)
 		return MQTT_REASON_BAD_ALIAS;
 	struct slice *known = alias_place(t, alias);
@@ -333,9 +359,9 @@ static void publish(struct turn *t, const struct mqtt_publish *m)
 	s->count.published++;
 	one.mark_id = m->qos == 2 && s->is_durable ? m->id : 0;
 	one.has_expiry = (m->props.has & MQTT_HAS(message_expiry_s)) != 0;
-	one.expiry_s = m->props.message_expiry_s;
+	one.expiry_s = one.has_expiry ? m->props.message_expiry_s : 0;
 	one.is_here = !one.has_expiry;
-	if (m->props.topic_alias) {
+	if (m->props.has & MQTT_HAS(topic_alias)) {
 		own_n = plain_head(t, m, &own);
 		one.head = slice_of(own, own_n);
 		one.is_here = false;
@@ -343,6 +369,10 @@ static void publish(struct turn *t, const struct mqtt_publish *m)
 	enum err e = mqtt_publish_one(t, &one, word_of(m));
 	if (own)
 		mqtt_put(t, own, own_n);
+	if (e == ERR_BUSY) {
+		s->count.published--;
+		return;
+	}
 	if (e != ERR_OK) {
 		refused(t, m, reason_of(e));
 		return;
@@ -374,7 +404,7 @@ static bool is_known(struct turn *t, const struct mqtt_publish *m)
 
 bool mqtt_on_publish(struct turn *t, const struct mqtt_packet *p)
 {
-	struct mqtt_publish m;
+	UNSET struct mqtt_publish m;
 	must(p->type == MQTT_PUBLISH);
 	if (t->w->is_blocked) {
 		t->s->is_held = true;
@@ -401,7 +431,7 @@ bool mqtt_on_publish(struct turn *t, const struct mqtt_packet *p)
 		return true;
 	}
 	publish(t, &m);
-	return true;
+	return !t->is_moving;
 }
 
 void mqtt_on_pubrel(struct turn *t, const struct mqtt_packet *p)

@@ -52,6 +52,8 @@ void mqtt_turn(struct turn *t, struct session *s, struct session_world *w)
 			    .w = w,
 			    .set = w->limits->mqtt,
 			    .why = text_of(w->words, sizeof w->words) };
+	if (t->s->moved_from)
+		mqtt_moved(t);
 }
 
 /* ---- the door ----------------------------------------------------------------------------- */
@@ -283,9 +285,12 @@ static void session_free(struct session *own, struct session_world *w)
 
 static void session_moved(struct session *own, uint64_t handle)
 {
-	(void)own;
-	(void)handle;
-	must(!"a conversation that never asks to be moved");
+	struct mqtt *s = mqtt_of(own);
+	must(receiver_is_idle(&s->receiver) && s->publisher.window.n == 0);
+	if (!s->moved_from)
+		s->moved_from = own->handle;
+	own->handle = handle;
+	s->asker.session = handle;
 }
 
 static struct sendq *session_sendq(struct session *own)

@@ -1,7 +1,10 @@
 #include "wire/mqtt/publish.h"
 
+#include "base/byteorder.h"
 #include "base/must.h"
 #include "wire/mqtt/field.h"
+
+static const struct mqtt_props none = { .has = 0 };
 
 /* ---- reading ---- */
 
@@ -24,22 +27,23 @@ static struct slice take_topic(struct mqtt_in *in)
 enum mqtt_fault mqtt_publish_decode(const struct mqtt_packet *p, struct mqtt_publish *out)
 {
 	must(p->type == MQTT_PUBLISH && out != NULL);
-	struct mqtt_publish pub = { .qos = (p->flags >> 1) & 3 };
 	struct mqtt_in in = mqtt_in_of(p->body);
-	pub.dup = p->flags & MQTT_DUP;
-	pub.retain = p->flags & MQTT_RETAIN;
-	pub.topic = take_topic(&in);
-	if (pub.qos > 0)
-		pub.id = mqtt_in_id(&in);
-	if (p->version == MQTT_V5)
-		mqtt_in_props(&in, p->from_server ? MQTT_PUBLISH_S : MQTT_PUBLISH, &pub.props);
+	out->qos = (p->flags >> 1) & 3;
+	out->dup = p->flags & MQTT_DUP;
+	out->retain = p->flags & MQTT_RETAIN;
+	out->topic = take_topic(&in);
+	out->id = out->qos > 0 ? mqtt_in_id(&in) : 0;
+	out->props.has = 0;
+	if (p->version == MQTT_V5) {
+		out->props = none;
+		mqtt_in_props(&in, p->from_server ? MQTT_PUBLISH_S : MQTT_PUBLISH, &out->props);
+	}
 	MQTT_TRY(mqtt_in_state(&in));
-	if (pub.topic.n == 0 && pub.props.topic_alias == 0)
+	if (out->topic.n == 0 && !(out->props.has & MQTT_HAS(topic_alias)))
 		return p->version == MQTT_V5 ? MQTT_FAULT_NO_TOPIC : MQTT_FAULT_TOPIC;
-	pub.payload = slice_of(in.r.p, in.r.n);
-	pub.head = slice_sub(mqtt_packet_whole(p), 0, p->total - in.r.n);
-	must(pub.head.n + pub.payload.n == p->total);
-	*out = pub;
+	out->payload = slice_of(in.r.p, in.r.n);
+	out->head = slice_sub(mqtt_packet_whole(p), 0, p->total - in.r.n);
+	must(out->head.n + out->payload.n == p->total);
 	return MQTT_FAULT_NONE;
 }
 
@@ -58,6 +62,24 @@ bool mqtt_publish_head_decode(struct slice head, uint8_t version, struct mqtt_pu
 				 .total = head.n,
 				 .body = slice_of(head.p + n + 1, head.n - n - 1) };
 	return p.type == MQTT_PUBLISH && mqtt_publish_decode(&p, out) == MQTT_FAULT_NONE;
+}
+
+bool mqtt_publish_head_peek(struct slice head, struct mqtt_publish_peek *out)
+{
+	size_t at = 1;
+	must(out != NULL);
+	while (at < head.n && at <= 4 && (head.p[at] & 0x80))
+		at++;
+	if (at + 3 > head.n || at > 4)
+		return false;
+	const size_t topic_n = load_be16(head.p + at + 1);
+	if (head.n - at - 3 < topic_n)
+		return false;
+	out->qos = (head.p[0] >> 1) & 3;
+	out->retain = head.p[0] & MQTT_RETAIN;
+	out->topic = slice_of(head.p + at + 3, topic_n);
+	out->id_at = out->qos > 0 ? at + 3 + topic_n : 0;
+	return out->qos == 0 || head.n - out->id_at >= 2;
 }
 
 /* ---- writing ---- */
@@ -126,4 +148,15 @@ uint8_t *mqtt_publish_head_put(uint8_t *at, const struct mqtt_publish_out *o)
 	for (size_t i = 0; i < o->ids_n; i++)
 		at = mqtt_put_varint(mqtt_put_u8(at, MQTT_PROP_ID_subscription_id), o->ids[i]);
 	return at;
+}
+
+void mqtt_publish_head_again(uint8_t *at, struct slice head, const struct mqtt_publish_peek *p,
+			     uint16_t id, bool is_dup)
+{
+	unsigned flags = (is_dup && p->qos > 0 ? MQTT_DUP : 0u) | (unsigned)p->qos << 1;
+	must(head.n > 3 && (id != 0) == (p->qos > 0));
+	memcpy(at, head.p, head.n);
+	at[0] = (uint8_t)(MQTT_PUBLISH << 4 | flags | (p->retain ? MQTT_RETAIN : 0u));
+	if (p->id_at)
+		store_be16(at + p->id_at, id);
 }

@@ -16,7 +16,7 @@ struct mqtt_publish {
 	bool dup, retain;
 	uint16_t id;             /* 0 with QoS 0 */
 	struct slice topic;      /* empty: props.topic_alias stands for it */
-	struct mqtt_props props; /* empty before version 5 */
+	struct mqtt_props props; /* before version 5 has is 0, and nothing more is to be read */
 	struct slice head;       /* from the first octet to the payload */
 	struct slice payload;
 };
@@ -29,6 +29,21 @@ MUST_USE enum mqtt_fault mqtt_publish_decode(const struct mqtt_packet *p, struct
  * then; false: it is none. The payload is what stands behind it. */
 MUST_USE bool mqtt_publish_head_decode(struct slice head, uint8_t version,
 				       struct mqtt_publish *out);
+
+/* What a head that was checked once says of itself, before its properties. */
+struct mqtt_publish_peek {
+	struct slice topic;
+	size_t id_at; /* where the packet id stands; 0: there is none */
+	uint8_t qos;
+	bool retain;
+};
+
+/* mqtt_publish_head_peek reads it; false: it is no head. mqtt_publish_head_again writes a head with
+ * another id, DUP and RETAIN (p->retain) to `at`, where there are head.n octets of room: for who is
+ * sent the message by the same version and with the same QoS. */
+MUST_USE bool mqtt_publish_head_peek(struct slice head, struct mqtt_publish_peek *out);
+void mqtt_publish_head_again(uint8_t *at, struct slice head, const struct mqtt_publish_peek *p,
+			     uint16_t id, bool is_dup);
 
 /* What is to be sent. */
 struct mqtt_publish_out {
