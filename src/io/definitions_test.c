@@ -298,6 +298,8 @@ static void mosquittos_hashes_fit_as_they_are(void **state)
 	};
 	char room[200];
 	struct text why = text_of(room, sizeof room);
+	must(password_is_dear(slice_str("mosquitto_pbkdf2_sha512")));
+	must(!password_is_dear(slice_str("mosquitto_sha512")));
 	for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
 		struct slice algorithm = slice_str(made[i].algorithm);
 		struct slice hash = slice_str(made[i].hash), password = slice_str(made[i].password);

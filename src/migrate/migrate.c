@@ -129,15 +129,20 @@ static enum err read_users(struct migration *m)
 
 /* ---- all of it ---------------------------------------------------------------------------- */
 
-static void report_reading(struct migration *m)
+/* What is the same for all rules about topics. */
+static void report_rules(struct migration *m)
 {
-	for (const struct security *s = m->securities; s; s = s->next)
-		if (s->acl_file.n > 0 || s->dynsec_file.n > 0)
-			migrate_note(
-				m, s->acl_file.n > 0 ? s->acl_place : s->dynsec_place,
-				slice_str("read"), FATE_CHANGED,
-				"a subscription is refused (0x80, 0x87) unless one rule allows "
-				"all of its topics; Mosquitto withholds single messages");
+	for (const struct security *s = m->securities; s; s = s->next) {
+		if (s->acl_file.n == 0 && s->dynsec_file.n == 0)
+			continue;
+		struct place at = s->acl_file.n > 0 ? s->acl_place : s->dynsec_place;
+		migrate_note(m, at, slice_str("read"), FATE_CHANGED,
+			     "a subscription is refused (0x80, 0x87) unless one rule allows all of "
+			     "its topics; Mosquitto withholds single messages");
+		migrate_note(m, at, slice_str("topic"), FATE_CHANGED,
+			     "a topic with a dot in it is judged as if that were a slash: who may "
+			     "use a/b may use a.b, too");
+	}
 }
 
 static void report_sum(struct migration *m)
@@ -169,7 +174,7 @@ static enum err read_all(struct migration *m)
 	}
 	TRY(read_users(m));
 	listeners_settle(m);
-	report_reading(m);
+	report_rules(m);
 	return ERR_OK;
 }
 
