@@ -28,6 +28,19 @@ static struct address of_v6(struct in6_addr host, uint16_t port, uint32_t scope)
 	return a;
 }
 
+struct address address_of_octets(const uint8_t *octets, size_t n, uint16_t port)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+	must(n == sizeof v4 || n == sizeof v6);
+	if (n == sizeof v4) {
+		memcpy(&v4, octets, n);
+		return of_v4(v4, port);
+	}
+	memcpy(&v6, octets, n);
+	return of_v6(v6, port, 0);
+}
+
 struct address address_any4(uint16_t port)
 {
 	return of_v4((struct in_addr){ .s_addr = htonl(INADDR_ANY) }, port);

@@ -18,6 +18,9 @@ MUST_USE enum err address_of(const struct config_listener *l, struct address *ou
 /* address_any4 is 0.0.0.0 with that port: for machines without IPv6. */
 struct address address_any4(uint16_t port);
 
+/* address_of_octets is that of IPv4 (n 4) or IPv6 (n 16), in network order. */
+struct address address_of_octets(const uint8_t *octets, size_t n, uint16_t port);
+
 /* address_put appends HOST:PORT, [HOST]:PORT for IPv6; an IPv4 peer on an IPv6 socket is shown as
  * what it is. Other families: "local". */
 void address_put(struct text *out, const struct address *a);

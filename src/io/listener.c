@@ -144,7 +144,7 @@ enum err listeners_take_control(struct listeners *l, const char *dir,
 	must(l->n < LISTENERS_MAX);
 	struct listener *one = &l->at[l->n];
 	*one = (struct listener){
-		.all = l, .serves = { "control_socket", "control", protocol, NULL, NULL, "" }
+		.all = l, .serves = { "control_socket", "control", protocol, NULL, NULL, "", false }
 	};
 	struct text t = text_of(one->address, sizeof one->address);
 	text_putf(&t, "%s/%s", dir, l->config->control_socket);

@@ -19,6 +19,7 @@ struct listener_serves {
 	struct tls_source *tls;      /* borrowed; NULL: plain */
 	const struct web_rules *web; /* borrowed; NULL: no WebSocket */
 	const char *alpn;            /* "": any */
+	bool is_proxied;             /* a PROXY header comes first */
 };
 
 struct listener {

@@ -5,13 +5,14 @@
 #include "io/server.h"
 
 static const struct listener_kind kinds[LISTENER_KINDS_N] = {
-#define LISTENER(field, key, session, name, below, web, alpn, prose) \
-	{ key,                                                       \
-	  name,                                                      \
-	  offsetof(struct config, field),                            \
-	  offsetof(struct server_setup, session),                    \
-	  LISTENER_##below,                                          \
-	  WEB_##web,                                                 \
+#define LISTENER(field, key, session, name, proxied, below, web, alpn, prose) \
+	{ key,                                                                \
+	  name,                                                               \
+	  offsetof(struct config, field),                                     \
+	  offsetof(struct server_setup, session),                             \
+	  offsetof(struct config, proxied),                                   \
+	  LISTENER_##below,                                                   \
+	  WEB_##web,                                                          \
 	  alpn },
 #include "io/listeners.def"
 #undef LISTENER
@@ -27,6 +28,11 @@ static const struct session_ops *session_of(const struct server_setup *s,
 					    const struct listener_kind *kind)
 {
 	return *(const struct session_ops *const *)((const uint8_t *)s + kind->session);
+}
+
+static bool is_set(const struct config *c, size_t at)
+{
+	return *(const bool *)((const uint8_t *)c + at);
 }
 
 bool listener_kinds_want_tls(const struct config *c)
@@ -46,7 +52,8 @@ static enum err take(struct listeners *l, const struct server_setup *s,
 					  session_of(s, kind),
 					  kind->below == LISTENER_TLS ? tls : NULL,
 					  kind->web == WEB_NONE ? NULL : &l->webs[kind->web],
-					  kind->alpn };
+					  kind->alpn,
+					  is_set(l->config, kind->proxied) };
 	if (where->n > 0 && !serves.protocol) {
 		text_putf(why, "%s: this program speaks no %s", kind->key, kind->name);
 		return ERR_MALFORMED;

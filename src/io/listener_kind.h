@@ -18,7 +18,7 @@ struct text;
 struct tls_source;
 
 enum {
-#define LISTENER(field, key, session, name, below, web, alpn, prose) LISTENER_KIND_##field,
+#define LISTENER(field, key, session, name, proxied, below, web, alpn, prose) LISTENER_KIND_##field,
 #include "io/listeners.def"
 #undef LISTENER
 	LISTENER_KINDS_N
@@ -31,6 +31,7 @@ struct listener_kind {
 	const char *name; /* of the protocol */
 	size_t where;     /* of the addresses in a struct config */
 	size_t session;   /* of the session_ops in a struct server_setup */
+	size_t proxied;   /* of the bool in a struct config */
 	enum listener_below below;
 	enum web_kind web; /* WEB_NONE: no WebSocket */
 	const char *alpn;

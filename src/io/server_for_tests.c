@@ -158,7 +158,7 @@ static const struct session_ops echo_ops = {
 static void close_listeners(struct config *c)
 {
 	void *all[] = {
-#define LISTENER(field, key, session, name, below, web, alpn, prose) &c->field,
+#define LISTENER(field, key, session, name, proxied, below, web, alpn, prose) &c->field,
 #include "io/listeners.def"
 #undef LISTENER
 	};

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "io/address.h"
 #include "io/logger.h"
+#include "io/proxy.h"
 #include "io/tls.h"
 #include "io/web.h"
 #include "io/worker.h"
@@ -73,6 +74,8 @@ int sock_detach(struct sock *s)
 
 void sock_shut(struct sock *s)
 {
+	proxy_free(s->proxy);
+	s->proxy = NULL;
 	duct_fini(&s->duct);
 	close(sock_detach(s));
 }
@@ -170,23 +173,29 @@ uint64_t socks_linger(struct poller *p, uint64_t now_ms)
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
-void sock_peer(const struct sock *s, struct text *out)
+/* What the first layer says that has something to say. */
+static const char *why_of(const struct sock *s, enum log_id *out_id)
 {
-	struct address peer = { .len = sizeof peer.at };
-	if (getpeername(s->duct.fd, (struct sockaddr *)&peer.at, &peer.len) == 0)
-		address_put(out, &peer);
+	*out_id = LOG_proxy_failed;
+	if (s->proxy && *proxy_why(s->proxy))
+		return proxy_why(s->proxy);
+	*out_id = LOG_tls_failed;
+	if (s->duct.tls && *tls_why(s->duct.tls))
+		return tls_why(s->duct.tls);
+	*out_id = LOG_web_failed;
+	return s->duct.web ? web_why(s->duct.web) : "";
 }
 
 void sock_note(const struct sock *s)
 {
+	enum log_id id;
 	char room[80];
 	struct text t = text_of(room, sizeof room);
+	const char *why = why_of(s, &id);
 	sock_peer(s, &t);
-	bool is_tls = s->duct.tls && *tls_why(s->duct.tls);
-	const char *why = is_tls ? tls_why(s->duct.tls) : s->duct.web ? web_why(s->duct.web) : "";
 	struct log_value v[2] = { log_str(text_slice(&t)), log_str(slice_str(why)) };
 	if (*why)
-		logger_line(s->poller->all->log, is_tls ? LOG_tls_failed : LOG_web_failed, v, 2);
+		logger_line(s->poller->all->log, id, v, 2);
 }
 
 /* Through the layers; what they had to write themselves is on its way. */

@@ -2,6 +2,7 @@
 #include "io/address.h"
 #include "io/listener.h"
 #include "io/logger.h"
+#include "io/proxy.h"
 #include "io/sock_own.h"
 #include "io/tls.h"
 #include "io/web.h"
@@ -39,13 +40,15 @@ bool sock_accepted(const struct poller *from, struct poller *to, int own_fd,
 {
 	struct sock *s = malloc(sizeof *s);
 	struct duct duct = { .fd = own_fd };
-	if (!s || !layers_make(&duct, by)) {
+	struct proxy *proxy = by->serves.is_proxied ? proxy_new() : NULL;
+	if (!s || !layers_make(&duct, by) || (by->serves.is_proxied && !proxy)) {
+		proxy_free(proxy);
 		duct_fini(&duct);
 		free(s);
 		close(own_fd);
 		return false;
 	}
-	*s = (struct sock){ .by = by, .duct = duct };
+	*s = (struct sock){ .by = by, .duct = duct, .proxy = proxy };
 	hand_over(from, to, s);
 	return true;
 }
@@ -65,6 +68,11 @@ void sock_move(struct net *n, uint64_t sock, uint32_t to_loop, uint64_t tag)
 
 /* ---- before the session ------------------------------------------------------------------- */
 
+static bool is_known(const struct sock *s)
+{
+	return !s->proxy || proxy_is_done(s->proxy);
+}
+
 static bool is_tls_done(const struct sock *s)
 {
 	return !s->duct.tls || tls_is_open(s->duct.tls);
@@ -72,7 +80,12 @@ static bool is_tls_done(const struct sock *s)
 
 static bool is_greeting_done(const struct sock *s)
 {
-	return is_tls_done(s) && (!s->duct.web || web_is_open(s->duct.web));
+	return is_known(s) && is_tls_done(s) && (!s->duct.web || web_is_open(s->duct.web));
+}
+
+static bool is_handshaking(const struct sock *s)
+{
+	return is_known(s) && !is_tls_done(s);
 }
 
 /* timeout_of is how long the part of the greeting takes at most that this one is in: those of one
@@ -80,7 +93,8 @@ static bool is_greeting_done(const struct sock *s)
 static uint64_t timeout_of(const struct sock *s)
 {
 	const struct config *c = s->poller->all->listeners->config;
-	return (uint64_t)(is_tls_done(s) ? c->handshake_timeout_ms : c->tls_handshake_timeout_ms);
+	return (uint64_t)(is_handshaking(s) ? c->tls_handshake_timeout_ms
+					    : c->handshake_timeout_ms);
 }
 
 /* Until it is known who comes and what he wants, the node is not troubled. */
@@ -88,17 +102,33 @@ static void begin_part(struct sock *s)
 {
 	struct poller *p = s->poller;
 	s->tag = uv_now(&p->uv) + timeout_of(s);
-	list_push(is_tls_done(s) ? &p->greeting : &p->handshaking, &s->node);
+	list_push(is_handshaking(s) ? &p->handshaking : &p->greeting, &s->node);
+}
+
+/* peer_of gives the address of who has connected, at the other end of the proxy if there is one. */
+static bool peer_of(const struct sock *s, struct address *out)
+{
+	*out = (struct address){ .len = sizeof out->at };
+	if (s->proxy && proxy_is_done(s->proxy) && proxy_peer(s->proxy, out))
+		return true;
+	return getpeername(s->duct.fd, (struct sockaddr *)&out->at, &out->len) == 0;
+}
+
+void sock_peer(const struct sock *s, struct text *out)
+{
+	struct address peer;
+	if (peer_of(s, &peer))
+		address_put(out, &peer);
 }
 
 static struct conn *open_conn(const struct sock *s)
 {
-	struct address peer = { .len = sizeof peer.at };
+	struct address peer;
 	char room[80];
 	struct text t = text_of(room, sizeof room);
 	if (!s->by)
 		return conn_arrived(s->poller->loop, sock_number(s), s->tag);
-	if (getpeername(s->duct.fd, (struct sockaddr *)&peer.at, &peer.len) != 0)
+	if (!peer_of(s, &peer))
 		return NULL;
 	address_put(&t, &peer);
 	bool is_here = address_is_loopback(&peer) && !(s->duct.web && web_is_foreign(s->duct.web));
@@ -112,11 +142,20 @@ static void open_sock(struct sock *s)
 	list_push(&s->poller->open, &s->node);
 	s->conn = open_conn(s);
 	s->by = NULL;
+	proxy_free(s->proxy);
+	s->proxy = NULL;
 	bool is_waited = duct_has_rest(&s->duct) || duct_has_more(&s->duct);
 	if (s->conn)
 		sock_watch(s, s->events | UV_READABLE | (is_waited ? UV_WRITABLE : 0));
 	else
 		sock_shut(s);
+}
+
+/* A part is over: the next one has a list and a time of its own. */
+static void end_part(struct sock *s)
+{
+	list_remove(&s->node);
+	begin_part(s);
 }
 
 /* One step of the handshake, if this turn has some left: a handshake costs as much as a thousand
@@ -128,13 +167,21 @@ static enum err greet_tls(struct sock *s)
 		return ERR_MORE; /* the socket says again that it has something */
 	p->handshakes_n++;
 	TRY(tls_greet(s->duct.tls, p->tls_room));
-	list_remove(&s->node);
-	begin_part(s);
+	end_part(s);
+	return ERR_OK;
+}
+
+static enum err greet_proxy(struct sock *s)
+{
+	TRY(proxy_greet(s->proxy, s->duct.fd));
+	end_part(s);
 	return ERR_OK;
 }
 
 static enum err greet(struct sock *s)
 {
+	if (!is_known(s))
+		TRY(greet_proxy(s));
 	if (!is_tls_done(s))
 		TRY(greet_tls(s));
 	return s->duct.web ? web_greet(s->duct.web, &s->duct, s->poller->tls_room) : ERR_OK;
@@ -202,6 +249,7 @@ uint64_t socks_greet(struct poller *p, uint64_t now_ms)
 /* Ends one that no poller has met. */
 static void discard(struct sock *own_s)
 {
+	proxy_free(own_s->proxy);
 	duct_fini(&own_s->duct);
 	close(own_s->duct.fd);
 	free(own_s);

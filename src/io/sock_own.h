@@ -15,6 +15,7 @@ struct sock {
 	struct sock *next;     /* in arrivals */
 	uint64_t tag; /* moving: what conn_arrived wants; greeting, lingering: until when */
 	const struct listener *by; /* until it is open; NULL: moved, or open */
+	struct proxy *proxy;       /* until it is open; NULL: there is none before it */
 	struct duct duct;          /* with the descriptor; -1: the handle is on its way out */
 	int events;                /* watched */
 	bool is_reading, is_broken;

@@ -4,7 +4,7 @@
     ws.send(data)                                one masked binary message
     opcode, data = ws.receive()                  the next frame; control frames too
     ws.raw(frame(BINARY, data, fin=False))       any frame
-    stream = ws.stream(); stream.recv(100)       the bytes in messages, as from a socket
+    Client(ws)                                   steps.Client: AMQP 0-9-1 over it
 """
 import base64
 import hashlib
@@ -117,6 +117,14 @@ class WebSocket:
         if first & 15 == CLOSE:
             raise Closed(struct.unpack('>H', data[:2])[0] if data else 1005)
         return first & 15, data
+
+    def send_bytes(self, data):
+        self.send(data)
+
+    def receive_bytes(self):
+        opcode, data = self.receive()
+        assert opcode == BINARY, opcode
+        return data
 
     def close_code(self):
         """Reads until the end, and gives the code that was said."""
