@@ -29,7 +29,8 @@ void mqtt_beat(struct turn *t)
 		return;
 	must(s->keep_alive_s > 0);
 	const bool is_silent = t->w->now_ms >= s->heard_ms + patience_ms(s);
-	if (is_silent && (s->session.in_bytes != s->beat_in || !mqtt_may_read(s, t->w)))
+	if (is_silent &&
+	    (s->session.in_bytes != s->beat_in || s->is_held || !mqtt_may_read(s, t->w)))
 		s->heard_ms = t->w->now_ms;
 	s->beat_in = s->session.in_bytes;
 	s->beat_ms = s->heard_ms + patience_ms(s);
