@@ -50,6 +50,8 @@ static size_t write_publish(const struct mqtt_packet *p)
 				      .props = &pub.props,
 				      .ids = ids,
 				      .payload_n = pub.payload.n };
+	if (pub.props.has == 0)
+		pub.props = (struct mqtt_props){ .has = 0 };
 	for (struct rd r = rd_of(pub.props.block); mqtt_props_next_id(&r, &id) && o.ids_n < 64;)
 		ids[o.ids_n++] = id;
 	size_t size = mqtt_publish_head_size(&o);
@@ -57,7 +59,10 @@ static size_t write_publish(const struct mqtt_packet *p)
 	must(mqtt_publish_head_put(out, &o) == out + size);
 
 	struct mqtt_publish again;
+	struct mqtt_publish_peek peek;
 	struct header h;
+	must(mqtt_publish_head_peek(pub.head, &peek) && slice_eq(peek.topic, pub.topic));
+	must(peek.qos == pub.qos && peek.retain == pub.retain && (peek.id_at > 0) == (pub.id > 0));
 	must(mqtt_publish_head_decode(slice_of(out, size), p->version, &again));
 	must(slice_eq(again.topic, pub.topic) && again.id == pub.id && again.qos == pub.qos);
 	uint32_t users_n = 0;

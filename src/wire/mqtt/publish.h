@@ -21,7 +21,7 @@ struct mqtt_publish {
 	struct slice payload;
 };
 
-/* mqtt_publish_decode reads the body of a PUBLISH.
+/* mqtt_publish_decode reads the body of a PUBLISH; on a fault `out` says nothing.
  * SHORT, UTF8, ZERO, TOPIC, NO_TOPIC, ID, and those of mqtt_props_decode. */
 MUST_USE enum mqtt_fault mqtt_publish_decode(const struct mqtt_packet *p, struct mqtt_publish *out);
 

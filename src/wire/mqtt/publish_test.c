@@ -156,6 +156,37 @@ static void a_head_that_was_kept_is_read_again(void **s)
 	must(!mqtt_publish_head_decode(hex("40 02 0001"), MQTT_V4, &p));
 }
 
+static void again(const char *z, uint16_t id, bool is_dup, bool is_retain, const char *want,
+		  int line)
+{
+	struct mqtt_publish_peek p;
+	struct slice head = exact(hex(z), hex(z).n), room = exact(hex(want), hex(want).n);
+	uint8_t *at = (uint8_t *)(uintptr_t)room.p;
+	must(mqtt_publish_head_peek(head, &p) && room.n == head.n);
+	p.retain = is_retain;
+	mqtt_publish_head_again(at, head, &p, id, is_dup);
+	expect_octets(at, at + head.n, want, line);
+	exact_free(head);
+	exact_free(room);
+}
+
+static void a_head_that_was_kept_goes_out_with_another_id(void **s)
+{
+	(void)s;
+	struct mqtt_publish_peek p;
+	again("30 7f 0003'a/b'", 0, true, false, "30 7f 0003'a/b'", __LINE__);
+	again("31 aa02 0003'a/b'", 0, false, true, "31 aa02 0003'a/b'", __LINE__);
+	again("3b 7f 0003'a/b' 0007", 258, false, false, "32 7f 0003'a/b' 0102", __LINE__);
+	again("34 ff808000 0000 0007", 9, true, true, "3d ff808000 0000 0009", __LINE__);
+	struct slice head = hex("32 aa02 0003'a/b' 0007");
+	for (size_t n = 0; n <= head.n; n++) {
+		struct slice part = exact(head, n);
+		must(mqtt_publish_head_peek(part, &p) == (n == head.n));
+		exact_free(part);
+	}
+	must(p.qos == 1 && !p.retain && p.id_at == 8 && slice_eq(p.topic, slice_str("a/b")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +197,7 @@ int main(void)
 		cmocka_unit_test(a_server_may_send_subscription_ids),
 		cmocka_unit_test(a_head_is_written_for_any_version),
 		cmocka_unit_test(a_head_that_was_kept_is_read_again),
+		cmocka_unit_test(a_head_that_was_kept_goes_out_with_another_id),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
