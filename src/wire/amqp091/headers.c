@@ -93,6 +93,12 @@ static const uint16_t flag_of[HEADER_PROPERTY_N] = {
 	[HEADER_PRIORITY] = AMQP091_HAS_priority,
 };
 
+/* The flag of the headers, for what may stand there. */
+static const uint16_t may_be_header[HEADER_PROPERTY_N] = {
+	[HEADER_CORRELATION_ID] = AMQP091_HAS_headers,
+	[HEADER_REPLY_TO] = AMQP091_HAS_headers,
+};
+
 /* What has no place among the properties stands among the headers, as in RabbitMQ. */
 static bool among_headers(struct slice headers, enum header_property which, struct header *out)
 {
@@ -113,7 +119,10 @@ static bool property(struct slice props, enum header_property which, struct head
 {
 	struct amqp091_props p;
 	must(out != NULL && which < HEADER_PROPERTY_N);
-	if (amqp091_props_decode(props, &p) != ERR_OK)
+	/* most have few of them, and another protocol's codec asks for each */
+	const unsigned flags = props.n >= 2 ? load_be16(props.p) : 0;
+	if (!(flags & (flag_of[which] | may_be_header[which])) ||
+	    amqp091_props_decode(props, &p) != ERR_OK)
 		return false;
 	if (!(p.flags & flag_of[which]))
 		return among_headers(p.headers, which, out);
