@@ -184,6 +184,7 @@ static void a_head_that_was_kept_goes_out_with_another_id(void **s)
 		must(mqtt_publish_head_peek(part, &p) == (n == head.n));
 		exact_free(part);
 	}
+	must(mqtt_publish_head_peek(head, &p));
 	must(p.qos == 1 && !p.retain && p.id_at == 8 && slice_eq(p.topic, slice_str("a/b")));
 }
 
