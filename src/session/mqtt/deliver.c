@@ -207,6 +207,39 @@ static void deliver_slowly(struct turn *t, const struct taker *k, const struct d
 		receiver_settle(&t->s->receiver, t->w, &what, SETTLE_ACCEPT);
 }
 
+/* One for a group, of which this client is a member. */
+static void deliver_shared(struct turn *t, const struct taker *k, const struct deliver_row *row)
+{
+	UNSET struct foreign room;
+	UNSET struct outgoing o;
+	const struct sub *one = k->of;
+	const struct settling what = settling_of(k, row);
+	struct slice group, filter;
+	o.foreign = &room;
+	if (!one || !mqtt_share_split(sub_filter(one), &group, &filter)) { /* not any more */
+		receiver_settle(&t->s->receiver, t->w, &what, SETTLE_RELEASE);
+		return;
+	}
+	must(one->is_shared && one->taker == k);
+	bool is_sent = read(t, msg_of(row->mem), &o) && mqtt_filter_match(filter, o.head.topic);
+	o.match = (struct sub_match){ .n = 1,
+				      .qos = one->options & SUB_QOS,
+				      .is_as_published = one->options & SUB_AS_PUBLISHED,
+				      .numbers = { one->number },
+				      .numbers_n = one->number > 0 };
+	is_sent = is_sent && fits(t, &o);
+	if (is_sent && o.head.qos > 0) {
+		struct flight *f = mqtt_flight_new(t, o.head.qos, 0);
+		f->settling = what;
+		o.head.id = f->id;
+		o.head.dup = row->flags & ENTRY_REDELIVERED;
+	}
+	if (is_sent)
+		write_out(t, &o);
+	if (!is_sent || o.head.qos == 0)
+		receiver_settle(&t->s->receiver, t->w, &what, SETTLE_ACCEPT);
+}
+
 static void deliver(struct session *own, struct session_world *w, struct taker *k,
 		    const struct deliver_row *row)
 {
@@ -217,7 +250,9 @@ static void deliver(struct session *own, struct session_world *w, struct taker *
 		mqtt_mark_came(&t, &what, msg_of(row->mem));
 		return;
 	}
-	if (!deliver_again(&t, k, row))
+	if (k != t.s->taker)
+		deliver_shared(&t, k, row);
+	else if (!deliver_again(&t, k, row))
 		deliver_slowly(&t, k, row);
 }
 
@@ -248,7 +283,10 @@ static void ended(struct session *own, struct session_world *w, struct taker *k,
 {
 	struct turn t;
 	mqtt_turn(&t, own, w);
-	must(t.s->taker == k || t.s->marks_taker == k);
+	if (t.s->taker != k && t.s->marks_taker != k) {
+		mqtt_shared_ended(k);
+		return;
+	}
 	if (t.s->taker == k)
 		t.s->taker = NULL;
 	else

@@ -118,7 +118,7 @@ void mqtt_flights_back(struct turn *t)
 		struct flight *f = (struct flight *)(uintptr_t)slot->value;
 		if (f->settling.pos)
 			receiver_settle(&s->receiver, t->w, &f->settling,
-					f->state == FLIGHT_SENT ? SETTLE_FAIL : SETTLE_RELEASE);
+					f->state == FLIGHT_SENT ? SETTLE_FAIL : SETTLE_ACCEPT);
 		forget(t, f);
 	}
 }

@@ -260,7 +260,19 @@ void mqtt_restore(struct turn *t);
 uint32_t mqtt_bind(struct turn *t, enum cmd bind_or_unbind, struct slice filter, uint8_t options,
 		   uint32_t number);
 
+/* ---- shared.c: $share/GROUP/FILTER ---- */
+struct slice mqtt_shared_name(struct slice group, struct slice filter, char *buf);
+bool mqtt_shared_fits(struct slice group, struct slice filter);
+/* mqtt_shared_declare and mqtt_shared_leave give how many answers come. */
+uint32_t mqtt_shared_declare(struct turn *t, const struct sub *one);
+void mqtt_shared_bind(struct turn *t, const struct sub *one);       /* one */
+MUST_USE bool mqtt_shared_consume(struct turn *t, struct sub *one); /* false: no such queue */
+uint32_t mqtt_shared_leave(struct turn *t, struct sub *one);
+void mqtt_shared_ended(struct taker *k);
+
 /* ---- subscribe.c ---- */
+/* mqtt_resubscribe makes a session that is resumed a member of its groups again. */
+void mqtt_resubscribe(struct turn *t);
 void mqtt_on_subscribe(struct turn *t, const struct mqtt_packet *p);
 void mqtt_on_unsubscribe(struct turn *t, const struct mqtt_packet *p);
 void mqtt_subscribed(struct turn *t, const struct run *fx, const struct reply_row *r);

@@ -60,7 +60,7 @@ void mqtt_moved(struct turn *t)
 static struct mqtt_props welcome(const struct turn *t)
 {
 	const struct mqtt *s = t->s;
-	struct mqtt_props p = { .has = MQTT_HAS(maximum_packet_size) | MQTT_HAS(shared_available),
+	struct mqtt_props p = { .has = MQTT_HAS(maximum_packet_size),
 				.maximum_packet_size = t->set->packet_max };
 	must(s->client_id.n > 0);
 	if (s->is_named_by_us) {
@@ -97,6 +97,7 @@ static void accept(struct turn *t)
 	mqtt_marks_resume(t);
 	if (s->queue)
 		mqtt_consume(t);
+	mqtt_resubscribe(t);
 }
 
 /* ---- the session of before ---------------------------------------------------------------- */

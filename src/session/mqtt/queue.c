@@ -104,8 +104,14 @@ void mqtt_consumed(struct turn *t, const struct run *fx, const struct reply_row 
 		mqtt_marks_consumed(t, r);
 		return;
 	}
-	if (r->err == ERR_OK || !s->taker || s->taker->id != fx->arg)
+	struct taker *k = receiver_taker(&s->receiver, (uint32_t)fx->arg);
+	if (r->err == ERR_OK || !k)
 		return;
+	if (k != s->taker) {
+		mqtt_shared_ended(k);
+		receiver_forget(&s->receiver, t->w, k);
+		return;
+	}
 	receiver_forget(&s->receiver, t->w, s->taker);
 	s->taker = NULL;
 	text_puts(&t->why, "the session's queue is gone");

@@ -93,6 +93,16 @@ static void asked(struct turn *t, const struct reply_row *r)
 		must(t->s->phase >= PHASE_ENDING || t->s->is_end_wanted);
 }
 
+/* The client is no more a member of a group. */
+static void left(struct turn *t, const struct run *fx)
+{
+	struct receiver *r = &t->s->receiver;
+	struct taker *k = receiver_taker(r, (uint32_t)fx->arg);
+	must(t->s->phase < PHASE_ENDING);
+	if (k)
+		receiver_unsubscribed(r, t->w, k);
+}
+
 static void replied(struct turn *t, struct run *fx)
 {
 	struct mqtt *s = t->s;
@@ -115,6 +125,8 @@ static void replied(struct turn *t, struct run *fx)
 		mqtt_found_all(t, fx, &r);
 	else if (r.op == CMD_SUBSCRIBE)
 		mqtt_consumed(t, fx, &r);
+	else if (r.op == CMD_UNSUBSCRIBE)
+		left(t, fx);
 	else if (s->call)
 		mqtt_subscribed(t, fx, &r);
 }

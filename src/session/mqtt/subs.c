@@ -65,9 +65,10 @@ struct sub *subs_add(struct subs *s, struct mem *mem, struct slice filter)
 			     .wild_at = SUB_EXACT,
 			     .filter_n = (uint16_t)filter.n };
 	memcpy(one->filter, filter.p, filter.n);
+	one->is_shared = slice_starts_with(filter, slice_str(MQTT_SHARE_PREFIX));
 	map_put(&s->by_filter, key, (uint64_t)(uintptr_t)one);
 	s->n++;
-	if (is_wild(filter)) {
+	if (is_wild(filter) && !one->is_shared) {
 		one->wild_at = s->wild_n;
 		s->wild[s->wild_n++] = one;
 	}
@@ -93,6 +94,15 @@ void subs_drop(struct subs *s, struct mem *mem, struct sub *own_one)
 		last->wild_at = own_one->wild_at;
 	}
 	mem_put(mem, own_one, sizeof *own_one + own_one->filter_n);
+}
+
+struct sub *subs_next(const struct subs *s, size_t *io_cursor, const struct sub *before)
+{
+	must(io_cursor != NULL);
+	if (before && before->next)
+		return before->next;
+	struct map_slot *slot = map_next(&s->by_filter, io_cursor);
+	return slot ? (struct sub *)(uintptr_t)slot->value : NULL;
 }
 
 void subs_fini(struct subs *s, struct mem *mem)
@@ -130,7 +140,7 @@ void subs_match(const struct subs *s, struct slice topic, struct sub_match *out)
 	out->is_as_published = out->is_no_local = false;
 	must(topic.n <= UINT16_MAX);
 	const struct sub *exact = topic.n > 0 ? subs_find(s, topic) : NULL;
-	if (exact && exact->wild_at == SUB_EXACT)
+	if (exact && exact->wild_at == SUB_EXACT && !exact->is_shared)
 		count_in(exact, out);
 	for (uint32_t i = 0; i < s->wild_n; i++)
 		if (mqtt_filter_match(sub_filter(s->wild[i]), topic))

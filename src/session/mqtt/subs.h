@@ -13,6 +13,8 @@
 /* The octet of options as it travels in SUBSCRIBE of version 5. */
 enum { SUB_QOS = 3, SUB_NO_LOCAL = 4, SUB_AS_PUBLISHED = 8, SUB_HANDLING_SHIFT = 4 };
 
+struct taker;
+
 struct sub {
 	struct sub *next; /* another with the same hash */
 	uint32_t number;  /* its subscription identifier; 0: none */
@@ -20,6 +22,8 @@ struct sub {
 	uint32_t wild_at; /* place in subs.wild; SUB_EXACT: not there */
 	uint16_t filter_n;
 	uint8_t options;
+	bool is_shared;      /* $share/...: matches no topic here */
+	struct taker *taker; /* of its group's queue; NULL: none, or not shared */
 	uint8_t filter[];
 };
 #define SUB_EXACT UINT32_MAX
@@ -51,6 +55,9 @@ struct sub *subs_find(const struct subs *s, struct slice filter);
 struct sub *subs_add(struct subs *s, struct mem *mem, struct slice filter);
 void subs_drop(struct subs *s, struct mem *mem, struct sub *own_one);
 void subs_fini(struct subs *s, struct mem *mem);
+
+/* subs_next walks them, from NULL and cursor 0 on, while none comes or goes. NULL: no more. */
+struct sub *subs_next(const struct subs *s, size_t *io_cursor, const struct sub *before);
 
 /* subs_match asks all about a topic. */
 void subs_match(const struct subs *s, struct slice topic, struct sub_match *out);

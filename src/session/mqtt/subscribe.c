@@ -6,7 +6,7 @@
  * (or, to unsubscribe, ended); bindings whose options are no longer right are ended. From the first
  * moment on deliveries are looked up with the new options. Then the client is answered. */
 
-static struct call *call_new(struct turn *t, const struct mqtt_packet *p, uint32_t n, uint16_t id)
+static struct call *call_new(struct turn *t, uint8_t type, uint32_t n, uint16_t id)
 {
 	const size_t size = sizeof(struct call) + n * sizeof(struct wish);
 	struct call *call = mqtt_get(t, size, "call");
@@ -14,7 +14,7 @@ static struct call *call_new(struct turn *t, const struct mqtt_packet *p, uint32
 	memset(call, 0, size);
 	call->n = n;
 	call->id = id;
-	call->type = p->type;
+	call->type = type;
 	t->s->call = call;
 	return call;
 }
@@ -54,12 +54,13 @@ static uint8_t may_subscribe(struct turn *t, const struct mqtt_subscription *m)
 	char buf[MQTT_QUEUE_NAME_MAX + 1];
 	uint8_t key[LIMIT_SHORTSTR];
 	struct slice queue = mqtt_queue_name(s, mqtt_queue_kind(s), buf), group, filter;
+	const bool is_shared = mqtt_share_split(m->filter, &group, &filter);
 	must(m->filter.n > 0);
-	if (mqtt_share_split(m->filter, &group, &filter))
-		return MQTT_REASON_NO_SHARED;
-	if (m->filter.n > LIMIT_SHORTSTR)
+	if (m->filter.n > LIMIT_SHORTSTR || (is_shared && !mqtt_shared_fits(group, filter)))
 		return MQTT_REASON_BAD_FILTER;
-	const struct slice topic = slice_of(key, (size_t)(mqtt_key_put(key, m->filter) - key));
+	if (is_shared)
+		queue = mqtt_shared_name(group, filter, buf);
+	const struct slice topic = slice_of(key, (size_t)(mqtt_key_put(key, filter) - key));
 	if (access_allow(a, t->w, AUTH_QUEUE, AUTH_CONFIGURE, queue, &t->why) != ERR_OK ||
 	    access_allow(a, t->w, AUTH_QUEUE, AUTH_WRITE, queue, &t->why) != ERR_OK ||
 	    access_allow(a, t->w, AUTH_QUEUE, AUTH_READ, queue, &t->why) != ERR_OK ||
@@ -109,6 +110,13 @@ static void wish_for(struct turn *t, struct call *call, uint32_t place,
 	wish->sub->number = number;
 }
 
+/* Of a shared one only who is kept has to be reminded. */
+static bool has_binding(const struct turn *t, const struct sub *one)
+{
+	must(one != NULL);
+	return !one->is_shared || t->s->is_durable;
+}
+
 static void bind_all(struct turn *t)
 {
 	struct call *call = t->s->call;
@@ -118,7 +126,11 @@ static void bind_all(struct turn *t)
 	for (uint32_t i = 0; i < call->n; i++) {
 		struct wish *wish = &call->wish[i];
 		const struct sub *one = wish->sub;
-		if (!one || !(wish->is_new || wish->is_changed))
+		if (one && one->is_shared && !one->taker) {
+			mqtt_shared_bind(t, one);
+			call->answers_n++;
+		}
+		if (!one || !has_binding(t, one) || !(wish->is_new || wish->is_changed))
 			continue;
 		wish->ticket = mqtt_bind(t, CMD_BIND, sub_filter(one), one->options, one->number);
 		call->answers_n++;
@@ -134,7 +146,7 @@ static void unbind_old(struct turn *t)
 	for (uint32_t i = 0; i < call->n; i++) {
 		struct wish *wish = &call->wish[i];
 		wish->ticket = TICKET_NONE;
-		if (!wish->is_changed || !wish->sub)
+		if (!wish->is_changed || !wish->sub || !has_binding(t, wish->sub))
 			continue;
 		wish->ticket = mqtt_bind(t, CMD_UNBIND, sub_filter(wish->sub), wish->old_options,
 					 wish->old_number);
@@ -161,7 +173,7 @@ static void search(struct turn *t)
 	const struct call *call = t->s->call;
 	for (uint32_t i = 0; i < call->n && call->type == MQTT_SUBSCRIBE; i++) {
 		const struct wish *wish = &call->wish[i];
-		if (!wish->sub)
+		if (!wish->sub || wish->sub->is_shared)
 			continue;
 		const uint8_t handling = wish->sub->options >> SUB_HANDLING_SHIFT & 3;
 		if (handling == MQTT_RETAIN_ALWAYS ||
@@ -172,6 +184,21 @@ static void search(struct turn *t)
 	mqtt_search_drain(t);
 }
 
+/* Groups are joined when their queues are bound. */
+static void join(struct turn *t)
+{
+	struct call *call = t->s->call;
+	must(call->answers_n == 0);
+	for (uint32_t i = 0; i < call->n && call->type == MQTT_SUBSCRIBE; i++) {
+		struct wish *wish = &call->wish[i];
+		if (!wish->sub || !wish->sub->is_shared || wish->sub->taker ||
+		    mqtt_shared_consume(t, wish->sub))
+			continue;
+		take_back(t, wish);
+		wish->reason = MQTT_REASON_UNSPECIFIED;
+	}
+}
+
 static void over(struct turn *t)
 {
 	struct mqtt *s = t->s;
@@ -179,8 +206,11 @@ static void over(struct turn *t)
 	if (!s->is_end_wanted) {
 		if (s->queue && !s->taker)
 			mqtt_consume(t);
-		answer(t);
-		search(t);
+		join(t);
+		if (s->call->id) /* else nobody has asked */
+			answer(t);
+		if (s->call->id)
+			search(t);
 	}
 	call_free(t);
 	if (s->is_end_wanted)
@@ -207,8 +237,25 @@ static bool wants_queue(const struct call *call)
 	bool wants = false;
 	must(call->type == MQTT_SUBSCRIBE);
 	for (uint32_t i = 0; i < call->n; i++)
-		wants |= call->wish[i].sub != NULL;
+		wants |= call->wish[i].sub && !call->wish[i].sub->is_shared;
 	return wants;
+}
+
+/* Asks for all queues that are not there. */
+static void declare_all(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	struct call *call = s->call;
+	must(call->step == CALL_QUEUE && call->answers_n == 0);
+	if (s->queue == 0 && wants_queue(call)) {
+		call->ticket = mqtt_declare(t, mqtt_queue_kind(s));
+		call->answers_n = 1;
+	}
+	for (uint32_t i = 0; i < call->n; i++) {
+		const struct sub *one = call->wish[i].sub;
+		if (one && one->is_shared && !one->taker)
+			call->answers_n += mqtt_shared_declare(t, one);
+	}
 }
 
 void mqtt_on_subscribe(struct turn *t, const struct mqtt_packet *p)
@@ -222,17 +269,37 @@ void mqtt_on_subscribe(struct turn *t, const struct mqtt_packet *p)
 		mqtt_refuse_fault(t, f);
 		return;
 	}
-	struct call *call = call_new(t, p, m.filters_n, m.id);
+	struct call *call = call_new(t, p->type, m.filters_n, m.id);
 	struct rd r = rd_of(m.list);
 	for (uint32_t i = 0; mqtt_subscribe_next(&r, &one); i++)
 		wish_for(t, call, i, &one, m.props.subscription_id);
 	for (uint32_t i = 0; i < call->n; i++)
 		if (call->wish[i].sub)
 			call->wish[i].sub->wished = 0;
-	if (s->queue == 0 && wants_queue(call)) {
-		call->ticket = mqtt_declare(t, mqtt_queue_kind(s));
-		call->answers_n = 1;
-	}
+	declare_all(t);
+	go_on(t);
+}
+
+void mqtt_resubscribe(struct turn *t)
+{
+	const struct subs *all = &t->s->subs;
+	uint32_t n = 0;
+	size_t cursor = 0;
+	must(t->s->phase == PHASE_RUNNING);
+	for (struct sub *one = subs_next(all, &cursor, NULL); one;
+	     one = subs_next(all, &cursor, one))
+		n += one->is_shared;
+	if (n == 0)
+		return;
+	struct call *call = call_new(t, MQTT_SUBSCRIBE, n, 0);
+	cursor = n = 0;
+	for (struct sub *one = subs_next(all, &cursor, NULL); one;
+	     one = subs_next(all, &cursor, one))
+		if (one->is_shared)
+			call->wish[n++] = (struct wish){ .sub = one,
+							 .old_options = one->options,
+							 .old_number = one->number };
+	declare_all(t);
 	go_on(t);
 }
 
@@ -249,7 +316,7 @@ void mqtt_on_unsubscribe(struct turn *t, const struct mqtt_packet *p)
 		mqtt_refuse_fault(t, f);
 		return;
 	}
-	struct call *call = call_new(t, p, m.filters_n, m.id);
+	struct call *call = call_new(t, p->type, m.filters_n, m.id);
 	struct rd r = rd_of(m.list);
 	call->step = CALL_BINDINGS;
 	for (uint32_t i = 0; mqtt_unsubscribe_next(&r, &filter); i++) {
@@ -258,8 +325,12 @@ void mqtt_on_unsubscribe(struct turn *t, const struct mqtt_packet *p)
 		wish->reason = sub ? MQTT_REASON_SUCCESS : MQTT_REASON_NO_SUBSCRIPTION;
 		if (!sub)
 			continue;
-		wish->ticket = mqtt_bind(t, CMD_UNBIND, filter, sub->options, sub->number);
-		call->answers_n++;
+		if (has_binding(t, sub)) {
+			wish->ticket = mqtt_bind(t, CMD_UNBIND, filter, sub->options, sub->number);
+			call->answers_n++;
+		}
+		if (sub->is_shared)
+			call->answers_n += mqtt_shared_leave(t, sub);
 		subs_drop(&s->subs, t->w->mem, sub);
 	}
 	go_on(t);
@@ -271,31 +342,34 @@ static void declared(struct turn *t, const struct reply_row *r)
 {
 	struct call *call = t->s->call;
 	const struct queue_record *q = mqtt_queue(t);
-	must(call->step == CALL_QUEUE && call->answers_n == 1);
-	call->answers_n = 0;
+	must(call->step == CALL_QUEUE && call->answers_n > 0);
+	call->answers_n--;
 	if (r->err == ERR_OK && q) {
 		t->s->queue = q->id;
 		return;
 	}
 	for (uint32_t i = 0; i < call->n; i++) {
-		if (!call->wish[i].sub)
+		if (!call->wish[i].sub || call->wish[i].sub->is_shared)
 			continue;
 		take_back(t, &call->wish[i]);
 		call->wish[i].reason = MQTT_REASON_UNSPECIFIED;
 	}
 }
 
-/* Bindings are answered in the order in which they were asked for. */
+/* Bindings are answered in the order in which they were asked for. Of a group's queue it is enough
+ * that it is there in the end. */
 static void bound(struct turn *t, const struct reply_row *r, uint32_t ticket)
 {
 	struct call *call = t->s->call;
-	while (call->next < call->n && call->wish[call->next].ticket != ticket)
-		call->next++;
-	if (call->next == call->n)
-		return;
-	struct wish *wish = &call->wish[call->next++];
+	uint32_t at = call->next;
+	while (at < call->n && call->wish[at].ticket != ticket)
+		at++;
 	must(call->answers_n > 0);
 	call->answers_n--;
+	if (at == call->n || call->step == CALL_QUEUE)
+		return;
+	struct wish *wish = &call->wish[at];
+	call->next = at + 1;
 	if (r->err == ERR_OK || call->step != CALL_BINDINGS || call->type != MQTT_SUBSCRIBE)
 		return;
 	take_back(t, wish);
