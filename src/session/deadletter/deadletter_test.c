@@ -258,6 +258,32 @@ static void a_foreign_one_is_rewritten(void **s)
 	rig_free(r);
 }
 
+/* Its properties are rewritten, and say so; its chunks are the same. */
+static void a_big_foreign_one_is_rewritten(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	struct amqp091_props p;
+	declare_mortal(r, "work", "", "dead", DEAD_LETTER_AT_MOST_ONCE);
+	declare_queue(&r->world, "dead", QUEUE_DURABLE, "");
+	uint64_t mem = message(r, "work", "locloclocbyt", MSG_CHUNKS);
+	((struct msg *)(uintptr_t)mem)->flags |= msg_inner(MSG_STOMP);
+	r->is_to_keep = true;
+	die(r, "work", DEAD_EXPIRED, 601, mem);
+	SAY("1:dead!p 'big'");
+	const struct msg *m = msg_of(r->last);
+	assert_true(m->proto == MSG_CHUNKS && msg_encoding(m) == MSG_AMQP091);
+	assert_int_equal(m->flags, MSG_PERSISTENT | MSG_DEAD);
+	assert_true(slice_eq(big_list(m), slice_str("locloclocbyt")));
+	assert_int_equal(amqp091_props_decode(msg_props(m), &p), ERR_OK);
+	assert_true(p.flags == (AMQP091_HAS_headers | AMQP091_HAS_delivery_mode));
+	msg_unref(r->last, 1);
+	msg_unref(r->stores.at[0].mem, 1);
+	block_collect(&r->home);
+	block_forget(&r->home, block_ended(&r->home));
+	rig_free(r);
+}
+
 static void no_more_bytes_are_under_way_than_allowed(void **s)
 {
 	(void)s;
@@ -288,6 +314,7 @@ int main(void)
 		cmocka_unit_test(a_queue_that_is_gone_has_no_dead_letters),
 		cmocka_unit_test(a_big_body_stays_where_it_is),
 		cmocka_unit_test(a_foreign_one_is_rewritten),
+		cmocka_unit_test(a_big_foreign_one_is_rewritten),
 		cmocka_unit_test(no_more_bytes_are_under_way_than_allowed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,10 +102,12 @@ static const uint16_t may_be_header[HEADER_PROPERTY_N] = {
 /* What has no place among the properties stands among the headers, as in RabbitMQ. */
 static bool among_headers(struct slice headers, enum header_property which, struct header *out)
 {
+	struct amqp091_value v;
 	struct slice s;
 	if (which == HEADER_CORRELATION_ID &&
-	    amqp091_table_str(headers, AMQP091_CORRELATION_ID, &s)) {
-		*out = (struct header){ .octets = s, .class = HEADER_BINARY };
+	    amqp091_table_find(headers, slice_str(AMQP091_CORRELATION_ID), &v) &&
+	    (v.type == AMQP091_TYPE_LONGSTR || v.type == AMQP091_TYPE_BINARY)) {
+		*out = (struct header){ .octets = v.octets, .class = HEADER_BINARY };
 		return true;
 	}
 	if (which != HEADER_REPLY_TO || !amqp091_table_str(headers, AMQP091_REPLY_TO_TOPIC, &s))

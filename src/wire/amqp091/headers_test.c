@@ -146,6 +146,11 @@ static void what_has_no_property_is_found_among_the_headers(void **state)
 	must(amqp091_header_ops.property(props, HEADER_REPLY_TO, &h));
 	must(slice_eq(h.name, slice_str(".")) && slice_eq(h.octets, slice_str("a.b")));
 	must(!amqp091_header_ops.property(props, HEADER_MESSAGE_ID, &h));
+	static const char octets[] = "\20x-correlation-idx\0\0\0\2\377\1";
+	p.headers = bytes_of(octets); /* as clients write octets that are no text */
+	props = slice_of(buf, (size_t)(amqp091_props_put(buf, &p) - buf));
+	must(amqp091_header_ops.property(props, HEADER_CORRELATION_ID, &h));
+	must(h.class == HEADER_BINARY && slice_eq(h.octets, bytes_of("\377\1")));
 	p.flags |= AMQP091_HAS_reply_to | AMQP091_HAS_correlation_id;
 	p.reply_to = p.correlation_id = slice_str("q");
 	props = slice_of(buf, (size_t)(amqp091_props_put(buf, &p) - buf));
