@@ -3,8 +3,10 @@
 #include "app/heap.h"
 #include "app/salvage.h"
 #include "base/text.h"
+#include "core/logged.h"
 #include "io/disk_posix.h"
 #include "journal/inspect.h"
+#include "wire/record/record.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,8 +36,18 @@ static int print_all(struct journal_inspect *i, const char *dir)
 	return 1;
 }
 
+/* What outcomes say; a message, and what a newer version has written, is not looked at. */
+static bool makes_sense(void *arg, const struct record *r)
+{
+	must(arg != NULL);
+	return r->kind != RECORD_OUTCOMES ||
+	       logged_check(r->body, arg, LOGGED_RUN_BYTES) != ERR_CORRUPT;
+}
+
 static int inspect(const char *dir, enum inspect_mode mode)
 {
+	static _Alignas(struct run) uint8_t run[LOGGED_RUN_BYTES];
+	const struct inspect_look look = { makes_sense, run };
 	char room[512];
 	struct text why = text_of(room, sizeof room);
 	struct mem mem = app_heap();
@@ -48,7 +60,7 @@ static int inspect(const char *dir, enum inspect_mode mode)
 		return no_journal(dir, "that is no directory; name the broker's data_dir");
 	if (disk_posix_new(dir, &disk, &why) != ERR_OK)
 		return no_journal(dir, room);
-	if (journal_inspect_open(disk, &mem, mode, &i, &why) != ERR_OK) {
+	if (journal_inspect_open(disk, &mem, mode, &look, &i, &why) != ERR_OK) {
 		disk_posix_free(disk);
 		return no_journal(dir, room);
 	}

@@ -304,3 +304,12 @@ enum err logged_get(struct rd *r, struct slice body, struct run *room, uint32_t 
 	room->len = (len + 7u) & ~7u;
 	return ERR_OK;
 }
+
+enum err logged_check(struct slice body, struct run *room, uint32_t room_bytes)
+{
+	struct rd r = rd_of(body);
+	must(room != NULL);
+	while (rd_left(&r) > 0)
+		TRY(logged_get(&r, body, room, room_bytes));
+	return ERR_OK;
+}

@@ -47,4 +47,7 @@ void logged_put(struct run *o, struct wr *w, struct logged_last *last);
  * outcome of a newer version; ERR_CORRUPT: not what logged_put writes. *room is undefined then. */
 MUST_USE enum err logged_get(struct rd *r, struct slice body, struct run *room,
 			     uint32_t room_bytes);
+
+/* logged_check reads all runs of a body in turn. The first error of logged_get, or ERR_OK. */
+MUST_USE enum err logged_check(struct slice body, struct run *room, uint32_t room_bytes);
 #endif

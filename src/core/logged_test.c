@@ -65,10 +65,9 @@ static void write_all(struct rig *r, struct record_body *b)
 	o = run_of(room, OUTCOME_RETAIN, 1);
 	o->tail_len = 3;
 	memcpy(add + 1, "a.b", 3);
-	add[0] = (struct add_row){ .mem = one,
-				   .bytes = RIG_STORED_BYTES,
-				   .expiry_ms = 5,
-				   .flags = ENTRY_PERSISTENT };
+	add[0] = (struct add_row){
+		.mem = one, .bytes = RIG_STORED_BYTES, .expiry_ms = 5, .flags = ENTRY_PERSISTENT
+	};
 	put(b, o);
 	o = run_of(room, OUTCOME_FORGET, 0);
 	o->arg = 8;
@@ -136,11 +135,8 @@ static void every_prefix_is_refused(void **s)
 		must(copy != NULL);
 		memcpy(copy, b.bytes, n);
 		struct slice body = slice_of(copy, n);
-		struct rd rd = rd_of(body);
-		enum err err = ERR_OK;
-		while (err == ERR_OK && rd_left(&rd))
-			err = logged_get(&rd, body, (struct run *)(void *)room_bytes,
-					 sizeof room_bytes);
+		enum err err = logged_check(body, (struct run *)(void *)room_bytes,
+					    sizeof room_bytes);
 		must(err == ERR_OK || err == ERR_CORRUPT);
 		whole_n += err == ERR_OK;
 		free(copy);

@@ -302,7 +302,7 @@ static void verify(const char *dir)
 	struct text line = text_of(buf, sizeof buf);
 	enum err e = disk_posix_new(dir, &d, &line);
 	must(e == ERR_OK);
-	e = journal_inspect_open(d, &heap.mem, INSPECT_VERIFY, &i, &line);
+	e = journal_inspect_open(d, &heap.mem, INSPECT_VERIFY, NULL, &i, &line);
 	must(e == ERR_OK);
 	uint32_t lines = 0;
 	for (; journal_inspect_next(i, &line); lines++)

@@ -15,6 +15,7 @@ struct journal_inspect {
 	struct disk *disk;
 	struct mem *mem;
 	enum inspect_mode mode;
+	const struct inspect_look *look; /* NULL: nobody does */
 	enum phase phase;
 	struct store store;
 	struct segments segments;
@@ -69,7 +70,8 @@ static enum err open_all(struct journal_inspect *i, struct text *why)
 }
 
 enum err journal_inspect_open(struct disk *d, struct mem *mem, enum inspect_mode mode,
-			      struct journal_inspect **out_i, struct text *why)
+			      const struct inspect_look *look, struct journal_inspect **out_i,
+			      struct text *why)
 {
 	must(mode == INSPECT_PRINT || mode == INSPECT_VERIFY);
 	struct journal_inspect *i = mem_get(mem, sizeof *i, "inspect");
@@ -79,6 +81,7 @@ enum err journal_inspect_open(struct disk *d, struct mem *mem, enum inspect_mode
 	i->disk = d;
 	i->mem = mem;
 	i->mode = mode;
+	i->look = look;
 	i->store.file = -1;
 	i->buf.file = -1;
 	enum err e = open_all(i, why);
@@ -301,11 +304,11 @@ static bool take_commit(struct journal_inspect *i, const struct path *p, const s
 	i->records_n += c->records_n;
 	uint32_t at = i->commit_at;
 	i->commit_at += commit_space(c->bytes);
-	if (i->mode == INSPECT_VERIFY)
-		return false;
 	i->record_at = at + COMMIT_HEAD_BYTES;
 	i->records_end = at + c->bytes;
 	i->phase = RECORDS;
+	if (i->mode == INSPECT_VERIFY)
+		return false;
 	print_commit(p, at, c, out);
 	return true;
 }
@@ -336,10 +339,19 @@ static bool next_commit(struct journal_inspect *i, struct text *out)
 	return true;
 }
 
+static void print_record(const struct path *p, uint32_t at, const struct record *r,
+			 struct text *out)
+{
+	static const char *const kinds[] = { "?", "outcomes", "truncate", "body" };
+	must(at % RECORD_ALIGN == 0);
+	text_putf(out, "%s: %u record %s shard %u epoch %llu index %llu time %llu body %zu", p->z,
+		  at, kinds[r->kind < RECORD_KIND_N ? r->kind : 0], r->shard, (ull)r->epoch,
+		  (ull)r->index, (ull)r->wall_ms, r->body.n);
+}
+
 static bool next_record(struct journal_inspect *i, struct text *out)
 {
 	must(i->phase == RECORDS && i->record_at <= i->records_end);
-	static const char *const kinds[] = { "?", "outcomes", "truncate", "body" };
 	struct path p = segment_path(i);
 	struct slice s;
 	uint32_t space, at = i->record_at;
@@ -349,9 +361,11 @@ static bool next_record(struct journal_inspect *i, struct text *out)
 	}
 	struct record r = record_view(s, &space);
 	i->record_at += space;
-	text_putf(out, "%s: %u record %s shard %u epoch %llu index %llu time %llu body %zu", p.z,
-		  at, kinds[r.kind < RECORD_KIND_N ? r.kind : 0], r.shard, (ull)r.epoch,
-		  (ull)r.index, (ull)r.wall_ms, r.body.n);
+	if (i->look && !i->look->makes_sense(i->look->arg, &r))
+		return damaged(i, &p, at, "a whole record, but what it says makes no sense", out);
+	if (i->mode == INSPECT_VERIFY)
+		return false;
+	print_record(&p, at, &r, out);
 	return true;
 }
 

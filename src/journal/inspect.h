@@ -4,7 +4,7 @@
  * (then the end of the newest segment is wherever the broker just was). Unlike recovery it looks
  * at everything, also at what a checkpoint covers, and goes on behind damage.
  *
- *	journal_inspect_open(disk, mem, INSPECT_VERIFY, &i, &why)
+ *	journal_inspect_open(disk, mem, INSPECT_VERIFY, &look, &i, &why)
  *	while (journal_inspect_next(i, &line)) puts(line)
  *	journal_inspect_damage_n(i) == 0: all is well
  */
@@ -14,6 +14,7 @@
 #include "port/disk.h"
 
 struct journal_inspect;
+struct record;
 struct text;
 
 enum inspect_mode {
@@ -23,9 +24,17 @@ enum inspect_mode {
 
 #define INSPECT_LINE_BYTES 256 /* a line is shorter */
 
-/* journal_inspect_open begins. ERR_NOT_FOUND: no data directory of Godwit. ERR_CORRUPT,
+/* What the journal does not know: whether what a whole record says makes sense. */
+struct inspect_look {
+	bool (*makes_sense)(void *arg, const struct record *r);
+	void *arg;
+};
+
+/* journal_inspect_open begins; `look` is borrowed until the end, NULL: nobody looks into records.
+ * ERR_NOT_FOUND: no data directory of Godwit. ERR_CORRUPT,
  * ERR_NOT_IMPLEMENTED: not even that can be told. ERR_LIMIT: no memory. `why` says it. */
 MUST_USE enum err journal_inspect_open(struct disk *d, struct mem *mem, enum inspect_mode mode,
+				       const struct inspect_look *look,
 				       struct journal_inspect **out_i, struct text *why);
 
 /* journal_inspect_next appends the next line, without its end, to `out_line`. False: no more. */

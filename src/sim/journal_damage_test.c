@@ -99,14 +99,14 @@ static bool opens_on(struct rig *r, struct sim_disk *own_copy)
 }
 
 /* damage gives what verify counts, which must change nothing. */
-static uint64_t damage(struct sim_disk *sim)
+static uint64_t damage_seen(struct sim_disk *sim, const struct inspect_look *look)
 {
 	struct mem_for_tests heap = mem_for_tests((size_t)1 << 28);
 	struct journal_inspect *i;
 	char buf[INSPECT_LINE_BYTES];
 	struct text line = text_of(buf, sizeof buf);
 	uint64_t hash = sim_disk_hash(sim), n = 1;
-	if (journal_inspect_open(sim_disk_port(sim), &heap.mem, INSPECT_VERIFY, &i, &line) ==
+	if (journal_inspect_open(sim_disk_port(sim), &heap.mem, INSPECT_VERIFY, look, &i, &line) ==
 	    ERR_OK) {
 		for (bool is_more = true; is_more; is_more = journal_inspect_next(i, &line))
 			line = text_of(buf, sizeof buf);
@@ -115,6 +115,28 @@ static uint64_t damage(struct sim_disk *sim)
 	}
 	must(hash == sim_disk_hash(sim) && heap.mem.used == 0);
 	return n;
+}
+
+static uint64_t damage(struct sim_disk *sim)
+{
+	return damage_seen(sim, NULL);
+}
+
+static bool has_no_third(void *arg, const struct record *r)
+{
+	uint32_t *records_n = arg;
+	must(r->body.n > 0);
+	return ++*records_n != 3;
+}
+
+static void what_records_say_is_looked_at(void **state)
+{
+	(void)state;
+	uint32_t records_n = 0;
+	const struct inspect_look look = { has_no_third, &records_n };
+	struct rig *r = worked(1, true);
+	must(damage_seen(rig_disk(r), &look) == 1 && records_n > 3);
+	rig_free(r);
 }
 
 /* flips tries one flipped bit at many places of a file; gives how often the store still opened. */
@@ -220,6 +242,7 @@ static void a_torn_commit_is_cut_off_wherever_it_is_torn(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_records_say_is_looked_at),
 		cmocka_unit_test(a_flipped_bit_is_refused_or_harmless),
 		cmocka_unit_test(a_torn_commit_is_cut_off_wherever_it_is_torn),
 	};

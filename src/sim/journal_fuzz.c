@@ -40,7 +40,7 @@ static void inspect(struct disk *d, struct mem *mem)
 	char buf[INSPECT_LINE_BYTES];
 	struct text line = text_of(buf, sizeof buf);
 	struct journal_inspect *i;
-	if (journal_inspect_open(d, mem, INSPECT_PRINT, &i, &line) != ERR_OK)
+	if (journal_inspect_open(d, mem, INSPECT_PRINT, NULL, &i, &line) != ERR_OK)
 		return;
 	for (bool is_more = true; is_more; is_more = journal_inspect_next(i, &line)) {
 		must(!text_is_full(&line));

@@ -196,8 +196,8 @@ static void a_store_can_be_printed_while_it_is_in_use(void **state)
 	struct journal_inspect *i;
 	char buf[INSPECT_LINE_BYTES];
 	struct text line = text_of(buf, sizeof buf);
-	enum err e = journal_inspect_open(sim_disk_port(f->disk), &heap.mem, INSPECT_PRINT, &i,
-					  &line);
+	enum err e = journal_inspect_open(sim_disk_port(f->disk), &heap.mem, INSPECT_PRINT, NULL,
+					  &i, &line);
 	must(e == ERR_OK);
 	must(journal_inspect_next(i, &line) &&
 	     strstr(buf, "checkpoint 0 file 0 end 512 floor 0:0"));
