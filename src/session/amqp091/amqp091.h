@@ -67,8 +67,8 @@ enum consumer_end { CONSUMER_LIVES, CONSUMER_ASKED, CONSUMER_ENDED };
 
 struct consumer {
 	struct channel *channel;
-	struct consumer *next; /* of its channel */
-	struct consumer *next_owed;
+	struct consumer *next, **link; /* of its channel; what points to it (tags.c) */
+	struct consumer *next_same, *next_owed;
 	uint64_t queue;
 	uint32_t id;
 	uint32_t waiting_n;     /* deliveries that came and are not written */
@@ -134,6 +134,7 @@ struct tx;
 
 struct channel {
 	struct consumer *consumers;
+	struct map *tags;        /* NULL: few consumers (tags.c) */
 	struct consumer *direct; /* the one for replies; NULL: none */
 	struct confirm *confirm; /* NULL: confirm.select was never called */
 	struct route_cache *routes;
@@ -144,7 +145,7 @@ struct channel {
 	uint64_t next_tag, late_tag; /* below late_tag some were taken back: held for too long */
 	uint32_t holes_n;            /* in unacked */
 	uint32_t held_n;             /* unacked by consumers: what the shared prefetch counts */
-	uint32_t birth;              /* no other channel of this connection has had it */
+	uint32_t consumers_n, birth; /* birth: no other channel of this connection has had it */
 	char *last_queue;            /* the name last declared */
 	uint16_t number;
 	uint16_t prefetch, prefetch_shared; /* 0: none */

@@ -1,5 +1,6 @@
 #include "session/amqp091/direct.h"
 #include "session/amqp091/patience.h"
+#include "session/amqp091/tags.h"
 
 #include "base/must.h"
 
@@ -17,32 +18,23 @@ struct consumer *amqp091_consumer(struct amqp091 *s, uint32_t id)
 	return s->consumer_last;
 }
 
-static struct consumer *find_tag(const struct channel *c, struct slice tag)
-{
-	must(tag.n <= LIMIT_SHORTSTR);
-	for (struct consumer *k = c->consumers; k; k = k->next)
-		if (slice_eq(slice_of(k->tag, k->tag_n), tag))
-			return k;
-	return NULL;
-}
-
 struct consumer *amqp091_consumer_new(struct turn *t, struct channel *c, struct slice tag)
 {
 	struct amqp091 *s = t->s;
 	must(tag.n > 0 && tag.n <= LIMIT_SHORTSTR);
 	struct consumer *k = mem_get(t->w->mem, sizeof *k + tag.n, "consumer");
-	if (!k || map_make_room(&s->consumers, t->w->mem, "consumers") != ERR_OK) {
+	if (!k || map_make_room(&s->consumers, t->w->mem, "consumers") != ERR_OK ||
+	    !amqp091_tags_room(t, c)) {
 		mem_put(t->w->mem, k, sizeof *k + tag.n);
 		return NULL;
 	}
 	*k = (struct consumer){
 		.channel = c,
 		.id = amqp091_ticket(s),
-		.next = c->consumers,
 		.tag_n = (uint8_t)tag.n,
 	};
 	memcpy(k->tag, tag.p, tag.n);
-	c->consumers = k;
+	amqp091_tags_add(k);
 	map_put(&s->consumers, k->id, (uint64_t)(uintptr_t)k);
 	return k;
 }
@@ -51,11 +43,8 @@ void amqp091_consumer_free(struct turn *t, struct consumer *own_k)
 {
 	struct amqp091 *s = t->s;
 	struct consumer *k = own_k;
-	struct consumer **at = &k->channel->consumers;
-	while (*at != k)
-		at = &(*at)->next;
-	*at = k->next;
-	for (at = &s->owed; *at; at = &(*at)->next_owed) {
+	amqp091_tags_del(t, k);
+	for (struct consumer **at = &s->owed; *at; at = &(*at)->next_owed) {
 		if (*at == k) {
 			*at = k->next_owed;
 			break;
@@ -128,13 +117,9 @@ static enum err subscribe(struct turn *t, struct channel *c, const struct queue_
 
 static enum err is_full(struct turn *t, const struct channel *c)
 {
-	int64_t max = t->w->limits->consumer_max_per_channel, n = 0;
+	int64_t max = t->w->limits->consumer_max_per_channel;
 	must(t->why.n == 0);
-	if (max < 0)
-		return ERR_OK;
-	for (const struct consumer *k = c->consumers; k; k = k->next)
-		n++;
-	if (n < max)
+	if (max < 0 || c->consumers_n < max)
 		return ERR_OK;
 	text_putf(&t->why, "reached maximum (%lld) of consumers per channel", (long long)max);
 	return amqp091_refuse(t, ERR_NOT_ALLOWED, "");
@@ -150,7 +135,7 @@ enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struc
 	struct stream_filter filter;
 	struct slice from = SLICE_EMPTY;
 	must(m->kind == AMQP091_basic_consume);
-	if (tag.n > 0 && find_tag(c, tag)) {
+	if (tag.n > 0 && amqp091_tags_find(c, tag)) {
 		text_puts(&t->why, "attempt to reuse consumer tag '");
 		text_put_slice(&t->why, tag);
 		return amqp091_refuse(t, ERR_NOT_ALLOWED, "'");
@@ -197,7 +182,7 @@ static void send_cancel_ok(struct turn *t, uint16_t channel, struct slice tag)
 enum err amqp091_on_basic_cancel(struct turn *t, struct channel *c, const struct amqp091_method *m)
 {
 	const struct amqp091_basic_cancel *b = &m->basic_cancel;
-	struct consumer *k = find_tag(c, b->consumer_tag);
+	struct consumer *k = amqp091_tags_find(c, b->consumer_tag);
 	must(m->kind == AMQP091_basic_cancel);
 	if (!k) {
 		if (!b->nowait)

@@ -9,12 +9,9 @@ static unsigned long long ull(uint64_t v)
 
 static void dump_channel(const struct channel *c, struct text *out)
 {
-	uint32_t consumers_n = 0;
 	must(c->number > 0);
-	for (const struct consumer *k = c->consumers; k; k = k->next)
-		consumers_n++;
 	text_putf(out, "channel: %u consumers %u unacked %zu prefetch %u shared %u", c->number,
-		  consumers_n, c->unacked.n - c->holes_n, c->prefetch, c->prefetch_shared);
+		  c->consumers_n, c->unacked.n - c->holes_n, c->prefetch, c->prefetch_shared);
 	if (c->confirm)
 		text_putf(out, " unconfirmed %zu", c->confirm->window.n);
 	text_puts(out, c->is_closing ? " closing\n" : "\n");
