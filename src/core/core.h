@@ -251,7 +251,10 @@ bool core_live_again(struct core *c, struct live_walk *io_walk);
 bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out_entry);
 
 /* Moving stored messages: core_relocate tells the entry `id` of `queue` that its message lies at
- * `new_loc` now; false: no such live entry at old_loc (then nothing changed). */
+ * `new_loc` now; false: no such live entry at old_loc, or it may not move (then nothing changed).
+ * core_may_move: the entry of the walk may. Who was given it without its bytes reads them where it
+ * lay, at some time: until it is back or gone it stays. */
+bool core_may_move(struct core *c, const struct live_walk *walk);
 bool core_relocate(struct core *c, uint64_t queue, uint64_t id, uint64_t old_loc, uint64_t new_loc);
 
 /* Streams: what the shard must know of their messages lies in pages, and most of these in the

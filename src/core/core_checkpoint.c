@@ -432,6 +432,23 @@ bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out
 	return false;
 }
 
+static bool is_read_there(const struct chunk *k, uint32_t slot)
+{
+	const struct entry *e = &k->entry[slot];
+	must(!k->is_cold && bits_test(k->live, slot));
+	return e->mem == 0 && (chunk_is_given(k, slot) || e->flags & ENTRY_DEAD);
+}
+
+bool core_may_move(struct core *c, const struct live_walk *walk)
+{
+	const struct queue *q = core_find_queue(c, walk->queue);
+	must(q && walk->id != 0);
+	if (q->retain)
+		return true;
+	const struct chunk *k = queue_chunk(q, pos_chunk(walk->pos - 1));
+	return k && !is_read_there(k, pos_slot(walk->pos - 1));
+}
+
 bool core_relocate(struct core *c, uint64_t queue, uint64_t id, uint64_t old_loc, uint64_t new_loc)
 {
 	struct queue *q = core_find_queue(c, queue);
@@ -443,7 +460,8 @@ bool core_relocate(struct core *c, uint64_t queue, uint64_t id, uint64_t old_loc
 	struct chunk *k = q ? next_durable(q, &pos) : NULL;
 	uint32_t slot = pos_slot(pos);
 	must(new_loc != 0);
-	if (!k || k->is_cold || k->entry[slot].id != id || k->loc[slot] != old_loc)
+	if (!k || k->is_cold || k->entry[slot].id != id || k->loc[slot] != old_loc ||
+	    is_read_there(k, slot))
 		return false;
 	k->loc[slot] = new_loc;
 	core_changed(c, q, k);

@@ -197,6 +197,30 @@ static void a_moved_message_is_found_after_a_checkpoint(void **s)
 	rig_free(r);
 }
 
+/* Restored, no message is in memory: who is given one reads it from its place. */
+static void a_message_that_is_read_where_it_lies_stays_there(void **s)
+{
+	(void)s;
+	struct kept k = { 0 };
+	struct rig *r = rig_with_messages(3);
+	(void)take(r, &k, true);
+	restore(r, &k);
+	struct live_walk at = { 0 };
+	struct freed e;
+	must(core_live_next(r->core, &at, &e) && core_may_move(r->core, &at));
+	rig_subscribe(r, Q, 9, 0, 1);
+	rig_commit(r);
+	must(core_find_queue(r->core, Q)->ready_n == 2);
+	must(!core_may_move(r->core, &at));
+	must(!core_relocate(r->core, at.queue, at.id, e.loc, e.loc | RIG_MOVED));
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 9, 0);
+	rig_settle(r, Q, 9, at.pos - 1, SETTLE_RELEASE);
+	must(core_may_move(r->core, &at));
+	must(core_relocate(r->core, at.queue, at.id, e.loc, e.loc | RIG_MOVED));
+	forget(&k);
+	rig_free(r);
+}
+
 static void transient_messages_are_in_no_checkpoint(void **s)
 {
 	(void)s;
@@ -273,6 +297,7 @@ int main(void)
 		cmocka_unit_test(what_changes_while_a_checkpoint_becomes_durable_is_in_the_next),
 		cmocka_unit_test(a_restored_core_goes_on_where_it_was),
 		cmocka_unit_test(a_moved_message_is_found_after_a_checkpoint),
+		cmocka_unit_test(a_message_that_is_read_where_it_lies_stays_there),
 		cmocka_unit_test(transient_messages_are_in_no_checkpoint),
 		cmocka_unit_test(a_damaged_unit_is_refused),
 		cmocka_unit_test(ids_that_fall_are_damage),

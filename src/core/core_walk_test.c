@@ -287,7 +287,8 @@ static void step_relocate(struct walk *w)
 			uint64_t moved = e.loc ^ RIG_MOVED;
 			must(!core_relocate(w->rig->core, at.queue, at.id, moved, e.loc));
 			must(!core_relocate(w->rig->core, at.queue, at.id + 1, e.loc, moved));
-			must(core_relocate(w->rig->core, at.queue, at.id, e.loc, moved));
+			bool may = core_may_move(w->rig->core, &at);
+			must(core_relocate(w->rig->core, at.queue, at.id, e.loc, moved) == may);
 			return;
 		}
 }

@@ -111,7 +111,8 @@ static bool move_entry(struct loop *l, struct shard *s, const struct freed *one)
 	struct forward *f = l->forward;
 	must(one->n > 0);
 	if (f->walk.id != 0) {
-		ask(l, s, &f->walk, one);
+		if (core_may_move(s->core, &f->walk))
+			ask(l, s, &f->walk, one);
 		return true;
 	}
 	f->is_waiting = core_live_again(s->core, &f->walk);
