@@ -56,7 +56,7 @@ static void take_flags(struct mqtt_in *in, struct mqtt_connect *c)
 		mqtt_in_fail(in, MQTT_FAULT_CONNECT_FLAGS);
 	c->clean_start = flags & FLAG_CLEAN;
 	c->has_will = flags & FLAG_WILL;
-	c->will_qos = (flags & FLAG_WILL_QOS) >> 3;
+	c->will_qos = (uint8_t)((flags & FLAG_WILL_QOS) >> 3);
 	c->will_retain = flags & FLAG_WILL_RETAIN;
 	c->has_user = flags & FLAG_USER;
 	c->has_password = flags & FLAG_PASSWORD;

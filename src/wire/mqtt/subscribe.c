@@ -82,7 +82,7 @@ void mqtt_subscription_set(struct mqtt_subscription *s, uint8_t options)
 	s->qos = options & OPTION_QOS;
 	s->no_local = options & OPTION_NO_LOCAL;
 	s->retain_as_published = options & OPTION_AS_PUBLISHED;
-	s->retain_handling = (options & OPTION_HANDLING) >> 4;
+	s->retain_handling = (uint8_t)((options & OPTION_HANDLING) >> 4);
 }
 
 bool mqtt_subscribe_next(struct rd *r, struct mqtt_subscription *out)
