@@ -57,6 +57,7 @@ enum { SUBSCRIBE_NO_ACK = 1, SUBSCRIBE_EXCLUSIVE = 2, SUBSCRIBE_NUMBERED = 4 };
 enum { UNSUBSCRIBE_ENDING = 1 };
 enum { GET_NO_ACK = 1 };
 enum { DELIVER_GET = 1, DELIVER_FOUND = 2 };
+enum { FIND_NUMBERED = 1 }; /* keys with a number (retain_expiry); else those without */
 enum { DELETE_IF_UNUSED = 1, DELETE_IF_EMPTY = 2, DELETE_OWNER_GONE = 4 };
 enum {
 	QUEUE_DURABLE = 1,

@@ -300,6 +300,7 @@ static bool finding_of(const struct run *cmd, struct finding *out)
 		return false;
 	must(filter.n <= sizeof out->words);
 	retain_fold(filter, out->words);
+	out->at.is_numbered = (cmd->flags & FIND_NUMBERED) != 0;
 	out->filter = slice_of(out->words, filter.n);
 	return true;
 }

@@ -83,14 +83,15 @@ struct retain_window {
 	uint32_t at_n;
 };
 
-/* retain_find_from asks for at most `max`, from a position on; NULL: the beginning. */
-static inline void retain_find_from(struct rig *r, const char *filter, uint32_t max,
-				    const struct retain_window *from)
+/* retain_find_as asks for at most `max`, from a position on; NULL: the beginning. */
+static inline void retain_find_as(struct rig *r, uint8_t flags, const char *filter, uint32_t max,
+				  const struct retain_window *from)
 {
 	struct run *cmd = (struct run *)(void *)r->cmd_bytes;
 	struct credit_row want = { max, CREDIT_NO_LIMIT };
 	size_t n = strlen(filter);
 	*cmd = rig_head(CMD_FIND, Q, 5);
+	cmd->flags = flags;
 	cmd->n = 1;
 	cmd->row_bytes = sizeof want;
 	memcpy(cmd + 1, &want, sizeof want);
@@ -103,6 +104,13 @@ static inline void retain_find_from(struct rig *r, const char *filter, uint32_t 
 	core_admit(r->core, cmd, r->now_ms, &r->now, &r->later, &r->post);
 	rig_apply(r);
 	rig_give(r);
+}
+
+/* retain_find_from does so for keys without a number. */
+static inline void retain_find_from(struct rig *r, const char *filter, uint32_t max,
+				    const struct retain_window *from)
+{
+	retain_find_as(r, 0, filter, max, from);
 }
 
 /* retain_find: all of them, if they are few. */

@@ -61,12 +61,14 @@ static void numbers_tell_keys_with_equal_words_apart(void **s)
 	retain_until(r, 4, "a.b", retain_expiry(0, 77));
 	rig_commit(r);
 	retain_find(r, "a.b");
-	SAY("confirm 1-4 | "
-	    "found 1 | found 4 | found 3 | reply 5 OK 3 1");
+	SAY("confirm 1-4 | found 1 | reply 5 OK 1 1");
+	retain_find_as(r, FIND_NUMBERED, "a.#", 100, NULL);
+	SAY("found 4 | found 3 | reply 5 OK 2 1");
 	retain_until(r, 0, "a.b", retain_expiry(0, 77));
 	rig_commit(r);
+	retain_find_as(r, FIND_NUMBERED, "#", 100, NULL);
 	retain_find(r, "#");
-	SAY("confirm 0-0 | found 1 | found 3 | reply 5 OK 2 1");
+	SAY("confirm 0-0 | found 3 | reply 5 OK 1 1 | found 1 | reply 5 OK 1 1");
 	rig_free(r);
 }
 
@@ -242,7 +244,7 @@ static void what_has_expired_is_found_no_more_and_goes(void **s)
 	(void)s;
 	struct rig *r = retain_rig();
 	retain_until(r, 1, "a", retain_expiry(1500, 0));
-	retain_until(r, 2, "b", retain_expiry(1600, 9));
+	retain_until(r, 2, "b", retain_expiry(1600, 0));
 	retain_keep(r, 3, "c");
 	rig_commit(r);
 	retain_find(r, "#");
@@ -261,6 +263,22 @@ static void what_has_expired_is_found_no_more_and_goes(void **s)
 	SAY("found 3 | reply 5 OK 1 1");
 	assert_int_equal(retain_store(r)->r.n, 1);
 	assert_int_equal(core_find_queue(r->core, Q)->count.expired, 2);
+	rig_free(r);
+}
+
+static void a_time_too_far_away_to_be_said_is_far_away(void **s)
+{
+	(void)s;
+	struct rig *r = retain_rig();
+	retain_until(r, 1, "a", retain_expiry((UINT64_C(1) << STREAM_TIME_BITS) + 5, 77));
+	retain_until(r, 2, "b", retain_expiry(UINT64_MAX, STREAM_TAG_MAX));
+	rig_commit(r);
+	rig_at(r, 1000000);
+	retain_find_as(r, FIND_NUMBERED, "#", 100, NULL);
+	SAY("confirm 1-2 | found 1 | found 2 | reply 5 OK 2 1");
+	retain_until(r, 0, "b", retain_expiry(UINT64_MAX, STREAM_TAG_MAX));
+	rig_commit(r);
+	assert_int_equal(retain_store(r)->r.n, 1);
 	rig_free(r);
 }
 
@@ -299,6 +317,7 @@ int main(void)
 		cmocka_unit_test(bytes_are_bounded_too),
 		cmocka_unit_test(a_bound_is_never_passed),
 		cmocka_unit_test(what_has_expired_is_found_no_more_and_goes),
+		cmocka_unit_test(a_time_too_far_away_to_be_said_is_far_away),
 		cmocka_unit_test(time_ends_only_what_it_has_met),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

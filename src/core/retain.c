@@ -91,9 +91,8 @@ static struct retain_node *node_of(uintptr_t at)
 }
 
 /* An entry that shares as much with the key as any does. */
-static struct retained *nearest(const struct retain *r, struct retain_key key)
+static struct retained *nearest(uintptr_t at, struct retain_key key)
 {
-	uintptr_t at = r->root;
 	must(at != 0);
 	while (!is_entry(at)) {
 		const struct retain_node *n = node_of(at);
@@ -111,19 +110,20 @@ static struct retained *first_of(uintptr_t at)
 
 struct retained *retain_get(const struct retain *r, struct retain_key key)
 {
-	if (!r->root)
+	uintptr_t root = r->root[key.number != 0];
+	if (!root)
 		return NULL;
-	struct retained *e = nearest(r, key);
-	must(e->words_n <= LIMIT_SHORTSTR);
-	return parting(retained_key(e), key) == BIT_NONE ? e : NULL;
+	const struct retained *e = nearest(root, key);
+	must(e->slot < retain_slots(r));
+	return parting(retained_key(e), key) == BIT_NONE ? retain_at(r, e->slot) : NULL;
 }
 
-struct retained *retain_from(const struct retain *r, struct retain_key key)
+struct retained *retain_from(const struct retain *r, struct retain_key key, bool is_numbered)
 {
-	uintptr_t at = r->root, behind = 0;
+	uintptr_t at = r->root[is_numbered], behind = 0;
 	if (!at)
 		return NULL;
-	struct retained *e = nearest(r, key);
+	struct retained *e = nearest(at, key);
 	uint32_t bit = parting(retained_key(e), key);
 	if (bit == BIT_NONE)
 		return e;
@@ -140,10 +140,22 @@ struct retained *retain_from(const struct retain *r, struct retain_key key)
 	return behind ? first_of(behind) : NULL;
 }
 
+static uintptr_t *root_of(struct retain *r, struct retain_key key)
+{
+	return &r->root[key.number != 0];
+}
+
+/* Where a new key will part from those that are there; BIT_NONE: it is there. */
+static uint32_t new_bit(const struct retain *r, struct retain_key key)
+{
+	uintptr_t root = r->root[key.number != 0];
+	return root ? parting(retained_key(nearest(root, key)), key) : 0;
+}
+
 /* The link to what the key parts from at `bit`. */
 static uintptr_t *link_at(struct retain *r, struct retain_key key, uint32_t bit)
 {
-	uintptr_t *link = &r->root;
+	uintptr_t *link = root_of(r, key);
 	while (!is_entry(*link) && node_of(*link)->bit < bit) {
 		struct retain_node *n = node_of(*link);
 		link = &n->child[bit_of(key, n->bit)];
@@ -155,8 +167,9 @@ static uintptr_t *link_at(struct retain *r, struct retain_key key, uint32_t bit)
 static void hang(struct retain *r, struct retained *e, uint32_t bit)
 {
 	uintptr_t own = (uintptr_t)e | IS_ENTRY;
-	if (!r->root) {
-		r->root = own;
+	uintptr_t *root = root_of(r, retained_key(e));
+	if (!*root) {
+		*root = own;
 		return;
 	}
 	enum err err = pool_make_room(&r->nodes, r->mem, SLAB_BYTES, "retained keys");
@@ -172,7 +185,7 @@ static void hang(struct retain *r, struct retained *e, uint32_t bit)
 
 static void unhang(struct retain *r, const struct retained *e)
 {
-	uintptr_t *link = &r->root, *above = NULL;
+	uintptr_t *link = root_of(r, retained_key(e)), *above = NULL;
 	unsigned side = 0;
 	while (!is_entry(*link)) {
 		struct retain_node *n = node_of(*link);
@@ -182,7 +195,7 @@ static void unhang(struct retain *r, const struct retained *e)
 	}
 	must(entry_of(*link) == e);
 	if (!above) {
-		r->root = 0;
+		*link = 0;
 		return;
 	}
 	struct retain_node *n = node_of(*above);
@@ -264,7 +277,7 @@ void retain_fini(struct retain *r)
 	pool_fini(&r->nodes, r->mem);
 	for (size_t i = 0; i < RETAIN_CLASSES; i++)
 		pool_fini(&r->entries[i], r->mem);
-	r->root = 0;
+	r->root[0] = r->root[1] = 0;
 	r->n = 0;
 }
 
@@ -285,14 +298,14 @@ static struct retained *add(struct retain *r, struct retain_key key, uint32_t sl
 
 struct retained *retain_add(struct retain *r, struct retain_key key)
 {
-	uint32_t bit = r->root ? parting(retained_key(nearest(r, key)), key) : 0;
+	uint32_t bit = new_bit(r, key);
 	must(bit != BIT_NONE);
 	return add(r, key, free_slot(r), bit);
 }
 
 struct retained *retain_add_at(struct retain *r, struct retain_key key, uint64_t slot)
 {
-	uint32_t bit = r->root ? parting(retained_key(nearest(r, key)), key) : 0;
+	uint32_t bit = new_bit(r, key);
 	must(key.words.n <= LIMIT_SHORTSTR);
 	if (bit == BIT_NONE || slot / RETAIN_PAGE_N >= RETAIN_PAGES_MAX)
 		return NULL;
@@ -314,7 +327,7 @@ void retain_del(struct retain *r, struct retained *own_e)
 
 void retain_check(const struct retain *r)
 {
-	uint64_t n = 0;
+	uint64_t n = 0, trees_n = (r->root[0] ? 1u : 0u) + (r->root[1] ? 1u : 0u);
 	for (size_t i = 0; i < r->pages.n; i++) {
 		const struct retain_page *p = retain_page(r, i);
 		must(p->number == i && p->of == r);
@@ -331,6 +344,6 @@ void retain_check(const struct retain *r)
 		}
 		n += p->used_n;
 	}
-	must(n == r->n && (n == 0) == (r->root == 0));
-	must(r->nodes.used_n == (n ? n - 1 : 0));
+	must(n == r->n && (n == 0) == (trees_n == 0));
+	must(r->nodes.used_n == n - trees_n);
 }

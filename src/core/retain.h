@@ -2,9 +2,10 @@
  *
  * A store holds one entry for each key: who it is and where its message lies, never the message. A
  * key is words with dots between, as for topics (topic.h), and a number that the caller gives: keys
- * with equal words and other numbers are others. Filters know `*` and `#`; they see all numbers.
+ * with equal words and other numbers are others. Those with a number that is not 0 have a tree of
+ * their own, and are searched apart: they may need a wider filter. Filters know `*` and `#`.
  *
- *   tree:   bits in which keys part, the first one on top; leaves are entries, in order
+ *   trees:  bits in which keys part, the first one on top; leaves are entries, in order
  *   pages:  slot -> entry, 128 to a page: what a checkpoint writes at once
  *
  * Keys are kept folded: the dot is the smallest byte, so that order by bytes is order by words, and
@@ -66,7 +67,8 @@ struct retain_page {
 struct retain {
 	struct mem *mem;
 	struct queue *queue;
-	uintptr_t root; /* a node, or an entry with the lowest bit set; 0: empty */
+	uintptr_t root[2]; /* of keys without and with a number: a node, or an entry with the lowest
+			      bit set; 0: empty */
 	struct pool nodes;
 	struct pool entries[RETAIN_CLASSES]; /* by their size / 16, rounded up */
 	struct deque pages;                  /* struct retain_page * */
@@ -88,10 +90,11 @@ static inline struct retain_key retained_key(const struct retained *e)
 	return (struct retain_key){ slice_of(e->words, e->words_n), e->number };
 }
 
-/* retain_get finds an entry by its key; NULL: there is none. retain_from finds the first one whose
- * key is not below `key`, which may be longer than any; NULL: all are. */
+/* retain_get finds an entry by its key; NULL: there is none. retain_from finds the first one, of
+ * those with or without a number, whose key is not below `key`, which may be longer than any; NULL:
+ * all are. */
 struct retained *retain_get(const struct retain *r, struct retain_key key);
-struct retained *retain_from(const struct retain *r, struct retain_key key);
+struct retained *retain_from(const struct retain *r, struct retain_key key, bool is_numbered);
 
 /* retain_add makes the entry of a key that has none, in the first free slot; its facts are zero.
  * Without memory it is a must(). */
@@ -125,13 +128,14 @@ void retain_check(const struct retain *r); /* must()s every invariant */
 /* ---- retain_find.c */
 
 /* Where a search is: nothing below `words` and `number` is wanted any more. It can be kept and
- * handed out: retain_cursor_get reads what retain_cursor_put has written, at most CURSOR_BYTES_MAX
- * bytes; no bytes are the beginning. False: that is none. */
+ * handed out, all but which tree it is in: retain_cursor_get reads what retain_cursor_put has
+ * written, at most RETAIN_CURSOR_BYTES; no bytes are the beginning. False: that is none. */
 #define RETAIN_CURSOR_WORDS (2u * LIMIT_SHORTSTR + 2u)
 #define RETAIN_CURSOR_BYTES (RETAIN_CURSOR_WORDS + 8u)
 struct retain_cursor {
 	uint64_t number;
 	uint32_t words_n;
+	bool is_numbered; /* among keys with a number; else among those without */
 	bool is_end;
 	uint8_t words[RETAIN_CURSOR_WORDS];
 };

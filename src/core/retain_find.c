@@ -159,7 +159,7 @@ struct retained *retain_next(const struct retain *r, struct slice filter,
 	while (!io_at->is_end && *io_steps > 0) {
 		--*io_steps;
 		struct retain_key from = { slice_of(io_at->words, io_at->words_n), io_at->number };
-		struct retained *e = retain_from(r, from);
+		struct retained *e = retain_from(r, from, io_at->is_numbered);
 		if (!e) {
 			io_at->is_end = true;
 			break;
@@ -189,7 +189,7 @@ bool retain_cursor_get(struct slice from, struct retain_cursor *out)
 {
 	out->number = 0;
 	out->words_n = 0;
-	out->is_end = false;
+	out->is_end = out->is_numbered = false;
 	if (from.n == 0)
 		return true;
 	struct rd r = rd_of(from);

@@ -84,7 +84,8 @@ static int order(const struct retained *a, const struct retained *b)
 
 /* What the filter finds is what it matches, each once and in order, however often the search is
  * broken off. */
-static uint32_t compare(const struct both *b, const char *filter, uint32_t steps_max)
+static uint32_t compare_some(const struct both *b, const char *filter, uint32_t steps_max,
+			     bool is_numbered)
 {
 	uint8_t words[LIMIT_SHORTSTR], kept[RETAIN_CURSOR_BYTES];
 	struct retain_cursor at;
@@ -95,6 +96,7 @@ static uint32_t compare(const struct both *b, const char *filter, uint32_t steps
 	while (!is_end) {
 		uint32_t steps = steps_max;
 		must(retain_cursor_get(slice_of(kept, kept_n), &at) && rounds++ < 100000);
+		at.is_numbered = is_numbered;
 		while ((e = retain_next(&b->r, slice_of(words, strlen(filter)), &at, &steps)) !=
 		       NULL) {
 			must(!before || order(before, e) < 0);
@@ -102,16 +104,21 @@ static uint32_t compare(const struct both *b, const char *filter, uint32_t steps
 			uint32_t i = 0;
 			while (b->e[i] != e)
 				must(++i < b->n);
-			must(naive_match(filter, b->key[i]));
+			must(naive_match(filter, b->key[i]) && (b->number[i] != 0) == is_numbered);
 			n++;
 		}
 		is_end = at.is_end;
 		kept_n = is_end ? 0 : retain_cursor_put(&at, kept);
 	}
 	for (uint32_t i = 0; i < b->n; i++)
-		want += naive_match(filter, b->key[i]);
+		want += (b->number[i] != 0) == is_numbered && naive_match(filter, b->key[i]);
 	must(n == want);
 	return n;
+}
+
+static uint32_t compare(const struct both *b, const char *filter, uint32_t steps_max)
+{
+	return compare_some(b, filter, steps_max, false) + compare_some(b, filter, steps_max, true);
 }
 
 static void keys_come_and_go_and_filters_find_what_they_match(void **s)

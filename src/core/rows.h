@@ -34,12 +34,12 @@ enum {
 #define STREAM_TAG_MAX   ((UINT32_C(1) << (64 - STREAM_TIME_BITS)) - 1)
 
 /* retain_expiry is the expiry_ms of a row to a store of last messages (retain.h): until when the
- * message is kept (0: for ever), and the number of its key, at most STREAM_TAG_MAX. Such a row is
- * ENTRY_PERSISTENT. */
+ * message is kept (0: for ever; in the year 2109 all others end), and the number of its key, at
+ * most STREAM_TAG_MAX. Such a row is ENTRY_PERSISTENT. */
 static inline uint64_t retain_expiry(uint64_t ms, uint32_t number)
 {
 	const uint64_t time = (UINT64_C(1) << STREAM_TIME_BITS) - 1;
-	return (ms & time) | (uint64_t)number << STREAM_TIME_BITS;
+	return (ms < time ? ms : time) | (uint64_t)number << STREAM_TIME_BITS;
 }
 
 struct publish_row { /* CMD_PUBLISH: run.arg = sequence of the first row */

@@ -4,8 +4,9 @@
 #include "core/retain_store.h"
 
 /* Retained messages for new subscriptions: one after the other asks the store of its virtual host,
- * a window at a time; what is found is read from the journal, and goes out in its order, as far as
- * the window of QoS 1 and 2 and the bound of the output allow. */
+ * a window at a time: first for topics without a dot, whose levels are the words of their keys, and
+ * then for the others, by a wider filter. What is found is read from the journal, and goes out in its
+ * order, as far as the window of QoS 1 and 2 and the bound of the output allow. */
 
 #define WINDOW_MESSAGES 32u
 #define WINDOW_BYTES    262144u
@@ -16,6 +17,7 @@ struct search {
 	uint32_t number; /* its subscription identifier */
 	uint16_t filter_n;
 	uint8_t options;
+	bool is_dotted;    /* now among topics that have a dot */
 	bool is_end;       /* behind what has come there is nothing */
 	struct slice from; /* where the store is to go on; own. Empty: at the beginning */
 	uint8_t filter[];
@@ -69,7 +71,9 @@ static void ask(struct turn *t, const struct search *one, const struct queue_rec
 	struct post *p = t->w->post;
 	const struct credit_row want = { WINDOW_MESSAGES, WINDOW_BYTES };
 	uint8_t tail[1 + LIMIT_SHORTSTR + RETAIN_PLACE_MAX];
-	uint8_t *end = mqtt_binding_put(tail + 1, slice_of(one->filter, one->filter_n));
+	const struct slice filter = slice_of(one->filter, one->filter_n);
+	uint8_t *end = one->is_dotted ? mqtt_binding_put(tail + 1, filter)
+				      : mqtt_key_put(tail + 1, filter);
 	must(one->filter_n <= LIMIT_SHORTSTR);
 	tail[0] = (uint8_t)(end - tail - 1);
 	if (one->from.n)
@@ -77,6 +81,7 @@ static void ask(struct turn *t, const struct search *one, const struct queue_rec
 	s->search_ticket = ask_ticket(&s->asker);
 	const struct run head = {
 		.kind = CMD_FIND,
+		.flags = one->is_dotted ? FIND_NUMBERED : 0,
 		.channel = s->asker.channel,
 		.session = s->session.handle,
 		.shard = store->shard,
@@ -95,10 +100,14 @@ static void go_on(struct turn *t)
 	must(s->phase == PHASE_RUNNING);
 	while (s->searches && s->found.n == 0 && s->search_ticket == TICKET_NONE) {
 		const struct queue_record *store = retain_store(t->w->view, s->asker.vhost);
-		if (!store || s->searches->is_end)
-			search_free(t, s->searches);
-		else
-			ask(t, s->searches, store);
+		struct search *one = s->searches;
+		if (!store || (one->is_end && one->is_dotted)) {
+			search_free(t, one);
+			continue;
+		}
+		one->is_dotted |= one->is_end;
+		one->is_end = false;
+		ask(t, one, store);
 	}
 }
 
