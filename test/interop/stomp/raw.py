@@ -28,10 +28,12 @@ class Frame:
 
 
 class Raw:
-    """A connection; with `version` it has said CONNECT, and `connected` is the answer."""
+    """A connection; with `version` it has said CONNECT, and `connected` is the answer. `wrap` makes
+    something else of the socket first."""
 
-    def __init__(self, port, version='1.2', **headers):
+    def __init__(self, port, version='1.2', wrap=None, **headers):
         self.socket = socket.create_connection(('127.0.0.1', port), timeout=PATIENCE_S)
+        self.socket = wrap(self.socket) if wrap else self.socket
         self.buffer, self.is_over, self.beats = b'', False, 0
         if version:
             said = {'login': 'guest', 'passcode': 'guest'}
