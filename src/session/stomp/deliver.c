@@ -5,10 +5,13 @@
 #include "session/views.h"
 #include "wire/stomp/destination.h"
 #include "wire/stomp/put.h"
+#include "wire/stomp/stored.h"
 
 /* Room for what a MESSAGE says of itself, whatever the names are. */
 #define DESTINATION_ROOM (2u * STOMP_NAME_MAX(LIMIT_SHORTSTR) + 32u)
 #define ID_ROOM          (LIMIT_SHORTSTR + NAME_MADE_MAX + 32u)
+/* Properties for which there is more room than they need, so that they are looked at once. */
+#define SMALL_PROPS      1024u
 
 /* ---- MESSAGE ------------------------------------------------------------------------------ */
 
@@ -61,7 +64,7 @@ static void put_body(struct turn *t, const struct msg *m)
 static void put_message(struct turn *t, const struct subscription *k, const struct msg *m,
 			const struct deliver_row *row, uint64_t tag)
 {
-	char destination[DESTINATION_ROOM], id[ID_ROOM];
+	UNSET char destination[DESTINATION_ROOM], id[ID_ROOM];
 	struct text to = text_of(destination, sizeof destination), me = text_of(id, sizeof id);
 	struct sendq *q = &t->s->session.sendq;
 	const struct stomp_message say = {
@@ -78,8 +81,9 @@ static void put_message(struct turn *t, const struct subscription *k, const stru
 		.props = msg_props(m),
 	};
 	must(!text_is_full(&to) && !text_is_full(&me));
-	size_t n = stomp_message_put(NULL, &say);
-	(void)stomp_message_put(sendq_reserve(q, t->w->mem, (uint32_t)n), &say);
+	bool is_small = say.ops == &stomp_header_ops && say.props.n < SMALL_PROPS;
+	size_t n = is_small ? stomp_message_bound(&say) : stomp_message_put(NULL, &say);
+	n = stomp_message_put(sendq_reserve(q, t->w->mem, (uint32_t)n), &say);
 	sendq_commit(q, (uint32_t)n);
 	put_body(t, m);
 }

@@ -5,7 +5,7 @@
 #include "wire/stomp/destination.h"
 #include "wire/stomp/stored.h"
 
-#define ROOM_USUAL 4096u /* of what is made of a head; a larger one takes memory for a moment */
+#define ROOM_USUAL 2048u /* of what is made of a head; a larger one takes memory for a moment */
 #define ROUTE_MAX  (2u * (LIMIT_SHORTSTR + 1))
 #define REPLY_MAX  (NAME_MADE_MAX + 32u)
 
@@ -305,8 +305,8 @@ static enum done send_in(struct turn *t, struct sending *m, bool is_followed, ui
 
 enum done stomp_send(struct turn *t, bool is_followed)
 {
-	uint8_t names[DESTINATION_MAX], usual[ROOM_USUAL];
-	char reply[REPLY_MAX];
+	UNSET uint8_t names[DESTINATION_MAX], usual[ROOM_USUAL];
+	UNSET char reply[REPLY_MAX];
 	struct sending m = { .reply_to = SLICE_EMPTY };
 	bool is_refused = false;
 	struct stomp *s = t->s;

@@ -237,7 +237,7 @@ struct destination {
 };
 /* stomp_destination reads the frame's; its words lie in `room` of ROOM_MAX bytes, or in the frame.
  * False: refused. */
-#define DESTINATION_MAX 4096u
+#define DESTINATION_MAX 1600u
 bool stomp_destination(struct turn *t, uint8_t *room, struct destination *out);
 
 /* ---- send.c ---- */

@@ -359,7 +359,7 @@ static enum done refuse_twice(struct turn *t, const struct asked *a)
 enum done stomp_on_subscribe(struct turn *t)
 {
 	struct stomp *s = t->s;
-	uint8_t names[DESTINATION_MAX];
+	UNSET uint8_t names[DESTINATION_MAX];
 	struct asked a = { .ack = ACK_AUTO };
 	must(s->phase == PHASE_RUNNING);
 	if (s->call && s->call->step == STEP_TAKING) {

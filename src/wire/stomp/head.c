@@ -88,18 +88,17 @@ enum err stomp_head_read(struct slice head, enum stomp_version version, bool is_
 			 struct wr *scratch, struct stomp_head *out)
 {
 	struct slice name, value;
-	struct stomp_head found = { .has = 0 };
+	*out = (struct stomp_head){ .has = 0 };
 	const enum stomp_version as = is_escaped ? version : STOMP_1_0;
 	must(wr_left(scratch) >= head.n || slice_find(head, '\\') == head.n);
 	while (stomp_line(&head, &name, &value)) {
 		TRY(stomp_unescape(name, as, scratch, &name));
 		TRY(stomp_unescape(value, as, scratch, &value));
 		enum stomp_header h = stomp_header_of(name);
-		if (h == STOMP_H_N || stomp_has(&found, h))
+		if (h == STOMP_H_N || stomp_has(out, h))
 			continue;
-		found.has |= UINT64_C(1) << h;
-		found.at[h] = stomp_trim(value, version);
+		out->has |= UINT64_C(1) << h;
+		out->at[h] = stomp_trim(value, version);
 	}
-	*out = found;
 	return ERR_OK;
 }

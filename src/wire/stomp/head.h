@@ -35,7 +35,7 @@ static inline bool stomp_has(const struct stomp_head *h, enum stomp_header which
 }
 
 /* stomp_head_read reads the head of a frame. `scratch` has room for as many octets as the head.
- * ERR_MALFORMED: an escape that there is not. */
+ * ERR_MALFORMED: an escape that there is not; *out is only so far read then. */
 MUST_USE enum err stomp_head_read(struct slice head, enum stomp_version version, bool is_escaped,
 				  struct wr *scratch, struct stomp_head *out);
 

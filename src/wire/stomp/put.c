@@ -21,10 +21,16 @@ static void put(struct out *o, struct slice s)
 	o->n += s.n;
 }
 
+/* Octets that may not stand for themselves; most values have none of them. */
+static const uint8_t is_special[256] = {
+	['\0'] = 1, ['\n'] = 1, ['\r'] = 1, [':'] = 1, ['\\'] = 1,
+};
+
 /* Which letter stands for an octet behind a backslash; 0: it stands for itself. A line end cannot
  * be told from the end of a line in 1.0 either, whatever that version says of escapes. */
 static char escape_of(const struct out *o, uint8_t c, bool is_name)
 {
+	must(is_special[c]);
 	switch (c) {
 	case '\n': return 'n';
 	case ':': return is_name || (o->is_escaped && o->version > STOMP_1_0) ? 'c' : 0;
@@ -39,6 +45,8 @@ static void put_escaped(struct out *o, struct slice s, bool is_name)
 {
 	size_t from = 0;
 	for (size_t i = 0; i < s.n; i++) {
+		if (!is_special[s.p[i]])
+			continue;
 		char letter = escape_of(o, s.p[i], is_name);
 		if (!letter && s.p[i])
 			continue;
@@ -155,6 +163,13 @@ static void put_stored(struct out *o, struct slice props)
 	while (stomp_stored_next(&r, &name, &value))
 		if (name.n)
 			put_header(o, name, value);
+}
+
+size_t stomp_message_bound(const struct stomp_message *m)
+{
+	must(m->id.n > 0);
+	return STOMP_MESSAGE_FIXED + 2 * (m->subscription.n + m->destination.n + 2 * m->id.n) +
+	       2 * m->props.n;
 }
 
 size_t stomp_message_put(uint8_t *at, const struct stomp_message *m)

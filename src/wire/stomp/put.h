@@ -21,6 +21,10 @@ struct stomp_message {
 };
 /* stomp_message_put writes a MESSAGE up to its body. */
 size_t stomp_message_put(uint8_t *at, const struct stomp_message *m);
+/* stomp_message_bound: it takes no more than that, if its properties came by STOMP. What they take
+ * there is two octets for each octet, and the lengths stand for what is between them. */
+#define STOMP_MESSAGE_FIXED 160u
+size_t stomp_message_bound(const struct stomp_message *m);
 
 struct stomp_connected {
 	enum stomp_version version;

@@ -69,6 +69,24 @@ static struct slice with_header(enum stomp_version v, struct slice name, struct 
 	return slice_sub(all, before, all.n - before - (sizeof "content-length:0\n\n" - 1));
 }
 
+static void no_message_is_longer_than_its_bound(void **s)
+{
+	(void)s;
+	static uint8_t block[1000], nasty[100];
+	memset(nasty, '\\', sizeof nasty);
+	for (size_t n = 0; n <= sizeof nasty; n++) {
+		struct wr w = wr_of(block, sizeof block);
+		struct stomp_message m = plain();
+		for (int i = 0; i < 4; i++)
+			stomp_stored_put_one(&w, slice_of("\\", 1), slice_of(nasty, n));
+		m.has_subscription = m.is_acked = m.is_persistent = true;
+		m.subscription = m.destination = m.id = slice_of(nasty, n ? n : 1);
+		m.body_bytes = UINT64_MAX / 2;
+		m.props = wr_done(&w);
+		must(stomp_message_put(NULL, &m) <= stomp_message_bound(&m));
+	}
+}
+
 static void octets_hide_as_the_version_has_it(void **s)
 {
 	(void)s;
@@ -192,6 +210,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_says_what_is_its_own),
+		cmocka_unit_test(no_message_is_longer_than_its_bound),
 		cmocka_unit_test(octets_hide_as_the_version_has_it),
 		cmocka_unit_test(properties_of_another_protocol_are_headers),
 		cmocka_unit_test(a_topic_for_the_answer_is_a_destination),
