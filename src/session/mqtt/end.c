@@ -42,7 +42,8 @@ void mqtt_end(struct turn *t)
 	struct mqtt *s = t->s;
 	must(s->phase < PHASE_ENDING);
 	s->deadline_ms = s->beat_ms = UINT64_MAX;
-	if (s->call || s->large || s->open_ticket != TICKET_NONE || s->txs.n > 0) {
+	if (s->call || s->large || s->open_ticket != TICKET_NONE || s->txs.n > 0 ||
+	    s->search_ticket != TICKET_NONE) {
 		s->is_end_wanted = true;
 		return;
 	}

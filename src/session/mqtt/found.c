@@ -3,10 +3,10 @@
 #include "base/must.h"
 #include "core/retain_store.h"
 
-/* Retained messages for new subscriptions: one after the other asks the store of its virtual host,
- * a window at a time: first for topics without a dot, whose levels are the words of their keys, and
- * then for the others, by a wider filter. What is found is read from the journal, and goes out in its
- * order, as far as the window of QoS 1 and 2 and the bound of the output allow. */
+/* Retained messages for new subscriptions: one after the other asks the store of its virtual
+ * host, a window at a time: first for topics without a dot, whose levels are the words of their
+ * keys, and then for the others, by a wider filter. What is found is read from the journal, and
+ * goes out in its order, as far as the window of QoS 1 and 2 and the bound of the output allow. */
 
 #define WINDOW_MESSAGES 32u
 #define WINDOW_BYTES    262144u
@@ -98,7 +98,8 @@ static void go_on(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_RUNNING);
-	while (s->searches && s->found.n == 0 && s->search_ticket == TICKET_NONE) {
+	while (s->searches && s->found.n == 0 && s->search_ticket == TICKET_NONE &&
+	       !s->is_end_wanted) {
 		const struct queue_record *store = retain_store(t->w->view, s->asker.vhost);
 		struct search *one = s->searches;
 		if (!store || (one->is_end && one->is_dotted)) {
@@ -140,7 +141,7 @@ void mqtt_found(struct turn *t, const struct run *fx)
 	struct mqtt *s = t->s;
 	const struct deliver_row *row = (const struct deliver_row *)(const void *)(fx + 1);
 	must(fx->flags & DELIVER_FOUND);
-	if (s->phase != PHASE_RUNNING || fx->arg != s->search_ticket)
+	if (s->is_end_wanted || fx->arg != s->search_ticket)
 		return;
 	for (uint32_t i = 0; i < fx->n; i++) {
 		struct found *one = deque_add(&s->found, t->w->mem);
@@ -160,10 +161,14 @@ void mqtt_found_all(struct turn *t, const struct run *fx, const struct reply_row
 	struct mqtt *s = t->s;
 	struct search *one = s->searches;
 	const struct slice from = run_tail(fx);
-	if (s->phase != PHASE_RUNNING || fx->arg != s->search_ticket)
+	if (fx->arg != s->search_ticket)
 		return;
-	must(one && from.n <= RETAIN_PLACE_MAX);
+	must(one && from.n <= RETAIN_PLACE_MAX && s->phase == PHASE_RUNNING);
 	s->search_ticket = TICKET_NONE;
+	if (s->is_end_wanted) {
+		mqtt_end(t);
+		return;
+	}
 	one->is_end = r->err != ERR_OK || r->b || from.n == 0;
 	mqtt_unkeep(t, &one->from);
 	one->from = mqtt_keep(t, from, "place in a store");
