@@ -358,6 +358,8 @@ void stomp_confirmed(struct turn *t)
 	must(s->safe_n <= s->followed_n);
 	while (publisher_next(&s->publisher, &word, &is_refused)) {
 		s->safe_n++;
+		if (is_refused)
+			s->refused_at = s->safe_n;
 		for (struct receipt *r = s->owed; r && is_refused && r->first < s->safe_n;
 		     r = r->next)
 			r->is_refused |= s->safe_n <= r->after;

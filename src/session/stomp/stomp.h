@@ -108,8 +108,8 @@ struct stomp {
 	bool has_login;           /* a refusal says of whom */
 	char name[NAME_MADE_MAX]; /* of the conversation */
 	uint64_t published, delivered, acknowledged;
-	uint64_t followed_n,
-		safe_n; /* publishes that a receipt waits for; of them, safe or refused */
+	/* publishes that a receipt waits for; of them, safe or refused; which was refused last */
+	uint64_t followed_n, safe_n, refused_at;
 };
 
 /* One call into a conversation. */
