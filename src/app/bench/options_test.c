@@ -97,7 +97,8 @@ static void every_scenario_can_be_run(void **s)
 		struct options o;
 		char line[100];
 		struct text t = text_of(line, sizeof line);
-		text_putf(&t, "--scenario %s", names[i]);
+		bool is_mqtt = strncmp(names[i], "mqtt", 4) == 0;
+		text_putf(&t, "%s--scenario %s", is_mqtt ? "--uri mqtt://broker " : "", names[i]);
 		assert_int_equal(parse(&o, line), ERR_OK);
 	}
 }

@@ -42,8 +42,7 @@ static const char *const frames[] = {
 	"SUBSCRIBE\nid:4\ndestination:/topic/a.*\ndurable:true\nauto-delete:false\nack:client\n\n",
 	"SUBSCRIBE\nid:5\ndestination:/exchange/amq.fanout\nexclusive:false\nauto-delete:true\n\n",
 	"SUBSCRIBE\nid:6\ndestination:/queue/q\nx-max-length:1\nx-overflow:reject-publish\n\n",
-	"SUBSCRIBE\nid:7\ndestination:/queue/s\nx-queue-type:stream\nack:client\n"
-	"prefetch-count:5\nx-stream-offset:first\n\n",
+	"SUBSCRIBE\nid:7\ndestination:/queue/s\nx-queue-type:stream\nx-stream-offset:first\n\n",
 	"SUBSCRIBE\nid:8\ndestination:/queue/e\nexclusive:true\nreceipt:9\n\n",
 	"SUBSCRIBE\nid:9\ndestination:/amq/queue/none\n\n",
 	"SUBSCRIBE\ndestination:/queue/a\nack:client\n\n",

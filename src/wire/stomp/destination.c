@@ -22,9 +22,12 @@ static struct slice decode(struct slice in, struct wr *scratch)
 	for (size_t i = 0; i < in.n; i++) {
 		bool is_whole = in.p[i] == '%' && in.n - i > 2 && digit(in.p[i + 1]) >= 0 &&
 				digit(in.p[i + 2]) >= 0;
-		room[n++] = is_whole ? (uint8_t)(digit(in.p[i + 1]) << 4 | digit(in.p[i + 2]))
-				     : in.p[i];
-		i += is_whole ? 2 : 0;
+		room[n] = in.p[i];
+		if (is_whole) {
+			room[n] = (uint8_t)(digit(in.p[i + 1]) << 4 | digit(in.p[i + 2]));
+			i += 2;
+		}
+		n++;
 	}
 	return slice_of(room, n);
 }
