@@ -1,0 +1,112 @@
+// mqtt.js against a broker: node client.js URL. Prints lines as tools/run-tests reads them.
+'use strict'
+const mqtt = require('mqtt')
+const url = process.argv[2]
+const where = url.split(':')[0]
+
+function wishes(name, version, words) {
+  return { clientId: name, protocolVersion: version, connectTimeout: 20000, reconnectPeriod: 0,
+    protocolId: version === 3 ? 'MQIsdp' : 'MQTT', ...words }
+}
+
+function open(name, version, words) {
+  return mqtt.connectAsync(url, wishes(name, version, words))
+}
+
+// The next n messages of a client.
+function take(client, n) {
+  return new Promise((resolve) => {
+    const got = []
+    client.on('message', (topic, payload, packet) => {
+      got.push({ topic, text: payload.toString(), packet })
+      if (got.length === n) resolve(got)
+    })
+  })
+}
+
+function must(is, what) {
+  if (!is) throw new Error(what)
+}
+
+async function publishes_and_subscribes(version) {
+  const a = await open('a', version)
+  const b = await open('b', version)
+  for (const qos of [0, 1, 2]) {
+    const topic = `js/${version}/${qos}`
+    await a.subscribeAsync(`js/${version}/+`, { qos })
+    const coming = take(a, 100)
+    for (let i = 0; i < 100; i++) await b.publishAsync(topic, `${i}`, { qos })
+    const got = await coming
+    must(got.every((m, i) => m.text === `${i}` && m.topic === topic && m.packet.qos === qos),
+      `qos ${qos}: ${got.length}`)
+    a.removeAllListeners('message')
+  }
+  await a.endAsync()
+  await b.endAsync()
+}
+
+async function keeps_a_session(version) {
+  const words = version === 5
+    ? { clean: false, properties: { sessionExpiryInterval: 100 } } : { clean: false }
+  let a = await open(`js-kept-${version}`, version, words)
+  await a.subscribeAsync('js/kept', { qos: 2 })
+  await a.endAsync()
+  const b = await open('b', version)
+  for (let i = 0; i < 20; i++) await b.publishAsync('js/kept', `${i}`, { qos: 2 })
+  a = mqtt.connect(url, wishes(`js-kept-${version}`, version, words))
+  const got = await take(a, 20)
+  must(got.every((m, i) => m.text === `${i}`), 'the order')
+  await a.unsubscribeAsync('js/kept')
+  await a.endAsync()
+  await b.endAsync()
+  await (await open(`js-kept-${version}`, version)).endAsync()
+}
+
+async function passes_properties() {
+  const a = await open('a', 5)
+  await a.subscribeAsync('js/props', { qos: 1, properties: { subscriptionIdentifier: 5 } })
+  const coming = take(a, 1)
+  await a.publishAsync('js/props', 'x', { qos: 1, properties: {
+    contentType: 'text/plain', responseTopic: 'answer', correlationData: Buffer.from('c'),
+    messageExpiryInterval: 60, userProperties: { k: ['1', '2'] } } })
+  const p = (await coming)[0].packet.properties
+  must(p.contentType === 'text/plain' && p.responseTopic === 'answer', JSON.stringify(p))
+  must(p.correlationData.toString() === 'c' && p.subscriptionIdentifier === 5, JSON.stringify(p))
+  must(p.userProperties.k.join() === '1,2', JSON.stringify(p))
+  await a.endAsync()
+}
+
+async function retains(version) {
+  const a = await open('a', version)
+  await a.publishAsync('js/retained', 'last', { qos: 1, retain: true })
+  const coming = take(a, 1)
+  await a.subscribeAsync('js/retained', { qos: 1 })
+  must((await coming)[0].packet.retain, 'no retain')
+  await a.publishAsync('js/retained', '', { qos: 1, retain: true })
+  await a.endAsync()
+}
+
+const tests = [[passes_properties]]
+for (const version of [3, 4, 5]) {
+  tests.push([publishes_and_subscribes, version], [keeps_a_session, version], [retains, version])
+}
+
+async function main() {
+  for (const [test, version] of tests) {
+    const name = `${where}_${test.name}${version ? `_${version}` : ''}`
+    const timer = setTimeout(() => {
+      console.log(`not ok ${name} timed out`)
+      process.exit(1)
+    }, 30000)
+    try {
+      await test(version)
+      console.log(`ok ${name}`)
+    } catch (e) {
+      console.log(`not ok ${name} ${e.message}`)
+    }
+    clearTimeout(timer)
+  }
+  process.exit(0)
+}
+
+main()
