@@ -17,7 +17,8 @@ bool stomp_may_read(const struct stomp *s, const struct session_world *w)
 	if (s->phase == PHASE_CLOSED)
 		return true; /* feed says so */
 	return (s->phase == PHASE_LOGIN || s->phase == PHASE_RUNNING) &&
-	       s->session.sendq.bytes < 2 * w->limits->output_bytes_max;
+	       s->session.sendq.bytes < 2 * w->limits->output_bytes_max &&
+	       s->owed_bytes < w->limits->unconfirmed_bytes_max;
 }
 
 /* ---- which frame when --------------------------------------------------------------------- */

@@ -99,6 +99,7 @@ void stomp_receipt_owe(struct turn *t, struct receipt *own_r, bool is_owed, uint
 	own_r->first = first;
 	own_r->after = s->followed_n;
 	own_r->is_refused = s->refused_at > first; /* a COMMIT may take its time */
+	s->owed_bytes += own_r->n;
 	*s->owed_end = own_r;
 	s->owed_end = &own_r->next;
 }
@@ -110,6 +111,7 @@ void stomp_receipts_say(struct turn *t)
 	while (s->owed && s->owed->after <= s->safe_n) {
 		struct receipt *r = s->owed;
 		s->owed = r->next;
+		s->owed_bytes -= r->n;
 		if (!s->owed)
 			s->owed_end = &s->owed;
 		stomp_receipt_say(t, r);

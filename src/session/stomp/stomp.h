@@ -88,6 +88,7 @@ struct stomp {
 	struct stomp_scan scan; /* of the frame in hand */
 	struct subscription *subscriptions;
 	struct receipt *owed, **owed_end; /* oldest first */
+	uint64_t owed_bytes;              /* of their ids */
 	struct receipt *last;             /* of DISCONNECT; NULL: it wants none */
 	struct call *call;                /* NULL: nothing is asked */
 	struct large *large;              /* what the frame in hand publishes; NULL: not that */
