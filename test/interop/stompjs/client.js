@@ -107,10 +107,10 @@ async function a_nack_gives_back() {
 }
 
 async function heart_beats_keep_it() {
-	const wanted = { '<<< PONG': 5, '>>> PING': 5 };
+	const wanted = { '<<< PONG': 3, '>>> PING': 2 };
 	let isClosed = false, client;
 	await new Promise((resolve, reject) => connect({
-		heartbeatIncoming: 200, heartbeatOutgoing: 200,
+		heartbeatIncoming: 1000, heartbeatOutgoing: 1000,
 		onWebSocketClose: () => { isClosed = true; reject(new Error('closed')); },
 		debug: (line) => {
 			wanted[line]--;
