@@ -104,21 +104,30 @@ bool mqtt_on_ack(struct turn *t, const struct mqtt_packet *p)
 	return true;
 }
 
+static struct flight *any_of(const struct mqtt *s)
+{
+	size_t cursor = 0;
+	struct map_slot *slot = map_next(&s->flights, &cursor);
+	must_if(slot, slot->value != 0);
+	return slot ? (struct flight *)(uintptr_t)slot->value : NULL;
+}
+
 /* What the client has not acknowledged goes back to the queue. What he has said PUBREC to is his;
  * of a session that is kept, its mark stays. */
 void mqtt_flights_back(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_ENDING);
-	for (;;) {
-		size_t cursor = 0;
-		struct map_slot *slot = map_next(&s->flights, &cursor);
-		if (!slot)
-			break;
-		struct flight *f = (struct flight *)(uintptr_t)slot->value;
+	for (struct flight *f; (f = any_of(s)) != NULL; forget(t, f))
 		if (f->settling.pos)
 			receiver_settle(&s->receiver, t->w, &f->settling,
 					f->state == FLIGHT_SENT ? SETTLE_FAIL : SETTLE_ACCEPT);
+}
+
+void mqtt_flights_fini(struct turn *t)
+{
+	must(t->s->flights.n == 0 || t->s->phase < PHASE_CLOSED);
+	for (struct flight *f; (f = any_of(t->s)) != NULL;)
 		forget(t, f);
-	}
+	map_fini(&t->s->flights, t->w->mem);
 }

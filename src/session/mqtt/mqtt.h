@@ -276,6 +276,7 @@ void mqtt_resubscribe(struct turn *t);
 void mqtt_on_subscribe(struct turn *t, const struct mqtt_packet *p);
 void mqtt_on_unsubscribe(struct turn *t, const struct mqtt_packet *p);
 void mqtt_subscribed(struct turn *t, const struct run *fx, const struct reply_row *r);
+void mqtt_call_free(struct turn *t);
 
 /* ---- publish.c ---- */
 /* Behind the head of a message that expires stands when it came: u64, milliseconds, big-endian. */
@@ -327,8 +328,9 @@ struct flight *mqtt_flight(const struct mqtt *s, uint16_t id); /* NULL: there is
 /* mqtt_flight_new begins one with that packet id, or another if it is 0 or taken. */
 struct flight *mqtt_flight_new(struct turn *t, uint8_t qos, uint16_t id);
 void mqtt_flight_done(struct turn *t, struct flight *own_f);
-/* mqtt_flights_back gives all of it back. */
+/* mqtt_flights_back gives all of it back, mqtt_flights_fini forgets it. */
 void mqtt_flights_back(struct turn *t);
+void mqtt_flights_fini(struct turn *t);
 void mqtt_window_look(struct mqtt *s);
 
 /* ---- mark.c, tx.c: QoS 2 of a session that is kept ---- */

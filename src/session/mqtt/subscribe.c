@@ -19,7 +19,7 @@ static struct call *call_new(struct turn *t, uint8_t type, uint32_t n, uint16_t 
 	return call;
 }
 
-static void call_free(struct turn *t)
+void mqtt_call_free(struct turn *t)
 {
 	struct call *call = t->s->call;
 	must(call != NULL);
@@ -212,7 +212,7 @@ static void over(struct turn *t)
 		if (s->call->id)
 			search(t);
 	}
-	call_free(t);
+	mqtt_call_free(t);
 	if (s->is_end_wanted)
 		mqtt_end(t);
 }
