@@ -118,7 +118,7 @@ static bool say_control(struct web *w, const struct duct *d, struct tls_room *ro
 			enum ws_opcode opcode, struct slice payload)
 {
 	uint8_t out[WS_HEAD_MAX + WS_CONTROL_MAX];
-	size_t n = ws_head_put(out, opcode, false, payload.n);
+	size_t n = ws_head_put(out, opcode, payload.n);
 	if (payload.n)
 		memcpy(out + n, payload.p, payload.n);
 	return say(w, d, room, slice_of(out, n + payload.n));
@@ -258,7 +258,7 @@ static enum err answer(struct web *w, const struct duct *d, struct tls_room *roo
 	if (status != HTTP1_SWITCHING)
 		return refuse(w, d, room, status);
 	put_accept(accept, up.key);
-	http1_upgrade_put(&t, slice_of(accept, sizeof accept), protocol, SLICE_EMPTY);
+	http1_upgrade_put(&t, slice_of(accept, sizeof accept), protocol);
 	w->is_open = true;
 	return say(w, d, room, text_slice(&t)) ? ERR_OK : ERR_CLOSED;
 }
@@ -421,7 +421,7 @@ static ssize_t begin(struct web *w, const struct duct *d, struct tls_room *room,
 	uint64_t n = bytes_of(parts, parts_n);
 	must(parts_n < DUCT_PARTS_MAX);
 	enum ws_opcode opcode = opcode_of(w, parts, parts_n, &n);
-	size_t head_n = ws_head_put(head, opcode, false, n);
+	size_t head_n = ws_head_put(head, opcode, n);
 	out[0] = slice_of(head, head_n);
 	ssize_t sent = duct_write_below(d, room, out, 1 + cut(out + 1, parts, n));
 	if (sent <= 0)

@@ -5,8 +5,7 @@
 #include "base/utf8.h"
 
 #define BIT_FINAL    0x80u
-#define BIT_PACKED   0x40u
-#define BITS_RSV23   0x30u
+#define BITS_RSV     0x70u /* of extensions, of which none is agreed on */
 #define BIT_MASK     0x80u
 #define CLOSE_NONE   1005u
 #define CHAR_MAX_LEN 4u /* octets of a character */
@@ -63,30 +62,28 @@ static bool length_of(const struct ws_reader *r, uint64_t *out)
 	return true;
 }
 
-static enum ws_code begin_control(struct ws_reader *r, uint8_t first)
+static enum ws_code begin_control(struct ws_reader *r)
 {
 	bool is_known = r->opcode == WS_CLOSE || r->opcode == WS_PING || r->opcode == WS_PONG;
 	must(is_control(r->opcode));
-	if (!is_known || !r->is_final || (first & BIT_PACKED) || r->left > WS_CONTROL_MAX)
+	if (!is_known || !r->is_final || r->left > WS_CONTROL_MAX)
 		return WS_CODE_PROTOCOL;
 	r->control_n = 0;
 	return WS_FINE;
 }
 
-static enum ws_code begin_data(struct ws_reader *r, uint8_t first)
+static enum ws_code begin_data(struct ws_reader *r)
 {
-	bool is_packed = (first & BIT_PACKED) != 0;
 	must(!is_control(r->opcode) && r->kind <= WS_BINARY);
 	if (r->opcode == WS_CONTINUATION) {
-		if (r->kind == 0 || is_packed)
+		if (r->kind == 0)
 			return WS_CODE_PROTOCOL;
 	} else {
-		if (r->kind != 0 || r->opcode > WS_BINARY || (is_packed && !r->is_packed_good))
+		if (r->kind != 0 || r->opcode > WS_BINARY)
 			return WS_CODE_PROTOCOL;
 		if (r->opcode == WS_TEXT && !r->is_text_good)
 			return WS_CODE_KIND;
 		r->kind = r->opcode;
-		r->is_packed = is_packed;
 		r->message_bytes = 0;
 		r->tail_n = 0;
 	}
@@ -104,13 +101,13 @@ static enum ws_code begin_frame(struct ws_reader *r)
 	must(!r->has_head && n >= 6);
 	r->opcode = first & 15;
 	r->is_final = (first & BIT_FINAL) != 0;
-	if ((first & BITS_RSV23) || !(r->head[1] & BIT_MASK) || !length_of(r, &r->left))
+	if ((first & BITS_RSV) || !(r->head[1] & BIT_MASK) || !length_of(r, &r->left))
 		return WS_CODE_PROTOCOL;
 	r->mask = load_le32(r->head + n - 4);
 	r->mask |= r->mask << 32;
 	r->has_head = true;
 	r->head_n = 0;
-	return is_control(r->opcode) ? begin_control(r, first) : begin_data(r, first);
+	return is_control(r->opcode) ? begin_control(r) : begin_data(r);
 }
 
 /* So short a frame need not be waited for. */
@@ -197,12 +194,11 @@ static enum ws_code take_data(struct ws_reader *r, struct slice in, uint8_t *to,
 	must(r->kind != 0 && in.n <= r->left && (in.n == 0 || to <= in.p));
 	out->found = WS_FOUND_DATA;
 	out->n = in.n;
-	out->is_packed = r->is_packed;
 	out->is_last = r->is_final && r->left == in.n;
 	unmask(r, to, in.p, in.n);
 	r->left -= in.n;
 	r->has_head = r->left > 0;
-	bool is_text = r->kind == WS_TEXT && !r->is_packed;
+	bool is_text = r->kind == WS_TEXT;
 	if (is_text && !ws_text(r, slice_of(to, in.n), out->is_last))
 		return WS_CODE_NOT_UTF8;
 	if (out->is_last)
@@ -265,10 +261,10 @@ uint16_t ws_close_code(const struct ws_reader *r)
 
 /* ---- writing ---- */
 
-size_t ws_head_put(uint8_t out[WS_HEAD_MAX], enum ws_opcode opcode, bool is_packed, uint64_t n)
+size_t ws_head_put(uint8_t out[WS_HEAD_MAX], enum ws_opcode opcode, uint64_t n)
 {
 	must(n <= INT64_MAX && (!is_control((uint8_t)opcode) || n <= WS_CONTROL_MAX));
-	out[0] = (uint8_t)(BIT_FINAL | (is_packed ? BIT_PACKED : 0) | opcode);
+	out[0] = (uint8_t)(BIT_FINAL | opcode);
 	if (n <= 125) {
 		out[1] = (uint8_t)n;
 		return 2;

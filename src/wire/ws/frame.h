@@ -38,7 +38,7 @@ const char *ws_code_words(enum ws_code code);
 struct ws_reader {
 	/* what is allowed, set by the owner; zero is the strictest */
 	uint64_t message_bytes_max; /* 0: no bound */
-	bool is_text_good, is_packed_good;
+	bool is_text_good;
 
 	/* the frame under way */
 	uint64_t left;  /* of its payload */
@@ -52,7 +52,6 @@ struct ws_reader {
 
 	/* the message under way */
 	uint8_t kind; /* WS_TEXT, WS_BINARY; 0: none */
-	bool is_packed;
 	uint64_t message_bytes;
 	uint8_t tail[4]; /* of a text: a character that is not whole yet */
 	uint32_t tail_n;
@@ -66,16 +65,14 @@ enum ws_found {
 };
 struct ws_step {
 	enum ws_found found;
-	size_t used;    /* octets of the input that are done with */
-	size_t n;       /* DATA: octets written */
-	bool is_packed; /* DATA: they are of a packed message (RSV1) */
-	bool is_last;   /* DATA: the message ends here */
+	size_t used;  /* octets of the input that are done with */
+	size_t n;     /* DATA: octets written */
+	bool is_last; /* DATA: the message ends here */
 };
 
 /* ws_read takes the next step in `in`. Payload of messages is written to `to`, unmasked: there must
  * be room for in.n octets, where `in` is or before it in one block. A code other than WS_FINE:
- * the peer is to be told it, and nothing more is to be read. What is packed is not checked for
- * UTF-8: see ws_text. */
+ * the peer is to be told it, and nothing more is to be read. */
 enum ws_code ws_read(struct ws_reader *r, struct slice in, uint8_t *to, struct ws_step *out);
 
 /* ws_text checks the next octets of a text message; `is_last`: it must end with a whole character.
@@ -88,7 +85,7 @@ uint16_t ws_close_code(const struct ws_reader *r);
 
 /* ws_head_put writes the head of a whole, unmasked frame with `n` octets of payload; gives its
  * length. */
-size_t ws_head_put(uint8_t out[WS_HEAD_MAX], enum ws_opcode opcode, bool is_packed, uint64_t n);
+size_t ws_head_put(uint8_t out[WS_HEAD_MAX], enum ws_opcode opcode, uint64_t n);
 
 /* ws_whole_chars is how much of `s` is whole characters of UTF-8, when all but a character cut off
  * at its end is; *out_is_text is false when it is not. */

@@ -21,7 +21,7 @@ struct writer {
 static void put_head(struct writer *w, uint8_t first, size_t n, const uint8_t mask[4])
 {
 	uint8_t head[WS_HEAD_MAX];
-	size_t head_n = ws_head_put(head, WS_BINARY, false, n);
+	size_t head_n = ws_head_put(head, WS_BINARY, n);
 	head[0] = first;
 	head[1] |= 0x80;
 	memcpy(w->p + w->n, head, head_n);
