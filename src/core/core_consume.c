@@ -57,7 +57,7 @@ void core_subscribe(struct core *c, const struct run *cmd, struct post *fx)
 			core_single_join(c, q, s);
 		(void)consumer_earn(s, row->credit.messages, row->credit.bytes);
 		core_activate(c, q);
-		what.a = q->stream ? core_stream_n(q) : q->ready_n;
+		what.a = q->stream ? core_stream_n(q) : q->ready_n + q->pending_n;
 		what.b = q->consumers_n;
 	}
 	core_reply(c, cmd, what, fx);

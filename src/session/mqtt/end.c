@@ -59,6 +59,7 @@ void mqtt_end(struct turn *t)
 	farewell_begin(&s->farewell, t->w);
 	receiver_end(&s->receiver, t->w, &s->farewell);
 	mqtt_flights_back(t);
+	mqtt_marks_back(t);
 	farewell_go(&s->farewell, t->w, &s->asker, s->owns_queue);
 	go_on(t);
 }

@@ -156,6 +156,18 @@ static void forget(struct turn *t, struct mark *own_m)
 	mqtt_put(t, own_m, sizeof *own_m);
 }
 
+void mqtt_marks_back(struct turn *t)
+{
+	size_t cursor = 0;
+	must(t->s->phase == PHASE_ENDING && t->s->txs.n == 0);
+	for (struct map_slot *slot; (slot = map_next(&t->s->marks, &cursor)) != NULL;) {
+		struct mark *m = (struct mark *)(uintptr_t)slot->value;
+		if (m->settling.pos)
+			receiver_settle(&t->s->receiver, t->w, &m->settling, SETTLE_RELEASE);
+		m->settling.pos = 0;
+	}
+}
+
 void mqtt_marks_fini(struct turn *t)
 {
 	for (;;) {

@@ -341,6 +341,8 @@ void mqtt_marks_resume(struct turn *t);
 MUST_USE bool mqtt_marks_ready(struct turn *t);
 void mqtt_marks_declared(struct turn *t, const struct reply_row *r);
 void mqtt_marks_consumed(struct turn *t, const struct reply_row *r);
+/* mqtt_marks_back gives them back to their queue, for the next connection. */
+void mqtt_marks_back(struct turn *t);
 void mqtt_marks_fini(struct turn *t);
 void mqtt_mark_came(struct turn *t, const struct settling *what, const struct msg *m);
 /* mqtt_mark_state: is that id of the client's known? MARK_UNKNOWN ... */
