@@ -1,3 +1,4 @@
+#include "base/ablate.h"
 #include "base/hash.h"
 #include "core/core_state.h"
 
@@ -55,6 +56,17 @@ static void tell_owner(const struct core *c, const struct claim *of, struct post
 	(void)post_run(fx, session_loop(of->owner), &head, NULL, 0, 0, SLICE_EMPTY);
 }
 
+/* Who waits has it. */
+static void take(struct core *c, struct claim *of, struct post *fx)
+{
+	const struct reply_row taken = { .err = ERR_OK, .op = CMD_CLAIM };
+	must(of->waiter.session != 0);
+	of->owner = of->waiter.session;
+	of->owner_channel = of->waiter.channel;
+	core_reply(c, &of->waiter, taken, fx);
+	of->waiter.session = 0;
+}
+
 void core_claim(struct core *c, const struct run *cmd, struct post *fx)
 {
 	const struct slice name = run_tail(cmd);
@@ -80,19 +92,17 @@ void core_claim(struct core *c, const struct run *cmd, struct post *fx)
 	else
 		tell_owner(c, of, fx);
 	of->waiter = *cmd;
+	if (ABLATED(claim))
+		take(c, of, fx);
 }
 
 /* The next one has it, or nobody. */
 static void pass_on(struct core *c, struct claim **at, struct post *fx)
 {
 	struct claim *of = *at;
-	const struct reply_row taken = { .err = ERR_OK, .op = CMD_CLAIM };
 	must(of != NULL);
 	if (of->waiter.session) {
-		of->owner = of->waiter.session;
-		of->owner_channel = of->waiter.channel;
-		core_reply(c, &of->waiter, taken, fx);
-		of->waiter.session = 0;
+		take(c, of, fx);
 		return;
 	}
 	*at = of->next;

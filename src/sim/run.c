@@ -12,6 +12,7 @@
 #include "sim/lifetime.h"
 #include "sim/passage.h"
 #include "sim/patience.h"
+#include "sim/pledge.h"
 #include "sim/reading.h"
 #include "sim/replica.h"
 #include "sim/turns.h"

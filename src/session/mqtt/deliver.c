@@ -1,5 +1,6 @@
 #include "session/mqtt/mqtt.h"
 
+#include "base/ablate.h"
 #include "base/byteorder.h"
 #include "base/must.h"
 #include "session/mqtt/foreign.h"
@@ -153,7 +154,8 @@ static void write_out(struct turn *t, const struct outgoing *o)
 static uint16_t fly(struct turn *t, const struct taker *k, const struct deliver_row *row,
 		    uint8_t qos)
 {
-	struct flight *f = mqtt_flight_new(t, qos, k->is_no_ack ? 0 : row->count);
+	const bool is_stable = !k->is_no_ack && !ABLATED(packet_id);
+	struct flight *f = mqtt_flight_new(t, qos, is_stable ? row->count : 0);
 	must(f->id != 0);
 	if (!k->is_no_ack)
 		f->settling = settling_of(k, row);

@@ -1,5 +1,6 @@
 #include "session/mqtt/mqtt.h"
 
+#include "base/ablate.h"
 #include "base/byteorder.h"
 #include "base/must.h"
 #include "core/rules.h"
@@ -248,6 +249,8 @@ void mqtt_mark_received(struct turn *t, uint16_t id, const struct tx_wish *messa
 	x.kind = TX_RECEIVED;
 	mark_of(t, MARK_RECEIVED, id, true)->is_told = false;
 	mqtt_tx(t, &x);
+	if (ABLATED(qos2_received))
+		mqtt_send_ack(t, MQTT_PUBREC, id, x.reason);
 }
 
 bool mqtt_mark_release(struct turn *t, uint16_t id)
@@ -267,6 +270,20 @@ bool mqtt_mark_release(struct turn *t, uint16_t id)
 
 /* ---- out ---------------------------------------------------------------------------------- */
 
+static bool is_heard(const struct mqtt *s)
+{
+	must(s->phase <= PHASE_ENDING);
+	return s->phase == PHASE_RUNNING && !s->is_end_wanted;
+}
+
+static void released(struct turn *t, struct flight *f)
+{
+	must(f && f->state == FLIGHT_RELEASING);
+	f->state = FLIGHT_RELEASED;
+	if (is_heard(t->s))
+		mqtt_send_ack(t, MQTT_PUBREL, f->id, MQTT_REASON_SUCCESS);
+}
+
 void mqtt_mark_released(struct turn *t, struct flight *f)
 {
 	const struct queue_record *q = catalog_queue_by_id(t->w->view, t->s->marks_taker->queue);
@@ -283,6 +300,8 @@ void mqtt_mark_released(struct turn *t, struct flight *f)
 				      .id = f->id,
 				      .kind = TX_RELEASED });
 	f->settling.pos = 0;
+	if (ABLATED(qos2_released))
+		released(t, f);
 }
 
 void mqtt_mark_over(struct turn *t, struct flight *own_f)
@@ -316,8 +335,6 @@ void mqtt_marked(struct turn *t, const struct tx *tx)
 {
 	struct mqtt *s = t->s;
 	struct mark *m = NULL;
-	struct flight *f = NULL;
-	const bool is_heard = s->phase == PHASE_RUNNING && !s->is_end_wanted;
 	if (tx->is_refused) { /* the marks' queue is gone */
 		mqtt_refuse(t, MQTT_REASON_ADMINISTRATIVE);
 		return;
@@ -327,22 +344,19 @@ void mqtt_marked(struct turn *t, const struct tx *tx)
 		m = mark_of(t, MARK_RECEIVED, tx->id, false);
 		must(m != NULL);
 		m->is_told = true;
-		if (is_heard)
+		if (is_heard(s) && !ABLATED(qos2_received))
 			mqtt_send_ack(t, MQTT_PUBREC, tx->id, tx->reason);
 		return;
 	case TX_FORGET:
 		m = mark_of(t, MARK_RECEIVED, tx->id, false);
 		must(m && m->is_leaving);
 		forget(t, m);
-		if (is_heard)
+		if (is_heard(s))
 			mqtt_send_ack(t, MQTT_PUBCOMP, tx->id, MQTT_REASON_SUCCESS);
 		return;
 	case TX_RELEASED:
-		f = mqtt_flight(s, tx->id);
-		must(f && f->state == FLIGHT_RELEASING);
-		f->state = FLIGHT_RELEASED;
-		if (is_heard)
-			mqtt_send_ack(t, MQTT_PUBREL, tx->id, MQTT_REASON_SUCCESS);
+		if (!ABLATED(qos2_released))
+			released(t, mqtt_flight(s, tx->id));
 		return;
 	}
 }

@@ -1,0 +1,49 @@
+#include "sim/pledge.h"
+
+#include "sim/play_for_tests.h"
+
+static struct play_fix pledge = { pledge_play, 1, "" };
+
+static void what_mqtt_promises_is_kept(void **state)
+{
+	(void)state;
+	play_is_good(pledge, 60);
+}
+
+static void a_pubrec_before_its_mark_is_noticed(void **state)
+{
+	(void)state;
+	play_misses(pledge, ABLATE_qos2_received, 200, "are lost on their way");
+}
+
+static void a_pubrel_before_its_phase_is_noticed(void **state)
+{
+	(void)state;
+	play_misses(pledge, ABLATE_qos2_released, 200, "of QoS 2 came twice");
+}
+
+static void packet_ids_that_change_are_noticed(void **state)
+{
+	(void)state;
+	play_misses(pledge, ABLATE_packet_id, 200, "of QoS 2 came twice");
+}
+
+static void two_owners_of_a_client_id_are_noticed(void **state)
+{
+	(void)state;
+	play_misses(pledge, ABLATE_claim, 200, "came behind");
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_mqtt_promises_is_kept),
+		cmocka_unit_test(a_pubrec_before_its_mark_is_noticed),
+		cmocka_unit_test(a_pubrel_before_its_phase_is_noticed),
+		cmocka_unit_test(packet_ids_that_change_are_noticed),
+		cmocka_unit_test(two_owners_of_a_client_id_are_noticed),
+	};
+	if (argc > 1)
+		pledge.first = strtoull(argv[1], NULL, 10);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
