@@ -19,7 +19,8 @@
 
 void listeners_init(struct listeners *l, const struct config *c)
 {
-	*l = (struct listeners){ .config = c };
+	must(l->n == 0 && !l->is_open);
+	l->config = c;
 	for (int i = 0; i < WEB_KINDS_N; i++)
 		l->webs[i] = web_rules_of(c, (enum web_kind)i);
 }

@@ -41,7 +41,7 @@ struct listeners {
 	bool is_open; /* listening, on the first poller */
 };
 
-/* listeners_init makes an empty set. */
+/* listeners_init makes an empty set of a struct that is all zero: most of it is never touched. */
 void listeners_init(struct listeners *l, const struct config *c);
 
 /* listeners_take takes an address. ERR_EXISTS, ERR_ACCESS_REFUSED, ERR_IO, ERR_MALFORMED: `why`

@@ -453,9 +453,10 @@ int server_run(const struct server_setup *setup)
 	struct server *s = &server;
 	char room[1024];
 	struct text why = text_of(room, sizeof room);
-	*s = (struct server){
-		.setup = setup, .config = *setup->config, .signals = -1, .began_ms = clock_now_ms()
-	};
+	s->setup = setup; /* the rest is zero, and most of it is never touched */
+	s->config = *setup->config;
+	s->signals = -1;
+	s->began_ms = clock_now_ms();
 	s->pollers.main_event = -1;
 	panicking = s;
 	if (start(s, &why) != ERR_OK)
