@@ -214,6 +214,7 @@ void consumers_check(const struct consumers *cs)
 			must(s->session == m->key && s->batch_last == BATCH_NONE);
 			must(s->is_able == (!s->is_waiting && s->messages > 0 && s->bytes > 0));
 			must(list_has_node(&s->node));
+			must(!s->reader || s->reader->older_n > 0 || s->reader->newer_n == 0);
 		}
 	cursor = 0;
 	for (struct map_slot *m; (m = map_next(&cs->by_key, &cursor)) != NULL;)

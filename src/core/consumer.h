@@ -15,11 +15,15 @@
 #include "core/queue.h"
 #include "core/run.h"
 
-/* Where a consumer of a stream is, and what it wants of what it finds (core_stream_give.c). */
+/* Where a consumer of a stream is, and what it wants of what it finds (core_stream_give.c). What it
+ * was given and has not settled lies in two stretches of offsets, from `from` to before `middle`
+ * and from there to before `next`: when all of the older is settled, the newer takes its place. */
 struct reader {
 	uint64_t next;     /* offset */
 	uint64_t since_ms; /* nothing older; 0: whatever there is */
-	uint32_t tags_n;   /* filter values; 0: everything */
+	uint64_t from, middle;
+	uint32_t older_n, newer_n; /* not settled; no newer ones without older ones */
+	uint32_t tags_n;           /* filter values; 0: everything */
 	bool has_unfiltered;
 	uint32_t tags[];
 };

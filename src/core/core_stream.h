@@ -40,6 +40,12 @@ struct streamed *core_stream_of(struct core *c, struct queue *q);
 /* core_stream_retain asks the log to begin later, where rules say so. */
 void core_stream_retain(struct core *c, struct streamed *t, struct outcomes *later);
 
+/* ---- core_stream_give.c */
+
+/* core_stream_read_to: 0: nobody has yet to read the message at `offset` where it lies; else the
+ * offset that a reader who may have to is at. */
+uint64_t core_stream_read_to(const struct queue *q, uint64_t offset);
+
 /* ---- core_stream_page.c */
 
 /* core_stream_want asks for the rows of a cold page. core_stream_touch: they were used.

@@ -84,6 +84,53 @@ static bool may_want(const struct reader *r, const struct stream_page *p)
 	return is_any;
 }
 
+/* ---- what they have yet to read ---------------------------------------------------------- */
+
+static void note_given(struct reader *r, uint64_t offset)
+{
+	if (r->older_n > 0) {
+		r->newer_n++;
+		return;
+	}
+	must(r->newer_n == 0);
+	r->from = offset;
+	r->middle = offset + 1;
+	r->older_n = 1;
+}
+
+static void note_settled(struct reader *r, uint64_t offset)
+{
+	uint32_t *n = offset < r->middle ? &r->older_n : &r->newer_n;
+	if (offset < r->from || offset >= r->next || *n == 0)
+		return;
+	(*n)--;
+	if (r->older_n > 0)
+		return;
+	r->from = r->middle;
+	r->middle = r->next;
+	r->older_n = r->newer_n;
+	r->newer_n = 0;
+	must(r->from <= r->middle);
+}
+
+static uint64_t read_to(const struct list *readers, uint64_t offset)
+{
+	uint64_t to = 0;
+	LIST_EACH (readers, n) {
+		const struct reader *r = containerof(n, struct consumer, node)->reader;
+		if (r && r->older_n > 0 && r->from <= offset && offset < r->next)
+			to = max_u64(to, r->next);
+	}
+	must(to == 0 || to > offset);
+	return to;
+}
+
+uint64_t core_stream_read_to(const struct queue *q, uint64_t offset)
+{
+	must(q->stream != NULL);
+	return max_u64(read_to(&q->able, offset), read_to(&q->idle, offset));
+}
+
 /* ---- what stays in memory ---------------------------------------------------------------- */
 
 uint64_t core_stream_unmem(struct core *c, struct queue *q, struct stream_row *row)
@@ -140,6 +187,7 @@ static uint32_t from_page(struct core *c, struct consumer *k, const struct strea
 									ENTRY_STREAM) };
 		if (row->mem)
 			refs_take(taken, row->mem);
+		note_given(r, p->first + i);
 		consumer_spend(k, row->bytes);
 	}
 	r->next = p->first + i;
@@ -228,6 +276,8 @@ void core_stream_settle(struct core *c, struct queue *q, const struct run *cmd)
 	c->count.released += n[SETTLE_RELEASE] + n[SETTLE_FAIL];
 	c->count.rejected += n[SETTLE_REJECT];
 	struct consumer *k = consumer_find(&c->consumers, q, cmd);
+	for (uint32_t i = 0; k && k->reader && i < cmd->n; i++)
+		note_settled(k->reader, row[i].pos - 1);
 	if (k && consumer_settled(k, cmd->n, 0))
 		core_activate(c, q);
 	if (q->single)

@@ -1,7 +1,8 @@
 #include "core/core_stream.h"
 
 /* Moving what a segment still has of streams: the pages that it concerns are read, and stay in
- * memory, pinned, until all is moved; those in which something has changed are written anew. */
+ * memory, pinned, until all is moved; those in which something has changed are written anew. What a
+ * reader was given without its bytes stays until he has settled it: he reads it where it lay. */
 
 static bool concerns(const struct stream_page *p, uint32_t segment)
 {
@@ -12,6 +13,12 @@ static bool concerns(const struct stream_page *p, uint32_t segment)
 		if (p->rows[i].loc >> 32 == segment)
 			return true;
 	return false;
+}
+
+static uint64_t read_there_to(const struct streamed *t, const struct stream_page *p, uint64_t at)
+{
+	must(p->rows && at < p->n);
+	return p->rows[at].mem ? 0 : core_stream_read_to(t->queue, p->first + at);
 }
 
 /* Its record is no longer true. */
@@ -41,9 +48,14 @@ static enum move move_of_page(struct core *c, struct streamed *t, struct stream_
 	if (p->loc && p->loc >> 32 == segment)
 		unseal(c, t, p);
 	while (w->id < p->n) {
-		const struct stream_row *row = &p->rows[w->id++];
+		uint64_t at = w->id++, read_to;
+		const struct stream_row *row = &p->rows[at];
 		if (row->loc >> 32 != segment)
 			continue;
+		if ((read_to = read_there_to(t, p, at)) != 0) {
+			w->id = min_u64(read_to - p->first, p->n);
+			continue;
+		}
 		*out = (struct freed){ row->loc, row->bytes, 1, row->flags };
 		return MOVE_ONE;
 	}
@@ -85,7 +97,8 @@ bool core_stream_relocate(struct core *c, struct queue *q, uint64_t offset, uint
 {
 	struct stream_page *p = stream_page_at(&q->stream->s, offset);
 	must(new_loc != 0);
-	if (!p || !p->rows || !p->is_pinned || p->rows[offset - p->first].loc != old_loc)
+	if (!p || !p->rows || !p->is_pinned || p->rows[offset - p->first].loc != old_loc ||
+	    read_there_to(q->stream, p, offset - p->first))
 		return false;
 	if (p->loc)
 		unseal(c, q->stream, p);

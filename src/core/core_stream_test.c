@@ -1,0 +1,168 @@
+#include "core/core_for_tests.h"
+
+#define Q       7u
+#define SEGMENT 1u /* of the rig's first record, in which the first messages lie */
+
+static struct rig *rig_with_empty_stream(void)
+{
+	struct rig *r = rig_new();
+	struct queue_rules rules = rules_none();
+	rules.type = QUEUE_STREAM;
+	rig_open(r, Q, QUEUE_DURABLE | QUEUE_APPENDS, &rules);
+	return r;
+}
+
+/* A stream of n messages, none of them in memory: who is given one reads it from its place. */
+static struct rig *rig_with_stream(uint32_t n)
+{
+	struct rig *r = rig_with_empty_stream();
+	core_cache_limit(r->core, 0);
+	rig_publish(r, Q, 1, n, ENTRY_PERSISTENT);
+	rig_commit(r);
+	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+	return r;
+}
+
+static void read_from_first(struct rig *r, uint64_t consumer, uint32_t messages)
+{
+	struct run *cmd = (struct run *)(void *)r->cmd_bytes;
+	struct subscribe_row *row = (void *)(cmd + 1);
+	struct stream_from from = { .where = STREAM_FIRST };
+	*cmd = rig_head(CMD_SUBSCRIBE, Q, consumer);
+	cmd->n = 1;
+	cmd->row_bytes = sizeof *row;
+	cmd->tail_len = sizeof from;
+	*row = (struct subscribe_row){ { messages, CREDIT_NO_LIMIT }, 0 };
+	memcpy(row + 1, &from, sizeof from);
+	core_admit(r->core, cmd, r->now_ms, &r->now, &r->later, &r->post);
+	rig_apply(r);
+	rig_effects(r);
+	rig_give(r);
+}
+
+static void settle(struct rig *r, uint64_t consumer, uint64_t offset)
+{
+	rig_settle(r, Q, consumer, offset + 1, SETTLE_ACCEPT);
+}
+
+/* The bits of the offsets that the walk would move now. */
+static uint32_t movable(struct rig *r)
+{
+	struct live_walk at = { 0 };
+	struct freed one;
+	uint64_t offset;
+	uint32_t bits = 0;
+	core_check(r->core);
+	while (core_move_next(r->core, SEGMENT, &at, &one, &offset) == MOVE_ONE) {
+		must(one.loc >> 32 == SEGMENT && offset < 32 && !(bits >> offset & 1));
+		bits |= UINT32_C(1) << offset;
+	}
+	core_move_end(r->core);
+	return bits;
+}
+
+static uint64_t place_of(struct rig *r, uint64_t offset)
+{
+	struct live_walk at = { 0 };
+	struct freed one;
+	uint64_t found;
+	while (core_move_next(r->core, SEGMENT, &at, &one, &found) == MOVE_ONE)
+		if (found == offset)
+			return one.loc;
+	must(!"it may move");
+	return 0;
+}
+
+static void what_a_reader_has_not_read_yet_stays_where_it_lies(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_stream(6);
+	must(movable(r) == 0x3f);
+	read_from_first(r, 9, 3);
+	SAY("reply 9 OK 6 1 | c9 1 | c9 2 | c9 3");
+	must(movable(r) == 0x38);
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 9, 0);
+	must(movable(r) == 0x3f);
+	rig_free(r);
+}
+
+/* It was free when the copy began, and is given before the copy is durable. */
+static void what_is_given_while_it_is_copied_stays(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_stream(6);
+	uint64_t first = place_of(r, 1), last = place_of(r, 4);
+	read_from_first(r, 9, 3);
+	must(!core_relocate(r->core, Q, 1, first, first | RIG_MOVED));
+	must(core_relocate(r->core, Q, 4, last, last | RIG_MOVED));
+	core_move_end(r->core);
+	must(movable(r) == 0x38);
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 9, 0);
+	rig_free(r);
+}
+
+static void what_is_settled_moves_though_the_reader_goes_on(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_stream(12);
+	read_from_first(r, 9, 4);
+	must(movable(r) == 0xff0); /* 0 to 3 are held */
+	settle(r, 9, 0);
+	must(movable(r) == 0xfe1); /* and 4 is given */
+	settle(r, 9, 2);
+	settle(r, 9, 1); /* 1 is in the same stretch as 3, 4, 5 and 6: these end it */
+	must(movable(r) == 0xf81);
+	for (uint64_t offset = 3; offset <= 6; offset++)
+		settle(r, 9, offset);
+	must(movable(r) == 0x87f);
+	for (uint64_t offset = 7; offset <= 11; offset++)
+		settle(r, 9, offset);
+	must(movable(r) == 0xfff);
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 9, 0);
+	rig_free(r);
+}
+
+static void readers_hold_what_each_of_them_was_given(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_stream(10);
+	read_from_first(r, 9, 2);
+	read_from_first(r, 10, 5);
+	must(movable(r) == 0x3e0);
+	for (uint64_t offset = 0; offset <= 4; offset++)
+		settle(r, 10, offset);
+	must(movable(r) == 0x01c); /* 0 and 1 are the one's, 5 to 9 the other's */
+	for (uint64_t offset = 0; offset <= 1; offset++)
+		settle(r, 9, offset);
+	must(movable(r) == 0x013);
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 10, 0);
+	must(movable(r) == 0x3f3);
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 9, 0);
+	rig_free(r);
+}
+
+/* What was given with its bytes needs no place. */
+static void what_is_in_memory_moves_though_it_is_given(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_empty_stream();
+	core_cache_limit(r->core, 1 << 20);
+	read_from_first(r, 9, 3);
+	rig_publish(r, Q, 1, 6, ENTRY_PERSISTENT);
+	rig_commit(r);
+	must(movable(r) == 0x3f);
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 9, 0);
+	rig_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_reader_has_not_read_yet_stays_where_it_lies),
+		cmocka_unit_test(what_is_given_while_it_is_copied_stays),
+		cmocka_unit_test(what_is_settled_moves_though_the_reader_goes_on),
+		cmocka_unit_test(readers_hold_what_each_of_them_was_given),
+		cmocka_unit_test(what_is_in_memory_moves_though_it_is_given),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
