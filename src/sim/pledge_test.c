@@ -34,6 +34,12 @@ static void two_owners_of_a_client_id_are_noticed(void **state)
 	play_misses(pledge, ABLATE_claim, 200, "came behind");
 }
 
+static void a_will_after_a_goodbye_is_noticed(void **state)
+{
+	(void)state;
+	play_misses(pledge, ABLATE_goodbye, 200, "though its client has said goodbye");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -42,6 +48,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_pubrel_before_its_phase_is_noticed),
 		cmocka_unit_test(packet_ids_that_change_are_noticed),
 		cmocka_unit_test(two_owners_of_a_client_id_are_noticed),
+		cmocka_unit_test(a_will_after_a_goodbye_is_noticed),
 	};
 	if (argc > 1)
 		pledge.first = strtoull(argv[1], NULL, 10);

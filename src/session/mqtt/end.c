@@ -1,5 +1,6 @@
 #include "session/mqtt/mqtt.h"
 
+#include "base/ablate.h"
 #include "base/must.h"
 
 /* However a conversation ends: its will is published if it is due; what the client held goes back
@@ -52,7 +53,7 @@ void mqtt_end(struct turn *t)
 		over(t);
 		return;
 	}
-	if (s->will && s->is_will_due && was_in)
+	if (s->will && (s->is_will_due || ABLATED(goodbye)) && was_in)
 		mqtt_will_publish(t);
 	mqtt_will_drop(t);
 	s->phase = PHASE_ENDING;
