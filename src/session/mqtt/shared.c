@@ -5,7 +5,7 @@
 #include "core/rules.h"
 #include "wire/amqp091/table.h"
 
-/* Shared subscriptions: $share/GROUP/FILTER is a queue of the group, mqtt-shared-GROUP-FILTER,
+/* Shared subscriptions: $share/GROUP/FILTER is a queue of the group, mqtt-shared-GROUP/FILTER,
  * bound with the filter. Its members consume it side by side, each by a taker of its own; what one
  * of them has not acknowledged when it goes is given to another. A session that is kept remembers
  * that it is a member by a binding of its own queue, with a key that no message has.
@@ -27,7 +27,7 @@ struct slice mqtt_shared_name(struct slice group, struct slice filter, char *buf
 	must(group.n > 0 && filter.n > 0);
 	text_puts(&t, PREFIX);
 	text_put_slice(&t, group);
-	text_putc(&t, '-');
+	text_putc(&t, '/'); /* a group may have a - in its name, but no / */
 	text_put_slice(&t, filter);
 	return text_slice(&t);
 }
