@@ -175,13 +175,23 @@ static uint8_t options_of(struct slice table)
 			 (as_published ? SUB_AS_PUBLISHED : 0));
 }
 
+/* As a client could have it: what another hand writes may be anything. */
+static bool is_filter(struct slice filter)
+{
+	struct slice group, of;
+	if (filter.n > LIMIT_SHORTSTR || !mqtt_filter_ok(filter))
+		return false;
+	must(filter.n > 0);
+	return !mqtt_share_split(filter, &group, &of) || mqtt_shared_fits(group, of);
+}
+
 /* A binding that another hand has made says only what its key says. */
 static void restore_one(struct turn *t, const struct bind *b)
 {
 	struct slice filter = SLICE_EMPTY, table = SLICE_EMPTY;
 	int64_t number = 0;
 	must(!b->to_exchange);
-	if (!amqp091_table_str(b->arguments, ARGUMENT_FILTER, &filter) || !mqtt_filter_ok(filter) ||
+	if (!amqp091_table_str(b->arguments, ARGUMENT_FILTER, &filter) || !is_filter(filter) ||
 	    subs_find(&t->s->subs, filter))
 		return;
 	struct sub *one = subs_add(&t->s->subs, t->w->mem, filter);
