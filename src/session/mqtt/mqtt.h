@@ -253,6 +253,8 @@ uint32_t mqtt_drop(struct turn *t);
 const struct queue_record *mqtt_queue(const struct turn *t);
 /* mqtt_consume begins to take from it. */
 void mqtt_consume(struct turn *t);
+/* mqtt_may says whether the client may do that to the queue of a kept session of this id. */
+bool mqtt_may(struct turn *t, enum auth_action action);
 void mqtt_consumed(struct turn *t, const struct run *fx, const struct reply_row *r);
 /* mqtt_restore reads the subscriptions from the queue's bindings. */
 void mqtt_restore(struct turn *t);

@@ -104,10 +104,15 @@ static void accept(struct turn *t)
 
 static bool may_declare(struct turn *t)
 {
-	char buf[MQTT_QUEUE_NAME_MAX + 1];
-	must(t->s->access.is_in);
-	return access_allow(&t->s->access, t->w, AUTH_QUEUE, AUTH_CONFIGURE,
-			    mqtt_queue_name(t->s, MQTT_QUEUE_KEPT, buf), &t->why) == ERR_OK;
+	return mqtt_may(t, AUTH_CONFIGURE);
+}
+
+/* Somebody else may have kept it: who takes it over gets its messages, and who begins anew ends it.
+ * One without subscriptions is for publishing, and not read by who may not. */
+static bool may_take(struct turn *t)
+{
+	must(t->s->phase == PHASE_OPENING);
+	return may_declare(t) && (t->s->subs.n == 0 || mqtt_may(t, AUTH_READ));
 }
 
 /* What was kept goes; when it is gone, or there was nothing, a session begins. */
@@ -146,13 +151,19 @@ void mqtt_open(struct turn *t)
 	s->phase = PHASE_OPENING;
 	const struct queue_record *q = catalog_queue(t->w->view, s->asker.vhost,
 						     mqtt_queue_name(s, MQTT_QUEUE_KEPT, buf));
-	if (!q || s->is_clean_start) {
+	if (q && !s->is_clean_start) {
+		s->queue = q->id;
+		mqtt_restore(t);
+	}
+	if (q && !may_take(t)) {
+		mqtt_refuse(t, MQTT_REASON_NOT_AUTHORIZED);
+		return;
+	}
+	if (s->queue == 0) {
 		begin_anew(t);
 		return;
 	}
-	s->queue = q->id;
 	s->is_durable = s->is_present = true;
-	mqtt_restore(t);
 	if (!mqtt_marks_restore(t))
 		accept(t);
 }

@@ -81,6 +81,14 @@ uint32_t mqtt_declare(struct turn *t, enum mqtt_queue kind)
 	return ask_declare(&s->asker, t->w, &d);
 }
 
+bool mqtt_may(struct turn *t, enum auth_action action)
+{
+	char buf[MQTT_QUEUE_NAME_MAX + 1];
+	must(t->s->access.is_in);
+	return access_allow(&t->s->access, t->w, AUTH_QUEUE, action,
+			    mqtt_queue_name(t->s, MQTT_QUEUE_KEPT, buf), &t->why) == ERR_OK;
+}
+
 void mqtt_consume(struct turn *t)
 {
 	struct mqtt *s = t->s;
@@ -88,6 +96,10 @@ void mqtt_consume(struct turn *t)
 	must(s->queue != 0 && !s->taker);
 	if (!q)
 		return; /* it was deleted; the session is as good as new until it subscribes */
+	if (s->is_durable && !mqtt_may(t, AUTH_READ)) {
+		t->why.n = 0; /* it goes on for publishing */
+		return;
+	}
 	s->taker = receiver_subscribe(
 		&s->receiver, t->w,
 		&(struct taking){ .queue = q,
