@@ -173,6 +173,11 @@ void mqtt_on_connect(struct turn *t, const struct mqtt_packet *p)
 		mqtt_refuse(t, MQTT_REASON_BAD_CLIENT_ID);
 		return;
 	}
+	if (c.will_topic.n > LIMIT_SHORTSTR) {
+		text_putf(&t->why, "a topic has at most %u octets", (unsigned)LIMIT_SHORTSTR);
+		mqtt_refuse(t, MQTT_REASON_BAD_TOPIC);
+		return;
+	}
 	name_client(t, c.client_id);
 	note_wishes(t, &c);
 	authenticate(t, &c);
