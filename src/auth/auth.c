@@ -40,10 +40,12 @@ static void put_literally(struct slice s, struct text *out)
 	}
 }
 
+#define CLIENT_ID "{client_id}"
+
 /* Puts the value of the variable that `expr` begins with; 0: it begins with none. */
 static size_t put_variable(struct slice expr, const struct auth_wish *w, struct text *out)
 {
-	static const char user[] = "{username}", vhost[] = "{vhost}", client[] = "{client_id}";
+	static const char user[] = "{username}", vhost[] = "{vhost}";
 	must(expr.n > 0);
 	if (slice_starts_with(expr, slice_str(user))) {
 		text_put_slice(out, w->user);
@@ -53,11 +55,18 @@ static size_t put_variable(struct slice expr, const struct auth_wish *w, struct 
 		text_put_slice(out, w->vhost);
 		return sizeof vhost - 1;
 	}
-	if (w->client.p && slice_starts_with(expr, slice_str(client))) {
+	if (w->client.p && slice_starts_with(expr, slice_str(CLIENT_ID))) {
 		put_literally(w->client, out);
-		return sizeof client - 1;
+		return sizeof CLIENT_ID - 1;
 	}
 	return 0;
+}
+
+/* A client that is named like a wildcard would read by its own name what others have. */
+static bool is_wild(struct slice client)
+{
+	must(client.p || client.n == 0);
+	return slice_find(client, '*') < client.n || slice_find(client, '#') < client.n;
 }
 
 bool auth_may_key(struct patterns *p, const struct grant *g, const struct auth_wish *w)
@@ -68,6 +77,8 @@ bool auth_may_key(struct patterns *p, const struct grant *g, const struct auth_w
 	must(w->action == AUTH_WRITE || w->action == AUTH_READ);
 	while (expr.n > 0) {
 		size_t n = put_variable(expr, w, &full);
+		if (n == sizeof CLIENT_ID - 1 && w->action == AUTH_READ && is_wild(w->client))
+			return false;
 		if (n == 0)
 			text_putc(&full, (char)expr.p[n++]);
 		expr = slice_from(expr, n);

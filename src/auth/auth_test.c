@@ -78,6 +78,10 @@ static void a_clients_id_is_taken_literally(void **state)
 	must(auth_may_key(&small, &g, &w));
 	w.key = slice_str("cx1");
 	must(!auth_may_key(&small, &g, &w));
+	w.client = w.key = slice_str("#");
+	must(!auth_may_key(&small, &g, &w));
+	w.client = w.key = slice_str("*");
+	must(!auth_may_key(&small, &g, &w));
 }
 
 static void refusals_have_the_words_of_rabbitmq(void **state)

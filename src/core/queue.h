@@ -50,8 +50,8 @@ struct queue {
 	uint64_t fresh_pos; /* entries from here on have not met the cache's bound yet */
 	uint64_t last_id;   /* of the newest persistent entry there ever was */
 
-	uint64_t cold_n;    /* chunks whose entries are not in memory (core_cold.c) */
-	uint64_t cool_at;   /* the chunk from which on some may go there */
+	uint64_t cold_n;  /* chunks whose entries are not in memory (core_cold.c) */
+	uint64_t cool_at; /* the chunk from which on some may go there */
 
 	uint64_t ready_n, live_n, durable_n;
 	uint64_t pending_n; /* reservation: ADD rows in `later` */
@@ -67,6 +67,10 @@ struct queue {
 	uint32_t consumers_n;
 	uint16_t fan_n, fan_first, fan_last; /* core_publish: its rows in the run being admitted */
 	uint8_t flags;                       /* QUEUE_... */
+	bool is_closed;                      /* about to be dropped: gives nothing, takes nothing */
+	bool is_held;                        /* by one exclusive consumer */
+	bool is_logged;                      /* the log or a checkpoint knows of it, or soon will */
+	bool is_stored;                      /* a checkpoint may hold a unit of it */
 	struct single *single;               /* core_single.c; NULL: all consumers are active */
 	struct retry *retry;                 /* core_retry.c; NULL: what comes back is ready */
 	struct delay *delay;                 /* core_delay.c; NULL: nothing waits for a time */
@@ -76,10 +80,6 @@ struct queue {
 	struct ruled *ruled;                 /* NULL: no rules */
 	struct streamed *stream;             /* core_stream.c; NULL: it has entries */
 	struct retaining *retain;            /* core_retain.c; NULL: likewise */
-	bool is_closed;                      /* about to be dropped: gives nothing, takes nothing */
-	bool is_held;                        /* by one exclusive consumer */
-	bool is_logged;                      /* the log or a checkpoint knows of it, or soon will */
-	bool is_stored;                      /* a checkpoint may hold a unit of it */
 
 	uint64_t changed;        /* checkpoint epoch of the last change to marks; 0: never */
 	uint64_t dirty_at;       /* of the last durable change of any kind */

@@ -337,8 +337,10 @@ enum done stomp_on_send(struct turn *t)
 	if (stomp_has(t->head, STOMP_H_MESSAGE_ID))
 		return stomp_refuse(t, "Invalid header",
 				    slice_str("'message-id' is not allowed on 'SEND'.\n"));
-	if (stomp_has(t->head, STOMP_H_TRANSACTION))
-		return stomp_put_off(t);
+	if (stomp_has(t->head, STOMP_H_TRANSACTION)) {
+		t->s->is_held = t->w->is_blocked;
+		return t->s->is_held ? WAIT : stomp_put_off(t);
+	}
 	/* the head is not to be read behind it */
 	struct receipt *own = stomp_receipt_new(t);
 	uint64_t before = t->s->published, first = t->s->followed_n;
