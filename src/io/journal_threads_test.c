@@ -31,6 +31,7 @@ struct world {
 	struct mem *loop_mem[LOOPS];
 	sem_t writer, keeper, loop[LOOPS];
 	_Atomic bool is_over;
+	_Atomic bool is_turn_taken; /* to make a checkpoint: one loop at a time */
 };
 struct party {
 	struct world *w;
@@ -127,8 +128,12 @@ static void checkpoint(struct world *w, uint32_t loop, uint64_t index)
 	uint8_t unit[16];
 	store_le64(unit, index);
 	store_le64(unit + 8, index);
-	if (!journal_checkpoint_begin(w->j))
+	if (atomic_exchange(&w->is_turn_taken, true))
 		return;
+	if (!journal_checkpoint_begin(w->j)) {
+		atomic_store(&w->is_turn_taken, false);
+		return;
+	}
 	for (;;) {
 		if (journal_keeper_to_wake(w->j))
 			wake(&w->keeper);
@@ -138,6 +143,7 @@ static void checkpoint(struct world *w, uint32_t loop, uint64_t index)
 	}
 	journal_checkpoint_shard(w->j, &(struct ckpt_shard){ (uint16_t)loop, index, 1, 0 });
 	journal_checkpoint_end(w->j);
+	atomic_store(&w->is_turn_taken, false);
 	if (journal_keeper_to_wake(w->j))
 		wake(&w->keeper);
 }
