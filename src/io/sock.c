@@ -323,7 +323,7 @@ static int64_t net_write(struct net *n, uint64_t sock, const struct slice *parts
 		list_push(&s->poller->broken, &s->node);
 		return -1;
 	}
-	if ((size_t)sent < bytes)
+	if ((size_t)sent < bytes || duct_has_rest(&s->duct))
 		sock_watch(s, s->events | UV_WRITABLE);
 	return sent;
 }
