@@ -72,8 +72,10 @@ static void greet(struct pair *p)
 
 static void open_pair(struct pair *p)
 {
-	char why[500], dir[] = "/tmp/tls.XXXXXX";
+	char why[500], dir[200];
+	const char *tmp = getenv("TMPDIR");
 	struct text t = text_of(why, sizeof why);
+	snprintf(dir, sizeof dir, "%s/tls.XXXXXX", tmp ? tmp : "/tmp");
 	must(mkdtemp(dir) != NULL);
 	config_defaults(&config);
 	make_certificate(dir);
