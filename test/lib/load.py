@@ -25,6 +25,7 @@ TABLES = {'three': amqp.long_string(short('x-max-priority') + b'I' +
 BACKLOG_MAX = 8000
 BIG_SHARE = 0.003
 PATIENCE_S = 120
+SLOW_S = 10     # a fight that lasts longer ends with what happens next
 
 
 class Topology:
@@ -35,16 +36,19 @@ class Topology:
 
 
 class Load:
-    def __init__(self, broker, ledger, topology, rng, strike_at, signo):
+    def __init__(self, broker, ledger, topology, rng, strike_at, signo, slow_s):
         self.broker, self.ledger, self.topology, self.rng = broker, ledger, topology, rng
         self.left, self.is_over = strike_at or 0, False
-        self.must_strike, self.signo = bool(strike_at), signo
+        self.must_strike, self.signo, self.slow_s = bool(strike_at), signo, slow_s
 
     def happened(self):
         self.left -= 1
         if self.left == 0:
             os.kill(self.broker.process.pid, self.signo)
             self.is_over = True
+
+    def hurry(self):
+        self.left = min(self.left, 1)
 
     async def run(self):
         rng = self.rng
@@ -55,6 +59,7 @@ class Load:
                 consumers_n = 2
             tasks += [self.consume(name) for _ in range(consumers_n)]
         tasks += [self.change_topology()]
+        asyncio.get_running_loop().call_later(self.slow_s, self.hurry)
         await asyncio.wait_for(asyncio.gather(*map(quietly, tasks)), PATIENCE_S)
         if self.must_strike and not self.is_over:
             self.ledger.problem('all connections ended before the kill')
@@ -280,9 +285,10 @@ class Story:
             asyncio.run(prepare(port))
         self.is_prepared = True
 
-    def fight(self, broker, strike_at=None, signo=signal.SIGKILL):
+    def fight(self, broker, strike_at=None, signo=signal.SIGKILL, slow_s=SLOW_S):
         """Load until the kill, or until the broker ends itself."""
-        asyncio.run(Load(broker, self.ledger, self.topology, self.rng, strike_at, signo).run())
+        asyncio.run(Load(broker, self.ledger, self.topology, self.rng, strike_at, signo,
+                         slow_s).run())
 
     def drain(self, port):
         asyncio.run(drain(port, self.ledger))

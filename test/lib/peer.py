@@ -10,7 +10,7 @@ import time
 
 from pika import frame, spec
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 CLOSED = ('Connection.Close', 'Channel.Close')
 GIVEN = ('delivery_mode', 'priority', 'correlation_id', 'reply_to', 'expiration', 'message_id',
          'type', 'user_id', 'app_id', 'content_type', 'headers')

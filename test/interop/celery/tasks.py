@@ -18,7 +18,7 @@ app.conf.update(
     task_default_queue='celery', task_default_exchange='celery', task_default_routing_key='celery',
     task_default_priority=5, task_send_sent_event=True, worker_send_task_events=True,
     worker_prefetch_multiplier=1, result_persistent=True, broker_connection_retry=True,
-    broker_connection_max_retries=None, broker_heartbeat=5, task_track_started=True,
+    broker_connection_max_retries=None, broker_heartbeat=10, task_track_started=True,
     broker_transport_options={'confirm_publish': True})
 
 

@@ -37,7 +37,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 public final class Client {
-	private static final int PATIENCE_S = 30;
+	private static final int PATIENCE_S = 60;
 	private static int port, fullPort;
 
 	private interface Test {

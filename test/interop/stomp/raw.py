@@ -4,7 +4,7 @@ import select
 import socket
 import time
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 class Closed(Exception):
