@@ -50,16 +50,21 @@ static void fix_free(struct fix *f, const char *what)
 	free(f);
 }
 
-static uint32_t publish(struct fix *f)
+static uint32_t publish_to(struct fix *f, uint32_t queue, uint8_t flags)
 {
 	struct message m = { .publisher = f->publisher,
 			     .exchange = PLACE_X_default,
-			     .key = PLACE_d0,
+			     .key = (uint8_t)queue,
 			     .bytes = BYTES,
-			     .flags = LETTER_PERSISTENT | LETTER_CONFIRM };
+			     .flags = flags };
 	uint32_t id = oracle_publish(&f->oracle, 0, &m);
 	(void)oracle_routed(&f->oracle, id);
 	return id;
+}
+
+static uint32_t publish(struct fix *f)
+{
+	return publish_to(f, PLACE_d0, LETTER_PERSISTENT | LETTER_CONFIRM);
 }
 
 static uint32_t publish_confirmed(struct fix *f)
@@ -179,6 +184,30 @@ static void a_message_is_confirmed_once(void **state)
 	fix_free(f, "was confirmed twice");
 }
 
+static void a_return_of_what_has_a_queue_is_noticed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	oracle_returned(&f->oracle, publish_to(f, PLACE_d0, LETTER_MANDATORY));
+	fix_free(f, "was returned, though d0 was bound");
+}
+
+/* The consumer has asked for a queue that went meanwhile: his channel ends, and with it the queue
+ * that it alone consumed, before he hears of it. */
+static void a_queue_may_go_with_a_channel_that_ends_unheard(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	struct oracle *o = &f->oracle;
+	oracle_queue_set(o, PLACE_b0, LIFE_THERE);
+	oracle_queue_set(o, PLACE_a0, LIFE_THERE);
+	const struct oracle_ask ask = { oracle_tick(o), PLACE_a0, true, false };
+	oracle_asked(o, f->consumer, &ask);
+	oracle_queue_set(o, PLACE_a0, LIFE_MAYBE);
+	oracle_returned(o, publish_to(f, PLACE_b0, LETTER_MANDATORY));
+	fix_free(f, "");
+}
+
 /* ---- the world ----------------------------------------------------------------------------- */
 
 static struct world *world_new(void)
@@ -292,6 +321,8 @@ int main(void)
 		cmocka_unit_test(a_message_is_given_to_one_at_a_time),
 		cmocka_unit_test(messages_of_a_publisher_keep_their_order),
 		cmocka_unit_test(a_message_is_confirmed_once),
+		cmocka_unit_test(a_return_of_what_has_a_queue_is_noticed),
+		cmocka_unit_test(a_queue_may_go_with_a_channel_that_ends_unheard),
 		cmocka_unit_test(memory_that_grows_is_noticed),
 		cmocka_unit_test(a_broker_that_does_not_answer_is_noticed),
 		cmocka_unit_test(a_confirm_that_never_comes_is_noticed),
