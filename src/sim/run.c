@@ -16,6 +16,7 @@
 #include "sim/reading.h"
 #include "sim/replica.h"
 #include "sim/turns.h"
+#include "sim/voucher.h"
 
 #include <stdio.h>
 #include <stdlib.h>

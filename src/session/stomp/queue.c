@@ -80,13 +80,73 @@ static bool is_plain(const struct turn *t, const struct wanted *want, const stru
 	       q->flags == want->flags;
 }
 
+/* ---- is its shard told? ------------------------------------------------------------------- */
+
+/* The view shows a queue that somebody makes just now before its shard is told of it, and a shard
+ * drops what is for a queue that it does not know. The shards of a loop are told in the order of
+ * ids: what one of them knows says it of all queues before it. */
+static uint64_t *told_to(struct turn *t, const struct queue_record *q)
+{
+	struct stomp *s = t->s;
+	const struct post *p = t->w->post;
+	const size_t bytes = p->loops_n * sizeof *s->told_to;
+	must(q != NULL);
+	if (!s->told_to) {
+		s->told_to = mem_get(t->w->mem, bytes, "queues of a stomp session");
+		must(s->told_to != NULL);
+		memset(s->told_to, 0, bytes);
+	}
+	return &s->told_to[p->loop_of_shard[q->shard]];
+}
+
+static bool is_told(struct turn *t, const struct queue_record *q)
+{
+	const struct call *c = t->s->call;
+	uint64_t *to = told_to(t, q);
+	must(q->id > 0);
+	if (q->id > *to && c && c->reply.err == ERR_OK &&
+	    (c->reply.op == CMD_QUEUE_DECLARE ||
+	     (c->reply.op == CMD_QUEUE_STAT && c->looked_at == q->id)))
+		*to = q->id;
+	return q->id <= *to;
+}
+
+static bool is_untold(const struct stomp *s, const struct queue_record *q)
+{
+	const struct call *c = s->call;
+	must(q->id > 0);
+	return c && c->reply.op == CMD_QUEUE_STAT && c->reply.err != ERR_OK &&
+	       c->looked_at == q->id;
+}
+
+static enum err ask_told(struct turn *t, const struct queue_record *q)
+{
+	struct stomp *s = t->s;
+	const uint32_t ticket = ask_ticket(&s->asker);
+	must(q->id > 0);
+	stomp_call(t)->looked_at = q->id;
+	ask_queue(&s->asker, t->w->post, CMD_QUEUE_STAT, 0, q, ticket);
+	(void)stomp_ask(t, ticket);
+	return ERR_BUSY;
+}
+
+void stomp_queues_free(struct turn *t)
+{
+	struct stomp *s = t->s;
+	must(t->w->post->loops_n > 0);
+	if (s->told_to)
+		mem_put(t->w->mem, s->told_to, t->w->post->loops_n * sizeof *s->told_to);
+	s->told_to = NULL;
+}
+
 enum err stomp_queue(struct turn *t, const struct wanted *want,
 		     const struct queue_record **out_queue)
 {
 	struct stomp *s = t->s;
 	const struct queue_record *q = catalog_queue(t->w->view, s->access.number, want->name);
 	must(want->name.n > 0 && want->name.n <= LIMIT_SHORTSTR);
-	if (q && !want->is_passive && is_plain(t, want, q)) {
+	const bool is_known = q && !want->is_passive && is_told(t, q);
+	if (is_known && is_plain(t, want, q)) {
 		*out_queue = q;
 		return ERR_OK;
 	}
@@ -109,8 +169,9 @@ enum err stomp_queue(struct turn *t, const struct wanted *want,
 	TRY(stomp_arguments(t, want->name, &table, &rules));
 	d.arguments = wr_done(&table);
 	d.rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, sizeof rules_bytes));
-	if (!q)
+	if (!q || (!is_known && is_untold(s, q)))
 		return declare(t, &d);
 	TRY(catalog_queue_same(q, &d, s->session.handle, access_vhost_name(&s->access), &t->why));
-	return stomp_arguments_same(t, q->name, q->arguments, d.arguments);
+	TRY(stomp_arguments_same(t, q->name, q->arguments, d.arguments));
+	return is_known ? ERR_OK : ask_told(t, q);
 }

@@ -1,5 +1,6 @@
 #include "session/stomp/stomp.h"
 
+#include "base/ablate.h"
 #include "base/must.h"
 #include "msg/block.h"
 #include "wire/stomp/destination.h"
@@ -337,7 +338,7 @@ enum done stomp_on_send(struct turn *t)
 	if (stomp_has(t->head, STOMP_H_MESSAGE_ID))
 		return stomp_refuse(t, "Invalid header",
 				    slice_str("'message-id' is not allowed on 'SEND'.\n"));
-	if (stomp_has(t->head, STOMP_H_TRANSACTION)) {
+	if (stomp_has(t->head, STOMP_H_TRANSACTION) && !ABLATED(put_off)) {
 		t->s->is_held = t->w->is_blocked;
 		return t->s->is_held ? WAIT : stomp_put_off(t);
 	}

@@ -168,6 +168,7 @@ static void session_free(struct session *own, struct session_world *w)
 	stomp_call_free(&t);
 	stomp_transactions_free(&t);
 	stomp_receipts_free(&t);
+	stomp_queues_free(&t);
 	receiver_fini(&s->receiver, w);
 	while (s->subscriptions)
 		stomp_subscription_free(&t, s->subscriptions);

@@ -71,6 +71,7 @@ struct call {
 	struct reply_row reply;
 	struct subscription *sub; /* being made, not in the list yet; or ending */
 	uint32_t at;              /* of COMMIT: how many actions are done */
+	uint64_t looked_at;       /* the queue that its shard was asked for */
 	uint16_t text_n;
 	char text[CALL_TEXT_MAX]; /* of a refusal */
 	char name[CALL_NAME_MAX]; /* of a queue that is being made */
@@ -98,6 +99,7 @@ struct stomp {
 	uint64_t beat_in_ms, beat_out_ms; /* next looks; UINT64_MAX: none */
 	uint64_t beat_in, beat_out;       /* octets at the last */
 	uint64_t last_tag;
+	uint64_t *told_to; /* by loop: of queues with ids up to it their shards know; NULL: none */
 	uint32_t wants_ms, sends_ms; /* heart-beats, as agreed */
 	uint32_t subscriptions_n, transactions_n, larges_n;
 	uint8_t phase;   /* enum phase */
@@ -216,6 +218,9 @@ MUST_USE enum err stomp_queue(struct turn *t, const struct wanted *want,
 			      const struct queue_record **out_queue);
 MUST_USE enum err stomp_allow(struct turn *t, enum auth_kind kind, struct slice name,
 			      enum auth_action action);
+
+/* stomp_queues_free forgets what is known of queues. */
+void stomp_queues_free(struct turn *t);
 
 struct queue_rules;
 #define ARGUMENTS_MAX 2048u
