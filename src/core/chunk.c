@@ -42,7 +42,7 @@ struct chunk *chunk_take(struct chunk_pool *p, uint64_t number)
 
 void chunk_put(struct chunk_pool *p, struct chunk *own_k)
 {
-	must(p->out_n > 0 && own_k->live_n == 0);
+	must(p->out_n > 0 && own_k->live_n == 0 && !own_k->once);
 	p->out_n--;
 	if (own_k->is_cold) {
 		size_t bytes = chunk_cold_bytes(&own_k->cold);
@@ -109,7 +109,8 @@ bool chunk_weigh(const struct chunk *k, struct cold *out)
 
 struct chunk *chunk_cool(struct chunk_pool *p, struct chunk *own_k, const struct cold *cold)
 {
-	must(!own_k->is_cold && !own_k->bodies && !own_k->lane && own_k->live_n > 0);
+	must(!own_k->is_cold && !own_k->bodies && !own_k->lane && !own_k->once);
+	must(own_k->live_n > 0);
 	must(!wheel_is_set(&own_k->due.timer) && !list_has_node(&own_k->late));
 	size_t bytes = chunk_cold_bytes(cold);
 	struct chunk *k = mem_get(p->mem, bytes, "cold queue entries");
@@ -152,13 +153,17 @@ void chunk_warm(struct chunk_pool *p, struct chunk *own_k, struct chunk *hot)
 	chunk_put(p, own_k);
 }
 
-static void entry_sum(const struct entry *e, struct digest_sum *io)
+static void entry_sum(const struct entry *e, uint64_t once, struct digest_sum *io)
 {
 	uint64_t what = (uint64_t)e->bytes << 32 | (uint32_t)e->count << 16 |
 			(uint32_t)e->priority << 8 | (e->flags & ENTRY_STORED);
 	must(e->flags & ENTRY_PERSISTENT);
 	uint64_t hi = hash_u64(hash_u64(hash_u64(e->id, 1), what), e->expiry_ms);
 	uint64_t lo = hash_u64(hash_u64(hash_u64(e->id, hi), what), e->expiry_ms);
+	if (once << 1) { /* but for what is not durable of it: core_once.c */
+		hi = hash_u64(once << 1, hi);
+		lo = hash_u64(once << 1, lo);
+	}
 	io->hi += hi;
 	io->lo += lo;
 }
@@ -171,7 +176,7 @@ struct digest_sum chunk_sum(const struct chunk *k)
 	must(k->durable_n <= k->live_n);
 	for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->live, CHUNK_N, i)) < CHUNK_N; i++)
 		if (k->entry[i].flags & ENTRY_PERSISTENT)
-			entry_sum(&k->entry[i], &sum);
+			entry_sum(&k->entry[i], k->once ? k->once[i] : 0, &sum);
 	return sum;
 }
 
@@ -201,7 +206,7 @@ static void cold_check(const struct chunk *k)
 	uint64_t bytes = 0, n = 0, ready_n = bits_count(k->ready, CHUNK_N);
 	must(k->used == CHUNK_N && k->durable_n == k->live_n);
 	must(k->is_stored || ABLATED(cold_clean));
-	must(!k->bodies && !k->lane && !k->expires_ms);
+	must(!k->bodies && !k->lane && !k->once && !k->expires_ms);
 	must(ready_n == 0 || ready_n == k->live_n);
 	must(c->first_id >= k->first_id && c->last_id >= c->first_id);
 	for (uint32_t i = 0; i < c->spans_n; i++) {

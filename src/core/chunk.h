@@ -52,11 +52,11 @@ struct queue;
  * journal and nowhere else, and never expire. */
 #define COLD_SPANS_MAX 32u
 struct cold {
-	uint64_t first_id, last_id;    /* of the first and the last live one */
-	uint64_t bytes;                /* of all */
-	struct digest_sum sum;         /* chunk_sum */
-	uint32_t spans_n;              /* there is memory for so many */
-	struct cold_span {             /* where their messages lie: how many in which segment */
+	uint64_t first_id, last_id; /* of the first and the last live one */
+	uint64_t bytes;             /* of all */
+	struct digest_sum sum;      /* chunk_sum */
+	uint32_t spans_n;           /* there is memory for so many */
+	struct cold_span {          /* where their messages lie: how many in which segment */
 		uint32_t segment, n;
 		uint64_t bytes;
 	} span[COLD_SPANS_MAX];
@@ -76,6 +76,7 @@ struct chunk {
 	struct queue *queue;   /* that it is in */
 	uint64_t expires_ms;   /* no ready entry expires before; 0: none expires */
 	struct due due;        /* at that time */
+	uint64_t *once;        /* of each slot's message, if it has one: core_once.c */
 	uint32_t *bodies;      /* of each slot's message, if the queue has a limit for these */
 	struct list_node late; /* in core.late: an entry may not wait at all */
 	uint64_t (*lane)[CHUNK_WORDS]; /* `ready` by priority (lanes.h), if the queue has these */

@@ -1,6 +1,7 @@
 #include "core/core.h"
 
 #include "base/ablate.h"
+#include "core/core_once.h"
 #include "core/core_retain.h"
 #include "core/stream.h"
 
@@ -168,7 +169,8 @@ void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 	if (fx)
 		core_lead(c, c->now_ms);
 	switch (o->kind) {
-	case OUTCOME_ADD: core_apply_add(c, o, index, ordinal, fx); break;
+	case OUTCOME_ADD:
+	case OUTCOME_ADD_ONCE: core_apply_add(c, o, index, ordinal, fx); break;
 	case OUTCOME_REMOVE: core_apply_remove(c, o); break;
 	case OUTCOME_STREAM_ADD: core_stream_apply_add(c, o, fx); break;
 	case OUTCOME_STREAM_TRIM: core_stream_apply_trim(c, o); break;
@@ -263,6 +265,8 @@ void core_drop_entry(struct core *c, struct queue *q, struct chunk *k, uint32_t 
 	uint64_t mem = core_unmem(c, q, e);
 	if (mem)
 		refs_drop(gone, mem);
+	if (k->once)
+		core_once_left(q, k, slot);
 	if (k->loc[slot])
 		core_freed(c, k->loc[slot], e->bytes, e->flags);
 }
@@ -276,6 +280,7 @@ static void release(struct core *c, struct queue *q, struct chunk *k)
 	}
 	core_unwatch(c, k);
 	core_rule_unweigh(c, k);
+	core_once_drop(c, k);
 	lanes_drop(k, c->mem);
 	q->cold_n -= k->is_cold;
 	queue_unlink(q, k);

@@ -65,7 +65,8 @@ enum {
 	QUEUE_AUTO_DELETE = 4,
 	QUEUE_KEEPER = 8,
 	QUEUE_APPENDS = 16, /* a stream */
-	QUEUE_RETAINS = 32  /* a store of last messages (retain.h) */
+	QUEUE_RETAINS = 32, /* a store of last messages (retain.h) */
+	QUEUE_ONCE = 64     /* what is in it is not taken again */
 };
 /* ADD, none is stored. RESERVED: admit counts it as pending. EXPIRES: rows may expire. DEAD: there
  * is no room for them, they become dead letters at once. */
@@ -82,10 +83,15 @@ enum { TRACE_ON = 1, TRACE_MORE, TRACE_OFF };
 enum { FACT_AGAIN = 1 };  /* log it, even if it is known already */
 enum { BARRIER_ASK = 1 }; /* not an answer yet: the command reply_row.op, with flags reply_row.a */
 
-/* outcome_adds: its rows are add_rows. */
+/* outcome_enters: its rows are add_rows that become entries, each with an id. outcome_adds: they
+ * may also become something else. */
+static inline bool outcome_enters(uint8_t kind)
+{
+	return kind == OUTCOME_ADD || kind == OUTCOME_ADD_ONCE;
+}
 static inline bool outcome_adds(uint8_t kind)
 {
-	return kind == OUTCOME_ADD || kind == OUTCOME_STREAM_ADD || kind == OUTCOME_RETAIN;
+	return outcome_enters(kind) || kind == OUTCOME_STREAM_ADD || kind == OUTCOME_RETAIN;
 }
 
 /* FX_REPLAY: who is answered when it is done; behind it what was bound. */
@@ -123,7 +129,7 @@ void core_admit(struct core *c, struct run *cmd, uint64_t now_ms, struct outcome
 
 /* core_apply makes one run of outcomes true. `index`: the log index of the record that holds it
  * (for runs without RUN_LOGGED: of the last record before); ids of added entries are
- * index << 16 | ordinal, where `ordinal` is the number of ADD rows before this run in the record.
+ * index << 16 | ordinal, where `ordinal` is the number of entries before this run in the record.
  * With fx == NULL (recovery, replica) nothing is told to anybody. */
 void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal, struct post *fx);
 
@@ -150,7 +156,9 @@ void core_tick(struct core *c, uint64_t now_ms, struct outcomes *now, struct out
 uint64_t core_queue_next(struct core *c, uint64_t after);
 
 /* core_held adds what a core holds: queues, and messages that are in its log. */
-struct core_held { uint64_t queues_n, messages_n; };
+struct core_held {
+	uint64_t queues_n, messages_n;
+};
 void core_held(const struct core *c, struct core_held *io);
 
 /* What removed entries free, for the accounting of the journal: core_freed_take moves up to `max`
@@ -191,8 +199,8 @@ void core_retain_limit(struct core *c, uint64_t messages, uint64_t bytes);
 struct unit_key {
 	uint64_t queue;
 	uint64_t chunk;
-}; /* chunk UINT64_MAX: the queue itself */
-#define CORE_UNIT_BYTES (4u + LIMIT_CHUNK_ENTRIES * 34u) /* of a unit of entries, at most */
+};                                                       /* chunk UINT64_MAX: the queue itself */
+#define CORE_UNIT_BYTES (4u + LIMIT_CHUNK_ENTRIES * 42u) /* of a unit of entries, at most */
 void core_entries_limit(struct core *c, uint64_t bytes_max);
 uint64_t core_entries_bytes(const struct core *c);
 /* core_cold_count: chunks that have left memory so far, and those that were brought back. */
@@ -225,8 +233,14 @@ void core_checkpoint_all(struct core *c);
  * many units there is room for behind the one before; core_restore_entries puts entries into its
  * place, at most CORE_UNIT_ENTRIES, in the order of their ids. ERR_CORRUPT: it has some already. */
 #define CORE_UNIT_ENTRIES 512u
-struct core_entry { uint64_t id, loc, expiry_ms; uint32_t bytes; uint8_t flags, priority; };
-struct core_gap { uint64_t above, below, units_n; };
+struct core_entry {
+	uint64_t id, loc, expiry_ms, once;
+	uint32_t bytes;
+	uint8_t flags, priority;
+};
+struct core_gap {
+	uint64_t above, below, units_n;
+};
 struct core_gap core_gap(struct core *c, struct unit_key key);
 MUST_USE enum err core_restore_entries(struct core *c, struct unit_key key,
 				       const struct core_entry *e, uint32_t n);

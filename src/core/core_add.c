@@ -1,4 +1,4 @@
-#include "core/core_state.h"
+#include "core/core_once.h"
 
 /* Messages become entries of their queue, as they were admitted; or there is none any more. */
 
@@ -117,8 +117,12 @@ void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordi
 	}
 	bool may_pass = fx && !is_logged && !(o->flags & ADD_DEAD);
 	uint32_t passed_n = may_pass ? core_pass(c, q, o, fx) : 0;
+	if (passed_n && o->kind == OUTCOME_ADD_ONCE)
+		core_once_passed(q, o);
 	if (passed_n < o->n)
 		add_rows(c, q, o, passed_n, is_logged ? index << 16 | ordinal : q->last_id);
+	if (passed_n < o->n && o->kind == OUTCOME_ADD_ONCE)
+		core_once_add(c, q, o, fx != NULL);
 	q->count.published += o->n;
 	c->count.published += o->n;
 	if (!fx)

@@ -1,14 +1,15 @@
 #include "base/ablate.h"
 #include "base/rd.h"
 #include "base/wr.h"
+#include "core/core_once.h"
 #include "core/core_retain.h"
 
 /* Units, little-endian. Of a queue: u8 form, u8 flags, u64 give mark, u64 last id. Of a chunk:
  * u8 form, u8 what (UNIT_...), u16 n, then n times u16 slot, u8 flags, u8 priority, u32 bytes,
- * u64 id, u64 loc, [u64 expiry_ms], [u16 count]. Another form is another number: those of streams
- * and stores are in core_stream_keep.c and core_retain_keep.c. */
+ * u64 id, u64 loc, [u64 expiry_ms], [u16 count], [u64 once]. Another form is another number: those
+ * of streams and stores are in core_stream_keep.c and core_retain_keep.c. */
 #define FORM 1u
-enum { UNIT_EXPIRY = 1, UNIT_COUNT = 2 };
+enum { UNIT_EXPIRY = 1, UNIT_COUNT = 2, UNIT_ONCE = 4, UNIT_WHAT = 7 };
 #define QUEUE_KEY UINT64_MAX
 
 _Static_assert(CORE_UNIT_BYTES <= CHECKPOINT_UNIT_MAX, "a chunk fits a unit");
@@ -61,7 +62,7 @@ static void queue_put(const struct queue *q, struct wr *w)
 
 static uint8_t what_is_there(const struct chunk *k)
 {
-	uint8_t what = 0;
+	uint8_t what = k->once ? UNIT_ONCE : 0;
 	must(k->used <= CHUNK_N);
 	for (uint32_t i = 0; i < k->used; i++) {
 		what |= k->entry[i].expiry_ms ? UNIT_EXPIRY : 0;
@@ -92,6 +93,8 @@ static void chunk_to_unit(const struct chunk *k, struct wr *w)
 			wr_le64(w, e->expiry_ms);
 		if (what & UNIT_COUNT)
 			wr_le16(w, e->count);
+		if (what & UNIT_ONCE)
+			core_once_put(k, i, w);
 	}
 }
 
@@ -199,7 +202,7 @@ static enum err queue_from_unit(struct core *c, struct queue *q, struct slice un
 }
 
 /* Slots between entries get the id of the one before, so that ids never fall in the chunk. */
-static enum err entry_from_unit(struct chunk *k, struct rd *r, uint8_t what)
+static enum err entry_from_unit(struct core *c, struct chunk *k, struct rd *r, uint8_t what)
 {
 	uint32_t slot = rd_le16(r);
 	struct entry e = { .flags = rd_u8(r) };
@@ -210,6 +213,7 @@ static enum err entry_from_unit(struct chunk *k, struct rd *r, uint8_t what)
 	uint64_t before = k->used ? k->entry[k->used - 1].id : e.id;
 	e.expiry_ms = what & UNIT_EXPIRY ? rd_le64(r) : 0;
 	e.count = what & UNIT_COUNT ? rd_le16(r) : 0;
+	uint64_t once = what & UNIT_ONCE ? rd_le64(r) : 0;
 	if (!rd_ok(r) || slot >= CHUNK_N || slot < k->used || e.id < before || !loc ||
 	    !(e.flags & ENTRY_PERSISTENT) || e.flags & ~ENTRY_STORED)
 		return ERR_CORRUPT;
@@ -224,11 +228,12 @@ static enum err entry_from_unit(struct chunk *k, struct rd *r, uint8_t what)
 	k->used = slot + 1;
 	bits_set(k->live, slot);
 	bits_set(k->ready, slot);
-	must(slot < k->used);
+	if (once)
+		core_once_get(c, k, slot, once);
 	return ERR_OK;
 }
 
-enum err core_chunk_read(struct chunk *k, struct slice unit)
+enum err core_chunk_read(struct core *c, struct chunk *k, struct slice unit)
 {
 	struct rd r = rd_of(unit);
 	uint8_t form = rd_u8(&r);
@@ -236,10 +241,10 @@ enum err core_chunk_read(struct chunk *k, struct slice unit)
 	uint32_t n = rd_le16(&r);
 	if (rd_ok(&r) && form != FORM)
 		return ERR_NOT_IMPLEMENTED;
-	if (n == 0 || n > CHUNK_N || what & ~(UNIT_EXPIRY | UNIT_COUNT))
+	if (n == 0 || n > CHUNK_N || what & ~UNIT_WHAT)
 		return ERR_CORRUPT;
 	for (uint32_t i = 0; i < n; i++)
-		TRY(entry_from_unit(k, &r, what));
+		TRY(entry_from_unit(c, k, &r, what));
 	must(k->used >= n);
 	return rd_done(&r) ? ERR_OK : ERR_CORRUPT;
 }
@@ -247,10 +252,11 @@ enum err core_chunk_read(struct chunk *k, struct slice unit)
 static enum err restore_chunk(struct core *c, struct queue *q, uint64_t number, struct slice unit)
 {
 	struct chunk *k = chunk_take(&c->chunks, number);
-	enum err err = core_chunk_read(k, unit);
+	enum err err = core_chunk_read(c, k, unit);
 	if (err == ERR_OK)
 		err = queue_place(q, k, c->mem);
 	if (err != ERR_OK) {
+		core_once_drop(c, k);
 		chunk_put(&c->chunks, k);
 		return err;
 	}
@@ -315,11 +321,11 @@ enum err core_restore_entries(struct core *c, struct unit_key key, const struct 
 			      uint32_t n)
 {
 	_Static_assert(CORE_UNIT_ENTRIES == CHUNK_N, "a unit is a chunk");
-	uint8_t unit[4 + CHUNK_N * 34];
+	uint8_t unit[CORE_UNIT_BYTES];
 	struct wr w = wr_of(unit, sizeof unit);
 	must(n > 0 && n <= CHUNK_N && key.chunk != QUEUE_KEY);
 	wr_u8(&w, FORM);
-	wr_u8(&w, UNIT_EXPIRY);
+	wr_u8(&w, UNIT_EXPIRY | UNIT_ONCE);
 	wr_le16(&w, (uint16_t)n);
 	for (uint32_t i = 0; i < n; i++) {
 		wr_le16(&w, (uint16_t)i);
@@ -329,6 +335,7 @@ enum err core_restore_entries(struct core *c, struct unit_key key, const struct 
 		wr_le64(&w, e[i].id);
 		wr_le64(&w, e[i].loc);
 		wr_le64(&w, e[i].expiry_ms);
+		wr_le64(&w, e[i].once);
 	}
 	must(wr_ok(&w));
 	return core_restore(c, key, slice_of(unit, w.n));

@@ -1,5 +1,5 @@
 #include "base/ablate.h"
-#include "core/core_state.h"
+#include "core/core_once.h"
 
 /* Entries of chunks that are exactly what the newest checkpoint holds of them may leave memory:
  * their unit brings them back. What is done to single entries is decided only when they are there,
@@ -52,7 +52,8 @@ static void cool(struct core *c, struct queue *q, struct chunk *k)
 	struct cold cold;
 	must(!k->is_cold && k->queue == q);
 	if (k->durable_n != k->live_n || !is_all_ready(k) || k->expires_ms || k->bodies ||
-	    wheel_is_set(&k->due.timer) || list_has_node(&k->late) || !chunk_weigh(k, &cold))
+	    k->once || wheel_is_set(&k->due.timer) || list_has_node(&k->late) ||
+	    !chunk_weigh(k, &cold))
 		return;
 	struct chunk *left = chunk_cool(&c->chunks, k, &cold);
 	if (!left)
@@ -178,9 +179,9 @@ static void weigh_again(struct core *c, struct queue *q, struct chunk *k, uint64
 }
 
 /* The entries of a unit. False: they are not those that have left. */
-static bool is_back(const struct chunk *cold, struct chunk *hot, struct slice unit)
+static bool is_back(struct core *c, const struct chunk *cold, struct chunk *hot, struct slice unit)
 {
-	if (core_chunk_read(hot, unit) != ERR_OK)
+	if (core_chunk_read(c, hot, unit) != ERR_OK)
 		return false;
 	return memcmp(cold->live, hot->live, sizeof hot->live) == 0 &&
 	       digest_eq(cold->cold.sum, chunk_sum(hot));
@@ -189,6 +190,7 @@ static bool is_back(const struct chunk *cold, struct chunk *hot, struct slice un
 static void lost(struct core *c, struct queue *q, struct chunk *k, struct chunk *own_hot)
 {
 	must(ABLATED(cold_clean)); /* all of a checkpoint has been read and compared before */
+	core_once_drop(c, own_hot);
 	chunk_put(&c->chunks, own_hot);
 	core_cold_drop(c, q, k);
 	core_release(c, q, k);
@@ -204,7 +206,7 @@ void core_warm(struct core *c, struct unit_key key, struct slice unit)
 	struct chunk *hot = chunk_take(&c->chunks, key.chunk);
 	uint64_t bytes = k->cold.bytes;
 	core_activate(c, q);
-	if (!is_back(k, hot, unit)) {
+	if (!is_back(c, k, hot, unit)) {
 		lost(c, q, k, hot);
 		return;
 	}

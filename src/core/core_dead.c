@@ -1,4 +1,4 @@
-#include "core/core_state.h"
+#include "core/core_once.h"
 #include "core/rules.h"
 
 /* A dead entry is neither ready nor gone: the loop's session for dead letters publishes it again,
@@ -137,6 +137,8 @@ void core_dead(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
 	if (bits_test(k->ready, slot))
 		queue_off(q, k, slot);
 	e->flags |= ENTRY_DEAD;
+	if (k->once)
+		core_once_left(q, k, slot);
 	if (deque_push(&q->dead->waiting, c->mem, &row) != ERR_OK)
 		must(!"no memory for a dead letter");
 	if (q->delay) {

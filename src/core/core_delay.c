@@ -97,7 +97,7 @@ void core_delay_add(struct core *c, struct queue *q, struct chunk *k, uint32_t f
 
 /* ---- each message once -------------------------------------------------------------------- */
 
-bool core_once(struct core *c, struct queue *q, struct publish_row *row)
+bool core_unseen(struct core *c, struct queue *q, struct publish_row *row)
 {
 	uint64_t number = row->expiry_ms;
 	must(q->window && q->delay);

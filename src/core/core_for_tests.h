@@ -57,7 +57,7 @@ struct rig {
 	uint64_t now_ms;
 	uint64_t proposed, committed; /* record i of the log has index i, from 1 on */
 	int64_t live_bytes;           /* stored by applied records and not freed */
-	uint64_t entries_max; /* core_entries_limit of cores to come */
+	uint64_t entries_max;         /* core_entries_limit of cores to come */
 	struct slice (*unit)(struct rig *r, struct unit_key key); /* of the newest checkpoint */
 	struct unit_key wanted[RIG_WANTED_MAX];
 	uint32_t wanted_n;
@@ -211,8 +211,7 @@ static inline void rig_tell_run(struct rig *r, struct run *run)
 	for (uint32_t i = 0; i < run->n; i++) {
 		if (run->kind == FX_DELIVER || run->kind == FX_DEAD_LETTER) {
 			f.deliver = ((struct deliver_row *)run_rows(run))[i];
-			f.number = rig_number(r, f.deliver.mem, f.deliver.loc,
-					      f.deliver.bytes);
+			f.number = rig_number(r, f.deliver.mem, f.deliver.loc, f.deliver.bytes);
 			if (f.deliver.mem)
 				msg_unref(f.deliver.mem, 1);
 		} else if (run->kind == FX_CONFIRM || run->kind == FX_REFUSED) {
@@ -327,7 +326,7 @@ static inline void rig_propose(struct rig *r)
 			must(w.n == before + need);
 		}
 		outcomes_propose(&r->later, r->proposed + 1 + (w.n > 0), ordinal);
-		ordinal += o->flags & RUN_LOGGED && o->kind == OUTCOME_ADD ? o->n : 0;
+		ordinal += o->flags & RUN_LOGGED && outcome_enters(o->kind) ? o->n : 0;
 	}
 	if (w.n == 0)
 		return;

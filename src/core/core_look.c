@@ -1,5 +1,6 @@
 #include "base/digest.h"
 #include "base/text.h"
+#include "core/core_once.h"
 #include "core/core_retain.h"
 
 #define DUMP_BYTES         6000u
@@ -62,7 +63,7 @@ void core_held(const struct core *c, struct core_held *io)
 		const struct queue *q = (const struct queue *)(uintptr_t)m->value;
 		must(q->durable_n <= q->live_n);
 		io->messages_n += q->durable_n + (q->stream ? core_stream_n(q) : 0) +
-				 (q->retain ? core_retain_n(q) : 0);
+				  (q->retain ? core_retain_n(q) : 0);
 	}
 }
 
@@ -140,6 +141,7 @@ void core_check(const struct core *c)
 		const struct queue *q = (const struct queue *)(uintptr_t)m->value;
 		must(q->id == m->key);
 		queue_check(q);
+		core_once_check(q);
 		if (q->stream)
 			core_stream_check(q);
 		if (q->retain)

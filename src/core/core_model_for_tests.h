@@ -151,7 +151,7 @@ static inline void each_run(struct walk *w, uint64_t index, record_run *see)
 		enum err err = logged_get(&r, body, o, LOGGED_RUN_BYTES);
 		must(err == ERR_OK);
 		see(w, o, index, ordinal);
-		ordinal += o->kind == OUTCOME_ADD ? o->n : 0;
+		ordinal += outcome_enters(o->kind) ? o->n : 0;
 	}
 }
 
@@ -161,7 +161,7 @@ static inline void note_logged(struct walk *w, const struct run *o, uint64_t ind
 {
 	(void)ordinal;
 	const struct add_row *row = (const void *)(o + 1);
-	for (uint32_t i = 0; o->kind == OUTCOME_ADD && i < o->n; i++) {
+	for (uint32_t i = 0; outcome_enters(o->kind) && i < o->n; i++) {
 		uint64_t at = index << 32 | (row[i].loc + RIG_PLACE);
 		struct fate *f = &w->fate[rig_number(w->rig, 0, at, RIG_STORED_BYTES)];
 		for (uint32_t q = 0; q < QUEUES; q++)
@@ -287,7 +287,7 @@ static inline void relive(struct walk *w, const struct run *o, uint64_t index, u
 	if (!q)
 		return;
 	const struct add_row *add = (const void *)(o + 1);
-	for (uint32_t i = 0; o->kind == OUTCOME_ADD && i < o->n; i++)
+	for (uint32_t i = 0; outcome_enters(o->kind) && i < o->n; i++)
 		q->item[q->n++] = (struct item){
 			.number = rig_number(w->rig, 0, index << 32 | (add[i].loc + RIG_PLACE),
 					     RIG_STORED_BYTES),

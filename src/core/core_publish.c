@@ -1,4 +1,5 @@
 #include "base/ablate.h"
+#include "core/core_once.h"
 #include "core/core_retain.h"
 
 /* A publish row becomes an add row where it stands: queue makes place for loc. */
@@ -34,9 +35,11 @@ struct stretch {
 	struct queue *queue;
 	enum way way;
 	uint32_t at, end;
-	bool expires; /* a row does */
-	bool is_dead; /* refused, but they become dead letters */
-	bool is_held; /* whoever sends them has to wait */
+	bool expires;   /* a row does */
+	bool is_dead;   /* refused, but they become dead letters */
+	bool is_held;   /* whoever sends them has to wait */
+	bool is_behind; /* dropped, for another one that waits for the log */
+	uint64_t once;  /* 0, or what is known of the only row (core_once.c) */
 };
 
 static enum way way_of(const struct queue *q, const struct publish_row *row)
@@ -124,6 +127,7 @@ static void to_add_rows(struct core *c, struct run *cmd, struct stretch *s, uint
 {
 	struct publish_row *row = run_rows(cmd);
 	const uint8_t waits = s->way >= WAY_LATER ? MESSAGE_LATER : 0;
+	const uint8_t behind = s->is_behind ? MESSAGE_LATER : 0;
 	const uint8_t refused = (uint8_t)((s->way == WAY_REFUSE || s->is_dead ? MESSAGE_REFUSED
 									      : 0) |
 					  (s->is_held ? MESSAGE_HELD : 0));
@@ -139,7 +143,7 @@ static void to_add_rows(struct core *c, struct run *cmd, struct stretch *s, uint
 		expiry |= row[i].expiry_ms;
 		if (!(row[i].flags & ENTRY_SAME)) /* another message begins */
 			*io_fate = 0;
-		*io_fate |= waits | refused;
+		*io_fate |= waits | refused | behind;
 		if (row[i].flags & ENTRY_CONFIRM && *io_fate & ~waits)
 			answer_otherwise(c, cmd, &row[i], *io_fate, later, fx);
 	}
@@ -155,7 +159,7 @@ static void count_dropped(struct core *c, const struct stretch *s, uint32_t n)
 		q->count.refused += n;
 		return;
 	}
-	if (q && q->window && !q->is_closed) {
+	if (q && !q->is_closed) {
 		c->count.duplicates += n;
 		q->count.duplicates += n;
 		return;
@@ -294,7 +298,12 @@ static void publish(struct core *c, struct run *cmd, const struct stretch *s, st
 	if (s->way != WAY_NOW)
 		flags |= reserve(c, s, (struct add_row *)(void *)row, later);
 	struct run add = add_of(cmd, s->queue, flags);
-	(void)outcomes_run(s->way == WAY_NOW ? now : later, &add, row, sizeof *row, n, SLICE_EMPTY);
+	struct slice tail = SLICE_EMPTY;
+	if (s->once) {
+		add.kind = OUTCOME_ADD_ONCE;
+		tail = slice_of(&s->once, sizeof s->once);
+	}
+	(void)outcomes_run(s->way == WAY_NOW ? now : later, &add, row, sizeof *row, n, tail);
 }
 
 /* What a queue's rules make of a stretch: it may become shorter. */
@@ -308,6 +317,18 @@ static void follow_rules(const struct core *c, struct stretch *s, struct publish
 		     core_dead_is_on(c, s->queue);
 	if (!fits && !s->is_dead)
 		s->way = WAY_REFUSE;
+}
+
+/* The only row of a stretch has come before. Who publishes it again hears of it when the first one
+ * is safe. */
+static bool is_there(struct core *c, struct stretch *s, struct publish_row *row)
+{
+	must(s->way != WAY_DROP && s->queue);
+	if (s->queue->window ? core_unseen(c, s->queue, row)
+			     : !s->once || !core_once_has(s->queue, s->once))
+		return false;
+	s->is_behind = s->queue->pending_n > 0;
+	return true;
 }
 
 /* A store takes one message at a time, each by a run that has its key. */
@@ -349,18 +370,19 @@ void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct 
 			continue;
 		}
 		s.way = way_of(s.queue, &row[s.at]);
-		s.is_dead = false;
-		if (s.queue && s.queue->window) {
-			s.end = s.at + 1;
-			if (s.way != WAY_DROP && !core_once(c, s.queue, &row[s.at]))
-				s.way = WAY_DROP;
-		} else {
-			s.end = stretch_end(cmd, &s);
-		}
+		s.is_dead = s.is_behind = false;
+		s.end = s.queue && s.queue->window ? s.at + 1 : stretch_end(cmd, &s);
+		s.once = s.queue && cmd->tail_len ? core_once_of(s.queue, cmd) : 0;
+		if (s.way != WAY_DROP && is_there(c, &s, &row[s.at]))
+			s.way = WAY_DROP;
 		s.is_held = s.queue && s.queue->dead && core_dead_is_full(c, s.queue) &&
 			    session_slot(cmd->session) != SESSION_SLOT_INSIDE;
 		if (s.queue && s.queue->ruled && s.way != WAY_DROP)
 			follow_rules(c, &s, row);
+		if (s.way <= WAY_DROP || s.is_dead)
+			s.once = 0;
+		else if (s.once)
+			core_once_expect(c, s.queue, s.once);
 		to_add_rows(c, cmd, &s, &fate, later, fx);
 		publish(c, cmd, &s, now, later, fx);
 	}

@@ -1,4 +1,5 @@
 #include "base/ablate.h"
+#include "core/core_once.h"
 #include "core/core_retain.h"
 #include "core/catalog.h"
 #include "core/rules.h"
@@ -101,6 +102,7 @@ static void follow_rules(struct core *c, struct queue *q, struct slice rules)
 	}
 	core_dead_rules(c, q, &r);
 	core_rules(c, q, &r);
+	core_once_rules(c, q, &r);
 	core_single_rules(c, q, &r);
 	core_retry_rules(c, q, &r);
 	core_delay_rules(c, q, &r);

@@ -22,7 +22,7 @@ static inline void rig_replay(struct rig *r, struct core *c, uint64_t from, uint
 			for (struct unit_key key; core_needs(c, o, &key);)
 				core_warm(c, key, r->unit(r, key));
 			core_apply(c, o, i, ordinal, NULL);
-			ordinal += o->kind == OUTCOME_ADD ? o->n : 0;
+			ordinal += outcome_enters(o->kind) ? o->n : 0;
 		}
 	}
 }

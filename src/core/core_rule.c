@@ -1,4 +1,4 @@
-#include "core/core_state.h"
+#include "core/core_once.h"
 
 #include "msg/big.h"
 
@@ -71,6 +71,7 @@ void core_rules_forget(struct core *c, struct queue *q)
 		return;
 	must(r->queue == q);
 	wheel_cancel(&c->wheel, &r->due.timer);
+	core_once_forget(c, q);
 	mem_put(c->mem, r, sizeof *r);
 	q->ruled = NULL;
 }
@@ -80,7 +81,7 @@ static bool is_ruled(const struct queue_rules *rules)
 	must(rules != NULL);
 	return rules->type == QUEUE_QUORUM || rules->message_ttl_ms != RULE_NONE ||
 	       rules->expires_ms != RULE_NONE || rules->max_length != RULE_NONE ||
-	       rules->max_length_bytes != RULE_NONE;
+	       rules->max_length_bytes != RULE_NONE || rules->once != RULE_NONE;
 }
 
 /* What waits for the log in a queue that had no rules is not known by its bytes; what the queue

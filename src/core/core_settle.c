@@ -1,4 +1,5 @@
 #include "base/ablate.h"
+#include "core/core_once.h"
 #include "core/core_retain.h"
 
 /* ---- removals into the log -------------------------------------------------------------- */
@@ -18,6 +19,8 @@ void core_remove(struct removal *r, struct chunk *k, uint32_t slot)
 	must(bits_test(k->live, slot) && !bits_test(k->ready, slot));
 	must(e->flags & ENTRY_PERSISTENT && !(e->flags & ENTRY_SETTLING));
 	e->flags |= ENTRY_SETTLING;
+	if (k->once)
+		core_once_left(r->queue, k, slot);
 	if (r->row.first_pos && is_next(r->queue, &r->row, pos)) {
 		r->row.last_pos = pos;
 		r->row.last_id = e->id;

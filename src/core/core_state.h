@@ -298,7 +298,7 @@ void core_cold_drop(struct core *c, struct queue *q, struct chunk *k);
 /* core_cold_end: nothing of a cold chunk lives, but its place is needed: it is cold no more. */
 void core_cold_end(struct core *c, struct queue *q, struct chunk *own_k);
 /* core_chunk_read reads the entries of a unit into an empty chunk. */
-MUST_USE enum err core_chunk_read(struct chunk *k, struct slice unit);
+MUST_USE enum err core_chunk_read(struct core *c, struct chunk *k, struct slice unit);
 
 /* ---- core_time.c */
 
@@ -421,9 +421,9 @@ void core_delay_rules(struct core *c, struct queue *q, const struct queue_rules 
 void core_delay_forget(struct core *c, struct queue *q);
 /* core_delay_add: slots [from, from + n) have come. `q` must have `delay`; likewise below. */
 void core_delay_add(struct core *c, struct queue *q, struct chunk *k, uint32_t from, uint32_t n);
-/* core_once: has the keeper not taken the message before? Its row carries what tells it from others
- * where the expiry belongs, and has that afterwards. `q` must have `window`. */
-bool core_once(struct core *c, struct queue *q, struct publish_row *row);
+/* core_unseen: has the keeper not taken the message before? Its row carries what tells it from
+ * others where the expiry belongs, and has that afterwards. `q` must have `window`. */
+bool core_unseen(struct core *c, struct queue *q, struct publish_row *row);
 /* core_delay_due: somebody's time has come; core_delay_go_on: or there is room again for who had to
  * wait beyond his time. */
 void core_delay_due(struct core *c, struct due *due);

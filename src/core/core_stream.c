@@ -112,7 +112,7 @@ bool core_stream_sound(const struct core *c, const struct run *o)
 	if (!outcome_adds(o->kind) || !map_get(&c->queues, o->queue, &at))
 		return true;
 	const struct queue *q = (const struct queue *)(uintptr_t)at;
-	return o->kind == OUTCOME_ADD ? !q->stream : q->stream || q->live_n == 0;
+	return outcome_enters(o->kind) ? !q->stream : q->stream || q->live_n == 0;
 }
 
 /* ---- in ---------------------------------------------------------------------------------- */

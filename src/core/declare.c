@@ -84,6 +84,8 @@ static enum err get_rules(struct rd *r, struct slice *out, uint8_t *io_flags)
 		*io_flags |= QUEUE_APPENDS;
 	if (checked.retains != RULE_NONE)
 		*io_flags |= QUEUE_RETAINS;
+	if (checked.once != RULE_NONE)
+		*io_flags |= QUEUE_ONCE;
 	*out = rules;
 	return ERR_OK;
 }

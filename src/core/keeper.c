@@ -13,7 +13,6 @@
 #define SIZE     "x-cache-size"
 #define TTL      "x-cache-ttl"
 #define PERSISTS "x-cache-persistence"
-#define NUMBER   "x-deduplication-header"
 
 /* ---- arguments ---------------------------------------------------------------------------- */
 
@@ -261,7 +260,7 @@ static uint64_t number_of(const struct catalog_view *v, const struct routing *m)
 {
 	struct header h;
 	must(v != NULL);
-	if (!m->headers || !header_find(m->headers, m->props, slice_str(NUMBER), &h))
+	if (!m->headers || !header_find(m->headers, m->props, slice_str(KEEPER_NUMBER), &h))
 		return KEEPER_NO_NUMBER;
 	return header_hash(v->key, &h) | 1;
 }

@@ -21,6 +21,8 @@ struct routing;
 /* Longest name of an exchange with a keeper. */
 #define KEEPER_EXCHANGE_NAME_MAX (LIMIT_SHORTSTR - 12)
 
+/* The header that says which message it is. */
+#define KEEPER_NUMBER    "x-deduplication-header"
 /* What a keeper that takes each message once is told of one that may come again; others are odd. */
 #define KEEPER_NO_NUMBER 2u
 

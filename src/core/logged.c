@@ -23,6 +23,7 @@ static bool is_stored_kind(uint8_t kind)
 	case OUTCOME_STREAM_ADD:
 	case OUTCOME_STREAM_TRIM:
 	case OUTCOME_RETAIN:
+	case OUTCOME_ADD_ONCE:
 	case OUTCOME_FORGET:
 	case OUTCOME_REMOVE:
 	case OUTCOME_GIVE_MARK:
@@ -46,6 +47,12 @@ static bool is_stored_kind(uint8_t kind)
 	}
 }
 
+/* Its only row has a key, or the number by which it is known again. */
+static bool has_key(uint8_t kind)
+{
+	return kind == OUTCOME_RETAIN || kind == OUTCOME_ADD_ONCE;
+}
+
 static const struct add_row *add_rows(const struct run *o)
 {
 	return (const struct add_row *)(const void *)(o + 1);
@@ -54,7 +61,7 @@ static const struct add_row *add_rows(const struct run *o)
 static uint32_t add_bytes(const struct run *o, uint64_t last_mem)
 {
 	const struct add_row *row = add_rows(o);
-	uint32_t sum = o->n * ADD_ROW_BYTES + (o->kind == OUTCOME_RETAIN ? 1 + o->tail_len : 0);
+	uint32_t sum = o->n * ADD_ROW_BYTES + (has_key(o->kind) ? 1 + o->tail_len : 0);
 	for (uint32_t i = 0; i < o->n; i++) {
 		sum += row[i].mem == last_mem ? 4 : row[i].bytes;
 		sum += row[i].expiry_ms ? 8 : 0;
@@ -118,7 +125,7 @@ static void add_put(struct run *o, struct wr *w, struct logged_last *last)
 		}
 		row->loc = last->off;
 	}
-	if (o->kind == OUTCOME_RETAIN)
+	if (has_key(o->kind))
 		wr_str8(w, run_tail(o));
 }
 
@@ -176,7 +183,8 @@ static enum err add_get(struct rd *r, struct slice body, struct add_row *row)
 static enum err key_get(struct rd *r, struct run *room)
 {
 	struct slice key = rd_str8(r);
-	if (!rd_ok(r) || room->n != 1)
+	if (!rd_ok(r) || room->n != 1 ||
+	    (room->kind == OUTCOME_ADD_ONCE && key.n != sizeof(uint64_t)))
 		return ERR_CORRUPT;
 	room->tail_len = (uint32_t)key.n;
 	if (key.n)
@@ -201,7 +209,7 @@ static enum err rows_get(struct rd *r, struct slice body, struct run *room)
 		else
 			TRY(remove_get(r, (struct remove_row *)run_rows(room) + i));
 	}
-	return room->kind == OUTCOME_RETAIN ? key_get(r, room) : ERR_OK;
+	return has_key(room->kind) ? key_get(r, room) : ERR_OK;
 }
 
 static enum err fact_look(const struct run *room)
@@ -262,7 +270,7 @@ static uint64_t objects_end(uint8_t kind)
 	case OUTCOME_FACT_DELETE: return LOGGED_FACTS_END;
 	default:
 		return kind <= OUTCOME_QUEUE_DROP ||
-				       (kind >= OUTCOME_COUNT && kind <= OUTCOME_FORGET)
+				       (kind >= OUTCOME_COUNT && kind <= OUTCOME_ADD_ONCE)
 			       ? UINT64_MAX
 			       : 0;
 	}

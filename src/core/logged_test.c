@@ -27,6 +27,8 @@ static struct run *run_of(uint64_t *room, uint8_t kind, uint16_t n)
 	return o;
 }
 
+static _Alignas(8) uint8_t room_bytes[LOGGED_RUN_BYTES];
+
 /* All kinds, one message in two queues, one with an expiry. */
 static void write_all(struct rig *r, struct record_body *b)
 {
@@ -72,9 +74,39 @@ static void write_all(struct rig *r, struct record_body *b)
 	o = run_of(room, OUTCOME_FORGET, 0);
 	o->arg = 8;
 	put(b, o);
+	o = run_of(room, OUTCOME_ADD_ONCE, 1);
+	o->tail_len = 8;
+	memcpy(add + 1, "12345678", 8);
+	add[0] = (struct add_row){ .mem = two,
+				   .bytes = RIG_STORED_BYTES,
+				   .flags = ENTRY_PERSISTENT };
+	put(b, o);
 }
 
-static _Alignas(8) uint8_t room_bytes[LOGGED_RUN_BYTES];
+/* Of eight octets, no more and no less. */
+static void a_number_has_its_length(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	for (uint32_t n = 7; n <= 9; n++) {
+		uint64_t room[200];
+		struct record_body b = { 0 };
+		b.w = wr_of(b.bytes, sizeof b.bytes);
+		struct run *o = run_of(room, OUTCOME_ADD_ONCE, 1);
+		struct add_row *add = run_rows(o);
+		add[0] = (struct add_row){ .mem = rig_message(r, 1, 0),
+					   .bytes = RIG_STORED_BYTES,
+					   .flags = ENTRY_PERSISTENT };
+		o->tail_len = n;
+		memcpy(add + 1, "123456789", n);
+		put(&b, o);
+		struct slice body = wr_done(&b.w);
+		struct rd rd = rd_of(body);
+		must((logged_get(&rd, body, (struct run *)(void *)room_bytes, sizeof room_bytes) ==
+		      ERR_OK) == (n == 8));
+	}
+	rig_free(r);
+}
 
 static struct run *get(struct rd *r, struct slice body)
 {
@@ -115,6 +147,9 @@ static void what_is_put_is_what_is_got(void **s)
 	must(o->n == 1 && add[0].expiry_ms == 5 && add[0].bytes == RIG_STORED_BYTES);
 	o = get(&rd, body);
 	must(o->kind == OUTCOME_FORGET && o->arg == 8 && run_tail(o).n == 0);
+	o = get(&rd, body);
+	must(o->kind == OUTCOME_ADD_ONCE && slice_eq(run_tail(o), slice_str("12345678")));
+	must(o->n == 1 && add[0].bytes == RIG_STORED_BYTES && add[0].loc > two);
 	must(rd_done(&rd));
 	msg_unref(rig_message(r, 0, 1), 1);
 	must(block_room(r->filling) > 0);
@@ -141,7 +176,7 @@ static void every_prefix_is_refused(void **s)
 		whole_n += err == ERR_OK;
 		free(copy);
 	}
-	must(whole_n == 7);
+	must(whole_n == 8);
 	r->filling->given -= 2;
 	rig_free(r);
 }
@@ -242,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_sum_of_a_record_is_joined_from_those_of_its_messages),
 		cmocka_unit_test(what_is_put_is_what_is_got),
+		cmocka_unit_test(a_number_has_its_length),
 		cmocka_unit_test(every_prefix_is_refused),
 		cmocka_unit_test(what_nobody_wrote_is_refused),
 	};

@@ -41,6 +41,7 @@ static const struct pin old_outcomes[] = {
 	{ 53, "TX_ABORT" },
 	{ 10, "RETAIN" },
 	{ 11, "FORGET" },
+	{ 12, "ADD_ONCE" },
 	{ 62, "FIND" },
 };
 
@@ -90,6 +91,7 @@ static const struct pin old_rules[] = {
 	{ 22, "cache_size" },
 	{ 23, "cache_ttl_ms" },
 	{ 24, "retains" },
+	{ 25, "once" },
 };
 
 static const struct pin rules[] = {

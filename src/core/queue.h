@@ -19,6 +19,7 @@
 #define CORE_QUEUE_H
 #include "base/deque.h"
 #include "base/list.h"
+#include "base/map.h"
 #include "core/chunk.h"
 #include "core/rules.h"
 
@@ -37,6 +38,7 @@ struct ruled {
 	uint64_t pending_bytes;  /* likewise, of the reservation queue.pending_n */
 	uint64_t fan_bytes;      /* likewise, of queue.fan_n */
 	uint64_t delivery_limit; /* RULE_NONE: none */
+	struct map *once;        /* core_once.c: what is known; NULL: the queue takes all */
 	bool counts;             /* attempts that fail */
 	uint8_t overflow;        /* enum overflow */
 };

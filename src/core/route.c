@@ -322,6 +322,18 @@ enum err route_message(const struct catalog_view *v, const struct exchange *x,
 	return ERR_LIMIT;
 }
 
+/* ---- which message it is ------------------------------------------------------------------ */
+
+uint64_t route_once_of(const struct header_ops *ops, struct slice props)
+{
+	static const struct hash_key key = { 0x676f64776974, 0x6f6e6365 };
+	struct header h;
+	must(props.p != NULL || props.n == 0);
+	if (!ops || !header_find(ops, props, slice_str(KEEPER_NUMBER), &h))
+		return 0;
+	return header_hash(key, &h) >> 1 | 1;
+}
+
 /* ---- filter values of streams ------------------------------------------------------------ */
 
 uint32_t route_tag(struct slice value)

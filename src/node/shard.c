@@ -312,7 +312,7 @@ bool shard_propose(struct shard *s)
 		outcomes_propose(&s->later, s->repl.proposed + 1, b.ordinal);
 		if (s->txs.n > 0)
 			tx_proposed(s, o, s->repl.proposed + 1);
-		b.ordinal += o->kind == OUTCOME_ADD ? o->n : 0;
+		b.ordinal += outcome_enters(o->kind) ? o->n : 0;
 	}
 	shard_apply_ready(s);
 	return is_room;
@@ -350,7 +350,7 @@ enum err shard_replay(struct shard *s, const struct record *rec, uint64_t loc, s
 				shard_place(s, room, loc, rec->body);
 			shard_apply(s, room, rec->index, ordinal, true);
 		}
-		ordinal += room->kind == OUTCOME_ADD ? room->n : 0;
+		ordinal += outcome_enters(room->kind) ? room->n : 0;
 	}
 	if (s->core)
 		shard_freed(s);

@@ -53,7 +53,7 @@ static void forget(struct salvage *s, uint64_t queue, uint64_t first, uint64_t l
 	for (size_t n = s->found.n; n > 0 && deque_pop(&s->found, &one); n--) {
 		bool is_gone = tx ? one.tx == tx
 				  : one.queue == queue && one.entry.id >= first &&
-					    one.entry.id <= last;
+					       one.entry.id <= last;
 		if (is_gone)
 			continue;
 		enum err e = deque_push(&s->found, s->mem, &one); /* there was room */
@@ -66,7 +66,7 @@ static enum err add(struct salvage *s, const struct wreck_item *item, struct run
 {
 	const struct add_row *row = run_rows(o);
 	uint16_t shard = item->record.shard;
-	must(o->kind == OUTCOME_ADD);
+	must(outcome_enters(o->kind));
 	for (uint32_t i = 0; i < o->n; i++) {
 		uint64_t id = item->record.index << 16 | (ordinal + i);
 		struct found f = { .queue = o->queue, .tx = s->finding_tx[shard], .shard = shard };
@@ -78,6 +78,8 @@ static enum err add(struct salvage *s, const struct wreck_item *item, struct run
 					       .bytes = row[i].bytes,
 					       .flags = row[i].flags & ENTRY_STORED,
 					       .priority = row[i].priority };
+		if (o->kind == OUTCOME_ADD_ONCE)
+			f.entry.once = load_le64(run_tail(o).p);
 		TRY(deque_push(&s->found, s->mem, &f));
 	}
 	return ERR_OK;
@@ -98,7 +100,7 @@ static enum err run(struct salvage *s, const struct wreck_item *item, struct run
 		forget(s, 0, 0, 0, o->arg);
 	if (!is_of_queue)
 		return ERR_OK;
-	if (o->kind == OUTCOME_ADD)
+	if (outcome_enters(o->kind))
 		return add(s, item, o, ordinal);
 	if (o->kind == OUTCOME_QUEUE_DROP)
 		forget(s, o->queue, 0, UINT64_MAX, 0);
@@ -145,10 +147,9 @@ enum err find_record(struct salvage *s, const struct wreck_item *item)
 		return ERR_OK;
 	struct rd r = rd_of(rec->body);
 	uint32_t ordinal = 0;
-	while (rd_left(&r) > 0 &&
-	       logged_get(&r, rec->body, s->room, LOGGED_RUN_BYTES) == ERR_OK) {
+	while (rd_left(&r) > 0 && logged_get(&r, rec->body, s->room, LOGGED_RUN_BYTES) == ERR_OK) {
 		TRY(run(s, item, s->room, ordinal));
-		ordinal += s->room->kind == OUTCOME_ADD ? s->room->n : 0;
+		ordinal += outcome_enters(s->room->kind) ? s->room->n : 0;
 	}
 	must(ordinal <= LIMIT_RECORD_BYTES_MAX);
 	return ERR_OK;

@@ -177,7 +177,7 @@ static void replay_runs(struct salvage *s, const struct wreck_item *item)
 			say_record(s, item, "makes no sense from some place on");
 			return;
 		}
-		uint32_t n = s->room->kind == OUTCOME_ADD ? s->room->n : 0;
+		uint32_t n = outcome_enters(s->room->kind) ? s->room->n : 0;
 		if (item->record.shard == 0)
 			apply_catalog(s, item, s->room);
 		else

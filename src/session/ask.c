@@ -87,13 +87,13 @@ uint16_t ask_place(const struct post *p, struct slice name, uint8_t flags)
 	return n > 0 ? here[hash % n] : (uint16_t)(1 + hash % LIMIT_SHARD_DATA_N);
 }
 
-struct slice ask_name(struct session_world *w, const char *prefix, char *buf)
+struct slice ask_name(struct session_world *w, struct slice prefix, char *buf)
 {
 	uint64_t bits[2] = { w->random(w->random_arg), w->random(w->random_arg) };
 	struct slice raw = slice_of(bits, sizeof bits);
-	size_t n = strlen(prefix);
-	must(n + 1 + base64_url_len(raw.n) <= NAME_MADE_MAX);
-	memcpy(buf, prefix, n);
+	size_t n = prefix.n;
+	must(n <= NAME_PREFIX_MAX && n + 1 + base64_url_len(raw.n) <= NAME_MADE_MAX);
+	memcpy(buf, prefix.p, n);
 	buf[n++] = '-';
 	base64_url_put(buf + n, raw);
 	return slice_of(buf, n + base64_url_len(raw.n));

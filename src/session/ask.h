@@ -8,8 +8,9 @@
 #define SESSION_ASK_H
 #include "session/session.h"
 
-#define TICKET_NONE   0u
-#define NAME_MADE_MAX 48u /* of ask_name */
+#define TICKET_NONE     0u
+#define NAME_MADE_MAX   88u /* of ask_name */
+#define NAME_PREFIX_MAX 64u
 
 struct asker {
 	uint64_t session;     /* the handle; another after a move */
@@ -36,6 +37,7 @@ uint32_t ask_bind(struct asker *a, struct session_world *w, enum cmd bind_or_unb
 /* ask_place chooses the shard of a new queue. */
 uint16_t ask_place(const struct post *p, struct slice name, uint8_t flags);
 
-/* ask_name makes `prefix`-<22 random characters>; `buf` holds NAME_MADE_MAX bytes. */
-struct slice ask_name(struct session_world *w, const char *prefix, char *buf);
+/* ask_name makes `prefix`-<22 random characters>; `prefix` has at most NAME_PREFIX_MAX bytes, `buf`
+ * holds NAME_MADE_MAX. */
+struct slice ask_name(struct session_world *w, struct slice prefix, char *buf);
 #endif

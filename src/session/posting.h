@@ -63,6 +63,11 @@ static inline struct run *posting_run(struct poster *p, uint32_t loop, uint64_t 
 	return post_run(p->post, loop, &p->head, NULL, row_bytes, 0, SLICE_EMPTY);
 }
 
+/* posting_once posts the row of a message to a queue with QUEUE_ONCE: alone in its run, behind
+ * which stands the number of the message. False: it has none, so its row is like all others. */
+bool posting_once(struct poster *p, const struct posting *m, const struct route_to *to,
+		  uint8_t flags);
+
 /* posting_put puts the rows of one message for `n` queues of one shard. */
 static inline void posting_put(struct poster *p, const struct posting *m, const struct route_to *to,
 			       uint32_t n)
@@ -73,6 +78,8 @@ static inline void posting_put(struct poster *p, const struct posting *m, const 
 	for (uint32_t i = 0; i < n; i++) {
 		const uint8_t flags = (uint8_t)((i > 0 ? ENTRY_SAME : 0) |
 						(i + 1 == n && m->is_followed ? ENTRY_CONFIRM : 0));
+		if (to[i].flags & QUEUE_ONCE && posting_once(p, m, &to[i], flags))
+			continue;
 		struct run *r = posting_run(p, loop, m->seq);
 		posting_row_put(p, post_row(p->post, loop, r, sizeof(struct publish_row)), m,
 				&to[i], flags, m->seq - r->arg);

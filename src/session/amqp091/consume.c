@@ -155,7 +155,7 @@ enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struc
 	if (amqp091_wants_move(t, q->shard))
 		return ERR_BUSY;
 	if (tag.n == 0)
-		tag = ask_name(t->w, "amq.ctag", buf);
+		tag = ask_name(t->w, slice_str("amq.ctag"), buf);
 	return subscribe(t, c, q, tag, &args, from, b);
 }
 

@@ -108,7 +108,7 @@ enum err amqp091_direct_consume(struct turn *t, struct channel *c, struct slice 
 	if (c->direct)
 		return amqp091_refuse(t, ERR_PRECONDITION_FAILED, "reply consumer already set");
 	if (tag.n == 0)
-		tag = ask_name(t->w, "amq.ctag", buf);
+		tag = ask_name(t->w, slice_str("amq.ctag"), buf);
 	struct consumer *k = amqp091_consumer_new(t, c, tag);
 	if (!k)
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a consumer");

@@ -98,15 +98,31 @@ static enum err check_dead_letters(struct turn *t, const struct declare_queue *d
 	return amqp091_allow(t, AUTH_EXCHANGE, exchange, AUTH_WRITE);
 }
 
-static enum err check_new(struct turn *t, const struct declare_queue *d, bool is_named)
+static enum err check_new(struct turn *t, const struct declare_queue *d, bool is_own)
 {
 	must(d->name.n > 0);
-	if (is_named && amqp091_is_reserved(d->name)) {
+	if (is_own && amqp091_is_reserved(d->name)) {
 		text_puts(&t->why, "queue name '");
 		text_put_slice(&t->why, d->name);
 		return amqp091_refuse(t, ERR_ACCESS_REFUSED, "' contains reserved prefix 'amq.*'");
 	}
 	return check_dead_letters(t, d);
+}
+
+/* The name of a queue that has none: the client may say what it begins with (queue_args.c looks at
+ * that again, and refuses what is none). */
+static struct slice make_name(struct turn *t, struct slice arguments, char *made, bool *out_is_own)
+{
+	struct slice prefix;
+	char stripped[LIMIT_SHORTSTR];
+	*out_is_own = amqp091_table_str(arguments, "x-name-prefix", &prefix) && prefix.n > 0 &&
+		      prefix.n <= NAME_PREFIX_MAX;
+	if (*out_is_own)
+		prefix = amqp091_strip(prefix, stripped);
+	else
+		prefix = slice_str("amq.gen");
+	must(prefix.n <= NAME_PREFIX_MAX);
+	return ask_name(t->w, prefix, made);
 }
 
 enum err amqp091_on_queue_declare(struct turn *t, struct channel *c, const struct amqp091_method *m)
@@ -130,13 +146,13 @@ enum err amqp091_on_queue_declare(struct turn *t, struct channel *c, const struc
 				   (b->auto_delete ? QUEUE_AUTO_DELETE : 0)),
 		.owner = b->exclusive ? t->s->session.handle : 0,
 	};
-	bool is_named = d.name.n > 0;
+	bool is_named = d.name.n > 0, is_own = is_named;
 	if (!is_named)
-		d.name = ask_name(t->w, "amq.gen", made);
+		d.name = make_name(t, d.arguments, made, &is_own);
 	TRY(amqp091_allow(t, AUTH_QUEUE, d.name, AUTH_CONFIGURE));
 	const struct queue_record *q = catalog_queue(t->w->view, t->s->vhost, d.name);
 	d.shard = ask_place(t->w->post, d.name, d.flags);
-	TRY(q ? check_existing(t, q, &d) : check_new(t, &d, is_named));
+	TRY(q ? check_existing(t, q, &d) : check_new(t, &d, is_own));
 	struct queue_rules rules;
 	uint8_t rules_bytes[RULES_BYTES_MAX];
 	TRY(amqp091_args_of_queue(t, &d, is_named, &rules));

@@ -250,6 +250,14 @@ static enum err check_age(struct arg *a)
 	return amqp091_age(a->v->octets, a->rule) ? ERR_OK : bad(a, "invalid_max_age");
 }
 
+/* RabbitMQ's bound, so that names stay within theirs. */
+static enum err check_prefix(struct arg *a)
+{
+	TRY(check_word(a));
+	must(a->rule == NULL);
+	return a->v->octets.n <= NAME_PREFIX_MAX ? ERR_OK : bad(a, "\"longer than 64 octets\"");
+}
+
 /* Whoever declares it must be allowed to take from the queue and to write there. */
 static enum err check_exchange(struct arg *a)
 {
@@ -287,10 +295,8 @@ static const struct queue_arg {
 	enum err (*check)(struct arg *a);
 	uint16_t rule;
 	uint8_t types;
-	bool is_done;
 } queue_args[] = {
-#define QUEUE_ARG(name, types, check, rule, is_done, prose) \
-	{ name, check_##check, rule, types, is_done },
+#define QUEUE_ARG(name, types, check, rule, prose) { name, check_##check, rule, types },
 #include "session/amqp091/queue_arg.def"
 #undef QUEUE_ARG
 };
@@ -364,22 +370,6 @@ static enum err check_properties(struct turn *t, const struct declare_queue *d)
 	return ERR_PRECONDITION_FAILED;
 }
 
-/* What is sound and not there yet. */
-static enum err check_done(struct turn *t, const struct declare_queue *d)
-{
-	struct amqp091_value v;
-	for (size_t i = 0; i < QUEUE_ARGS_N; i++) {
-		if (queue_args[i].is_done ||
-		    !amqp091_table_find(d->arguments, slice_str(queue_args[i].name), &v))
-			continue;
-		text_putf(&t->why, "arg '%s' for ", queue_args[i].name);
-		put_queue(t, d->name);
-		return ERR_NOT_IMPLEMENTED;
-	}
-	must(t->why.n == 0);
-	return ERR_OK;
-}
-
 enum err amqp091_args_of_queue(struct turn *t, const struct declare_queue *d, bool is_named,
 			       struct queue_rules *out)
 {
@@ -398,7 +388,6 @@ enum err amqp091_args_of_queue(struct turn *t, const struct declare_queue *d, bo
 		TRY(check_arg(&a, &queue_args[i], type));
 	if (type != QUEUE_CLASSIC)
 		TRY(check_properties(t, d));
-	TRY(check_done(t, d));
 	*out = rules;
 	return ERR_OK;
 }

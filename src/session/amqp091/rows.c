@@ -54,8 +54,13 @@ static void put_columns(struct poster *p, const struct posting *m, uint32_t mess
 {
 	p->head.shard = to->shard;
 	must(n > 0 && messages_n > 1);
-	for (uint32_t i = 0; i < n; i++)
-		put_column(p, m, messages_n, &to[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		bool is_once = to[i].flags & QUEUE_ONCE;
+		for (uint32_t j = 0; is_once && j < messages_n; j++)
+			posting_put(p, &m[j], &to[i], 1);
+		if (!is_once)
+			put_column(p, m, messages_n, &to[i]);
+	}
 }
 
 static bool are_plain(const struct posting *m, uint32_t n, const struct route *r)

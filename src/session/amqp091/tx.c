@@ -45,7 +45,7 @@ static struct run *part_last(const struct tx_part *p)
 static bool joins(const struct run *last, const struct run *head, uint32_t row_bytes)
 {
 	if (!last || last->n == LIMIT_RUN_ROWS_MAX || last->row_bytes != row_bytes ||
-	    !run_same(last, head))
+	    last->tail_len || !run_same(last, head))
 		return false;
 	return head->kind == CMD_PUBLISH ? head->arg - last->arg <= UINT16_MAX
 					 : head->arg == last->arg;
@@ -73,6 +73,25 @@ static void part_row(struct turn *t, struct tx_part *p, const struct run *head, 
 	r->n++;
 	r->len += row_bytes;
 	p->n += row_bytes;
+}
+
+/* Puts the row of a message into a run of its own, with its number behind it (posting.h). */
+static void part_row_once(struct turn *t, struct tx_part *p, const struct run *head,
+			  const struct publish_row *row, uint64_t number)
+{
+	const uint32_t len = (uint32_t)(sizeof *head + sizeof *row + sizeof number);
+	must(number != 0 && len % 8 == 0);
+	part_room(t, p, len);
+	struct run r = *head;
+	r.row_bytes = sizeof *row;
+	r.n = 1;
+	r.tail_len = sizeof number;
+	r.len = len;
+	p->last = p->n;
+	memcpy(p->at + p->n, &r, sizeof r);
+	memcpy(p->at + p->n + sizeof r, row, sizeof *row);
+	memcpy(p->at + p->n + sizeof r + sizeof *row, &number, sizeof number);
+	p->n += len;
 }
 
 static void part_drop(struct turn *t, struct tx_part *p, bool is_ours)
@@ -166,8 +185,14 @@ void amqp091_tx_rows(struct turn *t, struct channel *c, const struct publish *p,
 		};
 		if (route_to_row(to, t->w->wall_ms, m->flags & MSG_PERSISTENT, &row))
 			row.expiry_ms = route_tag_of(&amqp091_header_ops, msg_props(m));
+		uint64_t once = to->flags & QUEUE_ONCE
+					? route_once_of(&amqp091_header_ops, msg_props(m))
+					: 0;
 		head.shard = to->shard;
-		part_row(t, &x->part[to->shard], &head, &row, sizeof row);
+		if (once)
+			part_row_once(t, &x->part[to->shard], &head, &row, once);
+		else
+			part_row(t, &x->part[to->shard], &head, &row, sizeof row);
 	}
 	if (p->is_mandatory && route_is_nowhere(route))
 		put_aside(t, x, p, b, m);

@@ -4,6 +4,7 @@
 #include "base/rd.h"
 #include "core/policy.h"
 #include "msg/big.h"
+#include "session/posting.h"
 #include "session/deadletter/deadletter.h"
 #include "session/views.h"
 
@@ -116,49 +117,27 @@ static bool is_cycle(const struct session_world *w, const struct letter *l,
 
 /* ---- out ---------------------------------------------------------------------------------- */
 
-/* A new row in a run like `head`; *out_is_first: the run is new. */
-static struct publish_row *row_for(struct session_world *w, struct run *head, uint64_t seq,
-				   bool *out_is_first)
-{
-	const uint32_t row_bytes = sizeof(struct publish_row);
-	struct post *p = w->post;
-	uint32_t loop = p->loop_of_shard[head->shard];
-	struct run *r = post_last(p, loop, row_bytes);
-	*out_is_first = !r || !run_same(r, head) || seq - r->arg > UINT16_MAX;
-	if (*out_is_first) {
-		head->arg = seq;
-		r = post_run(p, loop, head, NULL, row_bytes, 0, SLICE_EMPTY);
-	}
-	struct publish_row *row = post_row(p, loop, r, row_bytes);
-	must(seq >= r->arg);
-	*row = (struct publish_row){ .seq_delta = (uint16_t)(seq - r->arg) };
-	return row;
-}
-
 static void put_rows(struct deadletter *d, struct session_world *w, const struct letter_made *made,
 		     const struct route_to *to, uint32_t n, uint64_t seq)
 {
 	const struct msg *m = made->msg;
-	uint32_t bytes = msg_stored_bytes(m);
-	struct run head = { .kind = CMD_PUBLISH, .session = d->session.handle };
+	struct poster p = { .post = w->post,
+			    .wall_ms = w->wall_ms,
+			    .headers = views_of(m),
+			    .head = { .kind = CMD_PUBLISH, .session = d->session.handle } };
+	const struct posting one = { .mem = msg_mem(m),
+				     .seq = seq,
+				     .expiry_ms = made->expiry_ms,
+				     .bytes = msg_stored_bytes(m),
+				     .flags = m->flags,
+				     .priority = made->dead.priority,
+				     .is_followed = true,
+				     .is_big = m->proto == MSG_CHUNKS };
 	must(n > 0);
-	for (uint32_t i = 0; i < n; i++) {
-		bool is_first;
-		head.shard = to[i].shard;
-		struct publish_row *row = row_for(w, &head, seq, &is_first);
-		row->mem = msg_mem(m);
-		row->queue = to[i].queue;
-		row->bytes = bytes;
-		row->expiry_ms = made->expiry_ms;
-		row->priority = made->dead.priority;
-		if (route_to_row(&to[i], w->wall_ms, m->flags & MSG_PERSISTENT, row))
-			row->expiry_ms = route_tag_of(views_of(m), msg_props(m));
-		if (m->proto == MSG_CHUNKS)
-			row->flags |= ENTRY_BIG;
-		if (!is_first && i > 0 && to[i].shard == to[i - 1].shard)
-			row->flags |= ENTRY_SAME;
-		if (i + 1 == n || to[i + 1].shard != to[i].shard)
-			row->flags |= ENTRY_CONFIRM;
+	for (uint32_t at = 0, end; at < n; at = end) {
+		for (end = at + 1; end < n && to[end].shard == to[at].shard;)
+			end++;
+		posting_put(&p, &one, &to[at], end - at);
 	}
 }
 

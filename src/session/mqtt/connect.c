@@ -146,7 +146,7 @@ static void name_client(struct turn *t, struct slice id)
 	must(t->s->client_id.n == 0);
 	t->s->is_named_by_us = id.n == 0;
 	if (id.n == 0)
-		id = ask_name(t->w, "mqtt", buf);
+		id = ask_name(t->w, slice_str("mqtt"), buf);
 	t->s->client_id = mqtt_keep(t, id, "client id");
 }
 

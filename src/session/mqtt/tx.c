@@ -25,10 +25,10 @@ static struct run head_of(const struct turn *t, enum cmd kind, uint16_t shard)
 			     .vhost = a->vhost };
 }
 
-/* Begins a run of `rows_n` rows and gives their place. */
+/* Begins a run of `rows_n` rows and gives their place; its tail is behind them. */
 static void *run_put(struct part *p, struct run head, uint32_t row_bytes, uint32_t rows_n)
 {
-	const uint32_t len = run_round(RUN_BYTES + row_bytes * rows_n);
+	const uint32_t len = run_round(RUN_BYTES + row_bytes * rows_n + head.tail_len);
 	must(rows_n > 0 && p->n + len <= p->cap);
 	head.row_bytes = (uint8_t)row_bytes;
 	head.n = (uint16_t)rows_n;
@@ -39,6 +39,13 @@ static void *run_put(struct part *p, struct run head, uint32_t row_bytes, uint32
 	return rows;
 }
 
+static uint64_t number_of(const struct tx_wish *x)
+{
+	const struct msg *m = msg_of(x->message.mem);
+	must(x->message.mem != 0);
+	return route_once_of(views_of(m), msg_props(m));
+}
+
 static void put_message(struct turn *t, struct part *p, const struct tx_wish *x, uint32_t from,
 			uint32_t to)
 {
@@ -46,8 +53,12 @@ static void put_message(struct turn *t, struct part *p, const struct tx_wish *x,
 				 .wall_ms = t->w->wall_ms,
 				 .headers = views_of(msg_of(x->message.mem)) };
 	const struct route_to *of = x->route->to;
-	const struct run head = head_of(t, CMD_PUBLISH, of[from].shard);
+	struct run head = head_of(t, CMD_PUBLISH, of[from].shard);
+	const uint64_t once = of[from].flags & QUEUE_ONCE ? number_of(x) : 0;
+	head.tail_len = once ? sizeof once : 0;
 	struct publish_row *row = run_put(p, head, sizeof *row, to - from);
+	if (once)
+		memcpy(row + 1, &once, sizeof once);
 	must(to - from <= LIMIT_RUN_ROWS_MAX);
 	for (uint32_t i = from; i < to; i++)
 		posting_row_put(&poster, &row[i - from], &x->message, &of[i],
@@ -81,6 +92,16 @@ static uint32_t route_n(const struct tx_wish *x)
 	return x->route ? x->route->n : 0;
 }
 
+/* Queues that get a run of their own. */
+static uint32_t once_n(const struct tx_wish *x)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < route_n(x); i++)
+		n += (x->route->to[i].flags & QUEUE_ONCE) != 0;
+	must(n <= route_n(x));
+	return n;
+}
+
 /* Everything for one shard. */
 static void send_part(struct turn *t, const struct tx_wish *x, const struct tx_head *h,
 		      uint16_t shard, uint32_t ticket)
@@ -89,13 +110,15 @@ static void send_part(struct turn *t, const struct tx_wish *x, const struct tx_h
 	struct part p = { .n = sizeof *h,
 			  .cap = (uint32_t)sizeof *h + 3 * RUN_BYTES + 64 +
 				 route_n(x) * (uint32_t)sizeof(struct publish_row) +
-				 (route_n(x) / LIMIT_RUN_ROWS_MAX + 1) * (RUN_BYTES + 8) };
+				 (route_n(x) / LIMIT_RUN_ROWS_MAX + once_n(x) * 2 + 1) *
+					 (RUN_BYTES + 16) };
 	p.at = mqtt_get(t, p.cap, "transaction");
 	memcpy(p.at, h, sizeof *h);
 	for (uint32_t i = 0, end; i < route_n(x); i = end) {
 		end = i + 1;
 		while (end < route_n(x) && end - i < LIMIT_RUN_ROWS_MAX &&
-		       x->route->to[end].shard == x->route->to[i].shard)
+		       x->route->to[end].shard == x->route->to[i].shard &&
+		       !((x->route->to[end].flags | x->route->to[i].flags) & QUEUE_ONCE))
 			end++;
 		if (x->route->to[i].shard == shard)
 			put_message(t, &p, x, i, end);

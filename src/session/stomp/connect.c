@@ -85,7 +85,7 @@ static void let_in(struct turn *t)
 	s->asker.vhost = s->access.number;
 	s->phase = PHASE_RUNNING;
 	s->deadline_ms = UINT64_MAX;
-	s->name_n = (uint8_t)ask_name(t->w, "session", s->name).n;
+	s->name_n = (uint8_t)ask_name(t->w, slice_str("session"), s->name).n;
 	say_connected(t);
 	stomp_beat_start(t);
 	stomp_note(t, &(struct session_note){ .event = SESSION_OPENED,

@@ -174,7 +174,7 @@ static struct slice name_of(struct turn *t, const struct asked *a)
 	if (c->name_n == 0 && a->is_durable)
 		c->name_n = (uint8_t)name_durable(t, a, c->name).n;
 	else if (c->name_n == 0)
-		c->name_n = (uint8_t)ask_name(t->w, "stomp-subscription", c->name).n;
+		c->name_n = (uint8_t)ask_name(t->w, slice_str("stomp-subscription"), c->name).n;
 	must(c->name_n > 0);
 	return slice_of(c->name, c->name_n);
 }
@@ -402,7 +402,7 @@ enum done stomp_reply_to(struct turn *t, struct slice name, const struct subscri
 	}
 	struct call *c = stomp_call(t);
 	if (c->name_n == 0)
-		c->name_n = (uint8_t)ask_name(t->w, "amq.gen", c->name).n;
+		c->name_n = (uint8_t)ask_name(t->w, slice_str("amq.gen"), c->name).n;
 	a.to.key = slice_of(c->name, c->name_n);
 	if (subscribe(t, &a) == WAIT)
 		return WAIT;
