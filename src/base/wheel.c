@@ -38,12 +38,19 @@ static bool first_slot(const struct wheel *w, unsigned *out_slot)
 	return false;
 }
 
+static bool is_occupied(const struct wheel *w, unsigned slot)
+{
+	return w->occupied[slot / WHEEL_SLOTS] >> slot % WHEEL_SLOTS & 1;
+}
+
 static void enter(struct wheel *w, struct wheel_timer *t)
 {
 	uint64_t at_ms = max_u64(t->at_ms, w->now_ms);
 	unsigned slot = slot_of(w, at_ms);
-	if (list_is_empty(&w->slots[slot]))
+	if (!is_occupied(w, slot)) {
+		list_init(&w->slots[slot]);
 		w->soonest_ms[slot] = WHEEL_NEVER;
+	}
 	w->soonest_ms[slot] = min_u64(w->soonest_ms[slot], at_ms);
 	w->occupied[slot / WHEEL_SLOTS] |= UINT64_C(1) << slot % WHEEL_SLOTS;
 	t->slot = (uint16_t)slot;
@@ -59,9 +66,9 @@ static void leave(struct wheel *w, struct wheel_timer *t)
 
 void wheel_init(struct wheel *w, uint64_t now_ms)
 {
-	*w = (struct wheel){ .now_ms = now_ms };
-	for (unsigned i = 0; i <= FAR * WHEEL_SLOTS; i++)
-		list_init(&w->slots[i]);
+	w->now_ms = now_ms;
+	for (unsigned level = 0; level <= FAR; level++)
+		w->occupied[level] = 0;
 }
 
 void wheel_set(struct wheel *w, struct wheel_timer *t, uint64_t at_ms)
@@ -118,8 +125,9 @@ uint64_t wheel_next_ms(const struct wheel *w)
 void wheel_check(const struct wheel *w)
 {
 	for (unsigned slot = 0; slot <= FAR * WHEEL_SLOTS; slot++) {
-		bool marked = w->occupied[slot / WHEEL_SLOTS] >> slot % WHEEL_SLOTS & 1;
-		must(marked != list_is_empty(&w->slots[slot]));
+		if (!is_occupied(w, slot))
+			continue;
+		must(!list_is_empty(&w->slots[slot]));
 		LIST_EACH (&w->slots[slot], n) {
 			const struct wheel_timer *t = containerof(n, struct wheel_timer, node);
 			must(t->slot == slot);

@@ -31,11 +31,13 @@ struct wheel_timer {
 struct wheel {
 	uint64_t now_ms;                     /* every timer due before this has come out */
 	uint64_t occupied[WHEEL_LEVELS + 1]; /* bit i: slot i of that level is not empty */
-	uint64_t soonest_ms[(WHEEL_LEVELS * WHEEL_SLOTS) + 1]; /* no timer of the slot is sooner */
+	/* Of slots that are not empty; of the others they say nothing. */
+	uint64_t soonest_ms[(WHEEL_LEVELS * WHEEL_SLOTS) + 1]; /* no timer of it is sooner */
 	struct list slots[(WHEEL_LEVELS * WHEEL_SLOTS) + 1];   /* the last one is `far` */
 };
 
-/* wheel_init makes a wheel without timers. */
+/* wheel_init makes a wheel without timers. It writes only the few bytes in front of the tables: a
+ * wheel that is never used has no memory for them. */
 void wheel_init(struct wheel *w, uint64_t now_ms);
 
 /* wheel_set sets `t` to come out at `at_ms`, or moves it there if it is set. A time that has

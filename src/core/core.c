@@ -14,7 +14,10 @@ struct core *core_new(struct mem *mem, uint16_t shard)
 	struct core *c = mem_get(mem, sizeof *c, "core");
 	if (!c)
 		return NULL;
-	*c = (struct core){ .mem = mem, .shard = shard, .cache_max = UINT64_MAX };
+	memset(c, 0, offsetof(struct core, wheel));
+	c->mem = mem;
+	c->shard = shard;
+	c->cache_max = UINT64_MAX;
 	core_retain_limit(c, UINT64_MAX, UINT64_MAX);
 	map_init(&c->queues, NULL, 0, QUEUE_SEED);
 	pool_init(&c->queue_pool, sizeof(struct queue), _Alignof(struct queue));

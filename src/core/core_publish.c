@@ -213,8 +213,8 @@ static struct queue *queue_of(struct core *c, const struct publish_row *row)
 	must(f->n <= LIMIT_RUN_ROWS_MAX);
 	if (!(row->flags & ENTRY_SAME))
 		f->expect = 0;
-	if (f->expect < f->n && f->queue[f->expect]->id == row->queue)
-		return f->queue[f->expect++];
+	if (f->expect < f->n && c->fan_tables.queue[f->expect]->id == row->queue)
+		return c->fan_tables.queue[f->expect++];
 	return core_find_queue(c, row->queue);
 }
 
@@ -225,7 +225,7 @@ static void fan_rows(struct core *c, const struct stretch *s, const struct add_r
 	must(s->way == WAY_NOW && s->end <= LIMIT_RUN_ROWS_MAX);
 	for (uint32_t i = s->at; i < s->end; i++) {
 		if (q->fan_n++)
-			f->next[q->fan_last] = (uint16_t)i;
+			c->fan_tables.next[q->fan_last] = (uint16_t)i;
 		else
 			q->fan_first = (uint16_t)i;
 		q->fan_last = (uint16_t)i;
@@ -235,7 +235,7 @@ static void fan_rows(struct core *c, const struct stretch *s, const struct add_r
 		q->ruled->fan_bytes += core_rule_bodies(row, s->end - s->at);
 	if (q->fan_n > s->end - s->at)
 		return;
-	f->queue[f->n++] = q;
+	c->fan_tables.queue[f->n++] = q;
 	f->expect = f->n;
 }
 
@@ -246,10 +246,10 @@ static void fan_out(struct core *c, const struct run *cmd, struct outcomes *now)
 	struct fan *f = &c->fan;
 	struct run add = add_of(cmd, NULL, f->expires ? ADD_EXPIRES : 0);
 	for (uint32_t i = 0; i < f->n; i++) {
-		struct queue *q = f->queue[i];
+		struct queue *q = c->fan_tables.queue[i];
 		uint32_t n = q->fan_n, at = q->fan_first;
 		must(n > 0 && n <= GIVE_N);
-		for (uint32_t k = 0; k < n; k++, at = f->next[at])
+		for (uint32_t k = 0; k < n; k++, at = c->fan_tables.next[at])
 			c->giving.add[k] = row[at];
 		add.queue = q->id;
 		q->fan_n = 0;

@@ -35,11 +35,13 @@ struct giving {
 
 /* Messages that go to many queues come message by message; they are added queue by queue. */
 struct fan {
+	uint32_t n, expect; /* where the next row's queue should be */
+	bool expires;       /* a row does */
+};
+
+struct fan_tables {
 	struct queue *queue[LIMIT_RUN_ROWS_MAX]; /* each once, as they came */
 	uint16_t next[LIMIT_RUN_ROWS_MAX];       /* of a row: the next one of its queue */
-	uint32_t n;
-	uint32_t expect; /* where the next row's queue should be */
-	bool expires;    /* a row does */
 };
 
 /* Units are due when they changed in an epoch behind the last one that was kept. */
@@ -77,7 +79,6 @@ struct core {
 	struct consumers consumers;
 	struct list active; /* queues for core_give */
 	struct list dirty;  /* queues for the next checkpoint */
-	struct wheel wheel; /* struct due, while it leads */
 	struct list late;   /* chunks with entries that may not wait at all */
 	uint64_t now_ms;    /* of the call that is being worked on */
 	struct deque asks;
@@ -108,8 +109,11 @@ struct core {
 		uint64_t read_n, left_n; /* chunks, so far */
 	} cold;                          /* core_cold.c */
 	struct queue_count count;
-	struct giving giving;
 	struct fan fan;
+	/* Tables from here on, unwritten before they are needed: a shard without work is small. */
+	struct wheel wheel; /* struct due, while it leads */
+	struct fan_tables fan_tables;
+	struct giving giving;
 };
 
 /* ---- core.c */

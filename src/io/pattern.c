@@ -60,12 +60,30 @@ static const struct entry *find(struct pattern_cache *c, struct slice expr)
 	return e;
 }
 
+/* What matching needs, made by the first match: whose users have no patterns of their own never
+ * loads the library's pages. False: no memory. */
+static bool is_ready(struct pattern_cache *c)
+{
+	if (c->match)
+		return true;
+	if (!c->limits)
+		c->limits = pcre2_match_context_create(NULL);
+	if (!c->limits)
+		return false;
+	pcre2_set_match_limit(c->limits, STEPS_MAX);
+	pcre2_set_depth_limit(c->limits, DEPTH_MAX);
+	pcre2_set_heap_limit(c->limits, HEAP_KB_MAX);
+	c->match = pcre2_match_data_create(1, NULL);
+	return c->match != NULL;
+}
+
 static bool match(struct patterns *p, struct slice expr, struct slice subject)
 {
 	struct pattern_cache *c = containerof(p, struct pattern_cache, port);
 	const struct entry *e = find(c, expr);
 	const uint8_t *s = subject.n ? subject.p : (const uint8_t *)"";
-	return e && e->code && pcre2_match(e->code, s, subject.n, 0, 0, c->match, c->limits) >= 0;
+	return e && e->code && is_ready(c) &&
+	       pcre2_match(e->code, s, subject.n, 0, 0, c->match, c->limits) >= 0;
 }
 
 enum err pattern_check(struct slice expr, struct text *why)
@@ -97,15 +115,6 @@ struct pattern_cache *pattern_new(void)
 	if (!c)
 		return NULL;
 	c->port.ops = &ops;
-	c->limits = pcre2_match_context_create(NULL);
-	c->match = pcre2_match_data_create(1, NULL);
-	if (!c->limits || !c->match) {
-		pattern_free(c);
-		return NULL;
-	}
-	pcre2_set_match_limit(c->limits, STEPS_MAX);
-	pcre2_set_depth_limit(c->limits, DEPTH_MAX);
-	pcre2_set_heap_limit(c->limits, HEAP_KB_MAX);
 	return c;
 }
 

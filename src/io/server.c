@@ -29,7 +29,7 @@
 
 struct server {
 	const struct server_setup *setup;
-	struct config config;
+	struct config *config; /* of the setup */
 	struct logger log;
 	struct listeners listeners;
 	struct tls_source tls;
@@ -109,7 +109,7 @@ static uint32_t loops_wanted(const struct config *c)
 static void log_begin(struct server *s)
 {
 	struct log_value v[3] = { log_str(slice_str(GODWIT_VERSION)),
-				  log_str(slice_str(s->config.data_dir)), log_u64(s->pollers.n) };
+				  log_str(slice_str(s->config->data_dir)), log_u64(s->pollers.n) };
 	logger_line(&s->log, LOG_daemon_starting, v, 3);
 	const struct config_notes *notes = s->setup->notes;
 	for (uint32_t i = 0; i < notes->n && i < CONFIG_NOTES_MAX; i++) {
@@ -124,13 +124,13 @@ static void log_begin(struct server *s)
 static enum err start_tls(struct server *s, struct text *why)
 {
 	TRY(tls_source_init(&s->tls, why));
-	return tls_context_new(&s->tls, &s->config, &s->tls.now, why);
+	return tls_context_new(&s->tls, s->config, &s->tls.now, why);
 }
 
 static enum err take_addresses(struct server *s, struct text *why)
 {
-	listeners_init(&s->listeners, &s->config);
-	if (listener_kinds_want_tls(&s->config))
+	listeners_init(&s->listeners, s->config);
+	if (listener_kinds_want_tls(s->config))
 		TRY(start_tls(s, why));
 	return listener_kinds_take(&s->listeners, s->setup, &s->tls, why);
 }
@@ -184,12 +184,12 @@ static void say_place(const struct server *s, enum err e, struct text *why)
 	case ERR_IO: text_puts(why, "; see what the system's log says of the disk"); break;
 	default: break;
 	}
-	text_putf(why, " (data directory %s)", s->config.data_dir);
+	text_putf(why, " (data directory %s)", s->config->data_dir);
 }
 
 static enum err open_disk(struct server *s, struct text *why)
 {
-	enum err e = disk_posix_new(s->config.data_dir, &s->disk, why);
+	enum err e = disk_posix_new(s->config->data_dir, &s->disk, why);
 	if (e != ERR_OK)
 		text_puts(why, "; name one that this user can make or write, with --data-dir");
 	return e;
@@ -201,7 +201,7 @@ static enum err open_node(struct server *s, struct text *why)
 	struct pollers *p = &s->pollers;
 	uv_update_time(&p->at[0].uv);
 	struct node_setup setup = {
-		.config = &s->config,
+		.config = s->config,
 		.disk = s->disk,
 		.loops_n = p->n,
 		.log = &s->log.port,
@@ -234,7 +234,7 @@ static enum err log_refusal(struct server *s, enum err e, enum log_id id, const 
 static enum err start_threads(struct server *s, struct text *why)
 {
 	struct journal *j = node_journal(s->node);
-	uint64_t gap_us = (uint64_t)s->config.journal_sync_gap_us;
+	uint64_t gap_us = (uint64_t)s->config->journal_sync_gap_us;
 	bool is_started = worker_start(&s->workers[NET_WRITER], j, gap_us) &&
 			  worker_start(&s->workers[NET_KEEPER], j, 0);
 	for (uint32_t i = 0; i < s->pollers.n && is_started; i++)
@@ -245,14 +245,14 @@ static enum err start_threads(struct server *s, struct text *why)
 
 static enum err take_control(struct server *s, struct text *why)
 {
-	if (!s->setup->control || !s->config.control_socket[0])
+	if (!s->setup->control || !s->config->control_socket[0])
 		return ERR_OK;
-	return listeners_take_control(&s->listeners, s->config.data_dir, s->setup->control, why);
+	return listeners_take_control(&s->listeners, s->config->data_dir, s->setup->control, why);
 }
 
 static enum err read_definitions(struct server *s, struct text *why)
 {
-	const char *path = s->config.load_definitions;
+	const char *path = s->config->load_definitions;
 	if (!path[0])
 		return ERR_OK;
 	text_puts(why, "load_definitions: ");
@@ -266,7 +266,7 @@ static void log_lines(struct server *s, struct slice lines)
 {
 	while (lines.n > 0) {
 		size_t n = slice_find(lines, '\n');
-		struct log_value v[2] = { log_str(slice_str(s->config.load_definitions)),
+		struct log_value v[2] = { log_str(slice_str(s->config->load_definitions)),
 					  log_str(slice_sub(lines, 0, n)) };
 		logger_line(&s->log, LOG_definitions_say, v, 2);
 		lines = n < lines.n ? slice_from(lines, n + 1) : SLICE_EMPTY;
@@ -293,10 +293,10 @@ static enum err start(struct server *s, struct text *why)
 {
 	TRY(take_signals(s, why));
 	machine_raise_files();
-	TRY(logger_open(&s->log, &s->config, why));
+	TRY(logger_open(&s->log, s->config, why));
 	must_on_panic(on_panic);
-	name_cluster(&s->config);
-	s->pollers.n = loops_wanted(&s->config);
+	name_cluster(s->config);
+	s->pollers.n = loops_wanted(s->config);
 	log_begin(s);
 	TRY(log_refusal(s, take_addresses(s, why), LOG_listener_failed, why));
 	TRY(read_definitions(s, why));
@@ -357,9 +357,9 @@ static void fini(struct server *s)
 static enum err renew_tls(struct server *s, struct text *why)
 {
 	struct tls_context *next;
-	if (!listener_kinds_want_tls(&s->config))
+	if (!listener_kinds_want_tls(s->config))
 		return ERR_OK;
-	TRY(tls_context_new(&s->tls, &s->config, &next, why));
+	TRY(tls_context_new(&s->tls, s->config, &next, why));
 	tls_source_renew(&s->tls, next);
 	return ERR_OK;
 }
@@ -375,8 +375,9 @@ static void reload(struct server *s)
 		e = logger_reopen(&s->log, &said);
 	if (e == ERR_OK)
 		e = renew_tls(s, &said);
+	name_cluster(&fresh);
 	if (e == ERR_OK)
-		config_changes(s->setup->config, &fresh, &said);
+		config_changes(s->config, &fresh, &said);
 	struct log_value v[1] = { log_str(text_slice(&said)) };
 	logger_line(&s->log, e == ERR_OK ? LOG_daemon_reloaded : LOG_reload_refused, v, 1);
 }
@@ -454,7 +455,7 @@ int server_run(const struct server_setup *setup)
 	char room[1024];
 	struct text why = text_of(room, sizeof room);
 	s->setup = setup; /* the rest is zero, and most of it is never touched */
-	s->config = *setup->config;
+	s->config = setup->config;
 	s->signals = -1;
 	s->began_ms = clock_now_ms();
 	s->pollers.main_event = -1;

@@ -12,7 +12,7 @@
 
 struct server_setup {
 	const struct sources *sources; /* read again on SIGHUP */
-	const struct config *config;
+	struct config *config;         /* is given what is left to the machine: the name */
 	const struct config_notes *notes;
 	const struct session_ops *amqp; /* as listeners.def says; NULL: no such sessions */
 	const struct session_ops *mqtt;

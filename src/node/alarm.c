@@ -3,7 +3,7 @@
 
 uint64_t alarm_memory_limit(const struct node *n)
 {
-	const struct config *c = &n->config;
+	const struct config *c = n->config;
 	if (c->memory_watermark_bytes > 0)
 		return (uint64_t)c->memory_watermark_bytes;
 	return (uint64_t)((double)n->setup.memory_bytes * c->memory_watermark_ratio);
@@ -11,7 +11,7 @@ uint64_t alarm_memory_limit(const struct node *n)
 
 uint64_t alarm_disk_limit(const struct node *n)
 {
-	const struct config *c = &n->config;
+	const struct config *c = n->config;
 	if (c->disk_free_limit_ratio > 0)
 		return (uint64_t)((double)n->setup.memory_bytes * c->disk_free_limit_ratio);
 	return (uint64_t)c->disk_free_limit_bytes;

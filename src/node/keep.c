@@ -158,10 +158,10 @@ void keep_budget(struct loop *l)
 		struct core *c = l->shards[i].core;
 		if (!c)
 			continue;
-		core_cache_limit(c, max_u64(core_cached_bytes(c),
-					    share_of(n, n->config.queue_cache_bytes, cached,
-						     core_cached_bytes(c))));
-		core_entries_limit(c, share_of(n, n->config.queue_entries_bytes, entries,
+		core_cache_limit(
+			c, max_u64(core_cached_bytes(c), share_of(n, n->config->queue_cache_bytes,
+								  cached, core_cached_bytes(c))));
+		core_entries_limit(c, share_of(n, n->config->queue_entries_bytes, entries,
 					       core_entries_bytes(c)));
 	}
 }

@@ -126,7 +126,7 @@ struct held_run {
 
 struct node {
 	struct node_setup setup;
-	struct config config;
+	const struct config *config;
 	struct journal *journal;
 	struct loop *loops;
 	uint32_t loops_n;

@@ -8,7 +8,7 @@
 
 static void set_limits(struct node *n)
 {
-	const struct config *c = &n->config;
+	const struct config *c = n->config;
 	n->limits = (struct session_limits){
 		.frame_max = (uint32_t)c->frame_max,
 		.channel_max = (uint32_t)c->channel_max,
@@ -33,16 +33,16 @@ static void set_limits(struct node *n)
 
 static void set_logins(struct node *n)
 {
-	const struct config_choices *c = &n->config.auth_mechanisms;
+	const struct config_choices *c = &n->config->auth_mechanisms;
 	struct session_limits *l = &n->limits;
 	_Static_assert(CONFIG_CHOICES_MAX <= SESSION_MECHANISMS_MAX, "they fit");
 	for (uint32_t i = 0; i < CONFIG_CHOICES_MAX; i++)
 		if (c->at[i])
 			l->mechanisms[l->mechanisms_n++] = config_choice(CONFIG_MECHANISMS,
 									 c->at[i]);
-	if (strcmp(n->config.anonymous_login_user, "none") != 0)
-		l->anonymous_user = slice_str(n->config.anonymous_login_user);
-	l->anonymous_pass = slice_str(n->config.anonymous_login_pass);
+	if (strcmp(n->config->anonymous_login_user, "none") != 0)
+		l->anonymous_user = slice_str(n->config->anonymous_login_user);
+	l->anonymous_pass = slice_str(n->config->anonymous_login_pass);
 }
 
 static uint32_t expiry_s(int64_t setting)
@@ -53,7 +53,7 @@ static uint32_t expiry_s(int64_t setting)
 
 static void set_mqtt(struct node *n)
 {
-	const struct config *c = &n->config;
+	const struct config *c = n->config;
 	n->mqtt = (struct mqtt_settings){
 		.vhost = slice_str(c->mqtt_vhost),
 		.exchange = slice_str(c->mqtt_exchange),
@@ -72,7 +72,7 @@ static void set_mqtt(struct node *n)
 
 static void set_stomp(struct node *n)
 {
-	const struct config *c = &n->config;
+	const struct config *c = n->config;
 	n->stomp = (struct stomp_settings){
 		.default_user = slice_str(c->stomp_default_user),
 		.default_pass = slice_str(c->stomp_default_pass),
@@ -88,7 +88,7 @@ static void set_stomp(struct node *n)
 
 static void set_loopback(struct node *n)
 {
-	const struct config_users *u = &n->config.loopback_users;
+	const struct config_users *u = &n->config->loopback_users;
 	_Static_assert(CONFIG_USERS_MAX <= SESSION_LOOPBACK_USERS_MAX, "they fit");
 	for (uint32_t i = 0; i < u->n; i++)
 		n->limits.loopback_users[i] = slice_str(u->at[i].name);
@@ -170,8 +170,8 @@ static enum err open_journal(struct node *n, struct text *why)
 		.mem = &n->journal_memory.mem,
 		.loop_mem = n->loop_mem,
 		.loops_n = n->loops_n,
-		.segment_bytes = (uint64_t)n->config.journal_segment_bytes,
-		.checkpoint_every_bytes = (uint64_t)n->config.journal_checkpoint_every_bytes,
+		.segment_bytes = (uint64_t)n->config->journal_segment_bytes,
+		.checkpoint_every_bytes = (uint64_t)n->config->journal_checkpoint_every_bytes,
 		.store_id = s->random(s->random_arg),
 		.cluster_id = s->random(s->random_arg),
 		.wall_ms = s->wall_ms,
@@ -201,8 +201,7 @@ enum err node_open(const struct node_setup *s, struct node **out_node, struct te
 	memset(n, 0, sizeof *n);
 	n->setup = *s;
 	n->setup.heap = heap;
-	n->config = *s->config;
-	n->setup.config = &n->config;
+	n->config = s->config;
 	n->loops_n = s->loops_n;
 	n->held_tail = &n->held;
 	atomic_init(&n->checkpoint_turn, UINT32_MAX);

@@ -34,7 +34,7 @@ struct node_log {
 };
 
 struct node_setup {
-	const struct config *config;
+	const struct config *config; /* read as long as the node lives, and does not change */
 	struct disk *disk;
 	const struct heap *heap;          /* NULL: the process's */
 	struct net *net[LIMIT_LOOPS_MAX]; /* one per loop */

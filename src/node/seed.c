@@ -57,7 +57,7 @@ static void tell(struct node *n, struct seeds *all)
 
 static enum err add_user(struct node *n, struct seeds *s, struct text *why)
 {
-	const struct config *c = &n->config;
+	const struct config *c = n->config;
 	struct secrets *secrets = n->setup.secrets[0];
 	char hash[SECRET_HASH_MAX + 1];
 	uint8_t buf[SEED_BYTES];
@@ -93,7 +93,7 @@ static enum err check(struct node *n, const char *key, const char *expr, struct 
 
 static enum err add_permission(struct node *n, struct seeds *s, struct text *why)
 {
-	const struct config *c = &n->config;
+	const struct config *c = n->config;
 	uint8_t buf[SEED_BYTES];
 	struct grant g = { { [AUTH_CONFIGURE] = z(c->default_configure),
 			     [AUTH_WRITE] = z(c->default_write),
@@ -117,7 +117,7 @@ static bool is_other_password(struct node *n, const struct account *a)
 	struct secrets *secrets = n->setup.secrets[0];
 	if (!slice_eq(a->algorithm, slice_str("rabbit_password_hashing_sha256")))
 		return false;
-	return secrets->ops->check(secrets, a->algorithm, a->hash, z(n->config.default_pass), 0) ==
+	return secrets->ops->check(secrets, a->algorithm, a->hash, z(n->config->default_pass), 0) ==
 	       SECRET_WRONG;
 }
 
@@ -125,7 +125,7 @@ static bool is_other_password(struct node *n, const struct account *a)
  * built-in ones are nobody's wish. */
 static void say_late(struct node *n)
 {
-	const struct config *c = &n->config;
+	const struct config *c = n->config;
 	const struct catalog_view *v = catalog_view(n->shard[0]->catalog);
 	const struct fact *f = catalog_fact(v, FACT_USER, z(c->default_user), SLICE_EMPTY,
 					    SLICE_EMPTY);
@@ -153,10 +153,10 @@ enum err node_seed(struct node *n, struct text *why)
 		return ERR_OK;
 	}
 	struct seeds s = { .n = 0 };
-	struct fact vhost = fact_of(FACT_VHOST, z(n->config.default_vhost), SLICE_EMPTY,
+	struct fact vhost = fact_of(FACT_VHOST, z(n->config->default_vhost), SLICE_EMPTY,
 				    SLICE_EMPTY);
 	add(&s, &vhost);
-	if (n->config.default_user[0]) {
+	if (n->config->default_user[0]) {
 		TRY(add_user(n, &s, why));
 		TRY(add_permission(n, &s, why));
 	}

@@ -26,19 +26,19 @@ enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed)
 			return ERR_LIMIT;
 		catalog_read_by(s->catalog, session_arguments);
 		catalog_match_by(s->catalog, l->node->setup.patterns[l->index]);
-		catalog_bound(s->catalog,
-			      (struct catalog_bounds){ .vhosts = l->node->config.vhost_max,
-						       .queues = l->node->config.queue_max,
-						       .exchanges = l->node->config.exchange_max });
-		catalog_name_vhost(s->catalog, slice_str(l->node->config.default_vhost));
+		catalog_bound(s->catalog, (struct catalog_bounds){
+						  .vhosts = l->node->config->vhost_max,
+						  .queues = l->node->config->queue_max,
+						  .exchanges = l->node->config->exchange_max });
+		catalog_name_vhost(s->catalog, slice_str(l->node->config->default_vhost));
 		return ERR_OK;
 	}
 	s->core = core_new(&l->memory.mem, no);
 	if (!s->core)
 		return ERR_LIMIT;
-	core_retain_limit(s->core, (uint64_t)l->node->config.retained_max_messages,
-			  (uint64_t)l->node->config.retained_max_bytes);
-	core_page_rows(s->core, (uint32_t)(l->node->config.journal_segment_bytes / PAGE_PART));
+	core_retain_limit(s->core, (uint64_t)l->node->config->retained_max_messages,
+			  (uint64_t)l->node->config->retained_max_bytes);
+	core_page_rows(s->core, (uint32_t)(l->node->config->journal_segment_bytes / PAGE_PART));
 	return ERR_OK;
 }
 
