@@ -68,22 +68,29 @@ static inline struct run *posting_run(struct poster *p, uint32_t loop, uint64_t 
 bool posting_once(struct poster *p, const struct posting *m, const struct route_to *to,
 		  uint8_t flags);
 
+/* posting_one puts the row of one message for one queue; `flags`: ENTRY_..., of the row. */
+static inline void posting_one(struct poster *p, const struct posting *m, const struct route_to *to,
+			       uint8_t flags)
+{
+	const uint32_t loop = p->post->loop_of_shard[to->shard];
+	p->head.shard = to->shard;
+	must(to->shard > 0);
+	if (to->flags & QUEUE_ONCE && posting_once(p, m, to, flags))
+		return;
+	struct run *r = posting_run(p, loop, m->seq);
+	posting_row_put(p, post_row(p->post, loop, r, sizeof(struct publish_row)), m, to, flags,
+			m->seq - r->arg);
+}
+
 /* posting_put puts the rows of one message for `n` queues of one shard. */
 static inline void posting_put(struct poster *p, const struct posting *m, const struct route_to *to,
 			       uint32_t n)
 {
-	const uint32_t loop = p->post->loop_of_shard[to->shard];
-	p->head.shard = to->shard;
-	must(n > 0 && to->shard > 0);
-	for (uint32_t i = 0; i < n; i++) {
-		const uint8_t flags = (uint8_t)((i > 0 ? ENTRY_SAME : 0) |
-						(i + 1 == n && m->is_followed ? ENTRY_CONFIRM : 0));
-		if (to[i].flags & QUEUE_ONCE && posting_once(p, m, &to[i], flags))
-			continue;
-		struct run *r = posting_run(p, loop, m->seq);
-		posting_row_put(p, post_row(p->post, loop, r, sizeof(struct publish_row)), m,
-				&to[i], flags, m->seq - r->arg);
-	}
+	must(n > 0 && to[n - 1].shard == to->shard);
+	for (uint32_t i = 0; i < n; i++)
+		posting_one(p, m, &to[i],
+			    (uint8_t)((i > 0 ? ENTRY_SAME : 0) |
+				      (i + 1 == n && m->is_followed ? ENTRY_CONFIRM : 0)));
 }
 
 /* posting_part gives where the queues of the shard of r->to[at] end. */

@@ -119,7 +119,7 @@ static void put(struct session_world *w, const struct asker *from, const struct 
 	const struct route_to store = retain_store_to(what->store);
 	struct posting kept = *m;
 	kept.expiry_ms = retain_expiry(m->expiry_ms, what->store_number);
-	posting_put(&to, &kept, &store, 1);
+	posting_one(&to, &kept, &store, kept.is_followed ? ENTRY_CONFIRM : 0);
 }
 
 /* Rows of the message, and how many of them are confirmed: the last one for each shard, and the

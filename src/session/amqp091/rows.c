@@ -57,7 +57,7 @@ static void put_columns(struct poster *p, const struct posting *m, uint32_t mess
 	for (uint32_t i = 0; i < n; i++) {
 		bool is_once = to[i].flags & QUEUE_ONCE;
 		for (uint32_t j = 0; is_once && j < messages_n; j++)
-			posting_put(p, &m[j], &to[i], 1);
+			posting_one(p, &m[j], &to[i], 0);
 		if (!is_once)
 			put_column(p, m, messages_n, &to[i]);
 	}
@@ -136,7 +136,7 @@ void amqp091_publish_routed(struct turn *t, struct channel *c, const struct publ
 		amqp091_fan_send(t);
 	if (!is_fanned && route->n == 1) {
 		struct poster one = poster_of(t, c);
-		posting_put(&one, f, route->to, 1);
+		posting_one(&one, f, route->to, f->is_followed ? ENTRY_CONFIRM : 0);
 	} else if (!is_fanned) {
 		put_messages(t, c, f, 1, route);
 	}
