@@ -58,7 +58,8 @@ enum { UNSUBSCRIBE_ENDING = 1 };
 enum { GET_NO_ACK = 1 };
 enum { DELIVER_GET = 1, DELIVER_FOUND = 2 };
 enum { FIND_NUMBERED = 1 }; /* keys with a number (retain_expiry); else those without */
-enum { DELETE_IF_UNUSED = 1, DELETE_IF_EMPTY = 2, DELETE_OWNER_GONE = 4 };
+/* EXPIRED: as if it had expired; what its rules say of what is left in it comes first. */
+enum { DELETE_IF_UNUSED = 1, DELETE_IF_EMPTY = 2, DELETE_OWNER_GONE = 4, DELETE_EXPIRED = 8 };
 enum {
 	QUEUE_DURABLE = 1,
 	QUEUE_EXCLUSIVE = 2,

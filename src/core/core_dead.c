@@ -1,3 +1,4 @@
+#include "core/core_bequest.h"
 #include "core/core_once.h"
 #include "core/rules.h"
 
@@ -235,7 +236,7 @@ void core_dead_settle(struct core *c, const struct run *cmd, struct outcomes *la
 	q->dead->out_n -= cmd->n;
 	if (q->delay)
 		core_delay_go_on(c, q);
-	if (q->dead->waiting.n || q->dead->held.n)
+	if (q->dead->waiting.n || q->dead->held.n || core_has_bequest(q))
 		core_activate(c, q);
 	else if (!q->dead->is_on && q->dead->out_n == 0)
 		core_dead_forget(c, q);

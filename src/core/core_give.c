@@ -1,4 +1,5 @@
 #include "base/ablate.h"
+#include "core/core_bequest.h"
 #include "core/core_state.h"
 
 /* Give marks run ahead of what is given: by whole chunks through a backlog, by records where the
@@ -392,6 +393,8 @@ static void serve(struct core *c, struct queue *q, struct outcomes *later, struc
 	}
 	if (q->ruled)
 		core_rule_drop(c, q, later);
+	if (core_has_bequest(q))
+		core_bequest_serve(c, q, fx);
 	if (q->dead)
 		core_dead_serve(c, q, fx);
 	if (q->stream)

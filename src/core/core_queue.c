@@ -1,4 +1,5 @@
 #include "base/ablate.h"
+#include "core/core_bequest.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
 #include "core/catalog.h"
@@ -140,6 +141,8 @@ void core_close(const struct core *c, struct queue *q, const struct run *cmd, st
 	head.flags = cmd->flags;
 	if (q->dead)
 		core_dead_let_go(c, q, fx);
+	if (core_has_bequest(q))
+		core_bequest_answer(c, q, fx);
 	(void)post_run(fx, fx->loop_of_shard[0], &head, NULL, 0, 0, SLICE_EMPTY);
 }
 
@@ -159,7 +162,9 @@ void core_delete(struct core *c, const struct run *cmd, struct outcomes *later, 
 	}
 	if (what.a)
 		what.err = ERR_PRECONDITION_FAILED;
-	if (q && !what.a)
+	if (q && cmd->flags & DELETE_EXPIRED && core_has_bequest(q) && !q->is_closed)
+		core_bequest_begin(c, q, cmd, fx);
+	else if (q && !what.a)
 		core_close(c, q, cmd, fx);
 	else
 		core_reply(c, cmd, what, fx);
@@ -178,6 +183,8 @@ void core_drop(struct core *c, const struct run *cmd, struct outcomes *now, stru
 	q->is_closed = true;
 	if (q->dead)
 		core_dead_let_go(c, q, fx);
+	if (core_has_bequest(q))
+		core_bequest_answer(c, q, fx);
 	must(q->is_logged || !q->pending_n);
 	head.flags = q->is_logged ? RUN_LOGGED : 0;
 	(void)outcomes_run(q->is_logged ? later : now, &head, NULL, 0, 0, SLICE_EMPTY);

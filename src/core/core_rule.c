@@ -1,3 +1,4 @@
+#include "core/core_bequest.h"
 #include "core/core_once.h"
 
 #include "msg/big.h"
@@ -71,6 +72,7 @@ void core_rules_forget(struct core *c, struct queue *q)
 		return;
 	must(r->queue == q);
 	wheel_cancel(&c->wheel, &r->due.timer);
+	core_bequest_forget(c, r);
 	core_once_forget(c, q);
 	mem_put(c->mem, r, sizeof *r);
 	q->ruled = NULL;
@@ -102,6 +104,7 @@ void core_rules(struct core *c, struct queue *q, const struct queue_rules *rules
 	r->message_ttl_ms = rules->message_ttl_ms;
 	r->expires_ms = rules->expires_ms;
 	r->counts = rules->type == QUEUE_QUORUM;
+	core_bequest_rules(c, r, rules);
 	r->delivery_limit = rules->delivery_limit;
 	r->max_length = rules->max_length;
 	bool weighed = r->max_length_bytes != RULE_NONE;

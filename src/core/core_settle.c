@@ -1,4 +1,5 @@
 #include "base/ablate.h"
+#include "core/core_bequest.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
 
@@ -321,6 +322,8 @@ void core_apply_remove(struct core *c, const struct run *o)
 		remove_between(c, q, pos, &row[i], &gone);
 	}
 	refs_unref(&gone);
+	if (q && core_has_bequest(q))
+		core_activate(c, q);
 }
 
 uint64_t core_drop_all(struct core *c, struct queue *q)

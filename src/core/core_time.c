@@ -1,4 +1,5 @@
 #include "base/ablate.h"
+#include "core/core_bequest.h"
 #include "core/core_retain.h"
 
 #define DUE_MAX 16u /* in one call: chunks of 512 entries, or queues; the rest has the next turn */
@@ -164,15 +165,19 @@ void core_used(struct core *c, struct queue *q)
 		return;
 	must(c->is_leading);
 	wheel_cancel(&c->wheel, &r->due.timer);
-	if (r->expires_ms != RULE_NONE && q->consumers_n == 0 && !q->is_closed)
-		wheel_set(&c->wheel, &r->due.timer, c->now_ms + r->expires_ms);
+	if (r->expires_ms == RULE_NONE || q->consumers_n > 0 || q->is_closed)
+		return;
+	uint64_t ms = r->bequest ? core_bequest_wait_ms(q) : r->expires_ms;
+	wheel_set(&c->wheel, &r->due.timer, c->now_ms + ms);
 }
 
 static void unused(struct core *c, struct queue *q, struct post *fx)
 {
 	struct run nobody = { .queue = q->id };
 	must(q->ruled && q->consumers_n == 0);
-	if (!q->is_closed)
+	if (q->ruled->bequest && !q->is_closed)
+		core_bequest_begin(c, q, NULL, fx);
+	else if (!q->is_closed)
 		core_close(c, q, &nobody, fx);
 }
 

@@ -92,6 +92,7 @@ static const struct pin old_rules[] = {
 	{ 23, "cache_ttl_ms" },
 	{ 24, "retains" },
 	{ 25, "once" },
+	{ 26, "bequeaths" },
 };
 
 static const struct pin rules[] = {

@@ -39,6 +39,7 @@ struct ruled {
 	uint64_t fan_bytes;      /* likewise, of queue.fan_n */
 	uint64_t delivery_limit; /* RULE_NONE: none */
 	struct map *once;        /* core_once.c: what is known; NULL: the queue takes all */
+	struct bequest *bequest; /* core_bequest.c; NULL: what is left when it expires is lost */
 	bool counts;             /* attempts that fail */
 	uint8_t overflow;        /* enum overflow */
 };

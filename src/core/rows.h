@@ -6,6 +6,8 @@
  */
 #ifndef CORE_ROWS_H
 #define CORE_ROWS_H
+#include "msg/header.h"
+
 #include <stdint.h>
 
 /* Flags of an entry; the low ones are durable and stored. */
@@ -32,6 +34,8 @@ enum {
  * not 0 if there is one. */
 #define STREAM_TIME_BITS 42
 #define STREAM_TAG_MAX   ((UINT32_C(1) << (64 - STREAM_TIME_BITS)) - 1)
+
+_Static_assert(STREAM_TAG_MAX == HEADER_RETAIN_MAX, "numbers of keys");
 
 /* retain_expiry is the expiry_ms of a row to a store of last messages (retain.h): until when the
  * message is kept (0: for ever; in the year 2109 all others end), and the number of its key, at

@@ -46,8 +46,13 @@ enum header_property {
 	HEADER_TIMESTAMP,        /* TIME: seconds since 1970 */
 	HEADER_EXPIRATION,       /* INT: milliseconds to live, from when it was published */
 	HEADER_PRIORITY,         /* INT: 0 to 255 */
+	HEADER_RETAIN,           /* INT: it is to be kept as the last message of its key, with this
+				    number, at most HEADER_RETAIN_MAX: 0, or it tells apart what
+				    has one key */
 	HEADER_PROPERTY_N
 };
+
+#define HEADER_RETAIN_MAX ((UINT32_C(1) << 22) - 1)
 
 /* How a property block is read; it has been checked, and reading is safe on any bytes. begin finds
  * the headers that are the application's own, next gives them one by one (false: no more); where a

@@ -174,16 +174,25 @@ static bool step(struct stage *s)
 	return talk_all(p) || host_runnable(&s->host) != 0;
 }
 
-/* The broker is no more; what it did of late nobody knows. */
+static void forget_line(struct pledge *p, struct line *l)
+{
+	if (l->sock)
+		will_is(p, l, l->is_up && !l->is_leaving ? WILL_LOST : WILL_MAYBE);
+	line_drop(l, true);
+}
+
+/* The broker is no more; what it did of late nobody knows. The wills of who was there are due. */
 static void forget(struct pledge *p)
 {
 	for (uint32_t i = 0; i < PERSONS; i++) {
 		p->person[i].is_haunted = false;
-		line_drop(line_of(&p->person[i]), true);
-		line_drop(old_line_of(&p->person[i]), true);
+		forget_line(p, line_of(&p->person[i]));
+		forget_line(p, old_line_of(&p->person[i]));
 	}
 	for (uint32_t i = 1; i <= p->wills_n; i++)
-		if (p->will[i] == WILL_OPEN || p->will[i] == WILL_LOST)
+		if (p->will[i] == WILL_LOST)
+			p->will[i] = WILL_OWED;
+		else if (p->will[i] == WILL_OPEN)
 			p->will[i] = WILL_MAYBE;
 }
 

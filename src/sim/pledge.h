@@ -6,7 +6,7 @@
  * exactly once to who remembers ids as he must, one of QoS 1 at least once, and both in the order
  * of first sending; nothing is answered on a connection whose client id another one has; a
  * subscription that was acknowledged is there for ever; a will comes if its connection was lost,
- * and never if its client has said goodbye.
+ * with the broker or alone, and never if its client has said goodbye.
  */
 #ifndef SIM_PLEDGE_H
 #define SIM_PLEDGE_H

@@ -31,13 +31,19 @@ static void packet_ids_that_change_are_noticed(void **state)
 static void two_owners_of_a_client_id_are_noticed(void **state)
 {
 	(void)state;
-	play_misses(pledge, ABLATE_claim, 200, "came behind");
+	play_misses(pledge, ABLATE_claim, 200, "though its client was not lost");
 }
 
 static void a_will_after_a_goodbye_is_noticed(void **state)
 {
 	(void)state;
-	play_misses(pledge, ABLATE_goodbye, 200, "though its client has said goodbye");
+	play_misses(pledge, ABLATE_goodbye, 200, "though its client was not lost");
+}
+
+static void a_will_that_dies_with_the_broker_is_noticed(void **state)
+{
+	(void)state;
+	play_misses(pledge, ABLATE_bequest, 200, "is lost");
 }
 
 int main(int argc, char **argv)
@@ -49,6 +55,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(packet_ids_that_change_are_noticed),
 		cmocka_unit_test(two_owners_of_a_client_id_are_noticed),
 		cmocka_unit_test(a_will_after_a_goodbye_is_noticed),
+		cmocka_unit_test(a_will_that_dies_with_the_broker_is_noticed),
 	};
 	if (argc > 1)
 		pledge.first = strtoull(argv[1], NULL, 10);

@@ -119,11 +119,13 @@ struct letter_made {
 	const struct msg *msg;
 	struct amqp091_dead dead;
 	struct block *block;
-	uint32_t fill, floor;   /* of the block, before */
-	bool is_own;            /* the block is this message's alone */
-	bool had_history;       /* it has died before */
-	bool is_cut;            /* not all of its deaths had room in its headers */
-	uint64_t expiry_ms;     /* of publish_row */
+	uint32_t fill, floor;             /* of the block, before */
+	bool is_own;                      /* the block is this message's alone */
+	bool had_history;                 /* it has died before */
+	bool is_cut;                      /* not all of its deaths had room in its headers */
+	uint64_t expiry_ms;               /* of publish_row */
+	const struct queue_record *store; /* it is kept there, too (retain_store.h); NULL: no */
+	uint32_t store_number;
 	struct slice copies[2]; /* further routing keys as they came: CC; BCC, if delayed */
 };
 /* letter_make writes the new message; false: no memory. Whoever sends it counts the references;

@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "base/rd.h"
 #include "core/policy.h"
+#include "core/retain_store.h"
 #include "msg/big.h"
 #include "session/posting.h"
 #include "session/deadletter/deadletter.h"
@@ -133,12 +134,18 @@ static void put_rows(struct deadletter *d, struct session_world *w, const struct
 				     .priority = made->dead.priority,
 				     .is_followed = true,
 				     .is_big = m->proto == MSG_CHUNKS };
-	must(n > 0);
+	must(n > 0 || made->store);
 	for (uint32_t at = 0, end; at < n; at = end) {
 		for (end = at + 1; end < n && to[end].shard == to[at].shard;)
 			end++;
 		posting_put(&p, &one, &to[at], end - at);
 	}
+	if (!made->store)
+		return;
+	const struct route_to store = retain_store_to(made->store);
+	struct posting kept = one;
+	kept.expiry_ms = retain_expiry(made->expiry_ms, made->store_number);
+	posting_put(&p, &kept, &store, 1);
 }
 
 static void note_sent(struct deadletter *d, struct session_world *w, struct letter *l,
@@ -179,15 +186,15 @@ void send_to(struct deadletter *d, struct session_world *w, struct letter *l,
 	     const struct letter_made *made, const struct route_to *to, uint32_t n)
 {
 	const struct msg *m = made->msg;
-	must(n > 0 && block_of(m) == made->block);
-	block_give(made->block, n);
+	must(block_of(m) == made->block);
+	block_give(made->block, n + (made->store != NULL));
 	put_rows(d, w, made, to, n, d->sent_first + d->sent.n);
 	if (m->proto == MSG_CHUNKS) { /* its chunks are held by this message, too */
 		block_give(made->block, 1);
 		stores_put(w->stores,
 			   (struct store){ .session = d->session.handle, .mem = msg_mem(m) });
 	}
-	note_sent(d, w, l, m, shards_n(to, n));
+	note_sent(d, w, l, m, shards_n(to, n) + (made->store != NULL));
 }
 
 /* To all queues of the route; those that would be a cycle left out unless a client has rejected it.
@@ -265,7 +272,21 @@ static bool send(struct deadletter *d, struct session_world *w, struct letter *l
 	return is_sent;
 }
 
-/* It goes once more through the exchange that has kept it. */
+/* What its publisher has left behind is published as he would have: to be kept, too, if he says so.
+ */
+static void note_store(const struct session_world *w, const struct letter_plan *p,
+		       struct letter_made *made)
+{
+	struct header h;
+	must(made->msg && !made->store);
+	if (p->rules->bequeaths != 1 ||
+	    !views_of(made->msg)->property(msg_props(made->msg), HEADER_RETAIN, &h))
+		return;
+	made->store = retain_store(w->view, p->vhost);
+	made->store_number = (uint32_t)min_u64(h.number, HEADER_RETAIN_MAX);
+}
+
+/* It goes once more through the exchange that has kept it, or the one that it was left for. */
 static bool send_kept(struct deadletter *d, struct session_world *w, struct letter *l,
 		      struct letter_plan *p)
 {
@@ -274,16 +295,18 @@ static bool send_kept(struct deadletter *d, struct session_world *w, struct lett
 	struct wr bytes = wr_of(buf, sizeof buf);
 	struct letter_made made;
 	must(l->reason == DEAD_EXPIRED);
-	p->past = x ? x->id : 0;
+	p->past = x && p->rules->keeper != RULE_NONE ? x->id : 0;
 	if (!letter_kept(d, w, l, p->rules->keeper == EXCHANGE_DELAYED, &made))
 		must(!"no memory for a message that was kept");
+	note_store(w, p, &made);
 	wr_str8(&bytes, p->exchange);
 	wr_str8(&bytes, p->key);
 	const struct route *r = route(d, w, p, wr_done(&bytes), &made);
-	if (r)
-		send_to(d, w, l, &made, r->to, r->n);
-	letter_made_end(&made, r != NULL);
-	return r != NULL;
+	const bool is_sent = r || made.store;
+	if (is_sent)
+		send_to(d, w, l, &made, r ? r->to : NULL, r ? r->n : 0);
+	letter_made_end(&made, is_sent);
+	return is_sent;
 }
 
 void send_letter(struct deadletter *d, struct session_world *w, struct letter *own_l)

@@ -18,7 +18,7 @@ static void go_on(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_ENDING);
-	if (!s->farewell.is_over)
+	if (!s->farewell.is_over || s->legacy.ticket != TICKET_NONE)
 		return;
 	s->open_ticket = TICKET_NONE;
 	if (s->is_durable && s->expiry_s == 0)
@@ -31,7 +31,9 @@ void mqtt_end_answered(struct turn *t, const struct run *fx)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_ENDING);
-	if (!s->farewell.is_over)
+	if (s->legacy.ticket != TICKET_NONE && fx->arg == s->legacy.ticket)
+		s->legacy.ticket = TICKET_NONE;
+	else if (!s->farewell.is_over)
 		farewell_answered(&s->farewell, t->w, &s->asker, fx, s->owns_queue);
 	else if (fx->arg != s->open_ticket)
 		return;
@@ -53,11 +55,13 @@ void mqtt_end(struct turn *t)
 		over(t);
 		return;
 	}
-	if (s->will && (s->is_will_due || ABLATED(goodbye)) && was_in)
+	const bool is_due = s->will && (s->is_will_due || ABLATED(goodbye)) && was_in;
+	if (is_due && s->legacy.queue == 0)
 		mqtt_will_publish(t);
-	mqtt_will_drop(t);
 	s->phase = PHASE_ENDING;
 	farewell_begin(&s->farewell, t->w);
+	mqtt_legacy_end(t, is_due);
+	mqtt_will_drop(t);
 	receiver_end(&s->receiver, t->w, &s->farewell);
 	mqtt_flights_back(t);
 	mqtt_marks_back(t);

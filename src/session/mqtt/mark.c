@@ -335,6 +335,11 @@ void mqtt_marked(struct turn *t, const struct tx *tx)
 {
 	struct mqtt *s = t->s;
 	struct mark *m = NULL;
+	if (tx->kind == TX_LEGACY) {
+		if (!s->is_end_wanted && mqtt_legacy_posted(t, tx->is_refused))
+			mqtt_accept(t);
+		return;
+	}
 	if (tx->is_refused) { /* the marks' queue is gone */
 		mqtt_refuse(t, MQTT_REASON_ADMINISTRATIVE);
 		return;
@@ -358,5 +363,6 @@ void mqtt_marked(struct turn *t, const struct tx *tx)
 		if (!ABLATED(qos2_released))
 			released(t, mqtt_flight(s, tx->id));
 		return;
+	case TX_LEGACY: return; /* above */
 	}
 }

@@ -93,7 +93,7 @@ struct mark {
 };
 
 /* A transaction that is under way, and what is said when it is durable. */
-enum tx_kind { TX_RECEIVED, TX_FORGET, TX_RELEASED };
+enum tx_kind { TX_RECEIVED, TX_FORGET, TX_RELEASED, TX_LEGACY };
 struct tx {
 	uint32_t ticket, bytes;
 	uint16_t id;  /* of the packet */
@@ -109,6 +109,16 @@ struct tx_wish {
 	struct settling settling; /* pos 0: none */
 	uint16_t id;
 	uint8_t kind, reason;
+};
+
+/* A will that is durable, in a queue of its own (legacy.c). */
+enum legacy_step { LEGACY_NONE, LEGACY_CLEARING, LEGACY_DECLARING, LEGACY_POSTING, LEGACY_READY };
+struct legacy {
+	uint64_t queue;  /* its id; 0: there is none */
+	uint32_t taker;  /* the consumer that keeps it */
+	uint32_t ticket; /* of the end of the queue that is awaited; TICKET_NONE: of none */
+	uint16_t shard;
+	uint8_t step; /* enum legacy_step */
 };
 
 struct mqtt {
@@ -148,6 +158,7 @@ struct mqtt {
 	struct call *call;
 	struct large *large; /* on its way to the journal; NULL: none. Nothing is read then */
 	struct will *will;
+	struct legacy legacy;
 	struct slice client_id;
 	struct slice vhost_wish; /* until somebody is logged in */
 	struct slice *aliases;   /* topics by alias, from 1 on, of the client; NULL: none yet */
@@ -236,6 +247,8 @@ void mqtt_moved(struct turn *t);
  * whether all that was kept has come. */
 void mqtt_open(struct turn *t);
 void mqtt_open_on(struct turn *t);
+/* mqtt_accept says CONNACK when all that it promises is there. */
+void mqtt_accept(struct turn *t);
 void mqtt_opened(struct turn *t, const struct reply_row *r);
 
 /* ---- queue.c: the session's queues ---- */
@@ -299,6 +312,9 @@ struct message {
 	bool is_here; /* in the block being fed */
 };
 MUST_USE enum err mqtt_publish_one(struct turn *t, const struct message *m, uint64_t word);
+/* mqtt_message_copy copies one that is not large into a block of its own, which the caller closes;
+ * NULL: no memory. */
+const struct msg *mqtt_message_copy(struct turn *t, const struct message *m);
 /* mqtt_publish_made publishes the message that was made of `of`. */
 MUST_USE enum err mqtt_publish_made(struct turn *t, const struct message *of, const struct msg *m,
 				    uint64_t word);
@@ -321,6 +337,23 @@ bool mqtt_stored(struct session *own, struct session_world *w, uint64_t ticket, 
 void mqtt_will_keep(struct turn *t, const struct mqtt_connect *c);
 void mqtt_will_drop(struct turn *t);
 void mqtt_will_publish(struct turn *t);
+/* mqtt_will_message writes it as a message, whose head the caller puts back; mqtt_will_may: its
+ * client may publish it. */
+void mqtt_will_message(struct turn *t, struct message *out);
+MUST_USE bool mqtt_will_may(struct turn *t);
+
+/* ---- legacy.c: wills that survive ---- */
+/* mqtt_legacy_clear ends the will of the connection before, mqtt_legacy_ready leaves that of this
+ * one; false: it is asked for. mqtt_legacy_cleared, _declared and _posted take the answers; false:
+ * there is none, and this is the end. */
+MUST_USE bool mqtt_legacy_clear(struct turn *t);
+MUST_USE bool mqtt_legacy_ready(struct turn *t);
+MUST_USE bool mqtt_legacy_declared(struct turn *t, const struct reply_row *r);
+MUST_USE bool mqtt_legacy_posted(struct turn *t, bool is_refused);
+/* mqtt_legacy_end is its part of a farewell: what becomes of the will. */
+void mqtt_legacy_end(struct turn *t, bool is_due);
+/* mqtt_legacy_moved: its consumer has another handle. */
+void mqtt_legacy_moved(struct turn *t);
 
 /* ---- deliver.c, flight.c: messages to the client ---- */
 extern const struct receiver_ops mqtt_receiver_ops;

@@ -51,6 +51,7 @@ void mqtt_moved(struct turn *t)
 {
 	must(t->s->has_claim && t->s->moved_from != 0);
 	command(t, CMD_CLAIM_MOVED, t->s->moved_from);
+	mqtt_legacy_moved(t);
 	t->s->moved_from = 0;
 }
 
@@ -78,10 +79,10 @@ static struct mqtt_props welcome(const struct turn *t)
 	return p;
 }
 
-static void accept(struct turn *t)
+void mqtt_accept(struct turn *t)
 {
 	struct mqtt *s = t->s;
-	if (s->will && s->will->is_retained && !mqtt_store_ready(t))
+	if ((s->will && s->will->is_retained && !mqtt_store_ready(t)) || !mqtt_legacy_ready(t))
 		return;
 	const struct mqtt_props p = welcome(t);
 	must(s->phase == PHASE_OPENING);
@@ -125,7 +126,7 @@ static void begin_anew(struct turn *t)
 		return;
 	s->is_durable = s->expiry_s > 0;
 	if (!s->is_durable) {
-		accept(t);
+		mqtt_accept(t);
 		return;
 	}
 	if (!may_declare(t)) {
@@ -140,7 +141,21 @@ void mqtt_open_on(struct turn *t)
 	const struct mqtt *s = t->s;
 	must(s->phase == PHASE_OPENING);
 	if (!s->is_marks_asked && s->marks_left <= 0)
-		accept(t);
+		mqtt_accept(t);
+}
+
+/* The connection before is over, with its will. */
+static void begin(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	must(s->phase == PHASE_OPENING);
+	if (s->queue == 0) {
+		begin_anew(t);
+		return;
+	}
+	s->is_durable = s->is_present = true;
+	if (!mqtt_marks_restore(t))
+		mqtt_accept(t);
 }
 
 void mqtt_open(struct turn *t)
@@ -159,13 +174,23 @@ void mqtt_open(struct turn *t)
 		mqtt_refuse(t, MQTT_REASON_NOT_AUTHORIZED);
 		return;
 	}
-	if (s->queue == 0) {
-		begin_anew(t);
-		return;
+	if (mqtt_legacy_clear(t))
+		begin(t);
+}
+
+/* What it was waiting for: false: something of the session's queue. */
+static bool opened_legacy(struct turn *t, const struct reply_row *r)
+{
+	const uint8_t step = t->s->legacy.step;
+	must(t->s->open_ticket == TICKET_NONE);
+	if (step == LEGACY_CLEARING) {
+		t->s->legacy.step = LEGACY_NONE;
+		begin(t);
+	} else if (step == LEGACY_DECLARING) {
+		if (!mqtt_legacy_declared(t, r))
+			must(t->s->phase >= PHASE_ENDING);
 	}
-	s->is_durable = s->is_present = true;
-	if (!mqtt_marks_restore(t))
-		accept(t);
+	return step == LEGACY_CLEARING || step == LEGACY_DECLARING;
 }
 
 void mqtt_opened(struct turn *t, const struct reply_row *r)
@@ -174,7 +199,7 @@ void mqtt_opened(struct turn *t, const struct reply_row *r)
 	must(s->phase == PHASE_OPENING);
 	if (s->is_store_asked) {
 		if (mqtt_store_declared(t))
-			accept(t);
+			mqtt_accept(t);
 		return;
 	}
 	s->open_ticket = TICKET_NONE;
@@ -182,6 +207,8 @@ void mqtt_opened(struct turn *t, const struct reply_row *r)
 		mqtt_end(t);
 		return;
 	}
+	if (opened_legacy(t, r))
+		return;
 	if (r->op == CMD_QUEUE_DELETE && (r->err == ERR_OK || r->err == ERR_NOT_FOUND)) {
 		begin_anew(t);
 		return;
@@ -192,5 +219,5 @@ void mqtt_opened(struct turn *t, const struct reply_row *r)
 		return;
 	}
 	s->queue = q->id;
-	accept(t);
+	mqtt_accept(t);
 }

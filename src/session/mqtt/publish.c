@@ -81,8 +81,7 @@ static const struct msg *in_place(struct turn *t, const struct message *m)
 	return msg_new(b, &facts);
 }
 
-/* A copy in a block of its own, which the caller closes; NULL: no memory. */
-static const struct msg *copied(struct turn *t, const struct message *m)
+const struct msg *mqtt_message_copy(struct turn *t, const struct message *m)
 {
 	const uint32_t n = mqtt_route_bytes(t, m);
 	const size_t tail = m->has_expiry ? EXPIRY_TAIL : 0, head = m->head.n + tail;
@@ -181,16 +180,6 @@ static void send_without(struct turn *t, const struct message *of, const struct 
 	mqtt_put(t, less.to, room);
 }
 
-/* Topics with one key are told apart if they have a dot; the one without is what the key says. */
-static uint32_t store_number(struct slice topic)
-{
-	static const struct hash_key key = { 0x676f64776974, 0x746f706963 };
-	must(topic.n > 0);
-	if (!memchr(topic.p, '.', topic.n))
-		return 0;
-	return (uint32_t)(1 + hash_slice(key, topic) % STREAM_TAG_MAX);
-}
-
 /* As in publish_row: one that is due at once goes to who waits for it, or nowhere. */
 static uint64_t expiry_ms(const struct turn *t, const struct message *of)
 {
@@ -235,7 +224,7 @@ enum err mqtt_publish_made(struct turn *t, const struct message *of, const struc
 	};
 	if (of->is_retained) {
 		what.store = retain_store(t->w->view, s->asker.vhost);
-		what.store_number = store_number(of->topic);
+		what.store_number = mqtt_topic_number(of->topic);
 	}
 	TRY(find(t, &what, &hit));
 	if (hit->route->n == 0) {
@@ -258,7 +247,7 @@ enum err mqtt_publish_one(struct turn *t, const struct message *m, uint64_t word
 	must(m->topic.n <= LIMIT_SHORTSTR);
 	if (msg)
 		return mqtt_publish_made(t, m, msg, word);
-	msg = copied(t, m);
+	msg = mqtt_message_copy(t, m);
 	if (!msg)
 		return ERR_RESOURCE_ERROR;
 	enum err e = mqtt_publish_made(t, m, msg, word);

@@ -151,7 +151,7 @@ void mqtt_tx(struct turn *t, const struct tx_wish *x)
 	bool takes_part[SHARDS_MAX] = { false };
 	struct tx_head h = { .id = t->w->random(t->w->random_arg) | 1 };
 	struct tx *tx = deque_add(&s->txs, t->w->mem);
-	must(tx && (x->mark || x->settling.pos));
+	must(tx && (x->mark || x->settling.pos || x->route));
 	for (uint32_t i = 0; i < route_n(x); i++)
 		note_shard(&h, takes_part, x->route->to[i].shard);
 	if (x->mark)

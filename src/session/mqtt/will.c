@@ -31,13 +31,12 @@ void mqtt_will_drop(struct turn *t)
 	t->s->will = NULL;
 }
 
-/* As if the client published it now: what he may do now counts. */
-void mqtt_will_publish(struct turn *t)
+void mqtt_will_message(struct turn *t, struct message *out)
 {
-	struct mqtt *s = t->s;
+	const struct mqtt *s = t->s;
 	const struct will *will = s->will;
 	struct mqtt_props props = { .has = 0 };
-	must(will && s->access.is_in);
+	must(will != NULL);
 	const struct slice topic = mqtt_will_topic(will);
 	const uint8_t *at = will->bytes + will->topic_n;
 	if (will->props_n &&
@@ -54,7 +53,7 @@ void mqtt_will_publish(struct turn *t)
 	const size_t n = mqtt_publish_head_size(&o);
 	uint8_t *head = mqtt_get(t, n, "head of a will");
 	must(mqtt_publish_head_put(head, &o) == head + n);
-	const struct message m = {
+	*out = (struct message){
 		.head = slice_of(head, n),
 		.payload = slice_of(at + will->props_n, will->payload_n),
 		.topic = topic,
@@ -64,11 +63,40 @@ void mqtt_will_publish(struct turn *t)
 		.version = s->version,
 		.is_retained = will->is_retained,
 	};
-	if (mqtt_publish_one(t, &m, PUBLISHER_NOBODY) != ERR_OK) {
-		s->count.refused++;
-		mqtt_note(t, &(struct session_note){ .event = SESSION_ERROR,
-						     .code = MQTT_REASON_NOT_AUTHORIZED,
-						     .text = text_slice(&t->why) });
-	}
-	mqtt_put(t, head, n);
+}
+
+static void not_published(struct turn *t)
+{
+	t->s->count.refused++;
+	must(t->s->will != NULL);
+	mqtt_note(t, &(struct session_note){ .event = SESSION_ERROR,
+					     .code = MQTT_REASON_NOT_AUTHORIZED,
+					     .text = text_slice(&t->why) });
+}
+
+/* As if the client published it now: what he may do now counts. */
+void mqtt_will_publish(struct turn *t)
+{
+	struct message m;
+	must(t->s->will && t->s->access.is_in);
+	mqtt_will_message(t, &m);
+	if (mqtt_publish_one(t, &m, PUBLISHER_NOBODY) != ERR_OK)
+		not_published(t);
+	mqtt_unkeep(t, &m.head);
+}
+
+bool mqtt_will_may(struct turn *t)
+{
+	const struct access *a = &t->s->access;
+	const struct slice topic = mqtt_will_topic(t->s->will), x = t->set->exchange;
+	uint8_t key[LIMIT_SHORTSTR];
+	must(topic.n <= sizeof key && a->is_in);
+	(void)mqtt_key_put(key, topic);
+	t->why.n = 0;
+	if (access_allow(a, t->w, AUTH_EXCHANGE, AUTH_WRITE, x, &t->why) == ERR_OK &&
+	    access_allow_key(a, t->w, AUTH_WRITE, x, slice_of(key, topic.n), &t->why) == ERR_OK)
+		return true;
+	if (t->s->phase == PHASE_ENDING)
+		not_published(t);
+	return false;
 }

@@ -97,6 +97,7 @@ static const uint16_t flag_of[HEADER_PROPERTY_N] = {
 static const uint16_t may_be_header[HEADER_PROPERTY_N] = {
 	[HEADER_CORRELATION_ID] = AMQP091_HAS_headers,
 	[HEADER_REPLY_TO] = AMQP091_HAS_headers,
+	[HEADER_RETAIN] = AMQP091_HAS_headers,
 };
 
 /* What has no place among the properties stands among the headers, as in RabbitMQ. */
@@ -104,6 +105,13 @@ static bool among_headers(struct slice headers, enum header_property which, stru
 {
 	struct amqp091_value v;
 	struct slice s;
+	bool is_wanted;
+	if (which == HEADER_RETAIN) {
+		if (!amqp091_table_bool(headers, AMQP091_RETAIN, &is_wanted) || !is_wanted)
+			return false;
+		*out = (struct header){ .class = HEADER_INT };
+		return true;
+	}
 	if (which == HEADER_CORRELATION_ID &&
 	    amqp091_table_find(headers, slice_str(AMQP091_CORRELATION_ID), &v) &&
 	    (v.type == AMQP091_TYPE_LONGSTR || v.type == AMQP091_TYPE_BINARY)) {
@@ -144,6 +152,7 @@ static bool property(struct slice props, enum header_property which, struct head
 	case HEADER_PRIORITY:
 		*out = (struct header){ .class = HEADER_INT, .number = p.priority };
 		break;
+	case HEADER_RETAIN:
 	case HEADER_PROPERTY_N: break;
 	}
 	return true;

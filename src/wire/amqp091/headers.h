@@ -10,6 +10,8 @@
  * or too long, and the topic (its words between dots) where an answer is wanted. */
 #define AMQP091_CORRELATION_ID "x-correlation-id"
 #define AMQP091_REPLY_TO_TOPIC "x-reply-to-topic"
+/* A bool: true: the message is to be kept as the last one of its key. */
+#define AMQP091_RETAIN         "x-retain"
 
 /* For property blocks, and for field tables alone (arguments of declarations and bindings). */
 extern const struct header_ops amqp091_header_ops;

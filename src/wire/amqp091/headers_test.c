@@ -114,12 +114,12 @@ static void every_property_is_given_in_no_encoding(void **state)
 		{ HEADER_EXPIRATION, AMQP091_HAS_expiration, "", 60000, HEADER_INT },
 		{ HEADER_PRIORITY, AMQP091_HAS_priority, "", 9, HEADER_INT },
 	};
-	_Static_assert(sizeof all / sizeof all[0] == HEADER_PROPERTY_N, "all of them");
+	_Static_assert(sizeof all / sizeof all[0] == HEADER_RETAIN, "all but what is a header");
 	uint8_t buf[128];
-	for (uint32_t flags = 0, i = 0; i <= HEADER_PROPERTY_N; i++) {
+	for (uint32_t flags = 0, i = 0; i <= HEADER_RETAIN; i++) {
 		p.flags = (uint16_t)flags;
 		struct slice props = slice_of(buf, (size_t)(amqp091_props_put(buf, &p) - buf));
-		for (size_t j = 0; j < HEADER_PROPERTY_N; j++) {
+		for (size_t j = 0; j < HEADER_RETAIN; j++) {
 			struct header h;
 			bool is_there = amqp091_header_ops.property(props, all[j].which, &h);
 			must(is_there == ((flags & all[j].flag) != 0));
@@ -127,7 +127,7 @@ static void every_property_is_given_in_no_encoding(void **state)
 					   h.number == all[j].number &&
 					   slice_eq(h.octets, slice_str(all[j].text))));
 		}
-		flags |= i < HEADER_PROPERTY_N ? all[i].flag : 0u;
+		flags |= i < HEADER_RETAIN ? all[i].flag : 0u;
 	}
 }
 

@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "base/utf8.h"
 #include "wire/mqtt/publish.h"
+#include "wire/mqtt/topic.h"
 
 static struct rd begin_nothing(struct slice props)
 {
@@ -20,14 +21,24 @@ static bool next(struct rd *r, struct header *out)
 	return true;
 }
 
-static bool property_nothing(struct slice props, enum header_property which, struct header *out)
+/* Which of the topics with its key it is to be the last message of. */
+static bool retain_of(struct slice props, struct header *out)
 {
-	must(out != NULL && which < HEADER_PROPERTY_N);
-	(void)props;
-	return false;
+	struct mqtt_publish_peek p;
+	if (!mqtt_publish_head_peek(props, &p) || !p.retain || p.topic.n == 0)
+		return false;
+	must(p.topic.n <= props.n);
+	*out = (struct header){ .number = mqtt_topic_number(p.topic), .class = HEADER_INT };
+	return true;
 }
 
-const struct header_ops mqtt3_header_ops = { begin_nothing, next, property_nothing };
+static bool property_retain(struct slice props, enum header_property which, struct header *out)
+{
+	must(out != NULL && which < HEADER_PROPERTY_N);
+	return which == HEADER_RETAIN && retain_of(props, out);
+}
+
+const struct header_ops mqtt3_header_ops = { begin_nothing, next, property_retain };
 
 /* properties_of reads the head again, as it was read when it came. */
 static struct mqtt_props properties_of(struct slice head)
@@ -54,6 +65,8 @@ static void set_octets(struct header *out, uint8_t class, struct slice octets)
 
 static bool property(struct slice props, enum header_property which, struct header *out)
 {
+	if (which == HEADER_RETAIN)
+		return retain_of(props, out);
 	struct mqtt_props p = properties_of(props);
 	must(out != NULL && which < HEADER_PROPERTY_N);
 	if (which == HEADER_CONTENT_TYPE && (p.has & MQTT_HAS(content_type))) {

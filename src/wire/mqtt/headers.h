@@ -3,7 +3,8 @@
  *
  * The property block of a message is the head of its PUBLISH as it came, see publish.h. Of 3.1 and
  * 3.1.1 (MSG_MQTT3) nothing is known but topic and payload; of 5 (MSG_MQTT5) user properties are
- * the headers. Octets behind the head are not looked at. Pure; values borrow.
+ * the headers. A message that was published to be retained says so (HEADER_RETAIN). Octets behind
+ * the head are not looked at. Pure; values borrow.
  */
 #ifndef WIRE_MQTT_HEADERS_H
 #define WIRE_MQTT_HEADERS_H

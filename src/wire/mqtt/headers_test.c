@@ -1,6 +1,7 @@
 #include "wire/mqtt/headers.h"
 
 #include "wire/mqtt/for_tests.h"
+#include "wire/mqtt/topic.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,6 +53,22 @@ static void properties_have_their_classes(void **s)
 	must(h.class == HEADER_BINARY && h.octets.n == 2);
 }
 
+static void who_is_to_be_retained_says_of_which_topic(void **s)
+{
+	(void)s;
+	struct header h = { .number = 5 };
+	must(!mqtt3_header_ops.property(hex("30 05 0003'a/b'"), HEADER_RETAIN, &h));
+	must(mqtt3_header_ops.property(hex("31 05 0003'a/b'"), HEADER_RETAIN, &h));
+	must(h.class == HEADER_INT && h.number == 0);
+	must(mqtt3_header_ops.property(hex("31 05 0003'a.b'"), HEADER_RETAIN, &h));
+	must(h.number > 0 && h.number <= HEADER_RETAIN_MAX);
+	uint64_t number = h.number;
+	must(mqtt5_header_ops.property(hex("31 06 0003'a.b' 00"), HEADER_RETAIN, &h));
+	must(h.number == number && mqtt_topic_number(slice_str("a.b")) == number);
+	must(mqtt3_header_ops.property(hex("31 05 0003'a.c'"), HEADER_RETAIN, &h));
+	must(h.number != number);
+}
+
 static void what_a_message_does_not_have_is_not_given(void **s)
 {
 	(void)s;
@@ -61,7 +78,8 @@ static void what_a_message_does_not_have_is_not_given(void **s)
 		must(!mqtt5_header_ops.property(bare, which, &h));
 		must(!mqtt3_header_ops.property(old, which, &h));
 		bool has = which == HEADER_CONTENT_TYPE || which == HEADER_CORRELATION_ID ||
-			   which == HEADER_REPLY_TO || which == HEADER_EXPIRATION;
+			   which == HEADER_REPLY_TO || which == HEADER_EXPIRATION ||
+			   which == HEADER_RETAIN;
 		struct header got;
 		must(mqtt5_header_ops.property(full, which, &got) == has);
 	}
@@ -96,6 +114,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(user_properties_are_the_headers),
 		cmocka_unit_test(properties_have_their_classes),
+		cmocka_unit_test(who_is_to_be_retained_says_of_which_topic),
 		cmocka_unit_test(what_a_message_does_not_have_is_not_given),
 		cmocka_unit_test(any_octets_can_be_asked),
 	};

@@ -1,7 +1,9 @@
 #include "wire/mqtt/topic.h"
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/must.h"
+#include "msg/header.h"
 #include "wire/mqtt/field.h"
 
 bool mqtt_topic_ok(struct slice topic)
@@ -115,6 +117,15 @@ uint8_t *mqtt_key_put(uint8_t *at, struct slice topic)
 		at[i] = c == '/' ? '.' : c == '+' ? '*' : c;
 	}
 	return at + topic.n;
+}
+
+uint32_t mqtt_topic_number(struct slice topic)
+{
+	static const struct hash_key key = { 0x676f64776974, 0x746f706963 };
+	must(topic.n > 0);
+	if (slice_find(topic, '.') == topic.n)
+		return 0;
+	return (uint32_t)(1 + hash_slice(key, topic) % HEADER_RETAIN_MAX);
 }
 
 uint8_t *mqtt_topic_put(uint8_t *at, struct slice key)

@@ -39,6 +39,10 @@ bool mqtt_share_split(struct slice filter, struct slice *out_group, struct slice
  * it may be done in place. A key has at most LIMIT_SHORTSTR octets; the caller has checked. */
 uint8_t *mqtt_key_put(uint8_t *at, struct slice topic);
 
+/* mqtt_topic_number tells topics apart that have one key: 0 of the one that is what the key says,
+ * with a dot for each slash, else not 0, and at most HEADER_RETAIN_MAX. It is stored. */
+uint32_t mqtt_topic_number(struct slice topic);
+
 /* mqtt_topic_put writes the routing key of a message as a topic, key.n octets: `/` for `.`. A `*`
  * stays, where RabbitMQ writes a `+` that no client may be sent. It need not be a topic: keys may
  * be empty, have wildcards of MQTT in them, or be no text (mqtt_topic_ok). */
