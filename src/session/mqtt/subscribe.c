@@ -56,7 +56,8 @@ static uint8_t may_subscribe(struct turn *t, const struct mqtt_subscription *m)
 	struct slice queue = mqtt_queue_name(s, mqtt_queue_kind(s), buf), group, filter;
 	const bool is_shared = mqtt_share_split(m->filter, &group, &filter);
 	must(m->filter.n > 0);
-	if (m->filter.n > LIMIT_SHORTSTR || (is_shared && !mqtt_shared_fits(group, filter)))
+	if (m->filter.n > LIMIT_SHORTSTR || mqtt_filter_is_deep(filter) ||
+	    (is_shared && !mqtt_shared_fits(group, filter)))
 		return MQTT_REASON_BAD_FILTER;
 	if (is_shared)
 		queue = mqtt_shared_name(group, filter, buf);

@@ -40,13 +40,10 @@ static bool has_wildcard(struct slice s)
 static enum mqtt_fault check_levels(struct slice rest)
 {
 	bool is_last = false;
-	size_t levels_n = 0;
 	if (rest.n == 0)
 		return MQTT_FAULT_FILTER;
 	while (!is_last) {
 		struct slice level = take_level(&rest, &is_last);
-		if (++levels_n > LIMIT_MQTT_TOPIC_LEVELS)
-			return MQTT_FAULT_FILTER;
 		if (level_is(level, '#') ? !is_last : !level_is(level, '+') && has_wildcard(level))
 			return MQTT_FAULT_FILTER;
 	}
@@ -73,6 +70,15 @@ bool mqtt_filter_ok(struct slice filter)
 	if (filter.n > UINT16_MAX || mqtt_text_fault(filter, mqtt_scan(filter)) != MQTT_FAULT_NONE)
 		return false;
 	return mqtt_filter_check(filter) == MQTT_FAULT_NONE;
+}
+
+bool mqtt_filter_is_deep(struct slice filter)
+{
+	size_t levels_n = 1;
+	must(filter.n == 0 || filter.p != NULL);
+	for (size_t i = 0; i < filter.n; i++)
+		levels_n += filter.p[i] == '/';
+	return levels_n > LIMIT_MQTT_TOPIC_LEVELS;
 }
 
 bool mqtt_filter_match(struct slice filter, struct slice topic)

@@ -19,13 +19,15 @@
 bool mqtt_topic_ok(struct slice topic);
 
 /* mqtt_filter_check looks at the filter of a subscription, whose text has been checked.
- * FILTER: empty, a wildcard that does not have a level for itself, # before the end, more than
- * LIMIT_MQTT_TOPIC_LEVELS levels. SHARE: $share/ without a name, with wildcards in the name, or
- * without a filter behind it. */
+ * FILTER: empty, a wildcard that does not have a level for itself, # before the end. SHARE: $share/
+ * without a name, with wildcards in the name, or without a filter behind it. */
 MUST_USE enum mqtt_fault mqtt_filter_check(struct slice filter);
 
 /* mqtt_filter_ok is the same as a question, of the text too. */
 bool mqtt_filter_ok(struct slice filter);
+
+/* mqtt_filter_is_deep: well-formed, but of more than LIMIT_MQTT_TOPIC_LEVELS levels. */
+bool mqtt_filter_is_deep(struct slice filter);
 
 /* mqtt_filter_match: does the filter, which is no $share/..., match the topic? # matches its
  * parent, too; a wildcard in front does not match a topic that begins with $. */
