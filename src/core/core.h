@@ -53,6 +53,7 @@ enum outcome {
 /* Flags of runs, per kind. */
 enum { RUN_LOGGED = 128 }; /* outcomes: must be in the log before apply */
 /* NUMBERED: deliver_row.count is the entry's number (entry_number), not its attempts. */
+enum { CLAIM_OWN = 1 };
 enum { SUBSCRIBE_NO_ACK = 1, SUBSCRIBE_EXCLUSIVE = 2, SUBSCRIBE_NUMBERED = 4 };
 enum { UNSUBSCRIBE_ENDING = 1 };
 enum { GET_NO_ACK = 1 };

@@ -7,11 +7,12 @@
  *
  * Whoever wants a name that is taken waits, and the owner is told to go. It yields when it has
  * given back all that comes with the name, so whoever has the name next finds that behind it. Of
- * several that wait the last one counts: who came before is refused.
+ * several that wait the last one counts: who came before is refused. Whoever may take a name from
+ * its owner's principal only (CLAIM_OWN) is refused before anybody is told to go.
  */
 struct claim {
-	struct claim *next; /* another name with the same hash */
-	uint64_t owner;
+	struct claim *next;        /* another name with the same hash */
+	uint64_t owner, principal; /* on whose behalf it has it */
 	uint16_t owner_channel;
 	uint16_t name_n;
 	struct run waiter; /* its command; session 0: nobody waits */
@@ -39,6 +40,7 @@ static void first_claim(struct core *c, const struct run *cmd, struct slice name
 	struct claim *own = mem_get(c->mem, bytes, "claims");
 	must(own != NULL && name.n <= UINT16_MAX);
 	*own = (struct claim){ .owner = cmd->session,
+			       .principal = cmd->queue,
 			       .owner_channel = cmd->channel,
 			       .name_n = (uint16_t)name.n };
 	if (name.n)
@@ -62,9 +64,18 @@ static void take(struct core *c, struct claim *of, struct post *fx)
 	const struct reply_row taken = { .err = ERR_OK, .op = CMD_CLAIM };
 	must(of->waiter.session != 0);
 	of->owner = of->waiter.session;
+	of->principal = of->waiter.queue;
 	of->owner_channel = of->waiter.channel;
 	core_reply(c, &of->waiter, taken, fx);
 	of->waiter.session = 0;
+}
+
+/* Whoever has it next, now or soon. */
+static bool may_take(const struct claim *of, const struct run *cmd)
+{
+	const uint64_t principal = of->waiter.session ? of->waiter.queue : of->principal;
+	must(cmd->kind == CMD_CLAIM);
+	return !(cmd->flags & CLAIM_OWN) || principal == cmd->queue;
 }
 
 void core_claim(struct core *c, const struct run *cmd, struct post *fx)
@@ -72,6 +83,7 @@ void core_claim(struct core *c, const struct run *cmd, struct post *fx)
 	const struct slice name = run_tail(cmd);
 	const struct reply_row taken = { .err = ERR_OK, .op = CMD_CLAIM };
 	const struct reply_row lost = { .err = ERR_RESOURCE_LOCKED, .op = CMD_CLAIM };
+	const struct reply_row refused = { .err = ERR_ACCESS_REFUSED, .op = CMD_CLAIM };
 	struct claim *head = NULL;
 	uint64_t *value;
 	must(cmd->session != 0 && fx != NULL);
@@ -85,6 +97,10 @@ void core_claim(struct core *c, const struct run *cmd, struct post *fx)
 		first_claim(c, cmd, name, at);
 		map_put(&c->claims, key_of(name), (uint64_t)(uintptr_t)head);
 		core_reply(c, cmd, taken, fx);
+		return;
+	}
+	if (!may_take(of, cmd)) {
+		core_reply(c, cmd, refused, fx);
 		return;
 	}
 	if (of->waiter.session)

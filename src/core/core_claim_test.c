@@ -10,12 +10,16 @@ static void see(struct rig *r, const struct rig_fx *fx)
 	if (fx->run.kind == FX_CLAIMED)
 		text_puts(t, "is to go");
 	else if (fx->run.kind == FX_REPLY && fx->reply.op == CMD_CLAIM)
-		text_puts(t, fx->reply.err == ERR_OK ? "has it" : "is refused");
+		text_puts(t, fx->reply.err == ERR_OK               ? "has it"
+			     : fx->reply.err == ERR_ACCESS_REFUSED ? "may not have it"
+								   : "is refused");
 	else
 		text_puts(t, "?");
 }
 
-static void say(struct rig *r, enum cmd kind, uint32_t session, const char *name, const char *want)
+/* On behalf of `principal`, who may have the names of all, or of his own sessions only. */
+static void say_for(struct rig *r, enum cmd kind, uint32_t session, uint64_t principal,
+		    uint8_t flags, const char *name, const char *want)
 {
 	char buf[256];
 	struct text told = text_of(buf, sizeof buf);
@@ -24,6 +28,8 @@ static void say(struct rig *r, enum cmd kind, uint32_t session, const char *name
 	*cmd = rig_head((uint8_t)kind, 0, 9);
 	cmd->arg = arg;
 	cmd->session = RIG_SESSION(session);
+	cmd->queue = principal;
+	cmd->flags = flags;
 	cmd->tail_len = (uint32_t)strlen(name);
 	memcpy(cmd + 1, name, cmd->tail_len);
 	r->see = see;
@@ -31,6 +37,11 @@ static void say(struct rig *r, enum cmd kind, uint32_t session, const char *name
 	core_admit(r->core, cmd, r->now_ms, &r->now, &r->later, &r->post);
 	rig_effects(r);
 	assert_string_equal(buf, want);
+}
+
+static void say(struct rig *r, enum cmd kind, uint32_t session, const char *name, const char *want)
+{
+	say_for(r, kind, session, 1, 0, name, want);
 }
 
 static void a_name_that_nobody_has_is_had_at_once(void **s)
@@ -90,6 +101,23 @@ static void of_those_that_wait_the_last_counts(void **s)
 	rig_free(r);
 }
 
+static void who_may_not_have_it_disturbs_nobody(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	say_for(r, CMD_CLAIM, 1, 7, CLAIM_OWN, "a", "1 has it");
+	say_for(r, CMD_CLAIM, 2, 8, CLAIM_OWN, "a", "2 may not have it");
+	say(r, CMD_YIELD, 2, "a", "");
+	say_for(r, CMD_CLAIM, 3, 7, CLAIM_OWN, "a", "1 is to go");
+	say_for(r, CMD_CLAIM, 2, 8, CLAIM_OWN, "a", "2 may not have it");
+	say_for(r, CMD_CLAIM, 4, 8, 0, "a", "3 is refused");
+	say_for(r, CMD_CLAIM, 5, 7, CLAIM_OWN, "a", "5 may not have it");
+	say(r, CMD_YIELD, 1, "a", "4 has it");
+	say_for(r, CMD_CLAIM, 5, 7, CLAIM_OWN, "a", "5 may not have it");
+	say_for(r, CMD_CLAIM, 6, 8, CLAIM_OWN, "a", "4 is to go");
+	rig_free(r);
+}
+
 static void who_waits_no_more_is_passed_over(void **s)
 {
 	(void)s;
@@ -111,6 +139,7 @@ int main(void)
 		cmocka_unit_test(who_comes_later_has_it_when_the_owner_yields),
 		cmocka_unit_test(who_moves_keeps_its_name),
 		cmocka_unit_test(of_those_that_wait_the_last_counts),
+		cmocka_unit_test(who_may_not_have_it_disturbs_nobody),
 		cmocka_unit_test(who_waits_no_more_is_passed_over),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

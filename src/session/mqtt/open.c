@@ -7,9 +7,10 @@
 
 #define CLAIM_MAX (8u + CLIENT_ID_MAX)
 
-static void command(struct turn *t, enum cmd kind, uint64_t arg)
+static const struct hash_key key = { 0x676f64776974, 0x6d717474 };
+
+static void command(struct turn *t, enum cmd kind, uint8_t flags, uint64_t arg)
 {
-	static const struct hash_key key = { 0x676f64776974, 0x6d717474 };
 	struct mqtt *s = t->s;
 	struct post *p = t->w->post;
 	uint8_t buf[CLAIM_MAX];
@@ -21,21 +22,55 @@ static void command(struct turn *t, enum cmd kind, uint64_t arg)
 	const struct slice name = wr_done(&w);
 	const struct run head = {
 		.kind = (uint8_t)kind,
+		.flags = flags,
 		.channel = s->asker.channel,
 		.session = s->session.handle,
 		.shard = (uint16_t)(1 + hash_slice(key, name) % LIMIT_SHARD_DATA_N),
 		.vhost = s->asker.vhost,
+		.queue = hash_slice(key, access_name(&s->access)),
 		.arg = arg,
 	};
 	(void)post_run(p, p->loop_of_shard[head.shard], &head, NULL, 0, 0, name);
 }
 
+static bool may_declare(struct turn *t)
+{
+	return mqtt_may(t, AUTH_CONFIGURE);
+}
+
+/* Somebody else may have kept it: who takes it over gets its messages, and who begins anew ends it.
+ * One without subscriptions is for publishing, and not read by who may not. */
+static bool may_take(struct turn *t, const struct queue_record *q)
+{
+	must(t->s->phase <= PHASE_OPENING);
+	return may_declare(t) &&
+	       (t->s->is_clean_start || !mqtt_is_subscribed(t, q) || mqtt_may(t, AUTH_READ));
+}
+
+static const struct queue_record *kept_queue(const struct turn *t)
+{
+	char buf[MQTT_QUEUE_NAME_MAX + 1];
+	must(t->s->client_id.n > 0);
+	return catalog_queue(t->w->view, t->s->asker.vhost,
+			     mqtt_queue_name(t->s, MQTT_QUEUE_KEPT, buf));
+}
+
+/* Whoever has the client id now is told to go only if its next owner may have it: he may do as he
+ * likes with the session's queue, or is the same user. */
 void mqtt_claim(struct turn *t)
 {
-	must(!t->s->has_claim && t->s->client_id.n > 0);
-	t->s->phase = PHASE_CLAIMING;
-	t->s->has_claim = true;
-	command(t, CMD_CLAIM, ask_ticket(&t->s->asker));
+	struct mqtt *s = t->s;
+	const struct queue_record *q = kept_queue(t);
+	must(!s->has_claim && s->client_id.n > 0);
+	if (q && !may_take(t, q)) {
+		mqtt_refuse(t, MQTT_REASON_NOT_AUTHORIZED);
+		return;
+	}
+	const uint8_t flags = may_declare(t) ? 0 : CLAIM_OWN;
+	t->why.n = 0;
+	s->phase = PHASE_CLAIMING;
+	s->has_claim = true;
+	command(t, CMD_CLAIM, flags, ask_ticket(&s->asker));
 }
 
 void mqtt_yield(struct turn *t)
@@ -44,13 +79,13 @@ void mqtt_yield(struct turn *t)
 		return;
 	must(t->s->phase >= PHASE_CLAIMING);
 	t->s->has_claim = false;
-	command(t, CMD_YIELD, 0);
+	command(t, CMD_YIELD, 0, 0);
 }
 
 void mqtt_moved(struct turn *t)
 {
 	must(t->s->has_claim && t->s->moved_from != 0);
-	command(t, CMD_CLAIM_MOVED, t->s->moved_from);
+	command(t, CMD_CLAIM_MOVED, 0, t->s->moved_from);
 	mqtt_legacy_moved(t);
 	t->s->moved_from = 0;
 }
@@ -103,19 +138,6 @@ void mqtt_accept(struct turn *t)
 
 /* ---- the session of before ---------------------------------------------------------------- */
 
-static bool may_declare(struct turn *t)
-{
-	return mqtt_may(t, AUTH_CONFIGURE);
-}
-
-/* Somebody else may have kept it: who takes it over gets its messages, and who begins anew ends it.
- * One without subscriptions is for publishing, and not read by who may not. */
-static bool may_take(struct turn *t)
-{
-	must(t->s->phase == PHASE_OPENING);
-	return may_declare(t) && (t->s->subs.n == 0 || mqtt_may(t, AUTH_READ));
-}
-
 /* What was kept goes; when it is gone, or there was nothing, a session begins. */
 static void begin_anew(struct turn *t)
 {
@@ -161,18 +183,16 @@ static void begin(struct turn *t)
 void mqtt_open(struct turn *t)
 {
 	struct mqtt *s = t->s;
-	char buf[MQTT_QUEUE_NAME_MAX + 1];
+	const struct queue_record *q = kept_queue(t);
 	must(s->phase == PHASE_CLAIMING);
 	s->phase = PHASE_OPENING;
-	const struct queue_record *q = catalog_queue(t->w->view, s->asker.vhost,
-						     mqtt_queue_name(s, MQTT_QUEUE_KEPT, buf));
+	if (q && !may_take(t, q)) { /* it was not there before */
+		mqtt_refuse(t, MQTT_REASON_NOT_AUTHORIZED);
+		return;
+	}
 	if (q && !s->is_clean_start) {
 		s->queue = q->id;
 		mqtt_restore(t);
-	}
-	if (q && !may_take(t)) {
-		mqtt_refuse(t, MQTT_REASON_NOT_AUTHORIZED);
-		return;
 	}
 	if (mqtt_legacy_clear(t))
 		begin(t);

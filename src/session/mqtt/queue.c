@@ -194,7 +194,28 @@ static bool is_filter(struct slice filter)
 	if (filter.n > LIMIT_SHORTSTR || !mqtt_filter_ok(filter))
 		return false;
 	must(filter.n > 0);
-	return !mqtt_share_split(filter, &group, &of) || mqtt_shared_fits(group, of);
+	const bool is_shared = mqtt_share_split(filter, &group, &of);
+	return !mqtt_filter_is_deep(of) && (!is_shared || mqtt_shared_fits(group, of));
+}
+
+/* The filter that a binding stands for; false: another hand has made it. */
+static bool filter_of(const struct turn *t, const struct bind *b, struct slice *out)
+{
+	must(!b->to_exchange);
+	return slice_eq(b->exchange, t->set->exchange) &&
+	       amqp091_table_str(b->arguments, ARGUMENT_FILTER, out) && is_filter(*out);
+}
+
+bool mqtt_is_subscribed(const struct turn *t, const struct queue_record *q)
+{
+	struct catalog_walk walk = { .end = q->id };
+	struct slice filter;
+	struct bind b;
+	must(q->id != 0);
+	while (catalog_binding_next(t->w->view, &walk, &b) && !b.to_exchange && walk.end == q->id)
+		if (filter_of(t, &b, &filter))
+			return true;
+	return false;
 }
 
 /* A binding that another hand has made says only what its key says. */
@@ -202,9 +223,7 @@ static void restore_one(struct turn *t, const struct bind *b)
 {
 	struct slice filter = SLICE_EMPTY, table = SLICE_EMPTY;
 	int64_t number = 0;
-	must(!b->to_exchange);
-	if (!amqp091_table_str(b->arguments, ARGUMENT_FILTER, &filter) || !is_filter(filter) ||
-	    subs_find(&t->s->subs, filter))
+	if (!filter_of(t, b, &filter) || subs_find(&t->s->subs, filter))
 		return;
 	struct sub *one = subs_add(&t->s->subs, t->w->mem, filter);
 	must(one != NULL);
@@ -224,6 +243,5 @@ void mqtt_restore(struct turn *t)
 	must(q != NULL);
 	while (catalog_binding_next(t->w->view, &walk, &b) && !b.to_exchange &&
 	       walk.end == t->s->queue)
-		if (slice_eq(b.exchange, t->set->exchange))
-			restore_one(t, &b);
+		restore_one(t, &b);
 }

@@ -114,7 +114,9 @@ static void replied(struct turn *t, struct run *fx)
 	else if (s->phase == PHASE_CLAIMING && r.op == CMD_CLAIM && r.err == ERR_OK)
 		mqtt_open(t);
 	else if (s->phase == PHASE_CLAIMING && r.op == CMD_CLAIM)
-		mqtt_refuse(t, MQTT_REASON_UNAVAILABLE); /* somebody came later, and counts */
+		mqtt_refuse(t, r.err == ERR_ACCESS_REFUSED
+				       ? MQTT_REASON_NOT_AUTHORIZED /* another user's */
+				       : MQTT_REASON_UNAVAILABLE);  /* somebody came later */
 	else if (s->phase == PHASE_OPENING && fx->arg == s->open_ticket)
 		mqtt_opened(t, &r);
 	else if (s->open_ticket != TICKET_NONE && fx->arg == s->open_ticket)
