@@ -12,7 +12,17 @@
 #define EXIT_USAGE 2
 #define WHY_BYTES  1024
 
-enum does { DOES_SET, DOES_NEW, DOES_CHANGE, DOES_CLEAR, DOES_LIST, DOES_QUEUES };
+enum does {
+	DOES_SET,
+	DOES_NEW,
+	DOES_CHANGE,
+	DOES_CLEAR,
+	DOES_LIST,
+	DOES_QUEUES,
+	DOES_CONNECTIONS,
+	DOES_PURGE,
+	DOES_CLOSE
+};
 
 struct verb {
 	const char *name;
@@ -193,12 +203,58 @@ static int clear(const struct verb *v, const struct verb_call *call)
 	return definitions_send_forget(call->data_dir, call->socket, &f);
 }
 
-static int list_queues(const struct verb *v, const struct verb_call *call)
+static int list_dumped(const struct verb *v, enum verb_list what, const struct verb_call *call)
 {
 	char room[WHY_BYTES] = "";
 	struct text why = text_of(room, sizeof room);
-	int code = verb_queues_list(call, &why);
+	int code = verb_dump_list(what, call, &why);
 	return code == EXIT_USAGE ? usage(v, room) : code;
+}
+
+/* ---- what is done at once ----------------------------------------------------------------- */
+
+/* Nothing is said of what was done. */
+static int tell(const struct verb *v, const struct verb_call *call, const struct text *line)
+{
+	char *said = NULL;
+	size_t n = 0;
+	FILE *to = text_is_full(line) ? NULL : open_memstream(&said, &n);
+	if (!to)
+		return say(v, "that is too long");
+	int code = control_tell(call->data_dir, call->socket, line->p, SLICE_EMPTY, to, NULL);
+	fclose(to);
+	free(said);
+	return code;
+}
+
+static int purge(const struct verb *v, const struct verb_call *call)
+{
+	char room[WHY_BYTES];
+	struct text line = text_of(room, sizeof room);
+	if (!call->words[0] || call->words[1])
+		return usage(v, "it wants the name of a queue");
+	if (strchr(call->vhost, ' '))
+		return say(v, "no virtual host with a blank can be named here");
+	text_putf(&line, "purge queue -p %s %s", call->vhost, call->words[0]);
+	return tell(v, call, &line);
+}
+
+static int close_connection(const struct verb *v, const struct verb_call *call)
+{
+	char room[WHY_BYTES], number[32] = "", why_room[WHY_BYTES] = "";
+	struct text line = text_of(room, sizeof room), why = text_of(why_room, sizeof why_room);
+	char *const *words = call->words;
+	if (!words[0] || !words[1] || !*words[1])
+		return usage(v, "it wants a connection and a reason");
+	int code = verb_connection_find(call, number, sizeof number, &why);
+	if (why.n > 0)
+		fprintf(stderr, "godwit %s: %s '%s'\n", v->name, why.p, words[0]);
+	if (code)
+		return code;
+	text_putf(&line, "close connection %s", number);
+	for (words++; *words; words++)
+		text_putf(&line, " %s", *words);
+	return tell(v, call, &line);
 }
 
 int verb_run(const char *name, const struct verb_call *call)
@@ -208,7 +264,10 @@ int verb_run(const char *name, const struct verb_call *call)
 		return EXIT_USAGE;
 	switch (v->does) {
 	case DOES_LIST: return list(v, call);
-	case DOES_QUEUES: return list_queues(v, call);
+	case DOES_QUEUES: return list_dumped(v, VERB_QUEUES, call);
+	case DOES_CONNECTIONS: return list_dumped(v, VERB_CONNECTIONS, call);
+	case DOES_PURGE: return purge(v, call);
+	case DOES_CLOSE: return close_connection(v, call);
 	case DOES_CLEAR: return clear(v, call);
 	case DOES_SET:
 	case DOES_NEW:

@@ -21,7 +21,13 @@ cJSON *verb_entry_find(const cJSON *section, const char *name);
 void verb_entries_print(const cJSON *section, const char *members, const char *columns,
 			const struct verb_call *call);
 
-/* verb_queues_list prints the queues of a virtual host, with the columns that the words name. Gives
- * the exit code; 2: `why` says what is wrong with the words. */
-int verb_queues_list(const struct verb_call *call, struct text *why);
+/* verb_dump_list prints the queues of a virtual host, or all connections, with the columns that the
+ * words name. Gives the exit code; 2: `why` says what is wrong with the words. */
+enum verb_list { VERB_QUEUES, VERB_CONNECTIONS };
+int verb_dump_list(enum verb_list what, const struct verb_call *call, struct text *why);
+
+/* verb_connection_find finds the number of the connection that the first word names: by its number,
+ * its client's address, or what its client calls itself. Gives the exit code; `why`, if it is not
+ * empty, says what is wrong with that name. */
+int verb_connection_find(const struct verb_call *call, char *to, size_t to_bytes, struct text *why);
 #endif

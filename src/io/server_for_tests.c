@@ -106,8 +106,9 @@ static uint64_t echo_deadline(const struct session *s)
 	return UINT64_MAX;
 }
 
-static void echo_stop(struct session *s, struct session_world *w)
+static void echo_stop(struct session *s, struct session_world *w, struct slice why)
 {
+	(void)why;
 	sendq_copy(&s->sendq, w->mem, slice_str("stopped"));
 }
 

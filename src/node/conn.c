@@ -151,7 +151,7 @@ struct conn *conn_arrived(struct loop *l, uint64_t sock, uint64_t tag)
 	c->is_waiting =
 		true; /* it has bytes that were not consumed: fed in this loop's next work */
 	if (l->is_stopping) { /* it was between two loops when all were told */
-		c->session->ops->stop(c->session, loop_world(l));
+		c->session->ops->stop(c->session, loop_world(l), SLICE_EMPTY);
 		conn_close(c);
 	}
 	conn_touch(c);

@@ -271,17 +271,22 @@ void conns_alarm(struct loop *l)
 		conn_touch(c);
 }
 
+void conns_stop(struct conn *c, struct slice why)
+{
+	must(!c->is_lost);
+	c->session->ops->stop(c->session, loop_world(c->loop), why);
+	conn_close(c);
+	conn_read(c, false);
+	conn_touch(c);
+}
+
 void loop_stop(struct loop *l)
 {
 	uint32_t slot = 0;
 	l->is_stopping = true;
 	for (struct conn *c; (c = conns_next(l, &slot)) != NULL;) {
-		if (c->is_lost)
-			continue;
-		c->session->ops->stop(c->session, loop_world(l));
-		conn_close(c);
-		conn_read(c, false);
-		conn_touch(c);
+		if (!c->is_lost)
+			conns_stop(c, SLICE_EMPTY);
 	}
 }
 

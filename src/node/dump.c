@@ -188,6 +188,19 @@ void dump_loop(struct loop *l, const struct run *cmd)
 	mem_put(&l->memory.mem, room, DUMP_BYTES);
 }
 
+void dump_close(struct loop *l, const struct run *cmd)
+{
+	struct reply_row what = { .err = ERR_OK, .op = CMD_CLOSE };
+	struct text nothing = text_of((char[1]){ 0 }, 1);
+	struct conn *c = conn_numbered(l, cmd->queue);
+	must(cmd->kind == CMD_CLOSE);
+	if (c && !c->is_lost && !c->is_closing) {
+		conns_stop(c, run_tail(cmd));
+		what.a = 1;
+	}
+	answer(l, cmd, &what, &nothing);
+}
+
 /* ---- shards ------------------------------------------------------------------------------- */
 
 static void describe(struct shard *s, const struct run *cmd)

@@ -191,6 +191,8 @@ static void loop_command(struct loop *l, const struct run *cmd)
 {
 	if (cmd->kind == CMD_DUMP_LOOP)
 		dump_loop(l, cmd);
+	else if (cmd->kind == CMD_CLOSE)
+		dump_close(l, cmd);
 	else
 		trace_command(l, cmd);
 }

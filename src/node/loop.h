@@ -104,11 +104,11 @@ struct loop {
 	_Atomic uint64_t entry_bytes;  /* of queues, in memory; likewise */
 	struct list warming;           /* entries on their way back there (warm.c) */
 	uint32_t warming_n;
-	bool is_warming_full;          /* a shard has more of them to ask for */
-	struct forward *forward;       /* of this loop's share of a segment; NULL: none */
-	struct unit *unit;             /* a checkpoint's unit that the keeper had no room for */
-	bool waits_for_keeper;         /* with a checkpoint: it is told when the keeper has moved */
-	struct trace *trace;           /* who watches frames (trace.c); NULL: nobody */
+	bool is_warming_full;    /* a shard has more of them to ask for */
+	struct forward *forward; /* of this loop's share of a segment; NULL: none */
+	struct unit *unit;       /* a checkpoint's unit that the keeper had no room for */
+	bool waits_for_keeper;   /* with a checkpoint: it is told when the keeper has moved */
+	struct trace *trace;     /* who watches frames (trace.c); NULL: nobody */
 	struct {
 #define COUNT(name, prose) uint64_t name;
 #include "node/loop_count.def"
@@ -152,8 +152,8 @@ struct node {
 	_Atomic bool is_checkpoint_wanted; /* one at once, whatever was logged */
 	_Atomic uint64_t checkpoints_n;    /* handed to the keeper since open */
 	_Atomic uint32_t quiet_n;          /* loops with nothing left to do before a clean stop */
-	struct text *why;     /* of a start that fails; while the logs are read */
-	enum err unread;      /* likewise: what recovery could not read again */
+	struct text *why;                  /* of a start that fails; while the logs are read */
+	enum err unread;                   /* likewise: what recovery could not read again */
 	struct deque decided; /* uint64_t: transactions, while the logs are read (tx.c) */
 	_Atomic uint64_t conns_opened, conns_closed; /* opened: the number of the last one, too */
 };
@@ -193,6 +193,8 @@ void conns_free_all(struct loop *l);
 void conns_alarm(struct loop *l); /* an alarm came or went: let all sessions look */
 struct conn *conn_of(struct loop *l, uint64_t session);
 struct conn *conn_numbered(struct loop *l, uint64_t number); /* NULL: not on this loop */
+void conns_stop(struct conn *c,
+		struct slice why); /* says goodbye (session_ops.stop), and ends it */
 /* conns_next walks all by slot, from *io_slot on; NULL: no more. */
 struct conn *conns_next(struct loop *l, uint32_t *io_slot);
 void conn_loaded(struct conn *c, uint64_t ticket, uint64_t mem);
@@ -259,7 +261,7 @@ void view_see(struct loop *l);
 bool checkpoint_work(struct loop *l); /* true: look again at once */
 /* checkpoint_is_waited_for: the last look before `l` falls asleep. */
 bool checkpoint_is_waited_for(const struct loop *l);
-bool alarms_look(struct loop *l);     /* true: look again at once */
+bool alarms_look(struct loop *l); /* true: look again at once */
 uint64_t alarm_memory_limit(const struct node *n);
 uint64_t alarm_disk_limit(const struct node *n);
 int64_t alarm_memory_used(const struct node *n); /* by all loops, as of their last turns */

@@ -1,5 +1,6 @@
 #include "session/session.h"
 
+#include "base/text.h"
 #include "wire/amqp091/headers.h"
 
 const struct header_ops *const session_arguments = &amqp091_argument_ops;
@@ -103,4 +104,16 @@ void session_direct_answer(struct post *p, const struct run *fx, bool is_there)
 	else
 		(void)post_run(p, session_loop(from.session), &head, &state, sizeof state, 1,
 			       SLICE_EMPTY);
+}
+
+struct slice session_stop_words(struct slice why, char *room)
+{
+	struct text t = text_of(room, SESSION_STOP_BYTES);
+	must(why.p != NULL || why.n == 0);
+	text_puts(&t, "CONNECTION_FORCED - ");
+	if (why.n > 0)
+		text_put_slice(&t, why);
+	else
+		text_puts(&t, "broker forced connection closure with reason 'shutdown'");
+	return text_slice(&t);
 }

@@ -82,7 +82,7 @@ struct session_limits {
 	struct slice mechanisms[SESSION_MECHANISMS_MAX]; /* SASL names that are offered, in order */
 	uint32_t mechanisms_n;
 	struct slice anonymous_user, anonymous_pass; /* of ANONYMOUS; no user: nobody */
-	const struct mqtt_settings *mqtt; /* as its room says; NULL: it is not spoken */
+	const struct mqtt_settings *mqtt;            /* as its room says; NULL: it is not spoken */
 	const struct stomp_settings *stomp;
 };
 
@@ -141,8 +141,9 @@ struct session_ops {
 	uint64_t (*deadline)(const struct session *s);
 	enum feed (*tick)(struct session *s, struct session_world *w);
 
-	/* stop: the broker is shutting down: say goodbye (connection.close 320). */
-	void (*stop)(struct session *s, struct session_world *w);
+	/* stop: say goodbye (connection.close 320): an operator wants it to end, for the reason
+	 * `why`; empty: the broker is shutting down. */
+	void (*stop)(struct session *s, struct session_world *w, struct slice why);
 
 	/* gone: the connection is lost or closed. The session releases what it held with commands
 	 * and answers true when nothing is outstanding any more (exclusive queues are deleted,
@@ -231,6 +232,11 @@ struct session_note {
 	uint64_t session;
 	struct slice user, vhost, reason, text; /* of any bytes */
 };
+
+/* session_stop_words says what `stop` says, in RabbitMQ's words, within a short string; `room` has
+ * SESSION_STOP_BYTES. */
+#define SESSION_STOP_BYTES 256u
+struct slice session_stop_words(struct slice why, char *room);
 
 #define SESSION_NOTES_MAX  16u
 #define SESSION_NOTE_BYTES 320u /* of the words of one; the rest is cut off */

@@ -265,8 +265,9 @@ static enum feed archive_tick(struct session *s, struct session_world *w)
 	return FEED_MORE;
 }
 
-static void archive_stop(struct session *s, struct session_world *w)
+static void archive_stop(struct session *s, struct session_world *w, struct slice why)
 {
+	(void)why;
 	(void)s;
 	(void)w;
 }

@@ -105,8 +105,8 @@ static void a_broker_that_stops_says_goodbye(void **state)
 	(void)state;
 	struct scenario *s = scenario_of(world_new(), __func__);
 	scenario_play(s, HELLO CONSUME "b connect\n");
-	client_named(s, "a")->s->ops->stop(client_named(s, "a")->s, world_of(s->w));
-	client_named(s, "b")->s->ops->stop(client_named(s, "b")->s, world_of(s->w));
+	client_named(s, "a")->s->ops->stop(client_named(s, "a")->s, world_of(s->w), SLICE_EMPTY);
+	client_named(s, "b")->s->ops->stop(client_named(s, "b")->s, world_of(s->w), SLICE_EMPTY);
 	scenario_play(
 		s, "a ch 1 basic.ack delivery_tag=7\n----\n"
 		   "a ch 0 connection.close reply_code=320 reply_text='CONNECTION_FORCED - broker "
@@ -125,7 +125,7 @@ static void a_stop_before_a_cancel_is_answered_ends_the_connection(void **state)
 	struct client *a = client_named(s, "a");
 	uint32_t slot = a->slot;
 	write_to(s, "a", "ch 1 basic.cancel consumer_tag='t'");
-	a->s->ops->stop(a->s, world_of(s->w));
+	a->s->ops->stop(a->s, world_of(s->w), SLICE_EMPTY);
 	world_run(s->w);
 	scenario_forget(s, a);
 	must(!s->w->clients[slot]);

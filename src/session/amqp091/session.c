@@ -163,15 +163,14 @@ static enum feed session_tick(struct session *own, struct session_world *w)
 	return s->phase == PHASE_CLOSED ? FEED_CLOSE : FEED_MORE;
 }
 
-static void session_stop(struct session *own, struct session_world *w)
+static void session_stop(struct session *own, struct session_world *w, struct slice why)
 {
+	char room[SESSION_STOP_BYTES];
 	struct turn t;
 	amqp091_turn(&t, own, w);
 	if (t.s->phase == PHASE_OPEN || t.s->phase == PHASE_RUNNING)
 		amqp091_send_close(&t, err_words[ERR_CONNECTION_FORCED].amqp091,
-				   slice_str("CONNECTION_FORCED - broker forced connection closure "
-					     "with reason 'shutdown'"),
-				   0, 0);
+				   session_stop_words(why, room), 0, 0);
 	else if (t.s->phase < PHASE_ENDING)
 		t.s->phase = PHASE_CLOSED;
 }

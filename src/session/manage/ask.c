@@ -29,9 +29,11 @@ static uint32_t steps_n(const struct manage *m, const struct session_world *w)
 		return m->request.is_all ? shards_n(w) : (uint32_t)m->request.number + 1;
 	case REQUEST_DIGEST: return 1 + LIMIT_SHARD_DATA_N;
 	case REQUEST_CONNECTION:
+	case REQUEST_CLOSE:
 	case REQUEST_TRACE: return w->post->loops_n;
 	case REQUEST_EXPORT:
 	case REQUEST_IMPORT:
+	case REQUEST_PURGE:
 	case REQUEST_QUEUE:
 	case REQUEST_DELAYED:
 	case REQUEST_CANCEL:
@@ -44,7 +46,7 @@ static bool is_about_queues(const struct manage *m)
 {
 	must(m->request.kind < REQUEST_N);
 	return m->request.kind == REQUEST_QUEUE || m->request.kind == REQUEST_DELAYED ||
-	       m->request.kind == REQUEST_CANCEL;
+	       m->request.kind == REQUEST_CANCEL || m->request.kind == REQUEST_PURGE;
 }
 
 /* The queue to be asked: of a list the one in hand, until all of it was told. */
@@ -89,10 +91,14 @@ static enum err queue_find(struct manage *m, const struct session_world *w, stru
 	must(is_about_queues(m));
 	if (e == ERR_OK && m->request.name.n == 0)
 		return ERR_OK;
-	if (e == ERR_OK && m->request.kind != REQUEST_QUEUE)
+	if (e == ERR_OK && m->request.kind != REQUEST_QUEUE && m->request.kind != REQUEST_PURGE)
 		return keeper_find(m, w, vhost, why);
 	if (e == ERR_OK && m->request.name.n <= MANAGE_NAME_MAX)
 		q = catalog_queue(w->view, vhost, m->request.name);
+	if (q && m->request.kind == REQUEST_PURGE && q->flags & QUEUE_KEEPER) {
+		text_puts(why, "it belongs to its exchange");
+		return ERR_ACCESS_REFUSED;
+	}
 	if (q) {
 		m->cursor = q->id;
 		return ERR_OK;
@@ -115,6 +121,11 @@ enum err manage_begin(struct manage *m, const struct session_world *w, struct te
 		return queue_find(m, w, why);
 	if (m->request.kind == REQUEST_EXPORT)
 		return manage_export_begin(m, m->request.name, why);
+	if (m->request.kind == REQUEST_CLOSE) {
+		m->reason_n = (uint8_t)m->request.name.n;
+		memcpy(m->reason, m->request.name.p, m->reason_n);
+		return ERR_OK;
+	}
 	if (m->request.kind != REQUEST_SHARD || m->request.is_all)
 		return ERR_OK;
 	if (m->request.number >= shards_n(w)) {
@@ -143,7 +154,7 @@ static struct run for_shard(enum cmd kind, uint32_t shard)
 
 static struct run for_loop(enum cmd kind, uint32_t loop, uint8_t flags, uint64_t arg)
 {
-	must(flags != 0);
+	must(loop < LIMIT_LOOPS_MAX);
 	return (struct run){
 		.kind = (uint8_t)kind, .flags = flags, .queue = arg, .shard = volatile_shard(loop)
 	};
@@ -155,6 +166,7 @@ static enum cmd asked_of_queues(const struct manage *m)
 	switch (m->request.kind) {
 	case REQUEST_DELAYED: return CMD_LIST;
 	case REQUEST_CANCEL: return m->request.is_all ? CMD_PURGE : CMD_CANCEL;
+	case REQUEST_PURGE: return CMD_PURGE;
 	default: return CMD_DUMP;
 	}
 }
@@ -183,8 +195,10 @@ static struct run question(struct manage *m, const struct session_world *w)
 		return r->is_all ? for_loop(CMD_DUMP_LOOP, m->step, DUMP_CONNECTIONS, m->cursor)
 				 : for_loop(CMD_DUMP_LOOP, m->step, DUMP_CONNECTION, r->number);
 	case REQUEST_TRACE: return for_loop(CMD_TRACE, m->step, TRACE_ON, r->number);
+	case REQUEST_CLOSE: return for_loop(CMD_CLOSE, m->step, 0, r->number);
 	case REQUEST_EXPORT:
 	case REQUEST_IMPORT:
+	case REQUEST_PURGE:
 	case REQUEST_QUEUE:
 	case REQUEST_DELAYED:
 	case REQUEST_CANCEL:
@@ -204,6 +218,8 @@ void manage_ask(struct manage *m, struct session_world *w)
 	struct slice tail = SLICE_EMPTY;
 	if (q.kind == CMD_CANCEL)
 		tail = slice_of(place, sizeof place);
+	else if (q.kind == CMD_CLOSE)
+		tail = slice_of(m->reason, m->reason_n);
 	else if (q.kind == CMD_LIST)
 		tail = slice_of(&m->place, sizeof m->place);
 	(void)post_run(w->post, w->post->loop_of_shard[q.shard], &q, NULL, 0, 0, tail);
@@ -283,15 +299,32 @@ static void put_delayed(struct manage *m, struct session_world *w, const struct 
 	}
 }
 
+static void put_purged(struct manage *m, struct session_world *w, const struct reply_row *row)
+{
+	char room[64];
+	struct text t = text_of(room, sizeof room);
+	must(m->request.kind == REQUEST_PURGE);
+	if (row->err == ERR_OK)
+		text_putf(&t, "purged: %llu\n", (unsigned long long)row->a);
+	m->found_n += row->err != ERR_NOT_FOUND;
+	if (row->err == ERR_OK)
+		put(m, w, &t);
+	else if (row->err != ERR_NOT_FOUND)
+		manage_refuse(m, w, slice_str("streams cannot be purged"));
+}
+
 static void last_words(struct manage *m, struct session_world *w)
 {
 	char room[80];
 	struct text t = text_of(room, sizeof room);
 	must(m->request.kind != REQUEST_TRACE);
 	m->phase = MANAGE_DONE;
+	if (m->found_n > 0 && m->request.kind == REQUEST_CLOSE)
+		sendq_copy(&m->session.sendq, w->mem, slice_str("closed: 1\n"));
 	if (m->found_n > 0)
 		return;
-	if (m->request.kind == REQUEST_CONNECTION && !m->request.is_all) {
+	if (m->request.kind == REQUEST_CLOSE ||
+	    (m->request.kind == REQUEST_CONNECTION && !m->request.is_all)) {
 		text_putf(&t, "no connection %llu", (unsigned long long)m->request.number);
 		manage_refuse(m, w, text_slice(&t));
 	} else if (!m->request.is_all && m->request.kind != REQUEST_DELAYED) {
@@ -311,8 +344,10 @@ void manage_answered(struct manage *m, struct session_world *w, struct run *fx)
 		manage_refuse(m, w, slice_str("too many watch already"));
 		return;
 	}
-	if (row->op == CMD_TRACE)
+	if (row->op == CMD_TRACE || row->op == CMD_CLOSE)
 		m->found_n += row->a;
+	else if (m->request.kind == REQUEST_PURGE)
+		put_purged(m, w, row);
 	else if (row->op == CMD_DIGEST)
 		put_digest(m, w, row);
 	else if (m->request.kind == REQUEST_DELAYED || m->request.kind == REQUEST_CANCEL)

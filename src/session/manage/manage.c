@@ -169,9 +169,10 @@ static enum feed manage_tick(struct session *s, struct session_world *w)
 }
 
 /* The loops forget who watched them with themselves. */
-static void manage_stop(struct session *s, struct session_world *w)
+static void manage_stop(struct session *s, struct session_world *w, struct slice why)
 {
 	struct manage *m = manage_of(s);
+	(void)why;
 	must(m->phase <= MANAGE_DONE);
 	if (m->phase == MANAGE_LISTENING || m->phase == MANAGE_ASKING ||
 	    m->phase == MANAGE_IMPORTING)

@@ -32,15 +32,17 @@ enum manage_phase {
 struct manage {
 	struct session session; /* first */
 	enum manage_phase phase;
-	struct request request; /* its slices are gone; the queue is `queue` */
-	uint64_t deadline_ms;   /* for the line */
-	uint64_t ticket;        /* of the last question */
-	bool is_waiting;        /* for its answer */
-	uint32_t step;          /* shard or loop to be asked next */
-	uint64_t cursor;        /* slot, or queue, to go on from */
-	uint64_t queue;         /* asked about */
-	uint64_t place;         /* in it, to go on from */
-	uint64_t found_n;       /* answers with text */
+	struct request request;          /* its slices are gone; the queue is `queue` */
+	uint64_t deadline_ms;            /* for the line */
+	uint64_t ticket;                 /* of the last question */
+	bool is_waiting;                 /* for its answer */
+	uint32_t step;                   /* shard or loop to be asked next */
+	uint64_t cursor;                 /* slot, or queue, to go on from */
+	uint64_t queue;                  /* asked about */
+	uint64_t place;                  /* in it, to go on from */
+	uint64_t found_n;                /* answers with text */
+	char reason[REQUEST_REASON_MAX]; /* for closing a connection */
+	uint8_t reason_n;
 	struct {
 		uint64_t asked_n, answered_n, bad_n, refused_n;
 		bool is_read;               /* all items are here */
@@ -49,7 +51,7 @@ struct manage {
 	} import;
 	struct {
 		uint32_t section, end; /* the one in hand; behind the last that is wanted */
-		uint64_t id; /* of the fact or queue in hand */
+		uint64_t id;           /* of the fact or queue in hand */
 		struct catalog_walk walk;
 		bool has_one, is_begun; /* in this section; its head is written */
 		bool is_alone;          /* one section is wanted */

@@ -157,7 +157,7 @@ static void turn_of_fate(struct rig *r, unsigned which)
 	case 11:
 		r->is_stopping = true; /* the loops forget who watches: they end, too */
 		r->room[0] = r->room[1] = 0;
-		r->s->ops->stop(r->s, &r->desk.w);
+		r->s->ops->stop(r->s, &r->desk.w, SLICE_EMPTY);
 		break;
 	case 12:
 		leave(r);

@@ -280,6 +280,25 @@ static void one_connection_is_looked_for_on_every_loop(void **s)
 	rig_fini(&r);
 }
 
+static void one_connection_is_closed_wherever_it_is(void **s)
+{
+	(void)s;
+	for (uint32_t at = 0; at <= DESK_LOOPS; at++) {
+		struct rig r;
+		rig_init(&r);
+		type(&r, "close connection 7 go home\n");
+		for (uint32_t loop = 0; loop < DESK_LOOPS; loop++) {
+			assert_int_equal(pump(&r), 1);
+			assert_true(r.asked.kind == CMD_CLOSE && r.asked.queue == 7);
+			answer_with(&r, (struct reply_row){ .op = CMD_CLOSE, .a = loop == at }, "");
+		}
+		assert_true(is_over(&r));
+		assert_string_equal(heard(&r),
+				    at < DESK_LOOPS ? "closed: 1\n" : "error: no connection 7\n");
+		rig_fini(&r);
+	}
+}
+
 static void digests_have_a_line_for_each_durable_shard(void **s)
 {
 	(void)s;
@@ -387,6 +406,7 @@ int main(void)
 		cmocka_unit_test(a_delayed_message_is_cancelled),
 		cmocka_unit_test(connections_come_in_pages),
 		cmocka_unit_test(one_connection_is_looked_for_on_every_loop),
+		cmocka_unit_test(one_connection_is_closed_wherever_it_is),
 		cmocka_unit_test(digests_have_a_line_for_each_durable_shard),
 		cmocka_unit_test(nothing_is_asked_while_nobody_reads),
 		cmocka_unit_test(a_trace_goes_on_as_far_as_it_is_read),

@@ -2,7 +2,15 @@
 
 #define DIGITS_MAX 19u /* any number of so many fits 64 bits */
 
-enum argument { ARGUMENT_NONE, ARGUMENT_NUMBER, ARGUMENT_NAME, ARGUMENT_MESSAGE, ARGUMENT_WORD };
+enum argument {
+	ARGUMENT_NONE,
+	ARGUMENT_NUMBER,
+	ARGUMENT_NAME,
+	ARGUMENT_MESSAGE,
+	ARGUMENT_WORD,
+	ARGUMENT_QUEUE,
+	ARGUMENT_REASON
+};
 
 const char *const request_words[REQUEST_N] = {
 #define REQUEST(name, words, argument, prose) [REQUEST_##name] = words,
@@ -104,6 +112,33 @@ static enum err argument_message(struct slice rest, struct request *out, struct 
 	return ERR_OK;
 }
 
+/* A queue, which must be named. */
+static enum err argument_queue(struct slice rest, struct request *out, struct text *why)
+{
+	TRY(argument_name(rest, out, why));
+	must(out->is_all == (out->name.n == 0));
+	if (out->name.n > 0)
+		return ERR_OK;
+	text_putf(why, "%s wants the name of a queue", request_words[out->kind]);
+	return ERR_MALFORMED;
+}
+
+/* A number, and what is to be said. */
+static enum err argument_reason(struct slice rest, struct request *out, struct text *why)
+{
+	size_t n = slice_find(rest, ' ');
+	must(!out->is_all);
+	if (number_parse(slice_sub(rest, 0, n), &out->number) != ERR_OK || n + 1 >= rest.n) {
+		text_putf(why, "%s wants a number and a reason", request_words[out->kind]);
+		return ERR_MALFORMED;
+	}
+	out->name = slice_from(rest, n + 1);
+	if (out->name.n <= REQUEST_REASON_MAX)
+		return ERR_OK;
+	text_putf(why, "a reason has at most %u bytes", REQUEST_REASON_MAX);
+	return ERR_MALFORMED;
+}
+
 static enum err argument_parse(struct slice rest, struct request *out, struct text *why)
 {
 	must(out->kind < REQUEST_N);
@@ -111,6 +146,8 @@ static enum err argument_parse(struct slice rest, struct request *out, struct te
 	case ARGUMENT_NUMBER: return argument_number(rest, out, why);
 	case ARGUMENT_NAME: return argument_name(rest, out, why);
 	case ARGUMENT_MESSAGE: return argument_message(rest, out, why);
+	case ARGUMENT_QUEUE: return argument_queue(rest, out, why);
+	case ARGUMENT_REASON: return argument_reason(rest, out, why);
 	case ARGUMENT_WORD:
 		out->name = rest;
 		out->is_all = rest.n == 0;

@@ -14,11 +14,13 @@ enum request_kind {
 	REQUEST_N
 };
 
+#define REQUEST_REASON_MAX 200u
+
 struct request {
 	enum request_kind kind;
-	bool is_all;            /* no number or name was given */
-	uint64_t number, place; /* place: of a message, behind its number */
-	struct slice vhost, name;
+	bool is_all;              /* no number or name was given */
+	uint64_t number, place;   /* place: of a message, behind its number */
+	struct slice vhost, name; /* name: or a reason */
 };
 
 extern const char *const request_words[REQUEST_N];

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 
 /* The line lies in a block of exactly its size. */
 static enum err parse(const char *z, struct request *out, char *why, size_t why_n)
@@ -32,8 +33,8 @@ static void every_request_of_the_table_is_understood(void **s)
 	for (int kind = 0; kind < REQUEST_N; kind++) {
 		struct request r;
 		char why[1024];
-		if (kind == REQUEST_CANCEL) /* which says what is meant */
-			continue;
+		if (kind == REQUEST_CANCEL || kind == REQUEST_PURGE || kind == REQUEST_CLOSE)
+			continue; /* which say what is meant */
 		assert_int_equal(parse(request_words[kind], &r, why, sizeof why), ERR_OK);
 		assert_int_equal(r.kind, kind);
 	}
@@ -132,11 +133,44 @@ static void what_is_no_request_is_refused_with_a_reason(void **s)
 	}
 }
 
+static void who_is_to_be_closed_is_told_why(void **s)
+{
+	(void)s;
+	struct request r;
+	char why[1024], line[300];
+	assert_int_equal(parse("close connection 7 go home", &r, why, sizeof why), ERR_OK);
+	assert_true(r.kind == REQUEST_CLOSE && r.number == 7);
+	assert_true(slice_eq(r.name, slice_str("go home")));
+	assert_int_equal(parse("close connection 7", &r, why, sizeof why), ERR_MALFORMED);
+	assert_string_equal(why, "close connection wants a number and a reason");
+	assert_int_equal(parse("close connection 7 ", &r, why, sizeof why), ERR_MALFORMED);
+	assert_int_equal(parse("close connection x y", &r, why, sizeof why), ERR_MALFORMED);
+	int n = snprintf(line, sizeof line, "close connection 7 ");
+	memset(line + n, 'x', REQUEST_REASON_MAX + 1);
+	line[n + (int)REQUEST_REASON_MAX + 1] = '\0';
+	assert_int_equal(parse(line, &r, why, sizeof why), ERR_MALFORMED);
+	line[n + (int)REQUEST_REASON_MAX] = '\0';
+	assert_int_equal(parse(line, &r, why, sizeof why), ERR_OK);
+}
+
+static void a_queue_that_is_to_be_purged_has_a_name(void **s)
+{
+	(void)s;
+	struct request r;
+	char why[1024];
+	assert_int_equal(parse("purge queue -p v a b", &r, why, sizeof why), ERR_OK);
+	assert_true(r.kind == REQUEST_PURGE && slice_eq(r.name, slice_str("a b")));
+	assert_int_equal(parse("purge queue", &r, why, sizeof why), ERR_MALFORMED);
+	assert_string_equal(why, "purge queue wants the name of a queue");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_request_of_the_table_is_understood),
 		cmocka_unit_test(a_number_chooses_one_and_none_chooses_all),
+		cmocka_unit_test(who_is_to_be_closed_is_told_why),
+		cmocka_unit_test(a_queue_that_is_to_be_purged_has_a_name),
 		cmocka_unit_test(a_word_chooses_a_part_and_none_chooses_all),
 		cmocka_unit_test(a_name_may_hold_blanks_and_has_a_virtual_host),
 		cmocka_unit_test(a_message_has_two_numbers_and_belongs_to_an_exchange),

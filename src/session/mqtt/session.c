@@ -245,13 +245,14 @@ static enum feed session_tick(struct session *own, struct session_world *w)
 	return s->phase == PHASE_CLOSED ? FEED_CLOSE : FEED_MORE;
 }
 
-static void session_stop(struct session *own, struct session_world *w)
+static void session_stop(struct session *own, struct session_world *w, struct slice why)
 {
 	struct turn t;
 	mqtt_turn(&t, own, w);
 	must(t.s->phase <= PHASE_CLOSED);
 	if (t.s->phase == PHASE_RUNNING)
-		mqtt_send_disconnect(&t, MQTT_REASON_SHUTTING_DOWN);
+		mqtt_send_disconnect(&t, why.n ? MQTT_REASON_ADMINISTRATIVE
+					       : MQTT_REASON_SHUTTING_DOWN);
 	t.s->is_will_due = true;
 	if (t.s->phase < PHASE_ENDING)
 		mqtt_end(&t);

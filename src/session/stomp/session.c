@@ -138,15 +138,14 @@ static enum feed session_tick(struct session *own, struct session_world *w)
 	return s->phase == PHASE_CLOSED ? FEED_CLOSE : FEED_MORE;
 }
 
-static void session_stop(struct session *own, struct session_world *w)
+static void session_stop(struct session *own, struct session_world *w, struct slice why)
 {
+	char room[SESSION_STOP_BYTES];
 	struct turn t;
 	stomp_turn(&t, own, w);
 	must(t.s->phase <= PHASE_CLOSED);
 	if (t.s->phase == PHASE_RUNNING)
-		stomp_error(&t, "connection_forced", NULL,
-			    slice_str("CONNECTION_FORCED - broker forced connection closure with "
-				      "reason 'shutdown'"));
+		stomp_error(&t, "connection_forced", NULL, session_stop_words(why, room));
 	t.s->phase = PHASE_CLOSED;
 }
 
