@@ -16,6 +16,9 @@ void node_check(const struct node *n);
 /* node_blocks_out: bytes of blocks that have not come home, of all loops: what sockets are read
  * into, and messages that somebody still refers to. */
 uint64_t node_blocks_out(const struct node *n);
+/* Of them, so many may be held by a loop's messages as they came. Beyond it what stays is copied
+ * together: else one message in a thousand could pin a whole block. */
+#define NODE_PINNED_BYTES (16u << 20)
 /* node_chunks: chunks of queues that have left memory since it was opened, and came back. */
 void node_chunks(const struct node *n, uint64_t *io_left, uint64_t *io_read);
 /* node_memory_used: bytes out of all heaps of the node, those of the journal's threads included. */

@@ -1,12 +1,9 @@
 /* What a publish leaves in memory: dense copies when blocks are pinned by too few messages, and the
  * spill file when memory is short. Both before the shard sees the run. */
+#include "node/inspect.h"
 #include "node/loop.h"
 
 #include "base/must.h"
-
-/* Blocks that may be held by this loop's messages as they came. Beyond it what stays is copied
- * together: else one message in a thousand could pin a whole block. */
-#define PINNED_BYTES_MAX (16u << 20)
 
 static const struct msg *copy_into(struct block *b, const struct msg *m, uint32_t bytes)
 {
@@ -73,7 +70,7 @@ static uint32_t period_of(const struct publish_row *row, uint32_t n)
 
 void keep_rows(struct loop *l, struct run *publish)
 {
-	bool is_pinned = l->home.out_bytes > PINNED_BYTES_MAX;
+	bool is_pinned = l->home.out_bytes > NODE_PINNED_BYTES;
 	bool is_short = atomic_load_explicit(&l->node->is_memory_short, memory_order_relaxed);
 	if ((!is_pinned && !is_short) || publish->n == 0)
 		return;

@@ -7,7 +7,8 @@
 #define SIM_BOUNDS_H
 #include "sim/world.h"
 
-/* bounds_bytes is the bound as of now; bounds_check compares. Only while a broker runs. */
+/* bounds_bytes is the bound as of now, of all but blocks; bounds_check compares both. Only while a
+ * broker runs. */
 uint64_t bounds_bytes(const struct world *w);
 void bounds_check(struct world *w);
 #endif

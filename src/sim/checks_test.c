@@ -1,5 +1,6 @@
 /* A checker that cannot fail is no checker: each is told a lie, and must say so. */
 #include "base/bits.h"
+#include "node/inspect.h"
 #include "node/loop.h"
 #include "sim/bounds.h"
 #include "sim/faults.h"
@@ -261,6 +262,18 @@ static void memory_that_grows_is_noticed(void **state)
 	world_free(w, "its bound is");
 }
 
+static void blocks_that_pile_up_are_noticed(void **state)
+{
+	(void)state;
+	struct world *w = world_new();
+	struct block_home *home = &w->host.loops[0].loop->home;
+	const uint64_t n = bounds_bytes(w) + w->host.loops_n * (uint64_t)NODE_PINNED_BYTES;
+	struct block *leak = block_take(home, (uint32_t)n);
+	bounds_check(w);
+	block_close(leak);
+	world_free(w, "bytes of blocks");
+}
+
 static void a_broker_that_does_not_answer_is_noticed(void **state)
 {
 	(void)state;
@@ -324,6 +337,7 @@ int main(void)
 		cmocka_unit_test(a_return_of_what_has_a_queue_is_noticed),
 		cmocka_unit_test(a_queue_may_go_with_a_channel_that_ends_unheard),
 		cmocka_unit_test(memory_that_grows_is_noticed),
+		cmocka_unit_test(blocks_that_pile_up_are_noticed),
 		cmocka_unit_test(a_broker_that_does_not_answer_is_noticed),
 		cmocka_unit_test(a_confirm_that_never_comes_is_noticed),
 		cmocka_unit_test(another_state_is_noticed),

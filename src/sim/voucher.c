@@ -284,14 +284,18 @@ static void forget(struct market *m)
 static void compare(struct market *m)
 {
 	struct stage *s = &m->stage;
-	uint32_t lost_n = 0, safe_n = 0;
+	uint32_t lost_n = 0, safe_n = 0, last = 0;
 	for (uint32_t i = 1; i <= s->sent_n; i++) {
 		const struct message *x = &m->message[i];
 		safe_n += x->is_safe;
-		lost_n += x->is_safe && !x->is_unsure && !x->is_gone && x->state != TAKEN;
+		if (!x->is_safe || x->is_unsure || x->is_gone || x->state == TAKEN)
+			continue;
+		lost_n++;
+		last = i;
 	}
 	if (lost_n)
-		stage_wrong(s, "%u of %u messages with a receipt are lost", lost_n, safe_n);
+		stage_wrong(s, "%u of %u messages with a receipt are lost, the last of them is %u",
+			    lost_n, safe_n, last);
 	story_mix(s->story, s->own.hash ^ safe_n);
 }
 
