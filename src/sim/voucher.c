@@ -185,8 +185,7 @@ static void come(struct market *m, struct guest *g)
 static void leave(struct market *m, struct guest *g)
 {
 	char line[RECEIPT_MAX];
-	const enum promise promise = guest_index(m, g) == SENDER ? ALL : ANSWER;
-	strand_say(&g->strand, SLICE_EMPTY, "DISCONNECT\n%s", ask(g, promise, 0, line));
+	strand_say(&g->strand, SLICE_EMPTY, "DISCONNECT\n%s", ask(g, ANSWER, 0, line));
 	g->strand.is_leaving = true;
 	while (g->held_n > 0)
 		market_settle(m, g, 0, false);

@@ -109,8 +109,7 @@ static void heard_message(struct market *m, struct guest *g, const struct stomp_
 static void is_kept(struct market *m, const struct guest *g, const struct voucher *v)
 {
 	for (uint32_t i = g->first; i <= m->stage.sent_n; i++)
-		if (v->promise == ALL ? m->message[i].state != ASIDE
-				      : m->bargain_of[i] == v->number)
+		if (m->bargain_of[i] == v->number)
 			m->message[i].is_safe = true;
 }
 
@@ -129,7 +128,7 @@ static void heard_receipt(struct market *m, struct guest *g, struct slice id, bo
 	struct voucher *v = &g->voucher[n];
 	if (v->promise == ONE)
 		m->message[v->number].is_safe = true;
-	else if (v->promise == ALL || v->promise == BARGAIN)
+	else if (v->promise == BARGAIN)
 		is_kept(m, g, v);
 	v->promise = NOTHING;
 	g->open_n--;

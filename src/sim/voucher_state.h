@@ -26,9 +26,10 @@ struct message {
 	uint32_t life, order;    /* of its sender's connections; of what was sent in it */
 };
 
-/* What a receipt is for: a message; all said so far; a transaction (BARGAIN: and its number); a
- * frame that makes no sense; something that only has to be answered. */
-enum promise { NOTHING, ONE, ALL, BARGAIN, NONSENSE, ANSWER };
+/* What a receipt is for: a message; a transaction (BARGAIN: its number); a frame that makes no
+ * sense; something that only has to be answered, as DISCONNECT: what asked for no receipt of its
+ * own is read then, and may still be lost. */
+enum promise { NOTHING, ONE, BARGAIN, NONSENSE, ANSWER };
 
 struct voucher {
 	uint8_t promise;
