@@ -2,7 +2,9 @@
  * catalog and the cores. */
 #include "session/amqp091/harness_for_tests.h"
 #include "session/amqp091/scenario_for_tests.h"
-#include "session/amqp091/stories_for_tests.h"
+
+#define STORIES_FOLDER "test/scenario/amqp091"
+#include "session/stories_for_tests.h"
 
 static void plays(void **state)
 {

@@ -1,8 +1,8 @@
-/* stories_for_tests -- every story of test/scenario/amqp091 as a test of its own, or the one that
- * is named. Only for tests.
+/* stories_for_tests -- every story of a folder of test/scenario as a test of its own, or the one
+ * that is named. Who includes it says before which folder: STORIES_FOLDER. Only for tests.
  */
-#ifndef SESSION_AMQP091_STORIES_FOR_TESTS_H
-#define SESSION_AMQP091_STORIES_FOR_TESTS_H
+#ifndef SESSION_STORIES_FOR_TESTS_H
+#define SESSION_STORIES_FOR_TESTS_H
 #include "base/must.h"
 
 #include <dirent.h>
@@ -15,7 +15,6 @@
 #include <cmocka.h>
 
 #define STORIES_MAX       256
-#define STORIES_FOLDER    "test/scenario/amqp091"
 #define STORIES_BYTES_MAX ((size_t)1 << 20)
 
 /* story_read gives the text of a story, to be freed. */
