@@ -59,9 +59,8 @@ bench: build ## CPU per message, beside RabbitMQ and the machine's floor
 sim: build ## SEEDS=n runs of the simulator
 	@$(RELEASE)/godwit-sim --seeds $(SEEDS)
 
-walk: test-packages ## the calls of one durable message, against their budget
-	$(call build,walk,programs)
-	@tools/walk build/walk
+walk: build test-packages ## the calls of one durable message, against their budget
+	@tools/walk $(RELEASE)
 
 fuzz: test-packages ## each fuzz target for FUZZ_SECS=n seconds; new inputs join its corpus
 	$(call build,fuzz,tests)

@@ -1,5 +1,5 @@
 # Flags of each kind of build; the presets choose the kind.
-set(GODWIT_BUILD dev CACHE STRING "dev, release, asan, tsan, fuzz, coverage or walk")
+set(GODWIT_BUILD dev CACHE STRING "dev, release, asan, tsan, fuzz or coverage")
 option(GODWIT_WERROR "warnings are errors" $ENV{CI})
 
 add_compile_options(
@@ -35,8 +35,6 @@ if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
 		list(APPEND release_flags -mmemset-strategy=${small} -mmemcpy-strategy=${small})
 	endif()
 endif()
-set(walk_flags ${release_flags} -pg)
-set(walk_link ${release_link})
 if(NOT DEFINED ${GODWIT_BUILD}_flags)
 	message(FATAL_ERROR "GODWIT_BUILD=${GODWIT_BUILD} is no kind of build")
 endif()
@@ -45,10 +43,10 @@ endif()
 add_compile_options(-fPIE)
 add_link_options(-pie)
 add_compile_options(${${GODWIT_BUILD}_flags})
-# What is shipped is optimised across rooms (docs/adr/0009-optimise-across-rooms.md), and the walk is
-# that with -pg. The link makes the code then, so it needs the compiler's flags.
+# What is shipped is optimised across rooms (docs/adr/0009-optimise-across-rooms.md). The link makes the
+# code then, so it needs the compiler's flags.
 set(at_link ${${GODWIT_BUILD}_flags})
-if(GODWIT_BUILD MATCHES "^(release|walk)$")
+if(GODWIT_BUILD STREQUAL "release")
 	include(CheckIPOSupported)
 	check_ipo_supported(RESULT can_lto LANGUAGES C)
 	set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ${can_lto})
