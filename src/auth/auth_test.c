@@ -1,10 +1,10 @@
 #include "auth/account.h"
 #include "auth/auth.h"
+#include "base/exact_for_tests.h"
 #include "base/regex.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <cmocka.h>
 
 static bool small_match(struct patterns *p, struct slice expr, struct slice subject)
@@ -118,12 +118,10 @@ static void accounts_and_grants_come_back_and_their_prefixes_do_not(void **state
 	must(n > 0 && account_has_tag(slice_of(buf, n), "impersonator"));
 	must(!account_has_tag(slice_of(buf, n), "administrator"));
 	for (uint32_t i = 0; i <= n; i++) {
-		uint8_t *copy = malloc(i ? i : 1);
+		struct slice copy = exact(slice_of(buf, i), i);
 		struct account got;
-		must(copy != NULL);
-		memcpy(copy, buf, i);
-		must((account_get(slice_of(copy, i), &got) == ERR_OK) == (i == n));
-		free(copy);
+		must((account_get(copy, &got) == ERR_OK) == (i == n));
+		exact_free(copy);
 	}
 	struct grant g = of("a", "bb", ""), back;
 	n = grant_put(&g, buf, sizeof buf);

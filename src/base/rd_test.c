@@ -1,6 +1,5 @@
+#include "base/exact_for_tests.h"
 #include "base/rd.h"
-
-#include <stdlib.h>
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,14 +35,12 @@ static void every_prefix_is_refused_and_the_whole_is_read(void **s)
 {
 	(void)s;
 	for (size_t n = 0; n <= sizeof all_kinds; n++) {
-		uint8_t *copy = malloc(n); /* of exactly this size: one byte too far is seen */
-		if (n)
-			memcpy(copy, all_kinds, n);
-		struct rd r = rd_of(slice_of(copy, n));
+		struct slice copy = exact(slice_of(all_kinds, n), n);
+		struct rd r = rd_of(copy);
 		bool good = read_all(&r);
 		must(rd_ok(&r) == (n == sizeof all_kinds));
 		must(rd_done(&r) == rd_ok(&r) && good == rd_ok(&r) && rd_left(&r) == 0);
-		free(copy);
+		exact_free(copy);
 	}
 }
 

@@ -1,3 +1,4 @@
+#include "base/exact_for_tests.h"
 #include "core/catalog_for_tests.h"
 #include "core/catalog_unit.h"
 
@@ -69,11 +70,9 @@ static void save_more(struct world *w, struct saved *all)
 
 static enum err give(struct catalog *c, const struct unit *u, uint32_t len)
 {
-	uint8_t *copy = malloc(len ? len : 1);
-	must(copy != NULL);
-	memcpy(copy, u->bytes, len);
-	enum err err = catalog_restore(c, u->key, slice_of(copy, len));
-	free(copy);
+	struct slice copy = exact(slice_of(u->bytes, len), len);
+	enum err err = catalog_restore(c, u->key, copy);
+	exact_free(copy);
 	return err;
 }
 

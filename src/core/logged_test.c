@@ -1,4 +1,5 @@
 #include "base/crc32c.h"
+#include "base/exact_for_tests.h"
 #include "core/core_for_tests.h"
 
 struct record_body {
@@ -166,15 +167,12 @@ static void every_prefix_is_refused(void **s)
 	write_all(r, &b);
 	uint32_t whole_n = 0;
 	for (size_t n = 1; n <= b.w.n; n++) {
-		uint8_t *copy = malloc(n);
-		must(copy != NULL);
-		memcpy(copy, b.bytes, n);
-		struct slice body = slice_of(copy, n);
+		struct slice body = exact(slice_of(b.bytes, n), n);
 		enum err err = logged_check(body, (struct run *)(void *)room_bytes,
 					    sizeof room_bytes);
 		must(err == ERR_OK || err == ERR_CORRUPT);
 		whole_n += err == ERR_OK;
-		free(copy);
+		exact_free(body);
 	}
 	must(whole_n == 8);
 	r->filling->given -= 2;

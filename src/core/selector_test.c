@@ -1,3 +1,4 @@
+#include "base/exact_for_tests.h"
 #include "base/must.h"
 #include "core/catalog_for_tests.h"
 #include "core/selector.h"
@@ -6,7 +7,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -16,14 +16,11 @@
 /* In a block of its exact size. */
 static bool matches(const char *text)
 {
-	size_t n = strlen(text);
-	char *copy = malloc(n ? n : 1);
-	must(copy != NULL);
-	memcpy(copy, text, n);
-	bool is_good = selector_check(slice_of(copy, n)) == ERR_OK;
-	bool is_match = selector_matches(slice_of(copy, n), &words_ops, slice_str(HAS));
+	struct slice copy = exact(slice_str(text), strlen(text));
+	bool is_good = selector_check(copy) == ERR_OK;
+	bool is_match = selector_matches(copy, &words_ops, slice_str(HAS));
 	must_if(is_match, is_good);
-	free(copy);
+	exact_free(copy);
 	return is_match;
 }
 
@@ -143,12 +140,10 @@ static void every_prefix_is_refused(void **s)
 	size_t n = sizeof whole - 1;
 	must(is_good(whole));
 	for (size_t i = 0; i < n; i++) {
-		char *part = malloc(i ? i : 1);
-		must(part != NULL);
-		memcpy(part, whole, i);
+		struct slice part = exact(slice_of(whole, i), i);
 		bool is_all = i + 2 >= n; /* the point may be missing */
-		must((selector_check(slice_of(part, i)) == ERR_OK) == is_all);
-		free(part);
+		must((selector_check(part) == ERR_OK) == is_all);
+		exact_free(part);
 	}
 }
 

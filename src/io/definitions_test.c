@@ -1,5 +1,6 @@
 #include "auth/account.h"
 #include "base/byteorder.h"
+#include "base/exact_for_tests.h"
 #include "base/must.h"
 #include "base/rd.h"
 #include "core/catalog.h"
@@ -14,7 +15,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -23,12 +23,9 @@ static char reason[1024];
 static enum err read(struct definitions *d, const char *json)
 {
 	struct text why = text_of(reason, sizeof reason);
-	size_t n = strlen(json);
-	char *copy = malloc(n ? n : 1);
-	must(copy != NULL);
-	memcpy(copy, json, n);
-	enum err e = definitions_read(d, slice_of(copy, n), &why);
-	free(copy);
+	struct slice copy = exact(slice_str(json), strlen(json));
+	enum err e = definitions_read(d, copy, &why);
+	exact_free(copy);
 	return e;
 }
 
@@ -308,12 +305,10 @@ static void mosquittos_hashes_fit_as_they_are(void **state)
 		must(!password_fits(algorithm, hash, slice_sub(password, 0, password.n - 1)));
 		must(!password_fits(slice_str("argon2id"), hash, password));
 		for (size_t n = 1; n < hash.n; n++) {
-			char *copy = malloc(n);
-			must(copy != NULL);
-			memcpy(copy, hash.p, n);
-			must(password_check(algorithm, slice_of(copy, n), &why) == ERR_LIMIT);
-			must(!password_fits(algorithm, slice_of(copy, n), password));
-			free(copy);
+			struct slice copy = exact(hash, n);
+			must(password_check(algorithm, copy, &why) == ERR_LIMIT);
+			must(!password_fits(algorithm, copy, password));
+			exact_free(copy);
 		}
 	}
 }

@@ -1,3 +1,4 @@
+#include "base/exact_for_tests.h"
 #include "base/text.h"
 #include "node/config.h"
 
@@ -5,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
-#include <stdlib.h>
 #include <cmocka.h>
 
 static char reason[600];
@@ -16,13 +16,11 @@ static struct config_notes notes;
 static enum err read_bytes(const char *text, size_t n)
 {
 	struct text why = text_of(reason, sizeof reason);
-	uint8_t *copy = malloc(n ? n : 1);
-	must(copy != NULL);
-	memcpy(copy, text, n);
+	struct slice copy = exact(slice_of(text, n), n);
 	config_defaults(&c);
 	notes.n = 0;
-	enum err e = config_read(&c, "x.conf", slice_of(copy, n), &notes, &why);
-	free(copy);
+	enum err e = config_read(&c, "x.conf", copy, &notes, &why);
+	exact_free(copy);
 	return e;
 }
 

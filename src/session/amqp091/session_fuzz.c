@@ -1,16 +1,13 @@
 /* session_fuzz -- any deeds of three clients, good and bad: no must fails, nothing is left behind.
  *
- * Sessions are played on the real catalog and cores. An input is a list of deeds. A byte below
- * DEED_RAW names a line of `lines`, which the current client says; the others are octets as they
- * are, octets in a frame, and turns of fate.
+ * Sessions are played on the real catalog and cores. A byte below DEED_RAW names a line of `lines`,
+ * which the current client says; the others are octets as they are, and octets in a frame.
  */
 #include "session/amqp091/harness_for_tests.h"
+#include "session/play_for_tests.h"
 
 #define DEED_RAW   160
 #define DEED_FRAME 192
-#define DEED_FATE  224
-#define CLIENTS    3
-#define OUTPUT_MAX (1u << 17)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -123,12 +120,6 @@ static const char *const lines[] = {
 
 _Static_assert(LINES <= DEED_RAW, "each line has its byte");
 
-struct play {
-	struct world *w;
-	struct client *clients[CLIENTS];
-	unsigned at;
-};
-
 static void write_line(struct client *c, const char *line)
 {
 	struct octets o = { 0 };
@@ -137,7 +128,7 @@ static void write_line(struct client *c, const char *line)
 	free(o.p);
 }
 
-static void open_client(struct play *p)
+static void enter(struct client *c, unsigned no)
 {
 	static const char *const handshake[] = {
 		"raw 'AMQP\\x00\\x00\\x09\\x01'",
@@ -147,47 +138,21 @@ static void open_client(struct play *p)
 		"ch 0 connection.tune_ok channel_max=10 frame_max=4096 heartbeat=10",
 		"ch 0 connection.open virtual_host='/'",
 	};
-	struct client *c = client_new(p->w, true);
-	p->clients[p->at] = c;
+	(void)no;
 	c->frame_max = 4096;
 	for (int i = 0; i < 4; i++) {
 		write_line(c, handshake[i]);
-		world_run(p->w);
+		world_run(c->world);
 	}
 }
 
-static void drop_client(struct play *p)
+static void fate(struct play *p, unsigned which)
 {
-	if (p->clients[p->at])
-		client_lost(p->clients[p->at]);
-	p->clients[p->at] = NULL;
-}
-
-static void turn_of_fate(struct play *p, unsigned which)
-{
-	struct world *w = p->w;
-	switch (which % 14) {
-	case 0: drop_client(p); break;
-	case 1: p->at = 0; break;
-	case 2: p->at = 1; break;
-	case 3: p->at = 2; break;
-	case 4: w->is_log_held = !w->is_log_held; break;
-	case 5: w->is_not_reading = !w->is_not_reading; break;
-	case 6: w->is_dripping = !w->is_dripping; break;
-	case 7: w->sw.is_blocked = !w->sw.is_blocked; break;
-	case 8: (void)world_later(w, 60000); break;
-	case 9: w->is_losing_reads = !w->is_losing_reads; break;
-	case 10:
+	if (which == FATE_OWN)
 		for (int i = 1; i < WORLD_SHARDS; i++)
-			core_cache_limit(w->shard[i].core, 0);
-		break;
-	case 11:
-		for (int i = 1; i < WORLD_SHARDS; i++)
-			w->post.loop_of_shard[i] ^= 1;
-		break;
-	case 12: (void)world_dispatch(w, &w->post); break;
-	default: world_run(w);
-	}
+			p->w->post.loop_of_shard[i] ^= 1;
+	else
+		(void)world_dispatch(p->w, &p->w->post);
 }
 
 /* Octets as they are, or in a whole frame of some kind. */
@@ -203,43 +168,27 @@ static void write_octets(struct client *c, bool is_frame, unsigned how, struct s
 	free(o.p);
 }
 
-/* A deed, and how many bytes of the input it took. */
-static size_t deed(struct play *p, struct slice in)
+static size_t say(struct client *c, struct slice in)
 {
 	unsigned what = in.p[0];
-	struct client **c = &p->clients[p->at];
-	if (what >= DEED_FATE) {
-		turn_of_fate(p, what - DEED_FATE);
-		return 1;
-	}
-	if (*c && (*c)->is_closed)
-		drop_client(p);
-	if (!*c)
-		open_client(p);
 	if (what < DEED_RAW) {
-		write_line(*c, lines[what % LINES]);
+		write_line(c, lines[what % LINES]);
 		return 1;
 	}
 	bool is_frame = what >= DEED_FRAME;
 	size_t n = is_frame ? (in.n > 1 ? in.p[1] : 0) : what - DEED_RAW + 1u;
 	size_t head = is_frame && in.n > 1 ? 2 : 1;
 	n = n < in.n - head ? n : in.n - head;
-	write_octets(*c, is_frame, what - DEED_FRAME, slice_sub(in, head, n));
+	write_octets(c, is_frame, what - DEED_FRAME, slice_sub(in, head, n));
 	return head + n;
 }
 
+static const struct play_ops ops = { &amqp091_session_ops, enter, say, fate };
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	struct play p = { .w = world_new() };
-	p.w->limits.output_bytes_max = OUTPUT_MAX;
-	p.w->limits.unconfirmed_bytes_max = OUTPUT_MAX;
-	p.w->limits.message_bytes_max = 1 << 20;
-	for (size_t at = 0; at < n;)
-		at += deed(&p, slice_of(bytes + at, n - at));
-	p.w->sw.is_blocked = p.w->is_not_reading = p.w->is_log_held = false;
-	world_run(p.w);
-	for (int i = 0; i < CLIENTS; i++)
-		must(!p.clients[i] || p.clients[i]->s->sendq.bytes < 4 * OUTPUT_MAX);
-	world_free(p.w);
+	struct play p = play_begin();
+	play_all(&p, &ops, slice_of(bytes, n));
+	play_end(&p);
 	return 0;
 }

@@ -1,9 +1,10 @@
 #include "session/manage/request.h"
 
+#include "base/exact_for_tests.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 #include <stdio.h>
@@ -11,19 +12,16 @@
 /* The line lies in a block of exactly its size. */
 static enum err parse(const char *z, struct request *out, char *why, size_t why_n)
 {
-	size_t n = strlen(z);
-	uint8_t *line = malloc(n ? n : 1);
+	struct slice line = exact(slice_str(z), strlen(z));
 	struct text t = text_of(why, why_n);
-	assert_non_null(line);
-	memcpy(line, z, n);
-	enum err e = request_parse(slice_of(line, n), out, &t);
+	enum err e = request_parse(line, out, &t);
 	if (e == ERR_OK && out->name.n > 0) {
 		t = text_of(why, why_n);
 		text_put_slice(&t, out->vhost);
 		text_putc(&t, '|');
 		text_put_slice(&t, out->name);
 	}
-	free(line);
+	exact_free(line);
 	return e;
 }
 

@@ -1,17 +1,13 @@
 /* session_fuzz -- any deeds of three clients, good and bad: no must fails, nothing is left behind.
  *
- * Sessions are played on the real catalog and cores. An input is a list of deeds. A byte below
- * DEED_RAW names one of `packets`, which the current client sends; the others are octets as they
- * are, and turns of fate.
+ * Sessions are played on the real catalog and cores. A byte below DEED_RAW names one of
+ * `packets`, which the current client sends; the others are octets as they are.
  */
-#include "session/harness_for_tests.h"
 #include "session/mqtt/ops.h"
+#include "session/play_for_tests.h"
 #include "wire/mqtt/for_tests.h"
 
-#define DEED_RAW   128
-#define DEED_FATE  224
-#define CLIENTS    3
-#define OUTPUT_MAX (1u << 17)
+#define DEED_RAW 128
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -115,79 +111,35 @@ static const struct mqtt_settings settings = { .vhost = { (const uint8_t *)"/", 
 					       .prefetch = 3,
 					       .is_open_to_all = true };
 
-struct play {
-	struct world *w;
-	struct client *clients[CLIENTS];
-	unsigned at, opened_n;
-};
-
 static void send(struct client *c, const char *z)
 {
 	struct slice octets = hex(z);
 	client_write(c, octets.p, octets.n);
 }
 
-static void open_client(struct play *p)
+static void enter(struct client *c, unsigned no)
 {
-	struct client *c = client_of(p->w, &mqtt_session_ops, true);
-	p->clients[p->at] = c;
-	send(c, hellos[p->opened_n++ % HELLOS_N]);
-	world_run(p->w);
+	send(c, hellos[no % HELLOS_N]);
 }
 
-static void drop_client(struct play *p)
-{
-	if (p->clients[p->at])
-		client_lost(p->clients[p->at]);
-	p->clients[p->at] = NULL;
-}
-
-static void turn_of_fate(struct play *p, unsigned which)
-{
-	struct world *w = p->w;
-	switch (which % 14) {
-	case 0: drop_client(p); break;
-	case 1: p->at = 0; break;
-	case 2: p->at = 1; break;
-	case 3: p->at = 2; break;
-	case 4: w->is_log_held = !w->is_log_held; break;
-	case 5: w->is_not_reading = !w->is_not_reading; break;
-	case 6: w->is_dripping = !w->is_dripping; break;
-	case 7: w->sw.is_blocked = !w->sw.is_blocked; break;
-	case 8: (void)world_later(w, 60000); break;
-	case 9: w->is_losing_reads = !w->is_losing_reads; break;
-	case 10:
-		for (int i = 1; i < WORLD_SHARDS; i++)
-			core_cache_limit(w->shard[i].core, 0);
-		break;
-	case 11: (void)world_dispatch(w, &w->post); break;
-	case 12: p->opened_n++; break;
-	default: world_run(w);
-	}
-}
-
-/* A deed, and how many bytes of the input it took. */
-static size_t deed(struct play *p, struct slice in)
+static size_t say(struct client *c, struct slice in)
 {
 	unsigned what = in.p[0];
-	struct client **c = &p->clients[p->at];
-	if (what >= DEED_FATE) {
-		turn_of_fate(p, what - DEED_FATE);
-		return 1;
-	}
-	if (*c && (*c)->is_closed)
-		drop_client(p);
-	if (!*c)
-		open_client(p);
-	if (what < DEED_RAW) {
-		send(*c, packets[what % PACKETS_N]);
-		return 1;
-	}
-	size_t n = what - DEED_RAW + 1u;
-	n = n < in.n - 1 ? n : in.n - 1;
-	client_write(*c, in.p + 1, n);
-	return 1 + n;
+	if (what >= DEED_RAW)
+		return 1 + play_octets(c, slice_from(in, 1), what - DEED_RAW + 1u);
+	send(c, packets[what % PACKETS_N]);
+	return 1;
 }
+
+static void fate(struct play *p, unsigned which)
+{
+	if (which == FATE_OWN)
+		(void)world_dispatch(p->w, &p->w->post);
+	else
+		p->opened_n++;
+}
+
+static const struct play_ops ops = { &mqtt_session_ops, enter, say, fate };
 
 /* Whatever the client was told is packets of its version, the last one perhaps cut off. */
 static void check_output(const struct client *c)
@@ -212,21 +164,12 @@ static void check_output(const struct client *c)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	struct play p = { .w = world_new() };
+	struct play p = play_begin();
 	p.w->limits.mqtt = &settings;
-	p.w->limits.output_bytes_max = OUTPUT_MAX;
-	p.w->limits.unconfirmed_bytes_max = OUTPUT_MAX;
-	p.w->limits.message_bytes_max = 1 << 20;
-	for (size_t at = 0; at < n;)
-		at += deed(&p, slice_of(bytes + at, n - at));
-	p.w->sw.is_blocked = p.w->is_not_reading = p.w->is_log_held = false;
-	world_run(p.w);
-	for (int i = 0; i < CLIENTS; i++) {
-		if (!p.clients[i])
-			continue;
-		must(p.clients[i]->s->sendq.bytes < 4 * OUTPUT_MAX);
-		check_output(p.clients[i]);
-	}
-	world_free(p.w);
+	play_all(&p, &ops, slice_of(bytes, n));
+	for (int i = 0; i < PLAY_CLIENTS; i++)
+		if (p.clients[i])
+			check_output(p.clients[i]);
+	play_end(&p);
 	return 0;
 }

@@ -1,12 +1,11 @@
 #include "wire/http1/head.h"
 
-#include "base/must.h"
+#include "base/exact_for_tests.h"
 
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <setjmp.h>
 #include <cmocka.h>
 
@@ -15,12 +14,9 @@ static struct http1_head head;
 /* In a block of exactly its size. */
 static enum err read_exact(struct slice s)
 {
-	uint8_t *block = malloc(s.n ? s.n : 1);
-	must(block != NULL);
-	if (s.n)
-		memcpy(block, s.p, s.n);
-	enum err e = http1_head_read(slice_of(block, s.n), &head);
-	free(block);
+	struct slice block = exact(s, s.n);
+	enum err e = http1_head_read(block, &head);
+	exact_free(block);
 	return e;
 }
 

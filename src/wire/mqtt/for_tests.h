@@ -1,11 +1,11 @@
-/* mqtt for_tests -- what the tests of this room share: packets written in hex, read from blocks of
- * exactly the right size, so that AddressSanitizer sees one byte too far.
+/* mqtt for_tests -- what the tests of this room share: packets written in hex, and every
+ * beginning of them read.
  */
 #ifndef WIRE_MQTT_FOR_TESTS_H
 #define WIRE_MQTT_FOR_TESTS_H
 
+#include "base/exact_for_tests.h"
 #include "base/limits.h"
-#include "base/must.h"
 #include "base/text.h"
 #include "wire/mqtt/ack.h"
 #include "wire/mqtt/connect.h"
@@ -14,23 +14,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* exact copies the first `n` octets of `s` into a heap block that ends with them. */
-static inline struct slice exact(struct slice s, size_t n)
-{
-	must(n <= s.n);
-	uint8_t *copy = malloc(n + 1);
-	must(copy != NULL);
-	if (n > 0)
-		memcpy(copy + 1, s.p, n);
-	return slice_of(copy + 1, n);
-}
-
-/* exact_free frees what exact has made. */
-static inline void exact_free(struct slice s)
-{
-	free((void *)(uintptr_t)(s.p - 1));
-}
 
 /* hex_digit is -1 for what is none. */
 static inline int hex_digit(char c)

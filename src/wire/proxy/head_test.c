@@ -2,12 +2,12 @@
 
 #include "base/byteorder.h"
 #include "base/crc32c.h"
+#include "base/exact_for_tests.h"
 #include "base/limits.h"
 
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <setjmp.h>
 #include <cmocka.h>
 
@@ -20,11 +20,10 @@ static enum err read_all(struct slice s)
 {
 	enum err e = ERR_MORE;
 	for (size_t n = 0; n <= s.n; n++) {
-		uint8_t *block = malloc(n ? n : 1);
-		must(block != NULL && e == ERR_MORE);
-		memcpy(block, s.p, n);
-		e = proxy_head_read(slice_of(block, n), &head);
-		free(block);
+		struct slice block = exact(s, n);
+		must(e == ERR_MORE);
+		e = proxy_head_read(block, &head);
+		exact_free(block);
 		if (e != ERR_MORE && n < s.n)
 			return e;
 	}

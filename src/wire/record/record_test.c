@@ -1,31 +1,16 @@
 #include "wire/record/record.h"
 
+#include "base/exact_for_tests.h"
 #include "wire/record/commit.h"
 #include "wire/record/head.h"
 #include "wire/record/unit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
 #define GENERATION 7u
-
-/* heap_copy gives the bytes in a block of exactly their size, so that a read beyond is seen. */
-static struct slice heap_copy(const uint8_t *p, size_t n)
-{
-	uint8_t *copy = malloc(n ? n : 1);
-	must(copy != NULL);
-	if (n)
-		memcpy(copy, p, n);
-	return slice_of(copy, n);
-}
-
-static void heap_free(struct slice s)
-{
-	free((void *)(uintptr_t)s.p);
-}
 
 /* ---- records ---------------------------------------------------------------------------- */
 
@@ -49,7 +34,7 @@ static void a_record_comes_back_as_it_was(void **state)
 	for (uint32_t len = 0; len < 70; len++) {
 		uint8_t buf[128];
 		uint32_t space = make_record(buf, len), got_space = 0;
-		struct slice s = heap_copy(buf, space);
+		struct slice s = exact(slice_of(buf, space), space);
 		struct record r = { 0 };
 		enum err e = record_get(s, GENERATION, &r, &got_space);
 		assert_int_equal(e, ERR_OK);
@@ -66,7 +51,7 @@ static void a_record_comes_back_as_it_was(void **state)
 		assert_int_equal(record_peek_space(buf), space);
 		assert_int_equal(record_peek_shard(buf), 3);
 		assert_int_equal(record_peek_index(buf), 1u << 20);
-		heap_free(s);
+		exact_free(s);
 	}
 }
 
@@ -76,11 +61,11 @@ static void every_prefix_of_a_record_wants_more(void **state)
 	uint8_t buf[128];
 	uint32_t space = make_record(buf, 33);
 	for (size_t n = 0; n < space; n++) {
-		struct slice s = heap_copy(buf, n);
+		struct slice s = exact(slice_of(buf, n), n);
 		struct record r;
 		uint32_t got;
 		assert_int_equal(record_get(s, GENERATION, &r, &got), ERR_MORE);
-		heap_free(s);
+		exact_free(s);
 	}
 }
 
@@ -134,9 +119,9 @@ static void a_commit_comes_back_as_it_was(void **state)
 	assert_true(got.prev_crc == c.prev_crc && got.records_n == c.records_n);
 	assert_int_equal(commit_space(got.bytes), 1024);
 	for (size_t n = 0; n < sizeof buf; n++) {
-		struct slice s = heap_copy(buf, n);
+		struct slice s = exact(slice_of(buf, n), n);
 		assert_int_equal(commit_get(s, GENERATION, &got), ERR_MORE);
-		heap_free(s);
+		exact_free(s);
 	}
 	assert_int_equal(commit_get(slice_of(buf, sizeof buf), GENERATION + 1, &got), ERR_CORRUPT);
 }
@@ -201,9 +186,9 @@ static void a_head_comes_back_as_it_was(void **state)
 		assert_true(h.file == 5 && h.end == 6 && h.floor == 7 && h.units_n == 8);
 		assert_int_equal(head_get(slice_of(buf, sizeof buf), kinds[(k + 1) % 3], &h),
 				 ERR_NOT_FOUND);
-		struct slice s = heap_copy(buf, HEAD_BYTES - 1);
+		struct slice s = exact(slice_of(buf, HEAD_BYTES - 1), HEAD_BYTES - 1);
 		assert_int_equal(head_get(s, kinds[k], &h), ERR_MORE);
-		heap_free(s);
+		exact_free(s);
 	}
 }
 
@@ -243,18 +228,18 @@ static void a_unit_comes_back_as_it_was(void **state)
 		uint8_t buf[160];
 		struct unit u;
 		uint32_t space = make_unit(buf, content, n), got;
-		struct slice s = heap_copy(buf, space);
+		struct slice s = exact(slice_of(buf, space), space);
 		assert_int_equal(unit_get(s, &u, &got), ERR_OK);
 		assert_int_equal(got, space);
 		assert_true(u.kind == UNIT_CONTENT && u.shard == 4 && u.checkpoint == 9);
 		assert_true(u.a == 10 && u.b == UINT64_MAX && u.content.n == n);
 		if (n)
 			assert_memory_equal(u.content.p, content, n);
-		heap_free(s);
+		exact_free(s);
 		for (size_t part = 0; part < space; part++) {
-			s = heap_copy(buf, part);
+			s = exact(slice_of(buf, part), part);
 			assert_int_equal(unit_get(s, &u, &got), ERR_MORE);
-			heap_free(s);
+			exact_free(s);
 		}
 	}
 }
