@@ -128,13 +128,8 @@ static void echo_free(struct session *s, struct session_world *w)
 
 static void echo_moved(struct session *s, uint64_t handle)
 {
-	s->handle = handle;
+	must(s->handle != handle);
 	((struct echo *)s)->is_moved = true;
-}
-
-static struct sendq *echo_sendq(struct session *s)
-{
-	return &s->sendq;
 }
 
 static const struct session_ops echo_ops = {
@@ -150,7 +145,6 @@ static const struct session_ops echo_ops = {
 	.gone = echo_gone,
 	.free = echo_free,
 	.moved = echo_moved,
-	.sendq = echo_sendq,
 };
 
 /* ---- the server ---------------------------------------------------------------------------- */

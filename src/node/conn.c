@@ -144,7 +144,7 @@ struct conn *conn_arrived(struct loop *l, uint64_t sock, uint64_t tag)
 	c->sock = sock;
 	if (!slot_take(l, c))
 		must(!"no memory for a connection that is already open");
-	c->session->ops->moved(c->session, conn_handle(c));
+	session_move(c->session, conn_handle(c));
 	trace_begin(c);
 	c->is_reading = true;
 	c->is_full = false;

@@ -155,7 +155,7 @@ static inline void client_feed(struct client *c)
 	if (f == FEED_MOVE) { /* and back at once: there is one loop that runs */
 		must(to == 1);
 		w->moves_n++;
-		c->s->ops->moved(c->s, session_handle(0, c->slot, ++w->gen & 0xffffff));
+		session_move(c->s, session_handle(0, c->slot, ++w->gen & 0xffffff));
 		c->is_waiting = true;
 	}
 }

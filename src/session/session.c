@@ -117,3 +117,10 @@ struct slice session_stop_words(struct slice why, char *room)
 		text_puts(&t, "broker forced connection closure with reason 'shutdown'");
 	return text_slice(&t);
 }
+
+void session_move(struct session *s, uint64_t handle)
+{
+	must(s->ops->moved != NULL);
+	s->ops->moved(s, handle);
+	s->handle = handle;
+}

@@ -151,10 +151,9 @@ struct session_ops {
 	bool (*gone)(struct session *s, struct session_world *w);
 	void (*free)(struct session *s, struct session_world *w);
 
-	/* moved: it has a new handle on another loop. Only after FEED_MOVE: it is quiet then. */
+	/* moved: the session will have this handle when it returns; it has the old one still. NULL
+	 * for protocols that never answer FEED_MOVE. */
 	void (*moved)(struct session *s, uint64_t handle);
-
-	struct sendq *(*sendq)(struct session *s);
 
 	/* dump: what there is to know about it, as lines `name: value`. */
 	void (*dump)(const struct session *s, const struct session_world *w, struct text *out);
@@ -173,6 +172,10 @@ struct session {
 	struct slice cert_name; /* in a certificate that TLS believes; the node's. Empty: none */
 	struct sendq sendq;
 };
+
+/* session_move gives a session its handle on another loop. Only after FEED_MOVE: it is quiet
+ * then. */
+void session_move(struct session *s, uint64_t handle);
 
 /* What travels straight from session to session (FX_DIRECT) names its sender when that one asks
  * what became of it. Asked with one row, the answer is FX_DIRECTED; without rows it is FX_REPLY, as

@@ -288,11 +288,6 @@ static void archive_free(struct session *s, struct session_world *w)
 	mem_put(w->mem, a, sizeof *a);
 }
 
-static struct sendq *archive_sendq(struct session *s)
-{
-	return &archive_of(s)->session.sendq;
-}
-
 static void archive_dump(const struct session *s, const struct session_world *w, struct text *out)
 {
 	(void)s;
@@ -313,6 +308,5 @@ const struct session_ops archive_session_ops = {
 	.stop = archive_stop,
 	.gone = archive_gone,
 	.free = archive_free,
-	.sendq = archive_sendq,
 	.dump = archive_dump,
 };

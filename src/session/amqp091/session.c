@@ -206,13 +206,7 @@ static void session_free(struct session *own, struct session_world *w)
 
 static void session_moved(struct session *own, uint64_t handle)
 {
-	must(amqp091_is_quiet(amqp091_of(own)));
-	own->handle = handle;
-}
-
-static struct sendq *session_sendq(struct session *own)
-{
-	return &own->sendq;
+	must(amqp091_is_quiet(amqp091_of(own)) && own->handle != handle);
 }
 
 const struct session_ops amqp091_session_ops = {
@@ -231,7 +225,6 @@ const struct session_ops amqp091_session_ops = {
 	.gone = session_gone,
 	.free = session_free,
 	.moved = session_moved,
-	.sendq = session_sendq,
 	.dump = amqp091_dump,
 	.print = amqp091_print,
 };

@@ -199,19 +199,6 @@ static void manage_free(struct session *s, struct session_world *w)
 	mem_put(w->mem, m, sizeof *m);
 }
 
-static void manage_moved(struct session *s, uint64_t handle)
-{
-	(void)s;
-	(void)handle;
-	must(!"a conversation that never asks to be moved");
-}
-
-static struct sendq *manage_sendq(struct session *s)
-{
-	must(s->ops == &manage_session_ops);
-	return &s->sendq;
-}
-
 static void manage_dump(const struct session *s, const struct session_world *w, struct text *out)
 {
 	const struct manage *m = manage_look(s);
@@ -234,7 +221,5 @@ const struct session_ops manage_session_ops = {
 	.stop = manage_stop,
 	.gone = manage_gone,
 	.free = manage_free,
-	.moved = manage_moved,
-	.sendq = manage_sendq,
 	.dump = manage_dump,
 };

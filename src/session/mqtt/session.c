@@ -305,13 +305,7 @@ static void session_moved(struct session *own, uint64_t handle)
 	must(receiver_is_idle(&s->receiver) && s->publisher.window.n == 0);
 	if (!s->moved_from)
 		s->moved_from = own->handle;
-	own->handle = handle;
 	s->asker.session = handle;
-}
-
-static struct sendq *session_sendq(struct session *own)
-{
-	return &own->sendq;
 }
 
 const struct session_ops mqtt_session_ops = {
@@ -330,7 +324,6 @@ const struct session_ops mqtt_session_ops = {
 	.gone = session_gone,
 	.free = session_free,
 	.moved = session_moved,
-	.sendq = session_sendq,
 	.dump = mqtt_dump,
 	.print = mqtt_print,
 };

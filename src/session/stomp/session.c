@@ -179,19 +179,6 @@ static void session_free(struct session *own, struct session_world *w)
 	mem_put(w->mem, s, sizeof *s);
 }
 
-static void session_moved(struct session *own, uint64_t handle)
-{
-	(void)own;
-	(void)handle;
-	must(!"a conversation that never asks to be moved");
-}
-
-static struct sendq *session_sendq(struct session *own)
-{
-	must(own->ops == &stomp_session_ops);
-	return &own->sendq;
-}
-
 static void session_dump(const struct session *own, const struct session_world *w, struct text *out)
 {
 	static const char *const phases[] = { "login",   "checking", "refused",
@@ -225,8 +212,6 @@ const struct session_ops stomp_session_ops = {
 	.stop = session_stop,
 	.gone = session_gone,
 	.free = session_free,
-	.moved = session_moved,
-	.sendq = session_sendq,
 	.dump = session_dump,
 	.print = stomp_print,
 };
