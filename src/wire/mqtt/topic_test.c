@@ -161,37 +161,34 @@ static void a_filter_matches_what_the_specification_says(void **s)
 	must(!mqtt_filter_match(SLICE_EMPTY, slice_str("a")));
 }
 
-static void expect_key(uint8_t *(*put)(uint8_t *, struct slice), const char *from, const char *to)
+struct key {
+	const char *from, *to;
+};
+
+static void expect_keys(uint8_t *(*put)(uint8_t *, struct slice), const struct key *keys)
 {
 	uint8_t buf[64];
-	expect_octets(buf, put(buf, slice_str(from)), to, __LINE__);
+	for (; keys->from; keys++)
+		expect_octets(buf, put(buf, slice_str(keys->from)), keys->to, __LINE__);
 }
+
+#define KEYS(put, ...) expect_keys(put, (const struct key[]){ __VA_ARGS__, { NULL, NULL } })
 
 static void topics_are_routing_keys_in_rabbitmqs_way(void **s)
 {
 	(void)s;
-	expect_key(mqtt_key_put, "a/b", "'a.b'");
-	expect_key(mqtt_key_put, "/a//b/", "'.a..b.'");
-	expect_key(mqtt_key_put, "a.b/+/#", "'a.b.*.#'");
-	expect_key(mqtt_topic_put, "a.b", "'a/b'");
-	expect_key(mqtt_topic_put, ".a.*.#", "'/a/*/#'");
-	expect_key(mqtt_topic_put, "a/b", "'a/b'");
+	KEYS(mqtt_key_put, { "a/b", "'a.b'" }, { "/a//b/", "'.a..b.'" },
+	     { "a.b/+/#", "'a.b.*.#'" });
+	KEYS(mqtt_topic_put, { "a.b", "'a/b'" }, { ".a.*.#", "'/a/*/#'" }, { "a/b", "'a/b'" });
 }
 
 static void a_plus_is_any_number_of_words_in_a_binding(void **s)
 {
 	(void)s;
-	expect_key(mqtt_binding_put, "a/b", "'a.b'");
-	expect_key(mqtt_binding_put, "/", "'.'");
-	expect_key(mqtt_binding_put, "//a", "'..a'");
-	expect_key(mqtt_binding_put, "a/", "'a.'");
-	expect_key(mqtt_binding_put, "+", "'#'");
-	expect_key(mqtt_binding_put, "#", "'#'");
-	expect_key(mqtt_binding_put, "a/+/c", "'a.#.c'");
-	expect_key(mqtt_binding_put, "a/+/+/c/+/#", "'a.#.c.#'");
-	expect_key(mqtt_binding_put, "/+", "'.#'");
-	expect_key(mqtt_binding_put, "+/", "'#.'");
-	expect_key(mqtt_binding_put, "a.b/c", "'a.b.c'");
+	KEYS(mqtt_binding_put, { "a/b", "'a.b'" }, { "/", "'.'" }, { "//a", "'..a'" },
+	     { "a/", "'a.'" }, { "+", "'#'" }, { "#", "'#'" }, { "a/+/c", "'a.#.c'" },
+	     { "a/+/+/c/+/#", "'a.#.c.#'" }, { "/+", "'.#'" }, { "+/", "'#.'" },
+	     { "a.b/c", "'a.b.c'" });
 }
 
 int main(void)
