@@ -253,9 +253,11 @@ void exchange_route(const struct catalog_view *v, const struct exchange *x, cons
 	default: spread_route(v, x, m, r); return;
 	}
 	route_key(x, v->key, m->key, r);
-	for (uint32_t i = 0; i < m->more_n; i++)
-		if (m->more[i].n <= LIMIT_SHORTSTR)
+	for (uint32_t i = 0; i < m->more_n && !r->is_beyond; i++) {
+		r->is_beyond = r->topic_steps >= LIMIT_ROUTE_STEPS;
+		if (m->more[i].n <= LIMIT_SHORTSTR && !r->is_beyond)
 			route_key(x, v->key, m->more[i], r);
+	}
 }
 
 void exchange_check(const struct exchange *x, struct hash_key key)

@@ -301,7 +301,8 @@ enum err route_message(const struct catalog_view *v, const struct exchange *x,
 {
 	must(r->mem != NULL);
 	r->n = r->kept_n = r->via_n = r->matched = 0;
-	r->is_short = r->is_frail = false;
+	r->is_short = r->is_frail = r->is_beyond = false;
+	r->topic_steps = 0;
 	r->varies = r->has_more = m->more_n > 0;
 	r->view = v;
 	r->first = x;

@@ -84,6 +84,8 @@ struct route {
 	const struct exchange **via;     /* exchanges that were met, none twice; empty: the first */
 	uint32_t via_n, via_cap;
 	uint32_t matched;            /* bindings so far that the message matches */
+	uint64_t topic_steps;        /* so far, of topic_route */
+	bool is_beyond;              /* LIMIT_ROUTE_STEPS: not all further keys were looked at */
 	struct route_seen exchanges; /* used above a few */
 	struct header_kept *headers; /* headers.c */
 	uint32_t *header_names;      /* places in `headers` by name, when there are many */
@@ -96,7 +98,7 @@ void route_fini(struct route *r);
 
 /* route_message fills `r` with the queues that a message to `x` goes to (n = 0: none); route_find
  * for one that has nothing but a key. ERR_LIMIT: no memory for the set. After an error the set is
- * empty. */
+ * empty. is_beyond: it has too many keys for the patterns there are; what was found counts. */
 MUST_USE enum err route_message(const struct catalog_view *v, const struct exchange *x,
 				const struct routing *m, struct route *r);
 MUST_USE static inline enum err route_find(const struct catalog_view *v, const struct exchange *x,

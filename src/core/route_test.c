@@ -256,6 +256,43 @@ static void many_keys_that_lead_to_one_place_cost_one_walk(void **s)
 	world_fini(&w);
 }
 
+/* Every key matches each of 1024 patterns: so many steps for a few keys, and no more than allowed
+ * for many. */
+static void keys_beyond_the_steps_allowed_are_not_looked_at(void **s)
+{
+	(void)s;
+	struct world w;
+	struct route r;
+	struct route_keys k;
+	static char names[3000][32];
+	char pattern[32] = "a.a.a.a.a.a.a.a.a.a.*";
+	world_init(&w);
+	route_init(&r, &w.side.mem);
+	route_keys_init(&k, &w.side.mem);
+	declare_queue(&w, "q", QUEUE_DURABLE, "");
+	for (uint32_t n = 0; n < 1024; n++) {
+		for (uint32_t bit = 0; bit < 10; bit++)
+			pattern[2 * bit] = n >> bit & 1 ? '*' : 'a';
+		must(bind_to(&w, "amq.topic", "q", pattern) == ERR_OK);
+	}
+	const struct catalog_view *v = catalog_view(w.c);
+	const struct exchange *x = catalog_exchange(v, 0, slice_str("amq.topic"));
+	for (uint32_t n = 0; n < 3000; n++) {
+		snprintf(names[n], sizeof names[n], "a.a.a.a.a.a.a.a.a.a.%u", n);
+		must(route_keys_add(&k, v, slice_str(names[n])));
+	}
+	struct routing m = { .key = slice_str(names[0]) };
+	route_keys_more(&k, &m);
+	must(route_message(v, x, &m, &r) == ERR_OK && r.n == 1 && r.is_beyond);
+	must(r.topic_steps >= LIMIT_ROUTE_STEPS && r.topic_steps < LIMIT_ROUTE_STEPS + 8192);
+	m.more_n = 100;
+	must(route_message(v, x, &m, &r) == ERR_OK && r.n == 1 && !r.is_beyond);
+	must(r.matched == 101 * 1024);
+	route_keys_fini(&k);
+	route_fini(&r);
+	world_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +305,7 @@ int main(void)
 		cmocka_unit_test(a_cache_without_memory_still_routes),
 		cmocka_unit_test(each_key_of_a_message_counts_once),
 		cmocka_unit_test(many_keys_that_lead_to_one_place_cost_one_walk),
+		cmocka_unit_test(keys_beyond_the_steps_allowed_are_not_looked_at),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

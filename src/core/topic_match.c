@@ -150,6 +150,7 @@ void topic_route(uintptr_t tree, struct hash_key key, struct slice routing_key, 
 	push(&m, tree, 0, 0, 0);
 	while (r->steps_n > 0) {
 		struct topic_step s = r->steps[--r->steps_n];
+		r->topic_steps++;
 		uint32_t end;
 		struct slice pattern = topic_pattern(s.tree, &end);
 		if (!prefix(&m, &s, pattern, end))

@@ -69,7 +69,11 @@ static enum err route(struct turn *t, struct channel *c, const struct slice *arr
 	amqp091_fan_send(t); /* its route may lie where the new one will */
 	if (route_cache_more(c->routes, v, m, inout_hit) != ERR_OK)
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a route");
-	return ERR_OK;
+	if (!(*inout_hit)->route->is_beyond)
+		return ERR_OK;
+	return amqp091_refuse(t, ERR_PRECONDITION_FAILED,
+			      "invalid message: too many keys in CC and BCC for the bindings there "
+			      "are");
 }
 
 enum err amqp091_publish_copies(struct turn *t, struct channel *c, const struct publish *p,
