@@ -243,6 +243,9 @@ static enum err add_policy(const struct entry *e, struct fact *f, const cJSON *p
 	}
 	if (err != ERR_OK)
 		TRY(definitions_note(e, "is kept, but does nothing:", room));
+	const char *idle = definitions_policy_idle(definition);
+	if (err == ERR_OK && idle)
+		TRY(definitions_note(e, "is kept, but this does nothing:", idle));
 	char *json = definitions_policy_members(policy, apart);
 	if (!json)
 		return ERR_RESOURCE_ERROR;

@@ -1,6 +1,7 @@
 #include "io/definitions_json.h"
 
 #include "base/limits.h"
+#include "session/amqp091/rules_of.h"
 #include "wire/amqp091/table.h"
 
 #include <stdlib.h>
@@ -137,6 +138,33 @@ bool definitions_policy_has(const cJSON *definition, const char *key)
 		if (strcmp(name, key) == 0)
 			return true;
 	return false;
+}
+
+/* A policy says it otherwise than a queue's argument does, or does nothing that a queue may. */
+static bool is_idle(const char *key)
+{
+	static const char *const used[] = { "alternate-exchange", "target-group-size" };
+	static const char *const unused[] = { "message-deduplication", "name-prefix",
+					      "queue-type" };
+	char name[LIMIT_SHORTSTR + 1] = "x-";
+	for (size_t i = 0; i < sizeof used / sizeof *used; i++)
+		if (strcmp(key, used[i]) == 0)
+			return false;
+	for (size_t i = 0; i < sizeof unused / sizeof *unused; i++)
+		if (strcmp(key, unused[i]) == 0)
+			return true;
+	strncat(name, key, sizeof name - 3);
+	return !amqp091_is_queue_arg(slice_str(name));
+}
+
+const char *definitions_policy_idle(const cJSON *definition)
+{
+	const char *key;
+	const cJSON *value = NULL, *at = NULL;
+	while ((at = policy_next(definition, at, &key, &value)) != NULL)
+		if (is_idle(key))
+			return key;
+	return NULL;
 }
 
 /* NULL: no memory. */

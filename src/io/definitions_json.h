@@ -22,6 +22,8 @@ char *definitions_policy_members(const cJSON *policy, const char *const *apart);
  * of a queue that mean the same; definitions_policy_has: is that key in it? */
 bool definitions_policy(const cJSON *definition, struct wr *w);
 bool definitions_policy_has(const cJSON *definition, const char *key);
+/* definitions_policy_idle is the first of its keys that does nothing here; NULL: none. */
+const char *definitions_policy_idle(const cJSON *definition);
 /* definitions_policy_text is what that key says; empty: no short text. */
 struct slice definitions_policy_text(const cJSON *definition, const char *key);
 #endif

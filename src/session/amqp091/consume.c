@@ -135,13 +135,13 @@ enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struc
 	struct stream_filter filter;
 	struct slice from = SLICE_EMPTY;
 	must(m->kind == AMQP091_basic_consume);
+	TRY(amqp091_queue_name(t, c, b->queue, &name)); /* which RabbitMQ misses first */
 	if (tag.n > 0 && amqp091_tags_find(c, tag)) {
 		text_puts(&t->why, "attempt to reuse consumer tag '");
 		text_put_slice(&t->why, tag);
 		return amqp091_refuse(t, ERR_NOT_ALLOWED, "'");
 	}
 	TRY(is_full(t, c));
-	TRY(amqp091_queue_name(t, c, b->queue, &name));
 	if (amqp091_direct_kind(name) == DIRECT_CONSUME)
 		return amqp091_direct_consume(t, c, tag, b);
 	TRY(amqp091_allow(t, AUTH_QUEUE, name, AUTH_READ));

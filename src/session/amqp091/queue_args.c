@@ -1,6 +1,7 @@
 #include "session/amqp091/patience.h"
 
 #include "base/must.h"
+#include "session/amqp091/rules_of.h"
 #include "wire/amqp091/erl.h"
 #include "wire/amqp091/table.h"
 
@@ -390,6 +391,15 @@ enum err amqp091_args_of_queue(struct turn *t, const struct declare_queue *d, bo
 		TRY(check_properties(t, d));
 	*out = rules;
 	return ERR_OK;
+}
+
+bool amqp091_is_queue_arg(struct slice name)
+{
+	must(name.p != NULL || name.n == 0);
+	for (size_t i = 0; i < QUEUE_ARGS_N; i++)
+		if (slice_eq(name, slice_str(queue_args[i].name)))
+			return true;
+	return false;
 }
 
 /* ---- declared again ----------------------------------------------------------------------- */
