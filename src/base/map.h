@@ -8,7 +8,7 @@
  *	TRY(map_make_room(&m, mem, "queues by id"));
  *	map_put(&m, id, at);
  *
- * Linear probing, at most 3/4 full; a deletion moves later entries back, so there are no tombs.
+ * Linear probing, at most 7/8 full; a deletion moves later entries back, so there are no tombs.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H

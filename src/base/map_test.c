@@ -107,12 +107,12 @@ static void growing_hands_the_old_block_out(void **s)
 	size_t bytes = 1;
 	map_init(&m, NULL, 0, 5);
 	must(map_grow(&m, small, sizeof small, &bytes) == NULL && bytes == 0);
-	for (uint64_t k = 0; k < 6; k++)
+	for (uint64_t k = 0; k < 7; k++)
 		map_put(&m, k, k);
 	must(map_is_full(&m));
 	must(map_grow(&m, large, sizeof large, &bytes) == small && bytes == sizeof small);
 	memset(small, 0, sizeof small);
-	for (uint64_t k = 0; k < 6; k++)
+	for (uint64_t k = 0; k < 7; k++)
 		must(*map_find(&m, k) == k);
 	map_check(&m);
 }
