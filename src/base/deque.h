@@ -10,14 +10,15 @@
 #include "base/mem.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct deque {
 	char *rows;
-	size_t row_bytes;
-	size_t cap;  /* rows, a power of two; 0: no memory yet */
-	size_t head; /* slot of the front row */
-	size_t n;    /* rows in use */
 	const char *kind;
+	uint32_t row_bytes;
+	uint32_t cap;  /* rows, a power of two; 0: no memory yet */
+	uint32_t head; /* slot of the front row */
+	uint32_t n;    /* rows in use */
 };
 
 /* deque_init makes an empty deque without memory. `kind` is a literal, for mem's counters. */
@@ -26,7 +27,8 @@ void deque_init(struct deque *d, size_t row_bytes, const char *kind);
 /* deque_fini gives the memory back; the deque is empty and may be used again. */
 void deque_fini(struct deque *d, struct mem *mem);
 
-/* deque_reserve makes room for `n` rows in all. ERR_LIMIT: no memory; nothing changed. */
+/* deque_reserve makes room for `n` rows in all. ERR_LIMIT: no memory, or more than 2^31 rows;
+ * nothing changed. */
 MUST_USE enum err deque_reserve(struct deque *d, struct mem *mem, size_t n);
 
 /* deque_push copies `row` in behind the last, deque_push_front before the first.
@@ -39,9 +41,9 @@ MUST_USE enum err deque_push_front(struct deque *d, struct mem *mem, const void 
  * nothing changed. */
 static inline void *deque_add(struct deque *d, struct mem *mem)
 {
-	if (d->n == d->cap && deque_reserve(d, mem, d->n + 1) != ERR_OK)
+	if (d->n == d->cap && deque_reserve(d, mem, (size_t)d->n + 1) != ERR_OK)
 		return NULL;
-	return d->rows + ((d->head + d->n++) & (d->cap - 1)) * d->row_bytes;
+	return d->rows + (size_t)((d->head + d->n++) & (d->cap - 1)) * d->row_bytes;
 }
 
 /* deque_pop copies the front row out, deque_pop_back the last. False: empty. `out_row` may be

@@ -52,7 +52,7 @@ static void die(struct core *c, struct queue *q, uint32_t n)
 	must(n > 0 && n <= q->ready_n);
 	for (uint64_t pos = q->tail_pos - n; pos < q->tail_pos; pos++)
 		core_dead(c, q, queue_chunk(q, pos_chunk(pos)), pos_slot(pos), DEAD_MAXLEN);
-	q->count.refused += n;
+	queue_counting(q, c->mem)->refused += n;
 	c->count.refused += n;
 }
 
@@ -71,13 +71,13 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 		n = (uint32_t)min_u64(o->n - at, CHUNK_N - k->used);
 		bool expires = fill(q, k, row + at, n, first_id + (is_logged ? at : 0), is_logged);
 		chunk_use(k, n);
-		if (expires && q->delay)
+		if (expires && q->has->delay)
 			core_delay_add(c, q, k, k->used - n, n);
 		else if (expires)
 			core_watch_slots(c, k, k->used - n, n);
-		if (q->ruled)
+		if (q->has->ruled)
 			core_rule_weigh(c, q, k, k->used - n, n);
-		if (q->lanes)
+		if (q->has->lanes)
 			lanes_add(q, k, k->used - n, n, c->mem);
 		q->tail_pos += n;
 		if (is_logged) {
@@ -111,9 +111,9 @@ void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordi
 	if (o->flags & ADD_RESERVED) {
 		must(q->pending_n >= o->n);
 		q->pending_n -= o->n;
-		if (q->ruled) /* which may have come after them */
-			q->ruled->pending_bytes -= min_u64(q->ruled->pending_bytes,
-							   core_rule_bodies(run_rows(o), o->n));
+		if (q->has->ruled) /* which may have come after them */
+			q->has->ruled->pending_bytes -= min_u64(
+				q->has->ruled->pending_bytes, core_rule_bodies(run_rows(o), o->n));
 	}
 	bool may_pass = fx && !is_logged && !(o->flags & ADD_DEAD);
 	uint32_t passed_n = may_pass ? core_pass(c, q, o, fx) : 0;
@@ -123,7 +123,7 @@ void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordi
 		add_rows(c, q, o, passed_n, is_logged ? index << 16 | ordinal : q->last_id);
 	if (passed_n < o->n && o->kind == OUTCOME_ADD_ONCE)
 		core_once_add(c, q, o, fx != NULL);
-	q->count.published += o->n;
+	queue_counting(q, c->mem)->published += o->n;
 	c->count.published += o->n;
 	if (!fx)
 		return;

@@ -87,6 +87,6 @@ void core_apply_count(struct core *c, const struct run *o)
 	for (; tail.n >= COUNT_BYTES; tail = slice_from(tail, COUNT_BYTES), n++)
 		apply(c, q, load_le64(tail.p), load_le16(tail.p + 8));
 	core_activate(c, q);
-	if (q->single)
+	if (q->has->single)
 		core_single_back(c, q, o, n);
 }

@@ -53,13 +53,13 @@ static bool is_empty(const struct queue *q)
 
 uint64_t core_bequest_wait_ms(const struct queue *q)
 {
-	must(core_has_bequest(q) && q->ruled->expires_ms != RULE_NONE);
-	return is_empty(q) ? max_u64(q->ruled->expires_ms, EMPTY_MS) : q->ruled->expires_ms;
+	must(core_has_bequest(q) && q->has->ruled->expires_ms != RULE_NONE);
+	return is_empty(q) ? max_u64(q->has->ruled->expires_ms, EMPTY_MS) : q->has->ruled->expires_ms;
 }
 
 void core_bequest_answer(const struct core *c, struct queue *q, struct post *fx)
 {
-	struct bequest *b = q->ruled->bequest;
+	struct bequest *b = q->has->ruled->bequest;
 	const struct reply_row what = { .err = ERR_OK, .op = CMD_QUEUE_DELETE };
 	must(b != NULL);
 	if (b->heir.session)
@@ -70,10 +70,10 @@ void core_bequest_answer(const struct core *c, struct queue *q, struct post *fx)
 void core_bequest_begin(struct core *c, struct queue *q, const struct run *cmd, struct post *fx)
 {
 	must(core_has_bequest(q) && !q->is_closed);
-	q->ruled->bequest->is_leaving = true;
+	q->has->ruled->bequest->is_leaving = true;
 	if (cmd) {
 		core_bequest_answer(c, q, fx);
-		q->ruled->bequest->heir = *cmd;
+		q->has->ruled->bequest->heir = *cmd;
 	}
 	core_activate(c, q);
 }
@@ -90,7 +90,7 @@ static void leave(struct core *c, struct queue *q)
 
 void core_bequest_serve(struct core *c, struct queue *q, struct post *fx)
 {
-	struct bequest *b = q->ruled->bequest;
+	struct bequest *b = q->has->ruled->bequest;
 	must(c->is_leading);
 	if (!b->is_leaving || q->is_closed)
 		return;

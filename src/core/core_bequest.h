@@ -14,7 +14,7 @@ void core_bequest_forget(struct core *c, struct ruled *r);
 
 static inline bool core_has_bequest(const struct queue *q)
 {
-	return q->ruled && q->ruled->bequest;
+	return q->has->ruled && q->has->ruled->bequest;
 }
 
 /* core_bequest_wait_ms: how long a queue that has one stays without use. */

@@ -35,8 +35,8 @@ void core_checkpoint_all(struct core *c)
 		struct queue *q = (struct queue *)(uintptr_t)m->value;
 		must(q->cold_n == 0); /* who asks for it has set no limit */
 		core_changed(c, q, NULL);
-		for (size_t i = 0; q->retain && i < q->retain->r.pages.n; i++)
-			core_retain_changed(c, q, retain_page(&q->retain->r, i));
+		for (size_t i = 0; q->has->retain && i < q->has->retain->r.pages.n; i++)
+			core_retain_changed(c, q, retain_page(&q->has->retain->r, i));
 		for (struct chunk *k = NULL;
 		     (k = queue_next_used(q, k ? k->number + 1 : q->first)) != NULL;)
 			core_changed(c, q, k);
@@ -46,11 +46,11 @@ void core_checkpoint_all(struct core *c)
 static void queue_put(const struct queue *q, struct wr *w)
 {
 	must(q->id > 0);
-	if (q->stream) {
+	if (q->has->stream) {
 		core_stream_put(q, w);
 		return;
 	}
-	if (q->retain) {
+	if (q->has->retain) {
 		core_retain_put(q, w);
 		return;
 	}
@@ -111,9 +111,9 @@ static bool next_of_queue(struct checkpointing *p, struct queue *q, struct unit_
 			return true;
 		}
 	}
-	if (q->stream)
+	if (q->has->stream)
 		return core_stream_next_unit(p, q, out_key, w);
-	if (q->retain)
+	if (q->has->retain)
 		return core_retain_next_unit(p, q, out_key, w);
 	for (struct chunk *k; (k = queue_next_used(q, p->chunk)) != NULL;) {
 		p->chunk = k->number + 1;
@@ -287,8 +287,8 @@ enum err core_restore(struct core *c, struct unit_key key, struct slice unit)
 	q->is_logged = true;
 	struct rd r = rd_of(unit);
 	uint8_t form = rd_u8(&r);
-	if ((q->stream && !core_unit_is_stream(unit)) ||
-	    (q->retain && form != UNIT_RETAIN && form != UNIT_RETAIN_PAGE))
+	if ((q->has->stream && !core_unit_is_stream(unit)) ||
+	    (q->has->retain && form != UNIT_RETAIN && form != UNIT_RETAIN_PAGE))
 		return ERR_CORRUPT;
 	if (key.chunk == QUEUE_KEY)
 		return queue_from_unit(c, q, unit);
@@ -365,7 +365,7 @@ enum err core_restored(struct core *c)
 	must(!c->is_leading);
 	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
 		struct queue *q = (struct queue *)(uintptr_t)m->value;
-		TRY(q->stream ? core_stream_restored(c, q) : restored(q));
+		TRY(q->has->stream ? core_stream_restored(c, q) : restored(q));
 	}
 	c->checkpoint.kept = c->checkpoint.epoch++;
 	return ERR_OK;
@@ -417,7 +417,7 @@ bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out
 	struct live_walk *w = io_walk;
 	for (; w->queue || w->pos == 0; w->pos = 0) {
 		const struct queue *q = w->queue ? core_find_queue(c, w->queue) : NULL;
-		if (q && q->retain && core_retain_live_next(q, w, out_entry))
+		if (q && q->has->retain && core_retain_live_next(q, w, out_entry))
 			return true;
 		const struct chunk *k = q ? next_durable(q, &w->pos) : NULL;
 		for (; k && k->is_cold; k = next_durable(q, &w->pos))
@@ -450,7 +450,7 @@ bool core_may_move(struct core *c, const struct live_walk *walk)
 {
 	const struct queue *q = core_find_queue(c, walk->queue);
 	must(q && walk->id != 0);
-	if (q->retain)
+	if (q->has->retain)
 		return true;
 	const struct chunk *k = queue_chunk(q, pos_chunk(walk->pos - 1));
 	return k && !is_read_there(k, pos_slot(walk->pos - 1));
@@ -459,9 +459,9 @@ bool core_may_move(struct core *c, const struct live_walk *walk)
 bool core_relocate(struct core *c, uint64_t queue, uint64_t id, uint64_t old_loc, uint64_t new_loc)
 {
 	struct queue *q = core_find_queue(c, queue);
-	if (q && q->stream)
+	if (q && q->has->stream)
 		return core_stream_relocate(c, q, id, old_loc, new_loc);
-	if (q && q->retain)
+	if (q && q->has->retain)
 		return core_retain_relocate(c, q, id, old_loc, new_loc);
 	uint64_t pos = q ? queue_find(q, id) : 0;
 	struct chunk *k = q ? next_durable(q, &pos) : NULL;

@@ -72,8 +72,8 @@ void core_cool_one(struct core *c, struct queue *q, struct chunk *k)
 /* Queues whose limits look at each entry, or that need to find one by its priority, keep them. */
 static bool is_plain(const struct queue *q)
 {
-	const struct ruled *r = q->ruled;
-	return !q->lanes && !q->delay && !q->is_closed && !(q->flags & QUEUE_KEEPER) &&
+	const struct ruled *r = q->has->ruled;
+	return !q->has->lanes && !q->has->delay && !q->is_closed && !(q->flags & QUEUE_KEEPER) &&
 	       (!r || (r->max_length == RULE_NONE && r->max_length_bytes == RULE_NONE));
 }
 
@@ -170,7 +170,7 @@ static void ask_again(struct core *c)
 /* Its bytes count by chunk while it is cold, and by entry from now on. */
 static void weigh_again(struct core *c, struct queue *q, struct chunk *k, uint64_t bytes)
 {
-	struct ruled *r = q->ruled;
+	struct ruled *r = q->has->ruled;
 	if (!r || r->max_length_bytes == RULE_NONE)
 		return;
 	must(r->ready_bodies >= bytes);
@@ -275,8 +275,8 @@ static void off(struct queue *q, struct chunk *k)
 	memset(k->ready, 0, sizeof k->ready);
 	q->ready_n -= k->live_n;
 	q->ready_bytes -= k->cold.bytes;
-	if (q->ruled && q->ruled->max_length_bytes != RULE_NONE)
-		q->ruled->ready_bodies -= k->cold.bytes;
+	if (q->has->ruled && q->has->ruled->max_length_bytes != RULE_NONE)
+		q->has->ruled->ready_bodies -= k->cold.bytes;
 }
 
 uint64_t core_cold_remove(struct removal *r, struct chunk *k)

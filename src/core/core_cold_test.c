@@ -256,11 +256,11 @@ static void bytes_count_while_they_are_away(void **s)
 	rules.max_length_bytes = 1 << 20;
 	rig_open(r, Q, QUEUE_DURABLE, &rules);
 	must(queue_of(r)->cold_n == 2);
-	must(queue_of(r)->ruled->ready_bodies == 2 * CHUNK_N * RIG_STORED_BYTES);
+	must(queue_of(r)->has->ruled->ready_bodies == 2 * CHUNK_N * RIG_STORED_BYTES);
 	core_check(r->core);
 	rig_do(r, CMD_GET, Q, 1, 0); /* both are read */
 	rig_commit(r);
-	must(queue_of(r)->ruled->ready_bodies == (2 * CHUNK_N - 1) * RIG_STORED_BYTES);
+	must(queue_of(r)->has->ruled->ready_bodies == (2 * CHUNK_N - 1) * RIG_STORED_BYTES);
 	core_check(r->core);
 	rules.max_length_bytes = 10 * RIG_STORED_BYTES;
 	rig_open(r, Q, QUEUE_DURABLE, &rules);

@@ -32,7 +32,7 @@ void core_apply_confirm(struct core *c, const struct run *o, struct post *fx)
 	if (!fx || !o->session)
 		return;
 	struct queue *q = o->queue ? core_find_queue(c, o->queue) : NULL;
-	if (q && q->dead && core_dead_is_full(c, q))
+	if (q && q->has->dead && core_dead_is_full(c, q))
 		core_dead_hold(c, q, o);
 	else
 		core_confirm(c, o, kind, o->arg + row->first, row->n, fx);

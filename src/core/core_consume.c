@@ -22,10 +22,10 @@ static void ended(struct core *c, struct queue *q, struct consumer *own_s, bool 
 {
 	must(own_s->queue == q);
 	gone(c, q, own_s, fx);
-	if (q->single)
+	if (q->has->single)
 		core_single_leave(q, own_s, is_ending);
 	consumer_remove(&c->consumers, own_s);
-	if (q->single)
+	if (q->has->single)
 		core_single_next(c, q);
 	core_used(c, q);
 }
@@ -40,11 +40,11 @@ void core_subscribe(struct core *c, const struct run *cmd, struct post *fx)
 	must(cmd->n == 1 && cmd->session != 0);
 	if (!q || q->is_closed)
 		what.err = ERR_NOT_FOUND;
-	else if (q->is_held || (is_exclusive && (q->consumers_n || q->single)))
+	else if (q->is_held || (is_exclusive && (q->consumers_n || q->has->single)))
 		what.err = ERR_ACCESS_REFUSED;
 	else if (!(s = consumer_add(&c->consumers, q, cmd)))
 		what.err = ERR_RESOURCE_ERROR;
-	if (s && q->stream && !core_stream_join(c, q, s, run_tail(cmd))) {
+	if (s && q->has->stream && !core_stream_join(c, q, s, run_tail(cmd))) {
 		consumer_remove(&c->consumers, s);
 		what.err = ERR_RESOURCE_ERROR;
 		s = NULL;
@@ -53,11 +53,11 @@ void core_subscribe(struct core *c, const struct run *cmd, struct post *fx)
 		q->is_held = is_exclusive;
 		s->priority = row->priority;
 		core_used(c, q);
-		if (q->single)
+		if (q->has->single)
 			core_single_join(c, q, s);
 		(void)consumer_earn(s, row->credit.messages, row->credit.bytes);
 		core_activate(c, q);
-		what.a = q->stream ? core_stream_n(q) : q->ready_n + q->pending_n;
+		what.a = q->has->stream ? core_stream_n(q) : q->ready_n + q->pending_n;
 		what.b = q->consumers_n;
 	}
 	core_reply(c, cmd, what, fx);

@@ -40,28 +40,28 @@ static struct dead *dead_new(struct core *c)
 
 void core_dead_forget(struct core *c, struct queue *q)
 {
-	struct dead *d = q->dead;
+	struct dead *d = q->has->dead;
 	if (!d)
 		return;
 	must(c->mem != NULL);
 	deque_fini(&d->waiting, c->mem);
 	deque_fini(&d->held, c->mem);
 	mem_put(c->mem, d, sizeof *d);
-	q->dead = NULL;
+	queue_special(q, c->mem)->dead = NULL;
 }
 
 void core_dead_rules(struct core *c, struct queue *q, const struct queue_rules *rules)
 {
 	must(q->id != 0);
-	if (rules->has_dead_letter_exchange && !q->dead)
-		q->dead = dead_new(c);
-	if (!q->dead)
+	if (rules->has_dead_letter_exchange && !q->has->dead)
+		queue_special(q, c->mem)->dead = dead_new(c);
+	if (!q->has->dead)
 		return;
-	q->dead->is_on = rules->has_dead_letter_exchange;
-	q->dead->is_pacing = rules->dead_letter_strategy != DEAD_LETTER_AT_LEAST_ONCE;
-	if (q->dead->held.n)
+	q->has->dead->is_on = rules->has_dead_letter_exchange;
+	q->has->dead->is_pacing = rules->dead_letter_strategy != DEAD_LETTER_AT_LEAST_ONCE;
+	if (q->has->dead->held.n)
 		core_activate(c, q);
-	else if (!q->dead->is_on && !q->dead->waiting.n && !q->dead->out_n)
+	else if (!q->has->dead->is_on && !q->has->dead->waiting.n && !q->has->dead->out_n)
 		core_dead_forget(c, q);
 }
 
@@ -74,13 +74,13 @@ void core_dead_to(struct core *c, uint64_t session)
 bool core_dead_is_on(const struct core *c, const struct queue *q)
 {
 	must(c->mem != NULL);
-	return q->dead && q->dead->is_on && c->dead_session;
+	return q->has->dead && q->has->dead->is_on && c->dead_session;
 }
 
 uint32_t core_dead_room(const struct queue *q)
 {
-	must(q->dead != NULL);
-	uint64_t n = q->dead->out_n + q->dead->waiting.n;
+	must(q->has->dead != NULL);
+	uint64_t n = q->has->dead->out_n + q->has->dead->waiting.n;
 	return n < LIMIT_DEAD_LETTERS ? (uint32_t)(LIMIT_DEAD_LETTERS - n) : 0;
 }
 
@@ -88,15 +88,15 @@ uint32_t core_dead_room(const struct queue *q)
 
 bool core_dead_is_full(const struct core *c, const struct queue *q)
 {
-	must(q->dead != NULL);
-	return core_dead_is_on(c, q) && q->dead->is_pacing && !q->is_closed &&
+	must(q->has->dead != NULL);
+	return core_dead_is_on(c, q) && q->has->dead->is_pacing && !q->is_closed &&
 	       core_dead_room(q) == 0;
 }
 
 void core_dead_hold(struct core *c, struct queue *q, const struct run *o)
 {
 	const struct confirm_row *row = (const void *)(o + 1);
-	struct deque *all = &q->dead->held;
+	struct deque *all = &q->has->dead->held;
 	struct held one = { .session = o->session,
 			    .first = o->arg + row->first,
 			    .n = row->n,
@@ -115,15 +115,15 @@ void core_dead_hold(struct core *c, struct queue *q, const struct run *o)
 void core_dead_let_go(const struct core *c, struct queue *q, struct post *fx)
 {
 	struct held one;
-	must(q->dead && fx);
-	while (deque_pop(&q->dead->held, &one)) {
+	must(q->has->dead && fx);
+	while (deque_pop(&q->has->dead->held, &one)) {
 		const struct run to = { .session = one.session,
 					.channel = one.channel,
 					.vhost = one.vhost,
 					.arg = one.first };
 		core_confirm(c, &to, one.kind, one.first, one.n, fx);
 	}
-	deque_trim(&q->dead->held, c->mem);
+	deque_trim(&q->has->dead->held, c->mem);
 }
 
 /* ---- dying ------------------------------------------------------------------------------ */
@@ -140,13 +140,13 @@ void core_dead(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
 	e->flags |= ENTRY_DEAD;
 	if (k->once)
 		core_once_left(q, k, slot);
-	if (deque_push(&q->dead->waiting, c->mem, &row) != ERR_OK)
+	if (deque_push(&q->has->dead->waiting, c->mem, &row) != ERR_OK)
 		must(!"no memory for a dead letter");
-	if (q->delay) {
-		q->count.due++;
+	if (q->has->delay) {
+		queue_counting(q, c->mem)->due++;
 		c->count.due++;
 	} else {
-		q->count.dead_lettered++;
+		queue_counting(q, c->mem)->dead_lettered++;
 		c->count.dead_lettered++;
 	}
 	core_activate(c, q);
@@ -186,7 +186,7 @@ static void tell(const struct core *c, const struct queue *q, enum dead_reason r
 
 void core_dead_serve(struct core *c, struct queue *q, struct post *fx)
 {
-	struct dead *d = q->dead;
+	struct dead *d = q->has->dead;
 	const uint64_t *next = deque_peek(&d->waiting);
 	while (next && d->out_n < LIMIT_DEAD_LETTERS) {
 		enum dead_reason reason = *next & 3;
@@ -218,7 +218,7 @@ void core_dead_settle(struct core *c, const struct run *cmd, struct outcomes *la
 	struct refs gone = { 0 };
 	if (!q)
 		return;
-	must(q->dead && q->dead->out_n >= cmd->n);
+	must(q->has->dead && q->has->dead->out_n >= cmd->n);
 	struct removal r = { .queue = q, .later = later, .reason = REMOVE_DEAD };
 	for (uint32_t i = 0; i < cmd->n; i++) {
 		struct chunk *k = queue_chunk(q, pos_chunk(row[i].pos));
@@ -233,11 +233,11 @@ void core_dead_settle(struct core *c, const struct run *cmd, struct outcomes *la
 	}
 	core_removed(&r);
 	must(gone.n == 0);
-	q->dead->out_n -= cmd->n;
-	if (q->delay)
+	q->has->dead->out_n -= cmd->n;
+	if (q->has->delay)
 		core_delay_go_on(c, q);
-	if (q->dead->waiting.n || q->dead->held.n || core_has_bequest(q))
+	if (q->has->dead->waiting.n || q->has->dead->held.n || core_has_bequest(q))
 		core_activate(c, q);
-	else if (!q->dead->is_on && q->dead->out_n == 0)
+	else if (!q->has->dead->is_on && q->has->dead->out_n == 0)
 		core_dead_forget(c, q);
 }

@@ -269,7 +269,7 @@ static void what_is_under_way_ends_as_it_began_when_the_rule_goes(void **s)
 	struct queue *q = core_find_queue(r->core, Q);
 	assert_int_equal(q->live_n, 1);
 	the_first_is_done(r);
-	assert_null(q->dead);
+	assert_null(q->has->dead);
 	assert_int_equal(q->live_n, 0);
 	rig_free(r);
 }

@@ -61,7 +61,7 @@ static struct chunk *chunk_of(const struct queue *q, const struct waiter *w)
 
 void core_delay_go_on(struct core *c, struct queue *q)
 {
-	struct delay *d = q->delay;
+	struct delay *d = q->has->delay;
 	must(d->queue == q && c->is_leading);
 	wheel_cancel(&c->wheel, &d->due.timer);
 	if (!core_dead_is_on(c, q) || q->is_closed)
@@ -85,7 +85,7 @@ void core_delay_due(struct core *c, struct due *due)
 
 void core_delay_add(struct core *c, struct queue *q, struct chunk *k, uint32_t from, uint32_t n)
 {
-	struct delay *d = q->delay;
+	struct delay *d = q->has->delay;
 	must(n > 0 && from + n <= k->used);
 	for (uint32_t i = from; i < from + n; i++)
 		if (k->entry[i].expiry_ms)
@@ -100,19 +100,19 @@ void core_delay_add(struct core *c, struct queue *q, struct chunk *k, uint32_t f
 bool core_unseen(struct core *c, struct queue *q, struct publish_row *row)
 {
 	uint64_t number = row->expiry_ms;
-	must(q->window && q->delay);
+	must(q->has->window && q->has->delay);
 	row->expiry_ms = max_u64(c->now_ms, EXPIRY_AT_ONCE + 1); /* it goes on at once */
-	return number == KEEPER_NO_NUMBER || window_see(q->window, c->mem, number, c->now_ms);
+	return number == KEEPER_NO_NUMBER || window_see(q->has->window, c->mem, number, c->now_ms);
 }
 
 static void window_rules(struct core *c, struct queue *q, const struct queue_rules *rules)
 {
-	if (rules->keeper != EXCHANGE_DEDUPLICATION || q->window)
+	if (rules->keeper != EXCHANGE_DEDUPLICATION || q->has->window)
 		return;
 	must(rules->cache_size != RULE_NONE);
-	q->window = mem_get(c->mem, sizeof *q->window, "windows");
-	must(q->window != NULL);
-	window_init(q->window, rules->cache_size, rules->cache_ttl_ms);
+	queue_special(q, c->mem)->window = mem_get(c->mem, sizeof *q->has->window, "windows");
+	must(q->has->window != NULL);
+	window_init(q->has->window, rules->cache_size, rules->cache_ttl_ms);
 }
 
 /* ---- with and without --------------------------------------------------------------------- */
@@ -121,23 +121,23 @@ void core_delay_rules(struct core *c, struct queue *q, const struct queue_rules 
 {
 	must(c->is_leading);
 	window_rules(c, q, rules);
-	if ((rules->keeper != EXCHANGE_DELAYED && !q->window) || q->delay)
+	if ((rules->keeper != EXCHANGE_DELAYED && !q->has->window) || q->has->delay)
 		return;
-	q->delay = mem_get(c->mem, sizeof *q->delay, "delays");
-	must(q->delay != NULL);
-	*q->delay = (struct delay){ .queue = q, .due = { .kind = DUE_DELAY } };
-	note_all(c, q->delay);
-	if (q->delay->soon.n)
-		wheel_set(&c->wheel, &q->delay->due.timer, q->delay->soon.heap[0].at_ms);
+	queue_special(q, c->mem)->delay = mem_get(c->mem, sizeof *q->has->delay, "delays");
+	must(q->has->delay != NULL);
+	*q->has->delay = (struct delay){ .queue = q, .due = { .kind = DUE_DELAY } };
+	note_all(c, q->has->delay);
+	if (q->has->delay->soon.n)
+		wheel_set(&c->wheel, &q->has->delay->due.timer, q->has->delay->soon.heap[0].at_ms);
 }
 
 void core_delay_forget(struct core *c, struct queue *q)
 {
-	struct delay *d = q->delay;
-	if (q->window) {
-		window_fini(q->window, c->mem);
-		mem_put(c->mem, q->window, sizeof *q->window);
-		q->window = NULL;
+	struct delay *d = q->has->delay;
+	if (q->has->window) {
+		window_fini(q->has->window, c->mem);
+		mem_put(c->mem, q->has->window, sizeof *q->has->window);
+		queue_special(q, c->mem)->window = NULL;
 	}
 	if (!d)
 		return;
@@ -145,5 +145,5 @@ void core_delay_forget(struct core *c, struct queue *q)
 	wheel_cancel(&c->wheel, &d->due.timer);
 	waiters_fini(&d->soon, c->mem);
 	mem_put(c->mem, d, sizeof *d);
-	q->delay = NULL;
+	queue_special(q, c->mem)->delay = NULL;
 }

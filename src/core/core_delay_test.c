@@ -69,7 +69,8 @@ static void messages_go_on_when_they_are_due(void **s)
 	for (uint64_t n = 1; n <= 4; n++)
 		done(r, n);
 	assert_int_equal(keeper(r)->live_n, 0);
-	assert_true(keeper(r)->count.due == 4 && keeper(r)->count.dead_lettered == 0);
+	assert_true(queue_counted(keeper(r))->due == 4 &&
+		    queue_counted(keeper(r))->dead_lettered == 0);
 	assert_int_equal(core_deadline(r->core), UINT64_MAX);
 	core_check(r->core);
 	rig_free(r);
@@ -200,7 +201,8 @@ static void a_message_goes_on_once(void **s)
 	publish(r, 3, 0, KEEPER_NO_NUMBER);
 	publish(r, 4, 0, KEEPER_NO_NUMBER);
 	SAY("dead1 3 | dead1 4");
-	assert_true(keeper(r)->count.duplicates == 1 && keeper(r)->count.dropped == 0);
+	assert_true(queue_counted(keeper(r))->duplicates == 1 &&
+		    queue_counted(keeper(r))->dropped == 0);
 	rig_at(r, 1100);
 	publish(r, 5, 0, 11);
 	SAY("dead1 5");

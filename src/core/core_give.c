@@ -102,7 +102,7 @@ static void hands_done(struct hands *h)
 	must(h->queue != NULL);
 	refs_ref(&h->taken);
 	core_removed(&h->removal);
-	h->queue->count.redelivered += h->redelivered_n;
+	queue_counting(h->queue, c->mem)->redelivered += h->redelivered_n;
 	c->count.redelivered += h->redelivered_n;
 }
 
@@ -209,9 +209,9 @@ static uint32_t collect(struct core *c, struct queue *q, struct outcomes *later)
 	if (known)
 		core_release(c, q, known);
 	hands_done(&h);
-	q->count.given_no_ack += h.no_ack_n;
+	queue_counting(q, c->mem)->given_no_ack += h.no_ack_n;
 	c->count.given_no_ack += h.no_ack_n;
-	q->count.given += n - h.no_ack_n;
+	queue_counting(q, c->mem)->given += n - h.no_ack_n;
 	c->count.given += n - h.no_ack_n;
 	return n;
 }
@@ -351,7 +351,7 @@ uint32_t core_pass(struct core *c, struct queue *q, const struct run *o, struct 
 		return 0;
 	struct consumer *s = only_one(q);
 	uint32_t n = s ? pass_to_one(c, s, o, fx) : pass_round(c, q, o, fx);
-	q->count.given_no_ack += n;
+	queue_counting(q, c->mem)->given_no_ack += n;
 	c->count.given_no_ack += n;
 	return n;
 }
@@ -391,13 +391,13 @@ static void serve(struct core *c, struct queue *q, struct outcomes *later, struc
 		else
 			tell_all(c, n, fx);
 	}
-	if (q->ruled)
+	if (q->has->ruled)
 		core_rule_drop(c, q, later);
 	if (core_has_bequest(q))
 		core_bequest_serve(c, q, fx);
-	if (q->dead)
+	if (q->has->dead)
 		core_dead_serve(c, q, fx);
-	if (q->stream)
+	if (q->has->stream)
 		core_stream_serve(c, q, later, fx);
 	else
 		trim_cache(c, q);
@@ -450,7 +450,7 @@ void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outc
 {
 	struct queue *q = core_find_queue(c, cmd->queue);
 	uint32_t slot;
-	if (q && q->stream) {
+	if (q && q->has->stream) {
 		core_reply(c, cmd, (struct reply_row){ ERR_NOT_IMPLEMENTED, CMD_GET, 0, 0 }, fx);
 		return;
 	}
@@ -486,7 +486,7 @@ void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outc
 		give_held(&h, k, slot, &row);
 	core_release(c, q, k);
 	hands_done(&h);
-	q->count.got++;
+	queue_counting(q, c->mem)->got++;
 	c->count.got++;
 	must(cmd->session != 0);
 	struct run head = core_fx(c, FX_DELIVER, cmd);

@@ -83,7 +83,7 @@ void core_cancel(struct core *c, const struct run *cmd, struct outcomes *later, 
 	}
 	what.err = ERR_OK;
 	what.a = 1;
-	q->count.purged++;
+	queue_counting(q, c->mem)->purged++;
 	c->count.purged++;
 	if (!(k->entry[pos_slot(pos)].flags & ENTRY_PERSISTENT)) {
 		core_drop_entry(c, q, k, pos_slot(pos), &gone);

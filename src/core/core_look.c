@@ -62,8 +62,8 @@ void core_held(const struct core *c, struct core_held *io)
 	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
 		const struct queue *q = (const struct queue *)(uintptr_t)m->value;
 		must(q->durable_n <= q->live_n);
-		io->messages_n += q->durable_n + (q->stream ? core_stream_n(q) : 0) +
-				  (q->retain ? core_retain_n(q) : 0);
+		io->messages_n += q->durable_n + (q->has->stream ? core_stream_n(q) : 0) +
+				  (q->has->retain ? core_retain_n(q) : 0);
 	}
 }
 
@@ -88,11 +88,11 @@ static void digest_queue(const struct queue *q, struct digest *d)
 {
 	struct digest_sum sum = { 0 };
 	uint64_t n = 0;
-	if (q->stream) {
+	if (q->has->stream) {
 		core_stream_digest(q, d);
 		return;
 	}
-	if (q->retain) {
+	if (q->has->retain) {
 		core_retain_digest(q, d);
 		return;
 	}
@@ -142,9 +142,9 @@ void core_check(const struct core *c)
 		must(q->id == m->key);
 		queue_check(q);
 		core_once_check(q);
-		if (q->stream)
+		if (q->has->stream)
 			core_stream_check(q);
-		if (q->retain)
+		if (q->has->retain)
 			core_retain_check(q);
 		must_if(list_has_node(&q->dirty), q->is_logged);
 		must(q->redelivered_id <= q->last_id && q->redelivered_id <= q->mark);
@@ -235,7 +235,7 @@ static void dump_rules(const struct ruled *r, struct text *out)
 static uint64_t ready_of(const struct queue *q)
 {
 	must(q->id > 0);
-	return q->stream ? core_stream_n(q) : q->ready_n;
+	return q->has->stream ? core_stream_n(q) : q->ready_n;
 }
 
 static void dump_queue(const struct queue *q, struct text *out)
@@ -250,22 +250,22 @@ static void dump_queue(const struct queue *q, struct text *out)
 		  ull(q->live_bytes - q->ready_bytes));
 	text_putf(out, "pending: %llu\npersistent: %llu\ncached_bytes: %llu\n", ull(q->pending_n),
 		  ull(q->durable_n), ull(q->cached_bytes));
-	text_putf(out, "first_position: %llu\nnext_position: %llu\ncursor: %llu\nchunks: %zu\n",
+	text_putf(out, "first_position: %llu\nnext_position: %llu\ncursor: %llu\nchunks: %u\n",
 		  ull(pos_of(q->first, 0)), ull(q->tail_pos), ull(q->cursor), q->chunks.n);
 	text_putf(out, "cold_chunks: %llu\n", ull(q->cold_n));
 	text_putf(out, "last_id: %llx\ngive_mark: %llx\n", ull(q->last_id), ull(q->mark));
-	if (q->stream)
+	if (q->has->stream)
 		core_stream_dump(q, out);
-	if (q->retain)
+	if (q->has->retain)
 		core_retain_dump(q, out);
-	if (q->ruled)
-		dump_rules(q->ruled, out);
-	if (q->lanes)
+	if (q->has->ruled)
+		dump_rules(q->has->ruled, out);
+	if (q->has->lanes)
 		text_putf(out, "max_priority: %u\n", lanes_max(q));
-	if (q->single)
+	if (q->has->single)
 		text_putf(out, "single_active: %s\n",
 			  core_single_active(q) ? "one" : "none for the moment");
-	dump_count(&q->count, out);
+	dump_count(queue_counted(q), out);
 	text_putf(out, "consumers: %u\nexclusive_consumer: %s\n", q->consumers_n, yes(q->is_held));
 	dump_consumers(&q->able, &left, out);
 	dump_consumers(&q->idle, &left, out);

@@ -16,7 +16,7 @@
 
 static struct map *known_of(const struct queue *q)
 {
-	return q->ruled ? q->ruled->once : NULL;
+	return q->has->ruled ? q->has->ruled->once : NULL;
 }
 
 static void count_in(struct core *c, struct map *known, uint64_t number)
@@ -59,9 +59,9 @@ void core_once_rules(struct core *c, struct queue *q, const struct queue_rules *
 	if (rules->once == RULE_NONE || known_of(q))
 		return;
 	struct map *known = mem_get(c->mem, sizeof *known, "messages that are known again");
-	must(known && q->ruled);
+	must(known && q->has->ruled);
 	*known = (struct map){ 0 };
-	q->ruled->once = known;
+	q->has->ruled->once = known;
 	while ((k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL)
 		if (k->once)
 			count_chunk(c, known, k);
@@ -75,7 +75,7 @@ void core_once_forget(struct core *c, struct queue *q)
 	must(q->live_n == 0);
 	map_fini(known, c->mem);
 	mem_put(c->mem, known, sizeof *known);
-	q->ruled->once = NULL;
+	q->has->ruled->once = NULL;
 }
 
 /* ---- in ------------------------------------------------------------------------------------ */

@@ -84,7 +84,7 @@ static void what_is_in_the_queue_is_not_taken_again(void **s)
 	publish(r, 5, 0, 0);
 	SAY("confirm 1-1 | confirm 2-2 | confirm 3-3 | confirm 4-4 | confirm 5-5");
 	assert_int_equal(queue(r)->ready_n, 4);
-	assert_true(queue(r)->count.duplicates == 1 && r->core->count.duplicates == 1);
+	assert_true(queue_counted(queue(r))->duplicates == 1 && r->core->count.duplicates == 1);
 	rig_free(r);
 }
 
@@ -110,7 +110,7 @@ static void a_held_message_is_still_there_and_a_settled_one_is_not(void **s)
 	rig_settle(r, Q, 1, pos_of(2, 0), SETTLE_REJECT);
 	publish(r, 5, 0, 11);
 	rig_commit(r);
-	assert_int_equal(queue(r)->live_n + queue(r)->count.rejected, 2);
+	assert_int_equal(queue(r)->live_n + queue_counted(queue(r))->rejected, 2);
 	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
 	rig_free(r);
 }
@@ -162,7 +162,7 @@ static void what_expires_is_purged_or_is_too_much_has_left(void **s)
 	publish_until(r, 6, ENTRY_PERSISTENT, 13, 0);
 	publish_until(r, 7, ENTRY_PERSISTENT, 11, 0);
 	rig_commit(r);
-	assert_true(queue(r)->ready_n == 2 && queue(r)->count.duplicates == 1);
+	assert_true(queue(r)->ready_n == 2 && queue_counted(queue(r))->duplicates == 1);
 	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
 	rig_free(r);
 }
@@ -215,10 +215,10 @@ static void two_of_one_number_are_told_apart(void **s)
 	open_queue(r, RULE_NONE, OVERFLOW_DROP_HEAD, false);
 	rig_commit(r); /* the first expires again */
 	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
-	assert_int_equal(queue(r)->count.expired, 1);
+	assert_int_equal(queue_counted(queue(r))->expired, 1);
 	publish(r, 3, ENTRY_PERSISTENT, 11);
 	SAY("confirm 3-3");
-	assert_true(queue(r)->ready_n == 1 && queue(r)->count.duplicates == 1);
+	assert_true(queue(r)->ready_n == 1 && queue_counted(queue(r))->duplicates == 1);
 	rig_free(r);
 }
 
@@ -235,7 +235,7 @@ static void it_is_known_after_a_crash(void **s)
 	for (uint64_t n = 1; n <= 600; n++)
 		publish_until(r, 600 + n, 0, 2 * n + 1, 0);
 	SAY("");
-	assert_int_equal(queue(r)->count.duplicates, 600);
+	assert_int_equal(queue_counted(queue(r))->duplicates, 600);
 	assert_true(digest_eq(before, rig_digest(r->core)));
 	rig_do(r, CMD_PURGE, Q, 4, 0);
 	rig_commit(r);
@@ -282,7 +282,7 @@ static void a_checkpoint_has_the_numbers(void **s)
 	publish(r, 4, 0, 11);
 	publish(r, 5, 0, 13);
 	publish(r, 6, 0, 15);
-	assert_true(queue(r)->ready_n == 4 && queue(r)->count.duplicates == 2);
+	assert_true(queue(r)->ready_n == 4 && queue_counted(queue(r))->duplicates == 2);
 	SAY("confirm 4-4 | confirm 5-5 | confirm 6-6");
 	rig_free(r);
 }
@@ -318,11 +318,11 @@ static uint32_t number_at(struct walk *w, uint64_t pos)
 static void walk_publish(struct walk *w)
 {
 	uint32_t i = (uint32_t)prng_below(&w->p, NUMBERS);
-	uint64_t before = queue(w->rig)->count.duplicates;
+	uint64_t before = queue_counted(queue(w->rig))->duplicates;
 	bool is_there = w->there >> i & 1;
 	uint8_t flags = prng_below(&w->p, 3) ? ENTRY_PERSISTENT : 0;
 	publish(w->rig, ++w->next, flags, 2 * i + 1);
-	must((queue(w->rig)->count.duplicates > before) == is_there);
+	must((queue_counted(queue(w->rig))->duplicates > before) == is_there);
 	w->there |= 1u << i;
 }
 

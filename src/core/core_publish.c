@@ -156,17 +156,17 @@ static void count_dropped(struct core *c, const struct stretch *s, uint32_t n)
 	must(s->way == WAY_DROP || (s->way == WAY_REFUSE && q));
 	if (s->way == WAY_REFUSE) {
 		c->count.refused += n;
-		q->count.refused += n;
+		queue_counting(q, c->mem)->refused += n;
 		return;
 	}
 	if (q && !q->is_closed) {
 		c->count.duplicates += n;
-		q->count.duplicates += n;
+		queue_counting(q, c->mem)->duplicates += n;
 		return;
 	}
 	c->count.dropped += n;
 	if (q)
-		q->count.dropped += n;
+		queue_counting(q, c->mem)->dropped += n;
 }
 
 /* Notes what will be added, and gives the flags of its run. With consumers that keep up the give
@@ -178,12 +178,12 @@ static uint8_t reserve(struct core *c, const struct stretch *s, struct add_row *
 	uint8_t reserved = ABLATED(reserve) ? 0 : ADD_RESERVED;
 	must(s->way == WAY_LATER || s->way == WAY_LOG);
 	q->pending_n += reserved ? s->end - s->at : 0;
-	if (reserved && q->ruled)
-		q->ruled->pending_bytes += core_rule_bodies(row, s->end - s->at);
+	if (reserved && q->has->ruled)
+		q->has->ruled->pending_bytes += core_rule_bodies(row, s->end - s->at);
 	if (s->way == WAY_LATER)
 		return reserved;
 	q->is_logged = true;
-	if (q->stream)
+	if (q->has->stream)
 		core_stream_rows(c, row, s->end - s->at);
 	else if (q->consumers_n && !q->ready_n &&
 		 (c->index + MARK_AHEAD_RECORDS) << 16 >= q->mark_at)
@@ -194,7 +194,7 @@ static uint8_t reserve(struct core *c, const struct stretch *s, struct add_row *
 /* The head of a run that adds rows of `cmd` to a queue. */
 static struct run add_of(const struct run *cmd, const struct queue *q, uint8_t flags)
 {
-	return (struct run){ .kind = q && q->stream ? OUTCOME_STREAM_ADD : OUTCOME_ADD,
+	return (struct run){ .kind = q && q->has->stream ? OUTCOME_STREAM_ADD : OUTCOME_ADD,
 			     .flags = flags,
 			     .channel = cmd->channel,
 			     .session = cmd->session,
@@ -231,8 +231,8 @@ static void fan_rows(struct core *c, const struct stretch *s, const struct add_r
 		q->fan_last = (uint16_t)i;
 	}
 	f->expires |= s->expires;
-	if (q->ruled)
-		q->ruled->fan_bytes += core_rule_bodies(row, s->end - s->at);
+	if (q->has->ruled)
+		q->has->ruled->fan_bytes += core_rule_bodies(row, s->end - s->at);
 	if (q->fan_n > s->end - s->at)
 		return;
 	c->fan_tables.queue[f->n++] = q;
@@ -253,8 +253,8 @@ static void fan_out(struct core *c, const struct run *cmd, struct outcomes *now)
 			c->giving.add[k] = row[at];
 		add.queue = q->id;
 		q->fan_n = 0;
-		if (q->ruled)
-			q->ruled->fan_bytes = 0;
+		if (q->has->ruled)
+			q->has->ruled->fan_bytes = 0;
 		(void)outcomes_run(now, &add, c->giving.add, sizeof *row, n, SLICE_EMPTY);
 	}
 	f->n = f->expect = 0;
@@ -270,7 +270,7 @@ static bool is_alone(const struct run *cmd, const struct stretch *s)
 	uint32_t n = s->end - s->at;
 	must(n <= cmd->n);
 	return n == cmd->n || s->is_dead ||
-	       (n >= STRETCH_MIN && s->queue->fan_n == 0 && !s->queue->ruled);
+	       (n >= STRETCH_MIN && s->queue->fan_n == 0 && !s->queue->has->ruled);
 }
 
 /* Sends a stretch of add rows its way. */
@@ -310,10 +310,10 @@ static void publish(struct core *c, struct run *cmd, const struct stretch *s, st
 static void follow_rules(const struct core *c, struct stretch *s, struct publish_row *row)
 {
 	bool fits;
-	must(s->queue->ruled != NULL);
+	must(s->queue->has->ruled != NULL);
 	core_rule_rows(c, s->queue, row + s->at, s->end - s->at);
 	s->end = s->at + core_rule_fit(s->queue, row + s->at, s->end - s->at, &fits);
-	s->is_dead = !fits && s->queue->ruled->overflow == OVERFLOW_REJECT_DLX &&
+	s->is_dead = !fits && s->queue->has->ruled->overflow == OVERFLOW_REJECT_DLX &&
 		     core_dead_is_on(c, s->queue);
 	if (!fits && !s->is_dead)
 		s->way = WAY_REFUSE;
@@ -324,8 +324,8 @@ static void follow_rules(const struct core *c, struct stretch *s, struct publish
 static bool is_there(struct core *c, struct stretch *s, struct publish_row *row)
 {
 	must(s->way != WAY_DROP && s->queue);
-	if (s->queue->window ? core_unseen(c, s->queue, row)
-			     : !s->once || !core_once_has(s->queue, s->once))
+	if (s->queue->has->window ? core_unseen(c, s->queue, row)
+				  : !s->once || !core_once_has(s->queue, s->once))
 		return false;
 	s->is_behind = s->queue->pending_n > 0;
 	return true;
@@ -338,7 +338,7 @@ static void retain(struct core *c, struct run *cmd, struct stretch *s, uint8_t *
 	struct publish_row *row = (struct publish_row *)run_rows(cmd) + s->at;
 	struct add_row *add = (struct add_row *)(void *)row;
 	enum retain_fate fate = RETAIN_NOTHING;
-	must(s->queue->retain != NULL);
+	must(s->queue->has->retain != NULL);
 	s->end = s->at + 1;
 	s->is_dead = s->is_held = false;
 	if (!s->queue->is_closed)
@@ -365,19 +365,19 @@ void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct 
 	uint8_t fate = split_begin(c, cmd);
 	for (struct stretch s = { 0 }; s.at < cmd->n; s.at = s.end) {
 		s.queue = queue_of(c, &row[s.at]);
-		if (s.queue && s.queue->retain) {
+		if (s.queue && s.queue->has->retain) {
 			retain(c, cmd, &s, &fate, later, fx);
 			continue;
 		}
 		s.way = way_of(s.queue, &row[s.at]);
 		s.is_dead = s.is_behind = false;
-		s.end = s.queue && s.queue->window ? s.at + 1 : stretch_end(cmd, &s);
+		s.end = s.queue && s.queue->has->window ? s.at + 1 : stretch_end(cmd, &s);
 		s.once = s.queue && cmd->tail_len ? core_once_of(s.queue, cmd) : 0;
 		if (s.way != WAY_DROP && is_there(c, &s, &row[s.at]))
 			s.way = WAY_DROP;
-		s.is_held = s.queue && s.queue->dead && core_dead_is_full(c, s.queue) &&
+		s.is_held = s.queue && s.queue->has->dead && core_dead_is_full(c, s.queue) &&
 			    session_slot(cmd->session) != SESSION_SLOT_INSIDE;
-		if (s.queue && s.queue->ruled && s.way != WAY_DROP)
+		if (s.queue && s.queue->has->ruled && s.way != WAY_DROP)
 			follow_rules(c, &s, row);
 		if (s.way <= WAY_DROP || s.is_dead)
 			s.once = 0;

@@ -59,9 +59,9 @@ void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct out
 		core_used(c, q);
 		core_serve(c, q, later, fx);
 		what = (struct reply_row){ ERR_OK, what.op, q->ready_n, q->consumers_n };
-		if (q->stream)
+		if (q->has->stream)
 			what.a = core_stream_n(q);
-		if (q->retain)
+		if (q->has->retain)
 			what.a = core_retain_n(q);
 	}
 	core_reply(c, cmd, what, fx);
@@ -139,7 +139,7 @@ void core_close(const struct core *c, struct queue *q, const struct run *cmd, st
 	q->is_closed = true;
 	head.shard = 0;
 	head.flags = cmd->flags;
-	if (q->dead)
+	if (q->has->dead)
 		core_dead_let_go(c, q, fx);
 	if (core_has_bequest(q))
 		core_bequest_answer(c, q, fx);
@@ -156,8 +156,8 @@ void core_delete(struct core *c, const struct run *cmd, struct outcomes *later, 
 		if (cmd->flags & DELETE_IF_UNUSED && q->consumers_n)
 			what.a = DELETE_IF_UNUSED;
 		else if (cmd->flags & DELETE_IF_EMPTY &&
-			 (q->ready_n || q->pending_n || (q->stream && core_stream_n(q)) ||
-			  (q->retain && core_retain_n(q))))
+			 (q->ready_n || q->pending_n || (q->has->stream && core_stream_n(q)) ||
+			  (q->has->retain && core_retain_n(q))))
 			what.a = DELETE_IF_EMPTY;
 	}
 	if (what.a)
@@ -181,7 +181,7 @@ void core_drop(struct core *c, const struct run *cmd, struct outcomes *now, stru
 		return;
 	}
 	q->is_closed = true;
-	if (q->dead)
+	if (q->has->dead)
 		core_dead_let_go(c, q, fx);
 	if (core_has_bequest(q))
 		core_bequest_answer(c, q, fx);
@@ -208,7 +208,7 @@ void core_apply_drop(struct core *c, const struct run *o, struct post *fx)
 	if (q) {
 		must(q->pending_n == 0 || !fx);
 		q->is_closed = true;
-		q->count.dropped += q->live_n;
+		queue_counting(q, c->mem)->dropped += q->live_n;
 		c->count.dropped += q->live_n;
 		core_cancel_all(c, q, fx);
 		what.a = core_drop_all(c, q);

@@ -22,10 +22,11 @@
 
 struct retaining *core_retain_of(struct core *c, struct queue *q)
 {
-	if (q->retain)
-		return q->retain;
-	must(q->live_n == 0 && !q->stream);
-	struct retaining *t = q->retain = mem_get(c->mem, sizeof *t, "retained");
+	if (q->has->retain)
+		return q->has->retain;
+	must(q->live_n == 0 && !q->has->stream);
+	struct retaining *t = queue_special(q, c->mem)->retain = mem_get(c->mem, sizeof *t,
+									 "retained");
 	must(t != NULL);
 	*t = (struct retaining){ .queue = q };
 	retain_init(&t->r, q, c->mem);
@@ -35,13 +36,13 @@ struct retaining *core_retain_of(struct core *c, struct queue *q)
 
 uint64_t core_retain_n(const struct queue *q)
 {
-	must(q->retain != NULL);
-	return q->retain->r.n;
+	must(q->has->retain != NULL);
+	return q->has->retain->r.n;
 }
 
 uint64_t core_retain_forget(struct core *c, struct queue *q)
 {
-	struct retaining *t = q->retain;
+	struct retaining *t = q->has->retain;
 	if (!t)
 		return 0;
 	uint64_t n = t->r.n;
@@ -59,7 +60,7 @@ uint64_t core_retain_forget(struct core *c, struct queue *q)
 	}
 	retain_fini(&t->r);
 	mem_put(c->mem, t, sizeof *t);
-	q->retain = NULL;
+	queue_special(q, c->mem)->retain = NULL;
 	return n;
 }
 
@@ -107,11 +108,11 @@ enum retain_fate core_retain_fate(const struct core *c, const struct queue *q,
 				  const struct publish_row *row)
 {
 	const struct msg *m = msg_of(row->mem);
-	const struct retained *e = find(q->retain, key_of(m), retain_number(row->expiry_ms));
+	const struct retained *e = find(q->has->retain, key_of(m), retain_number(row->expiry_ms));
 	must(row->mem && row->flags & ENTRY_PERSISTENT);
 	if (m->body_bytes == 0)
 		return e || q->pending_n ? RETAIN_FORGETS : RETAIN_NOTHING;
-	return fits(c, q->retain, e, row->bytes) ? RETAIN_KEEPS : RETAIN_REFUSES;
+	return fits(c, q->has->retain, e, row->bytes) ? RETAIN_KEEPS : RETAIN_REFUSES;
 }
 
 static void log_forget(const struct core *c, const struct queue *q, struct slice key,
@@ -125,7 +126,7 @@ static void log_forget(const struct core *c, const struct queue *q, struct slice
 	must(key.n <= LIMIT_SHORTSTR);
 	if (ABLATED(retain_forget))
 		head.flags = 0;
-	q->retain->forgets_n++;
+	q->has->retain->forgets_n++;
 	(void)outcomes_run(later, &head, NULL, 0, 0, key);
 }
 
@@ -134,7 +135,7 @@ void core_retain_admit(struct core *c, struct queue *q, const struct run *add, s
 {
 	const struct msg *m = msg_of(row->mem);
 	struct run head = *add;
-	must(row->mem && q->retain);
+	must(row->mem && q->has->retain);
 	q->is_logged = true;
 	if (m->body_bytes == 0) {
 		log_forget(c, q, key_of(m), retain_expiry(0, retain_number(row->expiry_ms)), later);
@@ -144,7 +145,7 @@ void core_retain_admit(struct core *c, struct queue *q, const struct run *add, s
 	head.kind = OUTCOME_RETAIN;
 	head.flags = RUN_LOGGED | ADD_RESERVED;
 	q->pending_n++;
-	q->retain->pending_bytes += row->bytes;
+	q->has->retain->pending_bytes += row->bytes;
 	(void)outcomes_run(later, &head, row, sizeof *row, 1, key_of(m));
 }
 
@@ -162,7 +163,7 @@ void core_retain_watch(struct core *c, struct retain_page *p, uint64_t expiry_ms
 
 void core_retain_changed(struct core *c, struct queue *q, struct retain_page *p)
 {
-	must(p->of == &q->retain->r);
+	must(p->of == &q->has->retain->r);
 	p->changed = c->checkpoint.epoch;
 	core_changed(c, q, NULL);
 }
@@ -214,7 +215,7 @@ void core_retain_apply_add(struct core *c, const struct run *o, uint64_t index, 
 		core_retain_watch(c, p, e->expiry_ms);
 	if (row->mem)
 		msg_unref(row->mem, 1);
-	q->count.published++;
+	queue_counting(q, c->mem)->published++;
 	c->count.published++;
 	core_confirm_rows(c, o, row, 1, fx);
 }
@@ -224,7 +225,7 @@ void core_retain_apply_add(struct core *c, const struct run *o, uint64_t index, 
 void core_retain_apply_forget(struct core *c, const struct run *o, const struct post *fx)
 {
 	struct queue *q = core_find_queue(c, o->queue);
-	struct retaining *t = q ? q->retain : NULL;
+	struct retaining *t = q ? q->has->retain : NULL;
 	uint64_t until_ms = retain_ms(o->arg);
 	must(o->n == 0);
 	if (t && fx) {
@@ -236,7 +237,7 @@ void core_retain_apply_forget(struct core *c, const struct run *o, const struct 
 		return;
 	core_freed(c, e->loc, e->bytes, e->flags);
 	t->bytes -= e->bytes;
-	q->count.expired += until_ms != 0;
+	queue_counting(q, c->mem)->expired += until_ms != 0;
 	c->count.expired += until_ms != 0;
 	core_retain_changed(c, q, retain_page_of(&t->r, e));
 	retain_del(&t->r, e);
@@ -276,8 +277,8 @@ void core_retain_due(struct core *c, struct due *due, struct outcomes *later)
 void core_retain_lead(struct core *c, const struct queue *q)
 {
 	must(c->is_leading);
-	for (size_t i = 0; i < q->retain->r.pages.n; i++) {
-		struct retain_page *p = retain_page(&q->retain->r, i);
+	for (size_t i = 0; i < q->has->retain->r.pages.n; i++) {
+		struct retain_page *p = retain_page(&q->has->retain->r, i);
 		if (p->expires_ms)
 			wheel_set(&c->wheel, &p->due.timer, p->expires_ms);
 	}
@@ -348,7 +349,7 @@ static void answer(struct core *c, const struct run *cmd, struct retaining *t, s
 	if (n)
 		(void)post_run(fx, loop, &head, c->giving.row, sizeof *c->giving.row, n,
 			       SLICE_EMPTY);
-	t->queue->count.given += n;
+	queue_counting(t->queue, c->mem)->given += n;
 	c->count.given += n;
 	head = core_fx(c, FX_REPLY, cmd);
 	what.b = f->at.is_end;
@@ -364,12 +365,12 @@ void core_retain_find(struct core *c, const struct run *cmd, struct outcomes *la
 	struct reply_row what = { .err = ERR_NOT_FOUND, .op = CMD_FIND };
 	struct finding f;
 	must(cmd->n == 1 && cmd->session != 0);
-	if (!q || q->is_closed || !q->retain || !finding_of(cmd, &f)) {
+	if (!q || q->is_closed || !q->has->retain || !finding_of(cmd, &f)) {
 		core_reply(c, cmd, what, fx);
 		return;
 	}
-	if (!later || !(q->pending_n || q->retain->forgets_n)) {
-		answer(c, cmd, q->retain, &f, fx);
+	if (!later || !(q->pending_n || q->has->retain->forgets_n)) {
+		answer(c, cmd, q->has->retain, &f, fx);
 		return;
 	}
 	struct run head = *cmd;

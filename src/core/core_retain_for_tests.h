@@ -26,7 +26,7 @@ static inline struct rig *retain_rig(void)
 /* retain_store is what there is. */
 static inline const struct retaining *retain_store(const struct rig *r)
 {
-	return core_find_queue(r->core, Q)->retain;
+	return core_find_queue(r->core, Q)->has->retain;
 }
 
 /* retain_message makes one with a key; number 0: it is empty. */

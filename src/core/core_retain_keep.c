@@ -16,7 +16,7 @@ _Static_assert(RETAIN_PAGE_N <= UINT8_MAX, "slots are bytes");
 
 void core_retain_put(const struct queue *q, struct wr *w)
 {
-	must(q->retain != NULL);
+	must(q->has->retain != NULL);
 	wr_u8(w, UNIT_RETAIN);
 	wr_u8(w, q->flags);
 }
@@ -41,7 +41,7 @@ static void entry_put(const struct retained *e, struct wr *w)
 bool core_retain_next_unit(struct checkpointing *p, const struct queue *q, struct unit_key *out_key,
 			   struct wr *w)
 {
-	const struct retain *r = &q->retain->r;
+	const struct retain *r = &q->has->retain->r;
 	must(p->chunk > 0);
 	for (; p->chunk <= r->pages.n; p->chunk++) {
 		struct retain_page *page = retain_page(r, p->chunk - 1);
@@ -67,7 +67,7 @@ bool core_retain_next_unit(struct checkpointing *p, const struct queue *q, struc
 enum err core_retain_get(struct core *c, struct queue *q, struct rd *r)
 {
 	must(c->index == 0);
-	if (!rd_done(r) || !(q->flags & QUEUE_RETAINS) || q->live_n > 0 || q->stream)
+	if (!rd_done(r) || !(q->flags & QUEUE_RETAINS) || q->live_n > 0 || q->has->stream)
 		return ERR_CORRUPT;
 	(void)core_retain_of(c, q);
 	q->is_stored = true;
@@ -104,11 +104,11 @@ static enum err entry_get(struct core *c, struct retaining *t, uint64_t number, 
 
 enum err core_retain_page_get(struct core *c, struct queue *q, uint64_t number, struct rd *r)
 {
-	if (q->live_n > 0 || q->stream || number >= RETAIN_PAGES_MAX)
+	if (q->live_n > 0 || q->has->stream || number >= RETAIN_PAGES_MAX)
 		return ERR_CORRUPT;
 	struct retaining *t = core_retain_of(c, q);
 	uint32_t n = rd_u8(r);
-	must(q->retain == t);
+	must(q->has->retain == t);
 	if (!rd_ok(r) || n == 0 || n > RETAIN_PAGE_N)
 		return ERR_CORRUPT;
 	for (uint32_t i = 0; i < n; i++)
@@ -130,15 +130,15 @@ bool core_retain_sound(const struct core *c, const struct run *o)
 		return true;
 	const struct queue *q = (const struct queue *)(uintptr_t)at;
 	if (!is_ours)
-		return !q->retain || !(outcome_adds(o->kind) || o->kind == OUTCOME_REMOVE);
-	return q->retain || (!q->stream && q->live_n == 0);
+		return !q->has->retain || !(outcome_adds(o->kind) || o->kind == OUTCOME_REMOVE);
+	return q->has->retain || (!q->has->stream && q->live_n == 0);
 }
 
 /* ---- walking and moving ------------------------------------------------------------------ */
 
 bool core_retain_live_next(const struct queue *q, struct live_walk *w, struct freed *out)
 {
-	const struct retain *r = &q->retain->r;
+	const struct retain *r = &q->has->retain->r;
 	must(w->queue == q->id);
 	while (w->pos < retain_slots(r)) {
 		const struct retained *e = retain_at(r, w->pos++);
@@ -154,7 +154,7 @@ bool core_retain_live_next(const struct queue *q, struct live_walk *w, struct fr
 bool core_retain_relocate(struct core *c, struct queue *q, uint64_t id, uint64_t old_loc,
 			  uint64_t new_loc)
 {
-	const struct retain *r = &q->retain->r;
+	const struct retain *r = &q->has->retain->r;
 	must(new_loc != 0 && id != 0);
 	struct retained *e = id <= retain_slots(r) ? retain_at(r, id - 1) : NULL;
 	if (!e || e->loc != old_loc)
@@ -166,7 +166,7 @@ bool core_retain_relocate(struct core *c, struct queue *q, uint64_t id, uint64_t
 
 void core_retain_lose(struct core *c, struct queue *q, uint64_t id)
 {
-	struct retaining *t = q->retain;
+	struct retaining *t = q->has->retain;
 	must(id != 0);
 	struct retained *e = id <= retain_slots(&t->r) ? retain_at(&t->r, id - 1) : NULL;
 	if (!e)
@@ -195,7 +195,7 @@ static struct digest_sum sum_of(const struct retained *e)
 /* In whatever slots they are. */
 void core_retain_digest(const struct queue *q, struct digest *d)
 {
-	const struct retain *r = &q->retain->r;
+	const struct retain *r = &q->has->retain->r;
 	struct digest_sum sum = { 0 };
 	must(q->live_n == 0);
 	if (r->n == 0)
@@ -214,15 +214,15 @@ void core_retain_digest(const struct queue *q, struct digest *d)
 
 void core_retain_dump(const struct queue *q, struct text *out)
 {
-	const struct retaining *t = q->retain;
+	const struct retaining *t = q->has->retain;
 	must(t != NULL);
-	text_putf(out, "retained: %llu\nretained_bytes: %llu\nretained_pages: %zu\n",
+	text_putf(out, "retained: %llu\nretained_bytes: %llu\nretained_pages: %u\n",
 		  (unsigned long long)t->r.n, (unsigned long long)t->bytes, t->r.pages.n);
 }
 
 void core_retain_check(const struct queue *q)
 {
-	const struct retaining *t = q->retain;
+	const struct retaining *t = q->has->retain;
 	uint64_t bytes = 0;
 	retain_check(&t->r);
 	for (uint64_t i = 0; i < retain_slots(&t->r); i++)

@@ -187,7 +187,7 @@ static void what_does_not_fit_is_refused(void **s)
 	rig_commit(r);
 	retain_find(r, "#");
 	SAY("confirm 0-0 | confirm 8-8 | found 5 | found 8 | reply 5 OK 2 1");
-	assert_int_equal(core_find_queue(r->core, Q)->count.refused, 3);
+	assert_int_equal(queue_counted(core_find_queue(r->core, Q))->refused, 3);
 	rig_free(r);
 }
 
@@ -233,7 +233,7 @@ static void a_bound_is_never_passed(void **s)
 	rig_commit(r);
 	core_check(r->core);
 	assert_int_equal((uint64_t)r->live_bytes, retain_store(r)->bytes);
-	assert_true(core_find_queue(r->core, Q)->count.refused > 500);
+	assert_true(queue_counted(core_find_queue(r->core, Q))->refused > 500);
 	rig_free(r);
 }
 
@@ -262,7 +262,7 @@ static void what_has_expired_is_found_no_more_and_goes(void **s)
 	retain_find(r, "#");
 	SAY("found 3 | reply 5 OK 1 1");
 	assert_int_equal(retain_store(r)->r.n, 1);
-	assert_int_equal(core_find_queue(r->core, Q)->count.expired, 2);
+	assert_int_equal(queue_counted(core_find_queue(r->core, Q))->expired, 2);
 	rig_free(r);
 }
 

@@ -34,14 +34,14 @@ static void release_until(struct core *c, struct retry *r, uint64_t now_ms)
 
 void core_retry_forget(struct core *c, struct queue *q)
 {
-	struct retry *r = q->retry;
+	struct retry *r = q->has->retry;
 	if (!r)
 		return;
 	must(r->queue == q);
 	wheel_cancel(&c->wheel, &r->due.timer);
 	waiters_fini(&r->soon, c->mem);
 	mem_put(c->mem, r, sizeof *r);
-	q->retry = NULL;
+	queue_special(q, c->mem)->retry = NULL;
 }
 
 void core_retry_rules(struct core *c, struct queue *q, const struct queue_rules *rules)
@@ -49,20 +49,20 @@ void core_retry_rules(struct core *c, struct queue *q, const struct queue_rules 
 	bool is_on = rules->retry_type != RULE_NONE && rules->retry_type != RETRY_DISABLED &&
 		     rules->retry_min_ms != RULE_NONE && rules->retry_min_ms > 0;
 	must(c->is_leading);
-	if (!is_on && q->retry) {
-		release_until(c, q->retry, UINT64_MAX);
+	if (!is_on && q->has->retry) {
+		release_until(c, q->has->retry, UINT64_MAX);
 		core_retry_forget(c, q);
 	}
 	if (!is_on)
 		return;
-	if (!q->retry) {
-		q->retry = mem_get(c->mem, sizeof *q->retry, "retries");
-		must(q->retry != NULL);
-		*q->retry = (struct retry){ .queue = q, .due = { .kind = DUE_RETRY } };
+	if (!q->has->retry) {
+		queue_special(q, c->mem)->retry = mem_get(c->mem, sizeof *q->has->retry, "retries");
+		must(q->has->retry != NULL);
+		*q->has->retry = (struct retry){ .queue = q, .due = { .kind = DUE_RETRY } };
 	}
-	q->retry->type = (uint8_t)rules->retry_type;
-	q->retry->min_ms = rules->retry_min_ms;
-	q->retry->max_ms = rules->retry_max_ms;
+	q->has->retry->type = (uint8_t)rules->retry_type;
+	q->has->retry->min_ms = rules->retry_min_ms;
+	q->has->retry->max_ms = rules->retry_max_ms;
 }
 
 /* ---- waiting ----------------------------------------------------------------------------- */
@@ -70,7 +70,7 @@ void core_retry_rules(struct core *c, struct queue *q, const struct queue_rules 
 bool core_retry_wait(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
 		     bool is_failure)
 {
-	struct retry *r = q->retry;
+	struct retry *r = q->has->retry;
 	struct entry *e = &k->entry[slot];
 	must(chunk_is_given(k, slot));
 	if (r->type != RETRY_ALL && (r->type == RETRY_FAILED) != is_failure)
@@ -80,8 +80,7 @@ bool core_retry_wait(struct core *c, struct queue *q, struct chunk *k, uint32_t 
 	if (r->max_ms == RULE_NONE && r->min_ms > UINT32_MAX)
 		ms = r->min_ms;
 	e->flags |= ENTRY_SETTLING;
-	waiters_put(&r->soon, c->mem,
-		    (struct waiter){ c->now_ms + ms, pos_of(k->number, slot) });
+	waiters_put(&r->soon, c->mem, (struct waiter){ c->now_ms + ms, pos_of(k->number, slot) });
 	wheel_set(&c->wheel, &r->due.timer, r->soon.heap[0].at_ms);
 	return true;
 }

@@ -26,7 +26,7 @@ uint64_t core_rule_bodies(const struct add_row *row, uint32_t n)
 
 void core_rule_weigh(struct core *c, struct queue *q, struct chunk *k, uint32_t from, uint32_t n)
 {
-	if (q->ruled->max_length_bytes == RULE_NONE)
+	if (q->has->ruled->max_length_bytes == RULE_NONE)
 		return;
 	if (!k->bodies)
 		k->bodies = mem_get(c->mem, BODIES_BYTES, "bytes of bodies");
@@ -35,7 +35,7 @@ void core_rule_weigh(struct core *c, struct queue *q, struct chunk *k, uint32_t 
 		const struct entry *e = &k->entry[i];
 		k->bodies[i] = body_of(e->mem, e->bytes, e->flags);
 		if (bits_test(k->ready, i))
-			q->ruled->ready_bodies += k->bodies[i];
+			q->has->ruled->ready_bodies += k->bodies[i];
 	}
 }
 
@@ -51,15 +51,15 @@ void core_rule_unweigh(struct core *c, struct chunk *k)
 static void weigh_all(struct core *c, struct queue *q)
 {
 	struct chunk *k = NULL;
-	must(q->ruled->ready_bodies == 0 || q->ready_n > 0);
-	q->ruled->ready_bodies = 0;
+	must(q->has->ruled->ready_bodies == 0 || q->ready_n > 0);
+	q->has->ruled->ready_bodies = 0;
 	while ((k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL) {
 		core_rule_unweigh(c, k);
 		if (!k->is_cold)
 			core_rule_weigh(c, q, k, 0, k->used);
-		else if (q->ruled->max_length_bytes != RULE_NONE &&
+		else if (q->has->ruled->max_length_bytes != RULE_NONE &&
 			 bits_next_set(k->ready, CHUNK_N, 0) < CHUNK_N)
-			q->ruled->ready_bodies += k->cold.bytes;
+			q->has->ruled->ready_bodies += k->cold.bytes;
 	}
 }
 
@@ -67,7 +67,7 @@ static void weigh_all(struct core *c, struct queue *q)
 
 void core_rules_forget(struct core *c, struct queue *q)
 {
-	struct ruled *r = q->ruled;
+	struct ruled *r = q->has->ruled;
 	if (!r)
 		return;
 	must(r->queue == q);
@@ -75,7 +75,7 @@ void core_rules_forget(struct core *c, struct queue *q)
 	core_bequest_forget(c, r);
 	core_once_forget(c, q);
 	mem_put(c->mem, r, sizeof *r);
-	q->ruled = NULL;
+	queue_special(q, c->mem)->ruled = NULL;
 }
 
 static bool is_ruled(const struct queue_rules *rules)
@@ -90,12 +90,12 @@ static bool is_ruled(const struct queue_rules *rules)
  * holds then is counted short for as long. */
 void core_rules(struct core *c, struct queue *q, const struct queue_rules *rules)
 {
-	struct ruled *r = q->ruled;
+	struct ruled *r = q->has->ruled;
 	must(c->is_leading);
 	if (!r && !is_ruled(rules))
 		return;
 	if (!r) {
-		r = q->ruled = mem_get(c->mem, sizeof *r, "rules of queues");
+		r = queue_special(q, c->mem)->ruled = mem_get(c->mem, sizeof *r, "rules of queues");
 		must(r != NULL);
 		*r = (struct ruled){ .queue = q,
 				     .due = { .kind = DUE_QUEUE },
@@ -120,7 +120,7 @@ void core_rules(struct core *c, struct queue *q, const struct queue_rules *rules
 void core_rule_rows(const struct core *c, const struct queue *q, struct publish_row *row,
 		    uint32_t n)
 {
-	const struct ruled *r = q->ruled;
+	const struct ruled *r = q->has->ruled;
 	uint64_t at_ms = r->message_ttl_ms ? c->now_ms + r->message_ttl_ms : EXPIRY_AT_ONCE;
 	must(n > 0);
 	if (r->message_ttl_ms == RULE_NONE)
@@ -153,7 +153,7 @@ static int64_t takers_of(const struct queue *q, uint32_t bytes, int64_t enough)
 
 static struct room room_of(const struct queue *q, uint32_t bytes, uint32_t n)
 {
-	const struct ruled *r = q->ruled;
+	const struct ruled *r = q->has->ruled;
 	uint64_t held_n = q->ready_n + q->pending_n + q->fan_n;
 	uint64_t held = r->ready_bodies + r->pending_bytes + r->fan_bytes;
 	int64_t takers = takers_of(q, bytes, (int64_t)(held_n + n));
@@ -189,7 +189,7 @@ uint32_t core_rule_fit(const struct queue *q, const struct publish_row *row, uin
 	uint32_t i = 1;
 	must(n > 0);
 	*out_fits = true;
-	if (q->ruled->overflow == OVERFLOW_DROP_HEAD)
+	if (q->has->ruled->overflow == OVERFLOW_DROP_HEAD)
 		return n;
 	struct room room = room_of(q, body_of(row[0].mem, row[0].bytes, row[0].flags), n);
 	*out_fits = take(&room, body_of(row[0].mem, row[0].bytes, row[0].flags));
@@ -202,9 +202,9 @@ uint32_t core_rule_fit(const struct queue *q, const struct publish_row *row, uin
 
 static bool is_beyond(const struct queue *q)
 {
-	must(q->ruled != NULL);
-	return q->ready_n > q->ruled->max_length ||
-	       q->ruled->ready_bodies > q->ruled->max_length_bytes;
+	must(q->has->ruled != NULL);
+	return q->ready_n > q->has->ruled->max_length ||
+	       q->has->ruled->ready_bodies > q->has->ruled->max_length_bytes;
 }
 
 /* Consumers that can still take wait for the give mark only: to them go the oldest. */
@@ -215,7 +215,7 @@ void core_rule_drop(struct core *c, struct queue *q, struct outcomes *later)
 			   .queue = q,
 			   .removal = { .queue = q, .later = later, .reason = REMOVE_MAXLEN },
 			   .reason = DEAD_MAXLEN };
-	if (q->ruled->overflow != OVERFLOW_DROP_HEAD || q->is_closed || !is_beyond(q) ||
+	if (q->has->ruled->overflow != OVERFLOW_DROP_HEAD || q->is_closed || !is_beyond(q) ||
 	    !list_is_empty(&q->able))
 		return;
 	must(q->ready_n > 0);
@@ -224,6 +224,6 @@ void core_rule_drop(struct core *c, struct queue *q, struct outcomes *later)
 	if (known)
 		core_release(c, q, known);
 	core_died(&d);
-	q->count.overflowed += d.n;
+	queue_counting(q, c->mem)->overflowed += d.n;
 	c->count.overflowed += d.n;
 }

@@ -27,7 +27,7 @@ static void the_oldest_go_when_there_are_too_many(void **s)
 	(void)s;
 	struct rig *r = rig_with(0, up_to(3, OVERFLOW_DROP_HEAD));
 	rig_publish(r, Q, 1, 5, ENTRY_CONFIRM);
-	must(queue(r)->ready_n == 3 && queue(r)->count.overflowed == 2);
+	must(queue(r)->ready_n == 3 && queue_counted(queue(r))->overflowed == 2);
 	rig_subscribe(r, Q, 1, 0, 2);
 	SAY("confirm 1-5 | reply 1 OK 3 1 | c1 3 | c1 4");
 	rig_publish(r, Q, 6, 3, 0); /* what is held does not count */
@@ -45,7 +45,7 @@ static void bytes_count_likewise(void **s)
 	struct rig *r = rig_with(QUEUE_DURABLE, rules);
 	rig_publish(r, Q, 1, 5, ENTRY_PERSISTENT);
 	rig_commit(r);
-	must(queue(r)->live_n == 3 && queue(r)->ruled->ready_bodies == 24);
+	must(queue(r)->live_n == 3 && queue(r)->has->ruled->ready_bodies == 24);
 	rules.overflow = OVERFLOW_REJECT;
 	rules.max_length_bytes = 31;
 	rig_open(r, Q, QUEUE_DURABLE, &rules);
@@ -57,10 +57,10 @@ static void bytes_count_likewise(void **s)
 	SAY("refused 6-6 | refused 9-9");
 	rig_commit(r);
 	SAY("confirm 7-8");
-	must(queue(r)->ruled->ready_bodies == 40 && queue(r)->ruled->pending_bytes == 0);
+	must(queue(r)->has->ruled->ready_bodies == 40 && queue(r)->has->ruled->pending_bytes == 0);
 	rules.max_length_bytes = RULE_NONE;
 	rig_open(r, Q, QUEUE_DURABLE, &rules);
-	must(queue(r)->ruled->ready_bodies == 0);
+	must(queue(r)->has->ruled->ready_bodies == 0);
 	rig_free(r);
 }
 
@@ -88,7 +88,7 @@ static void consumers_come_before_limits(void **s)
 	rig_commit(r);
 	rig_publish(r, Q, 3, 2, 0);
 	SAY("reply 1 OK 0 1 | c1 1 | c1 2 | c1 3");
-	must(queue(r)->ready_n == 0 && queue(r)->count.overflowed == 1);
+	must(queue(r)->ready_n == 0 && queue_counted(queue(r))->overflowed == 1);
 	rig_free(r);
 }
 
@@ -98,7 +98,7 @@ static void what_does_not_fit_is_refused(void **s)
 	struct rig *r = rig_with(0, up_to(3, OVERFLOW_REJECT));
 	rig_publish(r, Q, 1, 5, ENTRY_CONFIRM);
 	SAY("refused 4-4 | refused 5-5 | confirm 1-3");
-	must(queue(r)->ready_n == 3 && queue(r)->count.refused == 2);
+	must(queue(r)->ready_n == 3 && queue_counted(queue(r))->refused == 2);
 	rig_do(r, CMD_GET, Q, 9, GET_NO_ACK);
 	rig_publish(r, Q, 6, 2, ENTRY_CONFIRM);
 	SAY("got 1 | refused 7-7 | confirm 6-6");
@@ -215,7 +215,7 @@ static void what_is_refused_can_become_a_dead_letter(void **s)
 	rig_commit(r);
 	SAY("refused 2-2 | refused 3-3 | confirm 1-1 | dead2 2 | "
 	    "dead2 3 | refused 4-4 | dead2 4");
-	must(queue(r)->ready_n == 1 && queue(r)->count.dead_lettered == 3);
+	must(queue(r)->ready_n == 1 && queue_counted(queue(r))->dead_lettered == 3);
 	rules.has_dead_letter_exchange = false; /* nowhere to go: only refused */
 	rig_open(r, Q, QUEUE_DURABLE, &rules);
 	rig_publish(r, Q, 5, 1, ENTRY_CONFIRM);

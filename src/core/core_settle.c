@@ -114,14 +114,14 @@ void core_give_back(struct core *c, struct queue *q, struct chunk *k, uint32_t s
 		    bool is_failure)
 {
 	must(chunk_is_given(k, slot));
-	if (!q->retry || ABLATED(retry_wait) || !core_retry_wait(c, q, k, slot, is_failure))
+	if (!q->has->retry || ABLATED(retry_wait) || !core_retry_wait(c, q, k, slot, is_failure))
 		core_release_entry(c, q, k, slot);
 }
 
 /* It is given again, unless that was tried too often. */
 static void settle_failed(struct settling *t, struct chunk *k, uint32_t slot)
 {
-	const struct ruled *r = t->queue->ruled;
+	const struct ruled *r = t->queue->has->ruled;
 	if (!r || !r->counts)
 		core_give_back(t->core, t->queue, k, slot, true);
 	else if (k->entry[slot].count < r->delivery_limit)
@@ -185,7 +185,7 @@ void core_settle(struct core *c, struct run *cmd, struct outcomes *later)
 	}
 	if (!q)
 		return;
-	if (q->stream) {
+	if (q->has->stream) {
 		core_stream_settle(c, q, cmd);
 		return;
 	}
@@ -195,7 +195,7 @@ void core_settle(struct core *c, struct run *cmd, struct outcomes *later)
 	if (t.attempts.n)
 		core_attempts_end(c, q, cmd, &t.attempts, later);
 	refs_unref(&t.gone);
-	count_settled(&q->count, t.n);
+	count_settled(queue_counting(q, c->mem), t.n);
 	count_settled(&c->count, t.n);
 	if (t.n[SETTLE_RELEASE] + t.n[SETTLE_FAIL])
 		core_activate(c, q);
@@ -205,7 +205,7 @@ void core_settle(struct core *c, struct run *cmd, struct outcomes *later)
 	must(n <= cmd->n);
 	if (s && !(s->flags & SUBSCRIBE_NO_ACK) && consumer_settled(s, n, t.bytes))
 		core_activate(c, q);
-	if (q->single)
+	if (q->has->single)
 		core_single_settled(c, q, cmd, n, t.attempts.n);
 }
 
@@ -256,7 +256,7 @@ void core_purge(struct core *c, const struct run *cmd, bool is_behind, struct ou
 		core_reply(c, cmd, what, fx);
 		return;
 	}
-	if (q->stream || q->retain) {
+	if (q->has->stream || q->has->retain) {
 		what.err = ERR_NOT_IMPLEMENTED;
 		core_reply(c, cmd, what, fx);
 		return;
@@ -268,7 +268,7 @@ void core_purge(struct core *c, const struct run *cmd, bool is_behind, struct ou
 	core_serve(c, q, later, fx);
 	what.err = ERR_OK;
 	what.a = q->ready_n;
-	q->count.purged += what.a;
+	queue_counting(q, c->mem)->purged += what.a;
 	c->count.purged += what.a;
 	if (purge_ready(c, q, later) == 0) {
 		core_reply(c, cmd, what, fx);
@@ -313,7 +313,7 @@ void core_apply_remove(struct core *c, const struct run *o)
 	struct queue *q = core_find_queue(c, o->queue);
 	struct refs gone = { 0 };
 	must(o->n > 0);
-	if (q && q->retain) { /* by who has not found the message there (salvage) */
+	if (q && q->has->retain) { /* by who has not found the message there (salvage) */
 		core_retain_lose(c, q, row->first_id);
 		return;
 	}

@@ -17,11 +17,11 @@ struct single {
 
 void core_single_forget(struct core *c, struct queue *q)
 {
-	if (!q->single)
+	if (!q->has->single)
 		return;
 	must(c->mem != NULL);
-	mem_put(c->mem, q->single, sizeof *q->single);
-	q->single = NULL;
+	mem_put(c->mem, q->has->single, sizeof *q->has->single);
+	queue_special(q, c->mem)->single = NULL;
 }
 
 static void wait_all(struct core *c, struct queue *q, bool is_waiting)
@@ -46,20 +46,21 @@ void core_single_rules(struct core *c, struct queue *q, const struct queue_rules
 {
 	bool is_on = rules->single_active == 1;
 	must(c->is_leading);
-	if (!is_on && q->single) {
+	if (!is_on && q->has->single) {
 		core_single_forget(c, q);
 		wait_all(c, q, false);
 	}
 	if (!is_on)
 		return;
-	bool is_new = !q->single;
+	bool is_new = !q->has->single;
 	if (is_new) {
-		q->single = mem_get(c->mem, sizeof *q->single, "single active consumers");
-		must(q->single != NULL);
-		*q->single = (struct single){ .owed_n = 0 };
+		queue_special(q, c->mem)->single = mem_get(c->mem, sizeof *q->has->single,
+							   "single active consumers");
+		must(q->has->single != NULL);
+		*q->has->single = (struct single){ .owed_n = 0 };
 		wait_all(c, q, true);
 	}
-	q->single->is_yielding = rules->type == QUEUE_QUORUM;
+	q->has->single->is_yielding = rules->type == QUEUE_QUORUM;
 	if (is_new)
 		core_single_next(c, q);
 }
@@ -68,8 +69,8 @@ void core_single_rules(struct core *c, struct queue *q, const struct queue_rules
 
 const struct consumer *core_single_active(const struct queue *q)
 {
-	must(q->single != NULL);
-	return q->single->active;
+	must(q->has->single != NULL);
+	return q->has->single->active;
 }
 
 static struct consumer *next_of(const struct queue *q)
@@ -86,7 +87,7 @@ static struct consumer *next_of(const struct queue *q)
 
 void core_single_next(struct core *c, struct queue *q)
 {
-	struct single *g = q->single;
+	struct single *g = q->has->single;
 	struct consumer *s;
 	if (g->active || g->owed_n || (s = next_of(q)) == NULL)
 		return;
@@ -110,7 +111,7 @@ static void retire(struct single *g, const struct consumer *s, bool is_owed)
 
 void core_single_join(struct core *c, struct queue *q, struct consumer *s)
 {
-	struct single *g = q->single;
+	struct single *g = q->has->single;
 	struct consumer *active = g->active;
 	must(s->queue == q && !s->is_waiting);
 	if (ABLATED(sac_hand_over))
@@ -132,7 +133,7 @@ static bool is_left(const struct single *g, uint64_t session, uint16_t channel, 
 /* Who is only cancelled keeps what it holds; nobody waits for that. */
 void core_single_leave(struct queue *q, const struct consumer *s, bool is_ending)
 {
-	struct single *g = q->single;
+	struct single *g = q->has->single;
 	must(s->queue == q);
 	if (g->active == s)
 		retire(g, s, is_ending);
@@ -142,7 +143,7 @@ void core_single_leave(struct queue *q, const struct consumer *s, bool is_ending
 
 static void came_back(struct core *c, struct queue *q, const struct run *who, uint32_t n)
 {
-	struct single *g = q->single;
+	struct single *g = q->has->single;
 	if (!is_left(g, who->session, who->channel, who->arg))
 		return;
 	must(n <= g->owed_n);
@@ -163,7 +164,7 @@ void core_single_settled(struct core *c, struct queue *q, const struct run *who,
 void core_single_back(struct core *c, struct queue *q, const struct run *who, uint32_t n)
 {
 	struct consumer *s = consumer_find(&c->consumers, q, who);
-	must(q->single != NULL);
+	must(q->has->single != NULL);
 	if (s && !(s->flags & SUBSCRIBE_NO_ACK))
 		s->settled += n;
 	came_back(c, q, who, n);

@@ -4,10 +4,11 @@
 
 struct streamed *core_stream_of(struct core *c, struct queue *q)
 {
-	if (q->stream)
-		return q->stream;
+	if (q->has->stream)
+		return q->has->stream;
 	must(q->live_n == 0);
-	struct streamed *t = q->stream = mem_get(c->mem, sizeof *t, "streams");
+	struct streamed *t = queue_special(q, c->mem)->stream = mem_get(c->mem, sizeof *t,
+									"streams");
 	must(t != NULL);
 	*t = (struct streamed){ .queue = q,
 				.due = { .kind = DUE_STREAM },
@@ -63,7 +64,7 @@ static void page_gone(struct core *c, struct streamed *t, struct stream_page *ow
 
 uint64_t core_stream_forget(struct core *c, struct queue *q)
 {
-	struct streamed *t = q->stream;
+	struct streamed *t = q->has->stream;
 	struct stream_page *p;
 	if (!t)
 		return 0;
@@ -77,7 +78,7 @@ uint64_t core_stream_forget(struct core *c, struct queue *q)
 		list_remove(&t->out);
 	wheel_cancel(&c->wheel, &t->due.timer);
 	mem_put(c->mem, t, sizeof *t);
-	q->stream = NULL;
+	queue_special(q, c->mem)->stream = NULL;
 	return n;
 }
 
@@ -101,8 +102,8 @@ void core_stream_rules(struct core *c, struct queue *q, const struct queue_rules
 
 uint64_t core_stream_n(const struct queue *q)
 {
-	must(q->stream != NULL);
-	return q->stream->s.next - q->stream->s.first;
+	must(q->has->stream != NULL);
+	return q->has->stream->s.next - q->has->stream->s.first;
 }
 
 bool core_stream_sound(const struct core *c, const struct run *o)
@@ -112,7 +113,7 @@ bool core_stream_sound(const struct core *c, const struct run *o)
 	if (!outcome_adds(o->kind) || !map_get(&c->queues, o->queue, &at))
 		return true;
 	const struct queue *q = (const struct queue *)(uintptr_t)at;
-	return outcome_enters(o->kind) ? !q->stream : q->stream || q->live_n == 0;
+	return outcome_enters(o->kind) ? !q->has->stream : q->has->stream || q->live_n == 0;
 }
 
 /* ---- in ---------------------------------------------------------------------------------- */
@@ -129,7 +130,7 @@ void core_stream_rows(const struct core *c, struct add_row *row, uint32_t n)
 
 static void add_row(struct core *c, struct queue *q, const struct add_row *row)
 {
-	struct stream *s = &q->stream->s;
+	struct stream *s = &q->has->stream->s;
 	struct stream_page *p = stream_tail(s, c->streams.rows_max, c->mem);
 	struct stream_row one = { .mem = row->mem,
 				  .loc = row->loc,
@@ -144,7 +145,7 @@ static void add_row(struct core *c, struct queue *q, const struct add_row *row)
 	p->changed = c->checkpoint.epoch;
 	stream_add(s, p, &one);
 	if (p->n == c->streams.rows_max)
-		core_stream_leaves(c, q->stream);
+		core_stream_leaves(c, q->has->stream);
 }
 
 void core_stream_apply_add(struct core *c, const struct run *o, struct post *fx)
@@ -165,7 +166,7 @@ void core_stream_apply_add(struct core *c, const struct run *o, struct post *fx)
 	for (uint32_t i = 0; i < o->n; i++)
 		add_row(c, q, &row[i]);
 	core_changed(c, q, NULL);
-	q->count.published += o->n;
+	queue_counting(q, c->mem)->published += o->n;
 	c->count.published += o->n;
 	if (!fx)
 		return;
@@ -178,7 +179,7 @@ void core_stream_apply_add(struct core *c, const struct run *o, struct post *fx)
 void core_stream_apply_trim(struct core *c, const struct run *o)
 {
 	struct queue *q = core_find_queue(c, o->queue);
-	struct streamed *t = q ? q->stream : NULL;
+	struct streamed *t = q ? q->has->stream : NULL;
 	must(o->n == 0);
 	if (!t || o->arg <= t->s.first || o->arg > t->s.next)
 		return;
@@ -194,7 +195,7 @@ void core_stream_apply_trim(struct core *c, const struct run *o)
 		page_gone(c, t, p);
 	}
 	t->segment_end = 0;
-	q->count.expired += o->arg - before;
+	queue_counting(q, c->mem)->expired += o->arg - before;
 	c->count.expired += o->arg - before;
 	core_changed(c, q, NULL);
 	core_activate(c, q);
@@ -247,6 +248,6 @@ void core_stream_retain(struct core *c, struct streamed *t, struct outcomes *lat
 void core_stream_due(struct core *c, struct due *due)
 {
 	struct streamed *t = containerof(due, struct streamed, due);
-	must(t->queue->stream == t);
+	must(t->queue->has->stream == t);
 	core_activate(c, t->queue);
 }

@@ -43,14 +43,14 @@ bool core_stream_join(struct core *c, struct queue *q, struct consumer *k, struc
 				   "stream readers");
 	if (!r)
 		return false;
-	*r = (struct reader){ .next = begin_at(&q->stream->s, &from),
+	*r = (struct reader){ .next = begin_at(&q->has->stream->s, &from),
 			      .tags_n = from.tags_n,
 			      .has_unfiltered = from.has_unfiltered };
 	if (from.tags_n > 0)
 		memcpy(r->tags, tail.p + sizeof from, from.tags_n * sizeof(uint32_t));
 	if (from.where == STREAM_SINCE) {
 		r->since_ms = from.value;
-		r->next = since(&q->stream->s, from.value);
+		r->next = since(&q->has->stream->s, from.value);
 	}
 	must(!k->reader);
 	k->reader = r;
@@ -127,7 +127,7 @@ static uint64_t read_to(const struct list *readers, uint64_t offset)
 
 uint64_t core_stream_read_to(const struct queue *q, uint64_t offset)
 {
-	must(q->stream != NULL);
+	must(q->has->stream != NULL);
 	return max_u64(read_to(&q->able, offset), read_to(&q->idle, offset));
 }
 
@@ -233,7 +233,7 @@ static void tell(struct core *c, const struct consumer *k, uint32_t n, struct po
 	must(n > 0 && n <= GIVE_N);
 	(void)post_run(fx, session_loop(k->session), &head, c->giving.row, sizeof *c->giving.row, n,
 		       SLICE_EMPTY);
-	k->queue->count.given += n;
+	queue_counting(k->queue, c->mem)->given += n;
 	c->count.given += n;
 }
 
@@ -241,7 +241,7 @@ static void tell(struct core *c, const struct consumer *k, uint32_t n, struct po
  * and all of them are met. */
 void core_stream_serve(struct core *c, struct queue *q, struct outcomes *later, struct post *fx)
 {
-	struct streamed *t = q->stream;
+	struct streamed *t = q->has->stream;
 	uint32_t left = q->consumers_n;
 	must(c->is_leading);
 	for (struct list_node *n = list_first(&q->able), *next; n && left > 0 && !q->is_closed;
@@ -264,14 +264,14 @@ void core_stream_settle(struct core *c, struct queue *q, const struct run *cmd)
 {
 	const struct settle_row *row = (const void *)(cmd + 1);
 	uint64_t n[SETTLE_N] = { 0 };
-	must(q->stream && cmd->n > 0);
+	must(q->has->stream && cmd->n > 0);
 	for (uint32_t i = 0; i < cmd->n; i++) {
 		must(row[i].how < SETTLE_N);
 		n[row[i].how]++;
 	}
-	q->count.accepted += n[SETTLE_ACCEPT];
-	q->count.released += n[SETTLE_RELEASE] + n[SETTLE_FAIL];
-	q->count.rejected += n[SETTLE_REJECT];
+	queue_counting(q, c->mem)->accepted += n[SETTLE_ACCEPT];
+	queue_counting(q, c->mem)->released += n[SETTLE_RELEASE] + n[SETTLE_FAIL];
+	queue_counting(q, c->mem)->rejected += n[SETTLE_REJECT];
 	c->count.accepted += n[SETTLE_ACCEPT];
 	c->count.released += n[SETTLE_RELEASE] + n[SETTLE_FAIL];
 	c->count.rejected += n[SETTLE_REJECT];
@@ -280,6 +280,6 @@ void core_stream_settle(struct core *c, struct queue *q, const struct run *cmd)
 		note_settled(k->reader, row[i].pos - 1);
 	if (k && consumer_settled(k, cmd->n, 0))
 		core_activate(c, q);
-	if (q->single)
+	if (q->has->single)
 		core_single_settled(c, q, cmd, cmd->n, 0);
 }

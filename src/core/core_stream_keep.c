@@ -15,7 +15,7 @@ _Static_assert(64 + STREAM_ROWS_MAX * ROW_UNIT_BYTES <= CHECKPOINT_UNIT_MAX, "a 
 
 void core_stream_put(const struct queue *q, struct wr *w)
 {
-	const struct stream *s = &q->stream->s;
+	const struct stream *s = &q->has->stream->s;
 	must(s->first <= s->next);
 	wr_u8(w, UNIT_STREAM);
 	wr_u8(w, q->flags);
@@ -63,7 +63,7 @@ static void page_put(const struct stream_page *p, struct wr *w)
 bool core_stream_next_unit(struct checkpointing *p, struct queue *q, struct unit_key *out_key,
 			   struct wr *w)
 {
-	struct stream *s = &q->stream->s;
+	struct stream *s = &q->has->stream->s;
 	must(p->chunk > 0);
 	for (size_t at = stream_page_from(s, p->chunk - 1); at < s->pages.n; at++) {
 		struct stream_page *page = stream_page(s, at);
@@ -167,7 +167,7 @@ enum err core_stream_page_get(struct core *c, struct queue *q, uint64_t first, s
 	struct stream *s = &core_stream_of(c, q)->s;
 	bool has_loc = rd_u8(r) != 0;
 	uint32_t n = rd_le32(r);
-	must(q->stream != NULL);
+	must(q->has->stream != NULL);
 	if (!rd_ok(r) || n == 0 || n > STREAM_ROWS_MAX || first > UINT64_MAX / 2)
 		return ERR_CORRUPT;
 	struct stream_page *p = stream_page_new(first, has_loc ? 0 : n, c->mem);
@@ -190,7 +190,7 @@ enum err core_stream_page_get(struct core *c, struct queue *q, uint64_t first, s
 /* Pages follow each other without a gap, up to the end. */
 enum err core_stream_restored(struct core *c, struct queue *q)
 {
-	struct stream *s = &q->stream->s;
+	struct stream *s = &q->has->stream->s;
 	uint64_t next = s->pages.n ? stream_page(s, 0)->first : s->next;
 	must(!c->is_leading);
 	for (size_t i = 0; i < s->pages.n; i++) {
@@ -203,7 +203,7 @@ enum err core_stream_restored(struct core *c, struct queue *q)
 	    (s->pages.n ? stream_page(s, 0)->first > s->first : s->first != s->next))
 		return ERR_CORRUPT;
 	s->cached_from = s->next;
-	core_stream_leaves(c, q->stream);
+	core_stream_leaves(c, q->has->stream);
 	return ERR_OK;
 }
 
@@ -211,7 +211,7 @@ enum err core_stream_restored(struct core *c, struct queue *q)
 
 void core_stream_digest(const struct queue *q, struct digest *d)
 {
-	const struct stream *s = &q->stream->s;
+	const struct stream *s = &q->has->stream->s;
 	must(s->first <= s->next);
 	if (s->next == 0)
 		return;
@@ -223,7 +223,7 @@ void core_stream_digest(const struct queue *q, struct digest *d)
 
 void core_stream_dump(const struct queue *q, struct text *out)
 {
-	const struct stream *s = &q->stream->s;
+	const struct stream *s = &q->has->stream->s;
 	uint64_t rows_n = 0, cold_n = 0;
 	for (size_t i = 0; i < s->pages.n; i++) {
 		rows_n += stream_page(s, i)->rows ? stream_page(s, i)->n : 0;
@@ -233,14 +233,13 @@ void core_stream_dump(const struct queue *q, struct text *out)
 	text_putf(out, "stream_first: %llu\nstream_next: %llu\nstream_bytes: %llu\n",
 		  (unsigned long long)s->first, (unsigned long long)s->next,
 		  (unsigned long long)s->bytes);
-	text_putf(out,
-		  "stream_pages: %zu\nstream_pages_stored: %llu\nstream_rows_in_memory: %llu\n",
+	text_putf(out, "stream_pages: %u\nstream_pages_stored: %llu\nstream_rows_in_memory: %llu\n",
 		  s->pages.n, (unsigned long long)cold_n, (unsigned long long)rows_n);
 }
 
 void core_stream_check(const struct queue *q)
 {
-	const struct stream *s = &q->stream->s;
+	const struct stream *s = &q->has->stream->s;
 	uint64_t cached = 0;
 	stream_check(s);
 	for (size_t i = 0; i < s->pages.n; i++) {
@@ -248,5 +247,5 @@ void core_stream_check(const struct queue *q)
 		for (uint32_t k = 0; p->rows && k < p->n; k++)
 			cached += p->rows[k].mem ? p->rows[k].bytes : 0;
 	}
-	must(cached == q->cached_bytes && q->stream->queue == q);
+	must(cached == q->cached_bytes && q->has->stream->queue == q);
 }

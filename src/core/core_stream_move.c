@@ -71,7 +71,7 @@ enum move core_move_next(struct core *c, uint32_t segment, struct live_walk *io_
 	must(segment != 0);
 	for (;;) {
 		struct queue *q = w->queue ? core_find_queue(c, w->queue) : NULL;
-		struct stream *s = q && q->stream ? &q->stream->s : NULL;
+		struct stream *s = q && q->has->stream ? &q->has->stream->s : NULL;
 		size_t at;
 		for (; s && (at = stream_page_from(s, w->pos)) < s->pages.n; w->id = 0) {
 			struct stream_page *p = stream_page(s, at);
@@ -80,7 +80,7 @@ enum move core_move_next(struct core *c, uint32_t segment, struct live_walk *io_
 			w->pos = p->first;
 			enum move m = MOVE_NONE;
 			if (w->id > 0 || concerns(p, segment))
-				m = move_of_page(c, q->stream, p, segment, w, out_message);
+				m = move_of_page(c, q->has->stream, p, segment, w, out_message);
 			*out_offset = p->first + w->id - 1;
 			if (m != MOVE_NONE)
 				return m;
@@ -95,13 +95,13 @@ enum move core_move_next(struct core *c, uint32_t segment, struct live_walk *io_
 bool core_stream_relocate(struct core *c, struct queue *q, uint64_t offset, uint64_t old_loc,
 			  uint64_t new_loc)
 {
-	struct stream_page *p = stream_page_at(&q->stream->s, offset);
+	struct stream_page *p = stream_page_at(&q->has->stream->s, offset);
 	must(new_loc != 0);
 	if (!p || !p->rows || !p->is_pinned || p->rows[offset - p->first].loc != old_loc ||
-	    read_there_to(q->stream, p, offset - p->first))
+	    read_there_to(q->has->stream, p, offset - p->first))
 		return false;
 	if (p->loc)
-		unseal(c, q->stream, p);
+		unseal(c, q->has->stream, p);
 	p->rows[offset - p->first].loc = new_loc;
 	core_stream_moved(c, p);
 	core_changed(c, q, NULL);
@@ -110,7 +110,7 @@ bool core_stream_relocate(struct core *c, struct queue *q, uint64_t offset, uint
 
 static void unpin(struct core *c, struct streamed *t)
 {
-	must(t->queue->stream == t);
+	must(t->queue->has->stream == t);
 	for (size_t i = 0; i < t->s.pages.n; i++) {
 		struct stream_page *p = stream_page(&t->s, i);
 		if (!p->is_pinned)
@@ -129,7 +129,7 @@ void core_move_end(struct core *c)
 	must(c->mem != NULL);
 	while ((id = core_queue_next(c, id)) != 0) {
 		struct queue *q = core_find_queue(c, id);
-		if (q->stream)
-			unpin(c, q->stream);
+		if (q->has->stream)
+			unpin(c, q->has->stream);
 	}
 }

@@ -73,7 +73,9 @@ static struct stream_page *find(struct core *c, const struct core_page *which)
 {
 	struct queue *q = core_find_queue(c, which->queue);
 	must(which->queue != 0);
-	struct stream_page *p = q && q->stream ? stream_page_at(&q->stream->s, which->first) : NULL;
+	struct stream_page *p = q && q->has->stream
+					? stream_page_at(&q->has->stream->s, which->first)
+					: NULL;
 	return p && p->first == which->first ? p : NULL;
 }
 
@@ -94,7 +96,7 @@ void core_page_read(struct core *c, const struct core_page *which, const struct 
 
 void core_stream_leaves(struct core *c, struct streamed *t)
 {
-	must(t->queue->stream == t);
+	must(t->queue->has->stream == t);
 	if (!list_has_node(&t->out))
 		list_push(&c->streams.outs, &t->out);
 }
@@ -210,8 +212,9 @@ bool core_stream_live_next(struct core *c, struct live_walk *io_walk, struct fre
 	struct live_walk *w = io_walk;
 	for (;;) {
 		const struct queue *q = w->queue ? core_find_queue(c, w->queue) : NULL;
-		for (; q && q->stream && w->pos < q->stream->s.pages.n; w->pos++, w->id = 0) {
-			const struct stream_page *p = stream_page(&q->stream->s, w->pos);
+		for (; q && q->has->stream && w->pos < q->has->stream->s.pages.n;
+		     w->pos++, w->id = 0) {
+			const struct stream_page *p = stream_page(&q->has->stream->s, w->pos);
 			if (p->loc ? next_live_cold(p, w, out) : next_live_row(p, w, out))
 				return true;
 		}

@@ -105,7 +105,7 @@ static void expire(struct core *c, struct chunk *k, bool is_late, struct outcome
 			soonest = min_u64(soonest, at_ms);
 	}
 	core_died(&d);
-	q->count.expired += d.n;
+	queue_counting(q, c->mem)->expired += d.n;
 	c->count.expired += d.n;
 	k->expires_ms = 0;
 	if (has_late)
@@ -160,7 +160,7 @@ void core_expire_late(struct core *c, const struct queue *q, struct outcomes *la
 
 void core_used(struct core *c, struct queue *q)
 {
-	struct ruled *r = q->ruled;
+	struct ruled *r = q->has->ruled;
 	if (!r)
 		return;
 	must(c->is_leading);
@@ -174,8 +174,8 @@ void core_used(struct core *c, struct queue *q)
 static void unused(struct core *c, struct queue *q, struct post *fx)
 {
 	struct run nobody = { .queue = q->id };
-	must(q->ruled && q->consumers_n == 0);
-	if (q->ruled->bequest && !q->is_closed)
+	must(q->has->ruled && q->consumers_n == 0);
+	if (q->has->ruled->bequest && !q->is_closed)
 		core_bequest_begin(c, q, NULL, fx);
 	else if (!q->is_closed)
 		core_close(c, q, &nobody, fx);
@@ -234,7 +234,7 @@ void core_lead(struct core *c, uint64_t now_ms)
 		must(q->redelivered_id <= q->last_id);
 		if (!ABLATED(redelivered))
 			q->redelivered_id = min_u64(q->mark, q->last_id);
-		if (q->retain)
+		if (q->has->retain)
 			core_retain_lead(c, q);
 		watch_all(c, q);
 	}

@@ -38,29 +38,29 @@ static uint32_t lane_of(const struct chunk *k, uint32_t slot)
 void queue_lane_on(struct queue *q, struct chunk *k, uint32_t slot)
 {
 	uint32_t p = lane_of(k, slot);
-	struct lane *l = &q->lanes->lane[p];
+	struct lane *l = &q->has->lanes->lane[p];
 	uint64_t pos = pos_of(k->number, slot);
 	must(!bits_test(k->lane[p], slot));
 	bits_set(k->lane[p], slot);
-	bits_set(q->lanes->some, p);
+	bits_set(q->has->lanes->some, p);
 	l->cursor = l->ready_n++ ? min_u64(l->cursor, pos) : pos;
 }
 
 void queue_lane_off(struct queue *q, struct chunk *k, uint32_t slot)
 {
 	uint32_t p = lane_of(k, slot);
-	struct lane *l = &q->lanes->lane[p];
+	struct lane *l = &q->has->lanes->lane[p];
 	must(bits_test(k->lane[p], slot) && l->ready_n > 0);
 	bits_clear(k->lane[p], slot);
 	if (--l->ready_n == 0)
-		bits_clear(q->lanes->some, p);
+		bits_clear(q->has->lanes->some, p);
 }
 
 void lanes_add(struct queue *q, struct chunk *k, uint32_t from, uint32_t n, struct mem *mem)
 {
 	must(from + n <= k->used);
 	if (!k->lane) {
-		k->lanes_n = (uint16_t)q->lanes->n;
+		k->lanes_n = (uint16_t)q->has->lanes->n;
 		k->lane = mem_get(mem, table_bytes(k), "priorities");
 		must(k->lane != NULL);
 		memset(k->lane, 0, table_bytes(k));
@@ -84,12 +84,12 @@ void lanes_drop(struct chunk *k, struct mem *mem)
 void lanes_off(struct queue *q, struct mem *mem)
 {
 	struct chunk *k = NULL;
-	if (!q->lanes)
+	if (!q->has->lanes)
 		return;
 	while ((k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL)
 		lanes_drop(k, mem);
-	mem_put(mem, q->lanes, lanes_bytes(q->lanes->n));
-	q->lanes = NULL;
+	mem_put(mem, q->has->lanes, lanes_bytes(q->has->lanes->n));
+	queue_special(q, mem)->lanes = NULL;
 	q->cursor = pos_of(q->first, 0);
 	must(q->cursor <= q->tail_pos);
 }
@@ -98,22 +98,22 @@ void lanes_on(struct queue *q, uint8_t max, struct mem *mem)
 {
 	struct chunk *k = NULL;
 	uint32_t n = max + 1u;
-	if (q->lanes && q->lanes->n == n)
+	if (q->has->lanes && q->has->lanes->n == n)
 		return;
 	lanes_off(q, mem);
 	must(q->cold_n == 0); /* it comes with the queue */
-	q->lanes = mem_get(mem, lanes_bytes(n), "priorities");
-	must(q->lanes != NULL);
-	memset(q->lanes, 0, lanes_bytes(n));
-	q->lanes->n = n;
+	queue_special(q, mem)->lanes = mem_get(mem, lanes_bytes(n), "priorities");
+	must(q->has->lanes != NULL);
+	memset(q->has->lanes, 0, lanes_bytes(n));
+	q->has->lanes->n = n;
 	while ((k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL)
 		lanes_add(q, k, 0, k->used, mem);
 }
 
 uint8_t lanes_max(const struct queue *q)
 {
-	must(q->lanes != NULL);
-	return (uint8_t)(q->lanes->n - 1);
+	must(q->has->lanes != NULL);
+	return (uint8_t)(q->has->lanes->n - 1);
 }
 
 /* ---- the highest ------------------------------------------------------------------------- */
@@ -130,8 +130,8 @@ static uint32_t highest(const struct lanes *l)
 struct chunk *lanes_next(struct queue *q, uint32_t *out_slot)
 {
 	must(q->ready_n > 0);
-	uint32_t p = highest(q->lanes);
-	struct lane *l = &q->lanes->lane[p];
+	uint32_t p = highest(q->has->lanes);
+	struct lane *l = &q->has->lanes->lane[p];
 	uint64_t number = pos_chunk(l->cursor);
 	uint32_t slot = pos_slot(l->cursor);
 	if (number < q->first) {
@@ -169,12 +169,12 @@ void lanes_check(const struct queue *q)
 {
 	uint64_t counted = 0, bits_n = 0;
 	const struct chunk *k = NULL;
-	must(q->lanes != NULL);
-	for (uint32_t p = 0; p < q->lanes->n; p++) {
-		must(bits_test(q->lanes->some, p) == (q->lanes->lane[p].ready_n > 0));
-		counted += q->lanes->lane[p].ready_n;
+	must(q->has->lanes != NULL);
+	for (uint32_t p = 0; p < q->has->lanes->n; p++) {
+		must(bits_test(q->has->lanes->some, p) == (q->has->lanes->lane[p].ready_n > 0));
+		counted += q->has->lanes->lane[p].ready_n;
 	}
 	while ((k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL)
-		check_chunk(q->lanes, k, &bits_n);
+		check_chunk(q->has->lanes, k, &bits_n);
 	must(counted == q->ready_n && bits_n == q->ready_n);
 }

@@ -3,15 +3,19 @@
 #include "base/ablate.h"
 #include "core/lanes.h"
 
+#include <string.h>
+
 /* A directory that reaches further than this is a damaged checkpoint: 8 billion entries. And no
  * queue gets to such a number of chunks. */
 #define CHUNKS_MAX ((uint64_t)1 << 24)
 #define NUMBER_MAX ((uint64_t)1 << 48)
 
+static const struct special plain;
+
 void queue_init(struct queue *q, uint64_t id, uint8_t flags)
 {
 	must(id > 0 && id < UINT64_MAX);
-	*q = (struct queue){ .id = id, .flags = flags, .first = 1 };
+	*q = (struct queue){ .id = id, .flags = flags, .first = 1, .has = &plain };
 	deque_init(&q->chunks, sizeof(struct chunk *), "queue directories");
 	q->tail_pos = q->cursor = q->fresh_pos = pos_of(1, 0);
 	list_init(&q->able);
@@ -22,7 +26,39 @@ void queue_fini(struct queue *q, struct mem *mem)
 {
 	must(q->live_n == 0 && q->chunks.n == 0 && q->consumers_n == 0);
 	must(!list_has_node(&q->active) && !list_has_node(&q->dirty));
+	must(memcmp(q->has, &plain, sizeof plain) == 0);
 	deque_fini(&q->chunks, mem);
+	if (q->has != &plain)
+		mem_put(mem, (void *)(uintptr_t)q->has, sizeof *q->has);
+	mem_put(mem, q->count, sizeof *q->count);
+}
+
+struct special *queue_special(struct queue *q, struct mem *mem)
+{
+	must(q->has != NULL);
+	if (q->has != &plain)
+		return (struct special *)(uintptr_t)q->has;
+	struct special *own = mem_get(mem, sizeof *own, "queues with rules");
+	must(own != NULL);
+	*own = plain;
+	q->has = own;
+	return own;
+}
+
+struct queue_count *queue_count_new(struct queue *q, struct mem *mem)
+{
+	must(q->count == NULL);
+	q->count = mem_get(mem, sizeof *q->count, "counters of queues");
+	must(q->count != NULL);
+	*q->count = (struct queue_count){ 0 };
+	return q->count;
+}
+
+const struct queue_count *queue_counted(const struct queue *q)
+{
+	static const struct queue_count nothing;
+	must(q->id != 0);
+	return q->count ? q->count : &nothing;
 }
 
 static struct chunk **row_at(const struct queue *q, uint64_t number)
@@ -114,7 +150,7 @@ struct chunk *queue_next_ready(struct queue *q, uint32_t *out_slot)
 {
 	if (q->ready_n == 0)
 		return NULL;
-	if (q->lanes)
+	if (q->has->lanes)
 		return lanes_next(q, out_slot);
 	uint64_t number = pos_chunk(q->cursor);
 	uint32_t slot = pos_slot(q->cursor);
@@ -226,7 +262,7 @@ uint64_t queue_id_ahead(const struct queue *q, uint64_t number)
 void queue_check(const struct queue *q)
 {
 	uint64_t ready_n = 0, live_n = 0, durable_n = 0, last_id = 0, ready_bodies = 0, cold_n = 0;
-	bool is_weighed = q->ruled && q->ruled->max_length_bytes != RULE_NONE;
+	bool is_weighed = q->has->ruled && q->has->ruled->max_length_bytes != RULE_NONE;
 	must(q->first > 0 && q->cursor <= q->tail_pos && q->durable_n <= q->live_n);
 	must_if(q->chunks.n == 0, pos_slot(q->tail_pos) == 0);
 	must_if(q->chunks.n, queue_chunk(q, q->first) && queue_chunk(q, queue_end(q) - 1));
@@ -250,9 +286,9 @@ void queue_check(const struct queue *q)
 	must(last_id <= q->last_id && cold_n == q->cold_n);
 	must(ready_n == q->ready_n && live_n == q->live_n && durable_n == q->durable_n);
 	must_if(q->ready_n == q->live_n && q->durable_n == 0, q->ready_bytes == q->live_bytes);
-	must(q->stream || q->cached_bytes <= q->live_bytes);
-	must_if(q->stream, q->live_n == 0);
-	must_if(q->ruled, ready_bodies == q->ruled->ready_bodies);
-	if (q->lanes)
+	must(q->has->stream || q->cached_bytes <= q->live_bytes);
+	must_if(q->has->stream, q->live_n == 0);
+	must_if(q->has->ruled, ready_bodies == q->has->ruled->ready_bodies);
+	if (q->has->lanes)
 		lanes_check(q);
 }

@@ -44,6 +44,19 @@ struct ruled {
 	uint8_t overflow;        /* enum overflow */
 };
 
+/* What only some queues have. */
+struct special {
+	struct single *single;    /* core_single.c; NULL: all consumers are active */
+	struct retry *retry;      /* core_retry.c; NULL: what comes back is ready */
+	struct delay *delay;      /* core_delay.c; NULL: nothing waits for a time */
+	struct window *window;    /* what it has taken not long ago; NULL: no matter */
+	struct lanes *lanes;      /* lanes.h; NULL: no priorities */
+	struct dead *dead;        /* core_dead.c; NULL: no dead letters */
+	struct ruled *ruled;      /* NULL: no rules */
+	struct streamed *stream;  /* core_stream.c; NULL: it has entries */
+	struct retaining *retain; /* core_retain.c; NULL: likewise */
+};
+
 struct queue {
 	uint64_t id;
 	struct deque chunks; /* struct chunk *, by number from `first` on */
@@ -74,27 +87,31 @@ struct queue {
 	bool is_held;                        /* by one exclusive consumer */
 	bool is_logged;                      /* the log or a checkpoint knows of it, or soon will */
 	bool is_stored;                      /* a checkpoint may hold a unit of it */
-	struct single *single;               /* core_single.c; NULL: all consumers are active */
-	struct retry *retry;                 /* core_retry.c; NULL: what comes back is ready */
-	struct delay *delay;                 /* core_delay.c; NULL: nothing waits for a time */
-	struct window *window;               /* what it has taken not long ago; NULL: no matter */
-	struct lanes *lanes;                 /* lanes.h; NULL: no priorities */
-	struct dead *dead;                   /* core_dead.c; NULL: no dead letters */
-	struct ruled *ruled;                 /* NULL: no rules */
-	struct streamed *stream;             /* core_stream.c; NULL: it has entries */
-	struct retaining *retain;            /* core_retain.c; NULL: likewise */
+	const struct special *has;           /* queue_special; never NULL */
+	struct queue_count *count;           /* NULL: it has counted nothing yet */
 
 	uint64_t changed;        /* checkpoint epoch of the last change to marks; 0: never */
 	uint64_t dirty_at;       /* of the last durable change of any kind */
 	struct list_node active; /* in the shard's list of what core_give serves */
 	struct list_node dirty;  /* in the shard's list of what changed since a checkpoint */
-	struct queue_count count;
 };
 
 /* queue_init makes an empty queue; it must not be moved in memory. */
 void queue_init(struct queue *q, uint64_t id, uint8_t flags);
-/* queue_fini gives the directory back; the queue has no entries any more. */
+/* queue_fini gives back all it has; it has no entries and is nothing special any more. */
 void queue_fini(struct queue *q, struct mem *mem);
+
+/* queue_special is where to write what the queue has: a plain one shares `has` with all others
+ * until then. */
+struct special *queue_special(struct queue *q, struct mem *mem);
+
+/* queue_counting is where the queue counts: an idle one has no counters. queue_counted reads. */
+struct queue_count *queue_count_new(struct queue *q, struct mem *mem);
+static inline struct queue_count *queue_counting(struct queue *q, struct mem *mem)
+{
+	return q->count ? q->count : queue_count_new(q, mem);
+}
+const struct queue_count *queue_counted(const struct queue *q);
 
 /* queue_chunk is the chunk with this number; NULL: gone, or not there yet. */
 static inline struct chunk *queue_chunk(const struct queue *q, uint64_t number)
@@ -122,7 +139,7 @@ static inline void queue_on(struct queue *q, struct chunk *k, uint32_t slot)
 	q->ready_n++;
 	q->ready_bytes += k->entry[slot].bytes;
 	if (k->bodies)
-		q->ruled->ready_bodies += k->bodies[slot];
+		q->has->ruled->ready_bodies += k->bodies[slot];
 	if (k->lane)
 		queue_lane_on(q, k, slot);
 }
@@ -132,7 +149,7 @@ static inline void queue_off(struct queue *q, struct chunk *k, uint32_t slot)
 	q->ready_n--;
 	q->ready_bytes -= k->entry[slot].bytes;
 	if (k->bodies)
-		q->ruled->ready_bodies -= k->bodies[slot];
+		q->has->ruled->ready_bodies -= k->bodies[slot];
 	if (k->lane)
 		queue_lane_off(q, k, slot);
 }

@@ -162,6 +162,26 @@ static void chunks_come_back_in_any_order(void **s)
 	end(&f);
 }
 
+static void an_idle_queue_shares_what_is_special_and_counts_nothing(void **s)
+{
+	(void)s;
+	struct fixture f;
+	struct queue other;
+	begin(&f);
+	queue_init(&other, 8, 0);
+	size_t before = f.heap.mem.used;
+	must(f.q.has == other.has && !f.q.has->ruled && queue_counted(&f.q)->published == 0);
+	must(f.heap.mem.used == before && sizeof f.q < 300);
+	struct ruled rules = { .queue = &f.q };
+	queue_special(&f.q, &f.heap.mem)->ruled = &rules;
+	queue_counting(&f.q, &f.heap.mem)->published += 3;
+	must(f.q.has->ruled == &rules && !other.has->ruled && f.q.has != other.has);
+	queue_special(&f.q, &f.heap.mem)->ruled = NULL;
+	must(queue_counted(&f.q)->published == 3 && queue_counted(&other)->published == 0);
+	queue_fini(&other, &f.heap.mem);
+	end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +189,7 @@ int main(void)
 		cmocka_unit_test(one_that_stays_pins_one_chunk),
 		cmocka_unit_test(entries_are_found_by_id_whatever_is_gone),
 		cmocka_unit_test(chunks_come_back_in_any_order),
+		cmocka_unit_test(an_idle_queue_shares_what_is_special_and_counts_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

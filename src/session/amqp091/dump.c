@@ -10,10 +10,10 @@ static unsigned long long ull(uint64_t v)
 static void dump_channel(const struct channel *c, struct text *out)
 {
 	must(c->number > 0);
-	text_putf(out, "channel: %u consumers %u unacked %zu prefetch %u shared %u", c->number,
+	text_putf(out, "channel: %u consumers %u unacked %u prefetch %u shared %u", c->number,
 		  c->consumers_n, c->unacked.n - c->holes_n, c->prefetch, c->prefetch_shared);
 	if (c->confirm)
-		text_putf(out, " unconfirmed %zu", c->confirm->window.n);
+		text_putf(out, " unconfirmed %u", c->confirm->window.n);
 	text_puts(out, c->is_closing ? " closing\n" : "\n");
 }
 
@@ -53,7 +53,7 @@ void amqp091_dump(const struct session *own, const struct session_world *w, stru
 	text_putf(out, "frame_max: %u\nheartbeat_s: %u\nchannels: %zu\nconsumers: %zu\n",
 		  s->frame_max, s->heartbeat_s, s->channels.n, s->consumers.n);
 	dump_counts(s, out);
-	text_putf(out, "unacked: %u\nwaiting: %zu\nloading: %u\nunconfirmed_bytes: %llu\n",
+	text_putf(out, "unacked: %u\nwaiting: %u\nloading: %u\nunconfirmed_bytes: %llu\n",
 		  s->held_n, s->waiting.n, s->loading_n, ull(s->unconfirmed_bytes));
 	text_putf(out, "asking: %s\nblocked: %s\n", s->call ? "yes" : "no",
 		  s->is_held ? "yes" : "no");

@@ -215,10 +215,10 @@ static void letters_dump(const struct session *s, const struct session_world *w,
 	(void)w;
 	must(s->ops == &deadletter_session_ops);
 	text_putf(out,
-		  "letters_waiting: %zu\nletters_loading: %u\nletters_sent: %zu\n"
-		  "letters_sent_bytes: %llu\nletters_kept: %zu\nletters_published: %llu\n"
+		  "letters_waiting: %u\nletters_loading: %u\nletters_sent: %u\n"
+		  "letters_sent_bytes: %llu\nletters_kept: %u\nletters_published: %llu\n"
 		  "letters_dropped: %llu\nletters_held_back: %llu\nletters_broken: "
-		  "%llu\nletters_refused: %llu\nletters_cut: %llu\nreplays: %zu\n"
+		  "%llu\nletters_refused: %llu\nletters_cut: %llu\nreplays: %u\n"
 		  "letters_replayed: %llu\n",
 		  d->waiting.n, d->loading_n, d->sent.n, (unsigned long long)d->sent_bytes,
 		  d->kept.n, (unsigned long long)d->count.published,

@@ -28,7 +28,7 @@ void mqtt_dump(const struct session *own, const struct session_world *w, struct 
 #define COUNT(name, prose) text_putf(out, #name ": %llu\n", (unsigned long long)s->count.name);
 #include "session/mqtt/count.def"
 #undef COUNT
-	text_putf(out, "unacked: %u\nwaiting: %zu\nunconfirmed_bytes: %llu\nasking: %s\n",
+	text_putf(out, "unacked: %u\nwaiting: %u\nunconfirmed_bytes: %llu\nasking: %s\n",
 		  (unsigned)s->flights.n, s->receiver.waiting.n,
 		  (unsigned long long)s->publisher.bytes, s->call ? "yes" : "no");
 	text_putf(out, "blocked: %s\n", s->is_held ? "yes" : "no");
