@@ -70,12 +70,25 @@ struct exchange {             /* a view's record: read only, never moves in its 
 struct queue_record {
 	uint64_t id, version;
 	uint64_t owner; /* session handle of an exclusive queue, else 0 */
-	struct slice name;
-	struct slice arguments;
-	struct slice rules; /* rules.h; empty: none */
 	uint16_t vhost, shard;
 	uint8_t flags; /* QUEUE_... */
+	uint8_t name_len;
+	uint16_t arguments_len, rules_len;
+	uint8_t bytes[]; /* name, arguments as declared, rules (rules.h) */
 };
+
+static inline struct slice queue_record_name(const struct queue_record *q)
+{
+	return slice_of(q->bytes, q->name_len);
+}
+static inline struct slice queue_record_arguments(const struct queue_record *q)
+{
+	return slice_of(q->bytes + q->name_len, q->arguments_len);
+}
+static inline struct slice queue_record_rules(const struct queue_record *q)
+{
+	return slice_of(q->bytes + q->name_len + q->arguments_len, q->rules_len);
+}
 
 /* Declarations as they travel in tails and records; slices borrow. put returns bytes written into
  * buf (DECLARE_BYTES_MAX is enough for anything the limits allow but arguments: add their size). */

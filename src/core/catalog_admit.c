@@ -292,7 +292,7 @@ static void queue_declare(struct ask *a)
 		return;
 	}
 	enum err err = catalog_queue_same(q, &d, a->cmd->session, vhost_of(a, d.vhost), &a->why);
-	if (err == ERR_OK && !slice_eq(q->arguments, d.arguments)) {
+	if (err == ERR_OK && !slice_eq(queue_record_arguments(q), d.arguments)) {
 		catalog_say(&a->why, "inequivalent arguments for ", "queue", d.name,
 			    vhost_of(a, d.vhost), "");
 		err = ERR_EXISTS;
@@ -360,7 +360,7 @@ static bool find_ends(struct ask *a, const struct bind *d, struct ends *out)
 	struct ends e = catalog_ends(a->c->decided, d);
 	*out = e;
 	if (is_locked(a, d, &e)) {
-		catalog_say_locked(&a->why, e.queue->name, vhost_of(a, d->vhost));
+		catalog_say_locked(&a->why, queue_record_name(e.queue), vhost_of(a, d->vhost));
 		catalog_answer(a, ERR_RESOURCE_LOCKED);
 	} else if (catalog_ends_both(&e)) {
 		return true;

@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "core/exchange.h"
 #include "core/policy.h"
+#include "core/queue_record.h"
 
 #define BUCKET_FULL 256u /* bindings in a bucket, on average, before there are more */
 
@@ -53,41 +54,16 @@ void catalog_swap_exchange(struct catalog *c, const struct exchange_name *name,
 
 /* Queues and their bindings. */
 
-static size_t record_bytes(const struct queue_record *q)
-{
-	must(q->id != 0);
-	return sizeof *q + q->name.n + q->arguments.n + q->rules.n;
-}
-
 void catalog_add_queue(struct catalog *c, uint64_t id, const struct declare_queue *d)
 {
 	struct catalog_view *v = c->work;
-	size_t n = sizeof(struct queue_record) + d->name.n + d->arguments.n + d->rules.n;
-	struct queue_record *q = pmap_alloc(&c->edit, n, "catalog queue");
-	uint8_t *bytes = (uint8_t *)(q + 1);
+	const struct queue_record *q = queue_record_new(&c->edit, id, d);
 	must(id != 0 && (d->owner == 0 || !(d->flags & QUEUE_DURABLE)));
-	if (d->name.n)
-		memcpy(bytes, d->name.p, d->name.n);
-	if (d->arguments.n)
-		memcpy(bytes + d->name.n, d->arguments.p, d->arguments.n);
-	if (d->rules.n)
-		memcpy(bytes + d->name.n + d->arguments.n, d->rules.p, d->rules.n);
-	*q = (struct queue_record){
-		.id = id,
-		.version = c->edit.version,
-		.owner = d->owner,
-		.name = slice_of(bytes, d->name.n),
-		.arguments = slice_of(bytes + d->name.n, d->arguments.n),
-		.rules = slice_of(bytes + d->name.n + d->arguments.n, d->rules.n),
-		.vhost = d->vhost,
-		.shard = d->shard,
-		.flags = d->flags,
-	};
-	struct catalog_key key = { q->name, q->vhost };
+	struct catalog_key key = { queue_record_name(q), q->vhost };
 	struct pmap_kind kind = catalog_queue_kind(v->key);
 	uintptr_t object = (uintptr_t)q;
-	must(pmap_put(&v->queues, &c->edit, &kind, catalog_key_hash(v->key, q->vhost, q->name),
-		      &key, object) == 0);
+	must(pmap_put(&v->queues, &c->edit, &kind,
+		      catalog_key_hash(v->key, q->vhost, queue_record_name(q)), &key, object) == 0);
 	must(pmap_put(&v->queue_ids, &c->edit, &catalog_queue_id_kind, id, &id, object) == 0);
 	if (q->owner)
 		(void)pmap_put(&v->owned, &c->edit, &catalog_owned_kind, catalog_owned_hash(q), q,
@@ -322,7 +298,7 @@ static void del_queue(struct catalog *c, const struct queue_record *q)
 		del_binding(c, b);
 	}
 	uintptr_t object = (uintptr_t)q;
-	uint64_t hash = catalog_key_hash(v->key, q->vhost, q->name);
+	uint64_t hash = catalog_key_hash(v->key, q->vhost, queue_record_name(q));
 	pmap_swap(&v->queues, &c->edit, hash, object, 0);
 	pmap_swap(&v->queue_ids, &c->edit, q->id, object, 0);
 	if (q->owner)
@@ -331,7 +307,7 @@ static void del_queue(struct catalog *c, const struct queue_record *q)
 		catalog_dirty_bucket(c, q->id, 0, 0);
 	catalog_count_queue(c, q->vhost, -1);
 	must(q->version <= c->edit.version);
-	pmap_retire(&c->edit, q, record_bytes(q), q->version);
+	queue_record_retire(&c->edit, q);
 }
 
 /* Outcomes. */
@@ -469,7 +445,7 @@ void catalog_free_view(struct catalog *c)
 	pmap_walk(&w, &v->queue_ids);
 	for (uintptr_t object; (object = pmap_walk_next(&w));) {
 		const struct queue_record *q = (const struct queue_record *)object;
-		pmap_retire(&c->edit, q, record_bytes(q), q->version);
+		queue_record_retire(&c->edit, q);
 	}
 	pmap_walk(&w, &v->fact_ids);
 	for (uintptr_t object; (object = pmap_walk_next(&w));)

@@ -39,10 +39,10 @@ static void sum_queue(struct sum *s, const struct queue_record *q)
 	must(q->owner == 0);
 	digest_put_u64(&d, q->id);
 	digest_put_u64(&d, (uint64_t)q->vhost << 32 | (uint64_t)q->shard << 16 | q->flags);
-	digest_put(&d, q->name);
-	digest_put(&d, q->arguments);
-	if (q->rules.n > 0)
-		digest_put(&d, q->rules);
+	digest_put(&d, queue_record_name(q));
+	digest_put(&d, queue_record_arguments(q));
+	if (queue_record_rules(q).n > 0)
+		digest_put(&d, queue_record_rules(q));
 	sum_add(s, &d);
 }
 
@@ -131,7 +131,7 @@ static uint64_t check_queue(const struct catalog_view *v, const struct queue_rec
 {
 	struct pmap_walk w;
 	uint64_t n = 0;
-	must(catalog_queue(v, q->vhost, q->name) == q && q->id < v->queue_next);
+	must(catalog_queue(v, q->vhost, queue_record_name(q)) == q && q->id < v->queue_next);
 	must((q->owner != 0) == ((q->flags & QUEUE_EXCLUSIVE) != 0));
 	must_if(q->flags & QUEUE_DURABLE, q->owner == 0 && q->id < v->queue_logged);
 	catalog_bound_walk(&w, v, q->id, 0);
@@ -265,7 +265,7 @@ static void dump_queue(const struct catalog_view *v, const struct queue_record *
 {
 	must(q->id != 0);
 	text_puts(out, "queue: '");
-	text_put_printable(out, q->name);
+	text_put_printable(out, queue_record_name(q));
 	text_puts(out, "' vhost '");
 	text_put_printable(out, catalog_vhost_name(v, q->vhost));
 	text_putf(out, "' id %llu shard %u%s%s%s bindings %u\n", (unsigned long long)q->id,
@@ -281,7 +281,7 @@ void catalog_dump(const struct catalog *c, struct text *out)
 	must(out->cap > 0);
 	text_putf(out, "version: %llu\nexchanges: %u\nqueues: %u\nexclusive_queues: %u\n",
 		  (unsigned long long)v->version, v->exchanges.n, v->queues.n, v->owned.n);
-	text_putf(out, "bindings: %llu\npending: %zu\nunsaved: %zu\ngarbage_bytes: %llu\n",
+	text_putf(out, "bindings: %llu\npending: %u\nunsaved: %zu\ngarbage_bytes: %llu\n",
 		  (unsigned long long)v->bindings_n, c->pending.n, c->dirty.changed.n,
 		  (unsigned long long)c->edit.garbage_bytes);
 	pmap_walk(&w, &v->fact_ids);

@@ -170,9 +170,9 @@ static void put_exchange(const struct catalog_view *v, uint64_t id, struct wr *w
 static void put_queue(const struct catalog_view *v, const struct queue_record *q, struct wr *w)
 {
 	struct declare_queue d = {
-		.name = q->name,
-		.arguments = q->arguments,
-		.rules = q->rules,
+		.name = queue_record_name(q),
+		.arguments = queue_record_arguments(q),
+		.rules = queue_record_rules(q),
 		.vhost = q->vhost,
 		.shard = q->shard,
 		.flags = q->flags,

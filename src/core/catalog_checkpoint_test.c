@@ -120,7 +120,7 @@ static void only_what_lasts_comes_back(void **s)
 	must(catalog_queue(v, 0, slice_str("q"))->id == id_of(&w, "q"));
 	const struct queue_record *r = catalog_queue(v, 0, slice_str("r"));
 	struct queue_rules rules;
-	must(rules_get(r->rules, &rules) == ERR_OK && rules.message_ttl_ms == 60000);
+	must(rules_get(queue_record_rules(r), &rules) == ERR_OK && rules.message_ttl_ms == 60000);
 	must(catalog_queue(v, 0, slice_str("transient")) == NULL);
 	must(catalog_exchange(v, 0, slice_str("t")) == NULL);
 	must(catalog_exchange(v, 0, slice_str("x"))->bindings_n == 2);

@@ -49,7 +49,7 @@ static bool of_queues(const struct catalog_view *v, struct catalog_walk *w, stru
 			if (b) {
 				struct binding_key key = binding_key_of(b);
 				w->hash = binding_hash(&key) + 1;
-				give(b, q->name, out);
+				give(b, queue_record_name(q), out);
 				return true;
 			}
 		}

@@ -127,7 +127,7 @@ static enum err get_object(struct catalog *c, const struct restored_unit *u)
 static enum err get_binding(struct catalog *c, const struct queue_record *q, struct rd *r)
 {
 	struct bind b = { .vhost = q ? q->vhost : rd_le16(r), .to_exchange = q == NULL };
-	b.queue = q ? q->name : rd_str8(r);
+	b.queue = q ? queue_record_name(q) : rd_str8(r);
 	b.exchange = rd_str8(r);
 	b.key = rd_str8(r);
 	b.arguments = rd_take(r, rd_le16(r));

@@ -58,15 +58,15 @@ enum err catalog_queue_same(const struct queue_record *q, const struct declare_q
 					       { "auto_delete", QUEUE_AUTO_DELETE } };
 	unsigned flags = d->flags & QUEUE_EXCLUSIVE ? d->flags & ~(unsigned)QUEUE_DURABLE
 						    : d->flags;
-	must(slice_eq(q->name, d->name));
+	must(slice_eq(queue_record_name(q), d->name));
 	if (q->owner != (d->flags & QUEUE_EXCLUSIVE ? session : 0)) {
-		catalog_say_locked(why, q->name, vhost_name);
+		catalog_say_locked(why, queue_record_name(q), vhost_name);
 		return ERR_RESOURCE_LOCKED;
 	}
 	const struct field *f = differs(fields, 2, flags, q->flags);
 	if (!f)
 		return ERR_OK;
-	put_inequivalent(why, f->name, "queue", q->name, vhost_name);
+	put_inequivalent(why, f->name, "queue", queue_record_name(q), vhost_name);
 	text_puts(why, yes_no(flags & f->bit));
 	put_but(why, yes_no(q->flags & f->bit));
 	return ERR_PRECONDITION_FAILED;

@@ -46,7 +46,8 @@ static void a_queue_is_opened_by_its_shard_and_dropped_by_it(void **s)
 	must(w.told.opens_n == 1 && w.told.queue == id_of(&w, "q") && w.told.ticket == 1);
 	must(w.told.shard == 1 + 'q' % 16 && w.log_n == 1);
 	const struct queue_record *q = catalog_queue_by_id(catalog_view(w.c), w.told.queue);
-	must(slice_eq(q->name, slice_str("q")) && slice_eq(q->arguments, slice_str("args")));
+	must(slice_eq(queue_record_name(q), slice_str("q")) &&
+	     slice_eq(queue_record_arguments(q), slice_str("args")));
 	declare_queue(&w, "q", QUEUE_DURABLE, "args");
 	must(w.told.opens_n == 2 && w.told.queue == q->id && w.log_n == 1 && w.told.ticket == 2);
 	remove_queue(&w, "q");
@@ -318,7 +319,7 @@ static void a_reader_keeps_what_it_has(void **s)
 	}
 	uint64_t n = 0;
 	for (const struct queue_record *q = NULL; (q = catalog_queue_after(v, q ? q->id : 0)); n++)
-		must(catalog_queue(v, 0, q->name) == q);
+		must(catalog_queue(v, 0, queue_record_name(q)) == q);
 	const struct exchange *x = catalog_exchange(v, 0, slice_str("amq.topic"));
 	must(n == 300 && x->bindings_n == 600);
 	exchange_check(x, (struct hash_key){ hash_u64(42, 1), hash_u64(42, 2) });

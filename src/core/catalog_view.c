@@ -35,7 +35,7 @@ static uint64_t queue_hash(const struct pmap_kind *k, uintptr_t object)
 {
 	const struct queue_record *q = (const struct queue_record *)object;
 	must(q->id != 0);
-	return catalog_key_hash(k->key, q->vhost, q->name);
+	return catalog_key_hash(k->key, q->vhost, queue_record_name(q));
 }
 
 static bool queue_is(const struct pmap_kind *k, uintptr_t object, const void *key)
@@ -43,7 +43,7 @@ static bool queue_is(const struct pmap_kind *k, uintptr_t object, const void *ke
 	const struct queue_record *q = (const struct queue_record *)object;
 	const struct catalog_key *want = key;
 	must(k->hash == queue_hash);
-	return q->vhost == want->vhost && slice_eq(q->name, want->name);
+	return q->vhost == want->vhost && slice_eq(queue_record_name(q), want->name);
 }
 
 struct pmap_kind catalog_queue_kind(struct hash_key key)

@@ -54,7 +54,8 @@ static bool is_empty(const struct queue *q)
 uint64_t core_bequest_wait_ms(const struct queue *q)
 {
 	must(core_has_bequest(q) && q->has->ruled->expires_ms != RULE_NONE);
-	return is_empty(q) ? max_u64(q->has->ruled->expires_ms, EMPTY_MS) : q->has->ruled->expires_ms;
+	return is_empty(q) ? max_u64(q->has->ruled->expires_ms, EMPTY_MS)
+			   : q->has->ruled->expires_ms;
 }
 
 void core_bequest_answer(const struct core *c, struct queue *q, struct post *fx)

@@ -213,7 +213,7 @@ bool keeper_delays(const struct queue_record *q)
 {
 	struct queue_rules r;
 	must(q->id != 0);
-	return q->flags & QUEUE_KEEPER && rules_get(q->rules, &r) == ERR_OK &&
+	return q->flags & QUEUE_KEEPER && rules_get(queue_record_rules(q), &r) == ERR_OK &&
 	       r.keeper == EXCHANGE_DELAYED;
 }
 

@@ -18,7 +18,8 @@ static const struct queue_record *record(const struct world *w, const char *name
 static struct queue_rules rules_of(const struct world *w, const char *name)
 {
 	struct queue_rules r = { 0 };
-	assert_true(record(w, name) && rules_get(record(w, name)->rules, &r) == ERR_OK);
+	assert_true(record(w, name) &&
+		    rules_get(queue_record_rules(record(w, name)), &r) == ERR_OK);
 	return r;
 }
 

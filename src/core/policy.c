@@ -91,7 +91,7 @@ static void rules_of(const struct catalog_view *v, struct patterns *patterns, en
 {
 	struct policy p;
 	must(type != POLICY_EXCHANGES);
-	if (!find(v, patterns, kind, q->vhost, q->name, type, &p) ||
+	if (!find(v, patterns, kind, q->vhost, queue_record_name(q), type, &p) ||
 	    rules_get(p.rules, out) != ERR_OK)
 		*out = rules_none();
 }
@@ -131,12 +131,12 @@ uint32_t policy_rules(const struct catalog_view *v, struct patterns *patterns,
 		      const struct queue_record *q, uint8_t *buf)
 {
 	struct queue_rules rules, policy, operators;
-	must(q->rules.n <= RULES_BYTES_MAX);
+	must(queue_record_rules(q).n <= RULES_BYTES_MAX);
 	if (v->policies.n == 0 || !patterns || q->flags & QUEUE_KEEPER ||
-	    rules_get(q->rules, &rules) != ERR_OK) {
-		if (q->rules.n > 0)
-			memcpy(buf, q->rules.p, q->rules.n);
-		return (uint32_t)q->rules.n;
+	    rules_get(queue_record_rules(q), &rules) != ERR_OK) {
+		if (queue_record_rules(q).n > 0)
+			memcpy(buf, queue_record_rules(q).p, queue_record_rules(q).n);
+		return (uint32_t)queue_record_rules(q).n;
 	}
 	uint8_t type = kind_of(&rules);
 	rules_of(v, patterns, FACT_POLICY, q, type, &policy);

@@ -30,7 +30,7 @@ void say_queue(struct salvage *s, uint64_t queue)
 		return;
 	}
 	text_puts(s->lines, "queue '");
-	text_put_printable(s->lines, q->name);
+	text_put_printable(s->lines, queue_record_name(q));
 	text_puts(s->lines, "' in virtual host '");
 	text_put_printable(s->lines, catalog_vhost_name(v, q->vhost));
 	text_putc(s->lines, '\'');
@@ -143,8 +143,8 @@ static enum err say_item(struct salvage *s, const struct wreck_item *item, struc
 		TRY(deque_push(&s->lost_units, s->mem, &key));
 	} else {
 		struct wanted w = { .key = { u->a, u->b }, .shard = u->shard };
-		text_puts(s->lines, u->b == UINT64_MAX ? ": what is known of " :
-							 ": up to 512 messages of ");
+		text_puts(s->lines,
+			  u->b == UINT64_MAX ? ": what is known of " : ": up to 512 messages of ");
 		say_queue(s, u->a ? u->a : 1);
 		if (u->a > 0 && u->b != UINT64_MAX && u->shard < SALVAGE_SHARDS)
 			TRY(deque_push(&s->wanted, s->mem, &w));
@@ -159,9 +159,7 @@ static enum err checkpoint_item(struct salvage *s, const struct wreck_item *item
 	switch (item->kind) {
 	case WRECK_UNIT: return replay_unit(s, &item->unit);
 	case WRECK_SHARD: replay_shard(s, &item->shard); return ERR_OK;
-	default:
-		replay_catalog(s);
-		return say_item(s, item, said);
+	default: replay_catalog(s); return say_item(s, item, said);
 	}
 }
 

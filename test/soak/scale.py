@@ -187,7 +187,7 @@ def queues(machine, n):
         crowd(again.port, lambda i: [delete(f'scale.{i}')], n)
         deleted_s = again.lap()
         again.end()
-    at_most('bytes of an idle queue', each, 800)
+    at_most('bytes of an idle queue', each, 600)
     return (f'{each:.0f} B each, peak {peak / MIB:.0f} MiB, declared in {declared_s:.1f} s of CPU, '
             f'there {found_s:.1f} s after kill -9 ({found_each:.0f} B each), '
             f'deleted in {deleted_s:.1f} s')

@@ -115,7 +115,8 @@ static bool compare_queue(struct turn *t, struct call *call, const struct declar
 	must(call->method == AMQP091_queue_declare);
 	if (!q)
 		return declare_again(t, call);
-	if (amqp091_queue_args_same(t, q->name, q->arguments, d->arguments) != ERR_OK) {
+	if (amqp091_queue_args_same(t, queue_record_name(q), queue_record_arguments(q),
+				    d->arguments) != ERR_OK) {
 		fail(t, call, ERR_PRECONDITION_FAILED);
 		return true;
 	}

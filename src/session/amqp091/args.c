@@ -88,7 +88,8 @@ static uint64_t timeout_of(const struct turn *t, const struct queue_record *q)
 {
 	struct queue_rules rules;
 	must(q->id != 0);
-	if (rules_get(q->rules, &rules) == ERR_OK && rules.consumer_timeout_ms != RULE_NONE)
+	if (rules_get(queue_record_rules(q), &rules) == ERR_OK &&
+	    rules.consumer_timeout_ms != RULE_NONE)
 		return rules.consumer_timeout_ms;
 	return t->w->limits->consumer_timeout_ms;
 }
@@ -102,7 +103,8 @@ static bool find_int(struct turn *t, const struct queue_record *q, struct slice 
 		return false;
 	if (amqp091_value_is_int(out))
 		return true;
-	*out_err = bad_consumer(t, arg, q->name, "\"expected integer, got ", out, "\"");
+	*out_err = bad_consumer(t, arg, queue_record_name(q), "\"expected integer, got ", out,
+				"\"");
 	return false;
 }
 
@@ -112,7 +114,7 @@ enum err amqp091_args_of_consumer(struct turn *t, const struct queue_record *q, 
 	static const char *const failover = "x-cancel-on-ha-failover";
 	struct amqp091_value v;
 	enum err e = ERR_OK;
-	must(q->name.n > 0);
+	must(queue_record_name(q).n > 0);
 	*out = (struct consumer_args){ .timeout_ms = timeout_of(t, q) };
 	if (find_int(t, q, args, "x-priority", &v, &e))
 		out->priority = v.i;
@@ -121,6 +123,7 @@ enum err amqp091_args_of_consumer(struct turn *t, const struct queue_record *q, 
 		out->timeout_ms = v.i > 0 ? (uint64_t)v.i : 0;
 	TRY(e);
 	if (amqp091_table_find(args, slice_str(failover), &v) && v.type != AMQP091_TYPE_BOOL)
-		return bad_consumer(t, failover, q->name, "{unacceptable_type,", &v, "}");
+		return bad_consumer(t, failover, queue_record_name(q), "{unacceptable_type,", &v,
+				    "}");
 	return ERR_OK;
 }

@@ -109,8 +109,8 @@ static enum err subscribe(struct turn *t, struct channel *c, const struct queue_
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a consumer");
 	}
 	(void)post_run(p, p->loop_of_shard[q->shard], &head, &row, sizeof row, 1, from);
-	struct call *call = amqp091_call(t, AMQP091_basic_consume, c->number, k->id, q->name,
-					 SLICE_EMPTY);
+	struct call *call = amqp091_call(t, AMQP091_basic_consume, c->number, k->id,
+					 queue_record_name(q), SLICE_EMPTY);
 	call->is_nowait = m->nowait;
 	return ERR_OK;
 }
@@ -279,12 +279,13 @@ static enum err check_get(struct turn *t, const struct queue_record *q)
 	if (q->flags & QUEUE_APPENDS)
 		return amqp091_refuse_named(t, ERR_NOT_IMPLEMENTED,
 					    "basic.get not supported by stream queues queue ",
-					    q->name, "");
-	if (rules_get(q->rules, &rules) != ERR_OK || rules.type != QUEUE_QUORUM ||
+					    queue_record_name(q), "");
+	if (rules_get(queue_record_rules(q), &rules) != ERR_OK || rules.type != QUEUE_QUORUM ||
 	    rules.single_active != 1)
 		return ERR_OK;
 	return amqp091_refuse_named(
-		t, ERR_RESOURCE_LOCKED, "cannot obtain access to locked queue ", q->name,
+		t, ERR_RESOURCE_LOCKED, "cannot obtain access to locked queue ",
+		queue_record_name(q),
 		". basic.get operations are not supported by quorum queues with "
 		"single active consumer");
 }
@@ -302,6 +303,7 @@ enum err amqp091_on_basic_get(struct turn *t, struct channel *c, const struct am
 	uint32_t ticket = amqp091_ticket(t->s);
 	uint8_t flags = b->no_ack ? GET_NO_ACK : 0;
 	amqp091_command_queue(t, CMD_GET, flags, c->number, q->id, q->shard, ticket);
-	amqp091_call(t, AMQP091_basic_get, c->number, ticket, q->name, SLICE_EMPTY)->flags = flags;
+	amqp091_call(t, AMQP091_basic_get, c->number, ticket, queue_record_name(q), SLICE_EMPTY)
+		->flags = flags;
 	return ERR_OK;
 }

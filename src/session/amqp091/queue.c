@@ -82,9 +82,10 @@ static enum err check_existing(struct turn *t, const struct queue_record *q,
 {
 	must(q != NULL);
 	if (q->flags & QUEUE_KEEPER)
-		return refuse_keeper(t, q->name);
+		return refuse_keeper(t, queue_record_name(q));
 	TRY(catalog_queue_same(q, d, t->s->session.handle, amqp091_vhost_name(t), &t->why));
-	return amqp091_queue_args_same(t, q->name, q->arguments, d->arguments);
+	return amqp091_queue_args_same(t, queue_record_name(q), queue_record_arguments(q),
+				       d->arguments);
 }
 
 /* Who lets a queue publish by itself must be allowed to do so. */

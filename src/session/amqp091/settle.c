@@ -204,7 +204,7 @@ static enum err refuse_stream(struct turn *t, const struct channel *c, size_t n,
 	return amqp091_refuse_named(
 		t, ERR_NOT_IMPLEMENTED,
 		"basic.nack and basic.reject not supported by stream queues queue ",
-		q ? q->name : SLICE_EMPTY, "");
+		q ? queue_record_name(q) : SLICE_EMPTY, "");
 }
 
 static enum err settle_tags(struct turn *t, struct channel *c, uint64_t tag, bool is_multiple,

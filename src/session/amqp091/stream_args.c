@@ -31,7 +31,7 @@ static enum err bad(struct turn *t, const struct queue_record *q, const char *ar
 {
 	must(t->why.n == 0);
 	text_putf(&t->why, "invalid arg '%s' for queue '", arg);
-	text_put_slice(&t->why, q->name);
+	text_put_slice(&t->why, queue_record_name(q));
 	text_puts(&t->why, "' in vhost '");
 	text_put_slice(&t->why, amqp091_vhost_name(t));
 	text_putf(&t->why, "': %s", what);
@@ -121,7 +121,7 @@ static enum err tags_of(struct turn *t, const struct queue_record *q, struct sli
 static enum err refuse(struct turn *t, const struct queue_record *q, enum err e, const char *what)
 {
 	must(t->why.n == 0);
-	return amqp091_refuse_named(t, e, what, q->name, "");
+	return amqp091_refuse_named(t, e, what, queue_record_name(q), "");
 }
 
 enum err amqp091_stream_args(struct turn *t, const struct channel *c, const struct queue_record *q,

@@ -99,8 +99,8 @@ static inline const char *name_of(const struct rig *r, uint64_t queue)
 {
 	static char name[256];
 	const struct queue_record *q = catalog_queue_by_id(catalog_view(r->world.c), queue);
-	snprintf(name, sizeof name, "%.*s", q ? (int)q->name.n : 1,
-		 q ? (const char *)q->name.p : "?");
+	snprintf(name, sizeof name, "%.*s", q ? (int)queue_record_name(q).n : 1,
+		 q ? (const char *)queue_record_name(q).p : "?");
 	return name;
 }
 

@@ -55,7 +55,7 @@ static struct amqp091_death death_of(const struct session_world *w, const struct
 {
 	struct rd r = rd_of(msg_route(m));
 	struct amqp091_death d = {
-		.queue = p->from->name,
+		.queue = queue_record_name(p->from),
 		.reason = slice_str(reasons[l->reason]),
 		.time_s = w->wall_ms / 1000,
 		.has_history = m->flags & MSG_DEAD,

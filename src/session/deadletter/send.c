@@ -113,7 +113,7 @@ static bool is_cycle(const struct session_world *w, const struct letter *l,
 	if (made->is_cut)
 		return true;
 	const struct queue_record *q = catalog_queue_by_id(w->view, queue);
-	return q && amqp091_death_is_cycle(made->dead.deaths, q->name);
+	return q && amqp091_death_is_cycle(made->dead.deaths, queue_record_name(q));
 }
 
 /* ---- out ---------------------------------------------------------------------------------- */

@@ -242,7 +242,7 @@ static void put_queue_names(struct manage *m, struct session_world *w)
 	must(m->queue != 0);
 	text_puts(&t, "queue: ");
 	if (q)
-		text_put_printable(&t, q->name);
+		text_put_printable(&t, queue_record_name(q));
 	text_puts(&t, "\nvhost: ");
 	if (q)
 		text_put_printable(&t, catalog_vhost_name(w->view, q->vhost));

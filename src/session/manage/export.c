@@ -184,15 +184,15 @@ static void put_fact(struct json *j, const struct session_world *w, const struct
 static void put_queue(struct json *j, const struct session_world *w, const struct queue_record *q)
 {
 	struct slice type = slice_str("classic");
-	(void)amqp091_table_str(q->arguments, "x-queue-type", &type);
+	(void)amqp091_table_str(queue_record_arguments(q), "x-queue-type", &type);
 	json_begin(j, '{');
-	json_str(j, "name", q->name);
+	json_str(j, "name", queue_record_name(q));
 	json_str(j, "vhost", vhost_of(w, q->vhost));
 	json_str(j, "type", type);
 	json_bool(j, "durable", q->flags & QUEUE_DURABLE);
 	json_bool(j, "auto_delete", q->flags & QUEUE_AUTO_DELETE);
 	json_name(j, slice_str("arguments"));
-	json_table(j, q->arguments);
+	json_table(j, queue_record_arguments(q));
 	json_end(j, '}');
 	must(q->owner == 0);
 }

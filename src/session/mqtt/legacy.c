@@ -48,7 +48,7 @@ static const struct queue_record *find(const struct turn *t)
 static bool is_delayed(const struct queue_record *q)
 {
 	struct queue_rules rules;
-	if (rules_get(q->rules, &rules) != ERR_OK)
+	if (rules_get(queue_record_rules(q), &rules) != ERR_OK)
 		must(!"rules that the catalog has checked");
 	return rules.expires_ms > SOON_MS;
 }

@@ -76,7 +76,7 @@ static bool is_plain(const struct turn *t, const struct wanted *want, const stru
 #include "session/stomp/argument.def"
 #undef ARGUMENT
 	must(t->head != NULL);
-	return !(t->head->has & declares) && q->arguments.n == 0 && !q->owner &&
+	return !(t->head->has & declares) && queue_record_arguments(q).n == 0 && !q->owner &&
 	       q->flags == want->flags;
 }
 
@@ -172,6 +172,6 @@ enum err stomp_queue(struct turn *t, const struct wanted *want,
 	if (!q || (!is_known && is_untold(s, q)))
 		return declare(t, &d);
 	TRY(catalog_queue_same(q, &d, s->session.handle, access_vhost_name(&s->access), &t->why));
-	TRY(stomp_arguments_same(t, q->name, q->arguments, d.arguments));
+	TRY(stomp_arguments_same(t, queue_record_name(q), queue_record_arguments(q), d.arguments));
 	return is_known ? ERR_OK : ask_told(t, q);
 }

@@ -34,20 +34,20 @@ struct subscription *stomp_subscription(struct stomp *s, bool has_id, struct sli
 static struct subscription *add(struct turn *t, const struct asked *a, const struct queue_record *q)
 {
 	struct stomp *s = t->s;
-	struct subscription *k = mem_get(t->w->mem, sizeof *k + a->id.n + q->name.n,
+	struct subscription *k = mem_get(t->w->mem, sizeof *k + a->id.n + queue_record_name(q).n,
 					 "subscription");
-	must(k && a->id.n <= LIMIT_SHORTSTR && q->name.n <= LIMIT_SHORTSTR);
+	must(k && a->id.n <= LIMIT_SHORTSTR && queue_record_name(q).n <= LIMIT_SHORTSTR);
 	*k = (struct subscription){ .next = s->subscriptions,
 				    .queue = q->id,
 				    .shard = q->shard,
 				    .ack = (uint8_t)a->ack,
 				    .has_id = a->has_id,
 				    .id_n = (uint8_t)a->id.n,
-				    .name_n = (uint8_t)q->name.n };
+				    .name_n = (uint8_t)queue_record_name(q).n };
 	deque_init(&k->unacked, sizeof(struct unacked), "messages a client has");
 	if (a->id.n)
 		memcpy(k->words, a->id.p, a->id.n);
-	memcpy(k->words + a->id.n, q->name.p, q->name.n);
+	memcpy(k->words + a->id.n, queue_record_name(q).p, queue_record_name(q).n);
 	s->subscriptions = k;
 	s->subscriptions_n++;
 	return k;
@@ -214,13 +214,13 @@ static enum err bind(struct turn *t, const struct asked *a, const struct queue_r
 		text_putc(&t->why, '\'');
 		return ERR_NOT_FOUND;
 	}
-	TRY(stomp_allow(t, AUTH_QUEUE, q->name, AUTH_WRITE));
+	TRY(stomp_allow(t, AUTH_QUEUE, queue_record_name(q), AUTH_WRITE));
 	TRY(stomp_allow(t, AUTH_EXCHANGE, a->to.exchange, AUTH_READ));
 	if (x->type == EXCHANGE_TOPIC)
 		TRY(access_allow_key(&s->access, t->w, AUTH_READ, a->to.exchange, a->to.key,
 				     &t->why));
 	const struct bind b = { .exchange = a->to.exchange,
-				.queue = q->name,
+				.queue = queue_record_name(q),
 				.key = a->to.key,
 				.vhost = s->access.number };
 	return stomp_ask(t, ask_bind(&s->asker, t->w, CMD_BIND, &b)) == WAIT ? ERR_OK
