@@ -31,6 +31,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What can be done about damage: the end of each sentence that refuses a data directory for it. */
+#define JOURNAL_MEND                                                                         \
+	"restore the data directory from a copy, or save what is whole with godwit journal " \
+	"salvage"
+
 struct journal;
 struct text;
 

@@ -176,7 +176,7 @@ static enum err look_segment(struct journal *j, const char *name, struct text *w
 	enum err e = read_head(j, &p, &h, &bytes);
 	const char *what = NULL;
 	if (e == ERR_CORRUPT)
-		what = "its head is damaged: restore the data directory from a copy";
+		what = "its head is damaged: " JOURNAL_MEND;
 	else if (e == ERR_NOT_IMPLEMENTED)
 		what = "it has a format that this build does not know: start the version that "
 		       "wrote it";
@@ -185,7 +185,7 @@ static enum err look_segment(struct journal *j, const char *name, struct text *w
 	else if (h.store != j->store_id || h.cluster != j->cluster_id)
 		what = "it belongs to another store: move it out of the data directory";
 	else if (h.number != number)
-		what = "its head names another segment: restore the data directory from a copy";
+		what = "its head names another segment: " JOURNAL_MEND;
 	if (what) {
 		text_putf(why, "%s: %s", p.z, what);
 		return e == ERR_OK ? ERR_CORRUPT : e;
@@ -220,7 +220,7 @@ static enum err load(struct journal *j, struct text *why)
 	if (e == ERR_NOT_FOUND)
 		e = ERR_CORRUPT;
 	if (e == ERR_CORRUPT)
-		text_puts(why, ": restore the data directory from a copy");
+		text_puts(why, ": " JOURNAL_MEND);
 	return e;
 }
 

@@ -246,8 +246,7 @@ enum err journal_recover_read(struct journal *j, uint64_t loc, uint8_t *to, uint
 	if (e != ERR_OK) {
 		struct path p = path_of(PATH_SEGMENT, loc_segment(loc));
 		text_putf(why, "%s: a message at byte %u %s%s", p.z, loc_offset(loc),
-			  e == ERR_CORRUPT ? "is damaged: restore the data directory from a copy"
-					   : "cannot be read: ",
+			  e == ERR_CORRUPT ? "is damaged: " JOURNAL_MEND : "cannot be read: ",
 			  e == ERR_CORRUPT ? "" : j->disk->ops->why(j->disk));
 	}
 	return e;

@@ -122,7 +122,7 @@ static enum err look_on(struct journal *j, struct segment **out_next, struct tex
 		return ERR_OK;
 	(void)describe(seg, r->at, "a commit is damaged or missing", why);
 	struct path p = path_of(PATH_SEGMENT, next->number);
-	text_putf(why, ", and %s has a later one: restore the data directory from a copy", p.z);
+	text_putf(why, ", and %s has a later one: " JOURNAL_MEND, p.z);
 	return ERR_CORRUPT;
 }
 
@@ -192,7 +192,7 @@ static enum err begin(struct journal *j, struct text *why)
 		       : segments_after(&j->segments, 0);
 	if (floor && !r->seg) {
 		struct path p = path_of(PATH_SEGMENT, loc_segment(floor));
-		text_putf(why, "%s is missing: restore the data directory from a copy", p.z);
+		text_putf(why, "%s is missing: " JOURNAL_MEND, p.z);
 		return ERR_CORRUPT;
 	}
 	return r->seg ? turn_to(j, r->seg, why) : ERR_OK;
@@ -215,7 +215,7 @@ static enum err next_commit(struct journal *j, struct text *why)
 		if (r->is_any_good)
 			return describe(r->seg, r->at,
 					"the commit where the checkpoint ends is "
-					"damaged: restore the data directory from a copy",
+					"damaged: " JOURNAL_MEND,
 					why);
 		if (c.number != 0)
 			r->sum.torn_bytes = commit_space(c.bytes);
@@ -223,8 +223,7 @@ static enum err next_commit(struct journal *j, struct text *why)
 		TRY(look_on(j, &next, why));
 		if (!next && e == ERR_OK)
 			return describe(torn, r->at,
-					"a commit does not follow the one before: "
-					"restore the data directory from a copy",
+					"a commit does not follow the one before: " JOURNAL_MEND,
 					why);
 		if (next)
 			r->sum.torn_bytes = 0;

@@ -1,6 +1,7 @@
 #include "journal/store.h"
 
 #include "base/text.h"
+#include "journal/journal.h"
 #include "journal/path.h"
 
 #define STORE_BYTES (2 * STORE_SLOT_BYTES)
@@ -60,8 +61,7 @@ static enum err judge(struct store *s, const enum err state[2], struct text *why
 		s->has_slot[i] = state[i] == ERR_OK;
 	}
 	if (!s->has_slot[0] && !s->has_slot[1]) {
-		text_putf(why, "%s: both slots are damaged: restore the data directory from a copy",
-			  PATH_STORE);
+		text_putf(why, "%s: both slots are damaged: " JOURNAL_MEND, PATH_STORE);
 		return ERR_CORRUPT;
 	}
 	if (s->has_slot[1] && (!s->has_slot[0] || s->slot[1].number > s->slot[0].number)) {

@@ -48,10 +48,10 @@ static enum err restore_units(struct node *n, struct text *why)
 		if (s->core)
 			entries_budget(n);
 		if (e != ERR_OK) {
-			text_putf(why,
-				  "checkpoint/: unit %llu of shard %u makes no sense: "
-				  "restore the data directory from a copy",
-				  (unsigned long long)u.a, u.shard);
+			text_putf(
+				why,
+				"checkpoint/: unit %llu of shard %u makes no sense: " JOURNAL_MEND,
+				(unsigned long long)u.a, u.shard);
 			return e;
 		}
 	}
@@ -86,7 +86,7 @@ static enum err refused(const struct record *rec, uint64_t loc, enum err e, stru
 	text_puts(why, e == ERR_NOT_IMPLEMENTED
 			       ? "says what this version does not know: start the version that "
 				 "wrote it, or a later one"
-			       : "makes no sense: restore the data directory from a copy");
+			       : "makes no sense: " JOURNAL_MEND);
 	return e;
 }
 
