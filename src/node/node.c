@@ -61,6 +61,7 @@ static void set_mqtt(struct node *n)
 		.packet_max = (uint32_t)c->mqtt_packet_max,
 		.first_packet_max = (uint32_t)c->mqtt_first_packet_max,
 		.login_timeout_ms = (uint32_t)c->mqtt_login_timeout_ms,
+		.receive_max = (uint16_t)c->mqtt_receive_max,
 		.alias_max = (uint16_t)c->mqtt_alias_max,
 		.prefetch = (uint16_t)c->mqtt_prefetch,
 		.is_open_to_all = c->mqtt_is_open,

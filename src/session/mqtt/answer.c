@@ -32,11 +32,23 @@ static void send_ack(struct turn *t, uint8_t type, struct mqtt_ack *a)
 	sendq_commit(&s->session.sendq, (uint32_t)n);
 }
 
+/* The last answer to a PUBLISH gives the client its room back. A PUBCOMP for what an earlier
+ * connection sent does so, too, but never beyond Receive Maximum (MQTT 5, 4.9). */
+static void pay(struct mqtt *s, uint8_t type, uint8_t reason)
+{
+	must(type >= MQTT_PUBACK && type <= MQTT_PUBCOMP);
+	const bool is_last = type == MQTT_PUBACK || type == MQTT_PUBCOMP ||
+			     (type == MQTT_PUBREC && reason >= MQTT_REASON_FAILURE);
+	if (is_last && s->owed_n > 0)
+		s->owed_n--;
+}
+
 void mqtt_send_ack(struct turn *t, uint8_t type, uint16_t id, uint8_t reason)
 {
 	struct mqtt *s = t->s;
 	struct mqtt_ack a = { .id = id, .reason = reason };
 	must(s->phase == PHASE_RUNNING);
+	pay(s, type, reason);
 	if (reason == MQTT_REASON_SUCCESS || s->version != MQTT_V5) {
 		uint8_t *at = sendq_reserve(&s->session.sendq, t->w->mem, 4);
 		(void)mqtt_short_ack_put(at, type, id);

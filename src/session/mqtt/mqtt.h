@@ -29,6 +29,8 @@
 #define CLIENT_ID_MAX       ((unsigned)(LIMIT_SHORTSTR - sizeof QUEUE_PREFIX + 1 - 4))
 #define MQTT_QUEUE_NAME_MAX LIMIT_SHORTSTR
 
+#define MQTT_RECEIVE_MAX_UNSAID UINT16_MAX /* the Receive Maximum of who names none */
+
 enum phase {
 	PHASE_GREETING, /* no CONNECT yet */
 	PHASE_CHECKING, /* a password is being looked at */
@@ -148,6 +150,7 @@ struct mqtt {
 	uint16_t window;  /* messages of QoS 1 and 2 that may be under way to the client */
 	uint16_t last_id; /* of a message to the client */
 	uint16_t aliases_n;
+	uint16_t owed_n;     /* of version 5: PUBLISHes that wait for their last answer */
 	uint32_t expiry_s;   /* how long the session outlives the connection */
 	uint32_t packet_max; /* octets of a packet to the client; 0: any */
 	uint32_t open_ticket;

@@ -107,6 +107,10 @@ static struct mqtt_props welcome(const struct turn *t)
 		p.has |= MQTT_HAS(session_expiry_s);
 		p.session_expiry_s = s->expiry_s;
 	}
+	if (t->set->receive_max < MQTT_RECEIVE_MAX_UNSAID) {
+		p.has |= MQTT_HAS(receive_maximum);
+		p.receive_maximum = t->set->receive_max;
+	}
 	if (t->set->alias_max > 0) {
 		p.has |= MQTT_HAS(topic_alias_maximum);
 		p.topic_alias_maximum = t->set->alias_max;

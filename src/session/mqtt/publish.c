@@ -358,8 +358,10 @@ static void publish(struct turn *t, const struct mqtt_publish *m)
 	enum err e = mqtt_publish_one(t, &one, word_of(m));
 	if (own)
 		mqtt_put(t, own, own_n);
-	if (e == ERR_BUSY) {
+	if (e == ERR_BUSY) { /* it comes again, on the other loop */
 		s->count.published--;
+		if (s->version == MQTT_V5 && m->qos > 0)
+			s->owed_n--;
 		return;
 	}
 	if (e != ERR_OK) {
@@ -391,6 +393,22 @@ static bool is_known(struct turn *t, const struct mqtt_publish *m)
 	return true;
 }
 
+/* Counts what waits for its last answer (mqtt_send_ack takes it back). Before version 5 there is no
+ * bound that a client could know of. False: it is one too many, and this is the end. */
+static bool owe(struct turn *t, const struct mqtt_publish *m)
+{
+	struct mqtt *s = t->s;
+	must(s->owed_n <= t->set->receive_max);
+	if (m->qos == 0 || s->version != MQTT_V5)
+		return true;
+	if (s->owed_n == t->set->receive_max) {
+		mqtt_refuse(t, MQTT_REASON_RECEIVE_MAXIMUM);
+		return false;
+	}
+	s->owed_n++;
+	return true;
+}
+
 bool mqtt_on_publish(struct turn *t, const struct mqtt_packet *p)
 {
 	UNSET struct mqtt_publish m;
@@ -412,7 +430,7 @@ bool mqtt_on_publish(struct turn *t, const struct mqtt_packet *p)
 		mqtt_refuse(t, reason);
 		return true;
 	}
-	if (is_known(t, &m))
+	if (!owe(t, &m) || is_known(t, &m))
 		return true;
 	if (m.topic.n > LIMIT_SHORTSTR) {
 		text_putf(&t->why, "a topic has at most %u octets", (unsigned)LIMIT_SHORTSTR);

@@ -108,6 +108,7 @@ static const struct mqtt_settings settings = { .vhost = { (const uint8_t *)"/", 
 					       .first_packet_max = 1 << 16,
 					       .login_timeout_ms = 10000,
 					       .alias_max = 4,
+					       .receive_max = 3,
 					       .prefetch = 3,
 					       .is_open_to_all = true };
 
