@@ -225,7 +225,7 @@ enum err access_enter(struct access *a, struct session_world *w, struct slice vh
 	return ERR_NOT_ALLOWED;
 }
 
-void access_fini(struct access *a, struct session_world *w)
+void access_leave(struct access *a, struct session_world *w)
 {
 	if (a->is_in) {
 		access_channel_gone(a, w, a->channels_n);
@@ -234,7 +234,13 @@ void access_fini(struct access *a, struct session_world *w)
 	}
 	if (a->is_of_node)
 		tally_sub(w->tally, counted(NODE, COUNT_USER_CONNECTIONS));
+	a->is_in = a->is_of_node = false;
 	must(a->channels_n == 0);
+}
+
+void access_fini(struct access *a, struct session_world *w)
+{
+	access_leave(a, w);
 	if (a->asked)
 		w->secrets->ops->forget(w->secrets, a->asked);
 	mem_put(w->mem, a->name, a->name_n);

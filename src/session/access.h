@@ -33,6 +33,10 @@ struct access_login {
 	uint64_t ticket; /* what session_ops.checked brings back */
 };
 
+/* access_leave counts the connection no more: who has been told that it is over may come again
+ * at once, whenever its socket ends. Nothing is asked after it. */
+void access_leave(struct access *a, struct session_world *w);
+
 /* access_fini gives everything back; also after a failure anywhere. */
 void access_fini(struct access *a, struct session_world *w);
 

@@ -52,11 +52,15 @@ static const struct amqp091 *refuse(struct scenario *s, const char *name, const 
 {
 	struct octets o = { 0 };
 	char line[200];
-	snprintf(line, sizeof line, "%s connect\n%s raw 'AMQP\\x00\\x00\\x09\\x01'\n----\n"
-		 "%s ch 0 connection.start *\n", name, name, name);
+	snprintf(line, sizeof line,
+		 "%s connect\n%s raw 'AMQP\\x00\\x00\\x09\\x01'\n----\n"
+		 "%s ch 0 connection.start *\n",
+		 name, name, name);
 	scenario_play(s, line);
-	snprintf(line, sizeof line, "ch 0 connection.start_ok mechanism='PLAIN' "
-		 "response='\\x00%s\\x00no' locale='en_US'", user);
+	snprintf(line, sizeof line,
+		 "ch 0 connection.start_ok mechanism='PLAIN' "
+		 "response='\\x00%s\\x00no' locale='en_US'",
+		 user);
 	line_frames(line, 131072, &o);
 	client_write(client_named(s, name), o.p, o.n);
 	free(o.p);
@@ -200,6 +204,20 @@ static void users_have_so_many_channels_and_connections(void **state)
 	scenario_end(s);
 }
 
+static void who_has_closed_in_order_may_come_again_at_once(void **state)
+{
+	(void)state;
+	struct scenario *s = begin(__func__);
+	limit(s, FACT_USER_LIMITS, "ann", 1, 2);
+	scenario_play(s, "a open user=ann password=pw\na ch 1 channel.open\n----\n"
+			 "a ch 1 channel.open_ok\n\n"
+			 "a ch 0 connection.close reply_code=200\n----\n"
+			 "a ch 0 connection.close_ok\n\n"
+			 "b open user=ann password=pw\nb ch 1 channel.open\nb ch 2 channel.open\n"
+			 "----\nb ch 1 channel.open_ok\nb ch 2 channel.open_ok\n");
+	scenario_end(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +230,7 @@ int main(void)
 		cmocka_unit_test(further_keys_of_a_message_have_them_too),
 		cmocka_unit_test(a_user_or_a_virtual_host_that_goes_takes_its_connections_along),
 		cmocka_unit_test(users_have_so_many_channels_and_connections),
+		cmocka_unit_test(who_has_closed_in_order_may_come_again_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

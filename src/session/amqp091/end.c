@@ -113,6 +113,7 @@ static void connection_over(struct turn *t, const struct call *call)
 	must(s->phase == PHASE_ENDING && s->is_ended);
 	free_channels(t);
 	if (s->is_gone || call->code == 0) {
+		access_leave(&s->access, t->w);
 		if (!s->is_gone)
 			amqp091_send_bare(t, 0, AMQP091_connection_close_ok);
 		s->phase = PHASE_CLOSED;
