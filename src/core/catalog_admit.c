@@ -303,6 +303,22 @@ static void queue_declare(struct ask *a)
 		catalog_answer(a, err);
 }
 
+/* What it is stays: how durable, where, whose. */
+static void queue_alter(struct ask *a)
+{
+	struct declare_queue d;
+	must(declare_queue_get(run_tail(a->cmd), &d) == ERR_OK);
+	const struct queue_record *q = catalog_queue(a->c->decided, d.vhost, d.name);
+	if (catalog_is_short(a, d.arguments))
+		return;
+	if (!q)
+		refuse(a, ERR_NOT_FOUND, "no ", "queue", d.name, d.vhost, "");
+	else if (q->flags & d.flags & QUEUE_DURABLE)
+		decide_queue(a, &d, q->id, true);
+	else
+		refuse(a, ERR_PRECONDITION_FAILED, "", "queue", d.name, d.vhost, " is not durable");
+}
+
 void catalog_decide_queue_delete(struct ask *a, const struct queue_record *q, uint8_t flags,
 				 bool answers)
 {
@@ -434,6 +450,7 @@ void catalog_admit(struct catalog *c, struct run *cmd, uint64_t now_ms, struct o
 	case CMD_EXCHANGE_DECLARE: exchange_declare(&a); return;
 	case CMD_EXCHANGE_DELETE: exchange_delete(&a); return;
 	case CMD_QUEUE_DECLARE: queue_declare(&a); return;
+	case CMD_QUEUE_ALTER: queue_alter(&a); return;
 	case CMD_QUEUE_REMOVE: queue_remove(&a); return;
 	case CMD_BIND: bind(&a); return;
 	case CMD_UNBIND: unbind(&a); return;

@@ -73,6 +73,29 @@ void catalog_add_queue(struct catalog *c, uint64_t id, const struct declare_queu
 	catalog_count_queue(c, q->vhost, 1);
 }
 
+/* Another record takes the place of the one that is there. */
+static void alter_queue(struct catalog *c, const struct queue_record *q,
+			const struct declare_queue *d)
+{
+	struct catalog_view *v = c->work;
+	const struct slice name = queue_record_name(q);
+	const struct declare_queue other = {
+		.name = name,
+		.arguments = d->arguments,
+		.rules = d->rules,
+		.owner = q->owner,
+		.vhost = q->vhost,
+		.shard = q->shard,
+		.flags = q->flags,
+	};
+	uintptr_t old = (uintptr_t)q, to = (uintptr_t)queue_record_new(&c->edit, q->id, &other);
+	must(q->flags & QUEUE_DURABLE && q->owner == 0);
+	pmap_swap(&v->queues, &c->edit, catalog_key_hash(v->key, q->vhost, name), old, to);
+	pmap_swap(&v->queue_ids, &c->edit, q->id, old, to);
+	catalog_dirty_bucket(c, q->id, 0, 0);
+	queue_record_retire(&c->edit, q);
+}
+
 static void mark_binding(struct catalog *c, const struct binding *b, uint32_t level)
 {
 	struct binding_key key = binding_key_of(b);
@@ -348,10 +371,16 @@ static void queue_declared(struct catalog *c, const struct run *o)
 {
 	struct declare_queue d;
 	must(declare_queue_get(run_tail(o), &d) == ERR_OK);
-	if (catalog_queue_by_id(c->decided, o->queue))
+	const struct queue_record *q = catalog_queue_by_id(c->decided, o->queue);
+	if (q && !(o->flags & RUN_LOGGED))
 		return;
-	must(catalog_queue(c->decided, d.vhost, d.name) == NULL);
+	must(q || catalog_queue(c->decided, d.vhost, d.name) == NULL);
 	catalog_change_begin(c);
+	if (q) {
+		alter_queue(c, q, &d);
+		catalog_change_end(c);
+		return;
+	}
 	if (o->queue >= c->work->queue_next)
 		c->work->queue_next = o->queue + 1;
 	if (o->flags & RUN_LOGGED && o->queue >= c->work->queue_logged) {

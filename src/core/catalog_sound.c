@@ -18,8 +18,10 @@ static bool is_queue_sound(const struct catalog_view *v, const struct run *o)
 	must(declare_queue_get(run_tail(o), &d) == ERR_OK);
 	if (o->queue == 0 || o->queue >= BETWEEN)
 		return false;
-	if (catalog_queue_by_id(v, o->queue))
-		return true;
+	const struct queue_record *q = catalog_queue_by_id(v, o->queue);
+	if (q)
+		return q->vhost == d.vhost && slice_eq(queue_record_name(q), d.name) &&
+		       q->flags & d.flags & QUEUE_DURABLE;
 	bool is_placed = d.flags & QUEUE_DURABLE
 				 ? d.shard >= 1 && d.shard <= LIMIT_SHARD_DATA_N && !d.owner
 				 : d.shard < SHARDS_MAX;

@@ -142,6 +142,51 @@ static void a_redeclaration_must_be_the_same(void **s)
 	world_fini(&w);
 }
 
+static enum err alter(struct world *w, const char *name, unsigned flags, uint64_t expires_ms)
+{
+	uint8_t buf[DECLARE_BYTES_MAX], bytes[RULES_BYTES_MAX];
+	struct queue_rules rules = rules_none();
+	rules.expires_ms = expires_ms;
+	const struct declare_queue d = {
+		.name = slice_str(name),
+		.arguments = slice_str("other"),
+		.flags = (uint8_t)flags,
+		.shard = 5,
+		.rules = slice_of(bytes, rules_put(&rules, bytes, sizeof bytes)),
+	};
+	return ask(w, CMD_QUEUE_ALTER, 0, 0, slice_of(buf, declare_queue_put(&d, buf, sizeof buf)));
+}
+
+static void a_queue_can_have_other_rules(void **s)
+{
+	(void)s;
+	struct world w;
+	struct queue_rules rules;
+	world_init(&w);
+	must(alter(&w, "q", QUEUE_DURABLE, 70) == ERR_NOT_FOUND && w.log_n == 0);
+	declare_queue(&w, "v", 0, "args");
+	must(alter(&w, "v", 0, 70) == ERR_PRECONDITION_FAILED);
+	must(alter(&w, "v", QUEUE_DURABLE, 70) == ERR_PRECONDITION_FAILED && w.log_n == 0);
+	declare_queue(&w, "q", QUEUE_DURABLE, "args");
+	bind_to(&w, "amq.direct", "q", "k");
+	uint64_t id = id_of(&w, "q");
+	const size_t opens_n = w.told.opens_n, log_n = w.log_n;
+	(void)alter(&w, "q", QUEUE_DURABLE, 70);
+	must(w.told.opens_n == opens_n + 1 && w.told.queue == id && w.log_n == log_n + 1);
+	must(w.told.shard == 1 + 'q' % 16); /* where it was */
+	const struct queue_record *q = catalog_queue_by_id(catalog_view(w.c), id);
+	must(id_of(&w, "q") == id && slice_eq(queue_record_arguments(q), slice_str("other")));
+	must(rules_get(queue_record_rules(q), &rules) == ERR_OK && rules.expires_ms == 70);
+	must(q->shard == 1 + 'q' % 16 && q->flags == QUEUE_DURABLE);
+	declare_queue(&w, "q", QUEUE_DURABLE, "other");
+	must(w.told.opens_n == opens_n + 2 && w.log_n == log_n + 1);
+	catalog_check(w.c);
+	remove_queue(&w, "q");
+	must(id_of(&w, "q") == 0);
+	catalog_check(w.c);
+	world_fini(&w);
+}
+
 static void another_connections_exclusive_queue_is_locked(void **s)
 {
 	(void)s;
@@ -391,6 +436,7 @@ int main(void)
 		cmocka_unit_test(answers_keep_their_order_behind_what_waits),
 		cmocka_unit_test(a_delete_that_waits_counts),
 		cmocka_unit_test(a_redeclaration_must_be_the_same),
+		cmocka_unit_test(a_queue_can_have_other_rules),
 		cmocka_unit_test(another_connections_exclusive_queue_is_locked),
 		cmocka_unit_test(the_rest_is_refused_in_rabbitmqs_words),
 		cmocka_unit_test(too_much_is_refused_before_it_is_kept),

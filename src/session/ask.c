@@ -44,16 +44,29 @@ void ask_catalog(const struct asker *a, struct post *p, enum cmd kind, uint8_t f
 	(void)post_run(p, p->loop_of_shard[0], &head, NULL, 0, 0, tail);
 }
 
-uint32_t ask_declare(struct asker *a, struct session_world *w, const struct declare_queue *d)
+static uint32_t declare(struct asker *a, struct session_world *w, enum cmd kind,
+			const struct declare_queue *d)
 {
 	uint32_t cap = DECLARE_BYTES_MAX + (uint32_t)d->arguments.n, ticket = ask_ticket(a);
 	uint8_t *buf = mem_get(w->mem, cap, "declaration");
 	must(buf != NULL && d->vhost == a->vhost);
 	uint32_t n = declare_queue_put(d, buf, cap);
 	must(n > 0);
-	ask_catalog(a, w->post, CMD_QUEUE_DECLARE, 0, ticket, slice_of(buf, n));
+	ask_catalog(a, w->post, kind, 0, ticket, slice_of(buf, n));
 	mem_put(w->mem, buf, cap);
 	return ticket;
+}
+
+uint32_t ask_declare(struct asker *a, struct session_world *w, const struct declare_queue *d)
+{
+	must(d->name.n > 0);
+	return declare(a, w, CMD_QUEUE_DECLARE, d);
+}
+
+uint32_t ask_alter(struct asker *a, struct session_world *w, const struct declare_queue *d)
+{
+	must(d->flags & QUEUE_DURABLE);
+	return declare(a, w, CMD_QUEUE_ALTER, d);
 }
 
 uint32_t ask_bind(struct asker *a, struct session_world *w, enum cmd bind_or_unbind,

@@ -145,7 +145,7 @@ static void put_rows(struct deadletter *d, struct session_world *w, const struct
 	const struct route_to store = retain_store_to(made->store);
 	struct posting kept = one;
 	kept.expiry_ms = retain_expiry(made->expiry_ms, made->store_number);
-	posting_put(&p, &kept, &store, 1);
+	posting_one(&p, &kept, &store, ENTRY_CONFIRM);
 }
 
 static void note_sent(struct deadletter *d, struct session_world *w, struct letter *l,

@@ -18,7 +18,7 @@ static void go_on(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_ENDING);
-	if (!s->farewell.is_over || s->legacy.ticket != TICKET_NONE)
+	if (!s->farewell.is_over || s->legacy.ticket != TICKET_NONE || s->altering_n > 0)
 		return;
 	s->open_ticket = TICKET_NONE;
 	if (s->is_durable && s->expiry_s == 0)
@@ -31,7 +31,9 @@ void mqtt_end_answered(struct turn *t, const struct run *fx)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_ENDING);
-	if (s->legacy.ticket != TICKET_NONE && fx->arg == s->legacy.ticket)
+	if (mqtt_is_altering(s, fx->arg))
+		s->altering_n--;
+	else if (s->legacy.ticket != TICKET_NONE && fx->arg == s->legacy.ticket)
 		s->legacy.ticket = TICKET_NONE;
 	else if (!s->farewell.is_over)
 		farewell_answered(&s->farewell, t->w, &s->asker, fx, s->owns_queue);
@@ -45,8 +47,8 @@ void mqtt_end(struct turn *t)
 	struct mqtt *s = t->s;
 	must(s->phase < PHASE_ENDING);
 	s->deadline_ms = s->beat_ms = UINT64_MAX;
-	if (s->call || s->large || s->open_ticket != TICKET_NONE || s->txs.n > 0 ||
-	    s->search_ticket != TICKET_NONE) {
+	if (s->call || s->large || s->altering_n > 0 || s->open_ticket != TICKET_NONE ||
+	    s->txs.n > 0 || s->search_ticket != TICKET_NONE) {
 		s->is_end_wanted = true;
 		return;
 	}
@@ -65,6 +67,9 @@ void mqtt_end(struct turn *t)
 	receiver_end(&s->receiver, t->w, &s->farewell);
 	mqtt_flights_back(t);
 	mqtt_marks_back(t);
+	const bool is_altered = s->is_expiry_new && s->is_durable && s->expiry_s > 0 &&
+				!mqtt_alter(t);
+	must(is_altered == (s->altering_n > 0));
 	farewell_go(&s->farewell, t->w, &s->asker, s->owns_queue);
 	go_on(t);
 }

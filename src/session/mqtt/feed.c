@@ -30,13 +30,17 @@ static void on_disconnect(struct turn *t, const struct mqtt_packet *p)
 		mqtt_refuse_fault(t, f);
 		return;
 	}
-	if (a.props.has & MQTT_HAS(session_expiry_s) && s->expiry_s == 0 &&
-	    a.props.session_expiry_s > 0) {
+	const bool has_expiry = (a.props.has & MQTT_HAS(session_expiry_s)) != 0;
+	if (has_expiry && s->expiry_s == 0 && a.props.session_expiry_s > 0) {
 		mqtt_refuse(t, MQTT_REASON_PROTOCOL_ERROR);
 		return;
 	}
-	if (a.props.has & MQTT_HAS(session_expiry_s) && a.props.session_expiry_s == 0)
-		s->expiry_s = 0;
+	if (has_expiry) {
+		const uint64_t expiry_s = min_u64(a.props.session_expiry_s,
+						  t->set->session_expiry_s);
+		s->is_expiry_new = s->expiry_s != expiry_s;
+		s->expiry_s = (uint32_t)expiry_s;
+	}
 	s->is_will_due = a.reason != MQTT_REASON_SUCCESS;
 	mqtt_note(t, &(struct session_note){ .event = SESSION_CLOSED,
 					     .text = slice_str(mqtt_reason_text(a.reason)) });

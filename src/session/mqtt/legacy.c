@@ -70,26 +70,49 @@ bool mqtt_legacy_clear(struct turn *t)
 
 /* ---- a new one ---------------------------------------------------------------------------- */
 
-static void declare(struct turn *t)
-{
-	struct mqtt *s = t->s;
+/* What is declared of its queue, with the room that it needs. */
+struct declaration {
+	struct declare_queue d;
 	char name[MQTT_QUEUE_NAME_MAX + 1];
-	uint8_t bytes[RULES_BYTES_MAX];
+	uint8_t rules[RULES_BYTES_MAX];
+};
+
+static void describe(const struct turn *t, struct declaration *out)
+{
+	const struct mqtt *s = t->s;
 	struct queue_rules rules = rules_none();
-	must(s->open_ticket == TICKET_NONE);
+	must(s->will != NULL);
 	rules.expires_ms = wait_ms(s);
 	rules.bequeaths = 1;
 	rules.has_dead_letter_exchange = true;
 	rules.dead_letter_exchange = t->set->exchange;
-	struct declare_queue d = {
-		.name = name_of(s, name),
+	out->d = (struct declare_queue){
+		.name = name_of(s, out->name),
 		.vhost = s->asker.vhost,
 		.flags = QUEUE_KEEPER | QUEUE_DURABLE,
-		.rules = slice_of(bytes, rules_put(&rules, bytes, sizeof bytes)),
+		.rules = slice_of(out->rules, rules_put(&rules, out->rules, sizeof out->rules)),
 	};
-	d.shard = ask_place(t->w->post, d.name, d.flags);
+	out->d.shard = ask_place(t->w->post, out->d.name, out->d.flags);
+}
+
+static void declare(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	struct declaration one;
+	must(s->open_ticket == TICKET_NONE);
+	describe(t, &one);
 	s->legacy.step = LEGACY_DECLARING;
-	s->open_ticket = ask_declare(&s->asker, t->w, &d);
+	s->open_ticket = ask_declare(&s->asker, t->w, &one.d);
+}
+
+/* DISCONNECT has said that the session ends sooner or later. */
+static void wait_anew(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	struct declaration one;
+	must(s->is_expiry_new);
+	describe(t, &one);
+	s->legacy.ticket = ask_alter(&s->asker, t->w, &one.d);
 }
 
 static bool is_durable(const struct will *w)
@@ -208,6 +231,8 @@ void mqtt_legacy_end(struct turn *t, bool is_due)
 		s->legacy.ticket = ask_ticket(&s->asker);
 		ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, is_due ? DELETE_EXPIRED : 0, &q,
 			  s->legacy.ticket);
+	} else if (s->is_expiry_new) {
+		wait_anew(t);
 	}
 	ask_queue(&s->asker, t->w->post, CMD_UNSUBSCRIBE, 0, &q, s->legacy.taker);
 	farewell_await(&s->farewell);

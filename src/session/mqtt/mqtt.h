@@ -144,6 +144,8 @@ struct mqtt {
 	bool is_terse;       /* no reasons in words to this client */
 	bool is_capped;      /* the session's life is not as long as the client asked */
 	bool is_named_by_us;
+	bool is_expiry_new;                   /* DISCONNECT has said another */
+	uint8_t altering_n, altering_asked_n; /* answers to mqtt_alter: still to come, in all */
 	uint8_t moves_n;
 	bool is_bridge; /* another broker, which wants no messages of its own back */
 	uint16_t keep_alive_s;
@@ -153,6 +155,7 @@ struct mqtt {
 	uint16_t owed_n;     /* of version 5: PUBLISHes that wait for their last answer */
 	uint32_t expiry_s;   /* how long the session outlives the connection */
 	uint32_t packet_max; /* octets of a packet to the client; 0: any */
+	uint32_t altering;   /* the last ticket before those of mqtt_alter */
 	uint32_t open_ticket;
 	uint32_t larges_n;                   /* so far */
 	uint64_t moved_from, moved_ms;       /* moved_from: its handle before, 0: all know */
@@ -250,6 +253,7 @@ void mqtt_moved(struct turn *t);
  * whether all that was kept has come. */
 void mqtt_open(struct turn *t);
 void mqtt_open_on(struct turn *t);
+void mqtt_opened_altered(struct turn *t);
 /* mqtt_accept says CONNACK when all that it promises is there. */
 void mqtt_accept(struct turn *t);
 void mqtt_opened(struct turn *t, const struct reply_row *r);
@@ -267,6 +271,10 @@ uint32_t mqtt_declare(struct turn *t, enum mqtt_queue kind);
 /* mqtt_drop asks for the end of a queue that was kept; TICKET_NONE: there is none any more. */
 uint32_t mqtt_drop(struct turn *t);
 const struct queue_record *mqtt_queue(const struct turn *t);
+/* mqtt_alter asks that the kept queues live as long as the session does now; true: they do already.
+ * mqtt_is_altering: `ticket` is of an answer to that, one of altering_n. */
+MUST_USE bool mqtt_alter(struct turn *t);
+bool mqtt_is_altering(const struct mqtt *s, uint64_t ticket);
 /* mqtt_consume begins to take from it. */
 void mqtt_consume(struct turn *t);
 /* mqtt_may says whether the client may do that to the queue of a kept session of this id. */

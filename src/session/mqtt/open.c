@@ -170,6 +170,13 @@ void mqtt_open_on(struct turn *t)
 		mqtt_accept(t);
 }
 
+static void resume(struct turn *t)
+{
+	must(t->s->is_present && t->s->altering_n == 0);
+	if (!mqtt_marks_restore(t))
+		mqtt_accept(t);
+}
+
 /* The connection before is over, with its will. */
 static void begin(struct turn *t)
 {
@@ -180,8 +187,18 @@ static void begin(struct turn *t)
 		return;
 	}
 	s->is_durable = s->is_present = true;
-	if (!mqtt_marks_restore(t))
-		mqtt_accept(t);
+	if (s->expiry_s == 0 ||
+	    mqtt_alter(t)) /* one that ends with its connection is dropped then */
+		resume(t);
+}
+
+void mqtt_opened_altered(struct turn *t)
+{
+	must(t->s->altering_n == 0 && t->s->phase == PHASE_OPENING);
+	if (t->s->is_end_wanted)
+		mqtt_end(t);
+	else
+		resume(t);
 }
 
 void mqtt_open(struct turn *t)

@@ -54,31 +54,78 @@ uint32_t mqtt_drop(struct turn *t)
 	return ticket;
 }
 
-uint32_t mqtt_declare(struct turn *t, enum mqtt_queue kind)
+/* How long one that is kept stays without a consumer; RULE_NONE: for ever. */
+static uint64_t expires_ms(const struct mqtt *s)
 {
-	struct mqtt *s = t->s;
+	must(s->is_durable);
+	return s->expiry_s == MQTT_EXPIRY_NEVER ? RULE_NONE : max_u64(s->expiry_s, 1) * 1000;
+}
+
+/* What is declared of one, with the room that it needs. */
+struct declaration {
+	struct declare_queue d;
 	char name[MQTT_QUEUE_NAME_MAX + 1];
-	uint8_t table[64], bytes[RULES_BYTES_MAX];
+	uint8_t table[64], rules[RULES_BYTES_MAX];
+};
+
+static void describe(const struct turn *t, enum mqtt_queue kind, struct declaration *out)
+{
+	const struct mqtt *s = t->s;
 	const bool is_durable = kind != MQTT_QUEUE_PASSING;
-	struct wr w = wr_of(table, sizeof table);
+	struct wr w = wr_of(out->table, sizeof out->table);
 	struct queue_rules rules = rules_none();
-	struct declare_queue d = {
-		.name = mqtt_queue_name(s, kind, name),
+	must(is_durable == s->is_durable);
+	if (is_durable)
+		rules.expires_ms = expires_ms(s);
+	if (rules.expires_ms != RULE_NONE)
+		amqp091_put_int(&w, "x-expires", (int64_t)rules.expires_ms);
+	must(wr_ok(&w));
+	out->d = (struct declare_queue){
+		.name = mqtt_queue_name(s, kind, out->name),
 		.vhost = s->asker.vhost,
 		.flags = is_durable ? QUEUE_DURABLE : QUEUE_EXCLUSIVE,
 		.owner = is_durable ? 0 : s->session.handle,
+		.arguments = wr_done(&w),
+		.rules = slice_of(out->rules, rules_put(&rules, out->rules, sizeof out->rules)),
 	};
-	must(is_durable == s->is_durable);
-	d.shard = ask_place(t->w->post, d.name, d.flags);
-	if (is_durable && s->expiry_s != MQTT_EXPIRY_NEVER) {
-		rules.expires_ms = max_u64(s->expiry_s, 1) * 1000;
-		amqp091_put_int(&w, "x-expires", (int64_t)rules.expires_ms);
+	out->d.shard = ask_place(t->w->post, out->d.name, out->d.flags);
+}
+
+uint32_t mqtt_declare(struct turn *t, enum mqtt_queue kind)
+{
+	struct mqtt *s = t->s;
+	struct declaration one;
+	describe(t, kind, &one);
+	must(one.d.flags != 0);
+	s->owns_queue = !s->is_durable;
+	return ask_declare(&s->asker, t->w, &one.d);
+}
+
+bool mqtt_alter(struct turn *t)
+{
+	static const enum mqtt_queue kinds[] = { MQTT_QUEUE_KEPT, MQTT_QUEUE_MARKS };
+	struct mqtt *s = t->s;
+	must(s->is_durable && s->altering_n == 0);
+	s->altering = s->asker.last_ticket;
+	s->altering_asked_n = 0;
+	for (int i = 0; i < 2; i++) {
+		const struct queue_record *q = find(t, kinds[i]);
+		struct declaration one;
+		struct queue_rules rules;
+		if (!q || q->owner != 0 || rules_get(queue_record_rules(q), &rules) != ERR_OK ||
+		    rules.expires_ms == expires_ms(s))
+			continue;
+		describe(t, kinds[i], &one);
+		(void)ask_alter(&s->asker, t->w, &one.d);
+		s->altering_n = ++s->altering_asked_n;
 	}
-	must(wr_ok(&w));
-	d.arguments = wr_done(&w);
-	d.rules = slice_of(bytes, rules_put(&rules, bytes, sizeof bytes));
-	s->owns_queue = !is_durable;
-	return ask_declare(&s->asker, t->w, &d);
+	return s->altering_n == 0;
+}
+
+bool mqtt_is_altering(const struct mqtt *s, uint64_t ticket)
+{
+	must(s->altering_n <= s->altering_asked_n);
+	return s->altering_n > 0 && (uint32_t)ticket - s->altering - 1 < s->altering_asked_n;
 }
 
 bool mqtt_may(struct turn *t, enum auth_action action)

@@ -103,6 +103,14 @@ static void left(struct turn *t, const struct run *fx)
 		receiver_unsubscribed(r, t->w, k);
 }
 
+/* The session lives as long as it is to live now. */
+static void altered(struct turn *t)
+{
+	must(t->s->phase == PHASE_OPENING && t->s->altering_n > 0);
+	if (--t->s->altering_n == 0)
+		mqtt_opened_altered(t);
+}
+
 static void replied(struct turn *t, struct run *fx)
 {
 	struct mqtt *s = t->s;
@@ -117,6 +125,8 @@ static void replied(struct turn *t, struct run *fx)
 		mqtt_refuse(t, r.err == ERR_ACCESS_REFUSED
 				       ? MQTT_REASON_NOT_AUTHORIZED /* another user's */
 				       : MQTT_REASON_UNAVAILABLE);  /* somebody came later */
+	else if (mqtt_is_altering(s, fx->arg))
+		altered(t);
 	else if (s->phase == PHASE_OPENING && fx->arg == s->open_ticket)
 		mqtt_opened(t, &r);
 	else if (s->open_ticket != TICKET_NONE && fx->arg == s->open_ticket)
