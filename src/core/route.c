@@ -296,6 +296,14 @@ static void look_at(struct route *r, const struct exchange *x, const struct rout
 	meet(r, catalog_exchange(r->view, x->vhost, alternate));
 }
 
+static void keep_also(struct route *r, const struct route_to *to)
+{
+	must(to->flags & QUEUE_KEEPER);
+	add_to(r, to);
+	r->kept_n += !r->is_short;
+	r->varies = true; /* the next one need not be kept */
+}
+
 enum err route_message(const struct catalog_view *v, const struct exchange *x,
 		       const struct routing *m, struct route *r)
 {
@@ -310,6 +318,8 @@ enum err route_message(const struct catalog_view *v, const struct exchange *x,
 	for (uint32_t i = 1; i < r->via_n; i++)
 		look_at(r, r->via[i], m);
 	r->is_frail = r->is_frail || r->via_n > 1;
+	if (m->also && !route_is_delayed(r))
+		keep_also(r, m->also);
 	route_seen_clear(&r->queues);
 	route_seen_clear(&r->places);
 	route_seen_clear(&r->exchanges);

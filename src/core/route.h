@@ -20,6 +20,7 @@ struct routing {
 	const struct header_ops *headers; /* NULL: it has none */
 	struct slice props;               /* where they are */
 	uint64_t past;                    /* the exchange with this id has kept it already */
+	const struct route_to *also; /* it is kept there, too, unless it is delayed; NULL: no */
 	uint64_t dice; /* any number, another for each message: what chance decides by */
 };
 
@@ -182,8 +183,9 @@ struct route_hit {
 	bool varies; /* holds for this message only */
 };
 
-/* route_cache_find routes a publish that has no keys but its own; route_cache_more one that has,
- * behind a route_cache_find for the same. Errors as in route_message; nothing is kept then. */
+/* route_cache_find routes a publish that has no keys but its own; route_cache_more one that has, or
+ * is kept somewhere (also), behind a route_cache_find for the same. Errors as in route_message;
+ * nothing is kept then. */
 MUST_USE enum err route_cache_find(struct route_cache *c, const struct catalog_view *v,
 				   uint16_t vhost, struct slice route_bytes, struct slice exchange,
 				   const struct routing *m, struct route_hit **out_hit);

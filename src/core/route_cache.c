@@ -275,7 +275,7 @@ enum err route_cache_find(struct route_cache *c, const struct catalog_view *v, u
 			  struct slice route_bytes, struct slice exchange, const struct routing *m,
 			  struct route_hit **out_hit)
 {
-	must(m->more_n == 0);
+	must(m->more_n == 0 && !m->also);
 	struct entry *e = c->last;
 	if (!e || !is_it(e, vhost, route_bytes))
 		e = look_up(c, vhost, route_bytes);
@@ -298,7 +298,7 @@ enum err route_cache_more(struct route_cache *c, const struct catalog_view *v,
 			  const struct routing *m, struct route_hit **inout_hit)
 {
 	const struct route_hit *found = *inout_hit;
-	must(found->x != NULL && m->more_n > 0);
+	must(found->x != NULL && (m->more_n > 0 || m->also));
 	TRY(route_message(v, found->x, m, &c->work));
 	*inout_hit = answer_loose(c, found->x);
 	return ERR_OK;

@@ -69,6 +69,7 @@ static void set_mqtt(struct node *n)
 		.is_refusal_end = c->mqtt_is_refusal_end,
 	};
 	n->limits.mqtt = &n->mqtt;
+	n->limits.retain_exchange = n->mqtt.exchange;
 }
 
 static void set_stomp(struct node *n)

@@ -84,6 +84,7 @@ struct session_limits {
 	struct slice anonymous_user, anonymous_pass; /* of ANONYMOUS; no user: nobody */
 	const struct mqtt_settings *mqtt;            /* as its room says; NULL: it is not spoken */
 	const struct stomp_settings *stomp;
+	struct slice retain_exchange; /* its keys are topics, whose last messages may be kept */
 };
 
 /* What came of feeding. */

@@ -55,6 +55,20 @@ static enum err allow(struct turn *t, const struct exchange *x, const struct rou
 	return ERR_OK;
 }
 
+enum err amqp091_publish_also(struct turn *t, struct channel *c, const struct routing *m,
+			      struct route_hit **inout_hit)
+{
+	must(m->more_n > 0 || m->also);
+	amqp091_fan_send(t); /* its route may lie where the new one will */
+	if (route_cache_more(c->routes, t->w->view, m, inout_hit) != ERR_OK)
+		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a route");
+	if (!(*inout_hit)->route->is_beyond)
+		return ERR_OK;
+	return amqp091_refuse(t, ERR_PRECONDITION_FAILED,
+			      "invalid message: too many keys in CC and BCC for the bindings there "
+			      "are");
+}
+
 static enum err route(struct turn *t, struct channel *c, const struct slice *arrays,
 		      struct route_keys *k, struct routing *m, struct route_hit **inout_hit)
 {
@@ -63,17 +77,9 @@ static enum err route(struct turn *t, struct channel *c, const struct slice *arr
 	if (!route_keys_add(k, v, m->key) || !add_keys(t, arrays, k))
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a route");
 	route_keys_more(k, m);
-	if (m->more_n == 0)
-		return ERR_OK;
-	TRY(allow(t, (*inout_hit)->x, m));
-	amqp091_fan_send(t); /* its route may lie where the new one will */
-	if (route_cache_more(c->routes, v, m, inout_hit) != ERR_OK)
-		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a route");
-	if (!(*inout_hit)->route->is_beyond)
-		return ERR_OK;
-	return amqp091_refuse(t, ERR_PRECONDITION_FAILED,
-			      "invalid message: too many keys in CC and BCC for the bindings there "
-			      "are");
+	if (m->more_n > 0)
+		TRY(allow(t, (*inout_hit)->x, m));
+	return m->more_n > 0 || m->also ? amqp091_publish_also(t, c, m, inout_hit) : ERR_OK;
 }
 
 enum err amqp091_publish_copies(struct turn *t, struct channel *c, const struct publish *p,

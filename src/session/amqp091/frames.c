@@ -84,10 +84,11 @@ static enum step content_frame(struct turn *t, const struct amqp091_frame *f)
 		refuse_fault(t, f->channel, &fault);
 		return STEP_ON;
 	}
-	if (amqp091_hold(t))
+	const bool is_header = f->type == AMQP091_FRAME_HEADER;
+	if (amqp091_hold(t) || (is_header && !amqp091_store_ready(t, c, f->payload)))
 		return STEP_WAIT;
-	enum err e = f->type == AMQP091_FRAME_HEADER ? amqp091_assembly_header(t, c, f->payload)
-						     : amqp091_assembly_body(t, c, f->payload);
+	enum err e = is_header ? amqp091_assembly_header(t, c, f->payload)
+			       : amqp091_assembly_body(t, c, f->payload);
 	if (e != ERR_OK)
 		amqp091_refused(t, f->channel, e, 60, 40);
 	return STEP_ON;

@@ -1,4 +1,5 @@
 #include "session/amqp091/direct.h"
+#include "session/amqp091/publish.h"
 
 #include "base/must.h"
 #include "wire/amqp091/props.h"
@@ -72,6 +73,8 @@ enum err amqp091_publish_props(struct turn *t, struct publish *p)
 		p->asks_direct = amqp091_direct_kind(f.reply_to) == DIRECT_CONSUME;
 	if (f.has_cc)
 		p->copies = f.headers;
+	if (f.has_retain)
+		p->is_retained = amqp091_publish_wants_keeping(t, p, f.headers);
 	p->flags = f.delivery_mode == 2 ? MSG_PERSISTENT : 0;
 	p->priority = f.priority;
 	must((p->flags & ~MSG_PERSISTENT) == 0);

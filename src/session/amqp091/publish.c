@@ -48,6 +48,7 @@ enum err amqp091_publish_route(struct turn *t, struct channel *c, struct publish
 			       struct route_hit **out_hit)
 {
 	struct route_hit *hit;
+	struct route_to store;
 	must(p->route.n == p->exchange.n + p->key.n + 2);
 	amqp091_fan_look(t, c, p);
 	if (p->is_immediate)
@@ -66,8 +67,13 @@ enum err amqp091_publish_route(struct turn *t, struct channel *c, struct publish
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a route");
 	TRY(check_hit(t, p, hit));
 	TRY(amqp091_publish_props(t, p));
+	if (p->is_retained)
+		TRY(amqp091_publish_store(t, c, &store));
+	m.also = p->is_retained ? &store : NULL;
 	if (p->copies.n > 0)
 		TRY(amqp091_publish_copies(t, c, p, &m, &hit));
+	else if (m.also)
+		TRY(amqp091_publish_also(t, c, &m, &hit));
 	if (p->body_bytes > t->w->limits->message_bytes_max)
 		return amqp091_refuse_size(t, p->body_bytes);
 	if (hit->route->n > 0 && wants_move(t, hit->route))

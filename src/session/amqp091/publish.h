@@ -21,6 +21,7 @@ struct publish {
 	uint64_t expiry_ms; /* of publish_row */
 	bool is_mandatory, is_immediate;
 	bool asks_direct;        /* its reply-to is to be written by us (direct.c) */
+	bool is_retained;        /* it is to be kept as the last one of its key (retain.c) */
 	uint8_t flags, priority; /* MSG_..., found by amqp091_publish_props */
 };
 
@@ -73,6 +74,21 @@ MUST_USE enum err amqp091_publish_route(struct turn *t, struct channel *c, struc
 
 /* amqp091_publish_props looks at what a broker must know of the properties (props.c). */
 MUST_USE enum err amqp091_publish_props(struct turn *t, struct publish *p);
+
+/* amqp091_publish_also finds the route anew, with the further keys and places of `m` (copies.c). */
+MUST_USE enum err amqp091_publish_also(struct turn *t, struct channel *c, const struct routing *m,
+				       struct route_hit **inout_hit);
+
+/* ---- retain.c */
+/* amqp091_publish_wants_keeping: its headers ask for that, and it can be done. */
+bool amqp091_publish_wants_keeping(const struct turn *t, const struct publish *p,
+				   struct slice headers);
+/* amqp091_publish_store says where. ERR_BUSY: that is being made, publish it again when the answer
+ * has come; ERR_RESOURCE_ERROR: refused, there is none. */
+MUST_USE enum err amqp091_publish_store(struct turn *t, const struct channel *c,
+					struct route_to *out);
+/* amqp091_store_ready looks for a content header that comes by itself. False: as ERR_BUSY. */
+MUST_USE bool amqp091_store_ready(struct turn *t, const struct channel *c, struct slice payload);
 
 /* amqp091_publish_copies routes a message by the keys in its headers CC and BCC, too (copies.c).
  * amqp091_publish_strip takes BCC out of its properties, in place, when nothing can refuse it any

@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "base/rd.h"
 #include "wire/amqp091/field.h"
+#include "wire/amqp091/headers.h"
 #include "wire/amqp091/table.h"
 
 #define get_u8   rd_u8
@@ -42,20 +43,22 @@ enum err amqp091_props_decode(struct slice props, struct amqp091_props *out)
 	return ERR_OK;
 }
 
-/* has_cc looks for CC and BCC among the names of a table that has been checked. */
-static bool has_cc(struct slice headers)
+/* look_at_headers looks for names that say what is to be done with the message, in a table that has
+ * been checked. */
+static void look_at_headers(struct slice headers, struct amqp091_facts *out)
 {
 	struct rd r = rd_of(headers);
 	struct amqp091_entry e;
 	while (amqp091_table_next(&r, &e)) {
 		const uint8_t *p = e.name.p;
-		if (e.name.n == 2 && p[0] == 'C' && p[1] == 'C')
-			return true;
-		if (e.name.n == 3 && p[0] == 'B' && p[1] == 'C' && p[2] == 'C')
-			return true;
+		if (e.name.n == 2)
+			out->has_cc |= p[0] == 'C' && p[1] == 'C';
+		else if (e.name.n == 3)
+			out->has_cc |= p[0] == 'B' && p[1] == 'C' && p[2] == 'C';
+		else if (e.name.n == sizeof AMQP091_RETAIN - 1)
+			out->has_retain |= memcmp(p, AMQP091_RETAIN, e.name.n) == 0;
 	}
 	must(rd_done(&r)); /* it was checked */
-	return false;
 }
 
 /* facts_of_list reads the list like amqp091_props_decode, but what nobody asks for is only stepped
@@ -80,7 +83,9 @@ static enum err facts_of_list(struct slice props, struct amqp091_facts *out)
 	out->flags = flags;
 	out->delivery_mode = delivery_mode;
 	out->priority = priority;
-	out->has_cc = headers.n > 0 && has_cc(headers);
+	out->has_cc = out->has_retain = false;
+	if (headers.n > 0)
+		look_at_headers(headers, out);
 	out->expiration = expiration;
 	out->user_id = user_id;
 	out->headers = headers;

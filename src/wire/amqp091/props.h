@@ -33,6 +33,7 @@ struct amqp091_facts {
 	uint16_t flags;
 	uint8_t delivery_mode, priority; /* 0 when not there */
 	bool has_cc;                     /* `headers` has an entry CC or BCC */
+	bool has_retain;                 /* and AMQP091_RETAIN */
 	struct slice expiration, user_id, headers, reply_to;
 };
 
