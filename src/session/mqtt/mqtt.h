@@ -106,7 +106,9 @@ struct tx {
 struct tx_wish {
 	const struct route *route; /* of the message; NULL: there is none */
 	struct posting message;
-	uint64_t mark; /* a message; owned. 0: none */
+	const struct queue_record *store; /* it is kept there, too; NULL: no */
+	uint32_t store_number;            /* of its key there */
+	uint64_t mark;                    /* a message; owned. 0: none */
 	const struct queue_record *mark_queue;
 	struct settling settling; /* pos 0: none */
 	uint16_t id;

@@ -129,12 +129,10 @@ static uint32_t own_place(const struct turn *t, const struct route *r, struct sl
 	return match.n > 0 && match.is_no_local ? at : r->n;
 }
 
-/* Publishes and remembers the packet id, both or neither. What is to be retained goes before. */
+/* Publishes, retains and remembers the packet id, all or nothing. */
 static void send_marked(struct turn *t, const struct message *of, const struct publication *what,
 			const struct route *r, const struct msg *m)
 {
-	static const struct route nowhere;
-	const struct route_hit hit = { .route = &nowhere };
 	const struct tx_wish x = {
 		.route = r->n > 0 ? r : NULL,
 		.message = { .mem = msg_mem(m),
@@ -142,13 +140,12 @@ static void send_marked(struct turn *t, const struct message *of, const struct p
 			     .bytes = msg_stored_bytes(m),
 			     .flags = m->flags,
 			     .is_big = m->proto == MSG_CHUNKS },
+		.store = what->store,
+		.store_number = what->store_number,
 		.reason = r->n > 0 ? MQTT_REASON_SUCCESS : MQTT_REASON_NOBODY,
 	};
 	must(of->mark_id != 0);
-	if (what->store)
-		publisher_send(&t->s->publisher, t->w, &t->s->asker, what, &hit, m,
-			       PUBLISHER_NOBODY);
-	block_give(block_of(m), r->n);
+	block_give(block_of(m), r->n + (what->store != NULL));
 	mqtt_mark_received(t, of->mark_id, &x);
 }
 

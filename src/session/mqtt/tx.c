@@ -1,10 +1,11 @@
 #include "session/mqtt/mqtt.h"
 
 #include "base/must.h"
+#include "core/retain_store.h"
 #include "core/tx.h"
 #include "session/views.h"
 
-/* A transaction of at most one message, one mark and one settlement. */
+/* A transaction of at most one message, also to be kept, one mark and one settlement. */
 
 #define RUN_BYTES ((uint32_t)sizeof(struct run))
 
@@ -76,6 +77,22 @@ static void put_mark(struct turn *t, struct part *p, const struct tx_wish *x)
 	       sizeof row);
 }
 
+/* Into the store of last messages. */
+static void put_kept(struct turn *t, struct part *p, const struct tx_wish *x)
+{
+	const struct poster poster = { .post = t->w->post,
+				       .wall_ms = t->w->wall_ms,
+				       .headers = views_of(msg_of(x->message.mem)) };
+	const struct route_to to = retain_store_to(x->store);
+	struct posting kept = x->message;
+	must(x->message.mem != 0);
+	kept.expiry_ms = retain_expiry(x->message.expiry_ms, x->store_number);
+	posting_row_put(
+		&poster,
+		run_put(p, head_of(t, CMD_PUBLISH, to.shard), sizeof(struct publish_row), 1), &kept,
+		&to, 0, 0);
+}
+
 static void put_settlement(struct turn *t, struct part *p, const struct settling *what)
 {
 	const struct settle_row row = { .pos = what->pos, .how = SETTLE_ACCEPT };
@@ -108,7 +125,7 @@ static void send_part(struct turn *t, const struct tx_wish *x, const struct tx_h
 {
 	struct post *post = t->w->post;
 	struct part p = { .n = sizeof *h,
-			  .cap = (uint32_t)sizeof *h + 3 * RUN_BYTES + 64 +
+			  .cap = (uint32_t)sizeof *h + 4 * RUN_BYTES + 96 +
 				 route_n(x) * (uint32_t)sizeof(struct publish_row) +
 				 (route_n(x) / LIMIT_RUN_ROWS_MAX + once_n(x) * 2 + 1) *
 					 (RUN_BYTES + 16) };
@@ -123,6 +140,8 @@ static void send_part(struct turn *t, const struct tx_wish *x, const struct tx_h
 		if (x->route->to[i].shard == shard)
 			put_message(t, &p, x, i, end);
 	}
+	if (x->store && x->store->shard == shard)
+		put_kept(t, &p, x);
 	if (x->mark && x->mark_queue->shard == shard)
 		put_mark(t, &p, x);
 	if (x->settling.pos && x->settling.shard == shard)
@@ -154,6 +173,8 @@ void mqtt_tx(struct turn *t, const struct tx_wish *x)
 	must(tx && (x->mark || x->settling.pos || x->route));
 	for (uint32_t i = 0; i < route_n(x); i++)
 		note_shard(&h, takes_part, x->route->to[i].shard);
+	if (x->store)
+		note_shard(&h, takes_part, x->store->shard);
 	if (x->mark)
 		note_shard(&h, takes_part, x->mark_queue->shard);
 	if (x->settling.pos)
