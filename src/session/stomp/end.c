@@ -19,10 +19,11 @@ void stomp_ended(struct turn *t)
 	must(s->farewell.is_over);
 	if (s->phase != PHASE_ENDING)
 		return;
-	if (s->last && !s->is_gone)
-		stomp_receipt_say(t, s->last);
-	else if (s->last)
+	if (s->last && s->is_gone)
 		return;
+	access_leave(&s->access, t->w);
+	if (s->last)
+		stomp_receipt_say(t, s->last);
 	s->last = NULL;
 	s->phase = PHASE_CLOSED;
 	stomp_note(t, &(struct session_note){ .event = SESSION_CLOSED,
