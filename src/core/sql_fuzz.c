@@ -1,0 +1,56 @@
+/* sql_fuzz -- any bytes as a selector: what is one is so twice, and its code can be run. */
+#include "base/must.h"
+#include "core/sql.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+/* A message whose headers are n = 7, t = "blue", b = true, r = 2.5: one octet of it for each. */
+static struct rd begin(struct slice props)
+{
+	return rd_of(props);
+}
+
+static bool next(struct rd *r, struct header *out)
+{
+	const double real = 2.5;
+	uint8_t which = rd_u8(r);
+	if (!rd_ok(r))
+		return false;
+	*out = (struct header){ .name = slice_of(&"ntbr"[which], 1) };
+	switch (which) {
+	case 0: out->class = HEADER_INT, out->number = 7; break;
+	case 1: out->class = HEADER_TEXT, out->octets = slice_str("blue"); break;
+	case 2: out->class = HEADER_BOOL, out->number = 1; break;
+	default: out->class = HEADER_REAL, memcpy(&out->number, &real, sizeof real);
+	}
+	return true;
+}
+
+static bool property(struct slice props, enum header_property which, struct header *out)
+{
+	(void)props;
+	*out = (struct header){ .class = HEADER_INT, .number = which };
+	return which % 2 == 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	static const uint8_t props[] = { 0, 1, 2, 3 };
+	static const struct header_ops ops = { begin, next, property };
+	static uint8_t code[2][SQL_CODE_MAX];
+	uint32_t len[2];
+	if (n == 0)
+		return 0;
+	const uint8_t flags = p[0] & SQL_LENIENT;
+	struct slice text = slice_of(p + 1, n - 1);
+	enum err e = sql_compile(text, flags, code[0], &len[0]);
+	must(e == ERR_OK || e == ERR_MALFORMED || e == ERR_LIMIT);
+	must(sql_compile(text, flags, code[1], &len[1]) == e);
+	if (e != ERR_OK)
+		return 0;
+	must(len[0] == len[1] && memcmp(code[0], code[1], len[0]) == 0);
+	const struct sql_message m = { &ops, slice_of(props, sizeof props), p[0] & 2 };
+	bool is_match = sql_matches(slice_of(code[0], len[0]), &m);
+	must(sql_matches(slice_of(code[1], len[1]), &m) == is_match);
+	return 0;
+}

@@ -1,0 +1,365 @@
+#include "base/limits.h"
+#include "base/must.h"
+#include "core/sql.h"
+#include "core/sql_code.h"
+
+/* Longest text that may read as a number. */
+#define NUMBER_MAX 64u
+
+/* One look at one message. */
+struct look {
+	struct rd code;
+	const struct sql_message *m;
+	struct value stack[SQL_STACK_MAX];
+	uint32_t n, steps; /* steps: that are left */
+	bool is_lenient;
+};
+
+/* ---- numbers in texts --------------------------------------------------------------------- */
+
+static bool of_base(struct slice s, uint32_t base, struct value *out)
+{
+	uint64_t sum = 0;
+	must(base == 8 || base == 16);
+	if (s.n == 0)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		uint32_t c = s.p[i] | 0x20u;
+		uint32_t digit = s.p[i] <= '9' ? s.p[i] - (uint32_t)'0' : c - 'a' + 10;
+		if (digit >= base || sum > UINT64_MAX / base)
+			return false;
+		sum = sum * base + digit;
+	}
+	*out = (struct value){ .kind = VALUE_NUMBER, .i = (int64_t)sum };
+	return true;
+}
+
+/* Digits around a point, and an exponent: "5.", ".5" and "5e10" as value_number likes them. */
+static bool of_ten(struct slice s, struct value *out)
+{
+	uint8_t room[NUMBER_MAX + 4];
+	size_t n = 0, point, e = 0;
+	if (s.n == 0 || s.n > NUMBER_MAX)
+		return false;
+	while (e < s.n && s.p[e] != 'e' && s.p[e] != 'E')
+		e++;
+	point = slice_find(slice_sub(s, 0, e), '.');
+	if (e == 0 || (point < e && e == 1))
+		return false;
+	if (point == 0)
+		room[n++] = '0';
+	memcpy(room + n, s.p, e);
+	n += e;
+	if (point == e && e < s.n)
+		room[n++] = '.';
+	if ((point == e && e < s.n) || point + 1 == e)
+		room[n++] = '0';
+	memcpy(room + n, s.p + e, s.n - e);
+	n += s.n - e;
+	must(n <= sizeof room);
+	return value_number(slice_of(room, n), out) == n;
+}
+
+bool sql_number(struct slice s, bool is_signed, struct value *out)
+{
+	struct value v;
+	bool is_minus = is_signed && s.n > 1 && s.p[0] == '-';
+	must(out != NULL);
+	if (is_signed && s.n > 1 && (is_minus || s.p[0] == '+'))
+		s = slice_from(s, 1);
+	bool is_long = s.n > 1 && (s.p[s.n - 1] | 0x20) == 'l';
+	struct slice digits = slice_sub(s, 0, s.n - is_long);
+	bool is_hex = digits.n > 2 && digits.p[0] == '0' && (digits.p[1] | 0x20) == 'x';
+	bool is_octal = !is_hex && !is_signed && digits.n > 1 && digits.p[0] == '0';
+	for (size_t i = 0; is_octal && i < digits.n; i++)
+		is_octal = digits.p[i] >= '0' && digits.p[i] <= '9';
+	bool is_good = is_hex     ? of_base(slice_from(digits, 2), 16, &v)
+		       : is_octal ? of_base(slice_from(digits, 1), 8, &v)
+				  : of_ten(digits, &v) && !(is_long && v.is_real);
+	if (!is_good)
+		return false;
+	*out = is_minus ? value_minus(&v) : v;
+	return value_is_number(out);
+}
+
+/* ---- what the message has ----------------------------------------------------------------- */
+
+static struct value own(struct look *l, struct slice name)
+{
+	struct header h;
+	uint32_t cost = (uint32_t)(1 + l->m->props.n / 8);
+	must(l->m->ops != NULL);
+	l->steps -= cost < l->steps ? cost : l->steps;
+	return header_find(l->m->ops, l->m->props, name, &h) ? value_header(&h) : value_unknown();
+}
+
+static struct value integer(int64_t i)
+{
+	return (struct value){ .kind = VALUE_NUMBER, .i = i };
+}
+
+static struct value field(struct look *l, enum sql_field which)
+{
+	static const uint8_t properties[SQL_FIELD_N] = {
+		[SQL_FIELD_PRIORITY] = HEADER_PRIORITY,
+		[SQL_FIELD_TIMESTAMP] = HEADER_TIMESTAMP,
+		[SQL_FIELD_CORRELATION_ID] = HEADER_CORRELATION_ID,
+		[SQL_FIELD_TYPE] = HEADER_TYPE,
+		[SQL_FIELD_MESSAGE_ID] = HEADER_MESSAGE_ID,
+		[SQL_FIELD_REPLY_TO] = HEADER_REPLY_TO,
+		[SQL_FIELD_USER_ID] = HEADER_USER_ID,
+	};
+	struct header h;
+	must(which < SQL_FIELD_N);
+	if (which == SQL_FIELD_DELIVERY_MODE)
+		return value_text(slice_str(l->m->is_persistent ? "PERSISTENT" : "NON_PERSISTENT"),
+				  false);
+	if (!l->m->ops->property(l->m->props, (enum header_property)properties[which], &h))
+		return which == SQL_FIELD_PRIORITY ? integer(4) : value_unknown();
+	if (h.class == HEADER_TIME)
+		return h.number > INT64_MAX / 1000 ? value_unknown()
+						   : integer((int64_t)h.number * 1000);
+	if (h.class == HEADER_BINARY)
+		return value_text(h.octets, false);
+	return value_header(&h);
+}
+
+/* ---- two values --------------------------------------------------------------------------- */
+
+/* A text as what the other side is, if it may be and can be. */
+static void soften(const struct look *l, struct value *v, const struct value *other)
+{
+	struct value number;
+	must(v->kind <= VALUE_TEXT);
+	if (!l->is_lenient || v->kind != VALUE_TEXT)
+		return;
+	if (other->kind == VALUE_NUMBER && sql_number(v->s, true, &number))
+		*v = number;
+	else if (other->kind == VALUE_ATOM)
+		*v = value_bool(slice_eq(v->s, slice_str("true")));
+}
+
+static struct value compare(const struct look *l, enum sql_step how, struct value a, struct value b)
+{
+	if (!value_is_known(&a) || !value_is_known(&b))
+		return value_unknown();
+	soften(l, &a, &b);
+	soften(l, &b, &a);
+	if (a.kind != b.kind)
+		return value_bool(how == SQL_UNEQUAL);
+	int order = value_compare(&a, &b);
+	switch (how) {
+	case SQL_EQUAL: return value_bool(order == 0);
+	case SQL_UNEQUAL: return value_bool(order != 0);
+	case SQL_BELOW: return value_bool(order < 0);
+	case SQL_AT_MOST: return value_bool(order <= 0);
+	case SQL_ABOVE: return value_bool(order > 0);
+	default: must(how == SQL_AT_LEAST); return value_bool(order >= 0);
+	}
+}
+
+static struct value rest(const struct value *a, const struct value *b)
+{
+	must(value_is_number(a) && value_is_number(b));
+	if (!a->is_real && !b->is_real)
+		return b->i == 0 ? value_unknown() : integer(b->i == -1 ? 0 : a->i % b->i);
+	double x = a->is_real ? a->real : (double)a->i, y = b->is_real ? b->real : (double)b->i;
+	double whole = y != 0 ? x / y : 0;
+	if (y == 0 || whole >= 9e15 || whole <= -9e15)
+		return value_unknown();
+	return (struct value){ .kind = VALUE_NUMBER,
+			       .is_real = true,
+			       .real = x - y * (double)(int64_t)whole };
+}
+
+static struct value calculate(const struct look *l, enum sql_step how, struct value a,
+			      struct value b)
+{
+	static const struct value zero = { .kind = VALUE_NUMBER };
+	soften(l, &a, &zero);
+	soften(l, &b, &zero);
+	if (!value_is_number(&a) || !value_is_number(&b))
+		return value_unknown();
+	switch (how) {
+	case SQL_PLUS: return value_operate(ATOM_PLUS, &a, &b);
+	case SQL_MINUS: return value_operate(ATOM_MINUS, &a, &b);
+	case SQL_TIMES: return value_operate(ATOM_MULTIPLY, &a, &b);
+	case SQL_REST: return rest(&a, &b);
+	default: break;
+	}
+	must(how == SQL_DIVIDE);
+	struct value v = value_operate(ATOM_DIVIDE, &a, &b);
+	return value_is_number(&v) ? v : value_unknown(); /* by zero */
+}
+
+static struct value between(const struct look *l, const struct value *a)
+{
+	struct value from = compare(l, SQL_AT_LEAST, a[0], a[1]);
+	struct value to = compare(l, SQL_AT_MOST, a[0], a[2]);
+	must(from.kind <= VALUE_TEXT);
+	return value_and(&from, &to);
+}
+
+/* ---- texts -------------------------------------------------------------------------------- */
+
+static size_t char_len(struct slice s, size_t at)
+{
+	size_t n = 1;
+	must(at < s.n);
+	while (at + n < s.n && (s.p[at + n] & 0xc0) == 0x80)
+		n++;
+	return n;
+}
+
+/* Behind the newest % the text is tried from each of its places on; those before it never again. */
+static bool fits(struct look *l, struct slice text, struct slice p, int escape)
+{
+	size_t t = 0, i = 0, t_from = 0, p_from = SIZE_MAX;
+	while (l->steps > 0) {
+		l->steps--;
+		bool is_plain = i < p.n && p.p[i] == escape && i + 1 < p.n;
+		if (i < p.n && !is_plain && p.p[i] == '%') {
+			p_from = ++i;
+			t_from = t;
+			continue;
+		}
+		if (i == p.n && t == text.n)
+			return true;
+		if (i < p.n && t < text.n && !is_plain && p.p[i] == '_') {
+			i++;
+			t += char_len(text, t);
+			continue;
+		}
+		if (i < p.n && t < text.n && p.p[i + is_plain] == text.p[t]) {
+			i += 1 + (size_t)is_plain;
+			t++;
+			continue;
+		}
+		if (p_from == SIZE_MAX || t_from >= text.n)
+			return false;
+		t = ++t_from;
+		i = p_from;
+	}
+	return false;
+}
+
+static struct slice text_of(struct look *l)
+{
+	must(l->m != NULL);
+	return rd_take(&l->code, rd_le16(&l->code));
+}
+
+static struct value like(struct look *l, const struct value *a)
+{
+	bool has_escape = rd_u8(&l->code);
+	uint8_t escape = rd_u8(&l->code);
+	struct slice pattern = text_of(l);
+	must(a->kind <= VALUE_TEXT);
+	if (!value_is_known(a))
+		return value_unknown();
+	return value_bool(a->kind == VALUE_TEXT &&
+			  fits(l, a->s, pattern, has_escape ? escape : -1));
+}
+
+static struct value is_in(struct look *l, const struct value *a)
+{
+	bool is_there = false;
+	must(a->kind <= VALUE_TEXT);
+	for (uint32_t n = rd_le16(&l->code); n > 0 && rd_ok(&l->code); n--) {
+		struct slice one = text_of(l);
+		is_there |= a->kind == VALUE_TEXT && slice_eq(a->s, one);
+		l->steps -= l->steps > 0;
+	}
+	return a->kind == VALUE_TEXT ? value_bool(is_there) : value_unknown();
+}
+
+/* ---- steps -------------------------------------------------------------------------------- */
+
+static struct value leaf(struct look *l, enum sql_step what)
+{
+	struct value v = { .kind = VALUE_NUMBER };
+	uint64_t bits;
+	switch (what) {
+	case SQL_INTEGER: v.i = (int64_t)rd_le64(&l->code); return v;
+	case SQL_REAL:
+		bits = rd_le64(&l->code);
+		memcpy(&v.real, &bits, sizeof bits);
+		v.is_real = true;
+		return v;
+	case SQL_TEXT: return value_text(text_of(l), false);
+	case SQL_TRUE: return value_bool(true);
+	case SQL_FALSE: return value_bool(false);
+	case SQL_FIELD: return field(l, (enum sql_field)rd_u8(&l->code));
+	default: must(what == SQL_NAME); return own(l, text_of(l));
+	}
+}
+
+static struct value of_one(struct look *l, enum sql_step what, const struct value *a)
+{
+	static const struct value zero = { .kind = VALUE_NUMBER };
+	struct value v = *a;
+	switch (what) {
+	case SQL_NOT: return value_not(a);
+	case SQL_CAST: return value_is_known(a) ? value_bool(value_is_true(a)) : *a;
+	case SQL_OPPOSITE: soften(l, &v, &zero); return value_minus(&v);
+	case SQL_LIKE: return like(l, a);
+	case SQL_IN: return is_in(l, a);
+	default: must(what == SQL_IS_NULL); return value_bool(!value_is_known(a));
+	}
+}
+
+static struct value of_two(const struct look *l, enum sql_step what, const struct value *a)
+{
+	must(what < SQL_STEP_N);
+	if (what == SQL_AND)
+		return value_and(&a[0], &a[1]);
+	if (what == SQL_OR)
+		return value_or(&a[0], &a[1]);
+	return what >= SQL_PLUS ? calculate(l, what, a[0], a[1]) : compare(l, what, a[0], a[1]);
+}
+
+static uint32_t taken_by(enum sql_step what)
+{
+	must(what < SQL_STEP_N);
+	if (what < SQL_AND)
+		return 0;
+	switch (what) {
+	case SQL_NOT:
+	case SQL_CAST:
+	case SQL_OPPOSITE:
+	case SQL_LIKE:
+	case SQL_IN:
+	case SQL_IS_NULL: return 1;
+	case SQL_BETWEEN: return 3;
+	default: return 2;
+	}
+}
+
+static void step(struct look *l)
+{
+	enum sql_step what = (enum sql_step)rd_u8(&l->code);
+	uint32_t n = taken_by(what);
+	must(l->n >= n && l->n - n < SQL_STACK_MAX);
+	struct value *a = &l->stack[l->n - n];
+	l->n += 1 - n;
+	*a = n == 0   ? leaf(l, what)
+	     : n == 1 ? of_one(l, what, a)
+	     : n == 2 ? of_two(l, what, a)
+		      : between(l, a);
+	l->steps -= l->steps > 0;
+}
+
+bool sql_matches(struct slice code, const struct sql_message *m)
+{
+	UNSET struct look l; /* the stack is as long as it is filled */
+	must(code.n > 0 && m->ops != NULL);
+	l.code = rd_of(code);
+	l.m = m;
+	l.n = 0;
+	l.steps = SQL_STEPS_MAX;
+	l.is_lenient = rd_u8(&l.code) & SQL_LENIENT;
+	while (rd_left(&l.code) > 0 && l.steps > 0)
+		step(&l);
+	must(rd_ok(&l.code));
+	return l.steps > 0 && l.n == 1 && value_is_true(&l.stack[0]);
+}
