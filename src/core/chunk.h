@@ -79,6 +79,7 @@ struct chunk {
 	uint64_t *once;        /* of each slot's message, if it has one: core_once.c */
 	uint32_t *bodies;      /* of each slot's message, if the queue has a limit for these */
 	struct list_node late; /* in core.late: an entry may not wait at all */
+	struct chunk_select *select; /* what selectors know of it (core_select.c); NULL: nothing */
 	uint64_t (*lane)[CHUNK_WORDS]; /* `ready` by priority (lanes.h), if the queue has these */
 	uint16_t lanes_n;
 	bool is_cold;

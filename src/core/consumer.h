@@ -40,10 +40,20 @@ struct consumer {
 	uint64_t given, given_bytes, settled; /* counters */
 	uint32_t batch_last;                  /* core_give: its last row; BATCH_NONE: none */
 	uint16_t channel;
-	uint8_t flags; /* SUBSCRIBE_... */
+	uint8_t flags;    /* SUBSCRIBE_... */
+	uint8_t selector; /* which of the queue's, from 1 on; 0: none (core_select.c) */
 	bool is_able;
 	bool is_waiting; /* another one is the queue's single active consumer: no credit helps */
 	bool has_twin;   /* one of the queue's on the same channel: what they get has one order */
+};
+
+/* What the selectors of a shard share (core_select.c). */
+struct selects {
+	const struct header_ops *(*views)(uint8_t encoding);
+	struct list late;   /* struct selecting: there is more to look at */
+	struct deque wants; /* struct core_look */
+	uint64_t gen;       /* of the newest queue that has some */
+	uint32_t looks;     /* that this turn has left */
 };
 
 #define CONSUMER_NO_LIMIT INT64_MAX

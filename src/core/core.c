@@ -3,6 +3,7 @@
 #include "base/ablate.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
+#include "core/core_select.h"
 #include "core/stream.h"
 
 #define QUEUE_SLAB_BYTES 16384u
@@ -26,6 +27,8 @@ struct core *core_new(struct mem *mem, uint16_t shard)
 	list_init(&c->active);
 	list_init(&c->dirty);
 	list_init(&c->late);
+	list_init(&c->select.late);
+	deque_init(&c->select.wants, sizeof(struct core_look), "selectors");
 	wheel_init(&c->wheel, 0);
 	deque_init(&c->asks, sizeof(struct ask), "asks");
 	deque_init(&c->freed, sizeof(struct freed), "freed");
@@ -66,6 +69,7 @@ void core_free(struct core *c)
 		core_single_forget(c, q);
 		core_retry_forget(c, q);
 		core_delay_forget(c, q);
+		core_select_forget(c, q);
 		lanes_off(q, mem);
 		queue_fini(q, mem);
 	}
@@ -78,6 +82,7 @@ void core_free(struct core *c)
 	deque_fini(&c->freed, mem);
 	deque_fini(&c->cold.wants, mem);
 	deque_fini(&c->cold.asks, mem);
+	deque_fini(&c->select.wants, mem);
 	deque_fini(&c->checkpoint.tombs, mem);
 	deque_fini(&c->streams.wants, mem);
 	mem_put(mem, c->order, c->order_cap * sizeof *c->order);
@@ -126,6 +131,7 @@ void core_forget_queue(struct core *c, struct queue *own_q)
 	core_single_forget(c, own_q);
 	core_retry_forget(c, own_q);
 	core_delay_forget(c, own_q);
+	core_select_forget(c, own_q);
 	lanes_off(own_q, c->mem);
 	queue_fini(own_q, c->mem);
 	pool_put(&c->queue_pool, own_q);
@@ -284,6 +290,7 @@ static void release(struct core *c, struct queue *q, struct chunk *k)
 	core_unwatch(c, k);
 	core_rule_unweigh(c, k);
 	core_once_drop(c, k);
+	core_select_drop(c, k);
 	lanes_drop(k, c->mem);
 	q->cold_n -= k->is_cold;
 	queue_unlink(q, k);

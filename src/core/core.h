@@ -54,7 +54,12 @@ enum outcome {
 enum { RUN_LOGGED = 128 }; /* outcomes: must be in the log before apply */
 /* NUMBERED: deliver_row.count is the entry's number (entry_number), not its attempts. */
 enum { CLAIM_OWN = 1 };
-enum { SUBSCRIBE_NO_ACK = 1, SUBSCRIBE_EXCLUSIVE = 2, SUBSCRIBE_NUMBERED = 4 };
+enum {
+	SUBSCRIBE_NO_ACK = 1,
+	SUBSCRIBE_EXCLUSIVE = 2,
+	SUBSCRIBE_NUMBERED = 4,
+	SUBSCRIBE_DISCARDS = 8 /* what its selector is not true of is gone */
+};
 enum { UNSUBSCRIBE_ENDING = 1 };
 enum { GET_NO_ACK = 1 };
 enum { DELIVER_GET = 1, DELIVER_FOUND = 2 };
@@ -273,6 +278,21 @@ bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out
  * lay, at some time: until it is back or gone it stays. */
 bool core_may_move(struct core *c, const struct live_walk *walk);
 bool core_relocate(struct core *c, uint64_t queue, uint64_t id, uint64_t old_loc, uint64_t new_loc);
+
+/* Selectors: core_views says how properties are read, by whose encoding they are in. What one is to
+ * look at and is not in memory core_look_wanted takes out, to be read; core_looked brings it
+ * (NULL: it cannot be read): false: it has gone since, or lies elsewhere. core_has_looks: there is
+ * some, or core_give should be called again, at once. */
+struct header_ops;
+struct msg;
+struct core_look {
+	uint64_t queue, pos, loc, gen;
+	uint32_t bytes, flags; /* ENTRY_BIG, ENTRY_SPILLED */
+};
+void core_views(struct core *c, const struct header_ops *(*of)(uint8_t encoding));
+bool core_has_looks(const struct core *c);
+bool core_look_wanted(struct core *c, struct core_look *out);
+bool core_looked(struct core *c, const struct core_look *which, const struct msg *m);
 
 /* Streams: what the shard must know of their messages lies in pages, and most of these in the
  * journal (stream.h). core_page_rows says, before there are queues, how many messages a page may

@@ -1,5 +1,6 @@
 #include "base/ablate.h"
 #include "core/core_once.h"
+#include "core/core_select.h"
 
 /* Entries of chunks that are exactly what the newest checkpoint holds of them may leave memory:
  * their unit brings them back. What is done to single entries is decided only when they are there,
@@ -55,6 +56,7 @@ static void cool(struct core *c, struct queue *q, struct chunk *k)
 	    k->once || wheel_is_set(&k->due.timer) || list_has_node(&k->late) ||
 	    !chunk_weigh(k, &cold))
 		return;
+	core_select_drop(c, k);
 	struct chunk *left = chunk_cool(&c->chunks, k, &cold);
 	if (!left)
 		return;
@@ -75,6 +77,12 @@ static bool is_plain(const struct queue *q)
 	const struct ruled *r = q->has->ruled;
 	return !q->has->lanes && !q->has->delay && !q->is_closed && !(q->flags & QUEUE_KEEPER) &&
 	       (!r || (r->max_length == RULE_NONE && r->max_length_bytes == RULE_NONE));
+}
+
+void core_cool_behind(struct core *c, struct queue *q, struct chunk *k)
+{
+	if (k->changed <= c->checkpoint.kept && is_plain(q))
+		core_cool_one(c, q, k);
 }
 
 /* From the first chunk that may go there on; what is not in a checkpoint yet will be later. */

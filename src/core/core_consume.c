@@ -1,4 +1,4 @@
-#include "core/core_state.h"
+#include "core/core_select.h"
 
 /* A queue that deletes itself goes with the last of its consumers; one that stays has less of the
  * cache without them. */
@@ -24,6 +24,8 @@ static void ended(struct core *c, struct queue *q, struct consumer *own_s, bool 
 	gone(c, q, own_s, fx);
 	if (q->has->single)
 		core_single_leave(q, own_s, is_ending);
+	if (own_s->selector)
+		core_select_leave(c, q, own_s);
 	consumer_remove(&c->consumers, own_s);
 	if (q->has->single)
 		core_single_next(c, q);
@@ -48,6 +50,13 @@ void core_subscribe(struct core *c, const struct run *cmd, struct post *fx)
 		consumer_remove(&c->consumers, s);
 		what.err = ERR_RESOURCE_ERROR;
 		s = NULL;
+	}
+	if (s && !q->stream && cmd->tail_len > 0) {
+		what.err = core_select_join(c, q, s, run_tail(cmd));
+		if (what.err != ERR_OK) {
+			consumer_remove(&c->consumers, s);
+			s = NULL;
+		}
 	}
 	if (s) {
 		q->is_held = is_exclusive;
@@ -110,6 +119,8 @@ void core_cancel_all(struct core *c, struct queue *q, struct post *fx)
 		if (fx)
 			(void)post_run(fx, session_loop(s->session), &head, NULL, 0, 0,
 				       SLICE_EMPTY);
+		if (s->selector)
+			core_select_leave(c, q, s);
 		consumer_remove(&c->consumers, s);
 	}
 }

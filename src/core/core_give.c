@@ -1,6 +1,6 @@
 #include "base/ablate.h"
 #include "core/core_bequest.h"
-#include "core/core_state.h"
+#include "core/core_select.h"
 
 /* Give marks run ahead of what is given: by whole chunks through a backlog, by records where the
  * queue ends, because ids of what comes next are known only by their record. */
@@ -197,7 +197,8 @@ static uint32_t collect(struct core *c, struct queue *q, struct outcomes *later)
 	hands_init(&h, c, q, later);
 	for (; n < GIVE_N && !list_is_empty(&q->able); n++) {
 		struct consumer *s = containerof(q->able.head.next, struct consumer, node);
-		k = core_next_ready(c, q, &known, later, &slot);
+		k = q->has->select ? core_select_next(c, q, later, &s, &slot)
+				   : core_next_ready(c, q, &known, later, &slot);
 		if (!k || !is_marked(c, q, &k->entry[slot], pos_of(k->number, slot), later))
 			break;
 		if (s->flags & (SUBSCRIBE_NO_ACK | SUBSCRIBE_NUMBERED))
@@ -205,6 +206,8 @@ static uint32_t collect(struct core *c, struct queue *q, struct outcomes *later)
 		else
 			give_held(&h, k, slot, &g->row[n]);
 		batch_to(g, n, s);
+		if (q->has->select)
+			core_select_given(c, q, k);
 	}
 	if (known)
 		core_release(c, q, known);
@@ -347,7 +350,7 @@ static uint32_t pass_round(struct core *c, struct queue *q, const struct run *o,
 uint32_t core_pass(struct core *c, struct queue *q, const struct run *o, struct post *fx)
 {
 	must(!(o->flags & RUN_LOGGED) && o->n <= GIVE_N);
-	if (q->ready_n || q->is_closed || list_is_empty(&q->able))
+	if (q->ready_n || q->is_closed || q->has->select || list_is_empty(&q->able))
 		return 0;
 	struct consumer *s = only_one(q);
 	uint32_t n = s ? pass_to_one(c, s, o, fx) : pass_round(c, q, o, fx);
@@ -414,25 +417,13 @@ void core_serve(struct core *c, struct queue *q, struct outcomes *later, struct 
 	core_expire_late(c, q, later);
 }
 
-static void answer(struct core *c, struct ask *a, struct outcomes *later, struct post *fx)
-{
-	a->who.flags = (uint8_t)a->what.a;
-	a->who.kind = (uint8_t)a->what.op;
-	switch (a->what.op) {
-	case CMD_GET: core_get(c, &a->who, a->what.b == 0, later, fx); break;
-	case CMD_PURGE: core_purge(c, &a->who, true, later, fx); break;
-	case CMD_QUEUE_DECLARE:
-	case CMD_QUEUE_STAT: core_stat(c, &a->who, true, later, fx); break;
-	default: must(!"a command that waits");
-	}
-}
-
 void core_give(struct core *c, uint64_t now_ms, struct outcomes *now, struct outcomes *later,
 	       struct post *fx)
 {
 	must(now && later && fx);
 	struct ask a;
 	core_lead(c, now_ms);
+	core_select_begin(c);
 	core_expire(c, later, fx);
 	while (!list_is_empty(&c->active) || !list_is_empty(&c->late)) {
 		for (struct list_node *n; (n = list_pop(&c->active)) != NULL;)
@@ -440,7 +431,7 @@ void core_give(struct core *c, uint64_t now_ms, struct outcomes *now, struct out
 		core_expire_late(c, NULL, later);
 	}
 	while (deque_pop(&c->asks, &a))
-		answer(c, &a, later, fx);
+		core_answer(c, &a, later, fx);
 }
 
 /* ---- one at a time ---------------------------------------------------------------------- */

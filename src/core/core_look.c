@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
+#include "core/core_select.h"
 
 #define DUMP_BYTES         6000u
 #define DUMP_CONSUMERS_MAX 20u
@@ -142,6 +143,7 @@ void core_check(const struct core *c)
 		must(q->id == m->key);
 		queue_check(q);
 		core_once_check(q);
+		core_select_check(q);
 		if (q->has->stream)
 			core_stream_check(q);
 		if (q->has->retain)

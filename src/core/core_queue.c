@@ -218,3 +218,16 @@ void core_apply_drop(struct core *c, const struct run *o, struct post *fx)
 	}
 	core_reply(c, o, what, fx);
 }
+
+void core_answer(struct core *c, struct ask *a, struct outcomes *later, struct post *fx)
+{
+	a->who.flags = (uint8_t)a->what.a;
+	a->who.kind = (uint8_t)a->what.op;
+	switch (a->what.op) {
+	case CMD_GET: core_get(c, &a->who, a->what.b == 0, later, fx); break;
+	case CMD_PURGE: core_purge(c, &a->who, true, later, fx); break;
+	case CMD_QUEUE_DECLARE:
+	case CMD_QUEUE_STAT: core_stat(c, &a->who, true, later, fx); break;
+	default: must(!"a command that waits");
+	}
+}

@@ -2,6 +2,7 @@
 #include "core/core_bequest.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
+#include "core/core_select.h"
 
 /* ---- removals into the log -------------------------------------------------------------- */
 
@@ -108,6 +109,8 @@ void core_release_entry(struct core *c, struct queue *q, struct chunk *k, uint32
 		core_watch(c, k, e->expiry_ms);
 	if (!ABLATED(requeue_place))
 		q->cursor = min_u64(q->cursor, pos_of(k->number, slot));
+	if (q->has->select)
+		core_select_back(q, pos_of(k->number, slot));
 }
 
 void core_give_back(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,

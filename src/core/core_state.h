@@ -108,6 +108,7 @@ struct core {
 		struct deque asks;       /* struct ask: commands that wait for one */
 		uint64_t read_n, left_n; /* chunks, so far */
 	} cold;                          /* core_cold.c */
+	struct selects select;           /* core_select.c */
 	struct queue_count count;
 	struct fan fan;
 	/* Tables from here on, unwritten before they are needed: a shard without work is small. */
@@ -447,6 +448,8 @@ void core_apply_drop(struct core *c, const struct run *o, struct post *fx);
 void core_close(const struct core *c, struct queue *q, const struct run *cmd, struct post *fx);
 /* core_ask_later has the command `cmd` done behind everything that waits in `later`. */
 void core_ask_later(const struct run *cmd, struct outcomes *later);
+/* core_answer does a command that has waited. */
+void core_answer(struct core *c, struct ask *a, struct outcomes *later, struct post *fx);
 void core_apply_barrier(struct core *c, const struct run *o, struct post *fx);
 
 /* ---- core_list.c: what is kept, for an operator */

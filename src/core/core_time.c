@@ -1,6 +1,7 @@
 #include "base/ablate.h"
 #include "core/core_bequest.h"
 #include "core/core_retain.h"
+#include "core/core_select.h"
 
 #define DUE_MAX 16u /* in one call: chunks of 512 entries, or queues; the rest has the next turn */
 
@@ -122,6 +123,16 @@ static bool is_due(const struct core *c, const struct chunk *k)
 	must(k->queue != NULL);
 	return k->expires_ms && k->expires_ms <= c->now_ms && !list_has_node(&k->late) &&
 	       !ABLATED(expiry);
+}
+
+bool core_expire_due(struct core *c, struct chunk *k, struct outcomes *later)
+{
+	must(!k->is_cold && later != NULL);
+	if (!is_due(c, k))
+		return false;
+	wheel_cancel(&c->wheel, &k->due.timer);
+	expire(c, k, false, later);
+	return true;
 }
 
 struct chunk *core_next_ready(struct core *c, struct queue *q, struct chunk **io_chunk,

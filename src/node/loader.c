@@ -163,6 +163,18 @@ static void to_session(struct loop *l, struct reading *r)
 		msg_unref(msg_mem(m), 1);
 }
 
+/* Nobody minds if it has gone meanwhile. */
+static void to_selectors(struct loop *l, struct reading *r)
+{
+	const struct msg *m = NULL;
+	enum err e = r->read.err;
+	if (e == ERR_OK)
+		e = msg_load(r->in->block, r->off, r->load.bytes, &m);
+	must(r->load.session == 0);
+	if (looks_loaded(l, r->load.ticket, m) && e != ERR_OK)
+		log_unreadable(l, r->load.loc, e);
+}
+
 /* Asked by nobody's session: a message that moves, or the list of one that is gone. */
 static void to_node(struct loop *l, struct reading *r)
 {
@@ -184,6 +196,8 @@ static void finish(struct loop *l, struct reading *r)
 	struct loading_block *k = r->in;
 	if (r->load.session)
 		to_session(l, r);
+	else if (r->load.flags & LOAD_LOOK)
+		to_selectors(l, r);
 	else
 		to_node(l, r);
 	k->reads_n--;

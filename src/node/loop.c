@@ -23,6 +23,7 @@ enum err loop_init(struct loop *l, struct node *n, uint32_t index)
 	list_init(&l->dirty);
 	list_init(&l->paused);
 	list_init(&l->pagings);
+	list_init(&l->looking);
 	wheel_init(&l->wheel, l->now_ms);
 	l->flying_tail = &l->flying;
 	atomic_init(&l->is_asleep, false);
@@ -53,6 +54,7 @@ void loop_fini(struct loop *l)
 	trace_free(l);
 	loader_free(l);
 	pages_free(l);
+	looks_free(l);
 	warm_free(l);
 	for (uint32_t i = 0; i < l->shards_n; i++)
 		shard_fini(&l->shards[i]);

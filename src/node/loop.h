@@ -27,6 +27,8 @@
 
 /* A load without a session that is a page of a stream (pages.c); beside ENTRY_... */
 #define LOAD_PAGE (UINT32_C(1) << 31)
+/* Likewise, a message that selectors are to look at (looks.c). */
+#define LOAD_LOOK (UINT32_C(1) << 30)
 
 /* A record in a batch that is on its way to the disk: a shard's, the copy of a message, or a page
  * of a stream. */
@@ -79,6 +81,7 @@ struct loop {
 	uint64_t touched_shards; /* bit i: shards[i] has something to serve */
 	uint64_t paging_shards;  /* bit i: shards[i] may have pages to be read or written */
 	struct list pagings;     /* struct paging: pages on their way */
+	struct list looking;     /* struct looking: messages on their way to selectors */
 	uint64_t proposing;      /* bit i: shards[i] may have outcomes to propose */
 	struct jbatch *batch;    /* being filled; NULL: none */
 	struct flight *flight;   /* its records */
@@ -274,6 +277,12 @@ bool pages_work(struct loop *l); /* true: did something */
 void pages_loaded(struct loop *l, uint64_t ticket, const struct slice *stored);
 void pages_durable(struct loop *l, struct paging *own_p, uint64_t loc);
 void pages_free(struct loop *l);
+/* ---- what selectors look at (looks.c) */
+/* looks_ask reads what the shard wants looked at, and has it served again if it wants that.
+ * looks_loaded: false: nobody wants it any more. */
+void looks_ask(struct shard *s);
+bool looks_loaded(struct loop *l, uint64_t ticket, const struct msg *m);
+void looks_free(struct loop *l);
 /* ---- what stays in memory (keep.c) */
 void keep_rows(struct loop *l, struct run *publish);
 void keep_budget(struct loop *l); /* before shards are served; keep_tell: after it */

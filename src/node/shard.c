@@ -6,6 +6,7 @@
 #include "node/dump.h"
 #include "node/loop.h"
 #include "node/tx.h"
+#include "session/views.h"
 
 /* Small segments have small pages of streams: one message of a page for so many bytes. */
 #define PAGE_PART 32768
@@ -38,6 +39,7 @@ enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed)
 		return ERR_LIMIT;
 	core_retain_limit(s->core, (uint64_t)l->node->config->retained_max_messages,
 			  (uint64_t)l->node->config->retained_max_bytes);
+	core_views(s->core, header_ops_of);
 	core_page_rows(s->core, (uint32_t)(l->node->config->journal_segment_bytes / PAGE_PART));
 	return ERR_OK;
 }
@@ -203,6 +205,8 @@ bool shard_serve(struct shard *s)
 	core_give(s->core, l->wall_ms, &s->now, &s->later, &l->post);
 	if (core_has_wants(s->core))
 		warm_ask(s);
+	if (core_has_looks(s->core))
+		looks_ask(s);
 	shard_apply_ready(s);
 	shard_freed(s);
 	if (core_has_pages(s->core))

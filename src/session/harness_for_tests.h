@@ -231,6 +231,7 @@ static inline void world_run(struct world *w)
 		world_shards(w);
 		is_any |= world_dispatch(w, &w->post);
 		is_any |= world_loads(w);
+		is_any |= world_looks(w);
 		for (uint32_t i = 0; i < WORLD_CLIENTS; i++)
 			if (w->clients[i])
 				is_any |= client_work(w->clients[i]);

@@ -18,6 +18,7 @@
 #include "msg/big.h"
 #include "session/octets_for_tests.h"
 #include "session/session.h"
+#include "session/views.h"
 
 #define WORLD_SHARDS  (2 + LIMIT_SHARD_DATA_N)
 #define WORLD_CLIENTS 16
@@ -235,6 +236,7 @@ static inline struct world *world_new(void)
 	for (uint16_t i = 1; i < WORLD_SHARDS; i++) {
 		w->shard[i].core = core_new(&w->mem, i);
 		must(w->shard[i].core != NULL);
+		core_views(w->shard[i].core, header_ops_of);
 	}
 	for (uint16_t i = 0; i < WORLD_SHARDS; i++) {
 		outcomes_init(&w->shard[i].now, &w->mem);
@@ -378,6 +380,37 @@ static inline void world_load(struct world *w, struct load l)
 	block_close(b);
 	if (c && c->s->handle == l.session)
 		c->s->ops->loaded(c->s, world_of(w), l.ticket, mem);
+}
+
+/* What selectors are to look at. */
+static inline void world_look(struct world *w, struct core *c, const struct core_look *l)
+{
+	uint64_t at;
+	const struct msg *m = NULL;
+	struct block *b = NULL;
+	if (map_get(&w->stored, l->loc, &at)) {
+		const struct octets *o = (const struct octets *)(uintptr_t)at;
+		b = block_take(&w->home, (uint32_t)o->n);
+		memcpy((uint8_t *)b + b->fill, o->p, o->n);
+		b->fill += (uint32_t)o->n;
+		must(msg_load(b, b->fill - (uint32_t)o->n, (uint32_t)o->n, &m) == ERR_OK);
+	}
+	(void)core_looked(c, l, w->is_losing_reads ? NULL : m);
+	if (b)
+		block_close(b);
+}
+
+static inline bool world_looks(struct world *w)
+{
+	bool is_any = false;
+	for (uint16_t i = 1; i < WORLD_SHARDS; i++) {
+		struct core_look l;
+		struct core *c = w->shard[i].core;
+		is_any |= core_has_looks(c);
+		while (core_look_wanted(c, &l))
+			world_look(w, c, &l);
+	}
+	return is_any;
 }
 
 static inline bool world_loads(struct world *w)

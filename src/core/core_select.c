@@ -1,0 +1,396 @@
+#include "core/core_select.h"
+
+#include "core/sql.h"
+#include "msg/msg.h"
+
+#include <string.h>
+
+#define LOOKS_MAX 2048u /* in one turn: messages, each by up to all selectors of its queue */
+#define ASKED_MAX 64u   /* of one queue, being read */
+#define PLAIN     LIMIT_SELECTORS
+
+/* ---- who has which ------------------------------------------------------------------------ */
+
+static struct selecting *begin(struct core *c, struct queue *q)
+{
+	struct selecting *sel = mem_get(c->mem, sizeof *sel, "selectors");
+	must(sel != NULL && !q->has->select);
+	*sel = (struct selecting){ .queue = q, .gen = ++c->select.gen };
+	queue_special(q, c->mem)->select = sel;
+	return sel;
+}
+
+/* The one with this code, else a free one; LIMIT_SELECTORS: there is none. */
+static uint32_t place_of(const struct selecting *sel, struct slice code, bool discards)
+{
+	uint32_t place = LIMIT_SELECTORS;
+	must(code.n > 0);
+	for (uint32_t i = LIMIT_SELECTORS; i-- > 0;) {
+		const struct selector_of *one = &sel->at[i];
+		if (!one->code)
+			place = i;
+		else if (one->discards == discards &&
+			 slice_eq(slice_of(one->code, one->code_n), code))
+			return i;
+	}
+	return place;
+}
+
+/* Whoever had the place before knew other things. */
+static void clear(const struct queue *q, uint32_t i)
+{
+	must(i < LIMIT_SELECTORS);
+	for (struct chunk *k = NULL; (k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL;) {
+		if (!k->select)
+			continue;
+		memset(k->select->known[i], 0, sizeof k->select->known[i]);
+		memset(k->select->match[i], 0, sizeof k->select->match[i]);
+	}
+}
+
+enum err core_select_join(struct core *c, struct queue *q, struct consumer *s, struct slice code)
+{
+	struct selecting *sel = q->has->select ? q->has->select : begin(c, q);
+	bool discards = s->flags & SUBSCRIBE_DISCARDS;
+	uint32_t i = place_of(sel, code, discards);
+	must(code.n > 0 && !s->selector);
+	if (i == LIMIT_SELECTORS)
+		return ERR_LIMIT;
+	struct selector_of *one = &sel->at[i];
+	if (!one->code) {
+		*one = (struct selector_of){ .code = mem_get(c->mem, code.n, "selectors"),
+					     .code_n = (uint32_t)code.n,
+					     .discards = discards,
+					     .cursor = pos_of(q->first, 0) };
+		must(one->code != NULL);
+		memcpy(one->code, code.p, code.n);
+		clear(q, i);
+		sel->n++;
+	}
+	one->users_n++;
+	s->selector = (uint8_t)(i + 1);
+	return ERR_OK;
+}
+
+void core_select_leave(struct core *c, struct queue *q, const struct consumer *s)
+{
+	struct selecting *sel = q->has->select;
+	must(sel && s->selector);
+	struct selector_of *one = &sel->at[s->selector - 1];
+	must(one->users_n > 0);
+	if (--one->users_n > 0)
+		return;
+	mem_put(c->mem, one->code, one->code_n);
+	*one = (struct selector_of){ 0 };
+	if (--sel->n == 0)
+		core_select_forget(c, q);
+}
+
+void core_select_drop(struct core *c, struct chunk *k)
+{
+	must(k->queue != NULL || !k->select);
+	mem_put(c->mem, k->select, sizeof *k->select);
+	k->select = NULL;
+}
+
+void core_select_forget(struct core *c, struct queue *q)
+{
+	struct selecting *sel = q->has->select;
+	if (!sel)
+		return;
+	for (struct chunk *k = NULL; (k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL;)
+		core_select_drop(c, k);
+	for (uint32_t i = 0; i < LIMIT_SELECTORS; i++)
+		mem_put(c->mem, sel->at[i].code, sel->at[i].code_n);
+	if (list_has_node(&sel->late))
+		list_remove(&sel->late);
+	mem_put(c->mem, sel, sizeof *sel);
+	queue_special(q, c->mem)->select = NULL;
+	must(q->cursor <= q->tail_pos);
+}
+
+void core_select_back(struct queue *q, uint64_t pos)
+{
+	must(q->has->select != NULL);
+	for (uint32_t i = 0; i < LIMIT_SELECTORS; i++)
+		q->has->select->at[i].cursor = min_u64(q->has->select->at[i].cursor, pos);
+}
+
+/* ---- looking at messages ------------------------------------------------------------------ */
+
+void core_views(struct core *c, const struct header_ops *(*of)(uint8_t encoding))
+{
+	must(of != NULL);
+	c->select.views = of;
+}
+
+bool core_has_looks(const struct core *c)
+{
+	must(c->mem != NULL);
+	return c->select.wants.n > 0 || !list_is_empty(&c->select.late);
+}
+
+void core_select_begin(struct core *c)
+{
+	struct list_node *n;
+	c->select.looks = LOOKS_MAX;
+	must(c->is_leading);
+	while ((n = list_pop(&c->select.late)) != NULL)
+		core_activate(c, containerof(n, struct selecting, late)->queue);
+}
+
+static struct chunk_select *table_of(struct core *c, struct chunk *k)
+{
+	must(!k->is_cold);
+	if (!k->select) {
+		k->select = mem_get(c->mem, sizeof *k->select, "selectors");
+		must(k->select != NULL);
+		memset(k->select, 0, sizeof *k->select);
+	}
+	return k->select;
+}
+
+/* All selectors look that have not; NULL: the message cannot be read, and none is true of it. */
+static void look(const struct core *c, const struct queue *q, struct chunk_select *t, uint32_t slot,
+		 const struct msg *m)
+{
+	struct sql_message what = { .ops = NULL };
+	must(c->select.views != NULL && q->has->select != NULL);
+	if (m)
+		what = (struct sql_message){ .ops = c->select.views(msg_encoding(m)),
+					     .props = msg_props(m),
+					     .is_persistent = m->flags & MSG_PERSISTENT };
+	for (uint32_t i = 0; i < LIMIT_SELECTORS; i++) {
+		const struct selector_of *one = &q->has->select->at[i];
+		if (!one->code || bits_test(t->known[i], slot))
+			continue;
+		bits_set(t->known[i], slot);
+		if (m && sql_matches(slice_of(one->code, one->code_n), &what))
+			bits_set(t->match[i], slot);
+	}
+}
+
+/* Entries from `slot` on that selector `i` does not know and that are not in memory are read. */
+static void ask(struct core *c, struct queue *q, struct chunk *k, uint32_t slot, uint32_t i)
+{
+	struct chunk_select *t = k->select;
+	struct selecting *sel = q->has->select;
+	for (; slot < k->used && sel->asked_n < ASKED_MAX; slot++) {
+		const struct entry *e = &k->entry[slot];
+		if (!bits_test(k->ready, slot) || e->mem || bits_test(t->known[i], slot) ||
+		    bits_test(t->asked, slot))
+			continue;
+		const struct core_look one = { .queue = q->id,
+					       .pos = pos_of(k->number, slot),
+					       .loc = k->loc[slot],
+					       .gen = sel->gen,
+					       .bytes = e->bytes,
+					       .flags = e->flags & (ENTRY_BIG | ENTRY_SPILLED) };
+		must(one.loc != 0);
+		if (deque_push(&c->select.wants, c->mem, &one) != ERR_OK)
+			must(!"no memory to read a message");
+		bits_set(t->asked, slot);
+		sel->asked_n++;
+	}
+}
+
+bool core_look_wanted(struct core *c, struct core_look *out)
+{
+	must(out != NULL);
+	return deque_pop(&c->select.wants, out);
+}
+
+bool core_looked(struct core *c, const struct core_look *which, const struct msg *m)
+{
+	struct queue *q = core_find_queue(c, which->queue);
+	uint32_t slot = pos_slot(which->pos);
+	if (!q || !q->has->select || q->has->select->gen != which->gen)
+		return false;
+	must(q->has->select->asked_n > 0);
+	q->has->select->asked_n--;
+	core_activate(c, q);
+	struct chunk *k = queue_chunk(q, pos_chunk(which->pos));
+	if (!k || k->is_cold || !k->select)
+		return false;
+	bits_clear(k->select->asked, slot);
+	if (!bits_test(k->live, slot) || k->loc[slot] != which->loc)
+		return false; /* gone, or elsewhere: what was read may be anything */
+	look(c, q, k->select, slot, m);
+	return true;
+}
+
+/* False: not now. */
+static bool learn(struct core *c, struct queue *q, struct chunk *k, uint32_t slot, uint32_t i)
+{
+	struct chunk_select *t = table_of(c, k);
+	uint64_t mem = k->entry[slot].mem;
+	must(bits_test(k->ready, slot));
+	if (!mem) {
+		ask(c, q, k, slot, i);
+		return false;
+	}
+	if (c->select.looks == 0) {
+		if (!list_has_node(&q->has->select->late))
+			list_push(&c->select.late, &q->has->select->late);
+		return false;
+	}
+	c->select.looks--;
+	look(c, q, t, slot, msg_of(mem));
+	return true;
+}
+
+/* ---- the next one ------------------------------------------------------------------------- */
+
+/* From `slot` on: ready, and true or not known; of one that discards: ready. CHUNK_N: none. */
+static uint32_t candidate(const struct chunk *k, uint32_t i, bool discards, uint32_t slot)
+{
+	const struct chunk_select *t = k->select;
+	must(i < LIMIT_SELECTORS && slot < CHUNK_N);
+	for (uint32_t w = slot / 64; w < CHUNK_WORDS; w++) {
+		uint64_t bits = k->ready[w];
+		if (t && !discards)
+			bits &= t->match[i][w] | ~t->known[i][w];
+		if (w == slot / 64)
+			bits &= ~UINT64_C(0) << slot % 64;
+		if (bits)
+			return w * 64 + (uint32_t)__builtin_ctzll(bits);
+	}
+	return CHUNK_N;
+}
+
+/* What a subscription of its own does not want. */
+static void discard(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
+		    struct outcomes *later)
+{
+	struct removal r = { .queue = q, .later = later, .reason = REMOVE_PURGED };
+	struct refs gone = { 0 };
+	must(bits_test(k->ready, slot));
+	queue_counting(q, c->mem)->purged++;
+	c->count.purged++;
+	if (k->entry[slot].flags & ENTRY_PERSISTENT) {
+		queue_off(q, k, slot);
+		core_remove(&r, k, slot);
+	} else {
+		core_drop_entry(c, q, k, slot, &gone);
+	}
+	core_removed(&r);
+	refs_unref(&gone);
+	core_release(c, q, k);
+}
+
+/* The chunk at the cursor, which is moved to it; NULL: there is nothing behind the cursor. */
+static struct chunk *chunk_at(struct queue *q, struct selector_of *one)
+{
+	struct chunk *k = queue_next_used(q, pos_chunk(one->cursor));
+	must(one->cursor <= q->tail_pos || q->chunks.n == 0);
+	one->cursor = k ? max_u64(one->cursor, pos_of(k->number, 0)) : q->tail_pos;
+	return one->cursor < q->tail_pos ? k : NULL;
+}
+
+/* Nothing in `k` is for it. */
+static void pass(struct core *c, struct queue *q, struct selector_of *one, struct chunk *k)
+{
+	must(one->cursor < q->tail_pos);
+	one->cursor = min_u64(pos_of(k->number + 1, 0), q->tail_pos);
+	if (!k->is_cold && one->cursor < q->tail_pos)
+		core_cool_behind(c, q, k);
+}
+
+static struct chunk *find(struct core *c, struct queue *q, uint32_t i, struct outcomes *later,
+			  uint32_t *out_slot)
+{
+	struct selector_of *one = &q->has->select->at[i];
+	struct chunk *k;
+	must(one->code != NULL);
+	while ((k = chunk_at(q, one)) != NULL) {
+		uint32_t slot = candidate(k, i, one->discards, pos_slot(one->cursor));
+		if (slot == CHUNK_N) {
+			pass(c, q, one, k);
+			continue;
+		}
+		if (k->is_cold && !core_near(c, q, k))
+			return NULL;
+		if (core_expire_due(c, k, later))
+			continue;
+		one->cursor = pos_of(k->number, slot);
+		if (!k->select || !bits_test(k->select->known[i], slot)) {
+			if (!learn(c, q, k, slot, i))
+				return NULL;
+		} else if (bits_test(k->select->match[i], slot)) {
+			*out_slot = slot;
+			return k;
+		} else {
+			must(one->discards);
+			discard(c, q, k, slot, later);
+		}
+	}
+	return NULL;
+}
+
+/* Who has tried in vain tries in vain again. */
+struct chunk *core_select_next(struct core *c, struct queue *q, struct outcomes *later,
+			       struct consumer **out_s, uint32_t *out_slot)
+{
+	uint64_t tried = 0;
+	struct selecting *sel = q->has->select;
+	must(sel && later);
+	for (struct list_node *n = q->able.head.next; n != &q->able.head; n = n->next) {
+		struct consumer *s = containerof(n, struct consumer, node);
+		uint32_t i = s->selector ? s->selector - 1u : PLAIN;
+		struct chunk *k = NULL;
+		if (tried >> i & 1)
+			continue;
+		tried |= UINT64_C(1) << i;
+		sel->kept = i == PLAIN ? UINT64_MAX : q->cursor;
+		if (q->ready_n > 0 && i == PLAIN) {
+			struct chunk *none = NULL;
+			k = core_next_ready(c, q, &none, later, out_slot);
+		} else if (q->ready_n > 0) {
+			k = find(c, q, i, later, out_slot);
+		}
+		if (k) {
+			*out_s = s;
+			return k;
+		}
+	}
+	return NULL;
+}
+
+void core_select_given(struct core *c, struct queue *q, struct chunk *k)
+{
+	must(q->has->select != NULL);
+	if (q->has->select->kept != UINT64_MAX)
+		q->cursor = q->has->select->kept;
+	core_release(c, q, k);
+}
+
+/* ---- check -------------------------------------------------------------------------------- */
+
+static void check_one(const struct queue *q, uint32_t i)
+{
+	const struct selector_of *one = &q->has->select->at[i];
+	must((one->code != NULL) == (one->users_n > 0));
+	if (!one->code)
+		return;
+	for (uint64_t at = q->first; at < queue_end(q); at++) {
+		const struct chunk *k = queue_chunk(q, at);
+		if (!k || one->discards)
+			continue;
+		must(!k->is_cold || !k->select);
+		uint64_t pos = one->cursor > pos_of(at, 0) ? one->cursor - pos_of(at, 0) : 0;
+		for (uint32_t s = 0; k->select && s < min_u64(pos, CHUNK_N); s++)
+			must_if(bits_test(k->ready, s) && bits_test(k->select->known[i], s),
+				!bits_test(k->select->match[i], s));
+	}
+}
+
+void core_select_check(const struct queue *q)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; q->has->select && i < LIMIT_SELECTORS; i++) {
+		check_one(q, i);
+		n += q->has->select->at[i].code != NULL;
+	}
+	must_if(q->has->select,
+		n == q->has->select->n && n > 0 && q->has->select->asked_n <= ASKED_MAX);
+}

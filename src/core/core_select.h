@@ -1,0 +1,70 @@
+/* core_select -- consumers that want only some of a queue's messages.
+ *
+ * Private to core*.c. Each different selector of a queue's consumers (sql.h) has a bit of every
+ * entry that somebody has looked at, and a cursor: before it nothing is ready that it is true of.
+ * An entry is looked at when a cursor comes to it, by all selectors that do not know it yet; if its
+ * message is not in memory it is read first, and the cursor waits, so that the order is kept.
+ *
+ *   entries:  . . x . . ? ? ? ?       x: ready, and true: to the next consumer with that selector
+ *                   ^cursor           ?: nobody has looked
+ *
+ * All of it is volatile. A chunk that leaves memory forgets its bits; a cursor that has passed it
+ * does not need them, and goes back only to what was given and is released.
+ */
+#ifndef CORE_CORE_SELECT_H
+#define CORE_CORE_SELECT_H
+#include "core/core_state.h"
+
+/* What is known of a chunk's entries. */
+struct chunk_select {
+	uint64_t known[LIMIT_SELECTORS][CHUNK_WORDS];
+	uint64_t match[LIMIT_SELECTORS][CHUNK_WORDS];
+	uint64_t asked[CHUNK_WORDS]; /* being read */
+};
+
+struct selector_of {
+	uint8_t *code; /* NULL: nobody has this one */
+	uint32_t code_n, users_n;
+	bool discards; /* what it is not true of goes */
+	uint64_t cursor;
+};
+
+/* Of a queue, as long as a consumer has a selector. */
+struct selecting {
+	struct queue *queue;
+	struct list_node late; /* in core.select.late: there is more to look at than one turn may */
+	uint64_t gen;          /* whose answers these are */
+	uint64_t kept;         /* where the queue's own cursor stays; UINT64_MAX: anywhere */
+	uint32_t asked_n, n;   /* n: selectors */
+	struct selector_of at[LIMIT_SELECTORS];
+};
+
+/* core_select_join gives a new consumer its selector: the code in `code`. ERR_LIMIT: the queue has
+ * as many others as it may. core_select_leave: the consumer is about to be removed. */
+MUST_USE enum err core_select_join(struct core *c, struct queue *q, struct consumer *s,
+				   struct slice code);
+void core_select_leave(struct core *c, struct queue *q, const struct consumer *s);
+
+/* core_select_next finds an entry for the first consumer in the ring of `q`, which has selectors,
+ * that there is one for; NULL: for none, as far as is known. core_select_given is called when it is
+ * given. */
+struct chunk *core_select_next(struct core *c, struct queue *q, struct outcomes *later,
+			       struct consumer **out_s, uint32_t *out_slot);
+void core_select_given(struct core *c, struct queue *q, struct chunk *k);
+
+/* core_expire_due lets die what is due in `k`, which may be gone then; false: nothing. */
+bool core_expire_due(struct core *c, struct chunk *k, struct outcomes *later);
+/* core_cool_behind: an unchanged chunk that has been gone through may leave memory again. */
+void core_cool_behind(struct core *c, struct queue *q, struct chunk *k);
+
+/* core_select_back: the entry at `pos` is ready again. */
+void core_select_back(struct queue *q, uint64_t pos);
+
+/* core_select_begin: a turn begins, in which so much may be looked at. */
+void core_select_begin(struct core *c);
+
+/* core_select_drop forgets what is known of a chunk, core_select_forget all of a queue. */
+void core_select_drop(struct core *c, struct chunk *k);
+void core_select_forget(struct core *c, struct queue *q);
+void core_select_check(const struct queue *q); /* must()s every invariant */
+#endif

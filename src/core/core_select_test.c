@@ -1,0 +1,399 @@
+#include "core/core_for_tests.h"
+#include "core/core_select.h"
+#include "core/sql.h"
+
+#define Q 7u
+
+/* ---- messages that say their number, as "n" ----------------------------------------------- */
+
+static struct rd begin(struct slice props)
+{
+	return rd_of(props);
+}
+
+static bool next(struct rd *r, struct header *out)
+{
+	uint64_t n = rd_le64(r);
+	if (!rd_ok(r))
+		return false;
+	*out = (struct header){ .name = slice_str("n"), .class = HEADER_INT, .number = n };
+	return true;
+}
+
+static bool property(struct slice props, enum header_property which, struct header *out)
+{
+	(void)props;
+	(void)which;
+	(void)out;
+	return false;
+}
+
+static const struct header_ops *views(uint8_t encoding)
+{
+	static const struct header_ops ops = { begin, next, property };
+	must(encoding == 1);
+	return &ops;
+}
+
+#define BYTES (RIG_STORED_BYTES + 8u)
+
+static uint64_t message(struct rig *r, uint64_t number)
+{
+	const uint32_t bytes = 16 + 8;
+	if (!r->filling || block_room(r->filling) < bytes + sizeof(struct msg) + 16) {
+		if (r->filling)
+			block_close(r->filling);
+		block_collect(&r->home);
+		r->filling = block_take(&r->home, 0);
+		must(r->filling != NULL);
+	}
+	struct block *b = r->filling;
+	uint32_t off = (b->fill + 7u) & ~7u;
+	memset((uint8_t *)b + off, 0, 8);
+	memcpy((uint8_t *)b + off + 8, &number, 8);
+	memcpy((uint8_t *)b + off + 16, &number, 8);
+	b->fill = off + bytes;
+	struct msg *m = msg_new(b, &(struct msg){ .route_off = off,
+						  .route_len = 2,
+						  .props_off = off + 8,
+						  .props_len = 8,
+						  .body_off = off + 16,
+						  .body_bytes = 8,
+						  .proto = 1 });
+	must(m && msg_stored_bytes(m) == BYTES);
+	block_give(b, 1);
+	return msg_mem(m);
+}
+
+static void publish(struct rig *r, uint64_t first, uint32_t n, uint8_t flags)
+{
+	struct publish_row row[LIMIT_RUN_ROWS_MAX];
+	for (uint32_t i = 0; i < n; i++)
+		row[i] = (struct publish_row){ .mem = message(r, first + i),
+					       .queue = Q,
+					       .bytes = BYTES,
+					       .seq_delta = (uint16_t)i,
+					       .flags = flags };
+	rig_admit(r, rig_head(CMD_PUBLISH, 0, first), row, sizeof *row, n);
+	rig_give(r);
+}
+
+static void publish_many(struct rig *r, uint64_t first, uint32_t n, uint8_t flags)
+{
+	for (uint32_t i = 0; i < n; i += 100)
+		publish(r, first + i, 100, flags);
+	rig_commit(r);
+}
+
+/* ---- the rig's part of the node ------------------------------------------------------------ */
+
+/* A message that is wanted is read from the log. False: none is. */
+static bool read_one(struct rig *r, bool is_readable)
+{
+	struct core_look one;
+	const struct msg *m = NULL;
+	if (!core_look_wanted(r->core, &one))
+		return false;
+	const struct rig_record *rec = &r->log[one.loc >> 32];
+	uint32_t off = ((uint32_t)one.loc & ~RIG_MOVED) - RIG_PLACE;
+	must(rec->bytes && off + one.bytes <= rec->len);
+	struct block *b = block_take(&r->home, 0);
+	must(b != NULL);
+	memcpy((uint8_t *)b + b->fill, rec->bytes + off, one.bytes);
+	b->fill += one.bytes;
+	enum err e = msg_load(b, b->fill - one.bytes, one.bytes, &m);
+	must(e == ERR_OK);
+	(void)core_looked(r->core, &one, is_readable ? m : NULL);
+	block_close(b);
+	block_collect(&r->home);
+	return true;
+}
+
+static uint32_t read_all(struct rig *r)
+{
+	uint32_t n = 0;
+	while (core_has_looks(r->core)) {
+		while (read_one(r, true))
+			n++;
+		rig_give(r);
+		rig_commit(r);
+		core_check(r->core);
+	}
+	return n;
+}
+
+static void subscribe(struct rig *r, uint64_t consumer, uint8_t flags, uint32_t messages,
+		      const char *selector)
+{
+	static uint8_t code[SQL_CODE_MAX];
+	uint32_t n = 0;
+	struct run *cmd = (struct run *)(void *)r->cmd_bytes;
+	enum err e = sql_compile(slice_str(selector), 0, code, &n);
+	must(e == ERR_OK && n < 4096);
+	*cmd = rig_head(CMD_SUBSCRIBE, Q, consumer);
+	cmd->flags = flags;
+	cmd->n = 1;
+	cmd->row_bytes = sizeof(struct subscribe_row);
+	cmd->tail_len = n;
+	*(struct subscribe_row *)(void *)(cmd + 1) = (struct subscribe_row){
+		{ messages, CREDIT_NO_LIMIT }, 0
+	};
+	memcpy((uint8_t *)(cmd + 1) + cmd->row_bytes, code, n);
+	core_admit(r->core, cmd, r->now_ms, &r->now, &r->later, &r->post);
+	rig_apply(r);
+	rig_effects(r);
+	rig_give(r);
+}
+
+static void hush(struct rig *r)
+{
+	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+}
+
+static struct rig *rig_with_queue(void)
+{
+	struct rig *r = rig_new();
+	core_views(r->core, views);
+	core_cache_limit(r->core, UINT64_MAX);
+	rig_do(r, CMD_QUEUE_OPEN, Q, 1, QUEUE_DURABLE);
+	hush(r);
+	return r;
+}
+
+static uint64_t place(uint32_t slot)
+{
+	return pos_of(1, slot);
+}
+
+/* ---- who gets what ------------------------------------------------------------------------- */
+
+static void a_consumer_gets_what_its_selector_is_true_of(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	subscribe(r, 1, 0, CREDIT_NO_LIMIT, "n > 3");
+	subscribe(r, 2, 0, CREDIT_NO_LIMIT, "n % 2 = 0");
+	SAY("reply 1 OK 0 1 | reply 2 OK 0 2");
+	publish(r, 1, 7, 0);
+	SAY("c1 4 | c2 2 | c1 5 | c2 6 | c1 7");
+	rig_subscribe(r, Q, 3, 0, CREDIT_NO_LIMIT);
+	SAY("reply 3 OK 2 3 | c3 1 | c3 3");
+	publish(r, 8, 3, 0);
+	SAY("c2 8 | c1 9 | c3 10");
+	rig_free(r);
+}
+
+static void the_rest_stays_in_its_order_for_others(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	publish(r, 1, 6, 0);
+	subscribe(r, 1, SUBSCRIBE_NO_ACK, CREDIT_NO_LIMIT, "n IN ('a') OR n BETWEEN 2 AND 3");
+	SAY("reply 1 OK 6 1 | c1 2 | c1 3");
+	rig_subscribe(r, Q, 2, 0, CREDIT_NO_LIMIT);
+	SAY("reply 2 OK 4 2 | c2 1 | c2 4 | c2 5 | c2 6");
+	rig_settle(r, Q, 2, place(3), SETTLE_RELEASE);
+	SAY("c2 4r");
+	rig_free(r);
+}
+
+static void what_is_released_is_at_its_place_again(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	publish(r, 1, 6, 0);
+	subscribe(r, 1, 0, 3, "n > 1");
+	SAY("reply 1 OK 6 1 | c1 2 | c1 3 | c1 4");
+	rig_settle(r, Q, 1, place(2), SETTLE_RELEASE);
+	SAY("c1 3r");
+	rig_settle(r, Q, 1, place(1), SETTLE_RELEASE);
+	SAY("c1 2r");
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 1, 0);
+	for (uint32_t i = 1; i <= 3; i++)
+		rig_settle(r, Q, 1, place(i), SETTLE_RELEASE);
+	SAY("reply 1 OK 0 0");
+	rig_subscribe(r, Q, 2, 0, CREDIT_NO_LIMIT);
+	SAY("reply 2 OK 6 1 | c2 1 | c2 2r | c2 3r | c2 4r | c2 5 | c2 6");
+	rig_free(r);
+}
+
+static void consumers_with_the_same_selector_take_turns(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	subscribe(r, 1, 0, CREDIT_NO_LIMIT, "n > 2");
+	subscribe(r, 2, 0, CREDIT_NO_LIMIT, "n>2");
+	hush(r);
+	publish(r, 1, 5, 0);
+	SAY("c1 3 | c2 4 | c1 5");
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 1, 0);
+	publish(r, 6, 2, 0);
+	SAY("reply 1 OK 0 0 | c2 6 | c2 7");
+	rig_free(r);
+}
+
+static void a_queue_has_so_many_different_ones(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	char text[40];
+	for (uint32_t i = 0; i < LIMIT_SELECTORS; i++) {
+		(void)snprintf(text, sizeof text, "n = %u", i);
+		subscribe(r, i + 1, 0, CREDIT_NO_LIMIT, text);
+	}
+	hush(r);
+	subscribe(r, 100, 0, CREDIT_NO_LIMIT, "n = 100");
+	subscribe(r, 101, 0, CREDIT_NO_LIMIT, "n = 7");
+	SAY("reply 100 LIMIT 0 0 | reply 101 OK 0 33");
+	publish(r, 100, 1, 0);
+	publish(r, 20, 1, 0);
+	SAY("c21 20");
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 21, 0);
+	subscribe(r, 102, 0, CREDIT_NO_LIMIT, "n = 100");
+	SAY("reply 21 OK 0 0 | reply 102 OK 1 33 | c102 100");
+	rig_free(r);
+}
+
+static void a_subscription_of_its_own_discards_the_rest(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	publish(r, 1, 2, ENTRY_PERSISTENT);
+	rig_commit(r);
+	subscribe(r, 1, SUBSCRIBE_DISCARDS, CREDIT_NO_LIMIT, "n > 1");
+	rig_commit(r);
+	SAY("reply 1 OK 2 1 | c1 2");
+	publish(r, 3, 1, 0);
+	publish(r, 1, 1, 0);
+	SAY("c1 3");
+	rig_do(r, CMD_QUEUE_STAT, Q, 5, 0);
+	SAY("reply 5 OK 0 1");
+	rig_settle(r, Q, 1, place(1), SETTLE_ACCEPT);
+	rig_settle(r, Q, 1, place(2), SETTLE_ACCEPT);
+	rig_commit(r);
+	must(r->live_bytes == 0);
+	rig_free(r);
+}
+
+/* ---- what is looked at --------------------------------------------------------------------- */
+
+static void what_is_not_in_memory_is_read_first(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	core_cache_limit(r->core, 0);
+	publish(r, 1, 200, ENTRY_PERSISTENT);
+	rig_commit(r);
+	must(core_cached_bytes(r->core) == 0);
+	subscribe(r, 1, 0, CREDIT_NO_LIMIT, "n % 100 = 99");
+	SAY("reply 1 OK 200 1");
+	must(read_one(r, true));
+	rig_give(r);
+	SAY("");
+	must(read_all(r) == 199);
+	SAY("c1 99 | c1 199");
+	rig_subscribe(r, Q, 2, 0, 2);
+	SAY("reply 2 OK 198 2 | c2 1 | c2 2");
+	must(!core_has_looks(r->core));
+	rig_free(r);
+}
+
+static void what_goes_while_it_is_read_is_not_missed(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	core_cache_limit(r->core, 0);
+	publish(r, 1, 3, ENTRY_PERSISTENT);
+	rig_commit(r);
+	subscribe(r, 1, 0, CREDIT_NO_LIMIT, "n > 1");
+	rig_subscribe(r, Q, 2, SUBSCRIBE_NO_ACK, 2);
+	rig_settle(r, Q, 2, place(0), SETTLE_ACCEPT);
+	rig_settle(r, Q, 2, place(1), SETTLE_ACCEPT);
+	rig_commit(r);
+	hush(r);
+	must(read_all(r) == 3);
+	SAY("c1 3");
+	rig_do(r, CMD_PURGE, Q, 9, 0);
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 1, 0);
+	hush(r);
+	publish(r, 4, 2, ENTRY_PERSISTENT);
+	rig_commit(r);
+	subscribe(r, 3, 0, CREDIT_NO_LIMIT, "n > 4");
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 3, 0);
+	subscribe(r, 4, 0, CREDIT_NO_LIMIT, "n > 4");
+	must(read_all(r) == 4); /* answers to who is gone are nothing */
+	SAY("reply 3 OK 2 2 | reply 3 OK 0 0 | reply 4 OK 2 2 | c4 5");
+	rig_free(r);
+}
+
+static void what_cannot_be_read_is_for_who_wants_everything(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	core_cache_limit(r->core, 0);
+	publish(r, 1, 2, ENTRY_PERSISTENT);
+	rig_commit(r);
+	subscribe(r, 1, 0, CREDIT_NO_LIMIT, "n > 0");
+	must(read_one(r, false));
+	must(read_all(r) == 1);
+	rig_subscribe(r, Q, 2, 0, CREDIT_NO_LIMIT);
+	SAY("reply 1 OK 2 1 | c1 2 | reply 2 OK 1 2 | c2 1");
+	rig_free(r);
+}
+
+static void a_long_queue_is_looked_at_turn_by_turn(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	publish_many(r, 1, 5000, 0);
+	hush(r);
+	subscribe(r, 1, 0, CREDIT_NO_LIMIT, "n = 4999");
+	SAY("reply 1 OK 5000 1");
+	must(core_has_looks(r->core));
+	rig_give(r);
+	SAY("");
+	must(read_all(r) == 0);
+	SAY("c1 4999");
+	subscribe(r, 2, 0, 1, "n > 4998");
+	must(read_all(r) == 0);
+	SAY("reply 2 OK 4999 2 | c2 5000");
+	rig_do(r, CMD_PURGE, Q, 9, 0);
+	publish(r, 5001, 2, 0);
+	SAY("reply 9 OK 4998 0");
+	rig_settle(r, Q, 2, pos_of(10, 391), SETTLE_ACCEPT);
+	SAY("c2 5001");
+	rig_free(r);
+}
+
+static void what_is_over_is_not_given(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	struct publish_row row = { .queue = Q, .bytes = BYTES, .expiry_ms = 50 };
+	row.mem = message(r, 1);
+	rig_admit(r, rig_head(CMD_PUBLISH, 0, 1), &row, sizeof row, 1);
+	rig_give(r);
+	publish(r, 2, 1, 0);
+	r->now_ms = 60;
+	subscribe(r, 1, 0, CREDIT_NO_LIMIT, "n > 0");
+	SAY("reply 1 OK 2 1 | c1 2");
+	rig_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_consumer_gets_what_its_selector_is_true_of),
+		cmocka_unit_test(the_rest_stays_in_its_order_for_others),
+		cmocka_unit_test(what_is_released_is_at_its_place_again),
+		cmocka_unit_test(consumers_with_the_same_selector_take_turns),
+		cmocka_unit_test(a_queue_has_so_many_different_ones),
+		cmocka_unit_test(a_subscription_of_its_own_discards_the_rest),
+		cmocka_unit_test(what_is_not_in_memory_is_read_first),
+		cmocka_unit_test(what_goes_while_it_is_read_is_not_missed),
+		cmocka_unit_test(what_cannot_be_read_is_for_who_wants_everything),
+		cmocka_unit_test(a_long_queue_is_looked_at_turn_by_turn),
+		cmocka_unit_test(what_is_over_is_not_given),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
