@@ -63,6 +63,9 @@ void core_select_back(struct queue *q, uint64_t pos);
 /* core_select_begin: a turn begins, in which so much may be looked at. */
 void core_select_begin(struct core *c);
 
+/* core_answer does a command that has waited (core_queue.c). */
+void core_answer(struct core *c, struct ask *a, struct outcomes *later, struct post *fx);
+
 /* core_select_drop forgets what is known of a chunk, core_select_forget all of a queue. */
 void core_select_drop(struct core *c, struct chunk *k);
 void core_select_forget(struct core *c, struct queue *q);

@@ -3,8 +3,7 @@
  * Private to core*.c. The parts: core_publish (messages in), core_give (messages out), core_settle
  * (messages gone), core_dead (dead letters), core_time (what expires), core_rule (limits),
  * core_consume (consumers), core_claim (names), core_single (one of them at a time), core_queue
- * (queues come, answer and go), core_checkpoint (to disk and back), core_look (digest, check,
- * dump).
+ * (queues come, answer and go), core_checkpoint (to disk and back), core_look (digest, dump).
  */
 #ifndef CORE_CORE_STATE_H
 #define CORE_CORE_STATE_H
@@ -448,8 +447,6 @@ void core_apply_drop(struct core *c, const struct run *o, struct post *fx);
 void core_close(const struct core *c, struct queue *q, const struct run *cmd, struct post *fx);
 /* core_ask_later has the command `cmd` done behind everything that waits in `later`. */
 void core_ask_later(const struct run *cmd, struct outcomes *later);
-/* core_answer does a command that has waited. */
-void core_answer(struct core *c, struct ask *a, struct outcomes *later, struct post *fx);
 void core_apply_barrier(struct core *c, const struct run *o, struct post *fx);
 
 /* ---- core_list.c: what is kept, for an operator */

@@ -43,6 +43,14 @@ bool listener_kinds_want_tls(const struct config *c)
 	return false;
 }
 
+/* Those of WebSocket have one name together: the first word of their keys. */
+static struct slice name_of(const struct listener_kind *kind, const struct config_listener *where)
+{
+	struct slice key = slice_str(kind->key);
+	return kind->web == WEB_NONE ? slice_str(where->name)
+				     : slice_sub(key, 0, slice_find(key, '.'));
+}
+
 static enum err take(struct listeners *l, const struct server_setup *s,
 		     const struct listener_kind *kind, struct tls_source *tls, struct text *why)
 {
@@ -58,8 +66,13 @@ static enum err take(struct listeners *l, const struct server_setup *s,
 		text_putf(why, "%s: this program speaks no %s", kind->key, kind->name);
 		return ERR_MALFORMED;
 	}
-	for (uint32_t i = 0; i < where->n; i++)
+	const struct session_ops *first = serves.protocol;
+	for (uint32_t i = 0; i < where->n; i++) {
+		bool is_other = first->other && config_has_dialect(&l->config->stomp_dialects,
+								   name_of(kind, &where->at[i]));
+		serves.protocol = is_other ? first->other : first;
 		TRY(listeners_take(l, &where->at[i], &serves, why));
+	}
 	return ERR_OK;
 }
 

@@ -144,6 +144,26 @@ static enum err set_user(struct config_users *u, struct slice name, struct slice
 	return ERR_OK;
 }
 
+/* The name of a listener, behind which ".dialect" stands. */
+static enum err set_dialect(struct config_users *u, const struct config_row *row, struct slice name,
+			    struct slice value, struct text *why)
+{
+	int place = 0;
+	struct slice end = slice_str(CONFIG_DIALECT_END);
+	must(name.n >= end.n);
+	TRY(config_value_choice(value, row->unit, &place, why));
+	return set_user(u, slice_sub(name, 0, name.n - end.n), slice_str(place ? "true" : "false"),
+			why);
+}
+
+bool config_has_dialect(const struct config_users *u, struct slice listener)
+{
+	for (uint32_t i = 0; i < u->n; i++)
+		if (name_is(u->at[i].name, listener))
+			return true;
+	return false;
+}
+
 static enum err set_choice(struct config_choices *c, const struct config_row *row,
 			   struct slice name, struct slice value, struct text *why)
 {
@@ -214,6 +234,7 @@ static enum err set_field(struct config *c, const struct config_row *row, struct
 	case CONFIG_TYPE_ENDPOINT: return set_endpoint(field, row, name, value, why);
 	case CONFIG_TYPE_TEXTS: return set_text(field, row, name, value, why);
 	case CONFIG_TYPE_USERS: return set_user(field, name, value, why);
+	case CONFIG_TYPE_DIALECTS: return set_dialect(field, row, name, value, why);
 	}
 	must(!"every type has its reader");
 	return ERR_MALFORMED;
@@ -232,7 +253,8 @@ static void set_default(struct config *c, const struct config_row *row)
 		return;
 	}
 	bool is_listening = config_row_is_listening(row);
-	bool is_empty = is_listening || row->type == CONFIG_TYPE_TEXTS;
+	bool is_empty = is_listening || row->type == CONFIG_TYPE_TEXTS ||
+			row->type == CONFIG_TYPE_DIALECTS;
 	if (is_empty && slice_eq(value, slice_str("none")))
 		return;
 	if (row->type == CONFIG_TYPE_ENDPOINT)

@@ -35,6 +35,7 @@ struct text;
 #define CONFIG_VERIFIES     "verify_none|verify_peer"
 #define CONFIG_TLS_VERSIONS "tlsv1.2|tlsv1.3"
 #define CONFIG_WS_FRAMES    "text|binary"
+#define CONFIG_DIALECTS     "rabbitmq|activemq"
 
 /* Places in CONFIG_LEVELS; the first four are those of enum log_level. */
 enum { CONFIG_LEVEL_CRITICAL = 4, CONFIG_LEVEL_NONE = 5 };
@@ -84,6 +85,7 @@ struct config_choices {
 #define CONFIG_FIELD_ENDPOINT(field)  struct config_listeners field;
 #define CONFIG_FIELD_USERS(field)     struct config_users field;
 #define CONFIG_FIELD_TEXTS(field)     struct config_texts field;
+#define CONFIG_FIELD_DIALECTS(field)  struct config_users field; /* listeners of the second one */
 
 struct config {
 #define CONFIG(field, type, key, value, min, max, unit, prose) CONFIG_FIELD_##type(field)
@@ -107,6 +109,9 @@ struct config_source {
 	const char *name;
 	uint32_t line;
 };
+
+/* config_has_dialect: does the listener of that name speak the other dialect of its protocol? */
+bool config_has_dialect(const struct config_users *u, struct slice listener);
 
 /* config_defaults fills a config with the values of the table. */
 void config_defaults(struct config *c);

@@ -61,6 +61,7 @@ static void choices(const struct config_choices *c)
 #define KEEPS_ENDPOINT(v, min, max)  listeners(&(v));
 #define KEEPS_USERS(v, min, max)     users(&(v));
 #define KEEPS_TEXTS(v, min, max)     texts(&(v));
+#define KEEPS_DIALECTS(v, min, max)  users(&(v));
 
 static void keeps_bounds(const struct config *c)
 {

@@ -45,7 +45,8 @@ static const char *const examples[] = { "listeners.tcp.default", "loopback_users
 bool config_row_has_names(const struct config_row *row)
 {
 	return config_row_is_listening(row) || row->type == CONFIG_TYPE_USERS ||
-	       row->type == CONFIG_TYPE_CHOICES || row->type == CONFIG_TYPE_TEXTS;
+	       row->type == CONFIG_TYPE_CHOICES || row->type == CONFIG_TYPE_TEXTS ||
+	       row->type == CONFIG_TYPE_DIALECTS;
 }
 
 bool config_row_is_listening(const struct config_row *row)
@@ -69,6 +70,10 @@ static bool is_of_row(const struct config_row *row, struct slice key, struct sli
 		return slice_eq(key, slice_str(row->key));
 	if (!goes_on(key, slice_str(row->key), out_name))
 		return false;
+	struct slice end = slice_str(CONFIG_DIALECT_END);
+	if (row->type == CONFIG_TYPE_DIALECTS)
+		return out_name->n > end.n &&
+		       slice_eq(slice_from(*out_name, out_name->n - end.n), end);
 	return row->type != CONFIG_TYPE_ENDPOINT || out_name->n == 0 ||
 	       slice_eq(*out_name, slice_str("port")) || slice_eq(*out_name, slice_str("ip")) ||
 	       slice_eq(*out_name, slice_str("listener"));

@@ -8,6 +8,9 @@
 
 #include <stddef.h>
 
+/* What keys of CONFIG_TYPE_DIALECTS end with. */
+#define CONFIG_DIALECT_END ".dialect"
+
 enum config_type {
 	CONFIG_TYPE_BOOL,
 	CONFIG_TYPE_INT,
@@ -20,7 +23,8 @@ enum config_type {
 	CONFIG_TYPE_LISTENERS,
 	CONFIG_TYPE_ENDPOINT,
 	CONFIG_TYPE_USERS,
-	CONFIG_TYPE_TEXTS
+	CONFIG_TYPE_TEXTS,
+	CONFIG_TYPE_DIALECTS
 };
 
 struct config_row {

@@ -157,6 +157,21 @@ static void listeners_replace_the_default_one(void **s)
 	}
 }
 
+static void a_listener_is_set_to_a_dialect(void **s)
+{
+	(void)s;
+	struct config *c = fresh();
+	must(set(c, "stomp.listeners.old.dialect", "activemq") == ERR_OK);
+	must(set(c, "stomp.listeners.tcp.old", "61623") == ERR_OK && c->stomp.n == 1);
+	must(config_has_dialect(&c->stomp_dialects, slice_str("old")));
+	must(!config_has_dialect(&c->stomp_dialects, slice_str("other")));
+	must(set(c, "stomp.listeners.old.dialect", "rabbitmq") == ERR_OK);
+	must(!config_has_dialect(&c->stomp_dialects, slice_str("old")));
+	must(set(c, "stomp.listeners.old.dialect", "artemis") == ERR_MALFORMED);
+	must(set(c, "stomp.listeners.dialect", "activemq") == ERR_MALFORMED);
+	must(set(c, "stomp.listeners.old", "61623") == ERR_MALFORMED);
+}
+
 static void mechanisms_go_by_their_numbers(void **s)
 {
 	(void)s;
@@ -282,6 +297,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_key_names_the_nearest),
 		cmocka_unit_test(a_setting_without_effect_is_noted),
 		cmocka_unit_test(listeners_replace_the_default_one),
+		cmocka_unit_test(a_listener_is_set_to_a_dialect),
 		cmocka_unit_test(mechanisms_go_by_their_numbers),
 		cmocka_unit_test(loopback_users_come_and_go),
 		cmocka_unit_test(the_environment_spells_keys_its_own_way),

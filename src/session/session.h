@@ -100,6 +100,9 @@ struct session;
 struct session_ops {
 	const char *name;
 
+	/* other: another dialect, which a listener may be set to speak; NULL: there is none. */
+	const struct session_ops *other;
+
 	/* new: handle is this session's address for effects; peer is the client's address in text,
 	 * is_loopback whether it came from this machine. NULL: no memory. */
 	struct session *(*new)(struct session_world *w, uint64_t handle, struct slice peer,

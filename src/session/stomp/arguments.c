@@ -201,6 +201,16 @@ enum err stomp_arguments(struct turn *t, struct slice queue, struct wr *table,
 			return bad(&a, "not of a queue of this type");
 		TRY(row->check(&a));
 	}
+	if (t->s->is_activemq && stomp_amq_dies_to(t, queue)) {
+		rules->dead_letter_exchange = slice_str("");
+		rules->has_dead_letter_exchange = true;
+		rules->dead_letter_key = slice_str(STOMP_AMQ_DLQ);
+		rules->has_dead_letter_key = true;
+		amqp091_put_str(table, stomp_header_words[STOMP_H_X_DLX], SLICE_EMPTY);
+		amqp091_put_str(table, stomp_header_words[STOMP_H_X_DLK], rules->dead_letter_key);
+	}
+	if (stomp_amq_is_durable(queue) && t->s->is_activemq)
+		stomp_amq_put_made_for(t, table);
 	if (wr_ok(table))
 		return ERR_OK;
 	a.name = "x-";

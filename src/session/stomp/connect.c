@@ -45,11 +45,13 @@ static void say_connected(struct turn *t)
 	text_put_slice(&words, t->w->limits->product);
 	text_putc(&words, '/');
 	text_put_slice(&words, t->w->limits->server_version);
-	const struct stomp_connected c = { .version = (enum stomp_version)s->version,
-					   .server = text_slice(&words),
-					   .session = stomp_name(s),
-					   .sends_ms = s->sends_ms,
-					   .wants_ms = s->wants_ms };
+	const struct stomp_connected c = {
+		.version = (enum stomp_version)s->version,
+		.server = text_slice(&words),
+		.session = s->client_id ? slice_of(s->client_id, s->client_id_n) : stomp_name(s),
+		.sends_ms = s->sends_ms,
+		.wants_ms = s->wants_ms
+	};
 	size_t n = stomp_connected_put(NULL, &c);
 	(void)stomp_connected_put(sendq_reserve(q, t->w->mem, (uint32_t)n), &c);
 	sendq_commit(q, (uint32_t)n);
@@ -107,9 +109,9 @@ static void refuse_login(struct turn *t, struct slice user, const struct text *r
 					      .user = user,
 					      .reason = text_slice(reason),
 					      .text = slice_str("CONNECT") });
-	text_puts(&body, "Access refused for user '");
+	text_puts(&body, s->is_activemq ? "User name [" : "Access refused for user '");
 	text_put_slice(&body, user);
-	text_puts(&body, "'\n");
+	text_puts(&body, s->is_activemq ? "] or password is invalid." : "'\n");
 	c->text_n = (uint16_t)body.n;
 	must(s->phase == PHASE_LOGIN || s->phase == PHASE_CHECKING);
 	s->phase = PHASE_REFUSED;
@@ -122,7 +124,9 @@ void stomp_refused_over(struct turn *t)
 {
 	struct call *c = t->s->call;
 	must(t->s->phase == PHASE_REFUSED && c);
-	(void)stomp_fail_quietly(t, "Bad CONNECT", slice_of(c->text, c->text_n));
+	c->text[c->text_n < CALL_TEXT_MAX ? c->text_n : CALL_TEXT_MAX - 1] = '\0';
+	(void)stomp_fail_quietly(t, t->s->is_activemq ? c->text : "Bad CONNECT",
+				 slice_of(c->text, c->text_n));
 }
 
 void stomp_checked(struct session *own, struct session_world *w, bool is_right)
@@ -185,12 +189,23 @@ static bool keep_vhost(struct turn *t)
 							      : t->w->limits->stomp->default_vhost;
 	struct call *c = stomp_call(t);
 	must(c->text_n == 0);
+	if (t->s->is_activemq)
+		vhost = t->w->limits->stomp->default_vhost; /* host means nothing to it */
 	if (vhost.n > UINT8_MAX)
 		return false;
 	if (vhost.n)
 		memcpy(c->text, vhost.p, vhost.n);
 	c->text_n = (uint16_t)vhost.n;
 	return true;
+}
+
+static enum done refuse_version(struct turn *t)
+{
+	must(t->s->is_activemq);
+	(void)stomp_amq_refuse(t, "Invalid Protocol version[", t->head->at[STOMP_H_ACCEPT_VERSION],
+			       "], supported versions are: [1.2, 1.1, 1.0]");
+	t->s->phase = PHASE_CLOSED;
+	return DONE;
 }
 
 enum done stomp_on_connect(struct turn *t)
@@ -201,6 +216,8 @@ enum done stomp_on_connect(struct turn *t)
 	char room[REASON_MAX];
 	struct text reason = text_of(room, sizeof room);
 	must(s->phase == PHASE_LOGIN);
+	if (!agree(t, &version) && s->is_activemq)
+		return refuse_version(t);
 	if (!agree(t, &version))
 		return stomp_fail(t, "Version mismatch",
 				  slice_str("Supported versions are 1.0,1.1,1.2\n"));
@@ -210,6 +227,8 @@ enum done stomp_on_connect(struct turn *t)
 	if (!login_of(t, &login))
 		return stomp_fail(t, "Bad CONNECT",
 				  slice_str("Missing login or passcode header(s)"));
+	if (s->is_activemq && !stomp_amq_keep_client(t))
+		return stomp_fail(t, "Bad CONNECT", slice_str("The client-id is too long"));
 	if (!keep_vhost(t))
 		return stomp_fail(t, "Bad CONNECT", slice_str("The name in host is too long"));
 	s->version = (uint8_t)version;

@@ -15,11 +15,18 @@
 
 /* ---- MESSAGE ------------------------------------------------------------------------------ */
 
-static struct slice destination_of(const struct turn *t, const struct msg *m, struct text *out)
+static struct slice destination_of(const struct turn *t, const struct msg *m, struct slice queue,
+				   struct text *out)
 {
 	struct rd r = rd_of(msg_route(m));
 	struct slice exchange = rd_str8(&r), key = rd_str8(&r);
 	must(rd_ok(&r));
+	if (t->s->is_activemq) {
+		bool is_topic = slice_eq(exchange, t->w->limits->stomp->topic_exchange);
+		stomp_amq_address(t->s, is_topic && key.n > 0,
+				  (is_topic || exchange.n == 0) && key.n > 0 ? key : queue, out);
+		return text_slice(out);
+	}
 	if (exchange.n == 0) {
 		text_puts(out, "/queue/");
 	} else if (slice_eq(exchange, t->w->limits->stomp->topic_exchange)) {
@@ -71,7 +78,7 @@ static void put_message(struct turn *t, const struct subscription *k, const stru
 		.version = (enum stomp_version)t->s->version,
 		.has_subscription = k->has_id,
 		.subscription = stomp_sub_id(k),
-		.destination = destination_of(t, m, &to),
+		.destination = destination_of(t, m, stomp_sub_queue(k), &to),
 		.id = id_of(t, k, tag, &me),
 		.is_redelivered = row->flags & ENTRY_REDELIVERED,
 		.is_persistent = m->flags & MSG_PERSISTENT,
@@ -79,6 +86,8 @@ static void put_message(struct turn *t, const struct subscription *k, const stru
 		.body_bytes = m->body_bytes,
 		.ops = header_ops_of(m->proto),
 		.props = msg_props(m),
+		.is_activemq = t->s->is_activemq,
+		.is_text = t->s->is_activemq && stomp_amq_is_text(m, header_ops_of(m->proto)),
 	};
 	must(!text_is_full(&to) && !text_is_full(&me));
 	bool is_small = say.ops == &stomp_header_ops && say.props.n < SMALL_PROPS;

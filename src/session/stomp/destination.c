@@ -28,12 +28,13 @@ static struct destination place_of(const struct turn *t, const struct stomp_dest
 	return out;
 }
 
-bool stomp_destination(struct turn *t, uint8_t *room, struct destination *out)
+bool stomp_destination(struct turn *t, struct slice in, uint8_t *room, struct destination *out)
 {
-	struct slice in = t->head->at[STOMP_H_DESTINATION];
 	struct wr scratch = wr_of(room, DESTINATION_MAX);
 	struct stomp_destination d;
 	bool is_unknown;
+	if (t->s->is_activemq)
+		return stomp_amq_destination(t, in, room, out);
 	if (!stomp_has(t->head, STOMP_H_DESTINATION)) {
 		(void)stomp_refuse_missing(t, "Missing destination", "destination");
 		return false;

@@ -26,6 +26,8 @@ bool stomp_may_read(const struct stomp *s, const struct session_world *w)
 static enum done illegal(struct turn *t)
 {
 	must(t->s->phase == PHASE_LOGIN);
+	if (t->s->is_activemq)
+		return stomp_fail(t, "Not connected.", slice_str("Not connected."));
 	return stomp_fail(t, "Illegal command", slice_str("You must log in using CONNECT first"));
 }
 
@@ -34,6 +36,11 @@ static enum done unknown(struct turn *t)
 	char room[100];
 	struct text body = text_of(room, sizeof room);
 	must(t->frame->word.n <= LIMIT_STOMP_COMMAND_BYTES);
+	if (t->s->is_activemq) {
+		(void)stomp_amq_refuse(t, "Unknown STOMP action: ", t->frame->word, "");
+		t->s->phase = PHASE_CLOSED;
+		return DONE;
+	}
 	text_puts(&body, "Could not interpret command \"");
 	text_put_slice(&body, t->frame->word);
 	text_puts(&body, "\"\n");

@@ -55,7 +55,7 @@ bool stomp_stored(struct session *own, struct session_world *w, uint64_t ticket,
 {
 	struct turn t;
 	stomp_turn(&t, own, w);
-	must(own->ops == &stomp_session_ops);
+	must(t.s->phase <= PHASE_CLOSED);
 	if (!t.s->large)
 		return false;
 	enum upload_state state = upload_stored(&t.s->large->upload, ticket, loc, bytes);

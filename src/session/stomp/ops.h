@@ -12,5 +12,6 @@ struct stomp_settings {
 	bool is_trailing_lf, takes_cert;
 };
 
-extern const struct session_ops stomp_session_ops;
+/* In RabbitMQ's dialect, and in ActiveMQ's. */
+extern const struct session_ops stomp_session_ops, stomp_activemq_session_ops;
 #endif

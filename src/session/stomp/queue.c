@@ -1,5 +1,6 @@
 #include "session/stomp/stomp.h"
 
+#include "base/hash.h"
 #include "base/must.h"
 #include "core/rules.h"
 
@@ -39,6 +40,14 @@ static enum err look_at_reply(struct turn *t, struct call *c)
 	return e;
 }
 
+/* Which queue a declaration was of: one SEND may need several. */
+static uint64_t hash_of(struct slice name)
+{
+	static const struct hash_key key = { 0x676f64776974, 0x7175657565 };
+	must(name.n > 0);
+	return hash_slice(key, name);
+}
+
 static enum err declare(struct turn *t, const struct declare_queue *d)
 {
 	struct stomp *s = t->s;
@@ -50,6 +59,7 @@ static enum err declare(struct turn *t, const struct declare_queue *d)
 				    " contains reserved prefix 'amq.*'");
 	if (d->owner)
 		s->owns_queues = true;
+	stomp_call(t)->declared = hash_of(d->name);
 	(void)stomp_ask(t, ask_declare(&s->asker, t->w, d));
 	return ERR_BUSY;
 }
@@ -105,7 +115,7 @@ static bool is_told(struct turn *t, const struct queue_record *q)
 	uint64_t *to = told_to(t, q);
 	must(q->id > 0);
 	if (q->id > *to && c && c->reply.err == ERR_OK &&
-	    (c->reply.op == CMD_QUEUE_DECLARE ||
+	    ((c->reply.op == CMD_QUEUE_DECLARE && c->declared == hash_of(queue_record_name(q))) ||
 	     (c->reply.op == CMD_QUEUE_STAT && c->looked_at == q->id)))
 		*to = q->id;
 	return q->id <= *to;
@@ -139,14 +149,52 @@ void stomp_queues_free(struct turn *t)
 	s->told_to = NULL;
 }
 
+/* In ActiveMQ's dialect a queue is taken as it is; where dead letters go is declared before the
+ * queue that they come from, if the user may. A subscription that lasts and was made for something
+ * else goes. ERR_BUSY: it is asked for; ERR_OK: there is nothing to do. */
+static enum err before_declaring(struct turn *t, const struct wanted *want,
+				 const struct queue_record *q)
+{
+	struct stomp *s = t->s;
+	struct slice dead = slice_str(STOMP_AMQ_DLQ);
+	must(s->is_activemq);
+	if (q && t->frame->command == STOMP_SUBSCRIBE && stomp_amq_is_another(t, q)) {
+		uint32_t ticket = ask_ticket(&s->asker);
+		ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, DELETE_IF_UNUSED, q, ticket);
+		(void)stomp_ask(t, ticket);
+		return ERR_BUSY;
+	}
+	if (q || !stomp_amq_dies_to(t, want->name) || (s->call && s->call->has_dead) ||
+	    catalog_queue(t->w->view, s->access.number, dead))
+		return ERR_OK;
+	struct declare_queue d = { .name = dead,
+				   .vhost = s->access.number,
+				   .flags = QUEUE_DURABLE,
+				   .shard = ask_place(t->w->post, dead, QUEUE_DURABLE) };
+	uint8_t rules_bytes[RULES_BYTES_MAX];
+	struct queue_rules rules = rules_none();
+	d.rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, sizeof rules_bytes));
+	if (stomp_allow(t, AUTH_QUEUE, dead, AUTH_CONFIGURE) == ERR_OK) {
+		stomp_call(t)->is_dead_asked = true;
+		return declare(t, &d);
+	}
+	t->why = text_of(t->w->words, sizeof t->w->words);
+	return ERR_OK;
+}
+
 enum err stomp_queue(struct turn *t, const struct wanted *want,
 		     const struct queue_record **out_queue)
 {
 	struct stomp *s = t->s;
 	const struct queue_record *q = catalog_queue(t->w->view, s->access.number, want->name);
 	must(want->name.n > 0 && want->name.n <= LIMIT_SHORTSTR);
+	if (s->call && s->call->is_dead_asked) { /* it is there, or it is not: no matter */
+		s->call->is_dead_asked = false;
+		s->call->has_dead = true;
+		s->call->reply = (struct reply_row){ .err = ERR_OK };
+	}
 	const bool is_known = q && !want->is_passive && is_told(t, q);
-	if (is_known && is_plain(t, want, q)) {
+	if (is_known && !s->is_activemq && is_plain(t, want, q)) {
 		*out_queue = q;
 		return ERR_OK;
 	}
@@ -158,6 +206,13 @@ enum err stomp_queue(struct turn *t, const struct wanted *want,
 	}
 	if (want->is_passive)
 		return ERR_OK;
+	if (s->is_activemq) {
+		TRY(before_declaring(t, want, q));
+		if (is_known)
+			return ERR_OK;
+		if (q && !is_untold(s, q))
+			return ask_told(t, q);
+	}
 	uint8_t room[ARGUMENTS_MAX], rules_bytes[RULES_BYTES_MAX];
 	struct wr table = wr_of(room, sizeof room);
 	struct queue_rules rules;

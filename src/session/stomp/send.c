@@ -1,6 +1,7 @@
 #include "session/stomp/stomp.h"
 
 #include "base/ablate.h"
+#include "base/bits.h"
 #include "base/must.h"
 #include "msg/block.h"
 #include "wire/stomp/destination.h"
@@ -8,7 +9,8 @@
 
 #define ROOM_USUAL 2048u /* of what is made of a head; a larger one takes memory for a moment */
 #define ROUTE_MAX  (2u * (LIMIT_SHORTSTR + 1))
-#define REPLY_MAX  (NAME_MADE_MAX + 32u)
+#define REPLY_MAX  (LIMIT_SHORTSTR + 32u)
+#define EXTRA_MAX  128u /* what ActiveMQ's dialect adds, but for the list of destinations */
 
 /* A SEND on its way to become a message. */
 struct sending {
@@ -17,6 +19,7 @@ struct sending {
 	struct slice route, props;
 	uint64_t expiry_ms;
 	uint8_t flags, priority;
+	bool is_one_of_many; /* it goes to several destinations */
 };
 
 /* ---- what it says ------------------------------------------------------------------------- */
@@ -35,7 +38,8 @@ static bool read_expiry(struct turn *t, struct sending *m)
 {
 	int64_t n;
 	const uint64_t now = t->w->wall_ms;
-	must(m->expiry_ms == 0);
+	must(t->head != NULL);
+	m->expiry_ms = 0;
 	if (stomp_has(t->head, STOMP_H_EXPIRATION)) {
 		struct slice value = t->head->at[STOMP_H_EXPIRATION];
 		if (!stomp_number(value, &n) || n < 0) {
@@ -78,15 +82,16 @@ static bool is_number(const struct turn *t, enum stomp_header which, int64_t max
 static bool read_properties(struct turn *t, struct sending *m)
 {
 	int64_t priority = 0;
+	const bool is_activemq = t->s->is_activemq; /* which takes any, and knows 0 to 9 */
 	must(t->frame->command == STOMP_SEND);
-	if (!is_number(t, STOMP_H_PRIORITY, UINT8_MAX) ||
+	if (!is_number(t, STOMP_H_PRIORITY, is_activemq ? INT64_MAX : UINT8_MAX) ||
 	    !is_number(t, STOMP_H_TIMESTAMP, INT64_MAX)) {
 		(void)stomp_refuse_value(t);
 		return false;
 	}
 	if (stomp_has(t->head, STOMP_H_PRIORITY))
 		(void)stomp_number(t->head->at[STOMP_H_PRIORITY], &priority);
-	m->priority = (uint8_t)priority;
+	m->priority = (uint8_t)(is_activemq ? min_u64((uint64_t)priority, 9) : (uint64_t)priority);
 	if (stomp_has(t->head, STOMP_H_PERSISTENT) &&
 	    slice_eq(t->head->at[STOMP_H_PERSISTENT], slice_str("true")))
 		m->flags |= MSG_PERSISTENT;
@@ -100,12 +105,13 @@ static enum done to_queue(struct turn *t, const struct sending *m, bool *out_is_
 {
 	const struct queue_record *q;
 	bool is_durable, is_auto_delete, is_exclusive;
-	must(m->to.place == STOMP_QUEUE);
+	must(m->to.place == STOMP_QUEUE || m->to.place == STOMP_TEMP_QUEUE);
 	*out_is_refused = true;
 	if (!stomp_flag(t, STOMP_H_DURABLE, true, &is_durable) ||
 	    !stomp_flag(t, STOMP_H_AUTO_DELETE, false, &is_auto_delete) ||
 	    !stomp_flag(t, STOMP_H_EXCLUSIVE, false, &is_exclusive))
 		return stomp_refuse_value(t);
+	is_exclusive |= m->to.place == STOMP_TEMP_QUEUE;
 	const struct wanted want = { .name = m->to.key,
 				     .flags = (uint8_t)((is_exclusive ? QUEUE_EXCLUSIVE
 							 : is_durable ? QUEUE_DURABLE
@@ -118,6 +124,21 @@ static enum done to_queue(struct turn *t, const struct sending *m, bool *out_is_
 	return e == ERR_BUSY ? WAIT : DONE;
 }
 
+/* What must be there before it goes to it: a queue is declared, but not one of somebody else's
+ * own. */
+static enum done need_queue(struct turn *t, const struct sending *m, bool *out_is_refused)
+{
+	*out_is_refused = false;
+	if (m->to.place == STOMP_QUEUE || m->to.place == STOMP_TEMP_QUEUE)
+		return to_queue(t, m, out_is_refused);
+	must(m->to.place != STOMP_TEMP_QUEUE);
+	*out_is_refused = t->s->is_activemq && m->to.place == STOMP_REPLY_QUEUE &&
+			  !catalog_queue(t->w->view, t->s->access.number, m->to.key);
+	if (*out_is_refused)
+		return stomp_amq_refuse(t, "The destination ", m->to.key, " does not exist.");
+	return DONE;
+}
+
 /* Answers to /temp-queue/x come to a queue that is made for them, which the receiver of the request
  * knows under another name. */
 static enum done reply_to(struct turn *t, struct sending *m, char *room, bool *out_is_refused)
@@ -126,6 +147,13 @@ static enum done reply_to(struct turn *t, struct sending *m, char *room, bool *o
 	struct slice in = t->head->at[STOMP_H_REPLY_TO];
 	const struct subscription *k = NULL;
 	*out_is_refused = false;
+	if (t->s->is_activemq) {
+		struct text to = text_of(room, REPLY_MAX);
+		enum done d = stomp_amq_reply_to(t, &to, out_is_refused);
+		if (to.n > 0)
+			m->reply_to = text_slice(&to);
+		return d;
+	}
 	if (!stomp_has(t->head, STOMP_H_REPLY_TO) || !slice_starts_with(in, prefix))
 		return DONE;
 	enum done d = stomp_reply_to(t, in, &k);
@@ -156,7 +184,8 @@ static void put_route(struct sending *m, struct wr *w)
 static void put_props(struct turn *t, struct sending *m, struct wr *scratch, struct wr *w)
 {
 	struct slice name, value;
-	struct wr *first = m->reply_to.p ? scratch : w;
+	const bool is_activemq = t->s->is_activemq;
+	struct wr *first = m->reply_to.p || is_activemq ? scratch : w;
 	size_t at = first->n;
 	/* what is unescaped and what is made of it lie one behind the other */
 	uint8_t *words = wr_reserve(scratch, t->frame->head.n);
@@ -165,11 +194,13 @@ static void put_props(struct turn *t, struct sending *m, struct wr *scratch, str
 	at = first->n;
 	stomp_stored_put(t->frame->head, (enum stomp_version)t->s->version, &unescaped, first);
 	m->props = slice_of(first->p + at, first->n - at);
-	if (!m->reply_to.p)
+	if (first == w)
 		return;
 	struct rd r = rd_of(m->props);
 	at = w->n;
-	while (stomp_stored_next(&r, &name, &value)) {
+	if (is_activemq)
+		stomp_amq_props(t, m->props, m->reply_to, m->is_one_of_many, m->priority, w);
+	while (!is_activemq && stomp_stored_next(&r, &name, &value)) {
 		bool is_it = slice_eq(name, slice_str(stomp_header_words[STOMP_H_REPLY_TO]));
 		stomp_stored_put_one(w, name, is_it ? m->reply_to : value);
 	}
@@ -275,12 +306,15 @@ static enum done publish(struct turn *t, struct sending *m, bool is_followed)
 	must(hit->route != NULL);
 	const uint64_t word = is_followed ? 0 : PUBLISHER_NOBODY;
 	if (upload_is_needed(m->route.n, m->props.n, t->frame->body.n)) {
+		if (m->is_one_of_many)
+			return stomp_amq_refuse(t, "Too large for several destinations: ",
+						t->head->at[STOMP_H_DESTINATION], "");
 		enum done d = stomp_large(t, &what, hit, m->flags, word);
 		if (d == DONE && s->phase == PHASE_RUNNING)
 			count_one(s, is_followed);
 		return d;
 	}
-	const struct msg *made = in_place(t, m);
+	const struct msg *made = m->is_one_of_many ? NULL : in_place(t, m);
 	if (!made)
 		made = in_own_block(t, m);
 	if (!made)
@@ -290,11 +324,18 @@ static enum done publish(struct turn *t, struct sending *m, bool is_followed)
 	return DONE;
 }
 
+/* Octets that are kept and that the client has not said. */
+static size_t extra_of(const struct turn *t)
+{
+	must(t->head != NULL);
+	return t->s->is_activemq ? EXTRA_MAX + t->head->at[STOMP_H_DESTINATION].n : 0;
+}
+
 /* What is made of the head lies in `room`: route, properties, and what it takes to make them. */
 static enum done send_in(struct turn *t, struct sending *m, bool is_followed, uint8_t *room,
 			 size_t n)
 {
-	size_t front = ROUTE_MAX + STOMP_STORED_MAX(t->frame->head.n) + REPLY_MAX;
+	size_t front = ROUTE_MAX + STOMP_STORED_MAX(t->frame->head.n) + REPLY_MAX + extra_of(t);
 	struct wr w = wr_of(room, front);
 	struct wr scratch = wr_of(room + front, n - front);
 	must(n > front);
@@ -304,29 +345,62 @@ static enum done send_in(struct turn *t, struct sending *m, bool is_followed, ui
 	return publish(t, m, is_followed);
 }
 
+/* Sees to all that it goes to. False: not yet, or refused. */
+static bool is_ready(struct turn *t, struct sending *m, uint8_t *names, char *reply, enum done *out)
+{
+	struct slice rest = t->head->at[STOMP_H_DESTINATION];
+	bool is_refused = false;
+	struct stomp *s = t->s;
+	*out = DONE;
+	m->is_one_of_many = s->is_activemq && slice_find(rest, ',') < rest.n;
+	do {
+		struct slice part = m->is_one_of_many ? stomp_amq_part(&rest) : rest;
+		if (!stomp_destination(t, part, names, &m->to) || !read_properties(t, m))
+			return false;
+		s->is_held = t->w->is_blocked || publisher_is_full(&s->publisher, t->w);
+		*out = s->is_held ? WAIT : need_queue(t, m, &is_refused);
+		if (*out == WAIT || is_refused)
+			return false;
+	} while (m->is_one_of_many && rest.n > 0);
+	*out = reply_to(t, m, reply, &is_refused);
+	must(s->phase == PHASE_RUNNING || is_refused);
+	return *out != WAIT && !is_refused;
+}
+
+/* One message for each destination of a list. */
+static enum done send_all(struct turn *t, struct sending *m, bool is_followed, uint8_t *names,
+			  uint8_t *room, size_t n)
+{
+	struct slice rest = t->head->at[STOMP_H_DESTINATION];
+	must(m->is_one_of_many);
+	while (rest.n > 0 && t->s->phase == PHASE_RUNNING) {
+		if (!stomp_destination(t, stomp_amq_part(&rest), names, &m->to))
+			return DONE;
+		(void)send_in(t, m, is_followed, room, n);
+	}
+	return DONE;
+}
+
 enum done stomp_send(struct turn *t, bool is_followed)
 {
 	UNSET uint8_t names[DESTINATION_MAX], usual[ROOM_USUAL];
 	UNSET char reply[REPLY_MAX];
 	struct sending m = { .reply_to = SLICE_EMPTY };
-	bool is_refused = false;
-	struct stomp *s = t->s;
-	if (!stomp_destination(t, names, &m.to) || !read_properties(t, &m))
+	enum done d = DONE;
+	if (t->s->is_activemq && !stomp_amq_may_send(t))
 		return DONE;
-	s->is_held = t->w->is_blocked || publisher_is_full(&s->publisher, t->w);
-	if (s->is_held)
-		return WAIT;
-	enum done d = m.to.place == STOMP_QUEUE ? to_queue(t, &m, &is_refused) : DONE;
-	if (d == WAIT || is_refused)
+	if (!is_ready(t, &m, names, reply, &d))
 		return d;
-	d = reply_to(t, &m, reply, &is_refused);
-	if (d == WAIT || is_refused)
-		return d;
+	if (t->s->is_activemq && m.expiry_ms == EXPIRY_AT_ONCE) {
+		t->s->published++; /* it is over already, and that is no mistake */
+		return DONE;
+	}
 	size_t n = ROUTE_MAX + REPLY_MAX + 2 * STOMP_STORED_MAX(t->frame->head.n) +
-		   t->frame->head.n + 1;
+		   t->frame->head.n + 1 + extra_of(t);
 	uint8_t *room = n <= sizeof usual ? usual : mem_get(t->w->mem, n, "head of a message");
 	must(room != NULL);
-	d = send_in(t, &m, is_followed, room, n);
+	d = m.is_one_of_many ? send_all(t, &m, is_followed, names, room, n)
+			     : send_in(t, &m, is_followed, room, n);
 	if (room != usual)
 		mem_put(t->w->mem, room, n);
 	return d;
@@ -335,7 +409,7 @@ enum done stomp_send(struct turn *t, bool is_followed)
 enum done stomp_on_send(struct turn *t)
 {
 	must(t->s->phase == PHASE_RUNNING);
-	if (stomp_has(t->head, STOMP_H_MESSAGE_ID))
+	if (stomp_has(t->head, STOMP_H_MESSAGE_ID) && !t->s->is_activemq)
 		return stomp_refuse(t, "Invalid header",
 				    slice_str("'message-id' is not allowed on 'SEND'.\n"));
 	if (stomp_has(t->head, STOMP_H_TRANSACTION) && !ABLATED(put_off)) {
@@ -348,6 +422,7 @@ enum done stomp_on_send(struct turn *t)
 	enum done d = stomp_send(t, own != NULL);
 	if (own)
 		stomp_receipt_owe(t, own, t->s->published != before, first);
+	stomp_receipts_say(t);
 	return d;
 }
 

@@ -3,15 +3,20 @@
 #include "base/bits.h"
 #include "base/must.h"
 
+static bool stomp_is(const struct session *s)
+{
+	return s->ops == &stomp_session_ops || s->ops == &stomp_activemq_session_ops;
+}
+
 static struct stomp *stomp_of(struct session *s)
 {
-	must(s->ops == &stomp_session_ops);
+	must(stomp_is(s));
 	return (struct stomp *)(void *)s;
 }
 
 static const struct stomp *stomp_look(const struct session *s)
 {
-	must(s->ops == &stomp_session_ops);
+	must(stomp_is(s));
 	return (const struct stomp *)(const void *)s;
 }
 
@@ -29,16 +34,16 @@ void stomp_note(struct turn *t, const struct session_note *what)
 	session_events_put(t->w->events, &note);
 }
 
-static struct session *session_new(struct session_world *w, uint64_t handle, struct slice peer,
-				   bool is_loopback)
+static struct session *make(struct session_world *w, uint64_t handle, bool is_loopback,
+			    const struct session_ops *ops)
 {
-	(void)peer;
 	must(handle != 0);
 	struct stomp *s = mem_get(w->mem, sizeof *s, "stomp session");
 	if (!s)
 		return NULL;
 	*s = (struct stomp){
-		.session = { .ops = &stomp_session_ops, .handle = handle },
+		.session = { .ops = ops, .handle = handle },
+		.is_activemq = ops == &stomp_activemq_session_ops,
 		.access = { .is_loopback = is_loopback },
 		.asker = { .session = handle },
 		.phase = PHASE_LOGIN,
@@ -50,6 +55,20 @@ static struct session *session_new(struct session_world *w, uint64_t handle, str
 	publisher_init(&s->publisher);
 	receiver_init(&s->receiver, &stomp_receiver_ops, &s->session, &s->asker);
 	return &s->session;
+}
+
+static struct session *session_new(struct session_world *w, uint64_t handle, struct slice peer,
+				   bool is_loopback)
+{
+	(void)peer;
+	return make(w, handle, is_loopback, &stomp_session_ops);
+}
+
+static struct session *activemq_new(struct session_world *w, uint64_t handle, struct slice peer,
+				    bool is_loopback)
+{
+	(void)peer;
+	return make(w, handle, is_loopback, &stomp_activemq_session_ops);
 }
 
 static void session_tell(struct session *own, struct session_world *w, struct run *fx)
@@ -176,6 +195,7 @@ static void session_free(struct session *own, struct session_world *w)
 	stomp_block_close(s);
 	sendq_fini(&own->sendq, w->mem);
 	access_fini(&s->access, w);
+	mem_put(w->mem, s->client_id, s->client_id_n);
 	mem_put(w->mem, s, sizeof *s);
 }
 
@@ -197,21 +217,16 @@ static void session_dump(const struct session *own, const struct session_world *
 		  (unsigned long long)s->acknowledged);
 }
 
+#define STOMP_OPS                                                                               \
+	.feed = stomp_feed, .tell = session_tell, .ready = session_ready, .pump = session_pump, \
+	.loaded = session_loaded, .stored = stomp_stored, .checked = stomp_checked,             \
+	.deadline = session_deadline, .tick = session_tick, .stop = session_stop,               \
+	.gone = session_gone, .free = session_free, .dump = session_dump, .print = stomp_print
+
 const struct session_ops stomp_session_ops = {
-	.name = "stomp",
-	.new = session_new,
-	.feed = stomp_feed,
-	.tell = session_tell,
-	.ready = session_ready,
-	.pump = session_pump,
-	.loaded = session_loaded,
-	.stored = stomp_stored,
-	.checked = stomp_checked,
-	.deadline = session_deadline,
-	.tick = session_tick,
-	.stop = session_stop,
-	.gone = session_gone,
-	.free = session_free,
-	.dump = session_dump,
-	.print = stomp_print,
+	.name = "stomp", .other = &stomp_activemq_session_ops, .new = session_new, STOMP_OPS
 };
+
+const struct session_ops stomp_activemq_session_ops = { .name = "stomp",
+							.new = activemq_new,
+							STOMP_OPS };

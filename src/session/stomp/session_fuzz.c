@@ -63,6 +63,17 @@ static const char *const frames[] = {
 	"CONNECT\n\n",
 	"FOO\n\n",
 	"\n\n",
+	"SUBSCRIBE\nid:s\ndestination:/queue/a\nselector:foo = 'bar' OR n > "
+	"5\nack:client-individual\n\n",
+	"SUBSCRIBE\nid:d\ndestination:/topic/a.>\nactivemq.subscriptionName:n\nselector:foo IS "
+	"NULL\n\n",
+	"UNSUBSCRIBE\nid:d\nactivemq.subscriptionName:n\n\n",
+	"SEND\ndestination:/queue/a,/topic/a.b,/temp-queue/x\nreply-to:/temp-queue/"
+	"x\nfoo:bar\nn:7\n"
+	"receipt:21\n\nbody",
+	"SUBSCRIBE\nid:q\ndestination:/temp-queue/x\nack:client\nselector:n IS NOT NULL\n\n",
+	"SEND\ndestination:/queue/a\npersistent:true\nexpires:1\ntransaction:t\n\nx",
+	"SEND\ndestination:/queue/a\npersistent:true\nn:6\n\nx",
 };
 
 #define FRAMES_N (sizeof frames / sizeof *frames)
@@ -89,8 +100,9 @@ static void enter(struct client *c, unsigned no)
 {
 	static const char *const hellos[] = { "CONNECT\naccept-version:1.2\nheart-beat:500,500\n\n",
 					      "STOMP\naccept-version:1.0,1.1\nhost:/\n\n",
-					      "CONNECT\nlogin:guest\npasscode:guest\n\n" };
-	send(c, hellos[no % 3]);
+					      "CONNECT\nlogin:guest\npasscode:guest\n\n",
+					      "CONNECT\naccept-version:1.1\nclient-id:c\n\n" };
+	send(c, hellos[no % 4]);
 }
 
 /* The last message-id that the client was told; empty: none. */
@@ -162,13 +174,15 @@ static void fate(struct play *p, unsigned which)
 		p->w->is_losing_stores = !p->w->is_losing_stores;
 }
 
-static const struct play_ops ops = { &stomp_session_ops, enter, say, fate };
+/* The last byte says in which dialect. */
+static const struct play_ops ops[2] = { { &stomp_session_ops, enter, say, fate },
+					{ &stomp_activemq_session_ops, enter, say, fate } };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	struct play p = play_begin();
 	p.w->limits.stomp = &settings;
-	play_all(&p, &ops, slice_of(bytes, n));
+	play_all(&p, &ops[n > 0 && bytes[n - 1] & 1], slice_of(bytes, n));
 	play_end(&p);
 	return 0;
 }

@@ -171,7 +171,7 @@ static enum done refuse_tag(struct turn *t, const struct reference *r, bool is_k
 /* False: refused. */
 static bool settle_of(struct turn *t, enum settle *out)
 {
-	bool requeues = t->w->limits->stomp->requeues;
+	bool requeues = t->w->limits->stomp->requeues && !t->s->is_activemq;
 	must(out != NULL);
 	*out = SETTLE_ACCEPT;
 	if (t->frame->command == STOMP_ACK)
@@ -187,7 +187,8 @@ static bool settle_of(struct turn *t, enum settle *out)
 static void settle_all(struct turn *t, struct subscription *k, uint64_t tag, enum settle how)
 {
 	must(tag > 0);
-	if (k->ack == ACK_EACH) {
+	bool is_one = t->s->is_activemq && t->frame->command == STOMP_NACK;
+	if (k->ack == ACK_EACH || is_one) {
 		settle(t, k, find(k, tag), how);
 	} else {
 		for (size_t i = 0; i < k->unacked.n; i++) {
@@ -203,6 +204,24 @@ static void settle_all(struct turn *t, struct subscription *k, uint64_t tag, enu
 		stomp_subscription_free(t, k);
 }
 
+static enum done settle_amq(struct turn *t, struct slice id)
+{
+	struct reference r;
+	enum settle how;
+	bool is_known, is_good = read_reference(id, &r);
+	must(t->s->is_activemq);
+	struct subscription *k = is_good ? holder(t->s, &r, &is_known) : NULL;
+	if (!k || !slice_eq(r.session, stomp_name(t->s)))
+		return stomp_amq_refuse(t,
+					t->frame->command == STOMP_ACK
+						? "Unexpected ACK received for message-id ["
+						: "Unexpected NACK received for message-id [",
+					id, "]");
+	if (settle_of(t, &how))
+		settle_all(t, k, r.tag, how);
+	return DONE;
+}
+
 enum done stomp_settle(struct turn *t)
 {
 	enum stomp_header h = t->s->version == STOMP_1_2 ? STOMP_H_ID : STOMP_H_MESSAGE_ID;
@@ -211,6 +230,8 @@ enum done stomp_settle(struct turn *t)
 	enum settle how;
 	bool is_known;
 	must(stomp_has(t->head, h));
+	if (t->s->is_activemq)
+		return settle_amq(t, id);
 	if (!read_reference(id, &r))
 		return refuse_id(t, "Invalid header", "a valid ", "\n");
 	struct subscription *k = holder(t->s, &r, &is_known);

@@ -68,10 +68,12 @@ struct call {
 	uint32_t ticket; /* of the last question; TICKET_NONE: it is answered */
 	uint16_t step;
 	uint8_t tries, name_n;
+	bool is_dead_asked, has_dead; /* of ActiveMQ's queue of dead letters */
 	struct reply_row reply;
 	struct subscription *sub; /* being made, not in the list yet; or ending */
 	uint32_t at;              /* of COMMIT: how many actions are done */
 	uint64_t looked_at;       /* the queue that its shard was asked for */
+	uint64_t declared;        /* which queue was declared last */
 	uint16_t text_n;
 	char text[CALL_TEXT_MAX]; /* of a refusal */
 	char name[CALL_NAME_MAX]; /* of a queue that is being made */
@@ -107,9 +109,12 @@ struct stomp {
 	uint8_t silent_n, name_n;
 	uint8_t large_state; /* enum upload_state */
 	bool owns_queues, is_gone;
-	bool is_held;             /* a SEND waits for room, or for the end of an alarm */
-	bool has_login;           /* a refusal says of whom */
+	bool is_activemq; /* its dialect */
+	bool is_held;     /* a SEND waits for room, or for the end of an alarm */
+	bool has_login;   /* a refusal says of whom */
+	uint8_t client_id_n;
 	char name[NAME_MADE_MAX]; /* of the conversation */
+	char *client_id;          /* ActiveMQ's; NULL: none */
 	uint64_t published, delivered, acknowledged;
 	/* publishes that a receipt waits for; of them, safe or refused; which was refused last */
 	uint64_t followed_n, safe_n, refused_at;
@@ -241,10 +246,10 @@ struct destination {
 	bool has_key;
 	struct slice exchange, key; /* a queue: its name is the key, the exchange is empty */
 };
-/* stomp_destination reads the frame's; its words lie in `room` of ROOM_MAX bytes, or in the frame.
- * False: refused. */
+/* stomp_destination reads the frame's, or a part of it, `in`; its words lie in `room` of
+ * DESTINATION_MAX bytes, or in the frame. False: refused. */
 #define DESTINATION_MAX 1600u
-bool stomp_destination(struct turn *t, uint8_t *room, struct destination *out);
+bool stomp_destination(struct turn *t, struct slice in, uint8_t *room, struct destination *out);
 
 /* ---- send.c ---- */
 enum done stomp_on_send(struct turn *t);
@@ -290,6 +295,42 @@ enum done stomp_on_abort(struct turn *t);
 /* stomp_put_off keeps the frame in hand for its transaction. */
 enum done stomp_put_off(struct turn *t);
 void stomp_transactions_free(struct turn *t);
+
+/* ---- activemq.c: ActiveMQ's dialect ---- */
+#define STOMP_AMQ_DLQ "ActiveMQ.DLQ"
+struct text;
+/* stomp_amq_refuse tells an ERROR in ActiveMQ's words; the conversation goes on. */
+enum done stomp_amq_refuse(struct turn *t, const char *words, struct slice what, const char *after);
+/* stomp_amq_destination is stomp_destination. stomp_amq_part takes the next of several off a list.
+ * stomp_amq_address writes one as it is seen from here. */
+bool stomp_amq_destination(struct turn *t, struct slice in, uint8_t *room, struct destination *out);
+struct slice stomp_amq_part(struct slice *io_rest);
+void stomp_amq_address(const struct stomp *s, bool is_topic, struct slice name, struct text *out);
+/* stomp_amq_dies_to: dead letters of a queue that the frame in hand declares go to STOMP_AMQ_DLQ.
+ */
+bool stomp_amq_dies_to(struct turn *t, struct slice queue);
+/* stomp_amq_may_send: false: refused. stomp_amq_reply_to writes where the answer is wanted, if that
+ * is not as the client has said. stomp_amq_props makes what is kept of a SEND from its headers. */
+bool stomp_amq_may_send(struct turn *t);
+enum done stomp_amq_reply_to(struct turn *t, struct text *out, bool *out_is_refused);
+void stomp_amq_props(struct turn *t, struct slice props, struct slice reply_to, bool is_one_of_many,
+		     uint8_t priority, struct wr *w);
+/* stomp_amq_is_text: JMS would call it a text, and its body has no NUL. */
+bool stomp_amq_is_text(const struct msg *m, const struct header_ops *ops);
+/* stomp_amq_asked reads what a SUBSCRIBE says besides; false: refused. stomp_amq_selector compiles
+ * its selector into `code` of SQL_CODE_MAX (NULL: only looks at it); *out_n 0: it has none. */
+bool stomp_amq_asked(struct turn *t, bool is_topic, uint32_t *io_prefetch, int64_t *out_priority);
+MUST_USE enum err stomp_amq_selector(struct turn *t, uint8_t *code, uint32_t *out_n);
+/* Subscriptions that last: stomp_amq_sub_name: the frame names one; stomp_amq_durable writes the
+ * name of its queue, false: it is too long; stomp_amq_is_durable: that is one. Its arguments say
+ * what it was made for; stomp_amq_is_another: for something else. */
+bool stomp_amq_sub_name(const struct turn *t, struct slice *out);
+bool stomp_amq_durable(const struct turn *t, struct slice sub, struct text *out);
+bool stomp_amq_is_durable(struct slice queue);
+void stomp_amq_put_made_for(const struct turn *t, struct wr *table);
+bool stomp_amq_is_another(const struct turn *t, const struct queue_record *q);
+/* stomp_amq_keep_client keeps the client's id; false: it is too long. */
+bool stomp_amq_keep_client(struct turn *t);
 
 /* ---- end.c ---- */
 enum done stomp_on_disconnect(struct turn *t);

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/must.h"
 #include "core/rules.h"
+#include "core/sql.h"
 #include "wire/stomp/destination.h"
 #include "wire/stomp/stored.h"
 
@@ -109,11 +110,17 @@ static bool read_flags(struct turn *t, struct asked *a)
 {
 	enum stomp_header durable = stomp_has(t->head, STOMP_H_DURABLE) ? STOMP_H_DURABLE
 									: STOMP_H_PERSISTENT;
-	bool is_named = !is_of_exchange(a);
+	struct slice sub;
+	bool is_named = !is_of_exchange(a) || (t->s->is_activemq && stomp_amq_sub_name(t, &sub));
 	must(!a->is_durable);
 	if (!stomp_flag(t, durable, is_named, &a->is_durable) ||
 	    !stomp_flag(t, STOMP_H_AUTO_DELETE, !is_named, &a->is_auto_delete))
 		return false;
+	if (a->to.place == STOMP_TEMP_QUEUE) {
+		a->is_durable = a->is_auto_delete = false;
+		a->is_exclusive = true;
+		return true;
+	}
 	bool is_shared = is_named || a->is_durable || stomp_has(t->head, STOMP_H_QUEUE_NAME);
 	return stomp_flag(t, STOMP_H_EXCLUSIVE, !is_shared, &a->is_exclusive);
 }
@@ -133,6 +140,8 @@ static bool read_asked(struct turn *t, struct asked *a)
 		(void)stomp_refuse_value(t);
 		return false;
 	}
+	if (t->s->is_activemq)
+		return stomp_amq_asked(t, is_of_exchange(a), &a->prefetch, &a->priority);
 	if (is_of_exchange(a) && a->is_durable && !a->has_id) {
 		(void)stomp_refuse(t, "Missing Header",
 				   slice_str("Header 'id' is required for durable subscriptions"));
@@ -163,14 +172,20 @@ static struct slice name_durable(const struct turn *t, const struct asked *a, ch
 	return slice_of(buf, sizeof prefix - 1 + base64_url_len(raw.n));
 }
 
-/* A name that was made stays the same while its frame waits. */
-static struct slice name_of(struct turn *t, const struct asked *a)
+/* A name that was made stays the same while its frame waits. One of ActiveMQ's that lasts is made
+ * in `durable`. */
+static struct slice name_of(struct turn *t, const struct asked *a, char *durable)
 {
 	struct call *c = stomp_call(t);
+	struct slice sub;
 	if (!is_of_exchange(a))
 		return a->to.key;
 	if (stomp_has(t->head, STOMP_H_QUEUE_NAME))
 		return t->head->at[STOMP_H_QUEUE_NAME];
+	if (t->s->is_activemq && stomp_amq_sub_name(t, &sub)) {
+		struct text out = text_of(durable, LIMIT_SHORTSTR);
+		return stomp_amq_durable(t, sub, &out) ? text_slice(&out) : SLICE_EMPTY;
+	}
 	if (c->name_n == 0 && a->is_durable)
 		c->name_n = (uint8_t)name_durable(t, a, c->name).n;
 	else if (c->name_n == 0)
@@ -280,6 +295,13 @@ static enum err check_stream(struct turn *t, const struct asked *a, struct strea
 	return ERR_PRECONDITION_FAILED;
 }
 
+static bool has_selector(const struct turn *t)
+{
+	must(t->frame->command == STOMP_SUBSCRIBE || t->frame->command == STOMP_SEND);
+	return t->s->is_activemq && stomp_has(t->head, STOMP_H_SELECTOR) &&
+	       t->head->at[STOMP_H_SELECTOR].n > 0 && t->frame->command == STOMP_SUBSCRIBE;
+}
+
 static enum err take(struct turn *t, const struct asked *a, const struct queue_record *q)
 {
 	struct stomp *s = t->s;
@@ -293,10 +315,27 @@ static enum err take(struct turn *t, const struct asked *a, const struct queue_r
 		TRY(check_stream(t, a, &from));
 		what.from = slice_of(&from, sizeof from);
 	}
+	uint8_t *code = NULL;
+	if (has_selector(t)) {
+		uint32_t n = 0;
+		if (q->flags & QUEUE_APPENDS) {
+			text_puts(&t->why, "a stream has no selectors");
+			return ERR_NOT_IMPLEMENTED;
+		}
+		code = mem_get(t->w->mem, SQL_CODE_MAX, "selector");
+		must(code != NULL);
+		enum err e = stomp_amq_selector(t, code, &n);
+		must(e == ERR_OK); /* it was looked at before */
+		what.from = slice_of(code, n);
+		what.flags |= is_of_exchange(a) ? SUBSCRIBE_DISCARDS : 0;
+	}
+	if (t->s->is_activemq && stomp_amq_is_durable(queue_record_name(q)))
+		what.flags |= SUBSCRIBE_EXCLUSIVE;
 	struct subscription *k = add(t, a, q);
 	what.of = k;
 	k->taker = receiver_subscribe(&s->receiver, t->w, &what);
 	k->taker_id = k->taker->id;
+	mem_put(t->w->mem, code, SQL_CODE_MAX);
 	s->receiver.is_shut = true; /* its receipt comes first */
 	s->call->sub = k;
 	s->call->step = STEP_TAKING;
@@ -322,6 +361,10 @@ static enum done taken(struct turn *t, struct call *c)
 		receiver_forget(&s->receiver, t->w, k->taker);
 		stomp_subscription_free(t, k);
 	}
+	if (c->reply.err == ERR_LIMIT)
+		return stomp_refuse(
+			t, "Too many selectors",
+			slice_str("A queue's consumers have 32 different ones at most\n"));
 	return stomp_call_failed(t);
 }
 
@@ -334,7 +377,8 @@ static enum done subscribe(struct turn *t, const struct asked *a)
 	must(c->ticket == TICKET_NONE && c->step <= STEP_BOUND);
 	if (c->step == STEP_BOUND && c->reply.err != ERR_OK)
 		return stomp_call_failed(t);
-	enum err e = find_queue(t, a, name_of(t, a), &q);
+	char durable[LIMIT_SHORTSTR + 1];
+	enum err e = find_queue(t, a, name_of(t, a, durable), &q);
 	if (e == ERR_OK && is_of_exchange(a) && c->step < STEP_BOUND) {
 		e = bind(t, a, q);
 		c->step = STEP_BOUND;
@@ -369,7 +413,8 @@ enum done stomp_on_subscribe(struct turn *t)
 		receiver_drain(&s->receiver, t->w);
 		return d;
 	}
-	if (!stomp_destination(t, names, &a.to) || !read_asked(t, &a))
+	if (!stomp_destination(t, t->head->at[STOMP_H_DESTINATION], names, &a.to) ||
+	    !read_asked(t, &a))
 		return DONE;
 	if (stomp_subscription(s, a.has_id, a.id))
 		return refuse_twice(t, &a);

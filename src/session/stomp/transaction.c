@@ -75,6 +75,8 @@ static enum done refuse_name(struct turn *t, struct slice name)
 	char room[SESSION_WORDS_MAX];
 	struct text body = text_of(room, sizeof room);
 	must(t->frame != NULL);
+	if (t->s->is_activemq)
+		return stomp_amq_refuse(t, "Invalid transaction id: ", name, "");
 	text_puts(&body, "Invalid transaction identifier: \"");
 	text_put_slice(&body, name);
 	text_puts(&body, "\"\n");
@@ -105,6 +107,8 @@ enum done stomp_on_begin(struct turn *t)
 	if (!stomp_has(t->head, STOMP_H_TRANSACTION))
 		return stomp_refuse_missing(t, "Missing transaction", "transaction");
 	struct transaction *x = find(s, name);
+	if (x && s->is_activemq)
+		return stomp_amq_refuse(t, "The transaction was already started: ", name, "");
 	if (x)
 		transaction_free(t, x);
 	if (s->transactions_n >= LIMIT_STOMP_TRANSACTIONS)

@@ -23,7 +23,10 @@ static bool is_for_good(struct turn *t)
 	bool is_durable, is_auto_delete;
 	enum stomp_header durable = stomp_has(t->head, STOMP_H_DURABLE) ? STOMP_H_DURABLE
 									: STOMP_H_PERSISTENT;
+	struct slice sub;
 	must(t->head != NULL);
+	if (t->s->is_activemq)
+		return stomp_amq_sub_name(t, &sub);
 	return stomp_flag(t, durable, false, &is_durable) && is_durable &&
 	       stomp_flag(t, STOMP_H_AUTO_DELETE, true, &is_auto_delete) && !is_auto_delete;
 }
@@ -35,8 +38,8 @@ static enum done begin(struct turn *t, struct subscription *k)
 	struct call *c = stomp_call(t);
 	struct slice name = stomp_sub_queue(k);
 	must(k->taker && k->taker->end == TAKER_LIVES);
-	if (is_for_good(t) && name.n <= CALL_NAME_MAX &&
-	    slice_starts_with(name, slice_str("stomp-subscription-"))) {
+	bool is_made = slice_starts_with(name, slice_str("stomp-subscription-"));
+	if (is_for_good(t) && name.n <= CALL_NAME_MAX && is_made) {
 		memcpy(c->name, name.p, name.n);
 		c->name_n = (uint8_t)name.n;
 	}
@@ -50,7 +53,11 @@ static enum done begin(struct turn *t, struct subscription *k)
 static enum done delete_queue(struct turn *t, struct call *c)
 {
 	struct stomp *s = t->s;
-	struct slice name = slice_of(c->name, c->name_n);
+	char durable[LIMIT_SHORTSTR + 1];
+	struct slice name = slice_of(c->name, c->name_n), sub;
+	struct text made = text_of(durable, LIMIT_SHORTSTR);
+	if (s->is_activemq && stomp_amq_sub_name(t, &sub) && stomp_amq_durable(t, sub, &made))
+		name = text_slice(&made);
 	const struct queue_record *q = catalog_queue(t->w->view, s->access.number, name);
 	must(c->step == STEP_ENDING);
 	c->step = STEP_DELETING;
@@ -77,7 +84,7 @@ enum done stomp_on_unsubscribe(struct turn *t)
 				    slice_str("UNSUBSCRIBE must include a 'destination' or 'id' "
 					      "header"));
 	struct call *c = s->call;
-	if (c && c->step == STEP_ENDING && c->name_n > 0)
+	if (c && c->step == STEP_ENDING && (c->name_n > 0 || (s->is_activemq && is_for_good(t))))
 		return delete_queue(t, c);
 	if (c && c->step == STEP_DELETING && c->reply.err != ERR_OK &&
 	    c->reply.err != ERR_NOT_FOUND)
@@ -87,7 +94,15 @@ enum done stomp_on_unsubscribe(struct turn *t)
 		return DONE;
 	}
 	struct subscription *k = stomp_subscription(s, has_id, id);
-	if (!k || k->taker->end != TAKER_LIVES)
+	bool is_there = k && k->taker->end == TAKER_LIVES;
+	if (!is_there && s->is_activemq && is_for_good(t)) {
+		c = stomp_call(t);
+		c->step = STEP_ENDING;
+		return delete_queue(t, c);
+	}
+	if (!is_there && s->is_activemq)
+		return stomp_amq_refuse(t, "No subscription matched.", SLICE_EMPTY, "");
+	if (!is_there)
 		return refuse_unknown(t, has_id, id);
 	return begin(t, k);
 }

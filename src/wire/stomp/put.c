@@ -141,6 +141,7 @@ static void put_properties(struct out *o, const struct stomp_message *m)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct slice name = slice_str(stomp_header_words[rows[i].header]);
 		if (rows[i].property == HEADER_PROPERTY_N ||
+		    (m->is_activemq && rows[i].header == STOMP_H_TIMESTAMP) ||
 		    !m->ops->property(m->props, rows[i].property, &h))
 			continue;
 		if (rows[i].property == HEADER_REPLY_TO)
@@ -154,14 +155,32 @@ static void put_properties(struct out *o, const struct stomp_message *m)
 			put_view(o, h.name, &h);
 }
 
-/* What came by STOMP is told as it came. */
-static void put_stored(struct out *o, struct slice props)
+/* In ActiveMQ's dialect times are in milliseconds, and some headers are always there. */
+static void put_fixed(struct out *o, const struct stomp_message *m)
 {
+	struct header h;
+	uint64_t seconds = 0;
+	must(m->is_activemq);
+	if (!m->ops->property(m->props, HEADER_PRIORITY, &h))
+		put_known(o, STOMP_H_PRIORITY, slice_str("4"));
+	if (!header_find(m->ops, m->props, slice_str(stomp_header_words[STOMP_H_EXPIRES]), &h))
+		put_known(o, STOMP_H_EXPIRES, slice_str("0"));
+	if (m->ops->property(m->props, HEADER_TIMESTAMP, &h))
+		seconds = h.number;
+	if (m->ops != &stomp_header_ops || seconds == 0)
+		put_number(o, slice_str(stomp_header_words[STOMP_H_TIMESTAMP]),
+			   seconds > INT64_MAX / 1000 ? 0 : (int64_t)seconds * 1000);
+}
+
+/* What came by STOMP is told as it came. */
+static void put_stored(struct out *o, struct slice props, bool is_activemq)
+{
+	struct slice type = slice_str(stomp_header_words[STOMP_H_MSG_TYPE]);
 	struct rd r = rd_of(props);
 	struct slice name, value;
 	must(props.p != NULL || props.n == 0);
 	while (stomp_stored_next(&r, &name, &value))
-		if (name.n)
+		if (name.n && !(is_activemq && slice_eq(name, type)))
 			put_header(o, name, value);
 }
 
@@ -181,16 +200,20 @@ size_t stomp_message_put(uint8_t *at, const struct stomp_message *m)
 		put_known(&o, STOMP_H_SUBSCRIPTION, m->subscription);
 	put_known(&o, STOMP_H_DESTINATION, m->destination);
 	put_known(&o, STOMP_H_MESSAGE_ID, m->id);
-	put_known(&o, STOMP_H_REDELIVERED, slice_str(m->is_redelivered ? "true" : "false"));
+	if (m->is_redelivered || !m->is_activemq)
+		put_known(&o, STOMP_H_REDELIVERED, slice_str(m->is_redelivered ? "true" : "false"));
 	if (m->is_acked && m->version == STOMP_1_2)
 		put_known(&o, STOMP_H_ACK, m->id);
 	if (m->is_persistent)
 		put_known(&o, STOMP_H_PERSISTENT, slice_str("true"));
+	if (m->is_activemq)
+		put_fixed(&o, m);
 	if (m->ops == &stomp_header_ops)
-		put_stored(&o, m->props);
+		put_stored(&o, m->props, m->is_activemq);
 	else
 		put_properties(&o, m);
-	put_number(&o, slice_str("content-length"), (int64_t)m->body_bytes);
+	if (!m->is_text)
+		put_number(&o, slice_str("content-length"), (int64_t)m->body_bytes);
 	put(&o, slice_str("\n"));
 	return o.n;
 }

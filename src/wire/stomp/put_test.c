@@ -54,6 +54,27 @@ static void a_message_says_what_is_its_own(void **s)
 	     "redelivered:true\npersistent:true\ncontent-length:12\n\n");
 }
 
+static void activemq_says_less_and_more(void **s)
+{
+	(void)s;
+	uint8_t block[200];
+	struct wr w = wr_of(block, sizeof block);
+	struct stomp_message m = plain();
+	m.is_activemq = m.is_text = true;
+	SAME(stomp_message_written(&m),
+	     "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@1\npriority:4\nexpires:0\n"
+	     "timestamp:0\n\n");
+	stomp_stored_put_one(&w, slice_str("timestamp"), slice_str("1700000000123"));
+	stomp_stored_put_one(&w, slice_str("amq-msg-type"), slice_str("bytes"));
+	stomp_stored_put_one(&w, slice_str("priority"), slice_str("9"));
+	m.props = wr_done(&w);
+	m.is_text = false;
+	m.is_redelivered = true;
+	SAME(stomp_message_written(&m),
+	     "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@1\nredelivered:true\nexpires:0\n"
+	     "timestamp:1700000000123\npriority:9\ncontent-length:0\n\n");
+}
+
 static struct slice with_header(enum stomp_version v, struct slice name, struct slice value)
 {
 	uint8_t block[100];
@@ -210,6 +231,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_says_what_is_its_own),
+		cmocka_unit_test(activemq_says_less_and_more),
 		cmocka_unit_test(no_message_is_longer_than_its_bound),
 		cmocka_unit_test(octets_hide_as_the_version_has_it),
 		cmocka_unit_test(properties_of_another_protocol_are_headers),

@@ -2,6 +2,10 @@
 
 #include "base/must.h"
 
+/* A time from here on is in milliseconds, as ActiveMQ's clients write it: in seconds it would be in
+ * the year 5138. */
+#define MILLISECONDS_MIN INT64_C(100000000000)
+
 void stomp_stored_put_one(struct wr *w, struct slice name, struct slice value)
 {
 	must(name.n <= UINT16_MAX && value.n <= UINT16_MAX);
@@ -117,6 +121,8 @@ static bool property(struct slice props, enum header_property which, struct head
 		return false;
 	*out = (struct header){ .number = (uint64_t)number,
 				.class = is_time ? HEADER_TIME : HEADER_INT };
+	if (is_time && number >= MILLISECONDS_MIN)
+		out->number /= 1000;
 	return true;
 }
 
