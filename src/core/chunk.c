@@ -15,13 +15,18 @@ void chunk_pool_init(struct chunk_pool *p, struct mem *mem)
 
 void chunk_pool_fini(struct chunk_pool *p)
 {
-	must(p->out_n == 0);
+	must(p->out_n == 0 && p->full_n == 0);
 	while (p->free) {
 		struct chunk *k = p->free;
 		p->free = k->next;
-		mem_put(p->mem, k, sizeof *k);
+		mem_put(p->mem, k, CHUNK_SMALL_BYTES);
 	}
-	p->free_n = 0;
+	while (p->free_rows) {
+		struct chunk_rows *rows = p->free_rows;
+		p->free_rows = rows->next;
+		mem_put(p->mem, rows, sizeof *rows);
+	}
+	p->free_n = p->free_rows_n = 0;
 }
 
 struct chunk *chunk_take(struct chunk_pool *p, uint64_t number)
@@ -31,13 +36,53 @@ struct chunk *chunk_take(struct chunk_pool *p, uint64_t number)
 		p->free = k->next;
 		p->free_n--;
 	} else {
-		k = mem_get(p->mem, sizeof *k, "queue entries");
+		k = mem_get(p->mem, CHUNK_SMALL_BYTES, "queue chunks");
 		must(k != NULL);
 	}
-	memset(k, 0, offsetof(struct chunk, loc));
+	memset(k, 0, offsetof(struct chunk, few));
 	k->number = number;
+	k->entry = k->few.entry;
+	k->loc = k->few.loc;
 	p->out_n++;
 	return k;
+}
+
+void chunk_rows_get(struct chunk_pool *p, struct chunk *k)
+{
+	struct chunk_rows *rows = p->free_rows;
+	must(!k->rows && k->used <= CHUNK_FEW);
+	if (rows) {
+		p->free_rows = rows->next;
+		p->free_rows_n--;
+	} else {
+		rows = mem_get(p->mem, sizeof *rows, "queue entries");
+		must(rows != NULL);
+	}
+	memcpy(rows->entry, k->few.entry, k->used * sizeof rows->entry[0]);
+	memcpy(rows->loc, k->few.loc, k->used * sizeof rows->loc[0]);
+	k->rows = rows;
+	k->entry = rows->entry;
+	k->loc = rows->loc;
+	p->full_n++;
+}
+
+static void put_rows(struct chunk_pool *p, struct chunk_rows *own_rows)
+{
+	must(p->full_n > 0);
+	p->full_n--;
+	if (p->free_rows_n == CHUNKS_FREE_MAX) {
+		mem_put(p->mem, own_rows, sizeof *own_rows);
+		return;
+	}
+	own_rows->next = p->free_rows;
+	p->free_rows = own_rows;
+	p->free_rows_n++;
+}
+
+uint64_t chunk_pool_bytes(const struct chunk_pool *p)
+{
+	must(p->cold_n <= p->out_n && p->full_n <= p->out_n);
+	return (p->out_n - p->cold_n) * CHUNK_SMALL_BYTES + p->full_n * sizeof(struct chunk_rows);
 }
 
 void chunk_put(struct chunk_pool *p, struct chunk *own_k)
@@ -52,8 +97,10 @@ void chunk_put(struct chunk_pool *p, struct chunk *own_k)
 		mem_put(p->mem, own_k, bytes);
 		return;
 	}
+	if (own_k->rows)
+		put_rows(p, own_k->rows);
 	if (p->free_n == CHUNKS_FREE_MAX) {
-		mem_put(p->mem, own_k, sizeof *own_k);
+		mem_put(p->mem, own_k, CHUNK_SMALL_BYTES);
 		return;
 	}
 	own_k->next = p->free;
@@ -121,6 +168,9 @@ struct chunk *chunk_cool(struct chunk_pool *p, struct chunk *own_k, const struct
 	       bytes - offsetof(struct chunk, cold));
 	k->is_cold = true;
 	k->is_wanted = false;
+	k->entry = NULL;
+	k->loc = NULL;
+	k->rows = NULL;
 	k->used = CHUNK_N;
 	p->out_n++;
 	p->cold_n++;
@@ -131,9 +181,10 @@ struct chunk *chunk_cool(struct chunk_pool *p, struct chunk *own_k, const struct
 }
 
 /* Slots that nothing lives in have the id of the one before. */
-static void fill_up(struct chunk *k)
+static void fill_up(struct chunk_pool *p, struct chunk *k)
 {
 	must(k->used > 0);
+	chunk_room(p, k, CHUNK_N);
 	for (uint64_t id = k->entry[k->used - 1].id; k->used < CHUNK_N; k->used++)
 		k->entry[k->used] = (struct entry){ .id = id };
 }
@@ -142,7 +193,7 @@ void chunk_warm(struct chunk_pool *p, struct chunk *own_k, struct chunk *hot)
 {
 	must(own_k->is_cold && !hot->is_cold && own_k->number == hot->number);
 	must(hot->live_n == 0 && hot->used > 0);
-	fill_up(hot);
+	fill_up(p, hot);
 	hot->changed = own_k->changed;
 	hot->first_id = own_k->first_id;
 	hot->live_n = own_k->live_n;
@@ -220,6 +271,7 @@ void chunk_check(const struct chunk *k)
 {
 	uint32_t durable_n = 0;
 	must(k->used <= CHUNK_N && k->number > 0);
+	must_if(!k->rows && !k->is_cold, k->used <= CHUNK_FEW);
 	must(k->live_n == bits_count(k->live, CHUNK_N));
 	if (k->is_cold) {
 		cold_check(k);

@@ -9,11 +9,15 @@
  *      1     0     given (or settled, with the removal on its way: ENTRY_SETTLING; or a dead
  *                  letter on its way: ENTRY_DEAD)
  *
- * 40 bytes an entry in all. One shard owns chunks and pool; a pool keeps a few free chunks, so that
- * a queue that goes up and down does not ask for memory.
+ * The first few entries lie in the chunk itself; with the next one it gets rows for all 512, so
+ * that a short queue is small. 40 bytes an entry in all. One shard owns chunks and pool; a pool
+ * keeps a few free chunks and rows, so that a queue that goes up and down asks for no memory.
+ *
+ *     [ bitmaps, numbers | few ]        [ bitmaps, numbers | few ]
+ *       entry, loc --------^              entry, loc ---> rows
  *
  * A cold chunk (core_cold.c) is the head of one: bitmaps and numbers, and of its entries only what
- * `struct cold` says. The memory of loc[] and entry[] is not there: nobody looks at them without
+ * `struct cold` says. loc and entry are NULL, and `few` is not there: nobody looks at them without
  * having asked is_cold.
  */
 #ifndef CORE_CHUNK_H
@@ -26,6 +30,7 @@
 #include "core/rows.h"
 
 #define CHUNK_N     ((uint32_t)LIMIT_CHUNK_ENTRIES)
+#define CHUNK_FEW   4u /* entries that need no rows */
 #define CHUNK_WORDS (LIMIT_CHUNK_ENTRIES / 64)
 
 struct entry {
@@ -83,12 +88,23 @@ struct chunk {
 	uint64_t (*lane)[CHUNK_WORDS]; /* `ready` by priority (lanes.h), if the queue has these */
 	uint16_t lanes_n;
 	bool is_cold;
-	bool is_wanted; /* cold, and being read */
+	bool is_wanted;          /* cold, and being read */
+	struct entry *entry;     /* by slot: in `few`, or rows of all slots */
+	uint64_t *loc;           /* likewise: where the stored message lies; 0: nowhere */
+	struct chunk_rows *rows; /* NULL: all entries are in `few` */
 	union {
-		uint64_t loc[CHUNK_N]; /* where the stored message lies; 0: nowhere */
+		struct {
+			struct entry entry[CHUNK_FEW];
+			uint64_t loc[CHUNK_FEW];
+		} few;
 		struct cold cold;
 	};
+};
+
+struct chunk_rows {
+	struct chunk_rows *next; /* in the pool */
 	struct entry entry[CHUNK_N];
+	uint64_t loc[CHUNK_N];
 };
 
 static inline size_t chunk_cold_bytes(const struct cold *c)
@@ -97,13 +113,18 @@ static inline size_t chunk_cold_bytes(const struct cold *c)
 }
 
 _Static_assert(sizeof(struct entry) == 32, "an entry is half a cache line");
-_Static_assert(sizeof(struct chunk) <= CHUNK_N * 41, "40 bytes an entry, with all tables");
+/* What a chunk with rows takes; one without: offsetof(struct chunk, few) and them. */
+#define CHUNK_SMALL_BYTES (offsetof(struct chunk, few) + sizeof((struct chunk){ 0 }.few))
+#define CHUNK_FULL_BYTES  (CHUNK_SMALL_BYTES + sizeof(struct chunk_rows))
+_Static_assert(CHUNK_FULL_BYTES <= CHUNK_N * 41, "40 bytes an entry, with all tables");
 
 struct chunk_pool {
 	struct mem *mem;
 	struct chunk *free;
-	uint32_t free_n;
+	struct chunk_rows *free_rows;
+	uint32_t free_n, free_rows_n;
 	uint64_t out_n;  /* chunks in queues */
+	uint64_t full_n; /* of them, with rows */
 	uint64_t cold_n; /* of them, cold */
 	uint64_t cold_bytes;
 };
@@ -131,6 +152,18 @@ void chunk_pool_fini(struct chunk_pool *p);
  * before its budget is used up. */
 struct chunk *chunk_take(struct chunk_pool *p, uint64_t number);
 void chunk_put(struct chunk_pool *p, struct chunk *own_k);
+
+/* chunk_room sees to it that there are entries for the slots below `n`. No memory is a must(). */
+void chunk_rows_get(struct chunk_pool *p, struct chunk *k);
+static inline void chunk_room(struct chunk_pool *p, struct chunk *k, uint32_t n)
+{
+	must(n <= CHUNK_N && !k->is_cold);
+	if (n > CHUNK_FEW && !k->rows)
+		chunk_rows_get(p, k);
+}
+
+/* chunk_pool_bytes is the memory of all chunks in queues that are not cold. */
+uint64_t chunk_pool_bytes(const struct chunk_pool *p);
 
 /* chunk_use makes slots [used, used + n) live and ready; the caller has filled them. */
 void chunk_use(struct chunk *k, uint32_t n);

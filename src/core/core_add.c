@@ -69,6 +69,7 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 		if (done)
 			core_release(c, q, done);
 		n = (uint32_t)min_u64(o->n - at, CHUNK_N - k->used);
+		chunk_room(&c->chunks, k, k->used + n);
 		bool expires = fill(q, k, row + at, n, first_id + (is_logged ? at : 0), is_logged);
 		chunk_use(k, n);
 		if (expires && q->has->delay)

@@ -219,6 +219,7 @@ static enum err entry_from_unit(struct core *c, struct chunk *k, struct rd *r, u
 		return ERR_CORRUPT;
 	if (k->used == 0)
 		k->first_id = e.id;
+	chunk_room(&c->chunks, k, slot + 1);
 	for (; k->used < slot; k->used++)
 		k->entry[k->used] = (struct entry){ .id = before };
 	k->entry[slot] = e;

@@ -20,8 +20,8 @@ void core_entries_limit(struct core *c, uint64_t bytes_max)
 
 uint64_t core_entries_bytes(const struct core *c)
 {
-	must(c->chunks.cold_n <= c->chunks.out_n);
-	return (c->chunks.out_n - c->chunks.cold_n) * sizeof(struct chunk);
+	must(c->mem != NULL);
+	return chunk_pool_bytes(&c->chunks);
 }
 
 struct cold_count core_cold_count(const struct core *c)

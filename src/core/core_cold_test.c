@@ -142,10 +142,10 @@ static void as_much_as_the_limit_allows_stays(void **s)
 {
 	(void)s;
 	struct rig *r = rig_with_messages(10 * CHUNK_N);
-	core_entries_limit(r->core, 4 * sizeof(struct chunk));
+	core_entries_limit(r->core, 4 * CHUNK_FULL_BYTES);
 	take(r);
 	must(queue_of(r)->cold_n == 6 && queue_of(r)->cool_at == 7);
-	core_entries_limit(r->core, 3 * sizeof(struct chunk));
+	core_entries_limit(r->core, 3 * CHUNK_FULL_BYTES);
 	rig_publish(r, Q, 10000, 1, ENTRY_PERSISTENT);
 	rig_commit(r);
 	take(r);

@@ -35,6 +35,7 @@ static void add(struct fixture *f, uint64_t id, uint32_t n)
 		struct chunk *done, *k = queue_tail(q, &f->pool, &done);
 		if (done)
 			release(f, done);
+		chunk_room(&f->pool, k, k->used + 1);
 		k->entry[k->used] = (struct entry){ .id = id + i / 2, .mem = 1, .bytes = 1 };
 		chunk_use(k, 1);
 		q->last_id = id + i / 2;

@@ -332,7 +332,7 @@ def copies(machine, n):
         wire = Wire(again.port)
         assert wire.ready('scale.0') == wire.ready(f'scale.{n - 1}') == 2
         again.end()
-    at_most('bytes of a copy', max(grown for grown, _ in took) / n, 12 * KIB)
+    at_most('bytes of a copy', max(grown for grown, _ in took) / n, 1.25 * KIB)
     return (f'transient: {took[0][0] / n:.0f} B and {took[0][1] / n * 1e6:.2f} us of CPU a copy; '
             f'durable, confirmed: {took[1][0] / n:.0f} B and {took[1][1] / n * 1e6:.2f} us, the second '
             f'{took[2][0] / n:.0f} B and {took[2][1] / n * 1e6:.2f} us')
