@@ -36,6 +36,7 @@ struct consumer_state {
 	uint16_t number;           /* its tag is "n" and this */
 	uint32_t prefetch, held_n; /* prefetch 0: no limit */
 	uint32_t losing_n;         /* what it may be given is given back */
+	uint32_t channel;          /* for life: oracle_channel */
 };
 
 /* A call that is not answered yet. */

@@ -48,7 +48,8 @@ bool client_declare_exchange(struct client *c, uint32_t channel, uint32_t exchan
 static void say_declare(struct client *c, uint32_t channel, uint32_t queue, bool is_passive)
 {
 	const struct place_queue *p = &place_queues[queue];
-	uint8_t rules[PLACE_ARGUMENTS_MAX];
+	const struct place_rule *rule = &c->oracle->places.rule[queue];
+	uint8_t rules[PLACE_RULES_MAX];
 	char name[PLACE_NAME_MAX];
 	client_say(c, channel + 1,
 		   &(struct amqp091_method){
@@ -58,7 +59,7 @@ static void say_declare(struct client *c, uint32_t channel, uint32_t queue, bool
 					      .durable = p->is_durable,
 					      .exclusive = p->is_exclusive,
 					      .auto_delete = p->is_auto_delete,
-					      .arguments = place_rules(queue, rules) } });
+					      .arguments = place_rules(rule, rules) } });
 }
 
 bool client_declare(struct client *c, uint32_t channel, uint32_t queue)

@@ -324,6 +324,7 @@ bool client_consume(struct client *c, uint32_t channel, uint32_t queue, bool is_
 						   .queue = (uint8_t)queue,
 						   .is_no_ack = is_no_ack,
 						   .number = ++ch->consumers_n,
+						   .channel = ch->number,
 						   .prefetch = is_no_ack ? 0 : ch->prefetch };
 	memset(ch->order[queue][n].last, 0, sizeof ch->order[queue][n].last);
 	oracle_users(c->oracle, queue, 1);
@@ -368,7 +369,7 @@ bool client_cancel(struct client *c, uint32_t channel, uint32_t consumer)
 bool client_get(struct client *c, uint32_t channel, uint32_t queue, bool is_no_ack)
 {
 	char name[PLACE_NAME_MAX];
-	if (place_queues[queue].kind == PLACE_SINGLE || !client_may_use(c, channel, queue))
+	if (c->oracle->places.rule[queue].kind == PLACE_SINGLE || !client_may_use(c, channel, queue))
 		return false;
 	oracle_users(c->oracle, queue, 1);
 	client_call_queue(c, channel, AMQP091_basic_get_ok, queue, false, is_no_ack);

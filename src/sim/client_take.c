@@ -212,21 +212,53 @@ static void check_credit(struct client *c, uint32_t channel, const struct consum
 		client_wrong(c, channel, "more deliveries than the shared prefetch of", ch->shared);
 }
 
+static bool is_well(const struct client *c, const struct channel_state *ch,
+		    const struct consumer_state *s)
+{
+	return ch->life == LIFE_THERE && s->life == LIFE_THERE && s->losing_n == 0 &&
+	       !oracle_may_fail(c->oracle, ch->number);
+}
+
+/* Nobody else is given anything while the one who was is still there, as far as he knows. */
+static void check_single(struct client *c, uint32_t channel, struct consumer_state *s)
+{
+	const struct channel_state *ch = &c->channel[channel];
+	struct oracle_queue *q = &c->oracle->queue[s->queue];
+	const struct consumer_state *other = q->active;
+	if (c->oracle->places.rule[s->queue].kind != PLACE_SINGLE || !is_well(c, ch, s))
+		return;
+	const bool is_other = other && (other != s || q->active_number != s->number ||
+					q->active_channel != ch->number);
+	if (other && !is_other)
+		return;
+	if (is_other && other->life == LIFE_THERE && other->number == q->active_number &&
+	    other->channel == q->active_channel && other->losing_n == 0 &&
+	    q->unsure_event < q->active_event && !oracle_may_fail(c->oracle, other->channel))
+		client_wrong(c, channel, "is active, and so is another, on channel",
+			     q->active_channel);
+	q->active = s;
+	q->active_number = s->number;
+	q->active_channel = ch->number;
+	q->active_event = oracle_tick(c->oracle);
+}
+
 static void on_delivery(struct client *c, uint32_t channel, struct oracle_delivery *d)
 {
 	struct channel_state *ch = &c->channel[channel];
 	struct incoming *in = &ch->incoming;
 	struct asked a = ch->asked;
 	bool is_get = in->consumer == CLIENT_GET;
-	const struct consumer_state *s = is_get ? NULL : &ch->consumer[in->consumer];
+	struct consumer_state *s = is_get ? NULL : &ch->consumer[in->consumer];
 	d->queue = is_get ? a.place : s->queue;
 	d->is_no_ack = is_get ? a.arg : s->is_no_ack;
 	d->is_late = !is_get && is_late(ch) && !d->is_no_ack;
 	d->order = d->is_late ? NULL : &ch->order[d->queue][in->consumer];
 	if (in->tag != ch->next_tag++)
 		client_wrong(c, channel, "a delivery tag out of turn", in->tag);
-	if (!is_get && !d->is_late)
+	if (!is_get && !d->is_late) {
 		check_credit(c, channel, s);
+		check_single(c, channel, s);
+	}
 	uint32_t copy = oracle_deliver(c->oracle, d);
 	TELL(c->story, deliver, c->index, channel, letter_id(d->body), d->queue, in->tag,
 	     in->is_redelivered);

@@ -76,7 +76,7 @@ static bool drain_queue(struct world *w, uint32_t queue)
 	if (o->queue[queue].life != LIFE_NONE) {
 		if (!client_declare(c, CHANNEL, queue) || !answered(w))
 			return false;
-		bool is_get = place_queues[queue].kind != PLACE_SINGLE &&
+		bool is_get = o->places.rule[queue].kind != PLACE_SINGLE &&
 			      prng_chance(&w->prng, 1, 6);
 		if (!(is_get ? get_all(w, queue) : consume_all(w, queue)) || !answered(w))
 			return false;

@@ -72,7 +72,7 @@ struct slice letter_props(const struct letter *l, uint8_t buf[LETTER_PROPS_MAX])
 	if (l->id % 4 == 1) {
 		p.flags |= AMQP091_HAS_content_type | AMQP091_HAS_priority;
 		p.content_type = slice_str("text/plain");
-		p.priority = (uint8_t)(l->id % 10);
+		p.priority = (uint8_t)letter_priority(l->id);
 	} else if (letter_has_headers(l->id)) {
 		amqp091_put_int(&w, "id", l->id);
 		amqp091_put_str(&w, "kind", slice_str("letter"));

@@ -25,6 +25,12 @@ static inline bool letter_has_headers(uint32_t id)
 	return id % 4 == 2;
 }
 
+/* letter_priority: 0 also if it says none. */
+static inline uint32_t letter_priority(uint32_t id)
+{
+	return id % 4 == 1 ? id % 10 : 0;
+}
+
 /* letter_props writes the properties, as they stand in a content header. */
 struct slice letter_props(const struct letter *l, uint8_t buf[LETTER_PROPS_MAX]);
 #endif

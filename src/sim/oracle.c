@@ -96,6 +96,14 @@ bool oracle_is_sent_done(const struct oracle *o, const struct message *m)
 		!oracle_is_doomed(o, m->publisher, m->sent));
 }
 
+void oracle_is_sure(struct oracle *o, struct message *m)
+{
+	if (m->is_sure)
+		return;
+	m->is_sure = true;
+	m->sure = oracle_tick(o);
+}
+
 void oracle_fence(struct oracle *o, uint32_t client, uint64_t event)
 {
 	struct party *p = &o->party[client];
@@ -267,7 +275,8 @@ void oracle_confirmed(struct oracle *o, uint32_t id)
 	struct message *m = &o->messages[id];
 	if (m->is_confirmed)
 		confirmed_twice(o, id);
-	m->is_confirmed = m->is_sure = true;
+	m->is_confirmed = true;
+	oracle_is_sure(o, m);
 	if (m->flags & LETTER_MANDATORY && !m->is_returned && m->first_copy == 0)
 		story_wrong(o->story, "m%u is mandatory, found no queue and was not returned", id);
 	if (m->flags & LETTER_PERSISTENT && !m->is_returned)

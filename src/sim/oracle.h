@@ -32,7 +32,7 @@ enum copy_state { COPY_READY, COPY_HELD, COPY_SETTLING, COPY_GONE };
 enum { LETTER_MANDATORY = 1, LETTER_PERSISTENT = 2, LETTER_CONFIRM = 4 };
 
 struct message {
-	uint64_t sent;
+	uint64_t sent, sure; /* events; sure: 0, or when it became so */
 	uint32_t first_copy;  /* 0: none */
 	uint32_t next_unsure; /* of its client's list */
 	uint32_t publisher, bytes;
@@ -66,6 +66,11 @@ struct oracle_queue {
 	bool loss_open;        /* he was lost, and the broker may not know it yet */
 	bool is_leaking;       /* he may still take something out of it for ever */
 	bool has_doubts, is_purging;
+	/* of a queue for one consumer: who was given something last, and since when nobody else was */
+	const void *active;
+	uint32_t active_channel;
+	uint16_t active_number;
+	uint64_t active_event;
 	bool is_busy;  /* somebody changes it: only one at a time (oracle_is_taken) */
 	bool is_limbo; /* somebody was lost; the broker may come to what he wanted all the same */
 };
@@ -224,4 +229,6 @@ uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, boo
 /* oracle_is_done: the client's step `event` is known to have been processed. */
 bool oracle_is_done(const struct oracle *o, uint32_t client, uint64_t event);
 bool oracle_is_sent_done(const struct oracle *o, const struct message *m);
+/* oracle_is_sure: it is confirmed, or the broker was idle since. */
+void oracle_is_sure(struct oracle *o, struct message *m);
 #endif

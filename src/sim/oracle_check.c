@@ -33,7 +33,7 @@ static uint32_t find_message(struct oracle *o, const struct oracle_delivery *d)
 		return 0;
 	}
 	struct letter l = oracle_letter(o, id);
-	bool may_differ = place_queues[d->queue].kind == PLACE_COUNTED && d->is_redelivered;
+	bool may_differ = o->places.rule[d->queue].kind == PLACE_COUNTED && d->is_redelivered;
 	bool is_same = may_differ || slice_eq(letter_props(&l, buf), d->props);
 	if (!letter_is(&l, d->body) || !is_same || !is_addressed(o, d, &o->messages[id]))
 		return wrong_content(o, d, id);
@@ -85,7 +85,7 @@ static const char *wrong_order(const struct oracle *o, const struct oracle_deliv
 {
 	const struct message *m = &o->messages[c->message];
 	uint32_t at = (uint32_t)m->client * ORACLE_CHANNELS + m->slot;
-	if (!d->order || place_queues[d->queue].kind == PLACE_RANKED ||
+	if (!d->order || o->places.rule[d->queue].kind == PLACE_RANKED ||
 	    (d->is_redelivered && !d->is_drain) || m->publisher < d->order->publisher[at])
 		return NULL;
 	if (d->order->publisher[at] == m->publisher && d->order->last[at] > c->message)
@@ -142,7 +142,8 @@ static void quiet_client(struct oracle *o, uint32_t client)
 	for (uint32_t id = p->unsure_first, next; id; id = next) {
 		struct message *m = &o->messages[id];
 		next = m->next_unsure;
-		m->is_sure |= !oracle_is_doomed(o, m->publisher, m->sent);
+		if (!oracle_is_doomed(o, m->publisher, m->sent))
+			oracle_is_sure(o, m);
 		if (m->is_sure)
 			continue;
 		if (last)
@@ -215,7 +216,7 @@ void oracle_quiet(struct oracle *o, uint32_t clients, bool is_known, bool is_rea
 		q->loss_open = q->is_limbo = q->is_leaking = false;
 	}
 	for (; is_known && o->orphans; o->orphans = o->messages[o->orphans].next_unsure)
-		o->messages[o->orphans].is_sure = true;
+		oracle_is_sure(o, &o->messages[o->orphans]);
 }
 
 /* ---- the broker has crashed ------------------------------------------------------------- */

@@ -290,7 +290,7 @@ static bool is_ready(const struct oracle *o, const struct copy *c, uint32_t clie
 		       (oracle_is_sent_done(o, m) || (m->client == client && m->sent >= began &&
 						      !oracle_is_doomed(o, m->publisher, m->sent)));
 	bool is_done = (c->by == client && c->event >= began) || oracle_is_done(o, c->by, c->event);
-	if (c->event && place_queues[c->queue].kind == PLACE_COUNTED)
+	if (c->event && o->places.rule[c->queue].kind == PLACE_COUNTED)
 		return false; /* the log must have its count first */
 	bool is_back = !c->event ||
 		       (c->event < event && is_done && !oracle_is_doomed(o, c->holder, c->event));
@@ -331,23 +331,39 @@ void oracle_nothing(struct oracle *o, uint32_t queue, uint64_t event)
 		}
 }
 
+/* Why `k` goes before `it`, as of `event`; NULL: it need not. What waits for the log is not there
+ * yet, whatever its priority. */
+static const char *why_first(const struct oracle *o, const struct copy *k, const struct copy *it,
+			     uint64_t event)
+{
+	const struct message *m = &o->messages[k->message];
+	if (o->places.rule[it->queue].kind == PLACE_RANKED) {
+		const uint32_t mine = place_priority(k->message),
+			       its = place_priority(it->message);
+		const bool is_there = m->sure && m->sure < event;
+		if (mine != its)
+			return mine > its && is_there ? "of a higher priority" : NULL;
+	}
+	if (m->publisher != o->messages[it->message].publisher)
+		return NULL;
+	return k->message < it->message ? "before it" : NULL;
+}
+
 void oracle_got(struct oracle *o, uint32_t copy, uint64_t event)
 {
 	const struct copy *it = &o->copies[copy];
 	const struct oracle_queue *q = &o->queue[it->queue];
-	bool is_ranked = place_queues[it->queue].kind == PLACE_RANKED;
-	if (is_ranked || q->users_n != 1 || !is_alone(q, event) || o->unreadable_n)
+	if (q->users_n != 1 || !is_alone(q, event) || o->unreadable_n)
 		return;
-	for (uint32_t c = q->first; c && c != copy; c = o->copies[c].next) {
+	const bool is_ranked = o->places.rule[it->queue].kind == PLACE_RANKED;
+	for (uint32_t c = q->first; c && (is_ranked || c != copy); c = o->copies[c].next) {
 		const struct copy *k = &o->copies[c];
-		if (o->messages[k->message].publisher != o->messages[it->message].publisher)
+		const char *why = c != copy && was_ready(k, event) ? why_first(o, k, it, event) : NULL;
+		if (!why)
 			continue;
-		if (k->message < it->message && was_ready(k, event)) {
-			story_wrong(o->story,
-				    "m%u was given from %s, though m%u before it is ready",
-				    it->message, place_queues[it->queue].name, k->message);
-			return;
-		}
+		story_wrong(o->story, "m%u was given from %s, though m%u %s is ready", it->message,
+			    place_queues[it->queue].name, k->message, why);
+		return;
 	}
 }
 

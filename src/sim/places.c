@@ -1,5 +1,6 @@
 #include "sim/places.h"
 
+#include "sim/letter.h"
 #include "wire/amqp091/table.h"
 
 #include <stdio.h>
@@ -64,11 +65,11 @@ struct slice place_arguments(const struct place_binding *b, uint8_t buf[PLACE_AR
 	return wr_done(&w);
 }
 
-struct slice place_rules(uint32_t queue, uint8_t buf[PLACE_ARGUMENTS_MAX])
+struct slice place_rules(const struct place_rule *rule, uint8_t buf[PLACE_RULES_MAX])
 {
-	struct wr w = wr_of(buf, PLACE_ARGUMENTS_MAX);
-	switch (place_queues[queue].kind) {
-	case PLACE_PLAIN: return SLICE_EMPTY;
+	struct wr w = wr_of(buf, PLACE_RULES_MAX);
+	switch (rule->kind) {
+	case PLACE_PLAIN: break;
 	case PLACE_RANKED: amqp091_put_int(&w, "x-max-priority", PRIORITY_MAX); break;
 	case PLACE_SINGLE: amqp091_put_bool(&w, "x-single-active-consumer", true); break;
 	case PLACE_COUNTED:
@@ -78,6 +79,12 @@ struct slice place_rules(uint32_t queue, uint8_t buf[PLACE_ARGUMENTS_MAX])
 	}
 	must(wr_ok(&w));
 	return wr_done(&w);
+}
+
+uint32_t place_priority(uint32_t letter)
+{
+	const uint32_t own = letter_priority(letter);
+	return own < PRIORITY_MAX ? own : PRIORITY_MAX;
 }
 
 struct slice place_key(uint32_t pattern)
@@ -157,6 +164,18 @@ static void choose(struct places *p, struct prng *r)
 	}
 }
 
+/* Whose rules the seed chooses. Nobody consumes without acknowledgement from d1 and t0. */
+static void choose_rules(struct places *p, struct prng *r)
+{
+	static const enum place_queue_kind kinds[] = { PLACE_PLAIN, PLACE_PLAIN, PLACE_RANKED,
+						       PLACE_SINGLE };
+	static const uint8_t free[] = { PLACE_d1, PLACE_n0, PLACE_t0, PLACE_t1 };
+	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
+		p->rule[q].kind = place_queues[q].kind;
+	for (uint32_t i = 0; i < sizeof free; i++)
+		p->rule[free[i]].kind = kinds[prng_below(r, 4)];
+}
+
 static void match(struct places *p, uint32_t exchange, uint32_t key)
 {
 	for (uint32_t b = 0; b < PLACE_BINDINGS; b++)
@@ -171,6 +190,7 @@ void places_init(struct places *p, struct prng *r)
 {
 	*p = (struct places){ 0 };
 	choose(p, r);
+	choose_rules(p, r);
 	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
 		for (uint32_t key = 0; key < PLACE_KEYS; key++)
 			match(p, x, key);

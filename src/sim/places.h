@@ -56,7 +56,12 @@ struct place_joint {
 	struct place_binding from;
 	uint8_t to;
 };
+/* What a queue is told when it is declared: as its table says, or as the seed does. */
+struct place_rule {
+	enum place_queue_kind kind;
+};
 struct places {
+	struct place_rule rule[PLACE_QUEUES];
 	struct place_binding binding[PLACE_BINDINGS];
 	struct place_joint joint[PLACE_JOINTS];
 	/* by exchange and key: a bit for each of them that takes such a message */
@@ -65,7 +70,7 @@ struct places {
 };
 _Static_assert(PLACE_BINDINGS <= 64 && PLACE_JOINTS <= 8, "a bit for each");
 
-/* places_init chooses the bindings of a run. */
+/* places_init chooses the bindings and the rules of a run. */
 void places_init(struct places *p, struct prng *r);
 static inline uint32_t place_queue_of(uint32_t binding)
 {
@@ -85,7 +90,10 @@ static inline uint32_t place_owner(uint32_t queue)
 struct slice place_arguments(const struct place_binding *b, uint8_t buf[PLACE_ARGUMENTS_MAX]);
 
 /* place_rules writes the arguments with which a queue is declared. */
-struct slice place_rules(uint32_t queue, uint8_t buf[PLACE_ARGUMENTS_MAX]);
+#define PLACE_RULES_MAX 256
+struct slice place_rules(const struct place_rule *rule, uint8_t buf[PLACE_RULES_MAX]);
+/* place_priority: what a queue with priorities makes of a letter's. */
+uint32_t place_priority(uint32_t letter);
 
 /* place_key gives a key or pattern as text. */
 struct slice place_key(uint32_t pattern);
