@@ -22,6 +22,7 @@
 struct fix {
 	struct story story;
 	struct oracle oracle;
+	uint64_t now_ms;
 	uint32_t publisher, consumer; /* channels of clients 0 and 1 */
 	struct oracle_order order;
 };
@@ -32,7 +33,7 @@ static struct fix *fix_new(void)
 	struct prng r = prng_of(1);
 	must(f != NULL);
 	story_init(&f->story, false);
-	oracle_init(&f->oracle, &f->story, &r);
+	oracle_init(&f->oracle, &f->story, &f->now_ms, &r);
 	oracle_queue_set(&f->oracle, PLACE_d0, LIFE_THERE);
 	for (uint32_t i = 0; i < 2; i++)
 		oracle_connected(&f->oracle, i);
@@ -209,6 +210,90 @@ static void a_queue_may_go_with_a_channel_that_ends_unheard(void **state)
 	fix_free(f, "");
 }
 
+static struct fix *fix_of(struct place_rule rule)
+{
+	struct fix *f = fix_new();
+	f->oracle.places.rule[PLACE_d0] = rule;
+	return f;
+}
+
+static void what_comes_after_its_time_is_noticed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_of((struct place_rule){ .ttl_ms = 10 });
+	const uint32_t id = publish_confirmed(f);
+	f->now_ms += 10;
+	oracle_quiet(&f->oracle, 3, true, true);
+	(void)deliver(f, id, 0);
+	fix_free(f, "is gone");
+}
+
+static void what_is_gone_before_its_time_is_missed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_of((struct place_rule){ .ttl_ms = 10 });
+	(void)publish_confirmed(f);
+	f->now_ms += 9;
+	oracle_drained(&f->oracle, PLACE_d0);
+	fix_free(f, "1 messages of d0 are lost");
+}
+
+static void what_may_have_expired_is_not_missed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_of((struct place_rule){ .ttl_ms = 10 });
+	(void)publish_confirmed(f);
+	f->now_ms += 10;
+	oracle_drained(&f->oracle, PLACE_d0);
+	fix_free(f, "");
+}
+
+static void a_queue_with_too_many_is_noticed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_of((struct place_rule){ .length_max = 2 });
+	for (int i = 0; i < 3; i++)
+		(void)publish_confirmed(f);
+	const uint64_t event = oracle_tick(&f->oracle);
+	oracle_look(&f->oracle, PLACE_d0, 1, event);
+	oracle_count_is(&f->oracle, PLACE_d0, event, 3);
+	fix_free(f, "d0 has 3 ready messages, more than 2");
+}
+
+static void a_refusal_with_room_is_noticed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_of((struct place_rule){ .length_max = 2, .is_rejecting = true });
+	oracle_refused(&f->oracle, publish(f));
+	fix_free(f, "was refused, though there was room");
+}
+
+static void what_was_refused_must_not_come(void **state)
+{
+	(void)state;
+	struct fix *f = fix_of((struct place_rule){ .length_max = 1, .is_rejecting = true });
+	(void)publish_confirmed(f);
+	const uint32_t id = publish(f);
+	oracle_refused(&f->oracle, id);
+	(void)deliver(f, id, 0);
+	fix_free(f, "is gone");
+}
+
+static void a_low_priority_before_a_high_one_is_noticed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_of((struct place_rule){ .kind = PLACE_RANKED });
+	struct oracle *o = &f->oracle;
+	uint32_t low = publish_confirmed(f), high = low;
+	while (place_priority(high) <= place_priority(low))
+		high = publish_confirmed(f);
+	oracle_users(o, PLACE_d0, 1);
+	const uint64_t event = oracle_tick(o);
+	oracle_look(o, PLACE_d0, 1, event);
+	oracle_got(o, deliver(f, low, 0), event);
+	fix_free(f, "of a higher priority is ready");
+}
+
 /* ---- the world ----------------------------------------------------------------------------- */
 
 static struct world *world_new(void)
@@ -336,6 +421,13 @@ int main(void)
 		cmocka_unit_test(a_message_is_confirmed_once),
 		cmocka_unit_test(a_return_of_what_has_a_queue_is_noticed),
 		cmocka_unit_test(a_queue_may_go_with_a_channel_that_ends_unheard),
+		cmocka_unit_test(what_comes_after_its_time_is_noticed),
+		cmocka_unit_test(what_is_gone_before_its_time_is_missed),
+		cmocka_unit_test(what_may_have_expired_is_not_missed),
+		cmocka_unit_test(a_queue_with_too_many_is_noticed),
+		cmocka_unit_test(a_refusal_with_room_is_noticed),
+		cmocka_unit_test(what_was_refused_must_not_come),
+		cmocka_unit_test(a_low_priority_before_a_high_one_is_noticed),
 		cmocka_unit_test(memory_that_grows_is_noticed),
 		cmocka_unit_test(blocks_that_pile_up_are_noticed),
 		cmocka_unit_test(a_broker_that_does_not_answer_is_noticed),

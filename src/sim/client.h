@@ -65,6 +65,7 @@ struct channel_state {
 	bool is_confirming;
 	uint32_t prefetch;         /* for consumers to come */
 	uint32_t shared, shared_n; /* shared prefetch, and how many count for it */
+	bool has_shared;           /* it was asked for */
 	uint16_t consumers_n;      /* ever: for tags */
 	struct consumer_state consumer[CLIENT_CONSUMERS];
 	struct asked asked;

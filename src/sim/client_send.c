@@ -182,6 +182,11 @@ bool client_qos(struct client *c, uint32_t channel, uint32_t n, bool is_shared)
 	if (!client_may_call(c, channel))
 		return false;
 	client_call(c, channel, AMQP091_basic_qos_ok, n, is_shared);
+	if (is_shared)
+		c->channel[channel].has_shared = true;
+	for (uint32_t i = 0; is_shared && i < CLIENT_CONSUMERS; i++)
+		if (c->channel[channel].consumer[i].life != LIFE_NONE)
+			c->oracle->queue[c->channel[channel].consumer[i].queue].may_park = true;
 	client_say(c, channel + 1,
 		   &(struct amqp091_method){
 			   .kind = AMQP091_basic_qos,
@@ -326,6 +331,7 @@ bool client_consume(struct client *c, uint32_t channel, uint32_t queue, bool is_
 						   .number = ++ch->consumers_n,
 						   .channel = ch->number,
 						   .prefetch = is_no_ack ? 0 : ch->prefetch };
+	c->oracle->queue[queue].may_park |= ch->has_shared;
 	memset(ch->order[queue][n].last, 0, sizeof ch->order[queue][n].last);
 	oracle_users(c->oracle, queue, 1);
 	client_call_queue(c, channel, AMQP091_basic_consume_ok, queue, false, n);
@@ -369,7 +375,8 @@ bool client_cancel(struct client *c, uint32_t channel, uint32_t consumer)
 bool client_get(struct client *c, uint32_t channel, uint32_t queue, bool is_no_ack)
 {
 	char name[PLACE_NAME_MAX];
-	if (c->oracle->places.rule[queue].kind == PLACE_SINGLE || !client_may_use(c, channel, queue))
+	if (c->oracle->places.rule[queue].kind == PLACE_SINGLE ||
+	    !client_may_use(c, channel, queue))
 		return false;
 	oracle_users(c->oracle, queue, 1);
 	client_call_queue(c, channel, AMQP091_basic_get_ok, queue, false, is_no_ack);

@@ -93,7 +93,7 @@ static void on_connection(struct client *c, const struct amqp091_method *m)
 
 /* ---- confirms --------------------------------------------------------------------------- */
 
-static void confirm(struct client *c, uint32_t channel, uint64_t tag)
+static void confirm(struct client *c, uint32_t channel, uint64_t tag, bool is_refused)
 {
 	struct channel_state *ch = &c->channel[channel];
 	uint32_t *id = &ch->unconfirmed[tag - ch->confirmed_to - 1];
@@ -102,11 +102,15 @@ static void confirm(struct client *c, uint32_t channel, uint64_t tag)
 		client_wrong(c, channel, "was confirmed twice: tag", tag);
 		return;
 	}
-	oracle_confirmed(c->oracle, *id);
+	if (is_refused)
+		oracle_refused(c->oracle, *id);
+	else
+		oracle_confirmed(c->oracle, *id);
 	*id = 0;
 }
 
-static void on_confirm(struct client *c, uint32_t channel, uint64_t tag, bool is_multiple)
+static void on_confirm(struct client *c, uint32_t channel, uint64_t tag, bool is_multiple,
+		       bool is_refused)
 {
 	struct channel_state *ch = &c->channel[channel];
 	if (!ch->is_confirming || tag <= ch->confirmed_to || tag >= ch->next_confirm) {
@@ -115,7 +119,7 @@ static void on_confirm(struct client *c, uint32_t channel, uint64_t tag, bool is
 	}
 	for (uint64_t t = is_multiple ? ch->confirmed_to + 1 : tag; t <= tag; t++)
 		if (!is_multiple || ch->unconfirmed[t - ch->confirmed_to - 1] != 0)
-			confirm(c, channel, t);
+			confirm(c, channel, t, is_refused);
 	uint32_t done = 0;
 	while (done < ch->unconfirmed_n && ch->unconfirmed[done] == 0)
 		done++;
@@ -350,7 +354,10 @@ void client_on_method(struct client *c, uint32_t channel, const struct amqp091_m
 	case AMQP091_basic_get_ok:
 	case AMQP091_basic_return: on_content(c, channel, m); return;
 	case AMQP091_basic_ack:
-		on_confirm(c, channel, m->basic_ack.delivery_tag, m->basic_ack.multiple);
+		on_confirm(c, channel, m->basic_ack.delivery_tag, m->basic_ack.multiple, false);
+		return;
+	case AMQP091_basic_nack:
+		on_confirm(c, channel, m->basic_nack.delivery_tag, m->basic_nack.multiple, true);
 		return;
 	case AMQP091_channel_close: on_close(c, channel, &m->channel_close); return;
 	case AMQP091_basic_cancel: on_cancel(c, channel, m->basic_cancel.consumer_tag); return;

@@ -287,6 +287,7 @@ static bool jump(struct world *w)
 {
 	uint64_t by = prng_between(&w->prng, 1, 100000);
 	w->host.wall_ms = prng_chance(&w->prng, 1, 2) ? w->host.wall_ms + by : w->host.wall_ms - by;
+	oracle_jump(&w->oracle);
 	TELL(&w->story, jump, w->host.wall_ms);
 	return true;
 }

@@ -13,9 +13,11 @@ static void grow(void *io_at, uint32_t n, uint32_t *io_cap, size_t bytes)
 	must(*at != NULL);
 }
 
-void oracle_init(struct oracle *o, struct story *story, struct prng *r)
+void oracle_init(struct oracle *o, struct story *story, const uint64_t *now_ms, struct prng *r)
 {
-	*o = (struct oracle){ .story = story, .messages_n = 1, .copies_n = 1, .channels_n = 1 };
+	*o = (struct oracle){
+		.story = story, .now_ms = now_ms, .messages_n = 1, .copies_n = 1, .channels_n = 1
+	};
 	places_init(&o->places, r);
 	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
 		o->exchange[x] = place_exchanges[x].is_fixed ? LIFE_THERE : LIFE_NONE;
@@ -102,6 +104,7 @@ void oracle_is_sure(struct oracle *o, struct message *m)
 		return;
 	m->is_sure = true;
 	m->sure = oracle_tick(o);
+	m->sure_ms = *o->now_ms;
 }
 
 void oracle_fence(struct oracle *o, uint32_t client, uint64_t event)
@@ -164,6 +167,8 @@ uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, boo
 	else
 		q->first = n;
 	q->last = n;
+	q->copies_n++;
+	oracle_crowded(o, queue);
 	return n;
 }
 
@@ -171,8 +176,9 @@ void oracle_copy_gone(struct oracle *o, uint32_t copy)
 {
 	struct copy *c = &o->copies[copy];
 	struct oracle_queue *q = &o->queue[c->queue];
-	must(c->state != COPY_GONE);
+	must(c->state != COPY_GONE && q->copies_n > 0);
 	c->state = COPY_GONE;
+	q->copies_n--;
 	if (c->prev)
 		o->copies[c->prev].next = c->next;
 	else
@@ -309,6 +315,7 @@ uint32_t oracle_publish(struct oracle *o, uint32_t client, const struct message 
 	*m = *like;
 	m->client = (uint8_t)client;
 	m->sent = oracle_tick(o);
+	m->sent_ms = *o->now_ms;
 	m->next_unsure = 0;
 	if (p->unsure_first)
 		o->messages[p->unsure_last].next_unsure = id;

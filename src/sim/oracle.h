@@ -33,13 +33,15 @@ enum { LETTER_MANDATORY = 1, LETTER_PERSISTENT = 2, LETTER_CONFIRM = 4 };
 
 struct message {
 	uint64_t sent, sure; /* events; sure: 0, or when it became so */
+	uint64_t sent_ms, sure_ms;
 	uint32_t first_copy;  /* 0: none */
 	uint32_t next_unsure; /* of its client's list */
 	uint32_t publisher, bytes;
 	uint8_t client, slot, exchange, key, flags; /* slot: which of its client's channels */
 	bool is_sure;                               /* confirmed, or the broker was idle since */
 	bool is_confirmed, is_returned;
-	bool is_done; /* processed, before its connection was lost */
+	bool is_done;    /* processed, before its connection was lost */
+	bool may_refuse; /* a queue may have been full */
 };
 
 struct copy {
@@ -56,6 +58,7 @@ struct copy {
 
 struct oracle_queue {
 	enum life life;
+	uint32_t copies_n;     /* that are not gone: at least as many as there are */
 	uint32_t first, last;  /* copies that are not gone */
 	uint32_t generation;   /* of an exclusive queue's name */
 	uint32_t users_n;      /* consumers, and gets under way */
@@ -66,7 +69,8 @@ struct oracle_queue {
 	bool loss_open;        /* he was lost, and the broker may not know it yet */
 	bool is_leaking;       /* he may still take something out of it for ever */
 	bool has_doubts, is_purging;
-	/* of a queue for one consumer: who was given something last, and since when nobody else was */
+	bool may_park; /* a channel holds back, for its shared prefetch, what it was given of it */
+	/* of a queue for one consumer: who was given something last, and since when he alone */
 	const void *active;
 	uint32_t active_channel;
 	uint16_t active_number;
@@ -93,8 +97,9 @@ struct party {
 struct oracle {
 	struct story *story;
 	struct places places;
-	uint64_t event, crash_event;
-	struct message *messages; /* by id; 0 is none */
+	const uint64_t *now_ms;
+	uint64_t event, crash_event, jump_event; /* jump: of the wall clock */
+	struct message *messages;                /* by id; 0 is none */
 	uint32_t messages_n, messages_cap;
 	struct copy *copies; /* likewise */
 	uint32_t copies_n, copies_cap;
@@ -114,8 +119,8 @@ struct oracle {
 };
 
 /* oracle_init: nothing was sent, and only the fixed exchanges are there; `r` chooses the bindings
- * that clients may make. */
-void oracle_init(struct oracle *o, struct story *story, struct prng *r);
+ * that clients may make. `now_ms` is the clock of the machine. */
+void oracle_init(struct oracle *o, struct story *story, const uint64_t *now_ms, struct prng *r);
 void oracle_fini(struct oracle *o);
 
 static inline uint64_t oracle_tick(struct oracle *o)
@@ -181,6 +186,21 @@ void oracle_doubt(struct oracle *o, uint32_t queue);
 void oracle_look(struct oracle *o, uint32_t queue, uint32_t client, uint64_t event);
 /* oracle_count_is: the broker says how many are ready; it was asked at `event`. */
 void oracle_count_is(struct oracle *o, uint32_t queue, uint64_t event, uint64_t n);
+
+/* ---- what a queue may lose by its rules (oracle_rule.c) ---- */
+
+/* oracle_is_owed: the copy must be there if nobody has it; it may have expired otherwise. */
+bool oracle_is_owed(const struct oracle *o, const struct copy *c);
+/* oracle_expire: the broker is idle, and nobody is about to be given anything of the queue: what is
+ * surely due is gone, but for what a shared prefetch holds back, which is given already.
+ * oracle_jump: the wall clock jumps: a broker goes on from where it was, and the next one may or
+ * may not; nobody knows any more what expires when. */
+void oracle_expire(struct oracle *o, uint32_t queue);
+void oracle_jump(struct oracle *o);
+/* oracle_crowded: a copy was added to a queue that may be full now. */
+void oracle_crowded(struct oracle *o, uint32_t queue);
+/* oracle_refused: the publisher is told that a queue was full. */
+void oracle_refused(struct oracle *o, uint32_t id);
 
 /* ---- messages ---- */
 

@@ -205,6 +205,8 @@ void oracle_quiet(struct oracle *o, uint32_t clients, bool is_known, bool is_rea
 		struct oracle_queue *q = &o->queue[i];
 		if (q->has_doubts && is_known && is_read)
 			quiet_queue(o, i);
+		if (is_known && is_read && !q->loss_open && !q->losses_n)
+			oracle_expire(o, i);
 		if (!is_known)
 			continue;
 		if (q->loss_open)
@@ -275,7 +277,7 @@ static void crash_places(struct oracle *o)
 			oracle_doubt(o, i);
 		oracle_queue_set(o, i, l);
 		q->users_n = q->losses_n = 0;
-		q->is_busy = q->is_limbo = q->is_purging = q->has_doubts = false;
+		q->is_busy = q->is_limbo = q->is_purging = q->has_doubts = q->may_park = false;
 	}
 }
 
@@ -313,7 +315,7 @@ void oracle_drained(struct oracle *o, uint32_t queue)
 		struct copy *k = &o->copies[c];
 		next = k->next;
 		n++;
-		if (k->state == COPY_READY && k->is_must) {
+		if (k->state == COPY_READY && oracle_is_owed(o, k)) {
 			first = first ? first : k->message;
 			lost++;
 		}

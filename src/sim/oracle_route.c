@@ -238,7 +238,7 @@ void oracle_purged(struct oracle *o, uint32_t queue, uint64_t event, uint32_t n)
 		struct copy *k = &o->copies[c];
 		if (is_held(o, k))
 			continue;
-		least += k->is_must && k->is_purging;
+		least += oracle_is_owed(o, k) && k->is_purging;
 		k->is_must = false;
 		k->is_purged = k->is_purging && is_all; /* else it may be on its way to somebody */
 	}
@@ -307,9 +307,9 @@ void oracle_look(struct oracle *o, uint32_t queue, uint32_t client, uint64_t eve
 			o->copies[c].looked = event;
 }
 
-static bool was_ready(const struct copy *c, uint64_t event)
+static bool was_ready(const struct oracle *o, const struct copy *c, uint64_t event)
 {
-	return c->state == COPY_READY && c->is_must && c->looked == event;
+	return c->state == COPY_READY && oracle_is_owed(o, c) && c->looked == event;
 }
 
 static bool is_alone(const struct oracle_queue *q, uint64_t event)
@@ -324,7 +324,7 @@ void oracle_nothing(struct oracle *o, uint32_t queue, uint64_t event)
 	if (q->users_n != 1 || !is_alone(q, event) || o->unreadable_n)
 		return;
 	for (uint32_t c = q->first; c; c = o->copies[c].next)
-		if (was_ready(&o->copies[c], event)) {
+		if (was_ready(o, &o->copies[c], event)) {
 			story_wrong(o->story, "m%u is ready in %s, but a get finds nothing",
 				    o->copies[c].message, place_queues[queue].name);
 			return;
@@ -338,8 +338,7 @@ static const char *why_first(const struct oracle *o, const struct copy *k, const
 {
 	const struct message *m = &o->messages[k->message];
 	if (o->places.rule[it->queue].kind == PLACE_RANKED) {
-		const uint32_t mine = place_priority(k->message),
-			       its = place_priority(it->message);
+		const uint32_t mine = place_priority(k->message), its = place_priority(it->message);
 		const bool is_there = m->sure && m->sure < event;
 		if (mine != its)
 			return mine > its && is_there ? "of a higher priority" : NULL;
@@ -358,7 +357,8 @@ void oracle_got(struct oracle *o, uint32_t copy, uint64_t event)
 	const bool is_ranked = o->places.rule[it->queue].kind == PLACE_RANKED;
 	for (uint32_t c = q->first; c && (is_ranked || c != copy); c = o->copies[c].next) {
 		const struct copy *k = &o->copies[c];
-		const char *why = c != copy && was_ready(k, event) ? why_first(o, k, it, event) : NULL;
+		const char *why = c != copy && was_ready(o, k, event) ? why_first(o, k, it, event)
+								      : NULL;
 		if (!why)
 			continue;
 		story_wrong(o->story, "m%u was given from %s, though m%u %s is ready", it->message,
@@ -374,9 +374,13 @@ void oracle_count_is(struct oracle *o, uint32_t queue, uint64_t event, uint64_t 
 	if (q->users_n != 0 || !is_alone(q, event) || q->has_doubts)
 		return;
 	for (uint32_t c = q->first; c; c = o->copies[c].next) {
-		least += was_ready(&o->copies[c], event);
+		least += was_ready(o, &o->copies[c], event);
 		most++;
 	}
+	const struct place_rule *rule = &o->places.rule[queue];
+	if (rule->length_max && !rule->is_rejecting && n > rule->length_max)
+		story_wrong(o->story, "%s has %lu ready messages, more than %u",
+			    place_queues[queue].name, (unsigned long)n, rule->length_max);
 	if (n + o->unreadable_n < least || n > most)
 		story_wrong(o->story, "%s has %lu ready messages, but there must be %lu to %lu",
 			    place_queues[queue].name, (unsigned long)n, (unsigned long)least,

@@ -77,6 +77,12 @@ struct slice place_rules(const struct place_rule *rule, uint8_t buf[PLACE_RULES_
 		amqp091_put_int(&w, "x-delivery-limit", -1);
 		break;
 	}
+	if (rule->ttl_ms)
+		amqp091_put_int(&w, "x-message-ttl", rule->ttl_ms);
+	if (rule->length_max)
+		amqp091_put_int(&w, "x-max-length", rule->length_max);
+	if (rule->is_rejecting)
+		amqp091_put_str(&w, "x-overflow", slice_str("reject-publish"));
 	must(wr_ok(&w));
 	return wr_done(&w);
 }
@@ -164,7 +170,26 @@ static void choose(struct places *p, struct prng *r)
 	}
 }
 
-/* Whose rules the seed chooses. Nobody consumes without acknowledgement from d1 and t0. */
+/* Some keep messages for a while only, or so many of them. */
+static void choose_bounds(struct places *p, struct prng *r)
+{
+	static const uint8_t brief[] = {
+		PLACE_d1, PLACE_n0, PLACE_t0, PLACE_r0, PLACE_s0, PLACE_q0
+	};
+	static const uint8_t narrow[] = { PLACE_d1, PLACE_n0, PLACE_t0, PLACE_r0, PLACE_q0 };
+	for (uint32_t i = 0; i < sizeof brief; i++)
+		if (prng_chance(r, 1, 5))
+			p->rule[brief[i]].ttl_ms = (uint32_t)prng_between(r, 1, 2000);
+	for (uint32_t i = 0; i < sizeof narrow; i++) {
+		struct place_rule *rule = &p->rule[narrow[i]];
+		if (!prng_chance(r, 1, 5))
+			continue;
+		rule->length_max = (uint32_t)prng_between(r, 1, 60);
+		rule->is_rejecting = prng_chance(r, 1, 2);
+	}
+}
+
+/* Whose rules the seed chooses: d0, d2, a0 and those of one client have none. */
 static void choose_rules(struct places *p, struct prng *r)
 {
 	static const enum place_queue_kind kinds[] = { PLACE_PLAIN, PLACE_PLAIN, PLACE_RANKED,
@@ -174,6 +199,7 @@ static void choose_rules(struct places *p, struct prng *r)
 		p->rule[q].kind = place_queues[q].kind;
 	for (uint32_t i = 0; i < sizeof free; i++)
 		p->rule[free[i]].kind = kinds[prng_below(r, 4)];
+	choose_bounds(p, r);
 }
 
 static void match(struct places *p, uint32_t exchange, uint32_t key)

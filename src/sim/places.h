@@ -59,6 +59,9 @@ struct place_joint {
 /* What a queue is told when it is declared: as its table says, or as the seed does. */
 struct place_rule {
 	enum place_queue_kind kind;
+	bool is_rejecting;   /* when it is full: else the oldest go */
+	uint32_t ttl_ms;     /* 0: none */
+	uint32_t length_max; /* 0: none */
 };
 struct places {
 	struct place_rule rule[PLACE_QUEUES];

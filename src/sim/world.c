@@ -3,7 +3,7 @@
 #include "base/bits.h"
 #include "sim/bounds.h"
 
-#define CHUNK_BYTES  (LIMIT_CHUNK_ENTRIES * 41u) /* of a queue, in memory */
+#define CHUNK_BYTES      (LIMIT_CHUNK_ENTRIES * 41u) /* of a queue, in memory */
 #define QUIET_STEPS      30    /* between two looks at a broker that is idle */
 #define WAIT_MS_MAX      60000 /* for an answer */
 #define SETTLE_STEPS_MAX 400000
@@ -43,7 +43,7 @@ void world_init(struct world *w, uint64_t seed, uint32_t loops_n, bool is_told)
 	TELL(&w->story, seed, seed, s.loops_n, 0, s.segment_bytes >> 10,
 	     s.checkpoint_every_bytes >> 10);
 	host_init(&w->host, &w->story, prng_u64(&w->prng), &s);
-	oracle_init(&w->oracle, &w->story, &w->prng);
+	oracle_init(&w->oracle, &w->story, &w->host.now_ms, &w->prng);
 	w->temper = temper_of(&w->prng, s.segment_bytes < 1048576 ? s.pipe_bytes / 4 : 400000);
 	w->heartbeat_s = s.heartbeat_s;
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
