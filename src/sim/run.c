@@ -71,23 +71,36 @@ static void describe(struct world *w)
 
 /* ---- side plays ------------------------------------------------------------------------- */
 
-static const struct {
-	void (*play)(struct story *story, uint64_t seed);
-	enum ablate_rule rule;
-} plays[] = {
-#define PLAY(play, rule, prose) { play##_play, ABLATE_##rule },
+typedef void side_play(struct story *story, uint64_t seed);
+
+static side_play *const plays[] = {
+#define ALSO(play, rule)
+#define PLAY(play, rule, prose) play##_play,
 #include "sim/plays.def"
 #undef PLAY
+#undef ALSO
 };
 #define PLAYS_N (sizeof plays / sizeof plays[0])
 
+/* When a rule is switched off, a play that is there for it. */
+static const struct {
+	side_play *play;
+	enum ablate_rule rule;
+} also[] = {
+#define ALSO(play, rule)        { play##_play, ABLATE_##rule },
+#define PLAY(play, rule, prose) { play##_play, ABLATE_##rule },
+#include "sim/plays.def"
+#undef PLAY
+#undef ALSO
+};
+
 static void play_aside(struct story *story, uint64_t seed)
 {
-	size_t which = seed % PLAYS_N;
-	for (size_t i = 0; i < PLAYS_N; i++)
-		if (ablated[plays[i].rule])
-			which = i;
-	plays[which].play(story, seed);
+	side_play *chosen = plays[seed % PLAYS_N];
+	for (size_t i = 0; i < sizeof also / sizeof also[0]; i++)
+		if (ablated[also[i].rule])
+			chosen = also[i].play;
+	chosen(story, seed);
 }
 
 /* ---- one seed --------------------------------------------------------------------------- */
