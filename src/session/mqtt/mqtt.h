@@ -282,8 +282,8 @@ void mqtt_consume(struct turn *t);
 /* mqtt_may says whether the client may do that to the queue of a kept session of this id. */
 bool mqtt_may(struct turn *t, enum auth_action action);
 void mqtt_consumed(struct turn *t, const struct run *fx, const struct reply_row *r);
-/* mqtt_is_subscribed: the queue of a kept session has a subscription. */
-bool mqtt_is_subscribed(const struct turn *t, const struct queue_record *q);
+/* mqtt_is_subscribed: the queue of a kept session has this subscription; empty: any. */
+bool mqtt_is_subscribed(const struct turn *t, uint64_t queue, struct slice to);
 /* mqtt_restore reads the subscriptions from the queue's bindings. */
 void mqtt_restore(struct turn *t);
 /* mqtt_bind asks for the binding of a subscription, or its end, and gives the ticket. */

@@ -44,7 +44,8 @@ static bool may_take(struct turn *t, const struct queue_record *q)
 {
 	must(t->s->phase <= PHASE_OPENING);
 	return may_declare(t) &&
-	       (t->s->is_clean_start || !mqtt_is_subscribed(t, q) || mqtt_may(t, AUTH_READ));
+	       (t->s->is_clean_start || !mqtt_is_subscribed(t, q->id, SLICE_EMPTY) ||
+		mqtt_may(t, AUTH_READ));
 }
 
 static const struct queue_record *kept_queue(const struct turn *t)

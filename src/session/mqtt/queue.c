@@ -253,14 +253,14 @@ static bool filter_of(const struct turn *t, const struct bind *b, struct slice *
 	       amqp091_table_str(b->arguments, ARGUMENT_FILTER, out) && is_filter(*out);
 }
 
-bool mqtt_is_subscribed(const struct turn *t, const struct queue_record *q)
+bool mqtt_is_subscribed(const struct turn *t, uint64_t queue, struct slice to)
 {
-	struct catalog_walk walk = { .end = q->id };
+	struct catalog_walk walk = { .end = queue };
 	struct slice filter;
 	struct bind b;
-	must(q->id != 0);
-	while (catalog_binding_next(t->w->view, &walk, &b) && !b.to_exchange && walk.end == q->id)
-		if (filter_of(t, &b, &filter))
+	must(queue != 0);
+	while (catalog_binding_next(t->w->view, &walk, &b) && !b.to_exchange && walk.end == queue)
+		if (filter_of(t, &b, &filter) && (to.n == 0 || slice_eq(filter, to)))
 			return true;
 	return false;
 }

@@ -109,6 +109,29 @@ bool mqtt_shared_consume(struct turn *t, struct sub *one)
 	return true;
 }
 
+/* Another session that is kept is a member, whether it is connected or not. */
+static bool has_others(struct turn *t, const struct sub *one)
+{
+	const struct mqtt *s = t->s;
+	uint8_t key[LIMIT_SHORTSTR];
+	const struct slice filter = sub_filter(one);
+	const struct exchange *x = catalog_exchange(t->w->view, s->asker.vhost, t->set->exchange);
+	struct route r;
+	bool is_found = false;
+	must(one->is_shared && filter.n <= sizeof key);
+	if (!x)
+		return false;
+	route_init(&r, t->w->mem);
+	const size_t n = (size_t)(mqtt_binding_put(key, filter) - key);
+	if (route_find(t->w->view, x, slice_of(key, n), &r) != ERR_OK)
+		is_found = true; /* nobody knows */
+	for (uint32_t i = 0; i < r.n && !is_found; i++)
+		is_found = r.to[i].queue != s->queue &&
+			   mqtt_is_subscribed(t, r.to[i].queue, filter);
+	route_fini(&r);
+	return is_found;
+}
+
 uint32_t mqtt_shared_leave(struct turn *t, struct sub *one)
 {
 	struct mqtt *s = t->s;
@@ -120,7 +143,7 @@ uint32_t mqtt_shared_leave(struct turn *t, struct sub *one)
 	k->of = NULL;
 	one->taker = NULL;
 	receiver_unsubscribe(&s->receiver, t->w, k);
-	if (!q || q->flags & QUEUE_AUTO_DELETE)
+	if (!q || q->flags & QUEUE_AUTO_DELETE || has_others(t, one))
 		return 0;
 	ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, DELETE_IF_UNUSED, q,
 		  ask_ticket(&s->asker));
