@@ -135,6 +135,9 @@ static void note_wishes(struct turn *t, const struct mqtt_connect *c)
 	if (p->has & MQTT_HAS(receive_maximum) && p->receive_maximum < s->window)
 		s->window = p->receive_maximum;
 	s->packet_max = p->maximum_packet_size;
+	s->told_max = p->topic_alias_maximum;
+	if (s->told_max > t->set->alias_max)
+		s->told_max = t->set->alias_max;
 	if (c->has_will)
 		mqtt_will_keep(t, c);
 }

@@ -83,6 +83,47 @@ static bool is_of_exchange(const struct turn *t, const struct msg *m)
 	return slice_eq(exchange, t->set->exchange);
 }
 
+static bool is_total_good(const struct mqtt *s, const struct mqtt_publish_out *head)
+{
+	const size_t total = mqtt_publish_total(head);
+	must(head->version == s->version);
+	return total <= MQTT_LENGTH_MAX && (s->packet_max == 0 || total <= s->packet_max);
+}
+
+/* A topic that the client knows by a number goes out as that. */
+static void shorten(const struct mqtt *s, struct outgoing *o)
+{
+	must(s->version == MQTT_V5);
+	const uint16_t alias = s->told && o->head.topic.n > ALIAS_BYTES
+				       ? aliases_find(s->told, o->head.topic)
+				       : 0;
+	if (alias == 0)
+		return;
+	o->head.topic = SLICE_EMPTY;
+	o->props.topic_alias = alias;
+	o->props.has |= MQTT_HAS(topic_alias);
+}
+
+/* Tells the client a number for the topic of a message that goes out now and that has none yet, if
+ * the message may be so much larger. */
+static void introduce(struct turn *t, struct outgoing *o)
+{
+	struct mqtt *s = t->s;
+	must(s->told_max > 0 && o->head.props == &o->props);
+	if (o->head.topic.n <= ALIAS_BYTES)
+		return;
+	if (!s->told)
+		s->told = aliases_new(t->w->mem, s->told_max);
+	if (!s->told)
+		return;
+	o->props.topic_alias = aliases_next(s->told);
+	if (o->props.topic_alias == 0)
+		return;
+	o->props.has |= MQTT_HAS(topic_alias);
+	if (!is_total_good(s, &o->head) || !aliases_add(s->told, t->w->mem, o->head.topic))
+		o->props.has &= ~(uint32_t)MQTT_HAS(topic_alias);
+}
+
 /* What the subscriptions that match make of it; false: the client takes no packets so large. */
 static bool fits(struct turn *t, struct outgoing *o)
 {
@@ -98,8 +139,9 @@ static bool fits(struct turn *t, struct outgoing *o)
 	}
 	must(o->match.qos <= 2);
 	o->head.id = o->head.qos > 0 ? 1 : 0; /* until it has one */
-	const size_t total = mqtt_publish_total(&o->head);
-	if (total <= MQTT_LENGTH_MAX && (t->s->packet_max == 0 || total <= t->s->packet_max))
+	if (t->s->told_max > 0)
+		shorten(t->s, o);
+	if (is_total_good(t->s, &o->head))
 		return true;
 	t->s->count.too_large++;
 	return false;
@@ -133,9 +175,11 @@ static uint8_t *put_body(uint8_t *at, const struct msg *m)
 	return at;
 }
 
-static void write_out(struct turn *t, const struct outgoing *o)
+static void write_out(struct turn *t, struct outgoing *o)
 {
 	struct sendq *q = &t->s->session.sendq;
+	if (t->s->told_max > 0)
+		introduce(t, o);
 	const size_t head_n = mqtt_publish_head_size(&o->head);
 	const bool is_sliced = o->body_n >= SLICE_BODY_MIN && msg_piece_n(o->m) == 1;
 	const size_t n = head_n + (is_sliced ? 0 : o->body_n);

@@ -15,6 +15,7 @@
 #include "session/access.h"
 #include "session/farewell.h"
 #include "session/large.h"
+#include "session/mqtt/alias.h"
 #include "session/mqtt/ops.h"
 #include "session/mqtt/subs.h"
 #include "session/publisher.h"
@@ -154,6 +155,7 @@ struct mqtt {
 	uint16_t window;  /* messages of QoS 1 and 2 that may be under way to the client */
 	uint16_t last_id; /* of a message to the client */
 	uint16_t aliases_n;
+	uint16_t told_max;   /* topics that the client takes an alias for, as far as we go along */
 	uint16_t owed_n;     /* of version 5: PUBLISHes that wait for their last answer */
 	uint32_t expiry_s;   /* how long the session outlives the connection */
 	uint32_t packet_max; /* octets of a packet to the client; 0: any */
@@ -170,6 +172,7 @@ struct mqtt {
 	struct slice client_id;
 	struct slice vhost_wish; /* until somebody is logged in */
 	struct slice *aliases;   /* topics by alias, from 1 on, of the client; NULL: none yet */
+	struct aliases *told;    /* to the client; NULL: none yet */
 	struct taker *taker;     /* of the session's queue; NULL: none */
 	uint64_t queue;          /* its id; 0: there is none yet */
 	struct subs subs;

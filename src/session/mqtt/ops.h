@@ -12,7 +12,7 @@ struct mqtt_settings {
 	uint32_t session_expiry_s; /* longest life of a session without connection */
 	uint32_t packet_max, first_packet_max; /* octets; first: before somebody is logged in */
 	uint32_t login_timeout_ms;
-	uint16_t alias_max;   /* topics of which one client may have an alias */
+	uint16_t alias_max;   /* topics of which one client may have, or be told, an alias */
 	uint16_t receive_max; /* messages of QoS 1 and 2 of one client that are not answered; > 0 */
 	uint16_t prefetch;    /* messages of QoS 1 and 2 under way to one client at most */
 	bool is_open_to_all;  /* who names no user is anonymous */

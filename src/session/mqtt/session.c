@@ -295,6 +295,7 @@ static void session_free(struct session *own, struct session_world *w)
 	for (uint16_t i = 0; i < s->aliases_n; i++)
 		mqtt_unkeep(&t, &s->aliases[i]);
 	mqtt_put(&t, s->aliases, s->aliases_n * sizeof *s->aliases);
+	aliases_free(s->told, w->mem);
 	subs_fini(&s->subs, w->mem);
 	map_fini(&s->received, w->mem);
 	mqtt_marks_fini(&t);

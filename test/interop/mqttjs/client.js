@@ -82,6 +82,19 @@ async function passes_properties() {
   await a.endAsync()
 }
 
+async function is_told_aliases() {
+  const a = await open('a', 5, { properties: { topicAliasMaximum: 2 } })
+  await a.subscribeAsync('js/alias/#', { qos: 1 })
+  const coming = take(a, 9)
+  for (let i = 0; i < 9; i++) await a.publishAsync(`js/alias/${i % 3}`, `${i}`, { qos: 1 })
+  const got = await coming
+  must(got.every((m, i) => m.topic === `js/alias/${i % 3}` && m.text === `${i}`),
+    got.map((m) => m.topic).join())
+  const told = got.map((m) => (m.packet.properties || {}).topicAlias || 0)
+  must(told.join() === '1,2,0,1,2,0,1,2,0', told.join())
+  await a.endAsync()
+}
+
 async function retains(version) {
   const a = await open('a', version)
   await a.publishAsync('js/retained', 'last', { qos: 1, retain: true })
@@ -92,7 +105,7 @@ async function retains(version) {
   await a.endAsync()
 }
 
-const tests = [[passes_properties]]
+const tests = [[passes_properties], [is_told_aliases]]
 for (const version of [3, 4, 5]) {
   tests.push([publishes_and_subscribes, version], [keeps_a_session, version], [retains, version])
 }
