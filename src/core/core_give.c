@@ -194,11 +194,12 @@ static uint32_t collect(struct core *c, struct queue *q, struct outcomes *later)
 	struct hands h;
 	struct chunk *known = NULL, *k;
 	uint32_t n = 0, slot;
+	const bool is_choosy = q->has->select != NULL;
 	hands_init(&h, c, q, later);
 	for (; n < GIVE_N && !list_is_empty(&q->able); n++) {
 		struct consumer *s = containerof(q->able.head.next, struct consumer, node);
-		k = q->has->select ? core_select_next(c, q, later, &s, &slot)
-				   : core_next_ready(c, q, &known, later, &slot);
+		k = is_choosy ? core_select_next(c, q, later, &s, &slot)
+			      : core_next_ready(c, q, &known, later, &slot);
 		if (!k || !is_marked(c, q, &k->entry[slot], pos_of(k->number, slot), later))
 			break;
 		if (s->flags & (SUBSCRIBE_NO_ACK | SUBSCRIBE_NUMBERED))
@@ -206,7 +207,7 @@ static uint32_t collect(struct core *c, struct queue *q, struct outcomes *later)
 		else
 			give_held(&h, k, slot, &g->row[n]);
 		batch_to(g, n, s);
-		if (q->has->select)
+		if (is_choosy)
 			core_select_given(c, q, k);
 	}
 	if (known)
