@@ -37,6 +37,7 @@ struct consumer_state {
 	uint32_t prefetch, held_n; /* prefetch 0: no limit */
 	uint32_t losing_n;         /* what it may be given is given back */
 	uint32_t channel;          /* for life: oracle_channel */
+	uint64_t since;            /* event of its beginning */
 };
 
 /* A call that is not answered yet. */

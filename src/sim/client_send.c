@@ -335,6 +335,7 @@ bool client_consume(struct client *c, uint32_t channel, uint32_t queue, bool is_
 	memset(ch->order[queue][n].last, 0, sizeof ch->order[queue][n].last);
 	oracle_users(c->oracle, queue, 1);
 	client_call_queue(c, channel, AMQP091_basic_consume_ok, queue, false, n);
+	ch->consumer[n].since = ch->asked.event;
 	struct text t = text_of(tag, sizeof tag);
 	text_putf(&t, "n%u", ch->consumers_n);
 	client_say(c, channel + 1,

@@ -229,7 +229,8 @@ static void check_single(struct client *c, uint32_t channel, struct consumer_sta
 	const struct channel_state *ch = &c->channel[channel];
 	struct oracle_queue *q = &c->oracle->queue[s->queue];
 	const struct consumer_state *other = q->active;
-	if (c->oracle->places.rule[s->queue].kind != PLACE_SINGLE || !is_well(c, ch, s))
+	if (c->oracle->places.rule[s->queue].kind != PLACE_SINGLE || !is_well(c, ch, s) ||
+	    s->since <= q->unsure_event) /* it may be of a queue that is gone, and not know it */
 		return;
 	const bool is_other = other && (other != s || q->active_number != s->number ||
 					q->active_channel != ch->number);
