@@ -85,8 +85,11 @@ static void leave(struct core *c, struct queue *q)
 	uint32_t slot;
 	struct chunk *k;
 	must(core_dead_is_on(c, q));
-	while (core_dead_room(q) > 0 && (k = queue_next_ready(q, &slot)) != NULL)
+	while (core_dead_room(q) > 0 && (k = queue_next_ready(q, &slot)) != NULL) {
+		if (k->is_cold && !core_near(c, q, k))
+			return; /* it is served again when its entries are there */
 		core_dead(c, q, k, slot, DEAD_EXPIRED);
+	}
 }
 
 void core_bequest_serve(struct core *c, struct queue *q, struct post *fx)

@@ -353,6 +353,32 @@ static void what_lives_is_told_by_segments(void **s)
 	end(r);
 }
 
+/* ---- what is left ------------------------------------------------------------------------ */
+
+static void what_is_bequeathed_comes_back_first(void **s)
+{
+	(void)s;
+	struct queue_rules rules = rules_none();
+	struct rig *r = rig_with_messages(3);
+	take(r);
+	rules.expires_ms = 100;
+	rules.bequeaths = 1;
+	rules.has_dead_letter_exchange = true;
+	rules.dead_letter_exchange = slice_str("x");
+	core_dead_to(r->core, RIG_SESSION(9));
+	rig_at(r, 1000);
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	must(queue_of(r)->cold_n == 1);
+	r->is_slow = true;
+	rig_at(r, 1100);
+	SAY("");
+	must(r->wanted_n == 1 && r->wanted[0].chunk == 1);
+	rig_bring(r, 1);
+	SAY("dead1 1 | dead1 2 | dead1 3");
+	core_check(r->core);
+	end(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +395,7 @@ int main(void)
 		cmocka_unit_test(replay_brings_only_what_it_needs),
 		cmocka_unit_test(who_comes_behind_what_is_away_has_a_chunk_of_its_own),
 		cmocka_unit_test(what_lives_is_told_by_segments),
+		cmocka_unit_test(what_is_bequeathed_comes_back_first),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
