@@ -137,11 +137,14 @@ struct room {
 };
 
 /* How many messages the consumers take at once, as far as that matters. Of one whose bytes are
- * bounded it is believed that all messages are like this one. */
+ * bounded it is believed that all messages are like this one; with selectors nobody knows whether
+ * they take any. */
 static int64_t takers_of(const struct queue *q, uint32_t bytes, int64_t enough)
 {
 	int64_t sum = 0;
 	must(enough > 0);
+	if (q->has->select)
+		return 0;
 	for (const struct list_node *n = list_first(&q->able); n && sum < enough;
 	     n = list_next(&q->able, n)) {
 		const struct consumer *s = containerof(n, struct consumer, node);
@@ -207,7 +210,14 @@ static bool is_beyond(const struct queue *q)
 	       q->has->ruled->ready_bodies > q->has->ruled->max_length_bytes;
 }
 
-/* Consumers that can still take wait for the give mark only: to them go the oldest. */
+/* Consumers that can still take wait for the give mark only: to them go the oldest. Those with
+ * selectors may also want none of what is there. */
+static bool are_waiting(const struct queue *q)
+{
+	must(!q->is_closed);
+	return !list_is_empty(&q->able) && (!q->has->select || q->mark_at == UINT64_MAX);
+}
+
 void core_rule_drop(struct core *c, struct queue *q, struct outcomes *later)
 {
 	struct chunk *known = NULL;
@@ -216,7 +226,7 @@ void core_rule_drop(struct core *c, struct queue *q, struct outcomes *later)
 			   .removal = { .queue = q, .later = later, .reason = REMOVE_MAXLEN },
 			   .reason = DEAD_MAXLEN };
 	if (q->has->ruled->overflow != OVERFLOW_DROP_HEAD || q->is_closed || !is_beyond(q) ||
-	    !list_is_empty(&q->able))
+	    are_waiting(q))
 		return;
 	must(q->ready_n > 0);
 	for (uint32_t slot; is_beyond(q) && core_next_ready(c, q, &known, later, &slot);)

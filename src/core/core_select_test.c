@@ -380,6 +380,50 @@ static void what_is_over_is_not_given(void **s)
 	rig_free(r);
 }
 
+/* ---- limits -------------------------------------------------------------------------------- */
+
+static struct rig *rig_up_to(uint64_t messages, enum overflow overflow)
+{
+	struct queue_rules rules = rules_none();
+	struct rig *r = rig_with_queue();
+	rules.max_length = messages;
+	rules.overflow = overflow;
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	subscribe(r, 1, 0, CREDIT_NO_LIMIT, "n > 100");
+	hush(r);
+	return r;
+}
+
+static uint64_t ready(struct rig *r)
+{
+	return core_find_queue(r->core, Q)->ready_n;
+}
+
+static void what_no_selector_wants_does_not_pass_a_limit(void **s)
+{
+	(void)s;
+	struct rig *r = rig_up_to(3, OVERFLOW_DROP_HEAD);
+	publish(r, 1, 5, 0);
+	publish(r, 101, 2, 0);
+	must(ready(r) == 3);
+	publish(r, 6, 5, ENTRY_PERSISTENT);
+	rig_commit(r);
+	must(ready(r) == 3);
+	publish(r, 103, 1, ENTRY_PERSISTENT);
+	rig_commit(r); /* it is there, and waits for the give mark */
+	rig_commit(r);
+	must(ready(r) == 3);
+	SAY("c1 101 | c1 102 | c1 103");
+	core_check(r->core);
+	rig_free(r);
+	r = rig_up_to(3, OVERFLOW_REJECT);
+	publish(r, 1, 2, 0);
+	publish(r, 3, 5, 0);
+	must(ready(r) == 3);
+	core_check(r->core);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +438,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_read_is_for_who_wants_everything),
 		cmocka_unit_test(a_long_queue_is_looked_at_turn_by_turn),
 		cmocka_unit_test(what_is_over_is_not_given),
+		cmocka_unit_test(what_no_selector_wants_does_not_pass_a_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
