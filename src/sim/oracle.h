@@ -115,6 +115,7 @@ struct oracle {
 	uint64_t unreadable_n; /* messages that the broker said it cannot read */
 	uint64_t redelivered_n;
 	bool is_masked;
+	bool may_be_cold; /* entries leave memory: what is too many goes once it is read back */
 	uint16_t sure[PLACE_EXCHANGES][PLACE_QUEUES], maybe[PLACE_EXCHANGES][PLACE_QUEUES];
 };
 

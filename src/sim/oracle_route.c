@@ -378,7 +378,7 @@ void oracle_count_is(struct oracle *o, uint32_t queue, uint64_t event, uint64_t 
 		most++;
 	}
 	const struct place_rule *rule = &o->places.rule[queue];
-	if (rule->length_max && !rule->is_rejecting && n > rule->length_max)
+	if (rule->length_max && !rule->is_rejecting && !o->may_be_cold && n > rule->length_max)
 		story_wrong(o->story, "%s has %lu ready messages, more than %u",
 			    place_queues[queue].name, (unsigned long)n, rule->length_max);
 	if (n + o->unreadable_n < least || n > most)

@@ -44,6 +44,7 @@ void world_init(struct world *w, uint64_t seed, uint32_t loops_n, bool is_told)
 	     s.checkpoint_every_bytes >> 10);
 	host_init(&w->host, &w->story, prng_u64(&w->prng), &s);
 	oracle_init(&w->oracle, &w->story, &w->host.now_ms, &w->prng);
+	w->oracle.may_be_cold = s.entries_bytes < 64u << 20;
 	w->temper = temper_of(&w->prng, s.segment_bytes < 1048576 ? s.pipe_bytes / 4 : 400000);
 	w->heartbeat_s = s.heartbeat_s;
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
