@@ -290,12 +290,13 @@ void stomp_amq_props(struct turn *t, struct slice props, struct slice reply_to, 
 		if (slice_eq(name, slice_str("JMSXUserID")) ||
 		    slice_eq(name, slice_str("original-destination")))
 			continue;
+		bool is_reply = reply_to.p && is_named(name, STOMP_H_REPLY_TO);
 		if (is_named(name, STOMP_H_PRIORITY))
 			put_number(w, STOMP_H_PRIORITY, priority);
 		else
-			stomp_stored_put_one(
-				w, name,
-				reply_to.p && is_named(name, STOMP_H_REPLY_TO) ? reply_to : value);
+			stomp_stored_put_one(w, name, is_reply ? reply_to : value);
+		if (is_reply)
+			reply_to.p = NULL; /* of a header that comes twice only the first counts */
 	}
 	if (!stomp_has(t->head, STOMP_H_TIMESTAMP))
 		put_number(w, STOMP_H_TIMESTAMP, t->w->wall_ms);

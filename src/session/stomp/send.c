@@ -185,6 +185,7 @@ static void put_props(struct turn *t, struct sending *m, struct wr *scratch, str
 {
 	struct slice name, value;
 	const bool is_activemq = t->s->is_activemq;
+	bool is_first = true; /* of a header that comes twice only that counts */
 	struct wr *first = m->reply_to.p || is_activemq ? scratch : w;
 	size_t at = first->n;
 	/* what is unescaped and what is made of it lie one behind the other */
@@ -201,8 +202,10 @@ static void put_props(struct turn *t, struct sending *m, struct wr *scratch, str
 	if (is_activemq)
 		stomp_amq_props(t, m->props, m->reply_to, m->is_one_of_many, m->priority, w);
 	while (!is_activemq && stomp_stored_next(&r, &name, &value)) {
-		bool is_it = slice_eq(name, slice_str(stomp_header_words[STOMP_H_REPLY_TO]));
+		bool is_it = is_first &&
+			     slice_eq(name, slice_str(stomp_header_words[STOMP_H_REPLY_TO]));
 		stomp_stored_put_one(w, name, is_it ? m->reply_to : value);
+		is_first = is_first && !is_it;
 	}
 	m->props = slice_of(w->p + at, w->n - at);
 }

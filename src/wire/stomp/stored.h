@@ -14,7 +14,7 @@
 /* stomp_stored_put writes the block of a SEND: room for the head and twice as many octets as it has
  * lines beyond that, at most STOMP_STORED_MAX(head), is enough. `scratch` as in stomp_head_read,
  * which has read this head before. */
-#define STOMP_STORED_MAX(head_n) ((head_n) + (head_n) / 2 + 4)
+#define STOMP_STORED_MAX(head_n) ((head_n) + ((head_n) / 3 + 1) * 2) /* "a:" and its end */
 void stomp_stored_put(struct slice head, enum stomp_version version, struct wr *scratch,
 		      struct wr *w);
 /* stomp_stored_put_one appends one header. */
