@@ -407,8 +407,9 @@ enum done stomp_on_subscribe(struct turn *t)
 	struct asked a = { .ack = ACK_AUTO };
 	must(s->phase == PHASE_RUNNING);
 	if (s->call && s->call->step == STEP_TAKING) {
+		const bool is_taken = s->call->reply.err == ERR_OK;
 		enum done d = taken(t, s->call);
-		if (s->phase == PHASE_RUNNING)
+		if (is_taken)
 			stomp_receipt(t);
 		receiver_drain(&s->receiver, t->w);
 		return d;
