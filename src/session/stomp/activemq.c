@@ -207,12 +207,6 @@ bool stomp_amq_dies_to(struct turn *t, struct slice queue)
 
 /* ---- SEND --------------------------------------------------------------------------------- */
 
-static bool is_schedule(struct slice name)
-{
-	must(name.p != NULL || name.n == 0);
-	return slice_starts_with(name, slice_str("AMQ_SCHEDULED_"));
-}
-
 bool stomp_amq_may_send(struct turn *t)
 {
 	struct slice head = t->frame->head, name, value;
@@ -222,7 +216,7 @@ bool stomp_amq_may_send(struct turn *t)
 		return false;
 	}
 	while (stomp_line(&head, &name, &value)) {
-		if (!is_schedule(name))
+		if (!slice_starts_with(name, slice_str("AMQ_SCHEDULED_")))
 			continue;
 		(void)stomp_amq_refuse(t, "Scheduled messages are not there: ", name, "");
 		return false;
@@ -454,19 +448,30 @@ static struct slice made_for(const struct turn *t, char *room)
 	return text_slice(&out);
 }
 
-void stomp_amq_put_made_for(const struct turn *t, struct wr *table)
+/* The frame in hand makes a subscription that lasts, whose queue has this name. Others may name the
+ * queue as well: to them it is a queue like any. */
+static bool is_lasting(const struct turn *t, struct slice queue)
+{
+	struct slice sub;
+	must(t->s->is_activemq);
+	return t->frame->command == STOMP_SUBSCRIBE && stomp_amq_sub_name(t, &sub) &&
+	       stomp_amq_is_durable(queue);
+}
+
+void stomp_amq_put_made_for(const struct turn *t, struct slice queue, struct wr *table)
 {
 	char room[33];
-	must(t->frame->command == STOMP_SUBSCRIBE);
-	amqp091_put_str(table, SUBSCRIBED, made_for(t, room));
+	must(table != NULL);
+	if (is_lasting(t, queue))
+		amqp091_put_str(table, SUBSCRIBED, made_for(t, room));
 }
 
 bool stomp_amq_is_another(const struct turn *t, const struct queue_record *q)
 {
 	char room[33];
 	struct slice had;
-	must(t->frame->command == STOMP_SUBSCRIBE);
-	return stomp_amq_is_durable(queue_record_name(q)) &&
+	must(q != NULL);
+	return is_lasting(t, queue_record_name(q)) &&
 	       (!amqp091_table_str(queue_record_arguments(q), SUBSCRIBED, &had) ||
 		!slice_eq(had, made_for(t, room)));
 }

@@ -209,8 +209,8 @@ enum err stomp_arguments(struct turn *t, struct slice queue, struct wr *table,
 		amqp091_put_str(table, stomp_header_words[STOMP_H_X_DLX], SLICE_EMPTY);
 		amqp091_put_str(table, stomp_header_words[STOMP_H_X_DLK], rules->dead_letter_key);
 	}
-	if (stomp_amq_is_durable(queue) && t->s->is_activemq)
-		stomp_amq_put_made_for(t, table);
+	if (t->s->is_activemq)
+		stomp_amq_put_made_for(t, queue, table);
 	if (wr_ok(table))
 		return ERR_OK;
 	a.name = "x-";

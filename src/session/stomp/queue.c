@@ -158,7 +158,8 @@ static enum err before_declaring(struct turn *t, const struct wanted *want,
 	struct stomp *s = t->s;
 	struct slice dead = slice_str(STOMP_AMQ_DLQ);
 	must(s->is_activemq);
-	if (q && t->frame->command == STOMP_SUBSCRIBE && stomp_amq_is_another(t, q)) {
+	if (q && stomp_amq_is_another(t, q)) {
+		TRY(stomp_allow(t, AUTH_QUEUE, want->name, AUTH_CONFIGURE));
 		uint32_t ticket = ask_ticket(&s->asker);
 		ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, DELETE_IF_UNUSED, q, ticket);
 		(void)stomp_ask(t, ticket);

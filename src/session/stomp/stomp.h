@@ -327,7 +327,7 @@ MUST_USE enum err stomp_amq_selector(struct turn *t, uint8_t *code, uint32_t *ou
 bool stomp_amq_sub_name(const struct turn *t, struct slice *out);
 bool stomp_amq_durable(const struct turn *t, struct slice sub, struct text *out);
 bool stomp_amq_is_durable(struct slice queue);
-void stomp_amq_put_made_for(const struct turn *t, struct wr *table);
+void stomp_amq_put_made_for(const struct turn *t, struct slice queue, struct wr *table);
 bool stomp_amq_is_another(const struct turn *t, const struct queue_record *q);
 /* stomp_amq_keep_client keeps the client's id; false: it is too long. */
 bool stomp_amq_keep_client(struct turn *t);
