@@ -201,8 +201,13 @@ bool stomp_amq_dies_to(struct turn *t, struct slice queue)
 	for (size_t i = 0; i < sizeof said / sizeof *said; i++)
 		if (stomp_has(t->head, said[i]))
 			return false;
-	return !slice_eq(queue, slice_str(STOMP_AMQ_DLQ)) &&
-	       !slice_starts_with(queue, slice_str("temp-queue."));
+	if (slice_eq(queue, slice_str(STOMP_AMQ_DLQ)) ||
+	    slice_starts_with(queue, slice_str("temp-queue.")))
+		return false;
+	const bool may_write = stomp_allow(t, AUTH_EXCHANGE, SLICE_EMPTY, AUTH_WRITE) == ERR_OK;
+	if (!may_write)
+		t->why = text_of(t->w->words, sizeof t->w->words);
+	return may_write;
 }
 
 /* ---- SEND --------------------------------------------------------------------------------- */

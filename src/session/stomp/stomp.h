@@ -306,8 +306,8 @@ enum done stomp_amq_refuse(struct turn *t, const char *words, struct slice what,
 bool stomp_amq_destination(struct turn *t, struct slice in, uint8_t *room, struct destination *out);
 struct slice stomp_amq_part(struct slice *io_rest);
 void stomp_amq_address(const struct stomp *s, bool is_topic, struct slice name, struct text *out);
-/* stomp_amq_dies_to: dead letters of a queue that the frame in hand declares go to STOMP_AMQ_DLQ.
- */
+/* stomp_amq_dies_to: dead letters of a queue that the frame in hand declares go to STOMP_AMQ_DLQ;
+ * not if its user may send nothing there. */
 bool stomp_amq_dies_to(struct turn *t, struct slice queue);
 /* stomp_amq_may_send: false: refused. stomp_amq_reply_to writes where the answer is wanted, if that
  * is not as the client has said. stomp_amq_props makes what is kept of a SEND from its headers. */
