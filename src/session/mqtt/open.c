@@ -122,6 +122,8 @@ static struct mqtt_props welcome(const struct turn *t)
 void mqtt_accept(struct turn *t)
 {
 	struct mqtt *s = t->s;
+	if (s->open_ticket != TICKET_NONE)
+		return; /* its answer leads here again; this was something for the marks' queue */
 	if ((s->will && s->will->is_retained && !mqtt_store_ready(t)) || !mqtt_legacy_ready(t))
 		return;
 	const struct mqtt_props p = welcome(t);
