@@ -53,7 +53,7 @@ struct selects {
 	struct list late;   /* struct selecting: there is more to look at */
 	struct deque wants; /* struct core_look */
 	uint64_t gen;       /* of the newest queue that has some */
-	uint32_t looks;     /* that this turn has left */
+	uint32_t steps;     /* of looking, that this turn has left */
 };
 
 #define CONSUMER_NO_LIMIT INT64_MAX

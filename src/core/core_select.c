@@ -1,13 +1,16 @@
 #include "core/core_select.h"
 
+#include "base/bits.h"
 #include "core/sql.h"
 #include "msg/msg.h"
 
 #include <string.h>
 
-#define LOOKS_MAX 2048u /* in one turn: messages, each by up to all selectors of its queue */
-#define ASKED_MAX 64u   /* of one queue, being read */
-#define PLAIN     LIMIT_SELECTORS
+/* Of one turn, as sql_matches counts them: some milliseconds. It may be too much by one look. */
+#define STEPS_MAX  262144u
+#define LOOK_STEPS 128u /* what any look costs */
+#define ASKED_MAX  64u  /* of one queue, being read */
+#define PLAIN      LIMIT_SELECTORS
 
 /* ---- who has which ------------------------------------------------------------------------ */
 
@@ -130,13 +133,26 @@ bool core_has_looks(const struct core *c)
 	return c->select.wants.n > 0 || !list_is_empty(&c->select.late);
 }
 
+/* Behind all that are to be served already, which may have had their part in the turn before. */
+static void again(struct core *c, struct list_node *late)
+{
+	struct queue *q = containerof(late, struct selecting, late)->queue;
+	must(q->has->select != NULL);
+	if (list_has_node(&q->active))
+		list_remove(&q->active);
+	core_activate(c, q);
+}
+
+/* Who has used up the last turn comes last in this one. */
 void core_select_begin(struct core *c)
 {
-	struct list_node *n;
-	c->select.looks = LOOKS_MAX;
+	struct list_node *n, *used_up = list_pop(&c->select.late);
+	c->select.steps = STEPS_MAX;
 	must(c->is_leading);
 	while ((n = list_pop(&c->select.late)) != NULL)
-		core_activate(c, containerof(n, struct selecting, late)->queue);
+		again(c, n);
+	if (used_up)
+		again(c, used_up);
 }
 
 static struct chunk_select *table_of(struct core *c, struct chunk *k)
@@ -150,11 +166,14 @@ static struct chunk_select *table_of(struct core *c, struct chunk *k)
 	return k->select;
 }
 
-/* All selectors look that have not; NULL: the message cannot be read, and none is true of it. */
-static void look(const struct core *c, const struct queue *q, struct chunk_select *t, uint32_t slot,
+/* The selectors look that have not, the first of them at least, the others as long as the turn
+ * lasts; NULL: the message cannot be read, and none is true of it. */
+static void look(struct core *c, const struct queue *q, struct chunk_select *t, uint32_t slot,
 		 const struct msg *m)
 {
 	struct sql_message what = { .ops = NULL };
+	bool is_last = false;
+	uint32_t steps;
 	must(c->select.views != NULL && q->has->select != NULL);
 	if (m)
 		what = (struct sql_message){ .ops = c->select.views(msg_encoding(m)),
@@ -164,9 +183,15 @@ static void look(const struct core *c, const struct queue *q, struct chunk_selec
 		const struct selector_of *one = &q->has->select->at[i];
 		if (!one->code || bits_test(t->known[i], slot))
 			continue;
+		if (is_last)
+			return;
 		bits_set(t->known[i], slot);
-		if (m && sql_matches(slice_of(one->code, one->code_n), &what))
+		if (!m)
+			continue;
+		if (sql_matches(slice_of(one->code, one->code_n), &what, &steps))
 			bits_set(t->match[i], slot);
+		c->select.steps -= (uint32_t)min_u64(c->select.steps, steps + LOOK_STEPS);
+		is_last = c->select.steps == 0;
 	}
 }
 
@@ -229,12 +254,11 @@ static bool learn(struct core *c, struct queue *q, struct chunk *k, uint32_t slo
 		ask(c, q, k, slot, i);
 		return false;
 	}
-	if (c->select.looks == 0) {
+	if (c->select.steps == 0) {
 		if (!list_has_node(&q->has->select->late))
 			list_push(&c->select.late, &q->has->select->late);
 		return false;
 	}
-	c->select.looks--;
 	look(c, q, t, slot, msg_of(mem));
 	return true;
 }

@@ -4,6 +4,8 @@
 
 #define Q 7u
 
+static uint64_t where; /* the queue of what is published and subscribed: Q */
+
 /* ---- messages that say their number, as "n" ----------------------------------------------- */
 
 static struct rd begin(struct slice props)
@@ -70,7 +72,7 @@ static void publish(struct rig *r, uint64_t first, uint32_t n, uint8_t flags)
 	struct publish_row row[LIMIT_RUN_ROWS_MAX];
 	for (uint32_t i = 0; i < n; i++)
 		row[i] = (struct publish_row){ .mem = message(r, first + i),
-					       .queue = Q,
+					       .queue = where,
 					       .bytes = BYTES,
 					       .seq_delta = (uint16_t)i,
 					       .flags = flags };
@@ -130,7 +132,7 @@ static void subscribe(struct rig *r, uint64_t consumer, uint8_t flags, uint32_t 
 	struct run *cmd = (struct run *)(void *)r->cmd_bytes;
 	enum err e = sql_compile(slice_str(selector), 0, code, &n);
 	must(e == ERR_OK && n < 4096);
-	*cmd = rig_head(CMD_SUBSCRIBE, Q, consumer);
+	*cmd = rig_head(CMD_SUBSCRIBE, where, consumer);
 	cmd->flags = flags;
 	cmd->n = 1;
 	cmd->row_bytes = sizeof(struct subscribe_row);
@@ -153,6 +155,7 @@ static void hush(struct rig *r)
 static struct rig *rig_with_queue(void)
 {
 	struct rig *r = rig_new();
+	where = Q;
 	core_views(r->core, views);
 	core_cache_limit(r->core, UINT64_MAX);
 	rig_do(r, CMD_QUEUE_OPEN, Q, 1, QUEUE_DURABLE);
@@ -365,6 +368,57 @@ static void a_long_queue_is_looked_at_turn_by_turn(void **s)
 	rig_free(r);
 }
 
+/* True of number `n`, and dear: one turn looks at less than a hundred messages. */
+static const char *dear_selector(uint32_t n)
+{
+	static char text[4000];
+	struct text t = text_of(text, sizeof text);
+	text_puts(&t, "n");
+	for (uint32_t i = 0; i < 350; i++)
+		text_puts(&t, "-n+n");
+	text_putf(&t, "=%4u", n); /* always as long */
+	must(!text_is_full(&t));
+	return text;
+}
+
+static void a_turn_looks_at_less_if_that_is_dear(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	uint32_t turns = 0;
+	publish_many(r, 1, 1000, 0);
+	subscribe(r, 1, 0, CREDIT_NO_LIMIT, dear_selector(1000));
+	subscribe(r, 2, 0, CREDIT_NO_LIMIT, dear_selector(999));
+	hush(r);
+	for (; core_has_looks(r->core); turns++) {
+		must(turns < 80);
+		rig_give(r);
+		core_check(r->core);
+	}
+	must(turns >= 4);
+	SAY("c1 1000 | c2 999");
+	rig_free(r);
+}
+
+static void who_has_used_up_a_turn_is_last_in_the_next(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	rig_do(r, CMD_QUEUE_OPEN, Q + 1, 2, QUEUE_DURABLE);
+	publish_many(r, 1, 2000, 0);
+	subscribe(r, 1, 0, CREDIT_NO_LIMIT, dear_selector(5000));
+	where = Q + 1;
+	subscribe(r, 2, 0, CREDIT_NO_LIMIT, "n = 1");
+	hush(r);
+	where = Q;
+	publish(r, 2001, 1, 0);
+	where = Q + 1;
+	publish(r, 1, 1, 0);
+	SAY("c2 1");
+	must(core_has_looks(r->core));
+	rig_free(r);
+}
+
 static void what_is_over_is_not_given(void **s)
 {
 	(void)s;
@@ -437,6 +491,8 @@ int main(void)
 		cmocka_unit_test(what_goes_while_it_is_read_is_not_missed),
 		cmocka_unit_test(what_cannot_be_read_is_for_who_wants_everything),
 		cmocka_unit_test(a_long_queue_is_looked_at_turn_by_turn),
+		cmocka_unit_test(a_turn_looks_at_less_if_that_is_dear),
+		cmocka_unit_test(who_has_used_up_a_turn_is_last_in_the_next),
 		cmocka_unit_test(what_is_over_is_not_given),
 		cmocka_unit_test(what_no_selector_wants_does_not_pass_a_limit),
 	};

@@ -19,7 +19,7 @@
 #include "msg/header.h"
 
 /* Steps of one look at one message, beyond which it does not match: an operation, or so much of a
- * header or a pattern. */
+ * header or a pattern. A step takes some nanoseconds. */
 #define SQL_STEPS_MAX 1000000u
 /* Parentheses and the like inside each other. */
 #define SQL_DEPTH_MAX 32u
@@ -39,6 +39,6 @@ struct sql_message {
 	bool is_persistent;
 };
 
-/* sql_matches: is what sql_compile made true of the message? */
-bool sql_matches(struct slice code, const struct sql_message *m);
+/* sql_matches: is what sql_compile made true of the message? *out_steps: what the look has cost. */
+bool sql_matches(struct slice code, const struct sql_message *m, uint32_t *out_steps);
 #endif

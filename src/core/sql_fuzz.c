@@ -50,7 +50,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		return 0;
 	must(len[0] == len[1] && memcmp(code[0], code[1], len[0]) == 0);
 	const struct sql_message m = { &ops, slice_of(props, sizeof props), p[0] & 2 };
-	bool is_match = sql_matches(slice_of(code[0], len[0]), &m);
-	must(sql_matches(slice_of(code[1], len[1]), &m) == is_match);
+	uint32_t steps[2];
+	bool is_match = sql_matches(slice_of(code[0], len[0]), &m, &steps[0]);
+	must(sql_matches(slice_of(code[1], len[1]), &m, &steps[1]) == is_match);
+	must(steps[0] == steps[1] && steps[0] <= SQL_STEPS_MAX);
 	return 0;
 }

@@ -1,10 +1,12 @@
+#include "base/bits.h"
 #include "base/limits.h"
 #include "base/must.h"
 #include "core/sql.h"
 #include "core/sql_code.h"
 
-/* Longest text that may read as a number. */
-#define NUMBER_MAX 64u
+/* Longest text that may read as a number, and what it costs to read one. */
+#define NUMBER_MAX   64u
+#define NUMBER_STEPS 256u
 
 /* One look at one message. */
 struct look {
@@ -84,12 +86,19 @@ bool sql_number(struct slice s, bool is_signed, struct value *out)
 
 /* ---- what the message has ----------------------------------------------------------------- */
 
+/* So many octets were looked at. */
+static void spend(struct look *l, size_t octets, uint32_t steps)
+{
+	uint64_t cost = octets / 8 + steps;
+	must(steps > 0);
+	l->steps -= (uint32_t)min_u64(cost, l->steps);
+}
+
 static struct value own(struct look *l, struct slice name)
 {
 	struct header h;
-	uint32_t cost = (uint32_t)(1 + l->m->props.n / 8);
 	must(l->m->ops != NULL);
-	l->steps -= cost < l->steps ? cost : l->steps;
+	spend(l, l->m->props.n, 1);
 	return header_find(l->m->ops, l->m->props, name, &h) ? value_header(&h) : value_unknown();
 }
 
@@ -127,19 +136,21 @@ static struct value field(struct look *l, enum sql_field which)
 /* ---- two values --------------------------------------------------------------------------- */
 
 /* A text as what the other side is, if it may be and can be. */
-static void soften(const struct look *l, struct value *v, const struct value *other)
+static void soften(struct look *l, struct value *v, const struct value *other)
 {
 	struct value number;
 	must(v->kind <= VALUE_TEXT);
 	if (!l->is_lenient || v->kind != VALUE_TEXT)
 		return;
+	if (other->kind == VALUE_NUMBER)
+		spend(l, v->s.n, NUMBER_STEPS);
 	if (other->kind == VALUE_NUMBER && sql_number(v->s, true, &number))
 		*v = number;
 	else if (other->kind == VALUE_ATOM)
 		*v = value_bool(slice_eq(v->s, slice_str("true")));
 }
 
-static struct value compare(const struct look *l, enum sql_step how, struct value a, struct value b)
+static struct value compare(struct look *l, enum sql_step how, struct value a, struct value b)
 {
 	if (!value_is_known(&a) || !value_is_known(&b))
 		return value_unknown();
@@ -172,8 +183,7 @@ static struct value rest(const struct value *a, const struct value *b)
 			       .real = x - y * (double)(int64_t)whole };
 }
 
-static struct value calculate(const struct look *l, enum sql_step how, struct value a,
-			      struct value b)
+static struct value calculate(struct look *l, enum sql_step how, struct value a, struct value b)
 {
 	static const struct value zero = { .kind = VALUE_NUMBER };
 	soften(l, &a, &zero);
@@ -192,7 +202,7 @@ static struct value calculate(const struct look *l, enum sql_step how, struct va
 	return value_is_number(&v) ? v : value_unknown(); /* by zero */
 }
 
-static struct value between(const struct look *l, const struct value *a)
+static struct value between(struct look *l, const struct value *a)
 {
 	struct value from = compare(l, SQL_AT_LEAST, a[0], a[1]);
 	struct value to = compare(l, SQL_AT_MOST, a[0], a[2]);
@@ -308,7 +318,7 @@ static struct value of_one(struct look *l, enum sql_step what, const struct valu
 	}
 }
 
-static struct value of_two(const struct look *l, enum sql_step what, const struct value *a)
+static struct value of_two(struct look *l, enum sql_step what, const struct value *a)
 {
 	must(what < SQL_STEP_N);
 	if (what == SQL_AND)
@@ -349,7 +359,7 @@ static void step(struct look *l)
 	l->steps -= l->steps > 0;
 }
 
-bool sql_matches(struct slice code, const struct sql_message *m)
+bool sql_matches(struct slice code, const struct sql_message *m, uint32_t *out_steps)
 {
 	UNSET struct look l; /* the stack is as long as it is filled */
 	must(code.n > 0 && m->ops != NULL);
@@ -361,5 +371,6 @@ bool sql_matches(struct slice code, const struct sql_message *m)
 	while (rd_left(&l.code) > 0 && l.steps > 0)
 		step(&l);
 	must(rd_ok(&l.code));
+	*out_steps = SQL_STEPS_MAX - l.steps;
 	return l.steps > 0 && l.n == 1 && value_is_true(&l.stack[0]);
 }

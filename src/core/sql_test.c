@@ -61,7 +61,9 @@ static bool look(const char *text, uint8_t flags)
 	must(copy != NULL);
 	memcpy(copy, code, n);
 	struct sql_message m = { .ops = &ops, .props = slice_str(HAS), .is_persistent = true };
-	bool is_match = sql_matches(slice_of(copy, n), &m);
+	uint32_t steps = SQL_STEPS_MAX + 1;
+	bool is_match = sql_matches(slice_of(copy, n), &m, &steps);
+	must(steps > 0 && steps <= SQL_STEPS_MAX);
 	free(copy);
 	return is_match;
 }
