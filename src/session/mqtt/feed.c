@@ -1,5 +1,6 @@
 #include "session/mqtt/mqtt.h"
 
+#include "base/ablate.h"
 #include "base/bits.h"
 #include "base/must.h"
 
@@ -42,6 +43,8 @@ static void on_disconnect(struct turn *t, const struct mqtt_packet *p)
 		s->expiry_s = (uint32_t)expiry_s;
 	}
 	s->is_will_due = a.reason != MQTT_REASON_SUCCESS;
+	if (!s->is_will_due && !ABLATED(goodbye))
+		mqtt_will_drop(t); /* whatever ends it, if the end has to wait */
 	mqtt_note(t, &(struct session_note){ .event = SESSION_CLOSED,
 					     .text = slice_str(mqtt_reason_text(a.reason)) });
 	mqtt_end(t);
