@@ -183,6 +183,24 @@ static enum err before_declaring(struct turn *t, const struct wanted *want,
 	return ERR_OK;
 }
 
+/* What is replicated or a stream lasts, and belongs to nobody. */
+static enum err check_properties(struct turn *t, const struct declare_queue *d,
+				 const struct queue_rules *rules)
+{
+	const bool is_classic = rules->type == RULE_NONE;
+	must(is_classic || rules->type <= QUEUE_STREAM);
+	if (!is_classic && d->flags & QUEUE_AUTO_DELETE)
+		return refuse_named(t, ERR_PRECONDITION_FAILED,
+				    "invalid property 'auto-delete' for queue ", d->name, "");
+	if (!is_classic && d->flags & QUEUE_EXCLUSIVE)
+		return refuse_named(t, ERR_PRECONDITION_FAILED,
+				    "invalid property 'exclusive-owner' for queue ", d->name, "");
+	if (!is_classic && !(d->flags & QUEUE_DURABLE))
+		return refuse_named(t, ERR_PRECONDITION_FAILED,
+				    "invalid property 'non-durable' for queue ", d->name, "");
+	return ERR_OK;
+}
+
 enum err stomp_queue(struct turn *t, const struct wanted *want,
 		     const struct queue_record **out_queue)
 {
@@ -223,6 +241,7 @@ enum err stomp_queue(struct turn *t, const struct wanted *want,
 				   .owner = want->flags & QUEUE_EXCLUSIVE ? s->session.handle : 0,
 				   .shard = ask_place(t->w->post, want->name, want->flags) };
 	TRY(stomp_arguments(t, want->name, &table, &rules));
+	TRY(check_properties(t, &d, &rules));
 	d.arguments = wr_done(&table);
 	d.rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, sizeof rules_bytes));
 	if (!q || (!is_known && is_untold(s, q)))
