@@ -46,6 +46,7 @@ test: test-packages ## every test; T="words" runs those with a word in their nam
 	$(call build,tsan,tests programs)
 	$(call build,release,programs)
 	$(call build,clang,all)
+	@test/lib/authority.py # the certificates of tests
 	@tools/run-tests $(T)
 
 check: test-packages ## floors, purity and tidy
