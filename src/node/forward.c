@@ -163,6 +163,11 @@ static void begin(struct loop *l)
 	atomic_store(&n->forward_turn, 0);
 }
 
+bool forward_is_waited_for(const struct loop *l)
+{
+	return !l->forward && atomic_load(&l->node->forward_turn) == l->index;
+}
+
 /* True: look again at once. */
 bool forward_work(struct loop *l)
 {

@@ -392,7 +392,8 @@ static bool is_waited_for(struct loop *l)
 		if (from != l->index && !spsc_is_empty(&node_mailbox(n, from, l->index)->there))
 			return true;
 	return journal_has_done(n->journal, l->index) || checkpoint_is_waited_for(l) ||
-	       atomic_load(&n->version) != l->seen_version ||
+	       atomic_load(&n->version) != l->seen_version || view_is_waited_for(l) ||
+	       forward_is_waited_for(l) || atomic_load(&n->alarms) != l->alarms_seen ||
 	       (atomic_load(&n->alarms) & ALARM_MEMORY && block_is_returned(&l->home)) ||
 	       n->setup.secrets[l->index]->ops->has(n->setup.secrets[l->index]);
 }

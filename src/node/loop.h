@@ -259,6 +259,8 @@ void loop_submit(struct loop *l);
  * True: something went out. */
 bool view_release(struct loop *l);
 void view_see(struct loop *l);
+/* view_is_waited_for: by now all have seen what was held; the last look before `l` falls asleep. */
+bool view_is_waited_for(const struct loop *l);
 
 /* ---- checkpoints (checkpoint.c), alarms (alarm.c): looked at once a turn */
 bool checkpoint_work(struct loop *l); /* true: look again at once */
@@ -269,7 +271,8 @@ uint64_t alarm_memory_limit(const struct node *n);
 uint64_t alarm_disk_limit(const struct node *n);
 int64_t alarm_memory_used(const struct node *n); /* by all loops, as of their last turns */
 /* ---- copying forward (forward.c) */
-bool forward_work(struct loop *l); /* true: look again at once */
+bool forward_work(struct loop *l);                /* true: look again at once */
+bool forward_is_waited_for(const struct loop *l); /* it is this loop's turn, and not begun */
 void forward_loaded(struct loop *l, uint64_t ticket, const struct slice *stored);
 void forward_durable(struct loop *l, struct moving *own_m, uint64_t loc);
 /* ---- pages of streams (pages.c) */

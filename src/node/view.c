@@ -19,6 +19,13 @@ static uint64_t seen_by_all(const struct node *n, uint64_t own)
 	return least;
 }
 
+bool view_is_waited_for(const struct loop *l)
+{
+	const struct node *n = l->node;
+	return n->shard[0]->loop == l && n->held &&
+	       n->held->version <= seen_by_all(n, atomic_load(&n->version));
+}
+
 /* Moves what catalog_apply has told into the queue of what waits for `version`. */
 static void hold(struct loop *l, struct shard *s, uint64_t version)
 {

@@ -116,7 +116,8 @@ void host_init(struct host *h, struct story *story, uint64_t seed, const struct 
 	h->now_ms = prng_between(&h->prng, 1, 1000000);
 	h->wall_ms = UINT64_C(1700000000000) + prng_below(&h->prng, 1000000);
 	for (uint32_t i = 0; i < HOST_LOOPS_MAX; i++)
-		h->loops[i] = (struct host_loop){ { &net_ops }, h, NULL, UINT64_MAX, i, false };
+		h->loops[i] = (struct host_loop){ { &net_ops }, h,     NULL, UINT64_MAX, i,
+						  false,        false, false };
 }
 
 void host_fini(struct host *h)
@@ -158,6 +159,7 @@ enum err host_start(struct host *h, struct text *why)
 	for (uint32_t i = 0; i < h->loops_n; i++) {
 		h->loops[i].loop = node_loop(h->node, i);
 		h->loops[i].is_awake = true;
+		h->loops[i].is_halfway = false;
 	}
 	h->workers[NET_WRITER] = h->workers[NET_KEEPER] = (struct host_worker){ 0, true };
 	struct journal_recovery r = journal_recovery(node_journal(h->node));
@@ -190,17 +192,6 @@ int64_t host_close(struct host *h)
 	TELL(h->story, stopped, (uint64_t)left);
 	host_forget(h);
 	return left;
-}
-
-void host_stop(struct host *h)
-{
-	TELL(h->story, stopping, 0);
-	h->is_stopping = true;
-	for (uint32_t i = 0; i < h->loops_n; i++) {
-		loop_clock(h->loops[i].loop, h->now_ms, h->wall_ms);
-		loop_stop(h->loops[i].loop);
-		h->loops[i].is_awake = true;
-	}
 }
 
 bool host_is_stopped(const struct host *h)
@@ -264,7 +255,7 @@ static void poll_sock(struct host *h, struct host_loop *l, struct sock *k)
 	receive(h, k);
 }
 
-static void step_loop(struct host *h, struct host_loop *l)
+static void begin_turn(struct host *h, struct host_loop *l)
 {
 	loop_clock(l->loop, h->now_ms, h->wall_ms);
 	uint32_t first = (uint32_t)prng_below(&h->prng, SOCKS_MAX);
@@ -274,9 +265,36 @@ static void step_loop(struct host *h, struct host_loop *l)
 			poll_sock(h, l, k);
 	}
 	loop_begin(l->loop, h->now_ms, h->wall_ms);
-	l->is_awake = loop_end(l->loop, loop_work(l->loop));
+	l->is_more = loop_work(l->loop);
+	l->is_awake = l->is_halfway = true;
+}
+
+static void end_turn(struct host *h, struct host_loop *l)
+{
+	l->is_halfway = false;
+	l->is_awake = loop_end(l->loop, l->is_more);
 	l->deadline_ms = loop_deadline(l->loop);
 	TELL(h->story, turn, l->index, l->is_awake);
+}
+
+static void step_loop(struct host *h, struct host_loop *l)
+{
+	if (!l->is_halfway)
+		begin_turn(h, l);
+	end_turn(h, l);
+}
+
+void host_stop(struct host *h)
+{
+	TELL(h->story, stopping, 0);
+	h->is_stopping = true;
+	for (uint32_t i = 0; i < h->loops_n; i++) {
+		if (h->loops[i].is_halfway)
+			end_turn(h, &h->loops[i]);
+		loop_clock(h->loops[i].loop, h->now_ms, h->wall_ms);
+		loop_stop(h->loops[i].loop);
+		h->loops[i].is_awake = true;
+	}
 }
 
 /* ---- the journal's threads -------------------------------------------------------------- */
@@ -347,6 +365,15 @@ void host_step(struct host *h, uint32_t actor)
 		step_loop(h, &h->loops[actor]);
 	else
 		step_worker(h, (enum net_worker)(actor - HOST_LOOPS_MAX));
+	if (sim_disk_is_dead(h->disk) && h->died == ERR_OK)
+		h->died = ERR_IO;
+}
+
+void host_half_step(struct host *h, uint32_t loop)
+{
+	must(h->node && h->died == ERR_OK && loop < h->loops_n);
+	if (!h->loops[loop].is_halfway)
+		begin_turn(h, &h->loops[loop]);
 	if (sim_disk_is_dead(h->disk) && h->died == ERR_OK)
 		h->died = ERR_IO;
 }

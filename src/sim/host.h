@@ -25,6 +25,7 @@ struct host_loop {
 	uint64_t deadline_ms;
 	uint32_t index;
 	bool is_awake;
+	bool is_halfway, is_more; /* what its turn has done so far says that there is more */
 };
 
 struct host_worker {
@@ -58,7 +59,7 @@ struct host {
 	enum err died; /* why the process has to end; ERR_OK: it has not */
 	bool is_stopping;
 	uint64_t chunks_left, chunks_read; /* by brokers that are no more */
-	uint64_t logged[LOG_N]; /* how often each line was logged */
+	uint64_t logged[LOG_N];            /* how often each line was logged */
 };
 
 /* host_init makes a machine with an empty disk and no broker on it; host_fini ends it. */
@@ -77,6 +78,9 @@ bool host_is_stopped(const struct host *h);
 /* host_runnable: bit i = actor i would do something now. */
 uint32_t host_runnable(const struct host *h);
 void host_step(struct host *h, uint32_t actor);
+/* host_half_step: the turn of a loop but for its end, before which others can act: it looks once
+ * more whether it may sleep. Its next host_step is that end. */
+void host_half_step(struct host *h, uint32_t loop);
 /* host_is_idle: nobody would, even with a faster disk: all that was read is done and committed. */
 bool host_is_idle(const struct host *h);
 /* host_deadline is the next time at which somebody wants to be stepped; UINT64_MAX: none. */

@@ -254,6 +254,67 @@ static void a_checkpoint_waits_for_no_transaction(void **state)
 	}
 }
 
+/* Steps whoever wants to be, by chance, and loops by halves, until nobody wants to. */
+static void mingle(struct fix *f, struct prng *p)
+{
+	uint32_t who;
+	while ((who = host_runnable(&f->host)) != 0) {
+		for (uint64_t n = prng_below(p, (uint64_t)__builtin_popcount(who)); n > 0; n--)
+			who &= who - 1;
+		uint32_t actor = (uint32_t)bits_lowest(who);
+		if (actor < HOST_LOOPS_MAX && prng_chance(p, 1, 2))
+			host_half_step(&f->host, actor);
+		else
+			host_step(&f->host, actor);
+	}
+	must(f->host.died == ERR_OK);
+}
+
+/* How many methods of that kind have come, when nobody has anything to do any more. */
+static uint32_t hear(struct fix *f, struct talk *k, struct prng *p, enum amqp091_method_kind kind)
+{
+	uint32_t n = 0;
+	bool is_end = false;
+	do {
+		struct amqp091_frame frame;
+		struct amqp091_method m;
+		mingle(f, p);
+		while (talk_next(k, &frame)) {
+			enum err e = amqp091_method_decode(frame.payload, &m);
+			must(e == ERR_OK && m.kind != AMQP091_channel_close);
+			n += m.kind == kind;
+		}
+	} while (talk_exchange(k, &f->host.socks, &is_end));
+	must(!is_end);
+	return n;
+}
+
+/* The catalog's loop holds an answer until the other one has seen the change; it must not sleep on
+ * it when that happens just before it falls asleep. */
+static void a_declaration_is_answered_whichever_loop_falls_asleep_when(void **state)
+{
+	(void)state;
+	struct prng p = prng_of(1);
+	struct fix *f = fix_new(65536, SELDOM);
+	struct talk *k[2] = { calloc(1, sizeof *k[0]), calloc(1, sizeof *k[1]) };
+	for (uint32_t i = 0; i < 2; i++) {
+		must(k[i] != NULL);
+		talk_begin(k[i], sock_connect(&f->host.socks, i));
+		must(hear(f, k[i], &p, AMQP091_channel_open_ok) == 1);
+	}
+	for (uint32_t i = 0; i < 500; i++) {
+		TALK(k[i & 1], 1, queue_declare, .queue = part_name(i % PARTS));
+		must(hear(f, k[i & 1], &p, AMQP091_queue_declare_ok) == 1);
+		TALK(k[i >> 1 & 1], 1, queue_delete, .queue = part_name(i % PARTS));
+		must(hear(f, k[i >> 1 & 1], &p, AMQP091_queue_delete_ok) == 1);
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		sock_drop(k[i]->sock, true);
+		free(k[i]);
+	}
+	fix_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +322,7 @@ int main(void)
 		cmocka_unit_test(who_does_not_read_his_last_bytes_is_closed_all_the_same),
 		cmocka_unit_test(loops_sleep_while_a_checkpoint_waits_for_the_keeper),
 		cmocka_unit_test(a_checkpoint_waits_for_no_transaction),
+		cmocka_unit_test(a_declaration_is_answered_whichever_loop_falls_asleep_when),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
