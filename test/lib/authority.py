@@ -7,6 +7,7 @@
                                         and localhost
         stranger                        signed by the other
         locked                          as broker; its key has the password `sesame`
+    authority.options('broker')         settings of a broker that shows this one
     authority.sign(folder, 'anna')      another one, in a folder of the test's own
     authority.revoke(folder, 'a.pem')   folder/crl.pem, a list that has these certificates
 
@@ -116,6 +117,10 @@ def at(name=''):
             make_all(fresh)
             os.rename(fresh, place)
     return os.path.join(place, name)
+
+
+def options(name='broker'):
+    return [f'ssl_options.certfile={at(name + ".pem")}', f'ssl_options.keyfile={at(name + ".key")}']
 
 
 def sign(folder, name, **how):

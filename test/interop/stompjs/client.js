@@ -1,20 +1,24 @@
-/* @stomp/stompjs: node client.js URL. Prints `ok NAME` or `not ok NAME WHY` for each test. */
+/* @stomp/stompjs: node client.js URL, also tcp://host:port. Prints `ok NAME` or `not ok NAME WHY` for each test. */
 'use strict';
 
 const assert = require('assert');
 const { WebSocket } = require('ws');
 const { Client, Versions } = require('@stomp/stompjs');
+const { TCPWrapper } = require('@stomp/tcp-wrapper');
 
 Object.assign(global, { WebSocket });
-const URL_OF = process.argv[2];
+const URL_OF = new URL(process.argv[2]);
+const WHERE = URL_OF.protocol === 'tcp:'
+	? { webSocketFactory: () => new TCPWrapper(URL_OF.hostname, Number(URL_OF.port)) }
+	: { brokerURL: URL_OF.href };
 
 /* A client that is connected, with promises in place of callbacks. */
 async function connect(options = {}) {
 	const client = new Client(Object.assign({
-		brokerURL: URL_OF, reconnectDelay: 0,
+		reconnectDelay: 0,
 		connectHeaders: { login: 'guest', passcode: 'guest', host: '/' },
 		heartbeatIncoming: 0, heartbeatOutgoing: 0,
-	}, options));
+	}, WHERE, options));
 	await new Promise((resolve, reject) => {
 		client.onConnect = resolve;
 		client.onStompError = (frame) => reject(new Error(frame.headers.message));
@@ -133,9 +137,9 @@ async function a_wrong_password_is_told() {
 			    heart_beats_keep_it, a_wrong_password_is_told]) {
 		try {
 			await test();
-			console.log('ok', test.name);
+			console.log('ok', URL_OF.protocol + test.name);
 		} catch (error) {
-			console.log('not ok', test.name, String(error).replace(/\s+/g, ' '));
+			console.log('not ok', URL_OF.protocol + test.name, String(error).replace(/\s+/g, ' '));
 		}
 	}
 	process.exit(0);
