@@ -150,15 +150,6 @@ bool stomp_amq_destination(struct turn *t, struct slice in, uint8_t *room, struc
 	return true;
 }
 
-struct slice stomp_amq_part(struct slice *io_rest)
-{
-	size_t n = slice_find(*io_rest, ',');
-	struct slice part = slice_sub(*io_rest, 0, n);
-	must(part.n <= io_rest->n);
-	*io_rest = n < io_rest->n ? slice_from(*io_rest, n + 1) : SLICE_EMPTY;
-	return part;
-}
-
 /* The word behind `kind` and a point, if it begins so. */
 static bool cut(struct slice *io, const char *kind, struct slice middle)
 {

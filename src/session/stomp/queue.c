@@ -48,22 +48,6 @@ static uint64_t hash_of(struct slice name)
 	return hash_slice(key, name);
 }
 
-static enum err declare(struct turn *t, const struct declare_queue *d)
-{
-	struct stomp *s = t->s;
-	bool is_made = s->call && s->call->name_n > 0;
-	must(d->name.n > 0);
-	TRY(stomp_allow(t, AUTH_QUEUE, d->name, AUTH_CONFIGURE));
-	if (!is_made && slice_starts_with(d->name, slice_str("amq.")))
-		return refuse_named(t, ERR_ACCESS_REFUSED, "queue name ", d->name,
-				    " contains reserved prefix 'amq.*'");
-	if (d->owner)
-		s->owns_queues = true;
-	stomp_call(t)->declared = hash_of(d->name);
-	(void)stomp_ask(t, ask_declare(&s->asker, t->w, d));
-	return ERR_BUSY;
-}
-
 static enum err find(struct turn *t, struct slice name, const struct queue_record *q)
 {
 	must(name.n > 0);
@@ -76,6 +60,37 @@ static enum err find(struct turn *t, struct slice name, const struct queue_recor
 		return refuse_named(t, ERR_ACCESS_REFUSED, "access to queue ", name,
 				    " refused: it belongs to its exchange");
 	return ERR_OK;
+}
+
+/* Who may not declare any name, and which names nobody may. */
+static enum err may_declare(struct turn *t, struct slice name)
+{
+	bool is_made = t->s->call && t->s->call->name_n > 0;
+	must(name.n > 0);
+	TRY(stomp_allow(t, AUTH_QUEUE, name, AUTH_CONFIGURE));
+	if (!is_made && slice_starts_with(name, slice_str("amq.")))
+		return refuse_named(t, ERR_ACCESS_REFUSED, "queue name ", name,
+				    " contains reserved prefix 'amq.*'");
+	return ERR_OK;
+}
+
+static enum err declare(struct turn *t, const struct declare_queue *d)
+{
+	struct stomp *s = t->s;
+	must(d->name.n > 0);
+	TRY(may_declare(t, d->name));
+	if (d->owner)
+		s->owns_queues = true;
+	stomp_call(t)->declared = hash_of(d->name);
+	(void)stomp_ask(t, ask_declare(&s->asker, t->w, d));
+	return ERR_BUSY;
+}
+
+enum err stomp_queue_may(struct turn *t, struct slice name)
+{
+	const struct queue_record *q = catalog_queue(t->w->view, t->s->access.number, name);
+	must(t->frame->command == STOMP_SEND);
+	return q ? find(t, name, q) : may_declare(t, name);
 }
 
 /* Most queues are as they were declared first, without arguments. */

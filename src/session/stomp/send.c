@@ -20,6 +20,7 @@ struct sending {
 	uint64_t expiry_ms;
 	uint8_t flags, priority;
 	bool is_one_of_many; /* it goes to several destinations */
+	size_t longest;      /* of their routes */
 };
 
 /* ---- what it says ------------------------------------------------------------------------- */
@@ -124,6 +125,16 @@ static enum done to_queue(struct turn *t, const struct sending *m, bool *out_is_
 	return e == ERR_BUSY ? WAIT : DONE;
 }
 
+bool stomp_is_there(struct turn *t, const struct destination *to)
+{
+	bool is_gone = t->s->is_activemq && to->place == STOMP_REPLY_QUEUE &&
+		       !catalog_queue(t->w->view, t->s->access.number, to->key);
+	must(to->place <= STOMP_REPLY_QUEUE);
+	if (is_gone)
+		(void)stomp_amq_refuse(t, "The destination ", to->key, " does not exist.");
+	return !is_gone;
+}
+
 /* What must be there before it goes to it: a queue is declared, but not one of somebody else's
  * own. */
 static enum done need_queue(struct turn *t, const struct sending *m, bool *out_is_refused)
@@ -132,10 +143,7 @@ static enum done need_queue(struct turn *t, const struct sending *m, bool *out_i
 	if (m->to.place == STOMP_QUEUE || m->to.place == STOMP_TEMP_QUEUE)
 		return to_queue(t, m, out_is_refused);
 	must(m->to.place != STOMP_TEMP_QUEUE);
-	*out_is_refused = t->s->is_activemq && m->to.place == STOMP_REPLY_QUEUE &&
-			  !catalog_queue(t->w->view, t->s->access.number, m->to.key);
-	if (*out_is_refused)
-		return stomp_amq_refuse(t, "The destination ", m->to.key, " does not exist.");
+	*out_is_refused = !stomp_is_there(t, &m->to);
 	return DONE;
 }
 
@@ -308,7 +316,8 @@ static enum done publish(struct turn *t, struct sending *m, bool is_followed)
 		return stomp_fail_err(t, e);
 	must(hit->route != NULL);
 	const uint64_t word = is_followed ? 0 : PUBLISHER_NOBODY;
-	if (upload_is_needed(m->route.n, m->props.n, t->frame->body.n)) {
+	size_t route_n = m->is_one_of_many ? m->longest : m->route.n;
+	if (upload_is_needed(route_n, m->props.n, t->frame->body.n)) {
 		if (m->is_one_of_many)
 			return stomp_amq_refuse(t, "Too large for several destinations: ",
 						t->head->at[STOMP_H_DESTINATION], "");
@@ -355,7 +364,9 @@ static bool is_ready(struct turn *t, struct sending *m, uint8_t *names, char *re
 	bool is_refused = false;
 	struct stomp *s = t->s;
 	*out = DONE;
-	m->is_one_of_many = s->is_activemq && slice_find(rest, ',') < rest.n;
+	m->is_one_of_many = stomp_amq_is_list(t);
+	if (m->is_one_of_many && !stomp_amq_may_go_to_all(t, names, &m->longest))
+		return false;
 	do {
 		struct slice part = m->is_one_of_many ? stomp_amq_part(&rest) : rest;
 		if (!stomp_destination(t, part, names, &m->to) || !read_properties(t, m))
@@ -370,13 +381,14 @@ static bool is_ready(struct turn *t, struct sending *m, uint8_t *names, char *re
 	return *out != WAIT && !is_refused;
 }
 
-/* One message for each destination of a list. */
+/* One message for each destination of a list; what is too large for one is so for all. */
 static enum done send_all(struct turn *t, struct sending *m, bool is_followed, uint8_t *names,
 			  uint8_t *room, size_t n)
 {
 	struct slice rest = t->head->at[STOMP_H_DESTINATION];
 	must(m->is_one_of_many);
-	while (rest.n > 0 && t->s->phase == PHASE_RUNNING) {
+	for (uint64_t before = UINT64_MAX; rest.n > 0 && t->s->published != before;) {
+		before = t->s->published;
 		if (!stomp_destination(t, stomp_amq_part(&rest), names, &m->to))
 			return DONE;
 		(void)send_in(t, m, is_followed, room, n);

@@ -221,6 +221,8 @@ struct wanted {
  * asked for, WAIT. Other errors: refused, the words are in t->why. */
 MUST_USE enum err stomp_queue(struct turn *t, const struct wanted *want,
 			      const struct queue_record **out_queue);
+/* stomp_queue_may: may a SEND use the queue of that name, or declare it? It does neither. */
+MUST_USE enum err stomp_queue_may(struct turn *t, struct slice name);
 MUST_USE enum err stomp_allow(struct turn *t, enum auth_kind kind, struct slice name,
 			      enum auth_action action);
 
@@ -253,6 +255,8 @@ bool stomp_destination(struct turn *t, struct slice in, uint8_t *room, struct de
 
 /* ---- send.c ---- */
 enum done stomp_on_send(struct turn *t);
+/* stomp_is_there: an answer goes only to a queue that is there. False: refused. */
+bool stomp_is_there(struct turn *t, const struct destination *to);
 /* stomp_send publishes the frame in hand, whatever transaction it names; is_followed: a receipt is
  * to wait for it. */
 enum done stomp_send(struct turn *t, bool is_followed);
@@ -301,10 +305,8 @@ void stomp_transactions_free(struct turn *t);
 struct text;
 /* stomp_amq_refuse tells an ERROR in ActiveMQ's words; the conversation goes on. */
 enum done stomp_amq_refuse(struct turn *t, const char *words, struct slice what, const char *after);
-/* stomp_amq_destination is stomp_destination. stomp_amq_part takes the next of several off a list.
- * stomp_amq_address writes one as it is seen from here. */
+/* stomp_amq_destination is stomp_destination. stomp_amq_address writes one as it is seen here. */
 bool stomp_amq_destination(struct turn *t, struct slice in, uint8_t *room, struct destination *out);
-struct slice stomp_amq_part(struct slice *io_rest);
 void stomp_amq_address(const struct stomp *s, bool is_topic, struct slice name, struct text *out);
 /* stomp_amq_dies_to: dead letters of a queue that the frame in hand declares go to STOMP_AMQ_DLQ;
  * not if its user may send nothing there. */
@@ -331,6 +333,14 @@ void stomp_amq_put_made_for(const struct turn *t, struct slice queue, struct wr 
 bool stomp_amq_is_another(const struct turn *t, const struct queue_record *q);
 /* stomp_amq_keep_client keeps the client's id; false: it is too long. */
 bool stomp_amq_keep_client(struct turn *t);
+
+/* ---- composite.c: several destinations of one frame ---- */
+/* stomp_amq_is_list: the frame in hand names several. stomp_amq_part takes the next off. */
+bool stomp_amq_is_list(const struct turn *t);
+struct slice stomp_amq_part(struct slice *io_rest);
+/* stomp_amq_may_go_to_all looks at all that a SEND goes to, with `room` of DESTINATION_MAX bytes,
+ * and does nothing: *out_route_n is the longest route. False: refused. */
+bool stomp_amq_may_go_to_all(struct turn *t, uint8_t *room, size_t *out_route_n);
 
 /* ---- end.c ---- */
 enum done stomp_on_disconnect(struct turn *t);
