@@ -144,26 +144,6 @@ static enum err set_user(struct config_users *u, struct slice name, struct slice
 	return ERR_OK;
 }
 
-/* The name of a listener, behind which ".dialect" stands. */
-static enum err set_dialect(struct config_users *u, const struct config_row *row, struct slice name,
-			    struct slice value, struct text *why)
-{
-	int place = 0;
-	struct slice end = slice_str(CONFIG_DIALECT_END);
-	must(name.n >= end.n);
-	TRY(config_value_choice(value, row->unit, &place, why));
-	return set_user(u, slice_sub(name, 0, name.n - end.n), slice_str(place ? "true" : "false"),
-			why);
-}
-
-bool config_has_dialect(const struct config_users *u, struct slice listener)
-{
-	for (uint32_t i = 0; i < u->n; i++)
-		if (name_is(u->at[i].name, listener))
-			return true;
-	return false;
-}
-
 static enum err set_choice(struct config_choices *c, const struct config_row *row,
 			   struct slice name, struct slice value, struct text *why)
 {
@@ -216,8 +196,8 @@ struct slice config_choice(const char *words, uint8_t place)
 	return slice_sub(rest, 0, slice_find(rest, '|'));
 }
 
-static enum err set_field(struct config *c, const struct config_row *row, struct slice name,
-			  struct slice value, struct text *why)
+static enum err set_field(struct config *c, const struct config_row *row, struct config_source from,
+			  struct slice name, struct slice value, struct text *why)
 {
 	void *field = (uint8_t *)c + row->at;
 	struct config_bounds bounds = { row->min, row->max, row->unit };
@@ -234,7 +214,7 @@ static enum err set_field(struct config *c, const struct config_row *row, struct
 	case CONFIG_TYPE_ENDPOINT: return set_endpoint(field, row, name, value, why);
 	case CONFIG_TYPE_TEXTS: return set_text(field, row, name, value, why);
 	case CONFIG_TYPE_USERS: return set_user(field, name, value, why);
-	case CONFIG_TYPE_DIALECTS: return set_dialect(field, row, name, value, why);
+	case CONFIG_TYPE_DIALECTS: return config_dialect_set(field, row, from, name, value, why);
 	}
 	must(!"every type has its reader");
 	return ERR_MALFORMED;
@@ -263,7 +243,7 @@ static void set_default(struct config *c, const struct config_row *row)
 		name = value;
 		value = slice_str("true");
 	}
-	enum err e = set_field(c, row, name, value, &why);
+	enum err e = set_field(c, row, (struct config_source){ "", 0 }, name, value, &why);
 	must(e == ERR_OK);
 	if (is_listening)
 		((struct config_listeners *)field)->is_default = true;
@@ -276,7 +256,7 @@ void config_defaults(struct config *c)
 		set_default(c, &config_rows[i]);
 }
 
-static void put_source(struct text *why, struct config_source from)
+void config_put_source(struct text *why, struct config_source from)
 {
 	text_puts(why, from.name);
 	if (from.line)
@@ -305,7 +285,7 @@ static void note(struct config_notes *notes, struct config_source from, struct s
 static enum err unknown(struct config_source from, struct slice key, struct text *why)
 {
 	const char *near = config_near_key(key);
-	put_source(why, from);
+	config_put_source(why, from);
 	text_puts(why, "unknown key ");
 	text_put_printable(why, key);
 	if (near)
@@ -327,9 +307,9 @@ enum err config_set(struct config *c, struct config_source from, struct slice ke
 	}
 	char room[512];
 	struct text reason = text_of(room, sizeof room);
-	if (set_field(c, row, name, value, &reason) == ERR_OK)
+	if (set_field(c, row, from, name, value, &reason) == ERR_OK)
 		return ERR_OK;
-	put_source(why, from);
+	config_put_source(why, from);
 	text_put_printable(why, key);
 	text_putf(why, ": %s", room);
 	return ERR_MALFORMED;
@@ -389,6 +369,7 @@ enum err config_check(const struct config *c, struct text *why)
 		text_puts(why, "control_socket is a name in the data directory, without a slash");
 		return ERR_MALFORMED;
 	}
+	TRY(config_dialects_check(c, why));
 	return check_addresses(c, why);
 }
 
@@ -398,6 +379,8 @@ static bool is_changed(const struct config_row *row, const struct config *a, con
 	const uint8_t *one = (const uint8_t *)a + row->at, *other = (const uint8_t *)b + row->at;
 	if (row->type == CONFIG_TYPE_STRING)
 		return !slice_eq(slice_str((const char *)one), slice_str((const char *)other));
+	if (row->type == CONFIG_TYPE_DIALECTS)
+		return !config_dialects_same((const void *)one, (const void *)other);
 	return memcmp(one, other, row->bytes) != 0;
 }
 

@@ -68,6 +68,16 @@ struct config_texts {
 	char names[CONFIG_TEXTS_MAX][CONFIG_NAME_MAX + 1]; /* the last words of their keys */
 	uint32_t n;
 };
+struct config_dialect {
+	char name[CONFIG_STRING_MAX + 1];   /* of a listener */
+	char source[CONFIG_STRING_MAX + 1]; /* where that was said, as in config_source */
+	uint32_t line;
+	bool is_other; /* the second dialect */
+};
+struct config_dialects {
+	struct config_dialect at[CONFIG_USERS_MAX];
+	uint32_t n;
+};
 struct config_choices {
 	uint8_t at[CONFIG_CHOICES_MAX]; /* places from 1, in the order of their numbers; 0: none */
 	bool is_default;                /* the first that is named replaces them */
@@ -85,7 +95,7 @@ struct config_choices {
 #define CONFIG_FIELD_ENDPOINT(field)  struct config_listeners field;
 #define CONFIG_FIELD_USERS(field)     struct config_users field;
 #define CONFIG_FIELD_TEXTS(field)     struct config_texts field;
-#define CONFIG_FIELD_DIALECTS(field)  struct config_users field; /* listeners of the second one */
+#define CONFIG_FIELD_DIALECTS(field)  struct config_dialects field;
 
 struct config {
 #define CONFIG(field, type, key, value, min, max, unit, prose) CONFIG_FIELD_##type(field)
@@ -111,7 +121,7 @@ struct config_source {
 };
 
 /* config_has_dialect: does the listener of that name speak the other dialect of its protocol? */
-bool config_has_dialect(const struct config_users *u, struct slice listener);
+bool config_has_dialect(const struct config_dialects *d, struct slice listener);
 
 /* config_defaults fills a config with the values of the table. */
 void config_defaults(struct config *c);

@@ -34,6 +34,15 @@ static void users(const struct config_users *u)
 		terminated(u->at[i].name, sizeof u->at[i].name);
 }
 
+static void dialects(const struct config_dialects *d)
+{
+	must(d->n <= CONFIG_USERS_MAX);
+	for (uint32_t i = 0; i < d->n; i++) {
+		terminated(d->at[i].name, sizeof d->at[i].name);
+		terminated(d->at[i].source, sizeof d->at[i].source);
+	}
+}
+
 static void texts(const struct config_texts *t)
 {
 	must(t->n <= CONFIG_TEXTS_MAX);
@@ -61,7 +70,7 @@ static void choices(const struct config_choices *c)
 #define KEEPS_ENDPOINT(v, min, max)  listeners(&(v));
 #define KEEPS_USERS(v, min, max)     users(&(v));
 #define KEEPS_TEXTS(v, min, max)     texts(&(v));
-#define KEEPS_DIALECTS(v, min, max)  users(&(v));
+#define KEEPS_DIALECTS(v, min, max)  dialects(&(v));
 
 static void keeps_bounds(const struct config *c)
 {

@@ -168,8 +168,32 @@ static void a_listener_is_set_to_a_dialect(void **s)
 	must(set(c, "stomp.listeners.old.dialect", "rabbitmq") == ERR_OK);
 	must(!config_has_dialect(&c->stomp_dialects, slice_str("old")));
 	must(set(c, "stomp.listeners.old.dialect", "artemis") == ERR_MALFORMED);
+	must(set(c, "stomp.listeners..dialect", "activemq") == ERR_MALFORMED);
 	must(set(c, "stomp.listeners.dialect", "activemq") == ERR_MALFORMED);
 	must(set(c, "stomp.listeners.old", "61623") == ERR_MALFORMED);
+}
+
+static void a_dialect_is_of_a_listener(void **s)
+{
+	(void)s;
+	struct config *c = fresh();
+	struct text why = text_of(reason, sizeof reason);
+	struct slice file = slice_str("# one\nstomp.listeners.old.dialect = activemq\n");
+	must(config_read(c, "a.conf", file, &notes, &why) == ERR_OK);
+	must(config_check(c, &why) == ERR_MALFORMED);
+	assert_string_equal(reason,
+			    "a.conf:2: stomp.listeners.old.dialect: there is no listener of "
+			    "that name; open one as stomp.listeners.tcp.old");
+	must(set(c, "stomp.listeners.ssl.old", "61624") == ERR_OK);
+	must(config_check(c, &why) == ERR_OK);
+	must(set(c, "stomp.listeners.ssl", "none") == ERR_OK);
+	must(set(c, "stomp.listeners.old.dialect", "rabbitmq") == ERR_OK);
+	must(config_check(c, &why) == ERR_MALFORMED);
+	must(set(c, "stomp.listeners.tcp.old", "61623") == ERR_OK);
+	must(config_check(c, &why) == ERR_OK);
+	must(set(c, "stomp.listeners.web_stomp.dialect", "activemq") == ERR_OK);
+	must(config_check(c, &why) == ERR_OK);
+	must(set(c, "web_stomp.tcp", "none") == ERR_OK && config_check(c, &why) == ERR_MALFORMED);
 }
 
 static void mechanisms_go_by_their_numbers(void **s)
@@ -298,6 +322,7 @@ int main(void)
 		cmocka_unit_test(a_setting_without_effect_is_noted),
 		cmocka_unit_test(listeners_replace_the_default_one),
 		cmocka_unit_test(a_listener_is_set_to_a_dialect),
+		cmocka_unit_test(a_dialect_is_of_a_listener),
 		cmocka_unit_test(mechanisms_go_by_their_numbers),
 		cmocka_unit_test(loopback_users_come_and_go),
 		cmocka_unit_test(the_environment_spells_keys_its_own_way),

@@ -50,6 +50,22 @@ static enum done begin(struct turn *t, struct subscription *k)
 	return WAIT;
 }
 
+/* No subscription that lasts has that name. */
+static enum done refuse_missing(struct turn *t)
+{
+	struct stomp *s = t->s;
+	struct slice sub, client = slice_of(s->client_id, s->client_id_n);
+	char room[2 * LIMIT_SHORTSTR + 40];
+	struct text what = text_of(room, sizeof room);
+	const bool is_named = stomp_amq_sub_name(t, &sub);
+	must(is_named);
+	text_put_slice(&what, s->client_id ? client : sub);
+	text_puts(&what, " and subscriptionName: ");
+	text_put_slice(&what, sub);
+	return stomp_amq_refuse(
+		t, "No durable subscription exists for clientID: ", text_slice(&what), "");
+}
+
 static enum done delete_queue(struct turn *t, struct call *c)
 {
 	struct stomp *s = t->s;
@@ -61,6 +77,8 @@ static enum done delete_queue(struct turn *t, struct call *c)
 	const struct queue_record *q = catalog_queue(t->w->view, s->access.number, name);
 	must(c->step == STEP_ENDING);
 	c->step = STEP_DELETING;
+	if (!q && s->is_activemq)
+		return refuse_missing(t);
 	if (!q) {
 		stomp_receipt(t);
 		return DONE;
@@ -69,7 +87,8 @@ static enum done delete_queue(struct turn *t, struct call *c)
 	if (e != ERR_OK)
 		return stomp_fail_err(t, e);
 	uint32_t ticket = ask_ticket(&s->asker);
-	ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, 0, q, ticket);
+	ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, s->is_activemq ? DELETE_IF_UNUSED : 0, q,
+		  ticket);
 	return stomp_ask(t, ticket);
 }
 
@@ -86,6 +105,9 @@ enum done stomp_on_unsubscribe(struct turn *t)
 	struct call *c = s->call;
 	if (c && c->step == STEP_ENDING && (c->name_n > 0 || (s->is_activemq && is_for_good(t))))
 		return delete_queue(t, c);
+	if (c && c->step == STEP_DELETING && s->is_activemq &&
+	    c->reply.err == ERR_PRECONDITION_FAILED)
+		return stomp_amq_refuse(t, "Durable consumer is in use", SLICE_EMPTY, "");
 	if (c && c->step == STEP_DELETING && c->reply.err != ERR_OK &&
 	    c->reply.err != ERR_NOT_FOUND)
 		return stomp_call_failed(t);
