@@ -50,19 +50,13 @@ static enum err add_limits(const struct entry *e, enum fact_kind kind, struct sl
 
 static enum err read_vhost(const struct entry *e)
 {
-	static const char *const apart[] = { "name", "limits", NULL };
 	struct slice name;
-	TRY(entry_name(e, "name", &name));
-	struct fact f = fact_of(FACT_VHOST, name, SLICE_EMPTY, SLICE_EMPTY);
-	char *members = definitions_members(e->in, apart);
-	if (!members)
-		return ERR_RESOURCE_ERROR;
-	f.value = slice_str(members);
-	enum err err = definitions_fact(e, &f);
-	free(members);
-	TRY(err);
-	return add_limits(e, FACT_VHOST_LIMITS, name,
-			  cJSON_GetObjectItemCaseSensitive(e->in, "limits"), "max-queues");
+	bool is_taken;
+	TRY(definitions_read_vhost(e, &name, &is_taken));
+	return !is_taken ? ERR_OK
+			 : add_limits(e, FACT_VHOST_LIMITS, name,
+				      cJSON_GetObjectItemCaseSensitive(e->in, "limits"),
+				      "max-queues");
 }
 
 /* A list, or words with commas between them. */

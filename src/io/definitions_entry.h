@@ -38,6 +38,11 @@ struct slice entry_string(const struct entry *e, const char *member);
 bool entry_is_true(const struct entry *e, const char *member);
 MUST_USE enum err entry_note_others(const struct entry *e, const char *const *known);
 
+/* definitions_vhost.c: a virtual host without its limits; *out_is_taken: it is no entry that was
+ * left out. */
+MUST_USE enum err definitions_read_vhost(const struct entry *e, struct slice *out_name,
+					 bool *out_is_taken);
+
 /* definitions_topology.c: queues, exchanges, bindings. */
 MUST_USE enum err definitions_read_queue(const struct entry *e);
 MUST_USE enum err definitions_read_exchange(const struct entry *e);

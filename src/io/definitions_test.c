@@ -135,6 +135,43 @@ static void every_prefix_of_a_file_is_refused(void **state)
 	definitions_fini(&d);
 }
 
+/* Whether the first item is a virtual host with that value. */
+static bool is_vhost(const struct definitions *d, const char *value)
+{
+	struct slice item = slice_of(d->items + 4, load_le32(d->items));
+	struct fact f;
+	must(fact_get(slice_from(item, 1), &f) == ERR_OK && f.kind == FACT_VHOST);
+	return slice_eq(f.value, slice_str(value));
+}
+
+static void a_virtual_host_may_have_a_type_for_its_queues(void **state)
+{
+	(void)state;
+	struct definitions d;
+	must(read(&d, "{\"vhosts\":[{\"name\":\"v\",\"tags\":[],\"metadata\":"
+		      "{\"default_queue_type\":\"rabbit_quorum_queue\"}}]}") == ERR_OK);
+	must(is_vhost(&d, "\"default_queue_type\":\"quorum\",\"tags\":[],\"metadata\":"
+			  "{\"default_queue_type\":\"rabbit_quorum_queue\"}"));
+	definitions_fini(&d);
+	must(read(&d, "{\"vhosts\":[{\"default_queue_type\":\"stream\",\"name\":\"v\"}]}") ==
+	     ERR_OK);
+	must(is_vhost(&d, "\"default_queue_type\":\"stream\""));
+	definitions_fini(&d);
+	must(read(&d, "{\"vhosts\":[{\"name\":\"v\",\"default_queue_type\":\"undefined\"}]}") ==
+	     ERR_OK);
+	must(is_vhost(&d, "\"default_queue_type\":\"undefined\""));
+	definitions_fini(&d);
+	must(read(&d, "{\"vhosts\":[{\"name\":\"v\",\"default_queue_type\":\"bogus\"}]}") ==
+	     ERR_OK);
+	must(d.items_n == 0 && strstr(d.notes, "bogus is not a valid queue type"));
+	definitions_fini(&d);
+	must(read(&d,
+		  "{\"vhosts\":[{\"name\":\"v\",\"metadata\":{\"default_queue_type\":\"\"}}]}") ==
+	     ERR_OK);
+	must(d.items_n == 0 && strstr(d.notes, "must not be an empty string"));
+	definitions_fini(&d);
+}
+
 static void passwords_are_hashed_anew_and_checked(void **state)
 {
 	(void)state;
@@ -340,6 +377,7 @@ int main(void)
 		cmocka_unit_test(what_is_unknown_is_kept_and_noted),
 		cmocka_unit_test(what_makes_no_sense_is_refused_with_its_place),
 		cmocka_unit_test(every_prefix_of_a_file_is_refused),
+		cmocka_unit_test(a_virtual_host_may_have_a_type_for_its_queues),
 		cmocka_unit_test(passwords_are_hashed_anew_and_checked),
 		cmocka_unit_test(a_password_in_the_open_gets_rabbitmqs_salted_sum),
 		cmocka_unit_test(rabbitmqs_hashes_fit),

@@ -36,6 +36,10 @@ struct text;
 #define CONFIG_TLS_VERSIONS "tlsv1.2|tlsv1.3"
 #define CONFIG_WS_FRAMES    "text|binary"
 #define CONFIG_DIALECTS     "rabbitmq|activemq"
+/* In the order of enum queue_type; then RabbitMQ's names of its modules. */
+#define CONFIG_QUEUE_TYPES \
+	"classic|quorum|stream|rabbit_classic_queue|rabbit_quorum_queue|rabbit_stream_queue"
+#define CONFIG_QUEUE_TYPES_N 3
 
 /* Places in CONFIG_LEVELS; the first four are those of enum log_level. */
 enum { CONFIG_LEVEL_CRITICAL = 4, CONFIG_LEVEL_NONE = 5 };

@@ -3,6 +3,7 @@
 #include "base/bits.h"
 #include "base/must.h"
 #include "node/recover.h"
+#include "session/amqp091/rules_of.h"
 
 #include <string.h>
 
@@ -23,6 +24,12 @@ static void set_limits(struct node *n)
 		.unconfirmed_bytes_max = (uint64_t)c->unconfirmed_bytes_max,
 		.consumer_timeout_ms = (uint64_t)c->consumer_timeout_ms,
 		.consumer_timeout_closes = c->consumer_timeout_closes,
+		.rules_of = amqp091_rules_of,
+		.is_relaxed = c->relaxed_redeclare,
+		.default_queue_type = (uint8_t)(c->default_queue_type % CONFIG_QUEUE_TYPES_N),
+		.queue_types_off = (uint8_t)(!c->classic_enabled << QUEUE_CLASSIC |
+					     !c->quorum_enabled << QUEUE_QUORUM |
+					     !c->stream_enabled << QUEUE_STREAM),
 		.product = slice_of(c->product_name, strlen(c->product_name)),
 		.version = slice_str("4.3.0"),
 		.server_version = slice_str(GODWIT_VERSION),

@@ -20,6 +20,7 @@ struct mqtt_settings;
 struct stomp_settings;
 struct session_limits;
 struct tally;
+struct queue_rules;
 struct text;
 
 #define SESSION_WORDS_MAX 512u
@@ -76,6 +77,12 @@ struct session_limits {
 	uint64_t unconfirmed_bytes_max; /* published by one connection, not yet confirmed */
 	uint64_t consumer_timeout_ms;   /* how long one may hold a message; 0: for ever */
 	bool consumer_timeout_closes;   /* then its channel is closed; else it is cancelled */
+	bool is_relaxed;                /* quorum queues may be declared again as classic ones */
+	uint8_t default_queue_type;     /* enum queue_type: of a queue that names none */
+	/* What the arguments of a queue mean that no client declares (amqp091_rules_of). */
+	enum err (*rules_of)(struct slice vhost, const struct declare_queue *d,
+			     struct queue_rules *out, struct text *why);
+	uint8_t queue_types_off; /* a bit each: nobody may declare one of these */
 	struct slice product, version, server_version, platform, cluster_name;
 	struct slice loopback_users[SESSION_LOOPBACK_USERS_MAX]; /* from this machine only */
 	uint32_t loopback_users_n;

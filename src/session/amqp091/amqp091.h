@@ -391,12 +391,6 @@ bool amqp091_is_reserved(struct slice name);
 MUST_USE enum err amqp091_args_of_queue(struct turn *t, const struct declare_queue *d,
 					bool is_named, struct queue_rules *out);
 MUST_USE enum err amqp091_args_of_exchange(struct turn *t, const struct declare_exchange *d);
-/* amqp091_queue_args_same compares the arguments that count when a queue is declared again,
- * amqp091_arg_same one argument of a thing. ERR_PRECONDITION_FAILED: they differ. */
-MUST_USE enum err amqp091_queue_args_same(struct turn *t, struct slice name, struct slice now,
-					  struct slice again);
-MUST_USE enum err amqp091_arg_same(struct turn *t, const char *arg, const char *thing,
-				   struct slice name, struct slice now, struct slice again);
 
 /* ---- assembly.c; the rest of publishing is in publish.h ---- */
 void amqp091_assembly_free(struct turn *t, struct channel *c);

@@ -1,6 +1,7 @@
 #include "session/amqp091/tx.h"
 
 #include "base/must.h"
+#include "session/amqp091/queue_same.h"
 
 /* A queue may close between the view that showed it and its shard: then it is declared anew, by
  * shard 0, which knows. So often, at most. */

@@ -1,4 +1,4 @@
-#include "session/amqp091/amqp091.h"
+#include "session/amqp091/queue_same.h"
 
 #include "base/must.h"
 

@@ -1,6 +1,7 @@
 #include "session/amqp091/direct.h"
 
 #include "base/must.h"
+#include "session/amqp091/queue_same.h"
 #include "wire/amqp091/table.h"
 
 /* ---- names -------------------------------------------------------------------------------- */
@@ -83,7 +84,8 @@ static enum err check_existing(struct turn *t, const struct queue_record *q,
 	must(q != NULL);
 	if (q->flags & QUEUE_KEEPER)
 		return refuse_keeper(t, queue_record_name(q));
-	TRY(catalog_queue_same(q, d, t->s->session.handle, amqp091_vhost_name(t), &t->why));
+	if (!amqp091_queue_is_relaxed(t, queue_record_arguments(q), d->arguments))
+		TRY(catalog_queue_same(q, d, t->s->session.handle, amqp091_vhost_name(t), &t->why));
 	return amqp091_queue_args_same(t, queue_record_name(q), queue_record_arguments(q),
 				       d->arguments);
 }
@@ -126,6 +128,26 @@ static struct slice make_name(struct turn *t, struct slice arguments, char *made
 	return ask_name(t->w, prefix, made);
 }
 
+struct naming {
+	bool is_named, is_own, is_nowait;
+};
+
+static enum err declare_whole(struct turn *t, struct channel *c, struct declare_queue *d,
+			      struct naming n)
+{
+	const struct queue_record *q = catalog_queue(t->w->view, t->s->vhost, d->name);
+	struct queue_rules rules;
+	uint8_t rules_bytes[RULES_BYTES_MAX];
+	must(d->name.n > 0);
+	TRY(q ? check_existing(t, q, d) : check_new(t, d, n.is_own));
+	TRY(amqp091_args_of_queue(t, d, n.is_named, &rules));
+	if (!q)
+		TRY(amqp091_queue_type_on(t, d->name, rules.type));
+	d->rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, sizeof rules_bytes));
+	declare(t, c, d, q, n.is_nowait);
+	return ERR_OK;
+}
+
 enum err amqp091_on_queue_declare(struct turn *t, struct channel *c, const struct amqp091_method *m)
 {
 	const struct amqp091_queue_declare *b = &m->queue_declare;
@@ -151,15 +173,12 @@ enum err amqp091_on_queue_declare(struct turn *t, struct channel *c, const struc
 	if (!is_named)
 		d.name = make_name(t, d.arguments, made, &is_own);
 	TRY(amqp091_allow(t, AUTH_QUEUE, d.name, AUTH_CONFIGURE));
-	const struct queue_record *q = catalog_queue(t->w->view, t->s->vhost, d.name);
 	d.shard = ask_place(t->w->post, d.name, d.flags);
-	TRY(q ? check_existing(t, q, &d) : check_new(t, &d, is_own));
-	struct queue_rules rules;
-	uint8_t rules_bytes[RULES_BYTES_MAX];
-	TRY(amqp091_args_of_queue(t, &d, is_named, &rules));
-	d.rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, sizeof rules_bytes));
-	declare(t, c, &d, q, b->nowait);
-	return ERR_OK;
+	uint32_t cap;
+	uint8_t *room = amqp091_queue_name_type(t, &d, &cap);
+	enum err e = declare_whole(t, c, &d, (struct naming){ is_named, is_own, b->nowait });
+	amqp091_put(t, room, cap);
+	return e;
 }
 
 /* ---- queue.purge, queue.delete ------------------------------------------------------------ */

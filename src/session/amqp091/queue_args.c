@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "session/amqp091/rules_of.h"
+#include "session/defaults.h"
 #include "wire/amqp091/erl.h"
 #include "wire/amqp091/table.h"
 
@@ -14,8 +15,6 @@
 #define DELIVERY_LIMIT 20u
 
 enum { CLASSIC = 1 << QUEUE_CLASSIC, QUORUM = 1 << QUEUE_QUORUM, STREAM = 1 << QUEUE_STREAM };
-
-static const char *const type_names[] = { "classic", "quorum", "stream" };
 
 /* One argument on its way to a rule. */
 struct arg {
@@ -37,6 +36,15 @@ static void put_queue(struct turn *t, struct slice queue)
 	text_puts(&t->why, "' in vhost '");
 	text_put_slice(&t->why, amqp091_vhost_name(t));
 	text_putc(&t->why, '\'');
+}
+
+/* As RabbitMQ calls its modules. */
+static void put_type(struct turn *t, enum queue_type type)
+{
+	text_puts(&t->why, "rabbit_");
+	text_put_slice(&t->why, defaults_type_word(type));
+	text_puts(&t->why, "_queue");
+	must(t->why.n > 0);
 }
 
 static struct text *invalid(const struct arg *a)
@@ -304,6 +312,7 @@ static const struct queue_arg {
 
 #define QUEUE_ARGS_N (sizeof queue_args / sizeof *queue_args)
 
+/* Who names none has been given one (amqp091_queue_name_type), unless it is classic. */
 static enum err find_type(struct arg *a, enum queue_type *out)
 {
 	struct amqp091_value v;
@@ -315,7 +324,7 @@ static enum err find_type(struct arg *a, enum queue_type *out)
 	a->v = &v;
 	TRY(check_word(a));
 	for (*out = QUEUE_CLASSIC; *out <= QUEUE_STREAM; ++*out)
-		if (slice_eq(v.octets, slice_str(type_names[*out])))
+		if (slice_eq(v.octets, defaults_type_word(*out)))
 			break;
 	if (*out > QUEUE_STREAM)
 		return bad_word(a, "type");
@@ -352,7 +361,8 @@ static enum err check_arg(struct arg *a, const struct queue_arg *row, enum queue
 	must(type <= QUEUE_STREAM);
 	if (row->types & 1u << type)
 		return row->check(a);
-	text_putf(invalid(a), " of queue type rabbit_%s_queue", type_names[type]);
+	text_puts(invalid(a), " of queue type ");
+	put_type(a->t, type);
 	return ERR_PRECONDITION_FAILED;
 }
 
@@ -381,8 +391,8 @@ enum err amqp091_args_of_queue(struct turn *t, const struct declare_queue *d, bo
 	TRY(check_exchange_type(t, d->name, d->arguments));
 	TRY(find_type(&a, &type));
 	if (type != QUEUE_CLASSIC && !is_named) {
-		text_putf(&t->why, "Cannot declare a server-named queue for type rabbit_%s_queue",
-			  type_names[type]);
+		text_puts(&t->why, "Cannot declare a server-named queue for type ");
+		put_type(t, type);
 		return ERR_PRECONDITION_FAILED;
 	}
 	for (size_t i = 0; d->arguments.n > 0 && i < QUEUE_ARGS_N; i++)
@@ -400,74 +410,4 @@ bool amqp091_is_queue_arg(struct slice name)
 		if (slice_eq(name, slice_str(queue_args[i].name)))
 			return true;
 	return false;
-}
-
-/* ---- declared again ----------------------------------------------------------------------- */
-
-static const struct amqp091_value *find(struct slice args, const char *name,
-					struct amqp091_value *v)
-{
-	must(v != NULL);
-	return amqp091_table_find(args, slice_str(name), v) ? v : NULL;
-}
-
-/* No type is the same as classic. */
-static bool is_classic(const struct amqp091_value *v)
-{
-	return !v || (v->type == AMQP091_TYPE_LONGSTR &&
-		      slice_eq(v->octets, slice_str(type_names[QUEUE_CLASSIC])));
-}
-
-static bool is_same(const char *arg, const struct amqp091_value *a, const struct amqp091_value *b)
-{
-	must(arg[0] != '\0');
-	if (strcmp(arg, "x-queue-type") == 0 && is_classic(a) && is_classic(b))
-		return true;
-	return a == b || (a && b && amqp091_value_equivalent(a, b));
-}
-
-/* RabbitMQ names the types only where one of the two is missing. */
-static void put_value(struct text *why, const struct amqp091_value *v, bool is_bare)
-{
-	must(v || !is_bare);
-	if (!is_bare) {
-		amqp091_value_words(v, why);
-		return;
-	}
-	text_putc(why, '\'');
-	if (v->type == AMQP091_TYPE_LONGSTR)
-		text_put_printable(why, v->octets);
-	else
-		amqp091_erl_value(v, why);
-	text_putc(why, '\'');
-}
-
-enum err amqp091_arg_same(struct turn *t, const char *arg, const char *thing, struct slice name,
-			  struct slice now, struct slice again)
-{
-	struct amqp091_value va, vb;
-	const struct amqp091_value *a = find(again, arg, &va), *b = find(now, arg, &vb);
-	must(t->why.n == 0);
-	if (is_same(arg, a, b))
-		return ERR_OK;
-	text_putf(&t->why, "inequivalent arg '%s' for %s '", arg, thing);
-	text_put_slice(&t->why, name);
-	text_puts(&t->why, "' in vhost '");
-	text_put_slice(&t->why, amqp091_vhost_name(t));
-	text_puts(&t->why, "': received ");
-	put_value(&t->why, a, a && b);
-	text_puts(&t->why, " but current is ");
-	put_value(&t->why, b, a && b);
-	return ERR_PRECONDITION_FAILED;
-}
-
-enum err amqp091_queue_args_same(struct turn *t, struct slice name, struct slice now,
-				 struct slice again)
-{
-	must(name.n > 0);
-	if (now.n == 0 && again.n == 0)
-		return ERR_OK;
-	for (size_t i = 0; i < QUEUE_ARGS_N; i++)
-		TRY(amqp091_arg_same(t, queue_args[i].name, "queue", name, now, again));
-	return ERR_OK;
 }

@@ -6,6 +6,7 @@
 #include "base/must.h"
 #include "core/fact.h"
 #include "core/policy.h"
+#include "session/defaults.h"
 #include "wire/amqp091/table.h"
 
 /* The sections of a definitions file, in its order. */
@@ -181,6 +182,22 @@ static void put_fact(struct json *j, const struct session_world *w, const struct
 
 /* ---- queues, exchanges, bindings ---------------------------------------------------------- */
 
+/* A classic queue may not have said so: an import would give it what is the default now. */
+static void put_arguments(struct json *j, const struct session_world *w,
+			  const struct queue_record *q)
+{
+	uint8_t room[CATALOG_ARGUMENTS_MAX + 64];
+	struct wr args = wr_of(room, sizeof room);
+	struct amqp091_value v;
+	must(q->owner == 0);
+	wr_slice(&args, queue_record_arguments(q));
+	if (!amqp091_table_find(wr_done(&args), slice_str("x-queue-type"), &v) &&
+	    defaults_queue_type(w, vhost_of(w, q->vhost), q->flags) != QUEUE_CLASSIC)
+		amqp091_put_str(&args, "x-queue-type", defaults_type_word(QUEUE_CLASSIC));
+	must(wr_ok(&args));
+	json_table(j, wr_done(&args));
+}
+
 static void put_queue(struct json *j, const struct session_world *w, const struct queue_record *q)
 {
 	struct slice type = slice_str("classic");
@@ -192,7 +209,7 @@ static void put_queue(struct json *j, const struct session_world *w, const struc
 	json_bool(j, "durable", q->flags & QUEUE_DURABLE);
 	json_bool(j, "auto_delete", q->flags & QUEUE_AUTO_DELETE);
 	json_name(j, slice_str("arguments"));
-	json_table(j, queue_record_arguments(q));
+	put_arguments(j, w, q);
 	json_end(j, '}');
 	must(q->owner == 0);
 }

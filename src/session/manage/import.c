@@ -4,7 +4,9 @@
 #include "base/must.h"
 #include "base/rd.h"
 #include "core/fact.h"
+#include "session/defaults.h"
 #include "session/manage/item.h"
+#include "wire/amqp091/table.h"
 
 #define IMPORTS_MAX 128u /* asked and not answered */
 
@@ -111,6 +113,73 @@ static void post(struct manage *m, struct session_world *w, struct slice item, e
 	(void)post_run(w->post, w->post->loop_of_shard[0], &r, NULL, 0, 0, tail);
 }
 
+/* Room for a declaration of `n` bytes, its arguments with a type, and both with their rules. */
+#define TYPED_BYTES 64u
+static size_t room_of(size_t n)
+{
+	must(n < ITEM_BYTES_MAX);
+	return 2 * (n + TYPED_BYTES) + RULES_BYTES_MAX;
+}
+
+/* The declaration with that type, and the rules that it brings, behind its arguments in the room.
+ * Nothing: it may not have that type, `why` says so. */
+static struct slice retype(const struct session_world *w, struct slice vhost,
+			   struct declare_queue *d, struct wr room, struct text *why)
+{
+	uint8_t rules_bytes[RULES_BYTES_MAX];
+	struct queue_rules rules;
+	enum queue_type type = defaults_queue_type(w, vhost, d->flags);
+	must(type != QUEUE_CLASSIC);
+	wr_slice(&room, d->arguments);
+	amqp091_put_str(&room, "x-queue-type", defaults_type_word(type));
+	d->arguments = wr_done(&room);
+	must(wr_ok(&room));
+	if (w->limits->rules_of(vhost, d, &rules, why) != ERR_OK)
+		return SLICE_EMPTY;
+	d->rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, sizeof rules_bytes));
+	uint8_t *to = room.p + room.n;
+	uint32_t n = declare_queue_put(d, to, (uint32_t)(room.cap - room.n));
+	must(n > 0);
+	return slice_of(to, n);
+}
+
+/* A copy of the declaration in the room; a queue that names no type gets its virtual host's, or the
+ * setting's. */
+static struct slice copy(const struct session_world *w, struct slice item, struct slice tail,
+			 struct wr room, struct text *why)
+{
+	struct rd r = rd_of(slice_from(item, 1));
+	struct slice vhost = rd_str8(&r);
+	struct declare_queue d;
+	struct amqp091_value v;
+	must(room.cap >= tail.n);
+	if (item.p[0] == ITEM_QUEUE && declare_queue_get(tail, &d) == ERR_OK &&
+	    !amqp091_table_find(d.arguments, slice_str("x-queue-type"), &v) &&
+	    defaults_queue_type(w, vhost, d.flags) != QUEUE_CLASSIC)
+		return retype(w, vhost, &d, room, why);
+	wr_slice(&room, tail);
+	return wr_done(&room);
+}
+
+static void declare_in(struct manage *m, struct session_world *w, enum cmd kind, struct slice item,
+		       struct slice tail, uint16_t vhost)
+{
+	const size_t cap = room_of(tail.n);
+	uint8_t *room = mem_get(w->mem, cap, "import");
+	char about[400], words[SESSION_WORDS_MAX];
+	struct text t = text_of(about, sizeof about), why = text_of(words, sizeof words);
+	must(room != NULL);
+	struct slice whole = copy(w, item, tail, wr_of(room, cap), &why);
+	if (whole.n > 0) {
+		store_le16(room + (whole.p - room), vhost);
+		post(m, w, item, kind, whole);
+	} else {
+		describe(item, &t);
+		say(m, w, text_slice(&t), text_slice(&why));
+	}
+	mem_put(w->mem, room, cap);
+}
+
 /* A declaration in a virtual host, whose number is filled in. ERR_BUSY: ask again when what was
  * asked before is answered. */
 static enum err declare(struct manage *m, struct session_world *w, enum cmd kind, struct slice item)
@@ -131,12 +200,7 @@ static enum err declare(struct manage *m, struct session_world *w, enum cmd kind
 		say(m, w, text_slice(&t), text_slice(&why));
 		return ERR_OK;
 	}
-	uint8_t *copy = mem_get(w->mem, tail.n, "import");
-	must(copy != NULL);
-	memcpy(copy, tail.p, tail.n);
-	store_le16(copy, number);
-	post(m, w, item, kind, slice_of(copy, tail.n));
-	mem_put(w->mem, copy, tail.n);
+	declare_in(m, w, kind, item, tail, number);
 	return ERR_OK;
 }
 
@@ -170,6 +234,11 @@ static enum err take(struct manage *m, struct session_world *w, struct slice ite
 	uint8_t kind = item.p[0];
 	if (kind < ITEM_FACT || kind > ITEM_FORGET || !is_sound((enum item)kind, body))
 		return ERR_MALFORMED;
+	/* What is declared looks at its virtual host as these facts make it. */
+	const bool is_fact = kind == ITEM_FACT || kind == ITEM_FORGET;
+	if (!is_fact && m->import.has_facts && m->import.asked_n > m->import.answered_n)
+		return ERR_BUSY;
+	m->import.has_facts = is_fact;
 	switch ((enum item)kind) {
 	case ITEM_FACT: post(m, w, item, CMD_FACT_PUT, body); return ERR_OK;
 	case ITEM_FORGET: post(m, w, item, CMD_FACT_DELETE, body); return ERR_OK;

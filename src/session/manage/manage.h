@@ -46,6 +46,7 @@ struct manage {
 	struct {
 		uint64_t asked_n, answered_n, bad_n, refused_n;
 		bool is_read;               /* all items are here */
+		bool has_facts;             /* the one before was a fact */
 		bool is_blocked;            /* one waits for those before it */
 		struct manage_asked *asked; /* what is under way; NULL: nothing ever was */
 	} import;

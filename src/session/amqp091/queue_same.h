@@ -1,0 +1,25 @@
+/* queue_same -- the type that a queue's declaration does not name, and what is the same when one
+ * comes again.
+ *
+ * Private to this room.
+ */
+#ifndef SESSION_AMQP091_QUEUE_SAME_H
+#define SESSION_AMQP091_QUEUE_SAME_H
+#include "session/amqp091/amqp091.h"
+
+/* amqp091_queue_name_type writes into the arguments of a declaration that names no type the one
+ * that its virtual host, or the setting, has for it, unless that is classic. They may then lie in
+ * the memory it gives, *out_cap bytes, which goes back by amqp091_put. */
+uint8_t *amqp091_queue_name_type(struct turn *t, struct declare_queue *d, uint32_t *out_cap);
+/* amqp091_queue_type_on: ERR_INTERNAL_ERROR: queues of that type (a rule) are switched off. */
+MUST_USE enum err amqp091_queue_type_on(struct turn *t, struct slice name, uint64_t rule);
+
+/* amqp091_queue_args_same compares the arguments that count when a queue is declared again,
+ * amqp091_arg_same one argument of a thing. ERR_PRECONDITION_FAILED: they differ.
+ * amqp091_queue_is_relaxed: by the setting, few of them count, and no other properties. */
+bool amqp091_queue_is_relaxed(const struct turn *t, struct slice now, struct slice again);
+MUST_USE enum err amqp091_queue_args_same(struct turn *t, struct slice name, struct slice now,
+					  struct slice again);
+MUST_USE enum err amqp091_arg_same(struct turn *t, const char *arg, const char *thing,
+				   struct slice name, struct slice now, struct slice again);
+#endif

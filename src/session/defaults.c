@@ -1,0 +1,41 @@
+#include "session/defaults.h"
+
+#include "base/must.h"
+#include "core/fact.h"
+
+static const char *const words[] = { "classic", "quorum", "stream" };
+
+struct slice defaults_type_word(enum queue_type type)
+{
+	must(type <= QUEUE_STREAM);
+	return slice_str(words[type]);
+}
+
+static bool vhost_type(const struct session_world *w, struct slice vhost, enum queue_type *out)
+{
+	const struct fact *f = catalog_fact(w->view, FACT_VHOST, vhost, SLICE_EMPTY, SLICE_EMPTY);
+	struct slice before = slice_str(DEFAULTS_VHOST_TYPE);
+	if (!f || !slice_starts_with(f->value, before))
+		return false;
+	struct slice rest = slice_from(f->value, before.n);
+	struct slice word = slice_sub(rest, 0, slice_find(rest, '"'));
+	must(vhost.n <= LIMIT_SHORTSTR);
+	for (int i = QUEUE_CLASSIC; i <= QUEUE_STREAM; i++) {
+		if (!slice_eq(word, slice_str(words[i])))
+			continue;
+		*out = (enum queue_type)i;
+		return true;
+	}
+	return false;
+}
+
+enum queue_type defaults_queue_type(const struct session_world *w, struct slice vhost,
+				    uint8_t flags)
+{
+	enum queue_type type = (enum queue_type)w->limits->default_queue_type;
+	must(type <= QUEUE_STREAM);
+	if ((flags & (QUEUE_DURABLE | QUEUE_EXCLUSIVE | QUEUE_AUTO_DELETE)) != QUEUE_DURABLE)
+		return QUEUE_CLASSIC;
+	(void)vhost_type(w, vhost, &type);
+	return type;
+}

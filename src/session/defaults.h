@@ -1,0 +1,22 @@
+/* defaults -- what the settings, or a virtual host, give to a queue that says nothing itself.
+ *
+ * Pure.
+ */
+#ifndef SESSION_DEFAULTS_H
+#define SESSION_DEFAULTS_H
+#include "core/rules.h"
+#include "session/session.h"
+
+/* defaults_queue_type is the type of a new queue whose declaration names none: its virtual host's,
+ * else the setting's. One that replicated queues and streams cannot be (not durable, exclusive,
+ * auto-delete: its QUEUE_... `flags`) is classic. */
+enum queue_type defaults_queue_type(const struct session_world *w, struct slice vhost,
+				    uint8_t flags);
+
+/* defaults_type_word is the value of x-queue-type that means `type`. */
+struct slice defaults_type_word(enum queue_type type);
+
+/* The value of a virtual host's fact begins with this where it has a type for its queues; then come
+ * the word and a quotation mark. */
+#define DEFAULTS_VHOST_TYPE "\"default_queue_type\":\""
+#endif
