@@ -86,3 +86,9 @@ bool catalog_binding_next(const struct catalog_view *v, struct catalog_walk *w, 
 	out->to_exchange = true;
 	return true;
 }
+
+uint32_t catalog_bindings_of(const struct catalog_view *v, uint64_t queue)
+{
+	must(queue != 0);
+	return catalog_bound_n(v, queue);
+}

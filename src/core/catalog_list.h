@@ -22,4 +22,7 @@ struct slice catalog_exchange_type(const struct exchange *x);
 
 /* catalog_binding_next gives the next binding, with slices into the view; false: no more. */
 bool catalog_binding_next(const struct catalog_view *v, struct catalog_walk *w, struct bind *out);
+
+/* catalog_bindings_of says how many a queue has. */
+uint32_t catalog_bindings_of(const struct catalog_view *v, uint64_t queue);
 #endif

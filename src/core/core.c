@@ -265,6 +265,8 @@ void core_drop_entry(struct core *c, struct queue *q, struct chunk *k, uint32_t 
 	k->live_n--;
 	q->live_n--;
 	q->live_bytes -= e->bytes;
+	c->all.queued_n--;
+	c->all.bytes -= e->bytes;
 	if (e->flags & ENTRY_PERSISTENT) {
 		k->durable_n--;
 		q->durable_n--;
@@ -316,6 +318,14 @@ void core_cache_limit(struct core *c, uint64_t bytes_max)
 {
 	must(c->mem != NULL);
 	c->cache_max = bytes_max;
+}
+
+struct core_totals core_totals(const struct core *c)
+{
+	struct core_totals all = c->all;
+	must(c->mem != NULL);
+	all.overflowed_n = c->count.overflowed + c->count.refused;
+	return all;
 }
 
 uint64_t core_cached_bytes(const struct core *c)

@@ -210,6 +210,12 @@ struct unit_key {
 #define CORE_UNIT_BYTES (4u + LIMIT_CHUNK_ENTRIES * 42u) /* of a unit of entries, at most */
 void core_entries_limit(struct core *c, uint64_t bytes_max);
 uint64_t core_entries_bytes(const struct core *c);
+/* core_totals: what lies in all queues and stores together, and what full queues have dropped or
+ * refused so far. */
+struct core_totals {
+	uint64_t queued_n, retained_n, bytes, overflowed_n;
+};
+struct core_totals core_totals(const struct core *c);
 /* core_cold_count: chunks that have left memory so far, and those that were brought back. */
 struct cold_count {
 	uint64_t left_n, read_n;

@@ -62,7 +62,7 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 {
 	const struct add_row *row = (const void *)(o + 1);
 	bool is_logged = o->flags & RUN_LOGGED;
-	uint64_t cached_before = q->cached_bytes;
+	uint64_t cached_before = q->cached_bytes, live_before = q->live_bytes;
 	must(from < o->n);
 	for (uint32_t at = from, n; at < o->n; at += n) {
 		struct chunk *done, *k = queue_tail(q, &c->chunks, &done);
@@ -87,6 +87,8 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 		}
 	}
 	q->live_n += o->n - from;
+	c->all.queued_n += o->n - from;
+	c->all.bytes += q->live_bytes - live_before;
 	q->ready_n += o->n - from;
 	q->durable_n += is_logged ? o->n - from : 0;
 	c->cached_bytes += q->cached_bytes - cached_before;

@@ -266,6 +266,8 @@ static enum err restore_chunk(struct core *c, struct queue *q, uint64_t number, 
 	k->is_stored = true;
 	for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->live, CHUNK_N, i)) < CHUNK_N; i++)
 		q->live_bytes += k->entry[i].bytes;
+	c->all.bytes += q->live_bytes - q->ready_bytes;
+	c->all.queued_n += k->live_n;
 	q->ready_bytes = q->live_bytes;
 	q->live_n += k->live_n;
 	q->ready_n += k->live_n;

@@ -311,6 +311,8 @@ void core_cold_drop(struct core *c, struct queue *q, struct chunk *k)
 	q->live_n -= k->live_n;
 	q->durable_n -= k->live_n;
 	q->live_bytes -= k->cold.bytes;
+	c->all.queued_n -= k->live_n;
+	c->all.bytes -= k->cold.bytes;
 	k->live_n = k->durable_n = 0;
 	if (!ABLATED(checkpoint_settled))
 		core_changed(c, q, k);

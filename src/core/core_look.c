@@ -134,10 +134,20 @@ void core_answer_digest(struct core *c, const struct run *cmd, struct post *fx)
 
 /* ---- check ------------------------------------------------------------------------------- */
 
+static void count_in(const struct queue *q, struct core_totals *io)
+{
+	const struct retaining *t = q->has->retain;
+	must_if(t, q->live_n == 0);
+	io->queued_n += q->live_n;
+	io->retained_n += t ? t->r.n : 0;
+	io->bytes += t ? t->bytes : q->live_bytes;
+}
+
 void core_check(const struct core *c)
 {
 	size_t cursor = 0, consumers_n = 0;
 	uint64_t cached = 0, chunks_n = 0, cold_n = 0;
+	struct core_totals all = { .queued_n = 0 };
 	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;) {
 		const struct queue *q = (const struct queue *)(uintptr_t)m->value;
 		must(q->id == m->key);
@@ -148,6 +158,7 @@ void core_check(const struct core *c)
 			core_stream_check(q);
 		if (q->has->retain)
 			core_retain_check(q);
+		count_in(q, &all);
 		must_if(list_has_node(&q->dirty), q->is_logged);
 		must(q->redelivered_id <= q->last_id && q->redelivered_id <= q->mark);
 		consumers_n += q->consumers_n;
@@ -156,6 +167,8 @@ void core_check(const struct core *c)
 		for (uint64_t i = q->first; i < queue_end(q); i++)
 			chunks_n += queue_chunk(q, i) != NULL;
 	}
+	must(all.queued_n == c->all.queued_n && all.retained_n == c->all.retained_n);
+	must(all.bytes == c->all.bytes);
 	must(cached == c->cached_bytes && chunks_n == c->chunks.out_n);
 	must(cold_n == c->chunks.cold_n);
 	must(consumers_n == c->consumers.pool.used_n);

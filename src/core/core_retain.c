@@ -58,6 +58,8 @@ uint64_t core_retain_forget(struct core *c, struct queue *q)
 		}
 		wheel_cancel(&c->wheel, &p->due.timer);
 	}
+	c->all.retained_n -= n;
+	c->all.bytes -= t->bytes;
 	retain_fini(&t->r);
 	mem_put(c->mem, t, sizeof *t);
 	queue_special(q, c->mem)->retain = NULL;
@@ -185,10 +187,13 @@ static struct retained *find_or_make(struct core *c, struct retaining *t, struct
 	must(key.n <= sizeof words);
 	retain_fold(key, words);
 	struct retained *e = retain_get(&t->r, k);
-	if (!e)
+	if (!e) {
+		c->all.retained_n++;
 		return retain_add(&t->r, k);
+	}
 	core_freed(c, e->loc, e->bytes, e->flags);
 	t->bytes -= e->bytes;
+	c->all.bytes -= e->bytes;
 	return e;
 }
 
@@ -209,6 +214,7 @@ void core_retain_apply_add(struct core *c, const struct run *o, uint64_t index, 
 	e->id = index;
 	e->flags = row->flags & ENTRY_STORED;
 	t->bytes += e->bytes;
+	c->all.bytes += e->bytes;
 	struct retain_page *p = retain_page_of(&t->r, e);
 	core_retain_changed(c, q, p);
 	if (e->expiry_ms)
@@ -237,6 +243,8 @@ void core_retain_apply_forget(struct core *c, const struct run *o, const struct 
 		return;
 	core_freed(c, e->loc, e->bytes, e->flags);
 	t->bytes -= e->bytes;
+	c->all.bytes -= e->bytes;
+	c->all.retained_n--;
 	queue_counting(q, c->mem)->expired += until_ms != 0;
 	c->count.expired += until_ms != 0;
 	core_retain_changed(c, q, retain_page_of(&t->r, e));

@@ -96,6 +96,8 @@ static enum err entry_get(struct core *c, struct retaining *t, uint64_t number, 
 	e->expiry_ms = expiry;
 	e->flags = flags;
 	t->bytes += bytes;
+	c->all.retained_n++;
+	c->all.bytes += bytes;
 	must(c->index == 0);
 	if (expiry)
 		core_retain_watch(c, retain_page_of(&t->r, e), expiry);
@@ -173,6 +175,8 @@ void core_retain_lose(struct core *c, struct queue *q, uint64_t id)
 		return;
 	core_freed(c, e->loc, e->bytes, e->flags);
 	t->bytes -= e->bytes;
+	c->all.retained_n--;
+	c->all.bytes -= e->bytes;
 	core_retain_changed(c, q, retain_page_of(&t->r, e));
 	retain_del(&t->r, e);
 }

@@ -82,10 +82,10 @@ struct core {
 	uint64_t now_ms;    /* of the call that is being worked on */
 	struct deque asks;
 	struct deque freed; /* struct freed */
-	uint64_t cached_bytes, cache_max;
-	uint64_t retain_max_n, retain_max_bytes;
-	uint64_t dead_session; /* who publishes dead letters again; 0: nobody */
-	uint64_t *order;       /* all queue ids, sorted; as long as it is not stale */
+	uint64_t cached_bytes, cache_max, retain_max_n, retain_max_bytes;
+	struct core_totals all; /* overflowed_n is in count */
+	uint64_t dead_session;  /* who publishes dead letters again; 0: nobody */
+	uint64_t *order;        /* all queue ids, sorted; as long as it is not stale */
 	size_t order_n, order_cap;
 	bool order_is_stale;
 	struct {

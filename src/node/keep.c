@@ -100,6 +100,7 @@ void keep_rows(struct loop *l, struct run *publish)
 /* Memory of queues: stored messages that are kept, and entries. */
 struct kept {
 	uint64_t cached, entries;
+	struct core_totals all;
 };
 
 static struct kept kept_here(const struct loop *l)
@@ -109,6 +110,12 @@ static struct kept kept_here(const struct loop *l)
 		const struct core *c = l->shards[i].core;
 		sum.cached += c ? core_cached_bytes(c) : 0;
 		sum.entries += c ? core_entries_bytes(c) : 0;
+		const struct core_totals t = c ? core_totals(c)
+					       : (struct core_totals){ .queued_n = 0 };
+		sum.all.queued_n += t.queued_n;
+		sum.all.retained_n += t.retained_n;
+		sum.all.bytes += t.bytes;
+		sum.all.overflowed_n += t.overflowed_n;
 	}
 	return sum;
 }
@@ -118,6 +125,11 @@ void keep_tell(struct loop *l)
 	struct kept here = kept_here(l);
 	atomic_store_explicit(&l->cached_bytes, here.cached, memory_order_relaxed);
 	atomic_store_explicit(&l->entry_bytes, here.entries, memory_order_relaxed);
+	struct meter_lane *lane = l->world.lane;
+	meter_set(lane, METER_queued, here.all.queued_n);
+	meter_set(lane, METER_retained, here.all.retained_n);
+	meter_set(lane, METER_kept_bytes, here.all.bytes);
+	meter_set(lane, METER_overflowed, here.all.overflowed_n);
 }
 
 /* kept_elsewhere: by the other loops, as they last told. */

@@ -6,6 +6,7 @@
 
 #define BLOCKS_KEPT    16u
 #define LOADS_PER_TURN 256u
+#define METER_EVERY_MS 10000u
 #define WALL_BACK_MS   1000u /* so far back the wall clock may be without more: it waits */
 
 enum err loop_init(struct loop *l, struct node *n, uint32_t index)
@@ -439,6 +440,19 @@ void loop_begin(struct loop *l, uint64_t now_ms, uint64_t wall_ms)
 	inside_tick(l);
 }
 
+/* What it uses is told, and averages move, while it is awake; nobody wakes it for that. */
+static void tell_memory(struct loop *l)
+{
+	const int64_t used = memory_used(&l->memory); /* below 0: what others have taken */
+	must(l->world.lane != NULL);
+	atomic_store_explicit(&l->used_bytes, used, memory_order_relaxed);
+	meter_set(l->world.lane, METER_memory_bytes, (uint64_t)used);
+	if (l->now_ms < l->meter_ms)
+		return;
+	l->meter_ms = l->now_ms + METER_EVERY_MS;
+	meter_look(&l->node->meter, l->now_ms);
+}
+
 bool loop_end(struct loop *l, bool is_more)
 {
 	is_more |= stop_work(l);
@@ -447,7 +461,7 @@ bool loop_end(struct loop *l, bool is_more)
 	call_writer(l);
 	block_collect(&l->home); /* what this turn has let go of is used no more */
 	is_more |= block_has_ended(&l->home);
-	atomic_store_explicit(&l->used_bytes, memory_used(&l->memory), memory_order_relaxed);
+	tell_memory(l);
 	is_more |= alarms_look(l);
 	if (journal_keeper_to_wake(l->node->journal))
 		l->net->ops->work(l->net, NET_KEEPER);

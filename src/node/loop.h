@@ -90,6 +90,7 @@ struct loop {
 
 	uint64_t now_ms, wall_ms;
 	uint32_t alarms_seen;
+	uint64_t meter_ms;         /* when to look at the meter, if there is a turn */
 	uint64_t look_free_ms;     /* loop 0: when to look at the disk; UINT64_MAX: no need */
 	uint64_t seen_version;     /* of the catalog, when last looked */
 	uint64_t seen_facts;       /* likewise, of users and virtual hosts */
@@ -142,6 +143,7 @@ struct node {
 	struct session_limits limits;
 	struct mqtt_settings mqtt;
 	struct stomp_settings stomp;
+	struct meter meter;
 	struct tally tally; /* of all loops; its memory is touched under its flag */
 	struct memory tally_memory;
 	struct memory boot_memory;    /* used while opening, and by the journal's threads' setup */

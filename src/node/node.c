@@ -71,6 +71,7 @@ static void set_mqtt(struct node *n)
 		.receive_max = (uint16_t)c->mqtt_receive_max,
 		.alias_max = (uint16_t)c->mqtt_alias_max,
 		.prefetch = (uint16_t)c->mqtt_prefetch,
+		.sys_interval_s = (uint32_t)c->mqtt_sys_interval_s,
 		.is_open_to_all = c->mqtt_is_open,
 		.is_login_by_cert = c->mqtt_is_by_cert,
 		.is_refusal_end = c->mqtt_is_refusal_end,
@@ -111,6 +112,8 @@ static void set_world(struct loop *l)
 		.patterns = n->setup.patterns[l->index],
 		.secrets = n->setup.secrets[l->index],
 		.tally = &n->tally,
+		.meter = &n->meter,
+		.lane = &n->meter.lanes[l->index],
 		.limits = &n->limits,
 		.post = &l->post,
 		.mem = &l->memory.mem,
@@ -219,11 +222,14 @@ enum err node_open(const struct node_setup *s, struct node **out_node, struct te
 	memory_init(&n->journal_memory, heap);
 	memory_init(&n->tally_memory, heap);
 	tally_init(&n->tally, &n->tally_memory.mem);
+	meter_init(&n->meter, n->loops_n, s->now_ms);
 	enum err e = node_begin(n, why);
 	if (e != ERR_OK) {
 		(void)node_close(n);
 		return e;
 	}
+	meter_add(&n->meter.lanes[0], METER_sessions_made,
+		  mqtt_sessions_kept(atomic_load(&n->view)));
 	*out_node = n;
 	return ERR_OK;
 }

@@ -9,6 +9,7 @@
 #define SESSION_SESSION_H
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/meter.h"
 #include "core/catalog.h"
 #include "core/run.h"
 #include "msg/msg.h"
@@ -48,6 +49,8 @@ struct session_world {
 	struct patterns *patterns;       /* of the loop */
 	struct secrets *secrets;         /* likewise */
 	struct tally *tally;             /* connections and channels of all loops */
+	struct meter *meter;             /* likewise: what is counted of them */
+	struct meter_lane *lane;         /* of it, this loop's */
 	const struct session_limits *limits;
 	struct post *post; /* commands go here, by shard */
 	struct mem *mem;

@@ -50,6 +50,7 @@ struct world {
 	struct patterns patterns;
 	struct secrets secrets;
 	struct tally tally;
+	struct meter meter;
 	uint64_t checked; /* ticket of a password that is looked at later; 0: none */
 	bool is_checking_later, is_checked_right;
 	struct session_limits limits;
@@ -254,12 +255,15 @@ static inline struct world *world_new(void)
 	world_limits(w);
 	world_users(w);
 	tally_init(&w->tally, &w->mem);
+	meter_init(&w->meter, 1, 0);
 	w->sw = (struct session_world){
 		.now_ms = 1000000,
 		.wall_ms = 1700000000000,
 		.patterns = &w->patterns,
 		.secrets = &w->secrets,
 		.tally = &w->tally,
+		.meter = &w->meter,
+		.lane = &w->meter.lanes[0],
 		.limits = &w->limits,
 		.mem = &w->mem,
 		.home = &w->home,

@@ -30,6 +30,7 @@ static void send_ack(struct turn *t, uint8_t type, struct mqtt_ack *a)
 	uint8_t *at = sendq_reserve(&s->session.sendq, t->w->mem, (uint32_t)n);
 	must(mqtt_ack_put(at, s->version, type, a) == at + n);
 	sendq_commit(&s->session.sendq, (uint32_t)n);
+	mqtt_count_out(t, n);
 }
 
 /* The last answer to a PUBLISH gives the client its room back. A PUBCOMP for what an earlier
@@ -53,6 +54,7 @@ void mqtt_send_ack(struct turn *t, uint8_t type, uint16_t id, uint8_t reason)
 		uint8_t *at = sendq_reserve(&s->session.sendq, t->w->mem, 4);
 		(void)mqtt_short_ack_put(at, type, id);
 		sendq_commit(&s->session.sendq, 4);
+		mqtt_count_out(t, 4);
 		return;
 	}
 	if (!s->is_terse && reason >= MQTT_REASON_FAILURE)
@@ -81,6 +83,7 @@ void mqtt_send_connack(struct turn *t, uint8_t reason, const struct mqtt_props *
 	uint8_t *at = sendq_reserve(&s->session.sendq, t->w->mem, (uint32_t)n);
 	must(mqtt_connack_put(at, s->version, &c) == at + n);
 	sendq_commit(&s->session.sendq, (uint32_t)n);
+	mqtt_count_out(t, n);
 }
 
 void mqtt_refuse(struct turn *t, uint8_t reason)

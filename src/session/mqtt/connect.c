@@ -160,6 +160,7 @@ void mqtt_on_connect(struct turn *t, const struct mqtt_packet *p)
 	enum mqtt_fault f = mqtt_connect_decode(p, &c);
 	must(s->phase == PHASE_GREETING);
 	s->version = c.version;
+	meter_add(t->w->lane, METER_connects, 1);
 	if (f == MQTT_FAULT_NAME)
 		mqtt_note(t, &(struct session_note){ .event = SESSION_UNKNOWN_PROTOCOL,
 						     .text = mqtt_packet_whole(p) });

@@ -14,6 +14,7 @@ struct outgoing {
 	struct mqtt_props props;
 	const struct msg *m;
 	uint32_t body_n;
+	struct slice made;       /* without a message: its body */
 	struct foreign *foreign; /* room for what another protocol says otherwise */
 	struct sub_match match;
 };
@@ -151,6 +152,10 @@ static bool fits(struct turn *t, struct outgoing *o)
 static bool is_wanted(struct turn *t, struct outgoing *o)
 {
 	must(o->m != NULL);
+	if (mqtt_topic_is_ours(o->head.topic)) { /* only we say what is there */
+		t->s->count.passed_over++;
+		return false;
+	}
 	subs_match(&t->s->subs, o->head.topic, &o->match);
 	if (o->match.n == 0 && is_of_exchange(t, o->m)) {
 		t->s->count.passed_over++;
@@ -162,6 +167,13 @@ static bool is_wanted(struct turn *t, struct outgoing *o)
 }
 
 /* ---- bytes -------------------------------------------------------------------------------- */
+
+static uint8_t *put_made(uint8_t *at, struct slice body)
+{
+	must(body.n > 0);
+	memcpy(at, body.p, body.n);
+	return at + body.n;
+}
 
 static uint8_t *put_body(uint8_t *at, const struct msg *m)
 {
@@ -175,23 +187,33 @@ static uint8_t *put_body(uint8_t *at, const struct msg *m)
 	return at;
 }
 
+static void count_out(const struct turn *t, size_t head_n, uint32_t body_n)
+{
+	struct meter_lane *lane = t->w->lane;
+	must(head_n > 0);
+	t->s->count.delivered++;
+	mqtt_count_out(t, head_n + body_n);
+	meter_add(lane, METER_messages_out, 1);
+	meter_add(lane, METER_payload_out, body_n);
+}
+
 static void write_out(struct turn *t, struct outgoing *o)
 {
 	struct sendq *q = &t->s->session.sendq;
 	if (t->s->told_max > 0)
 		introduce(t, o);
 	const size_t head_n = mqtt_publish_head_size(&o->head);
-	const bool is_sliced = o->body_n >= SLICE_BODY_MIN && msg_piece_n(o->m) == 1;
+	const bool is_sliced = o->m && o->body_n >= SLICE_BODY_MIN && msg_piece_n(o->m) == 1;
 	const size_t n = head_n + (is_sliced ? 0 : o->body_n);
 	uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)n);
 	uint8_t *end = mqtt_publish_head_put(at, &o->head);
 	if (!is_sliced)
-		end = put_body(end, o->m);
+		end = o->m ? put_body(end, o->m) : put_made(end, o->made);
 	must(end == at + n);
 	sendq_commit(q, (uint32_t)n);
 	if (is_sliced)
 		sendq_slice(q, t->w->mem, block_of(o->m), msg_piece(o->m, 0));
-	t->s->count.delivered++;
+	count_out(t, head_n, o->body_n);
 }
 
 /* Notes what the client is to acknowledge, and gives its packet id. */
@@ -215,7 +237,7 @@ static bool deliver_again(struct turn *t, const struct taker *k, const struct de
 	struct mqtt_publish_peek p;
 	UNSET struct sub_match match;
 	if (m->proto != MSG_MQTT3 || t->s->version == MQTT_V5 || m->body_bytes >= SLICE_BODY_MIN ||
-	    msg_piece_n(m) > 1 || !mqtt_publish_head_peek(head, &p))
+	    msg_piece_n(m) > 1 || !mqtt_publish_head_peek(head, &p) || mqtt_topic_is_ours(p.topic))
 		return false;
 	subs_match(&t->s->subs, p.topic, &match);
 	if (match.n == 0 || match.qos < p.qos)
@@ -230,7 +252,7 @@ static bool deliver_again(struct turn *t, const struct taker *k, const struct de
 	uint8_t *end = put_body(at + head.n, m);
 	must(end == at + n);
 	sendq_commit(q, n);
-	t->s->count.delivered++;
+	count_out(t, head.n, m->body_bytes);
 	if (!k->is_no_ack && p.qos == 0)
 		receiver_settle(&t->s->receiver, t->w, &what, SETTLE_ACCEPT);
 	return true;
@@ -309,7 +331,8 @@ void mqtt_deliver_found(struct turn *t, const struct msg *m, struct slice filter
 	struct outgoing o;
 	must(t->s->phase == PHASE_RUNNING);
 	o.foreign = &room;
-	if (m->proto == MSG_CHUNKS || !read(t, m, &o) || !mqtt_filter_match(filter, o.head.topic))
+	if (m->proto == MSG_CHUNKS || !read(t, m, &o) || mqtt_topic_is_ours(o.head.topic) ||
+	    !mqtt_filter_match(filter, o.head.topic))
 		return;
 	o.match = (struct sub_match){ .n = 1,
 				      .qos = options & SUB_QOS,
@@ -322,6 +345,21 @@ void mqtt_deliver_found(struct turn *t, const struct msg *m, struct slice filter
 	if (o.head.qos > 0)
 		o.head.id = mqtt_flight_new(t, o.head.qos, 0)->id;
 	write_out(t, &o);
+}
+
+void mqtt_deliver_made(struct turn *t, struct slice topic, struct slice body,
+		       const struct sub_match *match, bool is_retained)
+{
+	UNSET struct outgoing o;
+	must(match->n > 0 && body.n > 0 && t->s->phase == PHASE_RUNNING);
+	o.head = (struct mqtt_publish_out){ .topic = topic, .retain = is_retained };
+	o.props.has = 0;
+	o.m = NULL;
+	o.made = body;
+	o.body_n = (uint32_t)body.n;
+	o.match = *match;
+	if (fits(t, &o))
+		write_out(t, &o);
 }
 
 /* The queue is gone, and with it the session. */

@@ -10,6 +10,7 @@
 static void over(struct turn *t)
 {
 	must(!t->s->call);
+	mqtt_sys_fini(t);
 	mqtt_yield(t);
 	t->s->phase = PHASE_CLOSED;
 }
@@ -46,13 +47,14 @@ void mqtt_end(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->phase < PHASE_ENDING);
-	s->deadline_ms = s->beat_ms = UINT64_MAX;
+	s->deadline_ms = s->beat_ms = s->sys_ms = UINT64_MAX;
 	if (s->call || s->large || s->altering_n > 0 || s->open_ticket != TICKET_NONE ||
 	    s->txs.n > 0 || s->search_ticket != TICKET_NONE) {
 		s->is_end_wanted = true;
 		return;
 	}
 	const bool was_in = s->phase == PHASE_RUNNING;
+	mqtt_count_gone(t);
 	if (s->phase < PHASE_OPENING) {
 		over(t);
 		return;

@@ -62,6 +62,7 @@ static void on_ping(struct turn *t)
 	must(t->s->phase == PHASE_RUNNING);
 	sendq_copy(&t->s->session.sendq, t->w->mem,
 		   slice_of(mqtt_pingresp_octets, sizeof mqtt_pingresp_octets));
+	mqtt_count_out(t, sizeof mqtt_pingresp_octets);
 }
 
 /* False: it has to wait. */
@@ -146,6 +147,8 @@ static enum feed step(struct turn *t, uint32_t *io_off, uint32_t *out_need)
 	}
 	if (!(s->phase == PHASE_GREETING ? greet(t, &p) : dispatch(t, &p)))
 		return t->is_moving ? FEED_MOVE : FEED_WAIT;
+	meter_add(t->w->lane, METER_packets_in, 1);
+	meter_add(t->w->lane, METER_bytes_in, p.total);
 	*io_off += (uint32_t)p.total;
 	return FEED_CLOSE;
 }

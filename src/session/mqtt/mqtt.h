@@ -27,6 +27,7 @@
 
 /* A session's queue has a name of its prefix, the client's id and four more signs. */
 #define QUEUE_PREFIX        "mqtt-subscription-"
+#define MQTT_SHARED_PREFIX  "mqtt-shared-" /* of the queue of a group */
 #define CLIENT_ID_MAX       ((unsigned)(LIMIT_SHORTSTR - sizeof QUEUE_PREFIX + 1 - 4))
 #define MQTT_QUEUE_NAME_MAX LIMIT_SHORTSTR
 
@@ -142,6 +143,7 @@ struct mqtt {
 	bool owns_queue;     /* it is exclusive */
 	bool is_end_wanted;  /* as soon as what is being asked is answered */
 	bool is_held;        /* a publish waits for the end of an alarm */
+	bool is_counted;     /* as a client (sys.c) */
 	bool is_gone;        /* there is no connection any more */
 	bool is_will_due;    /* the end is to publish it */
 	bool is_terse;       /* no reasons in words to this client */
@@ -164,6 +166,7 @@ struct mqtt {
 	uint32_t larges_n;                   /* so far */
 	uint64_t moved_from, moved_ms;       /* moved_from: its handle before, 0: all know */
 	uint64_t deadline_ms;                /* of the login */
+	uint64_t sys_ms;                     /* next look at the $SYS topics */
 	uint64_t beat_ms, heard_ms, beat_in; /* next look at the keep alive; last word from him */
 	struct call *call;
 	struct large *large; /* on its way to the journal; NULL: none. Nothing is read then */
@@ -189,6 +192,7 @@ struct mqtt {
 	struct deque found;      /* struct found, of the first */
 	uint64_t found_first;    /* ticket of its front row */
 	uint32_t search_ticket;
+	struct sys *sys;     /* NULL: it has not subscribed to any $SYS topic */
 	bool is_store_asked; /* open_ticket is of the store's declaration */
 	struct {
 #define COUNT(name, prose) uint64_t name;
@@ -210,6 +214,13 @@ struct turn {
 	bool is_moving;        /* there: nothing of this packet was done */
 	struct text why;       /* words of a refusal */
 };
+
+/* mqtt_count_out counts a packet that was written, of `n` octets. */
+static inline void mqtt_count_out(const struct turn *t, size_t n)
+{
+	meter_add(t->w->lane, METER_packets_out, 1);
+	meter_add(t->w->lane, METER_bytes_out, n);
+}
 
 static inline struct mqtt *mqtt_of(struct session *s)
 {
@@ -432,6 +443,21 @@ void mqtt_deliver_found(struct turn *t, const struct msg *m, struct slice filter
  * the answer; false: there is none, and this is the end. */
 MUST_USE bool mqtt_store_ready(struct turn *t);
 MUST_USE bool mqtt_store_declared(struct turn *t);
+
+/* mqtt_deliver_made sends what is no message, with QoS 0, to the subscriptions in `match`. */
+void mqtt_deliver_made(struct turn *t, struct slice topic, struct slice body,
+		       const struct sub_match *match, bool is_retained);
+
+/* ---- sys.c: $SYS ---- */
+/* mqtt_sys_subscribed: there is a subscription to $SYS topics; is_due: it is to get what is there
+ * now. NULL: one that was kept, or several. mqtt_sys_tick tells what has changed when it is time,
+ * mqtt_sys_fini forgets all of it. */
+void mqtt_sys_subscribed(struct turn *t, struct sub *one, bool is_due);
+void mqtt_sys_tick(struct turn *t);
+void mqtt_sys_fini(struct turn *t);
+/* mqtt_count_in counts the connection as a client, mqtt_count_gone no more. */
+void mqtt_count_in(struct turn *t);
+void mqtt_count_gone(struct turn *t);
 
 /* ---- end.c ---- */
 /* mqtt_end begins the end, or notes that it is wanted; is_will_due says what of the will. */

@@ -131,6 +131,7 @@ void mqtt_accept(struct turn *t)
 	mqtt_send_connack(t, MQTT_REASON_SUCCESS, &p);
 	s->phase = PHASE_RUNNING;
 	s->deadline_ms = UINT64_MAX;
+	mqtt_count_in(t);
 	mqtt_beat_start(t);
 	mqtt_note(t, &(struct session_note){ .event = SESSION_OPENED,
 					     .user = access_name(&s->access),
@@ -141,6 +142,8 @@ void mqtt_accept(struct turn *t)
 	if (s->queue)
 		mqtt_consume(t);
 	mqtt_resubscribe(t);
+	if (s->phase == PHASE_RUNNING)
+		mqtt_sys_subscribed(t, NULL, false);
 }
 
 /* ---- the session of before ---------------------------------------------------------------- */
@@ -263,5 +266,6 @@ void mqtt_opened(struct turn *t, const struct reply_row *r)
 		return;
 	}
 	s->queue = q->id;
+	meter_add(t->w->lane, METER_sessions_made, 1);
 	mqtt_accept(t);
 }

@@ -14,11 +14,17 @@ struct mqtt_settings {
 	uint32_t login_timeout_ms;
 	uint16_t alias_max;   /* topics of which one client may have, or be told, an alias */
 	uint16_t receive_max; /* messages of QoS 1 and 2 of one client that are not answered; > 0 */
-	uint16_t prefetch;    /* messages of QoS 1 and 2 under way to one client at most */
-	bool is_open_to_all;  /* who names no user is anonymous */
-	bool is_login_by_cert; /* who names no user is whom his certificate names */
-	bool is_refusal_end;   /* what a user may not do ends his connection */
+	uint32_t sys_interval_s; /* between two looks at $SYS topics; 0: there are none */
+	uint16_t prefetch;       /* messages of QoS 1 and 2 under way to one client at most */
+	bool is_open_to_all;     /* who names no user is anonymous */
+	bool is_login_by_cert;   /* who names no user is whom his certificate names */
+	bool is_refusal_end;     /* what a user may not do ends his connection */
 };
 
 extern const struct session_ops mqtt_session_ops;
+
+struct catalog_view;
+
+/* mqtt_sessions_kept counts those that are kept, in all virtual hosts: what a start finds. */
+uint64_t mqtt_sessions_kept(const struct catalog_view *v);
 #endif

@@ -261,7 +261,7 @@ static void refused(struct turn *t, const struct mqtt_publish *m, uint8_t reason
 	t->s->count.refused++;
 	if (m->qos > 0 && t->s->version == MQTT_V5)
 		mqtt_send_ack(t, m->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, m->id, reason);
-	else if (t->set->is_refusal_end)
+	else if (t->set->is_refusal_end && !mqtt_topic_is_ours(m->topic))
 		mqtt_refuse(t, reason);
 	else if (m->qos > 0)
 		mqtt_send_ack(t, m->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, m->id, 0);
@@ -361,6 +361,8 @@ static void publish(struct turn *t, const struct mqtt_publish *m)
 			s->owed_n--;
 		return;
 	}
+	meter_add(t->w->lane, METER_messages_in, 1);
+	meter_add(t->w->lane, METER_payload_in, m->payload.n);
 	if (e != ERR_OK) {
 		refused(t, m, reason_of(e));
 		return;
@@ -432,6 +434,10 @@ bool mqtt_on_publish(struct turn *t, const struct mqtt_packet *p)
 	if (m.topic.n > LIMIT_SHORTSTR) {
 		text_putf(&t->why, "a topic has at most %u octets", (unsigned)LIMIT_SHORTSTR);
 		refused(t, &m, MQTT_REASON_BAD_TOPIC);
+		return true;
+	}
+	if (mqtt_topic_is_ours(m.topic)) {
+		refused(t, &m, MQTT_REASON_NOT_AUTHORIZED);
 		return true;
 	}
 	publish(t, &m);

@@ -44,7 +44,9 @@ uint32_t mqtt_drop(struct turn *t)
 {
 	struct asker *a = &t->s->asker;
 	const struct queue_record *q = find(t, MQTT_QUEUE_KEPT);
-	if (!q)
+	if (q)
+		meter_add(t->w->lane, METER_sessions_dropped, 1);
+	else
 		q = find(t, MQTT_QUEUE_MARKS);
 	must(t->s->has_claim);
 	if (!q)

@@ -71,7 +71,9 @@ static struct session *session_new(struct session_world *w, uint64_t handle, str
 			    .asker = { .session = handle, .channel = 1 },
 			    .phase = PHASE_GREETING,
 			    .deadline_ms = w->now_ms + w->limits->mqtt->login_timeout_ms,
-			    .beat_ms = UINT64_MAX };
+			    .beat_ms = UINT64_MAX,
+			    .sys_ms = UINT64_MAX };
+	meter_add(w->lane, METER_sockets, 1);
 	publisher_init(&s->publisher);
 	receiver_init(&s->receiver, &mqtt_receiver_ops, &s->session, &s->asker);
 	deque_init(&s->txs, sizeof(struct tx), "transactions");
@@ -237,7 +239,7 @@ static uint64_t session_deadline(const struct session *own)
 	must(own->ops == &mqtt_session_ops);
 	if (s->phase == PHASE_CLOSED)
 		return 0; /* an end that came with an effect: tick says so */
-	return min_u64(s->deadline_ms, s->beat_ms);
+	return min_u64(s->deadline_ms, min_u64(s->beat_ms, s->sys_ms));
 }
 
 static enum feed session_tick(struct session *own, struct session_world *w)
@@ -252,6 +254,7 @@ static enum feed session_tick(struct session *own, struct session_world *w)
 		s->deadline_ms = UINT64_MAX;
 	}
 	mqtt_beat(&t);
+	mqtt_sys_tick(&t);
 	return s->phase == PHASE_CLOSED ? FEED_CLOSE : FEED_MORE;
 }
 
@@ -289,6 +292,8 @@ static void session_free(struct session *own, struct session_world *w)
 	if (s->call) /* a stop that waits for nobody */
 		mqtt_call_free(&t);
 	large_end(w, s->large);
+	mqtt_count_gone(&t);
+	mqtt_sys_fini(&t);
 	mqtt_will_drop(&t);
 	mqtt_unkeep(&t, &s->client_id);
 	mqtt_unkeep(&t, &s->vhost_wish);

@@ -13,8 +13,6 @@
  * The queue lasts as the session does that has made it: it goes with its last consumer, or expires
  * when it has had none for as long as that session may live. */
 
-#define PREFIX "mqtt-shared-"
-
 static void parts_of(const struct sub *one, struct slice *out_group, struct slice *out_filter)
 {
 	bool is_shared = mqtt_share_split(sub_filter(one), out_group, out_filter);
@@ -25,7 +23,7 @@ struct slice mqtt_shared_name(struct slice group, struct slice filter, char *buf
 {
 	struct text t = text_of(buf, MQTT_QUEUE_NAME_MAX + 1);
 	must(group.n > 0 && filter.n > 0);
-	text_puts(&t, PREFIX);
+	text_puts(&t, MQTT_SHARED_PREFIX);
 	text_put_slice(&t, group);
 	text_putc(&t, '/'); /* a group may have a - in its name, but no / */
 	text_put_slice(&t, filter);
@@ -35,7 +33,7 @@ struct slice mqtt_shared_name(struct slice group, struct slice filter, char *buf
 bool mqtt_shared_fits(struct slice group, struct slice filter)
 {
 	must(group.n > 0);
-	return sizeof PREFIX + group.n + filter.n <= LIMIT_SHORTSTR;
+	return sizeof MQTT_SHARED_PREFIX + group.n + filter.n <= LIMIT_SHORTSTR;
 }
 
 static struct slice name_of(const struct sub *one, char *buf)

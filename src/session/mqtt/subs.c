@@ -66,8 +66,10 @@ struct sub *subs_add(struct subs *s, struct mem *mem, struct slice filter)
 			     .filter_n = (uint16_t)filter.n };
 	memcpy(one->filter, filter.p, filter.n);
 	one->is_shared = slice_starts_with(filter, slice_str(MQTT_SHARE_PREFIX));
+	one->is_sys = slice_starts_with(filter, slice_str("$SYS/"));
 	map_put(&s->by_filter, key, (uint64_t)(uintptr_t)one);
 	s->n++;
+	s->sys_n += one->is_sys;
 	if (is_wild(filter) && !one->is_shared) {
 		one->wild_at = s->wild_n;
 		s->wild[s->wild_n++] = one;
@@ -88,6 +90,7 @@ void subs_drop(struct subs *s, struct mem *mem, struct sub *own_one)
 	else
 		(void)map_del(&s->by_filter, key, NULL);
 	s->n--;
+	s->sys_n -= own_one->is_sys;
 	if (own_one->wild_at != SUB_EXACT) {
 		struct sub *last = s->wild[--s->wild_n];
 		s->wild[own_one->wild_at] = last;

@@ -23,6 +23,8 @@ struct sub {
 	uint16_t filter_n;
 	uint8_t options;
 	bool is_shared;      /* $share/...: matches no topic here */
+	bool is_sys;         /* $SYS/... */
+	bool is_sys_due;     /* it is to get what is there now (sys.c) */
 	struct taker *taker; /* of its group's queue; NULL: none, or not shared */
 	uint8_t filter[];
 };
@@ -32,6 +34,7 @@ struct subs {
 	struct map by_filter; /* hash -> the first struct sub */
 	struct sub **wild;
 	uint32_t wild_n, wild_cap, n;
+	uint32_t sys_n; /* those of $SYS */
 };
 
 /* What all that match say together: one copy with the highest QoS. */

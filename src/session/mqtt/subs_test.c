@@ -69,6 +69,22 @@ static void no_local_counts_if_all_say_so(void **state)
 	end(&s);
 }
 
+static void those_of_the_broker_itself_are_counted(void **state)
+{
+	(void)state;
+	struct subs s = empty();
+	add(&s, "$SYS/broker/#", 0, 0);
+	add(&s, "$SYS/+/uptime", 1, 0);
+	add(&s, "$SYS", 0, 0);
+	add(&s, "$share/g/$SYS/#", 0, 0);
+	add(&s, "#", 0, 0);
+	assert_int_equal(s.sys_n, 2);
+	subs_drop(&s, &heap.mem, subs_find(&s, slice_str("#")));
+	subs_drop(&s, &heap.mem, subs_find(&s, slice_str("$SYS/+/uptime")));
+	assert_int_equal(s.sys_n, 1);
+	end(&s);
+}
+
 static void many_are_found_and_dropped(void **state)
 {
 	(void)state;
@@ -97,6 +113,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_topic_has_the_highest_qos_of_all_that_match),
 		cmocka_unit_test(no_local_counts_if_all_say_so),
+		cmocka_unit_test(those_of_the_broker_itself_are_counted),
 		cmocka_unit_test(many_are_found_and_dropped),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,7 @@ static void answer(struct turn *t)
 	uint8_t *at = sendq_reserve(&s->session.sendq, t->w->mem, (uint32_t)n);
 	must(mqtt_suback_put(at, s->version, type, &a) == at + n);
 	sendq_commit(&s->session.sendq, (uint32_t)n);
+	mqtt_count_out(t, n);
 	mqtt_put(t, reasons, call->n);
 }
 
@@ -177,8 +178,11 @@ static void search(struct turn *t)
 		if (!wish->sub || wish->sub->is_shared)
 			continue;
 		const uint8_t handling = wish->sub->options >> SUB_HANDLING_SHIFT & 3;
-		if (handling == MQTT_RETAIN_ALWAYS ||
-		    (handling == MQTT_RETAIN_IF_NEW && wish->is_new))
+		const bool is_due = handling == MQTT_RETAIN_ALWAYS ||
+				    (handling == MQTT_RETAIN_IF_NEW && wish->is_new);
+		if (wish->sub->is_sys)
+			mqtt_sys_subscribed(t, wish->sub, is_due);
+		if (is_due)
 			mqtt_search(t, wish->sub);
 	}
 	must(t->s->phase == PHASE_RUNNING);

@@ -80,7 +80,7 @@ void mqtt_will_publish(struct turn *t)
 	struct message m;
 	must(t->s->will && t->s->access.is_in);
 	mqtt_will_message(t, &m);
-	if (mqtt_publish_one(t, &m, PUBLISHER_NOBODY) != ERR_OK)
+	if (mqtt_topic_is_ours(m.topic) || mqtt_publish_one(t, &m, PUBLISHER_NOBODY) != ERR_OK)
 		not_published(t);
 	mqtt_unkeep(t, &m.head);
 }
@@ -93,7 +93,8 @@ bool mqtt_will_may(struct turn *t)
 	must(topic.n <= sizeof key && a->is_in);
 	(void)mqtt_key_put(key, topic);
 	t->why.n = 0;
-	if (access_allow(a, t->w, AUTH_EXCHANGE, AUTH_WRITE, x, &t->why) == ERR_OK &&
+	if (!mqtt_topic_is_ours(topic) &&
+	    access_allow(a, t->w, AUTH_EXCHANGE, AUTH_WRITE, x, &t->why) == ERR_OK &&
 	    access_allow_key(a, t->w, AUTH_WRITE, x, slice_of(key, topic.n), &t->why) == ERR_OK)
 		return true;
 	if (t->s->phase == PHASE_ENDING)

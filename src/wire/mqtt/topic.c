@@ -102,6 +102,16 @@ bool mqtt_filter_match(struct slice filter, struct slice topic)
 	}
 }
 
+bool mqtt_topic_is_ours(struct slice topic)
+{
+	const struct slice root = slice_str("$SYS");
+	if (topic.n < root.n || topic.p[0] != '$' || !slice_starts_with(topic, root))
+		return false;
+	must(root.n == 4);
+	return (topic.n == root.n || topic.p[root.n] == '/') &&
+	       !mqtt_filter_match(slice_str("$SYS/broker/connection/+/state"), topic);
+}
+
 bool mqtt_share_split(struct slice filter, struct slice *out_group, struct slice *out_filter)
 {
 	struct slice prefix = slice_str(MQTT_SHARE_PREFIX);

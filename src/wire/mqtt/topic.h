@@ -33,6 +33,10 @@ bool mqtt_filter_is_deep(struct slice filter);
  * parent, too; a wildcard in front does not match a topic that begins with $. */
 bool mqtt_filter_match(struct slice filter, struct slice topic);
 
+/* mqtt_topic_is_ours: only the broker itself says what is at that topic: $SYS and all below, except
+ * $SYS/broker/connection/NAME/state, where other brokers say how their connections are. */
+bool mqtt_topic_is_ours(struct slice topic);
+
 /* mqtt_share_split gives group and filter of a checked $share/group/filter; false: it is a plain
  * filter, and out_filter is all of it. */
 bool mqtt_share_split(struct slice filter, struct slice *out_group, struct slice *out_filter);

@@ -191,6 +191,20 @@ static void a_plus_is_any_number_of_words_in_a_binding(void **s)
 	     { "a.b/c", "'a.b.c'" });
 }
 
+static void only_the_broker_says_what_is_at_its_topics(void **state)
+{
+	(void)state;
+	assert_true(mqtt_topic_is_ours(slice_str("$SYS")));
+	assert_true(mqtt_topic_is_ours(slice_str("$SYS/")));
+	assert_true(mqtt_topic_is_ours(slice_str("$SYS/broker/version")));
+	assert_true(mqtt_topic_is_ours(slice_str("$SYS/broker/connection/a/b/state")));
+	assert_false(mqtt_topic_is_ours(slice_str("$SYS/broker/connection/a/state")));
+	assert_false(mqtt_topic_is_ours(slice_str("$SYSTEM")));
+	assert_false(mqtt_topic_is_ours(slice_str("$SY")));
+	assert_false(mqtt_topic_is_ours(slice_str("a/$SYS/b")));
+	assert_false(mqtt_topic_is_ours(SLICE_EMPTY));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +216,7 @@ int main(void)
 		cmocka_unit_test(a_filter_matches_what_the_specification_says),
 		cmocka_unit_test(topics_are_routing_keys_in_rabbitmqs_way),
 		cmocka_unit_test(a_plus_is_any_number_of_words_in_a_binding),
+		cmocka_unit_test(only_the_broker_says_what_is_at_its_topics),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
