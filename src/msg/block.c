@@ -12,6 +12,9 @@ void block_home_init(struct block_home *h, struct mem *mem, uint32_t free_max)
 
 void block_home_fini(struct block_home *h)
 {
+	if (h->common)
+		block_close(h->common);
+	h->common = NULL;
 	block_collect(h);
 	for (struct block *b; (b = block_ended(h)) != NULL;)
 		block_forget(h, b);
@@ -58,6 +61,24 @@ struct block *block_take(struct block_home *h, uint32_t bytes)
 	block_begin(b);
 	h->out_bytes += size;
 	return b;
+}
+
+struct block *block_for(struct block_home *h, uint32_t bytes)
+{
+	if (bytes > BLOCK_COMMON_MAX)
+		return block_take(h, bytes);
+	if (h->common && block_room(h->common) >= bytes + BLOCK_HEADER_ROOM)
+		return h->common;
+	if (h->common)
+		block_close(h->common);
+	h->common = block_take(h, 0);
+	return h->common;
+}
+
+void block_filled(struct block *b)
+{
+	if (b != b->home->common)
+		block_close(b);
 }
 
 static void block_home_again(struct block_home *h, struct block *b)

@@ -28,6 +28,7 @@
 #define BLOCK_SHARE         (1 << 30)
 #define BLOCK_HEADER_ROOM   64u  /* one message header, aligned */
 #define BLOCK_LARGE_HEADERS 256u /* room for headers in a large block */
+#define BLOCK_COMMON_MAX    (BLOCK_ALIGN / 4)
 
 struct block_home;
 
@@ -50,6 +51,7 @@ struct block_home {
 	uint32_t free_n, free_max;
 	_Atomic(struct block *) returned; /* pushed by any thread, taken whole by the owner */
 	struct block *ended;              /* owner only: noted ones that came home */
+	struct block *common;             /* owner only: block_for's; NULL: none yet */
 	uint64_t out_bytes;               /* owner only: blocks not in `free`, in bytes */
 };
 
@@ -63,6 +65,13 @@ void block_home_fini(struct block_home *h);
  * header; 0 asks for the usual BLOCK_ALIGN. The caller is its filler until block_close.
  * NULL: the home's memory is used up. */
 struct block *block_take(struct block_home *h, uint32_t bytes);
+
+/* block_for gives a block with room for one message of `bytes` and its header: up to
+ * BLOCK_COMMON_MAX the home's common one, in which such messages of everybody lie, else one of its
+ * own. A small message alone would keep a whole block. block_filled ends the filling of it. NULL:
+ * the home's memory is used up. */
+struct block *block_for(struct block_home *h, uint32_t bytes);
+void block_filled(struct block *b);
 
 /* block_collect takes back what other threads have returned; called by the owner, at both
  * ends of a turn. */

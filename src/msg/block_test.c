@@ -113,6 +113,31 @@ static void who_is_noted_is_heard_of_when_nobody_holds_it(void **s)
 	assert_int_equal(heap.mem.used, 0);
 }
 
+static void small_messages_share_a_block(void **s)
+{
+	(void)s;
+	struct mem_for_tests heap = mem_for_tests(SIZE_MAX);
+	struct block_home h;
+	block_home_init(&h, &heap.mem, 0);
+	struct block *b = block_for(&h, 100);
+	b->fill += 100;
+	block_give(b, 1);
+	block_filled(b);
+	assert_ptr_equal(block_for(&h, BLOCK_COMMON_MAX), b);
+	block_filled(b);
+	b->fill = b->msg_floor - BLOCK_HEADER_ROOM - 99;
+	struct block *next = block_for(&h, 100); /* which finds no room, and lets go of the first */
+	assert_ptr_not_equal(next, b);
+	block_unref(b, 1);
+	block_collect(&h);
+	assert_int_equal(h.out_bytes, BLOCK_ALIGN);
+	struct block *own = block_for(&h, BLOCK_COMMON_MAX + 1);
+	assert_ptr_not_equal(own, next);
+	block_filled(own);
+	block_home_fini(&h);
+	assert_int_equal(heap.mem.used, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +145,7 @@ int main(void)
 		cmocka_unit_test(no_more_than_free_max_blocks_are_kept),
 		cmocka_unit_test(a_large_block_has_its_room_and_is_never_kept),
 		cmocka_unit_test(a_home_without_memory_gives_nothing),
+		cmocka_unit_test(small_messages_share_a_block),
 		cmocka_unit_test(who_is_noted_is_heard_of_when_nobody_holds_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

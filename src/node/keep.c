@@ -22,17 +22,11 @@ static void keep_dense(struct loop *l, uint64_t *io_mem)
 {
 	const struct msg *m = msg_of(*io_mem);
 	uint32_t bytes = msg_stored_bytes(m);
-	if (bytes > BLOCK_ALIGN / 4)
+	struct block *b = bytes <= BLOCK_COMMON_MAX ? block_for(&l->home, bytes) : NULL;
+	if (!b)
 		return;
-	if (!l->kept || block_room(l->kept) < bytes + BLOCK_HEADER_ROOM) {
-		if (l->kept)
-			block_close(l->kept);
-		l->kept = block_take(&l->home, 0);
-		if (!l->kept)
-			return;
-	}
 	uint64_t old = *io_mem;
-	*io_mem = msg_mem(copy_into(l->kept, m, bytes));
+	*io_mem = msg_mem(copy_into(b, m, bytes));
 	msg_unref(old, 1);
 }
 

@@ -62,8 +62,6 @@ void loop_fini(struct loop *l)
 	mem_put(&l->memory.mem, l->shards, SHARDS_MAX * sizeof *l->shards);
 	if (l->in)
 		block_close(l->in);
-	if (l->kept)
-		block_close(l->kept);
 	flights_free(l, l->flight);
 	flights_free(l, l->flying);
 	flights_free(l, l->flight_spare);

@@ -53,9 +53,8 @@ struct loop {
 	struct net *net;
 	struct memory memory;
 	struct block_home home;
-	struct block *in;   /* where sockets are read into; NULL: none open */
-	struct block *kept; /* where messages are copied that stay (keep.c); NULL: none */
-	struct post post;   /* commands and effects to all loops */
+	struct block *in;                     /* where sockets are read into; NULL: none open */
+	struct post post;                     /* commands and effects to all loops */
 	struct batch *stuck[LIMIT_LOOPS_MAX]; /* did not fit into a mailbox, oldest first */
 	struct session_world world;
 	struct session_events events;

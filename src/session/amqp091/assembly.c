@@ -11,11 +11,10 @@
  */
 #define GROW_FROM 262144u
 
-/* A block with room for `n` bytes and a message header. Bytes of a large one begin behind the
- * part where the header is. */
-static struct block *take_block(struct turn *t, uint32_t n, struct msg **out_msg, uint32_t *out_at)
+/* Takes a message header in a block that has room for it, and for bytes at `out_at`. Bytes of a
+ * large one begin behind the part where the header is. */
+static struct block *header_in(struct block *b, struct msg **out_msg, uint32_t *out_at)
 {
-	struct block *b = block_take(t->w->home, n);
 	static const struct msg empty;
 	if (!b)
 		return NULL;
@@ -40,7 +39,7 @@ void amqp091_assembly_free(struct turn *t, struct channel *c)
 	must(a->size >= sizeof *a);
 	amqp091_upload_close(t, a);
 	if (a->block)
-		block_close(a->block);
+		block_filled(a->block);
 	amqp091_put(t, a, a->size);
 	c->assembly = NULL;
 }
@@ -144,10 +143,32 @@ static void strip(struct assembly *a, struct publish *p)
 	}
 }
 
+/* A small one that is complete moves in with others. */
+static void move_in(struct turn *t, struct assembly *a)
+{
+	const uint64_t n = a->props_n + a->body_bytes + a->route_n;
+	struct msg *m;
+	uint32_t at;
+	must(a->got_bytes == a->body_bytes);
+	if (a->upload.chunks_n > 0 || n > BLOCK_COMMON_MAX)
+		return;
+	struct block *b = header_in(block_for(t->w->home, (uint32_t)n), &m, &at);
+	if (!b)
+		return;
+	memcpy((uint8_t *)b + at, (uint8_t *)a->block + a->at, a->props_n + a->got_bytes);
+	b->fill = at + (uint32_t)n;
+	block_close(a->block);
+	a->block = b;
+	a->msg = m;
+	a->at = at;
+	a->cap = (uint32_t)n;
+}
+
 enum err amqp091_assembly_finish(struct turn *t, struct channel *c)
 {
 	struct publish p;
 	struct route_hit *hit;
+	move_in(t, c->assembly);
 	publish_of(c->assembly, &p);
 	enum err e = amqp091_publish_route(t, c, &p, &hit);
 	must(e != ERR_BUSY);
@@ -187,7 +208,7 @@ static enum err grow(struct turn *t, struct assembly *a, uint64_t n)
 	must(n <= UINT32_MAX / 2);
 	if (a->block && n <= a->cap)
 		return ERR_OK;
-	b = take_block(t, (uint32_t)n, &m, &at);
+	b = header_in(block_take(t->w->home, (uint32_t)n), &m, &at);
 	if (!b)
 		return no_memory(t);
 	if (a->block) {
@@ -294,7 +315,8 @@ enum err amqp091_publish_copy(struct turn *t, struct channel *c, const struct pu
 	uint32_t n = (uint32_t)(p->route.n + p->props.n + p->body_bytes), at;
 	struct msg *m;
 	must(content->frames.n > 0 && p->body_bytes <= LIMIT_CHUNK_BYTES);
-	struct block *b = c->tx ? amqp091_tx_block(t, c, n, &m, &at) : take_block(t, n, &m, &at);
+	struct block *b = c->tx ? amqp091_tx_block(t, c, n, &m, &at)
+				: header_in(block_for(t->w->home, n), &m, &at);
 	if (!b)
 		return no_memory(t);
 	struct wr w = wr_of((uint8_t *)b + at, n);
@@ -321,6 +343,6 @@ enum err amqp091_publish_copy(struct turn *t, struct channel *c, const struct pu
 	};
 	amqp091_publish_rows(t, c, p, hit, b, m);
 	if (!c->tx)
-		block_close(b);
+		block_filled(b);
 	return ERR_OK;
 }

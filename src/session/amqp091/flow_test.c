@@ -77,6 +77,7 @@ static void messages_to_many_shards_keep_their_order(void **state)
 	must(o.n + 4096 < BLOCK_ALIGN && o.n + 800 * sizeof(struct msg) > BLOCK_ALIGN);
 	client_write(client_named(s, "a"), o.p, o.n);
 	free(o.p);
+	must(s->w->home.out_bytes <= 4 * (uint64_t)BLOCK_ALIGN); /* the copies lie together */
 	static char text[1 << 17];
 	struct text t = text_of(text, sizeof text);
 	text_puts(&t, "a ch 1 basic.consume queue='b' consumer_tag='t' no_ack\n----\n"
@@ -88,6 +89,38 @@ static void messages_to_many_shards_keep_their_order(void **state)
 			  i - 999, i);
 	must(!text_is_full(&t));
 	scenario_play(s, text);
+	scenario_end(s);
+}
+
+/* The frames of two contents alternate, so each is put together in a block of its own: it must not
+ * stay there while it waits for a consumer. */
+static void small_messages_in_pieces_keep_no_block_each(void **state)
+{
+	(void)state;
+	static const char *const lines[] = {
+		"ch 1 basic.publish routing_key='q'",
+		"ch 2 basic.publish routing_key='q'",
+		"ch 1 header class=60 body=3",
+		"ch 2 header class=60 body=3",
+		"ch 1 body 'one'",
+		"ch 2 body 'two'",
+	};
+	struct scenario *s = scenario_of(world_new(), __func__);
+	struct octets o = { 0 };
+	scenario_play(s, HELLO "a ch 2 channel.open\n----\na ch 2 channel.open_ok\n");
+	for (int i = 0; i < 300; i++)
+		line_frames(lines[i % 6], LIMIT_FRAME_MAX_DEFAULT, &o);
+	client_write(client_named(s, "a"), o.p, o.n);
+	world_run(s->w);
+	free(o.p);
+	must(s->w->home.out_bytes <= 4 * (uint64_t)BLOCK_ALIGN);
+	scenario_play(s, "a ch 1 basic.get queue='q' no_ack\na ch 1 basic.get queue='q' no_ack\n"
+			 "a ch 1 queue.purge queue='q'\n----\n"
+			 "a ch 1 basic.get_ok delivery_tag=1 *\n"
+			 "a ch 1 header class=60 body=3\na ch 1 body 3 'one'\n"
+			 "a ch 1 basic.get_ok delivery_tag=2 *\n"
+			 "a ch 1 header class=60 body=3\na ch 1 body 3 'two'\n"
+			 "a ch 1 queue.purge_ok message_count=98\n");
 	scenario_end(s);
 }
 
@@ -356,6 +389,7 @@ int main(void)
 		cmocka_unit_test(a_confirm_waits_for_the_log),
 		cmocka_unit_test(a_message_to_two_shards_is_confirmed_when_both_have_it),
 		cmocka_unit_test(messages_to_many_shards_keep_their_order),
+		cmocka_unit_test(small_messages_in_pieces_keep_no_block_each),
 		cmocka_unit_test(messages_may_repeat_each_other_or_not),
 		cmocka_unit_test(a_new_channel_is_not_confirmed_for_an_old_one),
 		cmocka_unit_test(who_publishes_too_far_ahead_waits),

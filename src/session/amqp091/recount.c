@@ -39,7 +39,8 @@ void amqp091_recount(struct turn *t, struct waiting *w, bool is_no_ack)
 	must(w->row.count > 0 && w->state == WAITING_HERE && need <= UINT32_MAX / 2);
 	struct block *b = NULL;
 	if (!is_big || !is_no_ack)
-		b = block_take(t->w->home, (uint32_t)need);
+		b = is_big ? block_take(t->w->home, (uint32_t)need)
+			   : block_for(t->w->home, (uint32_t)need);
 	if (!b)
 		return;
 	const struct msg *copy = copy_of(b, m, w->row.count);
@@ -49,7 +50,7 @@ void amqp091_recount(struct turn *t, struct waiting *w, bool is_no_ack)
 		stores_put(t->w->stores,
 			   (struct store){ .session = t->s->session.handle, .mem = msg_mem(copy) });
 	}
-	block_close(b);
+	block_filled(b);
 	amqp091_row_unref(&w->row);
 	w->row.mem = msg_mem(copy);
 }

@@ -172,7 +172,7 @@ static void post_will(struct turn *t, const struct queue_record *q)
 						   .bytes = msg_stored_bytes(msg),
 						   .flags = MSG_PERSISTENT },
 				      .kind = TX_LEGACY });
-	block_close(block_of(msg));
+	block_filled(block_of(msg));
 	mqtt_unkeep(t, &m.head);
 }
 

@@ -87,7 +87,7 @@ const struct msg *mqtt_message_copy(struct turn *t, const struct message *m)
 	const size_t tail = m->has_expiry ? EXPIRY_TAIL : 0, head = m->head.n + tail;
 	const size_t all = n + head + m->payload.n;
 	must(!upload_is_needed(n, head, m->payload.n));
-	struct block *b = block_take(t->w->home, (uint32_t)all);
+	struct block *b = block_for(t->w->home, (uint32_t)all);
 	if (!b)
 		return NULL;
 	uint8_t *at = (uint8_t *)b + b->fill;
@@ -248,7 +248,7 @@ enum err mqtt_publish_one(struct turn *t, const struct message *m, uint64_t word
 	if (!msg)
 		return ERR_RESOURCE_ERROR;
 	enum err e = mqtt_publish_made(t, m, msg, word);
-	block_close(block_of(msg));
+	block_filled(block_of(msg));
 	return e;
 }
 
