@@ -14,6 +14,8 @@ struct outgoing {
 	struct mqtt_props props;
 	const struct msg *m;
 	uint32_t body_n;
+	bool is_found;           /* it was retained, and comes by way of the session's queue */
+	uint32_t number;         /* then: the identifier of its subscription */
 	struct slice made;       /* without a message: its body */
 	struct foreign *foreign; /* room for what another protocol says otherwise */
 	struct sub_match match;
@@ -22,14 +24,14 @@ struct outgoing {
 /* ---- what it is --------------------------------------------------------------------------- */
 
 /* Behind the head of a message that expires stands when it came. False: it is too old. */
-static bool count_down(const struct turn *t, struct slice came, struct mqtt_props *p)
+static bool count_down(const struct turn *t, struct slice tail, struct mqtt_props *p)
 {
-	must(came.n <= EXPIRY_TAIL);
+	must(tail.n <= FOUND_TAIL);
 	if (!(p->has & MQTT_HAS(message_expiry_s)))
 		return true;
-	if (came.n != EXPIRY_TAIL)
+	if (tail.n < EXPIRY_TAIL)
 		return true;
-	const uint64_t since_ms = load_be64(came.p);
+	const uint64_t since_ms = load_be64(tail.p);
 	const uint64_t waited_s = t->w->wall_ms > since_ms ? (t->w->wall_ms - since_ms) / 1000 : 0;
 	if (waited_s >= p->message_expiry_s && p->message_expiry_s > 0)
 		return false;
@@ -48,6 +50,8 @@ static bool read_own(const struct turn *t, const struct msg *m, struct outgoing 
 	o->head.qos = p.qos;
 	o->head.retain = p.retain;
 	o->props = p.props;
+	o->is_found = p.payload.n == FOUND_TAIL;
+	o->number = o->is_found ? load_be32(p.payload.p + EXPIRY_TAIL) : 0;
 	if (count_down(t, p.payload, &o->props))
 		return true;
 	t->s->count.expired++;
@@ -61,6 +65,7 @@ static bool read(struct turn *t, const struct msg *m, struct outgoing *o)
 	o->props.has = 0;
 	o->m = m;
 	o->body_n = m->body_bytes;
+	o->is_found = false;
 	must(m->proto != MSG_CHUNKS); /* the receiver has put it together */
 	if (m->proto == MSG_MQTT3 || m->proto == MSG_MQTT5)
 		return read_own(t, m, o);
@@ -148,6 +153,17 @@ static bool fits(struct turn *t, struct outgoing *o)
 	return false;
 }
 
+/* What a retained message is to one subscription. */
+static struct sub_match match_of(uint8_t qos, uint32_t number)
+{
+	must(qos <= 2);
+	return (struct sub_match){ .n = 1,
+				   .qos = qos,
+				   .is_as_published = true,
+				   .numbers = { number },
+				   .numbers_n = number > 0 };
+}
+
 /* Is it for this client? */
 static bool is_wanted(struct turn *t, struct outgoing *o)
 {
@@ -155,6 +171,10 @@ static bool is_wanted(struct turn *t, struct outgoing *o)
 	if (mqtt_topic_is_ours(o->head.topic)) { /* only we say what is there */
 		t->s->count.passed_over++;
 		return false;
+	}
+	if (o->is_found) {
+		o->match = match_of(2, o->number);
+		return fits(t, o);
 	}
 	subs_match(&t->s->subs, o->head.topic, &o->match);
 	if (o->match.n == 0 && is_of_exchange(t, o->m)) {
@@ -334,13 +354,12 @@ void mqtt_deliver_found(struct turn *t, const struct msg *m, struct slice filter
 	if (m->proto == MSG_CHUNKS || !read(t, m, &o) || mqtt_topic_is_ours(o.head.topic) ||
 	    !mqtt_filter_match(filter, o.head.topic))
 		return;
-	o.match = (struct sub_match){ .n = 1,
-				      .qos = options & SUB_QOS,
-				      .is_as_published = true,
-				      .numbers = { number },
-				      .numbers_n = number > 0 };
+	o.match = match_of(options & SUB_QOS, number);
 	o.head.retain = true;
-	if (!fits(t, &o))
+	o.head.props = &o.props;
+	if (o.head.qos > o.match.qos)
+		o.head.qos = o.match.qos;
+	if (mqtt_found_queue(t, m, &o.head, number) || !fits(t, &o))
 		return;
 	if (o.head.qos > 0)
 		o.head.id = mqtt_flight_new(t, o.head.qos, 0)->id;

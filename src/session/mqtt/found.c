@@ -99,7 +99,7 @@ static void go_on(struct turn *t)
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_RUNNING);
 	while (s->searches && s->found.n == 0 && s->search_ticket == TICKET_NONE &&
-	       !s->is_end_wanted) {
+	       !s->is_end_wanted && mqtt_found_room(t)) {
 		const struct queue_record *store = retain_store(t->w->view, s->asker.vhost);
 		struct search *one = s->searches;
 		if (!store || (one->is_end && one->is_dotted)) {

@@ -192,8 +192,10 @@ struct mqtt {
 	struct deque found;      /* struct found, of the first */
 	uint64_t found_first;    /* ticket of its front row */
 	uint32_t search_ticket;
-	struct sys *sys;     /* NULL: it has not subscribed to any $SYS topic */
-	bool is_store_asked; /* open_ticket is of the store's declaration */
+	struct sys *sys;        /* NULL: it has not subscribed to any $SYS topic */
+	uint32_t requeued_n;    /* retained messages in its queue since that was looked at */
+	uint64_t requeue_moved; /* when it was too full: what had been delivered (requeue.c) */
+	bool is_store_asked;    /* open_ticket is of the store's declaration */
 	struct {
 #define COUNT(name, prose) uint64_t name;
 #include "session/mqtt/count.def"
@@ -325,6 +327,9 @@ void mqtt_call_free(struct turn *t);
 /* ---- publish.c ---- */
 /* Behind the head of a message that expires stands when it came: u64, milliseconds, big-endian. */
 #define EXPIRY_TAIL 8u
+/* Behind that of one that was retained and goes by way of a session's queue: the same, and the
+ * identifier of the subscription: u32; 0: none (requeue.c). */
+#define FOUND_TAIL  12u
 /* mqtt_on_publish takes one; false: it has to wait, nothing was done. */
 MUST_USE bool mqtt_on_publish(struct turn *t, const struct mqtt_packet *p);
 void mqtt_on_pubrel(struct turn *t, const struct mqtt_packet *p);
@@ -439,6 +444,13 @@ void mqtt_found_loaded(struct turn *t, uint64_t ticket, uint64_t mem);
 /* mqtt_deliver_found sends one, if it matches. */
 void mqtt_deliver_found(struct turn *t, const struct msg *m, struct slice filter, uint8_t options,
 			uint32_t number);
+/* mqtt_found_queue puts one, as it is to go out, into the queue of a kept session; false: it goes
+ * out at once. mqtt_found_room: the queue has room for more; false: it is asked, or waited for.
+ * mqtt_found_stat takes the answer. */
+MUST_USE bool mqtt_found_queue(struct turn *t, const struct msg *m,
+			       const struct mqtt_publish_out *head, uint32_t number);
+MUST_USE bool mqtt_found_room(struct turn *t);
+void mqtt_found_stat(struct turn *t, const struct run *fx, const struct reply_row *r);
 /* mqtt_store_ready: has the virtual host a store? False: it is asked for. mqtt_store_declared takes
  * the answer; false: there is none, and this is the end. */
 MUST_USE bool mqtt_store_ready(struct turn *t);

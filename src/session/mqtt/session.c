@@ -135,6 +135,8 @@ static void replied(struct turn *t, struct run *fx)
 		asked(t, &r);
 	else if (s->txs.n > 0 && r.op == CMD_TX)
 		mqtt_tx_answered(t, (uint32_t)fx->arg, (enum err)r.err);
+	else if (s->search_ticket != TICKET_NONE && r.op == CMD_QUEUE_STAT)
+		mqtt_found_stat(t, fx, &r);
 	else if (r.op == CMD_FIND)
 		mqtt_found_all(t, fx, &r);
 	else if (r.op == CMD_SUBSCRIBE)

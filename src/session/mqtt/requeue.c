@@ -1,0 +1,132 @@
+#include "base/bits.h"
+#include "base/byteorder.h"
+#include "base/must.h"
+#include "session/mqtt/mqtt.h"
+#include "session/views.h"
+
+/* A retained message of QoS 1 or 2 for a session that is kept goes by way of the session's queue,
+ * like any other: so it comes again, with its packet id, if the client has not acknowledged it,
+ * and after a crash, too. What it is to its subscription stands behind its head. It is a copy: the
+ * one in the store may be replaced meanwhile.
+ *
+ * No more of them are searched for than the queue has room for: a policy may bound it, and then
+ * what was there before would go. Those too large for a record go out at once, and once. */
+
+#define QUEUED_MAX 32u /* ready in the queue before more are added */
+
+/* What has moved the queue on, sometime. */
+static uint64_t moved(const struct mqtt *s)
+{
+	must(s->is_durable);
+	return s->count.delivered + s->count.acknowledged + s->count.passed_over +
+	       s->count.no_topic + s->count.too_large + s->count.expired + 1;
+}
+
+/* ---- into the queue ----------------------------------------------------------------------- */
+
+/* A copy, whose block the caller says is filled; NULL: too large, or no memory. */
+static const struct msg *copy(struct turn *t, const struct msg *m, const struct mqtt_publish_out *h,
+			      uint32_t number)
+{
+	const struct message of = { .topic = h->topic };
+	const uint32_t route_n = mqtt_route_bytes(t, &of);
+	const size_t head_n = mqtt_publish_head_size(h), props_n = head_n + FOUND_TAIL;
+	if (upload_is_needed(route_n, props_n, m->body_bytes))
+		return NULL;
+	struct block *b = block_for(t->w->home, (uint32_t)(route_n + props_n + m->body_bytes));
+	if (!b)
+		return NULL;
+	const struct msg facts = { .route_off = b->fill,
+				   .route_len = (uint16_t)route_n,
+				   .props_off = b->fill + route_n,
+				   .props_len = (uint32_t)props_n,
+				   .body_off = b->fill + route_n + (uint32_t)props_n,
+				   .body_bytes = m->body_bytes,
+				   .proto = MSG_MQTT5,
+				   .flags = MSG_PERSISTENT };
+	uint8_t *at = (uint8_t *)b + b->fill;
+	mqtt_route_put(t, &of, at);
+	uint8_t *tail = mqtt_publish_head_put(at + route_n, h);
+	must(tail == at + route_n + head_n);
+	store_be64(tail, t->w->wall_ms);
+	store_be32(tail + EXPIRY_TAIL, number);
+	for (uint32_t i = 0, to = 0, n = msg_piece_n(m); i < n; i++) {
+		const struct slice piece = msg_piece(m, i);
+		memcpy(tail + FOUND_TAIL + to, piece.p, piece.n);
+		to += (uint32_t)piece.n;
+	}
+	b->fill = facts.body_off + facts.body_bytes;
+	const struct msg *new = msg_new(b, &facts);
+	must(new != NULL);
+	return new;
+}
+
+bool mqtt_found_queue(struct turn *t, const struct msg *m, const struct mqtt_publish_out *head,
+		      uint32_t number)
+{
+	struct mqtt *s = t->s;
+	const struct queue_record *q = s->queue ? catalog_queue_by_id(t->w->view, s->queue) : NULL;
+	struct mqtt_publish_out h = *head;
+	if (!s->is_durable || !s->taker || head->qos == 0 || !q)
+		return false;
+	must(head->retain && head->props);
+	h.version = MQTT_V5;
+	h.id = 1; /* until it has one */
+	h.payload_n = m->body_bytes;
+	const struct msg *new = copy(t, m, &h, number);
+	if (!new)
+		return false;
+	struct route_to to = { .queue = q->id, .shard = q->shard, .flags = q->flags };
+	const struct route r = { .to = &to, .n = 1 };
+	const struct route_hit hit = { .route = &r };
+	const bool expires = head->props->has & MQTT_HAS(message_expiry_s);
+	const struct publication what = {
+		.headers = views_of(new),
+		.props = msg_props(new),
+		.expiry_ms = expires ? t->w->wall_ms +
+					       UINT64_C(1000) *
+						       max_u64(head->props->message_expiry_s, 1)
+				     : 0,
+	};
+	publisher_send(&s->publisher, t->w, &s->asker, &what, &hit, new, PUBLISHER_NOBODY);
+	block_filled(block_of(new));
+	s->requeued_n++;
+	return true;
+}
+
+/* ---- is there room? ----------------------------------------------------------------------- */
+
+bool mqtt_found_room(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	const struct queue_record *q;
+	must(s->search_ticket == TICKET_NONE);
+	if (s->requeued_n == 0)
+		return true;
+	if (s->requeue_moved == moved(s))
+		return false; /* nothing has changed since it was too full */
+	q = catalog_queue_by_id(t->w->view, s->queue);
+	if (!q)
+		return false; /* that is the end */
+	s->search_ticket = ask_ticket(&s->asker);
+	ask_queue(&s->asker, t->w->post, CMD_QUEUE_STAT, 0, q, s->search_ticket);
+	return false;
+}
+
+void mqtt_found_stat(struct turn *t, const struct run *fx, const struct reply_row *r)
+{
+	struct mqtt *s = t->s;
+	if (fx->arg != s->search_ticket)
+		return;
+	must(s->phase == PHASE_RUNNING);
+	s->search_ticket = TICKET_NONE;
+	if (s->is_end_wanted) {
+		mqtt_end(t);
+		return;
+	}
+	if (r->err == ERR_OK && r->a >= QUEUED_MAX)
+		s->requeue_moved = moved(s);
+	else
+		s->requeued_n = 0;
+	mqtt_search_drain(t);
+}
