@@ -1,5 +1,6 @@
 #include "io/poller.h"
 
+#include "io/bridge.h"
 #include "io/clock.h"
 #include "io/listener.h"
 #include "io/sock.h"
@@ -107,12 +108,14 @@ static void on_check(uv_check_t *h)
 	socks_arrive(p);
 	socks_lose(p);
 	begin_stop(p);
+	uint64_t call_ms = p->bridges ? bridges_turn(p, uv_now(&p->uv)) : UINT64_MAX;
 	loop_begin(p->loop, uv_now(&p->uv), clock_wall_ms());
 	bool is_more = loop_end(p->loop, loop_work(p->loop));
 	uint64_t at_ms = socks_linger(p, uv_now(&p->uv));
 	at_ms = earlier(at_ms, socks_greet(p, uv_now(&p->uv)));
 	at_ms = earlier(at_ms, loop_deadline(p->loop));
 	at_ms = earlier(at_ms, look_stopped(p));
+	at_ms = earlier(at_ms, call_ms);
 	set_timer(p, at_ms);
 	if (is_more || !list_is_empty(&p->broken))
 		uv_idle_start(&p->idle, on_nothing_idle);
@@ -181,6 +184,7 @@ void poller_fini(struct poller *p)
 	uv_walk(&p->uv, on_walk_close, NULL);
 	while (uv_run(&p->uv, UV_RUN_ONCE) != 0)
 		;
+	bridges_end(p);
 	must(uv_loop_close(&p->uv) == 0);
 	if (p->wake_event >= 0)
 		close(p->wake_event);

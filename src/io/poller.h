@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+struct bridge;
 struct listeners;
 struct logger;
 struct sock;
@@ -59,6 +60,7 @@ struct poller {
 	struct list open;                /* those that it knows */
 	struct list lingering;           /* closed by the node, waiting for the peer's end */
 	struct list broken;              /* writing failed: conn_lost is due */
+	struct bridge *bridges;          /* other brokers that this poller calls; NULL: none */
 	_Atomic bool is_stopped;
 };
 

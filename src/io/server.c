@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "io/boot.h"
+#include "io/bridge.h"
 #include "io/clock.h"
 #include "io/disk_posix.h"
 #include "io/entropy.h"
@@ -98,6 +99,20 @@ static void name_cluster(struct config *c)
 		return;
 	(void)gethostname(host, sizeof host - 1);
 	snprintf(c->cluster_name, sizeof c->cluster_name, "godwit@%s", host);
+}
+
+/* Bridges say who they are as Mosquitto's do: the host, and their own name. */
+static void name_bridges(struct config *c)
+{
+	char host[128] = "localhost";
+	(void)gethostname(host, sizeof host - 1);
+	for (uint32_t i = 0; i < c->bridges.n; i++) {
+		struct config_bridge *b = &c->bridges.at[i];
+		if (b->client_id[0])
+			continue;
+		struct text id = text_of(b->client_id, sizeof b->client_id);
+		text_putf(&id, "%s.%s", host, b->name);
+	}
 }
 
 static uint32_t loops_wanted(const struct config *c)
@@ -296,6 +311,7 @@ static enum err start(struct server *s, struct text *why)
 	TRY(logger_open(&s->log, s->config, why));
 	must_on_panic(on_panic);
 	name_cluster(s->config);
+	name_bridges(s->config);
 	s->pollers.n = loops_wanted(s->config);
 	log_begin(s);
 	TRY(log_refusal(s, take_addresses(s, why), LOG_listener_failed, why));
@@ -308,6 +324,8 @@ static enum err start(struct server *s, struct text *why)
 	TRY(log_refusal(s, take_control(s, why), LOG_listener_failed, why));
 	TRY(log_refusal(s, listeners_open(&s->listeners, &s->pollers, why), LOG_listener_failed,
 			why));
+	if (!bridges_new(&s->pollers, s->config, s->setup->mqtt))
+		return lacking("memory", why);
 	return start_threads(s, why);
 }
 
@@ -376,6 +394,7 @@ static void reload(struct server *s)
 	if (e == ERR_OK)
 		e = renew_tls(s, &said);
 	name_cluster(&fresh);
+	name_bridges(&fresh);
 	if (e == ERR_OK)
 		config_changes(s->config, &fresh, &said);
 	struct log_value v[1] = { log_str(text_slice(&said)) };

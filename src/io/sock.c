@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "io/address.h"
+#include "io/bridge.h"
 #include "io/logger.h"
 #include "io/proxy.h"
 #include "io/tls.h"
@@ -72,8 +73,22 @@ int sock_detach(struct sock *s)
 	return fd;
 }
 
+/* Says to whose it is that its conversation is over. */
+static void tell_bridge(struct sock *s)
+{
+	int error = 0;
+	socklen_t n = sizeof error;
+	struct bridge *b = s->bridge;
+	s->bridge = NULL;
+	if (!b || !s->conn)
+		return;
+	(void)getsockopt(s->duct.fd, SOL_SOCKET, SO_ERROR, &error, &n);
+	bridge_over(b, error, conn_is_open(s->conn));
+}
+
 void sock_shut(struct sock *s)
 {
+	tell_bridge(s);
 	proxy_free(s->proxy);
 	s->proxy = NULL;
 	duct_fini(&s->duct);
@@ -144,6 +159,7 @@ static bool end_writing(struct sock *s)
 void sock_linger(struct sock *s)
 {
 	struct poller *p = s->poller;
+	tell_bridge(s);
 	s->conn = NULL;
 	s->by = NULL;
 	sock_watch(s, UV_READABLE);

@@ -275,6 +275,31 @@ static void arrive(struct sock *s)
 	}
 }
 
+bool sock_call(struct poller *p, int own_fd, const struct session_ops *protocol, struct slice peer,
+	       uint32_t which, struct bridge *b)
+{
+	struct sock *s = calloc(1, sizeof *s);
+	if (!s || uv_poll_init(&p->uv, &s->poll, own_fd) != 0) {
+		free(s);
+		close(own_fd);
+		return false;
+	}
+	s->poller = p;
+	s->duct.fd = own_fd;
+	s->poll.data = s;
+	s->is_reading = true;
+	atomic_fetch_add(&p->socks_n, 1);
+	list_push(&p->open, &s->node);
+	s->conn = conn_call(p->loop, sock_number(s), protocol, peer, which);
+	if (!s->conn) {
+		sock_shut(s);
+		return false;
+	}
+	s->bridge = b;
+	sock_watch(s, UV_READABLE);
+	return true;
+}
+
 /* Newest first as they lie: turned round, so that nobody waits for ever. */
 static struct sock *take_arrivals(struct poller *p)
 {

@@ -17,6 +17,7 @@ struct sock {
 	const struct listener *by; /* until it is open; NULL: moved, or open */
 	struct proxy *proxy;       /* until it is open; NULL: there is none before it */
 	struct duct duct;          /* with the descriptor; -1: the handle is on its way out */
+	struct bridge *bridge;     /* whose it is, while its conversation lasts; NULL: a client's */
 	int events;                /* watched */
 	bool is_reading, is_broken;
 };

@@ -1,6 +1,7 @@
 #include "node/config.h"
 
 #include "base/text.h"
+#include "node/config_bridge.h"
 #include "node/config_rows.h"
 #include "node/config_value.h"
 
@@ -196,10 +197,10 @@ struct slice config_choice(const char *words, uint8_t place)
 	return slice_sub(rest, 0, slice_find(rest, '|'));
 }
 
-static enum err set_field(struct config *c, const struct config_row *row, struct config_source from,
+enum err config_field_set(void *all, const struct config_row *row, struct config_source from,
 			  struct slice name, struct slice value, struct text *why)
 {
-	void *field = (uint8_t *)c + row->at;
+	void *field = (uint8_t *)all + row->at;
 	struct config_bounds bounds = { row->min, row->max, row->unit };
 	switch (row->type) {
 	case CONFIG_TYPE_BOOL: return config_value_bool(value, field, why);
@@ -215,6 +216,8 @@ static enum err set_field(struct config *c, const struct config_row *row, struct
 	case CONFIG_TYPE_TEXTS: return set_text(field, row, name, value, why);
 	case CONFIG_TYPE_USERS: return set_user(field, name, value, why);
 	case CONFIG_TYPE_DIALECTS: return config_dialect_set(field, row, from, name, value, why);
+	case CONFIG_TYPE_TOPICS: return config_topics_set(field, name, value, why);
+	case CONFIG_TYPE_BRIDGES: return config_bridges_set(field, name, value, why);
 	}
 	must(!"every type has its reader");
 	return ERR_MALFORMED;
@@ -234,7 +237,7 @@ static void set_default(struct config *c, const struct config_row *row)
 	}
 	bool is_listening = config_row_is_listening(row);
 	bool is_empty = is_listening || row->type == CONFIG_TYPE_TEXTS ||
-			row->type == CONFIG_TYPE_DIALECTS;
+			row->type == CONFIG_TYPE_DIALECTS || row->type == CONFIG_TYPE_BRIDGES;
 	if (is_empty && slice_eq(value, slice_str("none")))
 		return;
 	if (row->type == CONFIG_TYPE_ENDPOINT)
@@ -243,7 +246,7 @@ static void set_default(struct config *c, const struct config_row *row)
 		name = value;
 		value = slice_str("true");
 	}
-	enum err e = set_field(c, row, (struct config_source){ "", 0 }, name, value, &why);
+	enum err e = config_field_set(c, row, (struct config_source){ "", 0 }, name, value, &why);
 	must(e == ERR_OK);
 	if (is_listening)
 		((struct config_listeners *)field)->is_default = true;
@@ -251,7 +254,7 @@ static void set_default(struct config *c, const struct config_row *row)
 
 void config_defaults(struct config *c)
 {
-	*c = (struct config){ 0 };
+	memset(c, 0, offsetof(struct config, bridges) + sizeof c->bridges.n);
 	for (size_t i = 0; i < config_rows_n; i++)
 		set_default(c, &config_rows[i]);
 }
@@ -307,7 +310,7 @@ enum err config_set(struct config *c, struct config_source from, struct slice ke
 	}
 	char room[512];
 	struct text reason = text_of(room, sizeof room);
-	if (set_field(c, row, from, name, value, &reason) == ERR_OK)
+	if (config_field_set(c, row, from, name, value, &reason) == ERR_OK)
 		return ERR_OK;
 	config_put_source(why, from);
 	text_put_printable(why, key);
@@ -370,6 +373,7 @@ enum err config_check(const struct config *c, struct text *why)
 		return ERR_MALFORMED;
 	}
 	TRY(config_dialects_check(c, why));
+	TRY(config_bridges_check(&c->bridges, why));
 	return check_addresses(c, why);
 }
 
@@ -381,6 +385,8 @@ static bool is_changed(const struct config_row *row, const struct config *a, con
 		return !slice_eq(slice_str((const char *)one), slice_str((const char *)other));
 	if (row->type == CONFIG_TYPE_DIALECTS)
 		return !config_dialects_same((const void *)one, (const void *)other);
+	if (row->type == CONFIG_TYPE_BRIDGES)
+		return config_bridges_differ(&a->bridges, &b->bridges);
 	return memcmp(one, other, row->bytes) != 0;
 }
 

@@ -26,6 +26,8 @@ struct text;
 #define CONFIG_CHOICES_MAX   8
 #define CONFIG_TEXTS_MAX     8
 #define CONFIG_NOTES_MAX     64
+#define CONFIG_BRIDGES_MAX   16
+#define CONFIG_TOPICS_MAX    64
 #define CONFIG_LEVELS        "debug|info|warning|error|critical|none"
 #define CONFIG_FORMATS       "plaintext|json|text"
 
@@ -40,11 +42,13 @@ struct text;
 #define CONFIG_QUEUE_TYPES \
 	"classic|quorum|stream|rabbit_classic_queue|rabbit_quorum_queue|rabbit_stream_queue"
 #define CONFIG_QUEUE_TYPES_N 3
+#define CONFIG_MQTTS        "mqttv31|mqttv311|mqttv50"
 
 /* Places in CONFIG_LEVELS; the first four are those of enum log_level. */
 enum { CONFIG_LEVEL_CRITICAL = 4, CONFIG_LEVEL_NONE = 5 };
 enum { CONFIG_FORMAT_JSON = 1 };
 enum { CONFIG_STDERR = 1 };
+enum { CONFIG_MQTT_V31, CONFIG_MQTT_V311, CONFIG_MQTT_V5 };
 enum { CONFIG_VERIFY_PEER = 1 };
 enum { CONFIG_WS_TEXT, CONFIG_WS_BINARY };
 enum { CONFIG_CERT_DN, CONFIG_CERT_CN, CONFIG_CERT_SAN };
@@ -100,6 +104,28 @@ struct config_choices {
 #define CONFIG_FIELD_USERS(field)     struct config_users field;
 #define CONFIG_FIELD_TEXTS(field)     struct config_texts field;
 #define CONFIG_FIELD_DIALECTS(field)  struct config_dialects field;
+#define CONFIG_FIELD_TOPICS(field)    struct config_topics field;
+#define CONFIG_FIELD_BRIDGES(field)   struct config_bridges field;
+
+/* Lines as session/mqtt/bridge.h says, in the order in which their names came. */
+struct config_topic {
+	char name[CONFIG_NAME_MAX + 1];
+	char line[CONFIG_STRING_MAX + 1];
+};
+struct config_topics {
+	uint32_t n;
+	struct config_topic at[CONFIG_TOPICS_MAX]; /* untouched from n on */
+};
+struct config_bridge {
+	char name[CONFIG_NAME_MAX + 1];
+#define BRIDGE(field, type, key, value, min, max, unit, prose) CONFIG_FIELD_##type(field)
+#include "node/bridge.def"
+#undef BRIDGE
+};
+struct config_bridges {
+	uint32_t n;
+	struct config_bridge at[CONFIG_BRIDGES_MAX]; /* untouched from n on */
+};
 
 struct config {
 #define CONFIG(field, type, key, value, min, max, unit, prose) CONFIG_FIELD_##type(field)
@@ -129,6 +155,10 @@ bool config_has_dialect(const struct config_dialects *d, struct slice listener);
 
 /* config_defaults fills a config with the values of the table. */
 void config_defaults(struct config *c);
+
+/* config_bridge_address gives the next host and port of a bridge's address; false: no more.
+ * `out_host` has CONFIG_STRING_MAX + 1 bytes. */
+bool config_bridge_address(struct slice *io_rest, char *out_host, uint16_t *out_port);
 
 /* config_choice is the word at this place, from 1, of words separated by |. */
 struct slice config_choice(const char *words, uint8_t place);

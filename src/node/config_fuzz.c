@@ -58,6 +58,15 @@ static void choices(const struct config_choices *c)
 		must(c->at[i] == 0 || config_choice(CONFIG_MECHANISMS, c->at[i]).n > 0);
 }
 
+static void topics(const struct config_topics *t)
+{
+	must(t->n <= CONFIG_TOPICS_MAX);
+	for (uint32_t i = 0; i < t->n; i++) {
+		terminated(t->at[i].name, sizeof t->at[i].name);
+		terminated(t->at[i].line, sizeof t->at[i].line);
+	}
+}
+
 #define KEEPS_BOOL(v, min, max)
 #define KEEPS_INT(v, min, max)       must((v) >= (min) && (v) <= (max));
 #define KEEPS_BOUND(v, min, max)     must((v) == -1 || ((v) >= (min) && (v) <= (max)));
@@ -71,6 +80,21 @@ static void choices(const struct config_choices *c)
 #define KEEPS_USERS(v, min, max)     users(&(v));
 #define KEEPS_TEXTS(v, min, max)     texts(&(v));
 #define KEEPS_DIALECTS(v, min, max)  dialects(&(v));
+
+#define KEEPS_TOPICS(v, min, max)  topics(&(v));
+#define KEEPS_BRIDGES(v, min, max) bridges(&(v));
+
+static void bridges(const struct config_bridges *all)
+{
+	must(all->n <= CONFIG_BRIDGES_MAX);
+	for (uint32_t i = 0; i < all->n; i++) {
+		const struct config_bridge *c = &all->at[i];
+		terminated(c->name, sizeof c->name);
+#define BRIDGE(field, type, key, value, min, max, unit, prose) KEEPS_##type(c->field, min, max)
+#include "node/bridge.def"
+#undef BRIDGE
+	}
+}
 
 static void keeps_bounds(const struct config *c)
 {

@@ -88,6 +88,14 @@ static const char *take_value(struct slice s, struct slice *out)
 	return s.n ? NULL : "there is no value; an empty one is written ''";
 }
 
+/* What most likely was to be a topic filter has lost its end. */
+static bool is_cut_topic(struct slice key, struct slice value, struct slice line)
+{
+	return slice_starts_with(key, slice_str("mqtt.bridges.")) && value.n &&
+	       value.p[value.n - 1] == '/' && value.p + value.n < line.p + line.n &&
+	       value.p[value.n] == '#';
+}
+
 static const char *take_setting(struct slice line, struct text *key, struct slice *out_value)
 {
 	const char *wrong = take_key(&line, key);
@@ -113,6 +121,9 @@ enum err config_read(struct config *c, const char *name, struct slice text,
 			continue;
 		struct text key = text_of(room, sizeof room);
 		const char *wrong = take_setting(line, &key, &value);
+		if (!wrong && is_cut_topic(text_slice(&key), value, line))
+			wrong = "a # begins a comment: put the topic between quotes, as in 'a/# "
+				"out'";
 		if (wrong) {
 			text_putf(why, "%s:%u: %s", name, from.line, wrong);
 			return ERR_MALFORMED;

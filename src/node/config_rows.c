@@ -39,14 +39,15 @@ static const char *const aliases[][2] = {
 
 /* What `near` offers for keys that go on with a name of the user's. */
 static const char *const examples[] = { "listeners.tcp.default", "loopback_users.guest",
-					"auth_mechanisms.1", "web_amqp.tcp.port" };
+					"auth_mechanisms.1", "web_amqp.tcp.port",
+					"mqtt.bridges.NAME.address" };
 #define EXAMPLES_N (sizeof examples / sizeof *examples)
 
 bool config_row_has_names(const struct config_row *row)
 {
 	return config_row_is_listening(row) || row->type == CONFIG_TYPE_USERS ||
 	       row->type == CONFIG_TYPE_CHOICES || row->type == CONFIG_TYPE_TEXTS ||
-	       row->type == CONFIG_TYPE_DIALECTS;
+	       row->type == CONFIG_TYPE_DIALECTS || row->type == CONFIG_TYPE_BRIDGES;
 }
 
 bool config_row_is_listening(const struct config_row *row)

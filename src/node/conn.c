@@ -103,6 +103,25 @@ struct conn *conn_open(struct loop *l, uint64_t sock, const struct session_ops *
 	return c;
 }
 
+struct conn *conn_call(struct loop *l, uint64_t sock, const struct session_ops *protocol,
+		       struct slice peer, uint32_t which)
+{
+	must(protocol->begin != NULL);
+	struct conn *c = conn_open(l, sock, protocol, peer, true);
+	if (!c)
+		return NULL;
+	protocol->begin(c->session, loop_world(l), which);
+	notes_look(l);
+	conn_arm(c);
+	return c;
+}
+
+bool conn_is_open(const struct conn *c)
+{
+	must(!c->is_lost);
+	return c->is_opened;
+}
+
 void conn_named(struct conn *c, struct slice name)
 {
 	must(!c->cert_name && name.n > 0 && name.n <= UINT8_MAX);

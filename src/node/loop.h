@@ -142,6 +142,8 @@ struct node {
 	struct session_limits limits;
 	struct mqtt_settings mqtt;
 	struct stomp_settings stomp;
+	struct mqtt_bridge *bridges;      /* of mqtt; NULL: none */
+	struct bridge_room *bridge_rooms; /* likewise, what they point at */
 	struct meter meter;
 	struct tally tally; /* of all loops; its memory is touched under its flag */
 	struct memory tally_memory;
@@ -291,5 +293,8 @@ void looks_free(struct loop *l);
 void keep_rows(struct loop *l, struct run *publish);
 void keep_budget(struct loop *l); /* before shards are served; keep_tell: after it */
 void keep_tell(struct loop *l);
+/* ---- other brokers that are connected to (bridges.c): made from the settings */
+MUST_USE enum err bridges_make(struct node *n);
+void bridges_free(struct node *n);
 bool stop_work(struct loop *l); /* during a clean stop (stop.c); true: look again */
 #endif

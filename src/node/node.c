@@ -198,6 +198,7 @@ static enum err node_begin(struct node *n, struct text *why)
 	set_loopback(n);
 	set_mqtt(n);
 	set_stomp(n);
+	TRY(bridges_make(n));
 	TRY(make_loops(n));
 	TRY(open_journal(n, why));
 	return node_recover(n, why);
@@ -270,6 +271,7 @@ int64_t node_close(struct node *own_n)
 		mem_put(mem, n->loops, n->loops_n * sizeof *n->loops);
 	if (n->mailboxes)
 		mem_put(mem, n->mailboxes, (size_t)n->loops_n * n->loops_n * sizeof *n->mailboxes);
+	bridges_free(n);
 	tally_fini(&n->tally);
 	memory_fini(&n->tally_memory);
 	memory_fini(&n->journal_memory);

@@ -82,6 +82,11 @@ uint64_t loop_deadline(const struct loop *l);
 /* conn_open takes an accepted connection; NULL: refused (limits, memory), close the socket. */
 struct conn *conn_open(struct loop *l, uint64_t sock, const struct session_ops *protocol,
 		       struct slice peer, bool is_loopback);
+/* conn_call is the same for a connection that was made to somebody else: the protocol begins, for
+ * bridge number `which` of the settings. conn_is_open: its session has got as far as messages. */
+struct conn *conn_call(struct loop *l, uint64_t sock, const struct session_ops *protocol,
+		       struct slice peer, uint32_t which);
+bool conn_is_open(const struct conn *c);
 /* conn_named says whose certificate the peer has shown and TLS believes: before its first bytes. */
 void conn_named(struct conn *c, struct slice name);
 /* conn_space gives room to read into: *out_n bytes, at least 1. NULL: do not read now. */

@@ -118,6 +118,10 @@ struct session_ops {
 	struct session *(*new)(struct session_world *w, uint64_t handle, struct slice peer,
 			       bool is_loopback);
 
+	/* begin: this end speaks first, to bridge number `which` of its settings; before anything
+	 * else. NULL for protocols that are spoken to only. */
+	void (*begin)(struct session *s, struct session_world *w, uint32_t which);
+
 	/* feed consumes from bytes [*io_off, b->fill) of block `b`, which the loop is filling;
 	 * messages it publishes point into it (block_give counts them). On FEED_MORE
 	 * *out_need is how many bytes from *io_off on it wants contiguous before it is called

@@ -66,8 +66,10 @@ void mqtt_send_disconnect(struct turn *t, uint8_t reason)
 {
 	struct mqtt_ack a = { .reason = reason };
 	must(t->s->phase == PHASE_RUNNING);
-	if (t->s->version != MQTT_V5)
+	if (t->s->version != MQTT_V5 || !mqtt_calling_hears(t->s))
 		return;
+	if (t->s->calling && !mqtt_reason_fits(reason, MQTT_DISCONNECT, false))
+		a.reason = MQTT_REASON_WITH_WILL;
 	put_words(t, &a.props);
 	send_ack(t, MQTT_DISCONNECT, &a);
 }
@@ -99,7 +101,7 @@ void mqtt_refuse(struct turn *t, uint8_t reason)
 			     .event = SESSION_ERROR, .code = reason, .text = text_slice(&t->why) });
 	if (s->phase == PHASE_RUNNING) {
 		mqtt_send_disconnect(t, reason);
-	} else if (s->version != 0) {
+	} else if (s->version != 0 && !s->calling) {
 		put_words(t, &props);
 		mqtt_send_connack(t, reason, &props);
 	}

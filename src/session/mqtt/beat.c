@@ -25,9 +25,11 @@ void mqtt_beat_start(struct turn *t)
 void mqtt_beat(struct turn *t)
 {
 	struct mqtt *s = t->s;
+	if (s->calling)
+		mqtt_calling_beat(t);
 	if (s->phase != PHASE_RUNNING || t->w->now_ms < s->beat_ms)
 		return;
-	must(s->keep_alive_s > 0);
+	must(s->keep_alive_s > 0 && !s->calling);
 	const bool is_silent = t->w->now_ms >= s->heard_ms + patience_ms(s);
 	if (is_silent &&
 	    (s->session.in_bytes != s->beat_in || s->is_held || !mqtt_may_read(s, t->w)))

@@ -92,6 +92,19 @@ static void authenticate(struct turn *t, const struct mqtt_connect *c)
 	}
 }
 
+void mqtt_trust(struct turn *t, struct slice user)
+{
+	char buf[REASON_MAX];
+	struct text reason = text_of(buf, sizeof buf);
+	bool is_tellable;
+	must(t->s->phase == PHASE_GREETING && t->s->client_id.n > 0);
+	t->s->vhost_wish = mqtt_keep(t, t->set->vhost, "vhost name");
+	if (access_trust(&t->s->access, t->w, user, &is_tellable, &reason) == SECRET_RIGHT)
+		logged_in(t);
+	else
+		turned_away(t, user, false, &reason);
+}
+
 void mqtt_checked(struct session *own, struct session_world *w, bool is_right)
 {
 	struct turn t;

@@ -19,6 +19,7 @@ struct outgoing {
 	struct slice made;       /* without a message: its body */
 	struct foreign *foreign; /* room for what another protocol says otherwise */
 	struct sub_match match;
+	uint8_t renamed[LIMIT_SHORTSTR]; /* its topic at another broker */
 };
 
 /* ---- what it is --------------------------------------------------------------------------- */
@@ -136,6 +137,10 @@ static bool fits(struct turn *t, struct outgoing *o)
 	if (o->head.qos > o->match.qos)
 		o->head.qos = o->match.qos;
 	o->head.retain = o->head.retain && o->match.is_as_published;
+	if (t->s->calling && !mqtt_calling_out(t->s, &o->head, o->renamed)) {
+		t->s->count.no_topic++;
+		return false;
+	}
 	o->head.version = t->s->version;
 	o->head.payload_n = o->body_n;
 	o->head.props = &o->props;
@@ -256,8 +261,9 @@ static bool deliver_again(struct turn *t, const struct taker *k, const struct de
 	const struct slice head = msg_props(m);
 	struct mqtt_publish_peek p;
 	UNSET struct sub_match match;
-	if (m->proto != MSG_MQTT3 || t->s->version == MQTT_V5 || m->body_bytes >= SLICE_BODY_MIN ||
-	    msg_piece_n(m) > 1 || !mqtt_publish_head_peek(head, &p) || mqtt_topic_is_ours(p.topic))
+	if (m->proto != MSG_MQTT3 || t->s->version == MQTT_V5 || t->s->calling ||
+	    m->body_bytes >= SLICE_BODY_MIN || msg_piece_n(m) > 1 ||
+	    !mqtt_publish_head_peek(head, &p) || mqtt_topic_is_ours(p.topic))
 		return false;
 	subs_match(&t->s->subs, p.topic, &match);
 	if (match.n == 0 || match.qos < p.qos)
@@ -348,7 +354,7 @@ void mqtt_deliver_found(struct turn *t, const struct msg *m, struct slice filter
 			uint32_t number)
 {
 	struct foreign room;
-	struct outgoing o;
+	UNSET struct outgoing o;
 	must(t->s->phase == PHASE_RUNNING);
 	o.foreign = &room;
 	if (m->proto == MSG_CHUNKS || !read(t, m, &o) || mqtt_topic_is_ours(o.head.topic) ||

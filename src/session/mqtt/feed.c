@@ -69,6 +69,8 @@ static void on_ping(struct turn *t)
 static bool dispatch(struct turn *t, const struct mqtt_packet *p)
 {
 	must(t->s->phase == PHASE_RUNNING);
+	if (t->s->calling)
+		return mqtt_calling_packet(t, p);
 	enum mqtt_fault f = mqtt_packet_check_sender(p);
 	if (f != MQTT_FAULT_NONE) {
 		mqtt_refuse_fault(t, f);

@@ -253,7 +253,8 @@ void mqtt_mark_received(struct turn *t, uint16_t id, const struct tx_wish *messa
 		mqtt_send_ack(t, MQTT_PUBREC, id, x.reason);
 }
 
-bool mqtt_mark_release(struct turn *t, uint16_t id)
+/* False: it is not known. */
+static bool let_go(struct turn *t, uint16_t id)
 {
 	struct mark *m = mark_of(t, MARK_RECEIVED, id, false);
 	if (!m)
@@ -268,12 +269,28 @@ bool mqtt_mark_release(struct turn *t, uint16_t id)
 	return true;
 }
 
+/* Of a session that is not kept what is known is in memory (publish.c). */
+void mqtt_on_pubrel(struct turn *t, const struct mqtt_packet *p)
+{
+	struct mqtt_ack a;
+	enum mqtt_fault f = mqtt_ack_decode(p, &a);
+	if (f != MQTT_FAULT_NONE) {
+		mqtt_refuse_fault(t, f);
+		return;
+	}
+	if (t->s->is_durable && let_go(t, a.id))
+		return;
+	bool was_there = map_del(&t->s->received, a.id, NULL);
+	mqtt_send_ack(t, MQTT_PUBCOMP, a.id,
+		      was_there ? MQTT_REASON_SUCCESS : MQTT_REASON_ID_UNKNOWN);
+}
+
 /* ---- out ---------------------------------------------------------------------------------- */
 
 static bool is_heard(const struct mqtt *s)
 {
 	must(s->phase <= PHASE_ENDING);
-	return s->phase == PHASE_RUNNING && !s->is_end_wanted;
+	return s->phase == PHASE_RUNNING && !s->is_end_wanted && mqtt_calling_hears(s);
 }
 
 static void released(struct turn *t, struct flight *f)
@@ -327,6 +344,18 @@ void mqtt_marks_resume(struct turn *t)
 		if (f->state == FLIGHT_RELEASED)
 			mqtt_send_ack(t, MQTT_PUBREL, f->id, MQTT_REASON_SUCCESS);
 	}
+}
+
+/* The other side knows of no session any more. */
+void mqtt_marks_clear(struct turn *t)
+{
+	size_t cursor = 0;
+	must(t->s->calling && t->s->phase == PHASE_RUNNING && !t->s->taker);
+	for (struct map_slot *slot; (slot = map_next(&t->s->flights, &cursor)) != NULL; cursor = 0)
+		mqtt_mark_over(t, (struct flight *)(uintptr_t)slot->value);
+	cursor = 0;
+	for (struct map_slot *slot; (slot = map_next(&t->s->marks, &cursor)) != NULL;)
+		must(let_go(t, ((struct mark *)(uintptr_t)slot->value)->id));
 }
 
 /* ---- what is durable now ------------------------------------------------------------------ */

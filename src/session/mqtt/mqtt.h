@@ -16,6 +16,8 @@
 #include "session/farewell.h"
 #include "session/large.h"
 #include "session/mqtt/alias.h"
+#include "session/mqtt/bridge.h"
+#include "session/mqtt/calling.h"
 #include "session/mqtt/ops.h"
 #include "session/mqtt/subs.h"
 #include "session/publisher.h"
@@ -168,6 +170,7 @@ struct mqtt {
 	uint64_t deadline_ms;                /* of the login */
 	uint64_t sys_ms;                     /* next look at the $SYS topics */
 	uint64_t beat_ms, heard_ms, beat_in; /* next look at the keep alive; last word from him */
+	struct calling *calling; /* the other broker has the client's place; NULL: no, a client */
 	struct call *call;
 	struct large *large; /* on its way to the journal; NULL: none. Nothing is read then */
 	struct will *will;
@@ -262,6 +265,8 @@ void mqtt_send_disconnect(struct turn *t, uint8_t reason);
 /* ---- connect.c, open.c: from CONNECT to CONNACK ---- */
 void mqtt_on_connect(struct turn *t, const struct mqtt_packet *p);
 void mqtt_checked(struct session *own, struct session_world *w, bool is_right);
+/* mqtt_trust goes on as if that user had logged in. */
+void mqtt_trust(struct turn *t, struct slice user);
 /* mqtt_claim asks for the client id, mqtt_claim_name writes what is claimed. */
 void mqtt_claim(struct turn *t);
 void mqtt_yield(struct turn *t);
@@ -320,6 +325,10 @@ void mqtt_shared_ended(struct taker *k);
 /* mqtt_resubscribe makes a session that is resumed a member of its groups again. */
 void mqtt_resubscribe(struct turn *t);
 void mqtt_on_subscribe(struct turn *t, const struct mqtt_packet *p);
+/* mqtt_subscribe_here subscribes to what a bridge takes out; mqtt_unsubscribe_here ends what it
+ * does not take any more; false: there is nothing. */
+void mqtt_subscribe_here(struct turn *t);
+MUST_USE bool mqtt_unsubscribe_here(struct turn *t);
 void mqtt_on_unsubscribe(struct turn *t, const struct mqtt_packet *p);
 void mqtt_subscribed(struct turn *t, const struct run *fx, const struct reply_row *r);
 void mqtt_call_free(struct turn *t);
@@ -407,6 +416,8 @@ void mqtt_window_look(struct mqtt *s);
  * PUBREL again. mqtt_marks_ready: can something be kept? False: not yet, it is asked for. */
 MUST_USE bool mqtt_marks_restore(struct turn *t);
 void mqtt_marks_resume(struct turn *t);
+/* mqtt_marks_clear forgets all of them, durably: mqtt_calling_cleared is told. */
+void mqtt_marks_clear(struct turn *t);
 MUST_USE bool mqtt_marks_ready(struct turn *t);
 void mqtt_marks_declared(struct turn *t, const struct reply_row *r);
 void mqtt_marks_consumed(struct turn *t, const struct reply_row *r);
@@ -417,10 +428,9 @@ void mqtt_mark_came(struct turn *t, const struct settling *what, const struct ms
 /* mqtt_mark_state: is that id of the client's known? MARK_UNKNOWN ... */
 enum mark_state { MARK_UNKNOWN, MARK_KNOWN, MARK_TOLD };
 enum mark_state mqtt_mark_state(struct turn *t, uint16_t id);
-/* mqtt_mark_received publishes a message and remembers its id; mqtt_mark_release forgets it (false:
- * it is not known); mqtt_mark_released and mqtt_mark_over for what goes out. */
+/* mqtt_mark_received publishes a message and remembers its id, until PUBREL; mqtt_mark_released and
+ * mqtt_mark_over for what goes out. */
 void mqtt_mark_received(struct turn *t, uint16_t id, const struct tx_wish *message);
-MUST_USE bool mqtt_mark_release(struct turn *t, uint16_t id);
 void mqtt_mark_released(struct turn *t, struct flight *f);
 void mqtt_mark_over(struct turn *t, struct flight *own_f);
 /* mqtt_marked: that is durable now. */

@@ -126,6 +126,10 @@ void mqtt_accept(struct turn *t)
 		return; /* its answer leads here again; this was something for the marks' queue */
 	if ((s->will && s->will->is_retained && !mqtt_store_ready(t)) || !mqtt_legacy_ready(t))
 		return;
+	if (s->calling) {
+		mqtt_calling_opened(t);
+		return;
+	}
 	const struct mqtt_props p = welcome(t);
 	must(s->phase == PHASE_OPENING);
 	mqtt_send_connack(t, MQTT_REASON_SUCCESS, &p);

@@ -5,6 +5,8 @@
 
 #define MQTT_EXPIRY_NEVER UINT32_MAX
 
+struct mqtt_bridge;
+
 /* Of the whole node; session_limits refers to it. */
 struct mqtt_settings {
 	struct slice vhost;        /* of who names none */
@@ -14,6 +16,8 @@ struct mqtt_settings {
 	uint32_t login_timeout_ms;
 	uint16_t alias_max;   /* topics of which one client may have, or be told, an alias */
 	uint16_t receive_max; /* messages of QoS 1 and 2 of one client that are not answered; > 0 */
+	const struct mqtt_bridge *bridges; /* bridge.h */
+	uint32_t bridges_n;
 	uint32_t sys_interval_s; /* between two looks at $SYS topics; 0: there are none */
 	uint16_t prefetch;       /* messages of QoS 1 and 2 under way to one client at most */
 	bool is_open_to_all;     /* who names no user is anonymous */

@@ -347,7 +347,7 @@ static void publish(struct turn *t, const struct mqtt_publish *m)
 	one.has_expiry = (m->props.has & MQTT_HAS(message_expiry_s)) != 0;
 	one.expiry_s = one.has_expiry ? m->props.message_expiry_s : 0;
 	one.is_here = !one.has_expiry;
-	if (m->props.has & MQTT_HAS(topic_alias)) {
+	if (m->props.has & MQTT_HAS(topic_alias) || s->calling) {
 		own_n = plain_head(t, m, &own);
 		one.head = slice_of(own, own_n);
 		one.is_here = false;
@@ -372,6 +372,21 @@ static void publish(struct turn *t, const struct mqtt_publish *m)
 	if (map_make_room(&s->received, t->w->mem, "messages of QoS 2") != ERR_OK)
 		must(!"no memory for a message");
 	map_put(&s->received, m->id, RECEIVED);
+}
+
+/* Of another broker: it has another topic here, or none; then it is taken, and goes nowhere. */
+static void publish_in(struct turn *t, struct mqtt_publish *m)
+{
+	uint8_t topic[LIMIT_SHORTSTR];
+	const struct mqtt_bridge *set = mqtt_calling_set(t->s);
+	must(m->topic.n > 0);
+	if (mqtt_bridge_map(set, false, m->topic, topic, &m->topic)) {
+		publish(t, m);
+		return;
+	}
+	t->s->count.no_topic++;
+	if (m->qos > 0)
+		mqtt_send_ack(t, m->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, m->id, 0);
 }
 
 /* A message of QoS 2 that is known already is acknowledged, and nothing else. */
@@ -431,6 +446,10 @@ bool mqtt_on_publish(struct turn *t, const struct mqtt_packet *p)
 	}
 	if (!owe(t, &m) || is_known(t, &m))
 		return true;
+	if (t->s->calling) {
+		publish_in(t, &m);
+		return true;
+	}
 	if (m.topic.n > LIMIT_SHORTSTR) {
 		text_putf(&t->why, "a topic has at most %u octets", (unsigned)LIMIT_SHORTSTR);
 		refused(t, &m, MQTT_REASON_BAD_TOPIC);
@@ -442,21 +461,6 @@ bool mqtt_on_publish(struct turn *t, const struct mqtt_packet *p)
 	}
 	publish(t, &m);
 	return !t->is_moving;
-}
-
-void mqtt_on_pubrel(struct turn *t, const struct mqtt_packet *p)
-{
-	struct mqtt_ack a;
-	enum mqtt_fault f = mqtt_ack_decode(p, &a);
-	if (f != MQTT_FAULT_NONE) {
-		mqtt_refuse_fault(t, f);
-		return;
-	}
-	if (t->s->is_durable && mqtt_mark_release(t, a.id))
-		return;
-	bool was_there = map_del(&t->s->received, a.id, NULL);
-	mqtt_send_ack(t, MQTT_PUBCOMP, a.id,
-		      was_there ? MQTT_REASON_SUCCESS : MQTT_REASON_ID_UNKNOWN);
 }
 
 /* ---- acknowledgements --------------------------------------------------------------------- */

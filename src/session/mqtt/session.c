@@ -277,8 +277,10 @@ static bool session_gone(struct session *own, struct session_world *w)
 {
 	struct turn t;
 	mqtt_turn(&t, own, w);
-	must(!t.s->is_gone || t.s->phase >= PHASE_ENDING || t.s->is_end_wanted);
+	must(!t.s->is_gone || t.s->phase >= PHASE_ENDING || t.s->is_end_wanted || t.s->calling);
 	t.s->is_gone = true;
+	if (mqtt_is_calling_here(t.s))
+		return false;
 	if (t.s->phase < PHASE_ENDING && !t.s->is_end_wanted) {
 		t.s->is_will_due = true;
 		mqtt_end(&t);
@@ -296,6 +298,7 @@ static void session_free(struct session *own, struct session_world *w)
 	large_end(w, s->large);
 	mqtt_count_gone(&t);
 	mqtt_sys_fini(&t);
+	mqtt_calling_free(&t);
 	mqtt_will_drop(&t);
 	mqtt_unkeep(&t, &s->client_id);
 	mqtt_unkeep(&t, &s->vhost_wish);
@@ -329,6 +332,7 @@ static void session_moved(struct session *own, uint64_t handle)
 const struct session_ops mqtt_session_ops = {
 	.name = "mqtt",
 	.new = session_new,
+	.begin = mqtt_begin,
 	.feed = mqtt_feed,
 	.tell = session_tell,
 	.ready = session_ready,

@@ -204,12 +204,24 @@ static void join(struct turn *t)
 	}
 }
 
+/* The worst of what became of them. */
+static uint8_t reason_of_all(const struct call *call)
+{
+	uint8_t reason = 0;
+	must(call->n > 0);
+	for (uint32_t i = 0; i < call->n; i++)
+		if (call->wish[i].reason > reason)
+			reason = call->wish[i].reason;
+	return reason;
+}
+
 static void over(struct turn *t)
 {
 	struct mqtt *s = t->s;
+	const uint8_t reason = reason_of_all(s->call);
 	must(s->call->answers_n == 0);
 	if (!s->is_end_wanted) {
-		if (s->queue && !s->taker)
+		if (s->queue && !s->taker && !s->calling)
 			mqtt_consume(t);
 		join(t);
 		if (s->call->id) /* else nobody has asked */
@@ -220,6 +232,8 @@ static void over(struct turn *t)
 	mqtt_call_free(t);
 	if (s->is_end_wanted)
 		mqtt_end(t);
+	else if (s->calling)
+		mqtt_calling_subscribed(t, reason);
 }
 
 /* Goes on when nothing more is awaited. */
@@ -263,6 +277,42 @@ static void declare_all(struct turn *t)
 	}
 }
 
+/* All of them are wished for: now they are asked for. */
+static void begin(struct turn *t)
+{
+	struct call *call = t->s->call;
+	must(call && call->type == MQTT_SUBSCRIBE);
+	for (uint32_t i = 0; i < call->n; i++)
+		if (call->wish[i].sub)
+			call->wish[i].sub->wished = 0;
+	declare_all(t);
+	go_on(t);
+}
+
+void mqtt_subscribe_here(struct turn *t)
+{
+	const struct mqtt_bridge *set = mqtt_calling_set(t->s);
+	uint8_t buf[2 * LIMIT_SHORTSTR];
+	uint32_t n = 0, at = 0;
+	must(t->s->phase == PHASE_RUNNING);
+	for (uint32_t i = 0; i < set->topics_n; i++)
+		n += set->topics[i].is_out;
+	if (n == 0) {
+		mqtt_calling_subscribed(t, MQTT_REASON_SUCCESS);
+		return;
+	}
+	struct call *call = call_new(t, MQTT_SUBSCRIBE, n, 0);
+	for (uint32_t i = 0; i < set->topics_n; i++) {
+		const struct mqtt_bridge_topic *topic = &set->topics[i];
+		const struct mqtt_subscription one = {
+			.filter = mqtt_bridge_filter(topic, false, buf), .qos = topic->qos
+		};
+		if (topic->is_out)
+			wish_for(t, call, at++, &one, 0);
+	}
+	begin(t);
+}
+
 void mqtt_on_subscribe(struct turn *t, const struct mqtt_packet *p)
 {
 	struct mqtt *s = t->s;
@@ -278,11 +328,7 @@ void mqtt_on_subscribe(struct turn *t, const struct mqtt_packet *p)
 	struct rd r = rd_of(m.list);
 	for (uint32_t i = 0; mqtt_subscribe_next(&r, &one); i++)
 		wish_for(t, call, i, &one, m.props.subscription_id);
-	for (uint32_t i = 0; i < call->n; i++)
-		if (call->wish[i].sub)
-			call->wish[i].sub->wished = 0;
-	declare_all(t);
-	go_on(t);
+	begin(t);
 }
 
 void mqtt_resubscribe(struct turn *t)
@@ -310,6 +356,62 @@ void mqtt_resubscribe(struct turn *t)
 
 /* ---- UNSUBSCRIBE -------------------------------------------------------------------------- */
 
+static void leave(struct turn *t, struct wish *wish, struct slice filter)
+{
+	struct mqtt *s = t->s;
+	struct sub *sub = subs_find(&s->subs, filter);
+	must(s->call->type == MQTT_UNSUBSCRIBE);
+	wish->reason = sub ? MQTT_REASON_SUCCESS : MQTT_REASON_NO_SUBSCRIPTION;
+	if (!sub)
+		return;
+	if (has_binding(t, sub)) {
+		wish->ticket = mqtt_bind(t, CMD_UNBIND, filter, sub->options, sub->number);
+		s->call->answers_n++;
+	}
+	if (sub->is_shared)
+		s->call->answers_n += mqtt_shared_leave(t, sub);
+	subs_drop(&s->subs, t->w->mem, sub);
+}
+
+static bool goes_out(const struct mqtt_bridge *set, const struct sub *one)
+{
+	uint8_t buf[2 * LIMIT_SHORTSTR];
+	must(one != NULL);
+	for (uint32_t i = 0; i < set->topics_n; i++)
+		if (set->topics[i].is_out &&
+		    slice_eq(mqtt_bridge_filter(&set->topics[i], false, buf), sub_filter(one)))
+			return true;
+	return false;
+}
+
+/* A subscription of before, which is set no more. */
+static struct sub *outdated(const struct mqtt *s)
+{
+	size_t cursor = 0;
+	struct sub *one = NULL;
+	must(s->calling != NULL);
+	do
+		one = subs_next(&s->subs, &cursor, one);
+	while (one && goes_out(mqtt_calling_set(s), one));
+	return one;
+}
+
+bool mqtt_unsubscribe_here(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	uint8_t buf[LIMIT_SHORTSTR];
+	const struct sub *one = outdated(s);
+	must(s->phase == PHASE_RUNNING);
+	if (!one)
+		return false;
+	struct call *call = call_new(t, MQTT_UNSUBSCRIBE, 1, 0);
+	call->step = CALL_BINDINGS;
+	memcpy(buf, one->filter, one->filter_n);
+	leave(t, &call->wish[0], slice_of(buf, one->filter_n));
+	go_on(t);
+	return true;
+}
+
 void mqtt_on_unsubscribe(struct turn *t, const struct mqtt_packet *p)
 {
 	struct mqtt *s = t->s;
@@ -324,20 +426,8 @@ void mqtt_on_unsubscribe(struct turn *t, const struct mqtt_packet *p)
 	struct call *call = call_new(t, p->type, m.filters_n, m.id);
 	struct rd r = rd_of(m.list);
 	call->step = CALL_BINDINGS;
-	for (uint32_t i = 0; mqtt_unsubscribe_next(&r, &filter); i++) {
-		struct wish *wish = &call->wish[i];
-		struct sub *sub = subs_find(&s->subs, filter);
-		wish->reason = sub ? MQTT_REASON_SUCCESS : MQTT_REASON_NO_SUBSCRIPTION;
-		if (!sub)
-			continue;
-		if (has_binding(t, sub)) {
-			wish->ticket = mqtt_bind(t, CMD_UNBIND, filter, sub->options, sub->number);
-			call->answers_n++;
-		}
-		if (sub->is_shared)
-			call->answers_n += mqtt_shared_leave(t, sub);
-		subs_drop(&s->subs, t->w->mem, sub);
-	}
+	for (uint32_t i = 0; mqtt_unsubscribe_next(&r, &filter); i++)
+		leave(t, &call->wish[i], filter);
 	go_on(t);
 }
 

@@ -213,6 +213,7 @@ void mqtt_tx_answered(struct turn *t, uint32_t ticket, enum err e)
 		s->tx_bytes -= one.bytes;
 		mqtt_marked(t, &one);
 	}
+	mqtt_calling_cleared(t);
 	if (s->txs.n == 0 && s->is_end_wanted)
 		mqtt_end(t);
 }

@@ -1,0 +1,182 @@
+#include "io/bridge.h"
+
+#include "base/text.h"
+#include "io/address.h"
+#include "io/entropy.h"
+#include "io/logger.h"
+#include "io/sock.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct bridge {
+	struct bridge *next; /* of the same poller */
+	struct poller *poller;
+	const struct config_bridge *set;
+	const struct session_ops *protocol;
+	uint32_t which;    /* in the settings */
+	struct slice rest; /* of its addresses, those that come next */
+	char host[CONFIG_STRING_MAX + 1];
+	uint16_t port;
+	bool is_resolving;
+	uint64_t at_ms;   /* when to call; UINT64_MAX: it is being called */
+	uint64_t wait_ms; /* the last pause */
+	uv_getaddrinfo_t request;
+};
+
+/* ---- pauses ------------------------------------------------------------------------------- */
+
+static uint64_t between(uint64_t low, uint64_t high)
+{
+	must(low <= high);
+	return low + entropy_u64(NULL) % (high - low + 1);
+}
+
+static void wait_on(struct bridge *b, const char *reason)
+{
+	const uint64_t least = (uint64_t)b->set->restart_s * 1000;
+	const uint64_t most = (uint64_t)b->set->restart_max_s * 1000;
+	b->wait_ms = b->wait_ms == 0 ? least : between(least, 3 * b->wait_ms);
+	if (b->wait_ms > most)
+		b->wait_ms = most;
+	b->at_ms = uv_now(&b->poller->uv) + b->wait_ms;
+	struct log_value v[4] = { log_str(slice_str(b->set->name)), log_str(slice_str(b->host)),
+				  log_str(slice_str(reason)), log_u64(b->wait_ms) };
+	if (!b->poller->is_told_to_stop)
+		logger_line(b->poller->all->log, LOG_bridge_down, v, 4);
+}
+
+void bridge_over(struct bridge *b, int error, bool was_open)
+{
+	must(b->at_ms == UINT64_MAX);
+	if (was_open)
+		b->wait_ms = 0;
+	if (was_open && !b->set->is_round)
+		b->rest = SLICE_EMPTY;
+	wait_on(b, error != 0 ? strerror(error)
+		   : was_open ? "the connection ended"
+			      : "it came to nothing");
+}
+
+/* ---- calling ------------------------------------------------------------------------------ */
+
+static void call(struct bridge *b, const struct sockaddr *to, socklen_t to_n)
+{
+	char room[80];
+	struct text peer = text_of(room, sizeof room);
+	struct address at = { .len = to_n };
+	const int one = 1;
+	const int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		wait_on(b, strerror(errno));
+		return;
+	}
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	memcpy(&at.at, to, to_n);
+	address_put(&peer, &at);
+	if (connect(fd, to, to_n) != 0 && errno != EINPROGRESS) {
+		const int error = errno;
+		close(fd);
+		wait_on(b, strerror(error));
+		return;
+	}
+	if (!sock_call(b->poller, fd, b->protocol, text_slice(&peer), b->which, b))
+		wait_on(b, "the system has no more memory or descriptors");
+}
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
+	struct bridge *b = request->data;
+	b->is_resolving = false;
+	if (b->poller->is_told_to_stop || !b->poller->loop) {
+		b->at_ms = UINT64_MAX;
+	} else if (status != 0) {
+		wait_on(b, uv_strerror(status));
+	} else {
+		poller_tell_time(b->poller);
+		call(b, found->ai_addr, found->ai_addrlen);
+	}
+	uv_freeaddrinfo(found);
+}
+
+/* The next address, or the first one again. */
+static void next_address(struct bridge *b)
+{
+	if (config_bridge_address(&b->rest, b->host, &b->port))
+		return;
+	b->rest = slice_str(b->set->address);
+	if (!config_bridge_address(&b->rest, b->host, &b->port))
+		must(!"an address that was checked when it was set");
+}
+
+/* Names are looked up by a thread of libuv's; what is an address already is not. */
+static void begin(struct bridge *b)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+				  .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
+	struct addrinfo *found = NULL;
+	char service[8];
+	next_address(b);
+	b->at_ms = UINT64_MAX;
+	snprintf(service, sizeof service, "%u", b->port);
+	if (getaddrinfo(b->host, service, &hints, &found) == 0) {
+		call(b, found->ai_addr, found->ai_addrlen);
+		freeaddrinfo(found);
+		return;
+	}
+	hints.ai_flags = AI_NUMERICSERV;
+	b->request.data = b;
+	b->is_resolving = true;
+	if (uv_getaddrinfo(&b->poller->uv, &b->request, on_resolved, b->host, service, &hints) !=
+	    0) {
+		b->is_resolving = false;
+		wait_on(b, "its name cannot be looked up");
+	}
+}
+
+uint64_t bridges_turn(struct poller *p, uint64_t now_ms)
+{
+	uint64_t at_ms = UINT64_MAX;
+	for (struct bridge *b = p->bridges; b && !p->is_told_to_stop; b = b->next) {
+		if (b->at_ms <= now_ms)
+			begin(b);
+		if (b->at_ms < at_ms)
+			at_ms = b->at_ms;
+	}
+	return at_ms;
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+bool bridges_new(struct pollers *p, const struct config *c, const struct session_ops *protocol)
+{
+	must(p->n > 0);
+	for (uint32_t i = 0; i < c->bridges.n; i++) {
+		struct bridge *b = calloc(1, sizeof *b);
+		if (!b)
+			return false;
+		b->poller = &p->at[i % p->n];
+		b->set = &c->bridges.at[i];
+		b->protocol = protocol;
+		b->which = i;
+		b->next = b->poller->bridges;
+		b->poller->bridges = b;
+	}
+	return true;
+}
+
+void bridges_end(struct poller *p)
+{
+	while (p->bridges) {
+		struct bridge *b = p->bridges;
+		must(!b->is_resolving);
+		p->bridges = b->next;
+		free(b);
+	}
+}

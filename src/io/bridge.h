@@ -1,0 +1,31 @@
+/* bridge -- connections that the broker makes itself: to the other brokers that settings name.
+ *
+ *     WAITING --time is up--> RESOLVING --> CALLING, a socket that the node knows
+ *        ^------------------- its end -------------'
+ *
+ * The node is given the socket while it is still being connected: it takes nothing then, like one
+ * whose buffer is full, and fails like one that breaks. Pauses are Mosquitto's: the first is the
+ * shortest; while the other broker is not reached the next one is anything from that to three times
+ * the one before, within the longest.
+ * A bridge belongs to one poller's thread, on which everything below is called but the first.
+ */
+#ifndef IO_BRIDGE_H
+#define IO_BRIDGE_H
+#include "io/poller.h"
+
+struct sock;
+
+/* bridges_new makes those of the settings, on pollers that have not been started yet. False: no
+ * memory. `protocol` is what they speak. */
+MUST_USE bool bridges_new(struct pollers *p, const struct config *c,
+			  const struct session_ops *protocol);
+/* bridges_end ends those of a poller whose loop runs no more. */
+void bridges_end(struct poller *p);
+
+/* bridges_turn calls whoever is due, and says when to look again (UINT64_MAX: never). */
+uint64_t bridges_turn(struct poller *p, uint64_t now_ms);
+
+/* bridge_over: its socket is about to go, or does not know its conversation any more; `error` is
+ * the socket's, 0 none; was_open: both brokers had agreed to talk. */
+void bridge_over(struct bridge *b, int error, bool was_open);
+#endif

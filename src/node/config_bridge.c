@@ -1,0 +1,259 @@
+#include "node/config_bridge.h"
+
+#include "base/near.h"
+#include "base/text.h"
+#include "node/config_value.h"
+#include "session/mqtt/bridge.h"
+
+#define PORT 1883u
+
+static const struct config_row rows[] = {
+#define BRIDGE(field, type, key, value, min, max, unit, prose) \
+	{ key,                                                 \
+	  CONFIG_TYPE_##type,                                  \
+	  offsetof(struct config_bridge, field),               \
+	  sizeof((struct config_bridge *)0)->field,            \
+	  value,                                               \
+	  min,                                                 \
+	  max,                                                 \
+	  unit },
+#include "node/bridge.def"
+#undef BRIDGE
+};
+#define ROWS_N (sizeof rows / sizeof *rows)
+
+/* A setting of a bridge does not remember where it comes from. */
+static const struct config_source nowhere = { "", 0 };
+
+static void name_put(char *out, struct slice name)
+{
+	must(name.n <= CONFIG_NAME_MAX);
+	memcpy(out, name.p, name.n);
+	out[name.n] = '\0';
+}
+
+static bool name_is(const char *have, struct slice want)
+{
+	return slice_eq(slice_str(have), want);
+}
+
+/* ---- addresses ---------------------------------------------------------------------------- */
+
+/* host, host:port, [host] or [host]:port; a host with two colons and no brackets is IPv6. */
+static bool split(struct slice word, char *out_host, struct slice *out_port)
+{
+	size_t end = slice_find(word, ':');
+	const bool is_bracketed = word.n > 0 && word.p[0] == '[';
+	if (is_bracketed) {
+		word = slice_from(word, 1);
+		end = slice_find(word, ']');
+		if (end == word.n)
+			return false;
+	} else if (end < word.n && slice_find(slice_from(word, end + 1), ':') < word.n - end - 1) {
+		end = word.n;
+	}
+	struct slice rest = slice_from(word, end + (is_bracketed ? 1 : 0));
+	memcpy(out_host, word.p, end);
+	out_host[end] = '\0';
+	*out_port = rest.n > 0 ? slice_from(rest, 1) : SLICE_EMPTY;
+	return end > 0 && (rest.n == 0 || (rest.p[0] == ':' && rest.n > 1));
+}
+
+static bool address_read(struct slice word, char *out_host, uint16_t *out_port)
+{
+	char room[CONFIG_STRING_MAX];
+	struct text unsaid = text_of(room, sizeof room);
+	struct slice digits;
+	int64_t port = PORT;
+	must(word.n > 0 && word.n <= CONFIG_STRING_MAX);
+	if (!split(word, out_host, &digits))
+		return false;
+	if (digits.n > 0 && config_value_int(digits, (struct config_bounds){ 1, UINT16_MAX, "" },
+					     &port, &unsaid) != ERR_OK)
+		return false;
+	*out_port = (uint16_t)port;
+	return true;
+}
+
+static struct slice next_word(struct slice *io_rest)
+{
+	while (io_rest->n && io_rest->p[0] == ' ')
+		*io_rest = slice_from(*io_rest, 1);
+	const size_t n = slice_find(*io_rest, ' ');
+	const struct slice word = slice_sub(*io_rest, 0, n);
+	*io_rest = slice_from(*io_rest, n);
+	return word;
+}
+
+bool config_bridge_address(struct slice *io_rest, char *out_host, uint16_t *out_port)
+{
+	const struct slice word = next_word(io_rest);
+	return word.n > 0 && address_read(word, out_host, out_port);
+}
+
+static enum err check_address(struct slice value, struct text *why)
+{
+	char host[CONFIG_STRING_MAX + 1];
+	uint16_t port;
+	for (struct slice word; (word = next_word(&value)).n > 0;)
+		if (!address_read(word, host, &port)) {
+			text_puts(why, "is host or host:port, as in broker.example:1883");
+			return ERR_MALFORMED;
+		}
+	return ERR_OK;
+}
+
+/* ---- setting ------------------------------------------------------------------------------ */
+
+enum err config_topics_set(struct config_topics *t, struct slice name, struct slice value,
+			   struct text *why)
+{
+	struct mqtt_bridge_topic unused;
+	uint32_t i = 0;
+	if (name.n == 0 || name.n > CONFIG_NAME_MAX) {
+		text_puts(why, "goes on with a name, as in topics.1 = # out 1");
+		return ERR_MALFORMED;
+	}
+	while (i < t->n && !name_is(t->at[i].name, name))
+		i++;
+	if (i == CONFIG_TOPICS_MAX) {
+		text_putf(why, "there can be %d of them", CONFIG_TOPICS_MAX);
+		return ERR_MALFORMED;
+	}
+	if (value.n > CONFIG_STRING_MAX) {
+		text_putf(why, "has at most %d bytes", CONFIG_STRING_MAX);
+		return ERR_MALFORMED;
+	}
+	if (!mqtt_bridge_topic_read(value, &unused, why))
+		return ERR_MALFORMED;
+	name_put(t->at[i].name, name);
+	memcpy(t->at[i].line, value.p, value.n);
+	t->at[i].line[value.n] = '\0';
+	t->n += i == t->n;
+	return ERR_OK;
+}
+
+static void set_defaults(struct config_bridge *b, struct slice name)
+{
+	char room[CONFIG_STRING_MAX];
+	struct text unsaid = text_of(room, sizeof room);
+	memset(b, 0, offsetof(struct config_bridge, topics));
+	b->topics.n = 0;
+	memset((uint8_t *)(&b->topics + 1), 0,
+	       sizeof *b - offsetof(struct config_bridge, topics) - sizeof b->topics);
+	name_put(b->name, name);
+	for (size_t i = 0; i < ROWS_N; i++)
+		if (rows[i].type != CONFIG_TYPE_STRING && rows[i].type != CONFIG_TYPE_TOPICS &&
+		    config_field_set(b, &rows[i], nowhere, SLICE_EMPTY, slice_str(rows[i].value),
+				     &unsaid) != ERR_OK)
+			must(!"a default is a value");
+}
+
+static struct config_bridge *bridge_named(struct config_bridges *all, struct slice name,
+					  struct text *why)
+{
+	uint32_t i = 0;
+	while (i < all->n && !name_is(all->at[i].name, name))
+		i++;
+	if (i == CONFIG_BRIDGES_MAX) {
+		text_putf(why, "there can be %d bridges", CONFIG_BRIDGES_MAX);
+		return NULL;
+	}
+	if (i == all->n)
+		set_defaults(&all->at[all->n++], name);
+	return &all->at[i];
+}
+
+static enum err unknown(struct slice key, struct text *why)
+{
+	const char *names[ROWS_N];
+	for (size_t i = 0; i < ROWS_N; i++)
+		names[i] = rows[i].key;
+	const char *near = near_name(key, names, ROWS_N);
+	text_puts(why, "a bridge has no such setting");
+	if (near)
+		text_putf(why, "; did you mean %s?", near);
+	return ERR_MALFORMED;
+}
+
+enum err config_bridges_set(struct config_bridges *all, struct slice name, struct slice value,
+			    struct text *why)
+{
+	const size_t n = slice_find(name, '.');
+	const struct slice whose = slice_sub(name, 0, n);
+	struct slice key = slice_from(name, n < name.n ? n + 1 : n), of = SLICE_EMPTY;
+	if (whose.n == 0 || whose.n > CONFIG_NAME_MAX || key.n == 0) {
+		text_puts(why, "goes on with a bridge's name and a setting, as in "
+			       "mqtt.bridges.east.address = east.example:1883");
+		return ERR_MALFORMED;
+	}
+	const size_t topics = slice_find(key, '.');
+	if (slice_eq(slice_sub(key, 0, topics), slice_str("topics"))) {
+		of = slice_from(key, topics < key.n ? topics + 1 : topics);
+		key = slice_sub(key, 0, topics);
+	}
+	for (size_t i = 0; i < ROWS_N; i++) {
+		if (!name_is(rows[i].key, key))
+			continue;
+		struct config_bridge *b = bridge_named(all, whose, why);
+		if (!b)
+			return ERR_MALFORMED;
+		if (rows[i].at == offsetof(struct config_bridge, address))
+			TRY(check_address(value, why));
+		return config_field_set(b, &rows[i], nowhere, of, value, why);
+	}
+	return unknown(key, why);
+}
+
+/* ---- together ----------------------------------------------------------------------------- */
+
+enum err config_bridges_check(const struct config_bridges *all, struct text *why)
+{
+	for (uint32_t i = 0; i < all->n; i++) {
+		const struct config_bridge *b = &all->at[i];
+		const char *lacks = !b->address[0]     ? "address"
+				    : b->topics.n == 0 ? "topics.1"
+						       : NULL;
+		if (lacks) {
+			text_putf(why, "mqtt.bridges.%s.%s is missing", b->name, lacks);
+			return ERR_MALFORMED;
+		}
+		if (b->restart_max_s < b->restart_s) {
+			text_putf(why,
+				  "mqtt.bridges.%s.restart_timeout_max is shorter than its "
+				  "restart_timeout",
+				  b->name);
+			return ERR_MALFORMED;
+		}
+		if (b->password[0] && !b->username[0] && b->protocol != CONFIG_MQTT_V5) {
+			text_putf(why, "mqtt.bridges.%s.password stands without a username",
+				  b->name);
+			return ERR_MALFORMED;
+		}
+	}
+	return ERR_OK;
+}
+
+static bool is_other(const struct config_bridge *a, const struct config_bridge *b)
+{
+	bool is_same = name_is(a->name, slice_str(b->name)) && a->topics.n == b->topics.n;
+	for (size_t i = 0; i < ROWS_N && is_same; i++) {
+		const uint8_t *one = (const uint8_t *)a + rows[i].at;
+		const uint8_t *two = (const uint8_t *)b + rows[i].at;
+		if (rows[i].type == CONFIG_TYPE_STRING)
+			is_same = name_is((const char *)one, slice_str((const char *)two));
+		else if (rows[i].type != CONFIG_TYPE_TOPICS)
+			is_same = memcmp(one, two, rows[i].bytes) == 0;
+	}
+	for (uint32_t i = 0; i < a->topics.n && is_same; i++)
+		is_same = name_is(a->topics.at[i].line, slice_str(b->topics.at[i].line));
+	return !is_same;
+}
+
+bool config_bridges_differ(const struct config_bridges *a, const struct config_bridges *b)
+{
+	bool differ = a->n != b->n;
+	for (uint32_t i = 0; i < a->n && !differ; i++)
+		differ = is_other(&a->at[i], &b->at[i]);
+	return differ;
+}

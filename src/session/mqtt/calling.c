@@ -1,0 +1,354 @@
+#include "session/mqtt/mqtt.h"
+
+#include "base/must.h"
+
+/* A conversation that this end begins, with another broker (bridge.h). Beside it stands an ordinary
+ * kept session, whose subscriptions are the topics that go out; from CONNACK on the other broker
+ * has the place of its client, for PUBLISH and its answers are the same both ways.
+ *
+ *   LOCAL     the session is opened and subscribed, connection or not: from now on its queue
+ *             collects what goes out, also while the other broker is away
+ *   SAID      CONNECT is out
+ *   CLEARING  the other broker knows of no session: what is remembered of one goes first, durably,
+ *             for a packet id means something else now
+ *   HEARD     SUBSCRIBE is out for what comes in; messages both ways
+ */
+enum calling_step { CALLING_LOCAL, CALLING_SAID, CALLING_CLEARING, CALLING_HEARD };
+
+struct calling {
+	const struct mqtt_bridge *set;
+	uint64_t in_bytes;   /* heard when it was last pinged */
+	uint16_t last_id;    /* of a SUBSCRIBE or UNSUBSCRIBE */
+	uint8_t step;        /* enum calling_step */
+	uint8_t qos_max;     /* that the other broker takes */
+	bool takes_retained; /* the other broker does */
+	bool is_pinged;      /* since its last octet */
+};
+
+/* ---- here --------------------------------------------------------------------------------- */
+
+void mqtt_begin(struct session *own, struct session_world *w, uint32_t which)
+{
+	struct turn t;
+	mqtt_turn(&t, own, w);
+	struct mqtt *s = t.s;
+	const struct mqtt_bridge *set = &t.set->bridges[which];
+	must(which < t.set->bridges_n && s->phase == PHASE_GREETING);
+	s->calling = mqtt_get(&t, sizeof *s->calling, "bridge");
+	*s->calling = (struct calling){ .set = set, .qos_max = 2, .takes_retained = true };
+	s->version = set->version;
+	s->is_bridge = true;
+	s->is_clean_start = set->is_local_clean;
+	s->expiry_s = set->is_local_clean ? 0 : MQTT_EXPIRY_NEVER;
+	s->window = t.set->prefetch;
+	s->client_id = mqtt_keep(&t, set->local_client_id, "client id");
+	mqtt_trust(&t, set->local_user);
+}
+
+void mqtt_calling_free(struct turn *t)
+{
+	if (t->s->calling)
+		mqtt_put(t, t->s->calling, sizeof *t->s->calling);
+	t->s->calling = NULL;
+	must(!t->s->calling);
+}
+
+bool mqtt_is_calling_here(const struct mqtt *s)
+{
+	return s->calling && s->calling->step == CALLING_LOCAL && s->phase < PHASE_ENDING;
+}
+
+const struct mqtt_bridge *mqtt_calling_set(const struct mqtt *s)
+{
+	must(s->calling != NULL);
+	return s->calling->set;
+}
+
+void mqtt_calling_opened(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	must(s->phase == PHASE_OPENING && s->calling->step == CALLING_LOCAL);
+	s->phase = PHASE_RUNNING;
+	mqtt_subscribe_here(t);
+}
+
+/* ---- there -------------------------------------------------------------------------------- */
+
+static void say_connect(struct turn *t)
+{
+	const struct mqtt *s = t->s;
+	const struct mqtt_bridge *set = s->calling->set;
+	struct mqtt_connect c = { .version = set->version,
+				  .is_bridge = set->is_marked && !set->memory->is_mark_refused &&
+					       set->version != MQTT_V5,
+				  .clean_start = set->is_clean,
+				  .has_user = set->user.n > 0,
+				  .has_password = set->password.n > 0,
+				  .keep_alive_s = set->keep_alive_s,
+				  .client_id = set->client_id,
+				  .user = set->user,
+				  .password = set->password };
+	must(s->calling->step == CALLING_LOCAL);
+	c.props.has = MQTT_HAS(receive_maximum) | MQTT_HAS(maximum_packet_size);
+	c.props.receive_maximum = t->set->receive_max;
+	c.props.maximum_packet_size = t->set->packet_max;
+	if (!set->is_clean) {
+		c.props.has |= MQTT_HAS(session_expiry_s);
+		c.props.session_expiry_s = MQTT_EXPIRY_NEVER;
+	}
+	const size_t n = mqtt_connect_size(&c);
+	uint8_t *at = sendq_reserve(&t->s->session.sendq, t->w->mem, (uint32_t)n);
+	must(mqtt_connect_put(at, &c) == at + n);
+	sendq_commit(&t->s->session.sendq, (uint32_t)n);
+}
+
+void mqtt_calling_subscribed(struct turn *t, uint8_t reason)
+{
+	struct mqtt *s = t->s;
+	struct calling *c = s->calling;
+	must(s->phase == PHASE_RUNNING && !s->call);
+	if (c->step != CALLING_LOCAL)
+		return;
+	if (reason >= MQTT_REASON_FAILURE) {
+		mqtt_refuse(t, reason);
+		return;
+	}
+	if (mqtt_unsubscribe_here(t))
+		return;
+	say_connect(t);
+	c->step = CALLING_SAID;
+	if (s->is_gone)
+		mqtt_end(t);
+}
+
+/* One SUBSCRIBE for each topic that comes in, and an UNSUBSCRIBE for each that does not and may
+ * have come in before. */
+static void ask_for(struct turn *t, const struct mqtt_bridge_topic *topic)
+{
+	struct mqtt *s = t->s;
+	uint8_t buf[2 * LIMIT_SHORTSTR], list[2 * LIMIT_SHORTSTR + 3];
+	const struct mqtt_subscription one = { .filter = mqtt_bridge_filter(topic, true, buf),
+					       .qos = topic->qos,
+					       .no_local = s->version == MQTT_V5,
+					       .retain_as_published = s->version == MQTT_V5 };
+	const uint8_t type = topic->is_in ? MQTT_SUBSCRIBE : MQTT_UNSUBSCRIBE;
+	const size_t list_n = one.filter.n + 2 + topic->is_in;
+	must(mqtt_subscription_put(list, &one) == list + one.filter.n + 3);
+	s->calling->last_id = s->calling->last_id % UINT16_MAX + 1;
+	const struct mqtt_subscribe all = { .id = s->calling->last_id,
+					    .filters_n = 1,
+					    .list = slice_of(list, list_n) };
+	const size_t n = mqtt_subscribe_size(s->version, &all);
+	uint8_t *at = sendq_reserve(&s->session.sendq, t->w->mem, (uint32_t)n);
+	must(mqtt_subscribe_put(at, s->version, type, &all) == at + n);
+	sendq_commit(&s->session.sendq, (uint32_t)n);
+}
+
+/* What goes out without prefixes and comes in by another line is not to be taken back. */
+static bool comes_in(const struct mqtt_bridge *set, const struct mqtt_bridge_topic *topic)
+{
+	uint8_t a[2 * LIMIT_SHORTSTR], b[2 * LIMIT_SHORTSTR];
+	const struct slice filter = mqtt_bridge_filter(topic, true, a);
+	must(filter.n > 0);
+	for (uint32_t i = 0; i < set->topics_n; i++)
+		if (set->topics[i].is_in &&
+		    slice_eq(mqtt_bridge_filter(&set->topics[i], true, b), filter))
+			return true;
+	return false;
+}
+
+static void go_on(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	const struct mqtt_bridge *set = s->calling->set;
+	must(s->calling->step != CALLING_HEARD);
+	s->calling->step = CALLING_HEARD;
+	s->deadline_ms = UINT64_MAX;
+	s->calling->in_bytes = s->session.in_bytes;
+	if (s->keep_alive_s > 0)
+		s->beat_ms = t->w->now_ms + s->keep_alive_s * UINT64_C(1000);
+	mqtt_note(t, &(struct session_note){ .event = SESSION_OPENED,
+					     .user = access_name(&s->access),
+					     .vhost = access_vhost_name(&s->access),
+					     .text = s->client_id });
+	mqtt_window_look(s);
+	mqtt_marks_resume(t);
+	for (uint32_t i = 0; i < set->topics_n; i++)
+		if (set->topics[i].is_in || !comes_in(set, &set->topics[i]))
+			ask_for(t, &set->topics[i]);
+	if (s->queue)
+		mqtt_consume(t);
+}
+
+void mqtt_calling_cleared(struct turn *t)
+{
+	if (t->s->calling && t->s->calling->step == CALLING_CLEARING && t->s->txs.n == 0 &&
+	    t->s->phase == PHASE_RUNNING && !t->s->is_end_wanted)
+		go_on(t);
+}
+
+bool mqtt_calling_hears(const struct mqtt *s)
+{
+	return !s->calling || s->calling->step == CALLING_HEARD;
+}
+
+/* ---- what the other broker says ----------------------------------------------------------- */
+
+static void note_bounds(struct turn *t, const struct mqtt_props *p)
+{
+	struct mqtt *s = t->s;
+	s->keep_alive_s = s->calling->set->keep_alive_s;
+	must(s->window > 0);
+	if (p->has & MQTT_HAS(server_keep_alive_s))
+		s->keep_alive_s = p->server_keep_alive_s;
+	if (p->has & MQTT_HAS(receive_maximum) && p->receive_maximum < s->window)
+		s->window = p->receive_maximum;
+	if (p->has & MQTT_HAS(maximum_qos))
+		s->calling->qos_max = p->maximum_qos;
+	if (p->has & MQTT_HAS(retain_available))
+		s->calling->takes_retained = p->retain_available;
+	s->packet_max = p->maximum_packet_size;
+	s->told_max = p->topic_alias_maximum;
+	if (s->told_max > t->set->alias_max)
+		s->told_max = t->set->alias_max;
+}
+
+static void over(struct turn *t, uint8_t reason, struct slice words)
+{
+	must(t->s->calling != NULL);
+	mqtt_note(t,
+		  &(struct session_note){ .event = SESSION_ERROR, .code = reason, .text = words });
+	mqtt_end(t);
+}
+
+/* The return codes of a CONNACK before version 5. */
+static uint8_t reason_of(uint8_t code)
+{
+	static const uint8_t reasons[] = { MQTT_REASON_SUCCESS,       MQTT_REASON_BAD_VERSION,
+					   MQTT_REASON_BAD_CLIENT_ID, MQTT_REASON_UNAVAILABLE,
+					   MQTT_REASON_BAD_LOGIN,     MQTT_REASON_NOT_AUTHORIZED };
+	must(code > 0);
+	return code < sizeof reasons ? reasons[code] : MQTT_REASON_UNSPECIFIED;
+}
+
+static void on_connack(struct turn *t, const struct mqtt_packet *p)
+{
+	struct mqtt *s = t->s;
+	struct mqtt_bridge_memory *memory = s->calling->set->memory;
+	struct mqtt_connack c;
+	const enum mqtt_fault f = mqtt_connack_decode(p, &c);
+	must(s->calling->step == CALLING_SAID);
+	if (f != MQTT_FAULT_NONE) {
+		mqtt_refuse_fault(t, f);
+		return;
+	}
+	if (c.reason != MQTT_REASON_SUCCESS) {
+		memory->is_mark_refused |= s->version != MQTT_V5 && c.reason == 1;
+		text_puts(&t->why, "the other broker refuses the bridge: ");
+		text_puts(&t->why, s->version == MQTT_V5 ? mqtt_reason_text(c.reason)
+							 : mqtt_reason_text(reason_of(c.reason)));
+		over(t, c.reason, text_slice(&t->why));
+		return;
+	}
+	note_bounds(t, &c.props);
+	s->calling->step = CALLING_CLEARING;
+	if (!c.session_present)
+		mqtt_marks_clear(t);
+	mqtt_calling_cleared(t);
+}
+
+static void on_suback(struct turn *t, const struct mqtt_packet *p)
+{
+	struct mqtt_suback a;
+	const enum mqtt_fault f = mqtt_suback_decode(p, &a);
+	must(t->s->calling->step == CALLING_HEARD);
+	if (f != MQTT_FAULT_NONE) {
+		mqtt_refuse_fault(t, f);
+		return;
+	}
+	for (size_t i = 0; i < a.reasons.n && p->type == MQTT_SUBACK; i++)
+		if (a.reasons.p[i] >= MQTT_REASON_FAILURE)
+			mqtt_note(t,
+				  &(struct session_note){
+					  .event = SESSION_ERROR,
+					  .code = a.reasons.p[i],
+					  .text = slice_str("the other broker refuses a topic") });
+}
+
+static void on_goodbye(struct turn *t, const struct mqtt_packet *p)
+{
+	struct mqtt_ack a;
+	const enum mqtt_fault f = mqtt_ack_decode(p, &a);
+	must(p->type == MQTT_DISCONNECT);
+	if (f != MQTT_FAULT_NONE)
+		mqtt_refuse_fault(t, f);
+	else
+		over(t, a.reason, slice_str(mqtt_reason_text(a.reason)));
+}
+
+bool mqtt_calling_packet(struct turn *t, const struct mqtt_packet *as_client)
+{
+	struct mqtt_packet p = *as_client;
+	const bool is_heard = t->s->calling->step == CALLING_HEARD;
+	p.from_server = true;
+	enum mqtt_fault f = mqtt_packet_check_sender(&p);
+	must(t->s->phase == PHASE_RUNNING);
+	if (f != MQTT_FAULT_NONE) {
+		mqtt_refuse_fault(t, f);
+		return true;
+	}
+	if (p.type == MQTT_CONNACK && t->s->calling->step == CALLING_SAID) {
+		on_connack(t, &p);
+		return true;
+	}
+	switch (is_heard || p.type == MQTT_DISCONNECT ? p.type : MQTT_CONNECT) {
+	case MQTT_PUBLISH: return mqtt_on_publish(t, as_client);
+	case MQTT_PUBACK:
+	case MQTT_PUBREC:
+	case MQTT_PUBCOMP: return mqtt_on_ack(t, &p);
+	case MQTT_PUBREL: mqtt_on_pubrel(t, &p); return true;
+	case MQTT_SUBACK:
+	case MQTT_UNSUBACK: on_suback(t, &p); return true;
+	case MQTT_PINGRESP: return true;
+	case MQTT_DISCONNECT: on_goodbye(t, &p); return true;
+	default: mqtt_refuse(t, MQTT_REASON_PROTOCOL_ERROR); return true;
+	}
+}
+
+/* ---- keep alive --------------------------------------------------------------------------- */
+
+void mqtt_calling_beat(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	struct calling *c = s->calling;
+	if (s->phase != PHASE_RUNNING || t->w->now_ms < s->beat_ms)
+		return;
+	must(s->keep_alive_s > 0 && c->step == CALLING_HEARD);
+	const bool is_silent = c->is_pinged && s->session.in_bytes == c->in_bytes &&
+			       mqtt_may_read(s, t->w) && !s->is_held;
+	if (is_silent) {
+		mqtt_note(t, &(struct session_note){ .event = SESSION_HEARTBEAT_LOST,
+						     .n = s->keep_alive_s });
+		mqtt_end(t);
+		return;
+	}
+	c->in_bytes = s->session.in_bytes;
+	c->is_pinged = true;
+	s->beat_ms = t->w->now_ms + s->keep_alive_s * UINT64_C(1000);
+	sendq_copy(&s->session.sendq, t->w->mem,
+		   slice_of(mqtt_pingreq_octets, sizeof mqtt_pingreq_octets));
+}
+
+/* ---- topics ------------------------------------------------------------------------------- */
+
+bool mqtt_calling_out(const struct mqtt *s, struct mqtt_publish_out *io_head, uint8_t *buf)
+{
+	const struct calling *c = s->calling;
+	must(c && io_head->qos <= 2);
+	if (c->step != CALLING_HEARD)
+		return false;
+	if (io_head->qos > c->qos_max)
+		io_head->qos = c->qos_max;
+	io_head->retain = io_head->retain && c->takes_retained;
+	return mqtt_bridge_map(c->set, true, io_head->topic, buf, &io_head->topic);
+}
