@@ -277,11 +277,14 @@ static void end_turn(struct host *h, struct host_loop *l)
 	TELL(h->story, turn, l->index, l->is_awake);
 }
 
+/* A turn, or by chance the half of one: what others do before its end must wake it. */
 static void step_loop(struct host *h, struct host_loop *l)
 {
-	if (!l->is_halfway)
+	bool is_new = !l->is_halfway;
+	if (is_new)
 		begin_turn(h, l);
-	end_turn(h, l);
+	if (!is_new || prng_chance(&h->prng, 3, 4))
+		end_turn(h, l);
 }
 
 void host_stop(struct host *h)
@@ -365,15 +368,6 @@ void host_step(struct host *h, uint32_t actor)
 		step_loop(h, &h->loops[actor]);
 	else
 		step_worker(h, (enum net_worker)(actor - HOST_LOOPS_MAX));
-	if (sim_disk_is_dead(h->disk) && h->died == ERR_OK)
-		h->died = ERR_IO;
-}
-
-void host_half_step(struct host *h, uint32_t loop)
-{
-	must(h->node && h->died == ERR_OK && loop < h->loops_n);
-	if (!h->loops[loop].is_halfway)
-		begin_turn(h, &h->loops[loop]);
 	if (sim_disk_is_dead(h->disk) && h->died == ERR_OK)
 		h->died = ERR_IO;
 }

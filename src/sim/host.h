@@ -77,10 +77,9 @@ bool host_is_stopped(const struct host *h);
 
 /* host_runnable: bit i = actor i would do something now. */
 uint32_t host_runnable(const struct host *h);
+/* host_step: of a loop a turn, or one up to its end, before which others can act: it looks once
+ * more whether it may sleep. Its next step is that end. */
 void host_step(struct host *h, uint32_t actor);
-/* host_half_step: the turn of a loop but for its end, before which others can act: it looks once
- * more whether it may sleep. Its next host_step is that end. */
-void host_half_step(struct host *h, uint32_t loop);
 /* host_is_idle: nobody would, even with a faster disk: all that was read is done and committed. */
 bool host_is_idle(const struct host *h);
 /* host_deadline is the next time at which somebody wants to be stepped; UINT64_MAX: none. */

@@ -254,18 +254,14 @@ static void a_checkpoint_waits_for_no_transaction(void **state)
 	}
 }
 
-/* Steps whoever wants to be, by chance, and loops by halves, until nobody wants to. */
+/* Steps whoever wants to be, by chance, until nobody wants to. */
 static void mingle(struct fix *f, struct prng *p)
 {
 	uint32_t who;
 	while ((who = host_runnable(&f->host)) != 0) {
 		for (uint64_t n = prng_below(p, (uint64_t)__builtin_popcount(who)); n > 0; n--)
 			who &= who - 1;
-		uint32_t actor = (uint32_t)bits_lowest(who);
-		if (actor < HOST_LOOPS_MAX && prng_chance(p, 1, 2))
-			host_half_step(&f->host, actor);
-		else
-			host_step(&f->host, actor);
+		host_step(&f->host, (uint32_t)bits_lowest(who));
 	}
 	must(f->host.died == ERR_OK);
 }

@@ -253,9 +253,7 @@ bool world_step(struct world *w)
 			host_pass(&w->host, 1000);
 	} else {
 		uint32_t who = choose(w, bits);
-		if (who < HOST_LOOPS_MAX && prng_chance(&w->prng, 1, 8))
-			host_half_step(&w->host, who);
-		else if (who < CLIENT_SHIFT)
+		if (who < CLIENT_SHIFT)
 			host_step(&w->host, who);
 		else
 			client_step(w, who - CLIENT_SHIFT);
