@@ -3,7 +3,7 @@
 MAKEFLAGS += --no-print-directory
 
 BUILD_PACKAGES := gcc:gcc libc6-dev cmake:cmake ninja:ninja-build pkg-config:pkgconf libuv1-dev \
-	libpcre2-dev libsodium-dev libssl-dev libcjson-dev
+	libpcre2-dev libsodium-dev libssl-dev libcjson-dev zlib1g-dev
 DOC_PACKAGES   := scdoc:scdoc
 TEST_PACKAGES  := $(DOC_PACKAGES) libcmocka-dev clang-16:clang-16 libclang-rt-16-dev \
 	llvm-profdata-16:llvm-16 clang-format:clang-format uftrace:uftrace /usr/bin/python3:python3 \

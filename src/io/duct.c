@@ -17,12 +17,12 @@ static ssize_t read_bare(int fd, uint8_t *to, uint32_t n)
 	return got;
 }
 
-ssize_t duct_read_below(const struct duct *d, struct tls_room *room, uint8_t *to, uint32_t n)
+ssize_t duct_read_below(const struct duct *d, struct duct_room *room, uint8_t *to, uint32_t n)
 {
-	return d->tls ? tls_read(d->tls, room, to, n) : read_bare(d->fd, to, n);
+	return d->tls ? tls_read(d->tls, room->tls, to, n) : read_bare(d->fd, to, n);
 }
 
-ssize_t duct_read(struct duct *d, struct tls_room *room, uint8_t *to, uint32_t n)
+ssize_t duct_read(struct duct *d, struct duct_room *room, uint8_t *to, uint32_t n)
 {
 	must(d->fd >= 0);
 	return d->web ? web_read(d->web, d, room, to, n) : duct_read_below(d, room, to, n);
@@ -41,13 +41,14 @@ static ssize_t write_bare(int fd, const struct slice *parts, uint32_t parts_n)
 	return sent < 0 && errno == EAGAIN ? 0 : sent;
 }
 
-ssize_t duct_write_below(const struct duct *d, struct tls_room *room, const struct slice *parts,
+ssize_t duct_write_below(const struct duct *d, struct duct_room *room, const struct slice *parts,
 			 uint32_t parts_n)
 {
-	return d->tls ? tls_write(d->tls, room, parts, parts_n) : write_bare(d->fd, parts, parts_n);
+	return d->tls ? tls_write(d->tls, room->tls, parts, parts_n)
+		      : write_bare(d->fd, parts, parts_n);
 }
 
-ssize_t duct_write(struct duct *d, struct tls_room *room, const struct slice *parts,
+ssize_t duct_write(struct duct *d, struct duct_room *room, const struct slice *parts,
 		   uint32_t parts_n)
 {
 	must(d->fd >= 0);
@@ -55,11 +56,23 @@ ssize_t duct_write(struct duct *d, struct tls_room *room, const struct slice *pa
 		      : duct_write_below(d, room, parts, parts_n);
 }
 
-bool duct_flush(struct duct *d, struct tls_room *room)
+/* Nothing may follow the end of TLS. */
+static void end_tls(struct duct *d, struct duct_room *room)
+{
+	if (!d->tls || !d->is_ending || (d->web && web_has_rest(d->web)))
+		return;
+	d->is_ending = false;
+	tls_end(d->tls, room->tls);
+}
+
+bool duct_flush(struct duct *d, struct duct_room *room)
 {
 	if (d->tls && !tls_flush(d->tls))
 		return false;
-	return !d->web || web_flush(d->web, d, room);
+	if (d->web && !web_flush(d->web, d, room))
+		return false;
+	end_tls(d, room);
+	return true;
 }
 
 bool duct_has_rest(const struct duct *d)
@@ -82,12 +95,12 @@ bool duct_is_dry(const struct duct *d)
 	return !d->tls && (!d->web || web_is_dry(d->web));
 }
 
-void duct_end(struct duct *d, struct tls_room *room)
+void duct_end(struct duct *d, struct duct_room *room)
 {
 	if (d->web)
 		web_end(d->web, d, room);
-	if (d->tls)
-		tls_end(d->tls, room);
+	d->is_ending = true;
+	end_tls(d, room);
 }
 
 void duct_fini(struct duct *d)

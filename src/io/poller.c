@@ -180,7 +180,8 @@ bool poller_init(struct poller *p, struct pollers *all, uint32_t index)
 void poller_fini(struct poller *p)
 {
 	socks_forget(p);
-	tls_room_free(p->tls_room);
+	tls_room_free(p->room.tls);
+	deflate_room_fini(&p->room.deflate);
 	uv_walk(&p->uv, on_walk_close, NULL);
 	while (uv_run(&p->uv, UV_RUN_ONCE) != 0)
 		;

@@ -10,6 +10,7 @@
 #ifndef IO_POLLER_H
 #define IO_POLLER_H
 #include "base/list.h"
+#include "io/duct.h"
 #include "node/node.h"
 
 #include <pthread.h>
@@ -20,7 +21,6 @@ struct bridge;
 struct listeners;
 struct logger;
 struct sock;
-struct tls_room;
 struct worker;
 
 /* What the pollers of a process share; filled before they start. */
@@ -51,7 +51,7 @@ struct poller {
 	bool is_told_time;    /* since the last poll */
 	bool is_told_to_stop;
 	uint64_t patience_at_ms;         /* stopping: when clients have had their time */
-	struct tls_room *tls_room;       /* NULL: nobody speaks TLS */
+	struct duct_room room;           /* lent to the layers of its sockets */
 	_Atomic(struct sock *) arrivals; /* from other pollers, newest first; any thread pushes */
 	_Atomic uint32_t socks_n;        /* with those on their way here; any thread counts */
 	struct list handshaking;         /* TLS is not spoken yet; oldest first */

@@ -162,8 +162,8 @@ static enum err make_pollers(struct server *s, struct text *why)
 		if (!poller_init(&p->at[s->pollers_made], p, s->pollers_made))
 			return lacking("descriptors", why);
 	for (uint32_t i = 0; s->tls.now && i < p->n; i++) {
-		p->at[i].tls_room = tls_room_new();
-		if (!p->at[i].tls_room)
+		p->at[i].room.tls = tls_room_new();
+		if (!p->at[i].room.tls)
 			return lacking("memory", why);
 	}
 	for (; s->workers_made < 2; s->workers_made++) {

@@ -148,7 +148,7 @@ static bool drain(const struct sock *s)
 /* Ends our side when nothing is left to write. False: the socket is broken. */
 static bool end_writing(struct sock *s)
 {
-	if (!duct_flush(&s->duct, s->poller->tls_room))
+	if (!duct_flush(&s->duct, &s->poller->room))
 		return false;
 	if (!duct_has_rest(&s->duct))
 		return shutdown(s->duct.fd, SHUT_WR) == 0;
@@ -164,7 +164,7 @@ void sock_linger(struct sock *s)
 	s->by = NULL;
 	sock_watch(s, UV_READABLE);
 	if (!s->is_broken)
-		duct_end(&s->duct, p->tls_room);
+		duct_end(&s->duct, &p->room);
 	if (s->is_broken || !end_writing(s) || !drain(s)) {
 		sock_shut(s);
 		return;
@@ -217,7 +217,7 @@ void sock_note(const struct sock *s)
 /* Through the layers; what they had to write themselves is on its way. */
 static ssize_t read_layers(struct sock *s, uint8_t *to, uint32_t n)
 {
-	ssize_t got = duct_read(&s->duct, s->poller->tls_room, to, n);
+	ssize_t got = duct_read(&s->duct, &s->poller->room, to, n);
 	char room[UINT8_MAX + 1];
 	struct text name = text_of(room, sizeof room);
 	int error = errno;
@@ -271,7 +271,7 @@ static void receive(struct sock *s)
 static void send_more(struct sock *s)
 {
 	sock_watch(s, s->events & ~UV_WRITABLE);
-	if (!duct_flush(&s->duct, s->poller->tls_room))
+	if (!duct_flush(&s->duct, &s->poller->room))
 		lose(s);
 	else
 		sock_heed(s);
@@ -332,7 +332,7 @@ static int64_t net_write(struct net *n, uint64_t sock, const struct slice *parts
 		return -1;
 	for (uint32_t i = 0; i < n_parts; i++)
 		bytes += parts[i].n;
-	ssize_t sent = duct_write(&s->duct, s->poller->tls_room, parts, n_parts);
+	ssize_t sent = duct_write(&s->duct, &s->poller->room, parts, n_parts);
 	if (sent < 0) {
 		s->is_broken = true;
 		list_remove(&s->node);

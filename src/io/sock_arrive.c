@@ -166,7 +166,7 @@ static enum err greet_tls(struct sock *s)
 	if (p->handshakes_n >= p->all->listeners->config->tls_handshakes_max)
 		return ERR_MORE; /* the socket says again that it has something */
 	p->handshakes_n++;
-	TRY(tls_greet(s->duct.tls, p->tls_room));
+	TRY(tls_greet(s->duct.tls, p->room.tls));
 	end_part(s);
 	return ERR_OK;
 }
@@ -184,7 +184,7 @@ static enum err greet(struct sock *s)
 		TRY(greet_proxy(s));
 	if (!is_tls_done(s))
 		TRY(greet_tls(s));
-	return s->duct.web ? web_greet(s->duct.web, &s->duct, s->poller->tls_room) : ERR_OK;
+	return s->duct.web ? web_greet(s->duct.web, &s->duct, &s->poller->room) : ERR_OK;
 }
 
 /* A client that is refused is told so, and may read it. */
@@ -193,7 +193,7 @@ void sock_greet(struct sock *s, int events)
 	must(s->by != NULL);
 	if (events & UV_WRITABLE) {
 		sock_watch(s, s->events & ~UV_WRITABLE);
-		if (!duct_flush(&s->duct, s->poller->tls_room)) {
+		if (!duct_flush(&s->duct, &s->poller->room)) {
 			sock_shut(s);
 			return;
 		}

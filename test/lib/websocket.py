@@ -4,6 +4,7 @@
     ws.send(data)                                one masked binary message
     opcode, data = ws.receive()                  the next frame; control frames too
     ws.raw(frame(BINARY, data, fin=False))       any frame
+    WebSocket(..., extensions='permessage-deflate')  and what is received is unpacked; packed(data)
     Client(ws)                                   steps.Client: AMQP 0-9-1 over it
 """
 import base64
@@ -11,7 +12,9 @@ import hashlib
 import os
 import socket
 import struct
+import zlib
 
+PACKED = 4  # among the bits of rsv
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 GUID = b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 PATIENCE_S = 60
@@ -53,13 +56,22 @@ def frame(opcode, data=b'', fin=True, rsv=0, mask=None, length=None):
     return head + mask + xor(mask, data)
 
 
-def request(path='/ws', protocols=(), origin=None, key=None, version='13', extra=()):
+def packed(data, bits=15, level=6):
+    """A message as RFC 7692 packs it."""
+    packer = zlib.compressobj(level, zlib.DEFLATED, -bits)
+    return (packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def request(path='/ws', protocols=(), origin=None, key=None, version='13', extensions=None,
+            extra=()):
     key = key or base64.b64encode(os.urandom(16)).decode()
     lines = [f'GET {path} HTTP/1.1', 'Host: localhost', 'Upgrade: websocket',
              'Connection: keep-alive, Upgrade', f'Sec-WebSocket-Key: {key}',
              f'Sec-WebSocket-Version: {version}']
     if protocols:
         lines.append('Sec-WebSocket-Protocol: ' + ', '.join(protocols))
+    if extensions:
+        lines.append(f'Sec-WebSocket-Extensions: {extensions}')
     if origin:
         lines.append(f'Origin: {origin}')
     return '\r\n'.join([*lines, *extra, '', '']).encode(), key
@@ -78,6 +90,8 @@ class WebSocket:
         accept = base64.b64encode(hashlib.sha1(key.encode() + GUID).digest()).decode()
         assert self.fields['sec-websocket-accept'] == accept, self.fields
         self.protocol = self.fields.get('sec-websocket-protocol')
+        self.extension = self.fields.get('sec-websocket-extensions')
+        self.packed_n = 0
 
     def head(self):
         while b'\r\n\r\n' not in self.buffer:
@@ -108,12 +122,16 @@ class WebSocket:
     def receive(self):
         """The next frame: (opcode, payload)."""
         first, n = self.take(2)
-        assert first & 0xf0 == 0x80 and n < 0x80, 'a frame of ours is whole, not masked, not packed'
+        is_packed = bool(self.extension) and first & 0xf0 == 0xc0
+        assert (is_packed or first & 0xf0 == 0x80) and n < 0x80, 'a frame is whole and not masked'
         if n == 126:
             n = struct.unpack('>H', self.take(2))[0]
         elif n == 127:
             n = struct.unpack('>Q', self.take(8))[0]
         data = self.take(n)
+        if is_packed:
+            self.packed_n += 1
+            data = zlib.decompressobj(-15).decompress(data + b'\0\0\xff\xff')
         if first & 15 == CLOSE:
             raise Closed(struct.unpack('>H', data[:2])[0] if data else 1005)
         return first & 15, data

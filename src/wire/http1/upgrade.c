@@ -93,13 +93,15 @@ static void put_field(struct text *t, const char *name, struct slice value)
 	text_puts(t, "\r\n");
 }
 
-void http1_upgrade_put(struct text *t, struct slice accept, struct slice protocol)
+void http1_upgrade_put(struct text *t, struct slice accept, struct slice protocol,
+		       const struct http1_deflate *packing)
 {
 	must(accept.n == HTTP1_ACCEPT_LEN);
 	text_puts(t, "HTTP/1.1 101 Switching Protocols\r\n"
 		     "Upgrade: websocket\r\nConnection: Upgrade\r\n");
 	put_field(t, "Sec-WebSocket-Accept", accept);
 	put_field(t, "Sec-WebSocket-Protocol", protocol);
+	http1_deflate_put(t, packing);
 	text_puts(t, "\r\n");
 	must(!text_is_full(t));
 }

@@ -6,6 +6,7 @@
 #define WIRE_HTTP1_UPGRADE_H
 
 #include "base/text.h"
+#include "wire/http1/deflate.h"
 #include "wire/http1/head.h"
 
 enum http1_status {
@@ -35,8 +36,10 @@ MUST_USE enum http1_status http1_upgrade_read(const struct http1_head *h,
  * `ours`, words separated by |. Empty: none is; *out_n says how many it offers. */
 struct slice http1_protocol_choose(const struct http1_head *h, const char *ours, uint32_t *out_n);
 
-/* http1_upgrade_put writes the answer that makes it a WebSocket, without an empty `protocol`. */
-void http1_upgrade_put(struct text *t, struct slice accept, struct slice protocol);
+/* http1_upgrade_put writes the answer that makes it a WebSocket, without an empty `protocol`, and
+ * with what was agreed on about packing, if anything was. */
+void http1_upgrade_put(struct text *t, struct slice accept, struct slice protocol,
+		       const struct http1_deflate *packing);
 
 /* http1_refusal_put writes an answer that ends the connection. */
 void http1_refusal_put(struct text *t, enum http1_status status);

@@ -86,7 +86,8 @@ static void answers_are_whole(void **s)
 	(void)s;
 	char text[2000];
 	struct text t = text_of(text, sizeof text);
-	http1_upgrade_put(&t, slice_str("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), slice_str("mqtt"));
+	http1_upgrade_put(&t, slice_str("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), slice_str("mqtt"),
+			  &(struct http1_deflate){ .is_agreed = false });
 	assert_string_equal(text, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
 				  "Connection: Upgrade\r\n"
 				  "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"

@@ -5,7 +5,7 @@
 #include "base/utf8.h"
 
 #define BIT_FINAL    0x80u
-#define BITS_RSV     0x70u /* of extensions, of which none is agreed on */
+#define BITS_RSV     0x70u /* of extensions, of which packing alone may be agreed on */
 #define BIT_MASK     0x80u
 #define CLOSE_NONE   1005u
 #define CHAR_MAX_LEN 4u /* octets of a character */
@@ -72,11 +72,11 @@ static enum ws_code begin_control(struct ws_reader *r)
 	return WS_FINE;
 }
 
-static enum ws_code begin_data(struct ws_reader *r)
+static enum ws_code begin_data(struct ws_reader *r, bool is_packed)
 {
 	must(!is_control(r->opcode) && r->kind <= WS_BINARY);
 	if (r->opcode == WS_CONTINUATION) {
-		if (r->kind == 0)
+		if (r->kind == 0 || is_packed)
 			return WS_CODE_PROTOCOL;
 	} else {
 		if (r->kind != 0 || r->opcode > WS_BINARY)
@@ -84,6 +84,7 @@ static enum ws_code begin_data(struct ws_reader *r)
 		if (r->opcode == WS_TEXT && !r->is_text_good)
 			return WS_CODE_KIND;
 		r->kind = r->opcode;
+		r->is_packed = is_packed;
 		r->message_bytes = 0;
 		r->tail_n = 0;
 	}
@@ -101,13 +102,16 @@ static enum ws_code begin_frame(struct ws_reader *r)
 	must(!r->has_head && n >= 6);
 	r->opcode = first & 15;
 	r->is_final = (first & BIT_FINAL) != 0;
-	if ((first & BITS_RSV) || !(r->head[1] & BIT_MASK) || !length_of(r, &r->left))
+	bool is_packed = (first & BITS_RSV) == WS_PACKED;
+	if (is_packed && (!r->is_packing_good || is_control(r->opcode)))
+		return WS_CODE_PROTOCOL;
+	if ((!is_packed && first & BITS_RSV) || !(r->head[1] & BIT_MASK) || !length_of(r, &r->left))
 		return WS_CODE_PROTOCOL;
 	r->mask = load_le32(r->head + n - 4);
 	r->mask |= r->mask << 32;
 	r->has_head = true;
 	r->head_n = 0;
-	return is_control(r->opcode) ? begin_control(r) : begin_data(r);
+	return is_control(r->opcode) ? begin_control(r) : begin_data(r, is_packed);
 }
 
 /* So short a frame need not be waited for. */
@@ -195,12 +199,13 @@ static enum ws_code take_data(struct ws_reader *r, struct slice in, uint8_t *to,
 	out->found = WS_FOUND_DATA;
 	out->n = in.n;
 	out->is_last = r->is_final && r->left == in.n;
+	out->is_packed = r->is_packed;
 	unmask(r, to, in.p, in.n);
 	r->left -= in.n;
 	r->has_head = r->left > 0;
-	bool is_text = r->kind == WS_TEXT;
+	bool is_text = r->kind == WS_TEXT && !r->is_packed;
 	if (is_text && !ws_text(r, slice_of(to, in.n), out->is_last))
-		return WS_CODE_NOT_UTF8;
+		return WS_CODE_CONTENT;
 	if (out->is_last)
 		r->kind = 0;
 	return WS_FINE;
@@ -218,7 +223,7 @@ static enum ws_code take_control(struct ws_reader *r, struct slice in, struct ws
 	if (r->has_head || r->opcode != WS_CLOSE || r->control_n <= 2)
 		return WS_FINE;
 	bool is_text = utf8_is_valid(slice_of(r->control + 2, r->control_n - 2));
-	return is_text ? WS_FINE : WS_CODE_NOT_UTF8;
+	return is_text ? WS_FINE : WS_CODE_CONTENT;
 }
 
 enum ws_code ws_read(struct ws_reader *r, struct slice in, uint8_t *to, struct ws_step *out)

@@ -13,8 +13,9 @@
 
 #include "base/slice.h"
 
-#define WS_HEAD_MAX    10u  /* of a frame that we write: without a mask */
-#define WS_CONTROL_MAX 125u /* payload of ping, pong, close */
+#define WS_HEAD_MAX    10u   /* of a frame that we write: without a mask */
+#define WS_CONTROL_MAX 125u  /* payload of ping, pong, close */
+#define WS_PACKED      0x40u /* in the first octet of a message: it is packed (RFC 7692) */
 
 enum ws_opcode {
 	WS_CONTINUATION = 0,
@@ -39,6 +40,7 @@ struct ws_reader {
 	/* what is allowed, set by the owner; zero is the strictest */
 	uint64_t message_bytes_max; /* 0: no bound */
 	bool is_text_good;
+	bool is_packing_good; /* a message may be packed */
 
 	/* the frame under way */
 	uint64_t left;  /* of its payload */
@@ -51,7 +53,8 @@ struct ws_reader {
 	uint32_t control_n;
 
 	/* the message under way */
-	uint8_t kind; /* WS_TEXT, WS_BINARY; 0: none */
+	uint8_t kind;   /* WS_TEXT, WS_BINARY; 0: none */
+	bool is_packed; /* its octets are; texts are not checked then */
 	uint64_t message_bytes;
 	uint8_t tail[4]; /* of a text: a character that is not whole yet */
 	uint32_t tail_n;
@@ -65,9 +68,10 @@ enum ws_found {
 };
 struct ws_step {
 	enum ws_found found;
-	size_t used;  /* octets of the input that are done with */
-	size_t n;     /* DATA: octets written */
-	bool is_last; /* DATA: the message ends here */
+	size_t used;    /* octets of the input that are done with */
+	size_t n;       /* DATA: octets written */
+	bool is_last;   /* DATA: the message ends here */
+	bool is_packed; /* DATA: of a packed message, as it came */
 };
 
 /* ws_read takes the next step in `in`. Payload of messages is written to `to`, unmasked: there must
@@ -75,7 +79,8 @@ struct ws_step {
  * the peer is to be told it, and nothing more is to be read. */
 enum ws_code ws_read(struct ws_reader *r, struct slice in, uint8_t *to, struct ws_step *out);
 
-/* ws_text checks the next octets of a text message; `is_last`: it must end with a whole character.
+/* ws_text checks the next octets of a text message, which ws_read does with those that are not
+ * packed; `is_last`: it must end with a whole character.
  * False: it is not UTF-8. */
 bool ws_text(struct ws_reader *r, struct slice s, bool is_last);
 

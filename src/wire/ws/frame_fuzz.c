@@ -51,7 +51,8 @@ static bool read_piece(struct ws_reader *r, uint8_t *p, size_t n, struct seen *o
 static struct seen read_all(struct slice in, uint8_t allowed, size_t piece)
 {
 	struct ws_reader r = { .message_bytes_max = allowed & 4 ? 300 : 0,
-			       .is_text_good = allowed & 1 };
+			       .is_text_good = allowed & 1,
+			       .is_packing_good = allowed & 8 };
 	struct seen out = { .data = malloc(in.n + 1) };
 	uint8_t *block = malloc(in.n + 1);
 	must(out.data && block);

@@ -1,12 +1,21 @@
 // mqtt.js against a broker: node client.js URL. Prints lines as tools/run-tests reads them.
 'use strict'
 const mqtt = require('mqtt')
+const WebSocket = require('ws')
 const url = process.argv[2]
 const where = url.split(':')[0]
+const PACKING = where === 'ws' ? { perMessageDeflate: { threshold: 0 } } : {} // all, or the long
+
+let socket // of the last client through WebSocket
+
+function note(where, protocols, options) {
+  socket = new WebSocket(where, protocols, options.wsOptions)
+  return socket
+}
 
 function wishes(name, version, words) {
   return { clientId: name, protocolVersion: version, connectTimeout: 20000, reconnectPeriod: 0,
-    protocolId: version === 3 ? 'MQIsdp' : 'MQTT', ...words }
+    protocolId: version === 3 ? 'MQIsdp' : 'MQTT', wsOptions: PACKING, createWebsocket: note, ...words }
 }
 
 function open(name, version, words) {
@@ -105,7 +114,23 @@ async function retains(version) {
   await a.endAsync()
 }
 
-const tests = [[passes_properties], [is_told_aliases]]
+async function carries_what_packs_well_and_what_does_not() {
+  const a = await open('a', 4)
+  if (where.startsWith('ws')) {
+    must(socket.extensions.includes('permessage-deflate'), socket.extensions)
+  }
+  const bodies = [0, 1, 1000, 100000, 1000000].map((n) => Buffer.alloc(n, 'the quick brown fox '))
+  bodies.push(...[100, 20000, 300000].map((n) => require('crypto').randomBytes(n)))
+  await a.subscribeAsync('js/large', { qos: 1 })
+  const coming = take(a, bodies.length)
+  for (const body of bodies) await a.publishAsync('js/large', body, { qos: 1 })
+  const got = await coming
+  must(got.every((m, i) => m.packet.payload.equals(bodies[i])), 'a body')
+  await a.endAsync()
+}
+
+const tests = [[passes_properties], [is_told_aliases],
+  [carries_what_packs_well_and_what_does_not]]
 for (const version of [3, 4, 5]) {
   tests.push([publishes_and_subscribes, version], [keeps_a_session, version], [retains, version])
 }
