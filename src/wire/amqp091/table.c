@@ -335,9 +335,11 @@ struct slice amqp091_table_sort(struct slice table, uint8_t *at)
 	struct amqp091_entry e;
 	struct rd r = rd_of(table);
 	size_t n = 0, used = 0;
-	while (n < AMQP091_TABLE_UNORDERED_MAX && amqp091_table_next(&r, &e)) {
+	while (n < AMQP091_TABLE_UNORDERED_MAX) {
+		const uint8_t *from = r.p; /* an empty name is nowhere */
+		if (!amqp091_table_next(&r, &e))
+			break;
 		size_t i = n++;
-		const uint8_t *from = e.name.p - 1;
 		for (; i > 0 && order(name[i - 1], e.name) > 0; i--) {
 			name[i] = name[i - 1];
 			whole[i] = whole[i - 1];

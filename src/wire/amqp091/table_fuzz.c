@@ -49,6 +49,8 @@ static void good(struct slice table)
 	must(amqp091_table_eq(table, table));
 	(void)amqp091_table_eq(table, slice_of(once, table.n));
 	(void)amqp091_args_equivalent(table, slice_of(once, table.n), "a");
+	struct slice sorted = amqp091_table_sort(table, twice);
+	must(sorted.n == table.n && amqp091_table_check(sorted) == ERR_OK);
 	free(once);
 	free(twice);
 	if (table.n < LINE)

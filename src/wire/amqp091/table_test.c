@@ -358,6 +358,8 @@ static void sorting_puts_names_in_order_and_keeps_equal_ones(void **state)
 	struct slice sorted = amqp091_table_sort(bytes_of("\1bt\1\2aaV\1at\0\1bV"), room);
 	must(slice_eq(sorted, bytes_of("\1at\0\2aaV\1bt\1\1bV")));
 	must(amqp091_table_sort(SLICE_EMPTY, room).n == 0);
+	sorted = amqp091_table_sort(bytes_of("\1bV\0t\1\1aV\0V"), room);
+	must(slice_eq(sorted, bytes_of("\0t\1\0V\1aV\1bV")));
 	for (size_t i = 0; i < sizeof many; i += 4)
 		memcpy(many + i, (const uint8_t[]){ 1, (uint8_t)(200 - i / 4), 't', 1 }, 4);
 	must(amqp091_table_sort(slice_of(many, sizeof many), NULL).p == many);
