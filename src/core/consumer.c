@@ -4,6 +4,7 @@
 
 #define SLAB_BYTES 8192u
 #define SEED       0x436f6e73756d6572u /* any: keys are our own numbers */
+#define FEW        16u                 /* consumers of a queue that are looked through one by one */
 
 void consumers_init(struct consumers *cs, struct mem *mem)
 {
@@ -56,16 +57,34 @@ static enum err make_room(struct consumers *cs)
 	return pool_make_room(&cs->pool, cs->mem, SLAB_BYTES, "consumers");
 }
 
-/* A twin that goes is not missed. */
-static void find_twins(struct consumer *s)
+static bool is_twin(struct consumer *s, struct consumer *one)
+{
+	must(s != one);
+	if (one->queue != s->queue || one->session != s->session || one->channel != s->channel)
+		return false;
+	s->has_twin = one->has_twin = true; /* further ones know already */
+	return true;
+}
+
+static bool has_twin_in(const struct list *l, struct consumer *s)
 {
 	must(!s->has_twin);
-	for (struct consumer *one = s->next_of_session; one; one = one->next_of_session) {
-		if (one->queue != s->queue || one->channel != s->channel)
-			continue;
-		s->has_twin = one->has_twin = true;
-		return; /* the others know already */
-	}
+	LIST_EACH (l, n)
+		if (is_twin(s, containerof(n, struct consumer, node)))
+			return true;
+	return false;
+}
+
+/* Among the few of the queue, or among those of the session. A twin that goes is not missed. */
+static void find_twins(struct consumer *s)
+{
+	struct queue *q = s->queue;
+	struct consumer *one = q->consumers_n > FEW ? s->next_of_session : NULL;
+	must(!list_has_node(&s->node));
+	if (q->consumers_n <= FEW && !has_twin_in(&q->able, s))
+		(void)has_twin_in(&q->idle, s);
+	while (one && !is_twin(s, one))
+		one = one->next_of_session;
 }
 
 struct consumer *consumer_add(struct consumers *cs, struct queue *q, const struct run *who)

@@ -49,6 +49,38 @@ static void credit_is_messages_and_bytes(void **st)
 	must(heap.mem.used == 0);
 }
 
+static void who_shares_a_queue_with_its_own_channel_knows(void **st)
+{
+	(void)st;
+	struct mem_for_tests heap = mem_for_tests(1 << 20);
+	struct consumers cs;
+	struct queue q[2];
+	struct consumer *s[70];
+	consumers_init(&cs, &heap.mem);
+	queue_init(&q[0], 1, 0);
+	queue_init(&q[1], 2, 0);
+	for (uint32_t others = 0; others <= 60; others += 60) { /* few, and many */
+		uint32_t n = 0;
+		while (n < others)
+			s[n] = add(&cs, &q[0], who(100 + n, 1, 1)), n++;
+		struct consumer *one = s[n++] = add(&cs, &q[0], who(5, 1, 1));
+		s[n++] = add(&cs, &q[0], who(5, 2, 1));
+		s[n++] = add(&cs, &q[0], who(6, 1, 1));
+		s[n++] = add(&cs, &q[1], who(5, 1, 2));
+		(void)consumer_earn(one, 5, 100);
+		for (uint32_t i = 0; i < n; i++)
+			must(!s[i]->has_twin);
+		s[n] = add(&cs, &q[0], who(5, 1, 3));
+		must(s[n]->has_twin && one->has_twin && !s[n - 1]->has_twin && !s[n - 2]->has_twin);
+		for (uint32_t i = 0; i <= n; i++)
+			consumer_remove(&cs, s[i]);
+	}
+	queue_fini(&q[0], &heap.mem);
+	queue_fini(&q[1], &heap.mem);
+	consumers_fini(&cs);
+	must(heap.mem.used == 0);
+}
+
 static void the_ring_turns(void **st)
 {
 	(void)st;
@@ -134,6 +166,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(credit_is_messages_and_bytes),
+		cmocka_unit_test(who_shares_a_queue_with_its_own_channel_knows),
 		cmocka_unit_test(the_ring_turns),
 		cmocka_unit_test(everybody_is_found_by_key_and_by_session),
 		cmocka_unit_test(without_memory_nothing_changes),
