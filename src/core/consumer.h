@@ -51,8 +51,10 @@ struct consumer {
 struct selects {
 	const struct header_ops *(*views)(uint8_t encoding);
 	struct list late;   /* struct selecting: there is more to look at */
+	struct list full;   /* likewise: more to read, when there is less under way */
 	struct deque wants; /* struct core_look */
 	uint64_t gen;       /* of the newest queue that has some */
+	uint64_t reading;   /* steps that what is being read will cost */
 	uint32_t steps;     /* of looking, that this turn has left */
 };
 

@@ -28,6 +28,7 @@ struct core *core_new(struct mem *mem, uint16_t shard)
 	list_init(&c->dirty);
 	list_init(&c->late);
 	list_init(&c->select.late);
+	list_init(&c->select.full);
 	deque_init(&c->select.wants, sizeof(struct core_look), "selectors");
 	wheel_init(&c->wheel, 0);
 	deque_init(&c->asks, sizeof(struct ask), "asks");

@@ -294,6 +294,7 @@ struct msg;
 struct core_look {
 	uint64_t queue, pos, loc, gen;
 	uint32_t bytes, flags; /* ENTRY_BIG, ENTRY_SPILLED */
+	uint32_t cost;         /* of looking at it, in steps, as it was thought to be */
 };
 void core_views(struct core *c, const struct header_ops *(*of)(uint8_t encoding));
 bool core_has_looks(const struct core *c);

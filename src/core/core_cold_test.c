@@ -1,6 +1,5 @@
-#include "core/core_for_tests.h"
+#include "core/core_select_for_tests.h"
 
-#define Q         7u
 #define UNITS_MAX 64u
 
 /* The newest checkpoint. */
@@ -379,6 +378,40 @@ static void what_is_bequeathed_comes_back_first(void **s)
 	end(r);
 }
 
+/* ---- selectors --------------------------------------------------------------------------- */
+
+static void a_selector_that_goes_back_reads_nothing_again(void **s)
+{
+	(void)s;
+	const uint32_t n = 40 * CHUNK_N;
+	struct rig *r = rig_with_queue();
+	r->unit = unit;
+	r->entries_max = 0;
+	core_entries_limit(r->core, 0);
+	core_cache_limit(r->core, 0);
+	subscribe(r, 1, 0, 1, "n = 1 OR n = 30000");
+	subscribe(r, 2, 0, 1, "n = 1 OR n = 30000"); /* goes on while the first has one */
+	for (uint32_t at = 1; at < n; at += 128) {
+		publish(r, at, 128, ENTRY_PERSISTENT);
+		rig_commit(r);
+	}
+	(void)read_all(r);
+	take(r);
+	silence(r);
+	must(queue_of(r)->cold_n == 24); /* the first are near the queue's own cursor */
+	uint32_t read_n = kept.read_n;
+	rig_settle(r, Q, 1, pos_of(1, 0), SETTLE_RELEASE);
+	rig_commit(r);
+	must(read_all(r) == 0 && kept.read_n == read_n && queue_of(r)->cold_n == 39);
+	SAY("c2 1r");
+	must(queue_of(r)->has->select->at[0].cursor == queue_of(r)->tail_pos);
+	publish(r, 30000, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	(void)read_all(r);
+	SAY("c1 30000");
+	end(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +429,7 @@ int main(void)
 		cmocka_unit_test(who_comes_behind_what_is_away_has_a_chunk_of_its_own),
 		cmocka_unit_test(what_lives_is_told_by_segments),
 		cmocka_unit_test(what_is_bequeathed_comes_back_first),
+		cmocka_unit_test(a_selector_that_goes_back_reads_nothing_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

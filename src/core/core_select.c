@@ -6,11 +6,8 @@
 
 #include <string.h>
 
-/* Of one turn, as sql_matches counts them: some milliseconds. It may be too much by one look. */
-#define STEPS_MAX  262144u
-#define LOOK_STEPS 128u /* what any look costs */
-#define ASKED_MAX  64u  /* of one queue, being read */
-#define PLAIN      LIMIT_SELECTORS
+#define ASKED_MAX 64u /* of one queue, being read */
+#define PLAIN     LIMIT_SELECTORS
 
 /* ---- who has which ------------------------------------------------------------------------ */
 
@@ -112,11 +109,22 @@ void core_select_forget(struct core *c, struct queue *q)
 	must(q->cursor <= q->tail_pos);
 }
 
-void core_select_back(struct queue *q, uint64_t pos)
+/* Selectors that know that it is not for them stay where they are. A chunk with an entry that has
+ * come back does not leave memory any more (chunk_weigh), so on the way nothing cold has any. */
+void core_select_back(struct queue *q, const struct chunk *k, uint32_t slot)
 {
-	must(q->has->select != NULL);
-	for (uint32_t i = 0; i < LIMIT_SELECTORS; i++)
-		q->has->select->at[i].cursor = min_u64(q->has->select->at[i].cursor, pos);
+	const struct chunk_select *t = k->select;
+	const uint64_t pos = pos_of(k->number, slot);
+	must(q->has->select != NULL && bits_test(k->ready, slot));
+	for (uint32_t i = 0; i < LIMIT_SELECTORS; i++) {
+		struct selector_of *one = &q->has->select->at[i];
+		bool is_others = t && !one->discards && bits_test(t->known[i], slot) &&
+				 !bits_test(t->match[i], slot);
+		if (!one->code || is_others || one->cursor <= pos)
+			continue;
+		one->reached = max_u64(one->reached, one->cursor);
+		one->cursor = pos;
+	}
 }
 
 /* ---- looking at messages ------------------------------------------------------------------ */
@@ -147,12 +155,23 @@ static void again(struct core *c, struct list_node *late)
 void core_select_begin(struct core *c)
 {
 	struct list_node *n, *used_up = list_pop(&c->select.late);
-	c->select.steps = STEPS_MAX;
+	c->select.steps = SELECT_STEPS_MAX;
 	must(c->is_leading);
 	while ((n = list_pop(&c->select.late)) != NULL)
 		again(c, n);
 	if (used_up)
 		again(c, used_up);
+}
+
+/* False: the turn has been used up, and the queue goes on in the next one. */
+static bool may_go_on(struct core *c, struct selecting *sel)
+{
+	must(sel->n > 0);
+	if (c->select.steps > 0)
+		return true;
+	if (!list_has_node(&sel->late))
+		list_push(&c->select.late, &sel->late);
+	return false;
 }
 
 static struct chunk_select *table_of(struct core *c, struct chunk *k)
@@ -166,14 +185,20 @@ static struct chunk_select *table_of(struct core *c, struct chunk *k)
 	return k->select;
 }
 
-/* The selectors look that have not, the first of them at least, the others as long as the turn
- * lasts; NULL: the message cannot be read, and none is true of it. */
+/* What the looks at a message cost counts for those to come, more of it if it is more. */
+static void note_cost(struct selecting *sel, uint32_t cost)
+{
+	must(sel->n > 0);
+	sel->cost = cost > sel->cost ? cost : sel->cost - (sel->cost - cost) / 8;
+}
+
+/* The selectors look that have not, the first of them at least, the others as long as `*io_steps`
+ * last; NULL: the message cannot be read, and none is true of it. */
 static void look(struct core *c, const struct queue *q, struct chunk_select *t, uint32_t slot,
-		 const struct msg *m)
+		 const struct msg *m, uint32_t *io_steps)
 {
 	struct sql_message what = { .ops = NULL };
-	bool is_last = false;
-	uint32_t steps;
+	uint32_t steps, all = 0;
 	must(c->select.views != NULL && q->has->select != NULL);
 	if (m)
 		what = (struct sql_message){ .ops = c->select.views(msg_encoding(m)),
@@ -183,16 +208,39 @@ static void look(struct core *c, const struct queue *q, struct chunk_select *t, 
 		const struct selector_of *one = &q->has->select->at[i];
 		if (!one->code || bits_test(t->known[i], slot))
 			continue;
-		if (is_last)
-			return;
+		if (all > 0 && *io_steps == 0)
+			break;
 		bits_set(t->known[i], slot);
 		if (!m)
 			continue;
 		if (sql_matches(slice_of(one->code, one->code_n), &what, &steps))
 			bits_set(t->match[i], slot);
-		c->select.steps -= (uint32_t)min_u64(c->select.steps, steps + LOOK_STEPS);
-		is_last = c->select.steps == 0;
+		all += steps + LOOK_STEPS;
+		*io_steps -= (uint32_t)min_u64(*io_steps, steps + LOOK_STEPS);
 	}
+	note_cost(q->has->select, all);
+}
+
+/* What it will cost to look at it, as far as can be said. */
+static uint32_t cost_of(const struct selecting *sel, const struct entry *e)
+{
+	uint64_t cost = 0;
+	must(sel->n > 0);
+	for (uint32_t i = 0; i < LIMIT_SELECTORS; i++)
+		if (sel->at[i].code)
+			cost += LOOK_STEPS + sel->at[i].code_n;
+	return (uint32_t)min_u64(max_u64(cost + e->bytes / 8, sel->cost), SELECT_STEPS_MAX);
+}
+
+/* False: so much is being read already that this has to wait. */
+static bool may_read(struct core *c, struct selecting *sel, uint32_t cost)
+{
+	must(cost > 0);
+	if (c->select.reading == 0 || c->select.reading + cost <= SELECT_STEPS_MAX)
+		return true;
+	if (!list_has_node(&sel->late))
+		list_push(&c->select.full, &sel->late);
+	return false;
 }
 
 /* Entries from `slot` on that selector `i` does not know and that are not in memory are read. */
@@ -205,17 +253,22 @@ static void ask(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
 		if (!bits_test(k->ready, slot) || e->mem || bits_test(t->known[i], slot) ||
 		    bits_test(t->asked, slot))
 			continue;
+		const uint32_t cost = cost_of(sel, e);
+		if (!may_read(c, sel, cost))
+			return;
 		const struct core_look one = { .queue = q->id,
 					       .pos = pos_of(k->number, slot),
 					       .loc = k->loc[slot],
 					       .gen = sel->gen,
 					       .bytes = e->bytes,
+					       .cost = cost,
 					       .flags = e->flags & (ENTRY_BIG | ENTRY_SPILLED) };
 		must(one.loc != 0);
 		if (deque_push(&c->select.wants, c->mem, &one) != ERR_OK)
 			must(!"no memory to read a message");
 		bits_set(t->asked, slot);
 		sel->asked_n++;
+		c->select.reading += cost;
 	}
 }
 
@@ -225,10 +278,24 @@ bool core_look_wanted(struct core *c, struct core_look *out)
 	return deque_pop(&c->select.wants, out);
 }
 
+/* Who waits for it may ask for more; all of them if nothing is being read. */
+static void has_read(struct core *c, uint32_t cost)
+{
+	struct list_node *n;
+	must(c->select.reading >= cost);
+	c->select.reading -= cost;
+	while ((n = list_pop(&c->select.full)) != NULL) {
+		again(c, n);
+		if (c->select.reading > 0)
+			return;
+	}
+}
+
 bool core_looked(struct core *c, const struct core_look *which, const struct msg *m)
 {
 	struct queue *q = core_find_queue(c, which->queue);
-	uint32_t slot = pos_slot(which->pos);
+	uint32_t slot = pos_slot(which->pos), steps = which->cost;
+	has_read(c, which->cost);
 	if (!q || !q->has->select || q->has->select->gen != which->gen)
 		return false;
 	must(q->has->select->asked_n > 0);
@@ -240,7 +307,7 @@ bool core_looked(struct core *c, const struct core_look *which, const struct msg
 	bits_clear(k->select->asked, slot);
 	if (!bits_test(k->live, slot) || k->loc[slot] != which->loc)
 		return false; /* gone, or elsewhere: what was read may be anything */
-	look(c, q, k->select, slot, m);
+	look(c, q, k->select, slot, m, &steps);
 	return true;
 }
 
@@ -254,12 +321,9 @@ static bool learn(struct core *c, struct queue *q, struct chunk *k, uint32_t slo
 		ask(c, q, k, slot, i);
 		return false;
 	}
-	if (c->select.steps == 0) {
-		if (!list_has_node(&q->has->select->late))
-			list_push(&c->select.late, &q->has->select->late);
+	if (!may_go_on(c, q->has->select))
 		return false;
-	}
-	look(c, q, t, slot, msg_of(mem));
+	look(c, q, t, slot, msg_of(mem), &c->select.steps);
 	return true;
 }
 
@@ -327,8 +391,13 @@ static struct chunk *find(struct core *c, struct queue *q, uint32_t i, struct ou
 	struct chunk *k;
 	must(one->code != NULL);
 	while ((k = chunk_at(q, one)) != NULL) {
-		uint32_t slot = candidate(k, i, one->discards, pos_slot(one->cursor));
+		bool is_passed = k->is_cold && one->reached >= pos_of(k->number + 1, 0);
+		uint32_t slot = is_passed ? CHUNK_N
+					  : candidate(k, i, one->discards, pos_slot(one->cursor));
 		if (slot == CHUNK_N) {
+			if (!may_go_on(c, q->has->select))
+				return NULL;
+			c->select.steps -= (uint32_t)min_u64(c->select.steps, PASS_STEPS);
 			pass(c, q, one, k);
 			continue;
 		}

@@ -9,11 +9,19 @@
  *                   ^cursor           ?: nobody has looked
  *
  * All of it is volatile. A chunk that leaves memory forgets its bits; a cursor that has passed it
- * does not need them, and goes back only to what was given and is released.
+ * does not need them. What is released takes back the cursors of those it may be for; on their way
+ * to where they had been (`reached`) they pass over what is not in memory. Whatever a turn does for
+ * selectors costs steps, and what is left when they are used up waits for the next turn.
  */
 #ifndef CORE_CORE_SELECT_H
 #define CORE_CORE_SELECT_H
 #include "core/core_state.h"
+
+/* Of one turn, as sql_matches counts them: some milliseconds. It may be too much by one look. What
+ * is being read for selectors is bounded likewise, by what looking at it will cost. */
+#define SELECT_STEPS_MAX 262144u
+#define LOOK_STEPS       128u /* what any look costs */
+#define PASS_STEPS       64u  /* what it costs to find nothing in a chunk */
 
 /* What is known of a chunk's entries. */
 struct chunk_select {
@@ -27,15 +35,18 @@ struct selector_of {
 	uint32_t code_n, users_n;
 	bool discards; /* what it is not true of goes */
 	uint64_t cursor;
+	uint64_t reached; /* chunks before this that are cold have nothing for it */
 };
 
 /* Of a queue, as long as a consumer has a selector. */
 struct selecting {
 	struct queue *queue;
-	struct list_node late; /* in core.select.late: there is more to look at than one turn may */
+	struct list_node late; /* in core.select.late: there is more to look at than one turn may;
+				  or .full: there is more to be read */
 	uint64_t gen;          /* whose answers these are */
 	uint64_t kept;         /* where the queue's own cursor stays; UINT64_MAX: anywhere */
 	uint32_t asked_n, n;   /* n: selectors */
+	uint32_t cost;         /* of a message to all of them, in steps, as seen of late */
 	struct selector_of at[LIMIT_SELECTORS];
 };
 
@@ -57,8 +68,8 @@ bool core_expire_due(struct core *c, struct chunk *k, struct outcomes *later);
 /* core_cool_behind: an unchanged chunk that has been gone through may leave memory again. */
 void core_cool_behind(struct core *c, struct queue *q, struct chunk *k);
 
-/* core_select_back: the entry at `pos` is ready again. */
-void core_select_back(struct queue *q, uint64_t pos);
+/* core_select_back: an entry is ready again. */
+void core_select_back(struct queue *q, const struct chunk *k, uint32_t slot);
 
 /* core_select_begin: a turn begins, in which so much may be looked at. */
 void core_select_begin(struct core *c);

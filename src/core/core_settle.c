@@ -110,7 +110,7 @@ void core_release_entry(struct core *c, struct queue *q, struct chunk *k, uint32
 	if (!ABLATED(requeue_place))
 		q->cursor = min_u64(q->cursor, pos_of(k->number, slot));
 	if (q->has->select)
-		core_select_back(q, pos_of(k->number, slot));
+		core_select_back(q, k, slot);
 }
 
 void core_give_back(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
