@@ -41,6 +41,7 @@ struct core *core_new(struct mem *mem, uint16_t shard)
 	list_init(&c->streams.used);
 	deque_init(&c->streams.wants, sizeof(struct core_page), "stream pages");
 	c->streams.rows_max = STREAM_ROWS_MAX;
+	c->run_bytes_max = LIMIT_RECORD_BYTES_MAX / 2; /* a record must hold it */
 	c->checkpoint.epoch = 1;
 	return c;
 }

@@ -301,6 +301,11 @@ bool core_has_looks(const struct core *c);
 bool core_look_wanted(struct core *c, struct core_look *out);
 bool core_looked(struct core *c, const struct core_look *which, const struct msg *m);
 
+/* core_run_bytes says, before there are queues, how many stored bytes one run of messages for the
+ * log may have, if it has more than one message: with its rows it must fit into a record. Without
+ * it that is half of LIMIT_RECORD_BYTES_MAX. */
+void core_run_bytes(struct core *c, uint32_t bytes_max);
+
 /* Streams: what the shard must know of their messages lies in pages, and most of these in the
  * journal (stream.h). core_page_rows says, before there are queues, how many messages a page may
  * have. core_has_pages: one of the following has something to give.

@@ -14,9 +14,6 @@ _Static_assert(offsetof(struct publish_row, mem) == offsetof(struct add_row, mem
 		       offsetof(struct publish_row, priority) == offsetof(struct add_row, priority),
 	       "publish rows are turned into add rows in place");
 
-/* Stored bytes of one ADD run: a record must hold it, and half of one is enough. */
-#define RUN_BYTES_MAX ((uint32_t)LIMIT_RECORD_BYTES_MAX / 2)
-
 /* How many records the give mark is kept ahead of publishes to a queue whose consumers keep up. */
 #define MARK_AHEAD_RECORDS 16u
 
@@ -51,7 +48,13 @@ static enum way way_of(const struct queue *q, const struct publish_row *row)
 	return q->pending_n && !ABLATED(order) ? WAY_LATER : WAY_NOW;
 }
 
-static uint32_t stretch_end(const struct run *cmd, const struct stretch *s)
+void core_run_bytes(struct core *c, uint32_t bytes_max)
+{
+	must(bytes_max > 0 && c->queues.n == 0);
+	c->run_bytes_max = min_u64(c->run_bytes_max, bytes_max);
+}
+
+static uint32_t stretch_end(const struct core *c, const struct run *cmd, const struct stretch *s)
 {
 	const struct publish_row *row = (const void *)(cmd + 1);
 	uint32_t i = s->at;
@@ -59,7 +62,7 @@ static uint32_t stretch_end(const struct run *cmd, const struct stretch *s)
 	for (i++; i < cmd->n && row[i].queue == row[s->at].queue; i++) {
 		bytes += row[i].bytes;
 		if (way_of(s->queue, &row[i]) != s->way ||
-		    (s->way == WAY_LOG && bytes > RUN_BYTES_MAX))
+		    (s->way == WAY_LOG && bytes > c->run_bytes_max))
 			break;
 	}
 	return i;
@@ -371,7 +374,7 @@ void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct 
 		}
 		s.way = way_of(s.queue, &row[s.at]);
 		s.is_dead = s.is_behind = false;
-		s.end = s.queue && s.queue->has->window ? s.at + 1 : stretch_end(cmd, &s);
+		s.end = s.queue && s.queue->has->window ? s.at + 1 : stretch_end(c, cmd, &s);
 		s.once = s.queue && cmd->tail_len ? core_once_of(s.queue, cmd) : 0;
 		if (s.way != WAY_DROP && is_there(c, &s, &row[s.at]))
 			s.way = WAY_DROP;

@@ -76,13 +76,13 @@ struct core {
 	struct pool queue_pool;
 	struct chunk_pool chunks;
 	struct consumers consumers;
-	struct list active; /* queues for core_give */
-	struct list dirty;  /* queues for the next checkpoint */
-	struct list late;   /* chunks with entries that may not wait at all */
-	uint64_t now_ms;    /* of the call that is being worked on */
-	struct deque asks;
-	struct deque freed; /* struct freed */
-	uint64_t cached_bytes, cache_max, retain_max_n, retain_max_bytes;
+	struct list active;       /* queues for core_give */
+	struct list dirty;        /* queues for the next checkpoint */
+	struct list late;         /* chunks with entries that may not wait at all */
+	uint64_t now_ms;          /* of the call that is being worked on */
+	struct deque asks, freed; /* the latter: struct freed */
+	uint64_t cached_bytes, cache_max, run_bytes_max; /* the last: core_run_bytes */
+	uint64_t retain_max_n, retain_max_bytes;
 	struct core_totals all; /* overflowed_n is in count */
 	uint64_t dead_session;  /* who publishes dead letters again; 0: nobody */
 	uint64_t *order;        /* all queue ids, sorted; as long as it is not stale */

@@ -332,6 +332,23 @@ static void a_long_queue_goes_through_many_chunks(void **s)
 	rig_free(r);
 }
 
+/* 8 and 8 and 4 of them. */
+static void what_is_too_much_for_a_record_is_several_runs(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	core_run_bytes(r->core, 8 * RIG_STORED_BYTES);
+	const struct queue_rules rules = rules_none();
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	rig_commit(r);
+	const uint64_t before = r->later.runs_n;
+	rig_publish(r, Q, 1, 20, ENTRY_PERSISTENT | ENTRY_CONFIRM);
+	must(r->later.runs_n == before + 3);
+	rig_commit(r);
+	SAY("confirm 1-20");
+	rig_free(r);
+}
+
 static void the_cache_keeps_the_oldest(void **s)
 {
 	(void)s;
@@ -401,6 +418,7 @@ int main(void)
 		cmocka_unit_test(an_exclusive_consumer_is_alone),
 		cmocka_unit_test(a_large_message_passes_small_credit_once),
 		cmocka_unit_test(a_long_queue_goes_through_many_chunks),
+		cmocka_unit_test(what_is_too_much_for_a_record_is_several_runs),
 		cmocka_unit_test(the_cache_keeps_the_oldest),
 		cmocka_unit_test(without_consumers_the_cache_keeps_little),
 		cmocka_unit_test(a_dump_and_a_digest_are_answered),

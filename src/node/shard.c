@@ -10,6 +10,8 @@
 
 /* Small segments have small pages of streams: one message of a page for so many bytes. */
 #define PAGE_PART 32768
+/* A record is a quarter of one at most, and half of it is for what messages are made of. */
+#define RUN_PART  8
 
 enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed)
 {
@@ -41,6 +43,7 @@ enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed)
 			  (uint64_t)l->node->config->retained_max_bytes);
 	core_views(s->core, header_ops_of);
 	core_page_rows(s->core, (uint32_t)(l->node->config->journal_segment_bytes / PAGE_PART));
+	core_run_bytes(s->core, (uint32_t)(l->node->config->journal_segment_bytes / RUN_PART));
 	return ERR_OK;
 }
 

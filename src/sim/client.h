@@ -16,6 +16,7 @@
 #define CLIENT_CONSUMERS 3
 #define CLIENT_GET       CLIENT_CONSUMERS /* who holds what basic.get has fetched */
 #define CLIENT_FRAME_MAX 131072u
+#define CLIENT_PROPS_MAX 1024u /* of a dead letter */
 
 struct bytes {
 	uint8_t *at;
@@ -54,7 +55,7 @@ struct incoming {
 	bool is_redelivered, has_header;
 	uint64_t tag, body_bytes;
 	char exchange[64], key[64];
-	uint8_t props[LETTER_PROPS_MAX];
+	uint8_t props[CLIENT_PROPS_MAX];
 	uint32_t props_n;
 	struct bytes body;
 };

@@ -261,6 +261,8 @@ static void settle_one(struct client *c, struct channel_state *ch, struct held *
 {
 	if (how == CLIENT_REQUEUE)
 		oracle_release(c->oracle, h->copy, c->index, ch->number);
+	else if (how == CLIENT_REJECT)
+		oracle_reject(c->oracle, h->copy, c->index, ch->number);
 	else
 		oracle_settle(c->oracle, h->copy, c->index, ch->number);
 	h->is_settled = true;

@@ -100,8 +100,15 @@ bool drain_all(struct world *w)
 	}
 	if (!answered(w))
 		return false;
-	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
-		if (!drain_queue(w, q))
+	for (uint32_t n = 0; n < 2 * PLACE_QUEUES; n++) {
+		const uint32_t q = n %
+				   PLACE_QUEUES; /* where dead letters come to is drained last */
+		if (w->oracle.places.rule[q].is_cemetery == (n >= PLACE_QUEUES) &&
+		    !drain_queue(w, q))
 			return false;
+	}
+	oracle_all_drained(&w->oracle);
+	if (w->story.is_wrong)
+		return false;
 	return client_leave(c) && world_settle(w);
 }

@@ -10,7 +10,8 @@
 
 #define STEPS_MAX      200000
 #define CALLS_MAX      60 /* of the disk, until the power goes in one */
-#define RECOVERIES_MAX 4  /* power cuts during recovery, one behind the other */
+#define DYING_MAX      200
+#define RECOVERIES_MAX 4 /* power cuts during recovery, one behind the other */
 #define STOP_STEPS_MAX 400000
 
 static const struct {
@@ -164,6 +165,25 @@ static bool power_call(struct world *w)
 	return !w->story.is_wrong && restart(w, true);
 }
 
+/* Everything that clients hold is refused, and the power goes before all of it has come to rest. */
+static bool power_dying(struct world *w)
+{
+	for (uint32_t i = 0; i < PLACE_CLIENTS; i++)
+		for (uint32_t n = 0; n < ORACLE_CHANNELS; n++) {
+			const struct channel_state *ch = &w->client[i].channel[n];
+			uint32_t last = ch->held_end;
+			while (last > ch->held_first && ch->held[last - 1].is_settled)
+				last--;
+			if (last > ch->held_first)
+				(void)client_settle(&w->client[i], n, last - 1, CLIENT_REJECT,
+						    true);
+		}
+	w->is_working = false;
+	for (uint64_t n = prng_between(&w->prng, 1, DYING_MAX); n > 0 && world_step(w); n--)
+		;
+	return !w->story.is_wrong && restart(w, true);
+}
+
 /* What is committed is all there is: it must be there afterwards, to the last bit. */
 static bool power_quiet(struct world *w)
 {
@@ -297,6 +317,7 @@ static bool happen(struct world *w, enum fault f)
 	switch (f) {
 	case FAULT_power: return restart(w, true);
 	case FAULT_power_call: return power_call(w);
+	case FAULT_power_dying: return power_dying(w);
 	case FAULT_power_quiet: return power_quiet(w);
 	case FAULT_kill: return restart(w, false);
 	case FAULT_stop: return world_stop(w) && world_start(w);

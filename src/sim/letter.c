@@ -86,3 +86,54 @@ struct slice letter_props(const struct letter *l, uint8_t buf[LETTER_PROPS_MAX])
 	must(wr_ok(&w) && amqp091_props_size(&p) <= LETTER_PROPS_MAX);
 	return slice_of(buf, (size_t)(amqp091_props_put(buf, &p) - buf));
 }
+
+/* ---- dead ones --------------------------------------------------------------------------- */
+
+static bool is_same(const struct amqp091_props *a, const struct amqp091_props *b)
+{
+	return (a->flags | AMQP091_HAS_headers) == (b->flags | AMQP091_HAS_headers) &&
+	       a->delivery_mode == b->delivery_mode && a->priority == b->priority &&
+	       a->timestamp == b->timestamp && slice_eq(a->content_type, b->content_type) &&
+	       slice_eq(a->message_id, b->message_id);
+}
+
+/* All that was in its headers is there still. */
+static bool has_all(struct slice headers, struct slice own)
+{
+	struct amqp091_entry e;
+	struct amqp091_value v;
+	for (struct rd r = rd_of(own); amqp091_table_next(&r, &e);)
+		if (!amqp091_table_find(headers, e.name, &v) ||
+		    !amqp091_value_equivalent(&v, &e.value))
+			return false;
+	return true;
+}
+
+/* It died once, as the headers in short say, too. */
+static bool read_end(struct slice headers, struct letter_end *out)
+{
+	struct amqp091_value deaths, one;
+	struct slice first_queue, first_reason;
+	int64_t count;
+	if (!amqp091_table_find(headers, slice_str("x-death"), &deaths) ||
+	    deaths.type != AMQP091_TYPE_ARRAY)
+		return false;
+	struct rd r = rd_of(deaths.octets);
+	return amqp091_array_next(&r, &one) && r.n == 0 && one.type == AMQP091_TYPE_TABLE &&
+	       amqp091_table_str(one.octets, "queue", &out->queue) &&
+	       amqp091_table_str(one.octets, "reason", &out->reason) &&
+	       amqp091_table_int(one.octets, "count", &count) && count == 1 &&
+	       amqp091_table_str(headers, "x-first-death-queue", &first_queue) &&
+	       amqp091_table_str(headers, "x-first-death-reason", &first_reason) &&
+	       slice_eq(first_queue, out->queue) && slice_eq(first_reason, out->reason);
+}
+
+bool letter_has_died(const struct letter *l, struct slice props, struct letter_end *out)
+{
+	uint8_t buf[LETTER_PROPS_MAX];
+	struct amqp091_props own, its;
+	if (amqp091_props_decode(letter_props(l, buf), &own) != ERR_OK)
+		must(!"properties of a letter");
+	return amqp091_props_decode(props, &its) == ERR_OK && is_same(&its, &own) &&
+	       has_all(its.headers, own.headers) && read_end(its.headers, out);
+}

@@ -19,6 +19,13 @@ void letter_put(const struct letter *l, uint8_t *to);
 uint32_t letter_id(struct slice body);
 /* letter_is: the body is exactly what letter_put wrote. */
 bool letter_is(const struct letter *l, struct slice body);
+/* Where, and why, it died. */
+struct letter_end {
+	struct slice queue, reason;
+};
+/* letter_has_died reads the properties of one that died once: `props` must say so, and be the
+ * letter's otherwise. False: they are not. */
+bool letter_has_died(const struct letter *l, struct slice props, struct letter_end *out);
 /* letter_has_headers: the letter with that number carries headers, kind='letter' among them. */
 static inline bool letter_has_headers(uint32_t id)
 {

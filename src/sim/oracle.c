@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 
-/* grow makes room for one more in a list of the run; 0 is none, so it begins at 1. */
-static void grow(void *io_at, uint32_t n, uint32_t *io_cap, size_t bytes)
+void oracle_grow(void *io_at, uint32_t n, uint32_t *io_cap, size_t bytes)
 {
 	void **at = io_at;
 	if (n < *io_cap)
@@ -28,6 +27,7 @@ void oracle_fini(struct oracle *o)
 	free(o->messages);
 	free(o->copies);
 	free(o->settling);
+	free(o->eithers);
 	free(o->asked);
 }
 
@@ -42,7 +42,7 @@ void oracle_connected(struct oracle *o, uint32_t client)
 
 uint32_t oracle_channel(struct oracle *o)
 {
-	grow(&o->asked, o->channels_n, &o->channels_cap, sizeof *o->asked);
+	oracle_grow(&o->asked, o->channels_n, &o->channels_cap, sizeof *o->asked);
 	o->asked[o->channels_n] = (struct oracle_ask){ 0 };
 	return o->channels_n++;
 }
@@ -132,8 +132,8 @@ void oracle_lost(struct oracle *o, uint32_t client)
 		struct message *m = &o->messages[id];
 		next = m->next_unsure;
 		m->is_done = oracle_is_sent_done(o, m);
-		for (uint32_t c = m->first_copy; c; c = o->copies[c].next_of_message)
-			o->copies[c].is_must &= m->is_done;
+		for (uint32_t c = m->first_copy; !m->is_done && c; c = o->copies[c].next_of_message)
+			oracle_copy_maybe(&o->copies[c]);
 		m->next_unsure = o->orphans;
 		o->orphans = id;
 	}
@@ -154,7 +154,7 @@ uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, boo
 {
 	struct oracle_queue *q = &o->queue[queue];
 	struct message *m = &o->messages[message];
-	grow(&o->copies, o->copies_n, &o->copies_cap, sizeof *o->copies);
+	oracle_grow(&o->copies, o->copies_n, &o->copies_cap, sizeof *o->copies);
 	uint32_t n = o->copies_n++;
 	o->copies[n] = (struct copy){ .message = message,
 				      .queue = (uint8_t)queue,
@@ -170,6 +170,12 @@ uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, boo
 	q->copies_n++;
 	oracle_crowded(o, queue);
 	return n;
+}
+
+void oracle_copy_maybe(struct copy *c)
+{
+	must(c->message != 0);
+	c->is_must = c->is_either = false;
 }
 
 void oracle_copy_gone(struct oracle *o, uint32_t copy)
@@ -201,6 +207,17 @@ void oracle_release(struct oracle *o, uint32_t copy, uint32_t client, uint32_t c
 		oracle_copy_gone(o, copy);
 }
 
+void oracle_settling(struct oracle *o, uint32_t copy, uint32_t client)
+{
+	struct copy *c = &o->copies[copy];
+	must(c->state != COPY_SETTLING && c->state != COPY_GONE);
+	c->state = COPY_SETTLING;
+	c->event = oracle_tick(o);
+	c->by = (uint8_t)client;
+	oracle_grow(&o->settling, o->settling_n, &o->settling_cap, sizeof *o->settling);
+	o->settling[o->settling_n++] = copy;
+}
+
 void oracle_settle(struct oracle *o, uint32_t copy, uint32_t client, uint32_t channel)
 {
 	struct copy *c = &o->copies[copy];
@@ -210,11 +227,8 @@ void oracle_settle(struct oracle *o, uint32_t copy, uint32_t client, uint32_t ch
 		oracle_copy_gone(o, copy);
 		return;
 	}
-	c->state = COPY_SETTLING;
-	c->event = oracle_tick(o);
-	c->by = (uint8_t)client;
-	grow(&o->settling, o->settling_n, &o->settling_cap, sizeof *o->settling);
-	o->settling[o->settling_n++] = copy;
+	c->is_either = false;
+	oracle_settling(o, copy, client);
 }
 
 void oracle_ignored(struct oracle *o, uint32_t client, uint32_t channel)
@@ -231,7 +245,7 @@ void oracle_ignored(struct oracle *o, uint32_t client, uint32_t channel)
 		if (m->publisher != channel || m->sent < from)
 			continue;
 		for (uint32_t c = m->first_copy; c; c = o->copies[c].next_of_message)
-			o->copies[c].is_must = false;
+			oracle_copy_maybe(&o->copies[c]);
 	}
 }
 
@@ -257,15 +271,16 @@ static void settled_before(struct oracle *o, const struct message *m)
 {
 	uint32_t queues = 0, left = 0;
 	for (uint32_t c = m->first_copy; c; c = o->copies[c].next_of_message)
-		if (o->copies[c].is_must && place_queues[o->copies[c].queue].is_durable)
+		if (o->copies[c].is_must && !o->copies[c].letter_of &&
+		    place_queues[o->copies[c].queue].is_durable)
 			queues |= 1u << o->copies[c].queue;
 	for (uint32_t i = 0; i < o->settling_n; i++) {
 		uint32_t n = o->settling[i];
 		struct copy *c = &o->copies[n];
 		if (c->state != COPY_SETTLING)
 			continue;
-		bool is_before = c->by == m->client && !c->is_done && c->event < m->sent &&
-				 c->event >= o->party[m->client].began &&
+		bool is_before = !c->is_rejected && c->by == m->client && !c->is_done &&
+				 c->event < m->sent && c->event >= o->party[m->client].began &&
 				 !oracle_is_doomed(o, c->holder, c->event) &&
 				 (queues >> c->queue & 1);
 		if (is_before)
@@ -301,6 +316,7 @@ void oracle_returned(struct oracle *o, uint32_t id)
 		bool may_be_gone = q->is_auto_delete && oracle_may_any_fail(o);
 		if (o->copies[c].is_must && !may_be_gone)
 			story_wrong(o->story, "m%u was returned, though %s was bound", id, q->name);
+		oracle_copy_maybe(&o->copies[c]);
 		if (o->copies[c].state != COPY_GONE)
 			oracle_copy_gone(o, c);
 	}
@@ -309,13 +325,14 @@ void oracle_returned(struct oracle *o, uint32_t id)
 uint32_t oracle_publish(struct oracle *o, uint32_t client, const struct message *like)
 {
 	struct party *p = &o->party[client];
-	grow(&o->messages, o->messages_n, &o->messages_cap, sizeof *o->messages);
+	oracle_grow(&o->messages, o->messages_n, &o->messages_cap, sizeof *o->messages);
 	uint32_t id = o->messages_n++;
 	struct message *m = &o->messages[id];
 	*m = *like;
 	m->client = (uint8_t)client;
 	m->sent = oracle_tick(o);
 	m->sent_ms = *o->now_ms;
+	m->process = o->crashes_n;
 	m->next_unsure = 0;
 	if (p->unsure_first)
 		o->messages[p->unsure_last].next_unsure = id;

@@ -40,8 +40,9 @@ struct message {
 	uint8_t client, slot, exchange, key, flags; /* slot: which of its client's channels */
 	bool is_sure;                               /* confirmed, or the broker was idle since */
 	bool is_confirmed, is_returned;
-	bool is_done;    /* processed, before its connection was lost */
-	bool may_refuse; /* a queue may have been full */
+	bool is_done;     /* processed, before its connection was lost */
+	bool may_refuse;  /* a queue may have been full */
+	uint32_t process; /* how many had crashed before */
 };
 
 struct copy {
@@ -54,6 +55,11 @@ struct copy {
 	uint8_t by;                     /* client of that */
 	bool is_must, is_seen, is_done; /* done: settled by being given */
 	bool is_purging, is_purged, is_dead;
+	bool is_rejected;   /* it was refused once */
+	bool is_crowded;    /* it may have been too much */
+	bool is_either;     /* it is there, or its letter is where it died to */
+	uint8_t letters_n;  /* that came of it: one for each process in which it died */
+	uint32_t letter_of; /* 0: none; the copy that has died in another queue */
 };
 
 struct oracle_queue {
@@ -64,6 +70,7 @@ struct oracle_queue {
 	uint32_t users_n;      /* consumers, and gets under way */
 	uint64_t user_event;   /* when that last changed */
 	uint64_t unsure_event; /* when it last was not surely there */
+	uint64_t doubt_event;  /* until when dead letters may have been lost in it */
 	uint64_t loss_event;   /* deliveries may have been lost until then */
 	uint32_t losses_n;     /* somebody is just giving back what he may not have seen */
 	bool loss_open;        /* he was lost, and the broker may not know it yet */
@@ -110,8 +117,11 @@ struct oracle {
 	uint32_t orphans; /* list by next_unsure: of connections that were lost */
 	uint32_t *settling;
 	uint32_t settling_n, settling_cap;
+	uint32_t *eithers; /* copies that are, or were */
+	uint32_t eithers_n, eithers_cap;
 	struct oracle_ask *asked; /* by channel */
 	uint32_t channels_n, channels_cap;
+	uint32_t crashes_n;
 	uint64_t unreadable_n; /* messages that the broker said it cannot read */
 	uint64_t redelivered_n;
 	bool is_masked;
@@ -192,6 +202,8 @@ void oracle_count_is(struct oracle *o, uint32_t queue, uint64_t event, uint64_t 
 
 /* oracle_is_owed: the copy must be there if nobody has it; it may have expired otherwise. */
 bool oracle_is_owed(const struct oracle *o, const struct copy *c);
+/* oracle_may_be_due: nobody knows whether its time is over. */
+bool oracle_may_be_due(const struct oracle *o, const struct copy *c);
 /* oracle_expire: the broker is idle, and nobody is about to be given anything of the queue: what is
  * surely due is gone, but for what a shared prefetch holds back, which is given already.
  * oracle_jump: the wall clock jumps: a broker goes on from where it was, and the next one may or
@@ -241,12 +253,39 @@ void oracle_got(struct oracle *o, uint32_t copy, uint64_t event);
 /* oracle_drained: the queue is empty now. Says how many copies it had in doubt. */
 void oracle_drained(struct oracle *o, uint32_t queue);
 
+/* ---- what dies comes to another queue (oracle_dead.c) ---- */
+
+/* oracle_reject is oracle_settle for what its holder refuses. */
+void oracle_reject(struct oracle *o, uint32_t copy, uint32_t client, uint32_t channel);
+/* oracle_is_letter: it was not addressed to the queue that gives it: it must have died. */
+bool oracle_is_letter(const struct oracle *o, const struct oracle_delivery *d, uint32_t id);
+/* oracle_letter_of is the copy that has died, and is given now; 0: none could have, which was told.
+ */
+uint32_t oracle_letter_of(struct oracle *o, const struct oracle_delivery *d, uint32_t id);
+/* oracle_either: a copy that must be there need not any more, but then its letter must be where its
+ * queue's dead letters go, if any do. oracle_neither: nobody knows any more what became of those
+ * that were in the queue, or were to come to it. */
+void oracle_either(struct oracle *o, uint32_t copy);
+void oracle_neither(struct oracle *o, uint32_t queue);
+/* oracle_all_drained: all queues were, those with dead letters last. What should have been in one
+ * or in the other was in none? */
+void oracle_all_drained(struct oracle *o);
+/* oracle_dead_crash: the process has ended, and others may see again what has died in it. */
+void oracle_dead_crash(struct oracle *o);
+
 /* ---- inside (oracle.c) ---- */
 
 /* oracle_copy_gone takes a copy out of its queue for ever. oracle_copy_add gives a message a copy
- * that is ready at the end of a queue. */
+ * that is ready at the end of a queue. oracle_copy_maybe: whether it came to be nobody knows. */
 void oracle_copy_gone(struct oracle *o, uint32_t copy);
+void oracle_copy_maybe(struct copy *c);
+/* oracle_settling: the copy is being settled, from now on. */
+void oracle_settling(struct oracle *o, uint32_t copy, uint32_t client);
 uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, bool is_must);
+/* oracle_grow makes room for one more in a list of the run; 0 is none, so it begins at 1. */
+void oracle_grow(void *io_at, uint32_t n, uint32_t *io_cap, size_t bytes);
+/* oracle_why_not says why the copy cannot be given now; NULL: it can. */
+const char *oracle_why_not(const struct oracle *o, const struct copy *c);
 /* oracle_is_done: the client's step `event` is known to have been processed. */
 bool oracle_is_done(const struct oracle *o, uint32_t client, uint64_t event);
 bool oracle_is_sent_done(const struct oracle *o, const struct message *m);

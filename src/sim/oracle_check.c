@@ -33,6 +33,8 @@ static uint32_t find_message(struct oracle *o, const struct oracle_delivery *d)
 		return 0;
 	}
 	struct letter l = oracle_letter(o, id);
+	if (oracle_is_letter(o, d, id))
+		return id; /* the rest is looked at there */
 	bool may_differ = o->places.rule[d->queue].kind == PLACE_COUNTED && d->is_redelivered;
 	bool is_same = may_differ || slice_eq(letter_props(&l, buf), d->props);
 	if (!letter_is(&l, d->body) || !is_same || !is_addressed(o, d, &o->messages[id]))
@@ -43,13 +45,12 @@ static uint32_t find_message(struct oracle *o, const struct oracle_delivery *d)
 static uint32_t find_copy(const struct oracle *o, uint32_t id, uint32_t queue)
 {
 	for (uint32_t c = o->messages[id].first_copy; c; c = o->copies[c].next_of_message)
-		if (o->copies[c].queue == queue)
+		if (o->copies[c].queue == queue && !o->copies[c].letter_of)
 			return c;
 	return 0;
 }
 
-/* Why this copy cannot be given now; NULL: it can. */
-static const char *why_not(const struct oracle *o, const struct copy *c)
+const char *oracle_why_not(const struct oracle *o, const struct copy *c)
 {
 	switch ((enum copy_state)c->state) {
 	case COPY_READY: return NULL;
@@ -72,7 +73,7 @@ static const char *wrong_mark(const struct oracle *o, const struct oracle_delive
 	const struct message *m = &o->messages[c->message];
 	if (c->is_seen && !d->is_redelivered)
 		return "was given before, but does not say redelivered";
-	if (!c->is_seen && d->is_redelivered && !q->loss_open && !q->losses_n &&
+	if (!c->is_seen && !c->letter_of && d->is_redelivered && !q->loss_open && !q->losses_n &&
 	    m->sent > q->loss_event && !oracle_may_any_fail(o))
 		return "says redelivered, but was never given";
 	return NULL;
@@ -85,7 +86,7 @@ static const char *wrong_order(const struct oracle *o, const struct oracle_deliv
 {
 	const struct message *m = &o->messages[c->message];
 	uint32_t at = (uint32_t)m->client * ORACLE_CHANNELS + m->slot;
-	if (!d->order || o->places.rule[d->queue].kind == PLACE_RANKED ||
+	if (!d->order || c->letter_of || o->places.rule[d->queue].kind == PLACE_RANKED ||
 	    (d->is_redelivered && !d->is_drain) || m->publisher < d->order->publisher[at])
 		return NULL;
 	if (d->order->publisher[at] == m->publisher && d->order->last[at] > c->message)
@@ -100,10 +101,13 @@ uint32_t oracle_deliver(struct oracle *o, struct oracle_delivery *d)
 	uint32_t id = find_message(o, d);
 	if (!id)
 		return 0;
-	uint32_t n = find_copy(o, id, d->queue);
+	uint32_t n = oracle_is_letter(o, d, id) ? oracle_letter_of(o, d, id)
+						: find_copy(o, id, d->queue);
+	if (o->story->is_wrong)
+		return 0;
 	struct copy *c = &o->copies[n];
 	const char *wrong = n ? NULL : "was not routed there";
-	bool is_stale = !wrong && (why_not(o, c) || (c->is_seen && !d->is_redelivered));
+	bool is_stale = !wrong && (oracle_why_not(o, c) || (c->is_seen && !d->is_redelivered));
 	if (is_stale && oracle_may_fail(o, d->channel))
 		d->is_late = true; /* the channel is over, but its client does not know it yet */
 	if (d->is_late && !wrong) {
@@ -111,7 +115,7 @@ uint32_t oracle_deliver(struct oracle *o, struct oracle_delivery *d)
 		return n;
 	}
 	if (!wrong)
-		wrong = why_not(o, c);
+		wrong = oracle_why_not(o, c);
 	if (!wrong)
 		wrong = wrong_mark(o, d, c);
 	if (!wrong)
@@ -230,7 +234,7 @@ static void crash_copy(struct oracle *o, uint32_t n, bool is_clean)
 	const struct oracle_queue *q = &o->queue[c->queue];
 	bool is_kept = q->life != LIFE_NONE && m->flags & LETTER_PERSISTENT;
 	bool is_done = c->is_done || oracle_is_done(o, c->by, c->event);
-	if (c->state == COPY_SETTLING && is_clean && is_done)
+	if (c->state == COPY_SETTLING && is_clean && is_done && !c->is_rejected)
 		is_kept = false;
 	if (!is_kept || c->is_dead) {
 		oracle_copy_gone(o, n);
@@ -286,6 +290,7 @@ void oracle_crash(struct oracle *o, bool is_clean)
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
 		o->party[i].unsure_first = o->party[i].unsure_last = 0;
 	o->orphans = 0;
+	oracle_dead_crash(o);
 	crash_places(o);
 	for (uint32_t i = 0; i < PLACE_QUEUES; i++) {
 		for (uint32_t c = o->queue[i].first, next; c; c = next) {
@@ -318,6 +323,8 @@ void oracle_drained(struct oracle *o, uint32_t queue)
 		if (k->state == COPY_READY && oracle_is_owed(o, k)) {
 			first = first ? first : k->message;
 			lost++;
+		} else if (k->state == COPY_READY) {
+			oracle_either(o, c);
 		}
 		if (k->state == COPY_READY)
 			oracle_copy_gone(o, c);

@@ -96,9 +96,11 @@ static void reroute(struct oracle *o, uint32_t id)
 	uint32_t maybe = o->maybe[m->exchange][m->key], sure = o->sure[m->exchange][m->key];
 	for (uint32_t c = m->first_copy; c; c = o->copies[c].next_of_message) {
 		uint32_t bit = 1u << o->copies[c].queue;
+		if (o->copies[c].letter_of)
+			continue;
 		maybe &= ~bit;
 		if (!(sure & bit))
-			o->copies[c].is_must = false;
+			oracle_copy_maybe(&o->copies[c]);
 	}
 	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
 		if (maybe >> q & 1)
@@ -138,6 +140,7 @@ static bool is_held(const struct oracle *o, const struct copy *c)
 
 void oracle_doubt(struct oracle *o, uint32_t queue)
 {
+	oracle_neither(o, queue);
 	for (uint32_t c = o->queue[queue].first; c; c = o->copies[c].next)
 		o->copies[c].is_must &= is_held(o, &o->copies[c]);
 }
@@ -158,6 +161,7 @@ void oracle_queue_set(struct oracle *o, uint32_t queue, enum life life)
 		return;
 	q->unsure_event = oracle_tick(o);
 	q->life = life;
+	oracle_neither(o, queue);
 	TELL(o->story, life, queue, life);
 	if (life == LIFE_MAYBE)
 		doubt_all(o, queue);
@@ -219,6 +223,7 @@ void oracle_queue_deleted(struct oracle *o, uint32_t queue)
 void oracle_purge_sent(struct oracle *o, uint32_t queue)
 {
 	o->queue[queue].is_purging = true;
+	oracle_neither(o, queue);
 	for (uint32_t c = o->queue[queue].first; c; c = o->copies[c].next) {
 		struct copy *k = &o->copies[c];
 		k->is_purging = k->state == COPY_READY &&
@@ -245,6 +250,7 @@ void oracle_purged(struct oracle *o, uint32_t queue, uint64_t event, uint32_t n)
 	q->has_doubts = true;
 	q->is_purging = false;
 	q->unsure_event = oracle_tick(o);
+	oracle_neither(o, queue);
 	if (is_all && n + o->unreadable_n < least)
 		story_wrong(o->story, "%s had %u messages, but %u were purged",
 			    place_queues[queue].name, least, n);
@@ -337,6 +343,8 @@ static const char *why_first(const struct oracle *o, const struct copy *k, const
 			     uint64_t event)
 {
 	const struct message *m = &o->messages[k->message];
+	if (k->letter_of || it->letter_of)
+		return NULL;
 	if (o->places.rule[it->queue].kind == PLACE_RANKED) {
 		const uint32_t mine = place_priority(k->message), its = place_priority(it->message);
 		const bool is_there = m->sure && m->sure < event;
@@ -381,6 +389,8 @@ void oracle_count_is(struct oracle *o, uint32_t queue, uint64_t event, uint64_t 
 	if (rule->length_max && !rule->is_rejecting && !o->may_be_cold && n > rule->length_max)
 		story_wrong(o->story, "%s has %lu ready messages, more than %u",
 			    place_queues[queue].name, (unsigned long)n, rule->length_max);
+	if (rule->is_cemetery)
+		most = UINT64_MAX; /* who has died is not known before it comes */
 	if (n + o->unreadable_n < least || n > most)
 		story_wrong(o->story, "%s has %lu ready messages, but there must be %lu to %lu",
 			    place_queues[queue].name, (unsigned long)n, (unsigned long)least,

@@ -10,7 +10,7 @@ static uint32_t ttl_of(const struct oracle *o, const struct copy *c)
 }
 
 /* It came to the queue when it was sent, or later. */
-static bool may_be_due(const struct oracle *o, const struct copy *c)
+bool oracle_may_be_due(const struct oracle *o, const struct copy *c)
 {
 	const struct message *m = &o->messages[c->message];
 	const uint32_t ttl_ms = ttl_of(o, c);
@@ -27,7 +27,7 @@ static bool is_due(const struct oracle *o, const struct copy *c)
 
 bool oracle_is_owed(const struct oracle *o, const struct copy *c)
 {
-	return c->is_must && !may_be_due(o, c);
+	return c->is_must && !oracle_may_be_due(o, c);
 }
 
 void oracle_expire(struct oracle *o, uint32_t queue)
@@ -39,8 +39,10 @@ void oracle_expire(struct oracle *o, uint32_t queue)
 		return;
 	for (uint32_t c = q->first, next; c; c = next) {
 		next = o->copies[c].next;
-		if (o->copies[c].state == COPY_READY && is_due(o, &o->copies[c]))
-			oracle_copy_gone(o, c);
+		if (o->copies[c].state != COPY_READY || !is_due(o, &o->copies[c]))
+			continue;
+		oracle_either(o, c);
+		oracle_copy_gone(o, c);
 	}
 }
 
@@ -61,7 +63,9 @@ void oracle_crowded(struct oracle *o, uint32_t queue)
 	for (uint32_t c = q->last; c; c = o->copies[c].prev) {
 		struct message *m = &o->messages[o->copies[c].message];
 		if (!rule->is_rejecting) {
+			oracle_either(o, c);
 			o->copies[c].is_must = false;
+			o->copies[c].is_crowded = true;
 		} else if (!oracle_is_sent_done(o, m)) {
 			o->copies[c].is_must = false;
 			m->may_refuse = true;
@@ -80,7 +84,7 @@ void oracle_refused(struct oracle *o, uint32_t id)
 	m->is_confirmed = true;
 	oracle_is_sure(o, m);
 	for (uint32_t c = m->first_copy; c; c = o->copies[c].next_of_message) {
-		o->copies[c].is_must = false;
+		oracle_copy_maybe(&o->copies[c]);
 		if (!o->places.rule[o->copies[c].queue].is_rejecting)
 			continue;
 		full = c;

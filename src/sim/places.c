@@ -83,6 +83,11 @@ struct slice place_rules(const struct place_rule *rule, uint8_t buf[PLACE_RULES_
 		amqp091_put_int(&w, "x-max-length", rule->length_max);
 	if (rule->is_rejecting)
 		amqp091_put_str(&w, "x-overflow", slice_str("reject-publish"));
+	if (rule->dead_to) {
+		amqp091_put_str(&w, "x-dead-letter-exchange", SLICE_EMPTY);
+		amqp091_put_str(&w, "x-dead-letter-routing-key",
+				slice_str(place_queues[rule->dead_to].name));
+	}
 	must(wr_ok(&w));
 	return wr_done(&w);
 }
@@ -189,6 +194,19 @@ static void choose_bounds(struct places *p, struct prng *r)
 	}
 }
 
+/* Where what is refused, has waited for too long or is too much goes. */
+static void choose_ends(struct places *p, struct prng *r)
+{
+	static const uint8_t mortal[] = {
+		PLACE_d1, PLACE_n0, PLACE_t0, PLACE_r0, PLACE_s0, PLACE_q0
+	};
+	for (uint32_t i = 0; i < sizeof mortal; i++)
+		if (prng_chance(r, 1, 2)) {
+			p->rule[mortal[i]].dead_to = PLACE_d2;
+			p->rule[PLACE_d2].is_cemetery = true;
+		}
+}
+
 /* Whose rules the seed chooses: d0, d2, a0 and those of one client have none. */
 static void choose_rules(struct places *p, struct prng *r)
 {
@@ -200,6 +218,7 @@ static void choose_rules(struct places *p, struct prng *r)
 	for (uint32_t i = 0; i < sizeof free; i++)
 		p->rule[free[i]].kind = kinds[prng_below(r, 4)];
 	choose_bounds(p, r);
+	choose_ends(p, r);
 }
 
 static void match(struct places *p, uint32_t exchange, uint32_t key)

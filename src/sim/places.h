@@ -62,6 +62,8 @@ struct place_rule {
 	bool is_rejecting;   /* when it is full: else the oldest go */
 	uint32_t ttl_ms;     /* 0: none */
 	uint32_t length_max; /* 0: none */
+	uint8_t dead_to;     /* where its dead letters go, a queue without rules; 0: nowhere */
+	bool is_cemetery;    /* some come here */
 };
 struct places {
 	struct place_rule rule[PLACE_QUEUES];

@@ -43,6 +43,7 @@ struct temper temper_of(struct prng *r, uint32_t bytes_max)
 		t.publish = 800;
 	if (prng_chance(r, 1, 4))
 		t.drop = t.close = 8;
+	t.reject_percent = prng_chance(r, 1, 3) ? (uint32_t)prng_between(r, 20, 80) : 4;
 	if (prng_chance(r, 1, 6))
 		t.purge = t.remove = 10;
 	return t;
@@ -92,7 +93,7 @@ static bool publish(struct client *c, uint32_t channel, const struct temper *t)
 	return client_publish(c, channel, &m);
 }
 
-static bool settle(struct client *c, uint32_t channel)
+static bool settle(struct client *c, uint32_t channel, const struct temper *t)
 {
 	const struct channel_state *ch = &c->channel[channel];
 	if (ch->held_n == 0)
@@ -102,9 +103,9 @@ static bool settle(struct client *c, uint32_t channel)
 		at += dice(c, ch->held_end - ch->held_first);
 	while (at < ch->held_end && ch->held[at].is_settled)
 		at++;
-	enum client_how how = chance(c, 88)   ? CLIENT_ACK
-			      : chance(c, 70) ? CLIENT_REQUEUE
-					      : CLIENT_REJECT;
+	enum client_how how = chance(c, t->reject_percent) ? CLIENT_REJECT
+			      : chance(c, 8)               ? CLIENT_REQUEUE
+							   : CLIENT_ACK;
 	return client_settle(c, channel, at, how, chance(c, 25));
 }
 
@@ -179,7 +180,7 @@ static bool once(struct client *c, uint32_t channel, const struct temper *t)
 	if (d < t->publish)
 		return publish(c, channel, t);
 	if ((d -= t->publish) < t->settle)
-		return settle(c, channel);
+		return settle(c, channel, t);
 	if ((d -= t->settle) < t->get)
 		return get(c, channel, t);
 	if ((d -= t->get) < t->consume)
