@@ -80,6 +80,21 @@ static struct address unmapped(const struct address *a)
 	return of_v4(v4, ntohs(in.sin6_port));
 }
 
+uint16_t address_port(const struct address *a)
+{
+	struct address real = unmapped(a);
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	if (real.at.ss_family == AF_INET) {
+		memcpy(&in, &real.at, sizeof in);
+		return ntohs(in.sin_port);
+	}
+	if (real.at.ss_family != AF_INET6)
+		return 0;
+	memcpy(&in6, &real.at, sizeof in6);
+	return ntohs(in6.sin6_port);
+}
+
 void address_put(struct text *out, const struct address *a)
 {
 	struct address real = unmapped(a);

@@ -25,6 +25,9 @@ struct address address_of_octets(const uint8_t *octets, size_t n, uint16_t port)
  * what it is. Other families: "local". */
 void address_put(struct text *out, const struct address *a);
 
+/* address_port is its port; 0: it has none. */
+uint16_t address_port(const struct address *a);
+
 /* address_is_loopback: is the peer on this machine, by its address? */
 bool address_is_loopback(const struct address *a);
 #endif

@@ -85,6 +85,7 @@ static void show(struct listener *one)
 	struct text t = text_of(one->address, sizeof one->address);
 	if (getsockname(one->fd, (struct sockaddr *)&a.at, &a.len) == 0)
 		address_put(&t, &a);
+	one->port = address_port(&a);
 }
 
 enum err listeners_take(struct listeners *l, const struct config_listener *where,

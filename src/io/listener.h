@@ -29,6 +29,7 @@ struct listener {
 	struct listener_serves serves;
 	const char *name;  /* the last word of its setting; NULL: the control socket */
 	char address[128]; /* as it is shown */
+	uint16_t port;     /* 0: a local socket */
 	int fd;
 };
 

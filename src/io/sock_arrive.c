@@ -132,8 +132,11 @@ static struct conn *open_conn(const struct sock *s)
 		return NULL;
 	address_put(&t, &peer);
 	bool is_here = address_is_loopback(&peer) && !(s->duct.web && web_is_foreign(s->duct.web));
-	return conn_open(s->poller->loop, sock_number(s), s->by->serves.protocol, text_slice(&t),
-			 is_here);
+	struct conn *c = conn_open(s->poller->loop, sock_number(s), s->by->serves.protocol,
+				   text_slice(&t), is_here);
+	if (c)
+		conn_came(c, s->by->port);
+	return c;
 }
 
 /* The node meets it, in the list of those that are open. */

@@ -122,6 +122,12 @@ bool conn_is_open(const struct conn *c)
 	return c->is_opened;
 }
 
+void conn_came(struct conn *c, uint16_t port)
+{
+	must(c->session->port == 0);
+	c->session->port = port;
+}
+
 void conn_named(struct conn *c, struct slice name)
 {
 	must(!c->cert_name && name.n > 0 && name.n <= UINT8_MAX);

@@ -74,6 +74,7 @@ static void set_mqtt(struct node *n)
 		.sys_interval_s = (uint32_t)c->mqtt_sys_interval_s,
 		.is_open_to_all = c->mqtt_is_open,
 		.is_login_by_cert = c->mqtt_is_by_cert,
+		.takes_colons = c->mqtt_takes_colons,
 		.is_refusal_end = c->mqtt_is_refusal_end,
 	};
 	n->limits.mqtt = &n->mqtt;

@@ -87,6 +87,8 @@ struct conn *conn_open(struct loop *l, uint64_t sock, const struct session_ops *
 struct conn *conn_call(struct loop *l, uint64_t sock, const struct session_ops *protocol,
 		       struct slice peer, uint32_t which);
 bool conn_is_open(const struct conn *c);
+/* conn_came says at which port of this machine it was accepted: before its first bytes. */
+void conn_came(struct conn *c, uint16_t port);
 /* conn_named says whose certificate the peer has shown and TLS believes: before its first bytes. */
 void conn_named(struct conn *c, struct slice name);
 /* conn_space gives room to read into: *out_n bytes, at least 1. NULL: do not read now. */

@@ -187,6 +187,7 @@ struct session {
 	const struct session_ops *ops;
 	uint64_t handle;
 	uint64_t in_bytes;      /* read from its peer: the node counts, heartbeats look */
+	uint16_t port;          /* of this machine, where the peer came; 0: none */
 	struct slice cert_name; /* in a certificate that TLS believes; the node's. Empty: none */
 	struct sendq sendq;
 };

@@ -2,23 +2,54 @@
 
 #include "base/bits.h"
 #include "base/must.h"
+#include "session/mapping.h"
 
 #define REASON_MAX 200u
 
 /* ---- who it is ---------------------------------------------------------------------------- */
 
-/* A virtual host may stand before the last colon of a user's name. */
-static struct slice split_user(const struct turn *t, struct slice user, struct slice *out_vhost)
+/* A virtual host may stand before the last colon of a user's name. False: there is none. */
+static bool split_user(const struct turn *t, struct slice *io_user, struct slice *out_vhost)
 {
-	size_t at = user.n;
-	*out_vhost = t->set->vhost;
+	const struct slice user = *io_user;
+	size_t at = t->set->takes_colons ? 0 : user.n;
 	must(t->set->vhost.n > 0);
 	while (at > 0 && user.p[at - 1] != ':')
 		at--;
 	if (at == 0)
-		return user;
+		return false;
 	*out_vhost = slice_sub(user, 0, at - 1);
-	return slice_from(user, at);
+	*io_user = slice_from(user, at);
+	return true;
+}
+
+/* What the operator has given to the port where the client came. */
+static bool vhost_of_port(const struct turn *t, uint8_t *room, struct slice *out)
+{
+	char buf[8];
+	struct text port = text_of(buf, sizeof buf);
+	text_putf(&port, "%u", t->s->session.port);
+	must(port.n > 0);
+	return mapping_find(t->w->view, slice_str("mqtt_port_to_vhost_mapping"), text_slice(&port),
+			    room, out);
+}
+
+/* As in RabbitMQ: of a client with a certificate the mappings count first, of one without it the
+ * name of its user. `room` has LIMIT_SHORTSTR octets. */
+static struct slice vhost_of(const struct turn *t, struct slice *io_user, uint8_t *room)
+{
+	const struct slice cert = t->s->session.cert_name;
+	struct slice vhost = t->set->vhost;
+	must(room != NULL);
+	if (cert.n > 0) {
+		if (!mapping_find(t->w->view, slice_str("mqtt_default_vhosts"), cert, room,
+				  &vhost) &&
+		    !vhost_of_port(t, room, &vhost))
+			(void)split_user(t, io_user, &vhost);
+	} else if (!split_user(t, io_user, &vhost)) {
+		(void)vhost_of_port(t, room, &vhost);
+	}
+	return vhost;
 }
 
 static void logged_in(struct turn *t)
@@ -56,12 +87,12 @@ static enum secret log_in(struct turn *t, const struct mqtt_connect *c, struct s
 	struct mqtt *s = t->s;
 	const struct session_limits *l = t->w->limits;
 	struct access_login in = { .password = c->password, .ticket = s->session.handle };
-	struct slice vhost = t->set->vhost;
+	uint8_t room[LIMIT_SHORTSTR];
 	must(s->phase == PHASE_GREETING);
 	*out_is_tellable = false;
-	in.user = split_user(t, c->user, &vhost);
+	in.user = c->user;
+	s->vhost_wish = mqtt_keep(t, vhost_of(t, &in.user, room), "vhost name");
 	*out_user = in.user;
-	s->vhost_wish = mqtt_keep(t, vhost, "vhost name");
 	if (c->has_user)
 		return access_login(&s->access, t->w, &in, out_is_tellable, reason);
 	if (t->set->is_login_by_cert && s->session.cert_name.n > 0) {
