@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define READ_AHEAD_BYTES 65536u
+#define SNI_CERT         "ssl_options.sni_hosts.certfile"
+#define SNI_KEY          "ssl_options.sni_hosts.keyfile"
 
 static enum err bad(struct text *why, const char *setting, const char *value)
 {
@@ -100,19 +103,21 @@ static int give_password(char *to, int n, int is_for_writing, void *arg)
 	return (int)len;
 }
 
-static enum err set_own(SSL_CTX *ctx, const struct config *c, struct text *why)
+/* A certificate and its key, and the settings that name them. */
+struct own {
+	const char *cert, *key, *cert_setting, *key_setting;
+};
+
+static enum err set_own(SSL_CTX *ctx, const struct config *c, const struct own *own,
+			struct text *why)
 {
-	if (!c->tls_certfile[0] || !c->tls_keyfile[0]) {
-		text_puts(why, "listeners.ssl needs ssl_options.certfile and ssl_options.keyfile");
-		return ERR_MALFORMED;
-	}
 	SSL_CTX_set_default_passwd_cb(ctx, give_password);
 	SSL_CTX_set_default_passwd_cb_userdata(ctx, (void *)(uintptr_t)c->tls_password);
-	if (SSL_CTX_use_certificate_chain_file(ctx, c->tls_certfile) != 1)
-		return bad(why, "ssl_options.certfile", c->tls_certfile);
-	if (SSL_CTX_use_PrivateKey_file(ctx, c->tls_keyfile, SSL_FILETYPE_PEM) != 1 ||
+	if (SSL_CTX_use_certificate_chain_file(ctx, own->cert) != 1)
+		return bad(why, own->cert_setting, own->cert);
+	if (SSL_CTX_use_PrivateKey_file(ctx, own->key, SSL_FILETYPE_PEM) != 1 ||
 	    SSL_CTX_check_private_key(ctx) != 1)
-		return bad(why, "ssl_options.keyfile", c->tls_keyfile);
+		return bad(why, own->key_setting, own->key);
 	return ERR_OK;
 }
 
@@ -121,46 +126,158 @@ void tls_context_let_go(struct tls_context *own)
 	if (!own || atomic_fetch_sub(&own->shares, 1) > 1)
 		return;
 	SSL_CTX_free(own->ctx);
+	for (uint32_t i = 0; i < own->others_n; i++)
+		SSL_CTX_free(own->others[i]);
 	BIO_meth_free(own->socket);
 	free(own);
+}
+
+/* ---- certificates by the name of the host (SNI) -------------------------------------------- */
+
+static bool is_of_host(SSL_CTX *ctx, const char *host, unsigned how)
+{
+	return X509_check_host(SSL_CTX_get0_certificate(ctx), host, 0, how, NULL) == 1;
+}
+
+/* A name that is written out goes before one with an asterisk, and the first certificate before
+ * others. NULL: no certificate has this name. */
+static SSL_CTX *ctx_of_host(const struct tls_context *t, const char *host)
+{
+	static const unsigned hows[] = { X509_CHECK_FLAG_NO_WILDCARDS, 0 };
+	for (size_t i = 0; i < sizeof hows / sizeof *hows; i++) {
+		if (is_of_host(t->ctx, host, hows[i]))
+			return t->ctx;
+		for (uint32_t k = 0; k < t->others_n; k++)
+			if (is_of_host(t->others[k], host, hows[i]))
+				return t->others[k];
+	}
+	return NULL;
+}
+
+static int choose_certificate(SSL *ssl, int *alert, void *arg)
+{
+	const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	SSL_CTX *ctx = host ? ctx_of_host(arg, host) : NULL;
+	(void)alert;
+	if (!ctx)
+		return SSL_TLSEXT_ERR_NOACK;
+	return SSL_set_SSL_CTX(ssl, ctx) == ctx ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static bool names_a_host(const X509 *cert)
+{
+	const X509_NAME *subject = X509_get_subject_name(cert);
+	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	bool is_named = !names && X509_NAME_get_index_by_NID(subject, NID_commonName, -1) >= 0;
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
+		is_named |= sk_GENERAL_NAME_value(names, i)->type == GEN_DNS;
+	GENERAL_NAMES_free(names);
+	return is_named;
+}
+
+/* text_at gives the text of these that is called `name`; "": there is none. */
+static const char *text_at(const struct config_texts *t, const char *name)
+{
+	for (uint32_t i = 0; i < t->n; i++)
+		if (strcmp(t->names[i], name) == 0)
+			return t->at[i];
+	return "";
+}
+
+/* ---- the whole ---------------------------------------------------------------------------- */
+
+static void set_ways(SSL_CTX *ctx, const struct config *c)
+{
+	static const uint8_t id[] = "godwit";
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	if (c->tls_own_order)
+		SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_read_ahead(ctx, 1);
+	SSL_CTX_set_default_read_buffer_len(ctx, READ_AHEAD_BYTES);
+	SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets hold sessions */
+	SSL_CTX_set_alpn_select_cb(ctx, tls_choose, NULL);
+}
+
+static enum err make_ctx(const struct tls_source *s, const struct config *c, const struct own *own,
+			 SSL_CTX **out, struct text *why)
+{
+	SSL_CTX *ctx = *out = SSL_CTX_new(TLS_server_method());
+	if (!ctx) {
+		text_puts(why, "no memory for TLS");
+		return ERR_LIMIT;
+	}
+	set_ways(ctx, c);
+	TRY(set_tickets(ctx, s, why));
+	TRY(set_versions(ctx, &c->tls_versions, why));
+	TRY(set_own(ctx, c, own, why));
+	TRY(set_peers(ctx, c, why));
+	return c->tls_crlfile[0] ? set_revoked(ctx, c, why) : ERR_OK;
+}
+
+static enum err make_others(struct tls_context *t, const struct tls_source *s,
+			    const struct config *c, struct text *why)
+{
+	const struct config_texts *certs = &c->tls_sni_certfiles, *keys = &c->tls_sni_keyfiles;
+	for (uint32_t i = 0; i < certs->n; i++) {
+		struct own own = { certs->at[i], text_at(keys, certs->names[i]), SNI_CERT,
+				   SNI_KEY };
+		if (!own.key[0]) {
+			text_putf(why, "%s.%s needs %s.%s", SNI_CERT, certs->names[i], SNI_KEY,
+				  certs->names[i]);
+			return ERR_MALFORMED;
+		}
+		TRY(make_ctx(s, c, &own, &t->others[t->others_n++], why));
+		if (!names_a_host(SSL_CTX_get0_certificate(t->others[i]))) {
+			text_putf(why, "%s: %s: it names no host", SNI_CERT, own.cert);
+			return ERR_MALFORMED;
+		}
+	}
+	for (uint32_t i = 0; i < keys->n; i++)
+		if (!text_at(certs, keys->names[i])[0]) {
+			text_putf(why, "%s.%s needs %s.%s", SNI_KEY, keys->names[i], SNI_CERT,
+				  keys->names[i]);
+			return ERR_MALFORMED;
+		}
+	return ERR_OK;
+}
+
+static enum err make_all(struct tls_context *t, const struct tls_source *s, const struct config *c,
+			 struct text *why)
+{
+	struct own own = { c->tls_certfile, c->tls_keyfile, "ssl_options.certfile",
+			   "ssl_options.keyfile" };
+	if (!own.cert[0] || !own.key[0]) {
+		text_puts(why, "listeners.ssl needs ssl_options.certfile and ssl_options.keyfile");
+		return ERR_MALFORMED;
+	}
+	TRY(make_ctx(s, c, &own, &t->ctx, why));
+	TRY(make_others(t, s, c, why));
+	t->login = (struct cert_choice){ c->tls_login_from, c->tls_san_type,
+					 (int)c->tls_san_index };
+	if (t->others_n > 0) {
+		SSL_CTX_set_tlsext_servername_callback(t->ctx, choose_certificate);
+		SSL_CTX_set_tlsext_servername_arg(t->ctx, t);
+	}
+	return ERR_OK;
 }
 
 enum err tls_context_new(const struct tls_source *s, const struct config *c,
 			 struct tls_context **out, struct text *why)
 {
-	static const uint8_t id[] = "godwit";
 	struct tls_context *own = calloc(1, sizeof *own);
 	if (own) {
 		atomic_init(&own->shares, 1);
-		own->ctx = SSL_CTX_new(TLS_server_method());
 		own->socket = tls_socket_method();
 	}
-	if (!own || !own->ctx || !own->socket) {
+	if (!own || !own->socket) {
 		text_puts(why, "no memory for TLS");
 		tls_context_let_go(own);
 		return ERR_LIMIT;
 	}
-	SSL_CTX_set_mode(own->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-					   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_options(own->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-	if (c->tls_own_order)
-		SSL_CTX_set_options(own->ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
-	SSL_CTX_set_read_ahead(own->ctx, 1);
-	SSL_CTX_set_default_read_buffer_len(own->ctx, READ_AHEAD_BYTES);
-	SSL_CTX_set_session_id_context(own->ctx, id, sizeof id - 1);
-	SSL_CTX_set_session_cache_mode(own->ctx, SSL_SESS_CACHE_OFF); /* tickets hold sessions */
-	SSL_CTX_set_alpn_select_cb(own->ctx, tls_choose, NULL);
-	own->login = (struct cert_choice){ c->tls_login_from, c->tls_san_type,
-					   (int)c->tls_san_index };
-	enum err e = set_tickets(own->ctx, s, why);
-	if (e == ERR_OK)
-		e = set_versions(own->ctx, &c->tls_versions, why);
-	if (e == ERR_OK)
-		e = set_own(own->ctx, c, why);
-	if (e == ERR_OK)
-		e = set_peers(own->ctx, c, why);
-	if (e == ERR_OK && c->tls_crlfile[0])
-		e = set_revoked(own->ctx, c, why);
+	enum err e = make_all(own, s, c, why);
 	if (e == ERR_OK)
 		*out = own;
 	else

@@ -1,5 +1,8 @@
 /* tls_context -- what connections of one certificate share: settings made into OpenSSL's context.
  *
+ * There is one of OpenSSL's for each certificate; a client that says which host it means (SNI) gets
+ * one that names this host, or the first.
+ *
  * Private to io/tls*.c. Counted, because who came with an old certificate keeps it.
  */
 #ifndef IO_TLS_CONTEXT_H
@@ -12,6 +15,8 @@
 struct tls_context {
 	_Atomic uint32_t shares;
 	SSL_CTX *ctx;
+	SSL_CTX *others[CONFIG_TEXTS_MAX]; /* of ssl_options.sni_hosts */
+	uint32_t others_n;
 	BIO_METHOD *socket;
 	struct cert_choice login;
 };
