@@ -156,6 +156,7 @@ bool conns_flush(struct loop *l)
 			is_more = true;
 			continue;
 		}
+		conn_arm(c); /* with more room it may have come to its end */
 		/* perhaps for room in the send queue: there may be now, or when more is taken */
 		if (c->is_waiting && !c->is_full)
 			conn_touch(c);

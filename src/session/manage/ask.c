@@ -207,10 +207,35 @@ static struct run question(struct manage *m, const struct session_world *w)
 	return for_queue(m, w);
 }
 
+static void last_words(struct manage *m, struct session_world *w)
+{
+	char room[80];
+	struct text t = text_of(room, sizeof room);
+	must(m->request.kind != REQUEST_TRACE);
+	m->phase = MANAGE_DONE;
+	if (m->found_n > 0 && m->request.kind == REQUEST_CLOSE)
+		sendq_copy(&m->session.sendq, w->mem, slice_str("closed: 1\n"));
+	if (m->found_n > 0)
+		return;
+	if (m->request.kind == REQUEST_CLOSE ||
+	    (m->request.kind == REQUEST_CONNECTION && !m->request.is_all)) {
+		text_putf(&t, "no connection %llu", (unsigned long long)m->request.number);
+		manage_refuse(m, w, text_slice(&t));
+	} else if (!m->request.is_all && m->request.kind != REQUEST_DELAYED) {
+		manage_refuse(m, w, slice_str("it has just gone"));
+	} else {
+		sendq_copy(&m->session.sendq, w->mem, slice_str("none: 0\n"));
+	}
+}
+
 void manage_ask(struct manage *m, struct session_world *w)
 {
-	struct run q = question(m, w);
 	must(!m->is_waiting && m->phase == MANAGE_ASKING);
+	if (!manage_has_next(m, w)) { /* it has gone since */
+		last_words(m, w);
+		return;
+	}
+	struct run q = question(m, w);
 	q.session = m->session.handle;
 	q.arg = ++m->ticket;
 	m->is_waiting = true;
@@ -311,27 +336,6 @@ static void put_purged(struct manage *m, struct session_world *w, const struct r
 		put(m, w, &t);
 	else if (row->err != ERR_NOT_FOUND)
 		manage_refuse(m, w, slice_str("streams cannot be purged"));
-}
-
-static void last_words(struct manage *m, struct session_world *w)
-{
-	char room[80];
-	struct text t = text_of(room, sizeof room);
-	must(m->request.kind != REQUEST_TRACE);
-	m->phase = MANAGE_DONE;
-	if (m->found_n > 0 && m->request.kind == REQUEST_CLOSE)
-		sendq_copy(&m->session.sendq, w->mem, slice_str("closed: 1\n"));
-	if (m->found_n > 0)
-		return;
-	if (m->request.kind == REQUEST_CLOSE ||
-	    (m->request.kind == REQUEST_CONNECTION && !m->request.is_all)) {
-		text_putf(&t, "no connection %llu", (unsigned long long)m->request.number);
-		manage_refuse(m, w, text_slice(&t));
-	} else if (!m->request.is_all && m->request.kind != REQUEST_DELAYED) {
-		manage_refuse(m, w, slice_str("it has just gone"));
-	} else {
-		sendq_copy(&m->session.sendq, w->mem, slice_str("none: 0\n"));
-	}
 }
 
 void manage_answered(struct manage *m, struct session_world *w, struct run *fx)

@@ -185,6 +185,43 @@ static void all_queues_are_asked_one_after_the_other(void **s)
 	rig_fini(&r);
 }
 
+static void forget(struct rig *r, const char *queue)
+{
+	remove_queue(&r->desk.catalog, queue);
+	r->desk.w.view = catalog_view(r->desk.catalog.c);
+}
+
+/* Between an answer and the next question everything may change. */
+static void queues_may_go_before_they_are_asked(void **s)
+{
+	(void)s;
+	struct rig r;
+	rig_init(&r);
+	type(&r, "dump queue\n");
+	assert_int_equal(pump(&r), 1);
+	answer(&r, "ready: 3\n");
+	forget(&r, "bills");
+	assert_int_equal(pump(&r), 0);
+	assert_true(is_over(&r));
+	assert_non_null(strstr(heard(&r), "queue: orders\n"));
+	rig_fini(&r);
+	rig_init(&r);
+	type(&r, "dump queue orders\n");
+	forget(&r, "orders");
+	assert_int_equal(pump(&r), 0);
+	assert_true(is_over(&r));
+	assert_string_equal(heard(&r), "error: it has just gone\n");
+	rig_fini(&r);
+	rig_init(&r);
+	type(&r, "dump queue\n");
+	forget(&r, "orders");
+	forget(&r, "bills");
+	assert_int_equal(pump(&r), 0);
+	assert_true(is_over(&r));
+	assert_string_equal(heard(&r), "none: 0\n");
+	rig_fini(&r);
+}
+
 static void an_exchange_that_delays_is_listed_page_by_page(void **s)
 {
 	(void)s;
@@ -402,6 +439,7 @@ int main(void)
 		cmocka_unit_test(the_node_is_asked_for_itself_and_each_loop),
 		cmocka_unit_test(a_queue_is_found_by_its_name),
 		cmocka_unit_test(all_queues_are_asked_one_after_the_other),
+		cmocka_unit_test(queues_may_go_before_they_are_asked),
 		cmocka_unit_test(an_exchange_that_delays_is_listed_page_by_page),
 		cmocka_unit_test(a_delayed_message_is_cancelled),
 		cmocka_unit_test(connections_come_in_pages),
