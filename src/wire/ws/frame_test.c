@@ -250,6 +250,50 @@ static void texts_are_cut_between_characters(void **s)
 	must(!is_text);
 }
 
+/* packed_octets reads a stream as one that may hold packed messages; gives how many octets were of
+ * such, and how many of others. */
+static enum ws_code packed_octets(struct slice in, size_t *out_packed, size_t *out_other)
+{
+	struct ws_reader r = { .is_text_good = true, .is_packing_good = true };
+	static uint8_t to[ROOM];
+	enum ws_code code = WS_FINE;
+	*out_packed = *out_other = 0;
+	memcpy(to, in.p, in.n);
+	in.p = to;
+	while (in.n > 0 && code == WS_FINE) {
+		struct ws_step step;
+		code = ws_read(&r, in, (uint8_t *)(uintptr_t)in.p, &step);
+		*(step.is_packed ? out_packed : out_other) += step.n;
+		in = slice_from(in, step.used);
+	}
+	return code;
+}
+
+static void packed_messages_are_told_from_others(void **s)
+{
+	size_t packed, other;
+	(void)s;
+	begin();
+	put(&writer, 0x41, slice_str("\xff\xfe")); /* a text, packed: it is not looked at */
+	put(&writer, 0x89, slice_str("ping"));
+	put(&writer, 0x80, slice_str("rest"));
+	put(&writer, 0x82, slice_str("as it is"));
+	must(packed_octets(written(), &packed, &other) == WS_FINE && packed == 6 && other == 8);
+	begin();
+	put(&writer, 0x81, slice_str("\xff"));
+	must(packed_octets(written(), &packed, &other) == WS_CODE_CONTENT);
+	static const uint8_t bad[] = { 0xc9, 0xc8, 0xa2, 0x92, 0xe2, 0xd2, 0xc3 };
+	for (size_t i = 0; i < sizeof bad; i++) {
+		begin();
+		put(&writer, bad[i], slice_str("x"));
+		must(packed_octets(written(), &packed, &other) == WS_CODE_PROTOCOL);
+	}
+	begin(); /* only the first frame of a message says it */
+	put(&writer, 0x42, slice_str("x"));
+	put(&writer, 0xc0, slice_str("y"));
+	must(packed_octets(written(), &packed, &other) == WS_CODE_PROTOCOL && packed == 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +304,7 @@ int main(void)
 		cmocka_unit_test(texts_are_utf8_across_fragments),
 		cmocka_unit_test(a_close_is_answered_with_its_code),
 		cmocka_unit_test(texts_are_cut_between_characters),
+		cmocka_unit_test(packed_messages_are_told_from_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
