@@ -45,6 +45,13 @@ static enum err describe(const struct segment *seg, uint64_t at, const char *wha
 	return ERR_CORRUPT;
 }
 
+static enum err damaged(const struct segment *seg, uint64_t at, const char *what, struct text *why)
+{
+	enum err e = describe(seg, at, what, why);
+	text_puts(why, ": " JOURNAL_MEND);
+	return e;
+}
+
 static enum err io_failed(struct journal *j, const struct segment *seg, enum err e,
 			  struct text *why)
 {
@@ -213,18 +220,14 @@ static enum err next_commit(struct journal *j, struct text *why)
 		if (e != ERR_OK && e != ERR_CORRUPT && e != ERR_MORE)
 			return io_failed(j, r->seg, e, why);
 		if (r->is_any_good)
-			return describe(r->seg, r->at,
-					"the commit where the checkpoint ends is "
-					"damaged: " JOURNAL_MEND,
-					why);
+			return damaged(r->seg, r->at,
+				       "the commit where the checkpoint ends is damaged", why);
 		if (c.number != 0)
 			r->sum.torn_bytes = commit_space(c.bytes);
 		struct segment *torn = r->seg, *next;
 		TRY(look_on(j, &next, why));
 		if (!next && e == ERR_OK)
-			return describe(torn, r->at,
-					"a commit does not follow the one before: " JOURNAL_MEND,
-					why);
+			return damaged(torn, r->at, "a commit does not follow the one before", why);
 		if (next)
 			r->sum.torn_bytes = 0;
 		else if (r->sum.torn_bytes)

@@ -91,6 +91,7 @@ static bool opens_on(struct rig *r, struct sim_disk *own_copy)
 	uint64_t hash = sim_disk_hash(own_copy);
 	bool is_open = rig_open(r);
 	must(is_open || rig_why(r)[0] != '\0' || rig_failure(r)[0] != '\0');
+	must(!strstr(rig_why(r), JOURNAL_MEND " at byte")); /* what, where and then what to do */
 	must(is_open || hash == sim_disk_hash(own_copy));
 	if (!is_open || rig_failure(r)[0] == '\0')
 		rig_close(r, false);
