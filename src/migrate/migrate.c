@@ -1,3 +1,4 @@
+#include "migrate/bridge.h"
 #include "migrate/model.h"
 
 #include <stdlib.h>
@@ -173,6 +174,7 @@ static enum err read_all(struct migration *m)
 		return ERR_MALFORMED;
 	}
 	TRY(read_users(m));
+	TRY(bridges_settle(m));
 	listeners_settle(m);
 	report_rules(m);
 	return ERR_OK;
@@ -202,6 +204,7 @@ enum err migrate_mosquitto(const struct migrate_setup *setup, struct migrate_out
 	m.listeners_end = &m.listeners;
 	m.users_end = &m.users;
 	m.settings_end = &m.settings;
+	m.bridges_end = &m.bridges;
 	*out = (struct migrate_out){ 0 };
 	enum err e = run(&m, out);
 	if (e == ERR_RESOURCE_ERROR)

@@ -58,6 +58,8 @@ struct setting {
 	struct slice key, value;
 };
 
+struct bridge;
+
 struct migration {
 	const struct migrate_setup *setup;
 	struct text *why;
@@ -68,7 +70,8 @@ struct migration {
 	struct listener *listeners, **listeners_end;
 	struct user *users, **users_end;
 	struct setting *settings, **settings_end;
-	struct security *global;   /* of the whole broker */
+	struct bridge *bridges, **bridges_end, *bridge; /* bridge: whose options are read */
+	struct security *global;                        /* of the whole broker */
 	struct listener *listener; /* whose options are read: the default one at first */
 	struct slice queued_max, queued_bytes_max; /* digits; empty: nothing is said */
 	uint32_t known_n, unknown_n;               /* options */

@@ -1,3 +1,4 @@
+#include "migrate/bridge.h"
 #include "migrate/model.h"
 
 struct option {
@@ -51,9 +52,17 @@ static enum err take_LOST(struct migration *m, const struct option *o)
 	return ERR_OK;
 }
 
+static enum err take_CONNECTION(struct migration *m, const struct option *o)
+{
+	return bridge_begin(m, o->at, o->value);
+}
+
 static enum err take_BRIDGE(struct migration *m, const struct option *o)
 {
-	return take_LOST(m, o);
+	const char *lost = bridge_take(m, o->to, o->value);
+	if (lost)
+		note(m, o, FATE_LOST, lost);
+	return ERR_OK;
 }
 
 static enum err take_PLUGIN_OPTION(struct migration *m, const struct option *o)

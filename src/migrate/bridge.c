@@ -1,0 +1,157 @@
+#include "migrate/bridge.h"
+
+#include "session/mqtt/bridge.h"
+
+#define KEY_ROOM  200u
+#define NAMES_MAX 60u /* octets of a bridge's name in a key */
+
+static bool is_of_key(uint8_t c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+	       c == '_' || c == '-';
+}
+
+/* Sets KEY of a bridge. False: it was said before, with another value. */
+static bool put(struct migration *m, const struct bridge *b, const char *key, struct slice value)
+{
+	char room[KEY_ROOM];
+	struct text t = text_of(room, sizeof room);
+	text_puts(&t, "mqtt.bridges.");
+	text_put_slice(&t, b->name);
+	text_putc(&t, '.');
+	text_puts(&t, key);
+	return migrate_set(m, room, value);
+}
+
+enum err bridge_begin(struct migration *m, struct place at, struct slice name)
+{
+	struct bridge *b = hoard_get(&m->hoard, sizeof *b);
+	uint8_t *copy = hoard_get(&m->hoard, NAMES_MAX);
+	if (!b || !copy)
+		return ERR_RESOURCE_ERROR;
+	*b = (struct bridge){ .place = at, .clean = -1, .local_clean = -1 };
+	b->name.p = copy;
+	for (size_t i = 0; i < name.n && i < NAMES_MAX; i++)
+		copy[b->name.n++] = is_of_key(name.p[i]) ? name.p[i] : '-';
+	if (!slice_eq(b->name, name) || name.n == 0) {
+		if (b->name.n == 0)
+			copy[b->name.n++] = '-';
+		migrate_note(m, at, slice_str("connection"), FATE_CHANGED,
+			     "a bridge's name is of letters, digits, _ and -; its client id there "
+			     "changes with it");
+	}
+	*m->bridges_end = b;
+	m->bridges_end = &b->next;
+	m->bridge = b;
+	return ERR_OK;
+}
+
+/* PATTERN [DIRECTION [QOS [LOCAL [REMOTE]]]], the same words here. */
+static bool put_topic(struct migration *m, struct bridge *b, struct slice line)
+{
+	char key[32], room[200];
+	struct text t = text_of(key, sizeof key), unsaid = text_of(room, sizeof room);
+	struct mqtt_bridge_topic topic;
+	if (line.n > BRIDGE_LINE_MAX || b->topics_n == BRIDGE_TOPICS_MAX ||
+	    !mqtt_bridge_topic_read(line, &topic, &unsaid))
+		return false;
+	text_putf(&t, "topics.%u", ++b->topics_n);
+	return put(m, b, key, line);
+}
+
+/* One number, or the shortest and the longest pause. */
+static bool put_pauses(struct migration *m, struct bridge *b, struct slice value)
+{
+	struct slice rest = value, least = word_of(&rest);
+	return put(m, b, "restart_timeout", least) &&
+	       put(m, b, "restart_timeout_max", rest.n > 0 ? rest : least);
+}
+
+const char *bridge_take(struct migration *m, const char *key, struct slice value)
+{
+	static const struct slice yes = { (const uint8_t *)"true", 4 };
+	struct bridge *b = m->bridge;
+	const bool is_true = slice_eq(value, yes) || slice_eq(value, slice_str("1"));
+	if (!b)
+		return "it stands before any connection";
+	if (slice_find(value, '\'') < value.n)
+		return "a value with a single quote in it cannot be written";
+	if (!strcmp(key, "topic"))
+		return put_topic(m, b, value) ? NULL : "no topic of a bridge can be made of it";
+	if (!strcmp(key, "restart"))
+		return put_pauses(m, b, value) ? NULL : "it was said before";
+	if (!strcmp(key, "clean"))
+		b->clean = is_true;
+	else if (!strcmp(key, "local_clean"))
+		b->local_clean = is_true;
+	else if (!strcmp(key, "tls"))
+		b->wants_tls = true;
+	else if (!strcmp(key, "round_robin") || !strcmp(key, "try_private"))
+		return put(m, b, key, slice_str(is_true ? "true" : "false")) ? NULL
+									     : "it was said before";
+	else if (value.n == 0 || !put(m, b, key, value))
+		return "it was said before, with another value, which stays, or says nothing";
+	b->has_address |= !strcmp(key, "address");
+	return !strcmp(key, "tls") ? "bridges speak no TLS" : NULL;
+}
+
+/* ---- when all is read --------------------------------------------------------------------- */
+
+/* It would send its password, and what it carries, in the clear. */
+static void leave_out(struct migration *m, const struct bridge *b, const char *why)
+{
+	char room[KEY_ROOM];
+	struct text t = text_of(room, sizeof room);
+	struct setting **at = &m->settings;
+	text_puts(&t, "mqtt.bridges.");
+	text_put_slice(&t, b->name);
+	text_putc(&t, '.');
+	while (*at)
+		if (slice_starts_with((*at)->key, text_slice(&t)))
+			*at = (*at)->next;
+		else
+			at = &(*at)->next;
+	m->settings_end = at;
+	migrate_note(m, b->place, slice_str("connection"), FATE_LOST, why);
+}
+
+static void settle(struct migration *m, const struct bridge *b, struct slice user)
+{
+	const int local = b->local_clean < 0 ? b->clean : b->local_clean;
+	if (b->wants_tls || !b->has_address || b->topics_n == 0) {
+		leave_out(m, b,
+			  b->wants_tls ? "it speaks TLS, which bridges do not: it is left out, "
+					 "rather than speak in the clear"
+				       : "without address and topics it is left out");
+		return;
+	}
+	if (b->clean >= 0)
+		(void)put(m, b, "clean_start", slice_str(b->clean ? "true" : "false"));
+	if (local >= 0)
+		(void)put(m, b, "local_clean_start", slice_str(local ? "true" : "false"));
+	(void)put(m, b, "local_username", user);
+	migrate_note(m, b->place, slice_str("connection"), FATE_CHANGED,
+		     "nobody is told in $SYS whether it is up");
+}
+
+static bool has_user(const struct migration *m, struct slice name)
+{
+	const struct user *u = m->users;
+	while (u && !slice_eq(u->name, name))
+		u = u->next;
+	return u != NULL;
+}
+
+enum err bridges_settle(struct migration *m)
+{
+	static const char *const names[] = { "mqtt-bridge", "mqtt-bridges", "mqtt-connections" };
+	size_t i = 0;
+	if (!m->bridges)
+		return ERR_OK;
+	while (i + 1 < sizeof names / sizeof *names && has_user(m, slice_str(names[i])))
+		i++;
+	for (const struct bridge *b = m->bridges; b; b = b->next)
+		settle(m, b, slice_str(names[i]));
+	struct user *u = migrate_user(m, slice_str(names[i]), m->bridges->place, m->global);
+	return u ? ERR_OK : ERR_RESOURCE_ERROR;
+}
