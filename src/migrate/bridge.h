@@ -23,8 +23,8 @@ struct bridge {
 /* bridge_begin: a connection of that name is described from here on. ERR_RESOURCE_ERROR. */
 MUST_USE enum err bridge_begin(struct migration *m, struct place at, struct slice name);
 
-/* bridge_take sets what an option says: a setting of bridges, or topic, clean, local_clean, restart,
- * tls. NULL, or why it is lost. */
+/* bridge_take sets what an option says: a setting of bridges, or topic, clean, local_clean,
+ * restart, tls. NULL, or why it is lost. */
 const char *bridge_take(struct migration *m, const char *key, struct slice value);
 
 /* bridges_settle ends all of them, when all users are known. ERR_RESOURCE_ERROR. */
