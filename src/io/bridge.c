@@ -90,6 +90,19 @@ static void call(struct bridge *b, const struct sockaddr *to, socklen_t to_n)
 		wait_on(b, "the system has no more memory or descriptors");
 }
 
+/* Of several addresses of one name the first; when that was not good, any: a host may be reached by
+ * one of IPv4 and not by that of IPv6. */
+static const struct addrinfo *one_of(const struct bridge *b, const struct addrinfo *found)
+{
+	uint64_t n = 0;
+	for (const struct addrinfo *a = found; a; a = a->ai_next)
+		n++;
+	must(n > 0);
+	for (uint64_t i = b->wait_ms == 0 ? 0 : entropy_u64(NULL) % n; i > 0; i--)
+		found = found->ai_next;
+	return found;
+}
+
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
 {
 	struct bridge *b = request->data;
@@ -99,8 +112,9 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
 	} else if (status != 0) {
 		wait_on(b, uv_strerror(status));
 	} else {
+		const struct addrinfo *one = one_of(b, found);
 		poller_tell_time(b->poller);
-		call(b, found->ai_addr, found->ai_addrlen);
+		call(b, one->ai_addr, one->ai_addrlen);
 	}
 	uv_freeaddrinfo(found);
 }
