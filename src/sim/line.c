@@ -24,6 +24,7 @@ void line_begin(struct line *l, struct sock *sock, const char *client_id, const 
 {
 	uint8_t body[4];
 	struct mqtt_connect c = { .version = l->version,
+				  .clean_start = l->is_clean,
 				  .has_will = true,
 				  .will_qos = 1,
 				  .has_user = true,
@@ -57,7 +58,10 @@ void line_drop(struct line *l, bool is_hard)
 
 void line_say_publish(struct line *l, const struct line_message *m)
 {
+	const struct mqtt_props props = { .has = MQTT_HAS(message_expiry_s),
+					  .message_expiry_s = m->expiry_s };
 	const struct mqtt_publish_out o = { .version = l->version,
+					    .props = m->expiry_s ? &props : NULL,
 					    .qos = m->qos,
 					    .dup = m->is_dup,
 					    .id = m->id,

@@ -18,6 +18,7 @@ struct line {
 	uint8_t version;
 	bool is_up;      /* CONNACK has come */
 	bool is_leaving; /* DISCONNECT was said */
+	bool is_clean;   /* it begins a session anew */
 	uint32_t will;   /* its number */
 	uint32_t in_n, in_read, out_n;
 	uint8_t in[LINE_IN_BYTES], out[LINE_OUT_BYTES];
@@ -27,6 +28,7 @@ struct line {
 struct line_message {
 	const char *topic;
 	uint32_t number, bytes; /* octets of the body, of which 4 hold the number */
+	uint32_t expiry_s;      /* 0: it does not expire */
 	uint16_t id;
 	uint8_t qos;
 	bool is_dup;

@@ -1,5 +1,6 @@
 #include "session/mqtt/mqtt.h"
 
+#include "base/ablate.h"
 #include "base/must.h"
 
 /* Messages of QoS 1 and 2 on their way to the client, by packet id. Of a session that is kept an
@@ -112,6 +113,14 @@ static struct flight *any_of(const struct mqtt *s)
 	return slot ? (struct flight *)(uintptr_t)slot->value : NULL;
 }
 
+/* To its queue, for the same client or, from a group's, for another. */
+static bool goes_back(const struct mqtt *s, const struct flight *f)
+{
+	const bool is_shared = f->settling.queue != s->queue;
+	must(f->settling.pos != 0);
+	return f->state == FLIGHT_SENT && !(is_shared && ABLATED(share_back));
+}
+
 /* What the client has not acknowledged goes back to the queue. What he has said PUBREC to is his;
  * of a session that is kept, its mark stays. */
 void mqtt_flights_back(struct turn *t)
@@ -121,7 +130,7 @@ void mqtt_flights_back(struct turn *t)
 	for (struct flight *f; (f = any_of(s)) != NULL; forget(t, f))
 		if (f->settling.pos)
 			receiver_settle(&s->receiver, t->w, &f->settling,
-					f->state == FLIGHT_SENT ? SETTLE_FAIL : SETTLE_ACCEPT);
+					goes_back(s, f) ? SETTLE_FAIL : SETTLE_ACCEPT);
 }
 
 void mqtt_flights_fini(struct turn *t)
