@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "session/amqp091/rules_of.h"
+#include "session/queue_args.h"
 #include "wire/amqp091/table.h"
 
 #include <stdlib.h>
@@ -154,7 +155,8 @@ static bool is_idle(const char *key)
 		if (strcmp(key, unused[i]) == 0)
 			return true;
 	strncat(name, key, sizeof name - 3);
-	return !amqp091_is_queue_arg(slice_str(name));
+	enum queue_arg_value value;
+	return !queue_arg_find(slice_str(name), &value);
 }
 
 const char *definitions_policy_idle(const cJSON *definition)

@@ -21,6 +21,7 @@
 #include "session/access.h"
 #include "session/amqp091/ops.h"
 #include "session/ask.h"
+#include "session/queue_args.h"
 #include "wire/amqp091/fault.h"
 #include "wire/amqp091/method.h"
 
@@ -374,7 +375,7 @@ void amqp091_command_catalog(struct turn *t, enum cmd kind, uint8_t flags, uint1
 			     uint64_t arg, struct slice tail);
 void amqp091_reply(struct turn *t, struct run *fx); /* FX_REPLY */
 
-/* ---- queue.c, names.c, args.c, queue_args.c ---- */
+/* ---- queue.c, names.c, args.c ---- */
 /* amqp091_queue_name expands an empty name to the last declared one. ERR_NOT_FOUND: none was. */
 MUST_USE enum err amqp091_queue_name(struct turn *t, struct channel *c, struct slice name,
 				     struct slice *out_name);
@@ -386,10 +387,10 @@ MUST_USE enum err amqp091_queue_find(struct turn *t, struct slice name,
 struct slice amqp091_strip(struct slice name, char *buf);
 /* amqp091_is_reserved: names that begin with "amq.". */
 bool amqp091_is_reserved(struct slice name);
+/* amqp091_queue_args is for session/queue_args.h. */
+struct queue_args amqp091_queue_args(struct turn *t);
 /* amqp091_args_... refuse arguments that make no sense, in RabbitMQ's words, and what means
- * something that is not done yet. Those of a queue become rules, whose texts borrow. */
-MUST_USE enum err amqp091_args_of_queue(struct turn *t, const struct declare_queue *d,
-					bool is_named, struct queue_rules *out);
+ * something that is not done yet. */
 MUST_USE enum err amqp091_args_of_exchange(struct turn *t, const struct declare_exchange *d);
 
 /* ---- assembly.c; the rest of publishing is in publish.h ---- */

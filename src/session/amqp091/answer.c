@@ -1,7 +1,6 @@
 #include "session/amqp091/tx.h"
 
 #include "base/must.h"
-#include "session/amqp091/queue_same.h"
 
 /* A queue may close between the view that showed it and its shard: then it is declared anew, by
  * shard 0, which knows. So often, at most. */
@@ -117,8 +116,9 @@ static bool compare_queue(struct turn *t, struct call *call, const struct declar
 	must(call->method == AMQP091_queue_declare);
 	if (!q)
 		return declare_again(t, call);
-	if (amqp091_queue_args_same(t, queue_record_name(q), queue_record_arguments(q),
-				    d->arguments) != ERR_OK) {
+	const struct queue_args args = amqp091_queue_args(t);
+	if (queue_args_same(&args, queue_record_name(q), queue_record_arguments(q), d->arguments) !=
+	    ERR_OK) {
 		fail(t, call, ERR_PRECONDITION_FAILED);
 		return true;
 	}
@@ -133,8 +133,9 @@ static bool compare_exchange(struct turn *t, struct call *call, const struct dec
 	must(call->method == AMQP091_exchange_declare);
 	if (!x)
 		return false;
-	if (amqp091_arg_same(t, "alternate-exchange", "exchange", x->name, x->arguments,
-			     d->arguments) != ERR_OK) {
+	const struct queue_args args = amqp091_queue_args(t);
+	if (queue_arg_same(&args, "alternate-exchange", "exchange", x->name, x->arguments,
+			   d->arguments) != ERR_OK) {
 		fail(t, call, ERR_PRECONDITION_FAILED);
 		return true;
 	}

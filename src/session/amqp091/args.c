@@ -3,6 +3,12 @@
 #include "base/must.h"
 #include "wire/amqp091/table.h"
 
+struct queue_args amqp091_queue_args(struct turn *t)
+{
+	must(t->s != NULL);
+	return (struct queue_args){ &t->s->access, t->w, &t->why };
+}
+
 static void put_thing(struct turn *t, const char *thing, struct slice name)
 {
 	must(thing[0] != '\0');

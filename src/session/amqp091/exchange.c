@@ -1,4 +1,4 @@
-#include "session/amqp091/queue_same.h"
+#include "session/amqp091/amqp091.h"
 
 #include "base/must.h"
 
@@ -38,8 +38,9 @@ static enum err check_existing(struct turn *t, const struct exchange *x,
 {
 	must(x != NULL);
 	TRY(catalog_exchange_same(x, d, amqp091_vhost_name(t), &t->why));
-	return amqp091_arg_same(t, "alternate-exchange", "exchange", x->name, x->arguments,
-				d->arguments);
+	const struct queue_args args = amqp091_queue_args(t);
+	return queue_arg_same(&args, "alternate-exchange", "exchange", x->name, x->arguments,
+			      d->arguments);
 }
 
 static enum err check_new(struct turn *t, const struct declare_exchange *d)

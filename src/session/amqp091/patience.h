@@ -18,7 +18,7 @@ MUST_USE enum err amqp091_args_of_consumer(struct turn *t, const struct queue_re
 					   struct slice args, struct consumer_args *out);
 
 /* What a consumer of a stream wants, as CMD_SUBSCRIBE's tail has it: amqp091_stream_args checks all
- * that it may say. amqp091_age reads an interval as "7D". False: it is none. */
+ * that it may say. */
 struct stream_filter {
 	struct stream_from from;
 	uint32_t tags[255];
@@ -27,7 +27,6 @@ MUST_USE enum err amqp091_stream_args(struct turn *t, const struct channel *c,
 				      const struct queue_record *q,
 				      const struct amqp091_basic_consume *m,
 				      struct stream_filter *out);
-bool amqp091_age(struct slice s, uint64_t *out_ms);
 
 /* amqp091_patience_begin: this consumer has `timeout_ms` (not 0) for each message. False: no
  * memory. amqp091_patience_end: it ends. */

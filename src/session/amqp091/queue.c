@@ -1,7 +1,7 @@
 #include "session/amqp091/direct.h"
 
 #include "base/must.h"
-#include "session/amqp091/queue_same.h"
+#include "session/amqp091/queue_type.h"
 #include "wire/amqp091/table.h"
 
 /* ---- names -------------------------------------------------------------------------------- */
@@ -84,10 +84,11 @@ static enum err check_existing(struct turn *t, const struct queue_record *q,
 	must(q != NULL);
 	if (q->flags & QUEUE_KEEPER)
 		return refuse_keeper(t, queue_record_name(q));
-	if (!amqp091_queue_is_relaxed(t, queue_record_arguments(q), d->arguments))
+	const struct queue_args args = amqp091_queue_args(t);
+	if (!queue_args_are_relaxed(&args, queue_record_arguments(q), d->arguments))
 		TRY(catalog_queue_same(q, d, t->s->session.handle, amqp091_vhost_name(t), &t->why));
-	return amqp091_queue_args_same(t, queue_record_name(q), queue_record_arguments(q),
-				       d->arguments);
+	return queue_args_same(&args, queue_record_name(q), queue_record_arguments(q),
+			       d->arguments);
 }
 
 /* Who lets a queue publish by itself must be allowed to do so. */
@@ -140,7 +141,8 @@ static enum err declare_whole(struct turn *t, struct channel *c, struct declare_
 	uint8_t rules_bytes[RULES_BYTES_MAX];
 	must(d->name.n > 0);
 	TRY(q ? check_existing(t, q, d) : check_new(t, d, n.is_own));
-	TRY(amqp091_args_of_queue(t, d, n.is_named, &rules));
+	const struct queue_args args = amqp091_queue_args(t);
+	TRY(queue_args_rules(&args, d, n.is_named, &rules));
 	if (!q)
 		TRY(amqp091_queue_type_on(t, d->name, rules.type));
 	d->rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, sizeof rules_bytes));

@@ -1,22 +1,22 @@
 #include "session/amqp091/rules_of.h"
 
 #include "base/must.h"
-#include "session/amqp091/amqp091.h"
+#include "session/queue_args.h"
 
 enum err amqp091_rules_of(struct slice vhost, const struct declare_queue *d,
 			  struct queue_rules *out, struct text *why)
 {
-	struct amqp091 nobody = { .phase = PHASE_RUNNING };
-	struct session_world world = { 0 };
-	struct turn t;
+	const struct access nobody = { .vhost_name = (char *)(uintptr_t)vhost.p,
+				       .vhost_name_n = (uint8_t)vhost.n,
+				       .is_trusted = true,
+				       .is_in = true };
+	const struct session_world world = { 0 };
+	char room[SESSION_WORDS_MAX];
+	struct text words = text_of(room, sizeof room);
+	const struct queue_args args = { &nobody, &world, &words };
 	must(vhost.n <= UINT8_MAX);
-	nobody.session.ops = &amqp091_session_ops;
-	nobody.access.vhost_name = (char *)(uintptr_t)vhost.p;
-	nobody.access.vhost_name_n = (uint8_t)vhost.n;
-	nobody.access.is_trusted = nobody.access.is_in = true;
-	amqp091_turn(&t, &nobody.session, &world);
-	enum err e = amqp091_args_of_queue(&t, d, true, out);
-	text_put_slice(why, text_slice(&t.why));
+	enum err e = queue_args_rules(&args, d, true, out);
+	text_put_slice(why, text_slice(&words));
 	return e;
 }
 

@@ -13,9 +13,6 @@
 MUST_USE enum err amqp091_rules_of(struct slice vhost, const struct declare_queue *d,
 				   struct queue_rules *out, struct text *why);
 
-/* amqp091_is_queue_arg: an argument of a queue that means something. */
-bool amqp091_is_queue_arg(struct slice name);
-
 /* amqp091_shard_of chooses the shard of a queue that outlives connections. */
 uint16_t amqp091_shard_of(struct slice queue);
 #endif

@@ -1,6 +1,7 @@
 #include "session/amqp091/patience.h"
 
 #include "base/must.h"
+#include "session/queue_args.h"
 #include "wire/amqp091/erl.h"
 #include "wire/amqp091/table.h"
 
@@ -8,24 +9,6 @@
  * It reads by itself, so it takes nothing away by acknowledging, and may not do without. */
 
 #define TAGS_MAX 255u /* filter values of one consumer */
-
-bool amqp091_age(struct slice s, uint64_t *out_ms)
-{
-	static const char units[] = "YMDhms";
-	static const uint64_t seconds[] = { 31536000, 2592000, 86400, 3600, 60, 1 };
-	uint64_t v = 0;
-	must(out_ms != NULL);
-	for (size_t i = 0; i + 1 < s.n && v <= UINT32_MAX; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-		v = v * 10 + (uint64_t)(s.p[i] - '0');
-	}
-	const char *unit = s.n > 1 ? memchr(units, s.p[s.n - 1], strlen(units)) : NULL;
-	if (!unit || v > UINT32_MAX)
-		return false;
-	*out_ms = v * seconds[unit - units] * 1000;
-	return true;
-}
 
 static enum err bad(struct turn *t, const struct queue_record *q, const char *arg, const char *what)
 {
@@ -73,7 +56,7 @@ static enum err offset_of(struct turn *t, const struct queue_record *q,
 	} else if (v->type == AMQP091_TYPE_TIMESTAMP && v->time <= UINT32_MAX * UINT64_C(4)) {
 		out->where = STREAM_SINCE;
 		out->value = v->time * 1000;
-	} else if (v->type == AMQP091_TYPE_LONGSTR && amqp091_age(v->octets, &ms)) {
+	} else if (v->type == AMQP091_TYPE_LONGSTR && queue_arg_age(v->octets, &ms)) {
 		out->where = STREAM_SINCE;
 		out->value = t->w->wall_ms > ms ? t->w->wall_ms - ms : 0;
 	} else {

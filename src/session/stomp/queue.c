@@ -96,12 +96,8 @@ enum err stomp_queue_may(struct turn *t, struct slice name)
 /* Most queues are as they were declared first, without arguments. */
 static bool is_plain(const struct turn *t, const struct wanted *want, const struct queue_record *q)
 {
-	uint64_t declares = 0;
-#define ARGUMENT(header, kind, rule, types, prose) declares |= UINT64_C(1) << STOMP_H_##header;
-#include "session/stomp/argument.def"
-#undef ARGUMENT
-	must(t->head != NULL);
-	return !(t->head->has & declares) && queue_record_arguments(q).n == 0 && !q->owner &&
+	must(q != NULL);
+	return !stomp_says_arguments(t) && queue_record_arguments(q).n == 0 && !q->owner &&
 	       q->flags == want->flags;
 }
 
@@ -198,24 +194,6 @@ static enum err before_declaring(struct turn *t, const struct wanted *want,
 	return ERR_OK;
 }
 
-/* What is replicated or a stream lasts, and belongs to nobody. */
-static enum err check_properties(struct turn *t, const struct declare_queue *d,
-				 const struct queue_rules *rules)
-{
-	const bool is_classic = rules->type == RULE_NONE;
-	must(is_classic || rules->type <= QUEUE_STREAM);
-	if (!is_classic && d->flags & QUEUE_AUTO_DELETE)
-		return refuse_named(t, ERR_PRECONDITION_FAILED,
-				    "invalid property 'auto-delete' for queue ", d->name, "");
-	if (!is_classic && d->flags & QUEUE_EXCLUSIVE)
-		return refuse_named(t, ERR_PRECONDITION_FAILED,
-				    "invalid property 'exclusive-owner' for queue ", d->name, "");
-	if (!is_classic && !(d->flags & QUEUE_DURABLE))
-		return refuse_named(t, ERR_PRECONDITION_FAILED,
-				    "invalid property 'non-durable' for queue ", d->name, "");
-	return ERR_OK;
-}
-
 enum err stomp_queue(struct turn *t, const struct wanted *want,
 		     const struct queue_record **out_queue)
 {
@@ -255,13 +233,12 @@ enum err stomp_queue(struct turn *t, const struct wanted *want,
 				   .flags = want->flags,
 				   .owner = want->flags & QUEUE_EXCLUSIVE ? s->session.handle : 0,
 				   .shard = ask_place(t->w->post, want->name, want->flags) };
-	TRY(stomp_arguments(t, want->name, &table, &rules));
-	TRY(check_properties(t, &d, &rules));
-	d.arguments = wr_done(&table);
+	TRY(stomp_arguments(t, &d, &table, &rules));
 	d.rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, sizeof rules_bytes));
 	if (!q || (!is_known && is_untold(s, q)))
 		return declare(t, &d);
 	TRY(catalog_queue_same(q, &d, s->session.handle, access_vhost_name(&s->access), &t->why));
-	TRY(stomp_arguments_same(t, queue_record_name(q), queue_record_arguments(q), d.arguments));
+	const struct queue_args args = stomp_queue_args(t);
+	TRY(queue_args_same(&args, queue_record_name(q), queue_record_arguments(q), d.arguments));
 	return is_known ? ERR_OK : ask_told(t, q);
 }

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "session/large.h"
 #include "session/publisher.h"
+#include "session/queue_args.h"
 #include "session/receiver.h"
 #include "session/stomp/ops.h"
 #include "wire/stomp/head.h"
@@ -231,13 +232,13 @@ void stomp_queues_free(struct turn *t);
 
 struct queue_rules;
 #define ARGUMENTS_MAX 2048u
-/* stomp_arguments writes what the frame in hand says of a queue as AMQP 0-9-1 has it, and what that
- * means. ERR_PRECONDITION_FAILED: it makes no sense. */
-MUST_USE enum err stomp_arguments(struct turn *t, struct slice queue, struct wr *table,
+/* stomp_says_arguments: the frame in hand says something of a queue. stomp_arguments writes that
+ * into `table` as AMQP 0-9-1 has it, for io_d, and gives what it means. Errors as
+ * queue_args_rules. stomp_queue_args is for session/queue_args.h. */
+bool stomp_says_arguments(const struct turn *t);
+MUST_USE enum err stomp_arguments(struct turn *t, struct declare_queue *io_d, struct wr *table,
 				  struct queue_rules *rules);
-/* stomp_arguments_same: are these of one queue? ERR_PRECONDITION_FAILED: no. */
-MUST_USE enum err stomp_arguments_same(struct turn *t, struct slice queue, struct slice now,
-				       struct slice again);
+struct queue_args stomp_queue_args(struct turn *t);
 /* stomp_flag reads a header that is true or false. False: it is neither. */
 bool stomp_flag(struct turn *t, enum stomp_header which, bool if_none, bool *out);
 

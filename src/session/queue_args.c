@@ -1,7 +1,8 @@
-#include "session/amqp091/patience.h"
+#include "session/queue_args.h"
 
 #include "base/must.h"
-#include "session/amqp091/rules_of.h"
+#include "base/text.h"
+#include "session/ask.h"
 #include "session/defaults.h"
 #include "wire/amqp091/erl.h"
 #include "wire/amqp091/table.h"
@@ -18,7 +19,7 @@ enum { CLASSIC = 1 << QUEUE_CLASSIC, QUORUM = 1 << QUEUE_QUORUM, STREAM = 1 << Q
 
 /* One argument on its way to a rule. */
 struct arg {
-	struct turn *t;
+	const struct queue_args *of;
 	struct slice queue, args; /* the declaration's name and arguments */
 	const char *name;
 	const struct amqp091_value *v;
@@ -28,32 +29,32 @@ struct arg {
 
 /* ---- refusals ----------------------------------------------------------------------------- */
 
-static void put_queue(struct turn *t, struct slice queue)
+static void put_queue(const struct queue_args *of, struct slice queue)
 {
-	must(t->why.n > 0);
-	text_puts(&t->why, "queue '");
-	text_put_slice(&t->why, queue);
-	text_puts(&t->why, "' in vhost '");
-	text_put_slice(&t->why, amqp091_vhost_name(t));
-	text_putc(&t->why, '\'');
+	must(of->why->n > 0);
+	text_puts(of->why, "queue '");
+	text_put_slice(of->why, queue);
+	text_puts(of->why, "' in vhost '");
+	text_put_slice(of->why, access_vhost_name(of->access));
+	text_putc(of->why, '\'');
 }
 
 /* As RabbitMQ calls its modules. */
-static void put_type(struct turn *t, enum queue_type type)
+static void put_type(const struct queue_args *of, enum queue_type type)
 {
-	text_puts(&t->why, "rabbit_");
-	text_put_slice(&t->why, defaults_type_word(type));
-	text_puts(&t->why, "_queue");
-	must(t->why.n > 0);
+	text_puts(of->why, "rabbit_");
+	text_put_slice(of->why, defaults_type_word(type));
+	text_puts(of->why, "_queue");
+	must(of->why->n > 0);
 }
 
 static struct text *invalid(const struct arg *a)
 {
-	struct turn *t = a->t;
-	must(t->why.n == 0);
-	text_putf(&t->why, "invalid arg '%s' for ", a->name);
-	put_queue(t, a->queue);
-	return &t->why;
+	const struct queue_args *of = a->of;
+	must(of->why->n == 0);
+	text_putf(of->why, "invalid arg '%s' for ", a->name);
+	put_queue(of, a->queue);
+	return of->why;
 }
 
 static enum err bad(const struct arg *a, const char *what)
@@ -128,7 +129,7 @@ static enum err check_segment(struct arg *a)
 	must(a->rule != NULL);
 	if (*a->rule <= SEGMENT_MAX_BYTES)
 		return ERR_OK;
-	text_putf(&a->t->why, "Exceeded max value for %s", a->name);
+	text_putf(a->of->why, "Exceeded max value for %s", a->name);
 	return ERR_PRECONDITION_FAILED;
 }
 
@@ -251,12 +252,30 @@ static enum err check_version(struct arg *a)
 	return a->v->i == 1 || a->v->i == 2 ? ERR_OK : bad_word(a, "version");
 }
 
-/* "7D": a number and Y, M, D, h, m or s. */
+/* A number and Y, M, D, h, m or s. */
+bool queue_arg_age(struct slice s, uint64_t *out_ms)
+{
+	static const char units[] = "YMDhms";
+	static const uint64_t seconds[] = { 31536000, 2592000, 86400, 3600, 60, 1 };
+	uint64_t v = 0;
+	must(out_ms != NULL);
+	for (size_t i = 0; i + 1 < s.n && v <= UINT32_MAX; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+		v = v * 10 + (uint64_t)(s.p[i] - '0');
+	}
+	const char *unit = s.n > 1 ? memchr(units, s.p[s.n - 1], strlen(units)) : NULL;
+	if (!unit || v > UINT32_MAX)
+		return false;
+	*out_ms = v * seconds[unit - units] * 1000;
+	return true;
+}
+
 static enum err check_age(struct arg *a)
 {
 	must(a->rule != NULL);
 	TRY(check_word(a));
-	return amqp091_age(a->v->octets, a->rule) ? ERR_OK : bad(a, "invalid_max_age");
+	return queue_arg_age(a->v->octets, a->rule) ? ERR_OK : bad(a, "invalid_max_age");
 }
 
 /* RabbitMQ's bound, so that names stay within theirs. */
@@ -274,8 +293,9 @@ static enum err check_exchange(struct arg *a)
 	must(a->v->type == AMQP091_TYPE_LONGSTR);
 	if (name.n > LIMIT_SHORTSTR)
 		return bad(a, "\"longer than 255 octets\"");
-	TRY(amqp091_allow(a->t, AUTH_QUEUE, a->queue, AUTH_READ));
-	TRY(amqp091_allow(a->t, AUTH_EXCHANGE, name, AUTH_WRITE));
+	const struct queue_args *of = a->of;
+	TRY(access_allow(of->access, of->w, AUTH_QUEUE, AUTH_READ, a->queue, of->why));
+	TRY(access_allow(of->access, of->w, AUTH_EXCHANGE, AUTH_WRITE, name, of->why));
 	a->rules->dead_letter_exchange = name;
 	a->rules->has_dead_letter_exchange = true;
 	return ERR_OK;
@@ -303,16 +323,17 @@ static const struct queue_arg {
 	const char *name;
 	enum err (*check)(struct arg *a);
 	uint16_t rule;
-	uint8_t types;
+	uint8_t types, value; /* value: enum queue_arg_value */
 } queue_args[] = {
-#define QUEUE_ARG(name, types, check, rule, prose) { name, check_##check, rule, types },
-#include "session/amqp091/queue_arg.def"
+#define QUEUE_ARG(name, types, check, rule, value, prose) \
+	{ name, check_##check, rule, types, QUEUE_ARG_##value },
+#include "session/queue_arg.def"
 #undef QUEUE_ARG
 };
 
 #define QUEUE_ARGS_N (sizeof queue_args / sizeof *queue_args)
 
-/* Who names none has been given one (amqp091_queue_name_type), unless it is classic. */
+/* Who names none has been given one by its session, unless it is classic. */
 static enum err find_type(struct arg *a, enum queue_type *out)
 {
 	struct amqp091_value v;
@@ -336,16 +357,17 @@ static enum err find_type(struct arg *a, enum queue_type *out)
 }
 
 /* RabbitMQ looks at this one's type before everything else. */
-static enum err check_exchange_type(struct turn *t, struct slice queue, struct slice args)
+static enum err check_exchange_type(const struct queue_args *of, struct slice queue,
+				    struct slice args)
 {
 	struct amqp091_value v;
-	must(t->why.n == 0);
+	must(of->why->n == 0);
 	if (!amqp091_table_find(args, slice_str("x-dead-letter-exchange"), &v) ||
 	    v.type == AMQP091_TYPE_LONGSTR)
 		return ERR_OK;
-	text_putf(&t->why, "invalid type '%s' for arg 'x-dead-letter-exchange' in ",
+	text_putf(of->why, "invalid type '%s' for arg 'x-dead-letter-exchange' in ",
 		  amqp091_type_words(v.type));
-	put_queue(t, queue);
+	put_queue(of, queue);
 	return ERR_PRECONDITION_FAILED;
 }
 
@@ -362,52 +384,55 @@ static enum err check_arg(struct arg *a, const struct queue_arg *row, enum queue
 	if (row->types & 1u << type)
 		return row->check(a);
 	text_puts(invalid(a), " of queue type ");
-	put_type(a->t, type);
+	put_type(a->of, type);
 	return ERR_PRECONDITION_FAILED;
 }
 
 /* What is replicated lasts, and belongs to nobody. */
-static enum err check_properties(struct turn *t, const struct declare_queue *d)
+static enum err check_properties(const struct queue_args *of, const struct declare_queue *d)
 {
 	const char *what = d->flags & QUEUE_AUTO_DELETE  ? "auto-delete"
 			   : d->flags & QUEUE_EXCLUSIVE  ? "exclusive-owner"
 			   : !(d->flags & QUEUE_DURABLE) ? "non-durable"
 							 : NULL;
-	must(t->why.n == 0);
+	must(of->why->n == 0);
 	if (!what)
 		return ERR_OK;
-	text_putf(&t->why, "invalid property '%s' for ", what);
-	put_queue(t, d->name);
+	text_putf(of->why, "invalid property '%s' for ", what);
+	put_queue(of, d->name);
 	return ERR_PRECONDITION_FAILED;
 }
 
-enum err amqp091_args_of_queue(struct turn *t, const struct declare_queue *d, bool is_named,
-			       struct queue_rules *out)
+enum err queue_args_rules(const struct queue_args *of, const struct declare_queue *d, bool is_named,
+			  struct queue_rules *out)
 {
 	struct queue_rules rules = rules_none();
-	struct arg a = { .t = t, .queue = d->name, .args = d->arguments, .rules = &rules };
+	struct arg a = { .of = of, .queue = d->name, .args = d->arguments, .rules = &rules };
 	enum queue_type type;
 	must(d->name.n > 0);
-	TRY(check_exchange_type(t, d->name, d->arguments));
+	TRY(check_exchange_type(of, d->name, d->arguments));
 	TRY(find_type(&a, &type));
 	if (type != QUEUE_CLASSIC && !is_named) {
-		text_puts(&t->why, "Cannot declare a server-named queue for type ");
-		put_type(t, type);
+		text_puts(of->why, "Cannot declare a server-named queue for type ");
+		put_type(of, type);
 		return ERR_PRECONDITION_FAILED;
 	}
 	for (size_t i = 0; d->arguments.n > 0 && i < QUEUE_ARGS_N; i++)
 		TRY(check_arg(&a, &queue_args[i], type));
 	if (type != QUEUE_CLASSIC)
-		TRY(check_properties(t, d));
+		TRY(check_properties(of, d));
 	*out = rules;
 	return ERR_OK;
 }
 
-bool amqp091_is_queue_arg(struct slice name)
+bool queue_arg_find(struct slice name, enum queue_arg_value *out)
 {
 	must(name.p != NULL || name.n == 0);
-	for (size_t i = 0; i < QUEUE_ARGS_N; i++)
-		if (slice_eq(name, slice_str(queue_args[i].name)))
-			return true;
+	for (size_t i = 0; i < QUEUE_ARGS_N; i++) {
+		if (!slice_eq(name, slice_str(queue_args[i].name)))
+			continue;
+		*out = (enum queue_arg_value)queue_args[i].value;
+		return true;
+	}
 	return false;
 }

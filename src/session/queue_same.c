@@ -1,0 +1,105 @@
+#include "session/queue_args.h"
+
+#include "base/must.h"
+#include "base/text.h"
+#include "session/defaults.h"
+#include "wire/amqp091/erl.h"
+#include "wire/amqp091/table.h"
+
+/* What is the same when a queue is declared again. */
+
+#define TYPE "x-queue-type"
+
+/* Those that count between two queues of one type. */
+static const char *const names[] = {
+#define QUEUE_ARG(name, types, check, rule, value, prose) name,
+#include "session/queue_arg.def"
+#undef QUEUE_ARG
+};
+
+/* Those that count, by RabbitMQ's setting, where a quorum queue is declared as a classic one. */
+static const char *const relaxed_names[] = {
+	"x-dead-letter-exchange", "x-dead-letter-routing-key", "x-expires",     "x-max-length",
+	"x-max-length-bytes",     "x-single-active-consumer",  "x-message-ttl",
+};
+
+#define N_OF(table) (sizeof(table) / sizeof *(table))
+
+/* What a declaration says; without a type, classic. NULL: nothing. */
+static const struct amqp091_value *find(struct slice args, const char *name,
+					struct amqp091_value *v)
+{
+	must(v != NULL);
+	if (amqp091_table_find(args, slice_str(name), v))
+		return v;
+	if (strcmp(name, TYPE) != 0)
+		return NULL;
+	*v = (struct amqp091_value){ .type = AMQP091_TYPE_LONGSTR,
+				     .octets = defaults_type_word(QUEUE_CLASSIC) };
+	return v;
+}
+
+static bool is_type(struct slice args, enum queue_type type)
+{
+	struct amqp091_value v;
+	(void)find(args, TYPE, &v);
+	must(type <= QUEUE_STREAM);
+	return v.type == AMQP091_TYPE_LONGSTR && slice_eq(v.octets, defaults_type_word(type));
+}
+
+bool queue_args_are_relaxed(const struct queue_args *of, struct slice now, struct slice again)
+{
+	return of->w->limits->is_relaxed && is_type(now, QUEUE_QUORUM) &&
+	       is_type(again, QUEUE_CLASSIC);
+}
+
+/* RabbitMQ names the types only where one of the two is missing. */
+static void put_value(struct text *why, const struct amqp091_value *v, bool is_bare)
+{
+	must(v || !is_bare);
+	if (!is_bare) {
+		amqp091_value_words(v, why);
+		return;
+	}
+	text_putc(why, '\'');
+	if (v->type == AMQP091_TYPE_LONGSTR)
+		text_put_printable(why, v->octets);
+	else
+		amqp091_erl_value(v, why);
+	text_putc(why, '\'');
+}
+
+enum err queue_arg_same(const struct queue_args *of, const char *arg, const char *thing,
+			struct slice name, struct slice now, struct slice again)
+{
+	struct amqp091_value va, vb;
+	must(of->why->n == 0);
+	if (amqp091_args_equivalent(again, now, arg))
+		return ERR_OK;
+	const struct amqp091_value *a = find(again, arg, &va), *b = find(now, arg, &vb);
+	if (a && b && amqp091_value_equivalent(a, b)) /* a type that is not named */
+		return ERR_OK;
+	text_putf(of->why, "inequivalent arg '%s' for %s '", arg, thing);
+	text_put_slice(of->why, name);
+	text_puts(of->why, "' in vhost '");
+	text_put_slice(of->why, access_vhost_name(of->access));
+	text_puts(of->why, "': received ");
+	put_value(of->why, a, a && b);
+	text_puts(of->why, " but current is ");
+	put_value(of->why, b, a && b);
+	return ERR_PRECONDITION_FAILED;
+}
+
+enum err queue_args_same(const struct queue_args *of, struct slice name, struct slice now,
+			 struct slice again)
+{
+	const bool is_relaxed = queue_args_are_relaxed(of, now, again);
+	const char *const *arg = is_relaxed ? relaxed_names : names;
+	const size_t n = is_relaxed ? N_OF(relaxed_names) : N_OF(names);
+	must(name.n > 0);
+	if (now.n == 0 && again.n == 0)
+		return ERR_OK;
+	for (size_t i = 0; i < n; i++)
+		TRY(queue_arg_same(of, arg[i], "queue", name, now, again));
+	return ERR_OK;
+}
