@@ -58,7 +58,8 @@ enum {
 	SUBSCRIBE_NO_ACK = 1,
 	SUBSCRIBE_EXCLUSIVE = 2,
 	SUBSCRIBE_NUMBERED = 4,
-	SUBSCRIBE_DISCARDS = 8 /* what its selector is not true of is gone */
+	SUBSCRIBE_DISCARDS = 8, /* what its selector is not true of is gone */
+	SUBSCRIBE_ALONE = 16    /* the first of these gets everything, as long as there is one */
 };
 enum { UNSUBSCRIBE_ENDING = 1 };
 enum { GET_NO_ACK = 1 };

@@ -62,7 +62,7 @@ void core_subscribe(struct core *c, const struct run *cmd, struct post *fx)
 		q->is_held = is_exclusive;
 		s->priority = row->priority;
 		core_used(c, q);
-		if (q->has->single)
+		if (q->has->single || s->flags & SUBSCRIBE_ALONE)
 			core_single_join(c, q, s);
 		(void)consumer_earn(s, row->credit.messages, row->credit.bytes);
 		core_activate(c, q);

@@ -214,6 +214,75 @@ static void a_rule_that_comes_late_and_goes_is_followed(void **s)
 	rig_free(r);
 }
 
+/* ---- alone ------------------------------------------------------------------------------- */
+
+static void who_wants_to_be_alone_gets_everything_at_once(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(false, false);
+	rig_subscribe_at(r, Q, 1, 0, CREDIT_NO_LIMIT, 9);
+	rig_subscribe(r, Q, 2, SUBSCRIBE_ALONE, CREDIT_NO_LIMIT);
+	rig_subscribe(r, Q, 3, SUBSCRIBE_ALONE, CREDIT_NO_LIMIT);
+	rig_publish(r, Q, 1, 2, 0);
+	SAY("reply 1 OK 0 1 | reply 2 OK 0 2 | reply 3 OK 0 3 | c2 1 | c2 2");
+	rig_subscribe_at(r, Q, 4, SUBSCRIBE_ALONE, CREDIT_NO_LIMIT, 1);
+	rig_publish(r, Q, 3, 1, 0);
+	SAY("reply 4 OK 0 4 | c4 3");
+	end(r, 4, 0);
+	rig_publish(r, Q, 4, 1, 0);
+	end(r, 3, 0);
+	rig_publish(r, Q, 5, 1, 0);
+	SAY("reply 4 OK 0 0 | c3 4 | reply 3 OK 0 0 | c2 5");
+	end(r, 2, 0);
+	rig_subscribe_at(r, Q, 5, 0, CREDIT_NO_LIMIT, 9);
+	rig_publish(r, Q, 6, 2, 0);
+	SAY("reply 2 OK 0 0 | reply 5 OK 0 2 | c1 6 | c5 7");
+	rig_free(r);
+}
+
+static void others_wait_for_what_who_was_alone_gives_back(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(false, false);
+	rig_subscribe(r, Q, 1, 0, 1);
+	rig_publish(r, Q, 1, 3, 0);
+	rig_subscribe(r, Q, 2, SUBSCRIBE_ALONE, 1);
+	SAY("reply 1 OK 0 1 | c1 1 | reply 2 OK 2 2 | c2 2");
+	rig_settle(r, Q, 1, place(0), SETTLE_ACCEPT);
+	SAY("");
+	end(r, 2, UNSUBSCRIBE_ENDING);
+	SAY("reply 2 OK 0 0");
+	rig_settle(r, Q, 2, place(1), SETTLE_RELEASE);
+	SAY("c1 2r");
+	rig_settle(r, Q, 1, place(1), SETTLE_ACCEPT);
+	SAY("c1 3");
+	rig_free(r);
+}
+
+static void a_rule_and_who_wants_to_be_alone_agree(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(true, false);
+	struct queue_rules rules = rules_none();
+	rig_subscribe_at(r, Q, 1, 0, CREDIT_NO_LIMIT, 5);
+	rig_subscribe(r, Q, 2, SUBSCRIBE_ALONE, CREDIT_NO_LIMIT);
+	rig_publish(r, Q, 1, 1, 0);
+	SAY("reply 1 OK 0 1 | reply 2 OK 0 2 | c2 1");
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	rig_publish(r, Q, 2, 1, 0);
+	SAY("c2 2");
+	rules.single_active = 1;
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	rig_subscribe_at(r, Q, 3, 0, CREDIT_NO_LIMIT, 7);
+	end(r, 2, 0);
+	rig_publish(r, Q, 3, 1, 0);
+	SAY("reply 3 OK 0 3 | reply 2 OK 0 0 | c3 3");
+	end(r, 3, 0);
+	rig_publish(r, Q, 4, 1, 0);
+	SAY("reply 3 OK 0 0 | c1 4");
+	rig_free(r);
+}
+
 /* ---- numbers ----------------------------------------------------------------------------- */
 
 #define NUMBERED_N 300u
@@ -295,6 +364,9 @@ int main(void)
 		cmocka_unit_test(who_follows_waits_for_attempts_that_are_being_counted),
 		cmocka_unit_test(who_gives_way_and_is_cancelled_is_waited_for_no_more),
 		cmocka_unit_test(a_rule_that_comes_late_and_goes_is_followed),
+		cmocka_unit_test(who_wants_to_be_alone_gets_everything_at_once),
+		cmocka_unit_test(others_wait_for_what_who_was_alone_gives_back),
+		cmocka_unit_test(a_rule_and_who_wants_to_be_alone_agree),
 		cmocka_unit_test(numbers_are_the_same_after_a_crash_and_differ),
 		cmocka_unit_test(only_who_asks_for_numbers_gets_them_and_only_of_what_survives),
 	};

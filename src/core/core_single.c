@@ -7,11 +7,16 @@
  *
  * In a replicated queue a consumer with a higher priority takes the place of a living one: that is
  * given no more, and when it has settled what it holds the other is active.
+ *
+ * Consumers may ask for it, too (SUBSCRIBE_ALONE): as long as one does, the active one is such. It
+ * takes the place of a living one at once if that is none, or has a lower priority.
  */
 struct single {
 	struct consumer *active;
 	struct run left;  /* who was active before, as far as it names a consumer */
 	uint64_t owed_n;  /* what that one has still to settle before another is active */
+	uint32_t alone_n; /* consumers that ask for it */
+	bool is_ruled;    /* the queue's rules do */
 	bool is_yielding; /* a higher priority takes the place of a lower one */
 };
 
@@ -42,25 +47,36 @@ static void wait_all(struct core *c, struct queue *q, bool is_waiting)
 	}
 }
 
+static void begin(struct core *c, struct queue *q)
+{
+	struct single *g = mem_get(c->mem, sizeof *g, "single active consumers");
+	must(g && !q->has->single);
+	*g = (struct single){ .owed_n = 0 };
+	queue_special(q, c->mem)->single = g;
+	wait_all(c, q, true);
+}
+
+static void end(struct core *c, struct queue *q)
+{
+	must(q->has->single->alone_n == 0);
+	core_single_forget(c, q);
+	wait_all(c, q, false);
+}
+
 void core_single_rules(struct core *c, struct queue *q, const struct queue_rules *rules)
 {
-	bool is_on = rules->single_active == 1;
+	const bool is_on = rules->single_active == 1, is_new = !q->has->single;
 	must(c->is_leading);
-	if (!is_on && q->has->single) {
-		core_single_forget(c, q);
-		wait_all(c, q, false);
-	}
-	if (!is_on)
+	if (!is_on && is_new)
 		return;
-	bool is_new = !q->has->single;
-	if (is_new) {
-		queue_special(q, c->mem)->single = mem_get(c->mem, sizeof *q->has->single,
-							   "single active consumers");
-		must(q->has->single != NULL);
-		*q->has->single = (struct single){ .owed_n = 0 };
-		wait_all(c, q, true);
+	if (!is_on && q->has->single->alone_n == 0) {
+		end(c, q);
+		return;
 	}
-	q->has->single->is_yielding = rules->type == QUEUE_QUORUM;
+	if (is_new)
+		begin(c, q);
+	q->has->single->is_ruled = is_on;
+	q->has->single->is_yielding = is_on && rules->type == QUEUE_QUORUM;
 	if (is_new)
 		core_single_next(c, q);
 }
@@ -73,12 +89,24 @@ const struct consumer *core_single_active(const struct queue *q)
 	return q->has->single->active;
 }
 
+static bool is_alone(const struct consumer *s)
+{
+	must(s->session != 0);
+	return s->flags & SUBSCRIBE_ALONE;
+}
+
+/* Does `s` come before `other`, when it came later? */
+static bool is_before(const struct consumer *s, const struct consumer *other)
+{
+	return is_alone(s) != is_alone(other) ? is_alone(s) : s->priority > other->priority;
+}
+
 static struct consumer *next_of(const struct queue *q)
 {
 	struct consumer *best = NULL;
 	LIST_EACH (&q->idle, n) {
 		struct consumer *s = containerof(n, struct consumer, node);
-		if (s->is_waiting && (!best || s->priority > best->priority))
+		if (s->is_waiting && (!best || is_before(s, best)))
 			best = s;
 	}
 	must_if(best, q->consumers_n > 0);
@@ -89,6 +117,10 @@ void core_single_next(struct core *c, struct queue *q)
 {
 	struct single *g = q->has->single;
 	struct consumer *s;
+	if (!g->is_ruled && g->alone_n == 0 && g->owed_n == 0) {
+		end(c, q);
+		return;
+	}
 	if (g->active || g->owed_n || (s = next_of(q)) == NULL)
 		return;
 	must(s->is_waiting);
@@ -111,14 +143,20 @@ static void retire(struct single *g, const struct consumer *s, bool is_owed)
 
 void core_single_join(struct core *c, struct queue *q, struct consumer *s)
 {
+	if (!q->has->single)
+		begin(c, q);
 	struct single *g = q->has->single;
 	struct consumer *active = g->active;
-	must(s->queue == q && !s->is_waiting);
+	must(s->queue == q);
+	g->alone_n += is_alone(s);
 	if (ABLATED(sac_hand_over))
 		return;
-	(void)consumer_wait(s, true);
-	if (active && g->is_yielding && s->priority > active->priority) {
-		retire(g, active, true);
+	if (!s->is_waiting)
+		(void)consumer_wait(s, true);
+	const bool is_taken = active && is_alone(s) && is_before(s, active);
+	if (is_taken || (active && g->is_yielding && is_alone(s) == is_alone(active) &&
+			 s->priority > active->priority)) {
+		retire(g, active, !is_taken);
 		(void)consumer_wait(active, true);
 	}
 	core_single_next(c, q);
@@ -134,7 +172,8 @@ static bool is_left(const struct single *g, uint64_t session, uint16_t channel, 
 void core_single_leave(struct queue *q, const struct consumer *s, bool is_ending)
 {
 	struct single *g = q->has->single;
-	must(s->queue == q);
+	must(s->queue == q && g->alone_n >= is_alone(s));
+	g->alone_n -= is_alone(s);
 	if (g->active == s)
 		retire(g, s, is_ending);
 	else if (!is_ending && is_left(g, s->session, s->channel, s->arg))

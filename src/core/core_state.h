@@ -394,10 +394,10 @@ void core_cancel_all(struct core *c, struct queue *q, struct post *fx);
 /* core_single_rules follows the rules of a queue; core_single_forget frees what there is for it. */
 void core_single_rules(struct core *c, struct queue *q, const struct queue_rules *rules);
 void core_single_forget(struct core *c, struct queue *q);
-/* core_single_join: a new consumer waits, or is the active one. core_single_leave: one is about to
- * be removed; is_ending: all that it holds comes back first. core_single_next finds the next active
+/* core_single_join: a new one waits, or is active (SUBSCRIBE_ALONE: at once). _leave: one is to be
+ * removed; is_ending: all that it holds comes back first. core_single_next finds the next active
  * one if there is none. core_single_settled: `n` were settled, of which pending_n come back when
- * the log has their count; core_single_back: so many have. `q` must have `single`. */
+ * the log has their count; core_single_back: so many have. But to join, `q` must have `single`. */
 void core_single_join(struct core *c, struct queue *q, struct consumer *s);
 void core_single_leave(struct queue *q, const struct consumer *s, bool is_ending);
 void core_single_next(struct core *c, struct queue *q);

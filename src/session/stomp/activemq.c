@@ -360,11 +360,17 @@ static bool is_set(const struct turn *t, enum stomp_header which)
 	return stomp_has(t->head, which) && slice_eq(t->head->at[which], slice_str("true"));
 }
 
+bool stomp_amq_is_exclusive(const struct turn *t)
+{
+	must(t->frame != NULL);
+	return t->s->is_activemq && t->frame->command == STOMP_SUBSCRIBE &&
+	       is_set(t, STOMP_H_SUB_EXCLUSIVE);
+}
+
 /* False: refused. */
 static bool may_subscribe(struct turn *t, bool is_topic)
 {
-	static const enum stomp_header missing[] = { STOMP_H_SUB_EXCLUSIVE, STOMP_H_NO_LOCAL,
-						     STOMP_H_BROWSER };
+	static const enum stomp_header missing[] = { STOMP_H_NO_LOCAL, STOMP_H_BROWSER };
 	struct slice sub;
 	const struct stomp *s = t->s;
 	must(s->is_activemq);

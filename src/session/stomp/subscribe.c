@@ -311,7 +311,13 @@ static enum err take(struct turn *t, const struct asked *a, const struct queue_r
 			       .prefetch = a->prefetch,
 			       .is_no_ack = a->ack == ACK_AUTO };
 	must(s->call != NULL);
+	if (stomp_amq_is_exclusive(t) && !is_of_exchange(a))
+		what.flags |= SUBSCRIBE_ALONE;
 	if (q->flags & QUEUE_APPENDS) {
+		if (what.flags & SUBSCRIBE_ALONE) {
+			text_puts(&t->why, "a stream has no exclusive consumers");
+			return ERR_NOT_IMPLEMENTED;
+		}
 		TRY(check_stream(t, a, &from));
 		what.from = slice_of(&from, sizeof from);
 	}
