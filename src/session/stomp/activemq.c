@@ -137,8 +137,6 @@ bool stomp_amq_destination(struct turn *t, struct slice in, uint8_t *room, struc
 	}
 	if (in.n > DESTINATION_MAX)
 		return refuse_names(t, "It is too long\n");
-	if (is_subscribing && slice_find(in, ',') < in.n)
-		return refuse_names(t, "A subscription has one destination\n");
 	read_place(t, trimmed(in), room, out);
 	bool is_wild = has_word(out->key, "*") || is_all_below(out->key);
 	if (is_subscribing && is_wild && out->place != STOMP_TOPIC)
@@ -206,15 +204,22 @@ bool stomp_amq_dies_to(struct turn *t, struct slice queue)
 bool stomp_amq_may_send(struct turn *t)
 {
 	struct slice head = t->frame->head, name, value;
+	const bool is_topic = slice_starts_with(t->head->at[STOMP_H_DESTINATION],
+						slice_str("/topic/"));
 	must(t->frame->command == STOMP_SEND);
 	if (stomp_has(t->head, STOMP_H_TRANSFORMATION)) {
 		(void)stomp_amq_refuse(t, "Transformations are not there", SLICE_EMPTY, "");
 		return false;
 	}
 	while (stomp_line(&head, &name, &value)) {
-		if (!slice_starts_with(name, slice_str("AMQ_SCHEDULED_")))
+		const char *why = slice_starts_with(name, slice_str("AMQ_SCHEDULED_"))
+					  ? "Scheduled messages are not there: "
+				  : slice_starts_with(name, slice_str("JMSXGroup")) && !is_topic
+					  ? "Message groups are not there: "
+					  : NULL;
+		if (!why)
 			continue;
-		(void)stomp_amq_refuse(t, "Scheduled messages are not there: ", name, "");
+		(void)stomp_amq_refuse(t, why, name, "");
 		return false;
 	}
 	return true;
@@ -476,22 +481,4 @@ bool stomp_amq_is_another(const struct turn *t, const struct queue_record *q)
 	return is_lasting(t, queue_record_name(q)) &&
 	       (!amqp091_table_str(queue_record_arguments(q), SUBSCRIBED, &had) ||
 		!slice_eq(had, made_for(t, room)));
-}
-
-/* ---- CONNECT ------------------------------------------------------------------------------ */
-
-bool stomp_amq_keep_client(struct turn *t)
-{
-	struct stomp *s = t->s;
-	struct slice id = t->head->at[STOMP_H_CLIENT_ID];
-	if (!stomp_has(t->head, STOMP_H_CLIENT_ID) || id.n == 0)
-		return true;
-	if (id.n > UINT8_MAX)
-		return false;
-	must(!s->client_id);
-	s->client_id = mem_get(t->w->mem, id.n, "client id");
-	must(s->client_id != NULL);
-	memcpy(s->client_id, id.p, id.n);
-	s->client_id_n = (uint8_t)id.n;
-	return true;
 }

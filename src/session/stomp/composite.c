@@ -15,6 +15,19 @@ struct slice stomp_amq_part(struct slice *io_rest)
 	return part;
 }
 
+struct slice stomp_amq_part_at(const struct turn *t, uint32_t at, bool *out_has_more)
+{
+	struct slice rest = t->head->at[STOMP_H_DESTINATION], part = rest;
+	must(at == 0 || stomp_amq_is_list(t));
+	*out_has_more = false;
+	if (!stomp_amq_is_list(t))
+		return part;
+	for (uint32_t i = 0; i <= at; i++)
+		part = stomp_amq_part(&rest);
+	*out_has_more = rest.n > 0;
+	return part;
+}
+
 bool stomp_amq_is_list(const struct turn *t)
 {
 	struct slice in = t->head->at[STOMP_H_DESTINATION];
@@ -58,6 +71,25 @@ static bool refuse_length(struct turn *t)
 	must(!text_is_full(&most));
 	(void)stomp_amq_refuse(t, "Too many destinations, at most ", text_slice(&most), "");
 	return false;
+}
+
+bool stomp_amq_may_hear_all(struct turn *t, uint8_t *room)
+{
+	struct slice rest = t->head->at[STOMP_H_DESTINATION], sub;
+	struct destination to;
+	must(stomp_amq_is_list(t));
+	if (stomp_amq_sub_name(t, &sub)) {
+		(void)stomp_amq_refuse(t, "A subscription with a name has one destination",
+				       SLICE_EMPTY, "");
+		return false;
+	}
+	for (uint32_t n = 0; rest.n > 0; n++) {
+		if (n == LIMIT_STOMP_DESTINATIONS)
+			return refuse_length(t);
+		if (!stomp_destination(t, stomp_amq_part(&rest), room, &to))
+			return false;
+	}
+	return true;
 }
 
 bool stomp_amq_may_go_to_all(struct turn *t, uint8_t *room, size_t *out_route_n)

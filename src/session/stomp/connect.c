@@ -199,6 +199,23 @@ static bool keep_vhost(struct turn *t)
 	return true;
 }
 
+/* ActiveMQ's; false: it is too long. */
+static bool keep_client(struct turn *t)
+{
+	struct stomp *s = t->s;
+	struct slice id = t->head->at[STOMP_H_CLIENT_ID];
+	if (!stomp_has(t->head, STOMP_H_CLIENT_ID) || id.n == 0)
+		return true;
+	if (id.n > UINT8_MAX)
+		return false;
+	must(!s->client_id);
+	s->client_id = mem_get(t->w->mem, id.n, "client id");
+	must(s->client_id != NULL);
+	memcpy(s->client_id, id.p, id.n);
+	s->client_id_n = (uint8_t)id.n;
+	return true;
+}
+
 static enum done refuse_version(struct turn *t)
 {
 	must(t->s->is_activemq);
@@ -227,7 +244,7 @@ enum done stomp_on_connect(struct turn *t)
 	if (!login_of(t, &login))
 		return stomp_fail(t, "Bad CONNECT",
 				  slice_str("Missing login or passcode header(s)"));
-	if (s->is_activemq && !stomp_amq_keep_client(t))
+	if (s->is_activemq && !keep_client(t))
 		return stomp_fail(t, "Bad CONNECT", slice_str("The client-id is too long"));
 	if (!keep_vhost(t))
 		return stomp_fail(t, "Bad CONNECT", slice_str("The name in host is too long"));

@@ -184,24 +184,43 @@ static bool settle_of(struct turn *t, enum settle *out)
 	return true;
 }
 
+static void settled(struct turn *t, struct subscription *k)
+{
+	close_holes(t, k);
+	must(k->gone_n <= k->unacked.n);
+	if (k->unacked.n == 0 && !k->taker)
+		stomp_subscription_free(t, k);
+}
+
+static void settle_up_to(struct turn *t, struct subscription *k, uint64_t tag, enum settle how)
+{
+	must(tag > 0);
+	for (size_t i = 0; i < k->unacked.n; i++) {
+		struct unacked *u = deque_at(&k->unacked, i);
+		if (u->tag > tag)
+			break;
+		if (!u->is_gone)
+			settle(t, k, u, how);
+	}
+	settled(t, k);
+}
+
+/* A subscription to several queues is one: its messages were told in the order of their tags. */
 static void settle_all(struct turn *t, struct subscription *k, uint64_t tag, enum settle how)
 {
 	must(tag > 0);
 	bool is_one = t->s->is_activemq && t->frame->command == STOMP_NACK;
 	if (k->ack == ACK_EACH || is_one) {
 		settle(t, k, find(k, tag), how);
-	} else {
-		for (size_t i = 0; i < k->unacked.n; i++) {
-			struct unacked *u = deque_at(&k->unacked, i);
-			if (u->tag > tag)
-				break;
-			if (!u->is_gone)
-				settle(t, k, u, how);
-		}
+		settled(t, k);
+		return;
 	}
-	close_holes(t, k);
-	if (k->unacked.n == 0 && !k->taker)
-		stomp_subscription_free(t, k);
+	const uint64_t made = k->made;
+	for (struct subscription *next, *at = t->s->subscriptions; at; at = next) {
+		next = at->next;
+		if (at->made == made)
+			settle_up_to(t, at, tag, how);
+	}
 }
 
 static enum done settle_amq(struct turn *t, struct slice id)

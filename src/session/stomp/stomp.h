@@ -44,6 +44,7 @@ struct subscription {
 	struct taker *taker; /* NULL: it has ended */
 	struct deque unacked;
 	uint64_t queue;
+	uint64_t made;             /* by which SUBSCRIBE: ActiveMQ's may name several queues */
 	uint32_t taker_id, gone_n; /* gone_n: holes */
 	uint16_t shard;
 	uint8_t ack; /* enum ack_mode */
@@ -72,9 +73,10 @@ struct call {
 	bool is_dead_asked, has_dead; /* of ActiveMQ's queue of dead letters */
 	struct reply_row reply;
 	struct subscription *sub; /* being made, not in the list yet; or ending */
-	uint32_t at;              /* of COMMIT: how many actions are done */
-	uint64_t looked_at;       /* the queue that its shard was asked for */
-	uint64_t declared;        /* which queue was declared last */
+	uint32_t at;        /* how many are done: of COMMIT actions, of SUBSCRIBE destinations */
+	uint64_t made;      /* of SUBSCRIBE: its number; 0: nothing is taken yet */
+	uint64_t looked_at; /* the queue that its shard was asked for */
+	uint64_t declared;  /* which queue was declared last */
 	uint16_t text_n;
 	char text[CALL_TEXT_MAX]; /* of a refusal */
 	char name[CALL_NAME_MAX]; /* of a queue that is being made */
@@ -101,7 +103,7 @@ struct stomp {
 	uint64_t deadline_ms, asked_ms;
 	uint64_t beat_in_ms, beat_out_ms; /* next looks; UINT64_MAX: none */
 	uint64_t beat_in, beat_out;       /* octets at the last */
-	uint64_t last_tag;
+	uint64_t last_tag, last_made;
 	uint64_t *told_to; /* by loop: of queues with ids up to it their shards know; NULL: none */
 	uint32_t wants_ms, sends_ms; /* heart-beats, as agreed */
 	uint32_t subscriptions_n, transactions_n, larges_n;
@@ -334,13 +336,15 @@ bool stomp_amq_durable(const struct turn *t, struct slice sub, struct text *out)
 bool stomp_amq_is_durable(struct slice queue);
 void stomp_amq_put_made_for(const struct turn *t, struct slice queue, struct wr *table);
 bool stomp_amq_is_another(const struct turn *t, const struct queue_record *q);
-/* stomp_amq_keep_client keeps the client's id; false: it is too long. */
-bool stomp_amq_keep_client(struct turn *t);
 
 /* ---- composite.c: several destinations of one frame ---- */
-/* stomp_amq_is_list: the frame in hand names several. stomp_amq_part takes the next off. */
+/* stomp_amq_is_list: the frame in hand names several. stomp_amq_part takes the next off,
+ * stomp_amq_part_at gives the one with number `at`, from 0 on; who names one has a list of it. */
 bool stomp_amq_is_list(const struct turn *t);
 struct slice stomp_amq_part(struct slice *io_rest);
+struct slice stomp_amq_part_at(const struct turn *t, uint32_t at, bool *out_has_more);
+/* stomp_amq_may_hear_all looks at all destinations of a SUBSCRIBE, likewise. */
+bool stomp_amq_may_hear_all(struct turn *t, uint8_t *room);
 /* stomp_amq_may_go_to_all looks at all that a SEND goes to, with `room` of DESTINATION_MAX bytes,
  * and does nothing: *out_route_n is the longest route. False: refused. */
 bool stomp_amq_may_go_to_all(struct turn *t, uint8_t *room, size_t *out_route_n);

@@ -38,8 +38,11 @@ static struct subscription *add(struct turn *t, const struct asked *a, const str
 	struct subscription *k = mem_get(t->w->mem, sizeof *k + a->id.n + queue_record_name(q).n,
 					 "subscription");
 	must(k && a->id.n <= LIMIT_SHORTSTR && queue_record_name(q).n <= LIMIT_SHORTSTR);
+	if (s->call->made == 0)
+		s->call->made = ++s->last_made;
 	*k = (struct subscription){ .next = s->subscriptions,
 				    .queue = q->id,
+				    .made = s->call->made,
 				    .shard = q->shard,
 				    .ack = (uint8_t)a->ack,
 				    .has_id = a->has_id,
@@ -367,10 +370,10 @@ static enum done taken(struct turn *t, struct call *c)
 		receiver_forget(&s->receiver, t->w, k->taker);
 		stomp_subscription_free(t, k);
 	}
+	const struct slice most = slice_str("A queue's consumers have 32 different ones at most\n");
 	if (c->reply.err == ERR_LIMIT)
-		return stomp_refuse(
-			t, "Too many selectors",
-			slice_str("A queue's consumers have 32 different ones at most\n"));
+		return c->at > 0 ? stomp_fail(t, "Too many selectors", most)
+				 : stomp_refuse(t, "Too many selectors", most);
 	return stomp_call_failed(t);
 }
 
@@ -406,13 +409,48 @@ static enum done refuse_twice(struct turn *t, const struct asked *a)
 	return stomp_refuse(t, "Duplicated subscription identifier", text_slice(&body));
 }
 
+/* The next destination of a list; the receipt is of all of them. False: there is none. */
+static bool go_on(struct turn *t, struct call *c)
+{
+	bool has_more = false;
+	must(c->step == STEP_TAKING && c->ticket == TICKET_NONE);
+	if (c->reply.err == ERR_OK)
+		(void)stomp_amq_part_at(t, c->at, &has_more);
+	if (!has_more)
+		return false;
+	c->step = STEP_QUEUE;
+	c->name_n = c->tries = 0;
+	c->reply = (struct reply_row){ .err = ERR_OK };
+	c->sub = NULL;
+	c->at++;
+	must(t->s->receiver.is_shut);
+	return true;
+}
+
+/* One destination of the frame. */
+static enum done subscribe_one(struct turn *t, struct slice to, uint8_t *names)
+{
+	struct stomp *s = t->s;
+	struct asked a = { .ack = ACK_AUTO };
+	if (!stomp_destination(t, to, names, &a.to) || !read_asked(t, &a))
+		return DONE;
+	const struct subscription *k = stomp_subscription(s, a.has_id, a.id);
+	if (k && (!s->call || k->made != s->call->made))
+		return refuse_twice(t, &a);
+	if (s->subscriptions_n >= LIMIT_STOMP_SUBSCRIPTIONS)
+		return stomp_refuse(t, "Too many subscriptions",
+				    slice_str("One connection has 4096 at most\n"));
+	must(s->phase == PHASE_RUNNING);
+	return subscribe(t, &a);
+}
+
 enum done stomp_on_subscribe(struct turn *t)
 {
 	struct stomp *s = t->s;
 	UNSET uint8_t names[DESTINATION_MAX];
-	struct asked a = { .ack = ACK_AUTO };
+	bool has_more;
 	must(s->phase == PHASE_RUNNING);
-	if (s->call && s->call->step == STEP_TAKING) {
+	if (s->call && s->call->step == STEP_TAKING && !go_on(t, s->call)) {
 		const bool is_taken = s->call->reply.err == ERR_OK;
 		enum done d = taken(t, s->call);
 		if (is_taken)
@@ -420,15 +458,13 @@ enum done stomp_on_subscribe(struct turn *t)
 		receiver_drain(&s->receiver, t->w);
 		return d;
 	}
-	if (!stomp_destination(t, t->head->at[STOMP_H_DESTINATION], names, &a.to) ||
-	    !read_asked(t, &a))
+	const uint32_t at = s->call ? s->call->at : 0;
+	if (!s->call && stomp_amq_is_list(t) && !stomp_amq_may_hear_all(t, names))
 		return DONE;
-	if (stomp_subscription(s, a.has_id, a.id))
-		return refuse_twice(t, &a);
-	if (s->subscriptions_n >= LIMIT_STOMP_SUBSCRIPTIONS)
-		return stomp_refuse(t, "Too many subscriptions",
-				    slice_str("One connection has 4096 at most\n"));
-	return subscribe(t, &a);
+	enum done d = subscribe_one(t, stomp_amq_part_at(t, at, &has_more), names);
+	if (d == DONE && at > 0 && s->phase == PHASE_RUNNING) /* half of a list is nothing */
+		return stomp_fail(t, "Invalid subscription", slice_str("It was refused in part\n"));
+	return d;
 }
 
 /* ---- answers to requests ------------------------------------------------------------------ */

@@ -103,6 +103,10 @@ enum done stomp_on_unsubscribe(struct turn *t)
 				    slice_str("UNSUBSCRIBE must include a 'destination' or 'id' "
 					      "header"));
 	struct call *c = s->call;
+	struct subscription *k = stomp_subscription(s, has_id, id);
+	bool is_there = k && k->taker->end == TAKER_LIVES;
+	if (c && c->step == STEP_ENDING && is_there) /* of several queues */
+		return begin(t, k);
 	if (c && c->step == STEP_ENDING && (c->name_n > 0 || (s->is_activemq && is_for_good(t))))
 		return delete_queue(t, c);
 	if (c && c->step == STEP_DELETING && s->is_activemq &&
@@ -115,8 +119,6 @@ enum done stomp_on_unsubscribe(struct turn *t)
 		stomp_receipt(t);
 		return DONE;
 	}
-	struct subscription *k = stomp_subscription(s, has_id, id);
-	bool is_there = k && k->taker->end == TAKER_LIVES;
 	if (!is_there && s->is_activemq && is_for_good(t)) {
 		c = stomp_call(t);
 		c->step = STEP_ENDING;
