@@ -65,6 +65,9 @@ struct channel_state {
 	uint32_t number; /* for life: oracle_channel */
 	uint64_t next_tag, next_confirm;
 	bool is_confirming;
+	bool is_dealing;           /* all that is published and settled is in transactions */
+	bool is_void;              /* what it says now will be rolled back */
+	uint32_t tx;               /* 0, or the one that is being said or committed */
 	uint32_t prefetch;         /* for consumers to come */
 	uint32_t shared, shared_n; /* shared prefetch, and how many count for it */
 	bool has_shared;           /* it was asked for */
@@ -163,6 +166,17 @@ enum client_how { CLIENT_ACK, CLIENT_REQUEUE, CLIENT_REJECT };
 bool client_settle(struct client *c, uint32_t channel, uint32_t at, enum client_how how,
 		   bool is_multiple);
 void client_beat(struct client *c);
+
+/* ---- client_deal.c: transactions, each in one breath ---- */
+
+/* client_select_tx asks for transactions. */
+bool client_select_tx(struct client *c, uint32_t channel);
+/* client_deal_begin begins one; what the channel publishes and settles until client_deal_end is in
+ * it. */
+bool client_deal_begin(struct client *c, uint32_t channel);
+void client_deal_end(struct client *c, uint32_t channel);
+/* client_take_back publishes and acknowledges something, and rolls it back: it is as nothing. */
+bool client_take_back(struct client *c, uint32_t channel, struct message *m);
 
 /* ---- client_take.c: what came ---- */
 

@@ -288,6 +288,10 @@ static void answered(struct client *c, uint32_t channel, const struct asked *a,
 		oracle_users(o, a->place, -1);
 		return;
 	case AMQP091_basic_recover_ok: lost_nothing(c, ch); return;
+	case AMQP091_tx_commit_ok:
+		oracle_tx_done(o, ch->tx);
+		ch->tx = 0;
+		return;
 	case AMQP091_basic_qos_ok: *(a->arg ? &ch->shared : &ch->prefetch) = a->place; return;
 	default: return;
 	}
@@ -347,6 +351,10 @@ void client_abandon(struct client *c, struct channel_state *ch)
 			oracle_leaking(o, a->place);
 		oracle_users(o, a->place, -1);
 		oracle_loss(o, a->place, true);
+		break;
+	case AMQP091_tx_commit_ok:
+		oracle_tx_lost(o, ch->tx);
+		ch->tx = 0;
 		break;
 	default: break;
 	}

@@ -169,7 +169,8 @@ bool client_leave(struct client *c)
 
 bool client_select(struct client *c, uint32_t channel)
 {
-	if (!client_may_call(c, channel) || c->channel[channel].is_confirming)
+	if (!client_may_call(c, channel) || c->channel[channel].is_confirming ||
+	    c->channel[channel].is_dealing)
 		return false;
 	client_call(c, channel, AMQP091_confirm_select_ok, 0, 0);
 	client_say(c, channel + 1, &(struct amqp091_method){ .kind = AMQP091_confirm_select });
@@ -226,6 +227,21 @@ static void await_confirm(struct channel_state *ch, uint32_t id)
 	ch->next_confirm++;
 }
 
+/* What is published to be rolled back goes nowhere. */
+static uint32_t number(struct client *c, const struct channel_state *ch, const struct message *m,
+		       uint32_t *out_maybe)
+{
+	struct oracle *o = c->oracle;
+	*out_maybe = 0;
+	if (ch->is_void)
+		return oracle_number(o, c->index, m);
+	const uint32_t id = oracle_publish(o, c->index, m);
+	if (ch->tx)
+		oracle_tx_message(o, ch->tx, id);
+	*out_maybe = oracle_routed(o, id);
+	return id;
+}
+
 bool client_publish(struct client *c, uint32_t channel, struct message *m)
 {
 	struct channel_state *ch = &c->channel[channel];
@@ -237,7 +253,7 @@ bool client_publish(struct client *c, uint32_t channel, struct message *m)
 	m->publisher = ch->number;
 	m->slot = (uint8_t)channel;
 	m->flags |= ch->is_confirming ? LETTER_CONFIRM : 0;
-	uint32_t id = oracle_publish(o, c->index, m), maybe = oracle_routed(o, id);
+	uint32_t maybe, id = number(c, ch, m, &maybe);
 	bool is_default = m->exchange == PLACE_X_default;
 	client_say(c, channel + 1,
 		   &(struct amqp091_method){
@@ -265,6 +281,8 @@ static void settle_one(struct client *c, struct channel_state *ch, struct held *
 		oracle_reject(c->oracle, h->copy, c->index, ch->number);
 	else
 		oracle_settle(c->oracle, h->copy, c->index, ch->number);
+	if (ch->tx)
+		oracle_tx_settled(c->oracle, ch->tx, h->copy);
 	h->is_settled = true;
 	ch->held_n--;
 	if (h->consumer == CLIENT_GET)

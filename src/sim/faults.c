@@ -165,7 +165,8 @@ static bool power_call(struct world *w)
 	return !w->story.is_wrong && restart(w, true);
 }
 
-/* Everything that clients hold is refused, and the power goes before all of it has come to rest. */
+/* Everything that clients hold is refused, or in transactions, and the power goes before all of it
+ * has come to rest. */
 static bool power_dying(struct world *w)
 {
 	for (uint32_t i = 0; i < PLACE_CLIENTS; i++)
@@ -174,7 +175,9 @@ static bool power_dying(struct world *w)
 			uint32_t last = ch->held_end;
 			while (last > ch->held_first && ch->held[last - 1].is_settled)
 				last--;
-			if (last > ch->held_first)
+			if (ch->is_dealing)
+				(void)workload_deal(&w->client[i], n, &w->temper);
+			else if (last > ch->held_first)
 				(void)client_settle(&w->client[i], n, last - 1, CLIENT_REJECT,
 						    true);
 		}

@@ -14,9 +14,12 @@ void oracle_grow(void *io_at, uint32_t n, uint32_t *io_cap, size_t bytes)
 
 void oracle_init(struct oracle *o, struct story *story, const uint64_t *now_ms, struct prng *r)
 {
-	*o = (struct oracle){
-		.story = story, .now_ms = now_ms, .messages_n = 1, .copies_n = 1, .channels_n = 1
-	};
+	*o = (struct oracle){ .story = story,
+			      .now_ms = now_ms,
+			      .messages_n = 1,
+			      .copies_n = 1,
+			      .channels_n = 1,
+			      .txs_n = 1 };
 	places_init(&o->places, r);
 	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
 		o->exchange[x] = place_exchanges[x].is_fixed ? LIFE_THERE : LIFE_NONE;
@@ -28,6 +31,8 @@ void oracle_fini(struct oracle *o)
 	free(o->copies);
 	free(o->settling);
 	free(o->eithers);
+	free(o->txs);
+	free(o->tied);
 	free(o->asked);
 }
 
@@ -94,7 +99,7 @@ bool oracle_is_done(const struct oracle *o, uint32_t client, uint64_t event)
 bool oracle_is_sent_done(const struct oracle *o, const struct message *m)
 {
 	return m->is_sure || m->is_done ||
-	       (oracle_is_done(o, m->client, m->sent) &&
+	       (!oracle_tx_is_open(o, m->tx) && oracle_is_done(o, m->client, m->sent) &&
 		!oracle_is_doomed(o, m->publisher, m->sent));
 }
 
@@ -120,7 +125,7 @@ void oracle_fence(struct oracle *o, uint32_t client, uint64_t event)
 static void unsettle(struct oracle *o, struct copy *c)
 {
 	c->state = COPY_READY;
-	c->is_must = false;
+	c->is_must = c->is_tied = false;
 	c->event = oracle_tick(o);
 }
 
@@ -132,7 +137,9 @@ void oracle_lost(struct oracle *o, uint32_t client)
 		struct message *m = &o->messages[id];
 		next = m->next_unsure;
 		m->is_done = oracle_is_sent_done(o, m);
-		for (uint32_t c = m->first_copy; !m->is_done && c; c = o->copies[c].next_of_message)
+		const bool is_tied = oracle_tx_is_open(o, m->tx);
+		for (uint32_t c = m->first_copy; !m->is_done && !is_tied && c;
+		     c = o->copies[c].next_of_message)
 			oracle_copy_maybe(&o->copies[c]);
 		m->next_unsure = o->orphans;
 		o->orphans = id;
@@ -175,7 +182,7 @@ uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, boo
 void oracle_copy_maybe(struct copy *c)
 {
 	must(c->message != 0);
-	c->is_must = c->is_either = false;
+	c->is_must = c->is_either = c->is_tied = false;
 }
 
 void oracle_copy_gone(struct oracle *o, uint32_t copy)
@@ -279,7 +286,7 @@ static void settled_before(struct oracle *o, const struct message *m)
 		struct copy *c = &o->copies[n];
 		if (c->state != COPY_SETTLING)
 			continue;
-		bool is_before = !c->is_rejected && c->by == m->client && !c->is_done &&
+		bool is_before = !c->is_rejected && !c->tx && c->by == m->client && !c->is_done &&
 				 c->event < m->sent && c->event >= o->party[m->client].began &&
 				 !oracle_is_doomed(o, c->holder, c->event) &&
 				 (queues >> c->queue & 1);
@@ -322,9 +329,8 @@ void oracle_returned(struct oracle *o, uint32_t id)
 	}
 }
 
-uint32_t oracle_publish(struct oracle *o, uint32_t client, const struct message *like)
+uint32_t oracle_number(struct oracle *o, uint32_t client, const struct message *like)
 {
-	struct party *p = &o->party[client];
 	oracle_grow(&o->messages, o->messages_n, &o->messages_cap, sizeof *o->messages);
 	uint32_t id = o->messages_n++;
 	struct message *m = &o->messages[id];
@@ -334,6 +340,13 @@ uint32_t oracle_publish(struct oracle *o, uint32_t client, const struct message 
 	m->sent_ms = *o->now_ms;
 	m->process = o->crashes_n;
 	m->next_unsure = 0;
+	return id;
+}
+
+uint32_t oracle_publish(struct oracle *o, uint32_t client, const struct message *like)
+{
+	struct party *p = &o->party[client];
+	const uint32_t id = oracle_number(o, client, like);
 	if (p->unsure_first)
 		o->messages[p->unsure_last].next_unsure = id;
 	else

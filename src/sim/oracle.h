@@ -43,6 +43,7 @@ struct message {
 	bool is_done;     /* processed, before its connection was lost */
 	bool may_refuse;  /* a queue may have been full */
 	uint32_t process; /* how many had crashed before */
+	uint32_t tx;      /* 0: of none */
 };
 
 struct copy {
@@ -59,6 +60,8 @@ struct copy {
 	bool is_crowded;    /* it may have been too much */
 	bool is_either;     /* it is there, or its letter is where it died to */
 	uint8_t letters_n;  /* that came of it: one for each process in which it died */
+	uint32_t tx;        /* 0, or in which it was last settled */
+	bool is_tied;       /* it must be there or not, as its transaction */
 	uint32_t letter_of; /* 0: none; the copy that has died in another queue */
 };
 
@@ -94,6 +97,15 @@ struct oracle_ask {
 	bool is_asked, is_risky;
 };
 
+/* A transaction whose end was asked for, in one breath with what is in it. */
+enum tx_life { TX_OPEN, TX_DONE, TX_LOST }; /* LOST: it was done, or not */
+struct oracle_tx {
+	uint32_t first, end;         /* messages */
+	uint32_t settled, settled_n; /* of oracle.tied */
+	enum tx_life life;
+	bool is_in, is_out; /* LOST: something shows that it was done, or was not */
+};
+
 /* One connection of a client. */
 struct party {
 	uint64_t began, fenced;
@@ -119,6 +131,10 @@ struct oracle {
 	uint32_t settling_n, settling_cap;
 	uint32_t *eithers; /* copies that are, or were */
 	uint32_t eithers_n, eithers_cap;
+	struct oracle_tx *txs; /* by number; 0 is none */
+	uint32_t txs_n, txs_cap;
+	uint32_t *tied; /* copies that were settled in transactions */
+	uint32_t tied_n, tied_cap;
 	struct oracle_ask *asked; /* by channel */
 	uint32_t channels_n, channels_cap;
 	uint32_t crashes_n;
@@ -273,12 +289,30 @@ void oracle_all_drained(struct oracle *o);
 /* oracle_dead_crash: the process has ended, and others may see again what has died in it. */
 void oracle_dead_crash(struct oracle *o);
 
+/* ---- transactions (oracle_tx.c) ---- */
+
+/* oracle_tx_begin gives the next one a number. What it publishes (oracle_tx_message, before it is
+ * routed) and settles (oracle_tx_settled, behind oracle_settle) is done when it is. */
+uint32_t oracle_tx_begin(struct oracle *o);
+void oracle_tx_message(struct oracle *o, uint32_t tx, uint32_t id);
+void oracle_tx_settled(struct oracle *o, uint32_t tx, uint32_t copy);
+/* oracle_tx_done: its end was answered. oracle_tx_lost: it was asked for, and nobody will say. */
+void oracle_tx_done(struct oracle *o, uint32_t tx);
+void oracle_tx_lost(struct oracle *o, uint32_t tx);
+/* oracle_tx_seen: the copy is given. oracle_tx_missed: it is not in its queue, which is empty. */
+void oracle_tx_seen(struct oracle *o, uint32_t copy);
+void oracle_tx_missed(struct oracle *o, uint32_t copy);
+/* oracle_tx_is_open: what is in it may not have been done yet, whatever was answered since. */
+bool oracle_tx_is_open(const struct oracle *o, uint32_t tx);
+
 /* ---- inside (oracle.c) ---- */
 
 /* oracle_copy_gone takes a copy out of its queue for ever. oracle_copy_add gives a message a copy
  * that is ready at the end of a queue. oracle_copy_maybe: whether it came to be nobody knows. */
 void oracle_copy_gone(struct oracle *o, uint32_t copy);
 void oracle_copy_maybe(struct copy *c);
+/* oracle_number gives a message a number, and nothing else. */
+uint32_t oracle_number(struct oracle *o, uint32_t client, const struct message *m);
 /* oracle_settling: the copy is being settled, from now on. */
 void oracle_settling(struct oracle *o, uint32_t copy, uint32_t client);
 uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, bool is_must);

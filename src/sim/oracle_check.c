@@ -125,6 +125,7 @@ uint32_t oracle_deliver(struct oracle *o, struct oracle_delivery *d)
 			    wrong);
 		return 0;
 	}
+	oracle_tx_seen(o, n);
 	o->redelivered_n += d->is_redelivered;
 	c->state = COPY_HELD;
 	c->holder = d->channel;
@@ -243,7 +244,7 @@ static void crash_copy(struct oracle *o, uint32_t n, bool is_clean)
 	if (!m->is_sure && !(is_clean && oracle_is_sent_done(o, m)))
 		c->is_must = false;
 	if (c->state == COPY_SETTLING)
-		c->is_must = false;
+		c->is_must = c->is_tied = false;
 	c->state = COPY_READY;
 	c->event = 0;
 	c->is_done = c->is_purging = c->is_purged = false;
@@ -325,6 +326,7 @@ void oracle_drained(struct oracle *o, uint32_t queue)
 			lost++;
 		} else if (k->state == COPY_READY) {
 			oracle_either(o, c);
+			oracle_tx_missed(o, c);
 		}
 		if (k->state == COPY_READY)
 			oracle_copy_gone(o, c);

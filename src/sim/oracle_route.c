@@ -142,13 +142,14 @@ void oracle_doubt(struct oracle *o, uint32_t queue)
 {
 	oracle_neither(o, queue);
 	for (uint32_t c = o->queue[queue].first; c; c = o->copies[c].next)
-		o->copies[c].is_must &= is_held(o, &o->copies[c]);
+		if (!is_held(o, &o->copies[c]))
+			o->copies[c].is_must = o->copies[c].is_tied = false;
 }
 
 static void doubt_all(struct oracle *o, uint32_t queue)
 {
 	for (uint32_t c = o->queue[queue].first; c; c = o->copies[c].next)
-		o->copies[c].is_must = false;
+		o->copies[c].is_must = o->copies[c].is_tied = false;
 	for (uint32_t b = 0; b < PLACE_BINDINGS; b++)
 		if (place_queue_of(b) == queue && o->binding[b] != LIFE_NONE)
 			o->binding[b] = LIFE_MAYBE;
@@ -211,7 +212,7 @@ void oracle_queue_deleted(struct oracle *o, uint32_t queue)
 	struct oracle_queue *q = &o->queue[queue];
 	for (uint32_t c = q->first; c; c = o->copies[c].next) {
 		struct copy *k = &o->copies[c];
-		k->is_must = false;
+		k->is_must = k->is_tied = false;
 		k->is_dead |= oracle_is_sent_done(o, &o->messages[k->message]);
 	}
 	q->has_doubts = true;
@@ -244,7 +245,7 @@ void oracle_purged(struct oracle *o, uint32_t queue, uint64_t event, uint32_t n)
 		if (is_held(o, k))
 			continue;
 		least += oracle_is_owed(o, k) && k->is_purging;
-		k->is_must = false;
+		k->is_must = k->is_tied = false;
 		k->is_purged = k->is_purging && is_all; /* else it may be on its way to somebody */
 	}
 	q->has_doubts = true;

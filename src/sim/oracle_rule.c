@@ -64,10 +64,10 @@ void oracle_crowded(struct oracle *o, uint32_t queue)
 		struct message *m = &o->messages[o->copies[c].message];
 		if (!rule->is_rejecting) {
 			oracle_either(o, c);
-			o->copies[c].is_must = false;
+			o->copies[c].is_must = o->copies[c].is_tied = false;
 			o->copies[c].is_crowded = true;
 		} else if (!oracle_is_sent_done(o, m)) {
-			o->copies[c].is_must = false;
+			o->copies[c].is_must = o->copies[c].is_tied = false;
 			m->may_refuse = true;
 		}
 	}

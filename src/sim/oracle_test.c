@@ -308,9 +308,7 @@ static uint32_t reject(struct fix *f)
 static uint32_t deliver_letter(struct fix *f, uint32_t id, const char *reason, bool is_redelivered)
 {
 	uint8_t body[BYTES], own[LETTER_PROPS_MAX], props[1024];
-	struct letter l = {
-		.id = id, .publisher = f->publisher, .bytes = BYTES, .is_persistent = true
-	};
+	const struct letter l = oracle_letter(&f->oracle, id);
 	const struct amqp091_death death = { .queue = slice_str("d0"),
 					     .reason = slice_str(reason),
 					     .key = slice_str("d0") };
@@ -395,6 +393,76 @@ static void what_has_died_must_not_come_where_it_died(void **state)
 	fix_free(f, "was settled by a connection that is still there");
 }
 
+/* ---- transactions -------------------------------------------------------------------------- */
+
+/* Two messages are published in one, whose end is asked for and never answered. */
+static uint32_t lose_two(struct fix *f, uint32_t settled)
+{
+	const uint32_t tx = oracle_tx_begin(&f->oracle), first = f->oracle.messages_n;
+	for (uint32_t i = 0; i < 2; i++)
+		oracle_tx_message(&f->oracle, tx, publish(f));
+	if (settled) {
+		oracle_settle(&f->oracle, settled, 1, f->consumer);
+		oracle_tx_settled(&f->oracle, tx, settled);
+	}
+	oracle_tx_lost(&f->oracle, tx);
+	oracle_crash(&f->oracle, false);
+	return first;
+}
+
+static void a_transaction_may_be_done_or_not(void **state)
+{
+	(void)state;
+	for (uint32_t is_done = 0; is_done < 2; is_done++) {
+		struct fix *f = fix_new();
+		const uint32_t first = lose_two(f, 0);
+		for (uint32_t i = 0; is_done && i < 2; i++)
+			(void)deliver(f, first + i, 0);
+		oracle_drained(&f->oracle, PLACE_d0);
+		fix_free(f, "");
+	}
+}
+
+static void half_a_transaction_is_noticed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	(void)deliver(f, lose_two(f, 0) + 1, 0);
+	oracle_drained(&f->oracle, PLACE_d0);
+	fix_free(f, "is torn");
+}
+
+static void a_transaction_that_settles_and_does_not_publish_is_noticed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	(void)lose_two(f, deliver(f, publish_confirmed(f), 0));
+	oracle_drained(&f->oracle, PLACE_d0);
+	fix_free(f, "is torn");
+}
+
+static void what_was_committed_must_be_there(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	const uint32_t tx = oracle_tx_begin(&f->oracle);
+	oracle_tx_message(&f->oracle, tx, publish(f));
+	oracle_tx_done(&f->oracle, tx);
+	oracle_crash(&f->oracle, false);
+	oracle_drained(&f->oracle, PLACE_d0);
+	fix_free(f, "1 messages of d0 are lost");
+}
+
+static void what_was_rolled_back_must_not_come(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	struct message m = { .publisher = f->publisher, .key = PLACE_d0, .bytes = BYTES };
+	m.flags = LETTER_PERSISTENT;
+	(void)deliver(f, oracle_number(&f->oracle, 0, &m), 0);
+	fix_free(f, "was not routed there");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,6 +490,11 @@ int main(void)
 		cmocka_unit_test(another_reason_is_noticed),
 		cmocka_unit_test(a_letter_that_comes_twice_is_noticed),
 		cmocka_unit_test(what_has_died_must_not_come_where_it_died),
+		cmocka_unit_test(a_transaction_may_be_done_or_not),
+		cmocka_unit_test(half_a_transaction_is_noticed),
+		cmocka_unit_test(a_transaction_that_settles_and_does_not_publish_is_noticed),
+		cmocka_unit_test(what_was_committed_must_be_there),
+		cmocka_unit_test(what_was_rolled_back_must_not_come),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,10 +76,11 @@ static uint32_t size(struct client *c, const struct temper *t)
 	return (uint32_t)prng_between(&c->prng, LETTER_BYTES_MIN, t->bytes_usual);
 }
 
-static bool publish(struct client *c, uint32_t channel, const struct temper *t)
+/* In a transaction no queue may refuse anything, so it goes to one that does not. */
+static struct message letter(struct client *c, const struct temper *t, bool is_in_tx)
 {
 	struct message m = { .exchange = PLACE_X_default, .bytes = size(c, t) };
-	if (chance(c, 40)) {
+	if (chance(c, 40) && !(is_in_tx && t->is_refusing)) {
 		m.exchange = (uint8_t)(1 + dice(c, PLACE_EXCHANGES - 1));
 		m.key = (uint8_t)dice(c, PLACE_KEYS);
 		if (place_exchanges[m.exchange].kind == PLACE_HEADERS)
@@ -89,7 +90,16 @@ static bool publish(struct client *c, uint32_t channel, const struct temper *t)
 		m.key = (uint8_t)dice(c, chance(c, 60) ? 4 : PLACE_QUEUES);
 	}
 	m.flags = chance(c, t->persistent_percent) ? LETTER_PERSISTENT : 0;
-	m.flags |= chance(c, t->mandatory_percent) ? LETTER_MANDATORY : 0;
+	m.flags |= !is_in_tx && chance(c, t->mandatory_percent) ? LETTER_MANDATORY : 0;
+	while (is_in_tx && m.exchange == PLACE_X_default &&
+	       c->oracle->places.rule[m.key].is_rejecting)
+		m.key = (uint8_t)dice(c, PLACE_QUEUES);
+	return m;
+}
+
+static bool publish(struct client *c, uint32_t channel, const struct temper *t)
+{
+	struct message m = letter(c, t, false);
 	return client_publish(c, channel, &m);
 }
 
@@ -107,6 +117,38 @@ static bool settle(struct client *c, uint32_t channel, const struct temper *t)
 			      : chance(c, 8)               ? CLIENT_REQUEUE
 							   : CLIENT_ACK;
 	return client_settle(c, channel, at, how, chance(c, 25));
+}
+
+static bool acknowledge(struct client *c, uint32_t channel)
+{
+	const struct channel_state *ch = &c->channel[channel];
+	uint32_t at = ch->held_first;
+	while (at < ch->held_end && ch->held[at].is_settled)
+		at++;
+	return client_settle(c, channel, at, CLIENT_ACK, chance(c, 10));
+}
+
+bool workload_deal(struct client *c, uint32_t channel, const struct temper *t)
+{
+	if (!client_deal_begin(c, channel))
+		return false;
+	for (uint32_t n = dice(c, 6); n > 0; n--) {
+		struct message m = letter(c, t, true);
+		(void)client_publish(c, channel, &m);
+	}
+	for (uint32_t n = dice(c, 4); n > 0; n--)
+		(void)acknowledge(c, channel);
+	client_deal_end(c, channel);
+	return true;
+}
+
+/* All that such a channel publishes and settles is in transactions. */
+static bool deal(struct client *c, uint32_t channel, const struct temper *t)
+{
+	if (!chance(c, 10))
+		return workload_deal(c, channel, t);
+	struct message m = letter(c, t, true);
+	return client_take_back(c, channel, &m);
 }
 
 static bool no_ack(struct client *c, uint32_t queue, const struct temper *t)
@@ -177,6 +219,8 @@ static bool once(struct client *c, uint32_t channel, const struct temper *t)
 			   t->remove + t->recover + t->close + t->drop + t->leave + t->slow +
 			   t->rest;
 	uint32_t d = dice(c, t->publish + t->settle + t->get + t->consume + t->cancel + changes);
+	if (c->channel[channel].is_dealing && d < t->publish + t->settle)
+		return deal(c, channel, t);
 	if (d < t->publish)
 		return publish(c, channel, t);
 	if ((d -= t->publish) < t->settle)
@@ -201,6 +245,8 @@ static bool set_up(struct client *c, uint32_t channel, const struct temper *t)
 		return false;
 	if (!ch->is_confirming && ch->number * 61 % 100 < t->confirm_percent)
 		return client_select(c, channel);
+	if (!ch->is_confirming && !ch->is_dealing && ch->number % 2 == 0)
+		return client_select_tx(c, channel);
 	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
 		if (o->exchange[x] != LIFE_THERE && o->exchange[x] != LIFE_COMING && chance(c, 30))
 			return client_declare_exchange(c, channel, x);

@@ -15,6 +15,7 @@ struct temper {
 	uint32_t reject_percent; /* of what is settled */
 	uint32_t bytes_usual, bytes_max, large_per_mille;
 	uint32_t held_max, burst_max;
+	bool is_refusing; /* some queue is */
 };
 
 /* temper_of throws the dice for a run; no message will have more than `bytes_max`. */
@@ -22,6 +23,8 @@ struct temper temper_of(struct prng *r, uint32_t bytes_max);
 
 /* workload_step lets a client that is up do one thing. True: it did. */
 bool workload_step(struct client *c, const struct temper *t);
+/* workload_deal: a transaction, on a channel that has nothing else. */
+bool workload_deal(struct client *c, uint32_t channel, const struct temper *t);
 /* workload_ready: it has something to do or to say now. */
 bool workload_ready(const struct client *c);
 #endif

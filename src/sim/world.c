@@ -46,6 +46,8 @@ void world_init(struct world *w, uint64_t seed, uint32_t loops_n, bool is_told)
 	oracle_init(&w->oracle, &w->story, &w->host.now_ms, &w->prng);
 	w->oracle.may_be_cold = s.entries_bytes < 64u << 20;
 	w->temper = temper_of(&w->prng, s.segment_bytes < 1048576 ? s.pipe_bytes / 4 : 400000);
+	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
+		w->temper.is_refusing |= w->oracle.places.rule[q].is_rejecting;
 	w->heartbeat_s = s.heartbeat_s;
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
 		client_init(&w->client[i], &w->host, &w->oracle, i, prng_u64(&w->prng));
