@@ -215,6 +215,7 @@ enum err config_field_set(void *all, const struct config_row *row, struct config
 	case CONFIG_TYPE_ENDPOINT: return set_endpoint(field, row, name, value, why);
 	case CONFIG_TYPE_TEXTS: return set_text(field, row, name, value, why);
 	case CONFIG_TYPE_USERS: return set_user(field, name, value, why);
+	case CONFIG_TYPE_LIMITS: return config_limits_set(field, row, name, value, why);
 	case CONFIG_TYPE_DIALECTS: return config_dialect_set(field, row, from, name, value, why);
 	case CONFIG_TYPE_TOPICS: return config_topics_set(field, name, value, why);
 	case CONFIG_TYPE_BRIDGES: return config_bridges_set(field, name, value, why);
@@ -237,7 +238,8 @@ static void set_default(struct config *c, const struct config_row *row)
 	}
 	bool is_listening = config_row_is_listening(row);
 	bool is_empty = is_listening || row->type == CONFIG_TYPE_TEXTS ||
-			row->type == CONFIG_TYPE_DIALECTS || row->type == CONFIG_TYPE_BRIDGES;
+			row->type == CONFIG_TYPE_DIALECTS || row->type == CONFIG_TYPE_BRIDGES ||
+			row->type == CONFIG_TYPE_LIMITS;
 	if (is_empty && slice_eq(value, slice_str("none")))
 		return;
 	if (row->type == CONFIG_TYPE_ENDPOINT)

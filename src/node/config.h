@@ -25,6 +25,7 @@ struct text;
 #define CONFIG_USERS_MAX     16
 #define CONFIG_CHOICES_MAX   8
 #define CONFIG_TEXTS_MAX     8
+#define CONFIG_LIMITS_MAX    16
 #define CONFIG_NOTES_MAX     64
 #define CONFIG_BRIDGES_MAX   16
 #define CONFIG_TOPICS_MAX    64
@@ -91,6 +92,16 @@ struct config_choices {
 	bool is_default;                /* the first that is named replaces them */
 };
 
+/* Of the virtual hosts whose names the pattern fits; -1: none. */
+struct config_limits_one {
+	char name[CONFIG_NAME_MAX + 1], pattern[CONFIG_STRING_MAX + 1];
+	int64_t connections, queues;
+};
+struct config_limits {
+	struct config_limits_one at[CONFIG_LIMITS_MAX];
+	uint32_t n;
+};
+
 #define CONFIG_FIELD_BOOL(field)      bool field;
 #define CONFIG_FIELD_INT(field)       int64_t field;
 #define CONFIG_FIELD_BOUND(field)     int64_t field; /* -1: none */
@@ -104,6 +115,7 @@ struct config_choices {
 #define CONFIG_FIELD_USERS(field)     struct config_users field;
 #define CONFIG_FIELD_TEXTS(field)     struct config_texts field;
 #define CONFIG_FIELD_DIALECTS(field)  struct config_dialects field;
+#define CONFIG_FIELD_LIMITS(field)    struct config_limits field;
 #define CONFIG_FIELD_TOPICS(field)    struct config_topics field;
 #define CONFIG_FIELD_BRIDGES(field)   struct config_bridges field;
 

@@ -58,6 +58,16 @@ static void choices(const struct config_choices *c)
 		must(c->at[i] == 0 || config_choice(CONFIG_MECHANISMS, c->at[i]).n > 0);
 }
 
+static void limits(const struct config_limits *l)
+{
+	must(l->n <= CONFIG_LIMITS_MAX);
+	for (uint32_t i = 0; i < l->n; i++) {
+		terminated(l->at[i].name, sizeof l->at[i].name);
+		terminated(l->at[i].pattern, sizeof l->at[i].pattern);
+		must(l->at[i].connections != 0 && l->at[i].queues != 0);
+	}
+}
+
 static void topics(const struct config_topics *t)
 {
 	must(t->n <= CONFIG_TOPICS_MAX);
@@ -80,6 +90,7 @@ static void topics(const struct config_topics *t)
 #define KEEPS_USERS(v, min, max)     users(&(v));
 #define KEEPS_TEXTS(v, min, max)     texts(&(v));
 #define KEEPS_DIALECTS(v, min, max)  dialects(&(v));
+#define KEEPS_LIMITS(v, min, max)    limits(&(v));
 
 #define KEEPS_TOPICS(v, min, max)  topics(&(v));
 #define KEEPS_BRIDGES(v, min, max) bridges(&(v));

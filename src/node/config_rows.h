@@ -26,7 +26,8 @@ enum config_type {
 	CONFIG_TYPE_TEXTS,
 	CONFIG_TYPE_DIALECTS,
 	CONFIG_TYPE_TOPICS,
-	CONFIG_TYPE_BRIDGES
+	CONFIG_TYPE_BRIDGES,
+	CONFIG_TYPE_LIMITS
 };
 
 struct config_row {
@@ -59,6 +60,11 @@ MUST_USE enum err config_dialect_set(struct config_dialects *d, const struct con
 				     struct slice value, struct text *why);
 MUST_USE enum err config_dialects_check(const struct config *c, struct text *why);
 bool config_dialects_same(const struct config_dialects *a, const struct config_dialects *b);
+
+/* config_limits_set takes a setting of CONFIG_TYPE_LIMITS, whose key goes on with a name and what
+ * is limited; ERR_MALFORMED: `why` says what is wrong. */
+MUST_USE enum err config_limits_set(struct config_limits *l, const struct config_row *row,
+				    struct slice name, struct slice value, struct text *why);
 
 /* config_put_source writes where a setting comes from, before what is said of it. */
 void config_put_source(struct text *why, struct config_source from);

@@ -379,9 +379,50 @@ static void changes_are_listed_by_key(void **s)
 	assert_string_equal(reason, "heartbeat log.file");
 }
 
+static void limits_of_virtual_hosts_have_names(void **state)
+{
+	(void)state;
+	static const char *const bad[][2] = {
+		{ "default_limits.vhosts.1", "5" },
+		{ "default_limits.vhosts.1.max", "5" },
+		{ "default_limits.vhosts.1.max_queues", "0" },
+		{ "default_limits.vhosts.1.max_queues", "many" },
+		{ "default_limits.vhosts.1.pattern", "" },
+	};
+	struct config c;
+	struct config_source from = { "f", 1 };
+	char room[300];
+	struct text why = text_of(room, sizeof room);
+	notes.n = 0;
+	config_defaults(&c);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		must(config_set(&c, from, slice_str(bad[i][0]), slice_str(bad[i][1]), &notes,
+				&why) == ERR_MALFORMED);
+	must(c.vhost_limits.n == 0);
+	must(config_set(&c, from, slice_str("default_limits.vhosts.a.max_queues"), slice_str("7"),
+			&notes, &why) == ERR_OK);
+	must(config_set(&c, from, slice_str("default_limits.vhosts.b.pattern"), slice_str("^b"),
+			&notes, &why) == ERR_OK);
+	must(config_set(&c, from, slice_str("default_limits.vhosts.a.max_connections"),
+			slice_str("8"), &notes, &why) == ERR_OK);
+	must(c.vhost_limits.n == 2 && notes.n == 0);
+	const struct config_limits_one *a = &c.vhost_limits.at[0], *b = &c.vhost_limits.at[1];
+	must(strcmp(a->name, "a") == 0 && strcmp(a->pattern, ".*") == 0);
+	must(a->queues == 7 && a->connections == 8);
+	must(strcmp(b->name, "b") == 0 && strcmp(b->pattern, "^b") == 0);
+	must(b->queues == -1 && b->connections == -1);
+	for (int i = 0; i < CONFIG_LIMITS_MAX; i++) {
+		char key[60];
+		(void)snprintf(key, sizeof key, "default_limits.vhosts.n%d.max_queues", i);
+		must((config_set(&c, from, slice_str(key), slice_str("1"), &notes, &why) ==
+		      ERR_OK) == (i < CONFIG_LIMITS_MAX - 2));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(limits_of_virtual_hosts_have_names),
 		cmocka_unit_test(defaults_are_those_of_the_limits),
 		cmocka_unit_test(every_number_keeps_its_bounds),
 		cmocka_unit_test(bounds_are_those_of_the_limits),

@@ -38,6 +38,18 @@ static void set_limits(struct node *n)
 	};
 }
 
+static void set_vhost_limits(struct node *n)
+{
+	const struct config_limits *c = &n->config->vhost_limits;
+	struct session_limits *l = &n->limits;
+	_Static_assert(CONFIG_LIMITS_MAX <= SESSION_VHOST_LIMITS_MAX, "they fit");
+	for (uint32_t i = 0; i < c->n; i++)
+		l->vhost_limits[l->vhost_limits_n++] = (struct session_vhost_limits){
+			slice_str(c->at[i].pattern), c->at[i].connections, c->at[i].queues
+		};
+	must(l->vhost_limits_n == c->n);
+}
+
 static void set_logins(struct node *n)
 {
 	const struct config_choices *c = &n->config->auth_mechanisms;
@@ -195,6 +207,7 @@ static enum err open_journal(struct node *n, struct text *why)
 static enum err node_begin(struct node *n, struct text *why)
 {
 	set_limits(n);
+	set_vhost_limits(n);
 	set_logins(n);
 	set_loopback(n);
 	set_mqtt(n);

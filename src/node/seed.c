@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "core/fact.h"
 #include "node/loop.h"
+#include "session/defaults.h"
 
 #define SEED_BYTES 4096u /* of one fact: three patterns of a setting's length at most */
 
@@ -22,7 +23,7 @@ union room {
 };
 
 struct seeds {
-	union room at[3];
+	union room at[4];
 	uint32_t n;
 };
 
@@ -30,7 +31,7 @@ static void add(struct seeds *s, const struct fact *f)
 {
 	union room *room = &s->at[s->n++];
 	struct run *r = &room->head;
-	must(s->n <= 3);
+	must(s->n <= 4);
 	*r = (struct run){ .kind = OUTCOME_FACT_PUT, .flags = RUN_LOGGED };
 	r->tail_len = fact_put(f, room->bytes + sizeof *r, SEED_BYTES);
 	r->len = (uint32_t)sizeof *r + ((r->tail_len + 7u) & ~7u);
@@ -91,6 +92,29 @@ static enum err check(struct node *n, const char *key, const char *expr, struct 
 	return ERR_OK;
 }
 
+static enum err check_limits(struct node *n, struct text *why)
+{
+	const struct config_limits *c = &n->config->vhost_limits;
+	must(c->n <= CONFIG_LIMITS_MAX);
+	for (uint32_t i = 0; i < c->n; i++)
+		TRY(check(n, "default_limits.vhosts pattern", c->at[i].pattern, why));
+	return ERR_OK;
+}
+
+static void add_limits(struct node *n, struct seeds *s)
+{
+	struct slice vhost = z(n->config->default_vhost);
+	struct fact f = fact_of(FACT_VHOST_LIMITS, vhost, SLICE_EMPTY, SLICE_EMPTY);
+	uint8_t buf[FACT_LIMITS_BYTES];
+	struct fact_limits l;
+	must(s->n == 1);
+	if (!defaults_limits(&n->limits, n->setup.patterns[0], vhost, &l))
+		return;
+	fact_limits_put(&l, buf);
+	f.value = slice_of(buf, sizeof buf);
+	add(s, &f);
+}
+
 static enum err add_permission(struct node *n, struct seeds *s, struct text *why)
 {
 	const struct config *c = n->config;
@@ -146,6 +170,7 @@ static void say_late(struct node *n)
 enum err node_seed(struct node *n, struct text *why)
 {
 	must(n->shard[0]->catalog != NULL);
+	TRY(check_limits(n, why));
 	if (n->setup.has_definitions)
 		return ERR_OK;
 	if (!catalog_is_fresh(catalog_view(n->shard[0]->catalog))) {
@@ -156,6 +181,7 @@ enum err node_seed(struct node *n, struct text *why)
 	struct fact vhost = fact_of(FACT_VHOST, z(n->config->default_vhost), SLICE_EMPTY,
 				    SLICE_EMPTY);
 	add(&s, &vhost);
+	add_limits(n, &s);
 	if (n->config->default_user[0]) {
 		TRY(add_user(n, &s, why));
 		TRY(add_permission(n, &s, why));

@@ -1,7 +1,6 @@
 #include "session/defaults.h"
 
 #include "base/must.h"
-#include "core/fact.h"
 
 static const char *const words[] = { "classic", "quorum", "stream" };
 
@@ -38,4 +37,18 @@ enum queue_type defaults_queue_type(const struct session_world *w, struct slice 
 		return QUEUE_CLASSIC;
 	(void)vhost_type(w, vhost, &type);
 	return type;
+}
+
+bool defaults_limits(const struct session_limits *l, struct patterns *patterns, struct slice vhost,
+		     struct fact_limits *out)
+{
+	must(l->vhost_limits_n <= SESSION_VHOST_LIMITS_MAX);
+	for (uint32_t i = 0; i < l->vhost_limits_n; i++) {
+		const struct session_vhost_limits *one = &l->vhost_limits[i];
+		if (!patterns->ops->match(patterns, one->pattern, vhost))
+			continue;
+		*out = (struct fact_limits){ one->connections, one->queues };
+		return one->connections >= 0 || one->queues >= 0;
+	}
+	return false;
 }

@@ -1,9 +1,10 @@
-/* defaults -- what the settings, or a virtual host, give to a queue that says nothing itself.
+/* defaults -- what the settings give to virtual hosts, and these to queues, that say nothing.
  *
  * Pure.
  */
 #ifndef SESSION_DEFAULTS_H
 #define SESSION_DEFAULTS_H
+#include "core/fact.h"
 #include "core/rules.h"
 #include "session/session.h"
 
@@ -15,6 +16,10 @@ enum queue_type defaults_queue_type(const struct session_world *w, struct slice 
 
 /* defaults_type_word is the value of x-queue-type that means `type`. */
 struct slice defaults_type_word(enum queue_type type);
+
+/* defaults_limits is what the settings limit in a virtual host that is made. False: nothing. */
+bool defaults_limits(const struct session_limits *l, struct patterns *patterns, struct slice vhost,
+		     struct fact_limits *out);
 
 /* The value of a virtual host's fact begins with this where it has a type for its queues; then come
  * the word and a quotation mark. */

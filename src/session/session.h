@@ -70,6 +70,13 @@ struct session_world {
 #define SESSION_LOOPBACK_USERS_MAX 16u
 #define SESSION_MECHANISMS_MAX     8u
 
+/* Of a virtual host that is made, if the pattern fits its name; -1: none. */
+struct session_vhost_limits {
+	struct slice pattern;
+	int64_t connections, queues;
+};
+#define SESSION_VHOST_LIMITS_MAX 16u
+
 struct session_limits {
 	uint32_t frame_max, channel_max, heartbeat_s;
 	uint32_t initial_frame_max;
@@ -85,6 +92,9 @@ struct session_limits {
 	/* What the arguments of a queue mean that no client declares (amqp091_rules_of). */
 	enum err (*rules_of)(struct slice vhost, const struct declare_queue *d,
 			     struct queue_rules *out, struct text *why);
+	struct session_vhost_limits
+		vhost_limits[SESSION_VHOST_LIMITS_MAX]; /* the first that fits */
+	uint32_t vhost_limits_n;
 	uint8_t queue_types_off; /* a bit each: nobody may declare one of these */
 	struct slice product, version, server_version, platform, cluster_name;
 	struct slice loopback_users[SESSION_LOOPBACK_USERS_MAX]; /* from this machine only */

@@ -8,7 +8,8 @@
 #include "session/manage/item.h"
 #include "wire/amqp091/table.h"
 
-#define IMPORTS_MAX 128u /* asked and not answered */
+#define IMPORTS_MAX   128u /* asked and not answered */
+#define ASKED_FOR_ONE 2u   /* at most */
 
 /* What an item that was asked for is, for a refusal. */
 struct manage_asked {
@@ -204,6 +205,28 @@ static enum err declare(struct manage *m, struct session_world *w, enum cmd kind
 	return ERR_OK;
 }
 
+/* A new virtual host gets the limits that the settings have for it. */
+static void put_fact(struct manage *m, struct session_world *w, struct slice item,
+		     struct slice body)
+{
+	uint8_t bytes[1 + 16 + 256 + FACT_LIMITS_BYTES] = { ITEM_FACT }, value[FACT_LIMITS_BYTES];
+	struct fact_limits l;
+	struct fact f;
+	enum err e = fact_get(body, &f);
+	must(e == ERR_OK);
+	bool is_new = f.kind == FACT_VHOST &&
+		      !catalog_fact(w->view, FACT_VHOST, f.name[0], SLICE_EMPTY, SLICE_EMPTY);
+	post(m, w, item, CMD_FACT_PUT, body);
+	if (!is_new || !defaults_limits(w->limits, w->patterns, f.name[0], &l))
+		return;
+	f = fact_of(FACT_VHOST_LIMITS, f.name[0], SLICE_EMPTY, SLICE_EMPTY);
+	fact_limits_put(&l, value);
+	f.value = slice_of(value, sizeof value);
+	uint32_t n = fact_put(&f, bytes + 1, sizeof bytes - 1);
+	must(n > 0);
+	post(m, w, slice_of(bytes, 1 + n), CMD_FACT_PUT, slice_of(bytes + 1, n));
+}
+
 static bool is_sound(enum item kind, struct slice body)
 {
 	struct declare_queue q;
@@ -240,7 +263,7 @@ static enum err take(struct manage *m, struct session_world *w, struct slice ite
 		return ERR_BUSY;
 	m->import.has_facts = is_fact;
 	switch ((enum item)kind) {
-	case ITEM_FACT: post(m, w, item, CMD_FACT_PUT, body); return ERR_OK;
+	case ITEM_FACT: put_fact(m, w, item, body); return ERR_OK;
 	case ITEM_FORGET: post(m, w, item, CMD_FACT_DELETE, body); return ERR_OK;
 	case ITEM_QUEUE: return declare(m, w, CMD_QUEUE_DECLARE, item);
 	case ITEM_EXCHANGE: return declare(m, w, CMD_EXCHANGE_DECLARE, item);
@@ -253,7 +276,7 @@ bool manage_import_may_read(const struct manage *m)
 {
 	uint64_t waiting = m->import.asked_n - m->import.answered_n;
 	must(waiting <= IMPORTS_MAX);
-	return m->import.is_blocked ? waiting == 0 : waiting < IMPORTS_MAX;
+	return m->import.is_blocked ? waiting == 0 : waiting + ASKED_FOR_ONE <= IMPORTS_MAX;
 }
 
 static void finish_if_done(struct manage *m, struct session_world *w)
