@@ -76,7 +76,7 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 			core_delay_add(c, q, k, k->used - n, n);
 		else if (expires)
 			core_watch_slots(c, k, k->used - n, n);
-		if (q->has->ruled)
+		if (q->has->ruled || k->bodies)
 			core_rule_weigh(c, q, k, k->used - n, n);
 		if (q->has->lanes)
 			lanes_add(q, k, k->used - n, n, c->mem);

@@ -6,10 +6,10 @@
 
 /* Units, little-endian. Of a queue: u8 form, u8 flags, u64 give mark, u64 last id. Of a chunk:
  * u8 form, u8 what (UNIT_...), u16 n, then n times u16 slot, u8 flags, u8 priority, u32 bytes,
- * u64 id, u64 loc, [u64 expiry_ms], [u16 count], [u64 once]. Another form is another number: those
- * of streams and stores are in core_stream_keep.c and core_retain_keep.c. */
+ * u64 id, u64 loc, [u64 expiry_ms], [u16 count], [u64 once], [u32 bytes of the body]. Another form
+ * is another number: core_stream_keep.c and core_retain_keep.c have those of streams and stores. */
 #define FORM 1u
-enum { UNIT_EXPIRY = 1, UNIT_COUNT = 2, UNIT_ONCE = 4, UNIT_WHAT = 7 };
+enum { UNIT_EXPIRY = 1, UNIT_COUNT = 2, UNIT_ONCE = 4, UNIT_BODY = 8, UNIT_WHAT = 15 };
 #define QUEUE_KEY UINT64_MAX
 
 _Static_assert(CORE_UNIT_BYTES <= CHECKPOINT_UNIT_MAX, "a chunk fits a unit");
@@ -62,7 +62,7 @@ static void queue_put(const struct queue *q, struct wr *w)
 
 static uint8_t what_is_there(const struct chunk *k)
 {
-	uint8_t what = k->once ? UNIT_ONCE : 0;
+	uint8_t what = (k->once ? UNIT_ONCE : 0) | (k->bodies ? UNIT_BODY : 0);
 	must(k->used <= CHUNK_N);
 	for (uint32_t i = 0; i < k->used; i++) {
 		what |= k->entry[i].expiry_ms ? UNIT_EXPIRY : 0;
@@ -95,6 +95,8 @@ static void chunk_to_unit(const struct chunk *k, struct wr *w)
 			wr_le16(w, e->count);
 		if (what & UNIT_ONCE)
 			core_once_put(k, i, w);
+		if (what & UNIT_BODY)
+			wr_le32(w, k->bodies[i]);
 	}
 }
 
@@ -214,6 +216,7 @@ static enum err entry_from_unit(struct core *c, struct chunk *k, struct rd *r, u
 	e.expiry_ms = what & UNIT_EXPIRY ? rd_le64(r) : 0;
 	e.count = what & UNIT_COUNT ? rd_le16(r) : 0;
 	uint64_t once = what & UNIT_ONCE ? rd_le64(r) : 0;
+	uint32_t body = what & UNIT_BODY ? rd_le32(r) : 0;
 	if (!rd_ok(r) || slot >= CHUNK_N || slot < k->used || e.id < before || !loc ||
 	    !(e.flags & ENTRY_PERSISTENT) || e.flags & ~ENTRY_STORED)
 		return ERR_CORRUPT;
@@ -231,6 +234,8 @@ static enum err entry_from_unit(struct core *c, struct chunk *k, struct rd *r, u
 	bits_set(k->ready, slot);
 	if (once)
 		core_once_get(c, k, slot, once);
+	if (what & UNIT_BODY)
+		core_rule_weighed(c, k, slot, body);
 	return ERR_OK;
 }
 
@@ -258,6 +263,7 @@ static enum err restore_chunk(struct core *c, struct queue *q, uint64_t number, 
 		err = queue_place(q, k, c->mem);
 	if (err != ERR_OK) {
 		core_once_drop(c, k);
+		core_rule_unweigh(c, k);
 		chunk_put(&c->chunks, k);
 		return err;
 	}

@@ -237,6 +237,44 @@ static void transient_messages_are_in_no_checkpoint(void **s)
 	rig_free(r);
 }
 
+/* A limit of bytes is one of bodies; rules come when all that is kept is there. */
+static void bodies_count_after_a_restart_as_before(void **s)
+{
+	(void)s;
+	struct kept k = { 0 };
+	struct queue_rules rules = rules_none();
+	struct rig *r = rig_new();
+	rules.max_length_bytes = 22 * 8;
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	rig_publish(r, Q, 1, 20, ENTRY_PERSISTENT);
+	rig_commit(r);
+	settle_some(r, 3, 4);
+	(void)take(r, &k, true);
+	uint64_t index = r->committed;
+	rig_settle(r, Q, 9, pos_of(1, 0), SETTLE_ACCEPT);
+	rig_publish(r, Q, 21, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	restore(r, &k);
+	rig_replay(r, r->core, index, r->committed);
+	core_check(r->core);
+	struct queue *q = core_find_queue(r->core, Q);
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	core_check(r->core);
+	must(q->ready_n == 18 && q->has->ruled->ready_bodies == 17 * 8 + RIG_STORED_BYTES);
+	rig_publish(r, Q, 22, 1, 0);
+	rig_commit(r);
+	must(q->ready_n == 19); /* nothing was too much */
+	rules.max_length_bytes = RULE_NONE;
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	must(queue_chunk(q, q->first)->bodies == NULL);
+	restore(r, &k); /* whoever sets no limit now forgets it */
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	q = core_find_queue(r->core, Q);
+	must(q->ready_n == 18 && queue_chunk(q, q->first)->bodies == NULL);
+	forget(&k);
+	rig_free(r);
+}
+
 static enum err try_restore(struct rig *r, struct unit_key key, const uint8_t *bytes, uint32_t n)
 {
 	uint8_t *copy = malloc(n ? n : 1);
@@ -292,6 +330,7 @@ static void ids_that_fall_are_damage(void **s)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bodies_count_after_a_restart_as_before),
 		cmocka_unit_test(only_what_changed_is_given),
 		cmocka_unit_test(what_failed_to_become_durable_is_given_again),
 		cmocka_unit_test(what_changes_while_a_checkpoint_becomes_durable_is_in_the_next),

@@ -179,11 +179,13 @@ static void ask_again(struct core *c)
 static void weigh_again(struct core *c, struct queue *q, struct chunk *k, uint64_t bytes)
 {
 	struct ruled *r = q->has->ruled;
-	if (!r || r->max_length_bytes == RULE_NONE)
+	if (!r || r->max_length_bytes == RULE_NONE) {
+		core_rule_unweigh(c, k); /* its unit is of a time when there was a limit */
 		return;
+	}
 	must(r->ready_bodies >= bytes);
 	r->ready_bodies -= bytes;
-	core_rule_weigh(c, q, k, 0, k->used);
+	core_rule_count(c, q, k);
 }
 
 /* The entries of a unit. False: they are not those that have left. */
@@ -199,6 +201,7 @@ static void lost(struct core *c, struct queue *q, struct chunk *k, struct chunk 
 {
 	must(ABLATED(cold_clean)); /* all of a checkpoint has been read and compared before */
 	core_once_drop(c, own_hot);
+	core_rule_unweigh(c, own_hot);
 	chunk_put(&c->chunks, own_hot);
 	core_cold_drop(c, q, k);
 	core_release(c, q, k);

@@ -24,41 +24,74 @@ uint64_t core_rule_bodies(const struct add_row *row, uint32_t n)
 	return bytes;
 }
 
-void core_rule_weigh(struct core *c, struct queue *q, struct chunk *k, uint32_t from, uint32_t n)
+static uint32_t *bodies_of(struct core *c, struct chunk *k)
 {
-	if (q->has->ruled->max_length_bytes == RULE_NONE)
-		return;
 	if (!k->bodies)
 		k->bodies = mem_get(c->mem, BODIES_BYTES, "bytes of bodies");
+	must(k->bodies && !k->is_cold);
+	return k->bodies;
+}
+
+void core_rule_weighed(struct core *c, struct chunk *k, uint32_t slot, uint32_t body)
+{
+	must(slot < k->used);
+	bodies_of(c, k)[slot] = body;
+}
+
+static bool is_bounded(const struct queue *q)
+{
+	const struct ruled *r = q->has->ruled;
+	return r && r->max_length_bytes != RULE_NONE;
+}
+
+static void sum(struct queue *q, const struct chunk *k, uint32_t from, uint32_t n)
+{
 	must(k->bodies && from + n <= k->used);
-	for (uint32_t i = from; i < from + n; i++) {
-		const struct entry *e = &k->entry[i];
-		k->bodies[i] = body_of(e->mem, e->bytes, e->flags);
+	for (uint32_t i = from; i < from + n; i++)
 		if (bits_test(k->ready, i))
 			q->has->ruled->ready_bodies += k->bodies[i];
-	}
+}
+
+void core_rule_weigh(struct core *c, struct queue *q, struct chunk *k, uint32_t from, uint32_t n)
+{
+	if (!is_bounded(q) && !k->bodies)
+		return;
+	uint32_t *bodies = bodies_of(c, k);
+	for (uint32_t i = from; i < from + n; i++)
+		bodies[i] = body_of(k->entry[i].mem, k->entry[i].bytes, k->entry[i].flags);
+	if (is_bounded(q))
+		sum(q, k, from, n);
+}
+
+void core_rule_count(struct core *c, struct queue *q, struct chunk *k)
+{
+	must(is_bounded(q));
+	if (k->bodies)
+		sum(q, k, 0, k->used);
+	else
+		core_rule_weigh(c, q, k, 0, k->used);
 }
 
 void core_rule_unweigh(struct core *c, struct chunk *k)
 {
-	must(k->queue != NULL);
+	must(c->mem != NULL);
 	if (k->bodies)
 		mem_put(c->mem, k->bodies, BODIES_BYTES);
 	k->bodies = NULL;
 }
 
-/* A limit comes or goes. */
+/* A limit comes or goes. What a checkpoint has told of bodies is known already. */
 static void weigh_all(struct core *c, struct queue *q)
 {
 	struct chunk *k = NULL;
-	must(q->has->ruled->ready_bodies == 0 || q->ready_n > 0);
-	q->has->ruled->ready_bodies = 0;
+	if (q->has->ruled)
+		q->has->ruled->ready_bodies = 0;
 	while ((k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL) {
-		core_rule_unweigh(c, k);
-		if (!k->is_cold)
-			core_rule_weigh(c, q, k, 0, k->used);
-		else if (q->has->ruled->max_length_bytes != RULE_NONE &&
-			 bits_next_set(k->ready, CHUNK_N, 0) < CHUNK_N)
+		if (!is_bounded(q))
+			core_rule_unweigh(c, k);
+		else if (!k->is_cold)
+			core_rule_count(c, q, k);
+		else if (bits_next_set(k->ready, CHUNK_N, 0) < CHUNK_N)
 			q->has->ruled->ready_bodies += k->cold.bytes;
 	}
 }
@@ -92,9 +125,12 @@ void core_rules(struct core *c, struct queue *q, const struct queue_rules *rules
 {
 	struct ruled *r = q->has->ruled;
 	must(c->is_leading);
-	if (!r && !is_ruled(rules))
+	const bool is_first = !r;
+	if (is_first && !is_ruled(rules)) {
+		weigh_all(c, q);
 		return;
-	if (!r) {
+	}
+	if (is_first) {
 		r = queue_special(q, c->mem)->ruled = mem_get(c->mem, sizeof *r, "rules of queues");
 		must(r != NULL);
 		*r = (struct ruled){ .queue = q,
@@ -107,9 +143,9 @@ void core_rules(struct core *c, struct queue *q, const struct queue_rules *rules
 	core_bequest_rules(c, r, rules);
 	r->delivery_limit = rules->delivery_limit;
 	r->max_length = rules->max_length;
-	bool weighed = r->max_length_bytes != RULE_NONE;
+	bool weighed = is_bounded(q);
 	r->max_length_bytes = rules->max_length_bytes;
-	if (weighed != (r->max_length_bytes != RULE_NONE))
+	if (is_first || weighed != is_bounded(q))
 		weigh_all(c, q);
 	r->overflow = rules->overflow == RULE_NONE ? OVERFLOW_DROP_HEAD : (uint8_t)rules->overflow;
 	core_activate(c, q);

@@ -292,8 +292,7 @@ void core_cool_one(struct core *c, struct queue *q, struct chunk *k);
 /* core_near: `k` is about to be given from. False: its entries are not in memory; they and those of
  * the next ones are asked for, and core_warm serves the queue again. Only if q->cold_n. */
 bool core_near(struct core *c, struct queue *q, const struct chunk *k);
-/* core_cold_ask: the command `cmd` is done again, as one that is_behind or not, when something has
- * been read. */
+/* core_cold_ask: `cmd` is done again, as one that is_behind or not, when something was read. */
 void core_cold_ask(struct core *c, const struct run *cmd, bool is_behind);
 /* core_cold_remove has the removal of a whole cold chunk logged, as core_remove does of an entry:
  * how many. core_cold_drop forgets one, unread, as core_drop_entry does. */
@@ -356,11 +355,12 @@ void core_rule_rows(const struct core *c, const struct queue *q, struct publish_
  * queue, or (*out_fits) that they do not and are refused? What waits for the log counts. */
 uint32_t core_rule_fit(const struct queue *q, const struct publish_row *row, uint32_t n,
 		       bool *out_fits);
-/* core_rule_bodies: how many bytes the bodies of rows have. What has no message in memory counts by
- * its stored form, of a big one by the list of its chunks. */
+/* core_rule_bodies: bytes of the rows' bodies; of stored forms where no message is in memory. */
 uint64_t core_rule_bodies(const struct add_row *row, uint32_t n);
-/* core_rule_weigh notes that of each slot in [from, from + n), if there is a limit for them;
- * core_rule_unweigh forgets it for a chunk. */
+/* core_rule_weigh notes that of slots [from, from + n), core_rule_weighed what a checkpoint says of
+ * one before there are rules; core_rule_count lets all count, core_rule_unweigh forgets it. */
+void core_rule_weighed(struct core *c, struct chunk *k, uint32_t slot, uint32_t body);
+void core_rule_count(struct core *c, struct queue *q, struct chunk *k);
 void core_rule_weigh(struct core *c, struct queue *q, struct chunk *k, uint32_t from, uint32_t n);
 void core_rule_unweigh(struct core *c, struct chunk *k);
 /* core_rule_drop lets the oldest ready entries die as long as there are too many. */

@@ -139,7 +139,7 @@ static inline void queue_on(struct queue *q, struct chunk *k, uint32_t slot)
 	bits_set(k->ready, slot);
 	q->ready_n++;
 	q->ready_bytes += k->entry[slot].bytes;
-	if (k->bodies)
+	if (k->bodies && q->has->ruled) /* rules may not have come yet */
 		q->has->ruled->ready_bodies += k->bodies[slot];
 	if (k->lane)
 		queue_lane_on(q, k, slot);
@@ -149,7 +149,7 @@ static inline void queue_off(struct queue *q, struct chunk *k, uint32_t slot)
 	bits_clear(k->ready, slot);
 	q->ready_n--;
 	q->ready_bytes -= k->entry[slot].bytes;
-	if (k->bodies)
+	if (k->bodies && q->has->ruled)
 		q->has->ruled->ready_bodies -= k->bodies[slot];
 	if (k->lane)
 		queue_lane_off(q, k, slot);
