@@ -39,7 +39,7 @@ void logger_format(struct text *out, bool is_json, const struct logger_entry *e)
 
 static void sink_line(const struct logger_sink *s, const struct logger_entry *e)
 {
-	char room[LINE_MAX_BYTES];
+	UNSET char room[LINE_MAX_BYTES];
 	if (s->file < 0 || (int)log_rows[e->id].level < s->level)
 		return;
 	struct text t = text_of(room, sizeof room - 1);

@@ -138,7 +138,7 @@ void socks_lose_all(struct poller *p)
  * the peer would not see why. False: the peer has hung up. */
 static bool drain(const struct sock *s)
 {
-	char waste[16384];
+	UNSET char waste[16384];
 	ssize_t n = 1;
 	for (int i = 0; i < DRAIN_STEPS_MAX && n > 0; i++)
 		n = read(s->duct.fd, waste, sizeof waste);
