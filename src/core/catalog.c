@@ -57,7 +57,8 @@ void catalog_free(struct catalog *c)
 	if (!c)
 		return;
 	struct mem *mem = c->edit.mem;
-	must(c->restored == NULL);
+	must(c->work == NULL);
+	catalog_restore_forget(c); /* a recovery may fail before all units are here */
 	catalog_dirty_fini(c);
 	catalog_free_view(c);
 	deque_fini(&c->pending, mem);

@@ -318,6 +318,26 @@ static void bindings_between_exchanges_lie_as_they_ever_will(void **s)
 	must(heap.mem.used == 0);
 }
 
+/* Units of others are refused where they are; the whole recovery ends then. */
+static void a_catalog_may_go_before_all_units_are_here(void **s)
+{
+	(void)s;
+	struct world w;
+	struct saved all;
+	struct mem_for_tests heap = mem_for_tests((size_t)1 << 30);
+	world_init(&w);
+	story(&w);
+	save(&w, &all, true);
+	struct catalog *c = catalog_new(&heap.mem, 1);
+	must(c && all.n > 1);
+	must(give(c, &all.at[0], all.at[0].len) == ERR_OK);
+	must(give(c, &all.at[1], all.at[1].len) == ERR_OK);
+	catalog_free(c);
+	must(heap.mem.used == 0);
+	saved_fini(&all);
+	world_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +348,7 @@ int main(void)
 		cmocka_unit_test(buckets_split_and_join_again),
 		cmocka_unit_test(a_damaged_unit_is_refused),
 		cmocka_unit_test(bindings_between_exchanges_lie_as_they_ever_will),
+		cmocka_unit_test(a_catalog_may_go_before_all_units_are_here),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,6 +29,16 @@ enum err catalog_restore(struct catalog *c, struct unit_key key, struct slice un
 	return ERR_OK;
 }
 
+void catalog_restore_forget(struct catalog *c)
+{
+	struct restored_unit *u;
+	while ((u = c->restored) != NULL) {
+		must(u != u->next);
+		c->restored = u->next;
+		mem_put(c->edit.mem, u, sizeof *u + u->len);
+	}
+}
+
 static enum err get_counters(struct catalog *c, struct rd *r)
 {
 	uint64_t queue = rd_le64(r), exchange = rd_le64(r);
@@ -239,13 +249,10 @@ enum err catalog_restored(struct catalog *c)
 	c->is_restoring = true;
 	enum err err = restore_all(c);
 	c->is_restoring = false;
-	for (struct restored_unit *u = c->restored, *next; u; u = next) {
-		next = u->next;
+	for (const struct restored_unit *u = c->restored; u; u = u->next)
 		if (err == ERR_OK && !c->is_salvaging)
 			settle_level(c, u);
-		mem_put(c->edit.mem, u, sizeof *u + u->len);
-	}
-	c->restored = NULL;
+	catalog_restore_forget(c);
 	catalog_change_end(c);
 	c->applied = c->decided;
 	return err;

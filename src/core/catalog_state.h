@@ -110,6 +110,8 @@ void catalog_dirty_bucket(struct catalog *c, uint64_t queue, uint32_t level, uin
 void catalog_dirty_level(struct catalog *c, uint64_t queue, uint32_t level);
 void catalog_dirty_init(struct catalog *c);
 void catalog_dirty_fini(struct catalog *c);
+/* catalog_restore_forget frees the units that catalog_restore has kept. */
+void catalog_restore_forget(struct catalog *c);
 
 /* Bindings to exchanges lie in buckets as if they led to a queue with this id. */
 #define BETWEEN ((UINT64_C(1) << 43) - 1)
