@@ -31,16 +31,17 @@ struct found {
 void mqtt_search(struct turn *t, const struct sub *one)
 {
 	struct mqtt *s = t->s;
-	struct search **at = &s->searches;
 	struct search *new = mqtt_get(t, sizeof *new + one->filter_n, "search");
 	must(one->filter_n > 0);
 	*new = (struct search){ .number = one->number,
 				.filter_n = one->filter_n,
 				.options = one->options };
 	memcpy(new->filter, one->filter, one->filter_n);
-	while (*at)
-		at = &(*at)->next;
-	*at = new;
+	if (s->searches)
+		s->last_search->next = new;
+	else
+		s->searches = new;
+	s->last_search = new;
 }
 
 static void search_free(struct turn *t, struct search *own_one)

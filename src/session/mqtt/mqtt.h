@@ -192,8 +192,9 @@ struct mqtt {
 	int64_t marks_left;      /* to come before the session is whole */
 	bool is_marks_asked;     /* how many are to come is not known yet */
 	struct search *searches; /* for retained messages; the first one is under way (found.c) */
-	struct deque found;      /* struct found, of the first */
-	uint64_t found_first;    /* ticket of its front row */
+	struct search *last_search; /* of them; none if there is none */
+	struct deque found;         /* struct found, of the first */
+	uint64_t found_first;       /* ticket of its front row */
 	uint32_t search_ticket;
 	struct sys *sys;        /* NULL: it has not subscribed to any $SYS topic */
 	uint32_t requeued_n;    /* retained messages in its queue since that was looked at */
@@ -471,10 +472,10 @@ void mqtt_deliver_made(struct turn *t, struct slice topic, struct slice body,
 		       const struct sub_match *match, bool is_retained);
 
 /* ---- sys.c: $SYS ---- */
-/* mqtt_sys_subscribed: there is a subscription to $SYS topics; is_due: it is to get what is there
- * now. NULL: one that was kept, or several. mqtt_sys_tick tells what has changed when it is time,
- * mqtt_sys_fini forgets all of it. */
-void mqtt_sys_subscribed(struct turn *t, struct sub *one, bool is_due);
+/* mqtt_sys_subscribed: there may be subscriptions to $SYS topics; is_due: some are marked, as
+ * is_sys_due, to get what is there now. Once for all of a packet. mqtt_sys_tick tells what has
+ * changed when it is time, mqtt_sys_fini forgets all of it. */
+void mqtt_sys_subscribed(struct turn *t, bool is_due);
 void mqtt_sys_tick(struct turn *t);
 void mqtt_sys_fini(struct turn *t);
 /* mqtt_count_in counts the connection as a client, mqtt_count_gone no more. */

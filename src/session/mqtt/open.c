@@ -147,7 +147,7 @@ void mqtt_accept(struct turn *t)
 		mqtt_consume(t);
 	mqtt_resubscribe(t);
 	if (s->phase == PHASE_RUNNING)
-		mqtt_sys_subscribed(t, NULL, false);
+		mqtt_sys_subscribed(t, false);
 }
 
 /* ---- the session of before ---------------------------------------------------------------- */

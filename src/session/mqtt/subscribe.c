@@ -173,6 +173,7 @@ static void take_back(struct turn *t, struct wish *wish)
 static void search(struct turn *t)
 {
 	const struct call *call = t->s->call;
+	bool is_sys = false, is_sys_due = false;
 	for (uint32_t i = 0; i < call->n && call->type == MQTT_SUBSCRIBE; i++) {
 		const struct wish *wish = &call->wish[i];
 		if (!wish->sub || wish->sub->is_shared)
@@ -180,12 +181,15 @@ static void search(struct turn *t)
 		const uint8_t handling = wish->sub->options >> SUB_HANDLING_SHIFT & 3;
 		const bool is_due = handling == MQTT_RETAIN_ALWAYS ||
 				    (handling == MQTT_RETAIN_IF_NEW && wish->is_new);
-		if (wish->sub->is_sys)
-			mqtt_sys_subscribed(t, wish->sub, is_due);
+		is_sys |= wish->sub->is_sys;
+		is_sys_due |= wish->sub->is_sys && is_due;
+		wish->sub->is_sys_due |= wish->sub->is_sys && is_due;
 		if (is_due)
 			mqtt_search(t, wish->sub);
 	}
 	must(t->s->phase == PHASE_RUNNING);
+	if (is_sys)
+		mqtt_sys_subscribed(t, is_sys_due);
 	mqtt_search_drain(t);
 }
 

@@ -278,7 +278,7 @@ static void step(struct turn *t)
 
 /* ---- when --------------------------------------------------------------------------------- */
 
-void mqtt_sys_subscribed(struct turn *t, struct sub *one, bool is_due)
+void mqtt_sys_subscribed(struct turn *t, bool is_due)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_RUNNING);
@@ -289,8 +289,7 @@ void mqtt_sys_subscribed(struct turn *t, struct sub *one, bool is_due)
 		*s->sys = (struct sys){ .due_ms = t->w->now_ms +
 						  UINT64_C(1000) * t->set->sys_interval_s };
 	}
-	if (one && is_due)
-		one->is_sys_due = s->sys->is_due = true;
+	s->sys->is_due |= is_due;
 	step(t);
 }
 
