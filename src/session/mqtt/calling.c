@@ -231,6 +231,13 @@ static uint8_t reason_of(uint8_t code)
 	return code < sizeof reasons ? reasons[code] : MQTT_REASON_UNSPECIFIED;
 }
 
+/* 3.1 has no word for it: who was asked to keep something has kept it. */
+static bool knows_us(const struct mqtt *s, const struct mqtt_connack *c)
+{
+	must(c->reason == MQTT_REASON_SUCCESS);
+	return s->version == MQTT_V3 ? !s->calling->set->is_clean : c->session_present;
+}
+
 static void on_connack(struct turn *t, const struct mqtt_packet *p)
 {
 	struct mqtt *s = t->s;
@@ -252,7 +259,7 @@ static void on_connack(struct turn *t, const struct mqtt_packet *p)
 	}
 	note_bounds(t, &c.props);
 	s->calling->step = CALLING_CLEARING;
-	if (!c.session_present)
+	if (!knows_us(s, &c))
 		mqtt_marks_clear(t);
 	mqtt_calling_cleared(t);
 }
