@@ -1,5 +1,6 @@
 #include "io/bridge.h"
 
+#include "base/bits.h"
 #include "base/text.h"
 #include "io/address.h"
 #include "io/entropy.h"
@@ -10,10 +11,23 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define LOOKUP_LOOK_MS 20u
+
+/* A name that is looked up, by a thread of its own: that may take as long as it likes. Who does
+ * not wait for it leaves it to the thread. */
+enum lookup_state { LOOKUP_UNDER_WAY, LOOKUP_DONE, LOOKUP_LEFT };
+struct lookup {
+	_Atomic int state; /* enum lookup_state */
+	int status;        /* of getaddrinfo */
+	struct addrinfo *found;
+	char host[CONFIG_STRING_MAX + 1], service[8];
+};
 
 struct bridge {
 	struct bridge *next; /* of the same poller */
@@ -24,10 +38,9 @@ struct bridge {
 	struct slice rest; /* of its addresses, those that come next */
 	char host[CONFIG_STRING_MAX + 1];
 	uint16_t port;
-	bool is_resolving;
-	uint64_t at_ms;   /* when to call; UINT64_MAX: it is being called */
-	uint64_t wait_ms; /* the last pause */
-	uv_getaddrinfo_t request;
+	struct lookup *lookup; /* NULL: there is none under way */
+	uint64_t at_ms;        /* when to call; UINT64_MAX: it is being called */
+	uint64_t wait_ms;      /* the last pause */
 };
 
 /* ---- pauses ------------------------------------------------------------------------------- */
@@ -103,20 +116,67 @@ static const struct addrinfo *one_of(const struct bridge *b, const struct addrin
 	return found;
 }
 
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+/* ---- names -------------------------------------------------------------------------------- */
+
+static void lookup_free(struct lookup *own_l)
 {
-	struct bridge *b = request->data;
-	b->is_resolving = false;
-	if (b->poller->is_told_to_stop || !b->poller->loop) {
-		b->at_ms = UINT64_MAX;
-	} else if (status != 0) {
-		wait_on(b, uv_strerror(status));
+	if (own_l->found)
+		freeaddrinfo(own_l->found);
+	free(own_l);
+}
+
+static void *look_up(void *arg)
+{
+	struct lookup *l = arg;
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+					.ai_flags = AI_NUMERICSERV | AI_IDN };
+	int before = LOOKUP_UNDER_WAY;
+	l->status = getaddrinfo(l->host, l->service, &hints, &l->found);
+	if (!atomic_compare_exchange_strong(&l->state, &before, LOOKUP_DONE))
+		lookup_free(l);
+	return NULL;
+}
+
+static void lookup_leave(struct lookup *own_l)
+{
+	int before = LOOKUP_UNDER_WAY;
+	if (!atomic_compare_exchange_strong(&own_l->state, &before, LOOKUP_LEFT))
+		lookup_free(own_l);
+}
+
+/* Its stack is as large as the system's libraries expect. */
+static struct lookup *lookup_begin(const char *host, const char *service)
+{
+	struct lookup *l = calloc(1, sizeof *l);
+	pthread_t thread;
+	if (!l)
+		return NULL;
+	must(strlen(host) < sizeof l->host && strlen(service) < sizeof l->service);
+	memcpy(l->host, host, strlen(host) + 1);
+	memcpy(l->service, service, strlen(service) + 1);
+	if (pthread_create(&thread, NULL, look_up, l) != 0) {
+		free(l);
+		return NULL;
+	}
+	(void)pthread_detach(thread);
+	return l;
+}
+
+/* False: it is not known yet. */
+static bool resolved(struct bridge *b)
+{
+	struct lookup *l = b->lookup;
+	if (atomic_load(&l->state) != LOOKUP_DONE)
+		return false;
+	b->lookup = NULL;
+	if (l->status != 0) {
+		wait_on(b, gai_strerror(l->status));
 	} else {
-		const struct addrinfo *one = one_of(b, found);
-		poller_tell_time(b->poller);
+		const struct addrinfo *one = one_of(b, l->found);
 		call(b, one->ai_addr, one->ai_addrlen);
 	}
-	uv_freeaddrinfo(found);
+	lookup_free(l);
+	return true;
 }
 
 /* The next address, or the first one again. */
@@ -129,11 +189,11 @@ static void next_address(struct bridge *b)
 		must(!"an address that was checked when it was set");
 }
 
-/* Names are looked up by a thread of libuv's; what is an address already is not. */
+/* What is an address already is not looked up. */
 static void begin(struct bridge *b)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-				  .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+					.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
 	struct addrinfo *found = NULL;
 	char service[8];
 	next_address(b);
@@ -144,14 +204,9 @@ static void begin(struct bridge *b)
 		freeaddrinfo(found);
 		return;
 	}
-	hints.ai_flags = AI_NUMERICSERV;
-	b->request.data = b;
-	b->is_resolving = true;
-	if (uv_getaddrinfo(&b->poller->uv, &b->request, on_resolved, b->host, service, &hints) !=
-	    0) {
-		b->is_resolving = false;
+	b->lookup = lookup_begin(b->host, service);
+	if (!b->lookup)
 		wait_on(b, "its name cannot be looked up");
-	}
 }
 
 uint64_t bridges_turn(struct poller *p, uint64_t now_ms)
@@ -160,8 +215,9 @@ uint64_t bridges_turn(struct poller *p, uint64_t now_ms)
 	for (struct bridge *b = p->bridges; b && !p->is_told_to_stop; b = b->next) {
 		if (b->at_ms <= now_ms)
 			begin(b);
-		if (b->at_ms < at_ms)
-			at_ms = b->at_ms;
+		if (b->lookup && !resolved(b))
+			at_ms = min_u64(at_ms, now_ms + LOOKUP_LOOK_MS);
+		at_ms = min_u64(at_ms, b->at_ms);
 	}
 	return at_ms;
 }
@@ -189,8 +245,9 @@ void bridges_end(struct poller *p)
 {
 	while (p->bridges) {
 		struct bridge *b = p->bridges;
-		must(!b->is_resolving);
 		p->bridges = b->next;
+		if (b->lookup)
+			lookup_leave(b->lookup);
 		free(b);
 	}
 }

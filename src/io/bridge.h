@@ -19,7 +19,8 @@ struct sock;
  * memory. `protocol` is what they speak. */
 MUST_USE bool bridges_new(struct pollers *p, const struct config *c,
 			  const struct session_ops *protocol);
-/* bridges_end ends those of a poller whose loop runs no more. */
+/* bridges_end ends those of a poller whose loop runs no more; nobody waits for the names that are
+ * being looked up. */
 void bridges_end(struct poller *p);
 
 /* bridges_turn calls whoever is due, and says when to look again (UINT64_MAX: never). */
