@@ -201,10 +201,12 @@ static void step(struct table *t)
 static void fight(struct table *t)
 {
 	struct stage *s = &t->stage;
-	uint64_t n = prng_between(&s->prng, 100, STEPS_MAX);
+	uint64_t least = prng_between(&s->prng, 100, STEPS_MAX);
 	if (!stage_begin(s))
 		return;
-	for (; (n > 0 || !t->is_minted) && !stage_is_wrong(s); n -= n > 0) {
+	for (uint64_t n = 0; (n < least || !t->is_minted) && !stage_is_wrong(s); n++) {
+		if (n == least + STAGE_REST_MAX)
+			stage_wrong(s, "the coins are not there, and nobody is answered");
 		step(t);
 		if (prng_chance(&s->prng, 1, 50))
 			host_pass(&s->host, 1);
