@@ -44,7 +44,8 @@ struct web {
 /* web_say sends octets of ours, between frames. False: the socket is broken. */
 bool web_say(struct web *w, const struct duct *d, struct duct_room *room, struct slice s);
 
-/* web_say_pong answers the latest ping when nothing else is under way. False: likewise. */
+/* web_say_due says what is owed, the end or the answer to the latest ping, when nothing else is
+ * under way. False: likewise. */
 bool web_say_due(struct web *w, const struct duct *d, struct duct_room *room);
 
 /* web_say_close ends it, once, as soon as nothing else is under way. */
