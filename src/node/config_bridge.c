@@ -207,27 +207,47 @@ enum err config_bridges_set(struct config_bridges *all, struct slice name, struc
 
 /* ---- together ----------------------------------------------------------------------------- */
 
+static enum err check_one(const struct config_bridge *b, struct text *why)
+{
+	const char *lacks = !b->address[0] ? "address" : b->topics.n == 0 ? "topics.1" : NULL;
+	if (lacks) {
+		text_putf(why, "mqtt.bridges.%s.%s is missing", b->name, lacks);
+		return ERR_MALFORMED;
+	}
+	if (b->restart_max_s < b->restart_s) {
+		text_putf(why,
+			  "mqtt.bridges.%s.restart_timeout_max is shorter than its "
+			  "restart_timeout",
+			  b->name);
+		return ERR_MALFORMED;
+	}
+	if (b->password[0] && !b->username[0] && b->protocol != CONFIG_MQTT_V5) {
+		text_putf(why, "mqtt.bridges.%s.password stands without a username", b->name);
+		return ERR_MALFORMED;
+	}
+	return ERR_OK;
+}
+
+/* They would take the session over from each other for ever. What is unset is of a bridge alone. */
+static bool have_one_session(const struct config_bridge *a, const struct config_bridge *b)
+{
+	bool is_here = a->local_client_id[0] || b->local_client_id[0];
+	const char *one = is_here ? a->local_client_id : a->client_id;
+	return one[0] && name_is(one, slice_str(is_here ? b->local_client_id : b->client_id));
+}
+
 enum err config_bridges_check(const struct config_bridges *all, struct text *why)
 {
 	for (uint32_t i = 0; i < all->n; i++) {
-		const struct config_bridge *b = &all->at[i];
-		const char *lacks = !b->address[0]     ? "address"
-				    : b->topics.n == 0 ? "topics.1"
-						       : NULL;
-		if (lacks) {
-			text_putf(why, "mqtt.bridges.%s.%s is missing", b->name, lacks);
-			return ERR_MALFORMED;
-		}
-		if (b->restart_max_s < b->restart_s) {
-			text_putf(why,
-				  "mqtt.bridges.%s.restart_timeout_max is shorter than its "
-				  "restart_timeout",
-				  b->name);
-			return ERR_MALFORMED;
-		}
-		if (b->password[0] && !b->username[0] && b->protocol != CONFIG_MQTT_V5) {
-			text_putf(why, "mqtt.bridges.%s.password stands without a username",
-				  b->name);
+		TRY(check_one(&all->at[i], why));
+		for (uint32_t k = 0; k < i; k++) {
+			if (!have_one_session(&all->at[k], &all->at[i]))
+				continue;
+			text_putf(
+				why,
+				"mqtt.bridges.%s and mqtt.bridges.%s have one local_client_id, or "
+				"one client_id and none",
+				all->at[k].name, all->at[i].name);
 			return ERR_MALFORMED;
 		}
 	}

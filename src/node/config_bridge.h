@@ -12,7 +12,7 @@ MUST_USE enum err config_bridges_set(struct config_bridges *all, struct slice na
 MUST_USE enum err config_topics_set(struct config_topics *t, struct slice name, struct slice value,
 				    struct text *why);
 
-/* config_bridges_check: ERR_MALFORMED: a bridge lacks something, or two are one there or here. */
+/* config_bridges_check: ERR_MALFORMED: a bridge lacks something, or two have one session here. */
 MUST_USE enum err config_bridges_check(const struct config_bridges *all, struct text *why);
 bool config_bridges_differ(const struct config_bridges *a, const struct config_bridges *b);
 

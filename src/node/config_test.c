@@ -363,6 +363,31 @@ static void changes_of_a_bridge_are_seen(void **s)
 	assert_string_equal(room, "mqtt.bridges");
 }
 
+static void two_bridges_have_no_session_together(void **s)
+{
+	(void)s;
+	struct config *c = fresh();
+	struct text t = text_of(reason, sizeof reason);
+	static const char *const names[] = { "a", "b" };
+	for (size_t i = 0; i < 2; i++) {
+		char key[64];
+		snprintf(key, sizeof key, "mqtt.bridges.%s.address", names[i]);
+		must(set(c, key, "h") == ERR_OK);
+		snprintf(key, sizeof key, "mqtt.bridges.%s.topics.1", names[i]);
+		must(set(c, key, "x") == ERR_OK);
+	}
+	must(config_check(c, &t) == ERR_OK);
+	must(set(c, "mqtt.bridges.a.client_id", "edge") == ERR_OK &&
+	     set(c, "mqtt.bridges.b.client_id", "edge") == ERR_OK);
+	must(config_check(c, &t) == ERR_MALFORMED &&
+	     strstr(reason, "bridges.a and mqtt.bridges.b"));
+	must(set(c, "mqtt.bridges.b.local_client_id", "here") == ERR_OK);
+	t = text_of(reason, sizeof reason);
+	must(config_check(c, &t) == ERR_OK);
+	must(set(c, "mqtt.bridges.a.local_client_id", "here") == ERR_OK);
+	must(config_check(c, &t) == ERR_MALFORMED);
+}
+
 static void changes_are_listed_by_key(void **s)
 {
 	(void)s;
@@ -439,6 +464,7 @@ int main(void)
 		cmocka_unit_test(a_bridge_is_made_by_its_first_key),
 		cmocka_unit_test(addresses_of_a_bridge_come_one_by_one),
 		cmocka_unit_test(changes_of_a_bridge_are_seen),
+		cmocka_unit_test(two_bridges_have_no_session_together),
 		cmocka_unit_test(changes_are_listed_by_key),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
