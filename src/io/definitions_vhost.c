@@ -22,16 +22,24 @@ static const cJSON *type_of(const cJSON *vhost)
 	return is_none ? NULL : type;
 }
 
-/* Also by RabbitMQ's names of its modules. NULL: there is no such type. */
+/* Also by RabbitMQ's name of its module. */
+static bool is_word(const cJSON *type, struct slice word)
+{
+	char module[40];
+	(void)snprintf(module, sizeof module, "rabbit_%.*s_queue", (int)word.n,
+		       (const char *)word.p);
+	return slice_eq(slice_str(type->valuestring), word) ||
+	       strcmp(type->valuestring, module) == 0;
+}
+
+/* NULL: there is no such type. */
 static const char *word_of(const cJSON *type)
 {
-	static const char *const words[][2] = { { "classic", "rabbit_classic_queue" },
-						{ "quorum", "rabbit_quorum_queue" },
-						{ "stream", "rabbit_stream_queue" } };
-	for (size_t i = 0; cJSON_IsString(type) && i < sizeof words / sizeof *words; i++)
-		if (strcmp(words[i][0], type->valuestring) == 0 ||
-		    strcmp(words[i][1], type->valuestring) == 0)
-			return words[i][0];
+	for (int i = QUEUE_CLASSIC; cJSON_IsString(type) && i <= QUEUE_STREAM; i++) {
+		struct slice word = defaults_type_word((enum queue_type)i);
+		if (is_word(type, word))
+			return (const char *)word.p;
+	}
 	return NULL;
 }
 
