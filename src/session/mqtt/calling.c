@@ -167,12 +167,7 @@ static void go_on(struct turn *t)
 	s->calling->in_bytes = s->session.in_bytes;
 	if (s->keep_alive_s > 0)
 		s->beat_ms = t->w->now_ms + s->keep_alive_s * UINT64_C(1000);
-	mqtt_note(t, &(struct session_note){ .event = SESSION_OPENED,
-					     .user = access_name(&s->access),
-					     .vhost = access_vhost_name(&s->access),
-					     .text = s->client_id });
-	mqtt_window_look(s);
-	mqtt_marks_resume(t);
+	mqtt_begin_flow(t);
 	for (uint32_t i = 0; i < set->topics_n; i++)
 		if (set->topics[i].is_in || !comes_in(set, &set->topics[i]))
 			ask_for(t, &set->topics[i]);

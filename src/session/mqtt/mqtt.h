@@ -280,6 +280,8 @@ void mqtt_open_on(struct turn *t);
 void mqtt_opened_altered(struct turn *t);
 /* mqtt_accept says CONNACK when all that it promises is there. */
 void mqtt_accept(struct turn *t);
+/* mqtt_begin_flow: from now on messages go both ways. */
+void mqtt_begin_flow(struct turn *t);
 void mqtt_opened(struct turn *t, const struct reply_row *r);
 
 /* ---- queue.c: the session's queues ---- */

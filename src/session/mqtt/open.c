@@ -119,6 +119,18 @@ static struct mqtt_props welcome(const struct turn *t)
 	return p;
 }
 
+void mqtt_begin_flow(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	must(s->phase == PHASE_RUNNING);
+	mqtt_note(t, &(struct session_note){ .event = SESSION_OPENED,
+					     .user = access_name(&s->access),
+					     .vhost = access_vhost_name(&s->access),
+					     .text = s->client_id });
+	mqtt_window_look(s);
+	mqtt_marks_resume(t);
+}
+
 void mqtt_accept(struct turn *t)
 {
 	struct mqtt *s = t->s;
@@ -137,12 +149,7 @@ void mqtt_accept(struct turn *t)
 	s->deadline_ms = UINT64_MAX;
 	mqtt_count_in(t);
 	mqtt_beat_start(t);
-	mqtt_note(t, &(struct session_note){ .event = SESSION_OPENED,
-					     .user = access_name(&s->access),
-					     .vhost = access_vhost_name(&s->access),
-					     .text = s->client_id });
-	mqtt_window_look(s);
-	mqtt_marks_resume(t);
+	mqtt_begin_flow(t);
 	if (s->queue)
 		mqtt_consume(t);
 	mqtt_resubscribe(t);
