@@ -425,6 +425,24 @@ enum err queue_args_rules(const struct queue_args *of, const struct declare_queu
 	return ERR_OK;
 }
 
+enum err queue_args_type_on(const struct queue_args *of, struct slice name, uint64_t rule)
+{
+	const enum queue_type type = rule == RULE_NONE ? QUEUE_CLASSIC : (enum queue_type)rule;
+	must(type <= QUEUE_STREAM);
+	if (!(of->w->limits->queue_types_off & 1u << type))
+		return ERR_OK;
+	text_puts(of->why, "Cannot declare a queue 'queue '");
+	text_put_slice(of->why, name);
+	text_puts(of->why, "' in vhost '");
+	text_put_slice(of->why, access_vhost_name(of->access));
+	text_puts(of->why, "'' of type '");
+	put_type(of, type);
+	text_puts(of->why, "' on node '");
+	text_put_slice(of->why, of->w->limits->cluster_name);
+	text_puts(of->why, "': the corresponding feature flag is disabled");
+	return ERR_INTERNAL_ERROR;
+}
+
 bool queue_arg_find(struct slice name, enum queue_arg_value *out)
 {
 	must(name.p != NULL || name.n == 0);

@@ -25,6 +25,9 @@ struct queue_args {
 MUST_USE enum err queue_args_rules(const struct queue_args *a, const struct declare_queue *d,
 				   bool is_named, struct queue_rules *out);
 
+/* queue_args_type_on: ERR_INTERNAL_ERROR: new queues of that type, a rule's, are switched off. */
+MUST_USE enum err queue_args_type_on(const struct queue_args *a, struct slice name, uint64_t rule);
+
 /* queue_args_same compares the arguments that count when a queue is declared again, queue_arg_same
  * one argument of a thing. ERR_PRECONDITION_FAILED: they differ. queue_args_are_relaxed: by the
  * setting, few of them count, and no other properties. */

@@ -144,7 +144,7 @@ static enum err declare_whole(struct turn *t, struct channel *c, struct declare_
 	const struct queue_args args = amqp091_queue_args(t);
 	TRY(queue_args_rules(&args, d, n.is_named, &rules));
 	if (!q)
-		TRY(amqp091_queue_type_on(t, d->name, rules.type));
+		TRY(queue_args_type_on(&args, d->name, rules.type));
 	d->rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, sizeof rules_bytes));
 	declare(t, c, d, q, n.is_nowait);
 	return ERR_OK;

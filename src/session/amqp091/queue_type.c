@@ -23,21 +23,3 @@ uint8_t *amqp091_queue_name_type(struct turn *t, struct declare_queue *d, uint32
 	d->arguments = wr_done(&w);
 	return room;
 }
-
-enum err amqp091_queue_type_on(struct turn *t, struct slice name, uint64_t rule)
-{
-	const enum queue_type type = rule == RULE_NONE ? QUEUE_CLASSIC : (enum queue_type)rule;
-	must(type <= QUEUE_STREAM);
-	if (!(t->w->limits->queue_types_off & 1u << type))
-		return ERR_OK;
-	text_puts(&t->why, "Cannot declare a queue 'queue '");
-	text_put_slice(&t->why, name);
-	text_puts(&t->why, "' in vhost '");
-	text_put_slice(&t->why, amqp091_vhost_name(t));
-	text_puts(&t->why, "'' of type 'rabbit_");
-	text_put_slice(&t->why, defaults_type_word(type));
-	text_puts(&t->why, "_queue' on node '");
-	text_put_slice(&t->why, t->w->limits->cluster_name);
-	return amqp091_refuse(t, ERR_INTERNAL_ERROR,
-			      "': the corresponding feature flag is disabled");
-}

@@ -1,4 +1,4 @@
-/* queue_type -- the type that a queue's declaration does not name, and types that are switched off.
+/* queue_type -- the type that a queue's declaration does not name.
  *
  * Private to this room.
  */
@@ -10,6 +10,4 @@
  * that its virtual host, or the setting, has for it, unless that is classic. They may then lie in
  * the memory it gives, *out_cap bytes, which goes back by amqp091_put. */
 uint8_t *amqp091_queue_name_type(struct turn *t, struct declare_queue *d, uint32_t *out_cap);
-/* amqp091_queue_type_on: ERR_INTERNAL_ERROR: queues of that type (a rule) are switched off. */
-MUST_USE enum err amqp091_queue_type_on(struct turn *t, struct slice name, uint64_t rule);
 #endif

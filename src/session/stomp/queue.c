@@ -234,11 +234,13 @@ enum err stomp_queue(struct turn *t, const struct wanted *want,
 				   .owner = want->flags & QUEUE_EXCLUSIVE ? s->session.handle : 0,
 				   .shard = ask_place(t->w->post, want->name, want->flags) };
 	TRY(stomp_arguments(t, &d, &table, &rules));
+	const struct queue_args args = stomp_queue_args(t);
+	if (!q)
+		TRY(queue_args_type_on(&args, want->name, rules.type));
 	d.rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, sizeof rules_bytes));
 	if (!q || (!is_known && is_untold(s, q)))
 		return declare(t, &d);
 	TRY(catalog_queue_same(q, &d, s->session.handle, access_vhost_name(&s->access), &t->why));
-	const struct queue_args args = stomp_queue_args(t);
 	TRY(queue_args_same(&args, queue_record_name(q), queue_record_arguments(q), d.arguments));
 	return is_known ? ERR_OK : ask_told(t, q);
 }
