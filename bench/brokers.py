@@ -25,6 +25,7 @@ def free_port():
 
 MQTT_CONNECT = (b'\x10\x1c\0\x04MQTT\x04\xc2\0\0\0\x02hi\0\x05guest\0\x05guest')
 MQTT_CONNACK = b'\x20'
+STOMP_CONNECT = (b'CONNECT\naccept-version:1.2\nhost:/\nlogin:guest\npasscode:guest\n\n\0')
 
 
 class Broker:
@@ -141,6 +142,21 @@ class GodwitMqtt(Broker):
         self.wait_for(process, MQTT_CONNECT, MQTT_CONNACK)
 
 
+class GodwitStomp(Godwit):
+    """And by STOMP."""
+
+    def words(self, release):
+        return [os.path.join(release, 'godwitd'), '--data-dir', os.path.join(self.folder, 'data'),
+                *listeners.arguments(), '--set',
+                f'stomp.listeners.tcp.default=127.0.0.1:{self.port}']
+
+    def uri(self):
+        return f'stomp://guest:guest@127.0.0.1:{self.port}'
+
+    def wait(self, process):
+        self.wait_for(process, STOMP_CONNECT, b'C')
+
+
 class Mosquitto(GodwitMqtt):
     """As Debian ships it, open to everybody, without bounds of its own that would drop messages."""
     name, program = 'mosquitto', 'mosquitto'
@@ -165,6 +181,7 @@ class Mosquitto(GodwitMqtt):
 class RabbitMQ(Broker):
     """As Debian ships it, without plugins, known to no other node."""
     name, program = 'rabbitmq', 'rabbitmq-server'
+    PLUGINS, CONF = '[].\n', ''
     SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server'
 
     @classmethod
@@ -185,7 +202,8 @@ class RabbitMQ(Broker):
             'NODENAME': self.node, 'NODE_IP_ADDRESS': '127.0.0.1', 'NODE_PORT': self.port,
             'DIST_PORT': self.talk, 'BASE': self.folder, 'MNESIA_BASE': f'{self.folder}/mnesia',
             'LOG_BASE': f'{self.folder}/log', 'PID_FILE': f'{self.folder}/pid',
-            'ENABLED_PLUGINS_FILE': f'{self.folder}/plugins', 'CONFIG_FILE': f'{self.folder}/none',
+            'ENABLED_PLUGINS_FILE': f'{self.folder}/plugins',
+            'CONFIG_FILE': f'{self.folder}/own.conf',
             'CONF_ENV_FILE': f'{self.folder}/none',
             'SERVER_ADDITIONAL_ERL_ARGS': '-kernel inet_dist_use_interface {127,0,0,1}',
         }
@@ -196,9 +214,26 @@ class RabbitMQ(Broker):
     def prepare(self):
         os.makedirs(self.folder, exist_ok=True)
         with open(os.path.join(self.folder, 'plugins'), 'w') as f:
-            f.write('[].\n')
+            f.write(self.PLUGINS)
+        with open(os.path.join(self.folder, 'own.conf'), 'w') as f:
+            f.write(self.CONF.format(self.port))
         return super().prepare()
 
     def main_pid(self, process):
         with open(os.path.join(self.folder, 'pid')) as f:
             return int(f.read())
+
+
+class RabbitMQStomp(RabbitMQ):
+    """The same with its STOMP plugin."""
+    PLUGINS = '[rabbitmq_stomp].\n'
+    CONF = 'listeners.tcp = none\nstomp.listeners.tcp.default = 127.0.0.1:{}\n'
+
+    def environment(self):
+        return {k: v for k, v in super().environment().items() if k != 'RABBITMQ_NODE_PORT'}
+
+    def uri(self):
+        return f'stomp://guest:guest@127.0.0.1:{self.port}'
+
+    def wait(self, process):
+        self.wait_for(process, STOMP_CONNECT, b'C')

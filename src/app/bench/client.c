@@ -1,6 +1,7 @@
 #include "app/bench/client.h"
 
 #include "app/bench/heap.h"
+#include "app/bench/texts.h"
 #include "app/bench/packets.h"
 #include "base/bits.h"
 #include "base/must.h"
@@ -31,7 +32,7 @@ enum err client_target_of(const char *uri, struct client_target *out, struct tex
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
 	struct client_target t = { 0 };
 	if (uri_parse(uri, &t.uri) != ERR_OK)
-		return fail(out_why, uri, "no amqp:// or mqtt:// URI");
+		return fail(out_why, uri, "no amqp://, mqtt:// or stomp:// URI");
 	int no = getaddrinfo(t.uri.host, t.uri.port, &hints, &found);
 	if (no != 0)
 		return fail(out_why, t.uri.host, gai_strerror(no));
@@ -87,7 +88,12 @@ enum err client_open(struct client *c, const struct client_target *t, struct tex
 	TRY(connect_to(c, t));
 	c->in = heap_array(1, CLIENT_IN_BYTES);
 	c->out = wr_of(heap_array(1, CLIENT_OUT_BYTES), CLIENT_OUT_BYTES);
-	return t->uri.scheme == URI_MQTT ? packets_log_in(c, t) : log_in(c, t);
+	switch (t->uri.scheme) {
+	case URI_AMQP: return log_in(c, t);
+	case URI_MQTT: return packets_log_in(c, t);
+	case URI_STOMP: return texts_log_in(c, t);
+	}
+	return ERR_CLOSED;
 }
 
 void client_shed(struct client *c)

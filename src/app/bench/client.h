@@ -1,4 +1,4 @@
-/* client -- one AMQP 0-9-1 connection of the load generator: a socket and two buffers.
+/* client -- one connection of the load generator: a socket and two buffers.
  *
  * The handshake and everything that sets a run up or clears it away waits for its answers
  * (client_wait); the run itself reads and flushes without waiting. One thread has a client. Every
@@ -21,10 +21,13 @@ struct client_target {
 	struct uri uri;
 	struct sockaddr_storage address;
 	socklen_t address_len;
+	bool keeps_session; /* MQTT: it outlives the connection (packets_forget) */
+	int session;        /* MQTT: its number; 0: of its own */
 };
 
 struct client {
-	int fd; /* -1: closed */
+	int fd;      /* -1: closed */
+	int session; /* MQTT: the number in the client's name */
 	uint32_t frame_max;
 	uint16_t channel_max;
 	uint8_t *in; /* read and not yet parsed: [in_at, in_n) */

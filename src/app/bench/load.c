@@ -2,6 +2,7 @@
 
 #include "app/bench/clock.h"
 #include "app/bench/heap.h"
+#include "app/bench/packets.h"
 #include "app/bench/talk.h"
 #include "base/must.h"
 
@@ -130,10 +131,17 @@ static void measured(struct load *load, struct worker *workers, struct outcome *
 	take_load(out, load);
 }
 
+static const struct talk *const talks[URI_SCHEMES_N] = {
+	[URI_AMQP] = &talk_amqp,
+	[URI_MQTT] = &talk_mqtt,
+	[URI_STOMP] = &talk_stomp,
+};
+
 static enum err set_up(struct load *load, struct worker *workers, struct text *why)
 {
 	TRY(client_target_of(load->o->uri, &load->target, why));
-	load->talk = load->target.uri.scheme == URI_MQTT ? &talk_mqtt : &talk_amqp;
+	load->talk = talks[load->target.uri.scheme];
+	load->target.keeps_session = load->o->durable;
 	if (load->o->publishers > 0 && load->talk == &talk_amqp)
 		TRY(topology_make(load, why));
 	for (uint32_t i = 0; i < load->workers_n; i++) {
@@ -149,7 +157,7 @@ static enum err set_up(struct load *load, struct worker *workers, struct text *w
 static void clear_away(const struct load *load, struct outcome *out, struct text *why)
 {
 	if (load->talk != &talk_amqp)
-		return; /* sessions have ended with their connections */
+		return; /* sessions and queues have ended with their connections, or by forget */
 	if (topology_clear(load, &out->left, why) != ERR_OK) {
 		out->failed = true;
 		return;
@@ -159,6 +167,17 @@ static void clear_away(const struct load *load, struct outcome *out, struct text
 		     !load->o->delay;
 	if (stays && out->left < owed)
 		out->lost = owed - out->left;
+}
+
+/* forget ends the sessions that would outlive their connections. */
+static void forget(const struct load *load, const struct worker *w, struct text *why)
+{
+	if (load->talk != &talk_mqtt || !load->target.keeps_session)
+		return;
+	for (uint32_t i = 0; i < w->links_n; i++)
+		if (w->links[i].client.session > 0 &&
+		    packets_forget(&w->links[i].client, &load->target, why) != ERR_OK)
+			return;
 }
 
 void load_run(const struct options *o, struct outcome *out)
@@ -177,6 +196,8 @@ void load_run(const struct options *o, struct outcome *out)
 	for (uint32_t i = 0; i < o->threads; i++) {
 		if (workers[i].load)
 			take_worker(out, &workers[i]);
+		if (workers[i].load)
+			forget(&load, &workers[i], &why);
 		worker_fini(&workers[i]);
 	}
 	if (ready)

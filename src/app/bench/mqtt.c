@@ -62,6 +62,12 @@ static void batch(struct publisher *p, const struct load *load)
 	p->id_at = qos > 0 ? p->stamp_at - 2 : 0;
 }
 
+static void number(uint8_t *at, uint64_t n)
+{
+	must(n > 0);
+	store_be16(at, publisher_packet_id(n));
+}
+
 /* ---- what comes --------------------------------------------------------------------------- */
 
 static enum err message(struct worker *w, struct link *l, const struct packets_packet *p)
@@ -145,5 +151,6 @@ const struct talk talk_mqtt = {
 	.leave_consumer = leave_consumer,
 	.leave_publisher = leave_publisher,
 	.batch = batch,
+	.number = number,
 	.take = take,
 };

@@ -244,21 +244,33 @@ static void choose(uint64_t *field, uint64_t value)
 		*field = value;
 }
 
-/* MQTT knows topics and QoS, and no more. */
-static const char *clash_mqtt(const struct options *o)
+static bool is_by(const struct options *o, const char *scheme)
 {
+	must(scheme[0] != '\0');
+	return strncmp(o->uri, scheme, strlen(scheme)) == 0;
+}
+
+/* MQTT knows topics and QoS, STOMP queues and receipts, and no more. */
+static const char *clash_others(const struct options *o)
+{
+	bool is_mqtt = is_by(o, "mqtt:"), is_stomp = is_by(o, "stomp:");
 	if (o->qos > 2 || (o->qos > 0 && o->confirms > 4096))
 		return "--qos is 0, 1 or 2, with --confirms up to 4096";
-	if (strncmp(o->uri, "mqtt:", 5) == 0) {
-		if (o->consumers > o->queues || o->channels > 1)
-			return "with mqtt:// each consumer has a queue of its own, and a "
-			       "connection";
-		if (o->exchange_type || o->ttl || o->delay || o->dead_letter || o->priorities ||
-		    o->backlog || o->start)
-			return "an option that MQTT has nothing for";
-	} else if (o->qos > 0) {
+	if (!is_mqtt && o->qos > 0)
 		return "--qos is for mqtt://";
-	}
+	if (!is_mqtt && !is_stomp)
+		return NULL;
+	if (is_mqtt && o->consumers > o->queues)
+		return "with mqtt:// each consumer has a queue of its own";
+	if (is_stomp && (o->consumers < 1 || o->fanout || o->ack_batch > 1 || o->queue_type))
+		return "with stomp:// queues go with their consumers, who acknowledge singly";
+	if (o->channels > 1)
+		return "--channels are for amqp://";
+	if (o->size > 128 << 10)
+		return "--size is at most 128k but for amqp://";
+	if (o->exchange_type || o->ttl || o->delay || o->dead_letter || o->priorities ||
+	    o->backlog || o->start || o->idle_connections || o->churn || o->drain)
+		return "an option that is for amqp:// alone";
 	return NULL;
 }
 
@@ -318,7 +330,7 @@ static const char *clash(const struct options *o)
 		return "--start needs a command";
 	if (!o->start && o->command[0])
 		return "words after the options, and no --start";
-	return clash_mqtt(o);
+	return clash_others(o);
 }
 
 enum err options_settle(struct options *o, struct text *out_why)

@@ -97,8 +97,10 @@ static void every_scenario_can_be_run(void **s)
 		struct options o;
 		char line[100];
 		struct text t = text_of(line, sizeof line);
-		bool is_mqtt = strncmp(names[i], "mqtt", 4) == 0;
-		text_putf(&t, "%s--scenario %s", is_mqtt ? "--uri mqtt://broker " : "", names[i]);
+		const char *uri = strncmp(names[i], "mqtt", 4) == 0    ? "--uri mqtt://broker "
+				  : strncmp(names[i], "stomp", 5) == 0 ? "--uri stomp://broker "
+								       : "";
+		text_putf(&t, "%s--scenario %s", uri, names[i]);
 		assert_int_equal(parse(&o, line), ERR_OK);
 	}
 }

@@ -8,7 +8,8 @@
 
 #define LENGTH_OCTETS_MAX 4
 #define PROTOCOL_LEVEL    4
-#define CONNECT_FLAGS     0xc2 /* user name, password, clean session */
+#define CONNECT_FLAGS     0xc0 /* user name, password */
+#define CONNECT_CLEAN     2
 
 static void put_head(struct wr *w, enum packets_type type, uint8_t flags, size_t len)
 {
@@ -63,13 +64,14 @@ enum err packets_next(struct client *c, struct packets_packet *out)
 	return ERR_OK;
 }
 
-static void put_connect(struct wr *w, const struct uri *u, const char *id)
+static void put_connect(struct wr *w, const struct client_target *t, const char *id)
 {
+	const struct uri *u = &t->uri;
 	size_t len = 10 + 2 + strlen(id) + 2 + strlen(u->user) + 2 + strlen(u->password);
 	put_head(w, PACKETS_CONNECT, 0, len);
 	put_str(w, "MQTT");
 	wr_u8(w, PROTOCOL_LEVEL);
-	wr_u8(w, CONNECT_FLAGS);
+	wr_u8(w, CONNECT_FLAGS | (t->keeps_session ? 0 : CONNECT_CLEAN));
 	wr_u16(w, 0);
 	put_str(w, id);
 	put_str(w, u->user);
@@ -82,9 +84,10 @@ enum err packets_log_in(struct client *c, const struct client_target *t)
 	struct packets_packet p;
 	enum err e;
 	bool sent, more;
-	snprintf(id, sizeof id, "bench.%ld.%d", (long)getpid(), c->fd);
+	c->session = t->session ? t->session : c->fd;
+	snprintf(id, sizeof id, "bench.%ld.%d", (long)getpid(), c->session);
 	c->channel_max = 1;
-	put_connect(&c->out, &t->uri, id);
+	put_connect(&c->out, t, id);
 	must(wr_ok(&c->out));
 	TRY(client_flush(c, &sent));
 	while ((e = packets_next(c, &p)) == ERR_MORE) {
@@ -99,6 +102,18 @@ enum err packets_log_in(struct client *c, const struct client_target *t)
 		text_putf(c->why, "the broker does not take the client (CONNACK %d)",
 			  e == ERR_OK && p.body.n == 2 ? p.body.p[1] : -1);
 	return ERR_CLOSED;
+}
+
+enum err packets_forget(const struct client *c, const struct client_target *t, struct text *out_why)
+{
+	struct client last;
+	struct client_target clean = *t;
+	must(t->keeps_session && c->session > 0);
+	clean.keeps_session = false;
+	clean.session = c->session;
+	enum err e = client_open(&last, &clean, out_why);
+	client_fini(&last);
+	return e;
 }
 
 void packets_answer(struct wr *w, enum packets_type type, uint16_t id)

@@ -32,8 +32,12 @@ struct packets_packet {
  * ERR_CLOSED: what stands there is none. */
 MUST_USE enum err packets_next(struct client *c, struct packets_packet *out);
 
-/* packets_log_in connects a clean session with a name of its own, without keep alive; blocks. */
+/* packets_log_in connects with a name of its own, without keep alive; blocks. The session ends with
+ * the connection, unless the target says that it stays: then packets_forget ends it, over a
+ * connection that takes its place. */
 MUST_USE enum err packets_log_in(struct client *c, const struct client_target *t);
+MUST_USE enum err packets_forget(const struct client *c, const struct client_target *t,
+				 struct text *out_why);
 
 /* packets_answer writes a packet that is an id alone: PUBACK, PUBREC, PUBREL, PUBCOMP. */
 void packets_answer(struct wr *w, enum packets_type type, uint16_t id);

@@ -71,8 +71,7 @@ static enum err publish(struct worker *w, struct publisher *p, size_t n, uint64_
 	for (size_t i = 0; i < n; i++, at += p->stride, s.seq++) {
 		stamp_write(at, s);
 		if (p->id_at)
-			store_be16(p->batch + i * p->stride + p->id_at,
-				   publisher_packet_id(s.seq + 1));
+			load->talk->number(p->batch + i * p->stride + p->id_at, s.seq + 1);
 	}
 	for (uint64_t tag = p->sent + 1; p->asked_ns && tag <= p->sent + n; tag++)
 		p->asked_ns[tag & p->asked_mask] = now_ns;

@@ -59,19 +59,34 @@ static bool host_port(struct slice s, struct uri *u)
 	return unescape(host, u->host, sizeof u->host) && unescape(s, u->port, sizeof u->port);
 }
 
+/* scheme takes it off the front; each has a port of its own. */
+static bool scheme(struct slice *s, struct uri *u)
+{
+	static const struct {
+		const char *front, *port;
+	} schemes[URI_SCHEMES_N] = {
+		[URI_AMQP] = { "amqp://", "5672" },
+		[URI_MQTT] = { "mqtt://", "1883" },
+		[URI_STOMP] = { "stomp://", "61613" },
+	};
+	for (enum uri_scheme i = URI_AMQP; i < URI_SCHEMES_N; i++) {
+		if (!slice_starts_with(*s, slice_str(schemes[i].front)))
+			continue;
+		u->scheme = i;
+		memcpy(u->port, schemes[i].port, strlen(schemes[i].port) + 1);
+		*s = slice_from(*s, strlen(schemes[i].front));
+		return true;
+	}
+	return false;
+}
+
 enum err uri_parse(const char *z, struct uri *out)
 {
-	static const char *const schemes[] = { [URI_AMQP] = "amqp://", [URI_MQTT] = "mqtt://" };
-	struct uri u = { URI_AMQP, "guest", "guest", "127.0.0.1", "5672", "/" };
+	struct uri u = { URI_AMQP, "guest", "guest", "127.0.0.1", "", "/" };
 	struct slice s = slice_str(z);
 	must(out != NULL);
-	if (slice_starts_with(s, slice_str(schemes[URI_MQTT]))) {
-		u.scheme = URI_MQTT;
-		memcpy(u.port, "1883", sizeof "1883");
-	} else if (!slice_starts_with(s, slice_str(schemes[URI_AMQP]))) {
+	if (!scheme(&s, &u))
 		return ERR_SYNTAX_ERROR;
-	}
-	s = slice_from(s, strlen(schemes[u.scheme]));
 	s = cut(&s, '?');
 	struct slice authority = cut(&s, '/');
 	if (slice_find(authority, '@') < authority.n) {

@@ -1,7 +1,7 @@
-/* uri -- amqp://user:password@host:port/vhost, or mqtt://..., taken apart.
+/* uri -- amqp://user:password@host:port/vhost, mqtt://... or stomp://..., taken apart.
  *
- * Percent-encoding is resolved. What is missing: guest, guest, 127.0.0.1, 5672 (1883), "/". A query
- * is ignored. Plain values, no pointers.
+ * Percent-encoding is resolved. What is missing: guest, guest, 127.0.0.1, 5672 (1883, 61613), "/".
+ * A query is ignored. Plain values, no pointers.
  */
 #ifndef APP_BENCH_URI_H
 #define APP_BENCH_URI_H
@@ -10,7 +10,8 @@
 
 #define URI_PART_MAX 255
 
-enum uri_scheme { URI_AMQP, URI_MQTT };
+enum uri_scheme { URI_AMQP, URI_MQTT, URI_STOMP };
+#define URI_SCHEMES_N 3
 
 struct uri {
 	enum uri_scheme scheme;

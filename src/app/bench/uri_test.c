@@ -25,6 +25,7 @@ static void what_is_missing_is_the_usual(void **s)
 	expect("amqp://broker", "guest", "guest", "broker", "5672", "/");
 	expect("amqp://broker:1234/", "guest", "guest", "broker", "1234", "/");
 	expect("mqtt://broker", "guest", "guest", "broker", "1883", "/");
+	expect("stomp://broker", "guest", "guest", "broker", "61613", "/");
 }
 
 static void every_part_is_read(void **s)

@@ -42,7 +42,7 @@ struct publisher {
 	/* A row of whole encoded messages, written again and again with new stamps. */
 	uint8_t *batch;
 	size_t stride, stamp_at, batch_n;
-	size_t id_at;             /* where each has its packet id; 0: nowhere */
+	size_t id_at;             /* where each has its packet id or receipt; 0: nowhere */
 	size_t write_at, write_n; /* bytes of `batch` still to be written: [write_at, write_n) */
 	/* Confirms: tag t was sent at asked_ns[t & asked_mask]; 0: it is not outstanding. */
 	uint64_t *asked_ns;
