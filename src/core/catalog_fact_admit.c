@@ -21,7 +21,7 @@ static bool hangs_well(struct ask *a, const struct fact *f)
 	uint8_t i = catalog_fact_lacks(a->c->decided, f);
 	must(i <= f->names_n);
 	if (i < f->names_n)
-		return refuse(a, ERR_NOT_FOUND, fact_names(f->kind)[i] == 'u' ? "user" : "vhost",
+		return refuse(a, ERR_NOT_FOUND, fact_word(fact_kind_of(fact_names(f->kind)[i])),
 			      f->name[i], " does not exist");
 	return true;
 }
@@ -111,7 +111,7 @@ void catalog_admit_fact_put(struct ask *a)
 static void drop_hanging(struct ask *a, char role, struct slice name)
 {
 	const struct catalog_view *v = a->c->decided; /* it stays as it is meanwhile */
-	must(role == 'u' || role == 'v');
+	must(fact_kind_of(role) != 0);
 	for (const struct fact *f = NULL; (f = catalog_fact_after(v, f ? f->id : 0));) {
 		const char *letters = fact_names(f->kind);
 		for (uint8_t i = 0; i < f->names_n; i++) {
@@ -170,8 +170,8 @@ void catalog_admit_fact_delete(struct ask *a)
 		drop_queues(a, old->number);
 		drop_exchanges(a, old->number);
 		drop_hanging(a, 'v', f.name[0]);
-	} else if (f.kind == FACT_USER) {
-		drop_hanging(a, 'u', f.name[0]);
+	} else if (f.kind == FACT_USER || f.kind == FACT_GLOBAL_PARAMETER) {
+		drop_hanging(a, f.kind == FACT_USER ? 'u' : 'g', f.name[0]);
 	}
 	decide(a, OUTCOME_FACT_DELETE, old, true);
 }

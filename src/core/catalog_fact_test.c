@@ -128,6 +128,23 @@ static void what_hangs_on_a_user_or_a_vhost_needs_it_and_goes_with_it(void **s)
 	world_fini(&w);
 }
 
+static void what_hangs_on_a_global_parameter_goes_with_it(void **s)
+{
+	(void)s;
+	struct world w;
+	world_init(&w);
+	must(put(&w, FACT_MAPPING, "ports", "", "m") == ERR_NOT_FOUND);
+	must(said(&w, "global parameter 'ports' does not exist"));
+	must(put(&w, FACT_GLOBAL_PARAMETER, "ports", "", "{}") == ERR_OK);
+	must(put(&w, FACT_GLOBAL_PARAMETER, "other", "", "{}") == ERR_OK);
+	must(put(&w, FACT_MAPPING, "ports", "", "m") == ERR_OK);
+	must(put(&w, FACT_MAPPING, "other", "", "m") == ERR_OK);
+	must(del(&w, FACT_GLOBAL_PARAMETER, "ports", "") == ERR_OK);
+	must(!get(&w, FACT_MAPPING, "ports", "") && get(&w, FACT_MAPPING, "other", ""));
+	catalog_check(w.c);
+	world_fini(&w);
+}
+
 static void a_vhost_comes_with_exchanges_and_takes_everything_along(void **s)
 {
 	(void)s;
@@ -274,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_fact_is_told_changed_and_forgotten),
 		cmocka_unit_test(what_hangs_on_a_user_or_a_vhost_needs_it_and_goes_with_it),
+		cmocka_unit_test(what_hangs_on_a_global_parameter_goes_with_it),
 		cmocka_unit_test(a_vhost_comes_with_exchanges_and_takes_everything_along),
 		cmocka_unit_test(the_first_vhost_may_have_another_name),
 		cmocka_unit_test(a_full_vhost_takes_no_queue),

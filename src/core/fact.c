@@ -24,6 +24,16 @@ const char *fact_word(uint8_t kind)
 	return kind < KINDS ? kinds[kind].word : NULL;
 }
 
+uint8_t fact_kind_of(char letter)
+{
+	switch (letter) {
+	case 'u': return FACT_USER;
+	case 'v': return FACT_VHOST;
+	case 'g': return FACT_GLOBAL_PARAMETER;
+	default: return 0;
+	}
+}
+
 struct fact fact_of(enum fact_kind kind, struct slice a, struct slice b, struct slice c)
 {
 	struct fact f = { .kind = (uint8_t)kind, .name = { a, b, c } };
@@ -203,9 +213,9 @@ uint8_t catalog_fact_lacks(const struct catalog_view *v, const struct fact *f)
 	uint8_t i = 0;
 	must(letters != NULL && f->names_n == strlen(letters));
 	for (; i < f->names_n; i++) {
-		enum fact_kind on = letters[i] == 'u' ? FACT_USER : FACT_VHOST;
-		if ((letters[i] == 'u' || letters[i] == 'v') &&
-		    !catalog_fact(v, on, f->name[i], SLICE_EMPTY, SLICE_EMPTY))
+		uint8_t on = fact_kind_of(letters[i]);
+		if (on != 0 &&
+		    !catalog_fact(v, (enum fact_kind)on, f->name[i], SLICE_EMPTY, SLICE_EMPTY))
 			break;
 	}
 	return i;

@@ -40,6 +40,9 @@ struct fact fact_of(enum fact_kind kind, struct slice a, struct slice b, struct 
 const char *fact_names(uint8_t kind);
 const char *fact_word(uint8_t kind);
 
+/* fact_kind_of is the kind of what a fact hangs on by a name of that letter; 0: on nothing. */
+uint8_t fact_kind_of(char letter);
+
 /* Bytes, little-endian: u8 kind, u16 number, names as str8, the rest is the value. fact_put gives
  * their number; 0: they do not fit. fact_get borrows.
  * ERR_MALFORMED: no fact. ERR_NOT_IMPLEMENTED: of a kind that this version does not know. */
@@ -72,8 +75,8 @@ const struct fact *catalog_fact(const struct catalog_view *v, enum fact_kind kin
 const struct fact *catalog_fact_by_id(const struct catalog_view *v, uint64_t id);
 const struct fact *catalog_fact_after(const struct catalog_view *v, uint64_t id);
 
-/* catalog_fact_lacks finds what a fact hangs on: which of its names is the first of a user or a
- * virtual host that is not there; f->names_n: all are. */
+/* catalog_fact_lacks finds what a fact hangs on: which of its names is the first of a user, a
+ * virtual host or a global parameter that is not there; f->names_n: all are. */
 uint8_t catalog_fact_lacks(const struct catalog_view *v, const struct fact *f);
 
 /* catalog_facts_version is the view's version in which a fact changed last: who remembers what

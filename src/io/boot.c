@@ -110,3 +110,20 @@ enum err boot_import(struct pollers *p, struct node *n, const struct definitions
 		text_puts(said, journal_why(node_journal(n)));
 	return e;
 }
+
+enum err boot_mean(struct pollers *p, struct node *n, const struct session_ops *control,
+		   struct text *why)
+{
+	char room[1000];
+	struct text said = text_of(room, sizeof room);
+	struct definitions d;
+	if (!control)
+		return ERR_OK;
+	enum err e = definitions_meanings(&d, node_catalog(n));
+	if (e == ERR_OK && d.items)
+		e = boot_import(p, n, &d, control, &said);
+	definitions_fini(&d);
+	if (e != ERR_OK)
+		text_putf(why, "what is defined cannot be read: %s", room);
+	return e;
+}

@@ -292,7 +292,9 @@ static enum err read_global(const struct entry *e)
 	TRY(entry_name(e, "name", &name));
 	TRY(entry_note_others(e, known));
 	struct fact f = fact_of(FACT_GLOBAL_PARAMETER, name, SLICE_EMPTY, SLICE_EMPTY);
-	return add_json(e, &f, cJSON_GetObjectItemCaseSensitive(e->in, "value"));
+	const cJSON *value = cJSON_GetObjectItemCaseSensitive(e->in, "value");
+	TRY(add_json(e, &f, value));
+	return definitions_mapping(e, name, value);
 }
 
 /* ---- the file ----------------------------------------------------------------------------- */
@@ -380,12 +382,7 @@ static enum err read_root(struct definitions *d, const cJSON *root, struct text 
 	for (size_t i = 0; i < SECTIONS; i++)
 		TRY(read_section(d, root, i, why));
 	TRY(keep_unknown(d, root, why));
-	void *p = d->items;
-	TRY(definitions_grow(&p, &d->cap, d->n + 4));
-	d->items = p;
-	memset(d->items + d->n, 0, 4);
-	d->n += 4;
-	return ERR_OK;
+	return definitions_end(d);
 }
 
 enum err definitions_read(struct definitions *d, struct slice text, struct text *why)

@@ -29,6 +29,11 @@ struct definitions {
 MUST_USE enum err definitions_read(struct definitions *d, struct slice text, struct text *why);
 void definitions_fini(struct definitions *d);
 
+/* definitions_meanings is what the JSON of facts means and `v` does not have beside it: of a broker
+ * that looked at JSON itself, or was killed in between. items NULL: nothing. Errors likewise. */
+struct catalog_view;
+MUST_USE enum err definitions_meanings(struct definitions *d, const struct catalog_view *v);
+
 /* definitions_load reads the file `path`. Errors likewise, and ERR_IO: it cannot be read. */
 MUST_USE enum err definitions_load(struct definitions *d, const char *path, struct text *why);
 #endif

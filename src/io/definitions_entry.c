@@ -10,7 +10,8 @@
 
 /* ---- out ---------------------------------------------------------------------------------- */
 
-enum err definitions_grow(void **p, size_t *cap, size_t want)
+/* Makes the block at *p at least `want` bytes. */
+static enum err grow(void **p, size_t *cap, size_t want)
 {
 	size_t to = *cap ? *cap : 65536;
 	while (to < want)
@@ -29,7 +30,7 @@ enum err definitions_add(struct definitions *d, uint8_t kind, struct slice vhost
 	void *p = d->items;
 	if (len + 4 > ITEM_BYTES_MAX)
 		return ERR_LIMIT;
-	TRY(definitions_grow(&p, &d->cap, d->n + len + 8));
+	TRY(grow(&p, &d->cap, d->n + len + 8));
 	d->items = p;
 	struct wr w = wr_of(d->items + d->n, d->cap - d->n);
 	wr_le32(&w, (uint32_t)len);
@@ -42,11 +43,21 @@ enum err definitions_add(struct definitions *d, uint8_t kind, struct slice vhost
 	return ERR_OK;
 }
 
+enum err definitions_end(struct definitions *d)
+{
+	void *p = d->items;
+	TRY(grow(&p, &d->cap, d->n + 4));
+	d->items = p;
+	memset(d->items + d->n, 0, 4);
+	d->n += 4;
+	return ERR_OK;
+}
+
 enum err definitions_note(const struct entry *e, const char *what, const char *name)
 {
 	struct definitions *d = e->d;
 	void *p = d->notes;
-	TRY(definitions_grow(&p, &d->notes_cap, d->notes_n + 600));
+	TRY(grow(&p, &d->notes_cap, d->notes_n + 600));
 	d->notes = p;
 	int n = snprintf(d->notes + d->notes_n, 600, "%s[%d]: %s %.400s\n", e->section, e->at, what,
 			 name);

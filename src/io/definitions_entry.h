@@ -6,6 +6,7 @@
 #ifndef IO_DEFINITIONS_ENTRY_H
 #define IO_DEFINITIONS_ENTRY_H
 #include "core/fact.h"
+#include "core/rules.h"
 #include "io/definitions.h"
 #include "io/definitions_json.h"
 
@@ -17,10 +18,9 @@ struct entry {
 	struct text *why;
 };
 
-/* definitions_grow makes the block at *p at least `want` bytes. */
-MUST_USE enum err definitions_grow(void **p, size_t *cap, size_t want);
-
-/* definitions_add adds an item (session/manage/item.h), definitions_fact one that is a fact. */
+/* definitions_add adds an item (session/manage/item.h), definitions_fact one that is a fact;
+ * definitions_end says that there are no more. */
+MUST_USE enum err definitions_end(struct definitions *d);
 MUST_USE enum err definitions_add(struct definitions *d, uint8_t kind, struct slice vhost,
 				  struct slice body);
 MUST_USE enum err definitions_fact(const struct entry *e, const struct fact *f);
@@ -42,6 +42,15 @@ MUST_USE enum err entry_note_others(const struct entry *e, const char *const *kn
  * left out. */
 MUST_USE enum err definitions_read_vhost(const struct entry *e, struct slice *out_name,
 					 bool *out_is_taken);
+
+/* definitions_meaning.c: the type that a virtual host names for its queues, NULL: none (older
+ * exports have it beside the metadata, not in them); which that is, false: there is no such type.
+ * Items of what the virtual host in hand, or a global parameter, means. */
+const cJSON *definitions_type_of(const cJSON *vhost);
+bool definitions_type_get(const cJSON *type, enum queue_type *out);
+MUST_USE enum err definitions_vhost_type(const struct entry *e, struct slice name);
+MUST_USE enum err definitions_mapping(const struct entry *e, struct slice parameter,
+				      const cJSON *value);
 
 /* definitions_topology.c: queues, exchanges, bindings. */
 MUST_USE enum err definitions_read_queue(const struct entry *e);

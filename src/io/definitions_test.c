@@ -131,17 +131,17 @@ static void every_prefix_of_a_file_is_refused(void **state)
 		part[n] = '\0';
 		must(read(&d, part) == ERR_MALFORMED);
 	}
-	must(read(&d, whole) == ERR_OK && d.items_n == 2);
+	must(read(&d, whole) == ERR_OK && d.items_n == 3);
 	definitions_fini(&d);
 }
 
-/* Whether the first item is a virtual host with that value. */
-static bool is_vhost(const struct definitions *d, const char *value)
+/* Whether the virtual host "v" has that value, and its queues that type; -1: it names none. */
+static bool is_vhost(const struct definitions *d, const char *value, int type)
 {
-	struct slice item = slice_of(d->items + 4, load_le32(d->items));
-	struct fact f;
-	must(fact_get(slice_from(item, 1), &f) == ERR_OK && f.kind == FACT_VHOST);
-	return slice_eq(f.value, slice_str(value));
+	struct slice named = fact(d, FACT_VHOST_TYPE, "v").value;
+	must(named.n == (type >= 0) && d->items_n == 2);
+	return slice_eq(fact(d, FACT_VHOST, "v").value, slice_str(value)) &&
+	       (type < 0 || named.p[0] == type);
 }
 
 static void a_virtual_host_may_have_a_type_for_its_queues(void **state)
@@ -150,16 +150,20 @@ static void a_virtual_host_may_have_a_type_for_its_queues(void **state)
 	struct definitions d;
 	must(read(&d, "{\"vhosts\":[{\"name\":\"v\",\"tags\":[],\"metadata\":"
 		      "{\"default_queue_type\":\"rabbit_quorum_queue\"}}]}") == ERR_OK);
-	must(is_vhost(&d, "\"default_queue_type\":\"quorum\",\"tags\":[],\"metadata\":"
-			  "{\"default_queue_type\":\"rabbit_quorum_queue\"}"));
+	must(is_vhost(&d,
+		      "\"tags\":[],\"metadata\":{\"default_queue_type\":"
+		      "\"rabbit_quorum_queue\"},\"default_queue_type\":\"quorum\"",
+		      QUEUE_QUORUM));
 	definitions_fini(&d);
-	must(read(&d, "{\"vhosts\":[{\"default_queue_type\":\"stream\",\"name\":\"v\"}]}") ==
-	     ERR_OK);
-	must(is_vhost(&d, "\"default_queue_type\":\"stream\""));
+	must(read(&d, "{\"vhosts\":[{\"default_queue_type\":\"rabbit_stream_queue\",\"name\":\"v\"}"
+		      "]}") == ERR_OK);
+	must(is_vhost(&d, "\"default_queue_type\":\"stream\"", QUEUE_STREAM));
 	definitions_fini(&d);
 	must(read(&d, "{\"vhosts\":[{\"name\":\"v\",\"default_queue_type\":\"undefined\"}]}") ==
 	     ERR_OK);
-	must(is_vhost(&d, "\"default_queue_type\":\"undefined\""));
+	must(is_vhost(&d, "\"default_queue_type\":\"undefined\"", -1));
+	definitions_fini(&d);
+	must(read(&d, "{\"vhosts\":[{\"name\":\"v\"}]}") == ERR_OK && is_vhost(&d, "", -1));
 	definitions_fini(&d);
 	must(read(&d, "{\"vhosts\":[{\"name\":\"v\",\"default_queue_type\":\"bogus\"}]}") ==
 	     ERR_OK);
@@ -169,6 +173,25 @@ static void a_virtual_host_may_have_a_type_for_its_queues(void **state)
 		  "{\"vhosts\":[{\"name\":\"v\",\"metadata\":{\"default_queue_type\":\"\"}}]}") ==
 	     ERR_OK);
 	must(d.items_n == 0 && strstr(d.notes, "must not be an empty string"));
+	definitions_fini(&d);
+}
+
+static void a_mapping_is_kept_as_what_it_means(void **state)
+{
+	(void)state;
+	struct definitions d;
+	must(read(&d, "{\"global_parameters\":[{\"name\":\"mqtt_default_vhosts\",\"value\":"
+		      "{\"O=a\\\"b,CN=\\u00fc\":\"x\\u20ac\",\"no\":5,\"nor\":{\"b\":\"c\"},"
+		      "\"b\":\"\"}}]}") == ERR_OK);
+	must(d.items_n == 2);
+	must(slice_eq(fact(&d, FACT_MAPPING, "mqtt_default_vhosts").value,
+		      slice_str("\013O=a\"b,CN=\xc3\xbc\004x\xe2\x82\xac")));
+	definitions_fini(&d);
+	must(read(&d,
+		  "{\"global_parameters\":[{\"name\":\"mqtt_port_to_vhost_mapping\","
+		  "\"value\":[\"1883\",\"/\"]},{\"name\":\"other\",\"value\":{\"a\":\"b\"}}]}") ==
+	     ERR_OK);
+	must(d.items_n == 3 && fact(&d, FACT_MAPPING, "mqtt_port_to_vhost_mapping").value.n == 0);
 	definitions_fini(&d);
 }
 
@@ -378,6 +401,7 @@ int main(void)
 		cmocka_unit_test(what_makes_no_sense_is_refused_with_its_place),
 		cmocka_unit_test(every_prefix_of_a_file_is_refused),
 		cmocka_unit_test(a_virtual_host_may_have_a_type_for_its_queues),
+		cmocka_unit_test(a_mapping_is_kept_as_what_it_means),
 		cmocka_unit_test(passwords_are_hashed_anew_and_checked),
 		cmocka_unit_test(a_password_in_the_open_gets_rabbitmqs_salted_sum),
 		cmocka_unit_test(rabbitmqs_hashes_fit),

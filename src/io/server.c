@@ -320,6 +320,7 @@ static enum err start(struct server *s, struct text *why)
 	TRY(make_pollers(s, why));
 	TRY(make_guards(s, why));
 	TRY(log_refusal(s, open_node(s, why), LOG_data_dir_bad, why));
+	TRY(boot_mean(&s->pollers, s->node, s->setup->control, why));
 	TRY(import_definitions(s, why));
 	TRY(log_refusal(s, take_control(s, why), LOG_listener_failed, why));
 	TRY(log_refusal(s, listeners_open(&s->listeners, &s->pollers, why), LOG_listener_failed,

@@ -296,6 +296,12 @@ int64_t node_close(struct node *own_n)
 	return left;
 }
 
+const struct catalog_view *node_catalog(const struct node *n)
+{
+	must(n->shard[0]->catalog != NULL);
+	return catalog_view(n->shard[0]->catalog);
+}
+
 struct journal *node_journal(struct node *n)
 {
 	return n->journal;

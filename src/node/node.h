@@ -26,6 +26,7 @@ struct node;
 struct loop;
 struct conn;
 struct text;
+struct catalog_view;
 
 /* Where log lines go: a port of the node, called on any loop. */
 struct node_log {
@@ -56,8 +57,9 @@ MUST_USE enum err node_open(const struct node_setup *s, struct node **out_node, 
  * many bytes nobody has given back: after a clean end it is 0, else there is a leak. */
 int64_t node_close(struct node *own_n);
 
-/* node_journal: for the threads that write and keep it. node_loop: loop `i` < loops_n. Both belong
- * to the node. */
+/* node_journal: for the threads that write and keep it. node_loop: loop `i` < loops_n.
+ * node_catalog: what is known, until the loops run. All belong to the node. */
+const struct catalog_view *node_catalog(const struct node *n);
 struct journal *node_journal(struct node *n);
 struct loop *node_loop(struct node *n, uint32_t i);
 

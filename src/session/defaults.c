@@ -12,20 +12,13 @@ struct slice defaults_type_word(enum queue_type type)
 
 static bool vhost_type(const struct session_world *w, struct slice vhost, enum queue_type *out)
 {
-	const struct fact *f = catalog_fact(w->view, FACT_VHOST, vhost, SLICE_EMPTY, SLICE_EMPTY);
-	struct slice before = slice_str(DEFAULTS_VHOST_TYPE);
-	if (!f || !slice_starts_with(f->value, before))
-		return false;
-	struct slice rest = slice_from(f->value, before.n);
-	struct slice word = slice_sub(rest, 0, slice_find(rest, '"'));
+	const struct fact *f = catalog_fact(w->view, FACT_VHOST_TYPE, vhost, SLICE_EMPTY,
+					    SLICE_EMPTY);
 	must(vhost.n <= LIMIT_SHORTSTR);
-	for (int i = QUEUE_CLASSIC; i <= QUEUE_STREAM; i++) {
-		if (!slice_eq(word, slice_str(words[i])))
-			continue;
-		*out = (enum queue_type)i;
-		return true;
-	}
-	return false;
+	if (!f || f->value.n != 1 || f->value.p[0] > QUEUE_STREAM)
+		return false;
+	*out = (enum queue_type)f->value.p[0];
+	return true;
 }
 
 enum queue_type defaults_queue_type(const struct session_world *w, struct slice vhost,

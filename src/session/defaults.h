@@ -20,8 +20,4 @@ struct slice defaults_type_word(enum queue_type type);
 /* defaults_limits is what the settings limit in a virtual host that is made. False: nothing. */
 bool defaults_limits(const struct session_limits *l, struct patterns *patterns, struct slice vhost,
 		     struct fact_limits *out);
-
-/* The value of a virtual host's fact begins with this where it has a type for its queues; then come
- * the word and a quotation mark. */
-#define DEFAULTS_VHOST_TYPE "\"default_queue_type\":\""
 #endif

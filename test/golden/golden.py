@@ -22,6 +22,7 @@ from broker import PATIENCE_S, program  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXPIRING = {'expiring.one': 4, 'expiring.two': 4}  # the letters that come when their time is up
+PORTS = range(21701, 21731)                        # of MQTT; clients there come to a virtual host
 LONG = 200                                         # bodies beyond are kept as their digest
 
 

@@ -71,19 +71,24 @@ static void a_virtual_host_has_a_default_of_its_own(void **state)
 {
 	(void)state;
 	struct scenario *s = begin(__func__, QUEUE_STREAM);
-	struct fact f = fact_of(FACT_VHOST, slice_str("/"), SLICE_EMPTY, SLICE_EMPTY);
-	f.value = slice_str(DEFAULTS_VHOST_TYPE "quorum\",\"metadata\":{}");
+	const uint8_t quorum = QUEUE_QUORUM, classic = QUEUE_CLASSIC, none = QUEUE_STREAM + 1;
+	struct fact f = fact_of(FACT_VHOST_TYPE, slice_str("/"), SLICE_EMPTY, SLICE_EMPTY);
+	f.value = slice_of(&quorum, 1);
 	world_fact(s->w, &f, true);
 	scenario_play(s, DECLARE("q") "\n----\n" DECLARED("q"));
 	must(rules_of(s, "q").type == QUEUE_QUORUM);
-	f.value = slice_str(DEFAULTS_VHOST_TYPE "classic\"");
+	f.value = slice_of(&classic, 1);
 	world_fact(s->w, &f, true);
 	scenario_play(s, DECLARE("c") "\n----\n" DECLARED("c"));
 	must(rules_of(s, "c").type == RULE_NONE);
-	f.value = slice_str("\"metadata\":{}");
+	f.value = SLICE_EMPTY;
 	world_fact(s->w, &f, true);
 	scenario_play(s, DECLARE("s") "\n----\n" DECLARED("s"));
 	must(rules_of(s, "s").type == QUEUE_STREAM);
+	f.value = slice_of(&none, 1);
+	world_fact(s->w, &f, true);
+	scenario_play(s, DECLARE("t") "\n----\n" DECLARED("t"));
+	must(rules_of(s, "t").type == QUEUE_STREAM);
 	scenario_end(s);
 }
 

@@ -143,7 +143,9 @@ static enum section section_of(const struct fact *f)
 	case FACT_GLOBAL_PARAMETER: return SECTION_GLOBAL_PARAMETERS;
 	case FACT_POLICY: return SECTION_POLICIES;
 	case FACT_UNKNOWN: return SECTION_UNKNOWN;
-	case FACT_USER_LIMITS: break;
+	case FACT_USER_LIMITS: /* in its user */
+	case FACT_VHOST_TYPE:  /* in the metadata of its virtual host */
+	case FACT_MAPPING: break;
 	}
 	return SECTION_N;
 }

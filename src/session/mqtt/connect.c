@@ -24,30 +24,28 @@ static bool split_user(const struct turn *t, struct slice *io_user, struct slice
 }
 
 /* What the operator has given to the port where the client came. */
-static bool vhost_of_port(const struct turn *t, uint8_t *room, struct slice *out)
+static bool vhost_of_port(const struct turn *t, struct slice *out)
 {
 	char buf[8];
 	struct text port = text_of(buf, sizeof buf);
 	text_putf(&port, "%u", t->s->session.port);
 	must(port.n > 0);
-	return mapping_find(t->w->view, slice_str("mqtt_port_to_vhost_mapping"), text_slice(&port),
-			    room, out);
+	return mapping_find(t->w->view, slice_str(MAPPING_OF_PORTS), text_slice(&port), out);
 }
 
 /* As in RabbitMQ: of a client with a certificate the mappings count first, of one without it the
- * name of its user. `room` has LIMIT_SHORTSTR octets. */
-static struct slice vhost_of(const struct turn *t, struct slice *io_user, uint8_t *room)
+ * name of its user. */
+static struct slice vhost_of(const struct turn *t, struct slice *io_user)
 {
 	const struct slice cert = t->s->session.cert_name;
 	struct slice vhost = t->set->vhost;
-	must(room != NULL);
+	must(vhost.n > 0);
 	if (cert.n > 0) {
-		if (!mapping_find(t->w->view, slice_str("mqtt_default_vhosts"), cert, room,
-				  &vhost) &&
-		    !vhost_of_port(t, room, &vhost))
+		if (!mapping_find(t->w->view, slice_str(MAPPING_OF_CERTIFICATES), cert, &vhost) &&
+		    !vhost_of_port(t, &vhost))
 			(void)split_user(t, io_user, &vhost);
 	} else if (!split_user(t, io_user, &vhost)) {
-		(void)vhost_of_port(t, room, &vhost);
+		(void)vhost_of_port(t, &vhost);
 	}
 	return vhost;
 }
@@ -87,11 +85,10 @@ static enum secret log_in(struct turn *t, const struct mqtt_connect *c, struct s
 	struct mqtt *s = t->s;
 	const struct session_limits *l = t->w->limits;
 	struct access_login in = { .password = c->password, .ticket = s->session.handle };
-	uint8_t room[LIMIT_SHORTSTR];
 	must(s->phase == PHASE_GREETING);
 	*out_is_tellable = false;
 	in.user = c->user;
-	s->vhost_wish = mqtt_keep(t, vhost_of(t, &in.user, room), "vhost name");
+	s->vhost_wish = mqtt_keep(t, vhost_of(t, &in.user), "vhost name");
 	*out_user = in.user;
 	if (c->has_user)
 		return access_login(&s->access, t->w, &in, out_is_tellable, reason);
