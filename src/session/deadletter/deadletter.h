@@ -12,7 +12,8 @@
 #include "session/session.h"
 #include "wire/amqp091/death.h"
 
-#define LETTER_ROUTE_BYTES 512u /* exchange and key as two short strings */
+#define LETTER_ROUTE_BYTES 512u              /* exchange and key as two short strings */
+#define LETTER_OWN_FROM    (BLOCK_ALIGN / 4) /* what needs more gets a block of its own */
 
 /* Why a letter is to be published, beside enum dead_reason: it is kept, and somebody was bound. */
 #define LETTER_REPLAYED DEAD_REASONS_N
@@ -71,12 +72,52 @@ struct letter_like {
 	uint8_t route[LETTER_ROUTE_BYTES], headers[LETTER_LIKE_BYTES];
 };
 
+/* What a letter becomes. */
+struct letter_plan {
+	const struct queue_record *from; /* where it died */
+	const struct queue_rules *rules;
+	struct slice exchange, key; /* of the new message */
+	uint16_t vhost;
+	uint64_t past; /* the exchange that has kept it; 0: none */
+};
+/* A new message, in a block that the session fills. */
+struct letter_made {
+	const struct msg *msg;
+	struct amqp091_dead dead;
+	struct block *block;
+	uint32_t fill, floor;             /* of the block, before */
+	bool is_own;                      /* the block is this message's alone */
+	bool had_history;                 /* it has died before */
+	bool is_cut;                      /* not all of its deaths had room in its headers */
+	uint64_t expiry_ms;               /* of publish_row */
+	const struct queue_record *store; /* it is kept there, too (retain_store.h); NULL: no */
+	uint32_t store_number;
+	struct slice copies[2]; /* further routing keys as they came: CC; BCC, if delayed */
+};
+
+/* The letter before. One that came with the same route and properties, and died like it, becomes
+ * the same but for its body, goes to the same queues, and refers to the same bytes: both lie in the
+ * block that is being filled. */
+#define LETTER_AGAIN_BYTES 512u
+struct letter_again {
+	const struct route
+		*route; /* where it went, as long as nothing else is routed; NULL: nothing
+				    * is known */
+	uint64_t queue, version, time_s; /* version: of the catalog */
+	uint8_t reason, proto, flags;    /* proto, flags: of what died */
+	uint16_t route_n, props_n;       /* in `bytes`: as they came */
+	struct msg facts;                /* of what it became */
+	struct letter_made made;
+	uint8_t bytes[LETTER_AGAIN_BYTES];
+};
+
 struct deadletter {
 	struct session session; /* first */
 	struct route_cache *routes;
 	struct deadletter_source sources[DEADLETTER_SOURCES]; /* by queue */
 	const struct deadletter_source *source;               /* of the letter that is being sent */
 	struct letter_like like;
+	struct letter_again again;
 	struct deque waiting;   /* struct letter */
 	uint64_t waiting_first; /* the ticket of the first of them, if it is read */
 	uint64_t waiting_asked; /* tickets below were looked at */
@@ -106,28 +147,6 @@ bool deadletter_waits(const struct session *s);
 
 /* ---- letter.c */
 
-/* What a letter becomes. */
-struct letter_plan {
-	const struct queue_record *from; /* where it died */
-	const struct queue_rules *rules;
-	struct slice exchange, key; /* of the new message */
-	uint16_t vhost;
-	uint64_t past; /* the exchange that has kept it; 0: none */
-};
-/* A new message, in a block that the session fills. */
-struct letter_made {
-	const struct msg *msg;
-	struct amqp091_dead dead;
-	struct block *block;
-	uint32_t fill, floor;             /* of the block, before */
-	bool is_own;                      /* the block is this message's alone */
-	bool had_history;                 /* it has died before */
-	bool is_cut;                      /* not all of its deaths had room in its headers */
-	uint64_t expiry_ms;               /* of publish_row */
-	const struct queue_record *store; /* it is kept there, too (retain_store.h); NULL: no */
-	uint32_t store_number;
-	struct slice copies[2]; /* further routing keys as they came: CC; BCC, if delayed */
-};
 /* letter_make writes the new message; false: no memory. Whoever sends it counts the references;
  * letter_made_end follows in any case: was it sent? */
 MUST_USE bool letter_make(struct deadletter *d, struct session_world *w, const struct letter *l,
@@ -139,8 +158,30 @@ MUST_USE bool letter_copy(struct deadletter *d, struct session_world *w, const s
 			  struct letter_made *out);
 MUST_USE bool letter_kept(struct deadletter *d, struct session_world *w, const struct letter *l,
 			  bool is_delayed, struct letter_made *out);
+/* letter_put_body puts the body of what died behind the rest. */
+static inline void letter_put_body(struct wr *w, const struct msg *m)
+{
+	must(m->body_bytes > 0 || msg_piece_n(m) == 0);
+	for (uint32_t i = 0, n = msg_piece_n(m); i < n; i++)
+		wr_slice(w, msg_piece(m, i));
+}
 /* letter_close ends the block that is being filled, when nothing is under way. */
 void letter_close(struct deadletter *d);
+
+/* ---- again.c */
+
+/* letter_note remembers a letter that goes to `r`; letter_forget forgets it: something else is
+ * routed, or its bytes go. */
+void letter_note(struct deadletter *d, const struct session_world *w, const struct letter *l,
+		 const struct letter_made *made, const struct route *r);
+static inline void letter_forget(struct deadletter *d)
+{
+	d->again.route = NULL;
+}
+/* letter_again is letter_make for one like the letter before, which goes to d->again.route; NULL:
+ * it is not like it, or there is no room beside it. */
+struct letter_made *letter_again(struct deadletter *d, const struct session_world *w,
+				 const struct letter *l);
 
 /* ---- send.c */
 

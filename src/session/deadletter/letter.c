@@ -8,8 +8,6 @@
 #include "wire/amqp091/death.h"
 #include "wire/amqp091/delay.h"
 
-#define OWN_FROM (BLOCK_ALIGN / 4) /* a message that needs more gets a block of its own */
-
 static const char *const reasons[DEAD_REASONS_N] = {
 	[DEAD_REJECTED] = "rejected",
 	[DEAD_EXPIRED] = "expired",
@@ -33,6 +31,7 @@ void letter_close(struct deadletter *d)
 	if (d->block)
 		block_close(d->block);
 	d->block = NULL;
+	letter_forget(d);
 }
 
 /* Room for `n` bytes and a message header. */
@@ -40,7 +39,7 @@ static struct block *room_for(struct deadletter *d, struct session_world *w, uin
 			      bool is_big, bool *out_own)
 {
 	must(n > 0);
-	*out_own = is_big || n > OWN_FROM;
+	*out_own = is_big || n > LETTER_OWN_FROM;
 	if (*out_own)
 		return block_take(w->home, n);
 	if (d->block && block_room(d->block) >= n + BLOCK_HEADER_ROOM)
@@ -118,13 +117,6 @@ static bool put_props(struct wr *out, struct slice props, struct amqp091_death *
 	return is_whole;
 }
 
-static void put_body(struct wr *w, const struct msg *m)
-{
-	must(m->body_bytes > 0 || msg_piece_n(m) == 0);
-	for (uint32_t i = 0, n = msg_piece_n(m); i < n; i++)
-		wr_slice(w, msg_piece(m, i));
-}
-
 /* Begins a message like `m` with up to `props_max` octets of properties; *w is for its route,
  * properties and body, one behind the other. NULL: no memory. */
 static struct msg *begin(struct deadletter *d, struct session_world *world, const struct msg *m,
@@ -161,7 +153,7 @@ static void finish(const struct msg *m, struct letter_made *out, struct msg *cop
 			      .body_bytes = m->body_bytes,
 			      .proto = copy->proto,
 			      .flags = flags };
-	put_body(w, m);
+	letter_put_body(w, m);
 	must(wr_ok(w));
 	b->fill = at + (uint32_t)w->n;
 	if (m->proto == MSG_CHUNKS)

@@ -242,9 +242,9 @@ static enum err route_more(struct deadletter *d, const struct session_world *w,
 }
 
 /* Where the new message goes; NULL: nowhere. `bytes` are the plan's exchange and key. */
-static const struct route *route(struct deadletter *d, struct session_world *w,
-				 const struct letter_plan *p, struct slice bytes,
-				 const struct letter_made *made)
+static const struct route_hit *route(struct deadletter *d, struct session_world *w,
+				     const struct letter_plan *p, struct slice bytes,
+				     const struct letter_made *made)
 {
 	struct route_hit *hit;
 	struct routing m = { .key = p->key,
@@ -252,23 +252,41 @@ static const struct route *route(struct deadletter *d, struct session_world *w,
 			     .props = msg_props(made->msg),
 			     .past = p->past,
 			     .dice = d->session.handle + d->count.published };
+	letter_forget(d);
 	if (!d->routes && (d->routes = route_cache_new(w->mem)) == NULL)
 		must(!"no memory for routes");
 	enum err e = route_cache_find(d->routes, w->view, p->vhost, bytes, p->exchange, &m, &hit);
 	if (e == ERR_OK && hit->x && made->copies[0].n + made->copies[1].n > 0)
 		e = route_more(d, w, made->copies, &m, &hit);
-	return e == ERR_OK && hit->x && hit->route->n > 0 ? hit->route : NULL;
+	return e == ERR_OK && hit->x && hit->route->n > 0 ? hit : NULL;
+}
+
+/* Writes the new message and finds its way; NULL: nowhere. */
+static const struct route *make(struct deadletter *d, struct session_world *w,
+				const struct letter *l, const struct letter_plan *p,
+				struct letter_made *out)
+{
+	if (!letter_make(d, w, l, p, out))
+		must(!"no memory for a dead letter");
+	const struct route_hit *hit = route(d, w, p, msg_route(out->msg), out);
+	if (!hit)
+		return NULL;
+	if (!hit->varies && out->copies[0].n == 0)
+		letter_note(d, w, l, out, hit->route);
+	return hit->route;
 }
 
 static bool send(struct deadletter *d, struct session_world *w, struct letter *l,
 		 const struct letter_plan *p)
 {
-	struct letter_made made;
-	if (!letter_make(d, w, l, p, &made))
-		must(!"no memory for a dead letter");
-	const struct route *r = route(d, w, p, msg_route(made.msg), &made);
-	bool is_sent = r && publish_route(d, w, l, &made, r);
-	letter_made_end(&made, is_sent);
+	struct letter_made anew, *made = letter_again(d, w, l);
+	const struct route *r = made ? d->again.route : make(d, w, l, p, &anew);
+	if (!made)
+		made = &anew;
+	bool is_sent = r && publish_route(d, w, l, made, r);
+	if (!is_sent)
+		letter_forget(d);
+	letter_made_end(made, is_sent);
 	return is_sent;
 }
 
@@ -301,10 +319,10 @@ static bool send_kept(struct deadletter *d, struct session_world *w, struct lett
 	note_store(w, p, &made);
 	wr_str8(&bytes, p->exchange);
 	wr_str8(&bytes, p->key);
-	const struct route *r = route(d, w, p, wr_done(&bytes), &made);
-	const bool is_sent = r || made.store;
+	const struct route_hit *hit = route(d, w, p, wr_done(&bytes), &made);
+	const bool is_sent = hit || made.store;
 	if (is_sent)
-		send_to(d, w, l, &made, r ? r->to : NULL, r ? r->n : 0);
+		send_to(d, w, l, &made, hit ? hit->route->to : NULL, hit ? hit->route->n : 0);
 	letter_made_end(&made, is_sent);
 	return is_sent;
 }
