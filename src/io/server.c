@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "io/boot.h"
 #include "io/bridge.h"
+#include "io/ciphers.h"
 #include "io/clock.h"
 #include "io/disk_posix.h"
 #include "io/entropy.h"
@@ -138,7 +139,8 @@ static void log_begin(struct server *s)
 
 static enum err start_tls(struct server *s, struct text *why)
 {
-	TRY(tls_source_init(&s->tls, why));
+	TRY(tls_source_init(&s->tls, s->config, why));
+	ciphers_say_unknown(s->config, &s->log);
 	return tls_context_new(&s->tls, s->config, &s->tls.now, why);
 }
 

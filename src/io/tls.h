@@ -14,12 +14,11 @@
 #define IO_TLS_H
 #include "base/err.h"
 #include "base/slice.h"
+#include "io/tickets.h"
 #include "node/config.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>
-
-#define TLS_TICKET_KEY_BYTES 80u
 
 struct text;
 struct tls;
@@ -29,19 +28,17 @@ struct tls_room;
 
 /* tls_context_new reads what ssl_options name; the caller has a share of it, for `s`.
  * ERR_MALFORMED: `why` says which file or setting does not serve, and why. */
-MUST_USE enum err tls_context_new(const struct tls_source *s, const struct config *c,
+MUST_USE enum err tls_context_new(struct tls_source *s, const struct config *c,
 				  struct tls_context **out, struct text *why);
 
 /* Of all listeners: `now` is touched by the thread that accepts, `next` by any. */
 struct tls_source {
 	struct tls_context *now; /* NULL: nobody speaks TLS */
 	_Atomic(struct tls_context *) next;
-	uint8_t ticket_keys
-		[TLS_TICKET_KEY_BYTES]; /* of the process: who comes again may be remembered
-						    * across a change of certificate */
+	struct tickets tickets; /* of the process: who comes again may be remembered */
 };
 /* tls_source_init: ERR_RESOURCE_ERROR: there are no random numbers. */
-MUST_USE enum err tls_source_init(struct tls_source *s, struct text *why);
+MUST_USE enum err tls_source_init(struct tls_source *s, const struct config *c, struct text *why);
 /* tls_source_renew: from now on connections get this context. Any thread. */
 void tls_source_renew(struct tls_source *s, struct tls_context *own_next);
 void tls_source_fini(struct tls_source *s);

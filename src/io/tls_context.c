@@ -2,10 +2,11 @@
 
 #include "base/must.h"
 #include "base/text.h"
+#include "io/ciphers.h"
+#include "io/clock.h"
 
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,20 +26,22 @@ static enum err bad(struct text *why, const char *setting, const char *value)
 	return ERR_MALFORMED;
 }
 
-static enum err set_versions(SSL_CTX *ctx, const struct config_choices *c, struct text *why)
+static enum err set_versions(SSL_CTX *ctx, const struct config *c, struct text *why)
 {
-	bool is_12 = false, is_13 = false;
+	struct ciphers_versions v = { 0 };
 	for (uint32_t i = 0; i < CONFIG_CHOICES_MAX; i++) {
-		is_12 |= c->at[i] == 1;
-		is_13 |= c->at[i] == 2;
+		v.is_12 |= c->tls_versions.at[i] == 1;
+		v.is_13 |= c->tls_versions.at[i] == 2;
 	}
-	if (!is_12 && !is_13) {
+	if (!v.is_12 && !v.is_13) {
 		text_puts(why,
 			  "ssl_options.versions: there is none; take tlsv1.2, tlsv1.3 or both");
 		return ERR_MALFORMED;
 	}
-	bool is_set = SSL_CTX_set_min_proto_version(ctx, is_12 ? TLS1_2_VERSION : TLS1_3_VERSION) &&
-		      SSL_CTX_set_max_proto_version(ctx, is_13 ? TLS1_3_VERSION : TLS1_2_VERSION);
+	TRY(ciphers_set(ctx, c, &v, why));
+	bool is_set = SSL_CTX_set_min_proto_version(ctx,
+						    v.is_12 ? TLS1_2_VERSION : TLS1_3_VERSION) &&
+		      SSL_CTX_set_max_proto_version(ctx, v.is_13 ? TLS1_3_VERSION : TLS1_2_VERSION);
 	return is_set ? ERR_OK : bad(why, "ssl_options.versions", "TLS");
 }
 
@@ -80,16 +83,6 @@ static enum err set_revoked(SSL_CTX *ctx, const struct config *c, struct text *w
 		return bad(why, "ssl_options.crlfile", c->tls_crlfile);
 	X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
 	return ERR_OK;
-}
-
-static enum err set_tickets(SSL_CTX *ctx, const struct tls_source *s, struct text *why)
-{
-	uint8_t keys[TLS_TICKET_KEY_BYTES];
-	must(SSL_CTX_set_tlsext_ticket_keys(ctx, NULL, 0) == (long)sizeof keys);
-	memcpy(keys, s->ticket_keys, sizeof keys);
-	bool is_set = SSL_CTX_set_tlsext_ticket_keys(ctx, keys, sizeof keys) == 1;
-	OPENSSL_cleanse(keys, sizeof keys);
-	return is_set ? ERR_OK : bad(why, "ssl_options", "session tickets");
 }
 
 static int give_password(char *to, int n, int is_for_writing, void *arg)
@@ -201,7 +194,7 @@ static void set_ways(SSL_CTX *ctx, const struct config *c)
 	SSL_CTX_set_alpn_select_cb(ctx, tls_choose, NULL);
 }
 
-static enum err make_ctx(const struct tls_source *s, const struct config *c, const struct own *own,
+static enum err make_ctx(struct tls_source *s, const struct config *c, const struct own *own,
 			 SSL_CTX **out, struct text *why)
 {
 	SSL_CTX *ctx = *out = SSL_CTX_new(TLS_server_method());
@@ -210,15 +203,15 @@ static enum err make_ctx(const struct tls_source *s, const struct config *c, con
 		return ERR_LIMIT;
 	}
 	set_ways(ctx, c);
-	TRY(set_tickets(ctx, s, why));
-	TRY(set_versions(ctx, &c->tls_versions, why));
+	tickets_serve(&s->tickets, ctx);
+	TRY(set_versions(ctx, c, why));
 	TRY(set_own(ctx, c, own, why));
 	TRY(set_peers(ctx, c, why));
 	return c->tls_crlfile[0] ? set_revoked(ctx, c, why) : ERR_OK;
 }
 
-static enum err make_others(struct tls_context *t, const struct tls_source *s,
-			    const struct config *c, struct text *why)
+static enum err make_others(struct tls_context *t, struct tls_source *s, const struct config *c,
+			    struct text *why)
 {
 	const struct config_texts *certs = &c->tls_sni_certfiles, *keys = &c->tls_sni_keyfiles;
 	for (uint32_t i = 0; i < certs->n; i++) {
@@ -244,7 +237,7 @@ static enum err make_others(struct tls_context *t, const struct tls_source *s,
 	return ERR_OK;
 }
 
-static enum err make_all(struct tls_context *t, const struct tls_source *s, const struct config *c,
+static enum err make_all(struct tls_context *t, struct tls_source *s, const struct config *c,
 			 struct text *why)
 {
 	struct own own = { c->tls_certfile, c->tls_keyfile, "ssl_options.certfile",
@@ -264,8 +257,8 @@ static enum err make_all(struct tls_context *t, const struct tls_source *s, cons
 	return ERR_OK;
 }
 
-enum err tls_context_new(const struct tls_source *s, const struct config *c,
-			 struct tls_context **out, struct text *why)
+enum err tls_context_new(struct tls_source *s, const struct config *c, struct tls_context **out,
+			 struct text *why)
 {
 	struct tls_context *own = calloc(1, sizeof *own);
 	if (own) {
@@ -285,9 +278,10 @@ enum err tls_context_new(const struct tls_source *s, const struct config *c,
 	return e;
 }
 
-enum err tls_source_init(struct tls_source *s, struct text *why)
+enum err tls_source_init(struct tls_source *s, const struct config *c, struct text *why)
 {
-	if (RAND_bytes(s->ticket_keys, sizeof s->ticket_keys) == 1)
+	uint64_t period_ms = (uint64_t)c->tls_ticket_s * 1000;
+	if (tickets_init(&s->tickets, period_ms, clock_now_ms()) == ERR_OK)
 		return ERR_OK;
 	text_puts(why, "OpenSSL has no random numbers");
 	return ERR_RESOURCE_ERROR;
@@ -304,7 +298,7 @@ void tls_source_fini(struct tls_source *s)
 	tls_context_let_go(atomic_exchange(&s->next, NULL));
 	tls_context_let_go(s->now);
 	s->now = NULL;
-	OPENSSL_cleanse(s->ticket_keys, sizeof s->ticket_keys);
+	tickets_fini(&s->tickets);
 }
 
 struct tls_context *tls_context_share(struct tls_source *s)

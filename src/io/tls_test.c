@@ -79,7 +79,7 @@ static void open_pair(struct pair *p)
 	must(mkdtemp(dir) != NULL);
 	config_defaults(&config);
 	make_certificate(dir);
-	must(tls_source_init(&p->source, &t) == ERR_OK);
+	must(tls_source_init(&p->source, &config, &t) == ERR_OK);
 	must(tls_context_new(&p->source, &config, &p->source.now, &t) == ERR_OK);
 	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p->fds) == 0);
 	p->room = tls_room_new();

@@ -217,6 +217,7 @@ enum err config_field_set(void *all, const struct config_row *row, struct config
 	case CONFIG_TYPE_USERS: return set_user(field, name, value, why);
 	case CONFIG_TYPE_LIMITS: return config_limits_set(field, row, name, value, why);
 	case CONFIG_TYPE_DIALECTS: return config_dialect_set(field, row, from, name, value, why);
+	case CONFIG_TYPE_WORDS: return config_words_set(field, row, from, name, value, why);
 	case CONFIG_TYPE_TOPICS: return config_topics_set(field, name, value, why);
 	case CONFIG_TYPE_BRIDGES: return config_bridges_set(field, name, value, why);
 	}
@@ -239,7 +240,7 @@ static void set_default(struct config *c, const struct config_row *row)
 	bool is_listening = config_row_is_listening(row);
 	bool is_empty = is_listening || row->type == CONFIG_TYPE_TEXTS ||
 			row->type == CONFIG_TYPE_DIALECTS || row->type == CONFIG_TYPE_BRIDGES ||
-			row->type == CONFIG_TYPE_LIMITS;
+			row->type == CONFIG_TYPE_LIMITS || row->type == CONFIG_TYPE_WORDS;
 	if (is_empty && slice_eq(value, slice_str("none")))
 		return;
 	if (row->type == CONFIG_TYPE_ENDPOINT)
@@ -387,6 +388,8 @@ static bool is_changed(const struct config_row *row, const struct config *a, con
 		return !slice_eq(slice_str((const char *)one), slice_str((const char *)other));
 	if (row->type == CONFIG_TYPE_DIALECTS)
 		return !config_dialects_same((const void *)one, (const void *)other);
+	if (row->type == CONFIG_TYPE_WORDS)
+		return !config_words_same((const void *)one, (const void *)other);
 	if (row->type == CONFIG_TYPE_BRIDGES)
 		return config_bridges_differ(&a->bridges, &b->bridges);
 	return memcmp(one, other, row->bytes) != 0;

@@ -26,6 +26,7 @@ struct text;
 #define CONFIG_CHOICES_MAX   8
 #define CONFIG_TEXTS_MAX     8
 #define CONFIG_LIMITS_MAX    16
+#define CONFIG_WORDS_MAX     64
 #define CONFIG_NOTES_MAX     64
 #define CONFIG_BRIDGES_MAX   16
 #define CONFIG_TOPICS_MAX    64
@@ -43,7 +44,7 @@ struct text;
 #define CONFIG_QUEUE_TYPES \
 	"classic|quorum|stream|rabbit_classic_queue|rabbit_quorum_queue|rabbit_stream_queue"
 #define CONFIG_QUEUE_TYPES_N 3
-#define CONFIG_MQTTS        "mqttv31|mqttv311|mqttv50"
+#define CONFIG_MQTTS         "mqttv31|mqttv311|mqttv50"
 
 /* Places in CONFIG_LEVELS; the first four are those of enum log_level. */
 enum { CONFIG_LEVEL_CRITICAL = 4, CONFIG_LEVEL_NONE = 5 };
@@ -102,6 +103,17 @@ struct config_limits {
 	uint32_t n;
 };
 
+/* Words by their numbers; where they were said, the list as a whole where the last one was. */
+struct config_word {
+	char word[CONFIG_NAME_MAX + 1]; /* "": there is none of this number */
+	uint32_t line;
+};
+struct config_words {
+	struct config_word at[CONFIG_WORDS_MAX];
+	char source[CONFIG_STRING_MAX + 1]; /* as in config_source */
+	uint32_t line;
+};
+
 #define CONFIG_FIELD_BOOL(field)      bool field;
 #define CONFIG_FIELD_INT(field)       int64_t field;
 #define CONFIG_FIELD_BOUND(field)     int64_t field; /* -1: none */
@@ -116,6 +128,7 @@ struct config_limits {
 #define CONFIG_FIELD_TEXTS(field)     struct config_texts field;
 #define CONFIG_FIELD_DIALECTS(field)  struct config_dialects field;
 #define CONFIG_FIELD_LIMITS(field)    struct config_limits field;
+#define CONFIG_FIELD_WORDS(field)     struct config_words field;
 #define CONFIG_FIELD_TOPICS(field)    struct config_topics field;
 #define CONFIG_FIELD_BRIDGES(field)   struct config_bridges field;
 

@@ -58,6 +58,13 @@ static void choices(const struct config_choices *c)
 		must(c->at[i] == 0 || config_choice(CONFIG_MECHANISMS, c->at[i]).n > 0);
 }
 
+static void words(const struct config_words *w)
+{
+	terminated(w->source, sizeof w->source);
+	for (uint32_t i = 0; i < CONFIG_WORDS_MAX; i++)
+		terminated(w->at[i].word, sizeof w->at[i].word);
+}
+
 static void limits(const struct config_limits *l)
 {
 	must(l->n <= CONFIG_LIMITS_MAX);
@@ -90,6 +97,7 @@ static void topics(const struct config_topics *t)
 #define KEEPS_USERS(v, min, max)     users(&(v));
 #define KEEPS_TEXTS(v, min, max)     texts(&(v));
 #define KEEPS_DIALECTS(v, min, max)  dialects(&(v));
+#define KEEPS_WORDS(v, min, max)     words(&(v));
 #define KEEPS_LIMITS(v, min, max)    limits(&(v));
 
 #define KEEPS_TOPICS(v, min, max)  topics(&(v));

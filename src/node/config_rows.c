@@ -48,7 +48,7 @@ bool config_row_has_names(const struct config_row *row)
 	return config_row_is_listening(row) || row->type == CONFIG_TYPE_USERS ||
 	       row->type == CONFIG_TYPE_CHOICES || row->type == CONFIG_TYPE_TEXTS ||
 	       row->type == CONFIG_TYPE_DIALECTS || row->type == CONFIG_TYPE_BRIDGES ||
-	       row->type == CONFIG_TYPE_LIMITS;
+	       row->type == CONFIG_TYPE_LIMITS || row->type == CONFIG_TYPE_WORDS;
 }
 
 bool config_row_is_listening(const struct config_row *row)

@@ -27,7 +27,8 @@ enum config_type {
 	CONFIG_TYPE_DIALECTS,
 	CONFIG_TYPE_TOPICS,
 	CONFIG_TYPE_BRIDGES,
-	CONFIG_TYPE_LIMITS
+	CONFIG_TYPE_LIMITS,
+	CONFIG_TYPE_WORDS
 };
 
 struct config_row {
@@ -65,6 +66,13 @@ bool config_dialects_same(const struct config_dialects *a, const struct config_d
  * is limited; ERR_MALFORMED: `why` says what is wrong. */
 MUST_USE enum err config_limits_set(struct config_limits *l, const struct config_row *row,
 				    struct slice name, struct slice value, struct text *why);
+
+/* config_words_set takes a setting of CONFIG_TYPE_WORDS, whose key goes on with a number;
+ * ERR_MALFORMED: `why` says what is wrong. config_words_same: wherever they were said. */
+MUST_USE enum err config_words_set(struct config_words *w, const struct config_row *row,
+				   struct config_source from, struct slice name, struct slice value,
+				   struct text *why);
+bool config_words_same(const struct config_words *a, const struct config_words *b);
 
 /* config_put_source writes where a setting comes from, before what is said of it. */
 void config_put_source(struct text *why, struct config_source from);

@@ -1,4 +1,4 @@
-#include "node/config.h"
+#include "node/config_rows.h"
 
 #include "base/text.h"
 
@@ -444,6 +444,26 @@ static void limits_of_virtual_hosts_have_names(void **state)
 	}
 }
 
+static void words_go_by_their_numbers(void **s)
+{
+	(void)s;
+	static struct config other;
+	struct config *c = fresh();
+	must(set(c, "ssl_options.ciphers.2", "B") == ERR_OK);
+	must(set(c, "ssl_options.ciphers.64", "C") == ERR_OK);
+	other = *c;
+	must(set(c, "ssl_options.ciphers.1", "A") == ERR_OK);
+	must(!config_words_same(&c->tls_ciphers, &other.tls_ciphers));
+	assert_string_equal(c->tls_ciphers.at[0].word, "A");
+	assert_string_equal(c->tls_ciphers.at[1].word, "B");
+	assert_string_equal(c->tls_ciphers.at[63].word, "C");
+	must(set(c, "ssl_options.ciphers.0", "D") == ERR_MALFORMED);
+	must(set(c, "ssl_options.ciphers.65", "D") == ERR_MALFORMED && strstr(reason, "1 to 64"));
+	must(set(c, "ssl_options.ciphers.x", "D") == ERR_MALFORMED);
+	must(set(c, "ssl_options.ciphers.3", "") == ERR_MALFORMED);
+	must(set(c, "ssl_options.ciphers", "none") == ERR_OK && !c->tls_ciphers.at[1].word[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -457,6 +477,7 @@ int main(void)
 		cmocka_unit_test(a_listener_is_set_to_a_dialect),
 		cmocka_unit_test(a_dialect_is_of_a_listener),
 		cmocka_unit_test(mechanisms_go_by_their_numbers),
+		cmocka_unit_test(words_go_by_their_numbers),
 		cmocka_unit_test(loopback_users_come_and_go),
 		cmocka_unit_test(the_environment_spells_keys_its_own_way),
 		cmocka_unit_test(foreign_variables_are_left_alone_and_slips_are_not),
