@@ -1,5 +1,6 @@
 #include "core/route.h"
 
+#include "base/ablate.h"
 #include "base/must.h"
 #include "core/catalog_view.h"
 #include "core/exchange.h"
@@ -290,7 +291,7 @@ static void look_at(struct route *r, const struct exchange *x, const struct rout
 		return;
 	exchange_route(r->view, x, m, r);
 	struct slice alternate = x->alternate.p ? x->alternate : x->by_policy;
-	if (r->matched > matched || !alternate.p)
+	if (r->matched > matched || !alternate.p || ABLATED(alternate))
 		return;
 	r->is_frail = true;
 	meet(r, catalog_exchange(r->view, x->vhost, alternate));

@@ -5,23 +5,13 @@
 #define NODE_BYTES (UINT64_C(2) << 20)
 #define LOOP_BYTES (UINT64_C(1) << 20)
 
-/* Of all copies: two queues may hold the same message twice. */
-static uint64_t message_bytes(const struct oracle *o)
-{
-	uint64_t bytes = 0;
-	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
-		for (uint32_t c = o->queue[q].first; c; c = o->copies[c].next)
-			bytes += o->messages[o->copies[c].message].bytes;
-	return bytes;
-}
-
 uint64_t bounds_bytes(const struct world *w)
 {
 	const struct host *h = &w->host;
 	uint64_t loop = LOOP_BYTES + (uint64_t)h->config.journal_segment_bytes;
 	uint64_t conn = (uint64_t)(h->config.output_bytes_max + h->config.unconfirmed_bytes_max);
 	uint64_t need = NODE_BYTES + h->loops_n * loop + ORACLE_CLIENTS * conn +
-			2 * message_bytes(&w->oracle);
+			2 * w->oracle.copied_bytes;
 	return 2 * need;
 }
 

@@ -31,17 +31,21 @@ static void give(struct client *c, const struct asked *a, enum life life)
 bool client_declare_exchange(struct client *c, uint32_t channel, uint32_t exchange)
 {
 	const struct place_exchange *x = &place_exchanges[exchange];
+	uint8_t arguments[PLACE_EXCHANGE_MAX];
 	if (!client_may_call(c, channel) || x->is_fixed)
 		return false;
 	if (c->oracle->exchange[exchange] == LIFE_NONE)
 		oracle_exchange_set(c->oracle, exchange, LIFE_COMING);
 	client_call(c, channel, AMQP091_exchange_declare_ok, exchange, 0);
-	client_say(c, channel + 1,
-		   &(struct amqp091_method){
-			   .kind = AMQP091_exchange_declare,
-			   .exchange_declare = { .exchange = slice_str(x->name),
-						 .durable = x->is_durable,
-						 .type = slice_str(place_kind_names[x->kind]) } });
+	client_say(
+		c, channel + 1,
+		&(struct amqp091_method){
+			.kind = AMQP091_exchange_declare,
+			.exchange_declare = { .exchange = slice_str(x->name),
+					      .durable = x->is_durable,
+					      .type = slice_str(place_kind_names[x->kind]),
+					      .arguments = place_exchange_arguments(
+						      &c->oracle->places, exchange, arguments) } });
 	return true;
 }
 

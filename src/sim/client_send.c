@@ -203,9 +203,10 @@ static void put_content(struct client *c, uint32_t channel, const struct letter 
 	must(body != NULL);
 	letter_put(l, body);
 	struct slice all = slice_of(body, l->bytes);
-	struct amqp091_content content = {
-		.props = letter_props(l, props), .body = &all, .body_n = 1, .body_bytes = l->bytes
-	};
+	struct amqp091_content content = { .props = letter_props_said(l, props),
+					   .body = &all,
+					   .body_n = 1,
+					   .body_bytes = l->bytes };
 	uint32_t n = (uint32_t)amqp091_content_size_framed(&content, c->frame_max);
 	bytes_reserve(&c->out, n);
 	(void)amqp091_content_put_framed(c->out.at + c->out.begin + c->out.n,

@@ -59,10 +59,22 @@ bool letter_is(const struct letter *l, struct slice body)
 	return true;
 }
 
-/* Four kinds, from none to a table. */
-struct slice letter_props(const struct letter *l, uint8_t buf[LETTER_PROPS_MAX])
+static void put_key(struct wr *w, const char *name, struct slice key)
 {
-	uint8_t table[48];
+	const struct amqp091_value v = { .type = AMQP091_TYPE_LONGSTR, .octets = key };
+	if (!key.p)
+		return;
+	amqp091_put_name(w, slice_str(name));
+	size_t mark = amqp091_put_open(w, AMQP091_TYPE_ARRAY);
+	amqp091_put_value(w, &v);
+	amqp091_put_close(w, mark);
+}
+
+/* Four kinds, from none to a table. */
+static struct slice put_props(const struct letter *l, struct slice blind,
+			      uint8_t buf[LETTER_PROPS_MAX])
+{
+	uint8_t table[LETTER_PROPS_MAX];
 	struct wr w = wr_of(table, sizeof table);
 	struct amqp091_props p = { 0 };
 	if (l->is_persistent) {
@@ -77,14 +89,28 @@ struct slice letter_props(const struct letter *l, uint8_t buf[LETTER_PROPS_MAX])
 		amqp091_put_int(&w, "id", l->id);
 		amqp091_put_str(&w, "kind", slice_str("letter"));
 		p.flags |= AMQP091_HAS_headers;
-		p.headers = wr_done(&w);
 	} else if (l->id % 4 == 3) {
 		p.flags |= AMQP091_HAS_message_id | AMQP091_HAS_timestamp;
 		p.message_id = slice_str("a letter");
 		p.timestamp = l->id;
 	}
+	put_key(&w, "CC", l->copy);
+	put_key(&w, "BCC", blind);
+	if (l->copy.p || l->blind.p)
+		p.flags |= AMQP091_HAS_headers;
+	p.headers = wr_done(&w);
 	must(wr_ok(&w) && amqp091_props_size(&p) <= LETTER_PROPS_MAX);
 	return slice_of(buf, (size_t)(amqp091_props_put(buf, &p) - buf));
+}
+
+struct slice letter_props(const struct letter *l, uint8_t buf[LETTER_PROPS_MAX])
+{
+	return put_props(l, SLICE_EMPTY, buf);
+}
+
+struct slice letter_props_said(const struct letter *l, uint8_t buf[LETTER_PROPS_MAX])
+{
+	return put_props(l, l->blind, buf);
 }
 
 /* ---- dead ones --------------------------------------------------------------------------- */
@@ -132,8 +158,18 @@ bool letter_has_died(const struct letter *l, struct slice props, struct letter_e
 {
 	uint8_t buf[LETTER_PROPS_MAX];
 	struct amqp091_props own, its;
-	if (amqp091_props_decode(letter_props(l, buf), &own) != ERR_OK)
+	struct letter alone = *l; /* dead letters have keys of their own here */
+	alone.copy = SLICE_EMPTY;
+	if (amqp091_props_decode(letter_props(&alone, buf), &own) != ERR_OK)
 		must(!"properties of a letter");
 	return amqp091_props_decode(props, &its) == ERR_OK && is_same(&its, &own) &&
 	       has_all(its.headers, own.headers) && read_end(its.headers, out);
+}
+
+bool letter_is_dead(struct slice props)
+{
+	struct amqp091_props its;
+	struct amqp091_value deaths;
+	return amqp091_props_decode(props, &its) == ERR_OK &&
+	       amqp091_table_find(its.headers, slice_str("x-death"), &deaths);
 }

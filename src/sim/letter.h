@@ -11,6 +11,7 @@
 struct letter {
 	uint32_t id, publisher, bytes;
 	bool is_persistent;
+	struct slice copy, blind; /* a further key in CC, and in BCC; p NULL: none */
 };
 
 /* letter_put writes l->bytes of body. */
@@ -26,6 +27,8 @@ struct letter_end {
 /* letter_has_died reads the properties of one that died once: `props` must say so, and be the
  * letter's otherwise. False: they are not. */
 bool letter_has_died(const struct letter *l, struct slice props, struct letter_end *out);
+/* letter_is_dead: they tell of a death. */
+bool letter_is_dead(struct slice props);
 /* letter_has_headers: the letter with that number carries headers, kind='letter' among them. */
 static inline bool letter_has_headers(uint32_t id)
 {
@@ -38,6 +41,8 @@ static inline uint32_t letter_priority(uint32_t id)
 	return id % 4 == 1 ? id % 10 : 0;
 }
 
-/* letter_props writes the properties, as they stand in a content header. */
+/* letter_props writes the properties, as they stand in a content header; letter_props_said as they
+ * are sent, with what nobody else is to see. */
 struct slice letter_props(const struct letter *l, uint8_t buf[LETTER_PROPS_MAX]);
+struct slice letter_props_said(const struct letter *l, uint8_t buf[LETTER_PROPS_MAX]);
 #endif

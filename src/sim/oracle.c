@@ -175,6 +175,7 @@ uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, boo
 		q->first = n;
 	q->last = n;
 	q->copies_n++;
+	o->copied_bytes += m->bytes;
 	oracle_crowded(o, queue);
 	return n;
 }
@@ -192,6 +193,7 @@ void oracle_copy_gone(struct oracle *o, uint32_t copy)
 	must(c->state != COPY_GONE && q->copies_n > 0);
 	c->state = COPY_GONE;
 	q->copies_n--;
+	o->copied_bytes -= o->messages[c->message].bytes;
 	if (c->prev)
 		o->copies[c->prev].next = c->next;
 	else
@@ -258,13 +260,24 @@ void oracle_ignored(struct oracle *o, uint32_t client, uint32_t channel)
 
 /* ---- messages --------------------------------------------------------------------------- */
 
+/* A key in its headers, where it has one. */
+static struct slice further(const struct message *m, uint32_t key)
+{
+	if (!key)
+		return SLICE_EMPTY;
+	return m->exchange == PLACE_X_default ? slice_str(place_queues[key - 1].name)
+					      : place_key(key - 1);
+}
+
 struct letter oracle_letter(const struct oracle *o, uint32_t id)
 {
 	const struct message *m = &o->messages[id];
 	return (struct letter){ .id = id,
 				.publisher = m->publisher,
 				.bytes = m->bytes,
-				.is_persistent = (m->flags & LETTER_PERSISTENT) != 0 };
+				.is_persistent = (m->flags & LETTER_PERSISTENT) != 0,
+				.copy = further(m, m->copy),
+				.blind = further(m, m->blind) };
 }
 
 static void confirmed_twice(struct oracle *o, uint32_t id)
@@ -339,6 +352,8 @@ uint32_t oracle_number(struct oracle *o, uint32_t client, const struct message *
 	m->sent = oracle_tick(o);
 	m->sent_ms = *o->now_ms;
 	m->process = o->crashes_n;
+	if (m->exchange == PLACE_X_default)
+		m->generation = o->queue[m->key].generation;
 	m->next_unsure = 0;
 	return id;
 }

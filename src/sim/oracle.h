@@ -38,12 +38,14 @@ struct message {
 	uint32_t next_unsure; /* of its client's list */
 	uint32_t publisher, bytes;
 	uint8_t client, slot, exchange, key, flags; /* slot: which of its client's channels */
-	bool is_sure;                               /* confirmed, or the broker was idle since */
+	uint8_t copy, blind; /* further keys in CC and BCC, plus 1; 0: none */
+	bool is_sure;        /* confirmed, or the broker was idle since */
 	bool is_confirmed, is_returned;
-	bool is_done;     /* processed, before its connection was lost */
-	bool may_refuse;  /* a queue may have been full */
-	uint32_t process; /* how many had crashed before */
-	uint32_t tx;      /* 0: of none */
+	bool is_done;        /* processed, before its connection was lost */
+	bool may_refuse;     /* a queue may have been full */
+	uint32_t process;    /* how many had crashed before */
+	uint32_t tx;         /* 0: of none */
+	uint32_t generation; /* of the name of the queue to which it is addressed, if it is */
 };
 
 struct copy {
@@ -113,6 +115,15 @@ struct party {
 	uint32_t unsure_first, unsure_last;
 };
 
+/* What stands, a bit for each. SURE: whatever else happens. FIRM: even if somebody is gone, and
+ * nobody knows it yet. MAYBE: for all that is known. */
+enum oracle_how { ORACLE_SURE, ORACLE_MAYBE, ORACLE_FIRM, ORACLE_HOWS };
+struct oracle_standing {
+	uint64_t bindings;
+	uint32_t exchanges, joints;
+	uint16_t queues;
+};
+
 struct oracle {
 	struct story *story;
 	struct places places;
@@ -122,6 +133,7 @@ struct oracle {
 	uint32_t messages_n, messages_cap;
 	struct copy *copies; /* likewise */
 	uint32_t copies_n, copies_cap;
+	uint64_t copied_bytes; /* of those that are not gone: two queues may hold a message twice */
 	struct oracle_queue queue[PLACE_QUEUES];
 	enum life exchange[PLACE_EXCHANGES], binding[PLACE_BINDINGS], joint[PLACE_JOINTS];
 	bool joint_busy[PLACE_JOINTS]; /* somebody is changing it, or was when he broke off */
@@ -140,9 +152,13 @@ struct oracle {
 	uint32_t crashes_n;
 	uint64_t unreadable_n; /* messages that the broker said it cannot read */
 	uint64_t redelivered_n;
-	bool is_masked;
+	struct oracle_standing standing[ORACLE_HOWS];
+	/* where messages with one key go, SURE or MAYBE, as far as it was asked for */
+	uint16_t mask[2][2][PLACE_EXCHANGES][PLACE_KEYS];
+	bool is_masked[2][PLACE_EXCHANGES][PLACE_KEYS];
+	uint64_t copied_n, diverted_n; /* messages with further keys; that an alternate was for */
+	bool is_standing;              /* `standing` and `mask` are of now */
 	bool may_be_cold; /* entries leave memory: what is too many goes once it is read back */
-	uint16_t sure[PLACE_EXCHANGES][PLACE_QUEUES], maybe[PLACE_EXCHANGES][PLACE_QUEUES];
 };
 
 /* oracle_init: nothing was sent, and only the fixed exchanges are there; `r` chooses the bindings

@@ -11,13 +11,11 @@ static uint32_t wrong_content(struct oracle *o, const struct oracle_delivery *d,
 	return 0;
 }
 
-static bool is_addressed(const struct oracle *o, const struct oracle_delivery *d,
-			 const struct message *m)
+static bool is_addressed(const struct oracle_delivery *d, const struct message *m)
 {
 	char buf[PLACE_NAME_MAX];
-	struct slice key = m->exchange == PLACE_X_default
-				   ? place_name(m->key, o->queue[m->key].generation, buf)
-				   : place_key(m->key);
+	struct slice key = m->exchange == PLACE_X_default ? place_name(m->key, m->generation, buf)
+							  : place_key(m->key);
 	return slice_eq(d->exchange, slice_str(place_exchanges[m->exchange].name)) &&
 	       slice_eq(d->key, key);
 }
@@ -37,7 +35,7 @@ static uint32_t find_message(struct oracle *o, const struct oracle_delivery *d)
 		return id; /* the rest is looked at there */
 	bool may_differ = o->places.rule[d->queue].kind == PLACE_COUNTED && d->is_redelivered;
 	bool is_same = may_differ || slice_eq(letter_props(&l, buf), d->props);
-	if (!letter_is(&l, d->body) || !is_same || !is_addressed(o, d, &o->messages[id]))
+	if (!letter_is(&l, d->body) || !is_same || !is_addressed(d, &o->messages[id]))
 		return wrong_content(o, d, id);
 	return id;
 }
@@ -307,7 +305,7 @@ void oracle_crash(struct oracle *o, bool is_clean)
 	o->crash_event = oracle_tick(o);
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
 		o->party[i] = (struct party){ .began = UINT64_MAX, .known = o->event };
-	o->is_masked = false;
+	o->is_standing = false;
 }
 
 /* ---- a queue is empty ------------------------------------------------------------------- */

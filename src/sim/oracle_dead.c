@@ -74,13 +74,13 @@ void oracle_all_drained(struct oracle *o)
 
 /* ---- letters ------------------------------------------------------------------------------- */
 
-/* It comes as if it had been sent to this queue, and was not. */
+/* It comes as if it had been sent to this queue, and was not, or was to another one as well. */
 bool oracle_is_letter(const struct oracle *o, const struct oracle_delivery *d, uint32_t id)
 {
 	const struct message *m = &o->messages[id];
 	return o->places.rule[d->queue].is_cemetery && d->exchange.n == 0 &&
-	       !(m->exchange == PLACE_X_default && m->key == d->queue) &&
-	       slice_eq(d->key, slice_str(place_queues[d->queue].name));
+	       slice_eq(d->key, slice_str(place_queues[d->queue].name)) &&
+	       !(m->exchange == PLACE_X_default && m->key == d->queue && !letter_is_dead(d->props));
 }
 
 /* The copy of the queue that the letter names, whose dead letters go to `queue`; 0: none. */

@@ -3,88 +3,114 @@
 
 /* ---- where messages go ------------------------------------------------------------------ */
 
-static bool is_sure(enum life l)
+static bool stands(enum life l, enum oracle_how how)
 {
-	return l == LIFE_THERE;
+	return how == ORACLE_MAYBE ? l != LIFE_NONE : l == LIFE_THERE;
 }
 
-static bool is_possible(enum life l)
+static bool queue_stands(const struct oracle *o, uint32_t queue, enum oracle_how how)
 {
-	return l != LIFE_NONE;
+	const struct place_queue *q = &place_queues[queue];
+	return stands(o->queue[queue].life, how) &&
+	       (how != ORACLE_FIRM || !(q->is_auto_delete || q->is_exclusive));
 }
 
-/* What stands, surely or possibly: a bit for each. */
-struct standing {
-	uint64_t bindings;
-	uint32_t exchanges, joints;
-};
-
-static struct standing standing_of(const struct oracle *o, bool (*is)(enum life))
+static struct oracle_standing standing_of(const struct oracle *o, enum oracle_how how)
 {
-	struct standing s = { 0 };
+	struct oracle_standing s = { 0 };
+	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
+		s.queues |= (uint16_t)(queue_stands(o, q, how) << q);
 	for (uint32_t b = 0; b < PLACE_BINDINGS; b++)
-		if (is(o->binding[b]) && is(o->queue[place_queue_of(b)].life))
+		if (stands(o->binding[b], how) && s.queues >> place_queue_of(b) & 1)
 			s.bindings |= UINT64_C(1) << b;
 	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
-		s.exchanges |= (uint32_t)is(o->exchange[x]) << x;
+		s.exchanges |= (uint32_t)stands(o->exchange[x], how) << x;
 	for (uint32_t j = 0; j < PLACE_JOINTS; j++)
-		if (is(o->joint[j]) && is(o->exchange[o->places.joint[j].to]))
+		if (stands(o->joint[j], how) && stands(o->exchange[o->places.joint[j].to], how))
 			s.joints |= 1u << j;
 	return s;
 }
 
-/* The exchanges that a message comes to. */
-static uint32_t meet(const struct oracle *o, const struct standing *s, uint32_t exchange,
-		     uint32_t key)
+/* The exchanges to which an exchange sends a message on. Its alternate is asked if nothing that may
+ * stand takes it, surely; possibly, if nothing that stands firmly does. */
+static uint32_t send_on(const struct oracle *o, enum oracle_how how, uint32_t exchange,
+			const struct place_address *a)
 {
-	uint32_t met = s->exchanges & 1u << exchange, before = 0;
-	while (met != before) {
-		before = met;
-		for (uint32_t left = s->joints; left; left &= left - 1) {
-			uint32_t j = bits_lowest(left);
-			const struct place_joint *p = &o->places.joint[j];
-			uint32_t from = p->from.exchange;
-			if (met >> from & 1 && o->places.joined[from][key] >> j & 1)
-				met |= 1u << p->to;
-		}
-	}
-	return met;
+	const struct places *p = &o->places;
+	const struct oracle_standing *s = &o->standing[how];
+	const struct oracle_standing *other =
+		&o->standing[how == ORACLE_SURE ? ORACLE_MAYBE : ORACLE_FIRM];
+	const uint64_t taken = places_taken(p, exchange, a);
+	const uint32_t joined = places_joined(p, exchange, a), alternate = p->alternate[exchange];
+	uint32_t to = 0;
+	for (uint32_t left = joined & s->joints; left; left &= left - 1)
+		to |= 1u << p->joint[bits_lowest(left)].to;
+	if (alternate && !(taken & other->bindings) && !(joined & other->joints))
+		to |= s->exchanges & 1u << alternate;
+	return to;
 }
 
-/* The queues that it comes to, through other exchanges too. */
-static uint16_t reach(const struct oracle *o, const struct standing *s, uint32_t exchange,
-		      uint32_t key)
+/* The queues that a message comes to, through other exchanges too. */
+static uint16_t reach(const struct oracle *o, enum oracle_how how, const struct place_address *a)
 {
+	const struct oracle_standing *s = &o->standing[how];
 	uint64_t taken = 0;
+	uint32_t met = s->exchanges & 1u << a->exchange, looked = 0;
 	uint16_t to = 0;
-	for (uint32_t left = meet(o, s, exchange, key); left; left &= left - 1)
-		taken |= o->places.taken[bits_lowest(left)][key] & s->bindings;
+	if (a->exchange == PLACE_X_default)
+		return s->queues & a->keys;
+	while (met != looked) {
+		const uint32_t x = bits_lowest(met & ~looked);
+		looked |= 1u << x;
+		met |= send_on(o, how, x, a);
+		taken |= places_taken(&o->places, x, a) & s->bindings;
+	}
 	for (; taken; taken &= taken - 1)
 		to |= (uint16_t)(1u << place_queue_of(bits_lowest(taken)));
 	return to;
 }
 
-static void mask_default(struct oracle *o)
+static void stand(struct oracle *o)
 {
-	for (uint32_t q = 0; q < PLACE_QUEUES; q++) {
-		o->maybe[PLACE_X_default][q] = (uint16_t)(is_possible(o->queue[q].life) ? 1u << q
-											: 0);
-		o->sure[PLACE_X_default][q] = (uint16_t)(is_sure(o->queue[q].life) ? 1u << q : 0);
-	}
+	if (o->is_standing)
+		return;
+	for (int how = 0; how < ORACLE_HOWS; how++)
+		o->standing[how] = standing_of(o, (enum oracle_how)how);
+	memset(o->is_masked, 0, sizeof o->is_masked);
+	o->is_standing = true;
 }
 
-static void masks(struct oracle *o)
+static struct place_address address_of(uint32_t id, const struct message *m)
 {
-	if (o->is_masked)
-		return;
-	const struct standing sure = standing_of(o, is_sure), maybe = standing_of(o, is_possible);
-	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
-		for (uint32_t k = 0; x != PLACE_X_default && k < PLACE_KEYS; k++) {
-			o->sure[x][k] = reach(o, &sure, x, k);
-			o->maybe[x][k] = reach(o, &maybe, x, k);
-		}
-	mask_default(o);
-	o->is_masked = true;
+	struct place_address a = { .exchange = m->exchange,
+				   .has_headers = letter_has_headers(id),
+				   .keys = (uint16_t)(1u << m->key) };
+	a.keys |= (uint16_t)(m->copy ? 1u << (m->copy - 1) : 0);
+	a.keys |= (uint16_t)(m->blind ? 1u << (m->blind - 1) : 0);
+	return a;
+}
+
+/* By queue, where a message surely goes, and where it may go. */
+struct way {
+	uint16_t sure, maybe;
+};
+
+static struct way way_of(struct oracle *o, uint32_t id)
+{
+	const struct message *m = &o->messages[id];
+	const struct place_address a = address_of(id, m);
+	stand(o);
+	if (m->copy || m->blind || m->exchange == PLACE_X_default)
+		return (struct way){ reach(o, ORACLE_SURE, &a), reach(o, ORACLE_MAYBE, &a) };
+	bool *is_masked = &o->is_masked[a.has_headers][m->exchange][m->key];
+	uint16_t *sure = &o->mask[ORACLE_SURE][a.has_headers][m->exchange][m->key];
+	uint16_t *maybe = &o->mask[ORACLE_MAYBE][a.has_headers][m->exchange][m->key];
+	if (!*is_masked) {
+		*sure = reach(o, ORACLE_SURE, &a);
+		*maybe = reach(o, ORACLE_MAYBE, &a);
+		*is_masked = true;
+	}
+	return (struct way){ *sure, *maybe };
 }
 
 /* A message on its way may be routed before or after what is changing now. */
@@ -93,13 +119,14 @@ static void reroute(struct oracle *o, uint32_t id)
 	struct message *m = &o->messages[id];
 	if (oracle_is_sent_done(o, m) || m->is_returned)
 		return;
-	uint32_t maybe = o->maybe[m->exchange][m->key], sure = o->sure[m->exchange][m->key];
+	const struct way way = way_of(o, id);
+	uint32_t maybe = way.maybe;
 	for (uint32_t c = m->first_copy; c; c = o->copies[c].next_of_message) {
 		uint32_t bit = 1u << o->copies[c].queue;
 		if (o->copies[c].letter_of)
 			continue;
 		maybe &= ~bit;
-		if (!(sure & bit))
+		if (!(way.sure & bit))
 			oracle_copy_maybe(&o->copies[c]);
 	}
 	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
@@ -109,8 +136,7 @@ static void reroute(struct oracle *o, uint32_t id)
 
 static void reroute_all(struct oracle *o)
 {
-	o->is_masked = false;
-	masks(o);
+	o->is_standing = false;
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
 		for (uint32_t id = o->party[i].unsure_first; id; id = o->messages[id].next_unsure)
 			reroute(o, id);
@@ -122,12 +148,15 @@ static void reroute_all(struct oracle *o)
 uint32_t oracle_routed(struct oracle *o, uint32_t id)
 {
 	const struct message *m = &o->messages[id];
-	masks(o);
-	uint32_t maybe = o->maybe[m->exchange][m->key], sure = o->sure[m->exchange][m->key];
+	const struct place_address a = address_of(id, m);
+	const struct way way = way_of(o, id);
+	const uint32_t alternate = o->places.alternate[m->exchange];
+	o->copied_n += m->copy || m->blind;
+	o->diverted_n += alternate && send_on(o, ORACLE_SURE, m->exchange, &a) >> alternate & 1;
 	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
-		if (maybe >> q & 1)
-			(void)oracle_copy_add(o, id, q, sure >> q & 1);
-	return maybe;
+		if (way.maybe >> q & 1)
+			(void)oracle_copy_add(o, id, q, way.sure >> q & 1);
+	return way.maybe;
 }
 
 /* ---- queues, exchanges, bindings -------------------------------------------------------- */

@@ -1,5 +1,7 @@
 #include "sim/places.h"
 
+#include "base/bits.h"
+#include "core/jms.h"
 #include "sim/letter.h"
 #include "wire/amqp091/table.h"
 
@@ -20,7 +22,9 @@ const struct place_exchange place_exchanges[PLACE_EXCHANGES] = {
 #undef EXCHANGE
 };
 
-const char *const place_kind_names[] = { "direct", "fanout", "topic", "headers" };
+const char *const place_kind_names[] = {
+	"direct", "fanout", "topic", "headers", "x-jms-topic",
+};
 
 static const char *const keys[PLACE_PATTERNS] = {
 	"a", "b", "a.b", "a.c", "b.a", "a.b.c", "",      "c..a", /* keys of messages */
@@ -46,14 +50,30 @@ static bool is_new(const struct places *p, uint32_t binding)
 	return true;
 }
 
-/* What a binding of a headers exchange wants: letters with headers; any of two, which they have;
- * what none has; nothing. */
+/* What a binding of an exchange that looks at headers wants: letters with headers; any of two, one
+ * of which they have (as a selector: no headers); what none has; nothing. */
 enum { WANTS_ALL, WANTS_ANY, WANTS_OTHER, WANTS_NOTHING, WANTS_N };
+
+static struct slice selector(uint32_t wants)
+{
+	static const char *const texts[WANTS_N] = {
+		[WANTS_ALL] = "{'=',{'ident',<<\"kind\">>},<<\"letter\">>}.",
+		[WANTS_ANY] = "{'is_null',{'ident',<<\"kind\">>}}.",
+		[WANTS_OTHER] = "{'=',{'ident',<<\"kind\">>},<<\"other\">>}.",
+		[WANTS_NOTHING] = "true.",
+	};
+	return slice_str(texts[wants]);
+}
 
 struct slice place_arguments(const struct place_binding *b, uint8_t buf[PLACE_ARGUMENTS_MAX])
 {
 	struct wr w = wr_of(buf, PLACE_ARGUMENTS_MAX);
 	uint32_t wants = b->pattern % WANTS_N;
+	if (place_exchanges[b->exchange].kind == PLACE_JMS) {
+		amqp091_put_str(&w, JMS_SELECTOR, selector(wants));
+		must(wr_ok(&w));
+		return wr_done(&w);
+	}
 	if (place_exchanges[b->exchange].kind != PLACE_HEADERS || wants == WANTS_NOTHING)
 		return SLICE_EMPTY;
 	if (wants == WANTS_ANY)
@@ -135,18 +155,21 @@ static bool topic_matches(const char *pattern, const char *key)
 	return is_same && topic_matches(word_next(p_end), word_next(k_end));
 }
 
-/* Would the binding take a message that was published to `exchange` with `key`? */
-static bool matches(const struct place_binding *b, uint32_t exchange, uint32_t key)
+/* Would the binding take a message that came to `exchange` with `key`? */
+static bool matches(const struct place_binding *b, uint32_t exchange, uint32_t key,
+		    bool has_headers)
 {
+	const uint32_t wants = b->pattern % WANTS_N;
 	must(key < PLACE_KEYS);
 	if (b->exchange != exchange)
 		return false;
 	switch (place_exchanges[exchange].kind) {
 	case PLACE_FANOUT: return true;
 	case PLACE_DIRECT: return b->pattern == key;
-	case PLACE_HEADERS:
-		return b->pattern % WANTS_N == WANTS_NOTHING ||
-		       (b->pattern % WANTS_N != WANTS_OTHER && key == PLACE_KEY_HEADERS);
+	case PLACE_HEADERS: return wants == WANTS_NOTHING || (wants != WANTS_OTHER && has_headers);
+	case PLACE_JMS:
+		return wants == WANTS_NOTHING || (wants == WANTS_ALL && has_headers) ||
+		       (wants == WANTS_ANY && !has_headers);
 	case PLACE_TOPIC: break;
 	}
 	return topic_matches(*keys[b->pattern] ? keys[b->pattern] : NULL,
@@ -163,9 +186,7 @@ static void choose(struct places *p, struct prng *r)
 	for (uint32_t i = 0; i < PLACE_JOINTS; i++) {
 		struct place_joint *j = &p->joint[i];
 		j->from = any_binding(r);
-		do
-			j->to = (uint8_t)prng_between(r, 1, PLACE_EXCHANGES - 1);
-		while (place_exchanges[j->to].kind == PLACE_HEADERS);
+		j->to = (uint8_t)prng_between(r, 1, PLACE_EXCHANGES - 1);
 		j->from.pattern = (uint8_t)(j->from.pattern % PLACE_KEYS); /* distinct by number */
 		for (uint32_t k = 0; k < i; k++)
 			if (p->joint[k].to == j->to &&
@@ -221,14 +242,22 @@ static void choose_rules(struct places *p, struct prng *r)
 	choose_ends(p, r);
 }
 
-static void match(struct places *p, uint32_t exchange, uint32_t key)
+/* Half of those that clients declare have an alternate, in chains and circles, too. */
+static void choose_alternates(struct places *p, struct prng *r)
+{
+	for (uint32_t x = 1; x < PLACE_EXCHANGES; x++)
+		if (!place_exchanges[x].is_fixed && prng_chance(r, 1, 2))
+			p->alternate[x] = (uint8_t)prng_between(r, 1, PLACE_EXCHANGES - 1);
+}
+
+static void match(struct places *p, uint32_t exchange, uint32_t key, bool has_headers)
 {
 	for (uint32_t b = 0; b < PLACE_BINDINGS; b++)
-		if (matches(&p->binding[b], exchange, key))
-			p->taken[exchange][key] |= UINT64_C(1) << b;
+		if (matches(&p->binding[b], exchange, key, has_headers))
+			p->taken[has_headers][exchange][key] |= UINT64_C(1) << b;
 	for (uint32_t j = 0; j < PLACE_JOINTS; j++)
-		if (matches(&p->joint[j].from, exchange, key))
-			p->joined[exchange][key] |= (uint8_t)(1u << j);
+		if (matches(&p->joint[j].from, exchange, key, has_headers))
+			p->joined[has_headers][exchange][key] |= (uint8_t)(1u << j);
 }
 
 void places_init(struct places *p, struct prng *r)
@@ -236,9 +265,38 @@ void places_init(struct places *p, struct prng *r)
 	*p = (struct places){ 0 };
 	choose(p, r);
 	choose_rules(p, r);
-	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
-		for (uint32_t key = 0; key < PLACE_KEYS; key++)
-			match(p, x, key);
+	choose_alternates(p, r);
+	for (uint32_t i = 0; i < 2 * PLACE_EXCHANGES * PLACE_KEYS; i++)
+		match(p, i / PLACE_KEYS / 2, i % PLACE_KEYS, i / PLACE_KEYS % 2);
+}
+
+uint64_t places_taken(const struct places *p, uint32_t exchange, const struct place_address *a)
+{
+	uint64_t taken = 0;
+	must(a->exchange != PLACE_X_default);
+	for (uint32_t left = a->keys; left; left &= left - 1)
+		taken |= p->taken[a->has_headers][exchange][bits_lowest(left)];
+	return taken;
+}
+
+uint32_t places_joined(const struct places *p, uint32_t exchange, const struct place_address *a)
+{
+	uint32_t joined = 0;
+	must(a->exchange != PLACE_X_default);
+	for (uint32_t left = a->keys; left; left &= left - 1)
+		joined |= p->joined[a->has_headers][exchange][bits_lowest(left)];
+	return joined;
+}
+
+struct slice place_exchange_arguments(const struct places *p, uint32_t exchange,
+				      uint8_t buf[PLACE_EXCHANGE_MAX])
+{
+	struct wr w = wr_of(buf, PLACE_EXCHANGE_MAX);
+	const uint32_t other = p->alternate[exchange];
+	if (other)
+		amqp091_put_str(&w, "alternate-exchange", slice_str(place_exchanges[other].name));
+	must(wr_ok(&w));
+	return wr_done(&w);
 }
 
 struct slice place_name(uint32_t queue, uint32_t generation, char buf[PLACE_NAME_MAX])

@@ -27,7 +27,7 @@ enum {
 #define PLACE_JOINTS            6 /* bindings from exchange to exchange */
 #define PLACE_CLIENTS           3
 
-enum place_kind { PLACE_DIRECT, PLACE_FANOUT, PLACE_TOPIC, PLACE_HEADERS };
+enum place_kind { PLACE_DIRECT, PLACE_FANOUT, PLACE_TOPIC, PLACE_HEADERS, PLACE_JMS };
 
 /* RANKED: the order is no more that of publishing. SINGLE: nothing can be fetched from it. COUNTED:
  * what comes again has one header more. */
@@ -51,7 +51,7 @@ extern const char *const place_kind_names[];
 struct place_binding {
 	uint8_t exchange, pattern;
 };
-/* One from an exchange to another that is no headers exchange; circles come by themselves. */
+/* One from an exchange to another; circles come by themselves. */
 struct place_joint {
 	struct place_binding from;
 	uint8_t to;
@@ -69,14 +69,29 @@ struct places {
 	struct place_rule rule[PLACE_QUEUES];
 	struct place_binding binding[PLACE_BINDINGS];
 	struct place_joint joint[PLACE_JOINTS];
-	/* by exchange and key: a bit for each of them that takes such a message */
-	uint64_t taken[PLACE_EXCHANGES][PLACE_KEYS];
-	uint8_t joined[PLACE_EXCHANGES][PLACE_KEYS];
+	uint8_t alternate[PLACE_EXCHANGES]; /* who takes what no binding does; 0: nobody */
+	/* by headers, exchange and key: a bit for each of them that takes such a message */
+	uint64_t taken[2][PLACE_EXCHANGES][PLACE_KEYS];
+	uint8_t joined[2][PLACE_EXCHANGES][PLACE_KEYS];
 };
 _Static_assert(PLACE_BINDINGS <= 64 && PLACE_JOINTS <= 8, "a bit for each");
 
+/* What counts of a message where it is routed. */
+struct place_address {
+	uint8_t exchange;
+	bool has_headers; /* those of a letter */
+	uint16_t keys; /* a bit for each; where the exchange is the default one, for each queue */
+};
+
 /* places_init chooses the bindings and the rules of a run. */
 void places_init(struct places *p, struct prng *r);
+/* places_taken, places_joined: the bindings and joints of `exchange` that take such a message. */
+uint64_t places_taken(const struct places *p, uint32_t exchange, const struct place_address *a);
+uint32_t places_joined(const struct places *p, uint32_t exchange, const struct place_address *a);
+/* place_exchange_arguments writes the arguments with which an exchange is declared. */
+#define PLACE_EXCHANGE_MAX 64
+struct slice place_exchange_arguments(const struct places *p, uint32_t exchange,
+				      uint8_t buf[PLACE_EXCHANGE_MAX]);
 static inline uint32_t place_queue_of(uint32_t binding)
 {
 	return binding / PLACE_BINDINGS_OF_QUEUE;
@@ -88,10 +103,8 @@ static inline uint32_t place_owner(uint32_t queue)
 }
 
 /* place_arguments writes what a binding wants of headers, empty unless its exchange looks at them.
- * There a message has key PLACE_KEY_HEADERS if it has the headers of a letter, else another. */
-#define PLACE_ARGUMENTS_MAX 64
-#define PLACE_KEY_HEADERS   0
-#define PLACE_KEY_NONE      1
+ */
+#define PLACE_ARGUMENTS_MAX 96
 struct slice place_arguments(const struct place_binding *b, uint8_t buf[PLACE_ARGUMENTS_MAX]);
 
 /* place_rules writes the arguments with which a queue is declared. */

@@ -76,6 +76,16 @@ static uint32_t size(struct client *c, const struct temper *t)
 	return (uint32_t)prng_between(&c->prng, LETTER_BYTES_MIN, t->bytes_usual);
 }
 
+/* Some go to further keys, which are in their headers. No exclusive queue is among them. */
+static void copy(struct client *c, struct message *m)
+{
+	const uint32_t n = m->exchange == PLACE_X_default ? PLACE_x0 : PLACE_KEYS;
+	if (chance(c, 90))
+		return;
+	m->copy = chance(c, 70) ? (uint8_t)(1 + dice(c, n)) : 0;
+	m->blind = chance(c, 50) ? (uint8_t)(1 + dice(c, n)) : 0;
+}
+
 /* In a transaction no queue may refuse anything, so it goes to one that does not. */
 static struct message letter(struct client *c, const struct temper *t, bool is_in_tx)
 {
@@ -83,9 +93,6 @@ static struct message letter(struct client *c, const struct temper *t, bool is_i
 	if (chance(c, 40) && !(is_in_tx && t->is_refusing)) {
 		m.exchange = (uint8_t)(1 + dice(c, PLACE_EXCHANGES - 1));
 		m.key = (uint8_t)dice(c, PLACE_KEYS);
-		if (place_exchanges[m.exchange].kind == PLACE_HEADERS)
-			m.key = letter_has_headers(c->oracle->messages_n) ? PLACE_KEY_HEADERS
-									  : PLACE_KEY_NONE;
 	} else {
 		m.key = (uint8_t)dice(c, chance(c, 60) ? 4 : PLACE_QUEUES);
 	}
@@ -94,6 +101,8 @@ static struct message letter(struct client *c, const struct temper *t, bool is_i
 	while (is_in_tx && m.exchange == PLACE_X_default &&
 	       c->oracle->places.rule[m.key].is_rejecting)
 		m.key = (uint8_t)dice(c, PLACE_QUEUES);
+	if (!(is_in_tx && t->is_refusing))
+		copy(c, &m);
 	return m;
 }
 

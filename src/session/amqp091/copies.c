@@ -1,5 +1,6 @@
 #include "session/amqp091/publish.h"
 
+#include "base/ablate.h"
 #include "base/must.h"
 #include "wire/amqp091/headers.h"
 #include "wire/amqp091/table.h"
@@ -76,7 +77,8 @@ static enum err route(struct turn *t, struct channel *c, const struct slice *arr
 	must((*inout_hit)->x != NULL);
 	if (!route_keys_add(k, v, m->key) || !add_keys(t, arrays, k))
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a route");
-	route_keys_more(k, m);
+	if (!ABLATED(copies))
+		route_keys_more(k, m);
 	if (m->more_n > 0)
 		TRY(allow(t, (*inout_hit)->x, m));
 	return m->more_n > 0 || m->also ? amqp091_publish_also(t, c, m, inout_hit) : ERR_OK;
