@@ -17,6 +17,8 @@ uint32_t account_put(const struct account *a, uint8_t *buf, uint32_t cap)
 	wr_u8(&w, a->tags_n);
 	for (uint8_t i = 0; i < a->tags_n; i++)
 		wr_str8(&w, a->tags[i]);
+	if (a->scram.n > 0)
+		wr_str8(&w, a->scram);
 	return wr_ok(&w) ? (uint32_t)w.n : 0;
 }
 
@@ -33,6 +35,8 @@ enum err account_get(struct slice from, struct account *out)
 		return ERR_MALFORMED;
 	for (uint8_t i = 0; i < a.tags_n; i++)
 		a.tags[i] = rd_str8(&r);
+	if (rd_ok(&r) && rd_left(&r) > 0) /* since it is kept */
+		a.scram = rd_str8(&r);
 	if (!rd_ok(&r))
 		return ERR_MALFORMED;
 	*out = a;

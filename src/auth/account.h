@@ -1,9 +1,10 @@
 /* account -- what is kept of a user beside his name: a password hash and tags.
  *
  * Bytes in the catalog (core/fact.h): u8 1, str8 algorithm, u16 length and hash, u8 number of tags,
- * each a str8; little-endian. Both are as a definitions file has them: RabbitMQ's algorithms hash
- * as base64 of salt and sum, our own as argon2id writes itself, those of other brokers as their
- * files have them. Pure; slices borrow.
+ * each a str8, and, if there is one, str8 what SCRAM needs; little-endian. They are as a
+ * definitions file has them: RabbitMQ's algorithms hash as base64 of salt and sum, our own as
+ * argon2id writes itself, those of other brokers as their files have them; scram.h says what
+ * SCRAM's line is. Pure; slices borrow.
  */
 #ifndef AUTH_ACCOUNT_H
 #define AUTH_ACCOUNT_H
@@ -15,7 +16,8 @@
 
 struct account {
 	struct slice algorithm;
-	struct slice hash; /* empty: no password is right */
+	struct slice hash;  /* empty: no password is right */
+	struct slice scram; /* empty: he cannot log in by it */
 	struct slice tags[ACCOUNT_TAGS_MAX];
 	uint8_t tags_n;
 };

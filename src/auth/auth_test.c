@@ -123,6 +123,17 @@ static void accounts_and_grants_come_back_and_their_prefixes_do_not(void **state
 		must((account_get(copy, &got) == ERR_OK) == (i == n));
 		exact_free(copy);
 	}
+	a.scram = slice_str("SCRAM");
+	const uint32_t more_n = account_put(&a, buf, sizeof buf);
+	must(more_n == n + 6); /* what was kept before it is as it was */
+	for (uint32_t i = 0; i <= more_n; i++) {
+		struct slice copy = exact(slice_of(buf, i), i);
+		struct account got;
+		must((account_get(copy, &got) == ERR_OK) == (i == n || i == more_n));
+		must(i != more_n || slice_eq(got.scram, a.scram));
+		must(i != n || got.scram.n == 0);
+		exact_free(copy);
+	}
 	struct grant g = of("a", "bb", ""), back;
 	n = grant_put(&g, buf, sizeof buf);
 	must(grant_get(slice_of(buf, n), &back) == ERR_OK);

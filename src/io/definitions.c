@@ -2,6 +2,7 @@
 
 #include "auth/account.h"
 #include "auth/grant.h"
+#include "auth/scram.h"
 #include "core/fact.h"
 #include "core/policy.h"
 #include "io/definitions_entry.h"
@@ -78,15 +79,23 @@ static void read_tags(const cJSON *tags, struct account *out)
 
 static enum err read_user(const struct entry *e)
 {
-	static const char *const known[] = { "name",     "password_hash", "hashing_algorithm",
-					     "password", "tags",          "limits",
+	static const char *const known[] = { "name",
+					     "password_hash",
+					     "hashing_algorithm",
+					     "scram_sha256",
+					     "password",
+					     "tags",
+					     "limits",
 					     NULL };
 	uint8_t buf[ACCOUNT_BYTES_MAX];
-	char made[512], room[512];
+	char made[512], room[512], line[SCRAM_VERIFIER_MAX];
 	struct text hash = text_of(made, sizeof made), why = text_of(room, sizeof room);
+	struct text scram = text_of(line, sizeof line);
 	struct slice name, password = entry_string(e, "password");
 	struct account a = { .algorithm = entry_string(e, "hashing_algorithm"),
-			     .hash = entry_string(e, "password_hash") };
+			     .hash = entry_string(e, "password_hash"),
+			     .scram = entry_string(e, "scram_sha256") };
+	struct scram_verifier verifier;
 	TRY(entry_name(e, "name", &name));
 	TRY(entry_note_others(e, known));
 	if (a.algorithm.n == 0)
@@ -97,11 +106,15 @@ static enum err read_user(const struct entry *e)
 			return definitions_refuse(e, "has a password that cannot be hashed:", "");
 		a.algorithm = slice_str(algorithm);
 		a.hash = text_slice(&hash);
+		password_make_scram(password, &scram);
+		a.scram = text_slice(&scram);
 	}
 	if (a.algorithm.n > LIMIT_SHORTSTR || a.hash.n > 4096)
 		return definitions_refuse(e, "is too large:", "password_hash");
 	if (password_check(a.algorithm, a.hash, &why) != ERR_OK)
 		return definitions_leave_out(e, room);
+	if (a.scram.n > 0 && scram_verifier_get(a.scram, &verifier) != ERR_OK)
+		return definitions_leave_out(e, "its scram_sha256 is no SCRAM-SHA-256$...");
 	read_tags(cJSON_GetObjectItemCaseSensitive(e->in, "tags"), &a);
 	struct fact f = fact_of(FACT_USER, name, SLICE_EMPTY, SLICE_EMPTY);
 	f.value = slice_of(buf, account_put(&a, buf, sizeof buf));

@@ -1,5 +1,6 @@
 #include "io/password.h"
 
+#include "auth/scram.h"
 #include "base/base64.h"
 #include "base/limits.h"
 #include "io/entropy.h"
@@ -295,4 +296,57 @@ const char *password_make_cheap(struct slice password, struct text *out_hash)
 	base64_put(z, slice_of(bytes, sizeof bytes));
 	text_put_slice(out_hash, slice_of(z, base64_len(sizeof bytes)));
 	return SHA256_NAME;
+}
+
+/* ---- SCRAM ---------------------------------------------------------------------------------- */
+
+_Static_assert(SECRET_SUM_BYTES == crypto_auth_hmacsha256_BYTES, "one sum");
+
+void password_sum(struct slice key, struct slice of, uint8_t out[SECRET_SUM_BYTES])
+{
+	crypto_auth_hmacsha256_state state;
+	if (key.n == 0) {
+		crypto_hash_sha256(out, of.p, of.n);
+		return;
+	}
+	crypto_auth_hmacsha256_init(&state, key.p, key.n);
+	crypto_auth_hmacsha256_update(&state, of.p, of.n);
+	crypto_auth_hmacsha256_final(&state, out);
+}
+
+void password_pbkdf2(struct slice password, struct slice salt, uint32_t rounds,
+		     uint8_t out[SECRET_SUM_BYTES])
+{
+	static const uint8_t first[4] = { 0, 0, 0, 1 };
+	crypto_auth_hmacsha256_state keyed, state;
+	uint8_t u[SECRET_SUM_BYTES];
+	crypto_auth_hmacsha256_init(&keyed, password.p, password.n);
+	state = keyed;
+	crypto_auth_hmacsha256_update(&state, salt.p, salt.n);
+	crypto_auth_hmacsha256_update(&state, first, sizeof first);
+	crypto_auth_hmacsha256_final(&state, u);
+	memcpy(out, u, SECRET_SUM_BYTES);
+	for (uint32_t i = 1; i < rounds; i++) {
+		state = keyed;
+		crypto_auth_hmacsha256_update(&state, u, sizeof u);
+		crypto_auth_hmacsha256_final(&state, u);
+		for (size_t k = 0; k < SECRET_SUM_BYTES; k++)
+			out[k] ^= u[k];
+	}
+	sodium_memzero(&keyed, sizeof keyed);
+	sodium_memzero(&state, sizeof state);
+}
+
+void password_make_scram(struct slice password, struct text *out)
+{
+	struct scram_verifier v = { .rounds = LIMIT_SCRAM_ROUNDS, .salt_n = SCRAM_SALT_BYTES };
+	uint8_t salted[SECRET_SUM_BYTES];
+	for (size_t i = 0; i < SCRAM_SALT_BYTES; i += sizeof(uint64_t)) {
+		const uint64_t salt = entropy_u64(NULL);
+		memcpy(v.salt + i, &salt, sizeof salt);
+	}
+	password_pbkdf2(password, slice_of(v.salt, v.salt_n), v.rounds, salted);
+	scram_keys(password_sum, slice_of(salted, sizeof salted), &v);
+	scram_verifier_put(&v, out);
+	sodium_memzero(salted, sizeof salted);
 }

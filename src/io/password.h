@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "base/text.h"
+#include "port/secret.h"
 
 /* password_is_dear: does a check with this algorithm take long? */
 bool password_is_dear(struct slice algorithm);
@@ -28,4 +29,15 @@ bool password_fits(struct slice algorithm, struct slice hash, struct slice passw
  * password_make_cheap does so with RabbitMQ's SHA-256: for what is in the open anyway. */
 const char *password_make(struct slice password, struct text *out_hash);
 const char *password_make_cheap(struct slice password, struct text *out_hash);
+
+/* password_make_scram writes what lets him log in by SCRAM-SHA-256, too (auth/scram.h): a line
+ * below SCRAM_VERIFIER_MAX. Its rounds take some milliseconds. */
+void password_make_scram(struct slice password, struct text *out);
+
+/* password_pbkdf2 is PBKDF2 with HMAC-SHA-256 (RFC 8018, 5.2), its first block. */
+void password_pbkdf2(struct slice password, struct slice salt, uint32_t rounds,
+		     uint8_t out[SECRET_SUM_BYTES]);
+
+/* password_sum is that of port/secret.h. */
+void password_sum(struct slice key, struct slice of, uint8_t out[SECRET_SUM_BYTES]);
 #endif

@@ -295,9 +295,11 @@ static bool has(struct secrets *s)
 	return atomic_load(&port->answers) != NULL;
 }
 
-static const char *make(struct secrets *s, struct slice password, struct text *out_hash)
+static const char *make(struct secrets *s, struct slice password, struct text *out_hash,
+			struct text *out_scram)
 {
 	(void)s;
+	password_make_scram(password, out_scram);
 	return password_make_cheap(password, out_hash);
 }
 
@@ -306,7 +308,12 @@ static const char *make(struct secrets *s, struct slice password, struct text *o
 struct secret_pool *secrets_new(struct pollers *pollers)
 {
 	static const struct secrets_ops ops = {
-		.check = check, .forget = forget, .take = take, .has = has, .make = make
+		.check = check,
+		.forget = forget,
+		.take = take,
+		.has = has,
+		.make = make,
+		.sum = password_sum,
 	};
 	struct secret_pool *p = calloc(1, sizeof *p + pollers->n * sizeof p->ports[0]);
 	if (!p || getrandom(p->key, sizeof p->key, 0) != sizeof p->key) {

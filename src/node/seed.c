@@ -60,18 +60,19 @@ static enum err add_user(struct node *n, struct seeds *s, struct text *why)
 {
 	const struct config *c = n->config;
 	struct secrets *secrets = n->setup.secrets[0];
-	char hash[SECRET_HASH_MAX + 1];
+	char hash[SECRET_HASH_MAX + 1], line[SECRET_HASH_MAX + 1];
 	uint8_t buf[SEED_BYTES];
-	struct text t = text_of(hash, sizeof hash);
+	struct text t = text_of(hash, sizeof hash), scram = text_of(line, sizeof line);
 	struct account a = { 0 };
 	if (c->default_pass[0]) {
-		const char *algorithm = secrets->ops->make(secrets, z(c->default_pass), &t);
+		const char *algorithm = secrets->ops->make(secrets, z(c->default_pass), &t, &scram);
 		if (!algorithm) {
 			text_puts(why, "the password of default_user cannot be hashed");
 			return ERR_RESOURCE_ERROR;
 		}
 		a.algorithm = z(algorithm);
 		a.hash = text_slice(&t);
+		a.scram = text_slice(&scram);
 	}
 	for (uint32_t i = 0; i < c->default_user_tags.n && i < ACCOUNT_TAGS_MAX; i++)
 		a.tags[a.tags_n++] = z(c->default_user_tags.at[i].name);

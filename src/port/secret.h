@@ -12,7 +12,11 @@
 
 enum secret { SECRET_WRONG, SECRET_RIGHT, SECRET_LATER };
 
-#define SECRET_HASH_MAX 255u /* bytes of a hash that `make` writes */
+#define SECRET_HASH_MAX  255u /* bytes of a hash that `make` writes, and of the line beside it */
+#define SECRET_SUM_BYTES 32u
+
+/* HMAC-SHA-256; without a key the SHA-256. Any thread; it is quick. */
+typedef void secret_sum(struct slice key, struct slice of, uint8_t out[SECRET_SUM_BYTES]);
 
 struct secrets;
 
@@ -29,8 +33,11 @@ struct secrets_ops {
 	/* has: is there one to take? A loop asks when it has said that it falls asleep. */
 	bool (*has)(struct secrets *s);
 	/* make writes what is to be kept of a `password` that the settings have in the open, and
-	 * gives the algorithm's name; NULL: the system refuses. It is quick. */
-	const char *(*make)(struct secrets *s, struct slice password, struct text *out_hash);
+	 * gives the algorithm's name; NULL: the system refuses. It takes some milliseconds, for the
+	 * line that SCRAM needs (auth/scram.h). */
+	const char *(*make)(struct secrets *s, struct slice password, struct text *out_hash,
+			    struct text *out_scram);
+	secret_sum *sum;
 };
 
 struct secrets {

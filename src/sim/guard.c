@@ -1,5 +1,6 @@
 #include "sim/guard.h"
 
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/must.h"
 #include "base/regex.h"
@@ -58,9 +59,20 @@ static bool has(struct secrets *s)
 	return containerof(s, struct guard, secrets)->n > 0;
 }
 
-static const char *make(struct secrets *s, struct slice password, struct text *out_hash)
+/* Some sum, of all that it is made of. */
+static void sum(struct slice key, struct slice of, uint8_t out[SECRET_SUM_BYTES])
 {
-	must(s->ops != NULL);
+	const uint64_t keyed = hash_slice((struct hash_key){ 1, 2 }, key);
+	for (uint64_t i = 0; i < SECRET_SUM_BYTES / 8; i++) {
+		const uint64_t part = hash_slice((struct hash_key){ keyed, i }, of);
+		memcpy(out + 8 * i, &part, 8);
+	}
+}
+
+static const char *make(struct secrets *s, struct slice password, struct text *out_hash,
+			struct text *out_scram)
+{
+	must(s->ops != NULL && out_scram->n == 0);
 	text_put_slice(out_hash, password);
 	return "open";
 }
@@ -69,7 +81,7 @@ void guard_init(struct guard *g)
 {
 	static const struct patterns_ops patterns = { .match = match, .check = check_pattern };
 	static const struct secrets_ops secrets = {
-		.check = check, .forget = forget, .take = take, .has = has, .make = make
+		.check = check, .forget = forget, .take = take, .has = has, .make = make, .sum = sum
 	};
 	*g = (struct guard){ .patterns = { &patterns }, .secrets = { &secrets } };
 }

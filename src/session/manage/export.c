@@ -62,6 +62,8 @@ static void put_user(struct json *j, const struct session_world *w, const struct
 	json_str(j, "name", f->name[0]);
 	json_str(j, "password_hash", a.hash);
 	json_str(j, "hashing_algorithm", a.algorithm);
+	if (a.scram.n > 0)
+		json_str(j, "scram_sha256", a.scram);
 	json_name(j, slice_str("tags"));
 	json_begin(j, '[');
 	for (uint8_t i = 0; i < a.tags_n; i++)
