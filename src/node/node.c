@@ -215,7 +215,9 @@ static enum err node_begin(struct node *n, struct text *why)
 	TRY(bridges_make(n));
 	TRY(make_loops(n));
 	TRY(open_journal(n, why));
-	return node_recover(n, why);
+	TRY(node_recover(n, why));
+	n->limits.store_id = journal_store_id(n->journal);
+	return ERR_OK;
 }
 
 enum err node_open(const struct node_setup *s, struct node **out_node, struct text *why)

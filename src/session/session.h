@@ -104,6 +104,7 @@ struct session_limits {
 	struct slice anonymous_user, anonymous_pass; /* of ANONYMOUS; no user: nobody */
 	const struct mqtt_settings *mqtt;            /* as its room says; NULL: it is not spoken */
 	const struct stomp_settings *stomp;
+	uint64_t store_id;            /* of the data directory; strangers do not know it */
 	struct slice retain_exchange; /* its keys are topics, whose last messages may be kept */
 };
 

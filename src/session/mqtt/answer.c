@@ -33,6 +33,15 @@ static void send_ack(struct turn *t, uint8_t type, struct mqtt_ack *a)
 	mqtt_count_out(t, n);
 }
 
+void mqtt_send_auth(struct turn *t, struct mqtt_ack *a)
+{
+	must(a->id == 0 && a->props.has != 0);
+	if (fits(t->s, mqtt_ack_size(t->s->version, a)))
+		send_ack(t, MQTT_AUTH, a);
+	else
+		mqtt_refuse(t, MQTT_REASON_TOO_LARGE);
+}
+
 /* The last answer to a PUBLISH gives the client its room back. A PUBCOMP for what an earlier
  * connection sent does so, too, but never beyond Receive Maximum (MQTT 5, 4.9). */
 static void pay(struct mqtt *s, uint8_t type, uint8_t reason)

@@ -42,7 +42,7 @@ void mqtt_begin(struct session *own, struct session_world *w, uint32_t which)
 	s->expiry_s = set->is_local_clean ? 0 : MQTT_EXPIRY_NEVER;
 	s->window = t.set->prefetch;
 	s->client_id = mqtt_keep(&t, set->local_client_id, "client id");
-	mqtt_trust(&t, set->local_user);
+	mqtt_trust(&t, set->local_user, t.set->vhost);
 }
 
 void mqtt_calling_free(struct turn *t)

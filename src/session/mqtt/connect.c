@@ -3,8 +3,7 @@
 #include "base/bits.h"
 #include "base/must.h"
 #include "session/mapping.h"
-
-#define REASON_MAX 200u
+#include "session/mqtt/prove.h"
 
 /* ---- who it is ---------------------------------------------------------------------------- */
 
@@ -35,7 +34,7 @@ static bool vhost_of_port(const struct turn *t, struct slice *out)
 
 /* As in RabbitMQ: of a client with a certificate the mappings count first, of one without it the
  * name of its user. */
-static struct slice vhost_of(const struct turn *t, struct slice *io_user)
+struct slice mqtt_vhost_of(const struct turn *t, struct slice *io_user)
 {
 	const struct slice cert = t->s->session.cert_name;
 	struct slice vhost = t->set->vhost;
@@ -65,8 +64,8 @@ static void logged_in(struct turn *t)
 }
 
 /* The reason is for the log, unless the peer may know it, too. */
-static void turned_away(struct turn *t, struct slice user, bool is_tellable,
-			const struct text *reason)
+void mqtt_turned_away(struct turn *t, struct slice user, bool is_tellable,
+		      const struct text *reason)
 {
 	must(t->s->phase <= PHASE_CHECKING);
 	mqtt_note(t, &(struct session_note){ .event = SESSION_LOGIN_REFUSED,
@@ -88,7 +87,7 @@ static enum secret log_in(struct turn *t, const struct mqtt_connect *c, struct s
 	must(s->phase == PHASE_GREETING);
 	*out_is_tellable = false;
 	in.user = c->user;
-	s->vhost_wish = mqtt_keep(t, vhost_of(t, &in.user), "vhost name");
+	s->vhost_wish = mqtt_keep(t, mqtt_vhost_of(t, &in.user), "vhost name");
 	*out_user = in.user;
 	if (c->has_user)
 		return access_login(&s->access, t->w, &in, out_is_tellable, reason);
@@ -108,35 +107,42 @@ static enum secret log_in(struct turn *t, const struct mqtt_connect *c, struct s
 
 static void authenticate(struct turn *t, const struct mqtt_connect *c)
 {
-	char buf[REASON_MAX];
+	char buf[MQTT_REASON_WORDS];
 	struct text reason = text_of(buf, sizeof buf);
 	struct slice user;
 	bool is_tellable;
 	must(t->s->client_id.n > 0);
 	switch (log_in(t, c, &user, &is_tellable, &reason)) {
 	case SECRET_RIGHT: logged_in(t); return;
-	case SECRET_WRONG: turned_away(t, user, is_tellable, &reason); return;
+	case SECRET_WRONG: mqtt_turned_away(t, user, is_tellable, &reason); return;
 	case SECRET_LATER: t->s->phase = PHASE_CHECKING; return;
 	}
 }
 
-void mqtt_trust(struct turn *t, struct slice user)
+void mqtt_trust(struct turn *t, struct slice user, struct slice vhost)
 {
-	char buf[REASON_MAX];
+	char buf[MQTT_REASON_WORDS];
 	struct text reason = text_of(buf, sizeof buf);
 	bool is_tellable;
-	must(t->s->phase == PHASE_GREETING && t->s->client_id.n > 0);
-	t->s->vhost_wish = mqtt_keep(t, t->set->vhost, "vhost name");
+	must(t->s->phase <= PHASE_PROVING && t->s->client_id.n > 0);
+	t->s->vhost_wish = mqtt_keep(t, vhost, "vhost name");
 	if (access_trust(&t->s->access, t->w, user, &is_tellable, &reason) == SECRET_RIGHT)
 		logged_in(t);
 	else
-		turned_away(t, user, false, &reason);
+		mqtt_turned_away(t, user, is_tellable && !t->s->calling, &reason);
+}
+
+void mqtt_trust_named(struct turn *t, struct slice user)
+{
+	const struct slice vhost = mqtt_vhost_of(t, &user);
+	must(t->s->phase == PHASE_PROVING);
+	mqtt_trust(t, user, vhost);
 }
 
 void mqtt_checked(struct session *own, struct session_world *w, bool is_right)
 {
 	struct turn t;
-	char buf[REASON_MAX];
+	char buf[MQTT_REASON_WORDS];
 	struct text reason = text_of(buf, sizeof buf);
 	bool is_tellable;
 	mqtt_turn(&t, own, w);
@@ -146,7 +152,7 @@ void mqtt_checked(struct session *own, struct session_world *w, bool is_right)
 	if (access_checked(&t.s->access, w, is_right, &is_tellable, &reason) == SECRET_RIGHT)
 		logged_in(&t);
 	else
-		turned_away(&t, access_name(&t.s->access), is_tellable, &reason);
+		mqtt_turned_away(&t, access_name(&t.s->access), is_tellable, &reason);
 }
 
 /* ---- what it wants ------------------------------------------------------------------------ */
@@ -209,7 +215,9 @@ void mqtt_on_connect(struct turn *t, const struct mqtt_packet *p)
 		mqtt_refuse_fault(t, f);
 		return;
 	}
-	if (c.props.has & MQTT_HAS(auth_method)) {
+	const bool is_proved = (c.props.has & MQTT_HAS(auth_method)) != 0;
+	const struct proof_method *method = proof_method(c.props.auth_method);
+	if (is_proved && !method) {
 		mqtt_refuse(t, MQTT_REASON_BAD_METHOD);
 		return;
 	}
@@ -225,5 +233,8 @@ void mqtt_on_connect(struct turn *t, const struct mqtt_packet *p)
 	}
 	name_client(t, c.client_id);
 	note_wishes(t, &c);
-	authenticate(t, &c);
+	if (is_proved)
+		mqtt_prove(t, method, &c);
+	else
+		authenticate(t, &c);
 }

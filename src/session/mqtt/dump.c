@@ -17,8 +17,8 @@ static void dump_names(const struct mqtt *s, struct text *out)
 void mqtt_dump(const struct session *own, const struct session_world *w, struct text *out)
 {
 	const struct mqtt *s = (const struct mqtt *)(const void *)own;
-	static const char *const phases[] = { "greeting", "checking", "claiming", "opening",
-					      "running",  "ending",   "closed" };
+	static const char *const phases[] = { "greeting", "proving", "checking", "claiming",
+					      "opening",  "running", "ending",   "closed" };
 	(void)w;
 	must(s->phase <= PHASE_CLOSED);
 	text_putf(out, "phase: %s\nversion: %u\n", phases[s->phase], s->version);

@@ -3,6 +3,7 @@
 #include "base/ablate.h"
 #include "base/bits.h"
 #include "base/must.h"
+#include "session/mqtt/prove.h"
 
 /* Room for a packet grows with what really comes, not with what it says of itself. */
 #define READ_FROM ((size_t)2 * LIMIT_CHUNK_BYTES)
@@ -12,7 +13,7 @@ bool mqtt_may_read(const struct mqtt *s, const struct session_world *w)
 	must(s->phase <= PHASE_CLOSED);
 	if (s->phase == PHASE_CLOSED)
 		return true; /* so that it is closed */
-	if (s->phase == PHASE_GREETING)
+	if (s->phase <= PHASE_PROVING)
 		return true;
 	return s->phase == PHASE_RUNNING && !s->call && !s->large &&
 	       s->open_ticket == TICKET_NONE && !s->is_end_wanted &&
@@ -50,13 +51,6 @@ static void on_disconnect(struct turn *t, const struct mqtt_packet *p)
 	mqtt_end(t);
 }
 
-/* Enhanced authentication is not spoken: whoever asks for it in CONNECT is refused there. */
-static void on_auth(struct turn *t)
-{
-	must(t->s->version == MQTT_V5);
-	mqtt_refuse(t, MQTT_REASON_PROTOCOL_ERROR);
-}
-
 static void on_ping(struct turn *t)
 {
 	must(t->s->phase == PHASE_RUNNING);
@@ -86,7 +80,7 @@ static bool dispatch(struct turn *t, const struct mqtt_packet *p)
 	case MQTT_UNSUBSCRIBE: mqtt_on_unsubscribe(t, p); return true;
 	case MQTT_PINGREQ: on_ping(t); return true;
 	case MQTT_DISCONNECT: on_disconnect(t, p); return true;
-	case MQTT_AUTH: on_auth(t); return true;
+	case MQTT_AUTH: mqtt_on_auth(t, p); return true;
 	case MQTT_CONNECT: /* a second one */
 	case MQTT_CONNACK:
 	case MQTT_SUBACK:
@@ -100,7 +94,11 @@ static bool dispatch(struct turn *t, const struct mqtt_packet *p)
 /* Whoever has not said CONNECT yet is told nothing. */
 static bool greet(struct turn *t, const struct mqtt_packet *p)
 {
-	must(t->s->phase == PHASE_GREETING);
+	must(t->s->phase <= PHASE_PROVING);
+	if (t->s->phase == PHASE_PROVING) {
+		mqtt_prove_packet(t, p);
+		return true;
+	}
 	if (p->type == MQTT_CONNECT) {
 		mqtt_on_connect(t, p);
 		return true;
@@ -114,7 +112,7 @@ static bool greet(struct turn *t, const struct mqtt_packet *p)
 static uint32_t packet_max(const struct turn *t)
 {
 	must(t->set->packet_max > 0);
-	return t->s->phase == PHASE_GREETING ? t->set->first_packet_max : t->set->packet_max;
+	return t->s->phase <= PHASE_PROVING ? t->set->first_packet_max : t->set->packet_max;
 }
 
 /* What cannot be a packet: of a stranger it is something else, or malformed. */
@@ -147,7 +145,7 @@ static enum feed step(struct turn *t, uint32_t *io_off, uint32_t *out_need)
 		refuse_bytes(t, in, f);
 		return FEED_CLOSE;
 	}
-	if (!(s->phase == PHASE_GREETING ? greet(t, &p) : dispatch(t, &p)))
+	if (!(s->phase <= PHASE_PROVING ? greet(t, &p) : dispatch(t, &p)))
 		return t->is_moving ? FEED_MOVE : FEED_WAIT;
 	meter_add(t->w->lane, METER_packets_in, 1);
 	meter_add(t->w->lane, METER_bytes_in, p.total);

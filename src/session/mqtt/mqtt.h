@@ -4,7 +4,7 @@
  * Nothing here reads a clock or waits: time comes with struct session_world.
  *
  *   GREETING -> CHECKING -> CLAIMING -> OPENING -> RUNNING -> ENDING -> CLOSED
- *      |           |            |          |          |  what is held goes back  ^
+ *      |  PROVING -^            |          |          |  what is held goes back  ^
  *      +-----------+------------+----------+----------+--------------------------+
  *        a password    its client id   what is kept
  *        is looked at  may be in use   of the session
@@ -20,6 +20,7 @@
 #include "session/mqtt/calling.h"
 #include "session/mqtt/ops.h"
 #include "session/mqtt/subs.h"
+#include "session/mqtt/sys.h"
 #include "session/publisher.h"
 #include "session/receiver.h"
 #include "wire/mqtt/ack.h"
@@ -34,9 +35,11 @@
 #define MQTT_QUEUE_NAME_MAX LIMIT_SHORTSTR
 
 #define MQTT_RECEIVE_MAX_UNSAID UINT16_MAX /* the Receive Maximum of who names none */
+#define MQTT_REASON_WORDS       200u       /* room for why a login is refused */
 
 enum phase {
 	PHASE_GREETING, /* no CONNECT yet */
+	PHASE_PROVING,  /* steps of an authentication (prove.c) */
 	PHASE_CHECKING, /* a password is being looked at */
 	PHASE_CLAIMING, /* another connection with this client id may have to end first */
 	PHASE_OPENING,  /* what is kept of the session is dropped, or made */
@@ -176,11 +179,13 @@ struct mqtt {
 	struct will *will;
 	struct legacy legacy;
 	struct slice client_id;
-	struct slice vhost_wish; /* until somebody is logged in */
-	struct slice *aliases;   /* topics by alias, from 1 on, of the client; NULL: none yet */
-	struct aliases *told;    /* to the client; NULL: none yet */
-	struct taker *taker;     /* of the session's queue; NULL: none */
-	uint64_t queue;          /* its id; 0: there is none yet */
+	struct slice vhost_wish;           /* until somebody is logged in */
+	const struct proof_method *method; /* of enhanced authentication; NULL: of none */
+	struct proof *proof;               /* what is being proved; NULL: nothing */
+	struct slice *aliases; /* topics by alias, from 1 on, of the client; NULL: none yet */
+	struct aliases *told;  /* to the client; NULL: none yet */
+	struct taker *taker;   /* of the session's queue; NULL: none */
+	uint64_t queue;        /* its id; 0: there is none yet */
 	struct subs subs;
 	struct map flights;  /* packet id -> struct flight */
 	struct map received; /* ids of QoS 2 whose PUBREL is to come: 1, 2: the PUBREC is out */
@@ -255,19 +260,25 @@ enum feed mqtt_feed(struct session *own, struct session_world *w, struct block *
 bool mqtt_may_read(const struct mqtt *s, const struct session_world *w);
 
 /* ---- answer.c: packets to the client ---- */
-/* mqtt_send_ack writes PUBACK, PUBREC, PUBREL, PUBCOMP; with words, if t->why has some. */
+/* mqtt_send_ack writes PUBACK, PUBREC, PUBREL, PUBCOMP; with words of t->why. */
 void mqtt_send_ack(struct turn *t, uint8_t type, uint16_t id, uint8_t reason);
 /* mqtt_refuse ends the conversation with a reason, as the version and its phase allow. */
 void mqtt_refuse(struct turn *t, uint8_t reason);
 void mqtt_refuse_fault(struct turn *t, enum mqtt_fault f);
 void mqtt_send_connack(struct turn *t, uint8_t reason, const struct mqtt_props *props);
 void mqtt_send_disconnect(struct turn *t, uint8_t reason);
+void mqtt_send_auth(struct turn *t, struct mqtt_ack *a);
 
 /* ---- connect.c, open.c: from CONNECT to CONNACK ---- */
 void mqtt_on_connect(struct turn *t, const struct mqtt_packet *p);
 void mqtt_checked(struct session *own, struct session_world *w, bool is_right);
-/* mqtt_trust goes on as if that user had logged in. */
-void mqtt_trust(struct turn *t, struct slice user);
+/* mqtt_trust goes on as if that user had logged in, mqtt_trust_named as if one of that name had,
+ * mqtt_turned_away when nobody has. mqtt_vhost_of says where a name belongs, and takes it out. */
+void mqtt_trust(struct turn *t, struct slice user, struct slice vhost);
+void mqtt_trust_named(struct turn *t, struct slice user);
+void mqtt_turned_away(struct turn *t, struct slice user, bool is_tellable,
+		      const struct text *reason);
+struct slice mqtt_vhost_of(const struct turn *t, struct slice *io_user);
 /* mqtt_claim asks for the client id, mqtt_claim_name writes what is claimed. */
 void mqtt_claim(struct turn *t);
 void mqtt_yield(struct turn *t);
@@ -472,17 +483,6 @@ MUST_USE bool mqtt_store_declared(struct turn *t);
 /* mqtt_deliver_made sends what is no message, with QoS 0, to the subscriptions in `match`. */
 void mqtt_deliver_made(struct turn *t, struct slice topic, struct slice body,
 		       const struct sub_match *match, bool is_retained);
-
-/* ---- sys.c: $SYS ---- */
-/* mqtt_sys_subscribed: there may be subscriptions to $SYS topics; is_due: some are marked, as
- * is_sys_due, to get what is there now. Once for all of a packet. mqtt_sys_tick tells what has
- * changed when it is time, mqtt_sys_fini forgets all of it. */
-void mqtt_sys_subscribed(struct turn *t, bool is_due);
-void mqtt_sys_tick(struct turn *t);
-void mqtt_sys_fini(struct turn *t);
-/* mqtt_count_in counts the connection as a client, mqtt_count_gone no more. */
-void mqtt_count_in(struct turn *t);
-void mqtt_count_gone(struct turn *t);
 
 /* ---- end.c ---- */
 /* mqtt_end begins the end, or notes that it is wanted; is_will_due says what of the will. */

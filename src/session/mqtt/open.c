@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/must.h"
+#include "session/mqtt/prove.h"
 
 /* ---- one connection for each client id ---------------------------------------------------- */
 
@@ -116,6 +117,7 @@ static struct mqtt_props welcome(const struct turn *t)
 		p.has |= MQTT_HAS(topic_alias_maximum);
 		p.topic_alias_maximum = t->set->alias_max;
 	}
+	mqtt_prove_welcome(s, &p);
 	return p;
 }
 
@@ -147,6 +149,7 @@ void mqtt_accept(struct turn *t)
 	mqtt_send_connack(t, MQTT_REASON_SUCCESS, &p);
 	s->phase = PHASE_RUNNING;
 	s->deadline_ms = UINT64_MAX;
+	mqtt_prove_welcomed(t);
 	mqtt_count_in(t);
 	mqtt_beat_start(t);
 	mqtt_begin_flow(t);

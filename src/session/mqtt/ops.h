@@ -22,7 +22,7 @@ struct mqtt_settings {
 	uint16_t prefetch;       /* messages of QoS 1 and 2 under way to one client at most */
 	bool is_open_to_all;     /* who names no user is anonymous */
 	bool is_login_by_cert;   /* who names no user is whom his certificate names */
-	bool takes_colons;     /* a user name with a colon is all a user name */
+	bool takes_colons;       /* a user name with a colon is all a user name */
 	bool is_refusal_end;     /* what a user may not do ends his connection */
 };
 

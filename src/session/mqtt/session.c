@@ -2,6 +2,7 @@
 
 #include "base/bits.h"
 #include "base/must.h"
+#include "session/mqtt/prove.h"
 
 /* ---- memory, names, the log --------------------------------------------------------------- */
 
@@ -249,7 +250,9 @@ static enum feed session_tick(struct session *own, struct session_world *w)
 	struct turn t;
 	mqtt_turn(&t, own, w);
 	struct mqtt *s = t.s;
-	if (s->phase < PHASE_ENDING && w->now_ms >= s->deadline_ms) {
+	if (s->phase == PHASE_RUNNING && w->now_ms >= s->deadline_ms && s->proof) {
+		mqtt_prove_late(&t);
+	} else if (s->phase < PHASE_ENDING && w->now_ms >= s->deadline_ms) {
 		mqtt_note(&t, &(struct session_note){ .event = SESSION_HANDSHAKE_TIMEOUT,
 						      .n = t.set->login_timeout_ms });
 		mqtt_end(&t);
@@ -300,6 +303,7 @@ static void session_free(struct session *own, struct session_world *w)
 	mqtt_sys_fini(&t);
 	mqtt_calling_free(&t);
 	mqtt_will_drop(&t);
+	proof_free(s->proof, w->mem);
 	mqtt_unkeep(&t, &s->client_id);
 	mqtt_unkeep(&t, &s->vhost_wish);
 	for (uint16_t i = 0; i < s->aliases_n; i++)

@@ -83,6 +83,10 @@ static const char *const packets[] = {
 	"20 02 00 00",
 	"00 00",
 	"30 ff ff ff 7f",
+	"f0 23 19 21 15 000d'SCRAM-SHA-256' 16 000e'n,,n=guest,r=x'",
+	"f0 23 18 21 15 000d'SCRAM-SHA-256' 16 000e'n,,n=guest,r=x'",
+	("f0 4e 18 4c 15 000d'SCRAM-SHA-256' 16 "
+	 "0039'c=biws,r=x,p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA='"),
 };
 #define PACKETS_N (sizeof packets / sizeof *packets)
 _Static_assert(PACKETS_N <= DEED_RAW, "each has its byte");
@@ -98,6 +102,7 @@ static const char *const hellos[] = {
 	"10 19 0004'MQTT' 05 00 0000 0a 11 00000005 21 0001 22 0002 0001'a'",
 	"10 16 0004'MQTT' 05 02 0005 08 27 00000014 21 0002 0001'b'",
 	"10 0c 0004'MQTT' 84 02 0000 0000",
+	"10 2f 0004'MQTT' 05 02 0000 21 15 000d'SCRAM-SHA-256' 16 000e'n,,n=guest,r=x' 0001'a'",
 };
 #define HELLOS_N (sizeof hellos / sizeof *hellos)
 
