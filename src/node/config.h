@@ -44,6 +44,7 @@ struct text;
 #define CONFIG_QUEUE_TYPES \
 	"classic|quorum|stream|rabbit_classic_queue|rabbit_quorum_queue|rabbit_stream_queue"
 #define CONFIG_QUEUE_TYPES_N 3
+#define CONFIG_KEPT_TYPES    "classic|quorum" /* likewise */
 #define CONFIG_MQTTS         "mqttv31|mqttv311|mqttv50"
 
 /* Places in CONFIG_LEVELS; the first four are those of enum log_level. */

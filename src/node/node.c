@@ -84,6 +84,7 @@ static void set_mqtt(struct node *n)
 		.alias_max = (uint16_t)c->mqtt_alias_max,
 		.prefetch = (uint16_t)c->mqtt_prefetch,
 		.sys_interval_s = (uint32_t)c->mqtt_sys_interval_s,
+		.is_quorum = c->mqtt_queue_type == QUEUE_QUORUM,
 		.is_open_to_all = c->mqtt_is_open,
 		.is_login_by_cert = c->mqtt_is_by_cert,
 		.takes_colons = c->mqtt_takes_colons,

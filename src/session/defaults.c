@@ -1,6 +1,8 @@
 #include "session/defaults.h"
 
 #include "base/must.h"
+#include "base/rd.h"
+#include "wire/amqp091/table.h"
 
 static const char *const words[] = { "classic", "quorum", "stream" };
 
@@ -30,6 +32,41 @@ enum queue_type defaults_queue_type(const struct session_world *w, struct slice 
 		return QUEUE_CLASSIC;
 	(void)vhost_type(w, vhost, &type);
 	return type;
+}
+
+/* ---- declarations that name none ---------------------------------------------------------- */
+
+#define TYPE "x-queue-type"
+
+bool defaults_type_is_named(struct slice arguments, struct amqp091_value *out)
+{
+	must(out != NULL);
+	return amqp091_table_find(arguments, slice_str(TYPE), out) &&
+	       (out->type != AMQP091_TYPE_LONGSTR ||
+		(out->octets.n > 0 && !slice_eq(out->octets, slice_str("undefined"))));
+}
+
+void defaults_type_put(struct wr *w, struct slice arguments, enum queue_type type)
+{
+	struct rd r = rd_of(arguments);
+	struct amqp091_entry e;
+	must(w->p != NULL);
+	for (const uint8_t *from = r.p; amqp091_table_next(&r, &e); from = r.p)
+		if (!slice_eq(e.name, slice_str(TYPE)))
+			wr_slice(w, slice_of(from, (size_t)(r.p - from)));
+	if (type != QUEUE_CLASSIC)
+		amqp091_put_str(w, TYPE, defaults_type_word(type));
+}
+
+bool defaults_type(const struct session_world *w, struct slice vhost, const struct declare_queue *d,
+		   enum queue_type *out)
+{
+	struct amqp091_value v;
+	if (defaults_type_is_named(d->arguments, &v))
+		return false;
+	*out = defaults_queue_type(w, vhost, d->flags);
+	must(*out <= QUEUE_STREAM);
+	return *out != QUEUE_CLASSIC || amqp091_table_find(d->arguments, slice_str(TYPE), &v);
 }
 
 bool defaults_limits(const struct session_limits *l, struct patterns *patterns, struct slice vhost,

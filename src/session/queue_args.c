@@ -333,13 +333,22 @@ static const struct queue_arg {
 
 #define QUEUE_ARGS_N (sizeof queue_args / sizeof *queue_args)
 
+void queue_args_type(enum queue_type type, struct queue_rules *io)
+{
+	must(type <= QUEUE_STREAM);
+	if (type != QUEUE_CLASSIC)
+		io->type = type;
+	if (type == QUEUE_QUORUM)
+		io->delivery_limit = DELIVERY_LIMIT;
+}
+
 /* Who names none has been given one by its session, unless it is classic. */
 static enum err find_type(struct arg *a, enum queue_type *out)
 {
 	struct amqp091_value v;
 	*out = QUEUE_CLASSIC;
 	must(a->rules->type == RULE_NONE);
-	if (!amqp091_table_find(a->args, slice_str("x-queue-type"), &v))
+	if (!defaults_type_is_named(a->args, &v))
 		return ERR_OK;
 	a->name = "x-queue-type";
 	a->v = &v;
@@ -349,10 +358,7 @@ static enum err find_type(struct arg *a, enum queue_type *out)
 			break;
 	if (*out > QUEUE_STREAM)
 		return bad_word(a, "type");
-	if (*out != QUEUE_CLASSIC)
-		a->rules->type = *out;
-	if (*out == QUEUE_QUORUM)
-		a->rules->delivery_limit = DELIVERY_LIMIT;
+	queue_args_type(*out, a->rules);
 	return ERR_OK;
 }
 

@@ -25,6 +25,9 @@ struct queue_args {
 MUST_USE enum err queue_args_rules(const struct queue_args *a, const struct declare_queue *d,
 				   bool is_named, struct queue_rules *out);
 
+/* queue_args_type is what a type alone brings along. */
+void queue_args_type(enum queue_type type, struct queue_rules *io);
+
 /* queue_args_type_on: ERR_INTERNAL_ERROR: new queues of that type, a rule's, are switched off. */
 MUST_USE enum err queue_args_type_on(const struct queue_args *a, struct slice name, uint64_t rule);
 

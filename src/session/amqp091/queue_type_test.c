@@ -52,6 +52,37 @@ static void who_names_no_type_gets_the_default(void **state)
 	scenario_end(s);
 }
 
+/* As in RabbitMQ 4, an empty type and this word name none. */
+static void an_empty_type_names_none(void **state)
+{
+	(void)state;
+	struct scenario *s = begin(__func__, QUEUE_QUORUM);
+	scenario_play(
+		s,
+		DECLARE("q") " arguments={x-queue-type='', x-max-length=5}\n----\n" DECLARED("q"));
+	must(rules_of(s, "q").type == QUEUE_QUORUM && rules_of(s, "q").max_length == 5);
+	scenario_play(s, DECLARE("q") " arguments={x-max-length=5, "
+				      "x-queue-type='undefined'}\n----\n" DECLARED("q"));
+	scenario_play(
+		s,
+		DECLARE("q") " arguments={x-max-length=5, x-queue-type='quorum'}\n----\n" DECLARED(
+			"q"));
+	scenario_end(s);
+	s = begin(__func__, QUEUE_CLASSIC);
+	scenario_play(s, DECLARE("q") " arguments={x-queue-type=''}\n----\n" DECLARED("q"));
+	must(rules_of(s, "q").type == RULE_NONE);
+	scenario_play(s, DECLARE("q") "\n----\n" DECLARED("q"));
+	scenario_play(s, "a ch 1 queue.declare queue='e' exclusive "
+			 "arguments={x-queue-type='undefined'}\n----\n" DECLARED("e"));
+	scenario_play(s, DECLARE("u") " arguments={x-queue-type='Undefined'}\n" REFUSED(
+				 "invalid arg 'x-queue-type' for queue 'u' in vhost '/': "
+				 "\"unsupported queue type 'Undefined'\"") REOPEN);
+	scenario_play(s, DECLARE("u") " arguments={x-queue-type=5}\n" REFUSED(
+				 "invalid arg 'x-queue-type' for queue 'u' in vhost '/': "
+				 "{unacceptable_type,signedint}") REOPEN);
+	scenario_end(s);
+}
+
 static void who_cannot_be_of_that_type_is_classic(void **state)
 {
 	(void)state;
@@ -141,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_names_no_type_gets_the_default),
+		cmocka_unit_test(an_empty_type_names_none),
 		cmocka_unit_test(who_cannot_be_of_that_type_is_classic),
 		cmocka_unit_test(a_virtual_host_has_a_default_of_its_own),
 		cmocka_unit_test(a_type_that_is_off_can_be_declared_no_more),

@@ -14,6 +14,7 @@
 /* What an item that was asked for is, for a refusal. */
 struct manage_asked {
 	uint64_t ticket; /* 0: free */
+	bool is_meaning; /* of a thing that counts itself */
 	char about[248];
 };
 
@@ -107,6 +108,8 @@ static void post(struct manage *m, struct session_world *w, struct slice item, e
 	struct text t = text_of(a->about, sizeof a->about);
 	describe(item, &t);
 	a->ticket = ++m->ticket;
+	a->is_meaning = item.p[0] == ITEM_FACT &&
+			(tail.p[0] == FACT_VHOST_TYPE || tail.p[0] == FACT_MAPPING);
 	const struct run r = { .kind = (uint8_t)kind,
 			       .session = m->session.handle,
 			       .arg = a->ticket };
@@ -115,24 +118,20 @@ static void post(struct manage *m, struct session_world *w, struct slice item, e
 }
 
 /* Room for a declaration of `n` bytes, its arguments with a type, and both with their rules. */
-#define TYPED_BYTES 64u
 static size_t room_of(size_t n)
 {
 	must(n < ITEM_BYTES_MAX);
-	return 2 * (n + TYPED_BYTES) + RULES_BYTES_MAX;
+	return 2 * (n + DEFAULTS_TYPE_BYTES) + RULES_BYTES_MAX;
 }
 
 /* The declaration with that type, and the rules that it brings, behind its arguments in the room.
  * Nothing: it may not have that type, `why` says so. */
-static struct slice retype(const struct session_world *w, struct slice vhost,
+static struct slice retype(const struct session_world *w, struct slice vhost, enum queue_type type,
 			   struct declare_queue *d, struct wr room, struct text *why)
 {
 	uint8_t rules_bytes[RULES_BYTES_MAX];
 	struct queue_rules rules;
-	enum queue_type type = defaults_queue_type(w, vhost, d->flags);
-	must(type != QUEUE_CLASSIC);
-	wr_slice(&room, d->arguments);
-	amqp091_put_str(&room, "x-queue-type", defaults_type_word(type));
+	defaults_type_put(&room, d->arguments, type);
 	d->arguments = wr_done(&room);
 	must(wr_ok(&room));
 	if (w->limits->rules_of(vhost, d, &rules, why) != ERR_OK)
@@ -152,12 +151,11 @@ static struct slice copy(const struct session_world *w, struct slice item, struc
 	struct rd r = rd_of(slice_from(item, 1));
 	struct slice vhost = rd_str8(&r);
 	struct declare_queue d;
-	struct amqp091_value v;
+	enum queue_type type;
 	must(room.cap >= tail.n);
 	if (item.p[0] == ITEM_QUEUE && declare_queue_get(tail, &d) == ERR_OK &&
-	    !amqp091_table_find(d.arguments, slice_str("x-queue-type"), &v) &&
-	    defaults_queue_type(w, vhost, d.flags) != QUEUE_CLASSIC)
-		return retype(w, vhost, &d, room, why);
+	    defaults_type(w, vhost, &d, &type))
+		return retype(w, vhost, type, &d, room, why);
 	wr_slice(&room, tail);
 	return wr_done(&room);
 }
@@ -285,8 +283,7 @@ static void finish_if_done(struct manage *m, struct session_world *w)
 	struct text t = text_of(room, sizeof room);
 	if (!m->import.is_read || m->import.asked_n > m->import.answered_n)
 		return;
-	text_putf(&t, "imported: %llu\nrefused: %llu\n",
-		  (unsigned long long)(m->import.answered_n - m->import.bad_n),
+	text_putf(&t, "imported: %llu\nrefused: %llu\n", (unsigned long long)m->import.good_n,
 		  (unsigned long long)m->import.refused_n);
 	sendq_copy(&m->session.sendq, w->mem, text_slice(&t));
 	must(m->phase == MANAGE_IMPORTING);
@@ -342,10 +339,10 @@ void manage_imported(struct manage *m, struct session_world *w, struct run *fx)
 	if (!a)
 		return;
 	m->import.answered_n++;
-	if (row->err != ERR_OK) {
-		m->import.bad_n++;
+	if (row->err != ERR_OK)
 		say(m, w, slice_str(a->about), run_tail(fx));
-	}
+	else
+		m->import.good_n += !a->is_meaning;
 	a->ticket = 0;
 	finish_if_done(m, w);
 }

@@ -44,7 +44,7 @@ struct manage {
 	char reason[REQUEST_REASON_MAX]; /* for closing a connection */
 	uint8_t reason_n;
 	struct {
-		uint64_t asked_n, answered_n, bad_n, refused_n;
+		uint64_t asked_n, answered_n, good_n, refused_n;
 		bool is_read;               /* all items are here */
 		bool has_facts;             /* the one before was a fact */
 		bool is_blocked;            /* one waits for those before it */

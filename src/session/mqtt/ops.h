@@ -20,6 +20,7 @@ struct mqtt_settings {
 	uint32_t bridges_n;
 	uint32_t sys_interval_s; /* between two looks at $SYS topics; 0: there are none */
 	uint16_t prefetch;       /* messages of QoS 1 and 2 under way to one client at most */
+	bool is_quorum;          /* queues of kept sessions are, whatever the default is */
 	bool is_open_to_all;     /* who names no user is anonymous */
 	bool is_login_by_cert;   /* who names no user is whom his certificate names */
 	bool takes_colons;       /* a user name with a colon is all a user name */

@@ -4,6 +4,8 @@
 #include "base/must.h"
 #include "core/catalog_list.h"
 #include "core/rules.h"
+#include "session/defaults.h"
+#include "session/queue_args.h"
 #include "wire/amqp091/table.h"
 
 /* The session's queues, named as RabbitMQ names them: ...qos0 goes with the connection, ...qos1
@@ -70,7 +72,21 @@ struct declaration {
 	uint8_t table[64], rules[RULES_BYTES_MAX];
 };
 
-static void describe(const struct turn *t, enum mqtt_queue kind, struct declaration *out)
+/* Of a new one; those are no streams, and what is kept of QoS 2 is nobody's to see. */
+static enum queue_type type_of(const struct turn *t, enum mqtt_queue kind)
+{
+	enum queue_type type = QUEUE_CLASSIC;
+	must(kind <= MQTT_QUEUE_MARKS);
+	if (kind != MQTT_QUEUE_KEPT)
+		return QUEUE_CLASSIC;
+	if (t->set->is_quorum)
+		return QUEUE_QUORUM;
+	type = defaults_queue_type(t->w, access_vhost_name(&t->s->access), QUEUE_DURABLE);
+	return type == QUEUE_STREAM ? QUEUE_CLASSIC : type;
+}
+
+static void describe(const struct turn *t, enum mqtt_queue kind, enum queue_type type,
+		     struct declaration *out)
 {
 	const struct mqtt *s = t->s;
 	const bool is_durable = kind != MQTT_QUEUE_PASSING;
@@ -81,6 +97,9 @@ static void describe(const struct turn *t, enum mqtt_queue kind, struct declarat
 		rules.expires_ms = expires_ms(s);
 	if (rules.expires_ms != RULE_NONE)
 		amqp091_put_int(&w, "x-expires", (int64_t)rules.expires_ms);
+	if (type != QUEUE_CLASSIC)
+		defaults_type_put(&w, SLICE_EMPTY, type);
+	queue_args_type(type, &rules);
 	must(wr_ok(&w));
 	out->d = (struct declare_queue){
 		.name = mqtt_queue_name(s, kind, out->name),
@@ -97,7 +116,7 @@ uint32_t mqtt_declare(struct turn *t, enum mqtt_queue kind)
 {
 	struct mqtt *s = t->s;
 	struct declaration one;
-	describe(t, kind, &one);
+	describe(t, kind, type_of(t, kind), &one);
 	must(one.d.flags != 0);
 	s->owns_queue = !s->is_durable;
 	return ask_declare(&s->asker, t->w, &one.d);
@@ -117,7 +136,9 @@ bool mqtt_alter(struct turn *t)
 		if (!q || q->owner != 0 || rules_get(queue_record_rules(q), &rules) != ERR_OK ||
 		    rules.expires_ms == expires_ms(s))
 			continue;
-		describe(t, kinds[i], &one);
+		describe(t, kinds[i],
+			 rules.type == RULE_NONE ? QUEUE_CLASSIC : (enum queue_type)rules.type,
+			 &one);
 		(void)ask_alter(&s->asker, t->w, &one.d);
 		s->altering_n = ++s->altering_asked_n;
 	}

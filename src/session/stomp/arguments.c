@@ -1,11 +1,12 @@
 #include "session/stomp/stomp.h"
 
 #include "base/must.h"
+#include "session/defaults.h"
 #include "wire/amqp091/table.h"
 #include "wire/stomp/stored.h"
 
 /* Headers of SUBSCRIBE and SEND that declare a queue, as RabbitMQ has them: each is the argument of
- * its name, and session/queue_arg.def knows what that is. */
+ * its name, and session/queue_arg.def knows what that is. The type is the first. */
 static const uint8_t declaring[] = {
 	STOMP_H_X_QUEUE_TYPE,
 	STOMP_H_X_EXPIRES,
@@ -73,12 +74,52 @@ static enum err put(struct turn *t, struct slice queue, enum stomp_header which,
 	return wr_ok(table) ? ERR_OK : bad(t, queue, name, "too long");
 }
 
-enum err stomp_arguments(struct turn *t, struct declare_queue *io_d, struct wr *table,
-			 struct queue_rules *rules)
+/* A frame that names no type means the one that the queue has; of a new one, the default. */
+static void put_type(const struct turn *t, const struct declare_queue *d,
+		     const struct queue_record *q, struct wr *table)
+{
+	struct amqp091_value v;
+	must(d->arguments.n == 0 && table->n == 0);
+	if (!q)
+		defaults_type_put(
+			table, SLICE_EMPTY,
+			defaults_queue_type(t->w, access_vhost_name(&t->s->access), d->flags));
+	else if (defaults_type_is_named(queue_record_arguments(q), &v))
+		amqp091_put_str(table, stomp_header_words[STOMP_H_X_QUEUE_TYPE], v.octets);
+}
+
+static bool names_type(const struct turn *t)
+{
+	const struct slice word = t->head->at[STOMP_H_X_QUEUE_TYPE];
+	must(declaring[0] == STOMP_H_X_QUEUE_TYPE);
+	return stomp_has(t->head, STOMP_H_X_QUEUE_TYPE) && word.n > 0 &&
+	       !slice_eq(word, slice_str("undefined"));
+}
+
+bool stomp_is_plain(const struct queue_record *q)
+{
+	uint8_t room[DEFAULTS_TYPE_BYTES];
+	struct wr table = wr_of(room, sizeof room);
+	struct amqp091_value v;
+	const struct slice arguments = queue_record_arguments(q);
+	must(q != NULL);
+	if (arguments.n == 0)
+		return true;
+	if (!defaults_type_is_named(arguments, &v))
+		return false;
+	amqp091_put_str(&table, stomp_header_words[STOMP_H_X_QUEUE_TYPE], v.octets);
+	return wr_ok(&table) && slice_eq(wr_done(&table), arguments);
+}
+
+enum err stomp_arguments(struct turn *t, const struct queue_record *q, struct declare_queue *io_d,
+			 struct wr *table, struct queue_rules *rules)
 {
 	const struct queue_args args = stomp_queue_args(t);
+	const bool is_named = names_type(t);
 	must(io_d->name.n > 0);
-	for (size_t i = 0; i < DECLARING_N; i++)
+	if (!is_named)
+		put_type(t, io_d, q, table);
+	for (size_t i = !is_named; i < DECLARING_N; i++)
 		if (stomp_has(t->head, (enum stomp_header)declaring[i]))
 			TRY(put(t, io_d->name, (enum stomp_header)declaring[i], table));
 	io_d->arguments = wr_done(table);

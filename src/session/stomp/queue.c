@@ -93,11 +93,11 @@ enum err stomp_queue_may(struct turn *t, struct slice name)
 	return q ? find(t, name, q) : may_declare(t, name);
 }
 
-/* Most queues are as they were declared first, without arguments. */
+/* Most queues are as they were declared first, without arguments but for their type. */
 static bool is_plain(const struct turn *t, const struct wanted *want, const struct queue_record *q)
 {
 	must(q != NULL);
-	return !stomp_says_arguments(t) && queue_record_arguments(q).n == 0 && !q->owner &&
+	return !stomp_says_arguments(t) && stomp_is_plain(q) && !q->owner &&
 	       q->flags == want->flags;
 }
 
@@ -233,7 +233,7 @@ enum err stomp_queue(struct turn *t, const struct wanted *want,
 				   .flags = want->flags,
 				   .owner = want->flags & QUEUE_EXCLUSIVE ? s->session.handle : 0,
 				   .shard = ask_place(t->w->post, want->name, want->flags) };
-	TRY(stomp_arguments(t, &d, &table, &rules));
+	TRY(stomp_arguments(t, q, &d, &table, &rules));
 	const struct queue_args args = stomp_queue_args(t);
 	if (!q)
 		TRY(queue_args_type_on(&args, want->name, rules.type));

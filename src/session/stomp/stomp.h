@@ -234,11 +234,14 @@ void stomp_queues_free(struct turn *t);
 
 struct queue_rules;
 #define ARGUMENTS_MAX 2048u
-/* stomp_says_arguments: the frame in hand says something of a queue. stomp_arguments writes that
- * into `table` as AMQP 0-9-1 has it, for io_d, and gives what it means. Errors as
+/* stomp_says_arguments: the frame in hand says something of a queue. stomp_is_plain: the queue has
+ * none but its type. stomp_arguments writes what the frame says into `table` as AMQP 0-9-1 has it,
+ * for io_d, and gives what it means; `q` is the queue that there is, or NULL. Errors as
  * queue_args_rules. stomp_queue_args is for session/queue_args.h. */
 bool stomp_says_arguments(const struct turn *t);
-MUST_USE enum err stomp_arguments(struct turn *t, struct declare_queue *io_d, struct wr *table,
+bool stomp_is_plain(const struct queue_record *q);
+MUST_USE enum err stomp_arguments(struct turn *t, const struct queue_record *q,
+				  struct declare_queue *io_d, struct wr *table,
 				  struct queue_rules *rules);
 struct queue_args stomp_queue_args(struct turn *t);
 /* stomp_flag reads a header that is true or false. False: it is neither. */
