@@ -57,7 +57,7 @@ static int usage(const char *command, const char *what)
 struct question {
 	const char *data_dir, *socket;
 	const char *capture; /* a file, instead of a broker */
-	const char *vhost, *priority, *apply_to;
+	const char *vhost, *priority, *apply_to, *description, *tags, *queue_type;
 	char *words[WORDS_MAX];
 	int n;
 	bool is_frames;
@@ -68,8 +68,8 @@ struct option {
 	const char *name, **to, *wants;
 };
 
-/* Gives -1 to go on, or the exit code. -p, --priority and --apply-to are for verbs; a question has
- * its virtual host among its words. */
+/* Gives -1 to go on, or the exit code. From -p on they are for verbs; a question has its virtual
+ * host among its words. */
 static int read_question(struct question *q, bool is_verb, int argc, char **argv)
 {
 	*q = (struct question){ .data_dir = "godwit-data",
@@ -84,6 +84,9 @@ static int read_question(struct question *q, bool is_verb, int argc, char **argv
 		{ "-p", &q->vhost, "-p wants a virtual host" },
 		{ "--priority", &q->priority, "--priority wants a number" },
 		{ "--apply-to", &q->apply_to, "--apply-to wants queues, exchanges or all" },
+		{ "--description", &q->description, "--description wants a text" },
+		{ "--tags", &q->tags, "--tags wants words with commas between" },
+		{ "--default-queue-type", &q->queue_type, "--default-queue-type wants a type" },
 	};
 	size_t options_n = is_verb ? sizeof options / sizeof *options : 3;
 	for (int i = 1; i < argc; i++) {
@@ -118,6 +121,9 @@ static int verb(int argc, char **argv)
 						      .vhost = q.vhost,
 						      .priority = q.priority,
 						      .apply_to = q.apply_to,
+						      .description = q.description,
+						      .tags = q.tags,
+						      .queue_type = q.queue_type,
 						      .words = q.words + 1 });
 }
 

@@ -176,7 +176,9 @@ static int set(const struct verb *v, const struct verb_call *call)
 	cJSON *entry = entry_of(v, call, &code);
 	if (!entry)
 		return code;
-	if (verb_entry_fill(entry, v->members, call, &why))
+	const bool is_vhost = v->fact == FACT_VHOST;
+	if (verb_entry_fill(entry, v->members, call, &why) &&
+	    (!is_vhost || verb_entry_metadata(entry, call, &why)))
 		return import_entry(v, call, entry);
 	cJSON_Delete(entry);
 	return usage(v, room);
@@ -262,6 +264,9 @@ int verb_run(const char *name, const struct verb_call *call)
 	const struct verb *v = verb_of(name);
 	if (!v)
 		return EXIT_USAGE;
+	if ((call->description || call->tags || call->queue_type) &&
+	    (v->does != DOES_NEW || v->fact != FACT_VHOST))
+		return usage(v, "a new virtual host alone has a description, tags and a type");
 	switch (v->does) {
 	case DOES_LIST: return list(v, call);
 	case DOES_QUEUES: return list_dumped(v, VERB_QUEUES, call);

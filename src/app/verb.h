@@ -12,7 +12,8 @@
 /* Whom to ask, and how: the options of a command line. NULL: not said. */
 struct verb_call {
 	const char *data_dir, *socket, *vhost, *priority, *apply_to;
-	char *const *words; /* behind the verb; NULL-terminated */
+	const char *description, *tags, *queue_type; /* of a virtual host */
+	char *const *words;                          /* behind the verb; NULL-terminated */
 };
 
 /* verb_is: is there such a verb? verb_run does it and gives the exit code: 0; 1 with a sentence on

@@ -132,6 +132,51 @@ bool verb_entry_fill(cJSON *entry, const char *members, const struct verb_call *
 	return fill_options(entry, call, why);
 }
 
+/* RabbitMQ's words. */
+static bool is_type(const char *type, struct text *why)
+{
+	static const char *const known[] = { "quorum", "stream", "classic" };
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (strcmp(type, known[i]) == 0)
+			return true;
+	if (!*type)
+		return refuse(why, "Default queue type must not be an", "empty string");
+	return refuse(
+		why, "Default queue type must be one of: quorum, stream, classic. Provided:", type);
+}
+
+/* Words with commas, and perhaps blanks, between. */
+static cJSON *tags_of(const char *words)
+{
+	cJSON *list = cJSON_CreateArray();
+	char tag[256];
+	while (list && *words) {
+		size_t n = strcspn(words, ",");
+		const char *end = words + n;
+		for (words += strspn(words, " "); n > 0 && end > words && end[-1] == ' ';)
+			end--;
+		snprintf(tag, sizeof tag, "%.*s", end > words ? (int)(end - words) : 0, words);
+		if (*tag)
+			cJSON_AddItemToArray(list, cJSON_CreateString(tag));
+		words += strcspn(words, ",");
+		words += *words == ',';
+	}
+	return list;
+}
+
+bool verb_entry_metadata(cJSON *entry, const struct verb_call *call, struct text *why)
+{
+	if (call->queue_type && !is_type(call->queue_type, why))
+		return false;
+	if (call->queue_type &&
+	    !put(entry, "metadata.default_queue_type", cJSON_CreateString(call->queue_type), why))
+		return false;
+	if (call->description &&
+	    !put(entry, "metadata.description", cJSON_CreateString(call->description), why))
+		return false;
+	return !call->tags || put(entry, "metadata.tags", tags_of(call->tags), why);
+}
+
 cJSON *verb_entry_find(const cJSON *section, const char *name)
 {
 	cJSON *entry;

@@ -13,6 +13,9 @@
 bool verb_entry_fill(cJSON *entry, const char *members, const struct verb_call *call,
 		     struct text *why);
 
+/* verb_entry_metadata puts what the options say of a virtual host into `entry`. False: likewise. */
+bool verb_entry_metadata(cJSON *entry, const struct verb_call *call, struct text *why);
+
 /* verb_entry_find gives the entry of that name, or NULL. */
 cJSON *verb_entry_find(const cJSON *section, const char *name);
 
