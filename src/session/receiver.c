@@ -120,16 +120,16 @@ static struct run head_of(const struct receiver *r, const struct taker *k, enum 
 	};
 }
 
-static void handed(struct receiver *r, struct taker *k, uint32_t bytes)
+static void handed(struct receiver *r, struct taker *k, uint32_t n, uint32_t bytes)
 {
-	must(k->waiting_n > 0);
-	k->waiting_n--;
+	must(k->waiting_n >= n);
+	k->waiting_n -= n;
 	if (!k->is_windowed || k->end != TAKER_LIVES)
 		return;
 	uint32_t taken = k->surplus_bytes < bytes ? (uint32_t)k->surplus_bytes : bytes;
 	k->surplus_bytes -= taken;
 	k->owed_bytes += bytes - taken;
-	k->owed_messages++;
+	k->owed_messages += n;
 	bool is_due = k->owed_bytes >= LIMIT_DELIVER_WINDOW_BYTES / 2 ||
 		      (k->is_no_ack && k->owed_messages >= LIMIT_DELIVER_WINDOW_MESSAGES / 2);
 	if (!is_due || k->is_owed)
@@ -404,7 +404,26 @@ static void hand(struct receiver *r, struct session_world *w, struct taker *k, s
 	if (k->is_no_ack && one->row.flags & ENTRY_SETTLE)
 		receiver_settle(r, w, &what, SETTLE_ACCEPT);
 	refs_drop(&r->gone, one->row.mem);
-	handed(r, k, one->row.bytes);
+	handed(r, k, 1, one->row.bytes);
+}
+
+/* As many of the rows as the session takes side by side; those behind them come one by one. */
+static uint32_t hand_rows(struct receiver *r, struct session_world *w, struct taker *k,
+			  const struct deliver_row *row, uint32_t n)
+{
+	uint32_t bytes = 0;
+	if (!r->ops->deliver_rows || n == 0 || r->waiting.n > 0 || !is_open(r, w))
+		return 0;
+	const uint32_t done = r->ops->deliver_rows(r->session, w, k, row, n);
+	must(done <= n);
+	for (uint32_t i = 0; i < done; i++) {
+		refs_drop(&r->gone, row[i].mem);
+		bytes += row[i].bytes;
+	}
+	k->waiting_n += done;
+	if (done > 0)
+		handed(r, k, done, bytes);
+	return done;
 }
 
 static void place(struct receiver *r, struct session_world *w, struct waiting *one)
@@ -448,7 +467,7 @@ void receiver_delivered(struct receiver *r, struct session_world *w, const struc
 	const struct deliver_row *rows = (const struct deliver_row *)(const void *)(fx + 1);
 	struct taker *k = receiver_taker(r, (uint32_t)fx->arg);
 	must(fx->kind == FX_DELIVER && (fx->n == 0 || fx->row_bytes == sizeof *rows));
-	for (uint32_t i = 0; i < fx->n; i++) {
+	for (uint32_t i = k ? hand_rows(r, w, k, rows, fx->n) : 0; i < fx->n; i++) {
 		struct waiting one = {
 			.row = rows[i],
 			.taker = (uint32_t)fx->arg,

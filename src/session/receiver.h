@@ -37,6 +37,10 @@ struct receiver_ops {
 	 * is settled; else the session settles it sometime, with its queue, pos and bytes. */
 	void (*deliver)(struct session *s, struct session_world *w, struct taker *k,
 			const struct deliver_row *row);
+	/* deliver_rows hands over rows as deliver would, and says how many of them, from the first
+	 * on: only such as are in memory and that nobody settles. NULL: they come one by one. */
+	uint32_t (*deliver_rows)(struct session *s, struct session_world *w, struct taker *k,
+				 const struct deliver_row *row, uint32_t n);
 	/* ended: the taker is no more: it was unsubscribed (and all that it still had to bring has
 	 * been brought or given back) or cancelled, because its queue is gone. It is freed
 	 * afterwards. */

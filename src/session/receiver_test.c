@@ -61,7 +61,7 @@ static void said(const char *words)
 
 static int begin(void **s)
 {
-	static const struct receiver_ops ops = { deliver, ended };
+	static const struct receiver_ops ops = { .deliver = deliver, .ended = ended };
 	kit = kit_new();
 	farewell = (struct farewell){ 0 };
 	receiver_init(&receiver, &ops, &kit->session, &kit->asker);

@@ -36,6 +36,7 @@ struct session_echo {
 	uint32_t n; /* rows; 0: nothing */
 	const uint8_t *bytes;
 	uint32_t bytes_n;
+	uint32_t bodies_n; /* of these, what are bodies: MQTT */
 	uint32_t frame_max;
 	uint16_t channel;
 	uint32_t start[LIMIT_RUN_ROWS_MAX]; /* of each delivery in the bytes */

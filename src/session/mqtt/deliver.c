@@ -1,4 +1,4 @@
-#include "session/mqtt/mqtt.h"
+#include "session/mqtt/deliver_rows.h"
 
 #include "base/ablate.h"
 #include "base/byteorder.h"
@@ -407,4 +407,6 @@ static void ended(struct session *own, struct session_world *w, struct taker *k,
 	mqtt_refuse(&t, MQTT_REASON_ADMINISTRATIVE);
 }
 
-const struct receiver_ops mqtt_receiver_ops = { .deliver = deliver, .ended = ended };
+const struct receiver_ops mqtt_receiver_ops = { .deliver = deliver,
+						.deliver_rows = mqtt_deliver_rows,
+						.ended = ended };

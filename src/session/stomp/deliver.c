@@ -147,4 +147,4 @@ static void ended(struct session *own, struct session_world *w, struct taker *ta
 		stomp_subscription_free(&t, k);
 }
 
-const struct receiver_ops stomp_receiver_ops = { deliver, ended };
+const struct receiver_ops stomp_receiver_ops = { .deliver = deliver, .ended = ended };
