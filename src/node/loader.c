@@ -101,6 +101,21 @@ static struct reading *prepare(struct loop *l, const struct load *load)
 	return r;
 }
 
+/* What has begun goes when it is half of all: the list may never be empty while more is asked for.
+ */
+static void forget_begun(struct loop *l)
+{
+	struct loader *d = l->loader;
+	const uint32_t left = l->loads.n - d->begun;
+	must(d->begun <= l->loads.n);
+	if (d->begun < left)
+		return;
+	if (left)
+		memcpy(l->loads.at, l->loads.at + d->begun, left * sizeof *l->loads.at);
+	l->loads.n = left;
+	d->begun = 0;
+}
+
 static void begin(struct loop *l)
 {
 	struct loader *d = l->loader;
@@ -113,8 +128,7 @@ static void begin(struct loop *l)
 		}
 		d->reads_n++;
 	}
-	if (d->begun == l->loads.n)
-		d->begun = l->loads.n = 0;
+	forget_begun(l);
 }
 
 static void log_unreadable(struct loop *l, uint64_t loc, enum err e)

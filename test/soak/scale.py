@@ -18,7 +18,6 @@ from amqp import (  # noqa: E402
     CONNECTION_TUNE_OK, FRAME_MAX, NO_TABLE, QUEUE_BIND, QUEUE_DECLARE_OK, QUEUE_DELETE, consume,
     declare, frame, long_string, method, publish, short)
 from broker import Broker  # noqa: E402
-import mqtt  # noqa: E402
 
 PATIENCE_S = 300
 CROWD_N = 64  # who changes what is durable waits for the disk: many share a sync
@@ -373,74 +372,15 @@ def large(machine, n):
             f'MiB while it went, {given_s:.2f} s')
 
 
-def speak_mqtt(machine):
-    found = machine.broker.wait_for(r'L001 listening for mqtt on 127\.0\.0\.1:(\d+)')
-    return mqtt.Client(int(found[1]), 'scale')
-
-
-def retain(client, numbers):
-    """A retained message for each number; all are acknowledged."""
-    left = 0
-    for first in range(numbers.start, numbers.stop, 1000):
-        some = range(first, min(first + 1000, numbers.stop))
-        client.send(b''.join(mqtt.publish(f'site/{i // 1000}/device/{i % 1000}/state', b'x' * 16,
-                                          qos=1, id=i % 60000 + 1, retain=True) for i in some))
-        left += len(some) * 4
-        while left > 0:
-            left -= len(client.sock.recv(65536))
-    assert left == 0
-
-
-def find(machine, client, topic_filter):
-    """How many it finds, and what the daemon spends on that."""
-    before, n = machine.spent_ns(), 0
-    client.subscribe(topic_filter)
-    client.sock.settimeout(5)
-    try:
-        while n < 1000:
-            assert client.message().retain
-            n += 1
-    except TimeoutError:
-        pass
-    client.sock.settimeout(PATIENCE_S)
-    spent_us = (machine.spent_ns() - before) / 1000
-    client.unsubscribe(topic_filter)
-    return n, spent_us
-
-
-def retained(machine, n):
-    """Retained messages of as many topics: kept, found by filters, there after a kill."""
-    client = speak_mqtt(machine)
-    some = n // 10
-    retain(client, range(some))
-    before, peak = machine.held(), machine.peak()
-    machine.lap()
-    retain(client, range(some, n))
-    each, kept_s, peak = (machine.held() - before) / (n - some), machine.lap(), machine.peak()
-    again = machine.again()
-    with again.broker:
-        found_s, found_each = again.start_s, again.held() / n
-        client = speak_mqtt(again)
-        one, below = f'site/{n // 1000 - 1}/device/7/state', 'site/7/device/#'
-        say = [(f, *find(again, client, f)) for f in (one, 'site/+/device/7/state', below)]
-        assert [k for _, k, _ in say] == [1, min(n // 1000, 1000), 1000], say
-        again.end()
-    at_most('bytes of a retained message', each - KEPT / (n - some), 160)
-    return (f'{each:.0f} B each, peak {peak / MIB:.0f} MiB, kept in {kept_s:.1f} s of CPU, there '
-            f'{found_s:.1f} s after kill -9 ({found_each:.0f} B each); '
-            + ', '.join(f'{f}: {k} in {us:.0f} us of CPU' for f, k, us in say))
-
-
 # row: (how many, settings)
 ROWS = {queues: (100000, ()), bindings: (1000000, ()), connections: (10000, ()),
         channels: (2047, ()), unsettled: (100000, ()), copies: (50000, ()),
-        retained: (1000000, ('mqtt.listeners.tcp.default=127.0.0.1:0',)),
         large: (512, ('max_message_size=536870912',))}
 
 
-def scale(build, words=(), part=1):
+def scale(build, words=(), part=1, *, rows):
     """Yields (name, figures, None or what is wrong) of each row, with a part of its number."""
-    for row, (n, settings) in ROWS.items():
+    for row, (n, settings) in rows.items():
         if words and row.__name__ not in words:
             continue
         name = f'{row.__name__} {n // part}'

@@ -3,7 +3,9 @@
  *
  * Bindings lead more to a session than it has subscribed to (see README), so every message is
  * looked up here before it goes out. A session owns its set. What has no wildcard is found by its
- * hash; the others are tried one by one.
+ * hash. Those with wildcards are tried one by one while they are few. Of many, most have one shape:
+ * wildcards in the same levels. For each shape the one filter that the topic matches is written,
+ * and found by its hash.
  */
 #ifndef SESSION_MQTT_SUBS_H
 #define SESSION_MQTT_SUBS_H
@@ -14,6 +16,7 @@
 enum { SUB_QOS = 3, SUB_NO_LOCAL = 4, SUB_AS_PUBLISHED = 8, SUB_HANDLING_SHIFT = 4 };
 
 struct taker;
+struct sub_shape;
 
 struct sub {
 	struct sub *next; /* another with the same hash */
@@ -33,7 +36,9 @@ struct sub {
 struct subs {
 	struct map by_filter; /* hash -> the first struct sub */
 	struct sub **wild;
+	struct sub_shape *shapes; /* of those in `wild` */
 	uint32_t wild_n, wild_cap, n;
+	uint32_t shapes_n, shapes_cap;
 	uint32_t sys_n; /* those of $SYS */
 };
 

@@ -1,6 +1,9 @@
 #include "session/mqtt/subs.h"
 
 #include "base/mem_for_tests.h"
+#include "base/prng.h"
+#include "base/text.h"
+#include "wire/mqtt/topic.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -108,6 +111,53 @@ static void many_are_found_and_dropped(void **state)
 	end(&s);
 }
 
+/* A text of levels out of few words, among them wildcards, dollars and nothing at all. */
+static struct slice levels_of(struct prng *p, const char *const *words, size_t words_n, char *room,
+			      size_t cap)
+{
+	struct text t = text_of(room, cap);
+	do
+		text_putf(&t, "%s%s", t.n ? "/" : "", words[prng_below(p, words_n)]);
+	while (prng_below(p, 3) > 0 && t.n < 8);
+	return text_slice(&t);
+}
+
+/* Whatever is subscribed to, and whatever topic comes, also one that only AMQP can send. */
+static void many_match_as_each_one_does(void **state)
+{
+	static const char *const words[] = { "a", "b", "", "$a", "+", "#", "cc", "d", "+" };
+	char room[100];
+	struct prng p = prng_of(17);
+	uint32_t by_shape = 0;
+	(void)state;
+	for (int round = 0; round < 60; round++) {
+		struct subs s = empty();
+		for (int i = 0; i < 400; i++) {
+			struct slice f = levels_of(&p, words, 9, room, sizeof room);
+			if (mqtt_filter_ok(f) && !subs_find(&s, f))
+				assert_non_null(subs_add(&s, &heap.mem, f));
+		}
+		for (int i = 0; i < 300; i++) {
+			struct slice topic = levels_of(&p, words, 9, room, sizeof room);
+			const struct sub *one = NULL;
+			struct sub_match m;
+			size_t cursor = 0;
+			uint32_t n = 0;
+			while (topic.n > 0 && (one = subs_next(&s, &cursor, one)) != NULL)
+				n += (one->wild_at == SUB_EXACT)
+					     ? slice_eq(sub_filter(one), topic)
+					     : mqtt_filter_match(sub_filter(one), topic);
+			subs_match(&s, topic, &m);
+			assert_int_equal(m.n, n);
+			by_shape += n > 1 && s.shapes_n < s.wild_n / 2;
+			while (i % 50 == 49 && s.wild_n > 30)
+				subs_drop(&s, &heap.mem, s.wild[prng_below(&p, s.wild_n)]);
+		}
+		end(&s);
+	}
+	assert_true(by_shape > 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -115,6 +165,7 @@ int main(void)
 		cmocka_unit_test(no_local_counts_if_all_say_so),
 		cmocka_unit_test(those_of_the_broker_itself_are_counted),
 		cmocka_unit_test(many_are_found_and_dropped),
+		cmocka_unit_test(many_match_as_each_one_does),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
