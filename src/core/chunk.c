@@ -288,8 +288,8 @@ void chunk_check(const struct chunk *k)
 			continue;
 		durable_n += (e->flags & ENTRY_PERSISTENT) != 0;
 		must_if(bits_test(k->ready, i), !(e->flags & (ENTRY_SETTLING | ENTRY_DEAD)));
-		if (bits_test(k->ready, i) && e->expiry_ms)
-			must(k->expires_ms && k->expires_ms <= e->expiry_ms);
+		if (bits_test(k->ready, i) && expiry_time(e->expiry_ms))
+			must(k->expires_ms && k->expires_ms <= expiry_time(e->expiry_ms));
 		must(e->mem || k->loc[i] || e->flags & ENTRY_DEAD);
 	}
 	must(durable_n == k->durable_n);

@@ -37,7 +37,7 @@ struct entry {
 	uint64_t id;        /* record index << 16 | ordinal; of a transient entry: the id of
 				    the last persistent one before it */
 	uint64_t mem;       /* owns one reference; 0: not in memory */
-	uint64_t expiry_ms; /* 0: never */
+	uint64_t expiry_ms; /* as in rows.h: expiry_time 0: never */
 	uint32_t bytes;
 	uint16_t count; /* deliveries that count */
 	uint8_t flags;  /* ENTRY_PERSISTENT, BIG, REDELIVERED, SETTLING, SPILLED, DEAD */

@@ -38,7 +38,9 @@ struct consumer {
 	struct consumer *next_of_session, *prev_of_session;
 	struct consumer *next_of_key;
 	uint64_t given, given_bytes, settled; /* counters */
-	uint32_t batch_last;                  /* core_give: its last row; BATCH_NONE: none */
+	uint64_t group_cursor; /* core_group.c: nothing of its groups is ready before */
+	uint32_t groups_n;
+	uint32_t batch_last; /* core_give: its last row; BATCH_NONE: none */
 	uint16_t channel;
 	uint8_t flags;    /* SUBSCRIBE_... */
 	uint8_t selector; /* which of the queue's, from 1 on; 0: none (core_select.c) */
@@ -50,12 +52,13 @@ struct consumer {
 /* What the selectors of a shard share (core_select.c). */
 struct selects {
 	const struct header_ops *(*views)(uint8_t encoding);
-	struct list late;   /* struct selecting: there is more to look at */
-	struct list full;   /* likewise: more to read, when there is less under way */
-	struct deque wants; /* struct core_look */
-	uint64_t gen;       /* of the newest queue that has some */
-	uint64_t reading;   /* steps that what is being read will cost */
-	uint32_t steps;     /* of looking, that this turn has left */
+	struct list late;    /* struct selecting: there is more to look at */
+	struct list full;    /* likewise: more to read, when there is less under way */
+	struct list grouped; /* struct grouping: there is more to go through */
+	struct deque wants;  /* struct core_look */
+	uint64_t gen;        /* of the newest queue that has some */
+	uint64_t reading;    /* steps that what is being read will cost */
+	uint32_t steps;      /* of looking, that this turn has left */
 };
 
 #define CONSUMER_NO_LIMIT INT64_MAX

@@ -1,6 +1,8 @@
 #include "core/core.h"
 
 #include "base/ablate.h"
+#include "core/core_group.h"
+#include "core/core_mark.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
 #include "core/core_select.h"
@@ -29,6 +31,7 @@ struct core *core_new(struct mem *mem, uint16_t shard)
 	list_init(&c->late);
 	list_init(&c->select.late);
 	list_init(&c->select.full);
+	list_init(&c->select.grouped);
 	deque_init(&c->select.wants, sizeof(struct core_look), "selectors");
 	wheel_init(&c->wheel, 0);
 	deque_init(&c->asks, sizeof(struct ask), "asks");
@@ -72,6 +75,7 @@ void core_free(struct core *c)
 		core_retry_forget(c, q);
 		core_delay_forget(c, q);
 		core_select_forget(c, q);
+		core_group_forget(c, q);
 		lanes_off(q, mem);
 		queue_fini(q, mem);
 	}
@@ -134,6 +138,7 @@ void core_forget_queue(struct core *c, struct queue *own_q)
 	core_retry_forget(c, own_q);
 	core_delay_forget(c, own_q);
 	core_select_forget(c, own_q);
+	core_group_forget(c, own_q);
 	lanes_off(own_q, c->mem);
 	queue_fini(own_q, c->mem);
 	pool_put(&c->queue_pool, own_q);

@@ -1,3 +1,4 @@
+#include "core/core_group.h"
 #include "core/core_once.h"
 
 /* Messages become entries of their queue, as they were admitted; or there is none any more. */
@@ -18,9 +19,9 @@ void core_drop_rows(struct core *c, const struct run *to, const struct add_row *
 }
 
 /* Fills slots of `k` from rows. Ids: of persistent entries one after the other from first_id on;
- * of transient ones all the same. True: one of them expires. */
-static bool fill(struct queue *q, struct chunk *k, const struct add_row *row, uint32_t n,
-		 uint64_t first_id, bool is_logged)
+ * of transient ones all the same. Gives all bits of their expiries. */
+static uint64_t fill(struct queue *q, struct chunk *k, const struct add_row *row, uint32_t n,
+		     uint64_t first_id, bool is_logged)
 {
 	struct entry *e = k->entry + k->used;
 	uint64_t *loc = k->loc + k->used, bytes = 0, cached = 0, expiry = 0;
@@ -43,7 +44,7 @@ static bool fill(struct queue *q, struct chunk *k, const struct add_row *row, ui
 	q->live_bytes += bytes;
 	q->ready_bytes += bytes;
 	q->cached_bytes += cached;
-	return expiry != 0;
+	return expiry;
 }
 
 /* The newest `n` entries had no room. */
@@ -70,12 +71,15 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 			core_release(c, q, done);
 		n = (uint32_t)min_u64(o->n - at, CHUNK_N - k->used);
 		chunk_room(&c->chunks, k, k->used + n);
-		bool expires = fill(q, k, row + at, n, first_id + (is_logged ? at : 0), is_logged);
+		uint64_t expiry = fill(q, k, row + at, n, first_id + (is_logged ? at : 0),
+				       is_logged);
 		chunk_use(k, n);
-		if (expires && q->has->delay)
+		if (expiry && q->has->delay)
 			core_delay_add(c, q, k, k->used - n, n);
-		else if (expires)
+		else if (expiry)
 			core_watch_slots(c, k, k->used - n, n);
+		if (expiry & EXPIRY_OF_GROUP)
+			core_group_begin(c, q);
 		if (q->has->ruled || k->bodies)
 			core_rule_weigh(c, q, k, k->used - n, n);
 		if (q->has->lanes)

@@ -1,6 +1,7 @@
 #include "base/ablate.h"
 #include "base/rd.h"
 #include "base/wr.h"
+#include "core/core_group.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
 
@@ -226,8 +227,9 @@ static enum err entry_from_unit(struct core *c, struct chunk *k, struct rd *r, u
 	for (; k->used < slot; k->used++)
 		k->entry[k->used] = (struct entry){ .id = before };
 	k->entry[slot] = e;
-	if (e.expiry_ms && (!k->expires_ms || k->expires_ms > e.expiry_ms))
-		k->expires_ms = e.expiry_ms;
+	const uint64_t expires_ms = expiry_time(e.expiry_ms);
+	if (expires_ms && (!k->expires_ms || k->expires_ms > expires_ms))
+		k->expires_ms = expires_ms;
 	k->loc[slot] = loc;
 	k->used = slot + 1;
 	bits_set(k->live, slot);
@@ -270,8 +272,13 @@ static enum err restore_chunk(struct core *c, struct queue *q, uint64_t number, 
 	k->live_n = k->durable_n = (uint32_t)bits_count(k->live, CHUNK_N);
 	k->changed = c->checkpoint.epoch;
 	k->is_stored = true;
-	for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->live, CHUNK_N, i)) < CHUNK_N; i++)
+	uint64_t expiry = 0;
+	for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->live, CHUNK_N, i)) < CHUNK_N; i++) {
 		q->live_bytes += k->entry[i].bytes;
+		expiry |= k->entry[i].expiry_ms;
+	}
+	if (expiry & EXPIRY_OF_GROUP)
+		core_group_begin(c, q);
 	c->all.bytes += q->live_bytes - q->ready_bytes;
 	c->all.queued_n += k->live_n;
 	q->ready_bytes = q->live_bytes;

@@ -1,3 +1,4 @@
+#include "core/core_group.h"
 #include "core/core_select.h"
 
 /* A queue that deletes itself goes with the last of its consumers; one that stays has less of the
@@ -26,9 +27,13 @@ static void ended(struct core *c, struct queue *q, struct consumer *own_s, bool 
 		core_single_leave(q, own_s, is_ending);
 	if (own_s->selector)
 		core_select_leave(c, q, own_s);
+	if (q->has->group)
+		core_group_leave(c, q, own_s);
 	consumer_remove(&c->consumers, own_s);
 	if (q->has->single)
 		core_single_next(c, q);
+	if (q->consumers_n == 0 && q->live_n == 0)
+		core_group_forget(c, q);
 	core_used(c, q);
 }
 
@@ -121,6 +126,8 @@ void core_cancel_all(struct core *c, struct queue *q, struct post *fx)
 				       SLICE_EMPTY);
 		if (s->selector)
 			core_select_leave(c, q, s);
+		if (q->has->group)
+			core_group_leave(c, q, s);
 		consumer_remove(&c->consumers, s);
 	}
 }

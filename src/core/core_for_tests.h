@@ -183,8 +183,9 @@ static inline void rig_tell(struct rig *r, const struct rig_fx *f)
 	else if (run->kind == FX_DEAD_LETTER)
 		text_putf(t, "dead%u", run->flags);
 	if (run->kind == FX_DELIVER || run->kind == FX_DEAD_LETTER)
-		text_putf(t, " %llu%s%s", (unsigned long long)f->number,
+		text_putf(t, " %llu%s%s%s", (unsigned long long)f->number,
 			  f->deliver.flags & ENTRY_REDELIVERED ? "r" : "",
+			  f->deliver.flags & ENTRY_FIRST ? "f" : "",
 			  f->deliver.flags & ENTRY_SETTLE ? "!" : "");
 	else if (run->kind == FX_CONFIRM)
 		text_putf(t, "confirm %llu-%llu", (unsigned long long)(run->arg + f->confirm.first),

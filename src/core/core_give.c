@@ -1,64 +1,10 @@
 #include "base/ablate.h"
 #include "core/core_bequest.h"
+#include "core/core_group.h"
+#include "core/core_mark.h"
 #include "core/core_select.h"
 
-/* Give marks run ahead of what is given: by whole chunks through a backlog, by records where the
- * queue ends, because ids of what comes next are known only by their record. */
-#define MARK_CHUNKS  ((uint64_t)LIMIT_GIVE_MARK_AHEAD / LIMIT_CHUNK_ENTRIES)
-#define MARK_RECORDS 64u
-
 #define QUIET_CACHE_PART 16u /* of the cache, for a queue without consumers */
-
-_Static_assert(LIMIT_GIVE_MARK_AHEAD % LIMIT_CHUNK_ENTRIES == 0, "the mark moves by chunks");
-
-/* ---- give marks ------------------------------------------------------------------------- */
-
-void core_ask_mark(struct core *c, struct queue *q, uint64_t id, uint64_t pos,
-		   struct outcomes *later)
-{
-	must(q->mark_at != UINT64_MAX);
-	uint64_t ahead = queue_id_ahead(q, pos_chunk(pos) + MARK_CHUNKS);
-	uint64_t half = queue_id_ahead(q, pos_chunk(pos) + MARK_CHUNKS / 2);
-	if (!ahead) {
-		uint64_t base = max_u64(max_u64(id, q->last_id), c->index << 16);
-		ahead = base + ((uint64_t)MARK_RECORDS << 16);
-		half = base + ((uint64_t)MARK_RECORDS / 2 << 16);
-	}
-	struct run head = { .kind = OUTCOME_GIVE_MARK,
-			    .flags = RUN_LOGGED,
-			    .shard = c->shard,
-			    .queue = q->id,
-			    .arg = ahead };
-	must(ahead >= id);
-	(void)outcomes_run(later, &head, NULL, 0, 0, SLICE_EMPTY);
-	q->mark_at = UINT64_MAX;
-	q->mark_next_at = half ? half : ahead;
-	q->is_logged = true;
-}
-
-void core_apply_mark(struct core *c, const struct run *o)
-{
-	struct queue *q = core_find_queue(c, o->queue);
-	if (!q)
-		q = core_make_queue(c, o->queue, QUEUE_DURABLE);
-	must(q && o->n == 0);
-	q->mark = max_u64(q->mark, o->arg);
-	q->mark_at = q->mark_next_at;
-	core_changed(c, q, NULL);
-	core_activate(c, q);
-}
-
-/* May this entry be given? If the log does not know that it may have been, it is asked first: the
- * crash after a delivery must not forget it. */
-static bool is_marked(struct core *c, struct queue *q, const struct entry *e, uint64_t pos,
-		      struct outcomes *later)
-{
-	if (!(e->flags & ENTRY_PERSISTENT))
-		return true;
-	if (e->id >= q->mark_at)
-		core_ask_mark(c, q, e->id, pos, later);
-	return e->id <= q->mark;
-}
 
 /* ---- one entry -------------------------------------------------------------------------- */
 
@@ -187,6 +133,29 @@ static inline void batch_to(struct giving *g, uint32_t n, struct consumer *s)
 	consumer_spend(s, g->row[n].bytes);
 }
 
+/* Not simply the next one to the next one: somebody has a selector, or messages have groups. */
+static struct chunk *choose(struct core *c, struct queue *q, struct outcomes *later,
+			    struct consumer **out_s, uint32_t *out_slot)
+{
+	must(q->has->select || q->has->group);
+	return q->has->select ? core_select_next(c, q, later, out_s, out_slot)
+			      : core_group_next(c, q, later, out_s, out_slot);
+}
+
+static void chosen(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
+		   struct deliver_row *io_row, struct consumer *s)
+{
+	must(io_row->pos == pos_of(k->number, slot));
+	if (q->has->group && core_group_given(q, k, slot, s))
+		io_row->flags |= ENTRY_FIRST;
+	if (q->has->select) {
+		core_select_given(c, q, k);
+		return;
+	}
+	q->cursor = q->has->group->kept;
+	core_release(c, q, k);
+}
+
 /* Collects up to GIVE_N rows: the next message to the next consumer, as long as there are both. */
 static uint32_t collect(struct core *c, struct queue *q, struct outcomes *later)
 {
@@ -194,13 +163,13 @@ static uint32_t collect(struct core *c, struct queue *q, struct outcomes *later)
 	struct hands h;
 	struct chunk *known = NULL, *k;
 	uint32_t n = 0, slot;
-	const bool is_choosy = q->has->select != NULL;
+	const bool is_choosy = q->has->select || q->has->group;
 	hands_init(&h, c, q, later);
 	for (; n < GIVE_N && !list_is_empty(&q->able); n++) {
 		struct consumer *s = containerof(q->able.head.next, struct consumer, node);
-		k = is_choosy ? core_select_next(c, q, later, &s, &slot)
+		k = is_choosy ? choose(c, q, later, &s, &slot)
 			      : core_next_ready(c, q, &known, later, &slot);
-		if (!k || !is_marked(c, q, &k->entry[slot], pos_of(k->number, slot), later))
+		if (!k || !core_is_marked(c, q, &k->entry[slot], pos_of(k->number, slot), later))
 			break;
 		if (s->flags & (SUBSCRIBE_NO_ACK | SUBSCRIBE_NUMBERED))
 			give_otherwise(&h, s, k, slot, &g->row[n]);
@@ -208,7 +177,7 @@ static uint32_t collect(struct core *c, struct queue *q, struct outcomes *later)
 			give_held(&h, k, slot, &g->row[n]);
 		batch_to(g, n, s);
 		if (is_choosy)
-			core_select_given(c, q, k);
+			chosen(c, q, k, slot, &g->row[n], s);
 	}
 	if (known)
 		core_release(c, q, known);
@@ -291,10 +260,12 @@ static inline void tell_one(struct core *c, struct consumer *s, uint32_t n, stru
 	s->batch_last = BATCH_NONE;
 }
 
+/* Or it belongs to a group, and has to be looked at. */
 static bool is_over(const struct core *c, uint64_t expiry_ms)
 {
 	must(c->is_leading);
-	return expiry_ms > EXPIRY_AT_ONCE && expiry_ms <= c->now_ms;
+	return expiry_ms & EXPIRY_OF_GROUP ||
+	       (expiry_ms > EXPIRY_AT_ONCE && expiry_ms <= c->now_ms);
 }
 
 /* May this row go to `s` as it came? */
@@ -351,7 +322,8 @@ static uint32_t pass_round(struct core *c, struct queue *q, const struct run *o,
 uint32_t core_pass(struct core *c, struct queue *q, const struct run *o, struct post *fx)
 {
 	must(!(o->flags & RUN_LOGGED) && o->n <= GIVE_N);
-	if (q->ready_n || q->is_closed || q->has->select || list_is_empty(&q->able))
+	if (q->ready_n || q->is_closed || q->has->select || q->has->group ||
+	    list_is_empty(&q->able))
 		return 0;
 	struct consumer *s = only_one(q);
 	uint32_t n = s ? pass_to_one(c, s, o, fx) : pass_round(c, q, o, fx);
@@ -457,7 +429,8 @@ void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outc
 		core_cold_ask(c, cmd, is_behind);
 		return;
 	}
-	bool is_marked_now = k && is_marked(c, q, &k->entry[slot], pos_of(k->number, slot), later);
+	bool is_marked_now = k &&
+			     core_is_marked(c, q, &k->entry[slot], pos_of(k->number, slot), later);
 	if (q && !q->is_closed && !is_marked_now && (k || (q->pending_n && !is_behind))) {
 		core_ask_later(cmd, later);
 		return;
@@ -476,6 +449,8 @@ void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outc
 		give_away(&h, k, slot, &row);
 	else
 		give_held(&h, k, slot, &row);
+	if (q->has->group)
+		(void)core_group_given(q, k, slot, NULL);
 	core_release(c, q, k);
 	hands_done(&h);
 	queue_counting(q, c->mem)->got++;

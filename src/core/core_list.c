@@ -10,11 +10,12 @@
 
 static void put_line(const struct core *c, const struct entry *e, uint64_t pos, struct text *out)
 {
-	uint64_t in_ms = e->expiry_ms > c->now_ms ? e->expiry_ms - c->now_ms : 0;
+	const uint64_t due_ms = expiry_time(e->expiry_ms);
+	uint64_t in_ms = due_ms > c->now_ms ? due_ms - c->now_ms : 0;
 	must(pos != 0);
 	text_putf(out, "message: %llu-%llu in_ms %llu due_ms %llu bytes %u priority %u%s\n",
 		  (unsigned long long)e->id, (unsigned long long)pos, (unsigned long long)in_ms,
-		  (unsigned long long)e->expiry_ms, e->bytes, e->priority,
+		  (unsigned long long)due_ms, e->bytes, e->priority,
 		  e->flags & ENTRY_PERSISTENT ? " persistent" : "");
 }
 

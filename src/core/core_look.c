@@ -1,5 +1,6 @@
 #include "base/digest.h"
 #include "base/text.h"
+#include "core/core_group.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
 #include "core/core_select.h"
@@ -154,6 +155,7 @@ void core_check(const struct core *c)
 		queue_check(q);
 		core_once_check(q);
 		core_select_check(q);
+		core_group_check(q);
 		if (q->has->stream)
 			core_stream_check(q);
 		if (q->has->retain)
@@ -277,6 +279,8 @@ static void dump_queue(const struct queue *q, struct text *out)
 		dump_rules(q->has->ruled, out);
 	if (q->has->lanes)
 		text_putf(out, "max_priority: %u\n", lanes_max(q));
+	if (q->has->group)
+		text_puts(out, "groups: yes\n");
 	if (q->has->single)
 		text_putf(out, "single_active: %s\n",
 			  core_single_active(q) ? "one" : "none for the moment");

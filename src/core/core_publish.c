@@ -1,4 +1,5 @@
 #include "base/ablate.h"
+#include "core/core_mark.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
 

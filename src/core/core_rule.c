@@ -161,9 +161,15 @@ void core_rule_rows(const struct core *c, const struct queue *q, struct publish_
 	must(n > 0);
 	if (r->message_ttl_ms == RULE_NONE)
 		return;
-	for (uint32_t i = 0; i < n; i++)
-		if (row[i].expiry_ms == 0 || row[i].expiry_ms > at_ms)
-			row[i].expiry_ms = at_ms;
+	for (uint32_t i = 0; i < n; i++) {
+		const uint64_t expiry = row[i].expiry_ms, own_ms = expiry_time(expiry);
+		if (own_ms && own_ms <= at_ms)
+			continue;
+		row[i].expiry_ms = expiry & EXPIRY_OF_GROUP
+					   ? (expiry & ~EXPIRY_TIME_MAX) |
+						     min_u64(at_ms, EXPIRY_TIME_MAX)
+					   : at_ms;
+	}
 }
 
 /* Room in a queue for what comes in; signed, because what was given back may lie beyond. What

@@ -1,5 +1,7 @@
 #include "core/core_select.h"
 
+#include "core/core_group.h"
+
 #include "base/bits.h"
 #include "core/sql.h"
 #include "msg/msg.h"
@@ -8,124 +10,6 @@
 
 #define ASKED_MAX 64u /* of one queue, being read */
 #define PLAIN     LIMIT_SELECTORS
-
-/* ---- who has which ------------------------------------------------------------------------ */
-
-static struct selecting *begin(struct core *c, struct queue *q)
-{
-	struct selecting *sel = mem_get(c->mem, sizeof *sel, "selectors");
-	must(sel != NULL && !q->has->select);
-	*sel = (struct selecting){ .queue = q, .gen = ++c->select.gen };
-	queue_special(q, c->mem)->select = sel;
-	return sel;
-}
-
-/* The one with this code, else a free one; LIMIT_SELECTORS: there is none. */
-static uint32_t place_of(const struct selecting *sel, struct slice code, bool discards)
-{
-	uint32_t place = LIMIT_SELECTORS;
-	must(code.n > 0);
-	for (uint32_t i = LIMIT_SELECTORS; i-- > 0;) {
-		const struct selector_of *one = &sel->at[i];
-		if (!one->code)
-			place = i;
-		else if (one->discards == discards &&
-			 slice_eq(slice_of(one->code, one->code_n), code))
-			return i;
-	}
-	return place;
-}
-
-/* Whoever had the place before knew other things. */
-static void clear(const struct queue *q, uint32_t i)
-{
-	must(i < LIMIT_SELECTORS);
-	for (struct chunk *k = NULL; (k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL;) {
-		if (!k->select)
-			continue;
-		memset(k->select->known[i], 0, sizeof k->select->known[i]);
-		memset(k->select->match[i], 0, sizeof k->select->match[i]);
-	}
-}
-
-enum err core_select_join(struct core *c, struct queue *q, struct consumer *s, struct slice code)
-{
-	struct selecting *sel = q->has->select ? q->has->select : begin(c, q);
-	bool discards = s->flags & SUBSCRIBE_DISCARDS;
-	uint32_t i = place_of(sel, code, discards);
-	must(code.n > 0 && !s->selector);
-	if (i == LIMIT_SELECTORS)
-		return ERR_LIMIT;
-	struct selector_of *one = &sel->at[i];
-	if (!one->code) {
-		*one = (struct selector_of){ .code = mem_get(c->mem, code.n, "selectors"),
-					     .code_n = (uint32_t)code.n,
-					     .discards = discards,
-					     .cursor = pos_of(q->first, 0) };
-		must(one->code != NULL);
-		memcpy(one->code, code.p, code.n);
-		clear(q, i);
-		sel->n++;
-	}
-	one->users_n++;
-	s->selector = (uint8_t)(i + 1);
-	return ERR_OK;
-}
-
-void core_select_leave(struct core *c, struct queue *q, const struct consumer *s)
-{
-	struct selecting *sel = q->has->select;
-	must(sel && s->selector);
-	struct selector_of *one = &sel->at[s->selector - 1];
-	must(one->users_n > 0);
-	if (--one->users_n > 0)
-		return;
-	mem_put(c->mem, one->code, one->code_n);
-	*one = (struct selector_of){ 0 };
-	if (--sel->n == 0)
-		core_select_forget(c, q);
-}
-
-void core_select_drop(struct core *c, struct chunk *k)
-{
-	must(k->queue != NULL || !k->select);
-	mem_put(c->mem, k->select, sizeof *k->select);
-	k->select = NULL;
-}
-
-void core_select_forget(struct core *c, struct queue *q)
-{
-	struct selecting *sel = q->has->select;
-	if (!sel)
-		return;
-	for (struct chunk *k = NULL; (k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL;)
-		core_select_drop(c, k);
-	for (uint32_t i = 0; i < LIMIT_SELECTORS; i++)
-		mem_put(c->mem, sel->at[i].code, sel->at[i].code_n);
-	if (list_has_node(&sel->late))
-		list_remove(&sel->late);
-	mem_put(c->mem, sel, sizeof *sel);
-	queue_special(q, c->mem)->select = NULL;
-	must(q->cursor <= q->tail_pos);
-}
-
-/* Selectors that know that it is not for them stay where they are. A chunk with an entry that has
- * come back does not leave memory any more (chunk_weigh), so on the way nothing cold has any. */
-void core_select_back(struct queue *q, const struct chunk *k, uint32_t slot)
-{
-	const struct chunk_select *t = k->select;
-	const uint64_t pos = pos_of(k->number, slot);
-	must(q->has->select != NULL && bits_test(k->ready, slot));
-	for (uint32_t i = 0; i < LIMIT_SELECTORS; i++) {
-		struct selector_of *one = &q->has->select->at[i];
-		bool is_others = t && !one->discards && bits_test(t->known[i], slot) &&
-				 !bits_test(t->match[i], slot);
-		if (!one->code || is_others || one->cursor <= pos)
-			continue;
-		one->reached = max_u64(one->reached, one->cursor);
-		one->cursor = pos;
-	}
-}
 
 /* ---- looking at messages ------------------------------------------------------------------ */
 
@@ -138,7 +22,8 @@ void core_views(struct core *c, const struct header_ops *(*of)(uint8_t encoding)
 bool core_has_looks(const struct core *c)
 {
 	must(c->mem != NULL);
-	return c->select.wants.n > 0 || !list_is_empty(&c->select.late);
+	return c->select.wants.n > 0 || !list_is_empty(&c->select.late) ||
+	       !list_is_empty(&c->select.grouped);
 }
 
 /* Behind all that are to be served already, which may have had their part in the turn before. */
@@ -161,6 +46,7 @@ void core_select_begin(struct core *c)
 		again(c, n);
 	if (used_up)
 		again(c, used_up);
+	core_group_begin_turn(c);
 }
 
 /* False: the turn has been used up, and the queue goes on in the next one. */
@@ -367,51 +253,61 @@ static void discard(struct core *c, struct queue *q, struct chunk *k, uint32_t s
 }
 
 /* The chunk at the cursor, which is moved to it; NULL: there is nothing behind the cursor. */
-static struct chunk *chunk_at(struct queue *q, struct selector_of *one)
+static struct chunk *chunk_at(struct queue *q, uint64_t *io_pos)
 {
-	struct chunk *k = queue_next_used(q, pos_chunk(one->cursor));
-	must(one->cursor <= q->tail_pos || q->chunks.n == 0);
-	one->cursor = k ? max_u64(one->cursor, pos_of(k->number, 0)) : q->tail_pos;
-	return one->cursor < q->tail_pos ? k : NULL;
+	struct chunk *k = queue_next_used(q, pos_chunk(*io_pos));
+	must(*io_pos <= q->tail_pos || q->chunks.n == 0);
+	*io_pos = k ? max_u64(*io_pos, pos_of(k->number, 0)) : q->tail_pos;
+	return *io_pos < q->tail_pos ? k : NULL;
 }
 
 /* Nothing in `k` is for it. */
-static void pass(struct core *c, struct queue *q, struct selector_of *one, struct chunk *k)
+static void pass(struct core *c, struct queue *q, uint64_t *io_pos, struct chunk *k)
 {
-	must(one->cursor < q->tail_pos);
-	one->cursor = min_u64(pos_of(k->number + 1, 0), q->tail_pos);
-	if (!k->is_cold && one->cursor < q->tail_pos)
+	must(*io_pos < q->tail_pos);
+	*io_pos = min_u64(pos_of(k->number + 1, 0), q->tail_pos);
+	if (!k->is_cold && *io_pos < q->tail_pos)
 		core_cool_behind(c, q, k);
 }
 
-static struct chunk *find(struct core *c, struct queue *q, uint32_t i, struct outcomes *later,
-			  uint32_t *out_slot)
+/* The cursor stays before what is for it but belongs to another one's group: behind that one turn
+ * looks as far as it can. */
+static struct chunk *find(struct core *c, struct queue *q, const struct consumer *s,
+			  struct outcomes *later, uint32_t *out_slot)
 {
+	const uint32_t i = s->selector - 1u;
 	struct selector_of *one = &q->has->select->at[i];
 	struct chunk *k;
+	uint64_t ahead = one->cursor, *pos = &one->cursor;
 	must(one->code != NULL);
-	while ((k = chunk_at(q, one)) != NULL) {
+	while ((k = chunk_at(q, pos)) != NULL) {
 		bool is_passed = k->is_cold && one->reached >= pos_of(k->number + 1, 0);
 		uint32_t slot = is_passed ? CHUNK_N
-					  : candidate(k, i, one->discards, pos_slot(one->cursor));
+					  : candidate(k, i, one->discards, pos_slot(*pos));
+		if (pos == &ahead && c->select.steps == 0)
+			return NULL;
 		if (slot == CHUNK_N) {
 			if (!may_go_on(c, q->has->select))
 				return NULL;
 			c->select.steps -= (uint32_t)min_u64(c->select.steps, PASS_STEPS);
-			pass(c, q, one, k);
+			pass(c, q, pos, k);
 			continue;
 		}
 		if (k->is_cold && !core_near(c, q, k))
 			return NULL;
 		if (core_expire_due(c, k, later))
 			continue;
-		one->cursor = pos_of(k->number, slot);
+		*pos = pos_of(k->number, slot);
 		if (!k->select || !bits_test(k->select->known[i], slot)) {
 			if (!learn(c, q, k, slot, i))
 				return NULL;
 		} else if (bits_test(k->select->match[i], slot)) {
 			*out_slot = slot;
-			return k;
+			if (!q->has->group || core_group_may(q, s, &k->entry[slot]))
+				return k;
+			ahead = *pos + 1;
+			pos = &ahead;
+			c->select.steps -= c->select.steps > 0;
 		} else {
 			must(one->discards);
 			discard(c, q, k, slot, later);
@@ -420,7 +316,16 @@ static struct chunk *find(struct core *c, struct queue *q, uint32_t i, struct ou
 	return NULL;
 }
 
-/* Who has tried in vain tries in vain again. */
+static struct chunk *find_plain(struct core *c, struct queue *q, struct consumer *s,
+				struct outcomes *later, uint32_t *out_slot)
+{
+	struct chunk *none = NULL;
+	must(s->selector == 0);
+	return q->has->group ? core_group_find(c, q, s, later, out_slot)
+			     : core_next_ready(c, q, &none, later, out_slot);
+}
+
+/* Who has tried in vain tries in vain again, unless messages have groups. */
 struct chunk *core_select_next(struct core *c, struct queue *q, struct outcomes *later,
 			       struct consumer **out_s, uint32_t *out_slot)
 {
@@ -431,16 +336,14 @@ struct chunk *core_select_next(struct core *c, struct queue *q, struct outcomes 
 		struct consumer *s = containerof(n, struct consumer, node);
 		uint32_t i = s->selector ? s->selector - 1u : PLAIN;
 		struct chunk *k = NULL;
-		if (tried >> i & 1)
+		if (tried >> i & 1 && !q->has->group)
 			continue;
 		tried |= UINT64_C(1) << i;
-		sel->kept = i == PLAIN ? UINT64_MAX : q->cursor;
-		if (q->ready_n > 0 && i == PLAIN) {
-			struct chunk *none = NULL;
-			k = core_next_ready(c, q, &none, later, out_slot);
-		} else if (q->ready_n > 0) {
-			k = find(c, q, i, later, out_slot);
-		}
+		sel->kept = i == PLAIN && !q->has->group ? UINT64_MAX : q->cursor;
+		if (q->ready_n > 0 && i == PLAIN)
+			k = find_plain(c, q, s, later, out_slot);
+		else if (q->ready_n > 0)
+			k = find(c, q, s, later, out_slot);
 		if (k) {
 			*out_s = s;
 			return k;

@@ -63,8 +63,6 @@ struct chunk *core_select_next(struct core *c, struct queue *q, struct outcomes 
 			       struct consumer **out_s, uint32_t *out_slot);
 void core_select_given(struct core *c, struct queue *q, struct chunk *k);
 
-/* core_expire_due lets die what is due in `k`, which may be gone then; false: nothing. */
-bool core_expire_due(struct core *c, struct chunk *k, struct outcomes *later);
 /* core_cool_behind: an unchanged chunk that has been gone through may leave memory again. */
 void core_cool_behind(struct core *c, struct queue *q, struct chunk *k);
 

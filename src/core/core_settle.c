@@ -1,5 +1,6 @@
 #include "base/ablate.h"
 #include "core/core_bequest.h"
+#include "core/core_group.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
 #include "core/core_select.h"
@@ -105,12 +106,14 @@ void core_release_entry(struct core *c, struct queue *q, struct chunk *k, uint32
 	must(!bits_test(k->ready, slot));
 	e->flags |= ENTRY_REDELIVERED;
 	queue_on(q, k, slot);
-	if (e->expiry_ms)
-		core_watch(c, k, e->expiry_ms);
+	if (expiry_time(e->expiry_ms))
+		core_watch(c, k, expiry_time(e->expiry_ms));
 	if (!ABLATED(requeue_place))
 		q->cursor = min_u64(q->cursor, pos_of(k->number, slot));
 	if (q->has->select)
 		core_select_back(q, k, slot);
+	if (q->has->group)
+		core_group_back(q, k, slot);
 }
 
 void core_give_back(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
@@ -151,6 +154,8 @@ static void settle_rows(struct settling *t, const struct settle_row *row, uint32
 		if (!k || !chunk_is_given(k, slot))
 			continue; /* settled before, or gone with a queue of that name */
 		must(row[i].how < SETTLE_N);
+		if (q->has->group)
+			core_group_settled(t->core, q, &k->entry[slot]);
 		t->n[row[i].how]++;
 		t->bytes += k->entry[slot].bytes;
 		if (row[i].how == SETTLE_RELEASE)

@@ -1,9 +1,10 @@
 /* core_state -- what one shard holds, and the steps that the parts of the core share.
  *
- * Private to core*.c. The parts: core_publish (messages in), core_give (messages out), core_settle
- * (messages gone), core_dead (dead letters), core_time (what expires), core_rule (limits),
- * core_consume (consumers), core_claim (names), core_single (one of them at a time), core_queue
- * (queues come, answer and go), core_checkpoint (to disk and back), core_look (digest, dump).
+ * Private to core*.c. The parts: core_publish (messages in), core_give (messages out), core_mark
+ * (marks of that), core_group (which belong together), core_settle (messages gone), core_dead (dead
+ * letters), core_time (what expires), core_rule (limits), core_consume (consumers), core_claim
+ * (names), core_single (one of them at a time), core_queue (queues come, answer and go),
+ * core_checkpoint (to disk and back), core_look (digest, dump).
  */
 #ifndef CORE_CORE_STATE_H
 #define CORE_CORE_STATE_H
@@ -205,11 +206,6 @@ void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outc
 /* core_pass gives transient rows of `o` straight to consumers that wait without ack, past an empty
  * queue: the number of rows that went so. */
 uint32_t core_pass(struct core *c, struct queue *q, const struct run *o, struct post *fx);
-void core_apply_mark(struct core *c, const struct run *o);
-/* core_ask_mark asks the log to let entries up to some distance beyond `id`, which lies at `pos`,
- * be given. */
-void core_ask_mark(struct core *c, struct queue *q, uint64_t id, uint64_t pos,
-		   struct outcomes *later);
 
 /* ---- core_settle.c */
 
@@ -339,6 +335,8 @@ void core_expire(struct core *c, struct outcomes *later, struct post *fx);
 struct chunk *core_next_ready(struct core *c, struct queue *q, struct chunk **io_chunk,
 			      struct outcomes *later, uint32_t *out_slot);
 void core_expire_late(struct core *c, const struct queue *q, struct outcomes *later);
+/* core_expire_due lets die what is due in `k`, which may be gone then; false: nothing. */
+bool core_expire_due(struct core *c, struct chunk *k, struct outcomes *later);
 
 /* core_used: `q` is in use, or was until now: it lives for a while. */
 void core_used(struct core *c, struct queue *q);

@@ -35,7 +35,8 @@ void core_watch_slots(struct core *c, struct chunk *k, uint32_t from, uint32_t n
 	uint64_t soonest = UINT64_MAX;
 	must(n > 0 && from + n <= k->used);
 	for (uint32_t i = from; i < from + n; i++)
-		soonest = min_u64(soonest, k->entry[i].expiry_ms - 1); /* never: the largest */
+		/* never: the largest */
+		soonest = min_u64(soonest, expiry_time(k->entry[i].expiry_ms) - 1);
 	if (soonest < UINT64_MAX)
 		core_watch(c, k, soonest + 1);
 }
@@ -96,7 +97,7 @@ static void expire(struct core *c, struct chunk *k, bool is_late, struct outcome
 			   .reason = DEAD_EXPIRED };
 	must(later != NULL);
 	for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->ready, CHUNK_N, i)) < CHUNK_N; i++) {
-		uint64_t at_ms = k->entry[i].expiry_ms;
+		uint64_t at_ms = expiry_time(k->entry[i].expiry_ms);
 		bool is_new = !(k->entry[i].flags & ENTRY_REDELIVERED);
 		if (at_ms == EXPIRY_AT_ONCE && is_new && !is_late)
 			has_late = true;

@@ -52,6 +52,7 @@ struct special {
 	struct window *window;    /* what it has taken not long ago; NULL: no matter */
 	struct lanes *lanes;      /* lanes.h; NULL: no priorities */
 	struct selecting *select; /* core_select.c; NULL: all take everything */
+	struct grouping *group;   /* core_group.c; NULL: it has met no message with a group */
 	struct dead *dead;        /* core_dead.c; NULL: no dead letters */
 	struct ruled *ruled;      /* NULL: no rules */
 	struct streamed *stream;  /* core_stream.c; NULL: it has entries */

@@ -6,6 +6,7 @@
  */
 #ifndef CORE_ROWS_H
 #define CORE_ROWS_H
+#include "base/limits.h"
 #include "msg/header.h"
 
 #include <stdint.h>
@@ -22,8 +23,9 @@ enum {
 	ENTRY_DEAD = 128,      /* a dead letter: the session for these has it, or will have */
 	ENTRY_SETTLE = 256,    /* deliver_row: without ack, but mem is 0: who has read the message
 				    must settle it, or its place might be reused before */
-	ENTRY_STREAM = 512     /* deliver_row: of a stream (pos is its offset + 1) or a store: the
+	ENTRY_STREAM = 512,    /* deliver_row: of a stream (pos is its offset + 1) or a store: the
 				    message may be gone when it is read */
+	ENTRY_FIRST = 1024     /* deliver_row: from here on its group is the consumer's */
 };
 #define ENTRY_STORED (ENTRY_PERSISTENT | ENTRY_BIG)
 
@@ -37,6 +39,33 @@ enum {
 
 _Static_assert(STREAM_TAG_MAX == HEADER_RETAIN_MAX, "numbers of keys");
 
+/* The expiry_ms of a message that belongs to a group: its time in the low bits (in the year 2527
+ * all others end), then the number of its group, below LIMIT_GROUPS, and whether it is the group's
+ * last. All others are below EXPIRY_OF_GROUP. */
+#define EXPIRY_TIME_BITS 44
+#define EXPIRY_OF_GROUP  (UINT64_C(1) << 63)
+#define EXPIRY_LAST      (UINT64_C(1) << 62)
+#define EXPIRY_TIME_MAX  ((UINT64_C(1) << EXPIRY_TIME_BITS) - 1)
+
+_Static_assert(LIMIT_GROUPS <= UINT64_C(1) << (62 - EXPIRY_TIME_BITS), "numbers of groups");
+
+static inline uint64_t expiry_in_group(uint64_t ms, uint32_t number, bool is_last)
+{
+	return (ms < EXPIRY_TIME_MAX ? ms : EXPIRY_TIME_MAX) |
+	       (uint64_t)number << EXPIRY_TIME_BITS | (is_last ? EXPIRY_LAST : 0) | EXPIRY_OF_GROUP;
+}
+
+/* expiry_time is the time alone. expiry_group: of what has EXPIRY_OF_GROUP. */
+static inline uint64_t expiry_time(uint64_t expiry)
+{
+	return expiry & EXPIRY_OF_GROUP ? expiry & EXPIRY_TIME_MAX : expiry;
+}
+static inline uint32_t expiry_group(uint64_t expiry)
+{
+	return (uint32_t)((expiry & ~(EXPIRY_OF_GROUP | EXPIRY_LAST)) >> EXPIRY_TIME_BITS) %
+	       LIMIT_GROUPS;
+}
+
 /* retain_expiry is the expiry_ms of a row to a store of last messages (retain.h): until when the
  * message is kept (0: for ever; in the year 2109 all others end), and the number of its key, at
  * most STREAM_TAG_MAX. Such a row is ENTRY_PERSISTENT. */
@@ -49,9 +78,9 @@ static inline uint64_t retain_expiry(uint64_t ms, uint32_t number)
 struct publish_row { /* CMD_PUBLISH: run.arg = sequence of the first row */
 	uint64_t mem;
 	uint64_t queue;
-	uint64_t expiry_ms; /* absolute; 0 = never; EXPIRY_AT_ONCE; of a stream: its filter
-				    value as a number up to STREAM_TAG_MAX, 0 = none; of a
-				    store: retain_expiry */
+	uint64_t expiry_ms; /* absolute; 0 = never; EXPIRY_AT_ONCE; expiry_in_group; of a
+				    stream: its filter value as a number up to
+				    STREAM_TAG_MAX, 0 = none; of a store: retain_expiry */
 	uint32_t bytes;     /* of the stored form: what it costs */
 	uint16_t seq_delta; /* sequence - run.arg */
 	uint8_t flags;      /* ENTRY_... */

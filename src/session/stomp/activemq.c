@@ -201,27 +201,42 @@ bool stomp_amq_dies_to(struct turn *t, struct slice queue)
 
 /* ---- SEND --------------------------------------------------------------------------------- */
 
-bool stomp_amq_may_send(struct turn *t)
+bool stomp_amq_may_send(struct turn *t, bool *out_is_grouped)
 {
 	struct slice head = t->frame->head, name, value;
-	const bool is_topic = slice_starts_with(t->head->at[STOMP_H_DESTINATION],
-						slice_str("/topic/"));
 	must(t->frame->command == STOMP_SEND);
+	*out_is_grouped = false;
 	if (stomp_has(t->head, STOMP_H_TRANSFORMATION)) {
 		(void)stomp_amq_refuse(t, "Transformations are not there", SLICE_EMPTY, "");
 		return false;
 	}
 	while (stomp_line(&head, &name, &value)) {
-		const char *why = slice_starts_with(name, slice_str("AMQ_SCHEDULED_"))
-					  ? "Scheduled messages are not there: "
-				  : slice_starts_with(name, slice_str("JMSXGroup")) && !is_topic
-					  ? "Message groups are not there: "
-					  : NULL;
-		if (!why)
+		*out_is_grouped |= slice_eq(name, slice_str(STOMP_AMQ_GROUP));
+		if (!slice_starts_with(name, slice_str("AMQ_SCHEDULED_")))
 			continue;
-		(void)stomp_amq_refuse(t, why, name, "");
+		(void)stomp_amq_refuse(t, "Scheduled messages are not there: ", name, "");
 		return false;
 	}
+	return true;
+}
+
+/* A sequence below 0 is that of a group's last message; others say nothing. */
+bool stomp_amq_group(struct turn *t, struct slice props, uint64_t *io_expiry_ms)
+{
+	static const struct hash_key key = { 0x676f64776974, 0x67726f757073 };
+	struct header h;
+	int64_t sequence = 0;
+	must(t->s->is_activemq);
+	if (header_find(&stomp_header_ops, props, slice_str("JMSXGroupSeq"), &h) &&
+	    !stomp_number(h.octets, &sequence)) {
+		(void)stomp_amq_refuse(t, "JMSXGroupSeq is not a number: ", h.octets, "");
+		return false;
+	}
+	if (!header_find(&stomp_header_ops, props, slice_str(STOMP_AMQ_GROUP), &h) ||
+	    h.octets.n == 0)
+		return true;
+	*io_expiry_ms = expiry_in_group(
+		*io_expiry_ms, (uint32_t)(hash_slice(key, h.octets) % LIMIT_GROUPS), sequence < 0);
 	return true;
 }
 
@@ -283,6 +298,7 @@ void stomp_amq_props(struct turn *t, struct slice props, struct slice reply_to, 
 	must(t->s->is_activemq);
 	while (stomp_stored_next(&r, &name, &value)) {
 		if (slice_eq(name, slice_str("JMSXUserID")) ||
+		    slice_eq(name, slice_str("JMSXGroupFirstForConsumer")) ||
 		    slice_eq(name, slice_str("original-destination")))
 			continue;
 		bool is_reply = reply_to.p && is_named(name, STOMP_H_REPLY_TO);

@@ -87,6 +87,7 @@ static void put_message(struct turn *t, const struct subscription *k, const stru
 		.ops = header_ops_of(m->proto),
 		.props = msg_props(m),
 		.is_activemq = t->s->is_activemq,
+		.is_first = row->flags & ENTRY_FIRST,
 		.is_text = t->s->is_activemq && stomp_amq_is_text(m, header_ops_of(m->proto)),
 	};
 	must(!text_is_full(&to) && !text_is_full(&me));

@@ -20,6 +20,7 @@ struct sending {
 	uint64_t expiry_ms;
 	uint8_t flags, priority;
 	bool is_one_of_many; /* it goes to several destinations */
+	bool is_grouped;     /* it names a group */
 	size_t longest;      /* of their routes */
 };
 
@@ -303,12 +304,15 @@ static enum done publish(struct turn *t, struct sending *m, bool is_followed)
 {
 	struct stomp *s = t->s;
 	struct route_hit *hit;
+	uint64_t expiry_ms = m->expiry_ms;
+	if (m->is_grouped && m->to.exchange.n == 0 && !stomp_amq_group(t, m->props, &expiry_ms))
+		return DONE;
 	const struct publication what = { .exchange = m->to.exchange,
 					  .key = m->to.key,
 					  .route = m->route,
 					  .headers = &stomp_header_ops,
 					  .props = m->props,
-					  .expiry_ms = m->expiry_ms,
+					  .expiry_ms = expiry_ms,
 					  .dice = s->session.handle + s->published,
 					  .priority = m->priority };
 	enum err e = publisher_route(&s->publisher, t->w, &s->access, &what, &hit, &t->why);
@@ -402,7 +406,7 @@ enum done stomp_send(struct turn *t, bool is_followed)
 	UNSET char reply[REPLY_MAX];
 	struct sending m = { .reply_to = SLICE_EMPTY };
 	enum done d = DONE;
-	if (t->s->is_activemq && !stomp_amq_may_send(t))
+	if (t->s->is_activemq && !stomp_amq_may_send(t, &m.is_grouped))
 		return DONE;
 	if (!is_ready(t, &m, names, reply, &d))
 		return d;

@@ -307,7 +307,8 @@ enum done stomp_put_off(struct turn *t);
 void stomp_transactions_free(struct turn *t);
 
 /* ---- activemq.c: ActiveMQ's dialect ---- */
-#define STOMP_AMQ_DLQ "ActiveMQ.DLQ"
+#define STOMP_AMQ_DLQ   "ActiveMQ.DLQ"
+#define STOMP_AMQ_GROUP "JMSXGroupID"
 struct text;
 /* stomp_amq_refuse tells an ERROR in ActiveMQ's words; the conversation goes on. */
 enum done stomp_amq_refuse(struct turn *t, const char *words, struct slice what, const char *after);
@@ -317,9 +318,12 @@ void stomp_amq_address(const struct stomp *s, bool is_topic, struct slice name, 
 /* stomp_amq_dies_to: dead letters of a queue that the frame in hand declares go to STOMP_AMQ_DLQ;
  * not if its user may send nothing there. */
 bool stomp_amq_dies_to(struct turn *t, struct slice queue);
-/* stomp_amq_may_send: false: refused. stomp_amq_reply_to writes where the answer is wanted, if that
- * is not as the client has said. stomp_amq_props makes what is kept of a SEND from its headers. */
-bool stomp_amq_may_send(struct turn *t);
+/* stomp_amq_may_send: false: refused; it also looks whether the message belongs to a group, of
+ * which stomp_amq_group tells the queue in its expiry; false: refused. stomp_amq_reply_to writes
+ * where the answer is wanted, if that is not as the client has said. stomp_amq_props makes what is
+ * kept of a SEND from its headers. */
+bool stomp_amq_may_send(struct turn *t, bool *out_is_grouped);
+bool stomp_amq_group(struct turn *t, struct slice props, uint64_t *io_expiry_ms);
 enum done stomp_amq_reply_to(struct turn *t, struct text *out, bool *out_is_refused);
 void stomp_amq_props(struct turn *t, struct slice props, struct slice reply_to, bool is_one_of_many,
 		     uint8_t priority, struct wr *w);

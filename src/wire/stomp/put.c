@@ -161,6 +161,8 @@ static void put_fixed(struct out *o, const struct stomp_message *m)
 	struct header h;
 	uint64_t seconds = 0;
 	must(m->is_activemq);
+	if (m->is_first)
+		put(o, slice_str("JMSXGroupFirstForConsumer:true\n"));
 	if (!m->ops->property(m->props, HEADER_PRIORITY, &h))
 		put_known(o, STOMP_H_PRIORITY, slice_str("4"));
 	if (!header_find(m->ops, m->props, slice_str(stomp_header_words[STOMP_H_EXPIRES]), &h))

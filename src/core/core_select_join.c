@@ -1,0 +1,123 @@
+#include "core/core_select.h"
+
+#include "base/bits.h"
+
+#include <string.h>
+
+/* ---- who has which ------------------------------------------------------------------------ */
+
+static struct selecting *begin(struct core *c, struct queue *q)
+{
+	struct selecting *sel = mem_get(c->mem, sizeof *sel, "selectors");
+	must(sel != NULL && !q->has->select);
+	*sel = (struct selecting){ .queue = q, .gen = ++c->select.gen };
+	queue_special(q, c->mem)->select = sel;
+	return sel;
+}
+
+/* The one with this code, else a free one; LIMIT_SELECTORS: there is none. */
+static uint32_t place_of(const struct selecting *sel, struct slice code, bool discards)
+{
+	uint32_t place = LIMIT_SELECTORS;
+	must(code.n > 0);
+	for (uint32_t i = LIMIT_SELECTORS; i-- > 0;) {
+		const struct selector_of *one = &sel->at[i];
+		if (!one->code)
+			place = i;
+		else if (one->discards == discards &&
+			 slice_eq(slice_of(one->code, one->code_n), code))
+			return i;
+	}
+	return place;
+}
+
+/* Whoever had the place before knew other things. */
+static void clear(const struct queue *q, uint32_t i)
+{
+	must(i < LIMIT_SELECTORS);
+	for (struct chunk *k = NULL; (k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL;) {
+		if (!k->select)
+			continue;
+		memset(k->select->known[i], 0, sizeof k->select->known[i]);
+		memset(k->select->match[i], 0, sizeof k->select->match[i]);
+	}
+}
+
+enum err core_select_join(struct core *c, struct queue *q, struct consumer *s, struct slice code)
+{
+	struct selecting *sel = q->has->select ? q->has->select : begin(c, q);
+	bool discards = s->flags & SUBSCRIBE_DISCARDS;
+	uint32_t i = place_of(sel, code, discards);
+	must(code.n > 0 && !s->selector);
+	if (i == LIMIT_SELECTORS)
+		return ERR_LIMIT;
+	struct selector_of *one = &sel->at[i];
+	if (!one->code) {
+		*one = (struct selector_of){ .code = mem_get(c->mem, code.n, "selectors"),
+					     .code_n = (uint32_t)code.n,
+					     .discards = discards,
+					     .cursor = pos_of(q->first, 0) };
+		must(one->code != NULL);
+		memcpy(one->code, code.p, code.n);
+		clear(q, i);
+		sel->n++;
+	}
+	one->users_n++;
+	s->selector = (uint8_t)(i + 1);
+	return ERR_OK;
+}
+
+void core_select_leave(struct core *c, struct queue *q, const struct consumer *s)
+{
+	struct selecting *sel = q->has->select;
+	must(sel && s->selector);
+	struct selector_of *one = &sel->at[s->selector - 1];
+	must(one->users_n > 0);
+	if (--one->users_n > 0)
+		return;
+	mem_put(c->mem, one->code, one->code_n);
+	*one = (struct selector_of){ 0 };
+	if (--sel->n == 0)
+		core_select_forget(c, q);
+}
+
+void core_select_drop(struct core *c, struct chunk *k)
+{
+	must(k->queue != NULL || !k->select);
+	mem_put(c->mem, k->select, sizeof *k->select);
+	k->select = NULL;
+}
+
+void core_select_forget(struct core *c, struct queue *q)
+{
+	struct selecting *sel = q->has->select;
+	if (!sel)
+		return;
+	for (struct chunk *k = NULL; (k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL;)
+		core_select_drop(c, k);
+	for (uint32_t i = 0; i < LIMIT_SELECTORS; i++)
+		mem_put(c->mem, sel->at[i].code, sel->at[i].code_n);
+	if (list_has_node(&sel->late))
+		list_remove(&sel->late);
+	mem_put(c->mem, sel, sizeof *sel);
+	queue_special(q, c->mem)->select = NULL;
+	must(q->cursor <= q->tail_pos);
+}
+
+/* Selectors that know that it is not for them stay where they are. A chunk with an entry that has
+ * come back does not leave memory any more (chunk_weigh), so on the way nothing cold has any. */
+void core_select_back(struct queue *q, const struct chunk *k, uint32_t slot)
+{
+	const struct chunk_select *t = k->select;
+	const uint64_t pos = pos_of(k->number, slot);
+	must(q->has->select != NULL && bits_test(k->ready, slot));
+	for (uint32_t i = 0; i < LIMIT_SELECTORS; i++) {
+		struct selector_of *one = &q->has->select->at[i];
+		bool is_others = t && !one->discards && bits_test(t->known[i], slot) &&
+				 !bits_test(t->match[i], slot);
+		if (!one->code || is_others || one->cursor <= pos)
+			continue;
+		one->reached = max_u64(one->reached, one->cursor);
+		one->cursor = pos;
+	}
+}
