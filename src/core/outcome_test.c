@@ -58,6 +58,8 @@ static const struct pin old_facts[] = {
 	{ 7, "PARAMETER" },    { 8, "GLOBAL_PARAMETER" },
 	{ 9, "POLICY" },       { 10, "OPERATOR_POLICY" },
 	{ 11, "UNKNOWN" },
+	{ 12, "VHOST_TYPE" },
+	{ 13, "MAPPING" },
 };
 
 static const struct pin facts[] = {
