@@ -6,6 +6,7 @@
 #include "io/entropy.h"
 #include "io/logger.h"
 #include "io/sock.h"
+#include "io/tls_client.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -38,9 +39,10 @@ struct bridge {
 	struct slice rest; /* of its addresses, those that come next */
 	char host[CONFIG_STRING_MAX + 1];
 	uint16_t port;
-	struct lookup *lookup; /* NULL: there is none under way */
-	uint64_t at_ms;        /* when to call; UINT64_MAX: it is being called */
-	uint64_t wait_ms;      /* the last pause */
+	struct tls_context *tls; /* a share; NULL: none is spoken */
+	struct lookup *lookup;   /* NULL: there is none under way */
+	uint64_t at_ms;          /* when to call; UINT64_MAX: it is being called */
+	uint64_t wait_ms;        /* the last pause */
 };
 
 /* ---- pauses ------------------------------------------------------------------------------- */
@@ -65,16 +67,14 @@ static void wait_on(struct bridge *b, const char *reason)
 		logger_line(b->poller->all->log, LOG_bridge_down, v, 4);
 }
 
-void bridge_over(struct bridge *b, int error, bool was_open)
+void bridge_over(struct bridge *b, const char *why, bool was_open)
 {
 	must(b->at_ms == UINT64_MAX);
 	if (was_open)
 		b->wait_ms = 0;
 	if (was_open && !b->set->is_round)
 		b->rest = SLICE_EMPTY;
-	wait_on(b, error != 0 ? strerror(error)
-		   : was_open ? "the connection ended"
-			      : "it came to nothing");
+	wait_on(b, *why ? why : was_open ? "the connection ended" : "it came to nothing");
 }
 
 /* ---- calling ------------------------------------------------------------------------------ */
@@ -99,7 +99,12 @@ static void call(struct bridge *b, const struct sockaddr *to, socklen_t to_n)
 		wait_on(b, strerror(error));
 		return;
 	}
-	if (!sock_call(b->poller, fd, b->protocol, text_slice(&peer), b->which, b))
+	const struct sock_call c = { b->protocol, text_slice(&peer), b->which, b,
+				     b->tls ? tls_call(b->tls, fd, b->host, b->set->is_insecure)
+					    : NULL };
+	if (b->tls && !c.own_tls)
+		close(fd);
+	if ((b->tls && !c.own_tls) || !sock_call(b->poller, fd, &c))
 		wait_on(b, "the system has no more memory or descriptors");
 }
 
@@ -224,21 +229,34 @@ uint64_t bridges_turn(struct poller *p, uint64_t now_ms)
 
 /* ---- life --------------------------------------------------------------------------------- */
 
-bool bridges_new(struct pollers *p, const struct config *c, const struct session_ops *protocol)
+bool bridges_want_tls(const struct config *c)
+{
+	bool is_wanted = false;
+	for (uint32_t i = 0; i < c->bridges.n; i++)
+		is_wanted |= c->bridges.at[i].is_tls;
+	return is_wanted;
+}
+
+enum err bridges_new(struct pollers *p, const struct config *c, const struct session_ops *protocol,
+		     struct text *why)
 {
 	must(p->n > 0);
 	for (uint32_t i = 0; i < c->bridges.n; i++) {
 		struct bridge *b = calloc(1, sizeof *b);
-		if (!b)
-			return false;
+		if (!b) {
+			text_puts(why, "no memory for bridges");
+			return ERR_LIMIT;
+		}
 		b->poller = &p->at[i % p->n];
 		b->set = &c->bridges.at[i];
 		b->protocol = protocol;
 		b->which = i;
 		b->next = b->poller->bridges;
 		b->poller->bridges = b;
+		if (b->set->is_tls)
+			TRY(tls_client_new(b->set, &b->tls, why));
 	}
-	return true;
+	return ERR_OK;
 }
 
 void bridges_end(struct poller *p)
@@ -248,6 +266,7 @@ void bridges_end(struct poller *p)
 		p->bridges = b->next;
 		if (b->lookup)
 			lookup_leave(b->lookup);
+		tls_client_let_go(b->tls);
 		free(b);
 	}
 }

@@ -13,12 +13,14 @@
 #define IO_BRIDGE_H
 #include "io/poller.h"
 
-struct sock;
+struct text;
 
-/* bridges_new makes those of the settings, on pollers that have not been started yet. False: no
- * memory. `protocol` is what they speak. */
-MUST_USE bool bridges_new(struct pollers *p, const struct config *c,
-			  const struct session_ops *protocol);
+/* bridges_new makes those of the settings, on pollers that have not been started yet. `protocol` is
+ * what they speak. ERR_LIMIT: no memory; ERR_MALFORMED: a file of theirs does not serve, `why` says
+ * which. bridges_want_tls: some speak TLS. */
+MUST_USE enum err bridges_new(struct pollers *p, const struct config *c,
+			      const struct session_ops *protocol, struct text *why);
+bool bridges_want_tls(const struct config *c);
 /* bridges_end ends those of a poller whose loop runs no more; nobody waits for the names that are
  * being looked up. */
 void bridges_end(struct poller *p);
@@ -26,7 +28,7 @@ void bridges_end(struct poller *p);
 /* bridges_turn calls whoever is due, and says when to look again (UINT64_MAX: never). */
 uint64_t bridges_turn(struct poller *p, uint64_t now_ms);
 
-/* bridge_over: its socket is about to go, or does not know its conversation any more; `error` is
- * the socket's, 0 none; was_open: both brokers had agreed to talk. */
-void bridge_over(struct bridge *b, int error, bool was_open);
+/* bridge_over: its socket is about to go, or does not know its conversation any more; `why` is what
+ * went wrong below it, "" nothing; was_open: both brokers had agreed to talk. */
+void bridge_over(struct bridge *b, const char *why, bool was_open);
 #endif

@@ -1,5 +1,7 @@
 #include "io/bridge.h"
 
+#include "base/text.h"
+
 #include <netdb.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -30,11 +32,13 @@ static void an_end_does_not_wait_for_a_name(void **s)
 	static struct config config;
 	static struct poller poller;
 	struct pollers all = { .at = &poller, .n = 1 };
+	char room[20];
+	struct text why = text_of(room, sizeof room);
 	poller.all = &all;
 	config.bridges.n = 1;
 	memcpy(config.bridges.at[0].address, "broker.example", 15);
 	pthread_mutex_lock(&name_server);
-	assert_true(bridges_new(&all, &config, NULL));
+	assert_int_equal(bridges_new(&all, &config, NULL, &why), ERR_OK);
 	const uint64_t at_ms = bridges_turn(&poller, 1000);
 	assert_true(at_ms > 1000 && at_ms < 2000);
 	assert_true(bridges_turn(&poller, at_ms) > at_ms);

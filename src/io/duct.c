@@ -8,6 +8,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+bool duct_is_open(const struct duct *d)
+{
+	return !d->tls || tls_is_open(d->tls);
+}
+
 static ssize_t read_bare(int fd, uint8_t *to, uint32_t n)
 {
 	ssize_t got;

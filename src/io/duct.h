@@ -38,6 +38,9 @@ static inline bool duct_is_bare(const struct duct *d)
 	return !d->tls && !d->web;
 }
 
+/* duct_is_open: nothing has to be agreed on any more before bytes can be written. */
+bool duct_is_open(const struct duct *d);
+
 /* duct_read is read(2): n > 0 bytes, 0 at the end, -1 with errno: EAGAIN when there is no more now,
  * EBUSY when it is the turn of others (duct_has_more, or the socket, says whether there is more),
  * EPROTO when a layer is not spoken as it should be (duct_why). It may write, too. */

@@ -163,7 +163,8 @@ static enum err make_pollers(struct server *s, struct text *why)
 	for (; s->pollers_made < p->n; s->pollers_made++)
 		if (!poller_init(&p->at[s->pollers_made], p, s->pollers_made))
 			return lacking("descriptors", why);
-	for (uint32_t i = 0; s->tls.now && i < p->n; i++) {
+	const bool wants_tls = s->tls.now || bridges_want_tls(s->config);
+	for (uint32_t i = 0; wants_tls && i < p->n; i++) {
 		p->at[i].room.tls = tls_room_new();
 		if (!p->at[i].room.tls)
 			return lacking("memory", why);
@@ -327,8 +328,7 @@ static enum err start(struct server *s, struct text *why)
 	TRY(log_refusal(s, take_control(s, why), LOG_listener_failed, why));
 	TRY(log_refusal(s, listeners_open(&s->listeners, &s->pollers, why), LOG_listener_failed,
 			why));
-	if (!bridges_new(&s->pollers, s->config, s->setup->mqtt))
-		return lacking("memory", why);
+	TRY(bridges_new(&s->pollers, s->config, s->setup->mqtt, why));
 	return start_threads(s, why);
 }
 

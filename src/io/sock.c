@@ -83,7 +83,8 @@ static void tell_bridge(struct sock *s)
 	if (!b || !s->conn)
 		return;
 	(void)getsockopt(s->duct.fd, SOL_SOCKET, SO_ERROR, &error, &n);
-	bridge_over(b, error, conn_is_open(s->conn));
+	const char *why = s->duct.tls ? tls_why(s->duct.tls) : "";
+	bridge_over(b, error ? strerror(error) : why, conn_is_open(s->conn));
 }
 
 void sock_shut(struct sock *s)
@@ -217,6 +218,7 @@ void sock_note(const struct sock *s)
 /* Through the layers; what they had to write themselves is on its way. */
 static ssize_t read_layers(struct sock *s, uint8_t *to, uint32_t n)
 {
+	const bool is_agreeing = s->bridge && !duct_is_open(&s->duct);
 	ssize_t got = duct_read(&s->duct, &s->poller->room, to, n);
 	char room[UINT8_MAX + 1];
 	struct text name = text_of(room, sizeof room);
@@ -226,6 +228,8 @@ static ssize_t read_layers(struct sock *s, uint8_t *to, uint32_t n)
 	else if (got > 0 && s->duct.tls && tls_name(s->duct.tls, &name))
 		conn_named(s->conn, text_slice(&name));
 	sock_heed(s);
+	if (is_agreeing && duct_is_open(&s->duct)) /* what waits for that is written */
+		sock_watch(s, s->events | UV_WRITABLE);
 	errno = error;
 	return got;
 }
@@ -339,7 +343,8 @@ static int64_t net_write(struct net *n, uint64_t sock, const struct slice *parts
 		list_push(&s->poller->broken, &s->node);
 		return -1;
 	}
-	if ((size_t)sent < bytes || duct_has_rest(&s->duct))
+	const bool is_full = (size_t)sent < bytes && duct_is_open(&s->duct);
+	if (is_full || duct_has_rest(&s->duct))
 		sock_watch(s, s->events | UV_WRITABLE);
 	return sent;
 }

@@ -30,8 +30,14 @@ bool sock_accepted(const struct poller *from, struct poller *to, int own_fd,
 /* sock_call gives the node a socket that is being connected, for bridge number `which` of the
  * settings; `b` is told its end (bridge.h). False: no memory; the descriptor is closed, and `b` was
  * told nothing. */
-bool sock_call(struct poller *p, int own_fd, const struct session_ops *protocol, struct slice peer,
-	       uint32_t which, struct bridge *b);
+struct sock_call {
+	const struct session_ops *protocol;
+	struct slice peer;
+	uint32_t which;
+	struct bridge *bridge;
+	struct tls *own_tls; /* NULL: none is spoken */
+};
+bool sock_call(struct poller *p, int own_fd, const struct sock_call *c);
 
 /* socks_arrive takes what was handed to this poller. */
 void socks_arrive(struct poller *p);

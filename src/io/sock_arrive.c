@@ -278,28 +278,30 @@ static void arrive(struct sock *s)
 	}
 }
 
-bool sock_call(struct poller *p, int own_fd, const struct session_ops *protocol, struct slice peer,
-	       uint32_t which, struct bridge *b)
+bool sock_call(struct poller *p, int own_fd, const struct sock_call *c)
 {
 	struct sock *s = calloc(1, sizeof *s);
 	if (!s || uv_poll_init(&p->uv, &s->poll, own_fd) != 0) {
+		tls_free(c->own_tls);
 		free(s);
 		close(own_fd);
 		return false;
 	}
 	s->poller = p;
-	s->duct.fd = own_fd;
+	s->duct = (struct duct){ .fd = own_fd, .tls = c->own_tls };
 	s->poll.data = s;
 	s->is_reading = true;
 	atomic_fetch_add(&p->socks_n, 1);
 	list_push(&p->open, &s->node);
-	s->conn = conn_call(p->loop, sock_number(s), protocol, peer, which);
+	s->conn = conn_call(p->loop, sock_number(s), c->protocol, c->peer, c->which);
 	if (!s->conn) {
 		sock_shut(s);
 		return false;
 	}
-	s->bridge = b;
-	sock_watch(s, UV_READABLE);
+	s->bridge = c->bridge;
+	if (s->duct.tls) /* the first word is ours; a socket that fails says so itself */
+		(void)!tls_greet(s->duct.tls, p->room.tls);
+	sock_heed(s);
 	return true;
 }
 

@@ -182,15 +182,18 @@ void tls_room_free(struct tls_room *own)
 
 /* ---- one connection ----------------------------------------------------------------------- */
 
-struct tls *tls_new(struct tls_source *s, int fd, const char *alpn)
+struct tls *tls_over(struct tls_context *own, int fd, SSL **out_ssl)
 {
 	struct tls *t = calloc(1, sizeof *t);
-	if (!t)
+	if (!t) {
+		tls_context_let_go(own);
 		return NULL;
+	}
 	t->fd = fd;
-	t->alpn = alpn;
-	t->context = tls_context_share(s);
-	t->ssl = SSL_new(t->context->ctx);
+	t->alpn = "";
+	t->is_named = true;
+	t->context = own;
+	t->ssl = SSL_new(own->ctx);
 	BIO *below = t->ssl ? BIO_new(t->context->socket) : NULL;
 	if (!below) {
 		tls_free(t);
@@ -199,8 +202,20 @@ struct tls *tls_new(struct tls_source *s, int fd, const char *alpn)
 	BIO_set_data(below, t);
 	BIO_set_init(below, 1);
 	SSL_set_bio(t->ssl, below, below);
-	SSL_set_accept_state(t->ssl);
 	SSL_set_app_data(t->ssl, t);
+	*out_ssl = t->ssl;
+	return t;
+}
+
+struct tls *tls_new(struct tls_source *s, int fd, const char *alpn)
+{
+	SSL *ssl;
+	struct tls *t = tls_over(tls_context_share(s), fd, &ssl);
+	if (!t)
+		return NULL;
+	t->alpn = alpn;
+	t->is_named = false;
+	SSL_set_accept_state(ssl);
 	return t;
 }
 

@@ -15,7 +15,7 @@
 #define SNI_CERT         "ssl_options.sni_hosts.certfile"
 #define SNI_KEY          "ssl_options.sni_hosts.keyfile"
 
-static enum err bad(struct text *why, const char *setting, const char *value)
+enum err tls_bad(struct text *why, const char *setting, const char *value)
 {
 	unsigned long e = ERR_peek_last_error();
 	const char *reason = ERR_reason_error_string(e);
@@ -42,7 +42,7 @@ static enum err set_versions(SSL_CTX *ctx, const struct config *c, struct text *
 	bool is_set = SSL_CTX_set_min_proto_version(ctx,
 						    v.is_12 ? TLS1_2_VERSION : TLS1_3_VERSION) &&
 		      SSL_CTX_set_max_proto_version(ctx, v.is_13 ? TLS1_3_VERSION : TLS1_2_VERSION);
-	return is_set ? ERR_OK : bad(why, "ssl_options.versions", "TLS");
+	return is_set ? ERR_OK : tls_bad(why, "ssl_options.versions", "TLS");
 }
 
 static enum err set_peers(SSL_CTX *ctx, const struct config *c, struct text *why)
@@ -61,10 +61,10 @@ static enum err set_peers(SSL_CTX *ctx, const struct config *c, struct text *why
 		return ERR_MALFORMED;
 	}
 	if (!SSL_CTX_load_verify_file(ctx, c->tls_cacertfile))
-		return bad(why, "ssl_options.cacertfile", c->tls_cacertfile);
+		return tls_bad(why, "ssl_options.cacertfile", c->tls_cacertfile);
 	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(c->tls_cacertfile);
 	if (!names)
-		return bad(why, "ssl_options.cacertfile", c->tls_cacertfile);
+		return tls_bad(why, "ssl_options.cacertfile", c->tls_cacertfile);
 	SSL_CTX_set_client_CA_list(ctx, names);
 	return ERR_OK;
 }
@@ -80,7 +80,7 @@ static enum err set_revoked(SSL_CTX *ctx, const struct config *c, struct text *w
 		return ERR_MALFORMED;
 	}
 	if (!file || X509_load_crl_file(file, c->tls_crlfile, X509_FILETYPE_PEM) <= 0)
-		return bad(why, "ssl_options.crlfile", c->tls_crlfile);
+		return tls_bad(why, "ssl_options.crlfile", c->tls_crlfile);
 	X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
 	return ERR_OK;
 }
@@ -107,10 +107,10 @@ static enum err set_own(SSL_CTX *ctx, const struct config *c, const struct own *
 	SSL_CTX_set_default_passwd_cb(ctx, give_password);
 	SSL_CTX_set_default_passwd_cb_userdata(ctx, (void *)(uintptr_t)c->tls_password);
 	if (SSL_CTX_use_certificate_chain_file(ctx, own->cert) != 1)
-		return bad(why, own->cert_setting, own->cert);
+		return tls_bad(why, own->cert_setting, own->cert);
 	if (SSL_CTX_use_PrivateKey_file(ctx, own->key, SSL_FILETYPE_PEM) != 1 ||
 	    SSL_CTX_check_private_key(ctx) != 1)
-		return bad(why, own->key_setting, own->key);
+		return tls_bad(why, own->key_setting, own->key);
 	return ERR_OK;
 }
 
@@ -257,17 +257,25 @@ static enum err make_all(struct tls_context *t, struct tls_source *s, const stru
 	return ERR_OK;
 }
 
+struct tls_context *tls_context_blank(void)
+{
+	struct tls_context *own = calloc(1, sizeof *own);
+	if (!own)
+		return NULL;
+	atomic_init(&own->shares, 1);
+	own->socket = tls_socket_method();
+	if (own->socket)
+		return own;
+	tls_context_let_go(own);
+	return NULL;
+}
+
 enum err tls_context_new(struct tls_source *s, const struct config *c, struct tls_context **out,
 			 struct text *why)
 {
-	struct tls_context *own = calloc(1, sizeof *own);
-	if (own) {
-		atomic_init(&own->shares, 1);
-		own->socket = tls_socket_method();
-	}
-	if (!own || !own->socket) {
+	struct tls_context *own = tls_context_blank();
+	if (!own) {
 		text_puts(why, "no memory for TLS");
-		tls_context_let_go(own);
 		return ERR_LIMIT;
 	}
 	enum err e = make_all(own, s, c, why);

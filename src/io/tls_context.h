@@ -21,6 +21,15 @@ struct tls_context {
 	struct cert_choice login;
 };
 
+/* tls_context_blank has a share and no certificates yet; NULL: no memory. tls_bad says what OpenSSL
+ * has against the value of a setting: ERR_MALFORMED. */
+struct tls_context *tls_context_blank(void);
+enum err tls_bad(struct text *why, const char *setting, const char *value);
+
+/* tls_over makes one over a descriptor and takes over the caller's share; nobody's end yet.
+ * NULL: no memory. */
+struct tls *tls_over(struct tls_context *own, int fd, SSL **out_ssl);
+
 /* tls_context_share gives a share of the newest one: on the thread that accepts. */
 struct tls_context *tls_context_share(struct tls_source *s);
 

@@ -2,8 +2,9 @@
 
 #include "session/mqtt/bridge.h"
 
-#define KEY_ROOM  200u
-#define NAMES_MAX 60u /* octets of a bridge's name in a key */
+#define KEY_ROOM   200u
+#define NAMES_MAX  61u /* octets of a bridge's name in a key, and a zero */
+#define NUMBER_MAX 12u /* of a number behind it */
 
 static bool is_of_key(uint8_t c)
 {
@@ -23,6 +24,30 @@ static bool put(struct migration *m, const struct bridge *b, const char *key, st
 	return migrate_set(m, room, value);
 }
 
+static bool is_taken(const struct migration *m, struct slice name)
+{
+	const struct bridge *b = m->bridges;
+	while (b && !slice_eq(b->name, name))
+		b = b->next;
+	return b != NULL;
+}
+
+/* Its name as a part of a key, and a number behind it if another has become the same. */
+static struct slice name_for(const struct migration *m, struct slice name, char copy[NAMES_MAX])
+{
+	struct text t = text_of(copy, NAMES_MAX);
+	for (size_t i = 0; i < name.n && i < NAMES_MAX - NUMBER_MAX; i++)
+		text_putc(&t, is_of_key(name.p[i]) ? (char)name.p[i] : '-');
+	if (t.n == 0)
+		text_putc(&t, '-');
+	const size_t stem = t.n;
+	for (unsigned i = 2; is_taken(m, text_slice(&t)); i++) {
+		t.n = stem;
+		text_putf(&t, "-%u", i);
+	}
+	return text_slice(&t);
+}
+
 enum err bridge_begin(struct migration *m, struct place at, struct slice name)
 {
 	struct bridge *b = hoard_get(&m->hoard, sizeof *b);
@@ -30,15 +55,12 @@ enum err bridge_begin(struct migration *m, struct place at, struct slice name)
 	if (!b || !copy)
 		return ERR_RESOURCE_ERROR;
 	*b = (struct bridge){ .place = at, .clean = -1, .local_clean = -1 };
-	b->name.p = copy;
-	for (size_t i = 0; i < name.n && i < NAMES_MAX; i++)
-		copy[b->name.n++] = is_of_key(name.p[i]) ? name.p[i] : '-';
-	if (!slice_eq(b->name, name) || name.n == 0) {
-		if (b->name.n == 0)
-			copy[b->name.n++] = '-';
-		migrate_note(m, at, slice_str("connection"), FATE_CHANGED,
-			     "a bridge's name is of letters, digits, _ and -; its client id there "
-			     "changes with it");
+	b->name = name_for(m, name, (char *)copy);
+	if (!slice_eq(b->name, name)) {
+		migrate_note(
+			m, at, slice_str("connection"), FATE_CHANGED,
+			"a bridge's name is of letters, digits, _ and -, and of one bridge; its "
+			"client id there changes with it");
 	}
 	*m->bridges_end = b;
 	m->bridges_end = &b->next;
@@ -84,21 +106,25 @@ const char *bridge_take(struct migration *m, const char *key, struct slice value
 		b->clean = is_true;
 	else if (!strcmp(key, "local_clean"))
 		b->local_clean = is_true;
-	else if (!strcmp(key, "tls"))
-		b->wants_tls = true;
-	else if (!strcmp(key, "round_robin") || !strcmp(key, "try_private"))
+	else if (!strcmp(key, "psk"))
+		b->wants_psk = true;
+	else if (!strcmp(key, "os_certs"))
+		b->has_tls |= is_true;
+	else if (!strcmp(key, "round_robin") || !strcmp(key, "try_private") ||
+		 !strcmp(key, "ssl_options.insecure"))
 		return put(m, b, key, slice_str(is_true ? "true" : "false")) ? NULL
 									     : "it was said before";
 	else if (value.n == 0 || !put(m, b, key, value))
 		return "it was said before, with another value, which stays, or says nothing";
 	b->has_address |= !strcmp(key, "address");
-	return !strcmp(key, "tls") ? "bridges speak no TLS" : NULL;
+	b->has_tls |= slice_starts_with(slice_str(key), slice_str("ssl_options.cacert"));
+	return !strcmp(key, "psk") ? "bridges speak TLS with certificates only" : NULL;
 }
 
 /* ---- when all is read --------------------------------------------------------------------- */
 
-/* It would send its password, and what it carries, in the clear. */
-static void leave_out(struct migration *m, const struct bridge *b, const char *why)
+/* Takes back what was set of a bridge, all keys that begin so. */
+static void take_back(struct migration *m, const struct bridge *b, const char *keys)
 {
 	char room[KEY_ROOM];
 	struct text t = text_of(room, sizeof room);
@@ -106,25 +132,36 @@ static void leave_out(struct migration *m, const struct bridge *b, const char *w
 	text_puts(&t, "mqtt.bridges.");
 	text_put_slice(&t, b->name);
 	text_putc(&t, '.');
+	text_puts(&t, keys);
 	while (*at)
 		if (slice_starts_with((*at)->key, text_slice(&t)))
 			*at = (*at)->next;
 		else
 			at = &(*at)->next;
 	m->settings_end = at;
+}
+
+static void leave_out(struct migration *m, const struct bridge *b, const char *why)
+{
+	take_back(m, b, "");
 	migrate_note(m, b->place, slice_str("connection"), FATE_LOST, why);
 }
 
 static void settle(struct migration *m, const struct bridge *b, struct slice user)
 {
 	const int local = b->local_clean < 0 ? b->clean : b->local_clean;
-	if (b->wants_tls || !b->has_address || b->topics_n == 0) {
+	if (b->wants_psk || !b->has_address || b->topics_n == 0) {
 		leave_out(m, b,
-			  b->wants_tls ? "it speaks TLS, which bridges do not: it is left out, "
-					 "rather than speak in the clear"
-				       : "without address and topics it is left out");
+			  b->wants_psk
+				  ? "it speaks TLS with a key that is shared, which bridges do "
+				    "not: it is left out, rather than speak in the clear"
+				  : "without address and topics it is left out");
 		return;
 	}
+	if (b->has_tls)
+		(void)put(m, b, "tls", slice_str("true"));
+	else
+		take_back(m, b, "ssl_options."); /* Mosquitto does not look at them then */
 	if (b->clean >= 0)
 		(void)put(m, b, "clean_start", slice_str(b->clean ? "true" : "false"));
 	if (local >= 0)

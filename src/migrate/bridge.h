@@ -2,7 +2,7 @@
  * migrate/.
  *
  * Mosquitto's own bridges may do everything; here they are a user without a password, who is made
- * for them. One that spoke TLS is left out.
+ * for them. One with a shared key is left out.
  */
 #ifndef MIGRATE_BRIDGE_H
 #define MIGRATE_BRIDGE_H
@@ -17,7 +17,7 @@ struct bridge {
 	struct slice name; /* as it stands in keys */
 	uint32_t topics_n;
 	int clean, local_clean; /* -1: nothing is said */
-	bool has_address, wants_tls;
+	bool has_address, has_tls, wants_psk;
 };
 
 /* bridge_begin: a connection of that name is described from here on. ERR_RESOURCE_ERROR. */

@@ -207,6 +207,24 @@ enum err config_bridges_set(struct config_bridges *all, struct slice name, struc
 
 /* ---- together ----------------------------------------------------------------------------- */
 
+/* Nothing is set that is not looked at. */
+static enum err check_tls(const struct config_bridge *b, struct text *why)
+{
+	const bool is_said = b->tls_cacertfile[0] || b->tls_cacertdir[0] || b->tls_certfile[0] ||
+			     b->tls_keyfile[0] || b->tls_alpn[0] || b->is_insecure;
+	if (!b->is_tls && is_said) {
+		text_putf(why, "mqtt.bridges.%s.ssl_options needs mqtt.bridges.%s.tls = true",
+			  b->name, b->name);
+		return ERR_MALFORMED;
+	}
+	if (!b->tls_certfile[0] != !b->tls_keyfile[0]) {
+		text_putf(why, "mqtt.bridges.%s.ssl_options: certfile and keyfile stand together",
+			  b->name);
+		return ERR_MALFORMED;
+	}
+	return ERR_OK;
+}
+
 static enum err check_one(const struct config_bridge *b, struct text *why)
 {
 	const char *lacks = !b->address[0] ? "address" : b->topics.n == 0 ? "topics.1" : NULL;
@@ -225,7 +243,7 @@ static enum err check_one(const struct config_bridge *b, struct text *why)
 		text_putf(why, "mqtt.bridges.%s.password stands without a username", b->name);
 		return ERR_MALFORMED;
 	}
-	return ERR_OK;
+	return check_tls(b, why);
 }
 
 /* They would take the session over from each other for ever. What is unset is of a bridge alone. */
