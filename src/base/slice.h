@@ -74,4 +74,14 @@ static inline size_t slice_find(struct slice s, uint8_t c)
 	return hit ? (size_t)(hit - s.p) : s.n;
 }
 
+/* slice_cut takes what is before the first byte `c` off the front, and drops that byte; all that is
+ * left when there is none. */
+static inline struct slice slice_cut(struct slice *io_rest, uint8_t c)
+{
+	size_t n = slice_find(*io_rest, c);
+	struct slice front = slice_sub(*io_rest, 0, n);
+	*io_rest = slice_from(*io_rest, n < io_rest->n ? n + 1 : n);
+	return front;
+}
+
 #endif

@@ -39,12 +39,25 @@ static void parts_are_found(void **s)
 	must(slice_eq(slice_sub(key, 1, 2), slice_str("mq")));
 }
 
+static void words_are_cut_off_one_by_one(void **s)
+{
+	(void)s;
+	struct slice rest = slice_str("a,,bc");
+	must(slice_eq(slice_cut(&rest, ','), slice_str("a")));
+	must(slice_eq(slice_cut(&rest, ','), SLICE_EMPTY) && slice_eq(rest, slice_str("bc")));
+	must(slice_eq(slice_cut(&rest, ','), slice_str("bc")) && slice_is_empty(rest));
+	must(slice_eq(slice_cut(&rest, ','), SLICE_EMPTY) && slice_is_empty(rest));
+	rest = slice_str("d,"); /* nothing is behind the last one */
+	must(slice_eq(slice_cut(&rest, ','), slice_str("d")) && slice_is_empty(rest));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_slice_may_point_nowhere),
 		cmocka_unit_test(order_is_by_bytes_and_a_prefix_comes_first),
 		cmocka_unit_test(parts_are_found),
+		cmocka_unit_test(words_are_cut_off_one_by_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,33 +21,17 @@ static struct slice slurp(const char *path, char *buf, size_t cap)
 	return slice_of(buf, n > 0 ? (size_t)n : 0);
 }
 
-static struct slice cut_line(struct slice *rest)
-{
-	size_t n = slice_find(*rest, '\n');
-	struct slice line = slice_sub(*rest, 0, n);
-	*rest = slice_from(*rest, n < rest->n ? n + 1 : n);
-	return line;
-}
-
-static struct slice cut(struct slice *rest, uint8_t at)
-{
-	size_t n = slice_find(*rest, at);
-	struct slice word = slice_sub(*rest, 0, n);
-	*rest = slice_from(*rest, n < rest->n ? n + 1 : n);
-	return word;
-}
-
 /* A line is ID:CONTROLLERS:PATH. */
 struct slice machine_group(struct slice cgroup_file, const char *controller)
 {
 	while (cgroup_file.n) {
-		struct slice line = cut_line(&cgroup_file);
-		(void)cut(&line, ':');
-		struct slice names = cut(&line, ':');
+		struct slice line = slice_cut(&cgroup_file, '\n');
+		(void)slice_cut(&line, ':');
+		struct slice names = slice_cut(&line, ':');
 		if (!*controller && names.n == 0)
 			return line;
 		while (*controller && names.n)
-			if (slice_eq(cut(&names, ','), slice_str(controller)))
+			if (slice_eq(slice_cut(&names, ','), slice_str(controller)))
 				return line;
 	}
 	return SLICE_EMPTY;
@@ -68,7 +52,7 @@ static bool number(struct slice s, uint64_t *out)
 uint32_t machine_quota_cpus(struct slice cpu_max)
 {
 	uint64_t quota = 0, period = 0;
-	struct slice first = cut(&cpu_max, ' ');
+	struct slice first = slice_cut(&cpu_max, ' ');
 	if (!number(first, &quota) || !number(cpu_max, &period) || quota == 0 || period == 0)
 		return 0;
 	uint64_t cpus = (quota + period - 1) / period;

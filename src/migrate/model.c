@@ -90,9 +90,7 @@ bool lines_next(struct lines *l, struct slice *out)
 {
 	if (l->rest.n == 0)
 		return false;
-	size_t n = slice_find(l->rest, '\n');
-	struct slice line = slice_sub(l->rest, 0, n);
-	l->rest = n < l->rest.n ? slice_from(l->rest, n + 1) : SLICE_EMPTY;
+	struct slice line = slice_cut(&l->rest, '\n');
 	l->at.line++;
 	while (line.n > 0 && is_blank(line.p[line.n - 1]))
 		line = slice_sub(line, 0, line.n - 1);

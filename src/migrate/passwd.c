@@ -25,8 +25,7 @@ static void take_hash(struct migration *m, struct user *u, struct slice hash)
 static enum err take_user(struct migration *m, const struct security *s, struct place at,
 			  struct slice line)
 {
-	size_t n = slice_find(line, ':');
-	struct slice name = slice_sub(line, 0, n);
+	struct slice name = slice_cut(&line, ':');
 	if (name.n == 0 || name.n > LIMIT_SHORTSTR) {
 		migrate_note(m, at, slice_str("user"), FATE_LOST,
 			     "his name is empty, or has more than 255 bytes");
@@ -42,7 +41,7 @@ static enum err take_user(struct migration *m, const struct security *s, struct 
 		return ERR_OK;
 	}
 	u->place = at;
-	take_hash(m, u, n < line.n ? slice_from(line, n + 1) : SLICE_EMPTY);
+	take_hash(m, u, line);
 	return ERR_OK;
 }
 

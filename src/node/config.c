@@ -178,11 +178,9 @@ static void choices_default(struct config_choices *c, const struct config_row *r
 	c->is_default = true;
 	for (uint8_t i = 0; rest.n; i++) {
 		int place = 0;
-		size_t n = slice_find(rest, '|');
-		enum err e = config_value_choice(slice_sub(rest, 0, n), row->unit, &place, &unsaid);
+		enum err e = config_value_choice(slice_cut(&rest, '|'), row->unit, &place, &unsaid);
 		must(i < CONFIG_CHOICES_MAX && e == ERR_OK);
 		c->at[i] = (uint8_t)(place + 1);
-		rest = slice_from(rest, n < rest.n ? n + 1 : n);
 	}
 }
 
@@ -190,11 +188,11 @@ struct slice config_choice(const char *words, uint8_t place)
 {
 	struct slice rest = slice_str(words);
 	must(place > 0);
-	for (size_t n = slice_find(rest, '|'); --place > 0; n = slice_find(rest, '|')) {
-		must(n < rest.n);
-		rest = slice_from(rest, n + 1);
+	while (--place > 0) {
+		(void)slice_cut(&rest, '|');
+		must(rest.n > 0);
 	}
-	return slice_sub(rest, 0, slice_find(rest, '|'));
+	return slice_cut(&rest, '|');
 }
 
 enum err config_field_set(void *all, const struct config_row *row, struct config_source from,

@@ -38,9 +38,7 @@ static bool is_line_over(struct slice s)
 /* next_line cuts one line off *text, without what ends it. */
 static struct slice next_line(struct slice *text)
 {
-	size_t n = slice_find(*text, '\n');
-	struct slice line = slice_sub(*text, 0, n);
-	*text = slice_from(*text, n < text->n ? n + 1 : n);
+	struct slice line = slice_cut(text, '\n');
 	if (line.n && line.p[line.n - 1] == '\r')
 		line.n--;
 	return line;

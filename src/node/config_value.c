@@ -156,12 +156,10 @@ enum err config_value_choice(struct slice value, const char *words, int *out, st
 {
 	struct slice rest = slice_str(words);
 	for (int i = 0; rest.n; i++) {
-		size_t n = slice_find(rest, '|');
-		if (slice_eq(value, slice_sub(rest, 0, n))) {
+		if (slice_eq(value, slice_cut(&rest, '|'))) {
 			*out = i;
 			return ERR_OK;
 		}
-		rest = slice_from(rest, n < rest.n ? n + 1 : n);
 	}
 	text_puts(why, "must be one of ");
 	for (const char *p = words; *p; p++)

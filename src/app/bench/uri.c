@@ -37,24 +37,15 @@ static bool unescape(struct slice part, char *out, size_t cap)
 	return true;
 }
 
-/* cut takes off everything up to `c`, which is dropped; all that is left when there is none. */
-static struct slice cut(struct slice *s, uint8_t c)
-{
-	size_t at = slice_find(*s, c);
-	struct slice front = slice_sub(*s, 0, at);
-	*s = at < s->n ? slice_from(*s, at + 1) : SLICE_EMPTY;
-	return front;
-}
-
 static bool host_port(struct slice s, struct uri *u)
 {
 	struct slice host;
 	if (s.n > 0 && s.p[0] == '[') { /* IPv6 */
 		s = slice_from(s, 1);
-		host = cut(&s, ']');
-		(void)cut(&s, ':');
+		host = slice_cut(&s, ']');
+		(void)slice_cut(&s, ':');
 	} else {
-		host = cut(&s, ':');
+		host = slice_cut(&s, ':');
 	}
 	return unescape(host, u->host, sizeof u->host) && unescape(s, u->port, sizeof u->port);
 }
@@ -87,10 +78,10 @@ enum err uri_parse(const char *z, struct uri *out)
 	must(out != NULL);
 	if (!scheme(&s, &u))
 		return ERR_SYNTAX_ERROR;
-	s = cut(&s, '?');
-	struct slice authority = cut(&s, '/');
+	s = slice_cut(&s, '?');
+	struct slice authority = slice_cut(&s, '/');
 	if (slice_find(authority, '@') < authority.n) {
-		struct slice login = cut(&authority, '@'), user = cut(&login, ':');
+		struct slice login = slice_cut(&authority, '@'), user = slice_cut(&login, ':');
 		if (!unescape(user, u.user, sizeof u.user) ||
 		    !unescape(login, u.password, sizeof u.password))
 			return ERR_SYNTAX_ERROR;

@@ -73,10 +73,8 @@ static enum err argument_name(struct slice rest, struct request *out, struct tex
 	out->vhost = slice_str("/");
 	must(!out->is_all);
 	if (words_take(&rest, slice_str("-p"))) {
-		size_t n = slice_find(rest, ' ');
-		out->vhost = slice_sub(rest, 0, n);
-		rest = n < rest.n ? slice_from(rest, n + 1) : SLICE_EMPTY;
-		if (n == 0) {
+		out->vhost = slice_cut(&rest, ' ');
+		if (out->vhost.n == 0) {
 			text_puts(why, "-p wants a virtual host");
 			return ERR_MALFORMED;
 		}
@@ -89,8 +87,7 @@ static enum err argument_name(struct slice rest, struct request *out, struct tex
 /* A message, by two numbers, and the name that it belongs to; is_all: all of them. */
 static enum err argument_message(struct slice rest, struct request *out, struct text *why)
 {
-	size_t n = slice_find(rest, ' ');
-	struct slice first = slice_sub(rest, 0, n);
+	struct slice first = slice_cut(&rest, ' ');
 	size_t dash = slice_find(first, '-');
 	bool is_all = slice_eq(first, slice_str("all"));
 	must(!out->is_all);
@@ -103,7 +100,7 @@ static enum err argument_message(struct slice rest, struct request *out, struct 
 		text_putc(why, '\'');
 		return ERR_MALFORMED;
 	}
-	TRY(argument_name(n < rest.n ? slice_from(rest, n + 1) : SLICE_EMPTY, out, why));
+	TRY(argument_name(rest, out, why));
 	if (out->name.n == 0) {
 		text_putf(why, "%s wants the name of an exchange", request_words[out->kind]);
 		return ERR_MALFORMED;

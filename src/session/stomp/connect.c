@@ -18,9 +18,7 @@ static bool agree(const struct turn *t, enum stomp_version *out)
 	struct slice list = t->head->at[STOMP_H_ACCEPT_VERSION];
 	must(t->s->phase == PHASE_LOGIN);
 	while (list.n) {
-		size_t n = slice_find(list, ',');
-		struct slice one = stomp_trim(slice_sub(list, 0, n), STOMP_1_0);
-		list = n < list.n ? slice_from(list, n + 1) : SLICE_EMPTY;
+		struct slice one = stomp_trim(slice_cut(&list, ','), STOMP_1_0);
 		while (one.n && one.p[one.n - 1] == ' ')
 			one.n--;
 		for (int v = STOMP_1_0; v <= STOMP_1_2; v++) {

@@ -24,11 +24,8 @@ static struct slice trimmed(struct slice s)
 /* next_part cuts off what is before the next `by`, and moves on behind it. */
 static struct slice next_part(struct slice *io_rest, uint8_t by)
 {
-	size_t n = slice_find(*io_rest, by);
 	must(by == ';' || by == '=');
-	struct slice part = slice_sub(*io_rest, 0, n);
-	*io_rest = slice_from(*io_rest, n < io_rest->n ? n + 1 : n);
-	return trimmed(part);
+	return trimmed(slice_cut(io_rest, by));
 }
 
 /* bits_of reads 8 to 15, which may be in quotes. 0: it is none of them. */
