@@ -35,34 +35,32 @@ void session_events_put(struct session_events *e, const struct session_note *wha
 	note->text = words_keep(room, &n, what->text);
 }
 
+/* grown gives a list of elements of `size` bytes twice the room. */
+static void *grown(struct mem *mem, void *own_at, uint32_t *cap, size_t size, const char *kind)
+{
+	uint32_t more = *cap ? 2 * *cap : 16;
+	void *at = mem_get(mem, more * size, kind);
+	must(at != NULL && more > *cap);
+	if (*cap)
+		memcpy(at, own_at, *cap * size);
+	mem_put(mem, own_at, *cap * size);
+	*cap = more;
+	return at;
+}
+
 void loads_put(struct loads *l, struct load one)
 {
-	if (l->n == l->cap) {
-		uint32_t cap = l->cap ? 2 * l->cap : 64;
-		struct load *at = mem_get(l->mem, cap * sizeof *at, "loads");
-		must(at != NULL);
-		if (l->n)
-			memcpy(at, l->at, l->n * sizeof *at);
-		mem_put(l->mem, l->at, l->cap * sizeof *at);
-		l->at = at;
-		l->cap = cap;
-	}
+	must(l->n <= l->cap);
+	if (l->n == l->cap)
+		l->at = grown(l->mem, l->at, &l->cap, sizeof *l->at, "loads");
 	l->at[l->n++] = one;
 }
 
 void stores_put(struct stores *l, struct store own_one)
 {
 	must(own_one.mem != 0);
-	if (l->n == l->cap) {
-		uint32_t cap = l->cap ? 2 * l->cap : 16;
-		struct store *at = mem_get(l->mem, cap * sizeof *at, "stores");
-		must(at != NULL);
-		if (l->n)
-			memcpy(at, l->at, l->n * sizeof *at);
-		mem_put(l->mem, l->at, l->cap * sizeof *at);
-		l->at = at;
-		l->cap = cap;
-	}
+	if (l->n == l->cap)
+		l->at = grown(l->mem, l->at, &l->cap, sizeof *l->at, "stores");
 	l->at[l->n++] = own_one;
 }
 
