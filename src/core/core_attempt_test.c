@@ -1,8 +1,7 @@
-#include "core/core_for_tests.h"
+#include "core/core_letter_for_tests.h"
 #include "core/rules.h"
 
-#define Q      7u
-#define LETTER RIG_SESSION(9)
+#define Q 7u
 
 /* A durable queue that counts attempts; RULE_NONE: without a limit. */
 static void open_queue(struct rig *r, uint64_t limit, bool has_dead_letters)
@@ -31,11 +30,6 @@ static struct rig *new_rig(uint64_t limit, bool has_dead_letters)
 	open_queue(r, limit, has_dead_letters);
 	rig_subscribe(r, Q, 5, 0, 10);
 	return r;
-}
-
-static uint64_t pos_nth(uint64_t n)
-{
-	return pos_of(1, 0) + n - 1;
 }
 
 static void in_vain(struct rig *r, uint64_t n)

@@ -1,9 +1,8 @@
-#include "core/core_for_tests.h"
+#include "core/core_letter_for_tests.h"
 #include "core/core_replay_for_tests.h"
 #include "core/rules.h"
 
-#define Q      7u
-#define LETTER RIG_SESSION(9) /* who publishes again what is left */
+#define Q 7u
 
 static void open_queue(struct rig *r)
 {
@@ -30,16 +29,6 @@ static struct rig *rig_with(uint32_t n)
 	return r;
 }
 
-/* The entry that came as the n-th is safe elsewhere. */
-static void done(struct rig *r, uint64_t n)
-{
-	struct settle_row row = { .pos = pos_of(1, 0) + n - 1 };
-	struct run head = rig_head(CMD_SETTLE, Q, 0);
-	head.session = LETTER;
-	rig_admit(r, head, &row, sizeof row, 1);
-	rig_give(r);
-}
-
 static void what_is_left_goes_on_before_the_queue_goes(void **s)
 {
 	(void)s;
@@ -52,8 +41,8 @@ static void what_is_left_goes_on_before_the_queue_goes(void **s)
 	SAY("reply 4 OK 0 0");
 	rig_at(r, 5100);
 	SAY("dead1 1 | dead1 2");
-	done(r, 1);
-	done(r, 2);
+	letter_done(r, Q, 1);
+	letter_done(r, Q, 2);
 	SAY("");
 	rig_commit(r); /* that they are gone */
 	SAY("command 23 queue 7");
@@ -84,7 +73,7 @@ static void who_comes_too_late_finds_it_empty(void **s)
 	rig_do(r, CMD_UNSUBSCRIBE, Q, 4, 0);
 	rig_at(r, 1100);
 	rig_subscribe(r, Q, 5, 0, 0);
-	done(r, 1);
+	letter_done(r, Q, 1);
 	rig_commit(r);
 	SAY("reply 4 OK 0 0 | dead1 1 | reply 5 OK 0 1");
 	assert_int_equal(core_find_queue(r->core, Q)->live_n, 0);
@@ -100,7 +89,7 @@ static void it_can_be_told_to_expire(void **s)
 	SAY("dead1 1 | reply 4 OK 0 0");
 	rig_do(r, CMD_QUEUE_DELETE, Q, 7, DELETE_EXPIRED);
 	SAY("reply 6 OK 0 0"); /* each is answered */
-	done(r, 1);
+	letter_done(r, Q, 1);
 	rig_commit(r);
 	SAY("command 23 queue 7");
 	rig_do(r, CMD_QUEUE_DROP, Q, 7, 0);

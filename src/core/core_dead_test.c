@@ -1,8 +1,7 @@
-#include "core/core_for_tests.h"
+#include "core/core_letter_for_tests.h"
 #include "core/rules.h"
 
-#define Q      7u
-#define LETTER RIG_SESSION(9) /* who publishes dead letters again */
+#define Q 7u
 
 /* What the session for dead letters was told of: the positions, in order. */
 struct told {
@@ -48,26 +47,6 @@ static struct rig *new_rig(uint8_t flags, bool has)
 	return r;
 }
 
-static void letters_done(struct rig *r, const uint64_t *pos, uint32_t n)
-{
-	for (uint32_t at = 0, some; at < n; at += some) {
-		struct settle_row row[LIMIT_RUN_ROWS_MAX] = { 0 };
-		struct run head = rig_head(CMD_SETTLE, Q, 0);
-		some = n - at < LIMIT_RUN_ROWS_MAX ? n - at : LIMIT_RUN_ROWS_MAX;
-		head.session = LETTER;
-		for (uint32_t i = 0; i < some; i++)
-			row[i].pos = pos[at + i];
-		rig_admit(r, head, row, sizeof *row, some);
-	}
-	rig_give(r);
-}
-
-/* Positions begin at the first slot of the first chunk. */
-static uint64_t pos_nth(uint64_t n)
-{
-	return pos_of(1, 0) + n - 1;
-}
-
 static void reject(struct rig *r, uint64_t n)
 {
 	rig_settle(r, Q, 5, pos_nth(n), SETTLE_REJECT);
@@ -85,7 +64,7 @@ static struct rig *rejected_rig(bool has, uint32_t n)
 
 static void the_first_is_done(struct rig *r)
 {
-	letters_done(r, (uint64_t[]){ pos_nth(1) }, 1);
+	letter_done(r, Q, 1);
 }
 
 static void a_rejected_message_is_kept_until_its_dead_letter_is_safe(void **s)
@@ -183,11 +162,11 @@ static void no_more_are_under_way_than_the_limit(void **s)
 		reject(r, i);
 	assert_int_equal(t.n, LIMIT_DEAD_LETTERS);
 	assert_int_equal(core_dead_room(core_find_queue(r->core, Q)), 0);
-	letters_done(r, t.pos, 4);
+	letters_done(r, Q, t.pos, 4);
 	assert_int_equal(t.n, LIMIT_DEAD_LETTERS + 4);
-	letters_done(r, t.pos + 4, t.n - 4);
+	letters_done(r, Q, t.pos + 4, t.n - 4);
 	assert_int_equal(t.n, n);
-	letters_done(r, t.pos + LIMIT_DEAD_LETTERS + 4, more - 4);
+	letters_done(r, Q, t.pos + LIMIT_DEAD_LETTERS + 4, more - 4);
 	for (uint32_t i = 0; i < n; i++)
 		assert_int_equal(t.pos[i], pos_nth(i + 1));
 	assert_int_equal(core_find_queue(r->core, Q)->live_n, 0);
@@ -221,7 +200,7 @@ static void who_publishes_beyond_the_limit_waits(void **s)
 	rig_publish(r, Q, 5003, 1, ENTRY_CONFIRM | ENTRY_PERSISTENT);
 	rig_commit(r);
 	SAY("");
-	letters_done(r, t.pos, 1);
+	letters_done(r, Q, t.pos, 1);
 	SAY("confirm 5001-5003");
 	rig_publish(r, Q, 5004, 1, ENTRY_CONFIRM);
 	SAY("confirm 5004-5004");

@@ -1,9 +1,8 @@
 #include "core/catalog.h"
-#include "core/core_for_tests.h"
+#include "core/core_letter_for_tests.h"
 #include "core/keeper.h"
 
-#define Q      7u
-#define LETTER RIG_SESSION(9) /* who publishes again what is due */
+#define Q 7u
 
 static void open_keeper(struct rig *r, uint8_t flags)
 {
@@ -40,16 +39,6 @@ static struct queue *keeper(struct rig *r)
 	return core_find_queue(r->core, Q);
 }
 
-/* The entry that came as the n-th has gone on. */
-static void done(struct rig *r, uint64_t n)
-{
-	struct settle_row row = { .pos = pos_of(1, 0) + n - 1 };
-	struct run head = rig_head(CMD_SETTLE, Q, 0);
-	head.session = LETTER;
-	rig_admit(r, head, &row, sizeof row, 1);
-	rig_give(r);
-}
-
 static void messages_go_on_when_they_are_due(void **s)
 {
 	(void)s;
@@ -67,7 +56,7 @@ static void messages_go_on_when_they_are_due(void **s)
 	rig_at(r, 1500); /* late: in the order in which they were due all the same */
 	SAY("dead1 3 | dead1 1");
 	for (uint64_t n = 1; n <= 4; n++)
-		done(r, n);
+		letter_done(r, Q, n);
 	assert_int_equal(keeper(r)->live_n, 0);
 	assert_true(queue_counted(keeper(r))->due == 4 &&
 		    queue_counted(keeper(r))->dead_lettered == 0);
@@ -86,7 +75,7 @@ static void one_that_is_due_stays_until_it_is_safe_elsewhere(void **s)
 	rig_at(r, 1100);
 	SAY("dead1 1");
 	assert_int_equal(r->live_bytes, 2 * RIG_STORED_BYTES);
-	done(r, 1);
+	letter_done(r, Q, 1);
 	rig_commit(r);
 	assert_int_equal(r->live_bytes, RIG_STORED_BYTES);
 	SAY("");
@@ -127,9 +116,9 @@ static void no_more_are_under_way_than_dead_letters_may_be(void **s)
 	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
 	rig_at(r, 3001);
 	SAY("");
-	done(r, n);
+	letter_done(r, Q, n);
 	SAY("dead1 3");
-	done(r, n - 1);
+	letter_done(r, Q, n - 1);
 	SAY("dead1 2");
 	rig_free(r);
 }
@@ -212,7 +201,7 @@ static void a_message_goes_on_once(void **s)
 	publish(r, 9, 0, 11); /* three others have come since */
 	SAY("dead1 9");
 	for (uint64_t n = 1; n <= 8; n++)
-		done(r, n);
+		letter_done(r, Q, n);
 	assert_int_equal(keeper(r)->live_n, 0);
 	rig_free(r);
 }

@@ -14,6 +14,7 @@
 #include "base/digest.h"
 #include "base/mem_for_tests.h"
 #include "base/text.h"
+#include "core/core_block_for_tests.h"
 #include "core/core_state.h"
 #include "core/logged.h"
 
@@ -118,15 +119,8 @@ static inline struct rig *rig_new(void)
 static inline uint64_t rig_message(struct rig *r, uint64_t number, int64_t refs)
 {
 	const uint32_t bytes = 16;
-	if (!r->filling || block_room(r->filling) < bytes + sizeof(struct msg) + 16) {
-		if (r->filling)
-			block_close(r->filling);
-		block_collect(&r->home);
-		r->filling = block_take(&r->home, 0);
-		must(r->filling != NULL);
-	}
-	struct block *b = r->filling;
-	uint32_t off = (b->fill + 7u) & ~7u;
+	uint32_t off;
+	struct block *b = block_with_room(&r->home, &r->filling, bytes, &off);
 	memcpy((uint8_t *)b + off, "\0\0\0\0\0\0\0", 8);
 	memcpy((uint8_t *)b + off + 8, &number, 8);
 	b->fill = off + bytes;

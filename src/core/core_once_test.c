@@ -1,8 +1,7 @@
 #include "base/prng.h"
-#include "core/core_for_tests.h"
+#include "core/core_letter_for_tests.h"
 
-#define Q      7u
-#define LETTER RIG_SESSION(9)
+#define Q 7u
 
 static void open_queue(struct rig *r, uint64_t length, enum overflow overflow, bool is_dead)
 {
@@ -54,15 +53,6 @@ static void publish(struct rig *r, uint64_t n, uint8_t flags, uint64_t number)
 static struct queue *queue(struct rig *r)
 {
 	return core_find_queue(r->core, Q);
-}
-
-static void letter_done(struct rig *r, uint64_t slot)
-{
-	struct settle_row row = { .pos = pos_of(1, (uint32_t)slot), .how = SETTLE_ACCEPT };
-	struct run head = rig_head(CMD_SETTLE, Q, 0);
-	head.session = LETTER;
-	rig_admit(r, head, &row, sizeof row, 1);
-	rig_give(r);
 }
 
 static void crash(struct rig *r)
@@ -192,7 +182,7 @@ static void a_dead_letter_may_come_back_before_it_has_gone(void **s)
 	publish(r, 2, ENTRY_PERSISTENT, 11); /* by the session for dead letters, say */
 	rig_commit(r);
 	SAY("confirm 2-2");
-	letter_done(r, 0);
+	letter_done(r, Q, 1);
 	rig_commit(r);
 	publish(r, 3, ENTRY_PERSISTENT, 11);
 	SAY("confirm 3-3");

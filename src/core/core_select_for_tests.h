@@ -49,15 +49,8 @@ static inline const struct header_ops *views(uint8_t encoding)
 static inline uint64_t message(struct rig *r, uint64_t number)
 {
 	const uint32_t bytes = 16 + 8;
-	if (!r->filling || block_room(r->filling) < bytes + sizeof(struct msg) + 16) {
-		if (r->filling)
-			block_close(r->filling);
-		block_collect(&r->home);
-		r->filling = block_take(&r->home, 0);
-		must(r->filling != NULL);
-	}
-	struct block *b = r->filling;
-	uint32_t off = (b->fill + 7u) & ~7u;
+	uint32_t off;
+	struct block *b = block_with_room(&r->home, &r->filling, bytes, &off);
 	memset((uint8_t *)b + off, 0, 8);
 	memcpy((uint8_t *)b + off + 8, &number, 8);
 	memcpy((uint8_t *)b + off + 16, &number, 8);

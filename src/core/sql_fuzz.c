@@ -1,30 +1,9 @@
 /* sql_fuzz -- any bytes as a selector: what is one is so twice, and its code can be run. */
 #include "base/must.h"
+#include "core/header_for_tests.h"
 #include "core/sql.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-/* A message whose headers are n = 7, t = "blue", b = true, r = 2.5: one octet of it for each. */
-static struct rd begin(struct slice props)
-{
-	return rd_of(props);
-}
-
-static bool next(struct rd *r, struct header *out)
-{
-	const double real = 2.5;
-	uint8_t which = rd_u8(r);
-	if (!rd_ok(r))
-		return false;
-	*out = (struct header){ .name = slice_of(&"ntbr"[which], 1) };
-	switch (which) {
-	case 0: out->class = HEADER_INT, out->number = 7; break;
-	case 1: out->class = HEADER_TEXT, out->octets = slice_str("blue"); break;
-	case 2: out->class = HEADER_BOOL, out->number = 1; break;
-	default: out->class = HEADER_REAL, memcpy(&out->number, &real, sizeof real);
-	}
-	return true;
-}
 
 static bool property(struct slice props, enum header_property which, struct header *out)
 {
@@ -36,7 +15,8 @@ static bool property(struct slice props, enum header_property which, struct head
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const uint8_t props[] = { 0, 1, 2, 3 };
-	static const struct header_ops ops = { begin, next, property };
+	static const struct header_ops ops = { header_begin_for_tests, header_next_for_tests,
+					       property };
 	static uint8_t code[2][SQL_CODE_MAX];
 	uint32_t len[2];
 	if (n == 0)
