@@ -24,6 +24,11 @@ static bool put(struct migration *m, const struct bridge *b, const char *key, st
 	return migrate_set(m, room, value);
 }
 
+static bool is_level(struct slice s)
+{
+	return slice_find(s, '/') == s.n && slice_find(s, '+') == s.n && slice_find(s, '#') == s.n;
+}
+
 static bool is_taken(const struct migration *m, struct slice name)
 {
 	const struct bridge *b = m->bridges;
@@ -111,12 +116,15 @@ const char *bridge_take(struct migration *m, const char *key, struct slice value
 	else if (!strcmp(key, "os_certs"))
 		b->has_tls |= is_true;
 	else if (!strcmp(key, "round_robin") || !strcmp(key, "try_private") ||
-		 !strcmp(key, "ssl_options.insecure"))
+		 !strcmp(key, "ssl_options.insecure") || !strcmp(key, "notifications") ||
+		 !strcmp(key, "notifications_local_only"))
 		return put(m, b, key, slice_str(is_true ? "true" : "false")) ? NULL
 									     : "it was said before";
 	else if (value.n == 0 || !put(m, b, key, value))
 		return "it was said before, with another value, which stays, or says nothing";
 	b->has_address |= !strcmp(key, "address");
+	b->has_note_topic |= !strcmp(key, "notification_topic");
+	b->has_odd_id |= !strcmp(key, "client_id") && !is_level(value);
 	b->has_tls |= slice_starts_with(slice_str(key), slice_str("ssl_options.cacert"));
 	return !strcmp(key, "psk") ? "bridges speak TLS with certificates only" : NULL;
 }
@@ -162,13 +170,18 @@ static void settle(struct migration *m, const struct bridge *b, struct slice use
 		(void)put(m, b, "tls", slice_str("true"));
 	else
 		take_back(m, b, "ssl_options."); /* Mosquitto does not look at them then */
+	if (b->has_odd_id && !b->has_note_topic) {
+		take_back(m, b, "notifications");
+		(void)put(m, b, "notifications", slice_str("false"));
+		migrate_note(
+			m, b->place, slice_str("connection"), FATE_LOST,
+			"it does not say whether it is up: its client id is no level of a topic");
+	}
 	if (b->clean >= 0)
 		(void)put(m, b, "clean_start", slice_str(b->clean ? "true" : "false"));
 	if (local >= 0)
 		(void)put(m, b, "local_clean_start", slice_str(local ? "true" : "false"));
 	(void)put(m, b, "local_username", user);
-	migrate_note(m, b->place, slice_str("connection"), FATE_CHANGED,
-		     "nobody is told in $SYS whether it is up");
 }
 
 static bool has_user(const struct migration *m, struct slice name)

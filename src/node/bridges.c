@@ -2,12 +2,14 @@
 #include "base/must.h"
 #include "node/loop.h"
 #include "session/mqtt/bridge.h"
+#include "wire/mqtt/topic.h"
 
 /* Of one bridge: what it is made of, in one piece. */
 struct bridge_room {
 	struct mqtt_bridge_memory memory;
 	struct mqtt_bridge_topic topics[CONFIG_TOPICS_MAX];
 	char local_client_id[CONFIG_STRING_MAX + 1];
+	char state_topic[CONFIG_STRING_MAX + 1];
 };
 
 static uint32_t topics_of(const struct config_bridge *c, struct mqtt_bridge_topic *out)
@@ -30,6 +32,18 @@ static struct slice local_id(const struct config_bridge *c, struct bridge_room *
 	return text_slice(&t);
 }
 
+static struct slice state_topic(const struct config_bridge *c, struct bridge_room *room)
+{
+	struct text t = text_of(room->state_topic, sizeof room->state_topic);
+	if (!c->is_noted)
+		return SLICE_EMPTY;
+	if (c->note_topic[0])
+		return slice_str(c->note_topic);
+	text_putf(&t, "$SYS/broker/connection/%s/state", c->client_id);
+	must(mqtt_topic_ok(text_slice(&t))); /* config_bridge */
+	return text_slice(&t);
+}
+
 static void make(const struct node *n, const struct config_bridge *c, struct bridge_room *room,
 		 struct mqtt_bridge *out)
 {
@@ -46,6 +60,8 @@ static void make(const struct node *n, const struct config_bridge *c, struct bri
 							     : n->config->default_user),
 		.topics = room->topics,
 		.topics_n = topics_of(c, room->topics),
+		.state_topic = state_topic(c, room),
+		.is_state_local = c->is_noted_here,
 		.memory = &room->memory,
 		.keep_alive_s = (uint16_t)c->keepalive_s,
 		.version = versions[c->protocol],

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "node/config_value.h"
 #include "session/mqtt/bridge.h"
+#include "wire/mqtt/topic.h"
 
 #define PORT 1883u
 
@@ -207,6 +208,27 @@ enum err config_bridges_set(struct config_bridges *all, struct slice name, struc
 
 /* ---- together ----------------------------------------------------------------------------- */
 
+/* Where it says whether it is up. A client identifier that is not set yet has no signs that matter.
+ */
+static enum err check_note(const struct config_bridge *b, struct text *why)
+{
+	char room[CONFIG_STRING_MAX + 60];
+	struct text topic = text_of(room, sizeof room);
+	if (b->note_topic[0])
+		text_puts(&topic, b->note_topic);
+	else
+		text_putf(&topic, "$SYS/broker/connection/%s/state", b->client_id);
+	if (!b->is_noted || (topic.n <= LIMIT_SHORTSTR && mqtt_topic_ok(text_slice(&topic)) &&
+			     !mqtt_topic_is_ours(text_slice(&topic))))
+		return ERR_OK;
+	text_putf(
+		why,
+		"mqtt.bridges.%s.notification_topic: nobody may publish to %s; set another one, or "
+		"notifications = false",
+		b->name, room);
+	return ERR_MALFORMED;
+}
+
 /* Nothing is set that is not looked at. */
 static enum err check_tls(const struct config_bridge *b, struct text *why)
 {
@@ -243,6 +265,7 @@ static enum err check_one(const struct config_bridge *b, struct text *why)
 		text_putf(why, "mqtt.bridges.%s.password stands without a username", b->name);
 		return ERR_MALFORMED;
 	}
+	TRY(check_note(b, why));
 	return check_tls(b, why);
 }
 

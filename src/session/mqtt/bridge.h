@@ -27,8 +27,10 @@ MUST_USE bool mqtt_bridge_topic_read(struct slice line, struct mqtt_bridge_topic
 				     struct text *why);
 
 /* What a bridge knows of the connections before. */
+enum mqtt_bridge_told { MQTT_BRIDGE_UNTOLD, MQTT_BRIDGE_DOWN, MQTT_BRIDGE_UP };
 struct mqtt_bridge_memory {
-	bool is_mark_refused; /* the other broker does not know Mosquitto's mark of bridges */
+	enum mqtt_bridge_told told; /* what was said here last of its state */
+	bool is_mark_refused;       /* the other broker does not know Mosquitto's mark of bridges */
 };
 
 struct mqtt_bridge {
@@ -36,13 +38,15 @@ struct mqtt_bridge {
 	struct slice local_client_id; /* here */
 	struct slice user, password;  /* there; empty: none */
 	struct slice local_user;      /* here, without a password */
+	struct slice state_topic;     /* where it says whether it is up; empty: nowhere */
 	const struct mqtt_bridge_topic *topics;
 	struct mqtt_bridge_memory *memory;
 	uint32_t topics_n;
 	uint16_t keep_alive_s;
 	uint8_t version; /* MQTT_V3, V4, V5 */
 	bool is_clean, is_local_clean;
-	bool is_marked; /* before version 5 it says that it is a bridge */
+	bool is_state_local; /* it is said here only */
+	bool is_marked;      /* before version 5 it says that it is a bridge */
 };
 
 /* mqtt_bridge_filter writes the filter of a topic here, or there: prefix and pattern, at most

@@ -1,6 +1,7 @@
 #include "session/mqtt/mqtt.h"
 
 #include "base/must.h"
+#include "session/mqtt/notice.h"
 
 /* A conversation that this end begins, with another broker (bridge.h). Beside it stands an ordinary
  * kept session, whose subscriptions are the topics that go out; from CONNACK on the other broker
@@ -18,6 +19,7 @@ enum calling_step { CALLING_LOCAL, CALLING_SAID, CALLING_CLEARING, CALLING_HEARD
 struct calling {
 	const struct mqtt_bridge *set;
 	uint64_t in_bytes;   /* heard when it was last pinged */
+	uint64_t taken;      /* of what is said to it, likewise */
 	uint16_t last_id;    /* of a SUBSCRIBE or UNSUBSCRIBE */
 	uint8_t step;        /* enum calling_step */
 	uint8_t qos_max;     /* that the other broker takes */
@@ -96,6 +98,7 @@ static void say_connect(struct turn *t)
 		c.props.has |= MQTT_HAS(session_expiry_s);
 		c.props.session_expiry_s = MQTT_EXPIRY_NEVER;
 	}
+	mqtt_notice_will(set, &c);
 	const size_t n = mqtt_connect_size(&c);
 	uint8_t *at = sendq_reserve(&t->s->session.sendq, t->w->mem, (uint32_t)n);
 	must(mqtt_connect_put(at, &c) == at + n);
@@ -115,6 +118,7 @@ void mqtt_calling_subscribed(struct turn *t, uint8_t reason)
 	}
 	if (mqtt_unsubscribe_here(t))
 		return;
+	mqtt_notice_here(t, false);
 	say_connect(t);
 	c->step = CALLING_SAID;
 	if (s->is_gone)
@@ -168,6 +172,8 @@ static void go_on(struct turn *t)
 	if (s->keep_alive_s > 0)
 		s->beat_ms = t->w->now_ms + s->keep_alive_s * UINT64_C(1000);
 	mqtt_begin_flow(t);
+	mqtt_notice_there(t, s->calling->takes_retained);
+	mqtt_notice_here(t, true);
 	for (uint32_t i = 0; i < set->topics_n; i++)
 		if (set->topics[i].is_in || !comes_in(set, &set->topics[i]))
 			ask_for(t, &set->topics[i]);
@@ -319,6 +325,19 @@ bool mqtt_calling_packet(struct turn *t, const struct mqtt_packet *as_client)
 
 /* ---- keep alive --------------------------------------------------------------------------- */
 
+/* Whom we do not read cannot be heard; but one that takes nothing of what waits for it is as dead,
+ * and it is for that that we do not read it. */
+static bool is_dead(const struct turn *t)
+{
+	const struct mqtt *s = t->s;
+	const struct calling *c = s->calling;
+	const struct sendq *q = &s->session.sendq;
+	must(q->bytes <= q->total_bytes);
+	const bool is_deaf = q->bytes > 0 && q->total_bytes - q->bytes == c->taken;
+	const bool is_read = mqtt_may_read(s, t->w) && !s->is_held;
+	return c->is_pinged && s->session.in_bytes == c->in_bytes && (is_read || is_deaf);
+}
+
 void mqtt_calling_beat(struct turn *t)
 {
 	struct mqtt *s = t->s;
@@ -326,15 +345,14 @@ void mqtt_calling_beat(struct turn *t)
 	if (s->phase != PHASE_RUNNING || t->w->now_ms < s->beat_ms)
 		return;
 	must(s->keep_alive_s > 0 && c->step == CALLING_HEARD);
-	const bool is_silent = c->is_pinged && s->session.in_bytes == c->in_bytes &&
-			       mqtt_may_read(s, t->w) && !s->is_held;
-	if (is_silent) {
+	if (is_dead(t)) {
 		mqtt_note(t, &(struct session_note){ .event = SESSION_HEARTBEAT_LOST,
 						     .n = s->keep_alive_s });
 		mqtt_end(t);
 		return;
 	}
 	c->in_bytes = s->session.in_bytes;
+	c->taken = s->session.sendq.total_bytes - s->session.sendq.bytes;
 	c->is_pinged = true;
 	s->beat_ms = t->w->now_ms + s->keep_alive_s * UINT64_C(1000);
 	sendq_copy(&s->session.sendq, t->w->mem,

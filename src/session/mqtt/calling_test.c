@@ -224,6 +224,23 @@ static void odd_answers_are_borne(void **s)
 	world_free(p.w);
 }
 
+/* It is not read either, as there is no room for what would have to be said to it. */
+static void who_takes_nothing_is_gone(void **s)
+{
+	(void)s;
+	struct place p;
+	place_open(&p, MQTT_V4);
+	struct client *c = call(&p);
+	say(c, CONNACK);
+	p.w->is_not_reading = true;
+	p.w->limits.output_bytes_max = 1;
+	for (int i = 0; i < 3 && !c->is_closed; i++)
+		assert_true(world_later(p.w, 60000));
+	assert_true(c->is_closed);
+	lose(c);
+	world_free(p.w);
+}
+
 static void who_does_not_answer_a_ping_is_gone(void **s)
 {
 	(void)s;
@@ -433,6 +450,8 @@ static void whatever_is_said_nothing_is_left_behind(void **s)
 		p.bridge.is_clean = prng_chance(&r, 1, 4);
 		p.bridge.is_local_clean = prng_chance(&r, 1, 4);
 		p.bridge.is_marked = prng_chance(&r, 1, 2);
+		if (prng_chance(&r, 1, 2))
+			p.bridge.state_topic = slice_str("$SYS/broker/connection/here/state");
 		p.w->limits.output_bytes_max = 1 << 12;
 		for (uint64_t n = 1 + prng_below(&r, 5); n > 0; n--) {
 			struct client *ours = client_of(p.w, &mqtt_session_ops, true);
@@ -453,6 +472,7 @@ int main(void)
 		cmocka_unit_test(a_connack_of_version_5_with_bad_properties_is_the_end),
 		cmocka_unit_test(what_a_server_never_says_is_the_end),
 		cmocka_unit_test(odd_answers_are_borne),
+		cmocka_unit_test(who_takes_nothing_is_gone),
 		cmocka_unit_test(who_does_not_answer_a_ping_is_gone),
 		cmocka_unit_test(who_says_no_connack_is_not_waited_for),
 		cmocka_unit_test(what_is_sent_again_is_taken_once_if_both_remember),

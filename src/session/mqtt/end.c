@@ -2,6 +2,7 @@
 
 #include "base/ablate.h"
 #include "base/must.h"
+#include "session/mqtt/notice.h"
 
 /* However a conversation ends: its will is published if it is due; what the client held goes back
  * to the queue; a queue that goes with the connection goes; and only when all of that is answered
@@ -59,6 +60,7 @@ void mqtt_end(struct turn *t)
 		over(t);
 		return;
 	}
+	mqtt_notice_here(t, false);
 	const bool is_due = s->will && (s->is_will_due || ABLATED(goodbye)) && was_in;
 	if (is_due && s->legacy.queue == 0)
 		mqtt_will_publish(t);

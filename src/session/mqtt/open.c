@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/must.h"
+#include "session/mqtt/notice.h"
 #include "session/mqtt/prove.h"
 
 /* ---- one connection for each client id ---------------------------------------------------- */
@@ -138,7 +139,8 @@ void mqtt_accept(struct turn *t)
 	struct mqtt *s = t->s;
 	if (s->open_ticket != TICKET_NONE)
 		return; /* its answer leads here again; this was something for the marks' queue */
-	if ((s->will && s->will->is_retained && !mqtt_store_ready(t)) || !mqtt_legacy_ready(t))
+	const bool is_kept = mqtt_notice_is_kept(s) || (s->will && s->will->is_retained);
+	if ((is_kept && !mqtt_store_ready(t)) || !mqtt_legacy_ready(t))
 		return;
 	if (s->calling) {
 		mqtt_calling_opened(t);
