@@ -17,7 +17,11 @@
 /* Of each thread's heap: what a busy turn has given back is there for the next one, also blocks as
  * large as the journal's batches grow. With what libc would keep, a fan-out of 1 KiB takes a third
  * of its time for pages that are new and cleared. */
-#define HEAP_KEPT_BYTES (16 << 20)
+#define HEAP_KEPT_BYTES  (16 << 20)
+/* From here on blocks are mappings of their own: those of 2 MiB that are aligned to that, for which
+ * libc takes twice as much. In its heap it finds no place of such a one again, and with many that come
+ * and go the process takes half as much again as it has in use. */
+#define HEAP_LARGE_BYTES (4 << 20)
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -129,7 +133,7 @@ int main(int argc, char **argv)
 	if (line.is_check)
 		return say_checked(&notes);
 	(void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT_BYTES);
-	(void)mallopt(M_MMAP_THRESHOLD, HEAP_KEPT_BYTES);
+	(void)mallopt(M_MMAP_THRESHOLD, HEAP_LARGE_BYTES);
 	struct server_setup setup = { .sources = &line.sources,
 				      .config = &config,
 				      .notes = &notes,
