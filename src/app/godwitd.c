@@ -18,9 +18,9 @@
  * large as the journal's batches grow. With what libc would keep, a fan-out of 1 KiB takes a third
  * of its time for pages that are new and cleared. */
 #define HEAP_KEPT_BYTES  (16 << 20)
-/* From here on blocks are mappings of their own: those of 2 MiB that are aligned to that, for which
- * libc takes twice as much. In its heap it finds no place of such a one again, and with many that come
- * and go the process takes half as much again as it has in use. */
+/* From here on blocks are mappings of their own: also those of 2 MiB that are aligned to that, for
+ * which libc takes twice as much. In its heap it finds no place of such a one again, and with many
+ * that come and go the process takes half as much again as it has in use. */
 #define HEAP_LARGE_BYTES (4 << 20)
 
 static const struct option options[] = {

@@ -70,8 +70,8 @@ void mqtt_notice_there(struct turn *t, bool is_retained)
 		return;
 	const uint32_t n = (uint32_t)mqtt_publish_head_size(&o);
 	uint8_t *at = sendq_reserve(&s->session.sendq, t->w->mem, n + 1);
-	at = mqtt_publish_head_put(at, &o);
-	*at = *word(true).p;
+	must(mqtt_publish_head_put(at, &o) == at + n);
+	at[n] = *word(true).p;
 	sendq_commit(&s->session.sendq, n + 1);
 	mqtt_count_out(t, n + 1);
 }
