@@ -76,6 +76,7 @@ static struct sub_shape shape_of(struct slice filter)
 
 static bool is_same(const struct sub_shape *a, const struct sub_shape *b)
 {
+	must(a->levels <= LIMIT_MQTT_TOPIC_LEVELS && b->levels <= LIMIT_MQTT_TOPIC_LEVELS);
 	return a->levels == b->levels && a->has_rest == b->has_rest &&
 	       memcmp(a->plus, b->plus, sizeof a->plus) == 0;
 }
@@ -109,7 +110,7 @@ static bool shape_room(struct subs *s, struct mem *mem)
 static void shape_add(struct subs *s, struct slice filter)
 {
 	struct sub_shape h = shape_of(filter), *one = shape_find(s, &h);
-	must(s->shapes_n < s->shapes_cap);
+	must(s->shapes_n < s->shapes_cap && (h.has_rest || h.levels > 0));
 	if (!one) {
 		one = &s->shapes[s->shapes_n++];
 		*one = h;
@@ -131,6 +132,7 @@ static struct slice filter_made(const struct sub_shape *h, struct slice topic, u
 {
 	uint8_t *at = room;
 	bool is_wild_first = h->levels ? has_plus(h, 0) : h->has_rest, is_last = false;
+	must(levels > 0 && topic.n > 0);
 	if (levels < h->levels || (levels > h->levels && !h->has_rest) ||
 	    (is_wild_first && topic.p[0] == '$'))
 		return SLICE_EMPTY;

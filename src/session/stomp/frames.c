@@ -159,7 +159,7 @@ static enum feed feed(struct turn *t, uint32_t *io_off, uint32_t *out_need)
 		if (e != ERR_OK)
 			(void)not_understood(t, e);
 		else if (with_frame(t, &f) == WAIT)
-			return FEED_WAIT;
+			return t->is_moving ? FEED_MOVE : FEED_WAIT;
 		if (e == ERR_OK)
 			*io_off += (uint32_t)f.total;
 		s->scan = (struct stomp_scan){ 0 };
@@ -170,13 +170,13 @@ enum feed stomp_feed(struct session *own, struct session_world *w, struct block 
 		     uint32_t *io_off, uint32_t *out_need, uint32_t *out_loop)
 {
 	struct turn t;
-	(void)out_loop;
 	stomp_turn(&t, own, w);
 	must(*io_off <= b->fill);
 	t.block = b;
 	enum feed f = feed(&t, io_off, out_need);
 	stomp_block_close(t.s);
 	stomp_confirmed(&t);
+	*out_loop = t.move_to;
 	return f;
 }
 

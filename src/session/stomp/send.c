@@ -319,6 +319,8 @@ static enum done publish(struct turn *t, struct sending *m, bool is_followed)
 	if (e != ERR_OK)
 		return stomp_fail_err(t, e);
 	must(hit->route != NULL);
+	if (!m->is_one_of_many && stomp_wants_move(t, hit->route))
+		return WAIT;
 	const uint64_t word = is_followed ? 0 : PUBLISHER_NOBODY;
 	size_t route_n = m->is_one_of_many ? m->longest : m->route.n;
 	if (upload_is_needed(route_n, m->props.n, t->frame->body.n)) {
@@ -438,7 +440,9 @@ enum done stomp_on_send(struct turn *t)
 	/* the head is not to be read behind it */
 	struct receipt *own = stomp_receipt_new(t);
 	uint64_t before = t->s->published, first = t->s->followed_n;
+	t->may_move = true;
 	enum done d = stomp_send(t, own != NULL);
+	t->may_move = false;
 	if (own)
 		stomp_receipt_owe(t, own, t->s->published != before, first);
 	stomp_receipts_say(t);

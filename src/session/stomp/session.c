@@ -217,11 +217,19 @@ static void session_dump(const struct session *own, const struct session_world *
 		  (unsigned long long)s->acknowledged);
 }
 
+static void session_moved(struct session *own, uint64_t handle)
+{
+	struct stomp *s = stomp_of(own);
+	must(receiver_is_idle(&s->receiver) && s->publisher.window.n == 0);
+	s->asker.session = handle;
+}
+
 #define STOMP_OPS                                                                               \
 	.feed = stomp_feed, .tell = session_tell, .ready = session_ready, .pump = session_pump, \
 	.loaded = session_loaded, .stored = stomp_stored, .checked = stomp_checked,             \
 	.deadline = session_deadline, .tick = session_tick, .stop = session_stop,               \
-	.gone = session_gone, .free = session_free, .dump = session_dump, .print = stomp_print
+	.gone = session_gone, .free = session_free, .dump = session_dump, .print = stomp_print, \
+	.moved = session_moved
 
 const struct session_ops stomp_session_ops = {
 	.name = "stomp", .other = &stomp_activemq_session_ops, .new = session_new, STOMP_OPS

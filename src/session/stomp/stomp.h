@@ -100,7 +100,7 @@ struct stomp {
 	struct large *large;              /* what the frame in hand publishes; NULL: not that */
 	struct transaction *transactions;
 	struct block *block; /* being filled with messages that do not fit where they came */
-	uint64_t deadline_ms, asked_ms;
+	uint64_t deadline_ms, asked_ms, moved_ms;
 	uint64_t beat_in_ms, beat_out_ms; /* next looks; UINT64_MAX: none */
 	uint64_t beat_in, beat_out;       /* octets at the last */
 	uint64_t last_tag, last_made;
@@ -109,7 +109,7 @@ struct stomp {
 	uint32_t subscriptions_n, transactions_n, larges_n;
 	uint8_t phase;   /* enum phase */
 	uint8_t version; /* enum stomp_version */
-	uint8_t silent_n, name_n;
+	uint8_t silent_n, name_n, moves_n;
 	uint8_t large_state; /* enum upload_state */
 	bool owns_queues, is_gone;
 	bool is_activemq; /* its dialect */
@@ -130,6 +130,9 @@ struct turn {
 	struct block *block;             /* that the frame lies in; NULL: not fed */
 	const struct stomp_frame *frame; /* in hand; NULL: none */
 	const struct stomp_head *head;
+	uint32_t move_to; /* the loop to go to first */
+	bool may_move;    /* the frame in hand is a SEND, and nothing but that */
+	bool is_moving;   /* there: nothing of this frame was done */
 	struct text why;
 };
 
@@ -270,6 +273,12 @@ enum done stomp_send(struct turn *t, bool is_followed);
 void stomp_confirmed(struct turn *t);
 /* stomp_block_close ends the filling of the conversation's own block. */
 void stomp_block_close(struct stomp *s);
+
+/* ---- move.c ---- */
+struct route;
+/* stomp_wants_move: the frame in hand goes to one other loop only, and nothing holds the
+ * conversation here: WAIT, with nothing done. */
+bool stomp_wants_move(struct turn *t, const struct route *r);
 
 /* ---- large.c: what is too large for one record ---- */
 /* stomp_large publishes the frame in hand, which is. WAIT: it is being stored. */
