@@ -93,6 +93,11 @@ static inline void posting_put(struct poster *p, const struct posting *m, const 
 				      (i + 1 == n && m->is_followed ? ENTRY_CONFIRM : 0)));
 }
 
+/* posting_messages puts the rows of consecutive messages with one route: all to the first shard,
+ * then all to the next, and there queue by queue if nobody waits to hear of them. */
+void posting_messages(struct poster *p, const struct posting *m, uint32_t messages_n,
+		      const struct route *r);
+
 /* posting_part gives where the queues of the shard of r->to[at] end. */
 static inline uint32_t posting_part(const struct route *r, uint32_t at)
 {

@@ -17,6 +17,16 @@ struct published {
 	bool is_refused;
 };
 
+/* Messages that are not posted yet: of one route, one after the other. */
+#define HELD_MAX 64u
+struct publisher_held {
+	const struct route *route;
+	const struct header_ops *headers;
+	struct run head;
+	uint32_t n;
+	struct posting message[HELD_MAX];
+};
+
 void publisher_init(struct publisher *p)
 {
 	*p = (struct publisher){ .first = 1 };
@@ -25,7 +35,7 @@ void publisher_init(struct publisher *p)
 
 void publisher_forget_routes(struct publisher *p)
 {
-	must(p->first > 0);
+	must(p->first > 0 && !p->held);
 	route_cache_free(p->routes);
 	p->routes = NULL;
 }
@@ -33,7 +43,7 @@ void publisher_forget_routes(struct publisher *p)
 void publisher_fini(struct publisher *p, struct mem *mem)
 {
 	publisher_forget_routes(p);
-	must(p->window.row_bytes == sizeof(struct published));
+	must(p->window.row_bytes == sizeof(struct published) && !p->held);
 	deque_fini(&p->window, mem);
 	p->bytes = 0;
 }
@@ -68,6 +78,7 @@ enum err publisher_route(struct publisher *p, struct session_world *w, const str
 {
 	struct route_hit *hit;
 	must(what->route.n == what->exchange.n + what->key.n + 2);
+	publisher_flush(p, w); /* their route may lie where the new one will */
 	if (!p->routes && (p->routes = route_cache_new(w->mem)) == NULL)
 		return ERR_RESOURCE_ERROR;
 	const struct routing m = {
@@ -95,6 +106,17 @@ enum err publisher_route(struct publisher *p, struct session_world *w, const str
 
 /* ---- out ---------------------------------------------------------------------------------- */
 
+static struct run head_of(const struct asker *from)
+{
+	must(from->session != 0);
+	return (struct run){
+		.kind = CMD_PUBLISH,
+		.channel = from->channel,
+		.session = from->session,
+		.vhost = from->vhost,
+	};
+}
+
 static void put(struct session_world *w, const struct asker *from, const struct publication *what,
 		const struct route *r, const struct posting *m)
 {
@@ -102,12 +124,7 @@ static void put(struct session_world *w, const struct asker *from, const struct 
 		.post = w->post,
 		.wall_ms = w->wall_ms,
 		.headers = what->headers,
-		.head = {
-			.kind = CMD_PUBLISH,
-			.channel = from->channel,
-			.session = from->session,
-			.vhost = from->vhost,
-		},
+		.head = head_of(from),
 	};
 	must(m->mem != 0);
 	for (uint32_t at = 0, end; at < r->n; at = end) {
@@ -120,6 +137,49 @@ static void put(struct session_world *w, const struct asker *from, const struct 
 	struct posting kept = *m;
 	kept.expiry_ms = retain_expiry(m->expiry_ms, what->store_number);
 	posting_one(&to, &kept, &store, kept.is_followed ? ENTRY_CONFIRM : 0);
+}
+
+/* ---- held -------------------------------------------------------------------------------- */
+
+void publisher_flush(struct publisher *p, struct session_world *w)
+{
+	struct publisher_held *h = p->held;
+	if (!h || h->n == 0)
+		return;
+	struct poster to = {
+		.post = w->post, .wall_ms = w->wall_ms, .headers = h->headers, .head = h->head
+	};
+	must(p->is_gathering && h->n <= HELD_MAX);
+	posting_messages(&to, h->message, h->n, h->route);
+	h->n = 0;
+}
+
+void publisher_gathered(struct publisher *p, struct session_world *w)
+{
+	publisher_flush(p, w);
+	must(p->is_gathering);
+	p->is_gathering = false;
+	if (p->held)
+		mem_put(w->mem, p->held, sizeof *p->held);
+	p->held = NULL;
+}
+
+/* Puts it to those that are held; all of these go the same way. */
+static void hold(struct publisher *p, struct session_world *w, const struct asker *from,
+		 const struct publication *what, const struct route *r, const struct posting *m)
+{
+	if (!p->held) {
+		p->held = mem_get(w->mem, sizeof *p->held, "messages that are not posted yet");
+		must(p->held != NULL);
+		p->held->n = 0;
+	}
+	struct publisher_held *h = p->held;
+	if (h->n == HELD_MAX || (h->n > 0 && (h->route != r || h->headers != what->headers)))
+		publisher_flush(p, w);
+	h->route = r;
+	h->headers = what->headers;
+	h->head = head_of(from);
+	h->message[h->n++] = *m;
 }
 
 /* Rows of the message, and how many of them are confirmed: the last one for each shard, and the
@@ -171,6 +231,11 @@ void publisher_send(struct publisher *p, struct session_world *w, const struct a
 	if (rows_n(what, r) == 0)
 		return;
 	block_give(block_of(m), rows_n(what, r));
+	if (p->is_gathering && !one.is_followed && r->n > 1 && !what->store && !hit->varies) {
+		hold(p, w, from, what, r, &one);
+		return;
+	}
+	publisher_flush(p, w);
 	put(w, from, what, r, &one);
 }
 

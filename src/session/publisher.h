@@ -12,12 +12,15 @@
 #include "session/ask.h"
 #include "session/posting.h"
 
+struct publisher_held;
 struct publisher {
-	struct route_cache *routes; /* NULL: nothing was published yet */
-	struct deque window;        /* publishes that nobody was told of yet, oldest first */
-	uint64_t first;             /* sequence of the oldest */
-	uint64_t bytes;             /* of those that are not safe */
-	uint64_t silent_bytes;      /* published since one was last followed */
+	struct route_cache *routes;  /* NULL: nothing was published yet */
+	struct publisher_held *held; /* see publisher_gather; NULL: nothing */
+	bool is_gathering;
+	struct deque window;   /* publishes that nobody was told of yet, oldest first */
+	uint64_t first;        /* sequence of the oldest */
+	uint64_t bytes;        /* of those that are not safe */
+	uint64_t silent_bytes; /* published since one was last followed */
 };
 
 /* What is known of a message before it is one. */
@@ -55,6 +58,17 @@ MUST_USE enum err publisher_route(struct publisher *p, struct session_world *w,
 void publisher_send(struct publisher *p, struct session_world *w, const struct asker *from,
 		    const struct publication *what, const struct route_hit *hit,
 		    const struct msg *m, uint64_t word);
+
+/* publisher_gather: from now on publisher_send may hold messages that nobody is to be told of and
+ * that follow each other to the same queues, so that they are posted queue by queue. Whoever posts
+ * anything else by himself calls publisher_flush before, which posts them; publisher_gathered ends
+ * it, in the same call from the node, as their blocks must be there. */
+static inline void publisher_gather(struct publisher *p)
+{
+	p->is_gathering = true;
+}
+void publisher_flush(struct publisher *p, struct session_world *w);
+void publisher_gathered(struct publisher *p, struct session_world *w);
 
 /* publisher_refuse: what `word` stands for cannot be published after all. It is told in its order,
  * as if a queue had refused it. */

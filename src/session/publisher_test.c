@@ -164,6 +164,84 @@ static void a_row_to_a_store_survives_and_says_which_key_it_means(void **s)
 	kit_expect(kit, "1 33 1234567");
 }
 
+static struct route_to held_to[] = { { .queue = 11, .shard = 1 },
+				     { .queue = 12, .shard = 1 },
+				     { .queue = 21, .shard = 2 } };
+static const struct route to_three = { .to = held_to, .n = 3 }, to_two = { .to = held_to, .n = 2 },
+			  to_one = { .to = held_to, .n = 1 };
+
+static void send(const struct route *route, bool varies, uint64_t word)
+{
+	const struct route_hit hit = { .route = route, .varies = varies };
+	const struct publication what = { .priority = 1 };
+	publisher_send(&publisher, &kit->w, &kit->asker, &what, &hit, kit_message(kit, 'a', 0),
+		       word);
+}
+
+static void what_is_gathered_goes_queue_by_queue(void **s)
+{
+	(void)s;
+	publisher_gather(&publisher);
+	send(&to_three, false, PUBLISHER_NOBODY);
+	send(&to_three, false, PUBLISHER_NOBODY);
+	kit_posted(kit, drop);
+	kit_expect(kit, "");
+	publisher_flush(&publisher, &kit->w);
+	kit_posted(kit, drop);
+	kit_expect(kit, "1/11:1 1/11:1 1/12:1 1/12:1 2/21:1 2/21:1 ");
+	send(&to_two, false, PUBLISHER_NOBODY);
+	publisher_gathered(&publisher, &kit->w);
+	kit_posted(kit, drop);
+	kit_expect(kit, "1/11:1 1/12:1 ");
+	send(&to_two, false, PUBLISHER_NOBODY);
+	kit_posted(kit, drop);
+	kit_expect(kit, "1/11:1 1/12:1 ");
+}
+
+/* Another way, one queue, a way for one message only, and a message of which somebody is told. */
+static void what_is_gathered_goes_before_anything_else(void **s)
+{
+	(void)s;
+	publisher_gather(&publisher);
+	send(&to_three, false, PUBLISHER_NOBODY);
+	send(&to_two, false, PUBLISHER_NOBODY);
+	kit_posted(kit, drop);
+	kit_expect(kit, "1/11:1 1/12:1 2/21:1 ");
+	send(&to_one, false, PUBLISHER_NOBODY);
+	kit_posted(kit, drop);
+	kit_expect(kit, "1/11:1 1/12:1 1/11:1 ");
+	send(&to_two, false, PUBLISHER_NOBODY);
+	send(&to_two, true, PUBLISHER_NOBODY);
+	kit_posted(kit, drop);
+	kit_expect(kit, "1/11:1 1/12:1 1/11:1 1/12:1 ");
+	send(&to_two, false, PUBLISHER_NOBODY);
+	send(&to_two, false, 7);
+	kit_posted(kit, drop);
+	kit_expect(kit, "1/11:1 1/12:1 1/11:1 1/12:1! ");
+	publisher_gathered(&publisher, &kit->w);
+	confirm(FX_CONFIRM, 1);
+	expect_told(7, false);
+}
+
+static void no_more_is_gathered_than_there_is_room_for(void **s)
+{
+	(void)s;
+	uint32_t n = 0;
+	kit->limits.unconfirmed_bytes_max = 1 << 20;
+	publisher_gather(&publisher);
+	do {
+		send(&to_two, false, PUBLISHER_NOBODY);
+		kit_posted(kit, drop);
+		n++;
+	} while (kit->said.n == 0);
+	assert_int_equal(n, 65);
+	assert_int_equal(kit->said.n, 2 * 64 * strlen("1/11:1 "));
+	kit->said = text_of(kit->said_bytes, sizeof kit->said_bytes);
+	publisher_gathered(&publisher, &kit->w);
+	kit_posted(kit, drop);
+	kit_expect(kit, "1/11:1 1/12:1 ");
+}
+
 int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -171,6 +249,9 @@ int main(void)
 		ROW(every_shard_confirms_once),
 		ROW(it_is_told_in_the_order_of_publishing),
 		ROW(publishes_that_nobody_waits_for_are_bounded_too),
+		ROW(what_is_gathered_goes_queue_by_queue),
+		ROW(what_is_gathered_goes_before_anything_else),
+		ROW(no_more_is_gathered_than_there_is_room_for),
 		ROW(what_is_kept_goes_to_its_store_too_which_confirms_as_well),
 		ROW(a_row_to_a_store_survives_and_says_which_key_it_means),
 	};

@@ -159,6 +159,36 @@ static void many_bytes_are_whole_and_counted(void **s)
 	assert_int_equal(sum(p, METER_bytes_out) - before[3], 2 * sizeof all);
 }
 
+/* What is published before the subscription is not for it, what comes behind it is. */
+static void what_stands_between_messages_stays_between_them(void **s)
+{
+	struct place *p = *s;
+	struct client *a = subscriber(p, MQTT_V4, 'a', "a/b"),
+		      *b = subscriber(p, MQTT_V4, 'b', "a/b");
+	p->from->out_read = p->from->out.n;
+	say(p->from, hex("30 06 0003'a/b' '1' 30 06 0003'a/b' '2' 82 08 0002 0003'a/b' 00"
+			 "30 06 0003'a/b' '3' 30 06 0003'a/b' '4'"));
+	const struct slice want = hex("30 06 0003'a/b' '1' 30 06 0003'a/b' '2' 30 06 0003'a/b' '3'"
+				      "30 06 0003'a/b' '4'");
+	hears(a, want);
+	hears(b, want);
+	hears(p->from, hex("90 03 0002 00 30 06 0003'a/b' '3' 30 06 0003'a/b' '4'"));
+}
+
+/* Who says goodbye has published what he said before. */
+static void what_came_before_the_end_goes_out(void **s)
+{
+	struct place *p = *s;
+	struct client *a = subscriber(p, MQTT_V4, 'a', "a/#"),
+		      *b = subscriber(p, MQTT_V4, 'b', "a/#");
+	const struct slice in = hex(
+		"30 06 0003'a/b' '1' 30 06 0003'a/c' '2' 30 06 0003'a/c' '3' e000");
+	say(p->from, in);
+	hears(a, slice_sub(in, 0, in.n - 2));
+	hears(b, slice_sub(in, 0, in.n - 2));
+	assert_true(p->from->is_closed);
+}
+
 /* More than a shard gives without hearing that some are written. */
 static void they_go_on_and_on(void **s)
 {
@@ -193,6 +223,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_changes_on_its_way_keeps_its_place, begin,
 						end),
 		cmocka_unit_test_setup_teardown(many_bytes_are_whole_and_counted, begin, end),
+		cmocka_unit_test_setup_teardown(what_stands_between_messages_stays_between_them,
+						begin, end),
+		cmocka_unit_test_setup_teardown(what_came_before_the_end_goes_out, begin, end),
 		cmocka_unit_test_setup_teardown(they_go_on_and_on, begin, end),
 		cmocka_unit_test_setup_teardown(a_subscription_that_is_gone_gets_no_more, begin,
 						end),

@@ -48,6 +48,7 @@ void mqtt_end(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->phase < PHASE_ENDING);
+	publisher_flush(&s->publisher, t->w); /* what came before its end goes before it */
 	s->deadline_ms = s->beat_ms = s->sys_ms = UINT64_MAX;
 	if (s->call || s->large || s->altering_n > 0 || s->open_ticket != TICKET_NONE ||
 	    s->txs.n > 0 || s->search_ticket != TICKET_NONE) {

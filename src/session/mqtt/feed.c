@@ -63,6 +63,8 @@ static void on_ping(struct turn *t)
 static bool dispatch(struct turn *t, const struct mqtt_packet *p)
 {
 	must(t->s->phase == PHASE_RUNNING);
+	if (p->type != MQTT_PUBLISH || p->flags != 0) /* more than a message that nobody answers */
+		publisher_flush(&t->s->publisher, t->w);
 	if (t->s->calling)
 		return mqtt_calling_packet(t, p);
 	enum mqtt_fault f = mqtt_packet_check_sender(p);
@@ -162,11 +164,10 @@ enum feed mqtt_feed(struct session *own, struct session_world *w, struct block *
 	t.block = b;
 	t.s->heard_ms = w->now_ms;
 	t.s->is_held = t.s->is_held && w->is_blocked;
-	while (f == FEED_CLOSE) {
-		if (t.s->phase == PHASE_CLOSED)
-			return FEED_CLOSE;
+	publisher_gather(&t.s->publisher);
+	while (f == FEED_CLOSE && t.s->phase != PHASE_CLOSED)
 		f = mqtt_may_read(t.s, w) ? step(&t, io_off, out_need) : FEED_WAIT;
-	}
+	publisher_gathered(&t.s->publisher, w);
 	*out_loop = t.move_to;
 	return f;
 }

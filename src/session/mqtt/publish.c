@@ -173,6 +173,7 @@ static void send_without(struct turn *t, const struct message *of, const struct 
 	memcpy(less.to, hit->route->to, place * sizeof *less.to);
 	memcpy(less.to + place, hit->route->to + place + 1, (less.n - place) * sizeof *less.to);
 	other.route = &less;
+	other.varies = true; /* it is gone when this one is sent */
 	send_to(t, of, what, &other, m, word);
 	mqtt_put(t, less.to, room);
 }
