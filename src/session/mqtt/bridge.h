@@ -15,6 +15,8 @@
 #include "base/slice.h"
 #include "base/text.h"
 
+#define MQTT_BRIDGE_TOPICS_MAX 64u
+
 /* One line: PATTERN [out|in|both [QOS [LOCAL [REMOTE]]]]. An empty prefix is written "". */
 struct mqtt_bridge_topic {
 	struct slice pattern, local, remote; /* prefixes; empty: none */
@@ -30,7 +32,8 @@ MUST_USE bool mqtt_bridge_topic_read(struct slice line, struct mqtt_bridge_topic
 enum mqtt_bridge_told { MQTT_BRIDGE_UNTOLD, MQTT_BRIDGE_DOWN, MQTT_BRIDGE_UP };
 struct mqtt_bridge_memory {
 	enum mqtt_bridge_told told; /* what was said here last of its state */
-	bool is_mark_refused;       /* the other broker does not know Mosquitto's mark of bridges */
+	uint64_t owed;        /* a bit for each topic whose retained messages are still to go out */
+	bool is_mark_refused; /* the other broker does not know Mosquitto's mark of bridges */
 };
 
 struct mqtt_bridge {

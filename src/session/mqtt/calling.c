@@ -161,6 +161,44 @@ static bool comes_in(const struct mqtt_bridge *set, const struct mqtt_bridge_top
 	return false;
 }
 
+/* Of the topics that go out, which are wished for in their order. */
+void mqtt_calling_owes(struct turn *t)
+{
+	const struct mqtt_bridge *set = mqtt_calling_set(t->s);
+	const struct call *call = t->s->call;
+	must(set->topics_n <= MQTT_BRIDGE_TOPICS_MAX);
+	for (uint32_t i = 0, at = 0; i < set->topics_n; i++) {
+		if (!set->topics[i].is_out)
+			continue;
+		must(at < call->n);
+		if (call->wish[at++].is_new)
+			set->memory->owed |= UINT64_C(1) << i;
+	}
+}
+
+void mqtt_calling_searched(struct turn *t)
+{
+	must(!t->s->searches);
+	if (t->s->calling)
+		t->s->calling->set->memory->owed = 0;
+}
+
+/* What was retained before somebody listened: where the topic is new, or the other broker is. */
+static void send_retained(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	const struct mqtt_bridge *set = s->calling->set;
+	uint8_t buf[2 * LIMIT_SHORTSTR];
+	must(s->phase == PHASE_RUNNING && s->calling->step == CALLING_HEARD);
+	for (uint32_t i = 0; i < set->topics_n; i++) {
+		const struct slice filter = mqtt_bridge_filter(&set->topics[i], false, buf);
+		const struct sub *one = subs_find(&s->subs, filter);
+		if (set->topics[i].is_out && one && set->memory->owed >> i & 1)
+			mqtt_search(t, one);
+	}
+	mqtt_search_drain(t);
+}
+
 static void go_on(struct turn *t)
 {
 	struct mqtt *s = t->s;
@@ -179,6 +217,7 @@ static void go_on(struct turn *t)
 			ask_for(t, &set->topics[i]);
 	if (s->queue)
 		mqtt_consume(t);
+	send_retained(t);
 }
 
 void mqtt_calling_cleared(struct turn *t)
@@ -260,8 +299,10 @@ static void on_connack(struct turn *t, const struct mqtt_packet *p)
 	}
 	note_bounds(t, &c.props);
 	s->calling->step = CALLING_CLEARING;
-	if (!knows_us(s, &c))
+	if (!knows_us(s, &c)) {
+		memory->owed = UINT64_MAX;
 		mqtt_marks_clear(t);
+	}
 	mqtt_calling_cleared(t);
 }
 

@@ -24,6 +24,10 @@ bool mqtt_calling_hears(const struct mqtt *s);
 void mqtt_calling_opened(struct turn *t);
 void mqtt_calling_subscribed(struct turn *t, uint8_t reason);
 void mqtt_calling_cleared(struct turn *t);
+/* mqtt_calling_owes: subscriptions are made; for one that is new, what is retained goes out, too,
+ * when the other broker listens. mqtt_calling_searched: all that has. */
+void mqtt_calling_owes(struct turn *t);
+void mqtt_calling_searched(struct turn *t);
 /* mqtt_calling_packet takes one of the other broker; false: it has to wait, nothing was done. */
 MUST_USE bool mqtt_calling_packet(struct turn *t, const struct mqtt_packet *as_client);
 void mqtt_calling_beat(struct turn *t);

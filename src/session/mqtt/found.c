@@ -105,6 +105,8 @@ static void go_on(struct turn *t)
 		struct search *one = s->searches;
 		if (!store || (one->is_end && one->is_dotted)) {
 			search_free(t, one);
+			if (!s->searches)
+				mqtt_calling_searched(t);
 			continue;
 		}
 		one->is_dotted |= one->is_end;

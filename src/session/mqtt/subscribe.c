@@ -233,6 +233,8 @@ static void over(struct turn *t)
 		if (s->call->id)
 			search(t);
 	}
+	if (s->calling && s->call->type == MQTT_SUBSCRIBE)
+		mqtt_calling_owes(t);
 	mqtt_call_free(t);
 	if (s->is_end_wanted)
 		mqtt_end(t);
