@@ -1,8 +1,8 @@
 #include "core/core_select.h"
 
-#include "core/core_group.h"
-
+#include "base/ablate.h"
 #include "base/bits.h"
+#include "core/core_group.h"
 #include "core/sql.h"
 #include "msg/msg.h"
 
@@ -99,7 +99,8 @@ static void look(struct core *c, const struct queue *q, struct chunk_select *t, 
 		bits_set(t->known[i], slot);
 		if (!m)
 			continue;
-		if (sql_matches(slice_of(one->code, one->code_n), &what, &steps))
+		if (sql_matches(slice_of(one->code, one->code_n), &what, &steps) ||
+		    ABLATED(selector))
 			bits_set(t->match[i], slot);
 		all += steps + LOOK_STEPS;
 		*io_steps -= (uint32_t)min_u64(*io_steps, steps + LOOK_STEPS);

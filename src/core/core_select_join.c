@@ -1,5 +1,6 @@
 #include "core/core_select.h"
 
+#include "base/ablate.h"
 #include "base/bits.h"
 
 #include <string.h>
@@ -115,7 +116,7 @@ void core_select_back(struct queue *q, const struct chunk *k, uint32_t slot)
 		struct selector_of *one = &q->has->select->at[i];
 		bool is_others = t && !one->discards && bits_test(t->known[i], slot) &&
 				 !bits_test(t->match[i], slot);
-		if (!one->code || is_others || one->cursor <= pos)
+		if (!one->code || is_others || one->cursor <= pos || ABLATED(select_back))
 			continue;
 		one->reached = max_u64(one->reached, one->cursor);
 		one->cursor = pos;

@@ -13,6 +13,7 @@
 #include "sim/lifetime.h"
 #include "sim/passage.h"
 #include "sim/patience.h"
+#include "sim/picking.h"
 #include "sim/pledge.h"
 #include "sim/reading.h"
 #include "sim/replica.h"

@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-void strand_begin(struct strand *l, struct sock *sock, enum stomp_version version)
+void strand_begin(struct strand *l, struct sock *sock, enum stomp_version version, bool is_activemq)
 {
 	static const char *const words[] = { "1.0", "1.1", "1.2" };
 	must(!l->sock && sock);
 	l->sock = sock;
 	l->version = version;
-	sock->ops = &stomp_session_ops;
+	sock->ops = is_activemq ? &stomp_activemq_session_ops : &stomp_session_ops;
 	l->is_up = l->is_leaving = false;
 	l->in_n = l->in_read = l->out_n = 0;
 	strand_say(l, SLICE_EMPTY,

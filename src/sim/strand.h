@@ -21,9 +21,11 @@ struct strand {
 	uint8_t in[STRAND_BYTES], out[STRAND_BYTES], scratch[STRAND_HEAD_BYTES];
 };
 
-/* strand_begin takes a new connection and says CONNECT. strand_drop: the client is gone; nothing if
+/* strand_begin takes a new connection and says CONNECT, to a listener of ActiveMQ's dialect or of
+ * RabbitMQ's. strand_drop: the client is gone; nothing if
  * there is no connection. */
-void strand_begin(struct strand *l, struct sock *sock, enum stomp_version version);
+void strand_begin(struct strand *l, struct sock *sock, enum stomp_version version,
+		  bool is_activemq);
 void strand_drop(struct strand *l, bool is_hard);
 
 /* strand_has_room: can a frame with so long a body be said? What is said must have room. */

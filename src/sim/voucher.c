@@ -174,7 +174,7 @@ static void come(struct market *m, struct guest *g)
 	g->vouchers_n = g->open_n = g->bargain = 0;
 	memset(g->last_life, 0, sizeof g->last_life);
 	memset(g->last_order, 0, sizeof g->last_order);
-	strand_begin(&g->strand, sock, (enum stomp_version)prng_below(&s->prng, 3));
+	strand_begin(&g->strand, sock, (enum stomp_version)prng_below(&s->prng, 3), false);
 	for (uint32_t w = 0; w < WAYS && guest_index(m, g) != SENDER; w++)
 		strand_say(&g->strand, SLICE_EMPTY,
 			   "SUBSCRIBE\nid:%u\ndestination:/queue/%s\nack:%s\nprefetch-count:%u\n",
