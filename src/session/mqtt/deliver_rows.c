@@ -40,6 +40,7 @@ static bool span_grow(const struct turn *t, struct span *s, const struct deliver
 		      uint64_t room)
 {
 	struct slice topic;
+	must_if(s->rows_n > 0, s->at != NULL);
 	if (!row->mem || row->flags & ENTRY_SETTLE)
 		return false;
 	const struct msg *m = msg_of(row->mem);
@@ -109,6 +110,7 @@ static void write_span(struct turn *t, const struct span *s, uint64_t mem)
 static uint32_t write_next(struct turn *t, const struct deliver_row *row, uint32_t n, uint64_t room)
 {
 	struct span s = { .at = NULL };
+	must(n > 0 && room > 0);
 	if (is_echo(t, row, n, room)) {
 		const struct session_echo *e = t->w->echo;
 		s = (struct span){

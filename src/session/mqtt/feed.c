@@ -164,6 +164,7 @@ enum feed mqtt_feed(struct session *own, struct session_world *w, struct block *
 	t.block = b;
 	t.s->heard_ms = w->now_ms;
 	t.s->is_held = t.s->is_held && w->is_blocked;
+	must(*io_off <= b->fill);
 	publisher_gather(&t.s->publisher);
 	while (f == FEED_CLOSE && t.s->phase != PHASE_CLOSED)
 		f = mqtt_may_read(t.s, w) ? step(&t, io_off, out_need) : FEED_WAIT;
