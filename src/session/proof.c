@@ -7,9 +7,11 @@
 #include "core/fact.h"
 
 /* What the client has said and we, of SCRAM, in a few KiB for as long as it takes. */
-#define NONCE_WORDS 3u /* of 64 bits, which we add to the client's */
-#define NONCE_TEXT  24u
+#define NONCE_WORDS 3u  /* of 64 bits, which we add to the client's */
+#define NONCE_TEXT  32u /* in base64 */
 #define OURS_MAX    (LIMIT_SCRAM_LINE_BYTES + NONCE_TEXT + 128u)
+
+_Static_assert(NONCE_TEXT == (NONCE_WORDS * sizeof(uint64_t) + 2) / 3 * 4, "as base64_len says");
 
 enum step { STEP_FIRST, STEP_NAMED, STEP_LAST, STEP_OVER };
 
