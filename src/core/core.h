@@ -53,7 +53,8 @@ enum outcome {
 /* Flags of runs, per kind. */
 enum { RUN_LOGGED = 128 }; /* outcomes: must be in the log before apply */
 /* NUMBERED: deliver_row.count is the entry's number (entry_number), not its attempts. */
-enum { CLAIM_OWN = 1 };
+/* CLAIM: WAIT: who has the name is not told to go. */
+enum { CLAIM_OWN = 1, CLAIM_WAIT = 2 };
 enum {
 	SUBSCRIBE_NO_ACK = 1,
 	SUBSCRIBE_EXCLUSIVE = 2,

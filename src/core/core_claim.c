@@ -8,7 +8,8 @@
  * Whoever wants a name that is taken waits, and the owner is told to go. It yields when it has
  * given back all that comes with the name, so whoever has the name next finds that behind it. Of
  * several that wait the last one counts: who came before is refused. Whoever may take a name from
- * its owner's principal only (CLAIM_OWN) is refused before anybody is told to go.
+ * its owner's principal only (CLAIM_OWN) is refused before anybody is told to go; with CLAIM_WAIT
+ * nobody is told.
  */
 struct claim {
 	struct claim *next;        /* another name with the same hash */
@@ -105,7 +106,7 @@ void core_claim(struct core *c, const struct run *cmd, struct post *fx)
 	}
 	if (of->waiter.session)
 		core_reply(c, &of->waiter, lost, fx);
-	else
+	else if (!(cmd->flags & CLAIM_WAIT))
 		tell_owner(c, of, fx);
 	of->waiter = *cmd;
 	if (ABLATED(claim))

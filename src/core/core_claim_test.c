@@ -69,6 +69,21 @@ static void who_comes_later_has_it_when_the_owner_yields(void **s)
 	rig_free(r);
 }
 
+static void who_only_waits_tells_nobody(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	say(r, CMD_CLAIM, 1, "a", "1 has it");
+	say_for(r, CMD_CLAIM, 2, 1, CLAIM_WAIT, "a", "");
+	say(r, CMD_YIELD, 1, "a", "2 has it");
+	say_for(r, CMD_CLAIM, 3, 1, CLAIM_WAIT, "a", "");
+	say_for(r, CMD_CLAIM, 4, 1, CLAIM_WAIT, "a", "3 is refused");
+	say(r, CMD_YIELD, 4, "a", "");
+	say(r, CMD_YIELD, 2, "a", "");
+	say(r, CMD_CLAIM, 5, "a", "5 has it");
+	rig_free(r);
+}
+
 static void moved(struct rig *r, uint32_t from, uint32_t to, const char *want)
 {
 	((struct run *)(void *)r->cmd_bytes)->arg = RIG_SESSION(from);
@@ -137,6 +152,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_that_nobody_has_is_had_at_once),
 		cmocka_unit_test(who_comes_later_has_it_when_the_owner_yields),
+		cmocka_unit_test(who_only_waits_tells_nobody),
 		cmocka_unit_test(who_moves_keeps_its_name),
 		cmocka_unit_test(of_those_that_wait_the_last_counts),
 		cmocka_unit_test(who_may_not_have_it_disturbs_nobody),

@@ -8,6 +8,7 @@
 #include "sim/drain.h"
 #include "sim/edict.h"
 #include "sim/faults.h"
+#include "sim/flock.h"
 #include "sim/keeping.h"
 #include "sim/later.h"
 #include "sim/lifetime.h"

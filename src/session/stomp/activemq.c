@@ -220,26 +220,6 @@ bool stomp_amq_may_send(struct turn *t, bool *out_is_grouped)
 	return true;
 }
 
-/* A sequence below 0 is that of a group's last message; others say nothing. */
-bool stomp_amq_group(struct turn *t, struct slice props, uint64_t *io_expiry_ms)
-{
-	static const struct hash_key key = { 0x676f64776974, 0x67726f757073 };
-	struct header h;
-	int64_t sequence = 0;
-	must(t->s->is_activemq);
-	if (header_find(&stomp_header_ops, props, slice_str("JMSXGroupSeq"), &h) &&
-	    !stomp_number(h.octets, &sequence)) {
-		(void)stomp_amq_refuse(t, "JMSXGroupSeq is not a number: ", h.octets, "");
-		return false;
-	}
-	if (!header_find(&stomp_header_ops, props, slice_str(STOMP_AMQ_GROUP), &h) ||
-	    h.octets.n == 0)
-		return true;
-	*io_expiry_ms = expiry_in_group(
-		*io_expiry_ms, (uint32_t)(hash_slice(key, h.octets) % LIMIT_GROUPS), sequence < 0);
-	return true;
-}
-
 /* Where the answer is wanted: a queue of the sender's own, which others know by its whole name. */
 enum done stomp_amq_reply_to(struct turn *t, struct text *out, bool *out_is_refused)
 {
@@ -388,17 +368,26 @@ bool stomp_amq_is_exclusive(const struct turn *t)
 	       is_set(t, STOMP_H_SUB_EXCLUSIVE);
 }
 
-/* False: refused. */
+bool stomp_amq_is_no_local(const struct turn *t)
+{
+	must(t->frame != NULL);
+	return t->s->is_activemq && t->frame->command == STOMP_SUBSCRIBE &&
+	       is_set(t, STOMP_H_NO_LOCAL);
+}
+
+/* False: refused. Of a queue that others share what is local is not known. */
 static bool may_subscribe(struct turn *t, bool is_topic)
 {
-	static const enum stomp_header missing[] = { STOMP_H_NO_LOCAL, STOMP_H_BROWSER };
 	struct slice sub;
 	const struct stomp *s = t->s;
+	const bool is_shared = !is_topic || stomp_has(t->head, STOMP_H_QUEUE_NAME);
+	const enum stomp_header missing = is_set(t, STOMP_H_BROWSER) ? STOMP_H_BROWSER
+					  : is_shared && is_set(t, STOMP_H_NO_LOCAL)
+						  ? STOMP_H_NO_LOCAL
+						  : STOMP_H_N;
 	must(s->is_activemq);
-	for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
-		if (!is_set(t, missing[i]))
-			continue;
-		(void)stomp_amq_refuse(t, "Not there: ", slice_str(stomp_header_words[missing[i]]),
+	if (missing != STOMP_H_N) {
+		(void)stomp_amq_refuse(t, "Not there: ", slice_str(stomp_header_words[missing]),
 				       "");
 		return false;
 	}

@@ -61,6 +61,10 @@ void stomp_replied(struct turn *t, struct run *fx)
 			stomp_ended(t);
 		return;
 	}
+	if (s->phase == PHASE_CLAIMING && r.op == CMD_CLAIM) {
+		stomp_claimed(t, (enum err)r.err);
+		return;
+	}
 	struct call *c = s->call;
 	if (!c || c->ticket == TICKET_NONE || (uint32_t)fx->arg != c->ticket)
 		return;

@@ -83,6 +83,16 @@ static void let_in(struct turn *t)
 		return;
 	}
 	s->asker.vhost = s->access.number;
+	if (s->client_id)
+		stomp_claim(t);
+	else
+		stomp_welcome(t);
+}
+
+void stomp_welcome(struct turn *t)
+{
+	struct stomp *s = t->s;
+	must(s->phase < PHASE_RUNNING && s->phase != PHASE_REFUSED);
 	s->phase = PHASE_RUNNING;
 	s->deadline_ms = UINT64_MAX;
 	s->name_n = (uint8_t)ask_name(t->w, slice_str("session"), s->name).n;
@@ -90,7 +100,7 @@ static void let_in(struct turn *t)
 	stomp_beat_start(t);
 	stomp_note(t, &(struct session_note){ .event = SESSION_OPENED,
 					      .user = access_name(&s->access),
-					      .vhost = vhost,
+					      .vhost = access_vhost_name(&s->access),
 					      .text = slice_str("STOMP") });
 }
 

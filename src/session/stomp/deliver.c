@@ -71,9 +71,12 @@ static void put_body(struct turn *t, const struct msg *m)
 static void put_message(struct turn *t, const struct subscription *k, const struct msg *m,
 			const struct deliver_row *row, uint64_t tag)
 {
-	UNSET char destination[DESTINATION_ROOM], id[ID_ROOM];
+	UNSET char destination[DESTINATION_ROOM], id[ID_ROOM], original[DESTINATION_ROOM];
 	struct text to = text_of(destination, sizeof destination), me = text_of(id, sizeof id);
+	struct text from = text_of(original, sizeof original);
 	struct sendq *q = &t->s->session.sendq;
+	if (t->s->is_activemq)
+		stomp_amq_original(t, m, header_ops_of(m->proto), &from);
 	const struct stomp_message say = {
 		.version = (enum stomp_version)t->s->version,
 		.has_subscription = k->has_id,
@@ -87,6 +90,7 @@ static void put_message(struct turn *t, const struct subscription *k, const stru
 		.ops = header_ops_of(m->proto),
 		.props = msg_props(m),
 		.is_activemq = t->s->is_activemq,
+		.original = text_slice(&from),
 		.is_first = row->flags & ENTRY_FIRST,
 		.is_text = t->s->is_activemq && stomp_amq_is_text(m, header_ops_of(m->proto)),
 	};

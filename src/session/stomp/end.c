@@ -17,6 +17,7 @@ void stomp_ended(struct turn *t)
 {
 	struct stomp *s = t->s;
 	must(s->farewell.is_over);
+	stomp_yield(t);
 	if (s->phase != PHASE_ENDING)
 		return;
 	if (s->last && s->is_gone)
@@ -38,6 +39,8 @@ bool stomp_end_quietly(struct turn *t)
 		return false;
 	if (!s->farewell.is_begun)
 		stomp_end(t);
+	if (s->farewell.is_over)
+		stomp_yield(t);
 	return s->farewell.is_over;
 }
 

@@ -300,6 +300,31 @@ static void count_one(struct stomp *s, bool is_followed)
 	s->followed_n += is_followed;
 }
 
+static enum done publish_to(struct turn *t, struct sending *m, const struct publication *what,
+			    const struct route_hit *hit, bool is_followed)
+{
+	struct stomp *s = t->s;
+	const uint64_t word = is_followed ? 0 : PUBLISHER_NOBODY;
+	size_t route_n = m->is_one_of_many ? m->longest : m->route.n;
+	if (upload_is_needed(route_n, m->props.n, t->frame->body.n)) {
+		if (m->is_one_of_many)
+			return stomp_amq_refuse(t, "Too large for several destinations: ",
+						t->head->at[STOMP_H_DESTINATION], "");
+		enum done d = stomp_large(t, what, hit, m->flags, word);
+		if (d == DONE && s->phase == PHASE_RUNNING)
+			count_one(s, is_followed);
+		return d;
+	}
+	const struct msg *made = m->is_one_of_many ? NULL : in_place(t, m);
+	if (!made)
+		made = in_own_block(t, m);
+	if (!made)
+		return stomp_fail_err(t, ERR_RESOURCE_ERROR);
+	publisher_send(&s->publisher, t->w, &s->asker, what, hit, made, word);
+	count_one(s, is_followed);
+	return DONE;
+}
+
 static enum done publish(struct turn *t, struct sending *m, bool is_followed)
 {
 	struct stomp *s = t->s;
@@ -321,25 +346,14 @@ static enum done publish(struct turn *t, struct sending *m, bool is_followed)
 	must(hit->route != NULL);
 	if (!m->is_one_of_many && stomp_wants_move(t, hit->route))
 		return WAIT;
-	const uint64_t word = is_followed ? 0 : PUBLISHER_NOBODY;
-	size_t route_n = m->is_one_of_many ? m->longest : m->route.n;
-	if (upload_is_needed(route_n, m->props.n, t->frame->body.n)) {
-		if (m->is_one_of_many)
-			return stomp_amq_refuse(t, "Too large for several destinations: ",
-						t->head->at[STOMP_H_DESTINATION], "");
-		enum done d = stomp_large(t, &what, hit, m->flags, word);
-		if (d == DONE && s->phase == PHASE_RUNNING)
-			count_one(s, is_followed);
-		return d;
-	}
-	const struct msg *made = m->is_one_of_many ? NULL : in_place(t, m);
-	if (!made)
-		made = in_own_block(t, m);
-	if (!made)
-		return stomp_fail_err(t, ERR_RESOURCE_ERROR);
-	publisher_send(&s->publisher, t->w, &s->asker, &what, hit, made, word);
-	count_one(s, is_followed);
-	return DONE;
+	if (s->no_local_n == 0 || hit->route->n == 0)
+		return publish_to(t, m, &what, hit, is_followed);
+	struct route route;
+	struct route_hit less;
+	const struct slice room = stomp_amq_less(t, hit, &route, &less);
+	const enum done d = publish_to(t, m, &what, &less, is_followed);
+	mem_put(t->w->mem, (void *)(uintptr_t)room.p, room.n);
+	return d;
 }
 
 /* Octets that are kept and that the client has not said. */

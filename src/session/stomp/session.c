@@ -136,6 +136,10 @@ static void look_at_deadline(struct turn *t)
 		stomp_refused_over(t);
 		return;
 	}
+	if (s->phase == PHASE_CLAIMING) {
+		stomp_claimed(t, ERR_RESOURCE_LOCKED);
+		return;
+	}
 	if (s->phase < PHASE_RUNNING)
 		stomp_note(t, &(struct session_note){ .event = SESSION_HANDSHAKE_TIMEOUT,
 						      .n = t->w->limits->handshake_timeout_ms });
@@ -201,7 +205,7 @@ static void session_free(struct session *own, struct session_world *w)
 
 static void session_dump(const struct session *own, const struct session_world *w, struct text *out)
 {
-	static const char *const phases[] = { "login",   "checking", "refused",
+	static const char *const phases[] = { "login",   "checking", "claiming", "refused",
 					      "running", "ending",   "closed" };
 	static const char *const versions[] = { "1.0", "1.1", "1.2" };
 	const struct stomp *s = stomp_look(own);

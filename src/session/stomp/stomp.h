@@ -3,6 +3,7 @@
  * Private to this room; the door is ops.h. One loop owns a conversation and everything in it.
  *
  *   LOGIN --CONNECT--> [CHECKING] --right--> RUNNING --DISCONNECT--> ENDING --> CLOSED
+ *     |                    |--right, with a client-id--> CLAIMING --it is its own--> RUNNING
  *     |                    +--wrong--> REFUSED --(a while)--> ERROR, CLOSED
  *     +--anything else: ERROR
  *
@@ -23,6 +24,7 @@
 enum phase {
 	PHASE_LOGIN,
 	PHASE_CHECKING, /* a password is looked at elsewhere */
+	PHASE_CLAIMING, /* its client-id is asked for */
 	PHASE_REFUSED,  /* not let in, and told so only after a while */
 	PHASE_RUNNING,
 	PHASE_ENDING, /* everything is being given back, before the last word */
@@ -47,8 +49,9 @@ struct subscription {
 	uint64_t made;             /* by which SUBSCRIBE: ActiveMQ's may name several queues */
 	uint32_t taker_id, gone_n; /* gone_n: holes */
 	uint16_t shard;
-	uint8_t ack; /* enum ack_mode */
-	bool has_id; /* else it goes by its destination */
+	uint8_t ack;      /* enum ack_mode */
+	bool has_id;      /* else it goes by its destination */
+	bool is_no_local; /* ActiveMQ's: nothing that the same connection sends */
 	uint8_t id_n, name_n;
 	char words[]; /* id or destination; name of the queue */
 };
@@ -107,12 +110,14 @@ struct stomp {
 	uint64_t *told_to; /* by loop: of queues with ids up to it their shards know; NULL: none */
 	uint32_t wants_ms, sends_ms; /* heart-beats, as agreed */
 	uint32_t subscriptions_n, transactions_n, larges_n;
-	uint8_t phase;   /* enum phase */
-	uint8_t version; /* enum stomp_version */
+	uint32_t no_local_n; /* of the subscriptions */
+	uint8_t phase;       /* enum phase */
+	uint8_t version;     /* enum stomp_version */
 	uint8_t silent_n, name_n, moves_n;
 	uint8_t large_state; /* enum upload_state */
 	bool owns_queues, is_gone;
 	bool is_activemq; /* its dialect */
+	bool has_claim;   /* to its client-id, or waits for it */
 	bool is_held;     /* a SEND waits for room, or for the end of an alarm */
 	bool has_login;   /* a refusal says of whom */
 	uint8_t client_id_n;
@@ -197,6 +202,15 @@ enum done stomp_on_connect(struct turn *t);
 void stomp_checked(struct session *own, struct session_world *w, bool is_right);
 /* stomp_refused_over: the silence is over. */
 void stomp_refused_over(struct turn *t);
+/* stomp_welcome says CONNECTED: nothing is in the way any more. */
+void stomp_welcome(struct turn *t);
+
+/* ---- client.c: one connection for each client-id ---- */
+/* stomp_claim asks for the client-id; stomp_claimed: this has come of it, or nothing for too long.
+ * stomp_yield lets go of it, if it has it or waits for it: when all that it held is back. */
+void stomp_claim(struct turn *t);
+void stomp_claimed(struct turn *t, enum err e);
+void stomp_yield(struct turn *t);
 
 /* ---- beat.c ---- */
 /* stomp_beat_read reads a heart-beat header and agrees. False: it is none. */
@@ -338,11 +352,19 @@ void stomp_amq_props(struct turn *t, struct slice props, struct slice reply_to, 
 		     uint8_t priority, struct wr *w);
 /* stomp_amq_is_text: JMS would call it a text, and its body has no NUL. */
 bool stomp_amq_is_text(const struct msg *m, const struct header_ops *ops);
+/* stomp_amq_original writes where a dead letter was sent; nothing: it is none, or nobody knows. */
+void stomp_amq_original(const struct turn *t, const struct msg *m, const struct header_ops *ops,
+			struct text *out);
 /* stomp_amq_asked reads what a SUBSCRIBE says besides; false: refused. stomp_amq_selector compiles
  * its selector into `code` of SQL_CODE_MAX (NULL: only looks at it); *out_n 0: it has none. */
 bool stomp_amq_asked(struct turn *t, bool is_topic, uint32_t *io_prefetch, int64_t *out_priority);
 /* stomp_amq_is_exclusive: a consumer of a queue wants to be the only one that gets something. */
 bool stomp_amq_is_exclusive(const struct turn *t);
+/* stomp_amq_is_no_local: the frame in hand wants nothing of its own connection. stomp_amq_less is
+ * the route without the queues of such subscriptions; it lies in the memory that it gives. */
+bool stomp_amq_is_no_local(const struct turn *t);
+struct slice stomp_amq_less(struct turn *t, const struct route_hit *hit, struct route *route,
+			    struct route_hit *out);
 MUST_USE enum err stomp_amq_selector(struct turn *t, uint8_t *code, uint32_t *out_n);
 /* Subscriptions that last: stomp_amq_sub_name: the frame names one; stomp_amq_durable writes the
  * name of its queue, false: it is too long; stomp_amq_is_durable: that is one. Its arguments say

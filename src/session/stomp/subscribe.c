@@ -23,15 +23,6 @@ struct asked {
 
 /* ---- the list ----------------------------------------------------------------------------- */
 
-struct subscription *stomp_subscription(struct stomp *s, bool has_id, struct slice id)
-{
-	must(id.p != NULL || id.n == 0);
-	for (struct subscription *k = s->subscriptions; k; k = k->next)
-		if (k->taker && k->has_id == has_id && slice_eq(stomp_sub_id(k), id))
-			return k;
-	return NULL;
-}
-
 static struct subscription *add(struct turn *t, const struct asked *a, const struct queue_record *q)
 {
 	struct stomp *s = t->s;
@@ -46,6 +37,7 @@ static struct subscription *add(struct turn *t, const struct asked *a, const str
 				    .shard = q->shard,
 				    .ack = (uint8_t)a->ack,
 				    .has_id = a->has_id,
+				    .is_no_local = stomp_amq_is_no_local(t),
 				    .id_n = (uint8_t)a->id.n,
 				    .name_n = (uint8_t)queue_record_name(q).n };
 	deque_init(&k->unacked, sizeof(struct unacked), "messages a client has");
@@ -54,22 +46,8 @@ static struct subscription *add(struct turn *t, const struct asked *a, const str
 	memcpy(k->words + a->id.n, queue_record_name(q).p, queue_record_name(q).n);
 	s->subscriptions = k;
 	s->subscriptions_n++;
+	s->no_local_n += k->is_no_local;
 	return k;
-}
-
-void stomp_subscription_free(struct turn *t, struct subscription *own_k)
-{
-	struct stomp *s = t->s;
-	struct subscription **at = &s->subscriptions;
-	while (*at != own_k)
-		at = &(*at)->next;
-	*at = own_k->next;
-	must(s->subscriptions_n > 0);
-	s->subscriptions_n--;
-	if (s->call && s->call->sub == own_k)
-		s->call->sub = NULL;
-	deque_fini(&own_k->unacked, t->w->mem);
-	mem_put(t->w->mem, own_k, sizeof *own_k + own_k->id_n + own_k->name_n);
 }
 
 /* ---- what is asked for -------------------------------------------------------------------- */

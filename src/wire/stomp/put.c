@@ -161,6 +161,8 @@ static void put_fixed(struct out *o, const struct stomp_message *m)
 	struct header h;
 	uint64_t seconds = 0;
 	must(m->is_activemq);
+	if (m->original.n)
+		put_header(o, slice_str("original-destination"), m->original);
 	if (m->is_first)
 		put(o, slice_str("JMSXGroupFirstForConsumer:true\n"));
 	if (!m->ops->property(m->props, HEADER_PRIORITY, &h))

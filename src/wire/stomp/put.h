@@ -18,9 +18,10 @@ struct stomp_message {
 	uint64_t body_bytes;
 	const struct header_ops *ops; /* of the properties, whatever protocol they came by */
 	struct slice props;
-	bool is_activemq; /* in its dialect */
-	bool is_text;     /* there: without the length of the body, which has no NUL */
-	bool is_first;    /* there: from here on its group is the subscriber's */
+	bool is_activemq;      /* in its dialect */
+	bool is_text;          /* there: without the length of the body, which has no NUL */
+	struct slice original; /* there: where a dead letter was sent; empty: nothing is said */
+	bool is_first;         /* there: from here on its group is the subscriber's */
 };
 /* stomp_message_put writes a MESSAGE up to its body. */
 size_t stomp_message_put(uint8_t *at, const struct stomp_message *m);
