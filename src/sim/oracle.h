@@ -76,6 +76,7 @@ struct oracle_queue {
 	uint64_t user_event;   /* when that last changed */
 	uint64_t unsure_event; /* when it last was not surely there */
 	uint64_t doubt_event;  /* until when dead letters may have been lost in it */
+	uint64_t death_event;  /* when a letter showed last that something had died in it */
 	uint64_t loss_event;   /* deliveries may have been lost until then */
 	uint32_t losses_n;     /* somebody is just giving back what he may not have seen */
 	bool loss_open;        /* he was lost, and the broker may not know it yet */

@@ -137,6 +137,7 @@ static void bury(struct oracle *o, uint32_t of, const struct oracle_delivery *d)
 		oracle_settling(o, of, d->client);
 	c->holder = d->channel;
 	c->is_done = true;
+	o->queue[c->queue].death_event = oracle_tick(o);
 }
 
 static uint32_t letter_new(struct oracle *o, uint32_t of, uint32_t queue)

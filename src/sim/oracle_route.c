@@ -419,8 +419,8 @@ void oracle_count_is(struct oracle *o, uint32_t queue, uint64_t event, uint64_t 
 	if (rule->length_max && !rule->is_rejecting && !o->may_be_cold && n > rule->length_max)
 		story_wrong(o->story, "%s has %lu ready messages, more than %u",
 			    place_queues[queue].name, (unsigned long)n, rule->length_max);
-	if (rule->is_cemetery)
-		most = UINT64_MAX; /* who has died is not known before it comes */
+	if (rule->is_cemetery || q->death_event > event)
+		most = UINT64_MAX; /* who has died, and when, is not known before it comes */
 	if (n + o->unreadable_n < least || n > most)
 		story_wrong(o->story, "%s has %lu ready messages, but there must be %lu to %lu",
 			    place_queues[queue].name, (unsigned long)n, (unsigned long)least,
