@@ -53,10 +53,23 @@ static uint64_t between(uint64_t low, uint64_t high)
 	return low + entropy_u64(NULL) % (high - low + 1);
 }
 
+static void end_for_good(struct bridge *b, const char *reason)
+{
+	const struct log_value v[3] = { log_str(slice_str(b->set->name)),
+					log_str(slice_str(b->host)), log_str(slice_str(reason)) };
+	b->at_ms = UINT64_MAX;
+	if (!b->poller->is_told_to_stop)
+		logger_line(b->poller->all->log, LOG_bridge_ended, v, 3);
+}
+
 static void wait_on(struct bridge *b, const char *reason)
 {
 	const uint64_t least = (uint64_t)b->set->restart_s * 1000;
 	const uint64_t most = (uint64_t)b->set->restart_max_s * 1000;
+	if (b->set->start == CONFIG_START_ONCE) {
+		end_for_good(b, reason);
+		return;
+	}
 	b->wait_ms = b->wait_ms == 0 ? least : between(least, 3 * b->wait_ms);
 	if (b->wait_ms > most)
 		b->wait_ms = most;

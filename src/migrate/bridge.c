@@ -105,6 +105,8 @@ const char *bridge_take(struct migration *m, const char *key, struct slice value
 		return "a value with a single quote in it cannot be written";
 	if (!strcmp(key, "topic"))
 		return put_topic(m, b, value) ? NULL : "no topic of a bridge can be made of it";
+	if (!strcmp(key, "start_type") && slice_eq(value, slice_str("lazy")))
+		return "a bridge is always connected";
 	if (!strcmp(key, "restart"))
 		return put_pauses(m, b, value) ? NULL : "it was said before";
 	if (!strcmp(key, "clean"))
