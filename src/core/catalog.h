@@ -191,6 +191,7 @@ void catalog_checkpoint_begin(struct catalog *c);
 bool catalog_checkpoint_next(struct catalog *c, struct unit_key *out_key, uint8_t *buf,
 			     uint32_t cap, uint32_t *out_len);
 void catalog_checkpoint_end(struct catalog *c, bool is_kept);
+uint64_t catalog_features(const struct catalog *c);
 MUST_USE enum err catalog_restore(struct catalog *c, struct unit_key key, struct slice unit);
 MUST_USE enum err catalog_restored(struct catalog *c);
 /* catalog_salvaged ends it too, where units may be missing or too old: what does not fit is left

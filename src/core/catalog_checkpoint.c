@@ -303,6 +303,12 @@ static bool next_piece(struct catalog *c, struct wr *w)
 	return w->n > 0 || d->piece <= d->pieces_before;
 }
 
+uint64_t catalog_features(const struct catalog *c)
+{
+	must(c->decided != NULL);
+	return c->features;
+}
+
 bool catalog_checkpoint_next(struct catalog *c, struct unit_key *out_key, uint8_t *buf,
 			     uint32_t cap, uint32_t *out_len)
 {

@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "core/exchange.h"
 #include "core/policy.h"
+#include "wire/record/head.h"
 
 static const struct {
 	const char *name, *type;
@@ -212,6 +213,8 @@ void catalog_add_fact(struct catalog *c, const struct fact *declared)
 	uintptr_t object = (uintptr_t)f;
 	must(pmap_put(&v->facts, &c->edit, &kind, fact_hash(v->key, f), f, object) == 0);
 	must(pmap_put(&v->fact_ids, &c->edit, &fact_id_kind, f->id, &f->id, object) == 0);
+	if (f->kind >= FACT_VHOST_TYPE)
+		c->features |= FEATURE_MEANINGS;
 	if (is_policy(f)) {
 		(void)pmap_put(&v->policies, &c->edit, &fact_id_kind, f->id, &f->id, object);
 		look_at_exchanges(c, f->name[0]);

@@ -48,8 +48,9 @@ struct catalog {
 	struct deque pending;      /* struct pending, oldest first */
 	struct patterns *patterns; /* which policies fit; NULL: none do */
 	struct catalog_bounds bounds;
-	struct map vhost_queues;   /* vhost -> queues it has in the decided version */
+	struct map vhost_queues; /* vhost -> queues it has in the decided version */
 	struct dirty dirty;
+	uint64_t features;              /* of the facts that there ever were since the start */
 	struct restored_unit *restored; /* between catalog_restore and catalog_restored */
 	bool is_restoring;
 	bool is_salvaging;   /* what does not fit is left out */

@@ -87,6 +87,7 @@ struct chunk {
 	struct chunk_select *select; /* what selectors know of it (core_select.c); NULL: nothing */
 	uint64_t (*lane)[CHUNK_WORDS]; /* `ready` by priority (lanes.h), if the queue has these */
 	uint16_t lanes_n;
+	uint16_t bodies_n; /* slots that `bodies` has room for */
 	bool is_cold;
 	bool is_wanted;          /* cold, and being read */
 	struct entry *entry;     /* by slot: in `few`, or rows of all slots */

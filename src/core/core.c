@@ -340,3 +340,9 @@ uint64_t core_cached_bytes(const struct core *c)
 	must(c->mem != NULL);
 	return c->cached_bytes;
 }
+
+uint64_t core_features(const struct core *c)
+{
+	must(c->checkpoint.epoch > 0);
+	return c->checkpoint.features;
+}

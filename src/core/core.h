@@ -242,6 +242,8 @@ bool core_checkpoint_next(struct core *c, struct unit_key *out_key, uint8_t *buf
 			  uint32_t *out_len);
 void core_checkpoint_close(struct core *c);
 void core_checkpoint_end(struct core *c, bool is_kept);
+/* core_features: what whoever reads its units must know, of those read and given so far. */
+uint64_t core_features(const struct core *c);
 /* core_checkpoint_all makes the next checkpoint give every unit: it goes to a new place. */
 void core_checkpoint_all(struct core *c);
 /* Where a unit of entries is lost: core_gap gives the ids between which its own must lie, and how

@@ -59,7 +59,7 @@ static void die(struct core *c, struct queue *q, uint32_t n)
 
 /* Rows from `from` on become entries. */
 static void add_rows(struct core *c, struct queue *q, const struct run *o, uint32_t from,
-		     uint64_t first_id)
+		     uint64_t first_id, bool is_replay)
 {
 	const struct add_row *row = (const void *)(o + 1);
 	bool is_logged = o->flags & RUN_LOGGED;
@@ -80,7 +80,9 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 			core_watch_slots(c, k, k->used - n, n);
 		if (expiry & EXPIRY_OF_GROUP)
 			core_group_begin(c, q);
-		if (q->has->ruled || k->bodies)
+		if (is_replay)
+			core_rule_replayed(c, k, row + at, n);
+		else if (q->has->ruled || k->bodies)
 			core_rule_weigh(c, q, k, k->used - n, n);
 		if (q->has->lanes)
 			lanes_add(q, k, k->used - n, n, c->mem);
@@ -127,7 +129,7 @@ void core_apply_add(struct core *c, struct run *o, uint64_t index, uint32_t ordi
 	if (passed_n && o->kind == OUTCOME_ADD_ONCE)
 		core_once_passed(q, o);
 	if (passed_n < o->n)
-		add_rows(c, q, o, passed_n, is_logged ? index << 16 | ordinal : q->last_id);
+		add_rows(c, q, o, passed_n, is_logged ? index << 16 | ordinal : q->last_id, !fx);
 	if (passed_n < o->n && o->kind == OUTCOME_ADD_ONCE)
 		core_once_add(c, q, o, fx != NULL);
 	queue_counting(q, c->mem)->published += o->n;

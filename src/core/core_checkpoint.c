@@ -4,6 +4,7 @@
 #include "core/core_group.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
+#include "wire/record/head.h"
 
 /* Units, little-endian. Of a queue: u8 form, u8 flags, u64 give mark, u64 last id. Of a chunk:
  * u8 form, u8 what (UNIT_...), u16 n, then n times u16 slot, u8 flags, u8 priority, u32 bytes,
@@ -11,6 +12,7 @@
  * is another number: core_stream_keep.c and core_retain_keep.c have those of streams and stores. */
 #define FORM 1u
 enum { UNIT_EXPIRY = 1, UNIT_COUNT = 2, UNIT_ONCE = 4, UNIT_BODY = 8, UNIT_WHAT = 15 };
+#define UNIT_WIDE (UNIT_ONCE | UNIT_BODY)
 #define QUEUE_KEY UINT64_MAX
 
 _Static_assert(CORE_UNIT_BYTES <= CHECKPOINT_UNIT_MAX, "a chunk fits a unit");
@@ -72,10 +74,11 @@ static uint8_t what_is_there(const struct chunk *k)
 	return what;
 }
 
-static void chunk_to_unit(const struct chunk *k, struct wr *w)
+static void chunk_to_unit(struct checkpointing *p, const struct chunk *k, struct wr *w)
 {
 	must(!k->is_cold);
 	uint8_t what = what_is_there(k);
+	p->features |= what & UNIT_WIDE ? FEATURE_WIDE_UNITS : 0;
 	wr_u8(w, FORM);
 	wr_u8(w, what);
 	wr_le16(w, (uint16_t)k->durable_n);
@@ -126,7 +129,7 @@ static bool next_of_queue(struct checkpointing *p, struct queue *q, struct unit_
 		must_if(is_away, ABLATED(cold_clean));
 		*out_key = (struct unit_key){ q->id, k->number };
 		if (k->durable_n && !is_away)
-			chunk_to_unit(k, w);
+			chunk_to_unit(p, k, w);
 		k->is_stored = true;
 		return true;
 	}
@@ -251,6 +254,7 @@ enum err core_chunk_read(struct core *c, struct chunk *k, struct slice unit)
 		return ERR_NOT_IMPLEMENTED;
 	if (n == 0 || n > CHUNK_N || what & ~UNIT_WHAT)
 		return ERR_CORRUPT;
+	c->checkpoint.features |= what & UNIT_WIDE ? FEATURE_WIDE_UNITS : 0;
 	for (uint32_t i = 0; i < n; i++)
 		TRY(entry_from_unit(c, k, &r, what));
 	must(k->used >= n);

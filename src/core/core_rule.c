@@ -3,8 +3,6 @@
 
 #include "msg/big.h"
 
-#define BODIES_BYTES (CHUNK_N * sizeof(uint32_t))
-
 /* ---- bytes of bodies --------------------------------------------------------------------- */
 
 static uint32_t body_of(uint64_t mem, uint32_t bytes, uint8_t flags)
@@ -24,12 +22,31 @@ uint64_t core_rule_bodies(const struct add_row *row, uint32_t n)
 	return bytes;
 }
 
+/* What a row that was read from the log says of its message, which is not in memory. */
+static uint32_t logged_body(const struct add_row *row)
+{
+	must(row->mem == 0);
+	if (row->flags & ENTRY_BIG)
+		return body_of(0, row->bytes, row->flags);
+	return row->bytes - (uint32_t)min_u64(row->seq_delta, row->bytes);
+}
+
+/* Room for all slots that the chunk has room for now. */
 static uint32_t *bodies_of(struct core *c, struct chunk *k)
 {
-	if (!k->bodies)
-		k->bodies = mem_get(c->mem, BODIES_BYTES, "bytes of bodies");
-	must(k->bodies && !k->is_cold);
-	return k->bodies;
+	const uint16_t n = k->rows ? (uint16_t)CHUNK_N : CHUNK_FEW;
+	must(!k->is_cold && (k->bodies != NULL) == (k->bodies_n > 0));
+	if (k->bodies_n >= n)
+		return k->bodies;
+	uint32_t *more = mem_get(c->mem, n * sizeof *more, "bytes of bodies");
+	must(more != NULL);
+	if (k->bodies) {
+		memcpy(more, k->bodies, k->bodies_n * sizeof *more);
+		mem_put(c->mem, k->bodies, k->bodies_n * sizeof *more);
+	}
+	k->bodies = more;
+	k->bodies_n = n;
+	return more;
 }
 
 void core_rule_weighed(struct core *c, struct chunk *k, uint32_t slot, uint32_t body)
@@ -52,15 +69,32 @@ static void sum(struct queue *q, const struct chunk *k, uint32_t from, uint32_t 
 			q->has->ruled->ready_bodies += k->bodies[i];
 }
 
+static void weigh(struct core *c, struct chunk *k, uint32_t from, uint32_t n)
+{
+	uint32_t *bodies = bodies_of(c, k);
+	must(from + n <= k->bodies_n);
+	for (uint32_t i = from; i < from + n; i++)
+		bodies[i] = body_of(k->entry[i].mem, k->entry[i].bytes, k->entry[i].flags);
+}
+
 void core_rule_weigh(struct core *c, struct queue *q, struct chunk *k, uint32_t from, uint32_t n)
 {
 	if (!is_bounded(q) && !k->bodies)
 		return;
-	uint32_t *bodies = bodies_of(c, k);
-	for (uint32_t i = from; i < from + n; i++)
-		bodies[i] = body_of(k->entry[i].mem, k->entry[i].bytes, k->entry[i].flags);
+	weigh(c, k, from, n);
 	if (is_bounded(q))
 		sum(q, k, from, n);
+}
+
+void core_rule_replayed(struct core *c, struct chunk *k, const struct add_row *row, uint32_t n)
+{
+	must(n > 0 && n <= k->used);
+	const uint32_t from = k->used - n;
+	if (!k->bodies)
+		weigh(c, k, 0, from);
+	uint32_t *bodies = bodies_of(c, k);
+	for (uint32_t i = 0; i < n; i++)
+		bodies[from + i] = logged_body(&row[i]);
 }
 
 void core_rule_count(struct core *c, struct queue *q, struct chunk *k)
@@ -76,8 +110,9 @@ void core_rule_unweigh(struct core *c, struct chunk *k)
 {
 	must(c->mem != NULL);
 	if (k->bodies)
-		mem_put(c->mem, k->bodies, BODIES_BYTES);
+		mem_put(c->mem, k->bodies, k->bodies_n * sizeof *k->bodies);
 	k->bodies = NULL;
+	k->bodies_n = 0;
 }
 
 /* A limit comes or goes. What a checkpoint has told of bodies is known already. */

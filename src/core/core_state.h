@@ -49,6 +49,7 @@ struct checkpointing {
 	bool is_open, is_closed; /* closed: all is given, and it is not known whether it is kept */
 	uint64_t epoch;          /* of changes made now; from 1 on */
 	uint64_t taken;          /* changes up to this epoch are in the one being taken */
+	uint64_t features;       /* of units that were read or given */
 	uint64_t kept;           /* changes up to this epoch are in a checkpoint */
 	struct deque tombs;      /* struct unit_key: stored units whose chunk is gone */
 	size_t tombs_n;          /* of them, given in this checkpoint */
@@ -349,15 +350,16 @@ void core_rules_forget(struct core *c, struct queue *q);
 /* core_rule_rows gives rows the expiry that the queue gives them. */
 void core_rule_rows(const struct core *c, const struct queue *q, struct publish_row *row,
 		    uint32_t n);
-/* core_rule_fit: of how many of the `n` rows, from the first on, is it true that they fit into the
- * queue, or (*out_fits) that they do not and are refused? What waits for the log counts. */
+/* core_rule_fit: of how many of the `n` rows, from the first on, is it true that they fit, or
+ * (*out_fits) that they do not and are refused? What waits for the log counts. */
 uint32_t core_rule_fit(const struct queue *q, const struct publish_row *row, uint32_t n,
 		       bool *out_fits);
 /* core_rule_bodies: bytes of the rows' bodies; of stored forms where no message is in memory. */
 uint64_t core_rule_bodies(const struct add_row *row, uint32_t n);
-/* core_rule_weigh notes that of slots [from, from + n), core_rule_weighed what a checkpoint says of
- * one before there are rules; core_rule_count lets all count, core_rule_unweigh forgets it. */
+/* core_rule_weigh notes that of slots [from, from + n); before there are rules, _replayed that of
+ * the newest, as a log's rows say, _weighed of one; _count lets all count, _unweigh forgets it. */
 void core_rule_weighed(struct core *c, struct chunk *k, uint32_t slot, uint32_t body);
+void core_rule_replayed(struct core *c, struct chunk *k, const struct add_row *row, uint32_t n);
 void core_rule_count(struct core *c, struct queue *q, struct chunk *k);
 void core_rule_weigh(struct core *c, struct queue *q, struct chunk *k, uint32_t from, uint32_t n);
 void core_rule_unweigh(struct core *c, struct chunk *k);

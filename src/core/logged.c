@@ -1,5 +1,6 @@
 #include "core/logged.h"
 
+#include "base/bits.h"
 #include "base/crc32c.h"
 #include "core/catalog.h"
 #include "core/core.h"
@@ -160,6 +161,17 @@ void logged_put(struct run *o, struct wr *w, struct logged_last *last)
 	sum_up_to(last, w, w->n);
 }
 
+/* The body of a stored message is what is left behind its lengths (msg.h). */
+static uint16_t before_body(struct slice stored)
+{
+	if (stored.n < MSG_STORED_HEAD_BYTES)
+		return 0;
+	const uint32_t body = load_le32(stored.p + 12);
+	const uint64_t before = (uint64_t)stored.n - min_u64(body, stored.n);
+	must(before <= stored.n);
+	return (uint16_t)min_u64(before, UINT16_MAX);
+}
+
 static enum err add_get(struct rd *r, struct slice body, struct add_row *row)
 {
 	uint8_t how = rd_u8(r);
@@ -175,6 +187,8 @@ static enum err add_get(struct rd *r, struct slice body, struct add_row *row)
 		row->loc = body.n - rd_left(r);
 		rd_skip(r, row->bytes);
 	}
+	if (rd_ok(r))
+		row->seq_delta = before_body(slice_sub(body, row->loc, row->bytes));
 	bool is_known = !(how & ~(ENTRY_STORED | LOGGED_SAME | LOGGED_EXPIRY));
 	return rd_ok(r) && is_known && how & ENTRY_PERSISTENT ? ERR_OK : ERR_CORRUPT;
 }

@@ -118,7 +118,9 @@ struct stream_from {
 };
 
 struct add_row { /* OUTCOME_ADD: run.queue, run.arg = sequence of the first row;
-				    STREAM_ADD: expiry_ms is the row's time (stream.h) */
+				    STREAM_ADD: expiry_ms is the row's time (stream.h); read from a
+				    log: mem = 0, seq_delta: bytes of the stored form before its
+				    body, at most UINT16_MAX */
 	uint64_t mem;
 	uint64_t loc; /* filled in by the node when the record is committed */
 	uint64_t expiry_ms;

@@ -193,7 +193,7 @@ static void checkpoint(struct fix *f)
 			}
 		}
 		journal_checkpoint_shard(
-			f->j, &(struct ckpt_shard){ s, last, 1, 1700000000000 + CHECKPOINT_AT });
+			f->j, &(struct ckpt_shard){ s, last, 1, 1700000000000 + CHECKPOINT_AT, 0 });
 	}
 	journal_checkpoint_end(f->j);
 	while (journal_keep_step(f->j, &wake, &e))

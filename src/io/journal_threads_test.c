@@ -141,7 +141,7 @@ static void checkpoint(struct world *w, uint32_t loop, uint64_t index)
 			break;
 		sched_yield();
 	}
-	journal_checkpoint_shard(w->j, &(struct ckpt_shard){ (uint16_t)loop, index, 1, 0 });
+	journal_checkpoint_shard(w->j, &(struct ckpt_shard){ (uint16_t)loop, index, 1, 0, 0 });
 	journal_checkpoint_end(w->j);
 	atomic_store(&w->is_turn_taken, false);
 	if (journal_keeper_to_wake(w->j))

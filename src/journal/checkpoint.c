@@ -241,6 +241,16 @@ static void put_shards(struct journal *j)
 	(void)append(j, b->at, b->len);
 }
 
+/* What units that count may have. It is not known which of them do, so a feature stays. */
+static uint64_t features(const struct checkpoint *c)
+{
+	uint64_t all = c->now.features;
+	must(!(all & ~FEATURES_KNOWN));
+	for (uint16_t s = 0; s < JOURNAL_SHARDS_MAX; s++)
+		all |= c->shards.is_there[s] ? c->shards.at[s].features : 0;
+	return all;
+}
+
 /* make_durable syncs the file, and then says so in the store. */
 static enum err make_durable(struct journal *j, struct head *out_h)
 {
@@ -252,6 +262,7 @@ static enum err make_durable(struct journal *j, struct head *out_h)
 		.store = j->store_id,
 		.cluster = j->cluster_id,
 		.number = c->number,
+		.features = features(c),
 		.file = c->file_number,
 		.end = c->at,
 		.floor = space_floor(j),

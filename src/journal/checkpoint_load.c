@@ -42,7 +42,7 @@ enum err checkpoint_take(struct journal *j, const struct unit *u, uint64_t at)
 			return ERR_CORRUPT;
 		c->shards.is_there[u->shard] = true;
 		c->shards.at[u->shard] = (struct ckpt_shard){ u->shard, u->a, u->b,
-							      load_le64(u->content.p) };
+							      load_le64(u->content.p), 0 };
 	}
 	return ERR_OK;
 }

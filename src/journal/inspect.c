@@ -135,6 +135,8 @@ static bool next_slot(struct journal_inspect *i, struct text *out)
 		  (ull)h->store, (ull)h->cluster, (ull)h->number, (ull)h->file, (ull)h->end);
 	text_putf(out, " floor %u:%u units %llu%s", loc_segment(h->floor), loc_offset(h->floor),
 		  (ull)h->units_n, slot == 0 ? "" : " (the one before)");
+	if (h->features)
+		text_putf(out, " features %llx", (ull)h->features);
 	return true;
 }
 

@@ -188,6 +188,7 @@ void journal_spill_free(struct journal *j, uint64_t loc, uint32_t bytes);
 struct ckpt_shard {
 	uint16_t shard;
 	uint64_t index, epoch, next_wall_ms;
+	uint64_t features; /* that whoever reads its units must know (wire/record/head.h) */
 };
 bool journal_checkpoint_begin(struct journal *j);
 bool journal_checkpoint_put(struct journal *j, uint16_t shard, uint64_t a, uint64_t b,

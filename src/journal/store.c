@@ -51,11 +51,20 @@ static enum err judge(struct store *s, const enum err state[2], struct text *why
 {
 	must(s->file >= 0);
 	for (uint32_t i = 0; i < 2; i++) {
+		const struct head *h = &s->slot[i];
+		if (state[i] == ERR_NOT_IMPLEMENTED && h->version == HEAD_VERSION) {
+			text_putf(why,
+				  "the data directory was made by a later version: of its features "
+				  "this build does not know %llx; start it with the version that "
+				  "wrote it, or a later one",
+				  (unsigned long long)(h->features & ~FEATURES_KNOWN));
+			return ERR_NOT_IMPLEMENTED;
+		}
 		if (state[i] == ERR_NOT_IMPLEMENTED) {
 			text_putf(why,
 				  "the data directory has format %lu, this build knows format %u: "
 				  "start it with the version that wrote it, or a later one",
-				  (unsigned long)s->slot[i].version, HEAD_VERSION);
+				  (unsigned long)h->version, HEAD_VERSION);
 			return ERR_NOT_IMPLEMENTED;
 		}
 		s->has_slot[i] = state[i] == ERR_OK;

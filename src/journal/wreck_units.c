@@ -38,7 +38,7 @@ static enum err take(struct wreck *s, const struct unit *u, uint64_t at, uint32_
 		s->shard_checkpoint[u->shard] = u->checkpoint;
 		s->newest_checkpoint = max_u64(s->newest_checkpoint, u->checkpoint);
 		s->shards.at[u->shard] = (struct ckpt_shard){ u->shard, u->a, u->b,
-							      load_le64(u->content.p) };
+							      load_le64(u->content.p), 0 };
 	}
 	return ERR_OK;
 }
@@ -81,7 +81,11 @@ static uint64_t end_of_damaged(struct wreck *s, uint64_t at, uint64_t end, struc
 	if (kind == 0 || kind >= UNIT_KIND_N || shard >= JOURNAL_SHARDS_MAX ||
 	    load_le32(head + 12) != 0 || load_le64(head + 16) > s->chosen.number)
 		return 0;
-	*out = (struct wreck_hole){ at, next, load_le64(head + 24), load_le64(head + 32), shard,
+	*out = (struct wreck_hole){ at,
+				    next,
+				    load_le64(head + 24),
+				    load_le64(head + 32),
+				    shard,
 				    kind == UNIT_CONTENT || kind == UNIT_GONE };
 	return next;
 }
@@ -259,7 +263,7 @@ bool wreck_unit(struct wreck *s, struct wreck_item *out)
 		if (!row || row->at != from)
 			continue;
 		*out = (struct wreck_item){ .kind = WRECK_UNIT,
-					      .unit = { u.shard, u.a, u.b, u.content } };
+					    .unit = { u.shard, u.a, u.b, u.content } };
 		return true;
 	}
 	must(s->unit_at >= s->chosen.end);
@@ -281,7 +285,7 @@ bool wreck_hole(struct wreck *s, struct wreck_item *out, struct text *said)
 	struct path p = path_of(PATH_CHECKPOINT, (uint32_t)s->chosen.file);
 	text_putf(said, "%s: bytes %llu to %llu", p.z, (ull)h.from, (ull)h.to - 1);
 	*out = (struct wreck_item){ .kind = WRECK_LOST,
-				      .unit = { h.shard, h.a, h.b, SLICE_EMPTY },
-				      .is_unit = h.is_unit };
+				    .unit = { h.shard, h.a, h.b, SLICE_EMPTY },
+				    .is_unit = h.is_unit };
 	return true;
 }

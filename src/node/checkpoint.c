@@ -45,7 +45,9 @@ static void end(struct shard *s, struct unit *u)
 	struct ckpt_shard c = { .shard = s->no,
 				.index = u->index,
 				.epoch = s->repl.epoch,
-				.next_wall_ms = s->repl.wall_ms };
+				.next_wall_ms = s->repl.wall_ms,
+				.features = s->catalog ? catalog_features(s->catalog)
+						       : core_features(s->core) };
 	struct node *n = s->loop->node;
 	journal_checkpoint_shard(n->journal, &c);
 	if (s->core)
@@ -153,8 +155,7 @@ bool checkpoint_work(struct loop *l)
 	l->waits_for_keeper = !is_open || (is_turn && !is_given);
 	if (is_given)
 		pass_on(l);
-	return is_given ||
-	       (l->waits_for_keeper && journal_checkpoint_wait(n->journal, l->index));
+	return is_given || (l->waits_for_keeper && journal_checkpoint_wait(n->journal, l->index));
 }
 
 bool checkpoint_is_waited_for(const struct loop *l)
@@ -163,6 +164,6 @@ bool checkpoint_is_waited_for(const struct loop *l)
 	uint32_t turn = atomic_load(&n->checkpoint_turn);
 	if (l->waits_for_keeper)
 		return !journal_checkpoint_is_waiting(n->journal, l->index);
-	return turn == l->index || (l->index == 0 && turn == TURN_NOBODY &&
-				    atomic_load(&n->is_checkpoint_wanted));
+	return turn == l->index ||
+	       (l->index == 0 && turn == TURN_NOBODY && atomic_load(&n->is_checkpoint_wanted));
 }

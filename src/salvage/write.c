@@ -48,8 +48,10 @@ static enum err write_shard(struct salvage *s, uint16_t shard)
 	while (next(s, shard, &key, &len))
 		if (len > 0)
 			TRY(put(s, shard, key, slice_of(s->stored, len)));
-	journal_checkpoint_shard(s->out, &(struct ckpt_shard){ shard, l->index, l->epoch,
-							       l->wall_ms });
+	const uint64_t features = shard == 0 ? catalog_features(s->catalog)
+					     : core_features(s->core[shard]);
+	journal_checkpoint_shard(
+		s->out, &(struct ckpt_shard){ shard, l->index, l->epoch, l->wall_ms, features });
 	if (shard == 0)
 		catalog_checkpoint_end(s->catalog, true);
 	else

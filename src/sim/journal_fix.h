@@ -149,7 +149,7 @@ static inline void checkpoint(struct fix *f, uint64_t a, const char *unit)
 	must(journal_checkpoint_begin(f->j) && !journal_checkpoint_begin(f->j));
 	while (!journal_checkpoint_put(f->j, 1, a, 0, slice_str(unit)))
 		must(keep_step(f, &wake));
-	journal_checkpoint_shard(f->j, &(struct ckpt_shard){ 1, f->index, 1, 0 });
+	journal_checkpoint_shard(f->j, &(struct ckpt_shard){ 1, f->index, 1, 0, 0 });
 	journal_checkpoint_end(f->j);
 	while (keep_step(f, &wake)) {
 	}

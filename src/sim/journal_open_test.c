@@ -141,6 +141,13 @@ static void another_store_or_version_is_refused(void **state)
 	store_le32(head + HEAD_BYTES - 4, crc);
 	write_file(f, "store", head, sizeof head);
 	must_refuse(f, ERR_NOT_IMPLEMENTED, "has format 2, this build knows format 1");
+	store_le32(head + 8, HEAD_VERSION);
+	store_le64(head + 48, UINT64_C(1) << 63);
+	store_le32(head + HEAD_BYTES - 4, crc32c_extend(0, head, HEAD_BYTES - 4));
+	write_file(f, "store", head, sizeof head);
+	must_refuse(f, ERR_NOT_IMPLEMENTED,
+		    "made by a later version: of its features this build does not know "
+		    "8000000000000000");
 	fix_free(f);
 }
 

@@ -241,7 +241,7 @@ static void snapshot(struct rig *r, uint32_t shard)
 	if (shard == RIG_SHARDS)
 		return;
 	r->snap.row = (struct ckpt_shard){ (uint16_t)shard, s->repl.committed, s->repl.epoch,
-					   s->repl.wall_ms };
+					   s->repl.wall_ms, 0 };
 	memcpy(r->snap.cells, s->cells, sizeof s->cells);
 	for (uint32_t c = 0; c < RIG_CELLS; c++)
 		s->cells[c].is_dirty = false;

@@ -16,7 +16,7 @@ static void magic_of(enum head_kind kind, uint8_t out[MAGIC_BYTES])
 
 void head_put(uint8_t *at, const struct head *h)
 {
-	must(h->store != 0 && h->features == 0);
+	must(h->store != 0 && !(h->features & ~FEATURES_KNOWN));
 	memset(at, 0, HEAD_BYTES);
 	magic_of(h->kind, at);
 	store_le32(at + 8, HEAD_VERSION);
@@ -25,6 +25,7 @@ void head_put(uint8_t *at, const struct head *h)
 	store_le64(at + 24, h->cluster);
 	store_le64(at + 32, h->number);
 	store_le64(at + 40, h->wall_ms);
+	store_le64(at + 48, h->features);
 	store_le64(at + 56, h->file);
 	store_le64(at + 64, h->end);
 	store_le64(at + 72, h->floor);
@@ -69,5 +70,5 @@ enum err head_get(struct slice s, enum head_kind kind, struct head *out_h)
 		.floor = load_le64(s.p + 72),
 		.units_n = load_le64(s.p + 80),
 	};
-	return out_h->features ? ERR_NOT_IMPLEMENTED : ERR_OK;
+	return out_h->features & ~FEATURES_KNOWN ? ERR_NOT_IMPLEMENTED : ERR_OK;
 }

@@ -9,7 +9,7 @@
  *	 24 u64 cluster
  *	 32 u64 number       of the segment, of the checkpoint file, of the checkpoint
  *	 40 u64 wall_ms      when it was written
- *	 48 u64 features     bits that a reader must know; zero in version 1
+ *	 48 u64 features     bits that a reader must know (feature.def); of a store alone
  *	 56 u64 file         store: number of the checkpoint file; 0: no checkpoint yet
  *	 64 u64 end          store: its bytes that count; segment: its size
  *	 72 u64 floor        store: place of the commit at which recovery begins; 0: the first
@@ -26,6 +26,14 @@
 #define HEAD_VERSION 1u
 
 enum head_kind { HEAD_SEGMENT = 'J', HEAD_CHECKPOINT = 'C', HEAD_STORE = 'S' };
+
+enum {
+#define FEATURE(bit, name, prose) FEATURE_##name = 1 << (bit),
+#include "wire/record/feature.def"
+#undef FEATURE
+};
+/* All that this build knows. */
+#define FEATURES_KNOWN (UINT64_C(0) | FEATURE_WIDE_UNITS | FEATURE_MEANINGS)
 
 struct head {
 	enum head_kind kind;

@@ -1,5 +1,6 @@
 #include "wire/record/record.h"
 
+#include "base/crc32c.h"
 #include "base/exact_for_tests.h"
 #include "wire/record/commit.h"
 #include "wire/record/head.h"
@@ -192,6 +193,22 @@ static void a_head_comes_back_as_it_was(void **state)
 	}
 }
 
+static void a_head_says_which_features_it_needs(void **state)
+{
+	(void)state;
+	uint8_t buf[HEAD_BYTES];
+	struct head h = { .kind = HEAD_STORE, .store = 1, .features = FEATURES_KNOWN }, got;
+	head_put(buf, &h);
+	assert_int_equal(head_get(slice_of(buf, sizeof buf), HEAD_STORE, &got), ERR_OK);
+	assert_true(got.features == FEATURES_KNOWN);
+	const uint64_t unknown = UINT64_C(1) << 63;
+	store_le64(buf + 48, FEATURES_KNOWN | unknown);
+	store_le32(buf + HEAD_BYTES - 4, crc32c_extend(0, buf, HEAD_BYTES - 4));
+	assert_int_equal(head_get(slice_of(buf, sizeof buf), HEAD_STORE, &got),
+			 ERR_NOT_IMPLEMENTED);
+	assert_true(got.version == HEAD_VERSION && got.features & unknown);
+}
+
 static void every_flipped_bit_of_a_head_is_seen(void **state)
 {
 	(void)state;
@@ -284,6 +301,7 @@ int main(void)
 		cmocka_unit_test(every_flipped_bit_of_a_commit_is_seen),
 		cmocka_unit_test(a_commit_follows_only_the_one_it_names),
 		cmocka_unit_test(a_head_comes_back_as_it_was),
+		cmocka_unit_test(a_head_says_which_features_it_needs),
 		cmocka_unit_test(every_flipped_bit_of_a_head_is_seen),
 		cmocka_unit_test(a_unit_comes_back_as_it_was),
 		cmocka_unit_test(every_flipped_bit_of_a_unit_is_seen),
