@@ -2,6 +2,7 @@
 
 #include "base/ablate.h"
 #include "base/bits.h"
+#include "wire/record/head.h"
 
 #define PASS_STEPS 256u /* of a turn's, what it costs to go through a chunk in vain */
 
@@ -13,6 +14,7 @@ void core_group_begin(struct core *c, struct queue *q)
 	must(g != NULL);
 	*g = (struct grouping){ .queue = q };
 	queue_special(q, c->mem)->group = g;
+	c->checkpoint.features |= FEATURE_GROUPS;
 }
 
 void core_group_forget(struct core *c, struct queue *q)

@@ -1,5 +1,6 @@
 #include "core/core_for_tests.h"
 #include "core/core_group.h"
+#include "wire/record/head.h"
 
 #define Q 7u
 
@@ -48,7 +49,9 @@ static void a_group_stays_with_its_consumer(void **s)
 	rig_subscribe(r, Q, 1, 0, CREDIT_NO_LIMIT);
 	rig_subscribe(r, Q, 2, 0, CREDIT_NO_LIMIT);
 	SAY("reply 1 OK 0 1 | reply 2 OK 0 2");
+	assert_true(core_features(r->core) == 0);
 	publish(r, 1, 1);
+	assert_true(core_features(r->core) == FEATURE_GROUPS); /* older builds take it for a time */
 	publish(r, 2, 2);
 	publish(r, 3, 2);
 	publish(r, 4, 1);

@@ -33,7 +33,7 @@ enum {
 #undef FEATURE
 };
 /* All that this build knows. */
-#define FEATURES_KNOWN (UINT64_C(0) | FEATURE_WIDE_UNITS | FEATURE_MEANINGS)
+#define FEATURES_KNOWN (UINT64_C(0) | FEATURE_WIDE_UNITS | FEATURE_MEANINGS | FEATURE_GROUPS)
 
 struct head {
 	enum head_kind kind;
