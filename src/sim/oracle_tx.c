@@ -113,10 +113,11 @@ static bool is_lost(const struct oracle *o, uint32_t tx)
 	return tx && o->txs[tx].life == TX_LOST;
 }
 
+/* A crash may double a letter, and all are alike: that one comes, or is missing, shows nothing. */
 void oracle_tx_seen(struct oracle *o, uint32_t copy)
 {
 	struct copy *c = &o->copies[copy];
-	if (is_lost(o, c->tx))
+	if (is_lost(o, c->tx) && !c->letter_of)
 		shows(o, c->tx, c->message, false); /* it is back */
 	else if (is_lost(o, o->messages[c->message].tx) && !c->letter_of && is_logged(o, c))
 		shows(o, o->messages[c->message].tx, c->message, true);
@@ -127,7 +128,7 @@ void oracle_tx_seen(struct oracle *o, uint32_t copy)
 void oracle_tx_missed(struct oracle *o, uint32_t copy)
 {
 	const struct copy *c = &o->copies[copy];
-	if (!c->is_tied || oracle_may_be_due(o, c) || o->unreadable_n)
+	if (!c->is_tied || c->letter_of || oracle_may_be_due(o, c) || o->unreadable_n)
 		return;
 	if (is_lost(o, c->tx))
 		shows(o, c->tx, c->message, true);
