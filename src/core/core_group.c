@@ -80,10 +80,11 @@ bool core_group_given(struct queue *q, const struct chunk *k, uint32_t slot, str
 		return false;
 	of->held_n += chunk_is_given(k, slot);
 	const bool is_first = s && !of->owner && !q->has->single;
+	const bool in_order = s && !s->selector && !q->has->single;
 	if (is_first)
 		own(of, s, pos + 1);
 	if (e->expiry_ms & EXPIRY_LAST && of->owner && of->owner == s)
-		disown(g, of, s->selector ? pos_of(q->first, 0) : pos + 1);
+		disown(g, of, in_order ? pos + 1 : pos_of(q->first, 0));
 	return is_first;
 }
 
@@ -93,9 +94,9 @@ void core_group_settled(struct core *c, struct queue *q, const struct entry *e)
 	struct group *of = group_of(g, e);
 	if (!of || of->held_n == 0)
 		return;
+	must(g->queue == q);
 	if (--of->held_n > 0 || of->owner)
 		return;
-	must(of->from > 0);
 	g->cursor = min_u64(g->cursor, of->from);
 	core_activate(c, q);
 }

@@ -222,6 +222,49 @@ static void a_get_takes_the_first_of_any_group(void **s)
 	rig_free(r);
 }
 
+/* While it is out the rest of its group waits for nobody. */
+static void what_nobody_owns_may_be_had_and_settled(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	publish(r, 1, 1);
+	publish(r, 2, 1);
+	publish(r, 3, 2);
+	rig_do(r, CMD_GET, Q, 9, 0);
+	SAY("got 1");
+	rig_subscribe(r, Q, 1, 0, CREDIT_NO_LIMIT);
+	SAY("reply 1 OK 2 1 | c1 3f");
+	core_check(r->core);
+	rig_settle(r, Q, 1, place(0), SETTLE_ACCEPT);
+	SAY("c1 2f");
+	rig_settle(r, Q, 1, place(1), SETTLE_ACCEPT);
+	rig_settle(r, Q, 1, place(2), SETTLE_ACCEPT);
+	core_check(r->core);
+	rig_free(r);
+}
+
+static void a_single_active_consumer_settles_what_it_has(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	publish_as(r, 1, 1, false, ENTRY_PERSISTENT, 0);
+	rig_commit(r);
+	publish(r, 2, 1);
+	rig_subscribe(r, Q, 1, SUBSCRIBE_ALONE, CREDIT_NO_LIMIT);
+	rig_commit(r);
+	SAY("reply 1 OK 2 1 | c1 1 | c1 2");
+	rig_settle(r, Q, 1, place(0), SETTLE_ACCEPT);
+	rig_settle(r, Q, 1, place(1), SETTLE_RELEASE);
+	SAY("c1 2r");
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 1, 0);
+	rig_subscribe(r, Q, 2, 0, CREDIT_NO_LIMIT);
+	SAY("reply 1 OK 0 0 | reply 2 OK 0 1");
+	rig_settle(r, Q, 1, place(1), SETTLE_RELEASE);
+	SAY("c2 2rf");
+	core_check(r->core);
+	rig_free(r);
+}
+
 static void far_behind_what_waits_others_get_theirs(void **s)
 {
 	(void)s;
@@ -252,6 +295,8 @@ int main(void)
 		cmocka_unit_test(what_is_over_dies_in_a_group_too),
 		cmocka_unit_test(a_single_active_consumer_has_all_groups),
 		cmocka_unit_test(a_get_takes_the_first_of_any_group),
+		cmocka_unit_test(what_nobody_owns_may_be_had_and_settled),
+		cmocka_unit_test(a_single_active_consumer_settles_what_it_has),
 		cmocka_unit_test(far_behind_what_waits_others_get_theirs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
