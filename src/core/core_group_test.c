@@ -265,6 +265,31 @@ static void a_single_active_consumer_settles_what_it_has(void **s)
 	rig_free(r);
 }
 
+static void what_waits_for_its_consumer_is_not_taken_for_less(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	struct queue_rules rules = rules_none();
+	rules.max_length = 3;
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	rig_subscribe(r, Q, 1, 0, 1);
+	publish(r, 1, 1);
+	rig_subscribe(r, Q, 2, 0, CREDIT_NO_LIMIT);
+	SAY("reply 1 OK 0 1 | c1 1f | reply 2 OK 0 2");
+	for (uint32_t i = 2; i <= 6; i++)
+		publish(r, i, 1);
+	must(core_find_queue(r->core, Q)->ready_n == 3);
+	rig_settle(r, Q, 1, place(0), SETTLE_ACCEPT);
+	SAY("c1 4"); /* the oldest have gone */
+	publish_as(r, 7, 1, false, ENTRY_CONFIRM, 0);
+	rules.overflow = OVERFLOW_REJECT;
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	publish_as(r, 8, 1, false, ENTRY_CONFIRM, 0);
+	SAY("confirm 7-7 | refused 8-8");
+	core_check(r->core);
+	rig_free(r);
+}
+
 static void far_behind_what_waits_others_get_theirs(void **s)
 {
 	(void)s;
@@ -297,6 +322,7 @@ int main(void)
 		cmocka_unit_test(a_get_takes_the_first_of_any_group),
 		cmocka_unit_test(what_nobody_owns_may_be_had_and_settled),
 		cmocka_unit_test(a_single_active_consumer_settles_what_it_has),
+		cmocka_unit_test(what_waits_for_its_consumer_is_not_taken_for_less),
 		cmocka_unit_test(far_behind_what_waits_others_get_theirs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

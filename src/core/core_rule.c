@@ -213,14 +213,20 @@ struct room {
 	int64_t messages, bytes, takers;
 };
 
+/* With selectors, or groups that others have, nobody knows whether consumers take any. */
+static bool is_choosy(const struct queue *q)
+{
+	must(q->has->ruled != NULL);
+	return q->has->select || (q->has->group && !q->has->single);
+}
+
 /* How many messages the consumers take at once, as far as that matters. Of one whose bytes are
- * bounded it is believed that all messages are like this one; with selectors nobody knows whether
- * they take any. */
+ * bounded it is believed that all messages are like this one. */
 static int64_t takers_of(const struct queue *q, uint32_t bytes, int64_t enough)
 {
 	int64_t sum = 0;
 	must(enough > 0);
-	if (q->has->select)
+	if (is_choosy(q))
 		return 0;
 	for (const struct list_node *n = list_first(&q->able); n && sum < enough;
 	     n = list_next(&q->able, n)) {
@@ -287,12 +293,12 @@ static bool is_beyond(const struct queue *q)
 	       q->has->ruled->ready_bodies > q->has->ruled->max_length_bytes;
 }
 
-/* Consumers that can still take wait for the give mark only: to them go the oldest. Those with
- * selectors may also want none of what is there. */
+/* Consumers that can still take wait for the give mark only: to them go the oldest. Choosy ones may
+ * also want none of what is there. */
 static bool are_waiting(const struct queue *q)
 {
 	must(!q->is_closed);
-	return !list_is_empty(&q->able) && (!q->has->select || q->mark_at == UINT64_MAX);
+	return !list_is_empty(&q->able) && (!is_choosy(q) || q->mark_at == UINT64_MAX);
 }
 
 void core_rule_drop(struct core *c, struct queue *q, struct outcomes *later)
