@@ -192,11 +192,49 @@ static void nor_where_consumers_have_selectors(void **s)
 		walk(seed, true);
 }
 
+static void send_many(struct rig *r, uint64_t first, uint32_t n, uint32_t group)
+{
+	for (uint64_t number = first; number < first + n; number++) {
+		const struct publish_row row = { .mem = message(r, number),
+						 .queue = Q,
+						 .expiry_ms = expiry_in_group(0, group, false),
+						 .bytes = BYTES };
+		rig_admit(r, rig_head(CMD_PUBLISH, 0, number), &row, sizeof row, 1);
+	}
+	rig_give(r);
+}
+
+static void count(struct rig *r, const struct rig_fx *f)
+{
+	*(uint32_t *)r->see_arg += f && f->run.kind == FX_DELIVER;
+}
+
+/* To find each of those costs more than all turns but the first few have. */
+static void behind_many_that_wait_all_are_found(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_queue();
+	uint32_t given_n = 0;
+	subscribe(r, 1, 0, 1, "n > 0");
+	r->see = count;
+	r->see_arg = &given_n;
+	send_many(r, 1, 3001, 1);
+	(void)read_all(r);
+	must(given_n == 1);
+	subscribe(r, 2, 0, CREDIT_NO_LIMIT, "n > 0");
+	send_many(r, 3002, 300, 2);
+	(void)read_all(r);
+	must(given_n == 301);
+	core_check(r->core);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_group_is_never_in_two_hands),
 		cmocka_unit_test(nor_where_consumers_have_selectors),
+		cmocka_unit_test(behind_many_that_wait_all_are_found),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

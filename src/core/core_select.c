@@ -271,6 +271,16 @@ static void pass(struct core *c, struct queue *q, uint64_t *io_pos, struct chunk
 		core_cool_behind(c, q, k);
 }
 
+/* What a turn has not been enough for is looked at again in the next one, if this one has found
+ * something: else it may never be enough. */
+static void look_again(struct core *c, struct selecting *sel)
+{
+	must(c->select.steps == 0);
+	if (sel->has_given)
+		(void)may_go_on(c, sel);
+	sel->has_given = false;
+}
+
 /* The cursor stays before what is for it but belongs to another one's group: behind that one turn
  * looks as far as it can. */
 static struct chunk *find(struct core *c, struct queue *q, const struct consumer *s,
@@ -285,8 +295,10 @@ static struct chunk *find(struct core *c, struct queue *q, const struct consumer
 		bool is_passed = k->is_cold && one->reached >= pos_of(k->number + 1, 0);
 		uint32_t slot = is_passed ? CHUNK_N
 					  : candidate(k, i, one->discards, pos_slot(*pos));
-		if (pos == &ahead && c->select.steps == 0)
+		if (pos == &ahead && c->select.steps == 0) {
+			look_again(c, q->has->select);
 			return NULL;
+		}
 		if (slot == CHUNK_N) {
 			if (!may_go_on(c, q->has->select))
 				return NULL;
@@ -355,9 +367,11 @@ struct chunk *core_select_next(struct core *c, struct queue *q, struct outcomes 
 
 void core_select_given(struct core *c, struct queue *q, struct chunk *k)
 {
-	must(q->has->select != NULL);
-	if (q->has->select->kept != UINT64_MAX)
-		q->cursor = q->has->select->kept;
+	struct selecting *sel = q->has->select;
+	must(sel != NULL);
+	sel->has_given = true;
+	if (sel->kept != UINT64_MAX)
+		q->cursor = sel->kept;
 	core_release(c, q, k);
 }
 

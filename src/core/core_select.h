@@ -47,6 +47,7 @@ struct selecting {
 	uint64_t kept;         /* where the queue's own cursor stays; UINT64_MAX: anywhere */
 	uint32_t asked_n, n;   /* n: selectors */
 	uint32_t cost;         /* of a message to all of them, in steps, as seen of late */
+	bool has_given;        /* since it was looked at behind what waits with too few steps */
 	struct selector_of at[LIMIT_SELECTORS];
 };
 
