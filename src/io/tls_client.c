@@ -31,8 +31,19 @@ static enum err set_authorities(SSL_CTX *ctx, const struct config_bridge *set, s
 	return ERR_OK;
 }
 
+/* OpenSSL would ask on the terminal, and the broker would not start before somebody answers. */
+static int no_password(char *to, int n, int is_for_writing, void *arg)
+{
+	(void)to;
+	(void)n;
+	(void)arg;
+	must(!is_for_writing);
+	return -1;
+}
+
 static enum err set_own(SSL_CTX *ctx, const struct config_bridge *set, struct text *why)
 {
+	SSL_CTX_set_default_passwd_cb(ctx, no_password);
 	if (!set->tls_certfile[0])
 		return ERR_OK;
 	if (SSL_CTX_use_certificate_chain_file(ctx, set->tls_certfile) != 1)
