@@ -36,6 +36,7 @@ struct tls_source {
 	struct tls_context *now; /* NULL: nobody speaks TLS */
 	_Atomic(struct tls_context *) next;
 	struct tickets tickets; /* of the process: who comes again may be remembered */
+	uint64_t contexts_n;    /* made so far, on one thread */
 };
 /* tls_source_init: ERR_RESOURCE_ERROR: there are no random numbers. */
 MUST_USE enum err tls_source_init(struct tls_source *s, const struct config *c, struct text *why);

@@ -179,9 +179,17 @@ static const char *text_at(const struct config_texts *t, const char *name)
 
 /* ---- the whole ---------------------------------------------------------------------------- */
 
+/* Whom a ticket is good for. Who has shown a certificate shows it again after a reload: it may have
+ * been taken back since, and what is in a ticket is not looked at any more. */
+static void set_id(SSL_CTX *ctx, const struct tls_source *s, const struct config *c)
+{
+	const uint64_t id[2] = { 0x676f64776974,
+				 c->tls_verify == CONFIG_VERIFY_PEER ? s->contexts_n : 0 };
+	must(SSL_CTX_set_session_id_context(ctx, (const uint8_t *)id, sizeof id) == 1);
+}
+
 static void set_ways(SSL_CTX *ctx, const struct config *c)
 {
-	static const uint8_t id[] = "godwit";
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
@@ -189,7 +197,6 @@ static void set_ways(SSL_CTX *ctx, const struct config *c)
 		SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_default_read_buffer_len(ctx, READ_AHEAD_BYTES);
-	SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets hold sessions */
 	SSL_CTX_set_alpn_select_cb(ctx, tls_choose, NULL);
 }
@@ -203,6 +210,7 @@ static enum err make_ctx(struct tls_source *s, const struct config *c, const str
 		return ERR_LIMIT;
 	}
 	set_ways(ctx, c);
+	set_id(ctx, s, c);
 	tickets_serve(&s->tickets, ctx);
 	TRY(set_versions(ctx, c, why));
 	TRY(set_own(ctx, c, own, why));
@@ -278,6 +286,7 @@ enum err tls_context_new(struct tls_source *s, const struct config *c, struct tl
 		text_puts(why, "no memory for TLS");
 		return ERR_LIMIT;
 	}
+	s->contexts_n++;
 	enum err e = make_all(own, s, c, why);
 	if (e == ERR_OK)
 		*out = own;
