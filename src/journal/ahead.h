@@ -3,8 +3,8 @@
  * The keeper's. When a quarter of the active segment is used, a recycled file gets a new number and
  * head, or a new file is made and written through with zeros, a piece a step; then it goes to the
  * writer. When the writer is near its end, the file goes as it is. Its name and head are durable
- * before that, so every file called .seg has a head. The
- * writer may break the journal at any moment of all this; what is made then is not used any more.
+ * before that, so every file called .seg has a head. The writer may break the journal at any moment
+ * of all this; what is made then is not used any more.
  */
 #ifndef JOURNAL_AHEAD_H
 #define JOURNAL_AHEAD_H
