@@ -32,8 +32,13 @@ enum {
 #include "wire/record/feature.def"
 #undef FEATURE
 };
-/* All that this build knows. */
-#define FEATURES_KNOWN (UINT64_C(0) | FEATURE_WIDE_UNITS | FEATURE_MEANINGS | FEATURE_GROUPS)
+enum {
+	FEATURES_ALL = 0
+#define FEATURE(bit, name, prose) | FEATURE_##name
+#include "wire/record/feature.def"
+#undef FEATURE
+};
+#define FEATURES_KNOWN ((uint64_t)FEATURES_ALL) /* by this build */
 
 struct head {
 	enum head_kind kind;
