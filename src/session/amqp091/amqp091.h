@@ -21,6 +21,7 @@
 #include "session/access.h"
 #include "session/amqp091/ops.h"
 #include "session/ask.h"
+#include "session/moves.h"
 #include "session/queue_args.h"
 #include "wire/amqp091/fault.h"
 #include "wire/amqp091/method.h"
@@ -176,7 +177,7 @@ struct amqp091 {
 	uint8_t phase;
 	uint8_t client;   /* CLIENT_... */
 	uint8_t silent_n; /* half heartbeats without a word from the peer */
-	uint8_t moves_n;
+	struct moves moves;
 	bool is_checking;  /* a password is being looked at; nothing is read meanwhile */
 	uint8_t mechanism; /* of the login under way */
 	bool is_held;      /* a publish waits for the end of an alarm */
@@ -210,7 +211,7 @@ struct amqp091 {
 	uint32_t directed_n;        /* replies sent, of which it is not known whether they came */
 	struct pace pace[PACE_MARKS];
 	uint32_t pace_n, pace_bytes; /* bytes since the last mark */
-	uint64_t pace_seq, moved_ms;
+	uint64_t pace_seq;
 	char *client_name; /* what it calls itself */
 	uint8_t client_name_n;
 	struct {

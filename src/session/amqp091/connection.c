@@ -122,17 +122,15 @@ bool amqp091_wants_move(struct turn *t, uint16_t shard)
 	struct amqp091 *s = t->s;
 	const struct post *p = t->w->post;
 	must(shard < SHARDS_MAX);
-	if (p->loop_of_shard[shard] == p->loop || s->moves_n == LIMIT_SESSION_MOVES_MAX ||
-	    !amqp091_is_quiet(s) ||
-	    (s->moves_n > 0 && t->w->now_ms - s->moved_ms < LIMIT_SESSION_MOVE_REST_MS))
+	if (p->loop_of_shard[shard] == p->loop || !moves_may(&s->moves, t->w->now_ms) ||
+	    !amqp091_is_quiet(s))
 		return false;
 	size_t cursor = 0;
 	for (struct map_slot *slot; (slot = map_next(&s->channels, &cursor)) != NULL;)
 		if (((struct channel *)(uintptr_t)slot->value)->assembly)
 			return false;
 	drop_routes(s);
-	s->moves_n++;
-	s->moved_ms = t->w->now_ms;
+	moves_note(&s->moves, t->w->now_ms);
 	t->move_to = p->loop_of_shard[shard];
 	return true;
 }

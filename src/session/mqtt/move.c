@@ -17,22 +17,16 @@ static bool is_quiet(const struct mqtt *s)
 bool mqtt_wants_move(struct turn *t, const struct route *r)
 {
 	struct mqtt *s = t->s;
-	const struct post *p = t->w->post;
-	const uint8_t loop = p->loop_of_shard[r->to[0].shard];
+	uint32_t loop;
 	must(r->n > 0);
-	if (loop == p->loop || s->phase != PHASE_RUNNING || !is_quiet(s) ||
-	    s->moves_n == LIMIT_SESSION_MOVES_MAX ||
-	    (s->moves_n > 0 && t->w->now_ms - s->moved_ms < LIMIT_SESSION_MOVE_REST_MS))
+	if (s->phase != PHASE_RUNNING || !moves_loop(t->w->post, r, &loop) ||
+	    !moves_may(&s->moves, t->w->now_ms) || !is_quiet(s))
 		return false;
-	for (uint32_t i = 1; i < r->n; i++)
-		if (p->loop_of_shard[r->to[i].shard] != loop)
-			return false;
 	publisher_forget_routes(&s->publisher);
 	t->hit = NULL;
 	t->route_n = 0;
 	t->is_moving = true;
 	t->move_to = loop;
-	s->moves_n++;
-	s->moved_ms = t->w->now_ms;
+	moves_note(&s->moves, t->w->now_ms);
 	return true;
 }

@@ -21,6 +21,7 @@
 #include "session/mqtt/ops.h"
 #include "session/mqtt/subs.h"
 #include "session/mqtt/sys.h"
+#include "session/moves.h"
 #include "session/publisher.h"
 #include "session/receiver.h"
 #include "wire/mqtt/ack.h"
@@ -156,7 +157,7 @@ struct mqtt {
 	bool is_named_by_us;
 	bool is_expiry_new;                   /* DISCONNECT has said another */
 	uint8_t altering_n, altering_asked_n; /* answers to mqtt_alter: still to come, in all */
-	uint8_t moves_n;
+	struct moves moves;
 	bool is_bridge; /* another broker, which wants no messages of its own back */
 	uint16_t keep_alive_s;
 	uint16_t window;  /* messages of QoS 1 and 2 that may be under way to the client */
@@ -169,7 +170,7 @@ struct mqtt {
 	uint32_t altering;   /* the last ticket before those of mqtt_alter */
 	uint32_t open_ticket;
 	uint32_t larges_n;                   /* so far */
-	uint64_t moved_from, moved_ms;       /* moved_from: its handle before, 0: all know */
+	uint64_t moved_from;                 /* its handle before, 0: all know */
 	uint64_t deadline_ms;                /* of the login */
 	uint64_t sys_ms;                     /* next look at the $SYS topics */
 	uint64_t beat_ms, heard_ms, beat_in; /* next look at the keep alive; last word from him */

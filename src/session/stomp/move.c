@@ -20,21 +20,14 @@ static bool is_quiet(const struct stomp *s)
 bool stomp_wants_move(struct turn *t, const struct route *r)
 {
 	struct stomp *s = t->s;
-	const struct post *p = t->w->post;
-	if (!t->may_move || r->n == 0)
+	uint32_t loop;
+	if (!t->may_move || !moves_loop(t->w->post, r, &loop) ||
+	    !moves_may(&s->moves, t->w->now_ms) || !is_quiet(s))
 		return false;
-	const uint8_t loop = p->loop_of_shard[r->to[0].shard];
-	if (loop == p->loop || !is_quiet(s) || s->moves_n == LIMIT_SESSION_MOVES_MAX ||
-	    (s->moves_n > 0 && t->w->now_ms - s->moved_ms < LIMIT_SESSION_MOVE_REST_MS))
-		return false;
-	for (uint32_t i = 1; i < r->n; i++)
-		if (p->loop_of_shard[r->to[i].shard] != loop)
-			return false;
 	publisher_forget_routes(&s->publisher);
 	stomp_block_close(s);
 	t->is_moving = true;
 	t->move_to = loop;
-	s->moves_n++;
-	s->moved_ms = t->w->now_ms;
+	moves_note(&s->moves, t->w->now_ms);
 	return true;
 }

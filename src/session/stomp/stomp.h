@@ -15,6 +15,7 @@
 #define SESSION_STOMP_STOMP_H
 #include "base/text.h"
 #include "session/large.h"
+#include "session/moves.h"
 #include "session/publisher.h"
 #include "session/queue_args.h"
 #include "session/receiver.h"
@@ -103,7 +104,8 @@ struct stomp {
 	struct large *large;              /* what the frame in hand publishes; NULL: not that */
 	struct transaction *transactions;
 	struct block *block; /* being filled with messages that do not fit where they came */
-	uint64_t deadline_ms, asked_ms, moved_ms;
+	uint64_t deadline_ms, asked_ms;
+	struct moves moves;
 	uint64_t beat_in_ms, beat_out_ms; /* next looks; UINT64_MAX: none */
 	uint64_t beat_in, beat_out;       /* octets at the last */
 	uint64_t last_tag, last_made;
@@ -113,7 +115,7 @@ struct stomp {
 	uint32_t no_local_n; /* of the subscriptions */
 	uint8_t phase;       /* enum phase */
 	uint8_t version;     /* enum stomp_version */
-	uint8_t silent_n, name_n, moves_n;
+	uint8_t silent_n, name_n;
 	uint8_t large_state; /* enum upload_state */
 	bool owns_queues, is_gone;
 	bool is_activemq; /* its dialect */
