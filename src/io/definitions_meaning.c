@@ -20,7 +20,8 @@ const cJSON *definitions_type_of(const cJSON *vhost)
 	if (!type)
 		type = cJSON_GetObjectItemCaseSensitive(vhost, key);
 	bool is_none = !type || cJSON_IsNull(type) ||
-		       (cJSON_IsString(type) && strcmp(type->valuestring, "undefined") == 0);
+		       (cJSON_IsString(type) &&
+			defaults_type_is_none(slice_str(type->valuestring)));
 	return is_none ? NULL : type;
 }
 

@@ -38,12 +38,21 @@ enum queue_type defaults_queue_type(const struct session_world *w, struct slice 
 
 #define TYPE "x-queue-type"
 
+bool defaults_type_is_none(struct slice word)
+{
+	return slice_eq(word, slice_str("undefined"));
+}
+
+bool defaults_type_is_word(struct slice word)
+{
+	return word.n > 0 && !defaults_type_is_none(word);
+}
+
 bool defaults_type_is_named(struct slice arguments, struct amqp091_value *out)
 {
 	must(out != NULL);
 	return amqp091_table_find(arguments, slice_str(TYPE), out) &&
-	       (out->type != AMQP091_TYPE_LONGSTR ||
-		(out->octets.n > 0 && !slice_eq(out->octets, slice_str("undefined"))));
+	       (out->type != AMQP091_TYPE_LONGSTR || defaults_type_is_word(out->octets));
 }
 
 void defaults_type_put(struct wr *w, struct slice arguments, enum queue_type type)

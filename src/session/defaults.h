@@ -18,8 +18,12 @@ struct amqp091_value;
 enum queue_type defaults_queue_type(const struct session_world *w, struct slice vhost,
 				    uint8_t flags);
 
-/* defaults_type_is_named: do the arguments of a queue name a type, whether there is such a type or
- * not? As in RabbitMQ, an empty one and `undefined` name none. *out is what stands there, if
+/* defaults_type_is_none: is it RabbitMQ's word for no type? defaults_type_is_word: does a word name a
+ * type, whether there is such a type or not? As in RabbitMQ, an empty one names none either. */
+bool defaults_type_is_none(struct slice word);
+bool defaults_type_is_word(struct slice word);
+
+/* defaults_type_is_named: do the arguments of a queue name one? *out is what stands there, if
  * anything. */
 bool defaults_type_is_named(struct slice arguments, struct amqp091_value *out);
 

@@ -90,10 +90,9 @@ static void put_type(const struct turn *t, const struct declare_queue *d,
 
 static bool names_type(const struct turn *t)
 {
-	const struct slice word = t->head->at[STOMP_H_X_QUEUE_TYPE];
 	must(declaring[0] == STOMP_H_X_QUEUE_TYPE);
-	return stomp_has(t->head, STOMP_H_X_QUEUE_TYPE) && word.n > 0 &&
-	       !slice_eq(word, slice_str("undefined"));
+	return stomp_has(t->head, STOMP_H_X_QUEUE_TYPE) &&
+	       defaults_type_is_word(t->head->at[STOMP_H_X_QUEUE_TYPE]);
 }
 
 bool stomp_is_plain(const struct queue_record *q)
