@@ -18,8 +18,8 @@ struct amqp091_value;
 enum queue_type defaults_queue_type(const struct session_world *w, struct slice vhost,
 				    uint8_t flags);
 
-/* defaults_type_is_none: is it RabbitMQ's word for no type? defaults_type_is_word: does a word name a
- * type, whether there is such a type or not? As in RabbitMQ, an empty one names none either. */
+/* defaults_type_is_none: is it RabbitMQ's word for no type? defaults_type_is_word: does a word name
+ * a type, whether there is such a type or not? As in RabbitMQ, an empty one names none either. */
 bool defaults_type_is_none(struct slice word);
 bool defaults_type_is_word(struct slice word);
 

@@ -280,7 +280,7 @@ void mqtt_trust_named(struct turn *t, struct slice user);
 void mqtt_turned_away(struct turn *t, struct slice user, bool is_tellable,
 		      const struct text *reason);
 struct slice mqtt_vhost_of(const struct turn *t, struct slice *io_user);
-/* mqtt_claim asks for the client id, mqtt_claim_name writes what is claimed. */
+/* mqtt_claim asks for the client id, mqtt_yield lets go of it, if it was asked for. */
 void mqtt_claim(struct turn *t);
 void mqtt_yield(struct turn *t);
 /* mqtt_moved says that the client id is of another handle now. */

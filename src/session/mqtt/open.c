@@ -1,38 +1,15 @@
 #include "session/mqtt/mqtt.h"
 
-#include "base/hash.h"
 #include "base/must.h"
+#include "session/claim.h"
 #include "session/mqtt/notice.h"
 #include "session/mqtt/prove.h"
 
 /* ---- one connection for each client id ---------------------------------------------------- */
 
-#define CLAIM_MAX (8u + CLIENT_ID_MAX)
-
-static const struct hash_key key = { 0x676f64776974, 0x6d717474 };
-
-static void command(struct turn *t, enum cmd kind, uint8_t flags, uint64_t arg)
+static struct claim claim_of(const struct mqtt *s)
 {
-	struct mqtt *s = t->s;
-	struct post *p = t->w->post;
-	uint8_t buf[CLAIM_MAX];
-	struct wr w = wr_of(buf, sizeof buf);
-	wr_slice(&w, slice_str("mqtt"));
-	wr_u16(&w, s->asker.vhost);
-	wr_slice(&w, s->client_id);
-	must(wr_ok(&w));
-	const struct slice name = wr_done(&w);
-	const struct run head = {
-		.kind = (uint8_t)kind,
-		.flags = flags,
-		.channel = s->asker.channel,
-		.session = s->session.handle,
-		.shard = (uint16_t)(1 + hash_slice(key, name) % LIMIT_SHARD_DATA_N),
-		.vhost = s->asker.vhost,
-		.queue = hash_slice(key, access_name(&s->access)),
-		.arg = arg,
-	};
-	(void)post_run(p, p->loop_of_shard[head.shard], &head, NULL, 0, 0, name);
+	return (struct claim){ "mqtt", s->client_id, access_name(&s->access) };
 }
 
 static bool may_declare(struct turn *t)
@@ -69,28 +46,33 @@ void mqtt_claim(struct turn *t)
 		mqtt_refuse(t, MQTT_REASON_NOT_AUTHORIZED);
 		return;
 	}
+	const struct claim c = claim_of(s);
 	const uint8_t flags = may_declare(t) ? 0 : CLAIM_OWN;
 	t->why.n = 0;
 	s->phase = PHASE_CLAIMING;
 	s->has_claim = true;
-	command(t, CMD_CLAIM, flags, ask_ticket(&s->asker));
+	claim_ask(&c, &s->asker, t->w->post, flags);
 }
 
 void mqtt_yield(struct turn *t)
 {
-	if (!t->s->has_claim)
+	struct mqtt *s = t->s;
+	const struct claim c = claim_of(s);
+	if (!s->has_claim)
 		return;
-	must(t->s->phase >= PHASE_CLAIMING);
-	t->s->has_claim = false;
-	command(t, CMD_YIELD, 0, 0);
+	must(s->phase >= PHASE_CLAIMING);
+	s->has_claim = false;
+	claim_yield(&c, &s->asker, t->w->post);
 }
 
 void mqtt_moved(struct turn *t)
 {
-	must(t->s->has_claim && t->s->moved_from != 0);
-	command(t, CMD_CLAIM_MOVED, 0, t->s->moved_from);
+	struct mqtt *s = t->s;
+	const struct claim c = claim_of(s);
+	must(s->has_claim);
+	claim_moved(&c, &s->asker, t->w->post, s->moved_from);
 	mqtt_legacy_moved(t);
-	t->s->moved_from = 0;
+	s->moved_from = 0;
 }
 
 /* ---- in ----------------------------------------------------------------------------------- */

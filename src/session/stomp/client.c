@@ -1,46 +1,28 @@
 #include "session/stomp/stomp.h"
 
 #include "base/bits.h"
-#include "base/hash.h"
 #include "base/must.h"
+#include "session/claim.h"
 
 /* ActiveMQ's: of all connections of a virtual host one has a client-id. Who comes while another one
  * has it waits a while, for that may be about to go. */
 
-#define NAME_ROOM (16u + UINT8_MAX)
-
-static void command(struct turn *t, enum cmd kind, uint8_t flags, uint64_t arg)
+static struct claim claim_of(const struct stomp *s)
 {
-	static const struct hash_key key = { 0x676f64776974, 0x636c69656e74 };
-	struct stomp *s = t->s;
-	struct post *p = t->w->post;
-	uint8_t room[NAME_ROOM];
-	struct wr w = wr_of(room, sizeof room);
-	wr_slice(&w, slice_str("stomp"));
-	wr_u16(&w, s->asker.vhost);
-	wr_slice(&w, slice_of(s->client_id, s->client_id_n));
-	must(wr_ok(&w) && s->client_id);
-	const struct slice name = wr_done(&w);
-	const struct run head = {
-		.kind = (uint8_t)kind,
-		.flags = flags,
-		.channel = s->asker.channel,
-		.session = s->session.handle,
-		.shard = (uint16_t)(1 + hash_slice(key, name) % LIMIT_SHARD_DATA_N),
-		.vhost = s->asker.vhost,
-		.arg = arg,
-	};
-	(void)post_run(p, p->loop_of_shard[head.shard], &head, NULL, 0, 0, name);
+	must(s->client_id != NULL);
+	return (struct claim){ "stomp", slice_of(s->client_id, s->client_id_n),
+			       access_name(&s->access) };
 }
 
 void stomp_claim(struct turn *t)
 {
 	struct stomp *s = t->s;
-	must(s->client_id && !s->has_claim);
+	const struct claim c = claim_of(s);
+	must(!s->has_claim);
 	s->phase = PHASE_CLAIMING;
 	s->has_claim = true;
 	s->deadline_ms = min_u64(s->deadline_ms, t->w->now_ms + LIMIT_CLIENT_ID_WAIT_MS);
-	command(t, CMD_CLAIM, CLAIM_WAIT, ask_ticket(&s->asker));
+	claim_ask(&c, &s->asker, t->w->post, CLAIM_WAIT);
 }
 
 void stomp_claimed(struct turn *t, enum err e)
@@ -68,9 +50,11 @@ void stomp_claimed(struct turn *t, enum err e)
 
 void stomp_yield(struct turn *t)
 {
-	if (!t->s->has_claim)
+	struct stomp *s = t->s;
+	if (!s->has_claim)
 		return;
-	must(t->s->phase >= PHASE_CLAIMING);
-	t->s->has_claim = false;
-	command(t, CMD_YIELD, 0, 0);
+	const struct claim c = claim_of(s);
+	must(s->phase >= PHASE_CLAIMING);
+	s->has_claim = false;
+	claim_yield(&c, &s->asker, t->w->post);
 }
