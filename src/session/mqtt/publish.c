@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/must.h"
 #include "core/retain_store.h"
+#include "session/no_local.h"
 #include "session/views.h"
 
 /* What the publisher's word says of a message that the client waits for. */
@@ -114,8 +115,8 @@ static const uint8_t *route_at(const struct turn *t)
 
 /* ---- out ---------------------------------------------------------------------------------- */
 
-/* Its own queue's place in a route, if no message of its own may come back; r->n: none. */
-static uint32_t own_place(const struct turn *t, const struct route *r, struct slice topic)
+/* Would it come back to its own connection, which wants nothing of that? */
+static bool is_for_others(const struct turn *t, const struct route *r, struct slice topic)
 {
 	const struct mqtt *s = t->s;
 	UNSET struct sub_match match;
@@ -123,10 +124,10 @@ static uint32_t own_place(const struct turn *t, const struct route *r, struct sl
 	while (at < r->n && r->to[at].queue != s->queue)
 		at++;
 	if (at == r->n || s->queue == 0)
-		return r->n;
+		return false;
 	subs_match(&s->subs, topic, &match);
 	must(at < r->n);
-	return match.n > 0 && match.is_no_local ? at : r->n;
+	return match.n > 0 && match.is_no_local;
 }
 
 /* Publishes, retains and remembers the packet id, all or nothing. */
@@ -160,22 +161,15 @@ static void send_to(struct turn *t, const struct message *of, const struct publi
 		publisher_send(&s->publisher, t->w, &s->asker, what, hit, m, word);
 }
 
-static void send_without(struct turn *t, const struct message *of, const struct publication *what,
-			 const struct route_hit *hit, uint32_t place, const struct msg *m,
-			 uint64_t word)
+static void send_to_others(struct turn *t, const struct message *of, const struct publication *what,
+			   const struct route_hit *hit, const struct msg *m, uint64_t word)
 {
-	struct route less = *hit->route;
-	struct route_hit other = *hit;
-	const size_t room = less.n * sizeof *less.to;
-	must(place < less.n);
-	less.n--;
-	less.to = mqtt_get(t, room, "route");
-	memcpy(less.to, hit->route->to, place * sizeof *less.to);
-	memcpy(less.to + place, hit->route->to + place + 1, (less.n - place) * sizeof *less.to);
-	other.route = &less;
-	other.varies = true; /* it is gone when this one is sent */
-	send_to(t, of, what, &other, m, word);
-	mqtt_put(t, less.to, room);
+	struct no_local others;
+	must(t->s->queue != 0);
+	no_local_init(&others, hit, t->w->mem);
+	no_local_leave_out(&others, t->s->queue);
+	send_to(t, of, what, &others.hit, m, word);
+	no_local_fini(&others, t->w->mem);
 }
 
 /* As in publish_row: one that is due at once goes to who waits for it, or nowhere. */
@@ -229,9 +223,8 @@ enum err mqtt_publish_made(struct turn *t, const struct message *of, const struc
 		s->count.unroutable++;
 		word |= word == PUBLISHER_NOBODY ? 0 : WORD_NOBODY;
 	}
-	const uint32_t own = own_place(t, hit->route, of->topic);
-	if (own < hit->route->n)
-		send_without(t, of, &what, hit, own, m, word);
+	if (is_for_others(t, hit->route, of->topic))
+		send_to_others(t, of, &what, hit, m, word);
 	else
 		send_to(t, of, &what, hit, m, word);
 	return ERR_OK;

@@ -4,6 +4,7 @@
 #include "base/bits.h"
 #include "base/must.h"
 #include "msg/block.h"
+#include "session/no_local.h"
 #include "wire/stomp/destination.h"
 #include "wire/stomp/stored.h"
 
@@ -348,11 +349,13 @@ static enum done publish(struct turn *t, struct sending *m, bool is_followed)
 		return WAIT;
 	if (s->no_local_n == 0 || hit->route->n == 0)
 		return publish_to(t, m, &what, hit, is_followed);
-	struct route route;
-	struct route_hit less;
-	const struct slice room = stomp_amq_less(t, hit, &route, &less);
-	const enum done d = publish_to(t, m, &what, &less, is_followed);
-	mem_put(t->w->mem, (void *)(uintptr_t)room.p, room.n);
+	struct no_local others;
+	no_local_init(&others, hit, t->w->mem);
+	for (const struct subscription *k = s->subscriptions; k; k = k->next)
+		if (k->is_no_local)
+			no_local_leave_out(&others, k->queue);
+	const enum done d = publish_to(t, m, &what, &others.hit, is_followed);
+	no_local_fini(&others, t->w->mem);
 	return d;
 }
 

@@ -362,11 +362,8 @@ void stomp_amq_original(const struct turn *t, const struct msg *m, const struct 
 bool stomp_amq_asked(struct turn *t, bool is_topic, uint32_t *io_prefetch, int64_t *out_priority);
 /* stomp_amq_is_exclusive: a consumer of a queue wants to be the only one that gets something. */
 bool stomp_amq_is_exclusive(const struct turn *t);
-/* stomp_amq_is_no_local: the frame in hand wants nothing of its own connection. stomp_amq_less is
- * the route without the queues of such subscriptions; it lies in the memory that it gives. */
+/* stomp_amq_is_no_local: the frame in hand wants nothing of its own connection. */
 bool stomp_amq_is_no_local(const struct turn *t);
-struct slice stomp_amq_less(struct turn *t, const struct route_hit *hit, struct route *route,
-			    struct route_hit *out);
 MUST_USE enum err stomp_amq_selector(struct turn *t, uint8_t *code, uint32_t *out_n);
 /* Subscriptions that last: stomp_amq_sub_name: the frame names one; stomp_amq_durable writes the
  * name of its queue, false: it is too long; stomp_amq_is_durable: that is one. Its arguments say
