@@ -1,5 +1,6 @@
 #include "session/receiver.h"
 
+#include "base/list.h"
 #include "base/must.h"
 
 /* Rows for which an empty deque keeps its memory. */
@@ -39,12 +40,7 @@ static void row_unref(struct waiting *w)
 
 static void taker_free(struct receiver *r, struct session_world *w, struct taker *own_k)
 {
-	for (struct taker **at = &r->owed; *at; at = &(*at)->next_owed) {
-		if (*at == own_k) {
-			*at = own_k->next_owed;
-			break;
-		}
-	}
+	credit_end(&own_k->credit, &r->owed);
 	bool was_there = map_del(&r->takers, own_k->id, NULL);
 	must(was_there);
 	if (r->last == own_k)
@@ -91,21 +87,6 @@ bool receiver_is_idle(const struct receiver *r)
 
 /* ---- credit ------------------------------------------------------------------------------- */
 
-/* How many messages a shard may have under way to a taker. With a prefetch that is it, and settling
- * gives it back. Without one it is a window over what this connection has not written yet, given
- * back by writing (`owed`); there the core gives back by settling too, which is taken off
- * (`surplus`). */
-static struct credit_row first_credit(const struct taker *k, uint32_t prefetch)
-{
-	must(k->is_windowed == (k->is_no_ack || prefetch == 0));
-	if (k->is_no_ack)
-		return (struct credit_row){ LIMIT_DELIVER_WINDOW_MESSAGES,
-					    LIMIT_DELIVER_WINDOW_BYTES };
-	if (k->is_windowed)
-		return (struct credit_row){ CREDIT_NO_LIMIT, LIMIT_DELIVER_WINDOW_BYTES };
-	return (struct credit_row){ prefetch, CREDIT_NO_LIMIT };
-}
-
 static struct run head_of(const struct receiver *r, const struct taker *k, enum cmd kind)
 {
 	must(k->shard > 0 && k->queue != 0);
@@ -124,40 +105,21 @@ static void handed(struct receiver *r, struct taker *k, uint32_t n, uint32_t byt
 {
 	must(k->waiting_n >= n);
 	k->waiting_n -= n;
-	if (!k->is_windowed || k->end != TAKER_LIVES)
-		return;
-	uint32_t taken = k->surplus_bytes < bytes ? (uint32_t)k->surplus_bytes : bytes;
-	k->surplus_bytes -= taken;
-	k->owed_bytes += bytes - taken;
-	k->owed_messages += n;
-	bool is_due = k->owed_bytes >= LIMIT_DELIVER_WINDOW_BYTES / 2 ||
-		      (k->is_no_ack && k->owed_messages >= LIMIT_DELIVER_WINDOW_MESSAGES / 2);
-	if (!is_due || k->is_owed)
-		return;
-	k->is_owed = true;
-	k->next_owed = r->owed;
-	r->owed = k;
+	if (k->end == TAKER_LIVES)
+		credit_written(&k->credit, n, bytes, &r->owed);
 }
 
 static void flush_credit(struct receiver *r, struct session_world *w)
 {
 	struct post *p = w->post;
 	must(r->session != NULL);
-	while (r->owed) {
-		struct taker *k = r->owed;
-		r->owed = k->next_owed;
-		k->is_owed = false;
-		const uint32_t max = UINT32_MAX / 2;
-		const struct credit_row row = {
-			k->is_no_ack ? k->owed_messages : 0,
-			k->owed_bytes < max ? (uint32_t)k->owed_bytes : max,
-		};
+	struct credit_row row;
+	for (struct credit *one; (one = credit_take(&r->owed, &row));) {
+		const struct taker *k = containerof(one, struct taker, credit);
 		const struct run head = head_of(r, k, CMD_CREDIT);
 		if (k->end == TAKER_LIVES)
 			(void)post_run(p, p->loop_of_shard[k->shard], &head, &row, sizeof row, 1,
 				       SLICE_EMPTY);
-		k->owed_messages = 0;
-		k->owed_bytes = 0;
 	}
 }
 
@@ -175,10 +137,11 @@ struct taker *receiver_subscribe(struct receiver *r, struct session_world *w,
 		.id = ask_ticket(r->asker),
 		.shard = what->queue->shard,
 		.is_no_ack = what->is_no_ack,
-		.is_windowed = what->is_no_ack || what->prefetch == 0,
 	};
 	map_put(&r->takers, k->id, (uint64_t)(uintptr_t)k);
-	const struct subscribe_row row = { first_credit(k, what->prefetch), what->priority };
+	const struct subscribe_row row = {
+		credit_first(&k->credit, what->is_no_ack, what->prefetch), what->priority
+	};
 	struct run head = head_of(r, k, CMD_SUBSCRIBE);
 	head.flags = (uint8_t)(what->flags | (what->is_no_ack ? SUBSCRIBE_NO_ACK : 0));
 	(void)post_run(p, p->loop_of_shard[k->shard], &head, &row, sizeof row, 1, what->from);
@@ -218,11 +181,8 @@ void receiver_settle(struct receiver *r, struct session_world *w, const struct s
 	if (r->farewell && r->farewell->queue && (how == SETTLE_RELEASE || how == SETTLE_FAIL))
 		farewell_released(r->farewell, what->shard, what->queue);
 	struct taker *k = receiver_taker(r, what->taker);
-	if (!k || !k->is_windowed || k->is_no_ack)
-		return;
-	uint64_t taken = k->owed_bytes < what->bytes ? k->owed_bytes : what->bytes;
-	k->owed_bytes -= taken;
-	k->surplus_bytes += what->bytes - taken;
+	if (k)
+		credit_settled(&k->credit, what->bytes);
 }
 
 /* A delivery that will not be handed over. Nothing to give back if it left the queue when it was

@@ -17,18 +17,18 @@
 #include "session/ask.h"
 #include "session/farewell.h"
 #include "session/whole.h"
+#include "session/credit.h"
 
 enum taker_end { TAKER_LIVES, TAKER_ASKED, TAKER_ENDED };
 
 struct taker {
-	struct taker *next_owed;
+	struct credit credit;
 	void *of; /* the session's own */
 	uint64_t queue;
-	uint64_t owed_bytes, surplus_bytes; /* as in struct receiver's credit (receiver.c) */
-	uint32_t id, waiting_n, owed_messages;
+	uint32_t id, waiting_n;
 	uint16_t shard;
 	uint8_t end; /* enum taker_end */
-	bool is_no_ack, is_windowed, is_owed;
+	bool is_no_ack;
 };
 
 /* What the session does. */
@@ -54,8 +54,8 @@ struct receiver {
 	struct asker *asker;
 	struct farewell *farewell; /* NULL: it does not end yet */
 	struct map takers;
-	struct taker *last; /* the one found last */
-	struct taker *owed; /* those with credit to be given back */
+	struct taker *last;  /* the one found last */
+	struct credit *owed; /* of takers: with credit to be given back */
 	struct deque waiting;
 	struct refs gone;
 	struct whole whole;     /* the row at the front */

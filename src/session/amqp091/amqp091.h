@@ -23,6 +23,7 @@
 #include "session/ask.h"
 #include "session/moves.h"
 #include "session/queue_args.h"
+#include "session/credit.h"
 #include "wire/amqp091/fault.h"
 #include "wire/amqp091/method.h"
 
@@ -70,19 +71,18 @@ enum consumer_end { CONSUMER_LIVES, CONSUMER_ASKED, CONSUMER_ENDED };
 struct consumer {
 	struct channel *channel;
 	struct consumer *next, **link; /* of its channel; what points to it (tags.c) */
-	struct consumer *next_same, *next_owed;
+	struct consumer *next_same;
+	struct credit credit;
 	uint64_t queue;
+	uint64_t direct_bytes; /* of a direct one: they wait */
 	uint32_t id;
-	uint32_t waiting_n;     /* deliveries that came and are not written */
-	uint32_t owed_messages; /* written, and not yet given back as credit */
-	uint64_t owed_bytes;
-	uint64_t surplus_bytes; /* settling gave back more than was written since */
+	uint32_t waiting_n; /* deliveries that came and are not written */
 	uint16_t shard;
-	uint8_t end;                 /* enum consumer_end */
-	bool is_no_ack, is_windowed; /* windowed: without a prefetch, credit comes by writing */
-	bool is_shared, is_owed;     /* shared: its credit is the channel's shared prefetch */
-	bool is_patient, is_stream;  /* may not hold messages for ever (patience.h); of a stream */
-	bool is_direct; /* of no queue (direct.c): `queue` is its key, `owed_bytes` wait */
+	uint8_t end; /* enum consumer_end */
+	bool is_no_ack;
+	bool is_shared;             /* its credit is the channel's shared prefetch */
+	bool is_patient, is_stream; /* may not hold messages for ever (patience.h); of a stream */
+	bool is_direct;             /* of no queue (direct.c): `queue` is its key */
 	uint8_t tag_n;
 	char tag[];
 };
@@ -200,8 +200,8 @@ struct amqp091 {
 	struct map channels, consumers;
 	struct channel *channel_last; /* the one found last */
 	struct consumer *consumer_last;
-	struct consumer *owed; /* those with credit to be given back */
-	struct confirm *news;  /* those with confirms to be written */
+	struct credit *owed;  /* of consumers: with credit to be given back */
+	struct confirm *news; /* those with confirms to be written */
 	struct deque waiting;
 	uint64_t waiting_first; /* ticket of its front row */
 	uint64_t waiting_asked; /* no row before this one is unasked */

@@ -44,12 +44,7 @@ void amqp091_consumer_free(struct turn *t, struct consumer *own_k)
 	struct amqp091 *s = t->s;
 	struct consumer *k = own_k;
 	amqp091_tags_del(t, k);
-	for (struct consumer **at = &s->owed; *at; at = &(*at)->next_owed) {
-		if (*at == k) {
-			*at = k->next_owed;
-			break;
-		}
-	}
+	credit_end(&k->credit, &s->owed);
 	amqp091_patience_end(t, k);
 	bool was_there = map_del(&s->consumers, k->id, NULL);
 	must(was_there);

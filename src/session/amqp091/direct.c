@@ -292,7 +292,7 @@ static struct consumer *receiver(const struct turn *t, const struct run *fx)
 	struct consumer *k = amqp091_consumer(t->s, (uint32_t)fx->arg);
 	if (!k || !k->is_direct || k->queue != fx->queue || k->end != CONSUMER_LIVES)
 		return NULL;
-	bool is_full = fx->n > 0 && k->owed_bytes >= LIMIT_DIRECT_WAITING_BYTES;
+	bool is_full = fx->n > 0 && k->direct_bytes >= LIMIT_DIRECT_WAITING_BYTES;
 	return t->s->phase == PHASE_RUNNING && !k->channel->is_ending && !is_full ? k : NULL;
 }
 
@@ -305,7 +305,7 @@ void amqp091_direct(struct turn *t, struct run *fx)
 		return;
 	must(fx->row_bytes == sizeof *row);
 	for (uint32_t i = 0; i < fx->n; i++)
-		k->owed_bytes += row[i].bytes;
+		k->direct_bytes += row[i].bytes;
 	fx->kind = FX_DELIVER;
 	amqp091_delivered(t, fx);
 }

@@ -101,13 +101,13 @@ static void who_does_not_read_gets_so_many_replies_and_no_more(void **state)
 		say(s, "b", line);
 		world_run(s->w);
 		must(a->s->sendq.bytes <= s->w->limits.output_bytes_max + 200000);
-		must(replies_of(s)->owed_bytes <= LIMIT_DIRECT_WAITING_BYTES + 200000);
+		must(replies_of(s)->direct_bytes <= LIMIT_DIRECT_WAITING_BYTES + 200000);
 	}
 	s->w->is_not_reading = false;
 	world_run(s->w);
 	size_t came_n = count_of(s, "a", "basic.deliver");
 	must(came_n > 100 && came_n < 400);
-	must(replies_of(s)->owed_bytes == 0);
+	must(replies_of(s)->direct_bytes == 0);
 	assert_false(comes_back(s, name));
 	scenario_end(s);
 }

@@ -293,12 +293,12 @@ static void an_unlimited_consumer_keeps_to_its_window(void **state)
 			scenario_play(s, "a ch 1 basic.ack delivery_tag=0 multiple\n");
 	}
 	const struct consumer *k = session_named(s, "a")->consumer_last;
-	must(k->surplus_bytes > 0 || k->owed_bytes < LIMIT_DELIVER_WINDOW_BYTES);
+	must(k->credit.surplus_bytes > 0 || k->credit.owed_bytes < LIMIT_DELIVER_WINDOW_BYTES);
 	s->w->limits.output_bytes_max = 1000;
 	s->w->is_not_reading = true;
 	publish_to(s, "a", "q", 900, 10000);
 	uint64_t bytes = session_named(s, "a")->waiting.n * UINT64_C(10000);
-	must(bytes < LIMIT_DELIVER_WINDOW_BYTES + k->surplus_bytes + 20000);
+	must(bytes < LIMIT_DELIVER_WINDOW_BYTES + k->credit.surplus_bytes + 20000);
 	s->w->is_not_reading = false;
 	world_run(s->w);
 	must(count_of(s, "a", "basic.deliver") == 900);

@@ -1,0 +1,43 @@
+#include "session/credit.h"
+
+#include "base/must.h"
+
+struct credit_row credit_first(struct credit *c, bool is_no_ack, uint32_t prefetch)
+{
+	*c = (struct credit){ .is_open = is_no_ack || prefetch == 0, .counts_messages = is_no_ack };
+	must(prefetch != CREDIT_NO_LIMIT);
+	if (is_no_ack)
+		return (struct credit_row){ LIMIT_DELIVER_WINDOW_MESSAGES,
+					    LIMIT_DELIVER_WINDOW_BYTES };
+	if (c->is_open)
+		return (struct credit_row){ CREDIT_NO_LIMIT, LIMIT_DELIVER_WINDOW_BYTES };
+	return (struct credit_row){ prefetch, CREDIT_NO_LIMIT };
+}
+
+void credit_end(struct credit *c, struct credit **io_list)
+{
+	struct credit **at = io_list;
+	while (*at && *at != c)
+		at = &(*at)->next;
+	must((*at == c) == c->is_listed);
+	if (*at)
+		*at = c->next;
+	c->is_listed = false;
+}
+
+struct credit *credit_take(struct credit **io_list, struct credit_row *out)
+{
+	struct credit *c = *io_list;
+	if (!c)
+		return NULL;
+	must(c->is_listed && c->is_open);
+	*io_list = c->next;
+	*out = (struct credit_row){
+		.messages = c->counts_messages ? c->owed_messages : 0,
+		.bytes = (uint32_t)min_u64(c->owed_bytes, UINT32_MAX / 2),
+	};
+	c->is_listed = false;
+	c->owed_messages = 0;
+	c->owed_bytes = 0;
+	return c;
+}
