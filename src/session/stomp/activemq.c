@@ -368,6 +368,14 @@ bool stomp_amq_is_exclusive(const struct turn *t)
 	       is_set(t, STOMP_H_SUB_EXCLUSIVE);
 }
 
+struct slice stomp_amq_wish(const struct turn *t)
+{
+	must(t->frame->command == STOMP_SUBSCRIBE || t->frame->command == STOMP_SEND);
+	return t->s->is_activemq && t->frame->command == STOMP_SUBSCRIBE
+		       ? t->head->at[STOMP_H_TRANSFORMATION]
+		       : SLICE_EMPTY;
+}
+
 bool stomp_amq_is_no_local(const struct turn *t)
 {
 	must(t->frame != NULL);
@@ -393,8 +401,8 @@ static bool may_subscribe(struct turn *t, bool is_topic)
 	}
 	bool has_name = stomp_amq_sub_name(t, &sub);
 	const char *why = NULL;
-	if (stomp_has(t->head, STOMP_H_TRANSFORMATION))
-		why = "Transformations are not there";
+	if (stomp_amq_wish(t).n > LIMIT_SHORTSTR)
+		why = "A transformation has at most 255 octets";
 	else if (s->version > STOMP_1_0 && !stomp_has(t->head, STOMP_H_ID))
 		why = "SUBSCRIBE received without a subscription id!";
 	else if (has_name && !is_topic)

@@ -75,9 +75,7 @@ static void put_message(struct turn *t, const struct subscription *k, const stru
 	struct text to = text_of(destination, sizeof destination), me = text_of(id, sizeof id);
 	struct text from = text_of(original, sizeof original);
 	struct sendq *q = &t->s->session.sendq;
-	if (t->s->is_activemq)
-		stomp_amq_original(t, m, header_ops_of(m->proto), &from);
-	const struct stomp_message say = {
+	struct stomp_message say = {
 		.version = (enum stomp_version)t->s->version,
 		.has_subscription = k->has_id,
 		.subscription = stomp_sub_id(k),
@@ -90,10 +88,12 @@ static void put_message(struct turn *t, const struct subscription *k, const stru
 		.ops = header_ops_of(m->proto),
 		.props = msg_props(m),
 		.is_activemq = t->s->is_activemq,
-		.original = text_slice(&from),
 		.is_first = row->flags & ENTRY_FIRST,
+		.transformation = stomp_sub_wish(k),
 		.is_text = t->s->is_activemq && stomp_amq_is_text(m, header_ops_of(m->proto)),
 	};
+	if (t->s->is_activemq)
+		stomp_amq_died(t, m, &from, &say);
 	must(!text_is_full(&to) && !text_is_full(&me));
 	bool is_small = say.ops == &stomp_header_ops && say.props.n < SMALL_PROPS;
 	size_t n = is_small ? stomp_message_bound(&say) : stomp_message_put(NULL, &say);

@@ -2,8 +2,9 @@
 
 #include "base/must.h"
 #include "wire/amqp091/table.h"
+#include "wire/stomp/put.h"
 
-/* Where a dead letter was sent before it died for the first time, as its history says. */
+/* What a dead letter's history says of its first death: where it was sent, and why it died. */
 
 /* The history's entry of that queue; false: there is none. */
 static bool death_in(struct slice deaths, struct slice queue, struct slice *out)
@@ -37,21 +38,29 @@ static bool key_of(struct slice death, struct slice *out)
 	return true;
 }
 
-void stomp_amq_original(const struct turn *t, const struct msg *m, const struct header_ops *ops,
-			struct text *out)
+void stomp_amq_died(const struct turn *t, const struct msg *m, struct text *room,
+		    struct stomp_message *io)
 {
-	const struct slice props = msg_props(m);
-	struct header exchange, queue, deaths;
-	struct slice death, key;
-	must(t->s->is_activemq && out->n == 0);
-	if (!(m->flags & MSG_DEAD) ||
-	    !header_find(ops, props, slice_str("x-first-death-exchange"), &exchange) ||
+	const struct header_ops *ops = io->ops;
+	const struct slice props = io->props;
+	struct header exchange, queue, deaths, reason;
+	struct slice death, key, time;
+	must(t->s->is_activemq && room->n == 0);
+	io->is_dead = m->flags & MSG_DEAD;
+	if (!io->is_dead)
+		return;
+	io->is_expired = header_find(ops, props, slice_str("x-first-death-reason"), &reason) &&
+			 slice_eq(reason.octets, slice_str("expired"));
+	if (!header_find(ops, props, slice_str("x-first-death-exchange"), &exchange) ||
 	    !header_find(ops, props, slice_str("x-first-death-queue"), &queue) ||
 	    !header_find(ops, props, slice_str("x-death"), &deaths) ||
-	    deaths.class != HEADER_LIST || !death_in(deaths.octets, queue.octets, &death) ||
-	    !key_of(death, &key))
+	    deaths.class != HEADER_LIST || !death_in(deaths.octets, queue.octets, &death))
+		return;
+	io->is_timed = amqp091_table_str(death, "original-expiration", &time);
+	if (!key_of(death, &key))
 		return;
 	const bool is_topic = slice_eq(exchange.octets, t->w->limits->stomp->topic_exchange);
 	if (is_topic || exchange.octets.n == 0)
-		stomp_amq_address(t->s, is_topic, key, out);
+		stomp_amq_address(t->s, is_topic, key, room);
+	io->original = text_slice(room);
 }

@@ -53,8 +53,16 @@ struct subscription {
 	uint8_t ack;      /* enum ack_mode */
 	bool has_id;      /* else it goes by its destination */
 	bool is_no_local; /* ActiveMQ's: nothing that the same connection sends */
-	uint8_t id_n, name_n;
-	char words[]; /* id or destination; name of the queue */
+	uint8_t id_n, name_n, wish_n;
+	char words[]; /* id or destination; name of the queue; ActiveMQ's transformation */
+};
+
+/* What is the same of all that one SUBSCRIBE makes. */
+struct subscribing {
+	struct slice id, wish; /* wish: its transformation */
+	uint64_t made;
+	uint8_t ack; /* enum ack_mode */
+	bool has_id, is_no_local;
 };
 
 /* A RECEIPT that is owed: when all that was followed up to `after` is safe. What a full queue has
@@ -156,6 +164,10 @@ static inline struct slice stomp_sub_id(const struct subscription *k)
 static inline struct slice stomp_sub_queue(const struct subscription *k)
 {
 	return slice_of(k->words + k->id_n, k->name_n);
+}
+static inline struct slice stomp_sub_wish(const struct subscription *k)
+{
+	return slice_of(k->words + k->id_n + k->name_n, k->wish_n);
 }
 static inline struct slice stomp_name(const struct stomp *s)
 {
@@ -312,6 +324,9 @@ enum done stomp_on_unsubscribe(struct turn *t);
  * *out_sub NULL: refused. */
 enum done stomp_reply_to(struct turn *t, struct slice name, const struct subscription **out_sub);
 struct subscription *stomp_subscription(struct stomp *s, bool has_id, struct slice id);
+/* stomp_subscription_new makes one (words of 255 octets at most) and puts it into the list. */
+struct subscription *stomp_subscription_new(struct turn *t, const struct subscribing *what,
+					    const struct queue_record *q);
 void stomp_subscription_free(struct turn *t, struct subscription *own_k);
 extern const struct receiver_ops stomp_receiver_ops;
 
@@ -354,14 +369,18 @@ void stomp_amq_props(struct turn *t, struct slice props, struct slice reply_to, 
 		     uint8_t priority, struct wr *w);
 /* stomp_amq_is_text: JMS would call it a text, and its body has no NUL. */
 bool stomp_amq_is_text(const struct msg *m, const struct header_ops *ops);
-/* stomp_amq_original writes where a dead letter was sent; nothing: it is none, or nobody knows. */
-void stomp_amq_original(const struct turn *t, const struct msg *m, const struct header_ops *ops,
-			struct text *out);
+/* stomp_amq_died says of a dead letter what is known of its life, with where it was sent in
+ * `room`. */
+struct stomp_message;
+void stomp_amq_died(const struct turn *t, const struct msg *m, struct text *room,
+		    struct stomp_message *io);
 /* stomp_amq_asked reads what a SUBSCRIBE says besides; false: refused. stomp_amq_selector compiles
  * its selector into `code` of SQL_CODE_MAX (NULL: only looks at it); *out_n 0: it has none. */
 bool stomp_amq_asked(struct turn *t, bool is_topic, uint32_t *io_prefetch, int64_t *out_priority);
 /* stomp_amq_is_exclusive: a consumer of a queue wants to be the only one that gets something. */
 bool stomp_amq_is_exclusive(const struct turn *t);
+/* stomp_amq_wish: into what it wants texts made. They go as they are, and say so. */
+struct slice stomp_amq_wish(const struct turn *t);
 /* stomp_amq_is_no_local: the frame in hand wants nothing of its own connection. */
 bool stomp_amq_is_no_local(const struct turn *t);
 MUST_USE enum err stomp_amq_selector(struct turn *t, uint8_t *code, uint32_t *out_n);

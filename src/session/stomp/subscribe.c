@@ -21,35 +21,6 @@ struct asked {
 	int64_t priority;
 };
 
-/* ---- the list ----------------------------------------------------------------------------- */
-
-static struct subscription *add(struct turn *t, const struct asked *a, const struct queue_record *q)
-{
-	struct stomp *s = t->s;
-	struct subscription *k = mem_get(t->w->mem, sizeof *k + a->id.n + queue_record_name(q).n,
-					 "subscription");
-	must(k && a->id.n <= LIMIT_SHORTSTR && queue_record_name(q).n <= LIMIT_SHORTSTR);
-	if (s->call->made == 0)
-		s->call->made = ++s->last_made;
-	*k = (struct subscription){ .next = s->subscriptions,
-				    .queue = q->id,
-				    .made = s->call->made,
-				    .shard = q->shard,
-				    .ack = (uint8_t)a->ack,
-				    .has_id = a->has_id,
-				    .is_no_local = stomp_amq_is_no_local(t),
-				    .id_n = (uint8_t)a->id.n,
-				    .name_n = (uint8_t)queue_record_name(q).n };
-	deque_init(&k->unacked, sizeof(struct unacked), "messages a client has");
-	if (a->id.n)
-		memcpy(k->words, a->id.p, a->id.n);
-	memcpy(k->words + a->id.n, queue_record_name(q).p, queue_record_name(q).n);
-	s->subscriptions = k;
-	s->subscriptions_n++;
-	s->no_local_n += k->is_no_local;
-	return k;
-}
-
 /* ---- what is asked for -------------------------------------------------------------------- */
 
 static bool read_ack(struct turn *t, struct asked *a)
@@ -292,6 +263,14 @@ static enum err take(struct turn *t, const struct asked *a, const struct queue_r
 			       .prefetch = a->prefetch,
 			       .is_no_ack = a->ack == ACK_AUTO };
 	must(s->call != NULL);
+	if (s->call->made == 0)
+		s->call->made = ++s->last_made;
+	const struct subscribing same = { .id = a->id,
+					  .wish = stomp_amq_wish(t),
+					  .made = s->call->made,
+					  .ack = (uint8_t)a->ack,
+					  .has_id = a->has_id,
+					  .is_no_local = stomp_amq_is_no_local(t) };
 	if (stomp_amq_is_exclusive(t) && !is_of_exchange(a))
 		what.flags |= SUBSCRIBE_ALONE;
 	if (q->flags & QUEUE_APPENDS) {
@@ -318,7 +297,7 @@ static enum err take(struct turn *t, const struct asked *a, const struct queue_r
 	}
 	if (t->s->is_activemq && stomp_amq_is_durable(queue_record_name(q)))
 		what.flags |= SUBSCRIBE_EXCLUSIVE;
-	struct subscription *k = add(t, a, q);
+	struct subscription *k = stomp_subscription_new(t, &same, q);
 	what.of = k;
 	k->taker = receiver_subscribe(&s->receiver, t->w, &what);
 	k->taker_id = k->taker->id;

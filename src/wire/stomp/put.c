@@ -150,9 +150,31 @@ static void put_properties(struct out *o, const struct stomp_message *m)
 			put_view(o, name, &h);
 	}
 	struct rd r = m->ops->begin(m->props);
-	while (m->ops->next(&r, &h))
-		if (h.name.n && !stomp_header_is_ours(stomp_header_of(h.name)))
+	while (m->ops->next(&r, &h)) {
+		const enum stomp_header which = h.name.n ? stomp_header_of(h.name) : STOMP_H_N;
+		const bool is_over = m->is_dead && which == STOMP_H_EXPIRES;
+		if (h.name.n && !stomp_header_is_ours(which) && !is_over)
 			put_view(o, h.name, &h);
+	}
+}
+
+/* The moment that a dead letter was to expire at, and did; 0: it had none. */
+static void put_dead(struct out *o, const struct stomp_message *m, struct slice expires)
+{
+	char room[120];
+	struct text why = text_of(room, sizeof room);
+	must(m->is_dead);
+	put_known(o, STOMP_H_EXPIRES, slice_str("0"));
+	if (expires.n == 0 && !m->is_timed && !m->is_expired)
+		expires = slice_str("0");
+	if (expires.n > 0)
+		put_header(o, slice_str("originalExpiration"), expires);
+	if (!m->is_expired)
+		return;
+	text_puts(&why, "java.lang.Throwable: Message Expired.");
+	text_puts(&why, expires.n ? " Expiration:" : "");
+	text_put_slice(&why, expires);
+	put_header(o, slice_str("dlqDeliveryFailureCause"), text_slice(&why));
 }
 
 /* In ActiveMQ's dialect times are in milliseconds, and some headers are always there. */
@@ -163,11 +185,17 @@ static void put_fixed(struct out *o, const struct stomp_message *m)
 	must(m->is_activemq);
 	if (m->original.n)
 		put_header(o, slice_str("original-destination"), m->original);
+	if (m->is_text && m->transformation.n)
+		put_known(o, STOMP_H_TRANSFORMATION, m->transformation);
 	if (m->is_first)
 		put(o, slice_str("JMSXGroupFirstForConsumer:true\n"));
 	if (!m->ops->property(m->props, HEADER_PRIORITY, &h))
 		put_known(o, STOMP_H_PRIORITY, slice_str("4"));
-	if (!header_find(m->ops, m->props, slice_str(stomp_header_words[STOMP_H_EXPIRES]), &h))
+	const bool expires = header_find(m->ops, m->props,
+					 slice_str(stomp_header_words[STOMP_H_EXPIRES]), &h);
+	if (m->is_dead)
+		put_dead(o, m, expires && h.class == HEADER_TEXT ? h.octets : SLICE_EMPTY);
+	else if (!expires)
 		put_known(o, STOMP_H_EXPIRES, slice_str("0"));
 	if (m->ops->property(m->props, HEADER_TIMESTAMP, &h))
 		seconds = h.number;
@@ -191,7 +219,8 @@ static void put_stored(struct out *o, struct slice props, bool is_activemq)
 size_t stomp_message_bound(const struct stomp_message *m)
 {
 	must(m->id.n > 0);
-	return STOMP_MESSAGE_FIXED + 2 * (m->subscription.n + m->destination.n + 2 * m->id.n) +
+	return STOMP_MESSAGE_FIXED +
+	       2 * (m->subscription.n + m->destination.n + m->transformation.n + 2 * m->id.n) +
 	       2 * m->props.n;
 }
 

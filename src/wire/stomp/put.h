@@ -21,13 +21,17 @@ struct stomp_message {
 	bool is_activemq;      /* in its dialect */
 	bool is_text;          /* there: without the length of the body, which has no NUL */
 	struct slice original; /* there: where a dead letter was sent; empty: nothing is said */
-	bool is_first;         /* there: from here on its group is the subscriber's */
+	bool is_dead;          /* there: a dead letter */
+	bool is_expired;       /* ... because its time was over */
+	bool is_timed;         /* ... that had a time which is not known any more */
+	struct slice transformation; /* there: of a text, what its subscriber wants it made into */
+	bool is_first;               /* there: from here on its group is the subscriber's */
 };
 /* stomp_message_put writes a MESSAGE up to its body. */
 size_t stomp_message_put(uint8_t *at, const struct stomp_message *m);
 /* stomp_message_bound: it takes no more than that, if its properties came by STOMP. What they take
  * there is two octets for each octet, and the lengths stand for what is between them. */
-#define STOMP_MESSAGE_FIXED 272u
+#define STOMP_MESSAGE_FIXED 288u
 size_t stomp_message_bound(const struct stomp_message *m);
 
 struct stomp_connected {

@@ -75,6 +75,55 @@ static void activemq_says_less_and_more(void **s)
 	     "timestamp:1700000000123\npriority:9\ncontent-length:0\n\n");
 }
 
+static void a_text_says_what_it_was_to_be_made_into(void **s)
+{
+	(void)s;
+	struct stomp_message m = plain();
+	m.is_activemq = m.is_text = true;
+	m.transformation = slice_str("jms-map:json");
+	SAME(stomp_message_written(&m),
+	     "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@1\n"
+	     "transformation:jms-map\\cjson\npriority:4\nexpires:0\ntimestamp:0\n\n");
+	m.is_text = false;
+	SAME(stomp_message_written(&m), "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@1\n"
+					"priority:4\nexpires:0\ntimestamp:0\ncontent-length:0\n\n");
+}
+
+static struct slice dead(bool is_expired, bool is_timed, const char *expires)
+{
+	static const char before[] = "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@1\n"
+				     "priority:4\n";
+	uint8_t block[100];
+	struct wr w = wr_of(block, sizeof block);
+	struct stomp_message m = plain();
+	m.is_activemq = m.is_text = m.is_dead = true;
+	m.is_expired = is_expired;
+	m.is_timed = is_timed;
+	if (expires)
+		stomp_stored_put_one(&w, slice_str("expires"), slice_str(expires));
+	m.props = wr_done(&w);
+	const struct header_ops other = { .property = stomp_header_ops.property,
+					  .begin = stomp_header_ops.begin,
+					  .next = stomp_header_ops.next };
+	m.ops = &other; /* as if it came by another protocol, as dead letters do */
+	struct slice all = stomp_message_written(&m);
+	must(slice_starts_with(all, slice_str(before)));
+	return slice_from(all, sizeof before - 1);
+}
+
+static void a_dead_letter_says_when_its_time_was_over(void **s)
+{
+	(void)s;
+	SAME(dead(false, false, NULL), "expires:0\noriginalExpiration:0\ntimestamp:0\n\n");
+	SAME(dead(false, false, "17"), "expires:0\noriginalExpiration:17\ntimestamp:0\n\n");
+	SAME(dead(false, true, NULL), "expires:0\ntimestamp:0\n\n");
+	SAME(dead(true, true, NULL), "expires:0\ndlqDeliveryFailureCause:java.lang.Throwable\\c "
+				     "Message Expired.\ntimestamp:0\n\n");
+	SAME(dead(true, false, "17"),
+	     "expires:0\noriginalExpiration:17\ndlqDeliveryFailureCause:java.lang.Throwable\\c "
+	     "Message Expired. Expiration\\c17\ntimestamp:0\n\n");
+}
+
 static struct slice with_header(enum stomp_version v, struct slice name, struct slice value)
 {
 	uint8_t block[100];
@@ -102,6 +151,8 @@ static void no_message_is_longer_than_its_bound(void **s)
 			stomp_stored_put_one(&w, slice_of("\\", 1), slice_of(nasty, n));
 		m.has_subscription = m.is_acked = m.is_persistent = true;
 		m.subscription = m.destination = m.id = slice_of(nasty, n ? n : 1);
+		m.is_activemq = m.is_text = n % 2;
+		m.transformation = m.id;
 		m.body_bytes = UINT64_MAX / 2;
 		m.props = wr_done(&w);
 		must(stomp_message_put(NULL, &m) <= stomp_message_bound(&m));
@@ -232,6 +283,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_says_what_is_its_own),
 		cmocka_unit_test(activemq_says_less_and_more),
+		cmocka_unit_test(a_text_says_what_it_was_to_be_made_into),
+		cmocka_unit_test(a_dead_letter_says_when_its_time_was_over),
 		cmocka_unit_test(no_message_is_longer_than_its_bound),
 		cmocka_unit_test(octets_hide_as_the_version_has_it),
 		cmocka_unit_test(properties_of_another_protocol_are_headers),
