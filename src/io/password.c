@@ -4,6 +4,7 @@
 #include "base/base64.h"
 #include "base/limits.h"
 #include "io/entropy.h"
+#include "io/pbkdf2.h"
 
 #include <openssl/evp.h>
 #include <sodium.h>
@@ -184,30 +185,6 @@ static bool fits_dollar6(struct slice hash, struct slice password)
 	return sodium_memcmp(sum, d.sum, sizeof sum) == 0;
 }
 
-/* PBKDF2's (RFC 8018, 5.2) first block, which is all: a sum of HMAC-SHA-512 is as long as what is
- * kept. The key is hashed once, and not in each round. */
-static void pbkdf2(struct slice password, const struct dollars *d, uint8_t out[SUM_MAX])
-{
-	static const uint8_t first[4] = { 0, 0, 0, 1 };
-	crypto_auth_hmacsha512_state keyed, state;
-	uint8_t u[SUM_MAX];
-	crypto_auth_hmacsha512_init(&keyed, password.p, password.n);
-	state = keyed;
-	crypto_auth_hmacsha512_update(&state, d->salt, d->salt_n);
-	crypto_auth_hmacsha512_update(&state, first, sizeof first);
-	crypto_auth_hmacsha512_final(&state, u);
-	memcpy(out, u, SUM_MAX);
-	for (uint32_t i = 1; i < d->rounds; i++) {
-		state = keyed;
-		crypto_auth_hmacsha512_update(&state, u, sizeof u);
-		crypto_auth_hmacsha512_final(&state, u);
-		for (size_t k = 0; k < SUM_MAX; k++)
-			out[k] ^= u[k];
-	}
-	sodium_memzero(&keyed, sizeof keyed);
-	sodium_memzero(&state, sizeof state);
-}
-
 static bool fits_dollar7(struct slice hash, struct slice password)
 {
 	char room[100];
@@ -216,7 +193,7 @@ static bool fits_dollar7(struct slice hash, struct slice password)
 	uint8_t sum[SUM_MAX];
 	if (!dollars_get(hash, "7", true, &d, &why))
 		return false;
-	pbkdf2(password, &d, sum);
+	pbkdf2(PBKDF2_SHA512, password, slice_of(d.salt, d.salt_n), d.rounds, sum);
 	return sodium_memcmp(sum, d.sum, sizeof sum) == 0;
 }
 
@@ -314,29 +291,6 @@ void password_sum(struct slice key, struct slice of, uint8_t out[SECRET_SUM_BYTE
 	crypto_auth_hmacsha256_final(&state, out);
 }
 
-void password_pbkdf2(struct slice password, struct slice salt, uint32_t rounds,
-		     uint8_t out[SECRET_SUM_BYTES])
-{
-	static const uint8_t first[4] = { 0, 0, 0, 1 };
-	crypto_auth_hmacsha256_state keyed, state;
-	uint8_t u[SECRET_SUM_BYTES];
-	crypto_auth_hmacsha256_init(&keyed, password.p, password.n);
-	state = keyed;
-	crypto_auth_hmacsha256_update(&state, salt.p, salt.n);
-	crypto_auth_hmacsha256_update(&state, first, sizeof first);
-	crypto_auth_hmacsha256_final(&state, u);
-	memcpy(out, u, SECRET_SUM_BYTES);
-	for (uint32_t i = 1; i < rounds; i++) {
-		state = keyed;
-		crypto_auth_hmacsha256_update(&state, u, sizeof u);
-		crypto_auth_hmacsha256_final(&state, u);
-		for (size_t k = 0; k < SECRET_SUM_BYTES; k++)
-			out[k] ^= u[k];
-	}
-	sodium_memzero(&keyed, sizeof keyed);
-	sodium_memzero(&state, sizeof state);
-}
-
 void password_make_scram(struct slice password, struct text *out)
 {
 	struct scram_verifier v = { .rounds = LIMIT_SCRAM_ROUNDS, .salt_n = SCRAM_SALT_BYTES };
@@ -345,7 +299,7 @@ void password_make_scram(struct slice password, struct text *out)
 		const uint64_t salt = entropy_u64(NULL);
 		memcpy(v.salt + i, &salt, sizeof salt);
 	}
-	password_pbkdf2(password, slice_of(v.salt, v.salt_n), v.rounds, salted);
+	pbkdf2(PBKDF2_SHA256, password, slice_of(v.salt, v.salt_n), v.rounds, salted);
 	scram_keys(password_sum, slice_of(salted, sizeof salted), &v);
 	scram_verifier_put(&v, out);
 	sodium_memzero(salted, sizeof salted);

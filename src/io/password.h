@@ -34,10 +34,6 @@ const char *password_make_cheap(struct slice password, struct text *out_hash);
  * below SCRAM_VERIFIER_MAX. Its rounds take some milliseconds. */
 void password_make_scram(struct slice password, struct text *out);
 
-/* password_pbkdf2 is PBKDF2 with HMAC-SHA-256 (RFC 8018, 5.2), its first block. */
-void password_pbkdf2(struct slice password, struct slice salt, uint32_t rounds,
-		     uint8_t out[SECRET_SUM_BYTES]);
-
 /* password_sum is that of port/secret.h. */
 void password_sum(struct slice key, struct slice of, uint8_t out[SECRET_SUM_BYTES]);
 #endif

@@ -3,6 +3,7 @@
 
 #include "auth/scram.h"
 #include "base/base64.h"
+#include "io/pbkdf2.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +28,7 @@ static void the_conversation_of_rfc_7677_is_kept_to(void **s)
 	must(base64_get(slice_str("W22ZaJ0SNY7soEsUEjb6gQ=="), v.salt, sizeof v.salt, &n) ==
 	     ERR_OK);
 	v.salt_n = (uint8_t)n;
-	password_pbkdf2(slice_str("pencil"), slice_of(v.salt, n), v.rounds, salted);
+	pbkdf2(PBKDF2_SHA256, slice_str("pencil"), slice_of(v.salt, n), v.rounds, salted);
 	scram_keys(password_sum, slice_of(salted, sizeof salted), &v);
 
 	must(scram_first_read(slice_str("n,,n=user,r=" NONCE), &first, &t) == ERR_OK);
