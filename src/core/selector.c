@@ -197,7 +197,8 @@ static struct value like(struct look *l, const struct value *a)
 	if (a[0].kind != VALUE_TEXT || a[1].kind != VALUE_TEXT)
 		return value_unknown();
 	uint32_t left = SELECTOR_STEPS_MAX - l->steps, all = left;
-	bool is_like = value_is_like(&a[0], &a[1], has_escape ? s.p[0] : -1, &left);
+	const struct value_like how = { .escape = has_escape ? s.p[0] : -1 };
+	bool is_like = value_is_like(&a[0], &a[1], &how, &left);
 	if (left == 0 || !step(l, all - left))
 		return bad(l);
 	return value_bool(is_like);
@@ -348,10 +349,9 @@ bool selector_matches(struct slice text, const struct header_ops *ops, struct sl
 {
 	if (text.n == 0)
 		return false;
-	struct look l = { .p = text.p,
-			  .end = text.p + text.n,
-			  .ops = ops,
-			  .props = ops ? props : SLICE_EMPTY };
+	struct look l = {
+		.p = text.p, .end = text.p + text.n, .ops = ops, .props = ops ? props : SLICE_EMPTY
+	};
 	struct value v = evaluate(&l);
 	must(l.steps <= SELECTOR_STEPS_MAX);
 	return !l.is_bad && value_is_true(&v);

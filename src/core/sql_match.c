@@ -212,47 +212,6 @@ static struct value between(struct look *l, const struct value *a)
 
 /* ---- texts -------------------------------------------------------------------------------- */
 
-static size_t char_len(struct slice s, size_t at)
-{
-	size_t n = 1;
-	must(at < s.n);
-	while (at + n < s.n && (s.p[at + n] & 0xc0) == 0x80)
-		n++;
-	return n;
-}
-
-/* Behind the newest % the text is tried from each of its places on; those before it never again. */
-static bool fits(struct look *l, struct slice text, struct slice p, int escape)
-{
-	size_t t = 0, i = 0, t_from = 0, p_from = SIZE_MAX;
-	while (l->steps > 0) {
-		l->steps--;
-		bool is_plain = i < p.n && p.p[i] == escape && i + 1 < p.n;
-		if (i < p.n && !is_plain && p.p[i] == '%') {
-			p_from = ++i;
-			t_from = t;
-			continue;
-		}
-		if (i == p.n && t == text.n)
-			return true;
-		if (i < p.n && t < text.n && !is_plain && p.p[i] == '_') {
-			i++;
-			t += char_len(text, t);
-			continue;
-		}
-		if (i < p.n && t < text.n && p.p[i + is_plain] == text.p[t]) {
-			i += 1 + (size_t)is_plain;
-			t++;
-			continue;
-		}
-		if (p_from == SIZE_MAX || t_from >= text.n)
-			return false;
-		t = ++t_from;
-		i = p_from;
-	}
-	return false;
-}
-
 static struct slice text_of(struct look *l)
 {
 	must(l->m != NULL);
@@ -263,12 +222,12 @@ static struct value like(struct look *l, const struct value *a)
 {
 	bool has_escape = rd_u8(&l->code);
 	uint8_t escape = rd_u8(&l->code);
-	struct slice pattern = text_of(l);
+	const struct value pattern = value_text(text_of(l), false);
+	const struct value_like how = { has_escape ? escape : -1, .is_of_characters = true };
 	must(a->kind <= VALUE_TEXT);
 	if (!value_is_known(a))
 		return value_unknown();
-	return value_bool(a->kind == VALUE_TEXT &&
-			  fits(l, a->s, pattern, has_escape ? escape : -1));
+	return value_bool(a->kind == VALUE_TEXT && value_is_like(a, &pattern, &how, &l->steps));
 }
 
 static struct value is_in(struct look *l, const struct value *a)

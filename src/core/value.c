@@ -414,15 +414,23 @@ static int next_sign(struct chars *pattern, int escape)
 	return c == '_' ? SIGN_ONE : c == '%' ? SIGN_MANY : c;
 }
 
+/* Behind what is left of a character of UTF-8. */
+static void end_character(struct chars *c)
+{
+	must(c->p <= c->end);
+	while (c->p < c->end && (*c->p & 0xc0) == 0x80)
+		c->p++;
+}
+
 /* Behind the newest % the text is tried from each of its places on; those before it never again:
  * what fits sooner leaves more. */
-bool value_is_like(const struct value *text, const struct value *pattern, int escape,
-		   uint32_t *io_steps)
+bool value_is_like(const struct value *text, const struct value *pattern,
+		   const struct value_like *how, uint32_t *io_steps)
 {
 	struct chars t = chars_of(text), p = chars_of(pattern), t_from = t, p_from = p;
 	bool has_many = false;
 	for (; *io_steps > 0; --*io_steps) {
-		int sign_now = next_sign(&p, escape);
+		int sign_now = next_sign(&p, how->escape);
 		if (sign_now == SIGN_MANY) {
 			has_many = true;
 			t_from = t;
@@ -434,6 +442,8 @@ bool value_is_like(const struct value *text, const struct value *pattern, int es
 			return true;
 		if (octet < 0 || (sign_now == SIGN_END && !has_many))
 			return false;
+		if (sign_now == SIGN_ONE && how->is_of_characters)
+			end_character(&t);
 		if (sign_now == SIGN_ONE || sign_now == octet)
 			continue;
 		if (!has_many)

@@ -89,8 +89,13 @@ struct value value_minus(const struct value *v);
 
 /* value_plain gives a text without its backslashes, in `room` if it had some. False: no room. */
 bool value_plain(const struct value *v, uint8_t *room, size_t n, struct slice *out);
-/* value_is_like: does the text fit the pattern? _ fits any octet, % any number of them; behind
- * `escape` (-1: none) a sign stands for itself. Takes its steps off *io_steps; at 0 it gives up. */
-bool value_is_like(const struct value *text, const struct value *pattern, int escape,
-		   uint32_t *io_steps);
+/* How patterns are meant. */
+struct value_like {
+	int escape;            /* a sign behind it stands for itself; -1: there is none */
+	bool is_of_characters; /* _ fits one of UTF-8, and not an octet */
+};
+/* value_is_like: does the text fit the pattern? _ fits any one, % any number of them. Takes its
+ * steps off *io_steps; at 0 it gives up. */
+bool value_is_like(const struct value *text, const struct value *pattern,
+		   const struct value_like *how, uint32_t *io_steps);
 #endif
