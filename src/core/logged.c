@@ -188,7 +188,7 @@ static enum err add_get(struct rd *r, struct slice body, struct add_row *row)
 		rd_skip(r, row->bytes);
 	}
 	if (rd_ok(r))
-		row->seq_delta = before_body(slice_sub(body, row->loc, row->bytes));
+		row->head_bytes = before_body(slice_sub(body, row->loc, row->bytes));
 	bool is_known = !(how & ~(ENTRY_STORED | LOGGED_SAME | LOGGED_EXPIRY));
 	return rd_ok(r) && is_known && how & ENTRY_PERSISTENT ? ERR_OK : ERR_CORRUPT;
 }

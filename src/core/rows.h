@@ -117,15 +117,18 @@ struct stream_from {
 	uint32_t pad;
 };
 
-struct add_row { /* OUTCOME_ADD: run.queue, run.arg = sequence of the first row;
-				    STREAM_ADD: expiry_ms is the row's time (stream.h); read from a
-				    log: mem = 0, seq_delta: bytes of the stored form before its
-				    body, at most UINT16_MAX */
-	uint64_t mem;
+/* OUTCOME_ADD: run.queue, run.arg = sequence of the first row; STREAM_ADD: expiry_ms is the row's
+ * time (stream.h). */
+struct add_row {
+	uint64_t mem; /* 0 in a row that was read from a log */
 	uint64_t loc; /* filled in by the node when the record is committed */
 	uint64_t expiry_ms;
 	uint32_t bytes;
-	uint16_t seq_delta;
+	union {
+		uint16_t seq_delta;  /* sequence - run.arg */
+		uint16_t head_bytes; /* of one from a log: what its stored form has before the
+					body, at most UINT16_MAX */
+	};
 	uint8_t flags;
 	uint8_t priority;
 };
