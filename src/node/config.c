@@ -2,198 +2,10 @@
 
 #include "base/text.h"
 #include "node/config_bridge.h"
-#include "node/config_rows.h"
+#include "node/config_lists.h"
 #include "node/config_value.h"
 
 /* ---- fields ------------------------------------------------------------------------------- */
-
-static bool name_is(const char *have, struct slice want)
-{
-	return slice_eq(slice_str(have), want);
-}
-
-static void name_put(char *out, struct slice name)
-{
-	memcpy(out, name.p, name.n);
-	out[name.n] = '\0';
-}
-
-static enum err listener_name(struct slice name, struct text *why)
-{
-	if (name.n > 0 && name.n <= CONFIG_NAME_MAX)
-		return ERR_OK;
-	text_putf(why, "a listener's name has 1 to %d bytes, as in listeners.tcp.default",
-		  CONFIG_NAME_MAX);
-	return ERR_MALFORMED;
-}
-
-/* The first listener that anybody names takes the place of the built-in one; one of the same name
- * is overridden. */
-static enum err set_listener(struct config_listeners *l, struct slice name, struct slice value,
-			     struct text *why)
-{
-	if (name.n == 0 && slice_eq(value, slice_str("none"))) {
-		*l = (struct config_listeners){ 0 };
-		return ERR_OK;
-	}
-	if (name.n == 0) {
-		text_puts(why,
-			  "is none, or goes on with a name, as in listeners.tcp.default = 5672");
-		return ERR_MALFORMED;
-	}
-	TRY(listener_name(name, why));
-	struct config_listener one = { 0 };
-	TRY(config_value_listener(value, &one, why));
-	name_put(one.name, name);
-	if (l->is_default)
-		*l = (struct config_listeners){ 0 };
-	uint32_t i = 0;
-	while (i < l->n && !name_is(l->at[i].name, name))
-		i++;
-	if (i == CONFIG_LISTENERS_MAX) {
-		text_putf(why, "there can be %d listeners", CONFIG_LISTENERS_MAX);
-		return ERR_MALFORMED;
-	}
-	l->at[i] = one;
-	l->n += i == l->n;
-	return ERR_OK;
-}
-
-/* One address, whose parts have keys of their own. What RabbitMQ opens by default is there. */
-static enum err set_endpoint(struct config_listeners *l, const struct config_row *row,
-			     struct slice name, struct slice value, struct text *why)
-{
-	struct config_listener one = l->n ? l->at[0] : (struct config_listener){ .name = "port" };
-	struct config_bounds port_bounds = { row->min, row->max, "" };
-	bool is_whole = name.n == 0 || slice_eq(name, slice_str("listener"));
-	int64_t port = one.port;
-	if (is_whole && slice_eq(value, slice_str("none"))) {
-		*l = (struct config_listeners){ 0 };
-		return ERR_OK;
-	}
-	if (name.n == 0) {
-		text_putf(why, "is none, or goes on, as in %s.port = 8080", row->key);
-		return ERR_MALFORMED;
-	}
-	if (slice_eq(name, slice_str("port"))) {
-		TRY(config_value_int(value, port_bounds, &port, why));
-		one.port = (uint16_t)port;
-	} else if (is_whole) {
-		TRY(config_value_listener(value, &one, why));
-	} else if (l->n == 0) {
-		text_putf(why, "stands below %s.port, which says where it is open", row->key);
-		return ERR_MALFORMED;
-	} else {
-		TRY(config_value_host(value, &one, why));
-	}
-	l->at[0] = one;
-	l->n = 1;
-	return ERR_OK;
-}
-
-static enum err set_text(struct config_texts *t, const struct config_row *row, struct slice name,
-			 struct slice value, struct text *why)
-{
-	struct config_bounds bounds = { row->min, row->max, "" };
-	if (name.n == 0 && slice_eq(value, slice_str("none"))) {
-		t->n = 0;
-		return ERR_OK;
-	}
-	if (name.n == 0 || name.n > CONFIG_NAME_MAX) {
-		text_putf(why, "is none, or goes on with a name, as in %s.1 = ...", row->key);
-		return ERR_MALFORMED;
-	}
-	uint32_t i = 0;
-	while (i < t->n && !name_is(t->names[i], name))
-		i++;
-	if (i == CONFIG_TEXTS_MAX) {
-		text_putf(why, "there can be %d of them", CONFIG_TEXTS_MAX);
-		return ERR_MALFORMED;
-	}
-	TRY(config_value_string(value, bounds, t->at[i], why));
-	name_put(t->names[i], name);
-	t->n += i == t->n;
-	return ERR_OK;
-}
-
-static enum err set_user(struct config_users *u, struct slice name, struct slice value,
-			 struct text *why)
-{
-	bool is_in = false;
-	if (name.n == 0 && slice_eq(value, slice_str("none"))) {
-		u->n = 0;
-		return ERR_OK;
-	}
-	if (name.n == 0 || name.n > CONFIG_STRING_MAX) {
-		text_puts(why,
-			  "is none, or goes on with a name, as in loopback_users.guest = true");
-		return ERR_MALFORMED;
-	}
-	TRY(config_value_bool(value, &is_in, why));
-	uint32_t i = 0;
-	while (i < u->n && !name_is(u->at[i].name, name))
-		i++;
-	if (!is_in && i < u->n)
-		u->at[i] = u->at[--u->n];
-	if (!is_in || i < u->n)
-		return ERR_OK;
-	if (i == CONFIG_USERS_MAX) {
-		text_putf(why, "there can be %d such users", CONFIG_USERS_MAX);
-		return ERR_MALFORMED;
-	}
-	name_put(u->at[u->n++].name, name);
-	return ERR_OK;
-}
-
-static enum err set_choice(struct config_choices *c, const struct config_row *row,
-			   struct slice name, struct slice value, struct text *why)
-{
-	struct config_bounds bounds = { 1, CONFIG_CHOICES_MAX, "" };
-	char room[CONFIG_STRING_MAX];
-	struct text unsaid = text_of(room, sizeof room);
-	int64_t number = 0;
-	int place = 0;
-	if (name.n == 0 && slice_eq(value, slice_str("none"))) {
-		*c = (struct config_choices){ 0 };
-		return ERR_OK;
-	}
-	if (config_value_int(name, bounds, &number, &unsaid) != ERR_OK) {
-		text_putf(why, "is none, or goes on with a number from 1 to %d, as in %s.1 = ...",
-			  CONFIG_CHOICES_MAX, row->key);
-		return ERR_MALFORMED;
-	}
-	TRY(config_value_choice(value, row->unit, &place, why));
-	if (c->is_default)
-		*c = (struct config_choices){ 0 };
-	c->at[number - 1] = (uint8_t)(place + 1);
-	return ERR_OK;
-}
-
-/* The default of choices is some of them in an order. */
-static void choices_default(struct config_choices *c, const struct config_row *row)
-{
-	char room[CONFIG_STRING_MAX];
-	struct text unsaid = text_of(room, sizeof room);
-	struct slice rest = slice_str(row->value);
-	c->is_default = true;
-	for (uint8_t i = 0; rest.n; i++) {
-		int place = 0;
-		enum err e = config_value_choice(slice_cut(&rest, '|'), row->unit, &place, &unsaid);
-		must(i < CONFIG_CHOICES_MAX && e == ERR_OK);
-		c->at[i] = (uint8_t)(place + 1);
-	}
-}
-
-struct slice config_choice(const char *words, uint8_t place)
-{
-	struct slice rest = slice_str(words);
-	must(place > 0);
-	while (--place > 0) {
-		(void)slice_cut(&rest, '|');
-		must(rest.n > 0);
-	}
-	return slice_cut(&rest, '|');
-}
 
 enum err config_field_set(void *all, const struct config_row *row, struct config_source from,
 			  struct slice name, struct slice value, struct text *why)
@@ -208,11 +20,11 @@ enum err config_field_set(void *all, const struct config_row *row, struct config
 	case CONFIG_TYPE_RATIO: return config_value_ratio(value, bounds, field, why);
 	case CONFIG_TYPE_STRING: return config_value_string(value, bounds, field, why);
 	case CONFIG_TYPE_CHOICE: return config_value_choice(value, row->unit, field, why);
-	case CONFIG_TYPE_CHOICES: return set_choice(field, row, name, value, why);
-	case CONFIG_TYPE_LISTENERS: return set_listener(field, name, value, why);
-	case CONFIG_TYPE_ENDPOINT: return set_endpoint(field, row, name, value, why);
-	case CONFIG_TYPE_TEXTS: return set_text(field, row, name, value, why);
-	case CONFIG_TYPE_USERS: return set_user(field, name, value, why);
+	case CONFIG_TYPE_CHOICES: return config_choice_set(field, row, name, value, why);
+	case CONFIG_TYPE_LISTENERS: return config_listener_set(field, name, value, why);
+	case CONFIG_TYPE_ENDPOINT: return config_endpoint_set(field, row, name, value, why);
+	case CONFIG_TYPE_TEXTS: return config_text_set(field, row, name, value, why);
+	case CONFIG_TYPE_USERS: return config_user_set(field, name, value, why);
 	case CONFIG_TYPE_LIMITS: return config_limits_set(field, row, name, value, why);
 	case CONFIG_TYPE_DIALECTS: return config_dialect_set(field, row, from, name, value, why);
 	case CONFIG_TYPE_WORDS: return config_words_set(field, row, from, name, value, why);
@@ -232,7 +44,7 @@ static void set_default(struct config *c, const struct config_row *row)
 	struct slice value = slice_str(row->value), name = slice_str("default");
 	void *field = (uint8_t *)c + row->at;
 	if (row->type == CONFIG_TYPE_CHOICES) {
-		choices_default(field, row);
+		config_choices_default(field, row);
 		return;
 	}
 	bool is_listening = config_row_is_listening(row);
@@ -268,12 +80,6 @@ void config_put_source(struct text *why, struct config_source from)
 	text_puts(why, ": ");
 }
 
-static void keep(char *out, struct slice s)
-{
-	struct text t = text_of(out, CONFIG_STRING_MAX + 1);
-	text_put_slice(&t, s);
-}
-
 static void note(struct config_notes *notes, struct config_source from, struct slice key,
 		 const char *reason)
 {
@@ -282,8 +88,8 @@ static void note(struct config_notes *notes, struct config_source from, struct s
 	struct config_note *one = &notes->at[notes->n - 1];
 	one->line = from.line;
 	one->reason = reason;
-	keep(one->source, slice_str(from.name));
-	keep(one->key, key);
+	config_name_put(one->source, sizeof one->source, slice_str(from.name));
+	config_name_put(one->key, sizeof one->key, key);
 }
 
 static enum err unknown(struct config_source from, struct slice key, struct text *why)
@@ -331,7 +137,7 @@ static const struct config_listeners *listeners_of(const struct config *c, size_
 
 static bool is_same_address(const struct config_listener *a, const struct config_listener *b)
 {
-	return a->port != 0 && a->port == b->port && name_is(a->host, slice_str(b->host));
+	return a->port != 0 && a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
 /* refuse_same looks for the address of row i's listener k among those of row j, as far as `end`. */
@@ -405,8 +211,6 @@ void config_changes(const struct config *a, const struct config *b, struct text 
 
 bool config_is_loopback_only(const struct config *c, struct slice user)
 {
-	for (uint32_t i = 0; i < c->loopback_users.n; i++)
-		if (name_is(c->loopback_users.at[i].name, user))
-			return true;
-	return false;
+	const struct config_users *u = &c->loopback_users;
+	return config_place(u->at, sizeof *u->at, u->n, user) < u->n;
 }

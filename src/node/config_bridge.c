@@ -2,6 +2,7 @@
 
 #include "base/near.h"
 #include "base/text.h"
+#include "node/config_lists.h"
 #include "node/config_value.h"
 #include "session/mqtt/bridge.h"
 #include "wire/mqtt/topic.h"
@@ -25,18 +26,6 @@ static const struct config_row rows[] = {
 
 /* A setting of a bridge does not remember where it comes from. */
 static const struct config_source nowhere = { "", 0 };
-
-static void name_put(char *out, struct slice name)
-{
-	must(name.n <= CONFIG_NAME_MAX);
-	memcpy(out, name.p, name.n);
-	out[name.n] = '\0';
-}
-
-static bool name_is(const char *have, struct slice want)
-{
-	return slice_eq(slice_str(have), want);
-}
 
 /* ---- addresses ---------------------------------------------------------------------------- */
 
@@ -110,13 +99,11 @@ enum err config_topics_set(struct config_topics *t, struct slice name, struct sl
 			   struct text *why)
 {
 	struct mqtt_bridge_topic unused;
-	uint32_t i = 0;
 	if (name.n == 0 || name.n > CONFIG_NAME_MAX) {
 		text_puts(why, "goes on with a name, as in topics.1 = # out 1");
 		return ERR_MALFORMED;
 	}
-	while (i < t->n && !name_is(t->at[i].name, name))
-		i++;
+	const uint32_t i = config_place(t->at, sizeof *t->at, t->n, name);
 	if (i == CONFIG_TOPICS_MAX) {
 		text_putf(why, "there can be %d of them", CONFIG_TOPICS_MAX);
 		return ERR_MALFORMED;
@@ -127,7 +114,7 @@ enum err config_topics_set(struct config_topics *t, struct slice name, struct sl
 	}
 	if (!mqtt_bridge_topic_read(value, &unused, why))
 		return ERR_MALFORMED;
-	name_put(t->at[i].name, name);
+	config_name_put(t->at[i].name, sizeof t->at[i].name, name);
 	memcpy(t->at[i].line, value.p, value.n);
 	t->at[i].line[value.n] = '\0';
 	t->n += i == t->n;
@@ -142,7 +129,7 @@ static void set_defaults(struct config_bridge *b, struct slice name)
 	b->topics.n = 0;
 	memset((uint8_t *)(&b->topics + 1), 0,
 	       sizeof *b - offsetof(struct config_bridge, topics) - sizeof b->topics);
-	name_put(b->name, name);
+	config_name_put(b->name, sizeof b->name, name);
 	for (size_t i = 0; i < ROWS_N; i++)
 		if (rows[i].type != CONFIG_TYPE_STRING && rows[i].type != CONFIG_TYPE_TOPICS &&
 		    config_field_set(b, &rows[i], nowhere, SLICE_EMPTY, slice_str(rows[i].value),
@@ -153,9 +140,7 @@ static void set_defaults(struct config_bridge *b, struct slice name)
 static struct config_bridge *bridge_named(struct config_bridges *all, struct slice name,
 					  struct text *why)
 {
-	uint32_t i = 0;
-	while (i < all->n && !name_is(all->at[i].name, name))
-		i++;
+	const uint32_t i = config_place(all->at, sizeof *all->at, all->n, name);
 	if (i == CONFIG_BRIDGES_MAX) {
 		text_putf(why, "there can be %d bridges", CONFIG_BRIDGES_MAX);
 		return NULL;
@@ -194,7 +179,7 @@ enum err config_bridges_set(struct config_bridges *all, struct slice name, struc
 		key = slice_sub(key, 0, topics);
 	}
 	for (size_t i = 0; i < ROWS_N; i++) {
-		if (!name_is(rows[i].key, key))
+		if (!slice_eq(slice_str(rows[i].key), key))
 			continue;
 		struct config_bridge *b = bridge_named(all, whose, why);
 		if (!b)
@@ -274,7 +259,7 @@ static bool have_one_session(const struct config_bridge *a, const struct config_
 {
 	bool is_here = a->local_client_id[0] || b->local_client_id[0];
 	const char *one = is_here ? a->local_client_id : a->client_id;
-	return one[0] && name_is(one, slice_str(is_here ? b->local_client_id : b->client_id));
+	return one[0] && strcmp(one, is_here ? b->local_client_id : b->client_id) == 0;
 }
 
 enum err config_bridges_check(const struct config_bridges *all, struct text *why)
@@ -297,17 +282,17 @@ enum err config_bridges_check(const struct config_bridges *all, struct text *why
 
 static bool is_other(const struct config_bridge *a, const struct config_bridge *b)
 {
-	bool is_same = name_is(a->name, slice_str(b->name)) && a->topics.n == b->topics.n;
+	bool is_same = strcmp(a->name, b->name) == 0 && a->topics.n == b->topics.n;
 	for (size_t i = 0; i < ROWS_N && is_same; i++) {
 		const uint8_t *one = (const uint8_t *)a + rows[i].at;
 		const uint8_t *two = (const uint8_t *)b + rows[i].at;
 		if (rows[i].type == CONFIG_TYPE_STRING)
-			is_same = name_is((const char *)one, slice_str((const char *)two));
+			is_same = strcmp((const char *)one, (const char *)two) == 0;
 		else if (rows[i].type != CONFIG_TYPE_TOPICS)
 			is_same = memcmp(one, two, rows[i].bytes) == 0;
 	}
 	for (uint32_t i = 0; i < a->topics.n && is_same; i++)
-		is_same = name_is(a->topics.at[i].line, slice_str(b->topics.at[i].line));
+		is_same = strcmp(a->topics.at[i].line, b->topics.at[i].line) == 0;
 	return !is_same;
 }
 

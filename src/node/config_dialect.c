@@ -1,5 +1,5 @@
 #include "base/text.h"
-#include "node/config_rows.h"
+#include "node/config_lists.h"
 #include "node/config_value.h"
 
 /* A listener may speak another dialect of its protocol. It may be named before it is there; that
@@ -10,27 +10,19 @@ static struct slice name_of(const struct config_dialect *d)
 	return slice_str(d->name);
 }
 
-static void keep(char *out, struct slice s)
-{
-	struct text t = text_of(out, CONFIG_STRING_MAX + 1);
-	text_put_slice(&t, s);
-}
-
 enum err config_dialect_set(struct config_dialects *d, const struct config_row *row,
 			    struct config_source from, struct slice name, struct slice value,
 			    struct text *why)
 {
 	int place = 0;
 	struct slice end = slice_str(CONFIG_DIALECT_END);
-	uint32_t i = 0;
 	TRY(config_value_choice(value, row->unit, &place, why));
 	if (name.n <= end.n || name.n - end.n > CONFIG_STRING_MAX) {
 		text_putf(why, "names a listener, as in %s.NAME%s", row->key, CONFIG_DIALECT_END);
 		return ERR_MALFORMED;
 	}
 	name = slice_sub(name, 0, name.n - end.n);
-	while (i < d->n && !slice_eq(name_of(&d->at[i]), name))
-		i++;
+	const uint32_t i = config_place(d->at, sizeof *d->at, d->n, name);
 	if (i == CONFIG_USERS_MAX) {
 		text_putf(why, "there can be %d such listeners", CONFIG_USERS_MAX);
 		return ERR_MALFORMED;
@@ -38,17 +30,15 @@ enum err config_dialect_set(struct config_dialects *d, const struct config_row *
 	d->n += i == d->n;
 	d->at[i].is_other = place > 0;
 	d->at[i].line = from.line;
-	keep(d->at[i].name, name);
-	keep(d->at[i].source, slice_str(from.name));
+	config_name_put(d->at[i].name, sizeof d->at[i].name, name);
+	config_name_put(d->at[i].source, sizeof d->at[i].source, slice_str(from.name));
 	return ERR_OK;
 }
 
 bool config_has_dialect(const struct config_dialects *d, struct slice listener)
 {
-	for (uint32_t i = 0; i < d->n; i++)
-		if (d->at[i].is_other && slice_eq(name_of(&d->at[i]), listener))
-			return true;
-	return false;
+	const uint32_t i = config_place(d->at, sizeof *d->at, d->n, listener);
+	return i < d->n && d->at[i].is_other;
 }
 
 bool config_dialects_same(const struct config_dialects *a, const struct config_dialects *b)
@@ -62,10 +52,7 @@ bool config_dialects_same(const struct config_dialects *a, const struct config_d
 
 static bool is_among(const struct config_listeners *l, struct slice name)
 {
-	for (uint32_t i = 0; i < l->n; i++)
-		if (slice_eq(slice_str(l->at[i].name), name))
-			return true;
-	return false;
+	return config_place(l->at, sizeof *l->at, l->n, name) < l->n;
 }
 
 /* Those of WebSocket have one name together. */

@@ -1,28 +1,20 @@
 #include "base/text.h"
-#include "node/config_rows.h"
+#include "node/config_lists.h"
 #include "node/config_value.h"
 
 /* Limits of virtual hosts that are made later: which ones, and how many of what. */
 
-static struct slice name_of(const struct config_limits_one *l)
-{
-	return slice_str(l->name);
-}
-
 /* The limits of that name, or a place for them; NULL: there is none. */
 static struct config_limits_one *place_of(struct config_limits *l, struct slice name)
 {
-	uint32_t i = 0;
-	while (i < l->n && !slice_eq(name_of(&l->at[i]), name))
-		i++;
+	const uint32_t i = config_place(l->at, sizeof *l->at, l->n, name);
 	return i < CONFIG_LIMITS_MAX ? &l->at[i] : NULL;
 }
 
 /* The first of a name: all virtual hosts, and no limit. */
 static void begin(struct config_limits_one *one, struct slice name)
 {
-	struct text t = text_of(one->name, sizeof one->name);
-	text_put_slice(&t, name);
+	config_name_put(one->name, sizeof one->name, name);
 	memcpy(one->pattern, ".*", 3);
 	one->connections = one->queues = -1;
 }

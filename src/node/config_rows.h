@@ -53,27 +53,6 @@ bool config_row_is_listening(const struct config_row *row);
  * otherwise; *out_name is how the key goes on, or nothing. NULL: there is none. */
 const struct config_row *config_row_find(struct slice key, struct slice *out_name);
 
-/* config_dialect_set takes a setting of CONFIG_TYPE_DIALECTS; ERR_MALFORMED: `why` says what is
- * wrong. config_dialects_check: is there a listener for each? ERR_MALFORMED: `why` says where the
- * one stands that has none. config_dialects_same: wherever they were said. */
-MUST_USE enum err config_dialect_set(struct config_dialects *d, const struct config_row *row,
-				     struct config_source from, struct slice name,
-				     struct slice value, struct text *why);
-MUST_USE enum err config_dialects_check(const struct config *c, struct text *why);
-bool config_dialects_same(const struct config_dialects *a, const struct config_dialects *b);
-
-/* config_limits_set takes a setting of CONFIG_TYPE_LIMITS, whose key goes on with a name and what
- * is limited; ERR_MALFORMED: `why` says what is wrong. */
-MUST_USE enum err config_limits_set(struct config_limits *l, const struct config_row *row,
-				    struct slice name, struct slice value, struct text *why);
-
-/* config_words_set takes a setting of CONFIG_TYPE_WORDS, whose key goes on with a number;
- * ERR_MALFORMED: `why` says what is wrong. config_words_same: wherever they were said. */
-MUST_USE enum err config_words_set(struct config_words *w, const struct config_row *row,
-				   struct config_source from, struct slice name, struct slice value,
-				   struct text *why);
-bool config_words_same(const struct config_words *a, const struct config_words *b);
-
 /* config_put_source writes where a setting comes from, before what is said of it. */
 void config_put_source(struct text *why, struct config_source from);
 

@@ -1,4 +1,4 @@
-#include "node/config_rows.h"
+#include "node/config_lists.h"
 
 #include "base/text.h"
 

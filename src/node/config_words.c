@@ -1,15 +1,9 @@
 #include "base/text.h"
-#include "node/config_rows.h"
+#include "node/config_lists.h"
 #include "node/config_value.h"
 
 /* Words with numbers, which say their order. What they may be is not known here, so they remember
  * where they were said. */
-
-static void keep(char *out, size_t cap, struct slice s)
-{
-	struct text t = text_of(out, cap);
-	text_put_slice(&t, s);
-}
 
 enum err config_words_set(struct config_words *w, const struct config_row *row,
 			  struct config_source from, struct slice name, struct slice value,
@@ -19,7 +13,7 @@ enum err config_words_set(struct config_words *w, const struct config_row *row,
 	char room[CONFIG_STRING_MAX];
 	struct text unsaid = text_of(room, sizeof room);
 	int64_t number = 0;
-	if (name.n == 0 && slice_eq(value, slice_str("none"))) {
+	if (config_is_none(name, value)) {
 		*w = (struct config_words){ 0 };
 		return ERR_OK;
 	}
@@ -33,9 +27,9 @@ enum err config_words_set(struct config_words *w, const struct config_row *row,
 		return ERR_MALFORMED;
 	}
 	struct config_word *one = &w->at[number - 1];
-	keep(one->word, sizeof one->word, value);
+	config_name_put(one->word, sizeof one->word, value);
 	one->line = from.line;
-	keep(w->source, sizeof w->source, slice_str(from.name));
+	config_name_put(w->source, sizeof w->source, slice_str(from.name));
 	w->line = from.line;
 	return ERR_OK;
 }
