@@ -44,10 +44,11 @@ void inside_loaded(struct loop *l, struct session *s, uint64_t ticket, uint64_t 
 	l->is_inside_touched = true;
 }
 
+/* What dies when the loop has said that it is quiet stays in its queue, and dies again. */
 bool inside_work(struct loop *l)
 {
 	uint64_t version = l->seen_version;
-	if (!l->is_inside_touched && l->inside_version == version)
+	if (l->is_counted_quiet || (!l->is_inside_touched && l->inside_version == version))
 		return false;
 	l->is_inside_touched = false;
 	l->inside_version = version;

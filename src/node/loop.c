@@ -384,15 +384,28 @@ static bool has_posted(const struct loop *l)
 	return false;
 }
 
-static bool is_waited_for(struct loop *l)
+static bool is_posted_to(const struct loop *l)
 {
 	struct node *n = l->node;
 	for (uint32_t from = 0; from < n->loops_n; from++)
 		if (from != l->index && !spsc_is_empty(&node_mailbox(n, from, l->index)->there))
 			return true;
-	return journal_has_done(n->journal, l->index) || checkpoint_is_waited_for(l) ||
-	       atomic_load(&n->version) != l->seen_version || view_is_waited_for(l) ||
-	       forward_is_waited_for(l) || atomic_load(&n->alarms) != l->alarms_seen ||
+	return false;
+}
+
+bool loop_has_mail(const struct loop *l)
+{
+	must(l->node != NULL);
+	return has_posted(l) || is_posted_to(l);
+}
+
+static bool is_waited_for(struct loop *l)
+{
+	struct node *n = l->node;
+	return is_posted_to(l) || journal_has_done(n->journal, l->index) ||
+	       checkpoint_is_waited_for(l) || atomic_load(&n->version) != l->seen_version ||
+	       view_is_waited_for(l) || forward_is_waited_for(l) ||
+	       atomic_load(&n->alarms) != l->alarms_seen ||
 	       (atomic_load(&n->alarms) & ALARM_MEMORY && block_is_returned(&l->home)) ||
 	       n->setup.secrets[l->index]->ops->has(n->setup.secrets[l->index]);
 }

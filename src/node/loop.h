@@ -180,6 +180,9 @@ void loop_fini_memory(struct loop *l);
 /* loop_world refreshes what sessions see; called before sessions are. */
 struct session_world *loop_world(struct loop *l);
 
+/* loop_has_mail: something was posted to it or by it, and nobody has taken it yet. Its thread. */
+bool loop_has_mail(const struct loop *l);
+
 /* loop_wake makes sure that loop `to` takes a turn after what was just published for it. */
 void loop_wake(struct loop *l, uint32_t to);
 

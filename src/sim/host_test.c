@@ -4,6 +4,7 @@
 #include "journal/journal.h"
 #include "sim/host.h"
 #include "sim/talk.h"
+#include "wire/amqp091/table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -254,15 +255,19 @@ static void a_checkpoint_waits_for_no_transaction(void **state)
 	}
 }
 
+static uint32_t any_of(struct prng *p, uint32_t who)
+{
+	for (uint64_t n = prng_below(p, (uint64_t)__builtin_popcount(who)); n > 0; n--)
+		who &= who - 1;
+	return (uint32_t)bits_lowest(who);
+}
+
 /* Steps whoever wants to be, by chance, until nobody wants to. */
 static void mingle(struct fix *f, struct prng *p)
 {
 	uint32_t who;
-	while ((who = host_runnable(&f->host)) != 0) {
-		for (uint64_t n = prng_below(p, (uint64_t)__builtin_popcount(who)); n > 0; n--)
-			who &= who - 1;
-		host_step(&f->host, (uint32_t)bits_lowest(who));
-	}
+	while ((who = host_runnable(&f->host)) != 0)
+		host_step(&f->host, any_of(p, who));
 	must(f->host.died == ERR_OK);
 }
 
@@ -311,6 +316,64 @@ static void a_declaration_is_answered_whichever_loop_falls_asleep_when(void **st
 	fix_free(f);
 }
 
+/* Messages that die one after the other, and where their letters come to. */
+static void declare_mortal(struct talk *k, struct prng *p)
+{
+	uint8_t buf[200];
+	struct wr w = wr_of(buf, sizeof buf);
+	amqp091_put_str(&w, "x-dead-letter-exchange", SLICE_EMPTY);
+	amqp091_put_str(&w, "x-dead-letter-routing-key", part_name(PARTS - 1));
+	for (uint32_t i = 0; i + 1 < PARTS; i++)
+		TALK(k, 1, queue_declare, .queue = part_name(i), .durable = true,
+		     .arguments = wr_done(&w));
+	for (uint32_t i = 0; i < 30; i++) {
+		char life[12];
+		struct text t = text_of(life, sizeof life);
+		text_putf(&t, "%u", (uint32_t)prng_below(p, 60));
+		const struct amqp091_props props = { .flags = AMQP091_HAS_delivery_mode |
+							      AMQP091_HAS_expiration,
+						     .delivery_mode = 2,
+						     .expiration = text_slice(&t) };
+		TALK(k, 1, basic_publish, .routing_key = part_name(i % (PARTS - 1)));
+		talk_content(k, &props, slice_str("mortal"));
+	}
+}
+
+/* A loop that has nothing to do any more may be given something by time, or by another one. */
+static void what_dies_while_the_broker_stops_is_let_go_of(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 60; seed++) {
+		struct prng p = prng_of(seed);
+		struct fix *f = fix_new(65536, SELDOM);
+		for (uint32_t i = 0; i < 2; i++) { /* queues lie where they are declared */
+			struct talk *k = calloc(1, sizeof *k);
+			must(k != NULL);
+			talk_begin(k, sock_connect(&f->host.socks, i));
+			if (i == 0)
+				TALK(k, 1, queue_declare, .queue = part_name(PARTS - 1),
+				     .durable = true);
+			else
+				declare_mortal(k, &p);
+			(void)hear(f, k, &p, AMQP091_channel_open_ok);
+			sock_drop(k->sock, true);
+			free(k);
+		}
+		host_stop(&f->host);
+		while (!host_is_stopped(&f->host)) {
+			uint32_t who = host_runnable(&f->host);
+			if (who)
+				host_step(&f->host, any_of(&p, who));
+			if (!who || prng_chance(&p, 1, 4))
+				host_pass(&f->host, 1);
+		}
+		int64_t left = host_close(&f->host);
+		must(left == 0);
+		host_fini(&f->host);
+		free(f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +382,7 @@ int main(void)
 		cmocka_unit_test(loops_sleep_while_a_checkpoint_waits_for_the_keeper),
 		cmocka_unit_test(a_checkpoint_waits_for_no_transaction),
 		cmocka_unit_test(a_declaration_is_answered_whichever_loop_falls_asleep_when),
+		cmocka_unit_test(what_dies_while_the_broker_stops_is_let_go_of),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
