@@ -34,11 +34,12 @@ struct consumer_state {
 	enum life life;
 	uint8_t queue;
 	bool is_no_ack;
-	uint16_t number;           /* its tag is "n" and this */
-	uint32_t prefetch, held_n; /* prefetch 0: no limit */
-	uint32_t losing_n;         /* what it may be given is given back */
-	uint32_t channel;          /* for life: oracle_channel */
-	uint64_t since;            /* event of its beginning */
+	uint16_t number;               /* its tag is "n" and this */
+	uint32_t prefetch, held_n;     /* prefetch 0: no limit */
+	uint32_t losing_n;             /* what it may be given is given back */
+	uint32_t channel;              /* for life: oracle_channel */
+	uint64_t since;                /* event of its beginning */
+	struct oracle_reading reading; /* of a stream */
 };
 
 /* A call that is not answered yet. */
@@ -154,7 +155,8 @@ bool client_purge(struct client *c, uint32_t channel, uint32_t queue);
 bool client_delete(struct client *c, uint32_t channel, uint32_t queue, uint32_t flags);
 /* client_qos: prefetch `n` for consumers to come, or for the whole channel. */
 bool client_qos(struct client *c, uint32_t channel, uint32_t n, bool is_shared);
-/* client_consume, client_cancel: one of CLIENT_CONSUMERS. */
+/* client_consume, client_cancel: one of CLIENT_CONSUMERS. Who reads a stream needs a prefetch; he
+ * begins anywhere, who drains it at its first message. */
 bool client_consume(struct client *c, uint32_t channel, uint32_t queue, bool is_no_ack);
 bool client_cancel(struct client *c, uint32_t channel, uint32_t consumer);
 /* client_get fetches one message, if any. */
@@ -214,6 +216,10 @@ void client_call_queue(struct client *c, uint32_t channel, enum amqp091_method_k
 bool client_may_call(const struct client *c, uint32_t channel);
 bool client_may_use(const struct client *c, uint32_t channel, uint32_t queue);
 void client_wrong(struct client *c, uint32_t channel, const char *what, uint64_t value);
+static inline bool client_is_stream(const struct client *c, uint32_t queue)
+{
+	return c->oracle->places.rule[queue].kind == PLACE_STREAM;
+}
 static inline struct slice client_queue_name(const struct client *c, uint32_t queue, char *buf)
 {
 	return place_name(queue, c->oracle->queue[queue].generation, buf);

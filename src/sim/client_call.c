@@ -184,7 +184,8 @@ bool client_join(struct client *c, uint32_t channel, uint32_t joint, bool is_unb
 bool client_purge(struct client *c, uint32_t channel, uint32_t queue)
 {
 	char name[PLACE_NAME_MAX];
-	if (!client_may_use(c, channel, queue) || !take(c, channel, queue))
+	if (client_is_stream(c, queue) || !client_may_use(c, channel, queue) ||
+	    !take(c, channel, queue))
 		return false;
 	oracle_purge_sent(c->oracle, queue);
 	client_call_queue(c, channel, AMQP091_queue_purge_ok, queue, false, 0);
@@ -198,7 +199,8 @@ bool client_purge(struct client *c, uint32_t channel, uint32_t queue)
 bool client_delete(struct client *c, uint32_t channel, uint32_t queue, uint32_t flags)
 {
 	char name[PLACE_NAME_MAX];
-	if (!client_may_use(c, channel, queue) || !take(c, channel, queue))
+	if (client_is_stream(c, queue) || !client_may_use(c, channel, queue) ||
+	    !take(c, channel, queue))
 		return false;
 	oracle_queue_set(c->oracle, queue, LIFE_GOING);
 	client_call_queue(c, channel, AMQP091_queue_delete_ok, queue, flags != 0, flags);

@@ -2,11 +2,13 @@
 
 #include "base/bits.h"
 #include "wire/amqp091/content.h"
+#include "wire/amqp091/table.h"
 
 #include <stdlib.h>
 
-#define OUT_MAX    524288u /* does not publish while so much waits for the socket */
-#define WINDOW_MAX 256u    /* unconfirmed publishes of a channel */
+#define OUT_MAX       524288u /* does not publish while so much waits for the socket */
+#define READ_FROM_MAX 64u
+#define WINDOW_MAX    256u /* unconfirmed publishes of a channel */
 
 void client_say(struct client *c, uint32_t channel, const struct amqp091_method *m)
 {
@@ -293,6 +295,17 @@ static void settle_one(struct client *c, struct channel_state *ch, struct held *
 		ch->consumer[h->consumer].held_n--;
 }
 
+/* What a stream has given can only be acknowledged. */
+static bool is_of_stream(const struct client *c, const struct channel_state *ch, uint32_t from,
+			 uint32_t to)
+{
+	for (uint32_t i = from; i <= to; i++)
+		if (!ch->held[i].is_settled &&
+		    client_is_stream(c, c->oracle->copies[ch->held[i].copy].queue))
+			return true;
+	return false;
+}
+
 bool client_settle(struct client *c, uint32_t channel, uint32_t at, enum client_how how,
 		   bool is_multiple)
 {
@@ -302,6 +315,8 @@ bool client_settle(struct client *c, uint32_t channel, uint32_t at, enum client_
 		return false;
 	const struct copy *k = &c->oracle->copies[ch->held[at].copy];
 	uint64_t tag = ch->held[at].tag;
+	if (is_of_stream(c, ch, is_multiple ? ch->held_first : at, at))
+		how = CLIENT_ACK;
 	TELL(c->story, settle, c->index, channel, k->message, k->queue, how, is_multiple);
 	struct amqp091_method m = { .kind = AMQP091_basic_ack };
 	if (how == CLIENT_ACK)
@@ -337,14 +352,59 @@ bool client_recover(struct client *c, uint32_t channel)
 
 /* ---- consumers -------------------------------------------------------------------------- */
 
+/* Somebody begins to read a stream, at its first message or anywhere. */
+static struct slice read_from(struct client *c, struct oracle_reading *r, uint8_t *buf, size_t cap)
+{
+	const uint64_t known_n = c->oracle->stream_n;
+	struct wr w = wr_of(buf, cap);
+	switch (c->is_draining ? 0 : prng_below(&c->prng, 6)) {
+	case 0:
+	case 1:
+		*r = (struct oracle_reading){ .is_exact = true };
+		amqp091_put_str(&w, "x-stream-offset", slice_str("first"));
+		break;
+	case 2:
+	case 3:
+		*r = (struct oracle_reading){ .next = prng_between(&c->prng, 0, known_n),
+					      .is_exact = true };
+		amqp091_put_int(&w, "x-stream-offset", (int64_t)r->next);
+		break;
+	case 4:
+		*r = (struct oracle_reading){ 0 };
+		amqp091_put_str(&w, "x-stream-offset", slice_str("last"));
+		break;
+	default: /* as if it had said "next" */ *r = (struct oracle_reading){ .next = known_n };
+	}
+	must(wr_ok(&w));
+	return wr_done(&w);
+}
+
+static void say_consume(struct client *c, uint32_t channel, struct consumer_state *s)
+{
+	char name[PLACE_NAME_MAX], tag[8];
+	uint8_t buf[READ_FROM_MAX];
+	struct slice from = SLICE_EMPTY;
+	struct text t = text_of(tag, sizeof tag);
+	text_putf(&t, "n%u", s->number);
+	if (client_is_stream(c, s->queue))
+		from = read_from(c, &s->reading, buf, sizeof buf);
+	client_say(c, channel + 1,
+		   &(struct amqp091_method){
+			   .kind = AMQP091_basic_consume,
+			   .basic_consume = { .queue = client_queue_name(c, s->queue, name),
+					      .consumer_tag = text_slice(&t),
+					      .no_ack = s->is_no_ack,
+					      .arguments = from } });
+}
+
 bool client_consume(struct client *c, uint32_t channel, uint32_t queue, bool is_no_ack)
 {
 	struct channel_state *ch = &c->channel[channel];
 	uint32_t n = 0;
-	char name[PLACE_NAME_MAX], tag[8];
 	while (n < CLIENT_CONSUMERS && ch->consumer[n].life != LIFE_NONE)
 		n++;
-	if (n == CLIENT_CONSUMERS || !client_may_use(c, channel, queue))
+	if (n == CLIENT_CONSUMERS || !client_may_use(c, channel, queue) ||
+	    (client_is_stream(c, queue) && ch->prefetch == 0))
 		return false;
 	ch->consumer[n] = (struct consumer_state){ .life = LIFE_COMING,
 						   .queue = (uint8_t)queue,
@@ -357,14 +417,7 @@ bool client_consume(struct client *c, uint32_t channel, uint32_t queue, bool is_
 	oracle_users(c->oracle, queue, 1);
 	client_call_queue(c, channel, AMQP091_basic_consume_ok, queue, false, n);
 	ch->consumer[n].since = ch->asked.event;
-	struct text t = text_of(tag, sizeof tag);
-	text_putf(&t, "n%u", ch->consumers_n);
-	client_say(c, channel + 1,
-		   &(struct amqp091_method){
-			   .kind = AMQP091_basic_consume,
-			   .basic_consume = { .queue = client_queue_name(c, queue, name),
-					      .consumer_tag = text_slice(&t),
-					      .no_ack = is_no_ack } });
+	say_consume(c, channel, &ch->consumer[n]);
 	return true;
 }
 
@@ -397,7 +450,7 @@ bool client_cancel(struct client *c, uint32_t channel, uint32_t consumer)
 bool client_get(struct client *c, uint32_t channel, uint32_t queue, bool is_no_ack)
 {
 	char name[PLACE_NAME_MAX];
-	if (c->oracle->places.rule[queue].kind == PLACE_SINGLE ||
+	if (c->oracle->places.rule[queue].kind == PLACE_SINGLE || client_is_stream(c, queue) ||
 	    !client_may_use(c, channel, queue))
 		return false;
 	oracle_users(c->oracle, queue, 1);

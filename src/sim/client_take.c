@@ -257,6 +257,7 @@ static void on_delivery(struct client *c, uint32_t channel, struct oracle_delive
 	d->queue = is_get ? a.place : s->queue;
 	d->is_no_ack = is_get ? a.arg : s->is_no_ack;
 	d->is_late = !is_get && is_late(ch) && !d->is_no_ack;
+	d->reading = s && client_is_stream(c, d->queue) ? &s->reading : NULL;
 	d->order = d->is_late ? NULL : &ch->order[d->queue][in->consumer];
 	if (in->tag != ch->next_tag++)
 		client_wrong(c, channel, "a delivery tag out of turn", in->tag);

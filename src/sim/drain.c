@@ -3,6 +3,7 @@
 #define STEPS_MAX  100000
 #define ROUNDS_MAX 20000
 #define CHANNEL    0
+#define PREFETCH   500 /* of who reads a stream */
 
 static struct client *drainer(struct world *w)
 {
@@ -76,8 +77,11 @@ static bool drain_queue(struct world *w, uint32_t queue)
 	if (o->queue[queue].life != LIFE_NONE) {
 		if (!client_declare(c, CHANNEL, queue) || !answered(w))
 			return false;
+		if (client_is_stream(c, queue) &&
+		    (!client_qos(c, CHANNEL, PREFETCH, false) || !answered(w)))
+			return false;
 		bool is_get = o->places.rule[queue].kind != PLACE_SINGLE &&
-			      prng_chance(&w->prng, 1, 6);
+			      !client_is_stream(c, queue) && prng_chance(&w->prng, 1, 6);
 		if (!(is_get ? get_all(w, queue) : consume_all(w, queue)) || !answered(w))
 			return false;
 	}

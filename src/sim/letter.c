@@ -166,6 +166,31 @@ bool letter_has_died(const struct letter *l, struct slice props, struct letter_e
 	       has_all(its.headers, own.headers) && read_end(its.headers, out);
 }
 
+static uint32_t headers_n(struct slice headers)
+{
+	struct amqp091_entry e;
+	uint32_t n = 0;
+	for (struct rd r = rd_of(headers); amqp091_table_next(&r, &e);)
+		n++;
+	return n;
+}
+
+bool letter_is_streamed(const struct letter *l, struct slice props, uint64_t *out_offset)
+{
+	uint8_t buf[LETTER_PROPS_MAX];
+	struct amqp091_props own, its;
+	int64_t offset;
+	if (amqp091_props_decode(letter_props(l, buf), &own) != ERR_OK)
+		must(!"properties of a letter");
+	if (amqp091_props_decode(props, &its) != ERR_OK || !is_same(&its, &own) ||
+	    !has_all(its.headers, own.headers) ||
+	    headers_n(its.headers) != headers_n(own.headers) + 1 ||
+	    !amqp091_table_int(its.headers, "x-stream-offset", &offset) || offset < 0)
+		return false;
+	*out_offset = (uint64_t)offset;
+	return true;
+}
+
 bool letter_is_dead(struct slice props)
 {
 	struct amqp091_props its;

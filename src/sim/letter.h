@@ -29,6 +29,9 @@ struct letter_end {
 bool letter_has_died(const struct letter *l, struct slice props, struct letter_end *out);
 /* letter_is_dead: they tell of a death. */
 bool letter_is_dead(struct slice props);
+/* letter_is_streamed reads the properties of one that a stream has given: the letter's, and where
+ * it lies. False: they are not. */
+bool letter_is_streamed(const struct letter *l, struct slice props, uint64_t *out_offset);
 /* letter_has_headers: the letter with that number carries headers, kind='letter' among them. */
 static inline bool letter_has_headers(uint32_t id)
 {

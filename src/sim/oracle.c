@@ -34,6 +34,7 @@ void oracle_fini(struct oracle *o)
 	free(o->txs);
 	free(o->tied);
 	free(o->asked);
+	free(o->stream);
 }
 
 /* ---- clients ---------------------------------------------------------------------------- */

@@ -64,6 +64,7 @@ struct copy {
 	uint8_t letters_n;  /* that came of it: one for each process in which it died */
 	uint32_t tx;        /* 0, or in which it was last settled */
 	bool is_tied;       /* it must be there or not, as its transaction */
+	uint32_t place;     /* in a stream: its offset and 1; 0: nobody has read it yet */
 	uint32_t letter_of; /* 0: none; the copy that has died in another queue */
 };
 
@@ -158,7 +159,12 @@ struct oracle {
 	uint16_t mask[2][2][PLACE_EXCHANGES][PLACE_KEYS];
 	bool is_masked[2][PLACE_EXCHANGES][PLACE_KEYS];
 	uint64_t copied_n, diverted_n; /* messages with further keys; that an alternate was for */
-	bool is_standing;              /* `standing` and `mask` are of now */
+	uint32_t *stream;              /* messages by offset, as they were read; 0: not yet */
+	uint32_t stream_n, stream_cap;
+	uint32_t stream_end; /* how far the drain has read */
+	uint64_t streamed_n;
+	bool is_rotten;   /* the broker could not read something once */
+	bool is_standing; /* `standing` and `mask` are of now */
 	bool may_be_cold; /* entries leave memory: what is too many goes once it is read back */
 };
 
@@ -263,12 +269,20 @@ struct oracle_order {
 	uint32_t last[ORACLE_CLIENTS * ORACLE_CHANNELS];
 };
 
+/* Where somebody is in a stream. */
+struct oracle_reading {
+	uint64_t at;   /* of the delivery */
+	uint64_t next; /* where he goes on; or begins, there (is_exact) or behind it */
+	bool is_exact;
+};
+
 struct oracle_delivery {
 	uint32_t client, queue, channel;
 	struct slice exchange, key, props, body;
 	bool is_redelivered, is_no_ack, is_drain;
-	bool is_late;               /* its channel has given everything back already */
-	struct oracle_order *order; /* NULL: order does not count */
+	bool is_late;                   /* its channel has given everything back already */
+	struct oracle_order *order;     /* NULL: order does not count */
+	struct oracle_reading *reading; /* NULL: of no stream */
 };
 /* oracle_deliver checks one delivery; 0: something was wrong. Else the copy; with is_late the
  * channel does not hold it. */
@@ -306,6 +320,13 @@ void oracle_all_drained(struct oracle *o);
 /* oracle_dead_crash: the process has ended, and others may see again what has died in it. */
 void oracle_dead_crash(struct oracle *o);
 
+/* ---- streams (oracle_stream.c) ---- */
+
+/* oracle_read is oracle_deliver for what a stream gives. */
+uint32_t oracle_read(struct oracle *o, const struct oracle_delivery *d, uint32_t id);
+/* oracle_read_all: the drain has read it from the first message to the last. */
+void oracle_read_all(struct oracle *o, uint32_t queue);
+
 /* ---- transactions (oracle_tx.c) ---- */
 
 /* oracle_tx_begin gives the next one a number. What it publishes (oracle_tx_message, before it is
@@ -335,6 +356,11 @@ void oracle_settling(struct oracle *o, uint32_t copy, uint32_t client);
 uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, bool is_must);
 /* oracle_grow makes room for one more in a list of the run; 0 is none, so it begins at 1. */
 void oracle_grow(void *io_at, uint32_t n, uint32_t *io_cap, size_t bytes);
+/* oracle_copy_of is what a message has in a queue where it was sent; 0: nothing.
+ * oracle_wrong_order: NULL: it does not come behind a later one. */
+uint32_t oracle_copy_of(const struct oracle *o, uint32_t id, uint32_t queue);
+const char *oracle_wrong_order(const struct oracle *o, const struct oracle_delivery *d,
+			       const struct copy *c);
 /* oracle_why_not says why the copy cannot be given now; NULL: it can. */
 const char *oracle_why_not(const struct oracle *o, const struct copy *c);
 /* oracle_is_done: the client's step `event` is known to have been processed. */

@@ -34,13 +34,14 @@ static uint32_t find_message(struct oracle *o, const struct oracle_delivery *d)
 	if (oracle_is_letter(o, d, id))
 		return id; /* the rest is looked at there */
 	bool may_differ = o->places.rule[d->queue].kind == PLACE_COUNTED && d->is_redelivered;
-	bool is_same = may_differ || slice_eq(letter_props(&l, buf), d->props);
+	bool is_same = d->reading ? letter_is_streamed(&l, d->props, &d->reading->at)
+				  : may_differ || slice_eq(letter_props(&l, buf), d->props);
 	if (!letter_is(&l, d->body) || !is_same || !is_addressed(d, &o->messages[id]))
 		return wrong_content(o, d, id);
 	return id;
 }
 
-static uint32_t find_copy(const struct oracle *o, uint32_t id, uint32_t queue)
+uint32_t oracle_copy_of(const struct oracle *o, uint32_t id, uint32_t queue)
 {
 	for (uint32_t c = o->messages[id].first_copy; c; c = o->copies[c].next_of_message)
 		if (o->copies[c].queue == queue && !o->copies[c].letter_of)
@@ -79,7 +80,7 @@ static const char *wrong_mark(const struct oracle *o, const struct oracle_delive
 
 /* Messages of one publisher come in order: all when the queue is drained, else those that were not
  * given before. */
-static const char *wrong_order(const struct oracle *o, const struct oracle_delivery *d,
+const char *oracle_wrong_order(const struct oracle *o, const struct oracle_delivery *d,
 			       const struct copy *c)
 {
 	const struct message *m = &o->messages[c->message];
@@ -99,8 +100,10 @@ uint32_t oracle_deliver(struct oracle *o, struct oracle_delivery *d)
 	uint32_t id = find_message(o, d);
 	if (!id)
 		return 0;
+	if (d->reading)
+		return oracle_read(o, d, id);
 	uint32_t n = oracle_is_letter(o, d, id) ? oracle_letter_of(o, d, id)
-						: find_copy(o, id, d->queue);
+						: oracle_copy_of(o, id, d->queue);
 	if (o->story->is_wrong)
 		return 0;
 	struct copy *c = &o->copies[n];
@@ -117,7 +120,7 @@ uint32_t oracle_deliver(struct oracle *o, struct oracle_delivery *d)
 	if (!wrong)
 		wrong = wrong_mark(o, d, c);
 	if (!wrong)
-		wrong = wrong_order(o, d, c);
+		wrong = oracle_wrong_order(o, d, c);
 	if (wrong) {
 		story_wrong(o->story, "m%u, given from %s, %s", id, place_queues[d->queue].name,
 			    wrong);
@@ -231,7 +234,8 @@ static void crash_copy(struct oracle *o, uint32_t n, bool is_clean)
 	struct copy *c = &o->copies[n];
 	const struct message *m = &o->messages[c->message];
 	const struct oracle_queue *q = &o->queue[c->queue];
-	bool is_kept = q->life != LIFE_NONE && m->flags & LETTER_PERSISTENT;
+	const bool is_stream = o->places.rule[c->queue].kind == PLACE_STREAM;
+	bool is_kept = q->life != LIFE_NONE && (is_stream || m->flags & LETTER_PERSISTENT);
 	bool is_done = c->is_done || oracle_is_done(o, c->by, c->event);
 	if (c->state == COPY_SETTLING && is_clean && is_done && !c->is_rejected)
 		is_kept = false;
@@ -315,6 +319,10 @@ void oracle_drained(struct oracle *o, uint32_t queue)
 	struct oracle_queue *q = &o->queue[queue];
 	uint64_t lost = 0, n = 0;
 	uint32_t first = 0;
+	if (o->places.rule[queue].kind == PLACE_STREAM) {
+		oracle_read_all(o, queue);
+		return;
+	}
 	for (uint32_t c = q->first, next; c; c = next) {
 		struct copy *k = &o->copies[c];
 		next = k->next;

@@ -92,6 +92,7 @@ struct slice place_rules(const struct place_rule *rule, uint8_t buf[PLACE_RULES_
 	case PLACE_PLAIN: break;
 	case PLACE_RANKED: amqp091_put_int(&w, "x-max-priority", PRIORITY_MAX); break;
 	case PLACE_SINGLE: amqp091_put_bool(&w, "x-single-active-consumer", true); break;
+	case PLACE_STREAM: amqp091_put_str(&w, "x-queue-type", slice_str("stream")); break;
 	case PLACE_COUNTED:
 		amqp091_put_str(&w, "x-queue-type", slice_str("quorum"));
 		amqp091_put_int(&w, "x-delivery-limit", -1);

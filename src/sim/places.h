@@ -30,8 +30,8 @@ enum {
 enum place_kind { PLACE_DIRECT, PLACE_FANOUT, PLACE_TOPIC, PLACE_HEADERS, PLACE_JMS };
 
 /* RANKED: the order is no more that of publishing. SINGLE: nothing can be fetched from it. COUNTED:
- * what comes again has one header more. */
-enum place_queue_kind { PLACE_PLAIN, PLACE_RANKED, PLACE_SINGLE, PLACE_COUNTED };
+ * what comes again has one header more. STREAM: nothing leaves it, and nothing can be fetched. */
+enum place_queue_kind { PLACE_PLAIN, PLACE_RANKED, PLACE_SINGLE, PLACE_COUNTED, PLACE_STREAM };
 
 struct place_queue {
 	const char *name;

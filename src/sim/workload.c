@@ -89,12 +89,14 @@ static void copy(struct client *c, struct message *m)
 /* In a transaction no queue may refuse anything, so it goes to one that does not. */
 static struct message letter(struct client *c, const struct temper *t, bool is_in_tx)
 {
+	static const uint8_t often[] = { PLACE_d0, PLACE_d1, PLACE_d2, PLACE_n0, PLACE_l0 };
 	struct message m = { .exchange = PLACE_X_default, .bytes = size(c, t) };
 	if (chance(c, 40) && !(is_in_tx && t->is_refusing)) {
 		m.exchange = (uint8_t)(1 + dice(c, PLACE_EXCHANGES - 1));
 		m.key = (uint8_t)dice(c, PLACE_KEYS);
 	} else {
-		m.key = (uint8_t)dice(c, chance(c, 60) ? 4 : PLACE_QUEUES);
+		m.key = chance(c, 60) ? often[dice(c, sizeof often)]
+				      : (uint8_t)dice(c, PLACE_QUEUES);
 	}
 	m.flags = chance(c, t->persistent_percent) ? LETTER_PERSISTENT : 0;
 	m.flags |= !is_in_tx && chance(c, t->mandatory_percent) ? LETTER_MANDATORY : 0;
@@ -167,10 +169,12 @@ static bool no_ack(struct client *c, uint32_t queue, const struct temper *t)
 
 static bool consume(struct client *c, uint32_t channel, const struct temper *t)
 {
-	uint32_t queue = dice(c, PLACE_QUEUES);
+	uint32_t queue = chance(c, 15) ? PLACE_l0 : dice(c, PLACE_QUEUES);
 	/* The channel that must not fail is the one whose end takes queues with it. */
 	if (place_queues[queue].is_auto_delete)
 		channel = ORACLE_CHANNELS - 1;
+	if (client_is_stream(c, queue) && c->channel[channel].prefetch == 0)
+		return client_qos(c, channel, 1 + dice(c, t->held_max), false);
 	return client_consume(c, channel, queue, no_ack(c, queue, t));
 }
 

@@ -211,6 +211,7 @@ static void check_log(struct world *w)
 		return;
 	w->oracle.unreadable_n += n - w->unreadable_n;
 	w->unreadable_n = n;
+	w->oracle.is_rotten = true;
 	if (!w->is_rotten)
 		story_wrong(&w->story,
 			    "the broker cannot read a message, though the disk is whole");
