@@ -1,4 +1,4 @@
-#include "session/stomp/stomp.h"
+#include "session/stomp/sending.h"
 
 #include "base/bits.h"
 #include "base/must.h"
@@ -108,6 +108,8 @@ static enum done with_frame(struct turn *t, const struct stomp_frame *f)
 	struct wr scratch = wr_of(room, n);
 	must(room != NULL || n == 0);
 	t->frame = f;
+	if (t->again && f->command != STOMP_SEND && f->command != STOMP_ACK)
+		stomp_again_none(t->again);
 	t->why = text_of(t->w->words, sizeof t->w->words);
 	enum done d = with_head(t, &scratch);
 	t->frame = NULL;
@@ -115,8 +117,7 @@ static enum done with_frame(struct turn *t, const struct stomp_frame *f)
 	return d;
 }
 
-/* What may come in one frame. */
-static uint64_t body_max(const struct turn *t)
+uint64_t stomp_body_max(const struct turn *t)
 {
 	must(t->w->limits->stomp->frame_max > 0);
 	if (t->s->phase == PHASE_LOGIN)
@@ -139,7 +140,7 @@ static enum feed feed(struct turn *t, uint32_t *io_off, uint32_t *out_need)
 		struct slice in = slice_of((const uint8_t *)t->block + *io_off,
 					   t->block->fill - *io_off);
 		struct stomp_frame f;
-		size_t need = 1;
+		size_t need = 1, used;
 		if (s->phase == PHASE_CLOSED)
 			return FEED_CLOSE;
 		if (!stomp_may_read(s, t->w))
@@ -148,11 +149,15 @@ static enum feed feed(struct turn *t, uint32_t *io_off, uint32_t *out_need)
 			size_t blank = stomp_blank(in);
 			*io_off += (uint32_t)blank;
 			in = slice_from(in, blank);
+			if (stomp_again_take(t, in, &used)) {
+				*io_off += (uint32_t)used;
+				continue;
+			}
 		}
 		*out_need = 1;
 		if (in.n == 0)
 			return FEED_MORE;
-		enum err e = stomp_scan(&s->scan, in, body_max(t), &f, &need);
+		enum err e = stomp_scan(&s->scan, in, stomp_body_max(t), &f, &need);
 		*out_need = (uint32_t)need;
 		if (e == ERR_MORE)
 			return FEED_MORE;
@@ -170,8 +175,11 @@ enum feed stomp_feed(struct session *own, struct session_world *w, struct block 
 		     uint32_t *io_off, uint32_t *out_need, uint32_t *out_loop)
 {
 	struct turn t;
+	UNSET struct again again;
 	stomp_turn(&t, own, w);
 	must(*io_off <= b->fill);
+	stomp_again_none(&again);
+	t.again = &again;
 	t.block = b;
 	enum feed f = feed(&t, io_off, out_need);
 	stomp_block_close(t.s);

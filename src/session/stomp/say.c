@@ -56,9 +56,11 @@ void stomp_receipt(struct turn *t)
 
 struct receipt *stomp_receipt_new(struct turn *t)
 {
-	if (!asks_receipt(t))
-		return NULL;
-	struct slice id = t->head->at[STOMP_H_RECEIPT];
+	return asks_receipt(t) ? stomp_receipt_for(t, t->head->at[STOMP_H_RECEIPT]) : NULL;
+}
+
+struct receipt *stomp_receipt_for(struct turn *t, struct slice id)
+{
 	struct receipt *r = mem_get(t->w->mem, sizeof *r + id.n, "receipt");
 	must(r != NULL);
 	*r = (struct receipt){ .n = (uint32_t)id.n };

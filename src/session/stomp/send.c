@@ -1,4 +1,4 @@
-#include "session/stomp/stomp.h"
+#include "session/stomp/sending.h"
 
 #include "base/ablate.h"
 #include "base/bits.h"
@@ -12,18 +12,6 @@
 #define ROUTE_MAX  (2u * (LIMIT_SHORTSTR + 1))
 #define REPLY_MAX  (LIMIT_SHORTSTR + 32u)
 #define EXTRA_MAX  128u /* what ActiveMQ's dialect adds, but for the list of destinations */
-
-/* A SEND on its way to become a message. */
-struct sending {
-	struct destination to;
-	struct slice reply_to; /* not what the client has said; p NULL: that */
-	struct slice route, props;
-	uint64_t expiry_ms;
-	uint8_t flags, priority;
-	bool is_one_of_many; /* it goes to several destinations */
-	bool is_grouped;     /* it names a group */
-	size_t longest;      /* of their routes */
-};
 
 /* ---- what it says ------------------------------------------------------------------------- */
 
@@ -220,87 +208,6 @@ static void put_props(struct turn *t, struct sending *m, struct wr *scratch, str
 	m->props = slice_of(w->p + at, w->n - at);
 }
 
-static struct msg facts_of(const struct turn *t, const struct sending *m, uint32_t at,
-			   uint32_t body_off)
-{
-	must(t->frame->body.n <= LIMIT_CHUNK_BYTES && m->props.n <= UINT32_MAX);
-	return (struct msg){
-		.route_off = at,
-		.route_len = (uint16_t)m->route.n,
-		.props_off = at + (uint32_t)m->route.n,
-		.props_len = (uint32_t)m->props.n,
-		.body_off = body_off,
-		.body_bytes = (uint32_t)t->frame->body.n,
-		.proto = MSG_STOMP,
-		.flags = m->flags,
-	};
-}
-
-static void write_front(uint8_t *at, const struct sending *m)
-{
-	must(m->route.n >= 2);
-	memcpy(at, m->route.p, m->route.n);
-	if (m->props.n)
-		memcpy(at + m->route.n, m->props.p, m->props.n);
-}
-
-/* In place of its own head, which then cannot be read any more; NULL: there is not the room, or
- * somebody wants to read it. */
-static const struct msg *in_place(struct turn *t, const struct sending *m)
-{
-	struct slice body = t->frame->body;
-	const uint8_t *from = t->frame->word.p, *end = from + t->frame->total - 1 - body.n;
-	uint8_t *base = (uint8_t *)t->block;
-	size_t front = m->route.n + m->props.n;
-	must(from >= t->block->at && end >= from);
-	if (t->w->is_traced || (size_t)(end - from) < front)
-		return NULL;
-	uint32_t at = (uint32_t)((size_t)(end - base) - front);
-	const struct msg facts = facts_of(t, m, at, body.n ? (uint32_t)(body.p - base) : at);
-	const struct msg *made = msg_new(t->block, &facts);
-	if (made)
-		write_front(base + at, m);
-	return made;
-}
-
-void stomp_block_close(struct stomp *s)
-{
-	must(s->phase <= PHASE_CLOSED);
-	if (s->block)
-		block_close(s->block);
-	s->block = NULL;
-}
-
-static const struct msg *in_own_block(struct turn *t, const struct sending *m)
-{
-	struct stomp *s = t->s;
-	struct slice body = t->frame->body;
-	uint32_t n = (uint32_t)(m->route.n + m->props.n + body.n);
-	if (s->block && (block_is_large(s->block) || block_room(s->block) < n + BLOCK_HEADER_ROOM))
-		stomp_block_close(s);
-	if (!s->block)
-		s->block = block_take(t->w->home, n + BLOCK_HEADER_ROOM);
-	if (!s->block)
-		return NULL;
-	uint32_t at = s->block->fill;
-	const struct msg facts = facts_of(t, m, at, at + n - (uint32_t)body.n);
-	s->block->fill += n;
-	const struct msg *made = msg_new(s->block, &facts);
-	must(made != NULL);
-	uint8_t *base = (uint8_t *)s->block;
-	write_front(base + at, m);
-	if (body.n)
-		memcpy(base + facts.body_off, body.p, body.n);
-	return made;
-}
-
-static void count_one(struct stomp *s, bool is_followed)
-{
-	must(s->phase == PHASE_RUNNING);
-	s->published++;
-	s->followed_n += is_followed;
-}
-
 static enum done publish_to(struct turn *t, struct sending *m, const struct publication *what,
 			    const struct route_hit *hit, bool is_followed)
 {
@@ -313,16 +220,17 @@ static enum done publish_to(struct turn *t, struct sending *m, const struct publ
 						t->head->at[STOMP_H_DESTINATION], "");
 		enum done d = stomp_large(t, what, hit, m->flags, word);
 		if (d == DONE && s->phase == PHASE_RUNNING)
-			count_one(s, is_followed);
+			stomp_sent(s, is_followed);
 		return d;
 	}
-	const struct msg *made = m->is_one_of_many ? NULL : in_place(t, m);
+	const struct msg *made = m->is_one_of_many ? NULL : stomp_in_place(t, m);
+	m->made = made;
 	if (!made)
-		made = in_own_block(t, m);
+		made = stomp_in_own_block(t, m);
 	if (!made)
 		return stomp_fail_err(t, ERR_RESOURCE_ERROR);
 	publisher_send(&s->publisher, t->w, &s->asker, what, hit, made, word);
-	count_one(s, is_followed);
+	stomp_sent(s, is_followed);
 	return DONE;
 }
 
@@ -333,14 +241,7 @@ static enum done publish(struct turn *t, struct sending *m, bool is_followed)
 	uint64_t expiry_ms = m->expiry_ms;
 	if (m->is_grouped && m->to.exchange.n == 0 && !stomp_amq_group(t, m->props, &expiry_ms))
 		return DONE;
-	const struct publication what = { .exchange = m->to.exchange,
-					  .key = m->to.key,
-					  .route = m->route,
-					  .headers = &stomp_header_ops,
-					  .props = m->props,
-					  .expiry_ms = expiry_ms,
-					  .dice = s->session.handle + s->published,
-					  .priority = m->priority };
+	const struct publication what = stomp_publication(s, m, expiry_ms);
 	enum err e = publisher_route(&s->publisher, t->w, &s->access, &what, &hit, &t->why);
 	if (e != ERR_OK)
 		return stomp_fail_err(t, e);
@@ -441,6 +342,8 @@ enum done stomp_send(struct turn *t, bool is_followed)
 			     : send_in(t, &m, is_followed, room, n);
 	if (room != usual)
 		mem_put(t->w->mem, room, n);
+	if (d == DONE && t->again)
+		stomp_again_sent(t, &m);
 	return d;
 }
 
@@ -458,6 +361,8 @@ enum done stomp_on_send(struct turn *t)
 	struct receipt *own = stomp_receipt_new(t);
 	uint64_t before = t->s->published, first = t->s->followed_n;
 	t->may_move = true;
+	if (t->again)
+		stomp_again_sends(t);
 	enum done d = stomp_send(t, own != NULL);
 	t->may_move = false;
 	if (own)

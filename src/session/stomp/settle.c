@@ -1,4 +1,4 @@
-#include "session/stomp/stomp.h"
+#include "session/stomp/sending.h"
 
 #include "base/must.h"
 #include "wire/stomp/stored.h"
@@ -31,9 +31,11 @@ static size_t place_of(const struct subscription *k, uint64_t tag)
 	return low;
 }
 
+/* Most clients settle the oldest first. */
 static struct unacked *find(struct subscription *k, uint64_t tag)
 {
-	size_t at = place_of(k, tag);
+	const struct unacked *front = deque_peek(&k->unacked);
+	size_t at = front && front->tag == tag ? 0 : place_of(k, tag);
 	struct unacked *u = at < k->unacked.n ? deque_at(&k->unacked, at) : NULL;
 	must(k->unacked.row_bytes == sizeof *u);
 	return u && u->tag == tag && !u->is_gone ? u : NULL;
@@ -258,9 +260,27 @@ enum done stomp_settle(struct turn *t)
 		k = NULL;
 	if (!k)
 		return refuse_tag(t, &r, is_known, id);
-	if (settle_of(t, &how))
-		settle_all(t, k, r.tag, how);
+	if (!settle_of(t, &how))
+		return DONE;
+	if (t->again && how == SETTLE_ACCEPT)
+		stomp_again_acked(t, k, slice_from(id, find_last(id) + 2));
+	settle_all(t, k, r.tag, how);
 	return DONE;
+}
+
+bool stomp_settle_again(struct turn *t, struct subscription *k, uint64_t tag)
+{
+	struct unacked *u = find(k, tag);
+	must(k->taker && !t->s->is_activemq);
+	if (!u)
+		return false;
+	if (k->ack == ACK_EACH) {
+		settle(t, k, u, SETTLE_ACCEPT);
+		settled(t, k);
+	} else {
+		settle_up_to(t, k, tag, SETTLE_ACCEPT);
+	}
+	return true;
 }
 
 enum done stomp_on_ack(struct turn *t)

@@ -95,6 +95,7 @@ struct call {
 };
 
 struct transaction;
+struct again;
 
 struct stomp {
 	struct session session; /* first */
@@ -145,9 +146,10 @@ struct turn {
 	struct block *block;             /* that the frame lies in; NULL: not fed */
 	const struct stomp_frame *frame; /* in hand; NULL: none */
 	const struct stomp_head *head;
-	uint32_t move_to; /* the loop to go to first */
-	bool may_move;    /* the frame in hand is a SEND, and nothing but that */
-	bool is_moving;   /* there: nothing of this frame was done */
+	uint32_t move_to;    /* the loop to go to first */
+	bool may_move;       /* the frame in hand is a SEND, and nothing but that */
+	bool is_moving;      /* there: nothing of this frame was done */
+	struct again *again; /* being fed: the frames before (sending.h), else NULL */
 	struct text why;
 };
 
@@ -181,9 +183,11 @@ void stomp_note(struct turn *t, const struct session_note *what);
 
 /* ---- say.c: what is told ---- */
 /* stomp_receipt tells the frame in hand's receipt now, if it asks for one. stomp_receipt_new makes
- * one for later: NULL if it asks for none. stomp_receipt_say tells and frees it. */
+ * one for later: NULL if it asks for none; stomp_receipt_for one with this id. stomp_receipt_say
+ * tells and frees it. */
 void stomp_receipt(struct turn *t);
 struct receipt *stomp_receipt_new(struct turn *t);
+struct receipt *stomp_receipt_for(struct turn *t, struct slice id);
 void stomp_receipt_say(struct turn *t, struct receipt *own_r);
 /* stomp_receipt_owe owes a receipt until what was followed from `first` on is safe; is_owed false:
  * it comes to nothing. stomp_receipts_say tells those that are due. */
@@ -209,6 +213,8 @@ void stomp_error(struct turn *t, const char *message, const struct slice *subscr
 enum feed stomp_feed(struct session *own, struct session_world *w, struct block *b,
 		     uint32_t *io_off, uint32_t *out_need, uint32_t *out_loop);
 bool stomp_may_read(const struct stomp *s, const struct session_world *w);
+/* stomp_body_max: what may come in one frame. */
+uint64_t stomp_body_max(const struct turn *t);
 size_t stomp_print(const struct session *own, struct slice in, struct text *out);
 
 /* ---- connect.c ---- */
@@ -334,6 +340,9 @@ extern const struct receiver_ops stomp_receiver_ops;
 enum done stomp_on_ack(struct turn *t);
 /* stomp_settle does what the ACK or NACK in hand says. */
 enum done stomp_settle(struct turn *t);
+/* stomp_settle_again accepts `tag` of a subscription, or all up to it, as the ACK before did.
+ * False: the client does not have it of this one. */
+bool stomp_settle_again(struct turn *t, struct subscription *k, uint64_t tag);
 void stomp_unacked_add(struct turn *t, struct subscription *k, const struct unacked *u);
 /* stomp_unacked_release gives everything back that the client has. */
 void stomp_unacked_release(struct turn *t);
