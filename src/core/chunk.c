@@ -87,7 +87,7 @@ uint64_t chunk_pool_bytes(const struct chunk_pool *p)
 
 void chunk_put(struct chunk_pool *p, struct chunk *own_k)
 {
-	must(p->out_n > 0 && own_k->live_n == 0 && !own_k->once);
+	must(p->out_n > 0 && own_k->live_n == 0 && !own_k->once && !own_k->returned);
 	p->out_n--;
 	if (own_k->is_cold) {
 		size_t bytes = chunk_cold_bytes(&own_k->cold);
@@ -157,7 +157,7 @@ bool chunk_weigh(const struct chunk *k, struct cold *out)
 struct chunk *chunk_cool(struct chunk_pool *p, struct chunk *own_k, const struct cold *cold)
 {
 	must(!own_k->is_cold && !own_k->bodies && !own_k->lane && !own_k->once);
-	must(own_k->live_n > 0);
+	must(own_k->live_n > 0 && !own_k->returned);
 	must(!wheel_is_set(&own_k->due.timer) && !list_has_node(&own_k->late));
 	size_t bytes = chunk_cold_bytes(cold);
 	struct chunk *k = mem_get(p->mem, bytes, "cold queue entries");
@@ -204,7 +204,8 @@ void chunk_warm(struct chunk_pool *p, struct chunk *own_k, struct chunk *hot)
 	chunk_put(p, own_k);
 }
 
-static void entry_sum(const struct entry *e, uint64_t once, struct digest_sum *io)
+static void entry_sum(const struct entry *e, uint64_t once, uint16_t returned,
+		      struct digest_sum *io)
 {
 	uint64_t what = (uint64_t)e->bytes << 32 | (uint32_t)e->count << 16 |
 			(uint32_t)e->priority << 8 | (e->flags & ENTRY_STORED);
@@ -214,6 +215,10 @@ static void entry_sum(const struct entry *e, uint64_t once, struct digest_sum *i
 	if (once << 1) { /* but for what is not durable of it: core_once.c */
 		hi = hash_u64(once << 1, hi);
 		lo = hash_u64(once << 1, lo);
+	}
+	if (returned) {
+		hi = hash_u64(returned, hi);
+		lo = hash_u64(returned, lo);
 	}
 	io->hi += hi;
 	io->lo += lo;
@@ -227,7 +232,8 @@ struct digest_sum chunk_sum(const struct chunk *k)
 	must(k->durable_n <= k->live_n);
 	for (uint32_t i = 0; (i = (uint32_t)bits_next_set(k->live, CHUNK_N, i)) < CHUNK_N; i++)
 		if (k->entry[i].flags & ENTRY_PERSISTENT)
-			entry_sum(&k->entry[i], k->once ? k->once[i] : 0, &sum);
+			entry_sum(&k->entry[i], k->once ? k->once[i] : 0, chunk_returned(k, i),
+				  &sum);
 	return sum;
 }
 
@@ -257,7 +263,7 @@ static void cold_check(const struct chunk *k)
 	uint64_t bytes = 0, n = 0, ready_n = bits_count(k->ready, CHUNK_N);
 	must(k->used == CHUNK_N && k->durable_n == k->live_n);
 	must(k->is_stored || ABLATED(cold_clean));
-	must(!k->bodies && !k->lane && !k->once && !k->expires_ms);
+	must(!k->bodies && !k->lane && !k->once && !k->returned && !k->expires_ms);
 	must(ready_n == 0 || ready_n == k->live_n);
 	must(c->first_id >= k->first_id && c->last_id >= c->first_id);
 	for (uint32_t i = 0; i < c->spans_n; i++) {
@@ -291,6 +297,7 @@ void chunk_check(const struct chunk *k)
 		if (bits_test(k->ready, i) && expiry_time(e->expiry_ms))
 			must(k->expires_ms && k->expires_ms <= expiry_time(e->expiry_ms));
 		must(e->mem || k->loc[i] || e->flags & ENTRY_DEAD);
+		must_if(e->flags & ENTRY_RETURNED, i < k->returned_n && k->returned[i] > 0);
 	}
 	must(durable_n == k->durable_n);
 	must_if(durable_n, k->changed > 0);

@@ -39,8 +39,8 @@ struct entry {
 	uint64_t mem;       /* owns one reference; 0: not in memory */
 	uint64_t expiry_ms; /* as in rows.h: expiry_time 0: never */
 	uint32_t bytes;
-	uint16_t count; /* deliveries that count */
-	uint8_t flags;  /* ENTRY_PERSISTENT, BIG, REDELIVERED, SETTLING, SPILLED, DEAD */
+	uint16_t count; /* deliveries that failed */
+	uint8_t flags;  /* ENTRY_PERSISTENT, BIG, REDELIVERED, SETTLING, RETURNED, SPILLED, DEAD */
 	uint8_t priority;
 };
 
@@ -83,11 +83,12 @@ struct chunk {
 	struct due due;        /* at that time */
 	uint64_t *once;        /* of each slot's message, if it has one: core_once.c */
 	uint32_t *bodies;      /* of each slot's message, if the queue has a limit for these */
+	uint16_t *returned;    /* of each slot with ENTRY_RETURNED: how often (core_attempt.c) */
 	struct list_node late; /* in core.late: an entry may not wait at all */
 	struct chunk_select *select; /* what selectors know of it (core_select.c); NULL: nothing */
 	uint64_t (*lane)[CHUNK_WORDS]; /* `ready` by priority (lanes.h), if the queue has these */
 	uint16_t lanes_n;
-	uint16_t bodies_n; /* slots that `bodies` has room for */
+	uint16_t bodies_n, returned_n; /* slots that `bodies` and `returned` have room for */
 	bool is_cold;
 	bool is_wanted;          /* cold, and being read */
 	struct entry *entry;     /* by slot: in `few`, or rows of all slots */
@@ -173,6 +174,12 @@ static inline bool chunk_is_given(const struct chunk *k, uint32_t slot)
 {
 	return bits_test(k->live, slot) && !bits_test(k->ready, slot) &&
 	       !(k->entry[slot].flags & (ENTRY_SETTLING | ENTRY_DEAD));
+}
+
+/* chunk_returned: how often the entry came back and had not failed. */
+static inline uint16_t chunk_returned(const struct chunk *k, uint32_t slot)
+{
+	return k->entry[slot].flags & ENTRY_RETURNED ? k->returned[slot] : 0;
 }
 
 /* chunk_weigh says what of `k` would be known if it were cold. False: it may not be: it has entries

@@ -3,6 +3,7 @@
 #include "base/ablate.h"
 #include "core/core_group.h"
 #include "core/core_mark.h"
+#include "core/core_attempt.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
 #include "core/core_select.h"
@@ -193,7 +194,8 @@ void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 	case OUTCOME_RETAIN: core_retain_apply_add(c, o, index, fx); break;
 	case OUTCOME_FORGET: core_retain_apply_forget(c, o, fx); break;
 	case OUTCOME_FIND: core_retain_find(c, o, NULL, fx); break;
-	case OUTCOME_COUNT: core_apply_count(c, o); break;
+	case OUTCOME_COUNT:
+	case OUTCOME_RETURN: core_apply_back(c, o); break;
 	case OUTCOME_GIVE_MARK: core_apply_mark(c, o); break;
 	case OUTCOME_QUEUE_DROP: core_apply_drop(c, o, fx); break;
 	case OUTCOME_BARRIER: core_apply_barrier(c, o, fx); break;
@@ -299,6 +301,7 @@ static void release(struct core *c, struct queue *q, struct chunk *k)
 	core_unwatch(c, k);
 	core_rule_unweigh(c, k);
 	core_once_drop(c, k);
+	core_returned_drop(c, k);
 	core_select_drop(c, k);
 	lanes_drop(k, c->mem);
 	q->cold_n -= k->is_cold;

@@ -209,7 +209,7 @@ struct unit_key {
 	uint64_t queue;
 	uint64_t chunk;
 };                                                       /* chunk UINT64_MAX: the queue itself */
-#define CORE_UNIT_BYTES (4u + LIMIT_CHUNK_ENTRIES * 46u) /* of a unit of entries, at most */
+#define CORE_UNIT_BYTES (4u + LIMIT_CHUNK_ENTRIES * 48u) /* of a unit of entries, at most */
 void core_entries_limit(struct core *c, uint64_t bytes_max);
 uint64_t core_entries_bytes(const struct core *c);
 /* core_totals: what lies in all queues and stores together, and what full queues have dropped or

@@ -1,6 +1,7 @@
 #include "base/ablate.h"
 #include "base/rd.h"
 #include "base/wr.h"
+#include "core/core_attempt.h"
 #include "core/core_group.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
@@ -8,11 +9,13 @@
 
 /* Units, little-endian. Of a queue: u8 form, u8 flags, u64 give mark, u64 last id. Of a chunk:
  * u8 form, u8 what (UNIT_...), u16 n, then n times u16 slot, u8 flags, u8 priority, u32 bytes,
- * u64 id, u64 loc, [u64 expiry_ms], [u16 count], [u64 once], [u32 bytes of the body]. Another form
- * is another number: core_stream_keep.c and core_retain_keep.c have those of streams and stores. */
+ * u64 id, u64 loc, [u64 expiry_ms], [u16 count], [u64 once], [u32 bytes of the body], [u16 times
+ * that it came back and had not failed]. Another form is another number: core_stream_keep.c and
+ * core_retain_keep.c have those of streams and stores. */
 #define FORM 1u
-enum { UNIT_EXPIRY = 1, UNIT_COUNT = 2, UNIT_ONCE = 4, UNIT_BODY = 8, UNIT_WHAT = 15 };
+enum { UNIT_EXPIRY = 1, UNIT_COUNT = 2, UNIT_ONCE = 4, UNIT_BODY = 8, UNIT_BACK = 16 };
 #define UNIT_WIDE (UNIT_ONCE | UNIT_BODY)
+#define UNIT_WHAT (UNIT_EXPIRY | UNIT_COUNT | UNIT_WIDE | UNIT_BACK)
 #define QUEUE_KEY UINT64_MAX
 
 _Static_assert(CORE_UNIT_BYTES <= CHECKPOINT_UNIT_MAX, "a chunk fits a unit");
@@ -70,15 +73,23 @@ static uint8_t what_is_there(const struct chunk *k)
 	for (uint32_t i = 0; i < k->used; i++) {
 		what |= k->entry[i].expiry_ms ? UNIT_EXPIRY : 0;
 		what |= k->entry[i].count ? UNIT_COUNT : 0;
+		what |= k->entry[i].flags & ENTRY_RETURNED ? UNIT_BACK : 0;
 	}
 	return what;
+}
+
+static uint64_t features_of(uint8_t what)
+{
+	must(!(what & ~UNIT_WHAT));
+	return (what & UNIT_WIDE ? FEATURE_WIDE_UNITS : 0) |
+	       (what & UNIT_BACK ? FEATURE_RETURNS : 0);
 }
 
 static void chunk_to_unit(struct checkpointing *p, const struct chunk *k, struct wr *w)
 {
 	must(!k->is_cold);
 	uint8_t what = what_is_there(k);
-	p->features |= what & UNIT_WIDE ? FEATURE_WIDE_UNITS : 0;
+	p->features |= features_of(what);
 	wr_u8(w, FORM);
 	wr_u8(w, what);
 	wr_le16(w, (uint16_t)k->durable_n);
@@ -101,6 +112,8 @@ static void chunk_to_unit(struct checkpointing *p, const struct chunk *k, struct
 			core_once_put(k, i, w);
 		if (what & UNIT_BODY)
 			wr_le32(w, k->bodies[i]);
+		if (what & UNIT_BACK)
+			wr_le16(w, chunk_returned(k, i));
 	}
 }
 
@@ -221,6 +234,7 @@ static enum err entry_from_unit(struct core *c, struct chunk *k, struct rd *r, u
 	e.count = what & UNIT_COUNT ? rd_le16(r) : 0;
 	uint64_t once = what & UNIT_ONCE ? rd_le64(r) : 0;
 	uint32_t body = what & UNIT_BODY ? rd_le32(r) : 0;
+	uint16_t returned = what & UNIT_BACK ? rd_le16(r) : 0;
 	if (!rd_ok(r) || slot >= CHUNK_N || slot < k->used || e.id < before || !loc ||
 	    !(e.flags & ENTRY_PERSISTENT) || e.flags & ~ENTRY_STORED)
 		return ERR_CORRUPT;
@@ -241,6 +255,8 @@ static enum err entry_from_unit(struct core *c, struct chunk *k, struct rd *r, u
 		core_once_get(c, k, slot, once);
 	if (what & UNIT_BODY)
 		core_rule_weighed(c, k, slot, body);
+	if (returned)
+		core_returned(c, k, slot, returned);
 	return ERR_OK;
 }
 
@@ -254,7 +270,7 @@ enum err core_chunk_read(struct core *c, struct chunk *k, struct slice unit)
 		return ERR_NOT_IMPLEMENTED;
 	if (n == 0 || n > CHUNK_N || what & ~UNIT_WHAT)
 		return ERR_CORRUPT;
-	c->checkpoint.features |= what & UNIT_WIDE ? FEATURE_WIDE_UNITS : 0;
+	c->checkpoint.features |= features_of(what);
 	for (uint32_t i = 0; i < n; i++)
 		TRY(entry_from_unit(c, k, &r, what));
 	must(k->used >= n);
@@ -269,6 +285,7 @@ static enum err restore_chunk(struct core *c, struct queue *q, uint64_t number, 
 		err = queue_place(q, k, c->mem);
 	if (err != ERR_OK) {
 		core_once_drop(c, k);
+		core_returned_drop(c, k);
 		core_rule_unweigh(c, k);
 		chunk_put(&c->chunks, k);
 		return err;
@@ -399,98 +416,4 @@ uint64_t core_last_id(const struct core *c)
 	for (struct map_slot *m; (m = map_next(&c->queues, &cursor)) != NULL;)
 		last = max_u64(last, ((const struct queue *)(uintptr_t)m->value)->last_id);
 	return last;
-}
-
-/* ---- walking and moving ------------------------------------------------------------------ */
-
-/* The first live persistent entry of `q` from *io_pos on. */
-static struct chunk *next_durable(const struct queue *q, uint64_t *io_pos)
-{
-	struct chunk *k;
-	must(q->durable_n <= q->live_n);
-	for (; (k = queue_next_live(q, io_pos)) != NULL; ++*io_pos)
-		if (k->is_cold || k->entry[pos_slot(*io_pos)].flags & ENTRY_PERSISTENT)
-			break;
-	return k;
-}
-
-/* Of a cold chunk its spans, one after the other. False: those were all. */
-static bool next_span(const struct chunk *k, struct live_walk *w, struct freed *out)
-{
-	const struct cold *cold = &k->cold;
-	uint32_t at = w->chunk == k->number ? w->span + 1 : 0;
-	must(k->is_cold);
-	w->id = w->chunk = 0;
-	if (at >= cold->spans_n) {
-		w->pos = pos_of(k->number + 1, 0);
-		return false;
-	}
-	const struct cold_span *s = &cold->span[at];
-	*out = (struct freed){ (uint64_t)s->segment << 32, s->bytes, s->n, ENTRY_PERSISTENT };
-	w->chunk = k->number;
-	w->span = at;
-	return true;
-}
-
-bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out_entry)
-{
-	struct live_walk *w = io_walk;
-	for (; w->queue || w->pos == 0; w->pos = 0) {
-		const struct queue *q = w->queue ? core_find_queue(c, w->queue) : NULL;
-		if (q && q->has->retain && core_retain_live_next(q, w, out_entry))
-			return true;
-		const struct chunk *k = q ? next_durable(q, &w->pos) : NULL;
-		for (; k && k->is_cold; k = next_durable(q, &w->pos))
-			if (next_span(k, w, out_entry))
-				return true;
-		if (k) {
-			uint32_t slot = pos_slot(w->pos++);
-			const struct entry *e = &k->entry[slot];
-			w->id = e->id;
-			*out_entry = (struct freed){ k->loc[slot], e->bytes, 1,
-						     e->flags & ENTRY_STORED };
-			must(out_entry->loc != 0);
-			return true;
-		}
-		w->queue = core_queue_next(c, w->queue);
-		if (!w->queue)
-			break;
-	}
-	return false;
-}
-
-static bool is_read_there(const struct chunk *k, uint32_t slot)
-{
-	const struct entry *e = &k->entry[slot];
-	must(!k->is_cold && bits_test(k->live, slot));
-	return e->mem == 0 && (chunk_is_given(k, slot) || e->flags & ENTRY_DEAD);
-}
-
-bool core_may_move(struct core *c, const struct live_walk *walk)
-{
-	const struct queue *q = core_find_queue(c, walk->queue);
-	must(q && walk->id != 0);
-	if (q->has->retain)
-		return true;
-	const struct chunk *k = queue_chunk(q, pos_chunk(walk->pos - 1));
-	return k && !is_read_there(k, pos_slot(walk->pos - 1));
-}
-
-bool core_relocate(struct core *c, uint64_t queue, uint64_t id, uint64_t old_loc, uint64_t new_loc)
-{
-	struct queue *q = core_find_queue(c, queue);
-	if (q && q->has->stream)
-		return core_stream_relocate(c, q, id, old_loc, new_loc);
-	if (q && q->has->retain)
-		return core_retain_relocate(c, q, id, old_loc, new_loc);
-	uint64_t pos = q ? queue_find(q, id) : 0;
-	struct chunk *k = q ? next_durable(q, &pos) : NULL;
-	uint32_t slot = pos_slot(pos);
-	must(new_loc != 0);
-	if (!k || k->is_cold || k->entry[slot].id != id || k->loc[slot] != old_loc ||
-	    is_read_there(k, slot))
-		return false;
-	k->loc[slot] = new_loc;
-	core_changed(c, q, k);
-	return true;
 }

@@ -1,4 +1,5 @@
 #include "base/ablate.h"
+#include "core/core_attempt.h"
 #include "core/core_once.h"
 #include "core/core_select.h"
 
@@ -57,6 +58,7 @@ static void cool(struct core *c, struct queue *q, struct chunk *k)
 	    !chunk_weigh(k, &cold))
 		return;
 	core_select_drop(c, k);
+	core_returned_drop(c, k); /* of none that is still there */
 	struct chunk *left = chunk_cool(&c->chunks, k, &cold);
 	if (!left)
 		return;
@@ -201,6 +203,7 @@ static void lost(struct core *c, struct queue *q, struct chunk *k, struct chunk 
 {
 	must(ABLATED(cold_clean)); /* all of a checkpoint has been read and compared before */
 	core_once_drop(c, own_hot);
+	core_returned_drop(c, own_hot);
 	core_rule_unweigh(c, own_hot);
 	chunk_put(&c->chunks, own_hot);
 	core_cold_drop(c, q, k);
@@ -254,8 +257,8 @@ bool core_needs(struct core *c, const struct run *o, struct unit_key *out)
 		for (uint32_t i = 0; i < o->n; i++)
 			if (is_held(q, row[i].first_id, row[i].last_id, out))
 				return true;
-	} else if (o->kind == OUTCOME_COUNT) {
-		return core_count_needs(q, o, out);
+	} else if (o->kind == OUTCOME_COUNT || o->kind == OUTCOME_RETURN) {
+		return core_back_needs(q, o, out);
 	}
 	return false;
 }

@@ -192,7 +192,7 @@ static void who_gives_way_and_is_cancelled_is_waited_for_no_more(void **s)
 	end(r, 1, 0);
 	SAY("reply 1 OK 0 0 | c2 3");
 	rig_settle(r, Q, 1, place(1), SETTLE_RELEASE);
-	SAY("c2 2r");
+	SAY("c2 2r+1");
 	rig_free(r);
 }
 

@@ -11,6 +11,7 @@
  */
 #ifndef CORE_CORE_FOR_TESTS_H
 #define CORE_CORE_FOR_TESTS_H
+#include "base/byteorder.h"
 #include "base/digest.h"
 #include "base/mem_for_tests.h"
 #include "base/text.h"
@@ -37,7 +38,8 @@ struct rig_record {
 /* One effect row, as a test may want to look at it. */
 struct rig_fx {
 	struct run run;
-	uint64_t number; /* of a delivered message */
+	uint64_t number;   /* of a delivered message */
+	uint64_t returned; /* what the run says of its only row */
 	struct deliver_row deliver;
 	struct confirm_row confirm;
 	struct reply_row reply;
@@ -195,6 +197,8 @@ static inline void rig_tell(struct rig *r, const struct rig_fx *f)
 		text_putf(t, "cancelled %llu", (unsigned long long)run->arg);
 	else
 		text_putf(t, "command %u queue %llu", run->kind, (unsigned long long)run->queue);
+	if (f->returned)
+		text_putf(t, "+%llu", (unsigned long long)f->returned);
 }
 
 /* rig_tell_run tells a run row by row, and drops what the rows own. */
@@ -209,6 +213,8 @@ static inline void rig_tell_run(struct rig *r, struct run *run)
 			f.number = rig_number(r, f.deliver.mem, f.deliver.loc, f.deliver.bytes);
 			if (f.deliver.mem)
 				msg_unref(f.deliver.mem, 1);
+			if (run->kind == FX_DELIVER && f.deliver.flags & ENTRY_RETURNED)
+				f.returned = load_le64(run_tail(run).p + run_tail(run).n - 8);
 		} else if (run->kind == FX_CONFIRM || run->kind == FX_REFUSED) {
 			f.confirm = ((struct confirm_row *)run_rows(run))[i];
 		} else if (run->kind == FX_REPLY) {

@@ -4,8 +4,6 @@
 #include "core/core_mark.h"
 #include "core/core_select.h"
 
-#define QUIET_CACHE_PART 16u /* of the cache, for a queue without consumers */
-
 /* ---- one entry -------------------------------------------------------------------------- */
 
 /* What giving collects besides the rows. */
@@ -17,20 +15,29 @@ struct hands {
 	uint64_t redelivered_n, no_ack_n;
 };
 
-/* A queue with consumers may keep what they are about to get; without, what the first of them gets
- * before more has been read. */
-static bool is_cache_full(const struct core *c, const struct queue *q)
+/* The row `row` of the batch says how often its message came back, beside what fits into it. */
+static void note_returned(struct core *c, const struct chunk *k, uint32_t slot,
+			  const struct deliver_row *row)
 {
-	uint64_t part = q->consumers_n ? 2 : QUIET_CACHE_PART;
-	return c->cached_bytes > c->cache_max || q->cached_bytes > c->cache_max / part;
+	struct giving *g = &c->giving;
+	must(row >= g->row && row < g->row + GIVE_N);
+	g->returned[row - g->row] = chunk_returned(k, slot);
+	c->returned_n++;
 }
 
-static uint16_t flags_to_tell(struct hands *h, const struct entry *e)
+static uint16_t flags_to_tell(struct hands *h, const struct chunk *k, uint32_t slot,
+			      const struct deliver_row *row)
 {
-	uint16_t flags = e->flags & (ENTRY_STORED | ENTRY_REDELIVERED | ENTRY_SPILLED);
+	const struct entry *e = &k->entry[slot];
+	uint16_t flags = e->flags &
+			 (ENTRY_STORED | ENTRY_REDELIVERED | ENTRY_RETURNED | ENTRY_SPILLED);
 	if (flags & ENTRY_PERSISTENT && e->id <= h->queue->redelivered_id)
 		flags |= ENTRY_REDELIVERED;
-	h->redelivered_n += (flags & ENTRY_REDELIVERED) != 0;
+	if (flags & ENTRY_REDELIVERED) {
+		h->redelivered_n++;
+		if (flags & ENTRY_RETURNED)
+			note_returned(h->core, k, slot, row);
+	}
 	must(!(flags & ENTRY_SETTLING));
 	return flags;
 }
@@ -52,23 +59,30 @@ static void hands_done(struct hands *h)
 	c->count.redelivered += h->redelivered_n;
 }
 
+static inline void row_of(struct hands *h, const struct chunk *k, uint32_t slot,
+			  struct deliver_row *out)
+{
+	const struct entry *e = &k->entry[slot];
+	*out = (struct deliver_row){ .mem = e->mem,
+				     .loc = k->loc[slot],
+				     .pos = pos_of(k->number, slot),
+				     .bytes = e->bytes,
+				     .flags = flags_to_tell(h, k, slot, out),
+				     .count = e->count };
+	h->queue->cursor = out->pos + 1;
+	must(out->mem || out->loc);
+}
+
 /* The row of a ready entry, which is given from now on: it owns a reference of its own. */
 static void give_held(struct hands *h, struct chunk *k, uint32_t slot, struct deliver_row *out)
 {
 	struct queue *q = h->queue;
 	struct entry *e = &k->entry[slot];
-	*out = (struct deliver_row){ .mem = e->mem,
-				     .loc = k->loc[slot],
-				     .pos = pos_of(k->number, slot),
-				     .bytes = e->bytes,
-				     .flags = flags_to_tell(h, e),
-				     .count = e->count };
+	row_of(h, k, slot, out);
 	queue_off(q, k, slot);
-	q->cursor = out->pos + 1;
-	must(out->mem || out->loc);
 	if (!e->mem)
 		return;
-	if (e->flags & ENTRY_PERSISTENT && is_cache_full(h->core, q))
+	if (e->flags & ENTRY_PERSISTENT && core_cache_is_full(h->core, q))
 		(void)core_unmem(h->core, q, e);
 	else
 		refs_take(&h->taken, e->mem);
@@ -87,13 +101,7 @@ static void give_away(struct hands *h, struct chunk *k, uint32_t slot, struct de
 		out->flags |= ENTRY_SETTLE;
 		return;
 	}
-	*out = (struct deliver_row){ .mem = e->mem,
-				     .loc = k->loc[slot],
-				     .pos = pos_of(k->number, slot),
-				     .bytes = e->bytes,
-				     .flags = flags_to_tell(h, e),
-				     .count = e->count };
-	q->cursor = out->pos + 1;
+	row_of(h, k, slot, out);
 	(void)core_unmem(c, q, e);
 	if (e->flags & ENTRY_PERSISTENT) {
 		queue_off(q, k, slot);
@@ -242,6 +250,23 @@ static void tell_all(struct core *c, uint32_t n, struct post *fx)
 	}
 }
 
+/* Row by row: what came back and had not failed is alone in its run, which says how often. */
+static void tell_apart(struct core *c, uint32_t n, struct post *fx)
+{
+	struct giving *g = &c->giving;
+	must(n <= GIVE_N && c->returned_n <= n);
+	for (uint32_t i = 0; i < n; i++) {
+		struct consumer *s = g->to[i];
+		const struct run head = deliver_head(c, s);
+		const bool says = g->row[i].flags & ENTRY_RETURNED;
+		const uint64_t returned = says ? g->returned[i] : 0;
+		(void)post_run(fx, session_loop(s->session), &head, &g->row[i], sizeof *g->row, 1,
+			       says ? slice_of(&returned, RETURNED_BYTES) : SLICE_EMPTY);
+		s->batch_last = BATCH_NONE;
+	}
+	c->returned_n = 0;
+}
+
 /* Who gets all that the queue gives now; NULL: perhaps several do. */
 static inline struct consumer *only_one(const struct queue *q)
 {
@@ -332,29 +357,6 @@ uint32_t core_pass(struct core *c, struct queue *q, const struct run *o, struct 
 	return n;
 }
 
-/* What came since the last time, stays in the queue and is in the journal too, stays in memory only
- * as far as the cache reaches: the newest goes first. */
-static void trim_cache(struct core *c, struct queue *q)
-{
-	struct refs gone = { 0 };
-	uint64_t pos = q->tail_pos, low = q->fresh_pos;
-	q->fresh_pos = q->tail_pos;
-	while (is_cache_full(c, q) && pos > low) {
-		struct chunk *k = queue_chunk(q, pos_chunk(--pos));
-		if (!k || k->is_cold) {
-			pos = pos_of(pos_chunk(pos), 0);
-			continue;
-		}
-		uint32_t slot = pos_slot(pos);
-		struct entry *e = &k->entry[slot];
-		if (!bits_test(k->live, slot) || !e->mem || !(e->flags & ENTRY_PERSISTENT))
-			continue;
-		must(k->loc[slot] != 0);
-		refs_drop(&gone, core_unmem(c, q, e));
-	}
-	refs_unref(&gone);
-}
-
 static void serve(struct core *c, struct queue *q, struct outcomes *later, struct post *fx)
 {
 	uint32_t n = GIVE_N;
@@ -362,7 +364,9 @@ static void serve(struct core *c, struct queue *q, struct outcomes *later, struc
 	while (n == GIVE_N && q->ready_n && !q->is_closed && !list_is_empty(&q->able)) {
 		struct consumer *s = only_one(q);
 		n = collect(c, q, later);
-		if (s)
+		if (c->returned_n)
+			tell_apart(c, n, fx);
+		else if (s)
 			tell_one(c, s, n, fx);
 		else
 			tell_all(c, n, fx);
@@ -376,7 +380,7 @@ static void serve(struct core *c, struct queue *q, struct outcomes *later, struc
 	if (q->has->stream)
 		core_stream_serve(c, q, later, fx);
 	else
-		trim_cache(c, q);
+		core_cache_trim(c, q);
 }
 
 void core_serve(struct core *c, struct queue *q, struct outcomes *later, struct post *fx)
@@ -408,6 +412,19 @@ void core_give(struct core *c, uint64_t now_ms, struct outcomes *now, struct out
 }
 
 /* ---- one at a time ---------------------------------------------------------------------- */
+
+/* The answer to CMD_GET. */
+static void tell_got(struct core *c, const struct queue *q, const struct run *cmd, struct post *fx)
+{
+	const struct giving *g = &c->giving;
+	struct run head = core_fx(c, FX_DELIVER, cmd);
+	const uint64_t tail[2] = { q->ready_n, g->returned[0] };
+	must(cmd->session != 0 && c->returned_n <= 1);
+	head.flags = DELIVER_GET;
+	(void)post_run(fx, session_loop(cmd->session), &head, g->row, sizeof g->row[0], 1,
+		       slice_of(tail, c->returned_n ? sizeof tail : sizeof tail[0]));
+	c->returned_n = 0;
+}
 
 void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outcomes *later,
 	      struct post *fx)
@@ -443,21 +460,16 @@ void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outc
 		return;
 	}
 	struct hands h;
-	struct deliver_row row;
 	hands_init(&h, c, q, later);
 	if (cmd->flags & GET_NO_ACK)
-		give_away(&h, k, slot, &row);
+		give_away(&h, k, slot, &c->giving.row[0]);
 	else
-		give_held(&h, k, slot, &row);
+		give_held(&h, k, slot, &c->giving.row[0]);
 	if (q->has->group)
 		(void)core_group_given(q, k, slot, NULL);
 	core_release(c, q, k);
 	hands_done(&h);
 	queue_counting(q, c->mem)->got++;
 	c->count.got++;
-	must(cmd->session != 0);
-	struct run head = core_fx(c, FX_DELIVER, cmd);
-	head.flags = DELIVER_GET;
-	(void)post_run(fx, session_loop(cmd->session), &head, &row, sizeof row, 1,
-		       slice_of(&q->ready_n, sizeof q->ready_n));
+	tell_got(c, q, cmd, fx);
 }

@@ -51,7 +51,7 @@ static void what_failed_waits_longer_each_time(void **s)
 		SAY("c1 1r");
 	}
 	back(r, 0, SETTLE_RELEASE); /* which is not what waits here */
-	SAY("c1 1r");
+	SAY("c1 1r+1");
 	back(r, 0, SETTLE_ACCEPT);
 	rig_free(r);
 }
@@ -71,7 +71,7 @@ static void who_waits_lets_others_pass_and_comes_back_in_order(void **s)
 	rig_at(r, 1099);
 	SAY("");
 	rig_at(r, 1100);
-	SAY("c1 1r | c1 3r");
+	SAY("c1 1r | c1 3r+1");
 	rig_free(r);
 }
 
@@ -85,7 +85,7 @@ static void without_the_rule_nobody_waits_any_more(void **s)
 	back(r, 1, SETTLE_FAIL);
 	SAY("reply 1 OK 0 1 | c1 1 | c1 2 | c1 2r");
 	rig_open(r, Q, QUEUE_DURABLE, &none);
-	SAY("c1 1r");
+	SAY("c1 1r+1");
 	rig_at(r, 5000);
 	SAY("");
 	rig_free(r);

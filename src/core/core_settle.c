@@ -1,4 +1,5 @@
 #include "base/ablate.h"
+#include "core/core_attempt.h"
 #include "core/core_bequest.h"
 #include "core/core_group.h"
 #include "core/core_once.h"
@@ -124,6 +125,16 @@ void core_give_back(struct core *c, struct queue *q, struct chunk *k, uint32_t s
 		core_release_entry(c, q, k, slot);
 }
 
+static void settle_released(struct settling *t, struct chunk *k, uint32_t slot)
+{
+	const struct ruled *r = t->queue->has->ruled;
+	must(chunk_is_given(k, slot));
+	if (r && r->counts)
+		core_attempted(t->core, t->queue, k, slot, false, &t->attempts);
+	else
+		core_give_back(t->core, t->queue, k, slot, false);
+}
+
 /* It is given again, unless that was tried too often. */
 static void settle_failed(struct settling *t, struct chunk *k, uint32_t slot)
 {
@@ -131,7 +142,7 @@ static void settle_failed(struct settling *t, struct chunk *k, uint32_t slot)
 	if (!r || !r->counts)
 		core_give_back(t->core, t->queue, k, slot, true);
 	else if (k->entry[slot].count < r->delivery_limit)
-		core_attempted(t->core, t->queue, k, slot, &t->attempts);
+		core_attempted(t->core, t->queue, k, slot, true, &t->attempts);
 	else if (core_dead_is_on(t->core, t->queue))
 		core_dead(t->core, t->queue, k, slot, DEAD_DELIVERY_LIMIT);
 	else
@@ -159,7 +170,7 @@ static void settle_rows(struct settling *t, const struct settle_row *row, uint32
 		t->n[row[i].how]++;
 		t->bytes += k->entry[slot].bytes;
 		if (row[i].how == SETTLE_RELEASE)
-			core_give_back(t->core, q, k, slot, false);
+			settle_released(t, k, slot);
 		else if (row[i].how == SETTLE_FAIL)
 			settle_failed(t, k, slot);
 		else
@@ -200,7 +211,8 @@ void core_settle(struct core *c, struct run *cmd, struct outcomes *later)
 	struct settling t = { .core = c, .queue = q, .removal = { .queue = q, .later = later } };
 	settle_rows(&t, run_rows(cmd), cmd->n);
 	core_removed(&t.removal);
-	if (t.attempts.n)
+	const uint32_t pending_n = t.attempts.failed_n + t.attempts.returned_n;
+	if (pending_n)
 		core_attempts_end(c, q, cmd, &t.attempts, later);
 	refs_unref(&t.gone);
 	count_settled(queue_counting(q, c->mem), t.n);
@@ -214,7 +226,7 @@ void core_settle(struct core *c, struct run *cmd, struct outcomes *later)
 	if (s && !(s->flags & SUBSCRIBE_NO_ACK) && consumer_settled(s, n, t.bytes))
 		core_activate(c, q);
 	if (q->has->single)
-		core_single_settled(c, q, cmd, n, t.attempts.n);
+		core_single_settled(c, q, cmd, n, pending_n);
 }
 
 /* ---- purge ------------------------------------------------------------------------------ */

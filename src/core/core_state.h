@@ -30,7 +30,8 @@ struct giving {
 		struct add_row add[GIVE_N]; /* for core_publish: the rows of one queue */
 	};
 	struct consumer *to[GIVE_N];
-	uint16_t next[GIVE_N]; /* the same consumer's next row; 0: none */
+	uint16_t next[GIVE_N];     /* the same consumer's next row; 0: none */
+	uint16_t returned[GIVE_N]; /* of a row with ENTRY_RETURNED: how often */
 };
 
 /* Messages that go to many queues come message by message; they are added queue by queue. */
@@ -112,6 +113,7 @@ struct core {
 	struct selects select;           /* core_select.c */
 	struct queue_count count;
 	struct fan fan;
+	uint32_t returned_n; /* rows with ENTRY_RETURNED in `giving` */
 	/* Tables from here on, unwritten before they are needed: a shard without work is small. */
 	struct wheel wheel; /* struct due, while it leads */
 	struct fan_tables fan_tables;
@@ -207,6 +209,18 @@ void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outc
 /* core_pass gives transient rows of `o` straight to consumers that wait without ack, past an empty
  * queue: the number of rows that went so. */
 uint32_t core_pass(struct core *c, struct queue *q, const struct run *o, struct post *fx);
+
+/* ---- core_cache.c */
+
+/* core_cache_is_full: a queue with consumers may keep what they are about to get; without, what the
+ * first of them gets before more has been read. */
+static inline bool core_cache_is_full(const struct core *c, const struct queue *q)
+{
+	uint64_t part = q->consumers_n ? 2 : 16;
+	return c->cached_bytes > c->cache_max || q->cached_bytes > c->cache_max / part;
+}
+/* core_cache_trim drops what of that is too much, the newest first. */
+void core_cache_trim(struct core *c, struct queue *q);
 
 /* ---- core_settle.c */
 
@@ -365,21 +379,6 @@ void core_rule_weigh(struct core *c, struct queue *q, struct chunk *k, uint32_t 
 void core_rule_unweigh(struct core *c, struct chunk *k);
 /* core_rule_drop lets the oldest ready entries die as long as there are too many. */
 void core_rule_drop(struct core *c, struct queue *q, struct outcomes *later);
-
-/* ---- core_attempt.c: attempts that have failed, as queues with a delivery limit count them */
-
-struct attempts {
-	uint32_t n; /* entries whose count is on its way into the log */
-};
-/* core_attempted counts one up: a persistent entry is ready again when the log has its count, which
- * core_attempts_end sends there; others are at once. */
-void core_attempted(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
-		    struct attempts *io);
-void core_attempts_end(struct core *c, struct queue *q, const struct run *who,
-		       const struct attempts *a, struct outcomes *later);
-void core_apply_count(struct core *c, const struct run *o);
-/* core_count_needs, as core_needs. */
-bool core_count_needs(const struct queue *q, const struct run *o, struct unit_key *out);
 
 /* ---- core_consume.c */
 void core_subscribe(struct core *c, const struct run *cmd, struct post *fx);

@@ -31,6 +31,7 @@ static bool is_stored_kind(uint8_t kind)
 	case OUTCOME_QUEUE_DROP:
 	case OUTCOME_CHUNK:
 	case OUTCOME_COUNT:
+	case OUTCOME_RETURN:
 	case OUTCOME_CHUNK_DROP:
 	case OUTCOME_TX_BEGIN:
 	case OUTCOME_TX_PREPARE:
@@ -284,7 +285,7 @@ static uint64_t objects_end(uint8_t kind)
 	case OUTCOME_FACT_DELETE: return LOGGED_FACTS_END;
 	default:
 		return kind <= OUTCOME_QUEUE_DROP ||
-				       (kind >= OUTCOME_COUNT && kind <= OUTCOME_ADD_ONCE)
+				       (kind >= OUTCOME_COUNT && kind <= OUTCOME_RETURN)
 			       ? UINT64_MAX
 			       : 0;
 	}

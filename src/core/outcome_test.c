@@ -43,6 +43,7 @@ static const struct pin old_outcomes[] = {
 	{ 11, "FORGET" },
 	{ 12, "ADD_ONCE" },
 	{ 62, "FIND" },
+	{ 13, "RETURN" },
 };
 
 static const struct pin outcomes[] = {
@@ -57,8 +58,7 @@ static const struct pin old_facts[] = {
 	{ 5, "VHOST_LIMITS" }, { 6, "USER_LIMITS" },
 	{ 7, "PARAMETER" },    { 8, "GLOBAL_PARAMETER" },
 	{ 9, "POLICY" },       { 10, "OPERATOR_POLICY" },
-	{ 11, "UNKNOWN" },
-	{ 12, "VHOST_TYPE" },
+	{ 11, "UNKNOWN" },     { 12, "VHOST_TYPE" },
 	{ 13, "MAPPING" },
 };
 

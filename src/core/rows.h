@@ -19,6 +19,8 @@ enum {
 	ENTRY_SETTLING = 8,    /* settled; its removal waits for the log */
 	ENTRY_SAME = 16,       /* row: same message as the row before (another queue) */
 	ENTRY_CONFIRM = 32,    /* row: the last one of a message to be confirmed */
+	ENTRY_RETURNED = 32,   /* entry, deliver_row: it came back and had not failed, which is
+				    counted apart */
 	ENTRY_SPILLED = 64,    /* loc is in a spill file; in rows without loc, mem is that */
 	ENTRY_DEAD = 128,      /* a dead letter: the session for these has it, or will have */
 	ENTRY_SETTLE = 256,    /* deliver_row: without ack, but mem is 0: who has read the message
@@ -145,9 +147,12 @@ struct deliver_row {  /* FX_DELIVER: run.queue, run.arg = consumer; DELIVER_FOUN
 	uint64_t pos;
 	uint32_t bytes;
 	uint16_t flags; /* ENTRY_... */
-	uint16_t count; /* deliveries before this one that count; SUBSCRIBE_NUMBERED: the entry's
+	uint16_t count; /* deliveries before this one that failed; SUBSCRIBE_NUMBERED: the entry's
 			   number, 0 of one that is not persistent */
 };
+/* A delivery with ENTRY_RETURNED is alone in its run, whose tail ends with this: u64, how often the
+ * message came back and had not failed. */
+#define RETURNED_BYTES sizeof(uint64_t)
 
 /* entry_number is the number of a persistent entry, from 1 to 65535: the same whenever it is given,
  * after a restart too. Two of a queue may have the same; those of one record or the next hardly

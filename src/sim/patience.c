@@ -29,6 +29,8 @@ struct message {
 	uint32_t died_n;
 	uint32_t failed_n; /* times that it was rejected */
 	uint32_t known_n;  /* of these, those that the log must have */
+	uint32_t back_n;   /* times that it was given back and had not failed */
+	uint32_t told_n;   /* of these, those that it said when it came the last time */
 	bool is_failure;   /* the last time it was rejected, not returned */
 	bool is_slow, is_persistent, is_confirmed, is_seen;
 };
@@ -138,6 +140,7 @@ static void settle(struct patience *p, uint32_t who)
 		TALK(t, 1, basic_reject, .delivery_tag = h->held[i].tag, .requeue = true);
 		m->failed_n++;
 	}
+	m->back_n += how == 1;
 	m->is_failure = how > 1;
 	m->back_ms = how ? s->host.now_ms : 0;
 	h->held[i] = h->held[--h->held_n];
@@ -150,12 +153,26 @@ static bool does_wait(const struct patience *p, const struct message *m)
 	return p->type == WAITS_ALL || (p->type == WAITS_FAILED) == m->is_failure;
 }
 
-/* It comes again: so the log has what was in vain, and it has waited. */
-static void judge_again(struct patience *p, uint32_t number)
+/* It says how often it came back unharmed; a crash may have forgotten what has not come again. */
+static void judge_told(struct patience *p, uint32_t number, uint32_t told_n)
 {
+	struct message *m = &p->message[number];
+	const uint32_t min_n = m->told_n + (m->back_ms && !m->is_failure);
+	must(min_n <= m->back_n);
+	if (told_n < min_n || told_n > m->back_n)
+		stage_wrong(&p->stage, "message %u came back %u times unharmed, and says %u",
+			    number, m->back_n, told_n);
+	m->told_n = told_n;
+}
+
+/* It comes again: so the log has what was in vain, and it has waited. */
+static void judge_again(struct patience *p, const struct arrival *x)
+{
+	const uint32_t number = x->number;
 	struct message *m = &p->message[number];
 	uint64_t now = p->stage.host.now_ms;
 	must(!m->is_slow);
+	judge_told(p, number, x->returned);
 	if (!m->back_ms)
 		return;
 	m->known_n += m->is_failure;
@@ -189,7 +206,7 @@ static void came(struct stage *s, struct actor *a, const struct arrival *x)
 	if (a->index == MAKER && x->consumer == DEAD)
 		judge_dead(p, x->number);
 	else if (a->index == MAKER)
-		judge_again(p, x->number);
+		judge_again(p, x);
 	else if (x->consumer != h->consumer)
 		return; /* it was on its way when the consumer ended */
 	must(h->held_n < HELD_MAX);

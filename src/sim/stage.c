@@ -2,6 +2,8 @@
 
 #include "base/bits.h"
 #include "base/text.h"
+#include "wire/amqp091/props.h"
+#include "wire/amqp091/table.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -293,6 +295,20 @@ static void body(struct stage *s, struct actor *a, struct slice part)
 		s->plot->came(s, a, x);
 }
 
+static void header(struct actor *a, const struct amqp091_header *h)
+{
+	struct amqp091_props p;
+	int64_t acquired = 0, failed = 0;
+	a->body_left = a->coming.bytes = h->body_bytes;
+	enum err e = amqp091_props_decode(h->props, &p);
+	must(e == ERR_OK);
+	if (!(p.flags & AMQP091_HAS_headers))
+		return;
+	(void)amqp091_table_int(p.headers, "x-acquired-count", &acquired);
+	(void)amqp091_table_int(p.headers, "x-delivery-count", &failed);
+	a->coming.returned = (uint32_t)(acquired - failed);
+}
+
 static void frame(struct stage *s, struct actor *a, const struct amqp091_frame *f)
 {
 	struct amqp091_method m;
@@ -306,7 +322,7 @@ static void frame(struct stage *s, struct actor *a, const struct amqp091_frame *
 	} else if (f->type == AMQP091_FRAME_HEADER) {
 		e = amqp091_header_decode(f->payload, &h);
 		must(e == ERR_OK);
-		a->body_left = a->coming.bytes = h.body_bytes;
+		header(a, &h);
 	} else if (f->type == AMQP091_FRAME_BODY) {
 		body(s, a, f->payload);
 	}

@@ -29,6 +29,7 @@ struct arrival {
 	uint32_t number;
 	uint32_t consumer; /* its number, or STAGE_FETCHED */
 	uint64_t tag, bytes;
+	uint32_t returned; /* how often it came back and had not failed, as its headers say */
 	bool is_redelivered;
 };
 

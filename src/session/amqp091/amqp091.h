@@ -94,8 +94,10 @@ struct waiting {
 	uint32_t consumer; /* its id, or the ticket of the basic.get */
 	uint32_t ready_n;  /* basic.get: messages that are left */
 	uint16_t shard, channel;
-	uint8_t state, is_get;
-	uint8_t is_return; /* row.mem goes back, row.pos is the publish's sequence */
+	uint8_t state;
+	bool is_get : 1;
+	bool is_return : 1; /* row.mem goes back, row.pos is the publish's sequence */
+	uint16_t returned;  /* how often it came back and had not failed */
 };
 enum { WAITING_HERE, WAITING_LOADING, WAITING_UNASKED, WAITING_BROKEN, WAITING_VOID };
 

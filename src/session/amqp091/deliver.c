@@ -78,7 +78,7 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
 	struct waiting counted;
 	const struct msg *m = msg_of(own_w->row.mem);
 	const bool is_dressed = k->is_stream || foreign_is(m);
-	if (own_w->row.count && !foreign_is(m)) {
+	if (amqp091_came_back(own_w) && !foreign_is(m)) {
 		counted = *own_w;
 		amqp091_recount(t, &counted, k->is_no_ack);
 		own_w = &counted;
@@ -133,7 +133,7 @@ void amqp091_got_write(struct turn *t, struct channel *c, bool is_no_ack,
 	struct waiting counted;
 	const struct msg *m = msg_of(own_w->row.mem);
 	const bool is_dressed = foreign_is(m);
-	if (own_w->row.count && !is_dressed) {
+	if (amqp091_came_back(own_w) && !is_dressed) {
 		counted = *own_w;
 		amqp091_recount(t, &counted, is_no_ack);
 		own_w = &counted;

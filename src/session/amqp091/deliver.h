@@ -18,10 +18,15 @@ void amqp091_deliver_write(struct turn *t, struct consumer *k, const struct wait
  * first on that are in memory, small, and have nothing in their way. Returns how many; they are
  * written and remembered, and their references will go with t->gone. */
 uint32_t amqp091_deliver_rows(struct turn *t, struct consumer *k, struct run *fx);
-/* amqp091_recount: the row's message says in its headers how often it has come in vain. */
+/* amqp091_came_back: how often the row's message came before. amqp091_recount: if it did, and is no
+ * foreign one, it says so in its headers. */
+static inline uint32_t amqp091_came_back(const struct waiting *w)
+{
+	return (uint32_t)w->row.count + w->returned;
+}
 void amqp091_recount(struct turn *t, struct waiting *w, bool is_no_ack);
 /* amqp091_dress gives `c`, the content of the row's message, properties other than the message's:
- * those that another protocol's say, the count of attempts in them; is_stream: its offset. What
+ * those that another protocol's say, how often it came before in them; is_stream: its offset. What
  * they lie in is the dress, until amqp091_undress. */
 struct dress_room {
 	uint8_t *p;

@@ -3,7 +3,7 @@
 #include "wire/amqp091/attempt.h"
 
 /* What is delivered with properties that are not the message's own: those that another protocol's
- * say, where it stands in a stream, how often it has come in vain. The body stays where it lies. */
+ * say, where it stands in a stream, how often it came before. The body stays where it lies. */
 
 /* The body apart from the frames it came in; of a big one there is none here. */
 static void take_body(struct turn *t, struct dress *d, const struct msg *m,
@@ -25,19 +25,20 @@ static void take_body(struct turn *t, struct dress *d, const struct msg *m,
 	must(c->body_bytes == m->body_bytes);
 }
 
-/* Writes a number into the headers, unless the publisher's make no sense. */
-static void put_number(struct turn *t, struct dress_room *room, struct amqp091_content *c,
-		       uint32_t count, uint64_t offset)
+/* Writes numbers into the headers, unless the publisher's make no sense. */
+static void put_numbers(struct turn *t, struct dress_room *room, struct amqp091_content *c,
+			const struct waiting *w, bool is_stream)
 {
 	must(room->n == 0);
 	room->n = amqp091_attempt_room(c->props);
 	room->p = amqp091_get(t, room->n, "headers");
-	struct wr w = wr_of(room->p, room->n);
-	enum err e = count ? amqp091_attempt_put(&w, c->props, count)
-			   : amqp091_offset_put(&w, c->props, offset);
-	must(wr_ok(&w));
+	struct wr out = wr_of(room->p, room->n);
+	enum err e = is_stream ? amqp091_offset_put(&out, c->props, w->row.pos - 1)
+			       : amqp091_attempt_put(&out, c->props, amqp091_came_back(w),
+						     w->row.count);
+	must(wr_ok(&out));
 	if (e == ERR_OK)
-		c->props = wr_done(&w);
+		c->props = wr_done(&out);
 }
 
 void amqp091_dress(struct turn *t, const struct waiting *w, bool is_stream, struct dress *d,
@@ -48,10 +49,10 @@ void amqp091_dress(struct turn *t, const struct waiting *w, bool is_stream, stru
 	foreign_open(&d->foreign, t->w->mem, m);
 	take_body(t, d, m, c);
 	c->props = d->foreign.props;
-	if (w->row.count && foreign_is(m))
-		put_number(t, &d->counted, c, w->row.count, 0);
+	if (amqp091_came_back(w) && foreign_is(m))
+		put_numbers(t, &d->counted, c, w, false);
 	if (is_stream)
-		put_number(t, &d->placed, c, 0, w->row.pos - 1);
+		put_numbers(t, &d->placed, c, w, true);
 	must(c->props.n >= 2);
 }
 

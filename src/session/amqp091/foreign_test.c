@@ -90,7 +90,8 @@ static void it_is_got_and_says_how_often_it_came_in_vain(void **state)
 			 "----\n"
 			 "a ch 1 basic.get_ok delivery_tag=2 redelivered exchange='amq.topic'"
 			 " routing_key='a.b' message_count=0\n"
-			 "a ch 1 header class=60 body=3 headers={colour='red', x-delivery-count=1}"
+			 "a ch 1 header class=60 body=3 headers={colour='red', x-delivery-count=1,"
+			 " x-acquired-count=1}"
 			 " delivery_mode=2 correlation_id='c-1'\n"
 			 "a ch 1 body 3 'one'\n");
 	scenario_end(s);

@@ -1,11 +1,11 @@
 #include "session/amqp091/deliver.h"
 #include "wire/amqp091/attempt.h"
 
-/* What was given before in vain says how often, in its headers: it goes out as a copy that does.
+/* What was given before says how often, in its headers: it goes out as a copy that does.
  * Rare, so nothing is kept of it. The chunks of a big body are held by the copy, too; its entry
  * holds them until then, so without acknowledgements it goes as it is. */
 
-static const struct msg *copy_of(struct block *b, const struct msg *m, uint32_t count)
+static const struct msg *copy_of(struct block *b, const struct msg *m, const struct waiting *of)
 {
 	struct slice route = msg_route(m);
 	struct msg *copy = msg_new(b, &(struct msg){ .proto = m->proto });
@@ -13,7 +13,7 @@ static const struct msg *copy_of(struct block *b, const struct msg *m, uint32_t 
 	struct wr w = wr_of((uint8_t *)b + b->fill, block_room(b));
 	wr_slice(&w, route);
 	size_t props = w.n;
-	if (amqp091_attempt_put(&w, msg_props(m), count) != ERR_OK)
+	if (amqp091_attempt_put(&w, msg_props(m), amqp091_came_back(of), of->row.count) != ERR_OK)
 		wr_slice(&w, msg_props(m));
 	size_t body = w.n;
 	for (uint32_t i = 0, n = msg_piece_n(m); i < n; i++)
@@ -36,14 +36,14 @@ void amqp091_recount(struct turn *t, struct waiting *w, bool is_no_ack)
 	const struct msg *m = msg_of(w->row.mem);
 	bool is_big = m->proto == MSG_CHUNKS;
 	size_t need = msg_route(m).n + amqp091_attempt_room(msg_props(m)) + m->body_bytes;
-	must(w->row.count > 0 && w->state == WAITING_HERE && need <= UINT32_MAX / 2);
+	must(amqp091_came_back(w) > 0 && w->state == WAITING_HERE && need <= UINT32_MAX / 2);
 	struct block *b = NULL;
 	if (!is_big || !is_no_ack)
 		b = is_big ? block_take(t->w->home, (uint32_t)need)
 			   : block_for(t->w->home, (uint32_t)need);
 	if (!b)
 		return;
-	const struct msg *copy = copy_of(b, m, w->row.count);
+	const struct msg *copy = copy_of(b, m, w);
 	block_give(b, 1 + is_big);
 	if (is_big) {
 		block_note(b, (uint32_t)((const uint8_t *)copy - (const uint8_t *)b));

@@ -1,3 +1,4 @@
+#include "base/bits.h"
 #include "session/amqp091/deliver.h"
 
 #include "base/must.h"
@@ -287,6 +288,19 @@ static void turn_away(struct turn *t, const struct run *fx, const struct deliver
 		amqp091_end_answered(t);
 }
 
+/* How often the only row of `fx` came back and had not failed, if the run says so. */
+static uint16_t returned_of(const struct run *fx)
+{
+	uint64_t n = 0;
+	const struct slice tail = run_tail(fx);
+	const size_t before = fx->flags & DELIVER_GET ? sizeof n : 0;
+	if (tail.n != before + RETURNED_BYTES)
+		return 0;
+	must(fx->n == 1);
+	memcpy(&n, tail.p + before, sizeof n);
+	return (uint16_t)min_u64(n, UINT16_MAX);
+}
+
 /* Makes the common part of what waits; false: nobody is there. */
 static bool waiting_of(struct turn *t, const struct run *fx, struct consumer *k,
 		       struct waiting *out)
@@ -305,12 +319,13 @@ static bool waiting_of(struct turn *t, const struct run *fx, struct consumer *k,
 		.shard = fx->shard,
 		.channel = is_get ? s->call->channel : k->channel->number,
 		.is_get = is_get,
+		.returned = returned_of(fx),
 	};
 	if (k)
 		k->waiting_n += fx->n;
 	uint64_t ready_n;
 	struct slice tail = run_tail(fx);
-	if (is_get && tail.n == sizeof ready_n) {
+	if (is_get && tail.n >= sizeof ready_n) {
 		memcpy(&ready_n, tail.p, sizeof ready_n);
 		out->ready_n = ready_n < UINT32_MAX ? (uint32_t)ready_n : UINT32_MAX;
 	}
@@ -330,7 +345,7 @@ void amqp091_delivered(struct turn *t, struct run *fx)
 		turn_away(t, fx, rows);
 		return;
 	}
-	uint32_t i = k && !k->is_stream ? amqp091_deliver_rows(t, k, fx) : 0;
+	uint32_t i = k && !k->is_stream && !fx->tail_len ? amqp091_deliver_rows(t, k, fx) : 0;
 	bool is_ending = k && k->channel->is_ending;
 	for (; i < fx->n; i++) {
 		w.row = rows[i];
