@@ -28,7 +28,7 @@ static uint32_t logged_body(const struct add_row *row)
 	must(row->mem == 0);
 	if (row->flags & ENTRY_BIG)
 		return body_of(0, row->bytes, row->flags);
-	return row->bytes - (uint32_t)min_u64(row->head_bytes, row->bytes);
+	return row->bytes - (uint32_t)min_u64(add_row_head(row), row->bytes);
 }
 
 /* Room for all slots that the chunk has room for now. */

@@ -64,6 +64,56 @@ static void bytes_count_likewise(void **s)
 	rig_free(r);
 }
 
+/* Message `number` with a body of 8 bytes and so many of properties, in a block of its own. */
+static uint32_t publish_with_properties(struct rig *r, uint64_t number, uint32_t props_n)
+{
+	const uint32_t bytes = 8 + props_n + 8;
+	struct block *b = block_take(&r->home, bytes + (uint32_t)sizeof(struct msg) + 64);
+	must(b != NULL);
+	const uint32_t off = (b->fill + 7u) & ~7u;
+	uint8_t *at = (uint8_t *)b + off;
+	memset(at, 0, bytes);
+	memcpy(at + 8 + props_n, &number, 8);
+	b->fill = off + bytes;
+	const struct msg *m = msg_new(b, &(struct msg){ .route_off = off,
+							.route_len = 2,
+							.props_off = off + 8,
+							.props_len = props_n,
+							.body_off = off + 8 + props_n,
+							.body_bytes = 8,
+							.proto = 1 });
+	const struct publish_row row = { .mem = msg_mem(m),
+					 .queue = Q,
+					 .bytes = msg_stored_bytes(m),
+					 .flags = ENTRY_PERSISTENT };
+	block_give(b, 1);
+	block_close(b);
+	rig_admit(r, rig_head(CMD_PUBLISH, 0, number), &row, sizeof row, 1);
+	rig_give(r);
+	return row.bytes;
+}
+
+static void what_a_log_says_of_bodies_is_all_that_counts(void **s)
+{
+	(void)s;
+	const uint32_t props_n[] = { 9, 65500, 65536, 65550, 131000, 200000 };
+	const uint32_t n = sizeof props_n / sizeof props_n[0];
+	struct queue_rules rules = rules_none();
+	rules.max_length_bytes = 1000;
+	struct rig *r = rig_with(QUEUE_DURABLE, rules);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t bytes = publish_with_properties(r, i + 1, props_n[i]);
+		must(bytes > props_n[i] + 8);
+		rig_commit(r);
+	}
+	must(queue(r)->has->ruled->ready_bodies == (uint64_t)n * 8);
+	rig_crash(r);
+	rig_replay(r, r->core, 0, r->committed);
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	must(queue(r)->live_n == n && queue(r)->has->ruled->ready_bodies == (uint64_t)n * 8);
+	rig_free(r);
+}
+
 static void durable_ones_are_dropped_in_the_log(void **s)
 {
 	(void)s;
@@ -241,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_oldest_go_when_there_are_too_many),
 		cmocka_unit_test(bytes_count_likewise),
+		cmocka_unit_test(what_a_log_says_of_bodies_is_all_that_counts),
 		cmocka_unit_test(durable_ones_are_dropped_in_the_log),
 		cmocka_unit_test(consumers_come_before_limits),
 		cmocka_unit_test(what_does_not_fit_is_refused),

@@ -163,14 +163,14 @@ void logged_put(struct run *o, struct wr *w, struct logged_last *last)
 }
 
 /* The body of a stored message is what is left behind its lengths (msg.h). */
-static uint16_t before_body(struct slice stored)
+static uint32_t before_body(struct slice stored)
 {
 	if (stored.n < MSG_STORED_HEAD_BYTES)
 		return 0;
 	const uint32_t body = load_le32(stored.p + 12);
 	const uint64_t before = (uint64_t)stored.n - min_u64(body, stored.n);
 	must(before <= stored.n);
-	return (uint16_t)min_u64(before, UINT16_MAX);
+	return (uint32_t)before;
 }
 
 static enum err add_get(struct rd *r, struct slice body, struct add_row *row)
@@ -189,7 +189,7 @@ static enum err add_get(struct rd *r, struct slice body, struct add_row *row)
 		rd_skip(r, row->bytes);
 	}
 	if (rd_ok(r))
-		row->head_bytes = before_body(slice_sub(body, row->loc, row->bytes));
+		add_row_set_head(row, before_body(slice_sub(body, row->loc, row->bytes)));
 	bool is_known = !(how & ~(ENTRY_STORED | LOGGED_SAME | LOGGED_EXPIRY));
 	return rd_ok(r) && is_known && how & ENTRY_PERSISTENT ? ERR_OK : ERR_CORRUPT;
 }

@@ -43,7 +43,7 @@ uint32_t logged_bytes(const struct run *o, const struct logged_last *last);
 void logged_put(struct run *o, struct wr *w, struct logged_last *last);
 
 /* logged_get rebuilds the next run of `body`, over which `r` walks, in `room`: as logged_put got
- * it, with mem = 0, no session, locs that are offsets in the body, and head_bytes in ADD rows.
+ * it, with mem = 0, no session, locs that are offsets in the body, and add_row_head in ADD rows.
  * ERR_NOT_IMPLEMENTED: an outcome of a newer version; ERR_CORRUPT: not what logged_put writes.
  * *room is undefined then. */
 MUST_USE enum err logged_get(struct rd *r, struct slice body, struct run *room,

@@ -128,12 +128,29 @@ struct add_row {
 	uint32_t bytes;
 	union {
 		uint16_t seq_delta;  /* sequence - run.arg */
-		uint16_t head_bytes; /* of one from a log: what its stored form has before the
-					body, at most UINT16_MAX */
+		uint16_t head_bytes; /* of one from a log: add_row_head */
 	};
 	uint8_t flags;
 	uint8_t priority;
 };
+
+/* add_row_head, of a row from a log: bytes that its stored form has before the body. There are no
+ * flags of rows then; in the place of these lie the upper bits. */
+#define HEAD_FLAGS (ENTRY_SAME | ENTRY_CONFIRM)
+#define HEAD_SHIFT 12
+static inline uint32_t add_row_head(const struct add_row *row)
+{
+	return (uint32_t)(row->flags & HEAD_FLAGS) << HEAD_SHIFT | row->head_bytes;
+}
+static inline void add_row_set_head(struct add_row *row, uint32_t bytes)
+{
+	row->head_bytes = (uint16_t)bytes;
+	row->flags |= bytes >> HEAD_SHIFT & HEAD_FLAGS;
+}
+
+_Static_assert(LIMIT_RECORD_BYTES_MAX - 1 <= (HEAD_FLAGS << HEAD_SHIFT | UINT16_MAX) &&
+		       (ENTRY_SAME << HEAD_SHIFT) == UINT16_MAX + 1,
+	       "a stored form lies in a record");
 
 struct remove_row { /* OUTCOME_REMOVE: every live durable entry in [first, last] */
 	uint64_t first_id, last_id;
