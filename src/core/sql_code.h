@@ -28,7 +28,8 @@ enum sql_field {
 #define SQL_STACK_MAX 64u
 
 /* sql_number reads all of `s` as a number: digits with a point and an exponent, hexadecimal or,
- * from 0 on, octal. False: it is none. `is_signed`: there may be a sign before it. */
+ * from 0 on, octal. False: it is none. `is_signed`: there may be a sign before it, and it is never
+ * octal. */
 bool sql_number(struct slice s, bool is_signed, struct value *out);
 
 enum sql_token { TOKEN_END, TOKEN_WORD, TOKEN_TEXT, TOKEN_NUMBER, TOKEN_SIGN, TOKEN_BAD };
