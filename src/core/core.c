@@ -7,7 +7,7 @@
 #include "core/core_once.h"
 #include "core/core_retain.h"
 #include "core/core_select.h"
-#include "core/stream.h"
+#include "core/core_stream.h"
 
 #define QUEUE_SLAB_BYTES 16384u
 #define FREED_KEPT       1024u

@@ -5,6 +5,7 @@
 #include "core/core_group.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
+#include "core/core_stream.h"
 #include "wire/record/head.h"
 
 /* Units, little-endian. Of a queue: u8 form, u8 flags, u64 give mark, u64 last id. Of a chunk:

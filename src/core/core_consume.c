@@ -1,5 +1,6 @@
 #include "core/core_group.h"
 #include "core/core_select.h"
+#include "core/core_stream.h"
 
 /* A queue that deletes itself goes with the last of its consumers; one that stays has less of the
  * cache without them. */

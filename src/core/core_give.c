@@ -3,6 +3,7 @@
 #include "core/core_group.h"
 #include "core/core_mark.h"
 #include "core/core_select.h"
+#include "core/core_stream.h"
 
 /* ---- one entry -------------------------------------------------------------------------- */
 

@@ -1,4 +1,5 @@
 #include "core/core_retain.h"
+#include "core/core_stream.h"
 
 /* What lives in the journal: walked, by who counts it or wants a segment empty, and moved. */
 

@@ -4,6 +4,7 @@
 #include "core/core_once.h"
 #include "core/core_retain.h"
 #include "core/core_select.h"
+#include "core/core_stream.h"
 
 #define DUMP_BYTES         6000u
 #define DUMP_CONSUMERS_MAX 20u

@@ -2,6 +2,7 @@
 #include "core/core_mark.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
+#include "core/core_stream.h"
 
 /* A publish row becomes an add row where it stands: queue makes place for loc. */
 _Static_assert(offsetof(struct publish_row, mem) == offsetof(struct add_row, mem) &&

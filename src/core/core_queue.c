@@ -3,6 +3,7 @@
 #include "core/core_once.h"
 #include "core/core_retain.h"
 #include "core/core_select.h"
+#include "core/core_stream.h"
 #include "core/catalog.h"
 #include "core/rules.h"
 

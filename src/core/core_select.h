@@ -64,17 +64,11 @@ struct chunk *core_select_next(struct core *c, struct queue *q, struct outcomes 
 			       struct consumer **out_s, uint32_t *out_slot);
 void core_select_given(struct core *c, struct queue *q, struct chunk *k);
 
-/* core_cool_behind: an unchanged chunk that has been gone through may leave memory again. */
-void core_cool_behind(struct core *c, struct queue *q, struct chunk *k);
-
 /* core_select_back: an entry is ready again. */
 void core_select_back(struct queue *q, const struct chunk *k, uint32_t slot);
 
 /* core_select_begin: a turn begins, in which so much may be looked at. */
 void core_select_begin(struct core *c);
-
-/* core_answer does a command that has waited (core_queue.c). */
-void core_answer(struct core *c, struct ask *a, struct outcomes *later, struct post *fx);
 
 /* core_select_drop forgets what is known of a chunk, core_select_forget all of a queue. */
 void core_select_drop(struct core *c, struct chunk *k);

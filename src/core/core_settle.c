@@ -5,6 +5,7 @@
 #include "core/core_once.h"
 #include "core/core_retain.h"
 #include "core/core_select.h"
+#include "core/core_stream.h"
 
 /* ---- removals into the log -------------------------------------------------------------- */
 

@@ -1,10 +1,13 @@
 /* core_state -- what one shard holds, and the steps that the parts of the core share.
  *
- * Private to core*.c. The parts: core_publish (messages in), core_give (messages out), core_mark
- * (marks of that), core_group (which belong together), core_settle (messages gone), core_dead (dead
- * letters), core_time (what expires), core_rule (limits), core_consume (consumers), core_claim
- * (names), core_single (one of them at a time), core_queue (queues come, answer and go),
- * core_checkpoint (to disk and back), core_look (digest, dump).
+ * Private to core*.c. The parts: core_publish, core_add and core_confirm (messages in), core_give
+ * (messages out), core_settle (messages gone), core_attempt (those that failed), core_retry and
+ * core_delay (those that wait), core_dead (dead letters), core_time (what expires), core_rule
+ * (limits), core_consume (consumers), core_single (one of them at a time), core_claim (names),
+ * core_queue (queues come, answer and go), core_cold (entries leave memory and come back),
+ * core_checkpoint (to disk and back), core_look (digest, dump), core_list (for an operator). With
+ * headers of their own: core_mark, core_group, core_select, core_once, core_bequest, core_stream,
+ * core_retain.
  */
 #ifndef CORE_CORE_STATE_H
 #define CORE_CORE_STATE_H
@@ -311,6 +314,11 @@ uint64_t core_cold_remove(struct removal *r, struct chunk *k);
 void core_cold_drop(struct core *c, struct queue *q, struct chunk *k);
 /* core_cold_end: nothing of a cold chunk lives, but its place is needed: it is cold no more. */
 void core_cold_end(struct core *c, struct queue *q, struct chunk *own_k);
+/* core_cool_behind: an unchanged chunk that has been gone through may leave memory again. */
+void core_cool_behind(struct core *c, struct queue *q, struct chunk *k);
+
+/* ---- core_checkpoint.c */
+
 /* core_chunk_read reads the entries of a unit into an empty chunk. */
 MUST_USE enum err core_chunk_read(struct core *c, struct chunk *k, struct slice unit);
 
@@ -447,50 +455,12 @@ void core_close(const struct core *c, struct queue *q, const struct run *cmd, st
 /* core_ask_later has the command `cmd` done behind everything that waits in `later`. */
 void core_ask_later(const struct run *cmd, struct outcomes *later);
 void core_apply_barrier(struct core *c, const struct run *o, struct post *fx);
+/* core_answer does a command that has waited. */
+void core_answer(struct core *c, struct ask *a, struct outcomes *later, struct post *fx);
 
 /* ---- core_list.c: what is kept, for an operator */
 void core_list(struct core *c, const struct run *cmd, struct post *fx);
 void core_cancel(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);
-
-/* ---- core_stream*.c: queues that are streams (core_stream.h) */
-struct stream_row;
-
-/* core_stream_sound: an outcome that was read fits what its queue is. */
-bool core_stream_sound(const struct core *c, const struct run *o);
-/* core_stream_rules follows the rules of a stream. core_stream_forget frees all of it, if the queue
- * is one; how many messages that were. core_stream_n: messages in it. */
-void core_stream_rules(struct core *c, struct queue *q, const struct queue_rules *rules);
-uint64_t core_stream_forget(struct core *c, struct queue *q);
-uint64_t core_stream_n(const struct queue *q);
-/* core_stream_rows makes rows that will be added say when they came. */
-void core_stream_rows(const struct core *c, struct add_row *row, uint32_t n);
-void core_stream_apply_add(struct core *c, const struct run *o, struct post *fx);
-void core_stream_apply_trim(struct core *c, const struct run *o);
-/* core_stream_due: its oldest messages are too old. */
-void core_stream_due(struct core *c, struct due *due);
-/* core_stream_join makes a new consumer a reader; `tail`: struct stream_from and tags, or nothing.
- * False: no memory. core_stream_serve gives readers what there is for them. core_stream_settle:
- * settling gives credit, whatever it says. */
-bool core_stream_join(struct core *c, struct queue *q, struct consumer *k, struct slice tail);
-void core_stream_serve(struct core *c, struct queue *q, struct outcomes *later, struct post *fx);
-void core_stream_settle(struct core *c, struct queue *q, const struct run *cmd);
-/* core_stream_unmem is core_unmem for a row. */
-uint64_t core_stream_unmem(struct core *c, struct queue *q, struct stream_row *row);
-/* core_stream_put and core_stream_next_unit write the units of a stream; key.chunk is a page's
- * first offset. core_stream_get and core_stream_page_get read them, core_stream_restored ends it;
- * errors as of core_restore. */
-void core_stream_put(const struct queue *q, struct wr *w);
-bool core_stream_next_unit(struct checkpointing *p, struct queue *q, struct unit_key *out_key,
-			   struct wr *w);
-MUST_USE enum err core_stream_get(struct core *c, struct queue *q, struct rd *r);
-MUST_USE enum err core_stream_page_get(struct core *c, struct queue *q, uint64_t first,
-				       struct rd *r);
-MUST_USE enum err core_stream_restored(struct core *c, struct queue *q);
-bool core_stream_relocate(struct core *c, struct queue *q, uint64_t offset, uint64_t old_loc,
-			  uint64_t new_loc);
-void core_stream_digest(const struct queue *q, struct digest *d);
-void core_stream_dump(const struct queue *q, struct text *out);
-void core_stream_check(const struct queue *q);
 
 /* ---- core_look.c */
 /* core_describe and core_answer_digest answer CMD_DUMP and CMD_DIGEST. */

@@ -1,7 +1,8 @@
 /* core_stream -- what a queue that is a stream has beside a plain one, and its steps.
  *
  * Private to core*.c. core_stream.c: messages in, and the oldest out; core_stream_give.c: readers;
- * core_stream_page.c: pages to the journal and back, checkpoints, moving.
+ * core_stream_page.c: pages to the journal and back; core_stream_keep.c: checkpoints;
+ * core_stream_move.c: to another place in the journal.
  */
 #ifndef CORE_CORE_STREAM_H
 #define CORE_CORE_STREAM_H
@@ -25,6 +26,47 @@ struct streamed {
 	uint64_t segment_n;   /* bytes of it */
 	uint8_t filter_bytes;
 };
+
+/* ---- for every part of the core */
+
+/* core_stream_sound: an outcome that was read fits what its queue is. */
+bool core_stream_sound(const struct core *c, const struct run *o);
+/* core_stream_rules follows the rules of a stream. core_stream_forget frees all of it, if the queue
+ * is one; how many messages that were. core_stream_n: messages in it. */
+void core_stream_rules(struct core *c, struct queue *q, const struct queue_rules *rules);
+uint64_t core_stream_forget(struct core *c, struct queue *q);
+uint64_t core_stream_n(const struct queue *q);
+/* core_stream_rows makes rows that will be added say when they came. */
+void core_stream_rows(const struct core *c, struct add_row *row, uint32_t n);
+void core_stream_apply_add(struct core *c, const struct run *o, struct post *fx);
+void core_stream_apply_trim(struct core *c, const struct run *o);
+/* core_stream_due: its oldest messages are too old. */
+void core_stream_due(struct core *c, struct due *due);
+/* core_stream_join makes a new consumer a reader; `tail`: struct stream_from and tags, or nothing.
+ * False: no memory. core_stream_serve gives readers what there is for them. core_stream_settle:
+ * settling gives credit, whatever it says. */
+bool core_stream_join(struct core *c, struct queue *q, struct consumer *k, struct slice tail);
+void core_stream_serve(struct core *c, struct queue *q, struct outcomes *later, struct post *fx);
+void core_stream_settle(struct core *c, struct queue *q, const struct run *cmd);
+/* core_stream_unmem is core_unmem for a row. */
+uint64_t core_stream_unmem(struct core *c, struct queue *q, struct stream_row *row);
+/* core_stream_put and core_stream_next_unit write the units of a stream; key.chunk is a page's
+ * first offset. core_stream_get and core_stream_page_get read them, core_stream_restored ends it;
+ * errors as of core_restore. */
+void core_stream_put(const struct queue *q, struct wr *w);
+bool core_stream_next_unit(struct checkpointing *p, struct queue *q, struct unit_key *out_key,
+			   struct wr *w);
+MUST_USE enum err core_stream_get(struct core *c, struct queue *q, struct rd *r);
+MUST_USE enum err core_stream_page_get(struct core *c, struct queue *q, uint64_t first,
+				       struct rd *r);
+MUST_USE enum err core_stream_restored(struct core *c, struct queue *q);
+bool core_stream_relocate(struct core *c, struct queue *q, uint64_t offset, uint64_t old_loc,
+			  uint64_t new_loc);
+void core_stream_digest(const struct queue *q, struct digest *d);
+void core_stream_dump(const struct queue *q, struct text *out);
+void core_stream_check(const struct queue *q);
+
+/* ---- for streams alone */
 
 /* core_stream_moved: the next checkpoint has the page as it is. */
 static inline void core_stream_moved(const struct core *c, struct stream_page *p)

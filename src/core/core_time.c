@@ -2,6 +2,7 @@
 #include "core/core_bequest.h"
 #include "core/core_retain.h"
 #include "core/core_select.h"
+#include "core/core_stream.h"
 
 #define DUE_MAX 16u /* in one call: chunks of 512 entries, or queues; the rest has the next turn */
 
