@@ -1,6 +1,7 @@
 #include "session/mqtt/mqtt.h"
 
 #include "base/must.h"
+#include "session/mqtt/mark.h"
 #include "session/mqtt/notice.h"
 
 /* A conversation that this end begins, with another broker (bridge.h). Beside it stands an ordinary

@@ -4,6 +4,7 @@
 #include "base/byteorder.h"
 #include "base/must.h"
 #include "session/mqtt/foreign.h"
+#include "session/mqtt/mark.h"
 
 /* From this size on a body is not copied but written from where it lies. */
 #define SLICE_BODY_MIN 16384u

@@ -2,6 +2,7 @@
 
 #include "base/ablate.h"
 #include "base/must.h"
+#include "session/mqtt/mark.h"
 #include "session/mqtt/notice.h"
 
 /* However a conversation ends: its will is published if it is due; what the client held goes back

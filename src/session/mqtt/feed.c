@@ -3,6 +3,7 @@
 #include "base/ablate.h"
 #include "base/bits.h"
 #include "base/must.h"
+#include "session/mqtt/mark.h"
 #include "session/mqtt/prove.h"
 
 /* Room for a packet grows with what really comes, not with what it says of itself. */

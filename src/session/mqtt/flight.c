@@ -2,6 +2,7 @@
 
 #include "base/ablate.h"
 #include "base/must.h"
+#include "session/mqtt/mark.h"
 
 /* Messages of QoS 1 and 2 on their way to the client, by packet id. Of a session that is kept an
  * entry has its id from the core, the same one whenever it is given, after a restart too. */

@@ -1,6 +1,7 @@
 #include "base/bits.h"
 #include "base/must.h"
 #include "core/rules.h"
+#include "session/mqtt/mark.h"
 #include "session/mqtt/mqtt.h"
 
 /* A will of QoS 1 or 2, or one that is retained or delayed, lies in a durable queue of its own,

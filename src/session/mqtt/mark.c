@@ -1,4 +1,4 @@
-#include "session/mqtt/mqtt.h"
+#include "session/mqtt/mark.h"
 
 #include "base/ablate.h"
 #include "base/byteorder.h"

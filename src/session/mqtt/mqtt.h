@@ -91,38 +91,6 @@ struct flight {
 	uint8_t qos, state; /* enum flight_state */
 };
 
-/* What is remembered of QoS 2 in a queue (mark.c). The numbers are stored: append only. */
-enum mark_kind { MARK_RECEIVED = 1, MARK_RELEASED = 2 };
-struct mark {
-	struct settling settling; /* pos 0: its entry has not come yet */
-	uint16_t id;
-	uint8_t kind;    /* enum mark_kind */
-	bool is_told;    /* of RECEIVED: its PUBREC is out */
-	bool is_wanted;  /* to go when its entry has come */
-	bool is_leaving; /* it goes: the log does not say so yet */
-};
-
-/* A transaction that is under way, and what is said when it is durable. */
-enum tx_kind { TX_RECEIVED, TX_FORGET, TX_RELEASED, TX_LEGACY };
-struct tx {
-	uint32_t ticket, bytes;
-	uint16_t id;  /* of the packet */
-	uint8_t kind; /* enum tx_kind */
-	uint8_t reason;
-	bool is_answered, is_refused;
-};
-struct tx_wish {
-	const struct route *route; /* of the message; NULL: there is none */
-	struct posting message;
-	const struct queue_record *store; /* it is kept there, too; NULL: no */
-	uint32_t store_number;            /* of its key there */
-	uint64_t mark;                    /* a message; owned. 0: none */
-	const struct queue_record *mark_queue;
-	struct settling settling; /* pos 0: none */
-	uint16_t id;
-	uint8_t kind, reason;
-};
-
 /* A will that is durable, in a queue of its own (legacy.c). */
 enum legacy_step { LEGACY_NONE, LEGACY_CLEARING, LEGACY_DECLARING, LEGACY_POSTING, LEGACY_READY };
 struct legacy {
@@ -356,8 +324,7 @@ void mqtt_call_free(struct turn *t);
 #define FOUND_TAIL  12u
 /* mqtt_on_publish takes one; false: it has to wait, nothing was done. */
 MUST_USE bool mqtt_on_publish(struct turn *t, const struct mqtt_packet *p);
-void mqtt_on_pubrel(struct turn *t, const struct mqtt_packet *p);
-/* mqtt_publish_one publishes a message that lies in `b`, which we fill, or (b NULL) is copied.
+/* mqtt_publish_one publishes a message as it lies in the block being fed, or a copy of it.
  * ERR_...: it is refused, with words in t->why. `word` is told when it is safe. */
 struct message {
 	struct slice head, payload; /* one behind the other if they are not to be copied */
@@ -379,11 +346,13 @@ MUST_USE enum err mqtt_publish_made(struct turn *t, const struct message *of, co
 /* mqtt_route_put writes its exchange and key, mqtt_route_bytes octets. */
 uint32_t mqtt_route_bytes(const struct turn *t, const struct message *m);
 void mqtt_route_put(const struct turn *t, const struct message *m, uint8_t *at);
+/* mqtt_acknowledge tells the client what is safe. */
+void mqtt_acknowledge(struct turn *t);
+
+/* ---- move.c ---- */
 /* mqtt_wants_move: a message goes to one other loop only, and nothing holds the conversation here.
  */
 bool mqtt_wants_move(struct turn *t, const struct route *r);
-/* mqtt_acknowledge tells the client what is safe. */
-void mqtt_acknowledge(struct turn *t);
 
 /* ---- large.c: what is too large for one record ---- */
 bool mqtt_large_is(const struct turn *t, const struct message *m);
@@ -402,8 +371,8 @@ MUST_USE bool mqtt_will_may(struct turn *t);
 
 /* ---- legacy.c: wills that survive ---- */
 /* mqtt_legacy_clear ends the will of the connection before, mqtt_legacy_ready leaves that of this
- * one; false: it is asked for. mqtt_legacy_cleared, _declared and _posted take the answers; false:
- * there is none, and this is the end. */
+ * one; false: it is asked for. mqtt_legacy_declared and _posted take the answers; false: there is
+ * none, and this is the end. */
 MUST_USE bool mqtt_legacy_clear(struct turn *t);
 MUST_USE bool mqtt_legacy_ready(struct turn *t);
 MUST_USE bool mqtt_legacy_declared(struct turn *t, const struct reply_row *r);
@@ -415,6 +384,9 @@ void mqtt_legacy_moved(struct turn *t);
 
 /* ---- deliver.c, flight.c: messages to the client ---- */
 extern const struct receiver_ops mqtt_receiver_ops;
+/* mqtt_deliver_made sends what is no message, with QoS 0, to the subscriptions in `match`. */
+void mqtt_deliver_made(struct turn *t, struct slice topic, struct slice body,
+		       const struct sub_match *match, bool is_retained);
 /* mqtt_on_ack takes PUBACK, PUBREC, PUBCOMP; false: it has to wait, nothing was done. */
 MUST_USE bool mqtt_on_ack(struct turn *t, const struct mqtt_packet *p);
 struct flight *mqtt_flight(const struct mqtt *s, uint16_t id); /* NULL: there is none */
@@ -425,34 +397,6 @@ void mqtt_flight_done(struct turn *t, struct flight *own_f);
 void mqtt_flights_back(struct turn *t);
 void mqtt_flights_fini(struct turn *t);
 void mqtt_window_look(struct mqtt *s);
-
-/* ---- mark.c, tx.c: QoS 2 of a session that is kept ---- */
-/* mqtt_marks_restore begins to read what is kept; false: there is nothing. mqtt_marks_resume says
- * PUBREL again. mqtt_marks_ready: can something be kept? False: not yet, it is asked for. */
-MUST_USE bool mqtt_marks_restore(struct turn *t);
-void mqtt_marks_resume(struct turn *t);
-/* mqtt_marks_clear forgets all of them, durably: mqtt_calling_cleared is told. */
-void mqtt_marks_clear(struct turn *t);
-MUST_USE bool mqtt_marks_ready(struct turn *t);
-void mqtt_marks_declared(struct turn *t, const struct reply_row *r);
-void mqtt_marks_consumed(struct turn *t, const struct reply_row *r);
-/* mqtt_marks_back gives them back to their queue, for the next connection. */
-void mqtt_marks_back(struct turn *t);
-void mqtt_marks_fini(struct turn *t);
-void mqtt_mark_came(struct turn *t, const struct settling *what, const struct msg *m);
-/* mqtt_mark_state: is that id of the client's known? MARK_UNKNOWN ... */
-enum mark_state { MARK_UNKNOWN, MARK_KNOWN, MARK_TOLD };
-enum mark_state mqtt_mark_state(struct turn *t, uint16_t id);
-/* mqtt_mark_received publishes a message and remembers its id, until PUBREL; mqtt_mark_released and
- * mqtt_mark_over for what goes out. */
-void mqtt_mark_received(struct turn *t, uint16_t id, const struct tx_wish *message);
-void mqtt_mark_released(struct turn *t, struct flight *f);
-void mqtt_mark_over(struct turn *t, struct flight *own_f);
-/* mqtt_marked: that is durable now. */
-void mqtt_marked(struct turn *t, const struct tx *tx);
-/* mqtt_tx sends a transaction; references to the message are handed out by the caller. */
-void mqtt_tx(struct turn *t, const struct tx_wish *x);
-void mqtt_tx_answered(struct turn *t, uint32_t ticket, enum err e);
 
 /* ---- found.c: retained messages ---- */
 #define FOUND_TICKET     (UINT64_C(1) << 62)
@@ -480,10 +424,6 @@ void mqtt_found_stat(struct turn *t, const struct run *fx, const struct reply_ro
  * the answer; false: there is none, and this is the end. */
 MUST_USE bool mqtt_store_ready(struct turn *t);
 MUST_USE bool mqtt_store_declared(struct turn *t);
-
-/* mqtt_deliver_made sends what is no message, with QoS 0, to the subscriptions in `match`. */
-void mqtt_deliver_made(struct turn *t, struct slice topic, struct slice body,
-		       const struct sub_match *match, bool is_retained);
 
 /* ---- end.c ---- */
 /* mqtt_end begins the end, or notes that it is wanted; is_will_due says what of the will. */

@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "session/claim.h"
+#include "session/mqtt/mark.h"
 #include "session/mqtt/notice.h"
 #include "session/mqtt/prove.h"
 

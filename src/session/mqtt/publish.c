@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/must.h"
 #include "core/retain_store.h"
+#include "session/mqtt/mark.h"
 #include "session/no_local.h"
 #include "session/views.h"
 

@@ -5,6 +5,7 @@
 #include "core/catalog_list.h"
 #include "core/rules.h"
 #include "session/defaults.h"
+#include "session/mqtt/mark.h"
 #include "session/queue_args.h"
 #include "wire/amqp091/table.h"
 

@@ -2,6 +2,7 @@
 
 #include "base/bits.h"
 #include "base/must.h"
+#include "session/mqtt/mark.h"
 #include "session/mqtt/prove.h"
 
 /* ---- memory, names, the log --------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-#include "session/mqtt/mqtt.h"
+#include "session/mqtt/mark.h"
 
 #include "base/must.h"
 #include "core/retain_store.h"
