@@ -192,7 +192,7 @@ void loop_log(struct loop *l, enum log_id id, const struct log_value *values, si
 void node_log(const struct node *n, enum log_id id, const struct log_value *values,
 	      size_t values_n);
 
-/* ---- connections (conn.c) */
+/* ---- connections (conns.c, conn.c) */
 void conns_tell(struct loop *l, struct run *fx);
 bool conns_work(struct loop *l);   /* pump and feed what was touched; true: did something */
 bool conns_flush(struct loop *l);  /* true: there is more to write at once */
@@ -299,5 +299,6 @@ void keep_tell(struct loop *l);
 /* ---- other brokers that are connected to (bridges.c): made from the settings */
 MUST_USE enum err bridges_make(struct node *n);
 void bridges_free(struct node *n);
-bool stop_work(struct loop *l); /* during a clean stop (stop.c); true: look again */
+/* ---- a clean stop (stop.c) */
+bool stop_work(struct loop *l); /* true: look again */
 #endif

@@ -72,12 +72,20 @@ bool amqp091_publish_again(struct turn *t, struct slice in, size_t *out_used);
 MUST_USE enum err amqp091_publish_route(struct turn *t, struct channel *c, struct publish *p,
 					struct route_hit **out_hit);
 
+/* amqp091_publish_is_kept: no queue takes it, but somebody may: a session that waits for a reply,
+ * or its publisher when he commits. */
+bool amqp091_publish_is_kept(const struct turn *t, const struct channel *c,
+			     const struct publish *p);
+
+/* amqp091_publish_nowhere: no queue takes it. It is returned if mandatory, and confirmed. */
+void amqp091_publish_nowhere(struct turn *t, struct channel *c, const struct publish *p,
+			     const struct amqp091_content *content);
+
+/* amqp091_hold: an alarm stands, so publishers wait (connection.c). */
+bool amqp091_hold(struct turn *t);
+
 /* amqp091_publish_props looks at what a broker must know of the properties (props.c). */
 MUST_USE enum err amqp091_publish_props(struct turn *t, struct publish *p);
-
-/* amqp091_publish_also finds the route anew, with the further keys and places of `m` (copies.c). */
-MUST_USE enum err amqp091_publish_also(struct turn *t, struct channel *c, const struct routing *m,
-				       struct route_hit **inout_hit);
 
 /* ---- retain.c */
 /* amqp091_publish_wants_keeping: its headers ask for that, and it can be done. */
@@ -90,14 +98,19 @@ MUST_USE enum err amqp091_publish_store(struct turn *t, const struct channel *c,
 /* amqp091_store_ready looks for a content header that comes by itself. False: as ERR_BUSY. */
 MUST_USE bool amqp091_store_ready(struct turn *t, const struct channel *c, struct slice payload);
 
-/* amqp091_publish_copies routes a message by the keys in its headers CC and BCC, too (copies.c).
+/* ---- copies.c */
+/* amqp091_publish_copies routes a message by the keys in its headers CC and BCC, too.
  * amqp091_publish_strip takes BCC out of its properties, in place, when nothing can refuse it any
  * more: they end where they did and begin so many octets later as it returns, and so do the
  * `front` octets before them. */
 MUST_USE enum err amqp091_publish_copies(struct turn *t, struct channel *c, const struct publish *p,
 					 struct routing *m, struct route_hit **inout_hit);
 uint32_t amqp091_publish_strip(struct publish *p, uint32_t front);
+/* amqp091_publish_also finds the route anew, with the further keys and places of `m`. */
+MUST_USE enum err amqp091_publish_also(struct turn *t, struct channel *c, const struct routing *m,
+				       struct route_hit **inout_hit);
 
+/* ---- rows.c */
 /* amqp091_publish_rows sends `m`, which lies in the block `b` that we fill, where the hit says. */
 void amqp091_publish_rows(struct turn *t, struct channel *c, const struct publish *p,
 			  const struct route_hit *hit, struct block *b, const struct msg *m);
@@ -116,38 +129,27 @@ void amqp091_fan_look(struct turn *t, const struct channel *c, const struct publ
 void amqp091_fan_send(struct turn *t);
 void amqp091_fan_end(struct turn *t);
 
-/* amqp091_publish_is_kept: no queue takes it, but somebody may: a session that waits for a reply,
- * or its publisher when he commits. */
-bool amqp091_publish_is_kept(const struct turn *t, const struct channel *c,
-			     const struct publish *p);
-
-/* amqp091_publish_nowhere: no queue takes it. It is returned if mandatory, and confirmed. */
-void amqp091_publish_nowhere(struct turn *t, struct channel *c, const struct publish *p,
-			     const struct amqp091_content *content);
-
-/* amqp091_publish_copy publishes a copy in a block of its own (assembly.c). */
+/* ---- assembly.c: the slow way */
+/* amqp091_publish_copy publishes a copy in a block of its own. */
 MUST_USE enum err amqp091_publish_copy(struct turn *t, struct channel *c, const struct publish *p,
 				       const struct route_hit *hit,
 				       const struct amqp091_content *content);
 
-/* amqp091_hold: an alarm stands, so publishers wait. */
-bool amqp091_hold(struct turn *t);
-
-/* The slow way. header and body are for frames of a channel with an assembly. */
+/* header and body are for frames of a channel with an assembly; amqp091_assembly_fault: one came
+ * that must not come now. */
+struct amqp091_fault amqp091_assembly_fault(const struct channel *c);
 MUST_USE enum err amqp091_assembly_header(struct turn *t, struct channel *c, struct slice payload);
 MUST_USE enum err amqp091_assembly_body(struct turn *t, struct channel *c, struct slice payload);
 /* amqp091_assembly_finish publishes what is whole, and frees the assembly. */
 MUST_USE enum err amqp091_assembly_finish(struct turn *t, struct channel *c);
 
-/* Big bodies. amqp091_upload_is_big: too large for one record. begin makes the block with the
- * list, body takes what a frame has brought; close lets go of a chunk that is half full. */
+/* ---- upload.c: big bodies */
+/* amqp091_upload_is_big: too large for one record. begin makes the block with the list, body takes
+ * what a frame has brought; close lets go of a chunk that is half full. */
 bool amqp091_upload_is_big(const struct assembly *a);
 MUST_USE enum err amqp091_upload_begin(struct turn *t, const struct channel *c, struct slice props);
 MUST_USE enum err amqp091_upload_body(struct turn *t, struct channel *c, struct slice body);
 void amqp091_upload_close(struct turn *t, struct assembly *a);
 /* amqp091_upload_nowhere: no queue takes it. */
 void amqp091_upload_nowhere(struct turn *t, struct channel *c, const struct publish *p);
-
-/* amqp091_assembly_fault: a frame came that must not come now. */
-struct amqp091_fault amqp091_assembly_fault(const struct channel *c);
 #endif
