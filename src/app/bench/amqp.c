@@ -1,6 +1,4 @@
-#include "app/bench/heap.h"
 #include "app/bench/talk.h"
-#include "base/bits.h"
 #include "base/must.h"
 
 /* slot_of: the channel that a frame is for, or NULL. */
@@ -137,9 +135,7 @@ static void fill(struct publisher *p, const struct load *load, struct frames_mes
 		m->header = topology_match(load, 0, key, header) ? header : NULL;
 		m->key = key;
 	}
-	p->stride = frames_publish_bytes(m);
-	p->batch_n = max_size(BATCH_BYTES / p->stride, 1);
-	p->batch = heap_array(p->batch_n, p->stride);
+	publisher_batch(p, frames_publish_bytes(m));
 	for (size_t i = 0; i < p->batch_n; i++) {
 		uint8_t *at = p->batch + i * p->stride;
 		struct wr w = wr_of(at, p->stride);

@@ -1,7 +1,5 @@
-#include "app/bench/heap.h"
 #include "app/bench/packets.h"
 #include "app/bench/talk.h"
-#include "base/bits.h"
 #include "base/must.h"
 
 #include <stdio.h>
@@ -14,19 +12,6 @@ static void topic_of(const struct load *load, uint32_t queue, char out[LOAD_NAME
 {
 	must(queue < load->o->queues);
 	snprintf(out, LOAD_NAME_MAX, "%.150s/%u", load->prefix, load->o->fanout ? 0 : queue);
-}
-
-static enum err open_slot(struct client *c, uint16_t slot)
-{
-	must(slot == 1 && c->channel_max == 1);
-	return ERR_OK;
-}
-
-static enum err open_role(const struct load *load, struct client *c, uint16_t slot)
-{
-	must(load->talk == &talk_mqtt && slot == 1);
-	(void)c;
-	return ERR_OK;
 }
 
 static void attach(const struct load *load, struct consumer *c)
@@ -51,9 +36,7 @@ static void batch(struct publisher *p, const struct load *load)
 	char topic[LOAD_NAME_MAX];
 	const uint8_t qos = (uint8_t)load->o->qos;
 	topic_of(load, p->id % (uint32_t)load->o->queues, topic);
-	p->stride = packets_publish_bytes(topic, qos, load->o->size);
-	p->batch_n = max_size(BATCH_BYTES / p->stride, 1);
-	p->batch = heap_array(p->batch_n, p->stride);
+	publisher_batch(p, packets_publish_bytes(topic, qos, load->o->size));
 	for (size_t i = 0; i < p->batch_n; i++) {
 		struct wr w = wr_of(p->batch + i * p->stride, p->stride);
 		packets_publish(&w, topic, qos, load->o->size, &p->stamp_at);
@@ -144,9 +127,6 @@ static enum err take(struct worker *w, struct link *l)
 }
 
 const struct talk talk_mqtt = {
-	.open = open_slot,
-	.open_publisher = open_role,
-	.open_consumer = open_role,
 	.attach = attach,
 	.leave_consumer = leave_consumer,
 	.leave_publisher = leave_publisher,

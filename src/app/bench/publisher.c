@@ -27,6 +27,14 @@ void publisher_init(struct publisher *p, const struct load *load, struct link *l
 	}
 }
 
+void publisher_batch(struct publisher *p, size_t stride)
+{
+	must(stride > 0 && !p->batch);
+	p->stride = stride;
+	p->batch_n = max_size(BATCH_BYTES / stride, 1);
+	p->batch = heap_array(p->batch_n, stride);
+}
+
 void publisher_fini(struct publisher *p)
 {
 	heap_free(p->batch);

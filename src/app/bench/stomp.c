@@ -1,23 +1,8 @@
-#include "app/bench/heap.h"
 #include "app/bench/texts.h"
 #include "app/bench/talk.h"
-#include "base/bits.h"
 #include "base/must.h"
 
 #include <string.h>
-
-static enum err open_slot(struct client *c, uint16_t slot)
-{
-	must(slot == 1 && c->channel_max == 1);
-	return ERR_OK;
-}
-
-static enum err open_role(const struct load *load, struct client *c, uint16_t slot)
-{
-	must(load->talk == &talk_stomp && slot == 1);
-	(void)c;
-	return ERR_OK;
-}
 
 static void attach(const struct load *load, struct consumer *c)
 {
@@ -43,9 +28,7 @@ static void batch(struct publisher *p, const struct load *load)
 	const struct options *o = load->o;
 	topology_queue(load, p->id % (uint32_t)o->queues, queue);
 	const struct texts_message m = { queue, o->size, o->durable, o->confirms > 0 };
-	p->stride = texts_send_bytes(&m);
-	p->batch_n = max_size(BATCH_BYTES / p->stride, 1);
-	p->batch = heap_array(p->batch_n, p->stride);
+	publisher_batch(p, texts_send_bytes(&m));
 	for (size_t i = 0; i < p->batch_n; i++) {
 		struct wr w = wr_of(p->batch + i * p->stride, p->stride);
 		texts_send(&w, &m, &p->id_at, &p->stamp_at);
@@ -117,9 +100,6 @@ static enum err take(struct worker *w, struct link *l)
 }
 
 const struct talk talk_stomp = {
-	.open = open_slot,
-	.open_publisher = open_role,
-	.open_consumer = open_role,
 	.attach = attach,
 	.leave_consumer = leave_consumer,
 	.leave_publisher = leave_publisher,

@@ -9,7 +9,8 @@
 #include "app/bench/worker.h"
 
 struct talk {
-	/* open makes a slot of a connection ready for a publisher or a consumer; blocks. */
+	/* open makes a slot of a connection ready, open_publisher and open_consumer one for what it
+	 * is to be; they block. NULL: there is nothing to make ready. */
 	enum err (*open)(struct client *c, uint16_t slot);
 	enum err (*open_publisher)(const struct load *load, struct client *c, uint16_t slot);
 	enum err (*open_consumer)(const struct load *load, struct client *c, uint16_t slot);

@@ -36,9 +36,8 @@ static enum err open_link(struct worker *w, struct link *l, uint64_t channels_n)
 	}
 	l->slots_n = (uint16_t)channels_n;
 	l->slots = heap_array(channels_n + 1, sizeof *l->slots);
-	for (uint16_t i = 1; i <= channels_n; i++) {
+	for (uint16_t i = 1; w->load->talk->open && i <= channels_n; i++)
 		TRY(w->load->talk->open(&l->client, i));
-	}
 	return ERR_OK;
 }
 
@@ -63,7 +62,8 @@ static enum err open_publishers(struct worker *w)
 		}
 		publisher_init(&w->publishers[n], w->load, l, i, channel);
 		l->slots[channel].publisher = &w->publishers[n++];
-		TRY(w->load->talk->open_publisher(w->load, &l->client, channel));
+		if (w->load->talk->open_publisher)
+			TRY(w->load->talk->open_publisher(w->load, &l->client, channel));
 	}
 	must(n == w->publishers_n);
 	return ERR_OK;
@@ -86,7 +86,8 @@ static enum err open_consumers(struct worker *w)
 		struct consumer *c = &w->consumers[n++];
 		*c = (struct consumer){ .link = l, .id = i, .queue = queue, .channel = channel };
 		l->slots[channel].consumer = c;
-		TRY(w->load->talk->open_consumer(w->load, &l->client, channel));
+		if (w->load->talk->open_consumer)
+			TRY(w->load->talk->open_consumer(w->load, &l->client, channel));
 	}
 	must(n == w->consumers_n);
 	return ERR_OK;

@@ -110,11 +110,13 @@ void worker_fini(struct worker *w);
 /* worker_run walks through all phases. What goes wrong sets load->failed. */
 void worker_run(struct worker *w);
 
-/* publisher_init prepares the batch. publisher_turn publishes what it may, with at most one write
- * (one for each message at low rates), and says when it wants its next turn: WORKER_NOW, a time,
- * or WORKER_NEVER, when an event has to come first. ERR_CLOSED: the connection is gone. */
+/* publisher_init prepares the batch, by talk.batch, which has publisher_batch make room for one of
+ * messages of `stride` bytes. publisher_turn publishes what it may, with at most one write (one for
+ * each message at low rates), and says when it wants its next turn: WORKER_NOW, a time, or
+ * WORKER_NEVER, when an event has to come first. ERR_CLOSED: the connection is gone. */
 void publisher_init(struct publisher *p, const struct load *load, struct link *link, uint32_t id,
 		    uint16_t channel);
+void publisher_batch(struct publisher *p, size_t stride);
 void publisher_fini(struct publisher *p);
 MUST_USE enum err publisher_turn(struct worker *w, struct publisher *p, uint64_t *out_next_ns);
 
