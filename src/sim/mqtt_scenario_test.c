@@ -4,7 +4,7 @@
 #include "sim/words_for_tests.h"
 #include "sim/world_for_tests.h"
 
-#include "session/scenario_for_tests.h"
+#include "sim/no_channels_for_tests.h"
 #include "wire/mqtt/ack.h"
 #include "wire/mqtt/connect.h"
 #include "wire/mqtt/print.h"
@@ -12,7 +12,7 @@
 #include "wire/mqtt/subscribe.h"
 
 #define STORIES_FOLDER "test/scenario/mqtt"
-#include "session/stories_for_tests.h"
+#include "sim/stories_for_tests.h"
 
 #define SHOWN_MAX 64u /* octets of a payload that are shown */
 
@@ -232,35 +232,7 @@ static inline void scenario_frames(struct client *c, const char *line, struct oc
 	free(w);
 }
 
-static inline void scenario_open(struct scenario *s, struct client *c, const char *options)
-{
-	(void)c;
-	scenario_fail(s, "nothing is opened in MQTT", options, NULL);
-}
-
-static inline void scenario_confirmed(struct scenario *s, struct client *c, unsigned ch,
-				      const char *range)
-{
-	(void)c;
-	(void)ch;
-	scenario_fail(s, "nothing is confirmed in MQTT", range, NULL);
-}
-
-/* ---- the stories ------------------------------------------------------------------------- */
-
-static void plays(void **state)
-{
-	const char *name = *state;
-	char *text = story_read(name);
-	for (uint64_t seed = 0; seed < 2 * HOST_LOOPS_MAX; seed++) {
-		struct scenario *s = scenario_of(world_new(seed, &mqtt_session_ops), name);
-		scenario_play(s, text);
-		scenario_end(s);
-	}
-	free(text);
-}
-
 int main(int argc, char **argv)
 {
-	return stories_main(argc, argv, plays);
+	return stories_play(argc, argv, &mqtt_session_ops);
 }

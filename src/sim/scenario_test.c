@@ -5,26 +5,9 @@
 #include "session/amqp091/scenario_for_tests.h"
 
 #define STORIES_FOLDER "test/scenario/amqp091"
-#include "session/stories_for_tests.h"
-
-/* ---- the stories ------------------------------------------------------------------------- */
-
-static void plays(void **state)
-{
-	const char *name = *state;
-	char *text = story_read(name);
-	bool is_for_session = strstr(text, "# only: session\n") != NULL;
-	for (uint64_t seed = 0; seed < 2 * HOST_LOOPS_MAX && !is_for_session; seed++) {
-		struct scenario *s = scenario_of(world_new(seed, NULL), name);
-		scenario_play(s, text);
-		scenario_end(s);
-	}
-	free(text);
-	if (is_for_session)
-		skip();
-}
+#include "sim/stories_for_tests.h"
 
 int main(int argc, char **argv)
 {
-	return stories_main(argc, argv, plays);
+	return stories_play(argc, argv, NULL);
 }
