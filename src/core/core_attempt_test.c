@@ -8,21 +8,11 @@
 /* A durable queue that counts attempts; RULE_NONE: without a limit. */
 static void open_queue(struct rig *r, uint64_t limit, bool has_dead_letters)
 {
-	uint8_t buf[RULES_BYTES_MAX];
 	struct queue_rules rules = rules_none();
-	struct run *cmd = (struct run *)(void *)r->cmd_bytes;
 	rules.type = QUEUE_QUORUM;
 	rules.delivery_limit = limit;
 	rules.has_dead_letter_exchange = has_dead_letters;
-	uint32_t n = rules_put(&rules, buf, sizeof buf);
-	*cmd = rig_head(CMD_QUEUE_OPEN, Q, 1);
-	cmd->session = 0;
-	cmd->flags = QUEUE_DURABLE;
-	cmd->tail_len = n;
-	memcpy(cmd + 1, buf, n);
-	core_admit(r->core, cmd, 0, &r->now, &r->later, &r->post);
-	rig_apply(r);
-	rig_give(r);
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
 }
 
 static struct rig *new_rig(uint64_t limit, bool has_dead_letters)

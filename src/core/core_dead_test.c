@@ -24,19 +24,9 @@ static void see_dead(struct rig *r, const struct rig_fx *fx)
 /* A queue whose dead letters go somewhere, or (has = false) do not. */
 static void open_queue(struct rig *r, uint8_t flags, bool has)
 {
-	uint8_t buf[RULES_BYTES_MAX];
 	struct queue_rules rules = rules_none();
-	struct run *cmd = (struct run *)(void *)r->cmd_bytes;
 	rules.has_dead_letter_exchange = has;
-	uint32_t n = rules_put(&rules, buf, sizeof buf);
-	*cmd = rig_head(CMD_QUEUE_OPEN, Q, 1);
-	cmd->session = 0;
-	cmd->flags = flags;
-	cmd->tail_len = n;
-	memcpy(cmd + 1, buf, n);
-	core_admit(r->core, cmd, 0, &r->now, &r->later, &r->post);
-	rig_apply(r);
-	rig_give(r);
+	rig_open(r, Q, flags, &rules);
 }
 
 static struct rig *new_rig(uint8_t flags, bool has)
