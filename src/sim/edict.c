@@ -3,8 +3,6 @@
 #include "auth/account.h"
 #include "auth/grant.h"
 #include "base/list.h"
-#include "core/policy.h"
-#include "core/rules.h"
 #include "sim/stage.h"
 
 #include <stdlib.h>
@@ -78,20 +76,10 @@ static uint64_t limit_of(const struct order *o, uint32_t queue, bool *out_is_ref
 
 static struct fact law_fact(const struct order *o, uint32_t i, uint8_t *buf, uint32_t cap)
 {
-	uint8_t room[RULES_BYTES_MAX];
 	struct queue_rules rules = rules_none();
-	enum fact_kind kind = i == OPERATOR ? FACT_OPERATOR_POLICY : FACT_POLICY;
-	struct fact f = fact_of(kind, slice_str("/"), slice_str(law_names[i]), SLICE_EMPTY);
 	rules.max_length = o->law[i].max;
 	rules.overflow = o->law[i].is_refusing ? OVERFLOW_REJECT : OVERFLOW_DROP_HEAD;
-	const struct policy p = { .pattern = slice_str(law_patterns[i]),
-				  .rules = slice_of(room, rules_put(&rules, room, sizeof room)),
-				  .json = slice_str("{}"),
-				  .priority = i,
-				  .apply_to = POLICY_CLASSIC | POLICY_QUORUM };
-	f.value = slice_of(buf, policy_put(&p, buf, cap));
-	must(f.value.n > 0);
-	return f;
+	return errand_policy(i == OPERATOR, law_names[i], law_patterns[i], &rules, i, buf, cap);
 }
 
 static void order_user(struct errand *e, const struct order *o)

@@ -1,6 +1,7 @@
 #include "sim/errand.h"
 
 #include "base/byteorder.h"
+#include "core/policy.h"
 #include "session/manage/item.h"
 #include "session/manage/manage.h"
 
@@ -43,6 +44,23 @@ void errand_make(struct errand *e, const struct fact *f)
 void errand_forget(struct errand *e, const struct fact *f)
 {
 	item(e, ITEM_FORGET, f);
+}
+
+struct fact errand_policy(bool is_operators, const char *name, const char *pattern,
+			  const struct queue_rules *rules, int64_t priority, uint8_t *buf,
+			  uint32_t cap)
+{
+	uint8_t room[RULES_BYTES_MAX];
+	struct fact f = fact_of(is_operators ? FACT_OPERATOR_POLICY : FACT_POLICY, slice_str("/"),
+				slice_str(name), SLICE_EMPTY);
+	const struct policy p = { .pattern = slice_str(pattern),
+				  .rules = slice_of(room, rules_put(rules, room, sizeof room)),
+				  .json = slice_str("{}"),
+				  .priority = priority,
+				  .apply_to = POLICY_CLASSIC | POLICY_QUORUM };
+	f.value = slice_of(buf, policy_put(&p, buf, cap));
+	must(f.value.n > 0);
+	return f;
 }
 
 void errand_send(struct errand *e)

@@ -7,6 +7,7 @@
 #ifndef SIM_ERRAND_H
 #define SIM_ERRAND_H
 #include "core/fact.h"
+#include "core/rules.h"
 #include "sim/net.h"
 
 struct errand {
@@ -21,6 +22,11 @@ void errand_begin(struct errand *e, struct sock *sock);
 /* errand_make and errand_forget say one thing more; there is room for some. */
 void errand_make(struct errand *e, const struct fact *f);
 void errand_forget(struct errand *e, const struct fact *f);
+/* errand_policy is the fact of a policy of the virtual host "/", for queues of some names; in
+ * `buf`. */
+struct fact errand_policy(bool is_operators, const char *name, const char *pattern,
+			  const struct queue_rules *rules, int64_t priority, uint8_t *buf,
+			  uint32_t cap);
 /* errand_send: that was all. */
 void errand_send(struct errand *e);
 /* errand_talk moves bytes both ways. True: some moved. When the broker has hung up, `sock` is NULL,

@@ -60,6 +60,7 @@ static void clients_die(struct world *w, bool is_clean)
 {
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
 		client_died(&w->client[i]);
+	operator_died(&w->operator);
 	oracle_crash(&w->oracle, is_clean);
 }
 

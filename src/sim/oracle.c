@@ -21,6 +21,9 @@ void oracle_init(struct oracle *o, struct story *story, const uint64_t *now_ms, 
 			      .channels_n = 1,
 			      .txs_n = 1 };
 	places_init(&o->places, r);
+	o->decree[0] = o->places.rule[PLACE_p0];
+	o->decree[0].dead_to = 0; /* no policy says so yet */
+	o->decrees_n = 1;
 	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
 		o->exchange[x] = place_exchanges[x].is_fixed ? LIFE_THERE : LIFE_NONE;
 }
@@ -169,6 +172,7 @@ uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, boo
 				      .is_must = is_must,
 				      .next_of_message = m->first_copy,
 				      .prev = q->last };
+	oracle_timed(o, &o->copies[n]);
 	m->first_copy = n;
 	if (q->last)
 		o->copies[q->last].next = n;

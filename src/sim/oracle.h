@@ -58,14 +58,15 @@ struct copy {
 	uint8_t by;                     /* client of that */
 	bool is_must, is_seen, is_done; /* done: settled by being given */
 	bool is_purging, is_purged, is_dead;
-	bool is_rejected;   /* it was refused once */
-	bool is_crowded;    /* it may have been too much */
-	bool is_either;     /* it is there, or its letter is where it died to */
-	uint8_t letters_n;  /* that came of it: one for each process in which it died */
-	uint32_t tx;        /* 0, or in which it was last settled */
-	bool is_tied;       /* it must be there or not, as its transaction */
-	uint32_t place;     /* in a stream: its offset and 1; 0: nobody has read it yet */
-	uint32_t letter_of; /* 0: none; the copy that has died in another queue */
+	bool is_rejected;             /* it was refused once */
+	bool is_crowded;              /* it may have been too much */
+	bool is_either;               /* it is there, or its letter is where it died to */
+	uint8_t letters_n;            /* that came of it: one for each process in which it died */
+	uint32_t tx;                  /* 0, or in which it was last settled */
+	bool is_tied;                 /* it must be there or not, as its transaction */
+	uint32_t ttl_ms, ttl_most_ms; /* it may expire after that; after that it has. 0: never */
+	uint32_t place;               /* in a stream: its offset and 1; 0: nobody has read it yet */
+	uint32_t letter_of;           /* 0: none; the copy that has died in another queue */
 };
 
 struct oracle_queue {
@@ -159,7 +160,11 @@ struct oracle {
 	uint16_t mask[2][2][PLACE_EXCHANGES][PLACE_KEYS];
 	bool is_masked[2][PLACE_EXCHANGES][PLACE_KEYS];
 	uint64_t copied_n, diverted_n; /* messages with further keys; that an alternate was for */
-	uint32_t *stream;              /* messages by offset, as they were read; 0: not yet */
+	/* what holds of the queue that has rules by policies: one, or what was before or comes */
+	struct place_rule decree[2];
+	uint32_t decrees_n;
+	uint64_t decree_event; /* since when it is one */
+	uint32_t *stream;      /* messages by offset, as they were read; 0: not yet */
 	uint32_t stream_n, stream_cap;
 	uint32_t stream_end; /* how far the drain has read */
 	uint64_t streamed_n;
@@ -251,6 +256,16 @@ void oracle_expire(struct oracle *o, uint32_t queue);
 void oracle_jump(struct oracle *o);
 /* oracle_crowded: a copy was added to a queue that may be full now. */
 void oracle_crowded(struct oracle *o, uint32_t queue);
+/* oracle_timed notes when a copy that is added may expire. oracle_length gives how many messages
+ * the queue may have, as asked for at `event`; UINT32_MAX: nobody knows. oracle_is_mortal: what
+ * dies in it goes to another queue, surely. */
+void oracle_timed(const struct oracle *o, struct copy *c);
+uint32_t oracle_length(const struct oracle *o, uint32_t queue, uint64_t event);
+bool oracle_is_mortal(const struct oracle *o, uint32_t queue);
+/* oracle_decree: an operator orders another rule for the queue, and from now on it may hold.
+ * oracle_decreed: he was answered. */
+void oracle_decree(struct oracle *o, uint32_t queue, const struct place_rule *next);
+void oracle_decreed(struct oracle *o, uint32_t queue);
 /* oracle_refused: the publisher is told that a queue was full. */
 void oracle_refused(struct oracle *o, uint32_t id);
 

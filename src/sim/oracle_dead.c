@@ -9,7 +9,7 @@ void oracle_either(struct oracle *o, uint32_t copy)
 {
 	struct copy *c = &o->copies[copy];
 	const struct oracle_queue *to = &o->queue[o->places.rule[c->queue].dead_to];
-	if (!o->places.rule[c->queue].dead_to || !c->is_must || c->is_either ||
+	if (!oracle_is_mortal(o, c->queue) || !c->is_must || c->is_either ||
 	    (c->state != COPY_READY && c->state != COPY_HELD) || to->life != LIFE_THERE ||
 	    to->doubt_event >= o->messages[c->message].sent || to->is_leaking)
 		return;

@@ -416,9 +416,10 @@ void oracle_count_is(struct oracle *o, uint32_t queue, uint64_t event, uint64_t 
 		most++;
 	}
 	const struct place_rule *rule = &o->places.rule[queue];
-	if (rule->length_max && !rule->is_rejecting && !o->may_be_cold && n > rule->length_max)
+	const uint32_t length = oracle_length(o, queue, event);
+	if (!o->may_be_cold && n > length)
 		story_wrong(o->story, "%s has %lu ready messages, more than %u",
-			    place_queues[queue].name, (unsigned long)n, rule->length_max);
+			    place_queues[queue].name, (unsigned long)n, length);
 	if (rule->is_cemetery || q->death_event > event)
 		most = UINT64_MAX; /* who has died, and when, is not known before it comes */
 	if (n + o->unreadable_n < least || n > most)

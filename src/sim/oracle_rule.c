@@ -3,26 +3,46 @@
 
 /* ---- time ---------------------------------------------------------------------------------- */
 
-static uint32_t ttl_of(const struct oracle *o, const struct copy *c)
+static uint32_t lesser(uint32_t a, uint32_t b)
 {
-	must(c->queue < PLACE_QUEUES);
-	return o->places.rule[c->queue].ttl_ms;
+	return a && b ? (a < b ? a : b) : a + b;
+}
+
+static uint32_t greater(uint32_t a, uint32_t b)
+{
+	return a && b ? (a > b ? a : b) : 0;
+}
+
+/* What may hold of a queue. */
+static uint32_t rules_of(const struct oracle *o, uint32_t queue, const struct place_rule **out)
+{
+	const bool is_decreed = o->places.rule[queue].is_decreed;
+	must(queue < PLACE_QUEUES);
+	*out = is_decreed ? o->decree : &o->places.rule[queue];
+	return is_decreed ? o->decrees_n : 1;
+}
+
+void oracle_timed(const struct oracle *o, struct copy *c)
+{
+	const struct place_rule *rule;
+	const uint32_t n = rules_of(o, c->queue, &rule), other = rule[n - 1].ttl_ms;
+	c->ttl_ms = lesser(rule->ttl_ms, other);
+	c->ttl_most_ms = greater(rule->ttl_ms, other);
 }
 
 /* It came to the queue when it was sent, or later. */
 bool oracle_may_be_due(const struct oracle *o, const struct copy *c)
 {
 	const struct message *m = &o->messages[c->message];
-	const uint32_t ttl_ms = ttl_of(o, c);
-	return ttl_ms && (o->jump_event || *o->now_ms >= m->sent_ms + ttl_ms);
+	return c->ttl_ms && (o->jump_event || *o->now_ms >= m->sent_ms + c->ttl_ms);
 }
 
 /* It came when it was known to be there, or before. */
 static bool is_due(const struct oracle *o, const struct copy *c)
 {
 	const struct message *m = &o->messages[c->message];
-	const uint32_t ttl_ms = ttl_of(o, c);
-	return ttl_ms && m->sure && !o->jump_event && *o->now_ms >= m->sure_ms + ttl_ms;
+	return c->ttl_most_ms && m->sure && !o->jump_event &&
+	       *o->now_ms >= m->sure_ms + c->ttl_most_ms;
 }
 
 bool oracle_is_owed(const struct oracle *o, const struct copy *c)
@@ -57,8 +77,10 @@ void oracle_jump(struct oracle *o)
 void oracle_crowded(struct oracle *o, uint32_t queue)
 {
 	const struct oracle_queue *q = &o->queue[queue];
-	const struct place_rule *rule = &o->places.rule[queue];
-	if (!rule->length_max || q->copies_n <= rule->length_max)
+	const struct place_rule *rule;
+	const uint32_t n = rules_of(o, queue, &rule);
+	const uint32_t most = lesser(rule->length_max, rule[n - 1].length_max);
+	if (!most || q->copies_n <= most)
 		return;
 	for (uint32_t c = q->last; c; c = o->copies[c].prev) {
 		struct message *m = &o->messages[o->copies[c].message];
@@ -96,4 +118,60 @@ void oracle_refused(struct oracle *o, uint32_t id)
 		story_wrong(o->story, "m%u was refused, though %s has given it", id,
 			    place_queues[o->copies[full].queue].name);
 	oracle_copy_gone(o, full);
+}
+
+uint32_t oracle_length(const struct oracle *o, uint32_t queue, uint64_t event)
+{
+	const struct place_rule *rule;
+	const uint32_t n = rules_of(o, queue, &rule);
+	const bool is_known = n == 1 && (!rule->is_decreed || o->decree_event < event);
+	return is_known && rule->length_max && !rule->is_rejecting ? rule->length_max : UINT32_MAX;
+}
+
+/* ---- policies ------------------------------------------------------------------------------ */
+
+bool oracle_is_mortal(const struct oracle *o, uint32_t queue)
+{
+	const struct place_rule *rule;
+	const uint32_t n = rules_of(o, queue, &rule);
+	return rule->dead_to && rule[n - 1].dead_to;
+}
+
+/* How long something may wait was said when it came to the queue; where it goes when it dies, when
+ * it dies; and what is too much, now. */
+void oracle_decree(struct oracle *o, uint32_t queue, const struct place_rule *next)
+{
+	must(o->places.rule[queue].is_decreed);
+	const bool was_mortal = oracle_is_mortal(o, queue);
+	o->decree[1] = *next;
+	o->decrees_n = 2;
+	const bool is_mortal = oracle_is_mortal(o, queue);
+	for (uint32_t c = o->queue[queue].first; c; c = o->copies[c].next) {
+		struct copy *k = &o->copies[c];
+		if (!o->messages[k->message].is_sure) {
+			k->ttl_ms = lesser(k->ttl_ms, next->ttl_ms);
+			k->ttl_most_ms = greater(k->ttl_most_ms, next->ttl_ms);
+		}
+		k->is_either &= is_mortal || !was_mortal;
+	}
+	oracle_crowded(o, queue);
+}
+
+/* What has died when that was its end has left no letter. */
+static void bury(struct oracle *o, uint32_t queue)
+{
+	for (uint32_t c = o->queue[queue].first; c; c = o->copies[c].next)
+		if (oracle_may_be_due(o, &o->copies[c]))
+			o->copies[c].is_must = false;
+}
+
+void oracle_decreed(struct oracle *o, uint32_t queue)
+{
+	must(o->places.rule[queue].is_decreed && o->decrees_n == 2);
+	const bool was_mortal = oracle_is_mortal(o, queue);
+	o->decree[0] = o->decree[1];
+	o->decrees_n = 1;
+	o->decree_event = oracle_tick(o);
+	if (!was_mortal && oracle_is_mortal(o, queue))
+		bury(o, queue);
 }

@@ -104,7 +104,7 @@ struct slice place_rules(const struct place_rule *rule, uint8_t buf[PLACE_RULES_
 		amqp091_put_int(&w, "x-max-length", rule->length_max);
 	if (rule->is_rejecting)
 		amqp091_put_str(&w, "x-overflow", slice_str("reject-publish"));
-	if (rule->dead_to) {
+	if (rule->dead_to && !rule->is_decreed) {
 		amqp091_put_str(&w, "x-dead-letter-exchange", SLICE_EMPTY);
 		amqp091_put_str(&w, "x-dead-letter-routing-key",
 				slice_str(place_queues[rule->dead_to].name));
@@ -200,9 +200,8 @@ static void choose(struct places *p, struct prng *r)
 /* Some keep messages for a while only, or so many of them. */
 static void choose_bounds(struct places *p, struct prng *r)
 {
-	static const uint8_t brief[] = {
-		PLACE_d1, PLACE_n0, PLACE_t0, PLACE_r0, PLACE_s0, PLACE_q0
-	};
+	static const uint8_t brief[] = { PLACE_d1, PLACE_n0, PLACE_t0, PLACE_r0,
+					 PLACE_s0, PLACE_q0, PLACE_p0 };
 	static const uint8_t narrow[] = { PLACE_d1, PLACE_n0, PLACE_t0, PLACE_r0, PLACE_q0 };
 	for (uint32_t i = 0; i < sizeof brief; i++)
 		if (prng_chance(r, 1, 5))
@@ -223,10 +222,11 @@ static void choose_ends(struct places *p, struct prng *r)
 		PLACE_d1, PLACE_n0, PLACE_t0, PLACE_r0, PLACE_s0, PLACE_q0
 	};
 	for (uint32_t i = 0; i < sizeof mortal; i++)
-		if (prng_chance(r, 1, 2)) {
+		if (prng_chance(r, 1, 2))
 			p->rule[mortal[i]].dead_to = PLACE_d2;
-			p->rule[PLACE_d2].is_cemetery = true;
-		}
+	p->rule[PLACE_p0].dead_to = PLACE_d2;
+	p->rule[PLACE_p0].is_decreed = true;
+	p->rule[PLACE_d2].is_cemetery = true;
 }
 
 /* Whose rules the seed chooses: d0, d2, a0 and those of one client have none. */

@@ -64,6 +64,7 @@ struct place_rule {
 	uint32_t length_max; /* 0: none */
 	uint8_t dead_to;     /* where its dead letters go, a queue without rules; 0: nowhere */
 	bool is_cemetery;    /* some come here */
+	bool is_decreed;     /* policies may say more, and whether its dead letters go there */
 };
 struct places {
 	struct place_rule rule[PLACE_QUEUES];

@@ -89,7 +89,9 @@ static void copy(struct client *c, struct message *m)
 /* In a transaction no queue may refuse anything, so it goes to one that does not. */
 static struct message letter(struct client *c, const struct temper *t, bool is_in_tx)
 {
-	static const uint8_t often[] = { PLACE_d0, PLACE_d1, PLACE_d2, PLACE_n0, PLACE_l0 };
+	static const uint8_t often[] = {
+		PLACE_d0, PLACE_d1, PLACE_d2, PLACE_n0, PLACE_l0, PLACE_p0
+	};
 	struct message m = { .exchange = PLACE_X_default, .bytes = size(c, t) };
 	if (chance(c, 40) && !(is_in_tx && t->is_refusing)) {
 		m.exchange = (uint8_t)(1 + dice(c, PLACE_EXCHANGES - 1));

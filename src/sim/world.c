@@ -7,8 +7,10 @@
 #define QUIET_STEPS      30    /* between two looks at a broker that is idle */
 #define WAIT_MS_MAX      60000 /* for an answer */
 #define SETTLE_STEPS_MAX 400000
-#define CLIENT_SHIFT     8  /* of actors' bits */
-#define CHECK_STEPS      64 /* between two looks at its memory, and at who waits */
+#define CLIENT_SHIFT     8 /* of actors' bits */
+#define OPERATOR         (CLIENT_SHIFT + ORACLE_CLIENTS)
+#define ORDER_STEPS      300 /* between two orders of the operator, about */
+#define CHECK_STEPS      64  /* between two looks at its memory, and at who waits */
 
 /* ---- life ------------------------------------------------------------------------------- */
 
@@ -110,7 +112,7 @@ static bool is_ours(const struct world *w, const struct sock *k)
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
 		if (w->client[i].phase != CLIENT_OFF && w->client[i].sock == k)
 			return true;
-	return false;
+	return w->operator.errand.sock == k;
 }
 
 /* Everybody whom clients have dropped is known to be gone. */
@@ -247,10 +249,13 @@ static uint32_t choose(struct world *w, uint32_t bits)
 bool world_step(struct world *w)
 {
 	w->story.steps_n++;
-	uint32_t bits = host_runnable(&w->host) | clients_runnable(w) << CLIENT_SHIFT;
+	uint32_t bits = host_runnable(&w->host) | clients_runnable(w) << CLIENT_SHIFT |
+			(uint32_t)operator_has_io(&w->operator) << OPERATOR;
 	if (prng_chance(&w->prng, 1, 8))
 		host_pass(&w->host, 1);
 	beat(w);
+	if (w->is_working && !w->is_patient && prng_chance(&w->prng, 1, ORDER_STEPS))
+		operator_begin(&w->operator, & w->host, &w->oracle, &w->prng);
 	if (bits == 0) {
 		if (!pass(w))
 			host_pass(&w->host, 1000);
@@ -258,6 +263,8 @@ bool world_step(struct world *w)
 		uint32_t who = choose(w, bits);
 		if (who < CLIENT_SHIFT)
 			host_step(&w->host, who);
+		else if (who == OPERATOR)
+			operator_io(&w->operator, & w->host, &w->oracle);
 		else
 			client_step(w, who - CLIENT_SHIFT);
 	}
@@ -283,7 +290,7 @@ bool world_work(struct world *w, uint64_t ops)
 
 static bool is_at_rest(const struct world *w)
 {
-	if (!host_is_idle(&w->host) || !are_lost_known(w))
+	if (!host_is_idle(&w->host) || !are_lost_known(w) || w->operator.errand.sock)
 		return false;
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
 		if (client_has_io(&w->client[i]) || !client_has_all(&w->client[i]))

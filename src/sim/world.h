@@ -7,6 +7,7 @@
  */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
+#include "sim/operator.h"
 #include "sim/workload.h"
 
 #define WORLD_DRAINER PLACE_CLIENTS
@@ -17,6 +18,7 @@ struct world {
 	struct host host;
 	struct oracle oracle;
 	struct client client[ORACLE_CLIENTS];
+	struct operator operator;
 	struct temper temper;
 	uint64_t ops_n; /* done by clients so far */
 	uint64_t quiet_step, beat_ms;

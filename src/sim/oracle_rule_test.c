@@ -1,0 +1,182 @@
+/* A queue whose rules are policies that change, as the oracle sees it: it is told lies, and must
+ * say so. */
+#include "sim/oracle.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define TTL_MS 50u
+
+struct fix {
+	struct story story;
+	struct oracle oracle;
+	uint64_t now_ms;
+	uint32_t publisher, consumer; /* channels of clients 0 and 1 */
+};
+
+static struct fix *fix_new(void)
+{
+	struct fix *f = calloc(1, sizeof *f);
+	struct prng r = prng_of(1);
+	must(f != NULL);
+	story_init(&f->story, false);
+	oracle_init(&f->oracle, &f->story, &f->now_ms, &r);
+	f->oracle.places.rule[PLACE_p0].ttl_ms = f->oracle.decree[0].ttl_ms = 0;
+	oracle_queue_set(&f->oracle, PLACE_p0, LIFE_THERE);
+	oracle_queue_set(&f->oracle, PLACE_d2, LIFE_THERE);
+	for (uint32_t i = 0; i < 2; i++)
+		oracle_connected(&f->oracle, i);
+	f->publisher = oracle_channel(&f->oracle);
+	f->consumer = oracle_channel(&f->oracle);
+	return f;
+}
+
+/* What was wrong must contain `what`; "": nothing may have been wrong. */
+static void fix_free(struct fix *f, const char *what)
+{
+	if (!strstr(f->story.wrong, what) || f->story.is_wrong != (what[0] != '\0'))
+		fprintf(stderr, "wanted: %s\nsaid: %s\n", what, f->story.wrong);
+	must(strstr(f->story.wrong, what) && f->story.is_wrong == (what[0] != '\0'));
+	oracle_fini(&f->oracle);
+	free(f);
+}
+
+static uint32_t publish(struct fix *f)
+{
+	struct message m = { .publisher = f->publisher,
+			     .exchange = PLACE_X_default,
+			     .key = PLACE_p0,
+			     .bytes = 100,
+			     .flags = LETTER_PERSISTENT | LETTER_CONFIRM };
+	uint32_t id = oracle_publish(&f->oracle, 0, &m);
+	(void)oracle_routed(&f->oracle, id);
+	oracle_confirmed(&f->oracle, id);
+	return id;
+}
+
+static void deliver(struct fix *f, uint32_t id)
+{
+	uint8_t body[100], props[LETTER_PROPS_MAX];
+	const struct letter l = oracle_letter(&f->oracle, id);
+	letter_put(&l, body);
+	struct oracle_delivery d = { .client = 1,
+				     .queue = PLACE_p0,
+				     .channel = f->consumer,
+				     .key = slice_str("p0"),
+				     .props = letter_props(&l, props),
+				     .body = slice_of(body, sizeof body) };
+	(void)oracle_deliver(&f->oracle, &d);
+}
+
+/* An operator's order, and that he is answered. */
+static void order(struct fix *f, uint32_t ttl_ms, uint32_t length_max, uint8_t dead_to)
+{
+	struct place_rule rule = f->oracle.places.rule[PLACE_p0];
+	rule.ttl_ms = ttl_ms;
+	rule.length_max = length_max;
+	rule.dead_to = dead_to;
+	oracle_decree(&f->oracle, PLACE_p0, &rule);
+}
+
+static void policy(struct fix *f, uint32_t ttl_ms, uint32_t length_max, uint8_t dead_to)
+{
+	order(f, ttl_ms, length_max, dead_to);
+	oracle_decreed(&f->oracle, PLACE_p0);
+}
+
+static void what_a_policy_lets_expire_does_not_come(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	policy(f, TTL_MS, 0, 0);
+	const uint32_t id = publish(f);
+	f->now_ms = TTL_MS;
+	oracle_expire(&f->oracle, PLACE_p0);
+	deliver(f, id);
+	fix_free(f, "is gone");
+}
+
+static void what_no_policy_lets_expire_any_more_comes(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	policy(f, TTL_MS, 0, 0);
+	policy(f, 0, 0, 0);
+	(void)publish(f);
+	f->now_ms = TTL_MS;
+	oracle_drained(&f->oracle, PLACE_p0);
+	fix_free(f, "1 messages of p0 are lost");
+}
+
+static void while_a_policy_changes_both_may_hold(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	order(f, TTL_MS, 0, 0);
+	const uint32_t id = publish(f);
+	(void)publish(f);
+	oracle_decreed(&f->oracle, PLACE_p0);
+	f->now_ms = TTL_MS;
+	oracle_expire(&f->oracle, PLACE_p0);
+	deliver(f, id);
+	oracle_drained(&f->oracle, PLACE_p0);
+	fix_free(f, "");
+}
+
+static void more_than_a_policy_allows_is_noticed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	for (uint32_t n = 0; n < 3; n++)
+		(void)publish(f);
+	policy(f, 0, 2, 0);
+	const uint64_t asked = oracle_tick(&f->oracle);
+	oracle_look(&f->oracle, PLACE_p0, 1, asked);
+	oracle_count_is(&f->oracle, PLACE_p0, asked, 3);
+	fix_free(f, "p0 has 3 ready messages, more than 2");
+}
+
+static void a_dead_letter_by_policy_that_is_missing_is_noticed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	policy(f, TTL_MS, 0, PLACE_d2);
+	(void)publish(f);
+	f->now_ms = TTL_MS;
+	oracle_expire(&f->oracle, PLACE_p0);
+	oracle_drained(&f->oracle, PLACE_p0);
+	oracle_drained(&f->oracle, PLACE_d2);
+	oracle_all_drained(&f->oracle);
+	fix_free(f, "m1 is lost between p0 and where its dead letters go");
+}
+
+static void what_died_before_a_policy_leaves_no_letter(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	policy(f, TTL_MS, 0, 0);
+	(void)publish(f);
+	f->now_ms = TTL_MS;
+	policy(f, TTL_MS, 0, PLACE_d2);
+	oracle_expire(&f->oracle, PLACE_p0);
+	oracle_drained(&f->oracle, PLACE_p0);
+	oracle_all_drained(&f->oracle);
+	fix_free(f, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_policy_lets_expire_does_not_come),
+		cmocka_unit_test(what_no_policy_lets_expire_any_more_comes),
+		cmocka_unit_test(while_a_policy_changes_both_may_hold),
+		cmocka_unit_test(more_than_a_policy_allows_is_noticed),
+		cmocka_unit_test(a_dead_letter_by_policy_that_is_missing_is_noticed),
+		cmocka_unit_test(what_died_before_a_policy_leaves_no_letter),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
