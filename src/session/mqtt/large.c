@@ -73,7 +73,7 @@ static enum err publish(struct turn *t, const struct msg *m, uint64_t word)
 			      .version = version,
 			      .has_expiry = (p.props.has & MQTT_HAS(message_expiry_s)) != 0,
 			      .expiry_s = p.props.message_expiry_s };
-	return mqtt_publish_made(t, &of, m, word);
+	return mqtt_message_send(t, &of, m, word);
 }
 
 bool mqtt_stored(struct session *own, struct session_world *w, uint64_t ticket, uint64_t loc,

@@ -316,16 +316,13 @@ void mqtt_on_unsubscribe(struct turn *t, const struct mqtt_packet *p);
 void mqtt_subscribed(struct turn *t, const struct run *fx, const struct reply_row *r);
 void mqtt_call_free(struct turn *t);
 
-/* ---- publish.c ---- */
-/* Behind the head of a message that expires stands when it came: u64, milliseconds, big-endian. */
-#define EXPIRY_TAIL 8u
-/* Behind that of one that was retained and goes by way of a session's queue: the same, and the
- * identifier of the subscription: u32; 0: none (requeue.c). */
-#define FOUND_TAIL  12u
+/* ---- publish.c: PUBLISH, and its acknowledgement ---- */
 /* mqtt_on_publish takes one; false: it has to wait, nothing was done. */
 MUST_USE bool mqtt_on_publish(struct turn *t, const struct mqtt_packet *p);
-/* mqtt_publish_one publishes a message as it lies in the block being fed, or a copy of it.
- * ERR_...: it is refused, with words in t->why. `word` is told when it is safe. */
+/* mqtt_acknowledge tells the client what is safe. */
+void mqtt_acknowledge(struct turn *t);
+
+/* ---- message.c: a message in, whoever has made it ---- */
 struct message {
 	struct slice head, payload; /* one behind the other if they are not to be copied */
 	struct slice topic;
@@ -336,18 +333,24 @@ struct message {
 	bool is_retained;
 	bool is_here; /* in the block being fed */
 };
-MUST_USE enum err mqtt_publish_one(struct turn *t, const struct message *m, uint64_t word);
+/* Behind the head of a message that expires stands when it came: u64, milliseconds, big-endian. */
+#define EXPIRY_TAIL 8u
+/* Behind that of one that was retained and goes by way of a session's queue: the same, and the
+ * identifier of the subscription: u32; 0: none (requeue.c). */
+#define FOUND_TAIL  12u
+/* mqtt_message_publish publishes a message as it lies in the block being fed, or a copy of it.
+ * ERR_...: it is refused, with words in t->why. `word` is told when it is safe, and then says
+ * MQTT_WORD_NOBODY if it went to no queue. mqtt_message_send publishes what was made of `of`. */
+enum { MQTT_WORD_NOBODY = 1 << 20 };
+MUST_USE enum err mqtt_message_publish(struct turn *t, const struct message *m, uint64_t word);
+MUST_USE enum err mqtt_message_send(struct turn *t, const struct message *of, const struct msg *m,
+				    uint64_t word);
 /* mqtt_message_copy copies one that is not large into a block of its own, which the caller closes;
  * NULL: no memory. */
 const struct msg *mqtt_message_copy(struct turn *t, const struct message *m);
-/* mqtt_publish_made publishes the message that was made of `of`. */
-MUST_USE enum err mqtt_publish_made(struct turn *t, const struct message *of, const struct msg *m,
-				    uint64_t word);
 /* mqtt_route_put writes its exchange and key, mqtt_route_bytes octets. */
 uint32_t mqtt_route_bytes(const struct turn *t, const struct message *m);
 void mqtt_route_put(const struct turn *t, const struct message *m, uint8_t *at);
-/* mqtt_acknowledge tells the client what is safe. */
-void mqtt_acknowledge(struct turn *t);
 
 /* ---- move.c ---- */
 /* mqtt_wants_move: a message goes to one other loop only, and nothing holds the conversation here.

@@ -80,7 +80,7 @@ void mqtt_will_publish(struct turn *t)
 	struct message m;
 	must(t->s->will && t->s->access.is_in);
 	mqtt_will_message(t, &m);
-	if (mqtt_topic_is_ours(m.topic) || mqtt_publish_one(t, &m, PUBLISHER_NOBODY) != ERR_OK)
+	if (mqtt_topic_is_ours(m.topic) || mqtt_message_publish(t, &m, PUBLISHER_NOBODY) != ERR_OK)
 		not_published(t);
 	mqtt_unkeep(t, &m.head);
 }
