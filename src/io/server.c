@@ -10,20 +10,20 @@
 #include "io/listener.h"
 #include "io/logger.h"
 #include "io/machine.h"
+#include "io/names.h"
 #include "io/notify.h"
 #include "io/pattern.h"
 #include "io/secrets.h"
+#include "io/signals.h"
 #include "io/tls.h"
 #include "io/worker.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define STOP_MS_MAX   10000 /* a stop that takes longer is broken off: what counts is on the disk */
@@ -77,43 +77,11 @@ static enum err lacking(const char *what, struct text *why)
 
 static enum err take_signals(struct server *s, struct text *why)
 {
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a bound on files is a disk that fails, not a death */
-	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->signals = signals_take();
 	s->pollers.main_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->signals < 0 || s->pollers.main_event < 0)
 		return lacking("descriptors", why);
 	return ERR_OK;
-}
-
-/* What clients are told, as RabbitMQ would name its node. */
-static void name_cluster(struct config *c)
-{
-	char host[128] = "localhost";
-	if (c->cluster_name[0])
-		return;
-	(void)gethostname(host, sizeof host - 1);
-	snprintf(c->cluster_name, sizeof c->cluster_name, "godwit@%s", host);
-}
-
-/* Bridges say who they are as Mosquitto's do: the host, and their own name. */
-static void name_bridges(struct config *c)
-{
-	char host[128] = "localhost";
-	(void)gethostname(host, sizeof host - 1);
-	for (uint32_t i = 0; i < c->bridges.n; i++) {
-		struct config_bridge *b = &c->bridges.at[i];
-		if (b->client_id[0])
-			continue;
-		struct text id = text_of(b->client_id, sizeof b->client_id);
-		text_putf(&id, "%s.%s", host, b->name);
-	}
 }
 
 static uint32_t loops_wanted(const struct config *c)
@@ -313,8 +281,7 @@ static enum err start(struct server *s, struct text *why)
 	machine_raise_files();
 	TRY(logger_open(&s->log, s->config, why));
 	must_on_panic(on_panic);
-	name_cluster(s->config);
-	name_bridges(s->config);
+	names_complete(s->config);
 	s->pollers.n = loops_wanted(s->config);
 	log_begin(s);
 	TRY(log_refusal(s, take_addresses(s, why), LOG_listener_failed, why));
@@ -396,8 +363,7 @@ static void reload(struct server *s)
 		e = logger_reopen(&s->log, &said);
 	if (e == ERR_OK)
 		e = renew_tls(s, &said);
-	name_cluster(&fresh);
-	name_bridges(&fresh);
+	names_complete(&fresh);
 	if (e == ERR_OK)
 		config_changes(s->config, &fresh, &said);
 	struct log_value v[1] = { log_str(text_slice(&said)) };
@@ -410,18 +376,6 @@ static bool are_stopped(const struct server *s)
 		if (!atomic_load(&s->pollers.at[i].is_stopped))
 			return false;
 	return true;
-}
-
-/* next_signal waits for one; 0: time is up, or something else has happened. */
-static int next_signal(struct server *s, int timeout_ms)
-{
-	struct pollfd fds[2] = { { s->signals, POLLIN, 0 }, { s->pollers.main_event, POLLIN, 0 } };
-	struct signalfd_siginfo info;
-	uint64_t n;
-	(void)poll(fds, 2, timeout_ms);
-	ssize_t done = read(s->pollers.main_event, &n, sizeof n);
-	done = read(s->signals, &info, sizeof info);
-	return done == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
 }
 
 static void begin_stop(struct server *s, int signo)
@@ -438,13 +392,13 @@ static bool serve(struct server *s)
 {
 	int signo;
 	do {
-		signo = next_signal(s, -1);
+		signo = signals_next(s->signals, s->pollers.main_event, -1);
 		if (signo == SIGHUP)
 			reload(s);
 	} while (signo != SIGTERM && signo != SIGINT);
 	begin_stop(s, signo);
 	while (!are_stopped(s)) {
-		signo = next_signal(s, STOP_MS_MAX);
+		signo = signals_next(s->signals, s->pollers.main_event, STOP_MS_MAX);
 		uint64_t spent_ms = clock_now_ms() - s->began_ms;
 		bool is_impatient = (signo == SIGTERM || signo == SIGINT) &&
 				    spent_ms >= STOP_AGAIN_MS;
