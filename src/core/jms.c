@@ -2,7 +2,7 @@
 
 #include "base/must.h"
 #include "core/catalog_view.h"
-#include "core/selector.h"
+#include "core/jms_selector.h"
 
 static bool is_wanted(const struct catalog_view *v, const struct binding *b,
 		      const struct routing *m)
@@ -10,7 +10,7 @@ static bool is_wanted(const struct catalog_view *v, const struct binding *b,
 	struct header h;
 	must(v->arguments != NULL);
 	return header_find(v->arguments, binding_arguments(b), slice_str(JMS_SELECTOR), &h) &&
-	       h.class == HEADER_TEXT && selector_matches(h.octets, m->headers, m->props);
+	       h.class == HEADER_TEXT && jms_selector_matches(h.octets, m->headers, m->props);
 }
 
 void jms_route(const struct catalog_view *v, const struct exchange *x, const struct routing *m,

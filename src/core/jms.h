@@ -1,7 +1,8 @@
 /* jms -- topics of JMS: each binding gets what its selector is true of.
  *
- * The selector (selector.h) is an argument of the binding; keys are not looked at, for the clients
- * bind such an exchange to a topic exchange with them. A binding without a selector gets nothing.
+ * The selector (jms_selector.h) is an argument of the binding; keys are not looked at, for the
+ * clients bind such an exchange to a topic exchange with them. A binding without a selector gets
+ * nothing.
  */
 #ifndef CORE_JMS_H
 #define CORE_JMS_H

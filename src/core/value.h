@@ -1,4 +1,4 @@
-/* value -- what the terms of a selector are worth (selector.h): numbers, words, texts, or unknown.
+/* value -- what the parts of a selector are worth (jms_selector.h, sql.h): numbers, words, texts.
  *
  * Values are small and copied; texts borrow. They are compared as Erlang does: numbers, of either
  * kind, come before words, words before lists, lists before texts; texts by their bytes. Where a

@@ -2,7 +2,7 @@
 
 #include "base/must.h"
 #include "core/jms.h"
-#include "core/selector.h"
+#include "core/jms_selector.h"
 #include "core/spread.h"
 #include "wire/amqp091/erl.h"
 #include "wire/amqp091/table.h"
@@ -56,7 +56,7 @@ static enum err check_selector(struct turn *t, const struct ends *e)
 	struct amqp091_value v;
 	must(t->why.n == 0);
 	if (!amqp091_table_find(e->arguments, slice_str(JMS_SELECTOR), &v) ||
-	    v.type != AMQP091_TYPE_LONGSTR || selector_check(v.octets) == ERR_OK)
+	    v.type != AMQP091_TYPE_LONGSTR || jms_selector_check(v.octets) == ERR_OK)
 		return ERR_OK;
 	text_puts(&t->why, "cannot parse selector '");
 	text_put_printable(&t->why, v.octets);

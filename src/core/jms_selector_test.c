@@ -1,7 +1,7 @@
 #include "base/exact_for_tests.h"
 #include "base/must.h"
 #include "core/catalog_for_tests.h"
-#include "core/selector.h"
+#include "core/jms_selector.h"
 #include "core/value.h"
 
 #include <setjmp.h>
@@ -17,8 +17,8 @@
 static bool matches(const char *text)
 {
 	struct slice copy = exact(slice_str(text), strlen(text));
-	bool is_good = selector_check(copy) == ERR_OK;
-	bool is_match = selector_matches(copy, &words_ops, slice_str(HAS));
+	bool is_good = jms_selector_check(copy) == ERR_OK;
+	bool is_match = jms_selector_matches(copy, &words_ops, slice_str(HAS));
 	must_if(is_match, is_good);
 	exact_free(copy);
 	return is_match;
@@ -26,7 +26,7 @@ static bool matches(const char *text)
 
 static bool is_good(const char *text)
 {
-	return selector_check(slice_str(text)) == ERR_OK;
+	return jms_selector_check(slice_str(text)) == ERR_OK;
 }
 
 #define N    "{'ident',<<\"n\">>}"
@@ -62,7 +62,7 @@ static void what_is_not_there_is_unknown(void **s)
 	must(matches("{'or',{'='," GONE ",1},'true'}") &&
 	     !matches("{'or',{'='," GONE ",1},'false'}"));
 	must(!matches("{'not',{'or',{'='," GONE ",1},'false'}}"));
-	must(selector_matches(slice_str("{'is_null'," N "}"), NULL, SLICE_EMPTY));
+	must(jms_selector_matches(slice_str("{'is_null'," N "}"), NULL, SLICE_EMPTY));
 }
 
 static void numbers_calculate(void **s)
@@ -127,8 +127,8 @@ static void a_long_search_gives_up(void **s)
 	memset(text + n, 'a', 3000);
 	n += 3000;
 	n += (size_t)snprintf(text + n, sizeof text - n, "b\">>,'no_escape'}");
-	must(selector_check(slice_of(text, n)) == ERR_MALFORMED); /* too much work */
-	must(!selector_matches(slice_of(text, n), NULL, SLICE_EMPTY));
+	must(jms_selector_check(slice_of(text, n)) == ERR_MALFORMED); /* too much work */
+	must(!jms_selector_matches(slice_of(text, n), NULL, SLICE_EMPTY));
 }
 
 static void every_prefix_is_refused(void **s)
@@ -142,7 +142,7 @@ static void every_prefix_is_refused(void **s)
 	for (size_t i = 0; i < n; i++) {
 		struct slice part = exact(slice_of(whole, i), i);
 		bool is_all = i + 2 >= n; /* the point may be missing */
-		must((selector_check(part) == ERR_OK) == is_all);
+		must((jms_selector_check(part) == ERR_OK) == is_all);
 		exact_free(part);
 	}
 }
@@ -174,8 +174,8 @@ static void depth_is_bounded(void **s)
 		for (uint32_t i = 0; i < depth; i++)
 			text[n++] = '}';
 		text[n] = '\0';
-		must(is_good(text) == (depth <= SELECTOR_DEPTH_MAX));
-		must(matches(text) == (depth <= SELECTOR_DEPTH_MAX && depth % 2 == 0));
+		must(is_good(text) == (depth <= JMS_SELECTOR_DEPTH_MAX));
+		must(matches(text) == (depth <= JMS_SELECTOR_DEPTH_MAX && depth % 2 == 0));
 	}
 }
 

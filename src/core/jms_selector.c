@@ -1,4 +1,4 @@
-#include "core/selector.h"
+#include "core/jms_selector.h"
 
 #include "base/limits.h"
 #include "base/must.h"
@@ -21,8 +21,8 @@ static struct value term(struct look *l, uint32_t depth);
 static bool step(struct look *l, size_t n)
 {
 	must(l->p <= l->end);
-	if (n > SELECTOR_STEPS_MAX - l->steps) {
-		l->steps = SELECTOR_STEPS_MAX;
+	if (n > JMS_SELECTOR_STEPS_MAX - l->steps) {
+		l->steps = JMS_SELECTOR_STEPS_MAX;
 		l->is_bad = true;
 		return false;
 	}
@@ -191,12 +191,12 @@ static struct value like(struct look *l, const struct value *a)
 	uint8_t escape[2];
 	struct slice s = SLICE_EMPTY;
 	bool has_escape = a[2].kind == VALUE_TEXT;
-	must(l->steps <= SELECTOR_STEPS_MAX);
+	must(l->steps <= JMS_SELECTOR_STEPS_MAX);
 	if (has_escape && (!value_plain(&a[2], escape, sizeof escape, &s) || s.n != 1))
 		return value_unknown();
 	if (a[0].kind != VALUE_TEXT || a[1].kind != VALUE_TEXT)
 		return value_unknown();
-	uint32_t left = SELECTOR_STEPS_MAX - l->steps, all = left;
+	uint32_t left = JMS_SELECTOR_STEPS_MAX - l->steps, all = left;
 	const struct value_like how = { .escape = has_escape ? s.p[0] : -1 };
 	bool is_like = value_is_like(&a[0], &a[1], &how, &left);
 	if (left == 0 || !step(l, all - left))
@@ -308,8 +308,8 @@ static struct value tuple_term(struct look *l, uint32_t depth)
 static struct value term(struct look *l, uint32_t depth)
 {
 	uint8_t c = peek(l);
-	must(depth <= SELECTOR_DEPTH_MAX + 1);
-	if (c == 0 || depth > SELECTOR_DEPTH_MAX || !step(l, 1))
+	must(depth <= JMS_SELECTOR_DEPTH_MAX + 1);
+	if (c == 0 || depth > JMS_SELECTOR_DEPTH_MAX || !step(l, 1))
 		return bad(l);
 	switch (c) {
 	case '{': return tuple_term(l, depth);
@@ -335,17 +335,17 @@ static struct value evaluate(struct look *l)
 	return v;
 }
 
-enum err selector_check(struct slice text)
+enum err jms_selector_check(struct slice text)
 {
 	if (text.n == 0)
 		return ERR_MALFORMED;
 	struct look l = { .p = text.p, .end = text.p + text.n };
 	(void)evaluate(&l);
-	must(l.steps <= SELECTOR_STEPS_MAX);
+	must(l.steps <= JMS_SELECTOR_STEPS_MAX);
 	return l.is_bad ? ERR_MALFORMED : ERR_OK;
 }
 
-bool selector_matches(struct slice text, const struct header_ops *ops, struct slice props)
+bool jms_selector_matches(struct slice text, const struct header_ops *ops, struct slice props)
 {
 	if (text.n == 0)
 		return false;
@@ -353,6 +353,6 @@ bool selector_matches(struct slice text, const struct header_ops *ops, struct sl
 		.p = text.p, .end = text.p + text.n, .ops = ops, .props = ops ? props : SLICE_EMPTY
 	};
 	struct value v = evaluate(&l);
-	must(l.steps <= SELECTOR_STEPS_MAX);
+	must(l.steps <= JMS_SELECTOR_STEPS_MAX);
 	return !l.is_bad && value_is_true(&v);
 }
