@@ -110,6 +110,40 @@ static void one_process_has_the_lock(void **state)
 	d->ops->unlock(d);
 }
 
+/* The same comes past the cache and through it, up to the end of the file, and beyond it nothing;
+ * also in memory (/dev/shm), which may have no way past. */
+static void what_is_read_past_the_cache_is_what_was_written(void **state)
+{
+	(void)state;
+	const size_t size = 5 * DISK_ALIGN + 77;
+	uint8_t *bytes = malloc(size), *got = aligned_alloc(DISK_ALIGN, 8 * DISK_ALIGN);
+	int file;
+	size_t n = 0;
+	must(bytes && got);
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (uint8_t)(i * 7 + i / DISK_ALIGN);
+	struct slice parts[] = { slice_of(bytes, size) };
+	OK(d->ops->open(d, "past", DISK_READ | DISK_WRITE | DISK_CREATE | DISK_EXACT, &file));
+	OK(d->ops->write(d, file, 0, parts, 1));
+	for (int is_cold = 0; is_cold < 2; is_cold++) { /* before the sync all of it is cached */
+		OK(d->ops->read_past(d, file, DISK_ALIGN, got, 2 * DISK_ALIGN, &n));
+		assert_int_equal(n, 2 * DISK_ALIGN);
+		assert_memory_equal(got, bytes + DISK_ALIGN, n);
+		OK(d->ops->read_past(d, file, 2 * DISK_ALIGN, got, 8 * DISK_ALIGN, &n));
+		assert_int_equal(n, size - 2 * DISK_ALIGN);
+		assert_memory_equal(got, bytes + 2 * DISK_ALIGN, n);
+		OK(d->ops->read_past(d, file, 6 * DISK_ALIGN, got, DISK_ALIGN, &n));
+		assert_int_equal(n, 0);
+		OK(d->ops->sync(d, file));
+		assert_int_equal(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	}
+	OK(d->ops->read(d, file, 3, got, 5, &n)); /* any place and length again */
+	assert_memory_equal(got, bytes + 3, 5);
+	d->ops->close(d, file);
+	free(bytes);
+	free(got);
+}
+
 /* A file that may not grow writes a part first: short, then EFBIG. */
 static void a_short_write_is_an_error(void **state)
 {
@@ -153,6 +187,7 @@ int main(void)
 		cmocka_unit_test(what_is_written_in_parts_is_read_back),
 		cmocka_unit_test(names_are_made_listed_renamed_and_removed),
 		cmocka_unit_test(one_process_has_the_lock),
+		cmocka_unit_test(what_is_read_past_the_cache_is_what_was_written),
 		cmocka_unit_test(a_short_write_is_an_error),
 		cmocka_unit_test(a_data_directory_that_cannot_be_is_refused_in_a_sentence),
 	};

@@ -11,8 +11,11 @@ void reader_init(struct reader *r)
 void reader_check(const struct reader *r)
 {
 	must(r->want_at <= r->want_n && r->want_n <= READER_GATHER);
-	must(r->window_n <= READER_WINDOW_BYTES);
-	must_if(r->window_n > 0, r->window != NULL && r->window_loc != 0);
+	for (uint32_t i = 0; i < READER_WINDOWS; i++) {
+		const struct reader_window *w = &r->window[i];
+		must(w->n <= READER_WINDOW_BYTES && w->used <= r->clock);
+		must_if(w->n > 0, w->at != NULL && w->loc != 0 && w->loc % DISK_ALIGN == 0);
+	}
 	for (uint32_t i = 0; i < READER_FILES; i++)
 		must(r->files[i].used <= r->clock);
 }
@@ -31,9 +34,10 @@ void reader_fini(struct journal *j)
 	must(r->want_n <= READER_GATHER);
 	for (uint32_t i = 0; i < READER_FILES; i++)
 		close_file(j, &r->files[i]);
-	mem_put(j->mem, r->window, READER_WINDOW_BYTES);
-	r->window = NULL;
-	r->window_n = 0;
+	for (uint32_t i = 0; i < READER_WINDOWS; i++) {
+		mem_put(j->mem, r->window[i].at, READER_WINDOW_BYTES);
+		r->window[i] = (struct reader_window){ 0 };
+	}
 }
 
 void reader_forget(struct journal *j, uint32_t number, bool is_spill)
@@ -65,7 +69,7 @@ static enum err file_of(struct journal *j, uint32_t number, bool is_spill, int *
 	close_file(j, victim);
 	struct path p = path_of(is_spill ? PATH_SPILL : PATH_SEGMENT, number);
 	int file;
-	TRY(j->disk->ops->open(j->disk, p.z, DISK_READ, &file));
+	TRY(j->disk->ops->open(j->disk, p.z, DISK_READ | DISK_EXACT, &file));
 	*victim = (struct reader_file){ number, is_spill, file, ++r->clock };
 	*out_file = file;
 	return ERR_OK;
@@ -129,30 +133,55 @@ static uint32_t end_of(struct journal *j, const struct jread *ask)
 	if (ask->is_spill)
 		return spill_end(j, number);
 	const struct segment *seg = segments_find(&j->segments, number);
+	must_if(seg != NULL, seg->past_at <= seg->past_to);
 	return seg ? atomic_load_explicit(&seg->end, memory_order_acquire) : 0;
 }
 
 static uint64_t loc_end(const struct jread *ask)
 {
+	must(ask->loc <= UINT64_MAX - ask->bytes);
 	return ask->loc + ask->bytes;
 }
 
-static bool in_window(const struct reader *r, const struct jread *ask)
+static struct reader_window *window_with(struct reader *r, const struct jread *ask)
 {
-	must(r->window_n <= READER_WINDOW_BYTES);
-	return r->window_n > 0 && r->window_is_spill == ask->is_spill &&
-	       ask->loc >= r->window_loc && loc_end(ask) <= r->window_loc + r->window_n;
+	must(ask->loc != 0 && !ask->is_unit);
+	for (uint32_t i = 0; i < READER_WINDOWS; i++) {
+		struct reader_window *w = &r->window[i];
+		if (w->n > 0 && w->is_spill == ask->is_spill && ask->loc >= w->loc &&
+		    loc_end(ask) <= w->loc + w->n)
+			return w;
+	}
+	return NULL;
 }
 
-/* reach: how far to read for the request and those behind it that are near. */
-static uint32_t reach(const struct reader *r, const struct jread *first, uint32_t end)
+/* window_for gives the one that the request goes on from (*out_is_next), or else the one that was
+ * not used for longest. */
+static struct reader_window *window_for(struct reader *r, const struct jread *ask,
+					bool *out_is_next)
 {
-	must(end >= loc_offset(first->loc) + first->bytes);
-	uint64_t to = loc_end(first), limit = first->loc + READER_WINDOW_BYTES;
-	bool is_next = r->window_n > 0 && r->window_is_spill == first->is_spill &&
-		       first->loc - r->window_loc <= (uint64_t)r->window_n + READER_GAP_BYTES;
-	if (is_next && r->window_given_n >= r->window_n / 4 * 3)
-		to = max_u64(to, min_u64(first->loc + 2 * (uint64_t)r->window_n, limit));
+	struct reader_window *oldest = &r->window[0];
+	must(ask->loc != 0);
+	for (uint32_t i = 0; i < READER_WINDOWS; i++) {
+		struct reader_window *w = &r->window[i];
+		*out_is_next = w->n > 0 && w->is_spill == ask->is_spill && ask->loc >= w->loc &&
+			       ask->loc - w->loc <= (uint64_t)w->n + READER_GAP_BYTES;
+		if (*out_is_next)
+			return w;
+		if (w->used < oldest->used)
+			oldest = w;
+	}
+	return oldest;
+}
+
+/* reach: how far to read from `loc` on for the first request and those behind it that are near;
+ * at least `n` bytes, if there are so many below `end`. */
+static uint32_t reach(const struct reader *r, const struct jread *first, uint64_t loc, uint64_t n,
+		      uint32_t end)
+{
+	must(end >= loc_offset(first->loc) + first->bytes && loc <= first->loc);
+	uint64_t limit = loc + READER_WINDOW_BYTES;
+	uint64_t to = max_u64(loc_end(first), min_u64(loc + n, limit));
 	for (uint32_t i = r->want_at + 1; i < r->want_n; i++) {
 		const struct jread *ask = r->want[i];
 		if (ask->is_spill != first->is_spill || ask->loc > to + READER_GAP_BYTES ||
@@ -160,29 +189,60 @@ static uint32_t reach(const struct reader *r, const struct jread *first, uint32_
 			break;
 		to = max_u64(to, loc_end(ask));
 	}
-	return (uint32_t)min_u64(to - first->loc, end - loc_offset(first->loc));
+	return (uint32_t)min_u64(to - loc, end - loc_offset(loc));
 }
 
-static enum err read_at(struct journal *j, const struct jread *ask, uint8_t *to, uint32_t n)
+/* goes_past notes what is read past the cache, and that it is read again. */
+static bool goes_past(struct segment *seg, uint32_t at, uint32_t n)
+{
+	must(at % DISK_ALIGN == 0);
+	if (!seg || n < READER_PAST_BYTES)
+		return false;
+	uint64_t from = max_u64(at, seg->past_at), to = min_u64(at + n, seg->past_to);
+	seg->is_read_again |= from < to && to - from > n / 2;
+	if (seg->is_read_again)
+		return false;
+	seg->past_at = seg->past_to ? (uint32_t)min_u64(at, seg->past_at) : at;
+	seg->past_to = (uint32_t)max_u64(at + n, seg->past_to);
+	return true;
+}
+
+/* read_at reads n bytes; past the cache there may come more, up to a whole DISK_ALIGN. */
+static enum err read_at(struct journal *j, uint64_t loc, bool is_spill, bool is_past, uint8_t *to,
+			uint32_t n)
 {
 	int file;
 	size_t got = 0;
-	must(n >= ask->bytes);
-	TRY(file_of(j, loc_segment(ask->loc), ask->is_spill, &file));
-	TRY(j->disk->ops->read(j->disk, file, loc_offset(ask->loc), to, n, &got));
-	return got == n ? ERR_OK : ERR_CORRUPT;
+	const struct disk_ops *ops = j->disk->ops;
+	must_if(is_past, !is_spill);
+	TRY(file_of(j, loc_segment(loc), is_spill, &file));
+	if (is_past)
+		TRY(ops->read_past(j->disk, file, loc_offset(loc), to, align_up(n, DISK_ALIGN),
+				   &got));
+	else
+		TRY(ops->read(j->disk, file, loc_offset(loc), to, n, &got));
+	return got >= n ? ERR_OK : ERR_CORRUPT;
 }
 
-static enum err fill_window(struct journal *j, const struct jread *ask, uint32_t n)
+/* read_alone is for what no window has room for, or when there is no memory for one. */
+static enum err read_alone(struct journal *j, const struct jread *ask, uint64_t *read)
 {
-	struct reader *r = &j->reader;
-	must(n <= READER_WINDOW_BYTES && r->window != NULL);
-	r->window_n = 0;
-	TRY(read_at(j, ask, r->window, n));
-	r->window_loc = ask->loc;
-	r->window_is_spill = ask->is_spill;
-	r->window_n = n;
-	r->window_given_n = 0;
+	must_if(ask->bytes > 0, ask->to != NULL);
+	*read += ask->bytes;
+	return read_at(j, ask->loc, ask->is_spill, false, ask->to, ask->bytes);
+}
+
+static enum err fill(struct journal *j, struct reader_window *w, const struct jread *ask,
+		     uint64_t loc, uint32_t n)
+{
+	struct segment *seg = ask->is_spill ? NULL : segments_find(&j->segments, loc_segment(loc));
+	must(n <= READER_WINDOW_BYTES && w->at != NULL);
+	w->n = 0;
+	TRY(read_at(j, loc, ask->is_spill, goes_past(seg, loc_offset(loc), n), w->at, n));
+	w->loc = loc;
+	w->is_spill = ask->is_spill;
+	w->n = n;
+	w->given_n = 0;
 	return ERR_OK;
 }
 
@@ -194,20 +254,24 @@ static enum err answer(struct journal *j, const struct jread *ask, uint64_t *rea
 	uint32_t end = end_of(j, ask);
 	if (loc_offset(ask->loc) + (uint64_t)ask->bytes > end)
 		return ERR_CORRUPT;
-	if (!in_window(r, ask)) {
-		uint32_t n = reach(r, ask, end);
+	struct reader_window *w = window_with(r, ask);
+	if (!w) {
+		bool is_next;
+		w = window_for(r, ask, &is_next);
+		uint64_t loc = ask->loc & ~(uint64_t)(DISK_ALIGN - 1);
+		bool is_wanted = is_next && w->given_n >= w->n / 4 * 3;
+		uint32_t n = reach(r, ask, loc, is_wanted ? 2 * (uint64_t)w->n : 0, end);
+		if (!w->at && n <= READER_WINDOW_BYTES)
+			w->at = mem_get(j->mem, READER_WINDOW_BYTES, "read window");
+		if (!w->at || n > READER_WINDOW_BYTES)
+			return read_alone(j, ask, read);
 		*read += n;
-		if (n > READER_WINDOW_BYTES)
-			return read_at(j, ask, ask->to, ask->bytes);
-		if (!r->window)
-			r->window = mem_get(j->mem, READER_WINDOW_BYTES, "read window");
-		if (!r->window)
-			return read_at(j, ask, ask->to, ask->bytes);
-		TRY(fill_window(j, ask, n));
+		TRY(fill(j, w, ask, loc, n));
 	}
+	w->used = ++r->clock;
+	w->given_n += ask->bytes;
 	if (ask->bytes)
-		memcpy(ask->to, r->window + (ask->loc - r->window_loc), ask->bytes);
-	r->window_given_n += ask->bytes;
+		memcpy(ask->to, w->at + (ask->loc - w->loc), ask->bytes);
 	return ERR_OK;
 }
 

@@ -1,10 +1,16 @@
 /* reader -- the keeper's reads: many small requests become few large ones.
  *
  * Requests of all loops are gathered and put in the order of their places; neighbours are read in
- * one go, up to READER_WINDOW_BYTES, and copied out. When one begins where the last read ended, and
- * most of that was wanted, twice as much is read: a queue that is read back in order costs a few
- * large reads, and one that is mostly in memory costs no more than what is missing there. A window
- * that was read stays good: what is durable does not change, and numbers are not reused.
+ * one go, up to READER_WINDOW_BYTES, and copied out. When one begins where a read ended, and most
+ * of that was wanted, twice as much is read: a queue that is read back in order costs a few large
+ * reads, and one that is mostly in memory costs no more than what is missing there. There are a
+ * few windows, so that some queues may be read back side by side. One that was read stays good:
+ * what is durable does not change, and numbers are not reused.
+ *
+ * Large reads go past the system's cache, whose copy is dearer than all else of a message that is
+ * read back. Who reads the same once more, as another queue that the message is in or a second
+ * reader of a stream, shows that it is worth keeping: then the rest of that segment is read through
+ * the cache, and the third finds it there.
  */
 #ifndef JOURNAL_READER_H
 #define JOURNAL_READER_H
@@ -17,6 +23,8 @@
 #define READER_GATHER       256u     /* requests in one step */
 #define READER_GAP_BYTES    16384u   /* unwanted bytes between two requests read in one go */
 #define READER_FILES        16u      /* kept open */
+#define READER_WINDOWS      4u
+#define READER_PAST_BYTES   32768u /* a smaller read does not go past the cache */
 
 struct reader_file {
 	uint32_t number; /* 0: free */
@@ -25,16 +33,22 @@ struct reader_file {
 	uint64_t used; /* when last */
 };
 
+/* Bytes that were read in one go. */
+struct reader_window {
+	uint8_t *at;  /* READER_WINDOW_BYTES; NULL: never read yet */
+	uint64_t loc; /* of its first byte, a multiple of DISK_ALIGN */
+	uint32_t n;   /* bytes in it */
+	bool is_spill;
+	uint64_t given_n; /* bytes of it that were asked for */
+	uint64_t used;    /* when last */
+};
+
 struct reader {
 	struct jread *want[READER_GATHER]; /* gathered and not done yet, in order of place */
 	uint32_t want_n, want_at;
-	uint8_t *window; /* NULL: never read yet */
-	uint64_t window_loc;
-	uint32_t window_n;       /* bytes in it */
-	uint64_t window_given_n; /* bytes of it that were asked for */
-	bool window_is_spill;
+	struct reader_window window[READER_WINDOWS];
 	struct reader_file files[READER_FILES];
-	uint64_t clock; /* counts uses of files */
+	uint64_t clock; /* counts uses of files and windows */
 };
 
 /* reader_init makes one that has nothing open. */

@@ -96,6 +96,8 @@ static void begin(struct segment *seg, uint32_t number, uint64_t *own_index)
 	seg->last_index = own_index;
 	seg->is_closed = false;
 	seg->file_bytes = seg->empty_since = seg->forwarded_at = 0;
+	seg->past_at = seg->past_to = 0;
+	seg->is_read_again = false;
 }
 
 enum err segments_add(struct segments *s, struct mem *mem, uint32_t number, bool has_index,

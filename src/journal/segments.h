@@ -30,9 +30,11 @@ struct segment {
 	uint64_t *last_index;
 	/* The keeper's. */
 	bool is_closed;
-	uint64_t file_bytes;   /* what it takes on the disk */
-	uint64_t empty_since;  /* first checkpoint begun while nothing lived in it; 0: none */
-	uint64_t forwarded_at; /* journal_appended when it was last copied forward */
+	uint64_t file_bytes;       /* what it takes on the disk */
+	uint64_t empty_since;      /* first checkpoint begun while nothing lived in it; 0: none */
+	uint64_t forwarded_at;     /* journal_appended when it was last copied forward */
+	uint32_t past_at, past_to; /* what was read past the system's cache */
+	bool is_read_again;        /* some of that, since: no more of it goes past */
 };
 
 struct segment_slots {

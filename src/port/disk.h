@@ -16,7 +16,13 @@
 
 struct disk;
 
-enum disk_open { DISK_READ = 1, DISK_WRITE = 2, DISK_CREATE = 4, DISK_EXCLUSIVE = 8 };
+enum disk_open {
+	DISK_READ = 1,
+	DISK_WRITE = 2,
+	DISK_CREATE = 4,
+	DISK_EXCLUSIVE = 8,
+	DISK_EXACT = 16 /* what is asked for is read, and nothing ahead of that */
+};
 
 struct disk_ops {
 	/* Paths are relative to the data directory, in its own alphabet: [a-z0-9._/-]; "." is the
@@ -30,6 +36,12 @@ struct disk_ops {
 	/* read fills buf; *out_n < n only at the end of the file. */
 	enum err (*read)(struct disk *d, int file, uint64_t at, uint8_t *buf, size_t n,
 			 size_t *out_n);
+	/* read_past is read for what hardly anybody will ask for again soon: unless the system has
+	 * most of it in its cache, it goes past that, which saves a copy and keeps the cache for
+	 * others. `at`, `buf` and n are multiples of DISK_ALIGN. Where it cannot be had, it is
+	 * read. */
+	enum err (*read_past)(struct disk *d, int file, uint64_t at, uint8_t *buf, size_t n,
+			      size_t *out_n);
 	/* sync makes what was written to the file durable (data; length too). */
 	enum err (*sync)(struct disk *d, int file);
 	enum err (*size)(struct disk *d, int file, uint64_t *out_bytes);
@@ -55,6 +67,7 @@ struct disk_ops {
 };
 
 #define DISK_PARTS_MAX 512u
+#define DISK_ALIGN     4096u
 
 struct disk {
 	const struct disk_ops *ops;

@@ -14,7 +14,7 @@ static void *rig_mem_get(struct mem *m, size_t n, const char *kind)
 			k->kept[i] = k->kept[--k->kept_n];
 			return p;
 		}
-	return malloc(n);
+	return mem_align(n) ? aligned_alloc(mem_align(n), n) : malloc(n);
 }
 
 static void rig_mem_put(struct mem *m, void *own_p, size_t n)

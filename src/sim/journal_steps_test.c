@@ -1,3 +1,4 @@
+#include "journal/reader.h"
 #include "sim/journal_fix.h"
 
 #include <setjmp.h>
@@ -154,6 +155,36 @@ static void only_what_is_durable_can_be_read(void **state)
 	fix_free(f);
 }
 
+/* Whoever reads the same once more has it kept by the system; what was read from is not asked for
+ * again as long as it is in a window. */
+static void what_is_read_first_goes_past_the_cache_and_then_through_it(void **state)
+{
+	(void)state;
+	struct fix *f = fix_open();
+	const struct sim_disk_count *count = sim_disk_count(f->disk);
+	uint64_t first = put_durable(f, 0, 20000, 'a');
+	uint64_t second = put_durable(f, 0, 20000, 'b');
+	uint64_t third = put_durable(f, 0, 13000, 'c');
+	must(third >> 32 == 1);
+	assert_int_equal(read_one(f, first, 20000), ERR_OK);
+	must(count->reads_past == 0); /* a small one */
+	uint64_t before = count->reads;
+	assert_int_equal(read_one(f, second, 20000), ERR_OK);
+	assert_int_equal(read_one(f, third, 13000), ERR_OK);
+	must(count->reads_past == 1 && count->reads == before + 1); /* twice as much */
+	for (uint32_t i = 0; i < READER_WINDOWS; i++) {             /* windows for something else */
+		uint64_t other = put_durable(f, 0, 50000, 'd');
+		must(other >> 32 == i + 2);
+		assert_int_equal(read_one(f, other, 50000), ERR_OK);
+	}
+	must(count->reads_past == 1 + READER_WINDOWS);
+	assert_int_equal(read_one(f, first, 20000), ERR_OK);
+	assert_int_equal(read_one(f, second, 20000), ERR_OK);
+	assert_int_equal(read_one(f, third, 13000), ERR_OK);
+	must(count->reads_past == 1 + READER_WINDOWS);
+	fix_free(f);
+}
+
 /* ---- spill ------------------------------------------------------------------------------ */
 
 static size_t files_in(struct fix *f, const char *dir)
@@ -244,6 +275,7 @@ int main(void)
 		cmocka_unit_test(idle_batches_hold_no_memory),
 		cmocka_unit_test(neighbours_are_read_in_one_go),
 		cmocka_unit_test(only_what_is_durable_can_be_read),
+		cmocka_unit_test(what_is_read_first_goes_past_the_cache_and_then_through_it),
 		cmocka_unit_test(what_is_spilled_comes_back_until_it_is_freed),
 		cmocka_unit_test(a_full_disk_refuses_to_spill_and_nothing_else_happens),
 		cmocka_unit_test(a_full_disk_spoils_a_checkpoint_and_not_the_journal),
