@@ -5,7 +5,7 @@
 #include "core/keeper.h"
 
 /* Memory that must be free before anything is added: what deletions and path copies may need. */
-#define RESERVE_BYTES (1u << 20)
+#define RESERVE_BYTES (4u << 20)
 #define BARRIER_BYTES (sizeof(struct reply_row) + WHY_BYTES)
 
 void catalog_decide(struct ask *a, const struct run *head, struct slice tail)

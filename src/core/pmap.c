@@ -26,6 +26,7 @@ void pmap_edit_init(struct pmap_edit *e, struct mem *mem)
 {
 	must(mem != NULL);
 	*e = (struct pmap_edit){ .mem = mem, .version = 1 };
+	cells_init(&e->cells, mem);
 	deque_init(&e->garbage, sizeof(struct pmap_garbage), "catalog garbage");
 }
 
@@ -34,11 +35,12 @@ void pmap_edit_fini(struct pmap_edit *e)
 	pmap_collect(e, UINT64_MAX);
 	must(e->garbage_bytes == 0);
 	deque_fini(&e->garbage, e->mem);
+	cells_fini(&e->cells);
 }
 
 void *pmap_alloc(struct pmap_edit *e, size_t bytes, const char *kind)
 {
-	void *p = mem_get(e->mem, bytes, kind);
+	void *p = cells_get(&e->cells, bytes, kind);
 	must(p != NULL);
 	return p;
 }
@@ -47,7 +49,7 @@ void pmap_retire(struct pmap_edit *e, const void *own_p, size_t bytes, uint64_t 
 {
 	struct pmap_garbage g = { (void *)(uintptr_t)own_p, bytes, e->version };
 	if (birth >= e->version) {
-		mem_put(e->mem, g.p, bytes);
+		cells_put(&e->cells, g.p, bytes);
 		return;
 	}
 	must(deque_push(&e->garbage, e->mem, &g) == ERR_OK);
@@ -58,7 +60,7 @@ void pmap_collect(struct pmap_edit *e, uint64_t seen)
 {
 	struct pmap_garbage *g;
 	while ((g = deque_peek(&e->garbage)) && g->version <= seen) {
-		mem_put(e->mem, g->p, g->bytes);
+		cells_put(&e->cells, g->p, g->bytes);
 		must(e->garbage_bytes >= g->bytes);
 		e->garbage_bytes -= g->bytes;
 		(void)deque_pop(&e->garbage, NULL);

@@ -16,6 +16,7 @@
  */
 #ifndef CORE_PMAP_H
 #define CORE_PMAP_H
+#include "base/cells.h"
 #include "base/deque.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -35,6 +36,7 @@ struct pmap {
 /* Who may change: the memory, the version in work, and what waits for readers to pass. */
 struct pmap_edit {
 	struct mem *mem;
+	struct cells cells; /* all that hangs in maps lies there */
 	uint64_t version;
 	struct deque garbage; /* struct pmap_garbage, oldest first */
 	uint64_t garbage_bytes;

@@ -74,7 +74,8 @@ static inline void *world_mem_get(struct mem *m, size_t n, const char *kind)
 {
 	(void)m;
 	must(kind != NULL);
-	return strcmp(kind, "block") == 0 ? aligned_alloc(BLOCK_ALIGN, n) : malloc(n);
+	size_t align = strcmp(kind, "block") == 0 ? BLOCK_ALIGN : mem_align(n);
+	return align ? aligned_alloc(align, n) : malloc(n);
 }
 
 static inline void world_mem_put(struct mem *m, void *own_p, size_t n)

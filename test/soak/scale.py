@@ -220,7 +220,7 @@ def bindings(machine, n):
         wire.ready('scale.end')
         deleted_s = again.lap()
         again.end()
-    at_most('bytes of a binding', each - KEPT / (n - some), 120)
+    at_most('bytes of a binding', each - KEPT / (n - some), 100)
     return (f'{each:.0f} B each, peak {peak / MIB:.0f} MiB, made in {made_s:.1f} s of CPU, there '
             f'{found_s:.1f} s after kill -9, gone with their queue in {deleted_s:.1f} s')
 
