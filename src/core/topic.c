@@ -90,28 +90,41 @@ static uintptr_t *slot_of(struct topic_fork *f, struct slice word)
 	return word.n == 1 && word.p[0] == '#' ? &f->hash : NULL;
 }
 
-/* Hangs `child`, which goes on behind the fork's prefix, under its next word, in the place of
- * `old`; 0 is nothing. */
-static void fork_put(struct pmap_edit *e, struct hash_key key, struct topic_fork *f,
-		     struct slice word, uintptr_t old, uintptr_t child)
+/* The way from a fork by a pattern's next word, which is hashed once. */
+struct way {
+	uintptr_t *slot; /* NULL: it is in the map of words */
+	struct slice word;
+	struct pmap_kind kind;
+	uint64_t hash;
+};
+
+static struct way way_of(struct hash_key key, struct topic_fork *f, struct slice pattern)
 {
+	const struct slice word = topic_word(pattern, f->end);
 	uintptr_t *slot = slot_of(f, word);
-	struct pmap_kind kind = topic_words(key, f->end);
-	must(f->birth == e->version);
-	if (slot)
-		*slot = child;
-	else if (old == 0)
-		(void)pmap_put(&f->words, e, &kind, hash_slice(key, word), &word, child);
-	else if (old != child)
-		pmap_swap(&f->words, e, hash_slice(key, word), old, child);
+	must(f->end <= UINT8_MAX + 1);
+	return (struct way){ slot, word, topic_words(key, f->end),
+			     slot ? 0 : hash_slice(key, word) };
 }
 
-static uintptr_t fork_get(struct hash_key key, struct topic_fork *f, struct slice word)
+/* Hangs `child`, which goes on behind the fork's prefix, there in the place of `old`; 0 is
+ * nothing. */
+static void fork_put(struct pmap_edit *e, struct topic_fork *f, const struct way *w, uintptr_t old,
+		     uintptr_t child)
 {
-	must(f->end <= UINT8_MAX + 1);
-	uintptr_t *slot = slot_of(f, word);
-	struct pmap_kind kind = topic_words(key, f->end);
-	return slot ? *slot : pmap_find(&f->words, &kind, hash_slice(key, word), &word);
+	must(f->birth == e->version);
+	if (w->slot)
+		*w->slot = child;
+	else if (old == 0)
+		(void)pmap_put(&f->words, e, &w->kind, w->hash, &w->word, child);
+	else if (old != child)
+		pmap_swap(&f->words, e, w->hash, old, child);
+}
+
+static uintptr_t fork_get(const struct topic_fork *f, const struct way *w)
+{
+	must(w->kind.at == f->end);
+	return w->slot ? *w->slot : pmap_find(&f->words, &w->kind, w->hash, &w->word);
 }
 
 /* Where two patterns part, from `at` on, which both share. */
@@ -139,9 +152,9 @@ static uintptr_t fork_add(struct pmap_edit *e, struct hash_key key, struct topic
 	if (topic_end(pattern.n) == f->end) {
 		f->here = exchange_set_add(e, f->here, b);
 	} else {
-		struct slice word = topic_word(pattern, f->end);
-		uintptr_t child = fork_get(key, f, word);
-		fork_put(e, key, f, word, child, add_at(e, key, child, b, f->end));
+		const struct way way = way_of(key, f, pattern);
+		uintptr_t child = fork_get(f, &way);
+		fork_put(e, f, &way, child, add_at(e, key, child, b, f->end));
 	}
 	return tagged(f);
 }
@@ -161,10 +174,9 @@ static uintptr_t add_at(struct pmap_edit *e, struct hash_key key, uintptr_t tree
 		return exchange_set_add(e, tree, b);
 
 	struct topic_fork *f = fork_new(e, mine, part);
-	if (part == end)
-		f->here = tree;
-	else
-		fork_put(e, key, f, topic_word(pattern, part), 0, tree);
+	const struct way way = part == end ? (struct way){ .slot = &f->here }
+					   : way_of(key, f, pattern);
+	fork_put(e, f, &way, 0, tree);
 	return fork_add(e, key, f, b);
 }
 
@@ -199,9 +211,9 @@ uintptr_t topic_del(struct pmap_edit *e, struct hash_key key, uintptr_t tree,
 	if (topic_end(pattern.n) == f->end) {
 		f->here = exchange_set_del(e, f->here, b);
 	} else {
-		struct slice word = topic_word(pattern, f->end);
-		uintptr_t child = fork_get(key, f, word);
-		fork_put(e, key, f, word, child, topic_del(e, key, child, b));
+		const struct way way = way_of(key, f, pattern);
+		uintptr_t child = fork_get(f, &way);
+		fork_put(e, f, &way, child, topic_del(e, key, child, b));
 	}
 	return fork_settle(e, f);
 }
