@@ -7,51 +7,11 @@
 #include "wire/stomp/put.h"
 #include "wire/stomp/stored.h"
 
-/* Room for what a MESSAGE says of itself, whatever the names are. */
-#define DESTINATION_ROOM (2u * STOMP_NAME_MAX(LIMIT_SHORTSTR) + 32u)
-#define ID_ROOM          (LIMIT_SHORTSTR + NAME_MADE_MAX + 32u)
+#define ORIGINAL_ROOM (2u * STOMP_NAME_MAX(LIMIT_SHORTSTR) + 32u)
 /* Properties for which there is more room than they need, so that they are looked at once. */
-#define SMALL_PROPS      1024u
+#define SMALL_PROPS   1024u
 
 /* ---- MESSAGE ------------------------------------------------------------------------------ */
-
-static struct slice destination_of(const struct turn *t, const struct msg *m, struct slice queue,
-				   struct text *out)
-{
-	struct rd r = rd_of(msg_route(m));
-	struct slice exchange = rd_str8(&r), key = rd_str8(&r);
-	must(rd_ok(&r));
-	if (t->s->is_activemq) {
-		bool is_topic = slice_eq(exchange, t->w->limits->stomp->topic_exchange);
-		stomp_amq_address(t->s, is_topic && key.n > 0,
-				  (is_topic || exchange.n == 0) && key.n > 0 ? key : queue, out);
-		return text_slice(out);
-	}
-	if (exchange.n == 0) {
-		text_puts(out, "/queue/");
-	} else if (slice_eq(exchange, t->w->limits->stomp->topic_exchange)) {
-		text_puts(out, "/topic/");
-	} else {
-		text_puts(out, "/exchange/");
-		stomp_destination_name(out, exchange);
-		text_puts(out, key.n ? "/" : "");
-	}
-	stomp_destination_name(out, key);
-	return text_slice(out);
-}
-
-static struct slice id_of(const struct turn *t, const struct subscription *k, uint64_t tag,
-			  struct text *out)
-{
-	must(tag > 0);
-	text_puts(out, k->has_id ? "T_" : "Q_");
-	text_put_slice(out, stomp_sub_id(k));
-	text_puts(out, "@@");
-	text_put_slice(out, stomp_name(t->s));
-	text_puts(out, "@@");
-	text_put_u64(out, tag);
-	return text_slice(out);
-}
 
 static void put_body(struct turn *t, const struct msg *m)
 {
@@ -68,22 +28,16 @@ static void put_body(struct turn *t, const struct msg *m)
 	sendq_copy(q, t->w->mem, slice_of(STOMP_END, t->w->limits->stomp->is_trailing_lf ? 2 : 1));
 }
 
-static void put_message(struct turn *t, const struct subscription *k, const struct msg *m,
+static void put_message(struct turn *t, struct subscription *k, const struct msg *m,
 			const struct deliver_row *row, uint64_t tag)
 {
-	UNSET char destination[DESTINATION_ROOM], id[ID_ROOM], original[DESTINATION_ROOM];
-	struct text to = text_of(destination, sizeof destination), me = text_of(id, sizeof id);
+	UNSET char digits[24], original[ORIGINAL_ROOM];
+	struct text number = text_of(digits, sizeof digits);
 	struct text from = text_of(original, sizeof original);
 	struct sendq *q = &t->s->session.sendq;
 	struct stomp_message say = {
 		.version = (enum stomp_version)t->s->version,
-		.has_subscription = k->has_id,
-		.subscription = stomp_sub_id(k),
-		.destination = destination_of(t, m, stomp_sub_queue(k), &to),
-		.id = id_of(t, k, tag, &me),
-		.is_redelivered = row->flags & ENTRY_REDELIVERED,
 		.is_persistent = m->flags & MSG_PERSISTENT,
-		.is_acked = k->ack != ACK_AUTO,
 		.body_bytes = m->body_bytes,
 		.ops = header_ops_of(m->proto),
 		.props = msg_props(m),
@@ -94,10 +48,16 @@ static void put_message(struct turn *t, const struct subscription *k, const stru
 	};
 	if (t->s->is_activemq)
 		stomp_amq_died(t, m, &from, &say);
-	must(!text_is_full(&to) && !text_is_full(&me));
-	bool is_small = say.ops == &stomp_header_ops && say.props.n < SMALL_PROPS;
-	size_t n = is_small ? stomp_message_bound(&say) : stomp_message_put(NULL, &say);
-	n = stomp_message_put(sendq_reserve(q, t->w->mem, (uint32_t)n), &say);
+	text_put_u64(&number, tag);
+	const struct slice own = text_slice(&number);
+	const struct front *front = stomp_front(t, k, msg_route(m), row->flags & ENTRY_REDELIVERED);
+	bool is_small = say.ops == &stomp_header_ops && !say.is_dead && say.props.n < SMALL_PROPS;
+	size_t max = stomp_front_bytes(front, own) +
+		     (is_small ? stomp_rest_bound(&say) : stomp_rest_put(NULL, &say));
+	must(max <= UINT32_MAX);
+	uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)max);
+	size_t n = stomp_front_copy(at, front, own);
+	n += stomp_rest_put(at + n, &say);
 	sendq_commit(q, (uint32_t)n);
 	put_body(t, m);
 }

@@ -39,12 +39,13 @@ static bool asks_receipt(const struct turn *t)
 static void say_receipt(struct turn *t, struct slice id)
 {
 	struct sendq *q = &t->s->session.sendq;
-	enum stomp_version v = (enum stomp_version)t->s->version;
-	size_t n = stomp_receipt_put(NULL, v, id);
-	must(n <= UINT32_MAX);
-	(void)stomp_receipt_put(sendq_reserve(q, t->w->mem, (uint32_t)n), v, id);
-	sendq_commit(q, (uint32_t)n);
-	end(t);
+	const struct slice last = end_of(t);
+	const size_t max = STOMP_RECEIPT_MAX(id.n) + last.n;
+	must(max <= UINT32_MAX);
+	uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)max);
+	const size_t n = stomp_receipt_put(at, (enum stomp_version)t->s->version, id);
+	memcpy(at + n, last.p, last.n);
+	sendq_commit(q, (uint32_t)(n + last.n));
 }
 
 void stomp_receipt(struct turn *t)

@@ -46,6 +46,7 @@ struct subscription {
 	struct subscription *next;
 	struct taker *taker; /* NULL: it has ended */
 	struct deque unacked;
+	struct front *front; /* of what it was told last; NULL: nothing yet */
 	uint64_t queue;
 	uint64_t made;             /* by which SUBSCRIBE: ActiveMQ's may name several queues */
 	uint32_t taker_id, gone_n; /* gone_n: holes */
@@ -96,6 +97,7 @@ struct call {
 
 struct transaction;
 struct again;
+struct front;
 
 struct stomp {
 	struct session session; /* first */
@@ -335,6 +337,15 @@ struct subscription *stomp_subscription_new(struct turn *t, const struct subscri
 					    const struct queue_record *q);
 void stomp_subscription_free(struct turn *t, struct subscription *own_k);
 extern const struct receiver_ops stomp_receiver_ops;
+
+/* ---- front.c: what a MESSAGE begins with ---- */
+/* stomp_front is what messages of that route begin with for a subscription, valid until the next
+ * call. stomp_front_copy writes it with `tag`, which takes no more than stomp_front_bytes. */
+const struct front *stomp_front(struct turn *t, struct subscription *k, struct slice route,
+				bool is_redelivered);
+size_t stomp_front_bytes(const struct front *f, struct slice tag);
+size_t stomp_front_copy(uint8_t *at, const struct front *f, struct slice tag);
+void stomp_front_free(struct turn *t, struct subscription *k);
 
 /* ---- settle.c ---- */
 enum done stomp_on_ack(struct turn *t);

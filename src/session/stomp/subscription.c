@@ -59,5 +59,6 @@ void stomp_subscription_free(struct turn *t, struct subscription *own_k)
 	if (s->call && s->call->sub == own_k)
 		s->call->sub = NULL;
 	deque_fini(&own_k->unacked, t->w->mem);
+	stomp_front_free(t, own_k);
 	mem_put(t->w->mem, own_k, sizeof *own_k + own_k->id_n + own_k->name_n + own_k->wish_n);
 }

@@ -1,8 +1,8 @@
 /* frame_fuzz -- any octets as what a client sends: frames, heads, destinations, stored headers. */
 #include "base/must.h"
 #include "wire/stomp/destination.h"
+#include "wire/stomp/for_tests.h"
 #include "wire/stomp/print.h"
-#include "wire/stomp/put.h"
 #include "wire/stomp/stored.h"
 
 #define BODY_MAX 5000

@@ -88,6 +88,17 @@ static void put_number(struct out *o, struct slice name, int64_t value)
 	put_header(o, name, text_slice(&t));
 }
 
+static void put_length(struct out *o, uint64_t bytes)
+{
+	char room[24];
+	struct text t = text_of(room, sizeof room);
+	must(o->is_escaped);
+	text_put_u64(&t, bytes);
+	put(o, slice_str("content-length:"));
+	put(o, text_slice(&t));
+	put(o, slice_str("\n"));
+}
+
 /* RabbitMQ shows texts and integers; so do we, and what is true or false or a time. */
 static void put_view(struct out *o, struct slice name, const struct header *h)
 {
@@ -216,27 +227,37 @@ static void put_stored(struct out *o, struct slice props, bool is_activemq)
 			put_header(o, name, value);
 }
 
-size_t stomp_message_bound(const struct stomp_message *m)
-{
-	must(m->id.n > 0);
-	return STOMP_MESSAGE_FIXED +
-	       2 * (m->subscription.n + m->destination.n + m->transformation.n + 2 * m->id.n) +
-	       2 * m->props.n;
-}
-
-size_t stomp_message_put(uint8_t *at, const struct stomp_message *m)
+/* What it is to its subscriber. Behind each id, which lacks its tag, there is a place for that. */
+size_t stomp_front_put(uint8_t *at, const struct stomp_message *m,
+		       uint32_t out_tag_at[STOMP_FRONT_TAGS])
 {
 	struct out o = { .at = at, .version = m->version, .is_escaped = true };
+	bool says_ack = m->is_acked && m->version == STOMP_1_2;
 	must(m->id.n > 0);
 	put(&o, slice_str("MESSAGE\n"));
 	if (m->has_subscription)
 		put_known(&o, STOMP_H_SUBSCRIPTION, m->subscription);
 	put_known(&o, STOMP_H_DESTINATION, m->destination);
 	put_known(&o, STOMP_H_MESSAGE_ID, m->id);
+	out_tag_at[0] = (uint32_t)o.n - 1;
 	if (m->is_redelivered || !m->is_activemq)
 		put_known(&o, STOMP_H_REDELIVERED, slice_str(m->is_redelivered ? "true" : "false"));
-	if (m->is_acked && m->version == STOMP_1_2)
+	if (says_ack)
 		put_known(&o, STOMP_H_ACK, m->id);
+	out_tag_at[1] = (uint32_t)o.n - says_ack;
+	return o.n;
+}
+
+size_t stomp_rest_bound(const struct stomp_message *m)
+{
+	must(m->ops == &stomp_header_ops && !m->is_dead && m->original.n == 0);
+	return STOMP_REST_FIXED + 2 * (m->props.n + m->transformation.n);
+}
+
+size_t stomp_rest_put(uint8_t *at, const struct stomp_message *m)
+{
+	struct out o = { .at = at, .version = m->version, .is_escaped = true };
+	must(m->ops != NULL);
 	if (m->is_persistent)
 		put_known(&o, STOMP_H_PERSISTENT, slice_str("true"));
 	if (m->is_activemq)
@@ -246,7 +267,7 @@ size_t stomp_message_put(uint8_t *at, const struct stomp_message *m)
 	else
 		put_properties(&o, m);
 	if (!m->is_text)
-		put_number(&o, slice_str("content-length"), (int64_t)m->body_bytes);
+		put_length(&o, m->body_bytes);
 	put(&o, slice_str("\n"));
 	return o.n;
 }
@@ -298,7 +319,7 @@ size_t stomp_error_put(uint8_t *at, const struct stomp_error *e)
 		put_known(&o, STOMP_H_SUBSCRIPTION, e->subscription);
 	put_known(&o, STOMP_H_CONTENT_TYPE, slice_str("text/plain"));
 	put_known(&o, STOMP_H_VERSION, slice_str("1.0,1.1,1.2"));
-	put_number(&o, slice_str("content-length"), (int64_t)e->body_bytes);
+	put_length(&o, e->body_bytes);
 	put(&o, slice_str("\n"));
 	return o.n;
 }

@@ -27,12 +27,18 @@ struct stomp_message {
 	struct slice transformation; /* there: of a text, what its subscriber wants it made into */
 	bool is_first;               /* there: from here on its group is the subscriber's */
 };
-/* stomp_message_put writes a MESSAGE up to its body. */
-size_t stomp_message_put(uint8_t *at, const struct stomp_message *m);
-/* stomp_message_bound: it takes no more than that, if its properties came by STOMP. What they take
- * there is two octets for each octet, and the lengths stand for what is between them. */
-#define STOMP_MESSAGE_FIXED 288u
-size_t stomp_message_bound(const struct stomp_message *m);
+/* A MESSAGE up to its body is a front and a rest. stomp_front_put writes what it is to its
+ * subscriber, with `id` but for the tag that belongs behind it: out_tag_at says where in the front,
+ * in ascending order; what is the front's length is no place. */
+enum { STOMP_FRONT_TAGS = 2 };
+size_t stomp_front_put(uint8_t *at, const struct stomp_message *m,
+		       uint32_t out_tag_at[STOMP_FRONT_TAGS]);
+/* stomp_rest_put writes what it carries. stomp_rest_bound: it takes no more than that, if it is no
+ * dead letter and its properties came by STOMP: these take two octets for each octet there, and the
+ * lengths stand for what is between them. */
+#define STOMP_REST_FIXED 200u
+size_t stomp_rest_put(uint8_t *at, const struct stomp_message *m);
+size_t stomp_rest_bound(const struct stomp_message *m);
 
 struct stomp_connected {
 	enum stomp_version version;
@@ -41,7 +47,8 @@ struct stomp_connected {
 };
 size_t stomp_connected_put(uint8_t *at, const struct stomp_connected *c);
 
-/* stomp_receipt_put writes a RECEIPT for `id`. */
+/* stomp_receipt_put writes a RECEIPT for `id`, in no more than STOMP_RECEIPT_MAX octets. */
+#define STOMP_RECEIPT_MAX(id_n) (sizeof "RECEIPT\nreceipt-id:\n\n" + 2 * (id_n))
 size_t stomp_receipt_put(uint8_t *at, enum stomp_version version, struct slice id);
 
 struct stomp_error {

@@ -155,8 +155,28 @@ static void no_message_is_longer_than_its_bound(void **s)
 		m.transformation = m.id;
 		m.body_bytes = UINT64_MAX / 2;
 		m.props = wr_done(&w);
-		must(stomp_message_put(NULL, &m) <= stomp_message_bound(&m));
+		must(stomp_rest_put(NULL, &m) <= stomp_rest_bound(&m));
+		must(stomp_receipt_put(NULL, STOMP_1_2, m.id) <= STOMP_RECEIPT_MAX(m.id.n));
 	}
+}
+
+/* The fronts of one subscription differ in their tags. */
+static void the_tag_has_its_place_behind_each_id(void **s)
+{
+	(void)s;
+	struct stomp_message m = plain();
+	uint32_t at[STOMP_FRONT_TAGS];
+	m.id = slice_str("T_1@@s@@");
+	m.is_acked = true;
+	size_t n = stomp_front_put(room, &m, at);
+	SAME(slice_of(room, n), "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@\n"
+				"redelivered:false\nack:T_1@@s@@\n");
+	SAME(slice_of(room, at[0]), "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@");
+	must(at[1] == n - 1);
+	m.version = STOMP_1_1;
+	n = stomp_front_put(room, &m, at);
+	SAME(slice_of(room, at[0]), "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@");
+	must(at[1] == n);
 }
 
 static void octets_hide_as_the_version_has_it(void **s)
@@ -286,6 +306,7 @@ int main(void)
 		cmocka_unit_test(a_text_says_what_it_was_to_be_made_into),
 		cmocka_unit_test(a_dead_letter_says_when_its_time_was_over),
 		cmocka_unit_test(no_message_is_longer_than_its_bound),
+		cmocka_unit_test(the_tag_has_its_place_behind_each_id),
 		cmocka_unit_test(octets_hide_as_the_version_has_it),
 		cmocka_unit_test(properties_of_another_protocol_are_headers),
 		cmocka_unit_test(a_topic_for_the_answer_is_a_destination),
