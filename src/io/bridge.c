@@ -43,6 +43,7 @@ struct bridge {
 	struct lookup *lookup;   /* NULL: there is none under way */
 	uint64_t at_ms;          /* when to call; UINT64_MAX: it is being called */
 	uint64_t wait_ms;        /* the last pause */
+	int error;               /* by which its socket failed; 0: it did not */
 };
 
 /* ---- pauses ------------------------------------------------------------------------------- */
@@ -80,9 +81,18 @@ static void wait_on(struct bridge *b, const char *reason)
 		logger_line(b->poller->all->log, LOG_bridge_down, v, 4);
 }
 
+void bridge_failed(struct bridge *b, int error)
+{
+	must(b->at_ms == UINT64_MAX);
+	if (b->error == 0)
+		b->error = error;
+}
+
 void bridge_over(struct bridge *b, const char *why, bool was_open)
 {
 	must(b->at_ms == UINT64_MAX);
+	if (b->error != 0)
+		why = strerror(b->error);
 	if (was_open)
 		b->wait_ms = 0;
 	if (was_open && !b->set->is_round)
@@ -98,6 +108,7 @@ static void call(struct bridge *b, const struct sockaddr *to, socklen_t to_n)
 	struct text peer = text_of(room, sizeof room);
 	struct address at = { .len = to_n };
 	const int one = 1;
+	b->error = 0;
 	const int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
 		wait_on(b, strerror(errno));

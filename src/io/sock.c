@@ -73,6 +73,13 @@ int sock_detach(struct sock *s)
 	return fd;
 }
 
+/* The kernel says only once why a socket failed, and has said it now. */
+static void note_failure(const struct sock *s)
+{
+	if (s->bridge && duct_is_bare(&s->duct))
+		bridge_failed(s->bridge, errno);
+}
+
 /* Says to whose it is that its conversation is over. */
 static void tell_bridge(struct sock *s)
 {
@@ -84,7 +91,8 @@ static void tell_bridge(struct sock *s)
 		return;
 	(void)getsockopt(s->duct.fd, SOL_SOCKET, SO_ERROR, &error, &n);
 	const char *why = s->duct.tls ? tls_why(s->duct.tls) : "";
-	bridge_over(b, error ? strerror(error) : why, conn_is_open(s->conn));
+	bridge_failed(b, error);
+	bridge_over(b, why, conn_is_open(s->conn));
 }
 
 void sock_shut(struct sock *s)
@@ -250,6 +258,8 @@ static bool receive_some(struct sock *s)
 		if (n < 0 && (errno == EAGAIN || errno == EBUSY))
 			return errno == EBUSY;
 		if (n <= 0) {
+			if (n < 0)
+				note_failure(s);
 			part(s);
 			return false;
 		}
@@ -338,6 +348,7 @@ static int64_t net_write(struct net *n, uint64_t sock, const struct slice *parts
 		bytes += parts[i].n;
 	ssize_t sent = duct_write(&s->duct, &s->poller->room, parts, n_parts);
 	if (sent < 0) {
+		note_failure(s);
 		s->is_broken = true;
 		list_remove(&s->node);
 		list_push(&s->poller->broken, &s->node);
