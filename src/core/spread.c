@@ -1,5 +1,6 @@
 #include "core/spread.h"
 
+#include "base/ablate.h"
 #include "base/bits.h"
 #include "base/byteorder.h"
 #include "base/must.h"
@@ -142,7 +143,9 @@ void spread_route(const struct catalog_view *v, const struct exchange *x, const 
 	if (n == 0)
 		return;
 	must(x->by_key.n == 0);
-	if (x->kind == EXCHANGE_CONSISTENT_HASH)
+	if (ABLATED(spread))
+		route_add(r, x->root);
+	else if (x->kind == EXCHANGE_CONSISTENT_HASH)
 		route_add(r, best_of(x->root, message_hash(v, x, m)));
 	else if (x->kind == EXCHANGE_MODULUS_HASH)
 		route_add(r, nth_of(x->root, message_hash(v, x, m) % n));

@@ -3,6 +3,7 @@
 #include "base/ablate.h"
 #include "node/inspect.h"
 #include "sim/backlog.h"
+#include "sim/choosing.h"
 #include "sim/crew.h"
 #include "sim/deal.h"
 #include "sim/drain.h"
