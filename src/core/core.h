@@ -315,7 +315,8 @@ void core_run_bytes(struct core *c, uint32_t bytes_max);
  * have. core_has_pages: one of the following has something to give.
  *
  * core_page_wanted takes out the next page that is to be read; core_page_read brings its bytes
- * (NULL: they cannot be read). core_page_leaving names one that is to be written, `bytes` long;
+ * (NULL: they cannot be read); false: they are not what was written, and its messages are left out.
+ * core_page_leaving names one that is to be written, `bytes` long;
  * core_page_put writes it; core_page_left says that it is durable at which->loc: true: it counts
  * there from now on, and lives. */
 struct core_page {
@@ -325,7 +326,8 @@ struct core_page {
 void core_page_rows(struct core *c, uint32_t rows_max);
 bool core_has_pages(const struct core *c);
 bool core_page_wanted(struct core *c, struct core_page *out);
-void core_page_read(struct core *c, const struct core_page *which, const struct slice *from);
+MUST_USE bool core_page_read(struct core *c, const struct core_page *which,
+			     const struct slice *from);
 bool core_page_leaving(struct core *c, struct core_page *out);
 void core_page_put(struct core *c, const struct core_page *which, struct wr *w);
 bool core_page_left(struct core *c, const struct core_page *which);

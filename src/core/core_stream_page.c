@@ -79,17 +79,18 @@ static struct stream_page *find(struct core *c, const struct core_page *which)
 	return p && p->first == which->first ? p : NULL;
 }
 
-void core_page_read(struct core *c, const struct core_page *which, const struct slice *from)
+bool core_page_read(struct core *c, const struct core_page *which, const struct slice *from)
 {
 	struct stream_page *p = find(c, which);
 	if (!p || p->loc != which->loc || p->rows)
-		return; /* gone, or written anew, meanwhile */
+		return true; /* gone, or written anew, meanwhile */
 	p->is_asked = false;
 	p->is_lost = !from || stream_rows_get(p, *from, c->mem) != ERR_OK;
 	core_activate(c, p->of->queue);
 	if (p->is_lost)
-		return;
+		return from == NULL;
 	core_stream_touch(c, p);
+	return true;
 }
 
 /* ---- to the journal ---------------------------------------------------------------------- */

@@ -155,6 +155,45 @@ static void what_is_in_memory_moves_though_it_is_given(void **s)
 	rig_free(r);
 }
 
+/* A stream whose first page has left memory; its record is in `record`. */
+static struct rig *rig_with_page(struct wr *record)
+{
+	struct rig *r = rig_new();
+	struct queue_rules rules = rules_none();
+	struct core_page page;
+	rules.type = QUEUE_STREAM;
+	core_page_rows(r->core, 4);
+	core_cache_limit(r->core, 0);
+	rig_open(r, Q, QUEUE_DURABLE | QUEUE_APPENDS, &rules);
+	rig_publish(r, Q, 1, 6, ENTRY_PERSISTENT);
+	rig_commit(r);
+	must(core_page_leaving(r->core, &page) && page.first == 0);
+	core_page_put(r->core, &page, record);
+	page.loc = (uint64_t)SEGMENT << 32 | 1000000;
+	must(core_page_left(r->core, &page));
+	return r;
+}
+
+/* Its messages are left out: whoever keeps the log must be able to say so. */
+static void a_page_that_is_damaged_is_told_of(void **s)
+{
+	(void)s;
+	for (uint32_t damaged = 0; damaged < 2; damaged++) {
+		uint8_t bytes[256];
+		struct wr w = wr_of(bytes, sizeof bytes);
+		struct rig *r = rig_with_page(&w);
+		struct slice there = wr_done(&w);
+		struct core_page page;
+		read_from_first(r, 9, 10);
+		must(core_page_wanted(r->core, &page));
+		bytes[there.n - 1] ^= (uint8_t)damaged;
+		must(core_page_read(r->core, &page, &there) == !damaged);
+		core_check(r->core);
+		rig_do(r, CMD_UNSUBSCRIBE, Q, 9, 0);
+		rig_free(r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +202,7 @@ int main(void)
 		cmocka_unit_test(what_is_settled_moves_though_the_reader_goes_on),
 		cmocka_unit_test(readers_hold_what_each_of_them_was_given),
 		cmocka_unit_test(what_is_in_memory_moves_though_it_is_given),
+		cmocka_unit_test(a_page_that_is_damaged_is_told_of),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,7 +131,7 @@ static void begin(struct loop *l)
 	forget_begun(l);
 }
 
-static void log_unreadable(struct loop *l, uint64_t loc, enum err e)
+void loader_tell_unreadable(struct loop *l, uint64_t loc, enum err e)
 {
 	char file[32];
 	struct text name = text_of(file, sizeof file);
@@ -166,7 +166,7 @@ static void to_session(struct loop *l, struct reading *r)
 	if (m)
 		block_give(b, 1);
 	else if (e != ERR_OK && !is_overtaken(l, &r->load))
-		log_unreadable(l, r->load.loc, e);
+		loader_tell_unreadable(l, r->load.loc, e);
 	struct conn *c = conn_of(l, r->load.session);
 	struct session *inside = c ? NULL : inside_of(l, r->load.session);
 	if (inside)
@@ -186,7 +186,7 @@ static void to_selectors(struct loop *l, struct reading *r)
 		e = msg_load(r->in->block, r->off, r->load.bytes, &m);
 	must(r->load.session == 0);
 	if (looks_loaded(l, r->load.ticket, m) && e != ERR_OK)
-		log_unreadable(l, r->load.loc, e);
+		loader_tell_unreadable(l, r->load.loc, e);
 }
 
 /* Asked by nobody's session: a message that moves, or the list of one that is gone. */
@@ -194,7 +194,7 @@ static void to_node(struct loop *l, struct reading *r)
 {
 	struct slice stored = slice_of((uint8_t *)r->in->block + r->off, r->load.bytes);
 	if (r->read.err != ERR_OK)
-		log_unreadable(l, r->load.loc, r->read.err);
+		loader_tell_unreadable(l, r->load.loc, r->read.err);
 	const struct slice *there = r->read.err == ERR_OK ? &stored : NULL;
 	if (r->load.flags & LOAD_PAGE)
 		pages_loaded(l, r->load.ticket, there);

@@ -237,7 +237,9 @@ MUST_USE enum err warm_queue(struct shard *s, uint64_t queue, struct text *why);
 /* ---- stored messages on their way to sessions (loader.c) */
 MUST_USE enum err loader_new(struct loop *l);
 void loader_free(struct loop *l);
-bool loader_work(struct loop *l);          /* true: brought something */
+bool loader_work(struct loop *l); /* true: brought something */
+/* loader_tell_unreadable: the log says that what lies at `loc` is damaged. */
+void loader_tell_unreadable(struct loop *l, uint64_t loc, enum err e);
 bool loader_is_idle(const struct loop *l); /* nothing is being read or to be read */
 
 /* ---- big bodies on their way into the journal, and out of it (store.c) */

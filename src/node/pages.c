@@ -57,7 +57,8 @@ static bool read_all(struct loop *l, struct shard *s)
 void pages_loaded(struct loop *l, uint64_t ticket, const struct slice *stored)
 {
 	struct paging *p = (struct paging *)(uintptr_t)ticket;
-	core_page_read(p->shard->core, &p->page, stored);
+	if (!core_page_read(p->shard->core, &p->page, stored))
+		loader_tell_unreadable(l, p->page.loc, ERR_CORRUPT);
 	shard_touch(p->shard);
 	end(l, p);
 }
