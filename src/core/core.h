@@ -274,7 +274,7 @@ MUST_USE enum err core_restored(struct core *c);
  * seen or not. False: no more. Entries of a cold chunk come together, as many as lie in one
  * segment: io_walk->id is 0, out_entry->n their number, and its loc some place there.
  * core_live_again has them read, to come one by one then, and goes back to the first; false: they
- * are going, the walk goes on. */
+ * are going, the walk goes on. What is in a store of last messages has ENTRY_STREAM. */
 struct live_walk {
 	uint64_t queue, id, pos, chunk;
 	uint32_t span;
@@ -288,6 +288,10 @@ bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out
  * lay, at some time: until it is back or gone it stays. */
 bool core_may_move(struct core *c, const struct live_walk *walk);
 bool core_relocate(struct core *c, uint64_t queue, uint64_t id, uint64_t old_loc, uint64_t new_loc);
+
+/* core_retain_pieces: the body of the entry that core_live_next has named lies in `pieces_n`
+ * chunks, which a checkpoint does not say. Only stores of last messages want to know. */
+void core_retain_pieces(struct core *c, uint64_t queue, uint64_t id, uint32_t pieces_n);
 
 /* Selectors: core_views says how properties are read, by whose encoding they are in. What one is to
  * look at and is not in memory core_look_wanted takes out, to be read; core_looked brings it

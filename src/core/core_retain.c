@@ -3,7 +3,7 @@
 #include "base/ablate.h"
 #include "base/rd.h"
 #include "base/text.h"
-#include "msg/msg.h"
+#include "msg/big.h"
 
 /* A store keeps the last message of each key. Its entries are in memory, their messages in the
  * journal and nowhere else. What comes is logged with its key, so that nobody has to read a message
@@ -73,6 +73,65 @@ void core_retain_limit(struct core *c, uint64_t messages, uint64_t bytes)
 	c->retain_max_bytes = bytes;
 }
 
+/* ---- what it costs ----------------------------------------------------------------------- */
+
+/* A big body counts in whole pieces: that many are all that the log says of it (logged.h). */
+static uint64_t weight_of(uint32_t bytes, uint32_t pieces_n)
+{
+	must(pieces_n <= UINT16_MAX);
+	return bytes + (uint64_t)pieces_n * LIMIT_CHUNK_BYTES;
+}
+
+uint64_t core_retain_weight(const struct retained *e)
+{
+	must((e->pieces_n == 0) || (e->flags & ENTRY_BIG));
+	return weight_of(e->bytes, e->pieces_n);
+}
+
+static uint32_t pieces_of(const struct msg *m)
+{
+	return m->proto == MSG_CHUNKS ? big_n(big_list(m)) : 0;
+}
+
+/* Of a row whose message is not in memory: as it was read from a log. */
+static uint32_t pieces_of_row(const struct add_row *row)
+{
+	if (!(row->flags & ENTRY_BIG))
+		return 0;
+	if (row->mem)
+		return pieces_of(msg_of(row->mem));
+	const uint32_t list = row->bytes - (uint32_t)min_u64(add_row_head(row), row->bytes);
+	return (uint32_t)min_u64(list / BIG_ROW_BYTES, UINT16_MAX);
+}
+
+static void weigh(struct core *c, struct retaining *t, struct retained *e, uint32_t pieces_n)
+{
+	must(e->pieces_n == 0);
+	e->pieces_n = (uint16_t)pieces_n;
+	t->bytes += core_retain_weight(e);
+	c->all.bytes += core_retain_weight(e);
+}
+
+static void unweigh(struct core *c, struct retaining *t, struct retained *e)
+{
+	must(t->bytes >= core_retain_weight(e));
+	t->bytes -= core_retain_weight(e);
+	c->all.bytes -= core_retain_weight(e);
+	e->pieces_n = 0;
+}
+
+void core_retain_pieces(struct core *c, uint64_t queue, uint64_t id, uint32_t pieces_n)
+{
+	const struct queue *q = core_find_queue(c, queue);
+	struct retaining *t = q ? q->has->retain : NULL;
+	struct retained *e = t && id > 0 && id <= retain_slots(&t->r) ? retain_at(&t->r, id - 1)
+								      : NULL;
+	if (!e || !(e->flags & ENTRY_BIG))
+		return;
+	unweigh(c, t, e);
+	weigh(c, t, e, (uint32_t)min_u64(pieces_n, UINT16_MAX));
+}
+
 /* ---- in: admit --------------------------------------------------------------------------- */
 
 /* The routing key is the second of the two names that a message came with. */
@@ -94,11 +153,11 @@ static struct retained *find(const struct retaining *t, struct slice key, uint32
 }
 
 static bool fits(const struct core *c, const struct retaining *t, const struct retained *e,
-		 uint32_t bytes)
+		 uint64_t bytes)
 {
 	uint64_t pending_n = t->queue->pending_n;
 	must(t->r.n > 0 || !e);
-	if (e && bytes <= e->bytes)
+	if (e && bytes <= core_retain_weight(e))
 		return true;
 	if (!e && (t->r.n >= c->retain_max_n || pending_n >= c->retain_max_n - t->r.n))
 		return false;
@@ -114,7 +173,8 @@ enum retain_fate core_retain_fate(const struct core *c, const struct queue *q,
 	must(row->mem && row->flags & ENTRY_PERSISTENT);
 	if (m->body_bytes == 0)
 		return e || q->pending_n ? RETAIN_FORGETS : RETAIN_NOTHING;
-	return fits(c, q->has->retain, e, row->bytes) ? RETAIN_KEEPS : RETAIN_REFUSES;
+	const uint64_t bytes = weight_of(row->bytes, pieces_of(m));
+	return fits(c, q->has->retain, e, bytes) ? RETAIN_KEEPS : RETAIN_REFUSES;
 }
 
 static void log_forget(const struct core *c, const struct queue *q, struct slice key,
@@ -147,7 +207,7 @@ void core_retain_admit(struct core *c, struct queue *q, const struct run *add, s
 	head.kind = OUTCOME_RETAIN;
 	head.flags = RUN_LOGGED | ADD_RESERVED;
 	q->pending_n++;
-	q->has->retain->pending_bytes += row->bytes;
+	q->has->retain->pending_bytes += weight_of(row->bytes, pieces_of(m));
 	(void)outcomes_run(later, &head, row, sizeof *row, 1, key_of(m));
 }
 
@@ -174,9 +234,10 @@ static void unreserve(struct retaining *t, const struct run *o, const struct add
 {
 	if (!(o->flags & ADD_RESERVED))
 		return;
-	must(t->queue->pending_n > 0 && t->pending_bytes >= row->bytes);
+	const uint64_t bytes = weight_of(row->bytes, pieces_of_row(row));
+	must(t->queue->pending_n > 0 && t->pending_bytes >= bytes);
 	t->queue->pending_n--;
-	t->pending_bytes -= row->bytes;
+	t->pending_bytes -= bytes;
 }
 
 static struct retained *find_or_make(struct core *c, struct retaining *t, struct slice key,
@@ -192,8 +253,7 @@ static struct retained *find_or_make(struct core *c, struct retaining *t, struct
 		return retain_add(&t->r, k);
 	}
 	core_freed(c, e->loc, e->bytes, e->flags);
-	t->bytes -= e->bytes;
-	c->all.bytes -= e->bytes;
+	unweigh(c, t, e);
 	return e;
 }
 
@@ -213,8 +273,7 @@ void core_retain_apply_add(struct core *c, const struct run *o, uint64_t index, 
 	e->expiry_ms = retain_ms(row->expiry_ms);
 	e->id = index;
 	e->flags = row->flags & ENTRY_STORED;
-	t->bytes += e->bytes;
-	c->all.bytes += e->bytes;
+	weigh(c, t, e, pieces_of_row(row));
 	struct retain_page *p = retain_page_of(&t->r, e);
 	core_retain_changed(c, q, p);
 	if (e->expiry_ms)
@@ -242,8 +301,7 @@ void core_retain_apply_forget(struct core *c, const struct run *o, const struct 
 	if (!e || (until_ms && (!e->expiry_ms || e->expiry_ms > until_ms)))
 		return;
 	core_freed(c, e->loc, e->bytes, e->flags);
-	t->bytes -= e->bytes;
-	c->all.bytes -= e->bytes;
+	unweigh(c, t, e);
 	c->all.retained_n--;
 	queue_counting(q, c->mem)->expired += until_ms != 0;
 	c->count.expired += until_ms != 0;

@@ -10,7 +10,7 @@
 struct retaining {
 	struct retain r;
 	struct queue *queue;
-	uint64_t bytes;         /* stored, of all entries */
+	uint64_t bytes;         /* core_retain_weight of all entries */
 	uint64_t pending_bytes; /* likewise, of the reservation queue.pending_n */
 	uint64_t forgets_n;     /* FORGET runs on their way */
 };
@@ -49,7 +49,7 @@ void core_retain_due(struct core *c, struct due *due, struct outcomes *later);
 void core_retain_find(struct core *c, const struct run *cmd, struct outcomes *later,
 		      struct post *fx);
 /* As for streams; key.chunk is the number of a page. core_retain_live_next: w->pos is the slot to
- * go on from, w->id names one to core_retain_relocate. */
+ * go on from, w->id names one to core_retain_relocate; out->flags has ENTRY_STREAM. */
 bool core_retain_sound(const struct core *c, const struct run *o);
 void core_retain_put(const struct queue *q, struct wr *w);
 bool core_retain_next_unit(struct checkpointing *p, const struct queue *q, struct unit_key *out_key,
@@ -72,6 +72,8 @@ void core_retain_check(const struct queue *q);
 struct retaining *core_retain_of(struct core *c, struct queue *q);
 /* core_retain_watch: an entry of `p` expires then. */
 void core_retain_watch(struct core *c, struct retain_page *p, uint64_t expiry_ms);
+/* core_retain_weight is what the entry counts towards the bound. */
+uint64_t core_retain_weight(const struct retained *e);
 /* core_retain_changed notes that the next checkpoint has the page as it is. */
 void core_retain_changed(struct core *c, struct queue *q, struct retain_page *p);
 #endif

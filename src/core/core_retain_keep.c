@@ -147,7 +147,8 @@ bool core_retain_live_next(const struct queue *q, struct live_walk *w, struct fr
 		if (!e)
 			continue;
 		w->id = w->pos;
-		*out = (struct freed){ e->loc, e->bytes, 1, e->flags & ENTRY_STORED };
+		*out = (struct freed){ e->loc, e->bytes, 1,
+				       (e->flags & ENTRY_STORED) | ENTRY_STREAM };
 		return true;
 	}
 	return false;
@@ -174,9 +175,9 @@ void core_retain_lose(struct core *c, struct queue *q, uint64_t id)
 	if (!e)
 		return;
 	core_freed(c, e->loc, e->bytes, e->flags);
-	t->bytes -= e->bytes;
+	t->bytes -= core_retain_weight(e);
+	c->all.bytes -= core_retain_weight(e);
 	c->all.retained_n--;
-	c->all.bytes -= e->bytes;
 	core_retain_changed(c, q, retain_page_of(&t->r, e));
 	retain_del(&t->r, e);
 }
@@ -230,7 +231,7 @@ void core_retain_check(const struct queue *q)
 	uint64_t bytes = 0;
 	retain_check(&t->r);
 	for (uint64_t i = 0; i < retain_slots(&t->r); i++)
-		bytes += retain_at(&t->r, i) ? retain_at(&t->r, i)->bytes : 0;
+		bytes += retain_at(&t->r, i) ? core_retain_weight(retain_at(&t->r, i)) : 0;
 	must(bytes == t->bytes && t->queue == q && q->live_n == 0);
 	must(q->flags & QUEUE_RETAINS);
 }

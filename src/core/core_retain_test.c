@@ -1,6 +1,7 @@
 #include "core/core_retain_for_tests.h"
 
 #include "base/prng.h"
+#include "msg/big.h"
 
 /* ---- in and out -------------------------------------------------------------------------- */
 
@@ -210,6 +211,70 @@ static void bytes_are_bounded_too(void **s)
 	rig_free(r);
 }
 
+/* One whose body is in so many pieces, for ever; what lies before the list has `more` bytes. */
+static void keep_big(struct rig *r, uint64_t number, const char *key, uint32_t pieces_n,
+		     uint32_t more)
+{
+	const uint32_t route_n = 2 + (uint32_t)strlen(key), list_n = pieces_n * BIG_ROW_BYTES;
+	struct block *b = block_take(&r->home, route_n + more + list_n);
+	const uint32_t at = b->fill;
+	struct wr w = wr_of((uint8_t *)b + at, route_n + more + list_n);
+	wr_str8(&w, SLICE_EMPTY);
+	wr_str8(&w, slice_str(key));
+	wr_zeros(&w, more + list_n);
+	b->fill += (uint32_t)w.n;
+	struct msg *m = msg_new(b, &(struct msg){ .route_off = at,
+						  .route_len = (uint16_t)route_n,
+						  .props_off = at + route_n,
+						  .props_len = more,
+						  .body_off = at + route_n + more,
+						  .body_bytes = list_n,
+						  .proto = MSG_CHUNKS });
+	for (uint32_t i = 0; i < pieces_n; i++)
+		big_put((uint8_t *)b + m->body_off, i, (struct big_chunk){ number, 20 });
+	struct publish_row row = { .mem = msg_mem(m),
+				   .queue = Q,
+				   .bytes = msg_stored_bytes(m),
+				   .flags = ENTRY_PERSISTENT | ENTRY_BIG | ENTRY_CONFIRM };
+	block_give(b, 1);
+	block_close(b);
+	rig_admit(r, rig_head(CMD_PUBLISH, 0, number), &row, sizeof row, 1);
+	rig_give(r);
+}
+
+static void a_big_body_counts_in_whole_pieces_before_and_behind_a_crash(void **s)
+{
+	(void)s;
+	struct rig *r = retain_rig();
+	core_retain_limit(r->core, 100, 6 * LIMIT_CHUNK_BYTES);
+	keep_big(r, 1, "a", 3, 0);
+	keep_big(r, 2, "b", 3, 0); /* what waits for the log counts */
+	SAY("refused 2-2");
+	keep_big(r, 3, "b", 2, 100000);
+	rig_commit(r);
+	keep_big(r, 5, "c", 1, 0);
+	keep_big(r, 6, "a", 3, 0); /* not longer than the one before */
+	SAY("confirm 1-1 | confirm 3-3 | refused 5-5");
+	rig_commit(r);
+	SAY("confirm 6-6");
+	const uint64_t bytes = retain_store(r)->bytes, n = r->proposed;
+	assert_true(bytes > 5 * LIMIT_CHUNK_BYTES && bytes < 6 * LIMIT_CHUNK_BYTES);
+	core_check(r->core);
+	rig_crash(r);
+	rig_replay(r, r->core, 0, n);
+	core_check(r->core);
+	assert_int_equal(retain_store(r)->bytes, bytes);
+	struct live_walk at = { 0 };
+	struct freed one;
+	must(core_live_next(r->core, &at, &one) && one.flags & ENTRY_BIG);
+	core_retain_pieces(r->core, at.queue, at.id, 1); /* as of a checkpoint */
+	core_retain_pieces(r->core, at.queue, at.id + 100, 1);
+	core_retain_pieces(r->core, Q + 1, at.id, 1);
+	core_check(r->core);
+	assert_int_equal(retain_store(r)->bytes, bytes - 2 * LIMIT_CHUNK_BYTES);
+	rig_free(r);
+}
+
 /* Whatever comes in whatever order, and whenever it is committed. */
 static void a_bound_is_never_passed(void **s)
 {
@@ -315,6 +380,7 @@ int main(void)
 		cmocka_unit_test(many_come_in_windows_and_changes_between_do_no_harm),
 		cmocka_unit_test(what_does_not_fit_is_refused),
 		cmocka_unit_test(bytes_are_bounded_too),
+		cmocka_unit_test(a_big_body_counts_in_whole_pieces_before_and_behind_a_crash),
 		cmocka_unit_test(a_bound_is_never_passed),
 		cmocka_unit_test(what_has_expired_is_found_no_more_and_goes),
 		cmocka_unit_test(a_time_too_far_away_to_be_said_is_far_away),

@@ -44,7 +44,8 @@ struct retained {
 	uint64_t id;        /* log index of the record that it came in */
 	uint32_t bytes;
 	uint32_t slot;
-	uint8_t flags; /* ENTRY_STORED; ENTRY_SETTLING: its end waits for the log */
+	uint16_t pieces_n; /* in which a big body lies */
+	uint8_t flags;     /* ENTRY_STORED; ENTRY_SETTLING: its end waits for the log */
 	uint8_t words_n;
 	uint8_t words[];
 };

@@ -54,6 +54,7 @@ void loop_fini(struct loop *l)
 	inside_free(l);
 	trace_free(l);
 	loader_free(l);
+	forward_free(l);
 	pages_free(l);
 	looks_free(l);
 	warm_free(l);

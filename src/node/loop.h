@@ -62,7 +62,8 @@ struct loop {
 	struct loads loads;
 	struct loader *loader;
 	struct stores stores;
-	uint32_t stores_begun; /* the first that is in no batch */
+	uint32_t stores_begun;   /* the first that is in no batch */
+	uint32_t stores_counted; /* before it copies hold their chunks */
 
 	struct session *letters;                 /* the publisher of dead letters (inside.c) */
 	bool is_inside_touched;                  /* it has something to do */
@@ -107,11 +108,12 @@ struct loop {
 	_Atomic uint64_t entry_bytes;  /* of queues, in memory; likewise */
 	struct list warming;           /* entries on their way back there (warm.c) */
 	uint32_t warming_n;
-	bool is_warming_full;    /* a shard has more of them to ask for */
-	struct forward *forward; /* of this loop's share of a segment; NULL: none */
-	struct unit *unit;       /* a checkpoint's unit that the keeper had no room for */
-	bool waits_for_keeper;   /* with a checkpoint: it is told when the keeper has moved */
-	struct trace *trace;     /* who watches frames (trace.c); NULL: nobody */
+	bool is_warming_full;        /* a shard has more of them to ask for */
+	struct forward *forward;     /* of this loop's share of a segment; NULL: none */
+	struct pieces *forward_left; /* chunks that have moved, and may still be read */
+	struct unit *unit;           /* a checkpoint's unit that the keeper had no room for */
+	bool waits_for_keeper;       /* with a checkpoint: it is told when the keeper has moved */
+	struct trace *trace;         /* who watches frames (trace.c); NULL: nobody */
 	struct {
 #define COUNT(name, prose) uint64_t name;
 #include "node/loop_count.def"
@@ -283,6 +285,7 @@ bool forward_work(struct loop *l);                /* true: look again at once */
 bool forward_is_waited_for(const struct loop *l); /* it is this loop's turn, and not begun */
 void forward_loaded(struct loop *l, uint64_t ticket, const struct slice *stored);
 void forward_durable(struct loop *l, struct moving *own_m, uint64_t loc);
+void forward_free(struct loop *l);
 /* ---- pages of streams (pages.c) */
 bool pages_work(struct loop *l); /* true: did something */
 void pages_loaded(struct loop *l, uint64_t ticket, const struct slice *stored);

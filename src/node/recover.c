@@ -113,7 +113,8 @@ static enum err replay(struct node *n, struct run *room, struct text *why)
 }
 
 /* The chunks of a big body, whose list the journal has. */
-static enum err count_chunks(struct node *n, const struct freed *entry, struct text *why)
+static enum err count_chunks(struct node *n, struct core *c, const struct live_walk *at,
+			     const struct freed *entry, struct text *why)
 {
 	struct mem *mem = &n->boot_memory.mem;
 	uint32_t bytes = (uint32_t)entry->bytes;
@@ -122,8 +123,10 @@ static enum err count_chunks(struct node *n, const struct freed *entry, struct t
 		return ERR_LIMIT;
 	struct slice list;
 	enum err e = journal_recover_read(n->journal, entry->loc, room, bytes, why);
-	if (e == ERR_OK && big_find(slice_of(room, bytes), &list) == ERR_OK)
+	if (e == ERR_OK && big_find(slice_of(room, bytes), &list) == ERR_OK) {
 		store_count(n->journal, list, 1);
+		core_retain_pieces(c, at->queue, at->id, big_n(list));
+	}
 	mem_put(mem, room, bytes);
 	return e;
 }
@@ -132,18 +135,19 @@ static enum err count_chunks(struct node *n, const struct freed *entry, struct t
 static enum err count_live(struct node *n, struct text *why)
 {
 	for (uint16_t no = 1; no <= LIMIT_SHARD_DATA_N; no++) {
+		struct core *c = n->shard[no]->core;
 		struct freed one;
 		struct live_walk walk = { 0 };
-		while (core_stream_live_next(n->shard[no]->core, &walk, &one)) {
+		while (core_stream_live_next(c, &walk, &one)) {
 			journal_live(n->journal, one.loc, (int64_t)one.bytes, one.n);
 			if (one.flags & ENTRY_BIG)
-				TRY(count_chunks(n, &one, why));
+				TRY(count_chunks(n, c, &walk, &one, why));
 		}
 		walk = (struct live_walk){ 0 };
-		while (core_live_next(n->shard[no]->core, &walk, &one)) {
+		while (core_live_next(c, &walk, &one)) {
 			journal_live(n->journal, one.loc, (int64_t)one.bytes, one.n);
 			if (one.flags & ENTRY_BIG)
-				TRY(count_chunks(n, &one, why));
+				TRY(count_chunks(n, c, &walk, &one, why));
 		}
 	}
 	return ERR_OK;

@@ -80,8 +80,8 @@ void shard_freed(struct shard *s)
 }
 
 /* An entry with a big body counts on its chunks, and its list need not stay in memory: what it
- * costs there is no measure of what it holds. */
-static void place_big(struct shard *s, struct add_row *row, struct slice body)
+ * costs there is no measure of what it holds. A store of last messages looks how long it is. */
+static void place_big(struct shard *s, const struct run *o, struct add_row *row, struct slice body)
 {
 	struct journal *j = s->loop->node->journal;
 	struct slice list, stored = SLICE_EMPTY;
@@ -90,6 +90,8 @@ static void place_big(struct shard *s, struct add_row *row, struct slice body)
 	must(row->mem || stored.n > 0);
 	if (row->mem) {
 		store_count(j, big_list(msg_of(row->mem)), 1);
+		if (o->kind == OUTCOME_RETAIN)
+			return;
 		msg_unref(row->mem, 1);
 		row->mem = 0;
 	} else if (big_find(stored, &list) == ERR_OK) {
@@ -107,7 +109,7 @@ void shard_place(struct shard *s, struct run *o, uint64_t record_loc, struct sli
 		if (!(row[i].flags & ENTRY_PERSISTENT))
 			continue;
 		if (row[i].flags & ENTRY_BIG)
-			place_big(s, &row[i], body);
+			place_big(s, o, &row[i], body);
 		row[i].loc += record_loc;
 		bytes += row[i].bytes;
 		n++;

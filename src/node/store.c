@@ -45,8 +45,7 @@ static bool append(struct loop *l, const struct store *s)
 	struct conn *c = conn_of(l, s->session);
 	uint32_t cap, bytes = msg_stored_bytes(m), len = CHUNK_HEAD_BYTES + bytes;
 	uint8_t *body;
-	if (m->proto == MSG_CHUNKS) { /* a copy of a big message, which holds the same chunks */
-		store_count(l->node->journal, big_list(m), 1);
+	if (m->proto == MSG_CHUNKS) { /* it is counted already */
 		msg_unref(s->mem, 1);
 		return true;
 	}
@@ -133,14 +132,26 @@ static bool end_messages(struct loop *l)
 	return last != NULL;
 }
 
+/* Copies of big messages hold the same chunks: before those go that they were made of. */
+static void count_copies(struct loop *l)
+{
+	must(l->stores_counted <= l->stores.n);
+	for (; l->stores_counted < l->stores.n; l->stores_counted++) {
+		const struct msg *m = msg_of(l->stores.at[l->stores_counted].mem);
+		if (m->proto == MSG_CHUNKS)
+			store_count(l->node->journal, big_list(m), 1);
+	}
+}
+
 bool store_work(struct loop *l)
 {
 	uint32_t before = l->stores_begun;
+	count_copies(l);
 	bool is_any = end_messages(l);
 	while (l->stores_begun < l->stores.n && append(l, &l->stores.at[l->stores_begun]))
 		l->stores_begun++;
 	is_any |= l->stores_begun > before;
 	if (l->stores_begun == l->stores.n)
-		l->stores_begun = l->stores.n = 0;
+		l->stores_begun = l->stores_counted = l->stores.n = 0;
 	return is_any;
 }

@@ -4,7 +4,7 @@
 #include "msg/big.h"
 
 #define CHUNKS_AHEAD 4u /* read at once */
-#define SERIAL_MASK  0x7fffffffu
+#define SERIAL_MASK  0x3fffffffu
 
 /* Where chunk `i` goes in the body. */
 static uint64_t offset_of(struct slice list, uint32_t i)
@@ -19,13 +19,13 @@ static void ask(struct whole *g, struct session_world *w)
 	must(g->got <= g->asked && g->asked <= g->n);
 	for (; g->asked < g->n && g->asked < g->got + CHUNKS_AHEAD; g->asked++) {
 		struct big_chunk c = big_at(list, g->asked);
-		loads_put(w->loads,
-			  (struct load){
-				  .session = g->session,
-				  .ticket = WHOLE_TICKET | (uint64_t)g->serial << 32 | g->asked,
-				  .loc = c.loc,
-				  .bytes = c.bytes,
-			  });
+		loads_put(w->loads, (struct load){
+					    .session = g->session,
+					    .ticket = WHOLE_TICKET | g->also |
+						      (uint64_t)g->serial << 32 | g->asked,
+					    .loc = c.loc,
+					    .bytes = c.bytes,
+				    });
 	}
 }
 
@@ -33,7 +33,7 @@ bool whole_begin(struct whole *g, struct session_world *w, uint64_t session, con
 {
 	struct slice route = msg_route(list), props = msg_props(list);
 	uint64_t need = route.n + props.n + big_body_bytes(big_list(list));
-	must(!g->list && need <= UINT32_MAX / 2);
+	must(!g->list && need <= UINT32_MAX / 2 && !(g->also & ~WHOLE_OTHER));
 	struct block *b = block_take(w->home, (uint32_t)need);
 	if (!b)
 		return false;
@@ -43,6 +43,7 @@ bool whole_begin(struct whole *g, struct session_world *w, uint64_t session, con
 	*g = (struct whole){ .list = list,
 			     .block = b,
 			     .session = session,
+			     .also = g->also,
 			     .serial = (g->serial + 1) & SERIAL_MASK,
 			     .n = big_n(big_list(list)),
 			     .body_off = b->fill + (uint32_t)out.n };

@@ -8,13 +8,15 @@
 #define SESSION_WHOLE_H
 #include "session/session.h"
 
-/* Tickets of its reads; the session's others have not this bit. */
+/* Tickets of its reads; the session's others have not this bit. A session that may put together
+ * two sets WHOLE_OTHER in `also` of the one, before it begins: its tickets have it, too. */
 #define WHOLE_TICKET (UINT64_C(1) << 63)
+#define WHOLE_OTHER  (UINT64_C(1) << 62)
 
 struct whole {
 	const struct msg *list; /* NULL: nothing is put together */
 	struct block *block;
-	uint64_t session;
+	uint64_t session, also;
 	uint32_t serial; /* what is read for an earlier one finds nobody */
 	uint32_t n, asked, got;
 	uint32_t body_off;

@@ -28,8 +28,7 @@ bool amqp091_publish_wants_keeping(const struct turn *t, const struct publish *p
 	bool is_wanted = false;
 	must(headers.n > 0);
 	return amqp091_table_bool(headers, AMQP091_RETAIN, &is_wanted) && is_wanted &&
-	       is_topic_exchange(t, p->exchange) && p->body_bytes <= LIMIT_CHUNK_BYTES &&
-	       (p->body_bytes > 0 || store_of(t));
+	       is_topic_exchange(t, p->exchange) && (p->body_bytes > 0 || store_of(t));
 }
 
 /* The call is answered like any other, and then the publish is looked at once more. */

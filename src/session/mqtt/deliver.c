@@ -3,6 +3,7 @@
 #include "base/ablate.h"
 #include "base/byteorder.h"
 #include "base/must.h"
+#include "msg/big.h"
 #include "session/mqtt/foreign.h"
 #include "session/mqtt/mark.h"
 
@@ -45,8 +46,7 @@ static bool count_down(const struct turn *t, struct slice tail, struct mqtt_prop
 static bool read_own(const struct turn *t, const struct msg *m, struct outgoing *o)
 {
 	struct mqtt_publish p;
-	must(m->proto == MSG_MQTT3 || m->proto == MSG_MQTT5);
-	const uint8_t version = m->proto == MSG_MQTT5 ? MQTT_V5 : MQTT_V4;
+	const uint8_t version = msg_encoding(m) == MSG_MQTT5 ? MQTT_V5 : MQTT_V4;
 	if (!mqtt_publish_head_decode(msg_props(m), version, &p))
 		return false;
 	o->head.topic = p.topic;
@@ -67,10 +67,9 @@ static bool read(struct turn *t, const struct msg *m, struct outgoing *o)
 	o->head = (struct mqtt_publish_out){ .qos = 0 };
 	o->props.has = 0;
 	o->m = m;
-	o->body_n = m->body_bytes;
+	o->body_n = m->proto == MSG_CHUNKS ? (uint32_t)big_body_bytes(big_list(m)) : m->body_bytes;
 	o->is_found = false;
-	must(m->proto != MSG_CHUNKS); /* the receiver has put it together */
-	if (m->proto == MSG_MQTT3 || m->proto == MSG_MQTT5)
+	if (msg_encoding(m) == MSG_MQTT3 || msg_encoding(m) == MSG_MQTT5)
 		return read_own(t, m, o);
 	foreign_read(m, o->foreign);
 	o->head.topic = o->foreign->topic;
@@ -230,6 +229,7 @@ static void write_out(struct turn *t, struct outgoing *o)
 	if (t->s->told_max > 0)
 		introduce(t, o);
 	const size_t head_n = mqtt_publish_head_size(&o->head);
+	must(!o->m || o->m->proto != MSG_CHUNKS); /* it was put together */
 	const bool is_sliced = o->m && o->body_n >= SLICE_BODY_MIN && msg_piece_n(o->m) == 1;
 	const size_t n = head_n + (is_sliced ? 0 : o->body_n);
 	uint8_t *at = sendq_reserve(q, t->w->mem, (uint32_t)n);
@@ -352,26 +352,30 @@ static void deliver(struct session *own, struct session_world *w, struct taker *
 		deliver_slowly(&t, k, row);
 }
 
-void mqtt_deliver_found(struct turn *t, const struct msg *m, struct slice filter, uint8_t options,
+bool mqtt_deliver_found(struct turn *t, const struct msg *m, struct slice filter, uint8_t options,
 			uint32_t number)
 {
 	struct foreign room;
 	UNSET struct outgoing o;
 	must(t->s->phase == PHASE_RUNNING);
 	o.foreign = &room;
-	if (m->proto == MSG_CHUNKS || !read(t, m, &o) || mqtt_topic_is_ours(o.head.topic) ||
+	if (!read(t, m, &o) || mqtt_topic_is_ours(o.head.topic) ||
 	    !mqtt_filter_match(filter, o.head.topic))
-		return;
+		return true;
 	o.match = match_of(options & SUB_QOS, number);
 	o.head.retain = true;
 	o.head.props = &o.props;
 	if (o.head.qos > o.match.qos)
 		o.head.qos = o.match.qos;
+	o.head.payload_n = o.body_n;
 	if (mqtt_found_queue(t, m, &o.head, number) || !fits(t, &o))
-		return;
+		return true;
+	if (m->proto == MSG_CHUNKS)
+		return false;
 	if (o.head.qos > 0)
 		o.head.id = mqtt_flight_new(t, o.head.qos, 0)->id;
 	write_out(t, &o);
+	return true;
 }
 
 void mqtt_deliver_made(struct turn *t, struct slice topic, struct slice body,

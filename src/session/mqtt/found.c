@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "core/retain_store.h"
+#include "session/whole.h"
 
 /* Retained messages for new subscriptions: one after the other asks the store of its virtual
  * host, a window at a time: first for topics without a dot, whose levels are the words of their
@@ -17,9 +18,10 @@ struct search {
 	uint32_t number; /* its subscription identifier */
 	uint16_t filter_n;
 	uint8_t options;
-	bool is_dotted;    /* now among topics that have a dot */
-	bool is_end;       /* behind what has come there is nothing */
-	struct slice from; /* where the store is to go on; own. Empty: at the beginning */
+	bool is_dotted;     /* now among topics that have a dot */
+	bool is_end;        /* behind what has come there is nothing */
+	struct slice from;  /* where the store is to go on; own. Empty: at the beginning */
+	struct whole whole; /* the front of what was found, if its body is in pieces */
 	uint8_t filter[];
 };
 
@@ -33,7 +35,8 @@ void mqtt_search(struct turn *t, const struct sub *one)
 	struct mqtt *s = t->s;
 	struct search *new = mqtt_get(t, sizeof *new + one->filter_n, "search");
 	must(one->filter_n > 0);
-	*new = (struct search){ .number = one->number,
+	*new = (struct search){ .whole.also = WHOLE_OTHER,
+				.number = one->number,
 				.filter_n = one->filter_n,
 				.options = one->options };
 	memcpy(new->filter, one->filter, one->filter_n);
@@ -49,6 +52,8 @@ static void search_free(struct turn *t, struct search *own_one)
 	must(t->s->searches == own_one);
 	t->s->searches = own_one->next;
 	mqtt_unkeep(t, &own_one->from);
+	if (own_one->whole.list)
+		whole_drop(&own_one->whole);
 	mqtt_put(t, own_one, sizeof *own_one + own_one->filter_n);
 }
 
@@ -117,22 +122,36 @@ static void go_on(struct turn *t)
 
 /* ---- out ---------------------------------------------------------------------------------- */
 
+/* Sends what is at the front; false: it waits until it is put together. What is read for another
+ * one finds nobody: each has its own serial. */
+static bool send(struct turn *t, struct search *one, uint64_t mem)
+{
+	must(mem != 0 && !one->whole.list);
+	if (mqtt_deliver_found(t, msg_of(mem), slice_of(one->filter, one->filter_n), one->options,
+			       one->number))
+		return true;
+	one->whole.serial = (uint32_t)t->s->found_first;
+	const bool is_begun = whole_begin(&one->whole, t->w, t->s->session.handle, msg_of(mem));
+	must(is_begun == (one->whole.list != NULL)); /* without memory: the next time */
+	return false;
+}
+
 void mqtt_search_drain(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_RUNNING);
 	for (struct found *front; (front = deque_peek(&s->found)) != NULL && front->is_read;) {
-		const struct search *one = s->searches;
-		if (s->session.sendq.bytes >= t->w->limits->output_bytes_max || s->receiver.is_shut)
+		struct search *one = s->searches;
+		if (s->session.sendq.bytes >= t->w->limits->output_bytes_max ||
+		    s->receiver.is_shut || one->whole.list)
 			return;
 		const uint64_t mem = front->mem;
+		if (mem && !send(t, one, mem))
+			return;
 		deque_drop(&s->found);
 		s->found_first++;
-		if (!mem)
-			continue;
-		mqtt_deliver_found(t, msg_of(mem), slice_of(one->filter, one->filter_n),
-				   one->options, one->number);
-		msg_unref(mem, 1);
+		if (mem)
+			msg_unref(mem, 1);
 	}
 	go_on(t);
 }
@@ -178,9 +197,34 @@ void mqtt_found_all(struct turn *t, const struct run *fx, const struct reply_row
 	mqtt_search_drain(t);
 }
 
+/* A part of the front, whose list is here. */
+static void part_loaded(struct turn *t, uint64_t ticket, uint64_t mem)
+{
+	struct search *one = t->s->searches;
+	uint64_t whole = 0;
+	if (!one) {
+		if (mem)
+			msg_unref(mem, 1);
+		return;
+	}
+	const enum whole_state state = whole_loaded(&one->whole, t->w, ticket, mem, &whole);
+	if (state == WHOLE_STRANGE || state == WHOLE_MORE)
+		return;
+	struct found *front = deque_peek(&t->s->found);
+	must(front && front->is_read && front->mem);
+	msg_unref(front->mem, 1);
+	front->mem = whole;
+	if (t->s->phase == PHASE_RUNNING)
+		mqtt_search_drain(t);
+}
+
 void mqtt_found_loaded(struct turn *t, uint64_t ticket, uint64_t mem)
 {
 	struct mqtt *s = t->s;
+	if (ticket & WHOLE_TICKET) {
+		part_loaded(t, ticket, mem);
+		return;
+	}
 	const uint64_t at = (ticket & ~FOUND_TICKET) - s->found_first;
 	must(ticket & FOUND_TICKET);
 	if (s->phase != PHASE_RUNNING || at >= s->found.n) {

@@ -71,6 +71,7 @@ static enum err publish(struct turn *t, const struct msg *m, uint64_t word)
 			      .mark_id = p.qos == 2 && t->s->is_durable ? p.id : 0,
 			      .qos = p.qos,
 			      .version = version,
+			      .is_retained = p.retain,
 			      .has_expiry = (p.props.has & MQTT_HAS(message_expiry_s)) != 0,
 			      .expiry_s = p.props.message_expiry_s };
 	return mqtt_message_send(t, &of, m, word);

@@ -413,9 +413,9 @@ void mqtt_searches_fini(struct turn *t);
 void mqtt_found(struct turn *t, const struct run *fx);
 void mqtt_found_all(struct turn *t, const struct run *fx, const struct reply_row *r);
 void mqtt_found_loaded(struct turn *t, uint64_t ticket, uint64_t mem);
-/* mqtt_deliver_found sends one, if it matches. */
-void mqtt_deliver_found(struct turn *t, const struct msg *m, struct slice filter, uint8_t options,
-			uint32_t number);
+/* mqtt_deliver_found sends one, if it matches; false: it must be put together first. */
+MUST_USE bool mqtt_deliver_found(struct turn *t, const struct msg *m, struct slice filter,
+				 uint8_t options, uint32_t number);
 /* mqtt_found_queue puts one, as it is to go out, into the queue of a kept session; false: it goes
  * out at once. mqtt_found_room: the queue has room for more; false: it is asked, or waited for.
  * mqtt_found_stat takes the answer. */

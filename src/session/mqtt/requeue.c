@@ -10,7 +10,7 @@
  * one in the store may be replaced meanwhile.
  *
  * No more of them are searched for than the queue has room for: a policy may bound it, and then
- * what was there before would go. Those too large for a record go out at once, and once. */
+ * what was there before would go. Of a body in pieces the copy has the list, and holds them. */
 
 #define QUEUED_MAX 32u /* ready in the queue before more are added */
 
@@ -24,6 +24,29 @@ static uint64_t moved(const struct mqtt *s)
 
 /* ---- into the queue ----------------------------------------------------------------------- */
 
+/* It has a block of its own if that is to hold pieces. NULL: too large, or no memory. */
+static struct block *room_for(struct turn *t, const struct msg *m, uint32_t route_n, size_t props_n)
+{
+	const uint64_t all = route_n + props_n + m->body_bytes;
+	must(props_n >= FOUND_TAIL);
+	if (props_n > LIMIT_CHUNK_BYTES)
+		return NULL;
+	if (m->proto == MSG_CHUNKS)
+		return block_take(t->w->home, (uint32_t)all);
+	return upload_is_needed(route_n, props_n, m->body_bytes)
+		       ? NULL
+		       : block_for(t->w->home, (uint32_t)all);
+}
+
+static void hold_pieces(struct turn *t, struct block *b, const struct msg *copy)
+{
+	must(copy->proto == MSG_CHUNKS && block_of(copy) == b);
+	block_give(b, 1);
+	block_note(b, (uint32_t)((const uint8_t *)copy - (const uint8_t *)b));
+	stores_put(t->w->stores,
+		   (struct store){ .session = t->s->session.handle, .mem = msg_mem(copy) });
+}
+
 /* A copy, whose block the caller says is filled; NULL: too large, or no memory. */
 static const struct msg *copy(struct turn *t, const struct msg *m, const struct mqtt_publish_out *h,
 			      uint32_t number)
@@ -31,9 +54,8 @@ static const struct msg *copy(struct turn *t, const struct msg *m, const struct 
 	const struct message of = { .topic = h->topic };
 	const uint32_t route_n = mqtt_route_bytes(t, &of);
 	const size_t head_n = mqtt_publish_head_size(h), props_n = head_n + FOUND_TAIL;
-	if (upload_is_needed(route_n, props_n, m->body_bytes))
-		return NULL;
-	struct block *b = block_for(t->w->home, (uint32_t)(route_n + props_n + m->body_bytes));
+	const bool is_big = m->proto == MSG_CHUNKS;
+	struct block *b = room_for(t, m, route_n, props_n);
 	if (!b)
 		return NULL;
 	const struct msg facts = { .route_off = b->fill,
@@ -42,8 +64,8 @@ static const struct msg *copy(struct turn *t, const struct msg *m, const struct 
 				   .props_len = (uint32_t)props_n,
 				   .body_off = b->fill + route_n + (uint32_t)props_n,
 				   .body_bytes = m->body_bytes,
-				   .proto = MSG_MQTT5,
-				   .flags = MSG_PERSISTENT };
+				   .proto = is_big ? MSG_CHUNKS : MSG_MQTT5,
+				   .flags = MSG_PERSISTENT | (is_big ? msg_inner(MSG_MQTT5) : 0) };
 	uint8_t *at = (uint8_t *)b + b->fill;
 	mqtt_route_put(t, &of, at);
 	uint8_t *tail = mqtt_publish_head_put(at + route_n, h);
@@ -58,6 +80,8 @@ static const struct msg *copy(struct turn *t, const struct msg *m, const struct 
 	b->fill = facts.body_off + facts.body_bytes;
 	const struct msg *new = msg_new(b, &facts);
 	must(new != NULL);
+	if (is_big)
+		hold_pieces(t, b, new);
 	return new;
 }
 
@@ -72,7 +96,8 @@ bool mqtt_found_queue(struct turn *t, const struct msg *m, const struct mqtt_pub
 	must(head->retain && head->props);
 	h.version = MQTT_V5;
 	h.id = 1; /* until it has one */
-	h.payload_n = m->body_bytes;
+	if (mqtt_publish_total(&h) > MQTT_LENGTH_MAX)
+		return false;
 	const struct msg *new = copy(t, m, &h, number);
 	if (!new)
 		return false;
