@@ -8,6 +8,7 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <string.h>
 
 #define LIFE_S_MAX (7 * 86400) /* RFC 8446, 4.6.1 */
@@ -121,6 +122,29 @@ static int answer(SSL *ssl, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher, 
 	return !is_set ? BROKEN : is_old ? RENEW : GOOD;
 }
 
+static bool has_expired(const X509 *shown)
+{
+	must(shown != NULL);
+	return X509_cmp_current_time(X509_get0_notAfter(shown)) <= 0;
+}
+
+/* What is in a ticket is not looked at by OpenSSL any more. Whose certificate has expired since
+ * shows one again, in a whole handshake; so does whose ticket cannot be opened. */
+static SSL_TICKET_RETURN opened(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+				size_t name_n, SSL_TICKET_STATUS status, void *arg)
+{
+	const bool is_open = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
+	const X509 *shown = is_open ? SSL_SESSION_get0_peer(session) : NULL;
+	(void)ssl;
+	(void)name;
+	(void)name_n;
+	(void)arg;
+	must(!is_open || session != NULL);
+	if (!is_open || (shown && has_expired(shown)))
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 void tickets_serve(struct tickets *t, SSL_CTX *ctx)
 {
 	uint64_t life_s = 2 * t->period_ms / 1000;
@@ -128,4 +152,5 @@ void tickets_serve(struct tickets *t, SSL_CTX *ctx)
 	SSL_CTX_set_app_data(ctx, t);
 	SSL_CTX_set_timeout(ctx, life_s < LIFE_S_MAX ? (long)life_s : LIFE_S_MAX);
 	must(SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, answer) == 1);
+	must(SSL_CTX_set_session_ticket_cb(ctx, NULL, opened, NULL) == 1);
 }

@@ -43,6 +43,7 @@ bool tickets_to_seal(struct tickets *t, uint64_t now_ms, struct tickets_key *out
 bool tickets_to_open(struct tickets *t, uint64_t now_ms, const uint8_t *name,
 		     struct tickets_key *out, bool *out_is_old);
 
-/* tickets_serve has OpenSSL seal and open with these; they outlive `ctx`. */
+/* tickets_serve has OpenSSL seal and open with these; they outlive `ctx`. No ticket is good for
+ * longer than the certificate that its client has shown. */
 void tickets_serve(struct tickets *t, struct ssl_ctx_st *ctx);
 #endif

@@ -88,11 +88,11 @@ def make_authority(folder, name):
     os.replace(os.path.join(folder, f'{name}.new'), os.path.join(folder, f'{name}.pem'))
 
 
-def make_signed(folder, name, signer, names=NAMES, password=None):
+def make_signed(folder, name, signer, names=NAMES, password=None, last=LAST):
     lock = ['-passout', f'pass:{password}'] if password else ['-nodes']
     ask(folder, f'/O=test/CN={name}', name, '-addext', 'subjectAltName=' + ','.join(names), *lock)
     act(folder, signer, '-in', f'{name}.csr', '-extensions', 'other', '-startdate', FIRST,
-        '-enddate', LAST, '-out', f'{name}.pem')
+        '-enddate', last, '-out', f'{name}.pem')
 
 
 def make_all(folder):
