@@ -50,27 +50,34 @@ void reader_forget(struct journal *j, uint32_t number, bool is_spill)
 	}
 }
 
-/* file_of opens a file, or gives the handle that is open; the longest unused one makes room. */
+/* file_of opens a file, or gives the handle that is open; the longest unused one makes room. The
+ * system reads ahead only in those that are read again: elsewhere it would fill its cache with what
+ * is then found there, and never go past it. */
 static enum err file_of(struct journal *j, uint32_t number, bool is_spill, int *out_file)
 {
+	const struct segment *seg = is_spill ? NULL : segments_find(&j->segments, number);
+	bool is_exact = seg && !seg->is_read_again;
 	struct reader *r = &j->reader;
 	struct reader_file *victim = &r->files[0];
 	must(number != 0);
 	for (uint32_t i = 0; i < READER_FILES; i++) {
 		struct reader_file *f = &r->files[i];
-		if (f->number == number && f->is_spill == is_spill) {
+		bool is_it = f->number == number && f->is_spill == is_spill;
+		if (is_it && f->is_exact == is_exact) {
 			f->used = ++r->clock;
 			*out_file = f->file;
 			return ERR_OK;
 		}
-		if (f->used < victim->used)
+		if (is_it || f->used < victim->used)
 			victim = f;
+		if (is_it)
+			break;
 	}
 	close_file(j, victim);
 	struct path p = path_of(is_spill ? PATH_SPILL : PATH_SEGMENT, number);
 	int file;
-	TRY(j->disk->ops->open(j->disk, p.z, DISK_READ | DISK_EXACT, &file));
-	*victim = (struct reader_file){ number, is_spill, file, ++r->clock };
+	TRY(j->disk->ops->open(j->disk, p.z, DISK_READ | (is_exact ? DISK_EXACT : 0u), &file));
+	*victim = (struct reader_file){ number, is_spill, is_exact, file, ++r->clock };
 	*out_file = file;
 	return ERR_OK;
 }

@@ -3,9 +3,8 @@
  * Requests of all loops are gathered and put in the order of their places; neighbours are read in
  * one go, up to READER_WINDOW_BYTES, and copied out. When one begins where a read ended, and most
  * of that was wanted, twice as much is read: a queue that is read back in order costs a few large
- * reads, and one that is mostly in memory costs no more than what is missing there. There are a
- * few windows, so that some queues may be read back side by side. One that was read stays good:
- * what is durable does not change, and numbers are not reused.
+ * reads, and one that is mostly in memory costs no more than what is missing there. A window
+ * that was read stays good: what is durable does not change, and numbers are not reused.
  *
  * Large reads go past the system's cache, whose copy is dearer than all else of a message that is
  * read back. Who reads the same once more, as another queue that the message is in or a second
@@ -23,12 +22,12 @@
 #define READER_GATHER       256u     /* requests in one step */
 #define READER_GAP_BYTES    16384u   /* unwanted bytes between two requests read in one go */
 #define READER_FILES        16u      /* kept open */
-#define READER_WINDOWS      4u
-#define READER_PAST_BYTES   32768u /* a smaller read does not go past the cache */
+#define READER_WINDOWS      1u       /* each is memory that stays */
+#define READER_PAST_BYTES   32768u   /* a smaller read does not go past the cache */
 
 struct reader_file {
 	uint32_t number; /* 0: free */
-	bool is_spill;
+	bool is_spill, is_exact;
 	int file;
 	uint64_t used; /* when last */
 };

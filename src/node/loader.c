@@ -4,7 +4,7 @@
 #include "base/must.h"
 #include "base/pool.h"
 
-#define READS_MAX 512u /* of one loop on their way */
+#define READS_MAX 896u /* of one loop on their way */
 #define MSG_ROOM  64u  /* a message header and what aligning it may cost */
 
 /* A block that reads fill. It is closed when no further read will begin in it and none is left. */
