@@ -39,11 +39,13 @@ struct bridge {
 	struct slice rest; /* of its addresses, those that come next */
 	char host[CONFIG_STRING_MAX + 1];
 	uint16_t port;
-	struct tls_context *tls; /* a share; NULL: none is spoken */
-	struct lookup *lookup;   /* NULL: there is none under way */
-	uint64_t at_ms;          /* when to call; UINT64_MAX: it is being called */
-	uint64_t wait_ms;        /* the last pause */
-	int error;               /* by which its socket failed; 0: it did not */
+	struct tls_context *tls;   /* a share; NULL: none is spoken */
+	struct tls_context *fresh; /* of bridges_renew, until all others are read, too */
+	_Atomic(struct tls_context *) next_tls; /* for the next call; NULL: that one */
+	struct lookup *lookup;                  /* NULL: there is none under way */
+	uint64_t at_ms;                         /* when to call; UINT64_MAX: it is being called */
+	uint64_t wait_ms;                       /* the last pause */
+	int error;                              /* by which its socket failed; 0: it did not */
 };
 
 /* ---- pauses ------------------------------------------------------------------------------- */
@@ -63,17 +65,33 @@ static void end_for_good(struct bridge *b, const char *reason)
 		logger_line(b->poller->all->log, LOG_bridge_ended, v, 3);
 }
 
-static void wait_on(struct bridge *b, const char *reason)
+static bool has_next(const struct bridge *b)
+{
+	struct slice rest = b->rest;
+	char host[sizeof b->host];
+	uint16_t port;
+	must(b->set->address[0] != 0);
+	return config_bridge_address(&rest, host, &port);
+}
+
+static uint64_t pause_of(const struct bridge *b)
 {
 	const uint64_t least = (uint64_t)b->set->restart_s * 1000;
 	const uint64_t most = (uint64_t)b->set->restart_max_s * 1000;
-	if (b->set->start == CONFIG_START_ONCE) {
+	const uint64_t wait_ms = b->wait_ms == 0 ? least : between(least, 3 * b->wait_ms);
+	must(least > 0);
+	return wait_ms > most ? most : wait_ms;
+}
+
+/* Who calls once calls each address once, without a pause. */
+static void wait_on(struct bridge *b, const char *reason)
+{
+	const bool is_once = b->set->start == CONFIG_START_ONCE;
+	if (is_once && !has_next(b)) {
 		end_for_good(b, reason);
 		return;
 	}
-	b->wait_ms = b->wait_ms == 0 ? least : between(least, 3 * b->wait_ms);
-	if (b->wait_ms > most)
-		b->wait_ms = most;
+	b->wait_ms = is_once ? 0 : pause_of(b);
 	b->at_ms = uv_now(&b->poller->uv) + b->wait_ms;
 	struct log_value v[4] = { log_str(slice_str(b->set->name)), log_str(slice_str(b->host)),
 				  log_str(slice_str(reason)), log_u64(b->wait_ms) };
@@ -95,12 +113,23 @@ void bridge_over(struct bridge *b, const char *why, bool was_open)
 		why = strerror(b->error);
 	if (was_open)
 		b->wait_ms = 0;
-	if (was_open && !b->set->is_round)
+	if (was_open && (!b->set->is_round || b->set->start == CONFIG_START_ONCE))
 		b->rest = SLICE_EMPTY;
 	wait_on(b, *why ? why : was_open ? "the connection ended" : "it came to nothing");
 }
 
 /* ---- calling ------------------------------------------------------------------------------ */
+
+static struct tls_context *newest(struct bridge *b)
+{
+	struct tls_context *next = atomic_exchange(&b->next_tls, NULL);
+	must(!next || b->tls);
+	if (next) {
+		tls_client_let_go(b->tls);
+		b->tls = next;
+	}
+	return b->tls;
+}
 
 static void call(struct bridge *b, const struct sockaddr *to, socklen_t to_n)
 {
@@ -124,8 +153,8 @@ static void call(struct bridge *b, const struct sockaddr *to, socklen_t to_n)
 		return;
 	}
 	const struct sock_call c = { b->protocol, text_slice(&peer), b->which, b,
-				     b->tls ? tls_call(b->tls, fd, b->host, b->set->is_insecure)
-					    : NULL };
+				     newest(b) ? tls_call(b->tls, fd, b->host, b->set->is_insecure)
+					       : NULL };
 	if (b->tls && !c.own_tls)
 		close(fd);
 	if ((b->tls && !c.own_tls) || !sock_call(b->poller, fd, &c))
@@ -283,6 +312,32 @@ enum err bridges_new(struct pollers *p, const struct config *c, const struct ses
 	return ERR_OK;
 }
 
+/* What was read for them counts, or is forgotten. */
+static void take_fresh(struct pollers *p, bool is_good)
+{
+	must(p->n > 0);
+	for (uint32_t i = 0; i < p->n; i++)
+		for (struct bridge *b = p->at[i].bridges; b; b = b->next) {
+			struct tls_context *own = b->fresh;
+			b->fresh = NULL;
+			if (is_good && own)
+				own = atomic_exchange(&b->next_tls, own);
+			tls_client_let_go(own);
+		}
+}
+
+enum err bridges_renew(struct pollers *p, struct text *why)
+{
+	enum err e = ERR_OK;
+	must(why != NULL);
+	for (uint32_t i = 0; i < p->n; i++)
+		for (struct bridge *b = p->at[i].bridges; b && e == ERR_OK; b = b->next)
+			if (b->set->is_tls)
+				e = tls_client_new(b->set, &b->fresh, why);
+	take_fresh(p, e == ERR_OK);
+	return e;
+}
+
 void bridges_end(struct poller *p)
 {
 	while (p->bridges) {
@@ -290,6 +345,7 @@ void bridges_end(struct poller *p)
 		p->bridges = b->next;
 		if (b->lookup)
 			lookup_leave(b->lookup);
+		tls_client_let_go(atomic_exchange(&b->next_tls, NULL));
 		tls_client_let_go(b->tls);
 		free(b);
 	}

@@ -7,7 +7,8 @@
  * whose buffer is full, and fails like one that breaks. Pauses are Mosquitto's: the first is the
  * shortest; while the other broker is not reached the next one is anything from that to three times
  * the one before, within the longest.
- * A bridge belongs to one poller's thread, on which everything below is called but the first.
+ * Who calls once (start_type) calls each address once.
+ * A bridge belongs to one poller's thread, on which everything below is called but the first three.
  */
 #ifndef IO_BRIDGE_H
 #define IO_BRIDGE_H
@@ -21,6 +22,10 @@ struct text;
 MUST_USE enum err bridges_new(struct pollers *p, const struct config *c,
 			      const struct session_ops *protocol, struct text *why);
 bool bridges_want_tls(const struct config *c);
+/* bridges_renew reads the files again that the settings name: whoever calls from now on shows and
+ * believes what is in them. On the thread that told the pollers to start, before they are to stop.
+ * Errors as of bridges_new; then nothing has changed. */
+MUST_USE enum err bridges_renew(struct pollers *p, struct text *why);
 /* bridges_end ends those of a poller whose loop runs no more; nobody waits for the names that are
  * being looked up. */
 void bridges_end(struct poller *p);

@@ -15,7 +15,7 @@
 #include "io/pattern.h"
 #include "io/secrets.h"
 #include "io/signals.h"
-#include "io/tls.h"
+#include "io/tls_context.h"
 #include "io/worker.h"
 
 #include <errno.h>
@@ -344,12 +344,15 @@ static void fini(struct server *s)
  */
 static enum err renew_tls(struct server *s, struct text *why)
 {
-	struct tls_context *next;
-	if (!listener_kinds_want_tls(s->config))
-		return ERR_OK;
-	TRY(tls_context_new(&s->tls, s->config, &next, why));
-	tls_source_renew(&s->tls, next);
-	return ERR_OK;
+	struct tls_context *next = NULL;
+	if (listener_kinds_want_tls(s->config))
+		TRY(tls_context_new(&s->tls, s->config, &next, why));
+	enum err e = bridges_renew(&s->pollers, why);
+	if (e != ERR_OK)
+		tls_context_let_go(next);
+	else if (next)
+		tls_source_renew(&s->tls, next);
+	return e;
 }
 
 static void reload(struct server *s)
