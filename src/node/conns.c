@@ -272,6 +272,15 @@ void conns_alarm(struct loop *l)
 		conn_touch(c);
 }
 
+void conns_see(struct loop *l)
+{
+	uint32_t slot = 0;
+	must(l->world.watchers_n > 0);
+	for (struct conn *c; (c = conns_next(l, &slot)) != NULL;)
+		if (c->session->watches_view)
+			conn_touch(c);
+}
+
 void conns_stop(struct conn *c, struct slice why)
 {
 	must(!c->is_lost);

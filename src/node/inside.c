@@ -53,8 +53,14 @@ bool inside_work(struct loop *l)
 	l->is_inside_touched = false;
 	l->inside_version = version;
 	l->letters->ops->pump(l->letters, loop_world(l));
-	atomic_store(&l->waits_for_view, deadletter_waits(l->letters));
 	return true;
+}
+
+void inside_wait(struct loop *l)
+{
+	const bool waits = deadletter_waits(l->letters) || l->world.watchers_n > 0;
+	if (atomic_load_explicit(&l->waits_for_view, memory_order_relaxed) != waits)
+		atomic_store(&l->waits_for_view, waits);
 }
 
 void inside_tick(struct loop *l)

@@ -415,6 +415,7 @@ static bool is_waited_for(struct loop *l)
  * exchange: the later of the two sees what the earlier one has done. */
 static bool fall_asleep(struct loop *l)
 {
+	inside_wait(l);
 	atomic_store(&l->seen, SEEN_ASLEEP);
 	atomic_exchange(&l->is_asleep, true);
 	l->is_offline = true;

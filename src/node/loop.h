@@ -202,6 +202,7 @@ void conns_resume(struct loop *l); /* reads again what congestion had paused */
 void conns_tick(struct loop *l);
 void conns_free_all(struct loop *l);
 void conns_alarm(struct loop *l); /* an alarm came or went: let all sessions look */
+void conns_see(struct loop *l);   /* a version of the catalog came: let those look that watch it */
 struct conn *conn_of(struct loop *l, uint64_t session);
 struct conn *conn_numbered(struct loop *l, uint64_t number); /* NULL: not on this loop */
 void conns_stop(struct conn *c,
@@ -222,6 +223,7 @@ void inside_tell(struct loop *l, struct session *s, struct run *fx);
 void inside_loaded(struct loop *l, struct session *s, uint64_t ticket, uint64_t mem);
 bool inside_work(struct loop *l); /* true: did something */
 void inside_tick(struct loop *l);
+void inside_wait(struct loop *l); /* it is about to sleep: is it to be woken by the catalog? */
 uint64_t inside_deadline(const struct loop *l);
 bool inside_is_idle(const struct loop *l); /* nothing is under way */
 void inside_dump(const struct loop *l, struct text *out);

@@ -107,6 +107,8 @@ void view_see(struct loop *l)
 		l->seen_facts = catalog_facts_version(v);
 		conns_alarm(l); /* some may have lost their user, or their virtual host */
 	}
+	if (is_new && l->world.watchers_n > 0)
+		conns_see(l);
 	if (is_new && n->shard[0]->loop != l)
 		loop_wake(l, n->shard[0]->loop->index);
 }

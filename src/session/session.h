@@ -62,6 +62,7 @@ struct session_world {
 	struct session_events *events; /* what the node is to log and count */
 	uint64_t (*random)(void *);    /* entropy port, for names */
 	void *random_arg;
+	uint32_t watchers_n;           /* of the loop's sessions, with watches_view */
 	bool is_blocked;               /* an alarm stands: publishers wait */
 	bool is_traced;                /* what is consumed is read once more, for operators */
 	struct slice blocked_reason;   /* "low on memory" ... */
@@ -201,6 +202,7 @@ struct session {
 	uint64_t in_bytes;      /* read from its peer: the node counts, heartbeats look */
 	uint16_t port;          /* of this machine, where the peer came; 0: none */
 	struct slice cert_name; /* in a certificate that TLS believes; the node's. Empty: none */
+	bool watches_view;      /* pump is to come with each new version of the catalog */
 	struct sendq sendq;
 };
 

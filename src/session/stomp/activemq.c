@@ -28,26 +28,6 @@ enum done stomp_amq_refuse(struct turn *t, const char *words, struct slice what,
 
 /* ---- destinations ------------------------------------------------------------------------- */
 
-static bool has_word(struct slice name, const char *word)
-{
-	for (size_t at = 0; at <= name.n;) {
-		size_t n = slice_find(slice_from(name, at), '.');
-		if (slice_eq(slice_sub(name, at, n), slice_str(word)))
-			return true;
-		at += n + 1;
-	}
-	must(word[0] != '\0');
-	return false;
-}
-
-/* Does it end with the word > ? */
-static bool is_all_below(struct slice name)
-{
-	must(name.p != NULL || name.n == 0);
-	return name.n > 0 && name.p[name.n - 1] == '>' &&
-	       (name.n == 1 || name.p[name.n - 2] == '.');
-}
-
 static bool refuse_names(struct turn *t, const char *why)
 {
 	must(why[0] != '\0');
@@ -59,9 +39,9 @@ static bool refuse_names(struct turn *t, const char *why)
 static bool topic_filter(struct turn *t, uint8_t *room, struct destination *out)
 {
 	struct slice in = out->key;
-	if (has_word(in, "#"))
+	if (stomp_has_word(in, "#"))
 		return refuse_names(t, "The word # in a topic's name is not there\n");
-	if (!is_all_below(in))
+	if (!stomp_is_all_below(in))
 		return true;
 	must(in.n <= DESTINATION_MAX);
 	memmove(room, in.p, in.n);
@@ -138,9 +118,9 @@ bool stomp_amq_destination(struct turn *t, struct slice in, uint8_t *room, struc
 	if (in.n > DESTINATION_MAX)
 		return refuse_names(t, "It is too long\n");
 	read_place(t, trimmed(in), room, out);
-	bool is_wild = has_word(out->key, "*") || is_all_below(out->key);
-	if (is_subscribing && is_wild && out->place != STOMP_TOPIC)
-		return refuse_names(t, "Wildcards are for topics\n");
+	out->is_wild = is_subscribing && out->place != STOMP_TOPIC && stomp_is_wildcard(out->key);
+	if (out->is_wild && out->place != STOMP_QUEUE)
+		return refuse_names(t, "Wildcards are for topics and queues\n");
 	if (is_subscribing && out->place == STOMP_TOPIC && !topic_filter(t, room, out))
 		return false;
 	if (out->key.n == 0 || out->key.n > LIMIT_SHORTSTR)

@@ -65,6 +65,8 @@ void stomp_replied(struct turn *t, struct run *fx)
 		stomp_claimed(t, (enum err)r.err);
 		return;
 	}
+	if (r.op == CMD_SUBSCRIBE && stomp_wild_answered(t, (uint32_t)fx->arg, (enum err)r.err))
+		return;
 	struct call *c = s->call;
 	if (!c || c->ticket == TICKET_NONE || (uint32_t)fx->arg != c->ticket)
 		return;

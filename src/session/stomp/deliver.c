@@ -104,7 +104,9 @@ static void ended(struct session *own, struct session_world *w, struct taker *ta
 	struct call *c = t.s->call;
 	must(k->taker == taker);
 	k->taker = NULL;
-	if (is_cancelled && t.s->phase == PHASE_RUNNING)
+	if (k->is_of_wild)
+		stomp_wild_left(&t, k);
+	if (is_cancelled && t.s->phase == PHASE_RUNNING && !k->is_of_wild)
 		say_cancelled(&t, k);
 	if (c && c->sub == k && taker->end != TAKER_LIVES)
 		c->ticket = TICKET_NONE; /* an UNSUBSCRIBE waits for it */

@@ -11,8 +11,8 @@ static bool is_quiet(const struct stomp *s)
 {
 	bool is_asking = s->call && (s->call->ticket != TICKET_NONE || s->call->sub);
 	must(s->phase == PHASE_RUNNING);
-	return !is_asking && !s->large && !s->transactions && !s->subscriptions && !s->owed &&
-	       !s->owns_queues && !s->client_id && !s->farewell.is_begun &&
+	return !is_asking && !s->large && !s->transactions && !s->subscriptions && !s->wilds &&
+	       !s->owed && !s->owns_queues && !s->client_id && !s->farewell.is_begun &&
 	       receiver_is_idle(&s->receiver) && s->publisher.window.n == 0 &&
 	       s->publisher.silent_bytes == 0;
 }

@@ -50,6 +50,7 @@ static struct session *make(struct session_world *w, uint64_t handle, bool is_lo
 		.deadline_ms = w->now_ms + w->limits->handshake_timeout_ms,
 		.beat_in_ms = UINT64_MAX,
 		.beat_out_ms = UINT64_MAX,
+		.wild_ms = UINT64_MAX,
 	};
 	s->owed_end = &s->owed;
 	publisher_init(&s->publisher);
@@ -105,6 +106,8 @@ static void session_pump(struct session *own, struct session_world *w)
 		return;
 	if (t.s->phase == PHASE_RUNNING && access_look(&t.s->access, w, &t.why) != ERR_OK)
 		(void)stomp_fail_err(&t, ERR_CONNECTION_FORCED);
+	if (t.s->wilds)
+		stomp_wild_look(&t);
 	receiver_drain(&t.s->receiver, w);
 }
 
@@ -123,7 +126,7 @@ static uint64_t session_deadline(const struct session *own)
 	if (s->phase == PHASE_CLOSED)
 		return 0; /* an end that came with an effect: tick says so */
 	must(s->phase < PHASE_CLOSED);
-	return min_u64(s->deadline_ms, min_u64(s->beat_in_ms, s->beat_out_ms));
+	return min_u64(min_u64(s->deadline_ms, s->wild_ms), min_u64(s->beat_in_ms, s->beat_out_ms));
 }
 
 static void look_at_deadline(struct turn *t)
@@ -158,6 +161,8 @@ static enum feed session_tick(struct session *own, struct session_world *w)
 						       .n = s->wants_ms / 500u });
 		s->phase = PHASE_CLOSED;
 	}
+	if (s->wilds)
+		stomp_wild_look(&t);
 	return s->phase == PHASE_CLOSED ? FEED_CLOSE : FEED_MORE;
 }
 
@@ -191,6 +196,7 @@ static void session_free(struct session *own, struct session_world *w)
 	stomp_transactions_free(&t);
 	stomp_receipts_free(&t);
 	stomp_queues_free(&t);
+	stomp_wilds_free(&t);
 	receiver_fini(&s->receiver, w);
 	while (s->subscriptions)
 		stomp_subscription_free(&t, s->subscriptions);

@@ -51,11 +51,13 @@ struct subscription {
 	uint64_t made;             /* by which SUBSCRIBE: ActiveMQ's may name several queues */
 	uint32_t taker_id, gone_n; /* gone_n: holes */
 	uint16_t shard;
-	uint8_t ack;      /* enum ack_mode */
-	bool has_id;      /* else it goes by its destination */
-	bool is_no_local; /* ActiveMQ's: nothing that the same connection sends */
+	uint8_t ack;                 /* enum ack_mode */
+	bool has_id;                 /* else it goes by its destination */
+	bool is_no_local;            /* ActiveMQ's: nothing that the same connection sends */
+	bool is_of_wild, is_joining; /* joining: its shard is asked */
 	uint8_t id_n, name_n, wish_n;
-	char words[]; /* id or destination; name of the queue; ActiveMQ's transformation */
+	struct wild *wild; /* whose it is; NULL: nobody's, or that one has ended */
+	char words[];      /* id or destination; name of the queue; ActiveMQ's transformation */
 };
 
 /* What is the same of all that one SUBSCRIBE makes. */
@@ -120,6 +122,9 @@ struct stomp {
 	uint64_t beat_in_ms, beat_out_ms; /* next looks; UINT64_MAX: none */
 	uint64_t beat_in, beat_out;       /* octets at the last */
 	uint64_t last_tag, last_made;
+	struct wild *wilds;    /* wildcards of queues */
+	uint64_t wild_version; /* of the catalog, that they have seen */
+	uint64_t wild_ms;      /* when to look again whatever that is */
 	uint64_t *told_to; /* by loop: of queues with ids up to it their shards know; NULL: none */
 	uint32_t wants_ms, sends_ms; /* heart-beats, as agreed */
 	uint32_t subscriptions_n, transactions_n, larges_n;
@@ -291,6 +296,7 @@ bool stomp_flag(struct turn *t, enum stomp_header which, bool if_none, bool *out
 struct destination {
 	uint8_t place; /* enum stomp_place */
 	bool has_key;
+	bool is_wild;               /* ActiveMQ's: all queues that the key fits */
 	struct slice exchange, key; /* a queue: its name is the key, the exchange is empty */
 };
 /* stomp_destination reads the frame's, or a part of it, `in`; its words lie in `room` of
@@ -324,6 +330,12 @@ bool stomp_stored(struct session *own, struct session_world *w, uint64_t ticket,
 		  uint32_t bytes);
 /* stomp_large_left: the client is gone, and what he has published is stored and on its way. */
 bool stomp_large_left(struct turn *t);
+
+/* ---- stream.c ---- */
+/* stomp_stream_from reads where a subscriber of a stream begins. ERR_PRECONDITION_FAILED,
+ * ERR_NOT_IMPLEMENTED: not so, and t->why says why. */
+MUST_USE enum err stomp_stream_from(struct turn *t, uint32_t prefetch, enum ack_mode ack,
+				    struct stream_from *out);
 
 /* ---- subscribe.c, deliver.c ---- */
 enum done stomp_on_subscribe(struct turn *t);
@@ -424,6 +436,23 @@ bool stomp_amq_may_hear_all(struct turn *t, uint8_t *room);
 /* stomp_amq_may_go_to_all looks at all that a SEND goes to, with `room` of DESTINATION_MAX bytes,
  * and does nothing: *out_route_n is the longest route. False: refused. */
 bool stomp_amq_may_go_to_all(struct turn *t, uint8_t *room, size_t *out_route_n);
+
+/* ---- wild.c: all queues that a wildcard fits ---- */
+/* stomp_wild_new begins to hear them: `what` says how, but for the queue. stomp_wild_is_joining:
+ * not all that there are have answered. stomp_wild_has: is there such a subscription, other than
+ * that with number `but`? stomp_wild_end ends it, not what it has joined; false: there is none. */
+void stomp_wild_new(struct turn *t, const struct subscribing *same, const struct taking *what,
+		    struct slice filter);
+bool stomp_wild_is_joining(const struct stomp *s, uint64_t made);
+bool stomp_wild_has(const struct stomp *s, bool has_id, struct slice id, uint64_t but);
+bool stomp_wild_end(struct turn *t, bool has_id, struct slice id);
+void stomp_wilds_free(struct turn *t);
+/* stomp_wild_look looks for queues that are new, if there may be any. stomp_wild_answered takes
+ * the answer to a SUBSCRIBE of a wildcard's; false: it is somebody else's. stomp_wild_left: a queue
+ * that one had joined is heard no more. */
+void stomp_wild_look(struct turn *t);
+bool stomp_wild_answered(struct turn *t, uint32_t taker, enum err e);
+void stomp_wild_left(struct turn *t, struct subscription *k);
 
 /* ---- end.c ---- */
 enum done stomp_on_disconnect(struct turn *t);

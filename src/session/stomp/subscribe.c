@@ -196,57 +196,6 @@ static enum err bind(struct turn *t, const struct asked *a, const struct queue_r
 
 /* ---- consuming ---------------------------------------------------------------------------- */
 
-/* Where in a stream it begins: first, last, next, a number, or timestamp=SECONDS as RabbitMQ has
- * it; offset=NUMBER likewise. */
-static bool read_offset(const struct turn *t, struct stream_from *out)
-{
-	static const struct {
-		const char *word;
-		uint8_t where;
-	} words[] = { { "next", STREAM_NEXT }, { "first", STREAM_FIRST }, { "last", STREAM_LAST } };
-	struct slice in = t->head->at[STOMP_H_X_STREAM_OFFSET], offset = slice_str("offset=");
-	struct slice since = slice_str("timestamp=");
-	int64_t n;
-	*out = (struct stream_from){ .where = STREAM_NEXT };
-	must(t->frame->command == STOMP_SUBSCRIBE);
-	if (!stomp_has(t->head, STOMP_H_X_STREAM_OFFSET))
-		return true;
-	for (size_t i = 0; i < 3; i++) {
-		if (slice_eq(in, slice_str(words[i].word))) {
-			out->where = words[i].where;
-			return true;
-		}
-	}
-	bool is_since = slice_starts_with(in, since);
-	if (is_since)
-		in = slice_from(in, since.n);
-	else if (slice_starts_with(in, offset))
-		in = slice_from(in, offset.n);
-	if (!stomp_number(in, &n) || n < 0 || n > INT64_MAX / 1000)
-		return false;
-	out->where = is_since ? STREAM_SINCE : STREAM_OFFSET;
-	out->value = (uint64_t)n * (is_since ? 1000 : 1);
-	return true;
-}
-
-/* A stream is read with acknowledgements, a few messages at a time. */
-static enum err check_stream(struct turn *t, const struct asked *a, struct stream_from *out)
-{
-	must(t->why.n == 0);
-	if (a->prefetch == 0) {
-		text_puts(&t->why, "a stream needs a prefetch-count");
-		return ERR_PRECONDITION_FAILED;
-	}
-	if (a->ack == ACK_AUTO) {
-		text_puts(&t->why, "automatic acknowledgement not supported by stream queues");
-		return ERR_NOT_IMPLEMENTED;
-	}
-	if (read_offset(t, out))
-		return ERR_OK;
-	text_puts(&t->why, "invalid x-stream-offset");
-	return ERR_PRECONDITION_FAILED;
-}
-
 static bool has_selector(const struct turn *t)
 {
 	must(t->frame->command == STOMP_SUBSCRIBE || t->frame->command == STOMP_SEND);
@@ -254,47 +203,79 @@ static bool has_selector(const struct turn *t)
 	       t->head->at[STOMP_H_SELECTOR].n > 0 && t->frame->command == STOMP_SUBSCRIBE;
 }
 
+static struct subscribing same_of(struct turn *t, const struct asked *a)
+{
+	struct stomp *s = t->s;
+	must(s->call != NULL);
+	if (s->call->made == 0)
+		s->call->made = ++s->last_made;
+	return (struct subscribing){ .id = a->id,
+				     .wish = stomp_amq_wish(t),
+				     .made = s->call->made,
+				     .ack = (uint8_t)a->ack,
+				     .has_id = a->has_id,
+				     .is_no_local = stomp_amq_is_no_local(t) };
+}
+
+static struct taking taking_of(const struct turn *t, const struct asked *a)
+{
+	must(t->frame != NULL);
+	return (struct taking){ .priority = a->priority,
+				.prefetch = a->prefetch,
+				.is_no_ack = a->ack == ACK_AUTO,
+				.flags = stomp_amq_is_exclusive(t) && !is_of_exchange(a)
+						 ? SUBSCRIBE_ALONE
+						 : 0 };
+}
+
+/* The selector, in memory of SQL_CODE_MAX that is the caller's; NULL: there is none. */
+static uint8_t *selector_of(struct turn *t, struct slice *out)
+{
+	uint32_t n = 0;
+	if (!has_selector(t))
+		return NULL;
+	uint8_t *code = mem_get(t->w->mem, SQL_CODE_MAX, "selector");
+	must(code != NULL);
+	enum err e = stomp_amq_selector(t, code, &n);
+	must(e == ERR_OK); /* it was looked at before */
+	*out = slice_of(code, n);
+	return code;
+}
+
+/* Every queue that the wildcard fits, those that are to come too. */
+static void take_all(struct turn *t, const struct asked *a)
+{
+	struct taking what = taking_of(t, a);
+	const struct subscribing same = same_of(t, a);
+	uint8_t *code = selector_of(t, &what.from);
+	must(t->s->is_activemq);
+	t->s->receiver.is_shut = true; /* its receipt comes first */
+	stomp_wild_new(t, &same, &what, a->to.key);
+	mem_put(t->w->mem, code, SQL_CODE_MAX);
+	t->s->call->step = STEP_TAKING;
+}
+
 static enum err take(struct turn *t, const struct asked *a, const struct queue_record *q)
 {
 	struct stomp *s = t->s;
 	struct stream_from from;
-	struct taking what = { .queue = q,
-			       .priority = a->priority,
-			       .prefetch = a->prefetch,
-			       .is_no_ack = a->ack == ACK_AUTO };
-	must(s->call != NULL);
-	if (s->call->made == 0)
-		s->call->made = ++s->last_made;
-	const struct subscribing same = { .id = a->id,
-					  .wish = stomp_amq_wish(t),
-					  .made = s->call->made,
-					  .ack = (uint8_t)a->ack,
-					  .has_id = a->has_id,
-					  .is_no_local = stomp_amq_is_no_local(t) };
-	if (stomp_amq_is_exclusive(t) && !is_of_exchange(a))
-		what.flags |= SUBSCRIBE_ALONE;
+	struct taking what = taking_of(t, a);
+	const struct subscribing same = same_of(t, a);
+	what.queue = q;
 	if (q->flags & QUEUE_APPENDS) {
 		if (what.flags & SUBSCRIBE_ALONE) {
 			text_puts(&t->why, "a stream has no exclusive consumers");
 			return ERR_NOT_IMPLEMENTED;
 		}
-		TRY(check_stream(t, a, &from));
+		TRY(stomp_stream_from(t, a->prefetch, a->ack, &from));
 		what.from = slice_of(&from, sizeof from);
 	}
-	uint8_t *code = NULL;
-	if (has_selector(t)) {
-		uint32_t n = 0;
-		if (q->flags & QUEUE_APPENDS) {
-			text_puts(&t->why, "a stream has no selectors");
-			return ERR_NOT_IMPLEMENTED;
-		}
-		code = mem_get(t->w->mem, SQL_CODE_MAX, "selector");
-		must(code != NULL);
-		enum err e = stomp_amq_selector(t, code, &n);
-		must(e == ERR_OK); /* it was looked at before */
-		what.from = slice_of(code, n);
-		what.flags |= is_of_exchange(a) ? SUBSCRIBE_DISCARDS : 0;
+	if (q->flags & QUEUE_APPENDS && has_selector(t)) {
+		text_puts(&t->why, "a stream has no selectors");
+		return ERR_NOT_IMPLEMENTED;
 	}
+	uint8_t *code = selector_of(t, &what.from);
+	what.flags |= code && is_of_exchange(a) ? SUBSCRIBE_DISCARDS : 0;
 	if (t->s->is_activemq && stomp_amq_is_durable(queue_record_name(q)))
 		what.flags |= SUBSCRIBE_EXCLUSIVE;
 	struct subscription *k = stomp_subscription_new(t, &same, q);
@@ -343,6 +324,10 @@ static enum done subscribe(struct turn *t, const struct asked *a)
 	must(c->ticket == TICKET_NONE && c->step <= STEP_BOUND);
 	if (c->step == STEP_BOUND && c->reply.err != ERR_OK)
 		return stomp_call_failed(t);
+	if (a->to.is_wild) {
+		take_all(t, a);
+		return WAIT;
+	}
 	char durable[LIMIT_SHORTSTR + 1];
 	enum err e = find_queue(t, a, name_of(t, a, durable), &q);
 	if (e == ERR_OK && is_of_exchange(a) && c->step < STEP_BOUND) {
@@ -392,7 +377,8 @@ static enum done subscribe_one(struct turn *t, struct slice to, uint8_t *names)
 	if (!stomp_destination(t, to, names, &a.to) || !read_asked(t, &a))
 		return DONE;
 	const struct subscription *k = stomp_subscription(s, a.has_id, a.id);
-	if (k && (!s->call || k->made != s->call->made))
+	const uint64_t made = s->call ? s->call->made : 0;
+	if ((k && (made == 0 || k->made != made)) || stomp_wild_has(s, a.has_id, a.id, made))
 		return refuse_twice(t, &a);
 	if (s->subscriptions_n >= LIMIT_STOMP_SUBSCRIPTIONS)
 		return stomp_refuse(t, "Too many subscriptions",
@@ -401,7 +387,7 @@ static enum done subscribe_one(struct turn *t, struct slice to, uint8_t *names)
 	return subscribe(t, &a);
 }
 
-enum done stomp_on_subscribe(struct turn *t)
+static enum done subscribe_on(struct turn *t)
 {
 	struct stomp *s = t->s;
 	UNSET uint8_t names[DESTINATION_MAX];
@@ -421,6 +407,24 @@ enum done stomp_on_subscribe(struct turn *t)
 	enum done d = subscribe_one(t, stomp_amq_part_at(t, at, &has_more), names);
 	if (d == DONE && at > 0 && s->phase == PHASE_RUNNING) /* half of a list is nothing */
 		return stomp_fail(t, "Invalid subscription", slice_str("It was refused in part\n"));
+	return d;
+}
+
+/* Are there answers to wait for? */
+static bool is_waiting(const struct stomp *s)
+{
+	const struct call *c = s->call;
+	must(c != NULL);
+	return c->ticket != TICKET_NONE || (c->made > 0 && stomp_wild_is_joining(s, c->made));
+}
+
+enum done stomp_on_subscribe(struct turn *t)
+{
+	struct stomp *s = t->s;
+	enum done d = WAIT;
+	must(s->phase == PHASE_RUNNING);
+	while (d == WAIT && (!s->call || !is_waiting(s)))
+		d = subscribe_on(t);
 	return d;
 }
 

@@ -105,6 +105,7 @@ enum done stomp_on_unsubscribe(struct turn *t)
 	struct call *c = s->call;
 	struct subscription *k = stomp_subscription(s, has_id, id);
 	bool is_there = k && k->taker->end == TAKER_LIVES;
+	const bool is_wild = s->wilds && stomp_wild_end(t, has_id, id);
 	if (c && c->step == STEP_ENDING && is_there) /* of several queues */
 		return begin(t, k);
 	if (c && c->step == STEP_ENDING && (c->name_n > 0 || (s->is_activemq && is_for_good(t))))
@@ -115,7 +116,7 @@ enum done stomp_on_unsubscribe(struct turn *t)
 	if (c && c->step == STEP_DELETING && c->reply.err != ERR_OK &&
 	    c->reply.err != ERR_NOT_FOUND)
 		return stomp_call_failed(t);
-	if (c) {
+	if (c || (is_wild && !is_there)) {
 		stomp_receipt(t);
 		return DONE;
 	}

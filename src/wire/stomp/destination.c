@@ -142,3 +142,58 @@ void stomp_destination_name(struct text *out, struct slice name)
 		text_putc(out, digits[c & 15]);
 	}
 }
+
+/* ---- ActiveMQ's wildcards ------------------------------------------------------------------ */
+
+bool stomp_has_word(struct slice name, const char *word)
+{
+	for (size_t at = 0; at <= name.n;) {
+		size_t n = slice_find(slice_from(name, at), '.');
+		if (slice_eq(slice_sub(name, at, n), slice_str(word)))
+			return true;
+		at += n + 1;
+	}
+	must(word[0] != '\0');
+	return false;
+}
+
+bool stomp_is_all_below(struct slice name)
+{
+	must(name.p != NULL || name.n == 0);
+	return name.n > 0 && name.p[name.n - 1] == '>' &&
+	       (name.n == 1 || name.p[name.n - 2] == '.');
+}
+
+bool stomp_is_wildcard(struct slice name)
+{
+	must(name.p != NULL || name.n == 0);
+	return stomp_has_word(name, "*") || stomp_is_all_below(name);
+}
+
+/* The first word, which is taken off with its point; false: there is none. */
+static bool next_word(struct slice *io_rest, bool *io_has_more, struct slice *out)
+{
+	if (!*io_has_more)
+		return false;
+	const size_t n = slice_find(*io_rest, '.');
+	*out = slice_sub(*io_rest, 0, n);
+	*io_has_more = n < io_rest->n;
+	*io_rest = *io_has_more ? slice_from(*io_rest, n + 1) : SLICE_EMPTY;
+	must(out->n == n);
+	return true;
+}
+
+bool stomp_wildcard_fits(struct slice wildcard, struct slice name)
+{
+	bool has_more = true, has_name = true;
+	struct slice want, word;
+	must(wildcard.n > 0);
+	while (next_word(&wildcard, &has_more, &want)) {
+		if (!has_more && slice_eq(want, slice_str(">")))
+			return true;
+		if (!next_word(&name, &has_name, &word) ||
+		    (!slice_eq(want, slice_str("*")) && !slice_eq(want, word)))
+			return false;
+	}
+	return !has_name;
+}

@@ -35,4 +35,13 @@ MUST_USE enum err stomp_destination_read(struct slice in, struct wr *scratch,
 /* stomp_destination_name writes one name for a destination; no longer than STOMP_NAME_MAX(n). */
 #define STOMP_NAME_MAX(n) (3 * (n))
 void stomp_destination_name(struct text *out, struct slice name);
+
+/* ActiveMQ's wildcards: `*` is one word, `>` at the end all that follow, none of them too. Words
+ * are between points. stomp_has_word: is that one of the name's? stomp_is_all_below: does it end
+ * so? stomp_is_wildcard: does it mean more than itself? stomp_wildcard_fits: does it mean the name?
+ */
+bool stomp_has_word(struct slice name, const char *word);
+bool stomp_is_all_below(struct slice name);
+bool stomp_is_wildcard(struct slice name);
+bool stomp_wildcard_fits(struct slice wildcard, struct slice name);
 #endif

@@ -95,11 +95,32 @@ static void what_is_none_is_refused_in_rabbitmqs_words(void **s)
 	    "/exchange, /topic, /queue, /amq/queue, /reply-queue/.\n");
 }
 
+static bool fits(const char *wildcard, const char *name)
+{
+	must(stomp_is_wildcard(slice_str(wildcard)));
+	return stomp_wildcard_fits(slice_str(wildcard), slice_str(name));
+}
+
+static void a_wildcard_means_words(void **s)
+{
+	(void)s;
+	must(fits("a.>", "a") && fits("a.>", "a.b") && fits("a.>", "a.b.c") && fits(">", "a.b"));
+	must(!fits("a.>", "ab") && !fits("a.>", "b.a") && !fits("a.b.>", "a"));
+	must(fits("a.*", "a.b") && fits("*", "a") && fits("*.b", "a.b") && fits("a.*", "a."));
+	must(!fits("a.*", "a") && !fits("a.*", "a.b.c") && !fits("*", "a.b"));
+	must(fits("*.b.>", "x.b.c.d") && !fits("*.b.>", "x.c"));
+	must(fits("a.>", "a.>") && fits("a.*", "a.*"));
+	must(stomp_wildcard_fits(slice_str("a.>.b"), slice_str("a.>.b")));
+	must(!stomp_is_wildcard(slice_str("a.>.b")) && !stomp_is_wildcard(slice_str("a*")));
+	must(!stomp_is_wildcard(slice_str("a>")) && !stomp_is_wildcard(SLICE_EMPTY));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_is_read),
 		cmocka_unit_test(percents_stand_for_octets),
+		cmocka_unit_test(a_wildcard_means_words),
 		cmocka_unit_test(what_is_none_is_refused_in_rabbitmqs_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

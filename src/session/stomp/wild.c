@@ -1,0 +1,331 @@
+#include "session/stomp/stomp.h"
+
+#include "base/bits.h"
+#include "base/must.h"
+#include "core/fact.h"
+#include "core/sql.h"
+#include "wire/stomp/destination.h"
+
+/* Subscriptions to every queue that a wildcard fits, of ActiveMQ's dialect. Each queue has a
+ * consumer of its own, and all of them are one subscription (struct subscription.made). Queues that
+ * are made later have larger ids: each new version of the catalog is gone through from the last id
+ * on. What its shard does not know yet, or refuses for now, is tried again. */
+struct wild {
+	struct wild *next;
+	uint64_t made;
+	uint64_t at;    /* queues with ids up to it are known */
+	uint64_t facts; /* as of this version of users and permissions */
+	int64_t priority;
+	uint32_t prefetch, queues_n, joining_n, code_n;
+	uint8_t ack, flags; /* enum ack_mode; SUBSCRIBE_... */
+	bool has_id, is_through, is_full, is_told;
+	uint8_t id_n, wish_n, filter_n;
+	uint8_t words[]; /* id; wish; filter; selector */
+};
+
+#define STEPS_MAX  4096u /* queues that one call looks at */
+#define SOON_MS    10u   /* its shard is being told of it */
+#define REFUSED_MS 1000u /* somebody has it for himself, or there are too many selectors */
+
+static struct slice id_of(const struct wild *w)
+{
+	must(w->filter_n > 0);
+	return slice_of(w->words, w->id_n);
+}
+static struct slice wish_of(const struct wild *w)
+{
+	must(w->filter_n > 0);
+	return slice_of(w->words + w->id_n, w->wish_n);
+}
+static struct slice filter_of(const struct wild *w)
+{
+	must(w->filter_n > 0);
+	return slice_of(w->words + w->id_n + w->wish_n, w->filter_n);
+}
+static struct slice code_of(const struct wild *w)
+{
+	must(w->code_n <= SQL_CODE_MAX);
+	return slice_of(w->words + w->id_n + w->wish_n + w->filter_n, w->code_n);
+}
+
+static void watch(struct turn *t, bool watches)
+{
+	struct session *s = &t->s->session;
+	if (s->watches_view == watches)
+		return;
+	must(watches || t->w->watchers_n > 0);
+	s->watches_view = watches;
+	t->w->watchers_n += watches ? 1 : UINT32_MAX;
+}
+
+static void look_again(struct turn *t, uint32_t in_ms)
+{
+	must(t->s->is_activemq);
+	t->s->wild_ms = min_u64(t->s->wild_ms, t->w->now_ms + in_ms);
+}
+
+/* ---- which queues ------------------------------------------------------------------------- */
+
+/* Queues that stand for something else: a subscription, a session. */
+static bool is_of_somebody(struct slice name)
+{
+	static const char *const prefixes[] = { "amq.", "activemq-durable/", "stomp-subscription-",
+						"mqtt-subscription-", "mqtt-shared-" };
+	must(name.n > 0);
+	for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+		if (slice_starts_with(name, slice_str(prefixes[i])))
+			return true;
+	return false;
+}
+
+static bool has(const struct turn *t, const struct wild *w, uint64_t queue)
+{
+	must(queue != 0);
+	for (const struct subscription *k = t->s->subscriptions; k; k = k->next)
+		if (k->made == w->made && k->queue == queue && k->taker)
+			return true;
+	return false;
+}
+
+static bool wants(struct turn *t, const struct wild *w, const struct queue_record *q)
+{
+	const struct slice name = queue_record_name(q);
+	const uint8_t others = QUEUE_EXCLUSIVE | QUEUE_KEEPER | QUEUE_APPENDS | QUEUE_RETAINS;
+	if (q->vhost != t->s->access.number || q->flags & others || q->owner != 0 ||
+	    !stomp_wildcard_fits(filter_of(w), name) || is_of_somebody(name) || has(t, w, q->id))
+		return false;
+	must(t->why.n == 0);
+	const bool may = stomp_allow(t, AUTH_QUEUE, name, AUTH_READ) == ERR_OK;
+	t->why = text_of(t->w->words, sizeof t->w->words);
+	return may;
+}
+
+static void join(struct turn *t, struct wild *w, const struct queue_record *q)
+{
+	struct stomp *s = t->s;
+	const struct subscribing same = { .id = id_of(w),
+					  .wish = wish_of(w),
+					  .made = w->made,
+					  .ack = w->ack,
+					  .has_id = w->has_id };
+	struct taking what = { .queue = q,
+			       .priority = w->priority,
+			       .prefetch = w->prefetch,
+			       .is_no_ack = w->ack == ACK_AUTO,
+			       .flags = w->flags,
+			       .from = code_of(w) };
+	struct subscription *k = stomp_subscription_new(t, &same, q);
+	must(w->queues_n < LIMIT_STOMP_WILDCARD_QUEUES);
+	must(!k->taker && !k->wild);
+	k->wild = w;
+	k->is_of_wild = k->is_joining = true;
+	w->queues_n++;
+	w->joining_n++;
+	what.of = k;
+	k->taker = receiver_subscribe(&s->receiver, t->w, &what);
+	k->taker_id = k->taker->id;
+}
+
+static void say_full(struct turn *t, struct wild *w)
+{
+	char room[SESSION_WORDS_MAX];
+	struct text body = text_of(room, sizeof room);
+	const struct slice id = id_of(w);
+	must(!w->is_full);
+	w->is_full = true;
+	if (w->is_told)
+		return;
+	w->is_told = true;
+	text_puts(&body, "Of the queues that ");
+	text_put_printable(&body, filter_of(w));
+	text_putf(&body, " fits %u are heard. Others wait until some of these go.\n", w->queues_n);
+	stomp_error(t, "Too many queues for a wildcard", w->has_id ? &id : NULL, text_slice(&body));
+}
+
+static void look(struct turn *t, struct wild *w, uint32_t *io_steps)
+{
+	const struct catalog_view *v = t->w->view;
+	const struct queue_record *q;
+	if (w->facts != catalog_facts_version(v)) {
+		w->facts = catalog_facts_version(v);
+		w->at = 0;
+	}
+	while (!w->is_full && (q = catalog_queue_after(v, w->at)) != NULL) {
+		if (*io_steps == 0) {
+			look_again(t, 0);
+			return;
+		}
+		*io_steps -= 1;
+		if (wants(t, w, q)) {
+			if (w->queues_n == LIMIT_STOMP_WILDCARD_QUEUES ||
+			    t->s->subscriptions_n >= LIMIT_STOMP_SUBSCRIPTIONS) {
+				say_full(t, w);
+				break;
+			}
+			join(t, w, q);
+		}
+		w->at = q->id;
+	}
+	must(t->s->phase == PHASE_RUNNING);
+	w->is_through = true;
+}
+
+void stomp_wild_look(struct turn *t)
+{
+	struct stomp *s = t->s;
+	uint32_t steps = STEPS_MAX;
+	const uint64_t version = catalog_version(t->w->view);
+	if (s->phase != PHASE_RUNNING)
+		s->wild_ms = UINT64_MAX;
+	if (s->phase != PHASE_RUNNING || (s->wild_version == version && s->wild_ms > t->w->now_ms))
+		return;
+	must(s->is_activemq && !s->is_gone);
+	s->wild_version = version;
+	s->wild_ms = UINT64_MAX;
+	for (struct wild *w = s->wilds; w; w = w->next)
+		look(t, w, &steps);
+}
+
+/* ---- the subscription --------------------------------------------------------------------- */
+
+static void put_words(struct wild *w, size_t *io_at, struct slice words)
+{
+	must(words.p != NULL || words.n == 0);
+	if (words.n)
+		memcpy(w->words + *io_at, words.p, words.n);
+	*io_at += words.n;
+}
+
+static size_t bytes_of(const struct wild *w)
+{
+	must(w->filter_n > 0);
+	return sizeof *w + w->id_n + w->wish_n + w->filter_n + w->code_n;
+}
+
+void stomp_wild_new(struct turn *t, const struct subscribing *same, const struct taking *what,
+		    struct slice filter)
+{
+	struct stomp *s = t->s;
+	const struct wild facts = { .next = s->wilds,
+				    .made = same->made,
+				    .facts = catalog_facts_version(t->w->view),
+				    .priority = what->priority,
+				    .prefetch = what->prefetch,
+				    .code_n = (uint32_t)what->from.n,
+				    .ack = same->ack,
+				    .flags = what->flags,
+				    .has_id = same->has_id,
+				    .id_n = (uint8_t)same->id.n,
+				    .wish_n = (uint8_t)same->wish.n,
+				    .filter_n = (uint8_t)filter.n };
+	struct wild *w = mem_get(t->w->mem, bytes_of(&facts), "wildcard");
+	size_t at = 0;
+	must(w != NULL && filter.n <= LIMIT_SHORTSTR);
+	*w = facts;
+	put_words(w, &at, same->id);
+	put_words(w, &at, same->wish);
+	put_words(w, &at, filter);
+	put_words(w, &at, what->from);
+	must(at == bytes_of(w) - sizeof *w);
+	s->wilds = w;
+	watch(t, true);
+	look_again(t, 0);
+	stomp_wild_look(t);
+}
+
+bool stomp_wild_is_joining(const struct stomp *s, uint64_t made)
+{
+	must(made > 0);
+	for (const struct wild *w = s->wilds; w; w = w->next)
+		if (w->made == made && (!w->is_through || w->joining_n > 0))
+			return true;
+	return false;
+}
+
+bool stomp_wild_has(const struct stomp *s, bool has_id, struct slice id, uint64_t but)
+{
+	must(id.p != NULL || id.n == 0);
+	for (const struct wild *w = s->wilds; w; w = w->next)
+		if (w->has_id == has_id && slice_eq(id_of(w), id) && w->made != but)
+			return true;
+	return false;
+}
+
+bool stomp_wild_answered(struct turn *t, uint32_t taker, enum err e)
+{
+	struct stomp *s = t->s;
+	struct taker *of = receiver_taker(&s->receiver, taker);
+	struct subscription *k = of ? of->of : NULL;
+	if (!k || !k->is_joining)
+		return false;
+	struct wild *w = k->wild;
+	k->is_joining = false;
+	if (w) {
+		must(w->joining_n > 0 && w->queues_n > 0);
+		must(w->made == k->made);
+		w->joining_n--;
+	}
+	if (e == ERR_OK || of->end != TAKER_LIVES)
+		return true;
+	if (w) {
+		w->queues_n--;
+		w->at = min_u64(w->at, k->queue - 1);
+		look_again(t, e == ERR_NOT_FOUND ? SOON_MS : REFUSED_MS);
+	}
+	receiver_forget(&s->receiver, t->w, of);
+	stomp_subscription_free(t, k);
+	return true;
+}
+
+void stomp_wild_left(struct turn *t, struct subscription *k)
+{
+	struct wild *w = k->wild;
+	must(k->is_of_wild);
+	k->wild = NULL;
+	if (!w)
+		return;
+	must(w->queues_n > 0 && w->joining_n >= k->is_joining);
+	w->queues_n--;
+	w->joining_n -= k->is_joining;
+	if (!w->is_full)
+		return;
+	w->is_full = false;
+	w->at = 0;
+	look_again(t, SOON_MS);
+}
+
+static void end(struct turn *t, struct wild **at)
+{
+	struct wild *own_w = *at;
+	for (struct subscription *k = t->s->subscriptions; k; k = k->next)
+		if (k->wild == own_w)
+			k->wild = NULL;
+	*at = own_w->next;
+	must(own_w->filter_n > 0);
+	mem_put(t->w->mem, own_w, bytes_of(own_w));
+	watch(t, t->s->wilds != NULL);
+}
+
+bool stomp_wild_end(struct turn *t, bool has_id, struct slice id)
+{
+	bool is_any = false;
+	must(t->frame->command == STOMP_UNSUBSCRIBE);
+	for (struct wild **at = &t->s->wilds; *at;) {
+		if ((*at)->has_id != has_id || !slice_eq(id_of(*at), id)) {
+			at = &(*at)->next;
+			continue;
+		}
+		must((*at)->made > 0);
+		end(t, at);
+		is_any = true;
+	}
+	return is_any;
+}
+
+void stomp_wilds_free(struct turn *t)
+{
+	while (t->s->wilds)
+		end(t, &t->s->wilds);
+	must(!t->s->session.watches_view);
+	t->s->wild_ms = UINT64_MAX;
+}
