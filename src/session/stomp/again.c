@@ -87,7 +87,8 @@ static bool body_of(struct slice in, const struct slice *length, struct slice *o
 		*out = slice_sub(in, 0, end);
 		return end < in.n;
 	}
-	if (length->n > 9 || !stomp_number(*length, &n) || n < 0 || (uint64_t)n >= in.n)
+	if (length->n > 9 || !stomp_number(*length, &n) || length->p[0] == '-' ||
+	    (uint64_t)n >= in.n)
 		return false;
 	*out = slice_sub(in, 0, (size_t)n);
 	return in.p[n] == '\0';

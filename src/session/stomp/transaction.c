@@ -189,6 +189,7 @@ static enum done replay(struct turn *t, const struct action *a, bool is_followed
 {
 	struct turn at = *t;
 	at.why = text_of(t->w->words, sizeof t->w->words);
+	at.again = NULL; /* what comes behind the COMMIT is not like what was kept for it */
 	struct stomp_scan scan = { 0 };
 	struct stomp_frame f;
 	size_t need;
