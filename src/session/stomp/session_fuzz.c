@@ -74,11 +74,17 @@ static const char *const frames[] = {
 	"SUBSCRIBE\nid:q\ndestination:/temp-queue/x\nack:client\nselector:n IS NOT NULL\n\n",
 	"SEND\ndestination:/queue/a\npersistent:true\nexpires:1\ntransaction:t\n\nx",
 	"SEND\ndestination:/queue/a\npersistent:true\nn:6\n\nx",
+	"SEND\ndestination:/queue/a\ncontent-length:3\nreceipt:22\n\none",
+	"SEND\ndestination:/queue/a\ncontent-length:5\nreceipt:23\n\nthree",
+	"SUBSCRIBE\nid:w\ndestination:/queue/>\nack:client\nreceipt:24\n\n",
+	"UNSUBSCRIBE\nid:w\nreceipt:25\n\n",
 };
 
 #define FRAMES_N (sizeof frames / sizeof *frames)
-/* Behind the frames: acknowledgements of what the client was told last. */
-enum { ACK_LAST = FRAMES_N, NACK_LAST, REJECT_LAST, ACK_IN_T, NACK_IN_U, SEND_LARGE, DEEDS_N };
+/* Among the frames: acknowledgements of what the client was told last. They keep their numbers when
+ * there are more frames. */
+enum { ACK_LAST = 51, NACK_LAST, REJECT_LAST, ACK_IN_T, NACK_IN_U, SEND_LARGE, FRAMES_GO_ON };
+#define DEEDS_N (FRAMES_N + FRAMES_GO_ON - ACK_LAST)
 
 _Static_assert(DEEDS_N <= DEED_RAW, "each has its byte");
 
@@ -157,8 +163,10 @@ static size_t say(struct client *c, struct slice in)
 	if (what >= DEED_RAW)
 		return 1 + play_octets(c, slice_from(in, 1), what - DEED_RAW + 1u);
 	what %= DEEDS_N;
-	if (what < FRAMES_N)
+	if (what < ACK_LAST)
 		send(c, frames[what]);
+	else if (what >= FRAMES_GO_ON)
+		send(c, frames[what - (FRAMES_GO_ON - ACK_LAST)]);
 	else if (what == SEND_LARGE)
 		send_large(c);
 	else
