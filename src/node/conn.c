@@ -85,11 +85,13 @@ struct conn *conn_open(struct loop *l, uint64_t sock, const struct session_ops *
 	c->peer_n = (uint8_t)(peer.n < CONN_PEER_BYTES ? peer.n : CONN_PEER_BYTES);
 	if (c->peer_n)
 		memcpy(c->peer, peer.p, c->peer_n);
+	/* before the slot: who has one may be told of a new view, and needs a session for that */
+	struct session_world *w = loop_world(l);
 	if (!slot_take(l, c)) {
 		mem_put(mem, c, sizeof *c);
 		return NULL;
 	}
-	c->session = protocol->new (loop_world(l), conn_handle(c), peer, is_loopback);
+	c->session = protocol->new (w, conn_handle(c), peer, is_loopback);
 	if (!c->session) {
 		slot_give(c);
 		mem_put(mem, c, sizeof *c);

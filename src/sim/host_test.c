@@ -2,6 +2,7 @@
 #include "base/bits.h"
 #include "base/text.h"
 #include "journal/journal.h"
+#include "node/loop.h"
 #include "sim/host.h"
 #include "sim/talk.h"
 #include "wire/amqp091/table.h"
@@ -316,6 +317,39 @@ static void a_declaration_is_answered_whichever_loop_falls_asleep_when(void **st
 	fix_free(f);
 }
 
+/* A loop sleeps while the catalog changes, and what it wakes for is a socket: its connection has no
+ * session yet when all that watch the catalog are told. */
+static void who_comes_to_a_loop_with_a_catalog_to_see_is_let_in(void **state)
+{
+	(void)state;
+	struct prng p = prng_of(1);
+	struct fix *f = fix_new(65536, SELDOM);
+	struct session_world *other = &f->host.loops[1].loop->world;
+	struct talk *k[1 + PARTS];
+	uint32_t who;
+	bool is_end;
+	for (uint32_t i = 0; i <= PARTS; i++) {
+		k[i] = calloc(1, sizeof *k[i]);
+		must(k[i] != NULL);
+		if (i > 0) {
+			TALK(k[0], 1, queue_declare, .queue = part_name(i - 1));
+			(void)talk_exchange(k[0], &f->host.socks, &is_end);
+			while ((who = host_runnable(&f->host) & ~(1u << 1)) != 0)
+				host_step(&f->host, bits_highest(who));
+		}
+		other->watchers_n++;
+		talk_begin(k[i], sock_connect(&f->host.socks, i > 0));
+		must(hear(f, k[i], &p, AMQP091_channel_open_ok) == 1);
+		must(i == 0 || hear(f, k[0], &p, AMQP091_queue_declare_ok) == 1);
+		other->watchers_n--;
+	}
+	for (uint32_t i = 0; i <= PARTS; i++) {
+		sock_drop(k[i]->sock, true);
+		free(k[i]);
+	}
+	fix_free(f);
+}
+
 /* Messages that die one after the other, and where their letters come to. */
 static void declare_mortal(struct talk *k, struct prng *p)
 {
@@ -382,6 +416,7 @@ int main(void)
 		cmocka_unit_test(loops_sleep_while_a_checkpoint_waits_for_the_keeper),
 		cmocka_unit_test(a_checkpoint_waits_for_no_transaction),
 		cmocka_unit_test(a_declaration_is_answered_whichever_loop_falls_asleep_when),
+		cmocka_unit_test(who_comes_to_a_loop_with_a_catalog_to_see_is_let_in),
 		cmocka_unit_test(what_dies_while_the_broker_stops_is_let_go_of),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
