@@ -304,6 +304,8 @@ static void end(struct turn *t, struct wild **at)
 	must(own_w->filter_n > 0);
 	mem_put(t->w->mem, own_w, bytes_of(own_w));
 	watch(t, t->s->wilds != NULL);
+	if (!t->s->wilds)
+		t->s->wild_ms = UINT64_MAX;
 }
 
 bool stomp_wild_end(struct turn *t, bool has_id, struct slice id)
@@ -327,5 +329,4 @@ void stomp_wilds_free(struct turn *t)
 	while (t->s->wilds)
 		end(t, &t->s->wilds);
 	must(!t->s->session.watches_view);
-	t->s->wild_ms = UINT64_MAX;
 }
