@@ -44,7 +44,8 @@ void inside_loaded(struct loop *l, struct session *s, uint64_t ticket, uint64_t 
 	l->is_inside_touched = true;
 }
 
-/* What dies when the loop has said that it is quiet stays in its queue, and dies again. */
+/* What dies when the loop has said that it is quiet stays in its queue, and dies again; and what
+ * nobody took before is not tried again. */
 bool inside_work(struct loop *l)
 {
 	uint64_t version = l->seen_version;
@@ -66,14 +67,14 @@ void inside_wait(struct loop *l)
 void inside_tick(struct loop *l)
 {
 	struct session *s = l->letters;
-	if (s->ops->deadline(s) <= l->now_ms)
+	if (inside_deadline(l) <= l->now_ms)
 		(void)s->ops->tick(s, loop_world(l));
 }
 
 uint64_t inside_deadline(const struct loop *l)
 {
 	must(l->letters != NULL);
-	return l->letters->ops->deadline(l->letters);
+	return l->is_counted_quiet ? UINT64_MAX : l->letters->ops->deadline(l->letters);
 }
 
 bool inside_is_idle(const struct loop *l)

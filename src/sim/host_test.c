@@ -408,6 +408,73 @@ static void what_dies_while_the_broker_stops_is_let_go_of(void **state)
 	}
 }
 
+/* A queue that is full, or one whose dead letters are to come there, and do not. */
+static void declare_full(struct talk *k, bool is_source)
+{
+	uint8_t buf[300];
+	struct wr w = wr_of(buf, sizeof buf);
+	const struct amqp091_props props = { .flags = AMQP091_HAS_delivery_mode |
+						      AMQP091_HAS_expiration,
+					     .delivery_mode = 2,
+					     .expiration = slice_str(is_source ? "5" : "99999") };
+	amqp091_put_str(&w, "x-overflow", slice_str("reject-publish"));
+	amqp091_put_str(&w, "x-queue-type", slice_str("quorum"));
+	if (is_source) {
+		amqp091_put_str(&w, "x-dead-letter-exchange", SLICE_EMPTY);
+		amqp091_put_str(&w, "x-dead-letter-routing-key", part_name(0));
+		amqp091_put_str(&w, "x-dead-letter-strategy", slice_str("at-least-once"));
+	} else {
+		amqp091_put_int(&w, "x-max-length", 1);
+	}
+	TALK(k, 1, queue_declare, .queue = part_name(is_source), .durable = true,
+	     .arguments = wr_done(&w));
+	for (uint32_t i = 0; i < 5; i++) {
+		TALK(k, 1, basic_publish, .routing_key = part_name(is_source));
+		talk_content(k, &props, slice_str("late"));
+	}
+}
+
+/* Loops alone: nobody serves the disk. */
+static void settle_loops(struct fix *f)
+{
+	uint32_t who, workers = 1u << HOST_WRITER | 1u << HOST_KEEPER;
+	while ((who = host_runnable(&f->host) & ~workers) != 0)
+		host_step(&f->host, bits_highest(who));
+	must(f->host.died == ERR_OK);
+}
+
+/* Letters that nobody takes are read and tried again every now and then: not when the broker stops.
+ */
+static void what_waits_for_its_place_stays_when_the_broker_stops(void **state)
+{
+	(void)state;
+	for (uint32_t stops = 0; stops < 2; stops++) {
+		struct prng p = prng_of(1);
+		struct fix *f = fix_new(65536, SELDOM);
+		for (uint32_t i = 0; i < 2; i++) {
+			struct talk *k = calloc(1, sizeof *k);
+			must(k != NULL);
+			talk_begin(k, sock_connect(&f->host.socks, i));
+			declare_full(k, i == 1);
+			(void)hear(f, k, &p, AMQP091_channel_open_ok);
+			sock_drop(k->sock, true);
+			free(k);
+			settle(f);
+		}
+		pass(f, 10);
+		const uint64_t before = sim_disk_count(f->host.disk)->reads;
+		if (stops)
+			host_stop(&f->host);
+		settle_loops(f); /* the last checkpoint takes long */
+		must(!host_is_stopped(&f->host));
+		host_pass(&f->host, LIMIT_DEAD_LETTER_RETRY_MS);
+		settle_loops(f);
+		settle(f);
+		must((sim_disk_count(f->host.disk)->reads > before) == !stops);
+		fix_free(f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,6 +485,7 @@ int main(void)
 		cmocka_unit_test(a_declaration_is_answered_whichever_loop_falls_asleep_when),
 		cmocka_unit_test(who_comes_to_a_loop_with_a_catalog_to_see_is_let_in),
 		cmocka_unit_test(what_dies_while_the_broker_stops_is_let_go_of),
+		cmocka_unit_test(what_waits_for_its_place_stays_when_the_broker_stops),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
