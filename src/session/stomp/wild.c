@@ -269,6 +269,7 @@ bool stomp_wild_answered(struct turn *t, uint32_t taker, enum err e)
 		return true;
 	if (w) {
 		w->queues_n--;
+		w->is_full = false;
 		w->at = min_u64(w->at, k->queue - 1);
 		look_again(t, e == ERR_NOT_FOUND ? SOON_MS : REFUSED_MS);
 	}
