@@ -168,22 +168,21 @@ static bool set_past(int file, bool is_past)
 	return flags >= 0 && fcntl(file, F_SETFL, wanted) == 0;
 }
 
-/* past reads without a copy. *out_n < n: the rest must be read, be it that the file ends or that
- * its system wants another alignment. */
-static enum err past(int file, uint64_t at, uint8_t *buf, size_t n, size_t *out_n)
+/* past reads without a copy, and gives how much. Less than `n`: the rest must be read, be it that
+ * the file ends, that its system does not know of this, or that the disk has failed: then the
+ * ordinary read says so. */
+static size_t past(int file, uint64_t at, uint8_t *buf, size_t n)
 {
 	ssize_t got;
-	*out_n = 0;
+	must(n > 0 && n <= PAST_BYTES);
 	if (is_cached(file, at, n) || !set_past(file, true))
-		return ERR_OK;
+		return 0;
 	do {
 		got = pread(file, buf, n, (off_t)at);
 	} while (got < 0 && errno == EINTR);
-	enum err e = got < 0 && errno != EINVAL ? failed("read", "") : ERR_OK;
 	bool is_back = set_past(file, false);
 	must(is_back);
-	*out_n = got > 0 ? (size_t)got : 0;
-	return e;
+	return got > 0 ? (size_t)got : 0;
 }
 
 static enum err posix_read_past(struct disk *d, int file, uint64_t at, uint8_t *buf, size_t n,
@@ -192,8 +191,8 @@ static enum err posix_read_past(struct disk *d, int file, uint64_t at, uint8_t *
 	size_t sum = 0;
 	must(at % DISK_ALIGN == 0 && n % DISK_ALIGN == 0 && (uintptr_t)buf % DISK_ALIGN == 0);
 	while (sum < n) {
-		size_t piece = n - sum < PAST_BYTES ? n - sum : PAST_BYTES, got = 0, rest = 0;
-		TRY(past(file, at + sum, buf + sum, piece, &got));
+		size_t piece = n - sum < PAST_BYTES ? n - sum : PAST_BYTES, rest = 0;
+		size_t got = past(file, at + sum, buf + sum, piece);
 		if (got < piece)
 			TRY(posix_read(d, file, at + sum + got, buf + sum + got, piece - got,
 				       &rest));
