@@ -420,6 +420,8 @@ void oracle_count_is(struct oracle *o, uint32_t queue, uint64_t event, uint64_t 
 	if (!o->may_be_cold && n > length)
 		story_wrong(o->story, "%s has %lu ready messages, more than %u",
 			    place_queues[queue].name, (unsigned long)n, length);
+	if (rule->kind == PLACE_STREAM)
+		most += o->unreadable_n; /* no reader gets it, and it stays where it is */
 	if (rule->is_cemetery || q->death_event > event)
 		most = UINT64_MAX; /* who has died, and when, is not known before it comes */
 	if (n + o->unreadable_n < least || n > most)

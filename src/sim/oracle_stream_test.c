@@ -185,6 +185,23 @@ static void what_was_read_before_and_is_not_in_the_end_is_lost(void **state)
 	fix_free(f, "1 messages of l0 are lost");
 }
 
+/* What cannot be read stays where it is: it counts, and no more than that. */
+static void what_cannot_be_read_counts(void **state)
+{
+	(void)state;
+	for (uint64_t n = 2; n <= 3; n++) {
+		struct fix *f = fix_new();
+		(void)publish(f);
+		f->oracle.unreadable_n = 1;
+		f->oracle.is_rotten = true;
+		begin(f);
+		give(f, publish(f), 1, true);
+		oracle_drained(&f->oracle, PLACE_l0);
+		oracle_count_is(&f->oracle, PLACE_l0, oracle_tick(&f->oracle), n);
+		fix_free(f, n == 2 ? "" : "l0 has 3 ready messages, but there must be 0 to 2");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +213,7 @@ int main(void)
 		cmocka_unit_test(another_order_is_noticed),
 		cmocka_unit_test(what_is_not_read_in_the_end_is_lost),
 		cmocka_unit_test(what_was_read_before_and_is_not_in_the_end_is_lost),
+		cmocka_unit_test(what_cannot_be_read_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
