@@ -11,11 +11,9 @@ void reader_init(struct reader *r)
 void reader_check(const struct reader *r)
 {
 	must(r->want_at <= r->want_n && r->want_n <= READER_GATHER);
-	for (uint32_t i = 0; i < READER_WINDOWS; i++) {
-		const struct reader_window *w = &r->window[i];
-		must(w->n <= READER_WINDOW_BYTES && w->used <= r->clock);
-		must_if(w->n > 0, w->at != NULL && w->loc != 0 && w->loc % DISK_ALIGN == 0);
-	}
+	const struct reader_window *w = &r->window;
+	must(w->n <= READER_WINDOW_BYTES);
+	must_if(w->n > 0, w->at != NULL && w->loc != 0 && w->loc % DISK_ALIGN == 0);
 	for (uint32_t i = 0; i < READER_FILES; i++)
 		must(r->files[i].used <= r->clock);
 }
@@ -34,10 +32,8 @@ void reader_fini(struct journal *j)
 	must(r->want_n <= READER_GATHER);
 	for (uint32_t i = 0; i < READER_FILES; i++)
 		close_file(j, &r->files[i]);
-	for (uint32_t i = 0; i < READER_WINDOWS; i++) {
-		mem_put(j->mem, r->window[i].at, READER_WINDOW_BYTES);
-		r->window[i] = (struct reader_window){ 0 };
-	}
+	mem_put(j->mem, r->window.at, READER_WINDOW_BYTES);
+	r->window = (struct reader_window){ 0 };
 }
 
 void reader_forget(struct journal *j, uint32_t number, bool is_spill)
@@ -150,35 +146,19 @@ static uint64_t loc_end(const struct jread *ask)
 	return ask->loc + ask->bytes;
 }
 
-static struct reader_window *window_with(struct reader *r, const struct jread *ask)
+static bool is_in(const struct reader_window *w, const struct jread *ask)
 {
 	must(ask->loc != 0 && !ask->is_unit);
-	for (uint32_t i = 0; i < READER_WINDOWS; i++) {
-		struct reader_window *w = &r->window[i];
-		if (w->n > 0 && w->is_spill == ask->is_spill && ask->loc >= w->loc &&
-		    loc_end(ask) <= w->loc + w->n)
-			return w;
-	}
-	return NULL;
+	return w->n > 0 && w->is_spill == ask->is_spill && ask->loc >= w->loc &&
+	       loc_end(ask) <= w->loc + w->n;
 }
 
-/* window_for gives the one that the request goes on from (*out_is_next), or else the one that was
- * not used for longest. */
-static struct reader_window *window_for(struct reader *r, const struct jread *ask,
-					bool *out_is_next)
+/* Does the request go on where the window ends, most of which was wanted? */
+static bool goes_on(const struct reader_window *w, const struct jread *ask)
 {
-	struct reader_window *oldest = &r->window[0];
 	must(ask->loc != 0);
-	for (uint32_t i = 0; i < READER_WINDOWS; i++) {
-		struct reader_window *w = &r->window[i];
-		*out_is_next = w->n > 0 && w->is_spill == ask->is_spill && ask->loc >= w->loc &&
-			       ask->loc - w->loc <= (uint64_t)w->n + READER_GAP_BYTES;
-		if (*out_is_next)
-			return w;
-		if (w->used < oldest->used)
-			oldest = w;
-	}
-	return oldest;
+	return w->n > 0 && w->is_spill == ask->is_spill && ask->loc >= w->loc &&
+	       ask->loc - w->loc <= (uint64_t)w->n + READER_GAP_BYTES && w->given_n >= w->n / 4 * 3;
 }
 
 /* reach: how far to read from `loc` on for the first request and those behind it that are near;
@@ -261,13 +241,10 @@ static enum err answer(struct journal *j, const struct jread *ask, uint64_t *rea
 	uint32_t end = end_of(j, ask);
 	if (loc_offset(ask->loc) + (uint64_t)ask->bytes > end)
 		return ERR_CORRUPT;
-	struct reader_window *w = window_with(r, ask);
-	if (!w) {
-		bool is_next;
-		w = window_for(r, ask, &is_next);
+	struct reader_window *w = &r->window;
+	if (!is_in(w, ask)) {
 		uint64_t loc = ask->loc & ~(uint64_t)(DISK_ALIGN - 1);
-		bool is_wanted = is_next && w->given_n >= w->n / 4 * 3;
-		uint32_t n = reach(r, ask, loc, is_wanted ? 2 * (uint64_t)w->n : 0, end);
+		uint32_t n = reach(r, ask, loc, goes_on(w, ask) ? 2 * (uint64_t)w->n : 0, end);
 		if (!w->at && n <= READER_WINDOW_BYTES)
 			w->at = mem_get(j->mem, READER_WINDOW_BYTES, "read window");
 		if (!w->at || n > READER_WINDOW_BYTES)
@@ -275,7 +252,6 @@ static enum err answer(struct journal *j, const struct jread *ask, uint64_t *rea
 		*read += n;
 		TRY(fill(j, w, ask, loc, n));
 	}
-	w->used = ++r->clock;
 	w->given_n += ask->bytes;
 	if (ask->bytes)
 		memcpy(ask->to, w->at + (ask->loc - w->loc), ask->bytes);

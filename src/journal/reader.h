@@ -22,7 +22,6 @@
 #define READER_GATHER       256u     /* requests in one step */
 #define READER_GAP_BYTES    16384u   /* unwanted bytes between two requests read in one go */
 #define READER_FILES        16u      /* kept open */
-#define READER_WINDOWS      1u       /* each is memory that stays */
 #define READER_PAST_BYTES   32768u   /* a smaller read does not go past the cache */
 
 struct reader_file {
@@ -32,22 +31,21 @@ struct reader_file {
 	uint64_t used; /* when last */
 };
 
-/* Bytes that were read in one go. */
+/* Bytes that were read in one go; the memory stays. */
 struct reader_window {
 	uint8_t *at;  /* READER_WINDOW_BYTES; NULL: never read yet */
 	uint64_t loc; /* of its first byte, a multiple of DISK_ALIGN */
 	uint32_t n;   /* bytes in it */
 	bool is_spill;
 	uint64_t given_n; /* bytes of it that were asked for */
-	uint64_t used;    /* when last */
 };
 
 struct reader {
 	struct jread *want[READER_GATHER]; /* gathered and not done yet, in order of place */
 	uint32_t want_n, want_at;
-	struct reader_window window[READER_WINDOWS];
+	struct reader_window window;
 	struct reader_file files[READER_FILES];
-	uint64_t clock; /* counts uses of files and windows */
+	uint64_t clock; /* counts uses of files */
 };
 
 /* reader_init makes one that has nothing open. */
