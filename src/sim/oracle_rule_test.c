@@ -1,66 +1,32 @@
 /* A queue whose rules are policies that change, as the oracle sees it: it is told lies, and must
  * say so. */
-#include "sim/oracle.h"
+#include "sim/oracle_for_tests.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
 #define TTL_MS 50u
 
-struct fix {
-	struct story story;
-	struct oracle oracle;
-	uint64_t now_ms;
-	uint32_t publisher, consumer; /* channels of clients 0 and 1 */
-};
-
 static struct fix *fix_new(void)
 {
-	struct fix *f = calloc(1, sizeof *f);
-	struct prng r = prng_of(1);
-	must(f != NULL);
-	story_init(&f->story, false);
-	oracle_init(&f->oracle, &f->story, &f->now_ms, &r);
+	struct fix *f = fix_with(PLACE_d2);
 	f->oracle.places.rule[PLACE_p0].ttl_ms = f->oracle.decree[0].ttl_ms = 0;
 	oracle_queue_set(&f->oracle, PLACE_p0, LIFE_THERE);
-	oracle_queue_set(&f->oracle, PLACE_d2, LIFE_THERE);
-	for (uint32_t i = 0; i < 2; i++)
-		oracle_connected(&f->oracle, i);
-	f->publisher = oracle_channel(&f->oracle);
-	f->consumer = oracle_channel(&f->oracle);
 	return f;
-}
-
-/* What was wrong must contain `what`; "": nothing may have been wrong. */
-static void fix_free(struct fix *f, const char *what)
-{
-	if (!strstr(f->story.wrong, what) || f->story.is_wrong != (what[0] != '\0'))
-		fprintf(stderr, "wanted: %s\nsaid: %s\n", what, f->story.wrong);
-	must(strstr(f->story.wrong, what) && f->story.is_wrong == (what[0] != '\0'));
-	oracle_fini(&f->oracle);
-	free(f);
 }
 
 static uint32_t publish(struct fix *f)
 {
-	struct message m = { .publisher = f->publisher,
-			     .exchange = PLACE_X_default,
-			     .key = PLACE_p0,
-			     .bytes = 100,
-			     .flags = LETTER_PERSISTENT | LETTER_CONFIRM };
-	uint32_t id = oracle_publish(&f->oracle, 0, &m);
-	(void)oracle_routed(&f->oracle, id);
+	uint32_t id = publish_to(f, PLACE_p0, LETTER_PERSISTENT | LETTER_CONFIRM);
 	oracle_confirmed(&f->oracle, id);
 	return id;
 }
 
 static void deliver(struct fix *f, uint32_t id)
 {
-	uint8_t body[100], props[LETTER_PROPS_MAX];
+	uint8_t body[BYTES], props[LETTER_PROPS_MAX];
 	const struct letter l = oracle_letter(&f->oracle, id);
 	letter_put(&l, body);
 	struct oracle_delivery d = { .client = 1,

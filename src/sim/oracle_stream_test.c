@@ -1,61 +1,21 @@
 /* A stream and its reader, as the oracle sees them: it is told lies, and must say so. */
-#include "sim/oracle.h"
+#include "sim/oracle_for_tests.h"
 #include "wire/amqp091/props.h"
 #include "wire/amqp091/table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
-#define BYTES 100u
-
-struct fix {
-	struct story story;
-	struct oracle oracle;
-	uint64_t now_ms;
-	uint32_t publisher, consumer; /* channels of clients 0 and 1 */
-	struct oracle_order order;
-	struct oracle_reading reading;
-};
-
 static struct fix *fix_new(void)
 {
-	struct fix *f = calloc(1, sizeof *f);
-	struct prng r = prng_of(1);
-	must(f != NULL);
-	story_init(&f->story, false);
-	oracle_init(&f->oracle, &f->story, &f->now_ms, &r);
-	oracle_queue_set(&f->oracle, PLACE_l0, LIFE_THERE);
-	for (uint32_t i = 0; i < 2; i++)
-		oracle_connected(&f->oracle, i);
-	f->publisher = oracle_channel(&f->oracle);
-	f->consumer = oracle_channel(&f->oracle);
-	f->reading.is_exact = true;
-	return f;
-}
-
-/* What was wrong must contain `what`; "": nothing may have been wrong. */
-static void fix_free(struct fix *f, const char *what)
-{
-	if (!strstr(f->story.wrong, what) || f->story.is_wrong != (what[0] != '\0'))
-		fprintf(stderr, "wanted: %s\nsaid: %s\n", what, f->story.wrong);
-	must(strstr(f->story.wrong, what) && f->story.is_wrong == (what[0] != '\0'));
-	oracle_fini(&f->oracle);
-	free(f);
+	return fix_with(PLACE_l0);
 }
 
 static uint32_t publish(struct fix *f)
 {
-	struct message m = { .publisher = f->publisher,
-			     .exchange = PLACE_X_default,
-			     .key = PLACE_l0,
-			     .bytes = BYTES,
-			     .flags = LETTER_CONFIRM };
-	uint32_t id = oracle_publish(&f->oracle, 0, &m);
-	(void)oracle_routed(&f->oracle, id);
+	uint32_t id = publish_to(f, PLACE_l0, LETTER_CONFIRM);
 	oracle_confirmed(&f->oracle, id);
 	return id;
 }

@@ -1,59 +1,15 @@
 /* The oracle, with a queue, a publisher and a consumer: it is told lies, and must say so. */
-#include "sim/oracle.h"
+#include "sim/oracle_for_tests.h"
 #include "wire/amqp091/death.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
-#define BYTES 100u
-
-struct fix {
-	struct story story;
-	struct oracle oracle;
-	uint64_t now_ms;
-	uint32_t publisher, consumer; /* channels of clients 0 and 1 */
-	struct oracle_order order;
-};
-
 static struct fix *fix_new(void)
 {
-	struct fix *f = calloc(1, sizeof *f);
-	struct prng r = prng_of(1);
-	must(f != NULL);
-	story_init(&f->story, false);
-	oracle_init(&f->oracle, &f->story, &f->now_ms, &r);
-	oracle_queue_set(&f->oracle, PLACE_d0, LIFE_THERE);
-	for (uint32_t i = 0; i < 2; i++)
-		oracle_connected(&f->oracle, i);
-	f->publisher = oracle_channel(&f->oracle);
-	f->consumer = oracle_channel(&f->oracle);
-	return f;
-}
-
-/* What was wrong must contain `what`; "": nothing may have been wrong. */
-static void fix_free(struct fix *f, const char *what)
-{
-	if (!strstr(f->story.wrong, what) || f->story.is_wrong != (what[0] != '\0'))
-		fprintf(stderr, "wanted: %s\nsaid: %s\n", what, f->story.wrong);
-	must(strstr(f->story.wrong, what) && f->story.is_wrong == (what[0] != '\0'));
-	oracle_fini(&f->oracle);
-	free(f);
-}
-
-static uint32_t publish_to(struct fix *f, uint32_t queue, uint8_t flags)
-{
-	struct message m = { .publisher = f->publisher,
-			     .exchange = PLACE_X_default,
-			     .key = (uint8_t)queue,
-			     .bytes = BYTES,
-			     .flags = flags };
-	uint32_t id = oracle_publish(&f->oracle, 0, &m);
-	(void)oracle_routed(&f->oracle, id);
-	return id;
+	return fix_with(PLACE_d0);
 }
 
 static uint32_t publish(struct fix *f)
