@@ -9,7 +9,6 @@
 
 /* ActiveMQ's dialect, where it is not RabbitMQ's. */
 
-#define DURABLE      "activemq-durable/"
 #define SUBSCRIBED   "x-activemq-subscription"
 #define PREFETCH     1000u
 #define PREFETCH_SUB 100u
@@ -322,7 +321,7 @@ bool stomp_amq_durable(const struct turn *t, struct slice sub, struct text *out)
 	must(out->n == 0);
 	if (!s->client_id)
 		client = sub;
-	text_puts(out, DURABLE);
+	text_puts(out, STOMP_AMQ_DURABLE_PREFIX);
 	stomp_destination_name(out, client);
 	text_putc(out, '/');
 	stomp_destination_name(out, sub);
@@ -332,7 +331,7 @@ bool stomp_amq_durable(const struct turn *t, struct slice sub, struct text *out)
 bool stomp_amq_is_durable(struct slice queue)
 {
 	must(queue.p != NULL || queue.n == 0);
-	return slice_starts_with(queue, slice_str(DURABLE));
+	return slice_starts_with(queue, slice_str(STOMP_AMQ_DURABLE_PREFIX));
 }
 
 static bool is_set(const struct turn *t, enum stomp_header which)

@@ -379,6 +379,10 @@ enum done stomp_put_off(struct turn *t);
 void stomp_transactions_free(struct turn *t);
 
 /* ---- activemq.c: ActiveMQ's dialect ---- */
+/* What names of durable subscriptions' queues begin with, in either dialect. */
+#define STOMP_SUBSCRIPTION_PREFIX "stomp-subscription-"
+#define STOMP_AMQ_DURABLE_PREFIX  "activemq-durable/"
+
 #define STOMP_AMQ_DLQ   "ActiveMQ.DLQ"
 #define STOMP_AMQ_GROUP "JMSXGroupID"
 struct text;

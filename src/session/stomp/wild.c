@@ -69,8 +69,9 @@ static void look_again(struct turn *t, uint32_t in_ms)
 /* Queues that stand for something else: a subscription, a session. */
 static bool is_of_somebody(struct slice name)
 {
-	static const char *const prefixes[] = { "amq.", "activemq-durable/", "stomp-subscription-",
-						"mqtt-subscription-", "mqtt-shared-" };
+	static const char *const prefixes[] = { "amq.", STOMP_AMQ_DURABLE_PREFIX,
+						STOMP_SUBSCRIPTION_PREFIX, "mqtt-subscription-",
+						"mqtt-shared-" };
 	must(name.n > 0);
 	for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
 		if (slice_starts_with(name, slice_str(prefixes[i])))
