@@ -153,7 +153,7 @@ static void look(struct turn *t, struct wild *w, uint32_t *io_steps)
 	}
 	while (!w->is_full && (q = catalog_queue_after(v, w->at)) != NULL) {
 		if (*io_steps == 0) {
-			look_again(t, 0);
+			look_again(t, 1); /* others come first */
 			return;
 		}
 		*io_steps -= 1;
