@@ -161,10 +161,11 @@ void core_stream_apply_add(struct core *c, const struct run *o, struct post *fx)
 		q->pending_n -= o->n;
 	}
 	t->s.last = t->s.next;
-	if (t->s.cached_from == t->s.next && !row[0].mem)
-		t->s.cached_from += o->n;
-	for (uint32_t i = 0; i < o->n; i++)
+	for (uint32_t i = 0; i < o->n; i++) {
+		if (t->s.cached_from == t->s.next && !row[i].mem)
+			t->s.cached_from++;
 		add_row(c, q, &row[i]);
+	}
 	core_changed(c, q, NULL);
 	queue_counting(q, c->mem)->published += o->n;
 	c->count.published += o->n;

@@ -244,8 +244,10 @@ void core_stream_check(const struct queue *q)
 	stream_check(s);
 	for (size_t i = 0; i < s->pages.n; i++) {
 		const struct stream_page *p = stream_page(s, i);
-		for (uint32_t k = 0; p->rows && k < p->n; k++)
+		for (uint32_t k = 0; p->rows && k < p->n; k++) {
+			must_if(p->rows[k].mem, p->first + k >= s->cached_from);
 			cached += p->rows[k].mem ? p->rows[k].bytes : 0;
+		}
 	}
 	must(cached == q->cached_bytes && q->has->stream->queue == q);
 }

@@ -155,6 +155,28 @@ static void what_is_in_memory_moves_though_it_is_given(void **s)
 	rig_free(r);
 }
 
+/* A large one is not in memory once it is logged; those that came with it are, and leave it. */
+static void what_comes_with_a_large_message_leaves_memory(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_empty_stream();
+	struct publish_row row[3];
+	core_cache_limit(r->core, 1 << 20);
+	for (uint32_t i = 0; i < 3; i++)
+		row[i] = (struct publish_row){ .mem = rig_message(r, 1 + i, 1),
+					       .queue = Q,
+					       .bytes = RIG_STORED_BYTES,
+					       .seq_delta = (uint16_t)i,
+					       .flags = ENTRY_PERSISTENT };
+	row[0].flags |= ENTRY_BIG;
+	rig_admit(r, rig_head(CMD_PUBLISH, 0, 1), row, sizeof *row, 3);
+	rig_commit(r);
+	rig_give(r);
+	core_check(r->core);
+	must(core_cached_bytes(r->core) == 0); /* nobody reads the stream */
+	rig_free(r);
+}
+
 /* A stream whose first page has left memory; its record is in `record`. */
 static struct rig *rig_with_page(struct wr *record)
 {
@@ -202,6 +224,7 @@ int main(void)
 		cmocka_unit_test(what_is_settled_moves_though_the_reader_goes_on),
 		cmocka_unit_test(readers_hold_what_each_of_them_was_given),
 		cmocka_unit_test(what_is_in_memory_moves_though_it_is_given),
+		cmocka_unit_test(what_comes_with_a_large_message_leaves_memory),
 		cmocka_unit_test(a_page_that_is_damaged_is_told_of),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
