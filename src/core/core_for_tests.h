@@ -248,8 +248,7 @@ static inline void rig_freed(struct rig *r)
 		r->live_bytes -= (int64_t)f.bytes;
 }
 
-/* rig_place gives the messages of a committed run their place. One with chunks leaves memory, but
- * for a store's. */
+/* rig_place gives the messages of a committed run their place. */
 static inline void rig_place(struct rig *r, struct run *o, uint64_t index)
 {
 	struct add_row *row = run_rows(o);
@@ -258,10 +257,6 @@ static inline void rig_place(struct rig *r, struct run *o, uint64_t index)
 	for (uint32_t i = 0; i < o->n; i++) {
 		row[i].loc += index << 32 | RIG_PLACE;
 		r->live_bytes += row[i].bytes;
-		if (!(row[i].flags & ENTRY_BIG) || o->kind == OUTCOME_RETAIN)
-			continue;
-		msg_unref(row[i].mem, 1);
-		row[i].mem = 0;
 	}
 }
 
