@@ -20,6 +20,8 @@
 
 #define LOOKUP_LOOK_MS 20u
 
+static const char no_room[] = "the system has no more memory or descriptors";
+
 /* A name that is looked up, by a thread of its own: that may take as long as it likes. Who does
  * not wait for it leaves it to the thread. */
 enum lookup_state { LOOKUP_UNDER_WAY, LOOKUP_DONE, LOOKUP_LEFT };
@@ -46,7 +48,24 @@ struct bridge {
 	uint64_t at_ms;                         /* when to call; UINT64_MAX: it is being called */
 	uint64_t wait_ms;                       /* the last pause */
 	int error;                              /* by which its socket failed; 0: it did not */
+	const char *why;                        /* it came to nothing; NULL: nothing is known */
+	struct sock *rests; /* lazy: what is to be its socket; NULL: it is, or there is none */
+	bool is_wanted;     /* then: it is to be called */
 };
+
+static void lookup_free(struct lookup *own_l)
+{
+	if (own_l->found)
+		freeaddrinfo(own_l->found);
+	free(own_l);
+}
+
+static void lookup_leave(struct lookup *own_l)
+{
+	int before = LOOKUP_UNDER_WAY;
+	if (!atomic_compare_exchange_strong(&own_l->state, &before, LOOKUP_LEFT))
+		lookup_free(own_l);
+}
 
 /* ---- pauses ------------------------------------------------------------------------------- */
 
@@ -84,7 +103,7 @@ static uint64_t pause_of(const struct bridge *b)
 }
 
 /* Who calls once calls each address once, without a pause. */
-static void wait_on(struct bridge *b, const char *reason)
+static void wait_on(struct bridge *b, const char *reason, bool was_open)
 {
 	const bool is_once = b->set->start == CONFIG_START_ONCE;
 	if (is_once && !has_next(b)) {
@@ -95,8 +114,12 @@ static void wait_on(struct bridge *b, const char *reason)
 	b->at_ms = uv_now(&b->poller->uv) + b->wait_ms;
 	struct log_value v[4] = { log_str(slice_str(b->set->name)), log_str(slice_str(b->host)),
 				  log_str(slice_str(reason)), log_u64(b->wait_ms) };
+	const bool is_rest = was_open && b->set->start == CONFIG_START_LAZY;
+	if (is_rest)
+		v[3] = log_u64((uint64_t)b->set->threshold);
 	if (!b->poller->is_told_to_stop)
-		logger_line(b->poller->all->log, LOG_bridge_down, v, 4);
+		logger_line(b->poller->all->log, is_rest ? LOG_bridge_rests : LOG_bridge_down, v,
+			    4);
 }
 
 void bridge_failed(struct bridge *b, int error)
@@ -109,13 +132,31 @@ void bridge_failed(struct bridge *b, int error)
 void bridge_over(struct bridge *b, const char *why, bool was_open)
 {
 	must(b->at_ms == UINT64_MAX);
-	if (b->error != 0)
-		why = strerror(b->error);
+	if (b->why || b->error != 0)
+		why = b->why ? b->why : strerror(b->error);
+	if (b->lookup)
+		lookup_leave(b->lookup);
+	b->lookup = NULL;
+	b->why = NULL;
+	b->rests = NULL;
+	b->is_wanted = false;
 	if (was_open)
 		b->wait_ms = 0;
 	if (was_open && (!b->set->is_round || b->set->start == CONFIG_START_ONCE))
 		b->rest = SLICE_EMPTY;
-	wait_on(b, *why ? why : was_open ? "the connection ended" : "it came to nothing");
+	wait_on(b, *why ? why : was_open ? "the connection ended" : "it came to nothing", was_open);
+}
+
+/* A call came to nothing before there was a connection. */
+static void give_up(struct bridge *b, const char *reason)
+{
+	if (!b->rests) {
+		wait_on(b, reason, false);
+		return;
+	}
+	b->why = reason;
+	sock_lose(b->rests); /* which says bridge_over */
+	must(!b->rests);
 }
 
 /* ---- calling ------------------------------------------------------------------------------ */
@@ -131,6 +172,19 @@ static struct tls_context *newest(struct bridge *b)
 	return b->tls;
 }
 
+/* The conversation that waits for it gets the socket, or there is one now. */
+static bool begin_talk(struct bridge *b, int own_fd, const struct sock_call *c)
+{
+	struct sock *rests = b->rests;
+	must(own_fd >= 0);
+	if (!rests)
+		return sock_call(b->poller, own_fd, c);
+	if (!sock_connect(rests, own_fd, c->own_tls))
+		return false;
+	b->rests = NULL;
+	return true;
+}
+
 static void call(struct bridge *b, const struct sockaddr *to, socklen_t to_n)
 {
 	char room[80];
@@ -140,7 +194,7 @@ static void call(struct bridge *b, const struct sockaddr *to, socklen_t to_n)
 	b->error = 0;
 	const int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
-		wait_on(b, strerror(errno));
+		give_up(b, strerror(errno));
 		return;
 	}
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -149,7 +203,7 @@ static void call(struct bridge *b, const struct sockaddr *to, socklen_t to_n)
 	if (connect(fd, to, to_n) != 0 && errno != EINPROGRESS) {
 		const int error = errno;
 		close(fd);
-		wait_on(b, strerror(error));
+		give_up(b, strerror(error));
 		return;
 	}
 	const struct sock_call c = { b->protocol, text_slice(&peer), b->which, b,
@@ -157,8 +211,8 @@ static void call(struct bridge *b, const struct sockaddr *to, socklen_t to_n)
 					       : NULL };
 	if (b->tls && !c.own_tls)
 		close(fd);
-	if ((b->tls && !c.own_tls) || !sock_call(b->poller, fd, &c))
-		wait_on(b, "the system has no more memory or descriptors");
+	if ((b->tls && !c.own_tls) || !begin_talk(b, fd, &c))
+		give_up(b, no_room);
 }
 
 /* Of several addresses of one name the first; when that was not good, any: a host may be reached by
@@ -176,13 +230,6 @@ static const struct addrinfo *one_of(const struct bridge *b, const struct addrin
 
 /* ---- names -------------------------------------------------------------------------------- */
 
-static void lookup_free(struct lookup *own_l)
-{
-	if (own_l->found)
-		freeaddrinfo(own_l->found);
-	free(own_l);
-}
-
 static void *look_up(void *arg)
 {
 	struct lookup *l = arg;
@@ -193,13 +240,6 @@ static void *look_up(void *arg)
 	if (!atomic_compare_exchange_strong(&l->state, &before, LOOKUP_DONE))
 		lookup_free(l);
 	return NULL;
-}
-
-static void lookup_leave(struct lookup *own_l)
-{
-	int before = LOOKUP_UNDER_WAY;
-	if (!atomic_compare_exchange_strong(&own_l->state, &before, LOOKUP_LEFT))
-		lookup_free(own_l);
 }
 
 /* Its stack is as large as the system's libraries expect. */
@@ -228,7 +268,7 @@ static bool resolved(struct bridge *b)
 		return false;
 	b->lookup = NULL;
 	if (l->status != 0) {
-		wait_on(b, gai_strerror(l->status));
+		give_up(b, gai_strerror(l->status));
 	} else {
 		const struct addrinfo *one = one_of(b, l->found);
 		call(b, one->ai_addr, one->ai_addrlen);
@@ -248,14 +288,13 @@ static void next_address(struct bridge *b)
 }
 
 /* What is an address already is not looked up. */
-static void begin(struct bridge *b)
+static void dial(struct bridge *b)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 					.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
 	struct addrinfo *found = NULL;
 	char service[8];
-	next_address(b);
-	b->at_ms = UINT64_MAX;
+	must(b->at_ms == UINT64_MAX && !b->lookup);
 	snprintf(service, sizeof service, "%u", b->port);
 	if (getaddrinfo(b->host, service, &hints, &found) == 0) {
 		call(b, found->ai_addr, found->ai_addrlen);
@@ -264,7 +303,38 @@ static void begin(struct bridge *b)
 	}
 	b->lookup = lookup_begin(b->host, service);
 	if (!b->lookup)
-		wait_on(b, "its name cannot be looked up");
+		give_up(b, "its name cannot be looked up");
+}
+
+/* The conversation goes as far as it does alone. */
+static void rest(struct bridge *b)
+{
+	char room[CONFIG_STRING_MAX + 8];
+	struct text peer = text_of(room, sizeof room);
+	must(!b->rests && b->set->start == CONFIG_START_LAZY);
+	text_putf(&peer, "%s:%u", b->host, b->port);
+	const struct sock_call c = { b->protocol, text_slice(&peer), b->which, b, NULL };
+	b->error = 0;
+	b->rests = sock_rest(b->poller, &c);
+	if (!b->rests)
+		wait_on(b, no_room, false);
+}
+
+static void begin(struct bridge *b)
+{
+	next_address(b);
+	b->at_ms = UINT64_MAX;
+	if (b->set->start == CONFIG_START_LAZY)
+		rest(b);
+	else
+		dial(b);
+}
+
+void bridge_wanted(struct bridge *b)
+{
+	must(b->rests != NULL);
+	b->is_wanted = true;
+	poller_wake(b->poller);
 }
 
 uint64_t bridges_turn(struct poller *p, uint64_t now_ms)
@@ -273,6 +343,10 @@ uint64_t bridges_turn(struct poller *p, uint64_t now_ms)
 	for (struct bridge *b = p->bridges; b && !p->is_told_to_stop; b = b->next) {
 		if (b->at_ms <= now_ms)
 			begin(b);
+		if (b->is_wanted) {
+			b->is_wanted = false;
+			dial(b);
+		}
 		if (b->lookup && !resolved(b))
 			at_ms = min_u64(at_ms, now_ms + LOOKUP_LOOK_MS);
 		at_ms = min_u64(at_ms, b->at_ms);

@@ -8,6 +8,11 @@
  * shortest; while the other broker is not reached the next one is anything from that to three times
  * the one before, within the longest.
  * Who calls once (start_type) calls each address once.
+ *
+ *     WAITING --time is up--> RESTING, a socket without a descriptor --wanted--> RESOLVING ...
+ *
+ * Who is lazy is called when his conversation has something to say: until then the node has the
+ * conversation, and what it takes for a socket that takes nothing.
  * A bridge belongs to one poller's thread, on which everything below is called but the first three.
  */
 #ifndef IO_BRIDGE_H
@@ -36,6 +41,8 @@ uint64_t bridges_turn(struct poller *p, uint64_t now_ms);
 /* bridge_failed: its socket failed with this errno; the first one counts. 0: nothing is known.
  * bridge_over: its socket is about to go, or does not know its conversation any more; `why` is what
  * went wrong below it, "" nothing; was_open: both brokers had agreed to talk. */
+/* bridge_wanted: who rests has something to say. */
+void bridge_wanted(struct bridge *b);
 void bridge_failed(struct bridge *b, int error);
 void bridge_over(struct bridge *b, const char *why, bool was_open);
 #endif

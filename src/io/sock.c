@@ -35,7 +35,7 @@ static void on_event(uv_poll_t *h, int status, int events);
 /* Switching costs system calls, so what the node switches off stays watched until it fires. */
 void sock_watch(struct sock *s, int events)
 {
-	if (events == s->events)
+	if (events == s->events || s->duct.fd < 0)
 		return;
 	s->events = events;
 	int done = events ? uv_poll_start(&s->poll, events, on_event) : uv_poll_stop(&s->poll);
@@ -73,6 +73,15 @@ int sock_detach(struct sock *s)
 	return fd;
 }
 
+/* One that has rested, whose handle never was one. */
+static void forget(struct sock *own_s)
+{
+	must(own_s->duct.fd < 0 && own_s->bridge == NULL);
+	list_remove(&own_s->node);
+	atomic_fetch_sub(&own_s->poller->socks_n, 1);
+	free(own_s);
+}
+
 /* The kernel says only once why a socket failed, and has said it now. */
 static void note_failure(const struct sock *s)
 {
@@ -101,10 +110,13 @@ void sock_shut(struct sock *s)
 	proxy_free(s->proxy);
 	s->proxy = NULL;
 	duct_fini(&s->duct);
-	close(sock_detach(s));
+	if (s->duct.fd >= 0)
+		close(sock_detach(s));
+	else
+		forget(s);
 }
 
-static void lose(struct sock *s)
+void sock_lose(struct sock *s)
 {
 	struct conn *c = s->conn;
 	sock_shut(s);
@@ -118,7 +130,7 @@ static void part(struct sock *s)
 {
 	struct conn *c = s->conn;
 	if (!s->duct.web) {
-		lose(s);
+		sock_lose(s);
 		return;
 	}
 	sock_linger(s);
@@ -129,7 +141,7 @@ void socks_lose(struct poller *p)
 {
 	struct list_node *n;
 	while ((n = list_first(&p->broken)) != NULL)
-		lose(containerof(n, struct sock, node));
+		sock_lose(containerof(n, struct sock, node));
 }
 
 void socks_lose_all(struct poller *p)
@@ -138,7 +150,7 @@ void socks_lose_all(struct poller *p)
 	socks_lose(p);
 	while ((n = list_first(&p->open)) != NULL || (n = list_first(&p->greeting)) != NULL ||
 	       (n = list_first(&p->handshaking)) != NULL)
-		lose(containerof(n, struct sock, node));
+		sock_lose(containerof(n, struct sock, node));
 }
 
 /* ---- lingering ---------------------------------------------------------------------------- */
@@ -286,7 +298,7 @@ static void send_more(struct sock *s)
 {
 	sock_watch(s, s->events & ~UV_WRITABLE);
 	if (!duct_flush(&s->duct, &s->poller->room))
-		lose(s);
+		sock_lose(s);
 	else
 		sock_heed(s);
 	if (s->conn && !duct_has_rest(&s->duct))
@@ -306,7 +318,7 @@ static void on_event(uv_poll_t *h, int status, int events)
 	poller_tell_time(s->poller);
 	if (status < 0) { /* an error on the socket: libuv has stopped watching */
 		s->events = 0;
-		lose(s);
+		sock_lose(s);
 		return;
 	}
 	if (!s->conn) {
@@ -330,7 +342,7 @@ static void on_event(uv_poll_t *h, int status, int events)
 	} else if (events & UV_DISCONNECT) {
 		sock_watch(s, s->events & ~UV_DISCONNECT);
 		if (conn_is_lost_unread(s->conn))
-			lose(s);
+			sock_lose(s);
 	}
 }
 
@@ -344,6 +356,10 @@ static int64_t net_write(struct net *n, uint64_t sock, const struct slice *parts
 	must(n_parts > 0 && n_parts <= PARTS_MAX && s->conn);
 	if (s->is_broken)
 		return -1;
+	if (s->duct.fd < 0) {
+		bridge_wanted(s->bridge);
+		return 0;
+	}
 	for (uint32_t i = 0; i < n_parts; i++)
 		bytes += parts[i].n;
 	ssize_t sent = duct_write(&s->duct, &s->poller->room, parts, n_parts);

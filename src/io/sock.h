@@ -18,6 +18,8 @@
 #include "io/poller.h"
 
 struct listener;
+struct sock;
+struct tls;
 
 extern const struct net_ops sock_net_ops;
 
@@ -38,6 +40,14 @@ struct sock_call {
 	struct tls *own_tls; /* NULL: none is spoken */
 };
 bool sock_call(struct poller *p, int own_fd, const struct sock_call *c);
+
+/* sock_rest gives the node one without a descriptor, which takes nothing and says bridge_wanted
+ * when there is something to take; NULL: no memory, and the bridge was told nothing. sock_connect
+ * gives it the descriptor, which is being connected; false: no memory, that is closed and it is as
+ * before. sock_lose ends it. */
+struct sock *sock_rest(struct poller *p, const struct sock_call *c);
+bool sock_connect(struct sock *s, int own_fd, struct tls *own_tls);
+void sock_lose(struct sock *s);
 
 /* socks_arrive takes what was handed to this poller. */
 void socks_arrive(struct poller *p);

@@ -305,6 +305,43 @@ bool sock_call(struct poller *p, int own_fd, const struct sock_call *c)
 	return true;
 }
 
+struct sock *sock_rest(struct poller *p, const struct sock_call *c)
+{
+	struct sock *s = calloc(1, sizeof *s);
+	must(c->bridge && !c->own_tls);
+	if (!s)
+		return NULL;
+	s->poller = p;
+	s->duct = (struct duct){ .fd = -1 };
+	s->is_reading = true;
+	atomic_fetch_add(&p->socks_n, 1);
+	list_push(&p->open, &s->node);
+	s->conn = conn_call(p->loop, sock_number(s), c->protocol, c->peer, c->which);
+	if (!s->conn) {
+		sock_shut(s);
+		return NULL;
+	}
+	s->bridge = c->bridge;
+	return s;
+}
+
+bool sock_connect(struct sock *s, int own_fd, struct tls *own_tls)
+{
+	must(s->duct.fd < 0 && s->conn && s->bridge);
+	if (uv_poll_init(&s->poller->uv, &s->poll, own_fd) != 0) {
+		tls_free(own_tls);
+		close(own_fd);
+		return false;
+	}
+	s->duct = (struct duct){ .fd = own_fd, .tls = own_tls };
+	s->poll.data = s;
+	if (own_tls) /* as above */
+		(void)!tls_greet(own_tls, s->poller->room.tls);
+	sock_heed(s);
+	sock_watch(s, s->events | UV_WRITABLE);
+	return true;
+}
+
 /* Newest first as they lie: turned round, so that nobody waits for ever. */
 static struct sock *take_arrivals(struct poller *p)
 {

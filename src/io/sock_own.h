@@ -16,9 +16,10 @@ struct sock {
 	uint64_t tag; /* moving: what conn_arrived wants; greeting, lingering: until when */
 	const struct listener *by; /* until it is open; NULL: moved, or open */
 	struct proxy *proxy;       /* until it is open; NULL: there is none before it */
-	struct duct duct;          /* with the descriptor; -1: the handle is on its way out */
-	struct bridge *bridge;     /* whose it is, while its conversation lasts; NULL: a client's */
-	int events;                /* watched */
+	struct duct duct;      /* with the descriptor; -1: the handle is on its way out, or, with
+				    * a conn, there is none yet (sock_rest) */
+	struct bridge *bridge; /* whose it is, while its conversation lasts; NULL: a client's */
+	int events;            /* watched */
 	bool is_reading, is_broken;
 };
 

@@ -83,6 +83,7 @@ static bool put_topic(struct migration *m, struct bridge *b, struct slice line)
 	    !mqtt_bridge_topic_read(line, &topic, &unsaid))
 		return false;
 	text_putf(&t, "topics.%u", ++b->topics_n);
+	b->goes_out |= topic.is_out;
 	return put(m, b, key, line);
 }
 
@@ -105,8 +106,10 @@ const char *bridge_take(struct migration *m, const char *key, struct slice value
 		return "a value with a single quote in it cannot be written";
 	if (!strcmp(key, "topic"))
 		return put_topic(m, b, value) ? NULL : "no topic of a bridge can be made of it";
-	if (!strcmp(key, "start_type") && slice_eq(value, slice_str("lazy")))
-		return "a bridge is always connected";
+	b->is_lazy |= !strcmp(key, "start_type") && slice_eq(value, slice_str("lazy"));
+	if ((!strcmp(key, "threshold") || !strcmp(key, "idle_timeout")) &&
+	    slice_eq(value, slice_str("0")))
+		value = slice_str("1"); /* as Mosquitto has it */
 	if (!strcmp(key, "restart"))
 		return put_pauses(m, b, value) ? NULL : "it was said before";
 	if (!strcmp(key, "clean"))
@@ -157,6 +160,20 @@ static void leave_out(struct migration *m, const struct bridge *b, const char *w
 	migrate_note(m, b->place, slice_str("connection"), FATE_LOST, why);
 }
 
+/* One that Mosquitto never calls: it counts nothing for who is not connected and has a clean
+ * session, or for whom nothing goes out. */
+static void settle_lazy(struct migration *m, const struct bridge *b, bool is_clean)
+{
+	if (!b->is_lazy || (b->goes_out && !is_clean))
+		return;
+	take_back(m, b, "start_type");
+	take_back(m, b, "threshold");
+	take_back(m, b, "idle_timeout");
+	migrate_note(m, b->place, slice_str("start_type"), FATE_CHANGED,
+		     "Mosquitto never calls one that is lazy and keeps nothing, or has no topic "
+		     "that goes out: it is called at once");
+}
+
 static void settle(struct migration *m, const struct bridge *b, struct slice user)
 {
 	const int local = b->local_clean < 0 ? b->clean : b->local_clean;
@@ -179,6 +196,7 @@ static void settle(struct migration *m, const struct bridge *b, struct slice use
 			m, b->place, slice_str("connection"), FATE_LOST,
 			"it does not say whether it is up: its client id is no level of a topic");
 	}
+	settle_lazy(m, b, local > 0);
 	if (b->clean >= 0)
 		(void)put(m, b, "clean_start", slice_str(b->clean ? "true" : "false"));
 	if (local >= 0)

@@ -18,6 +18,7 @@ struct bridge {
 	uint32_t topics_n;
 	int clean, local_clean; /* -1: nothing is said */
 	bool has_address, has_tls, wants_psk;
+	bool is_lazy, goes_out;
 	bool has_odd_id, has_note_topic; /* no level of a topic can be made of its client id */
 };
 

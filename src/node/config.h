@@ -46,13 +46,14 @@ struct text;
 #define CONFIG_QUEUE_TYPES_N 3
 #define CONFIG_KEPT_TYPES    "classic|quorum" /* likewise */
 #define CONFIG_MQTTS         "mqttv31|mqttv311|mqttv50"
+#define CONFIG_STARTS        "automatic|once|lazy"
 
 /* Places in CONFIG_LEVELS; the first four are those of enum log_level. */
 enum { CONFIG_LEVEL_CRITICAL = 4, CONFIG_LEVEL_NONE = 5 };
 enum { CONFIG_FORMAT_JSON = 1 };
 enum { CONFIG_STDERR = 1 };
 enum { CONFIG_MQTT_V31, CONFIG_MQTT_V311, CONFIG_MQTT_V5 };
-enum { CONFIG_START_ONCE = 1 };
+enum { CONFIG_START_ONCE = 1, CONFIG_START_LAZY };
 enum { CONFIG_VERIFY_PEER = 1 };
 enum { CONFIG_WS_TEXT, CONFIG_WS_BINARY };
 enum { CONFIG_CERT_DN, CONFIG_CERT_CN, CONFIG_CERT_SAN };

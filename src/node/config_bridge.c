@@ -214,6 +214,33 @@ static enum err check_note(const struct config_bridge *b, struct text *why)
 	return ERR_MALFORMED;
 }
 
+/* What is to wait for a call must outlast those that come to nothing; and who only takes in would
+ * never call. */
+static enum err check_lazy(const struct config_bridge *b, struct text *why)
+{
+	struct mqtt_bridge_topic topic;
+	bool is_out = false;
+	if (b->start != CONFIG_START_LAZY)
+		return ERR_OK;
+	if (b->is_local_clean) {
+		text_putf(why,
+			  "mqtt.bridges.%s.start_type = lazy needs local_clean_start = false: "
+			  "otherwise nothing waits",
+			  b->name);
+		return ERR_MALFORMED;
+	}
+	for (uint32_t i = 0; i < b->topics.n; i++)
+		is_out |= mqtt_bridge_topic_read(slice_str(b->topics.at[i].line), &topic, why) &&
+			  topic.is_out;
+	if (is_out)
+		return ERR_OK;
+	text_putf(why,
+		  "mqtt.bridges.%s.start_type = lazy needs a topic that goes out: otherwise the "
+		  "other broker is never called",
+		  b->name);
+	return ERR_MALFORMED;
+}
+
 /* Nothing is set that is not looked at. */
 static enum err check_tls(const struct config_bridge *b, struct text *why)
 {
@@ -251,6 +278,7 @@ static enum err check_one(const struct config_bridge *b, struct text *why)
 		return ERR_MALFORMED;
 	}
 	TRY(check_note(b, why));
+	TRY(check_lazy(b, why));
 	return check_tls(b, why);
 }
 

@@ -50,6 +50,8 @@ struct mqtt_bridge {
 	bool is_clean, is_local_clean;
 	bool is_state_local; /* it is said here only */
 	bool is_marked;      /* before version 5 it says that it is a bridge */
+	uint32_t threshold;  /* messages that wait before it calls; 0: it calls at once */
+	uint32_t idle_s;     /* threshold: without a message either way it says goodbye */
 };
 
 /* mqtt_bridge_filter writes the filter of a topic here, or there: prefix and pattern, at most

@@ -1,5 +1,6 @@
 #include "session/mqtt/mqtt.h"
 
+#include "base/bits.h"
 #include "base/must.h"
 #include "session/mqtt/mark.h"
 #include "session/mqtt/notice.h"
@@ -10,23 +11,13 @@
  *
  *   LOCAL     the session is opened and subscribed, connection or not: from now on its queue
  *             collects what goes out, also while the other broker is away
+ *   RESTING   with a threshold: until so many messages wait, which is looked at now and then.
+ *             There is no connection, and the first octet that is to go out makes one
  *   SAID      CONNECT is out
  *   CLEARING  the other broker knows of no session: what is remembered of one goes first, durably,
  *             for a packet id means something else now
  *   HEARD     SUBSCRIBE is out for what comes in; messages both ways
  */
-enum calling_step { CALLING_LOCAL, CALLING_SAID, CALLING_CLEARING, CALLING_HEARD };
-
-struct calling {
-	const struct mqtt_bridge *set;
-	uint64_t in_bytes;   /* heard when it was last pinged */
-	uint64_t taken;      /* of what is said to it, likewise */
-	uint16_t last_id;    /* of a SUBSCRIBE or UNSUBSCRIBE */
-	uint8_t step;        /* enum calling_step */
-	uint8_t qos_max;     /* that the other broker takes */
-	bool takes_retained; /* the other broker does */
-	bool is_pinged;      /* since its last octet */
-};
 
 /* ---- here --------------------------------------------------------------------------------- */
 
@@ -77,9 +68,9 @@ void mqtt_calling_opened(struct turn *t)
 
 /* ---- there -------------------------------------------------------------------------------- */
 
-static void say_connect(struct turn *t)
+void mqtt_calling_say(struct turn *t)
 {
-	const struct mqtt *s = t->s;
+	struct mqtt *s = t->s;
 	const struct mqtt_bridge *set = s->calling->set;
 	struct mqtt_connect c = { .version = set->version,
 				  .is_bridge = set->is_marked && !set->memory->is_mark_refused &&
@@ -91,7 +82,7 @@ static void say_connect(struct turn *t)
 				  .client_id = set->client_id,
 				  .user = set->user,
 				  .password = set->password };
-	must(s->calling->step == CALLING_LOCAL);
+	must(s->calling->step <= CALLING_RESTING);
 	c.props.has = MQTT_HAS(receive_maximum) | MQTT_HAS(maximum_packet_size);
 	c.props.receive_maximum = t->set->receive_max;
 	c.props.maximum_packet_size = t->set->packet_max;
@@ -104,6 +95,7 @@ static void say_connect(struct turn *t)
 	uint8_t *at = sendq_reserve(&t->s->session.sendq, t->w->mem, (uint32_t)n);
 	must(mqtt_connect_put(at, &c) == at + n);
 	sendq_commit(&t->s->session.sendq, (uint32_t)n);
+	s->calling->step = CALLING_SAID;
 }
 
 void mqtt_calling_subscribed(struct turn *t, uint8_t reason)
@@ -120,10 +112,12 @@ void mqtt_calling_subscribed(struct turn *t, uint8_t reason)
 	if (mqtt_unsubscribe_here(t))
 		return;
 	mqtt_notice_here(t, false);
-	say_connect(t);
-	c->step = CALLING_SAID;
 	if (s->is_gone)
 		mqtt_end(t);
+	else if (c->set->threshold > 0)
+		mqtt_calling_rest(t);
+	else
+		mqtt_calling_say(t);
 }
 
 /* One SUBSCRIBE for each topic that comes in, and an UNSUBSCRIBE for each that does not and may
@@ -208,8 +202,12 @@ static void go_on(struct turn *t)
 	s->calling->step = CALLING_HEARD;
 	s->deadline_ms = UINT64_MAX;
 	s->calling->in_bytes = s->session.in_bytes;
-	if (s->keep_alive_s > 0)
-		s->beat_ms = t->w->now_ms + s->keep_alive_s * UINT64_C(1000);
+	s->calling->busy_ms = t->w->now_ms;
+	s->calling->ping_ms = s->keep_alive_s > 0 ? t->w->now_ms + s->keep_alive_s * UINT64_C(1000)
+						  : UINT64_MAX;
+	s->calling->idle_ms = set->threshold > 0 ? t->w->now_ms + set->idle_s * UINT64_C(1000)
+						 : UINT64_MAX;
+	s->beat_ms = min_u64(s->calling->ping_ms, s->calling->idle_ms);
 	mqtt_begin_flow(t);
 	mqtt_notice_there(t, s->calling->takes_retained);
 	mqtt_notice_here(t, true);
@@ -341,6 +339,8 @@ bool mqtt_calling_packet(struct turn *t, const struct mqtt_packet *as_client)
 	struct mqtt_packet p = *as_client;
 	const bool is_heard = t->s->calling->step == CALLING_HEARD;
 	p.from_server = true;
+	if (p.type != MQTT_PINGRESP)
+		t->s->calling->busy_ms = t->w->now_ms;
 	enum mqtt_fault f = mqtt_packet_check_sender(&p);
 	must(t->s->phase == PHASE_RUNNING);
 	if (f != MQTT_FAULT_NONE) {
@@ -365,50 +365,15 @@ bool mqtt_calling_packet(struct turn *t, const struct mqtt_packet *as_client)
 	}
 }
 
-/* ---- keep alive --------------------------------------------------------------------------- */
-
-/* Whom we do not read cannot be heard; but one that takes nothing of what waits for it is as dead,
- * and it is for that that we do not read it. */
-static bool is_dead(const struct turn *t)
-{
-	const struct mqtt *s = t->s;
-	const struct calling *c = s->calling;
-	const struct sendq *q = &s->session.sendq;
-	must(q->bytes <= q->total_bytes);
-	const bool is_deaf = q->bytes > 0 && q->total_bytes - q->bytes == c->taken;
-	const bool is_read = mqtt_may_read(s, t->w) && !s->is_held;
-	return c->is_pinged && s->session.in_bytes == c->in_bytes && (is_read || is_deaf);
-}
-
-void mqtt_calling_beat(struct turn *t)
-{
-	struct mqtt *s = t->s;
-	struct calling *c = s->calling;
-	if (s->phase != PHASE_RUNNING || t->w->now_ms < s->beat_ms)
-		return;
-	must(s->keep_alive_s > 0 && c->step == CALLING_HEARD);
-	if (is_dead(t)) {
-		mqtt_note(t, &(struct session_note){ .event = SESSION_HEARTBEAT_LOST,
-						     .n = s->keep_alive_s });
-		mqtt_end(t);
-		return;
-	}
-	c->in_bytes = s->session.in_bytes;
-	c->taken = s->session.sendq.total_bytes - s->session.sendq.bytes;
-	c->is_pinged = true;
-	s->beat_ms = t->w->now_ms + s->keep_alive_s * UINT64_C(1000);
-	sendq_copy(&s->session.sendq, t->w->mem,
-		   slice_of(mqtt_pingreq_octets, sizeof mqtt_pingreq_octets));
-}
-
 /* ---- topics ------------------------------------------------------------------------------- */
 
-bool mqtt_calling_out(const struct mqtt *s, struct mqtt_publish_out *io_head, uint8_t *buf)
+bool mqtt_calling_out(struct turn *t, struct mqtt_publish_out *io_head, uint8_t *buf)
 {
-	const struct calling *c = s->calling;
+	struct calling *c = t->s->calling;
 	must(c && io_head->qos <= 2);
 	if (c->step != CALLING_HEARD)
 		return false;
+	c->busy_ms = t->w->now_ms;
 	if (io_head->qos > c->qos_max)
 		io_head->qos = c->qos_max;
 	io_head->retain = io_head->retain && c->takes_retained;

@@ -1,99 +1,10 @@
 /* What another broker says to a bridge, right and wrong, through the door of the session. */
 #include "base/prng.h"
-#include "session/harness_for_tests.h"
-#include "session/mqtt/bridge.h"
-#include "session/mqtt/ops.h"
-#include "wire/mqtt/for_tests.h"
+#include "session/mqtt/calling_for_tests.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
-
-#define CONNACK      "20 02 00 00"
-#define CONNACK_KEPT "20 02 01 00"
-#define CONNACK_5    "20 03 00 00 00"
-
-static const struct mqtt_bridge_topic topics[] = {
-	{ .pattern = { (const uint8_t *)"a/#", 3 }, .qos = 2, .is_in = true, .is_out = true },
-	{ .pattern = { (const uint8_t *)"+", 1 },
-	  .local = { (const uint8_t *)"l/", 2 },
-	  .remote = { (const uint8_t *)"r/", 2 },
-	  .qos = 1,
-	  .is_in = true },
-};
-
-/* One broker with one bridge, and clients of its own. */
-struct place {
-	struct world *w;
-	struct mqtt_bridge_memory memory;
-	struct mqtt_bridge bridge;
-	struct mqtt_settings settings;
-};
-
-static void place_open(struct place *p, uint8_t version)
-{
-	*p = (struct place){ .w = world_new() };
-	p->bridge = (struct mqtt_bridge){ .client_id = slice_str("here"),
-					  .local_client_id = slice_str("local.here"),
-					  .local_user = slice_str("guest"),
-					  .topics = topics,
-					  .memory = &p->memory,
-					  .topics_n = 2,
-					  .keep_alive_s = 60,
-					  .version = version };
-	p->settings = (struct mqtt_settings){ .vhost = slice_str("/"),
-					      .exchange = slice_str("amq.topic"),
-					      .session_expiry_s = 3600,
-					      .packet_max = 1 << 16,
-					      .first_packet_max = 1 << 12,
-					      .login_timeout_ms = 10000,
-					      .alias_max = 4,
-					      .receive_max = 3,
-					      .bridges = &p->bridge,
-					      .bridges_n = 1,
-					      .prefetch = 3,
-					      .is_open_to_all = true };
-	p->w->limits.mqtt = &p->settings;
-}
-
-static struct client *call(struct place *p)
-{
-	struct client *c = client_of(p->w, &mqtt_session_ops, true);
-	c->s->ops->begin(c->s, world_of(p->w), 0);
-	world_run(p->w);
-	return c;
-}
-
-static void say(struct client *c, const char *z)
-{
-	const struct slice octets = hex(z);
-	client_write(c, octets.p, octets.n);
-	world_run(c->world);
-}
-
-static void forget_output(struct client *c)
-{
-	c->out_read = c->out.n;
-}
-
-static size_t heard_n(const struct client *c, uint8_t first)
-{
-	size_t n = 0;
-	struct mqtt_packet p;
-	for (size_t at = c->out_read; at < c->out.n; at += p.total) {
-		const struct slice rest = slice_of(c->out.p + at, c->out.n - at);
-		must(mqtt_packet_read(rest, 0, 0, &p) == MQTT_FAULT_NONE);
-		n += c->out.p[at] == first;
-	}
-	return n;
-}
-
-static void lose(struct client *c)
-{
-	struct world *w = c->world;
-	client_lost(c);
-	world_run(w);
-}
 
 /* Says something instead of CONNACK, or behind it. */
 static void ends(uint8_t version, const char *hello, const char *wrong)
@@ -220,58 +131,6 @@ static void odd_answers_are_borne(void **s)
 	forget_output(c);
 	say(c, "32 09 0003'a/b' 0005 'hi'");
 	assert_int_equal(heard_n(c, 0x40), 1);
-	lose(c);
-	world_free(p.w);
-}
-
-/* It is not read either, as there is no room for what would have to be said to it. */
-static void who_takes_nothing_is_gone(void **s)
-{
-	(void)s;
-	struct place p;
-	place_open(&p, MQTT_V4);
-	struct client *c = call(&p);
-	say(c, CONNACK);
-	p.w->is_not_reading = true;
-	p.w->limits.output_bytes_max = 1;
-	for (int i = 0; i < 3 && !c->is_closed; i++)
-		assert_true(world_later(p.w, 60000));
-	assert_true(c->is_closed);
-	lose(c);
-	world_free(p.w);
-}
-
-static void who_does_not_answer_a_ping_is_gone(void **s)
-{
-	(void)s;
-	struct place p;
-	place_open(&p, MQTT_V4);
-	struct client *c = call(&p);
-	say(c, CONNACK);
-	forget_output(c);
-	assert_true(world_later(p.w, 60000));
-	assert_int_equal(heard_n(c, 0xc0), 1);
-	say(c, "30 07"); /* half a packet is a word, too */
-	assert_true(world_later(p.w, 60000));
-	assert_false(c->is_closed);
-	assert_true(world_later(p.w, 60000));
-	(void)world_later(p.w, 0);
-	assert_true(c->is_closed);
-	lose(c);
-	world_free(p.w);
-}
-
-static void who_says_no_connack_is_not_waited_for(void **s)
-{
-	(void)s;
-	struct place p;
-	place_open(&p, MQTT_V5);
-	struct client *c = call(&p);
-	say(c, "20 03 00 00");
-	assert_false(c->is_closed);
-	assert_true(world_later(p.w, 10000));
-	(void)world_later(p.w, 0);
-	assert_true(c->is_closed);
 	lose(c);
 	world_free(p.w);
 }
@@ -450,6 +309,9 @@ static void whatever_is_said_nothing_is_left_behind(void **s)
 		p.bridge.is_clean = prng_chance(&r, 1, 4);
 		p.bridge.is_local_clean = prng_chance(&r, 1, 4);
 		p.bridge.is_marked = prng_chance(&r, 1, 2);
+		if (!p.bridge.is_local_clean && prng_chance(&r, 1, 4))
+			p.bridge.threshold = 1 + (uint32_t)prng_below(&r, 3);
+		p.bridge.idle_s = 1 + (uint32_t)prng_below(&r, 90);
 		if (prng_chance(&r, 1, 2))
 			p.bridge.state_topic = slice_str("$SYS/broker/connection/here/state");
 		p.w->limits.output_bytes_max = 1 << 12;
@@ -472,9 +334,6 @@ int main(void)
 		cmocka_unit_test(a_connack_of_version_5_with_bad_properties_is_the_end),
 		cmocka_unit_test(what_a_server_never_says_is_the_end),
 		cmocka_unit_test(odd_answers_are_borne),
-		cmocka_unit_test(who_takes_nothing_is_gone),
-		cmocka_unit_test(who_does_not_answer_a_ping_is_gone),
-		cmocka_unit_test(who_says_no_connack_is_not_waited_for),
 		cmocka_unit_test(what_is_sent_again_is_taken_once_if_both_remember),
 		cmocka_unit_test(whatever_is_said_nothing_is_left_behind),
 	};

@@ -138,7 +138,7 @@ static bool fits(struct turn *t, struct outgoing *o)
 	if (o->head.qos > o->match.qos)
 		o->head.qos = o->match.qos;
 	o->head.retain = o->head.retain && o->match.is_as_published;
-	if (t->s->calling && !mqtt_calling_out(t->s, &o->head, o->renamed)) {
+	if (t->s->calling && !mqtt_calling_out(t, &o->head, o->renamed)) {
 		t->s->count.no_topic++;
 		return false;
 	}

@@ -169,11 +169,11 @@ struct mqtt {
 	struct search *last_search; /* of them; none if there is none */
 	struct deque found;         /* struct found, of the first */
 	uint64_t found_first;       /* ticket of its front row */
-	uint32_t search_ticket;
-	struct sys *sys;        /* NULL: it has not subscribed to any $SYS topic */
-	uint32_t requeued_n;    /* retained messages in its queue since that was looked at */
-	uint64_t requeue_moved; /* when it was too full: what had been delivered (requeue.c) */
-	bool is_store_asked;    /* open_ticket is of the store's declaration */
+	uint32_t search_ticket;     /* of what the store, or the session's queue, is asked */
+	struct sys *sys;            /* NULL: it has not subscribed to any $SYS topic */
+	uint32_t requeued_n;        /* retained messages in its queue since that was looked at */
+	uint64_t requeue_moved;     /* when it was too full: what had been delivered (requeue.c) */
+	bool is_store_asked;        /* open_ticket is of the store's declaration */
 	struct {
 #define COUNT(name, prose) uint64_t name;
 #include "session/mqtt/count.def"

@@ -149,6 +149,10 @@ void mqtt_found_stat(struct turn *t, const struct run *fx, const struct reply_ro
 		mqtt_end(t);
 		return;
 	}
+	if (mqtt_is_resting(s)) {
+		mqtt_calling_counted(t, r);
+		return;
+	}
 	if (r->err == ERR_OK && r->a >= QUEUED_MAX)
 		s->requeue_moved = moved(s);
 	else
