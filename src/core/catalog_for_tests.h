@@ -12,6 +12,7 @@
 #include "base/mem_for_tests.h"
 #include "base/text.h"
 #include "core/catalog.h"
+#include "core/delay_store.h"
 #include "msg/header.h"
 
 #include <stdio.h>
@@ -260,6 +261,15 @@ static inline enum err declare_ruled(struct world *w, const char *name, uint64_t
 						     rules_put(&rules, bytes, sizeof bytes)) };
 	uint32_t n = declare_queue_put(&d, buf, sizeof buf);
 	return ask(w, CMD_QUEUE_DECLARE, 0, 0, slice_of(buf, n));
+}
+
+/* declare_delay_store declares vhost 0's. */
+static inline enum err declare_delay_store(struct world *w)
+{
+	uint8_t buf[DECLARE_BYTES_MAX], bytes[RULES_BYTES_MAX];
+	const struct declare_queue d = delay_store_declares(0, bytes);
+	return ask(w, CMD_QUEUE_DECLARE, 0, 0,
+		   slice_of(buf, declare_queue_put(&d, buf, sizeof buf)));
 }
 
 /* bind_or_unbind asks for CMD_BIND or CMD_UNBIND. */

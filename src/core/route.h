@@ -46,7 +46,8 @@ struct route_to {
 	uint8_t flags; /* QUEUE_... */
 	uint8_t pad;
 	uint32_t wait_ms; /* a keeper's: how long it keeps the message before it goes on; 0: none */
-	uint64_t number;  /* a keeper's that takes each message once: which it is; 0: it does not */
+	uint64_t number;  /* a keeper's that takes each message once: which it is; of a store for
+			     what is delayed (delay_store.h): until when; 0: neither */
 };
 
 /* Numbers that have been met; open addressing, 0 is free. */

@@ -158,6 +158,9 @@ MUST_USE bool letter_copy(struct deadletter *d, struct session_world *w, const s
 			  struct letter_made *out);
 MUST_USE bool letter_kept(struct deadletter *d, struct session_world *w, const struct letter *l,
 			  bool is_delayed, struct letter_made *out);
+/* letter_stored likewise for one that has waited in a store (core/delay_store.h). */
+MUST_USE bool letter_stored(struct deadletter *d, struct session_world *w, const struct letter *l,
+			    struct letter_made *out);
 /* letter_put_body puts the body of what died behind the rest. */
 static inline void letter_put_body(struct wr *w, const struct msg *m)
 {

@@ -107,12 +107,27 @@ static void what_was_taken_once_is_not_kept_again(void **s)
 	rig_free(r);
 }
 
+/* What waits in a store goes where it was sent, by its own exchange. */
+static void what_waits_without_an_exchange_goes_where_it_was_sent(void **s)
+{
+	(void)s;
+	struct rig *r = rig_of_delays();
+	declare_delay_store(&r->world);
+	die(r, DELAY_STORE_NAME, DEAD_EXPIRED, 601, message(r, "q", "one", MSG_STOMP));
+	die(r, DELAY_STORE_NAME, DEAD_EXPIRED, 602, message(r, "k", "two", MSG_AMQP091));
+	SAY("1:q!p 'one' | settle " DELAY_STORE_NAME " 602");
+	confirm(r, 1, 1);
+	SAY("settle " DELAY_STORE_NAME " 601");
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_due_goes_through_its_exchange),
 		cmocka_unit_test(a_foreign_one_goes_on_as_it_is),
 		cmocka_unit_test(what_leads_nowhere_is_dropped),
+		cmocka_unit_test(what_waits_without_an_exchange_goes_where_it_was_sent),
 		cmocka_unit_test(an_exchange_that_has_gone_takes_its_messages_along),
 		cmocka_unit_test(what_was_taken_once_is_not_kept_again),
 		cmocka_unit_test(it_is_where_it_was_published_to_until_it_is_delivered),

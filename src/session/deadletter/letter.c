@@ -7,6 +7,7 @@
 #include "session/views.h"
 #include "wire/amqp091/death.h"
 #include "wire/amqp091/delay.h"
+#include "wire/stomp/later.h"
 
 static const char *const reasons[DEAD_REASONS_N] = {
 	[DEAD_REJECTED] = "rejected",
@@ -236,6 +237,29 @@ bool letter_kept(struct deadletter *d, struct session_world *w, const struct let
 		memcpy(out->copies, delayed.copies, sizeof out->copies);
 	else /* that of another protocol stays as it is, too: its exchange is left out */
 		wr_slice(&w_out, msg_props(m));
+	finish(m, out, copy, msg_route(m).n, m->flags, &w_out);
+	return true;
+}
+
+/* Only who speaks ActiveMQ's dialect of STOMP has one keep something. */
+bool letter_stored(struct deadletter *d, struct session_world *w, const struct letter *l,
+		   struct letter_made *out)
+{
+	const struct msg *m = msg_of(l->row.mem);
+	uint64_t expires_ms = 0;
+	struct wr w_out;
+	struct msg *copy = begin(d, w, m, msg_props(m).n + STOMP_LATER_GROWS, out, &w_out);
+	if (!copy)
+		return false;
+	must(msg_route(m).n <= LETTER_ROUTE_BYTES);
+	note_facts(w, m, out);
+	wr_slice(&w_out, msg_route(m));
+	if (msg_encoding(m) == MSG_STOMP)
+		stomp_later_go(&w_out, msg_props(m), w->wall_ms, &expires_ms);
+	else
+		wr_slice(&w_out, msg_props(m));
+	if (expires_ms)
+		out->expiry_ms = expires_ms > w->wall_ms ? expires_ms : EXPIRY_AT_ONCE;
 	finish(m, out, copy, msg_route(m).n, m->flags, &w_out);
 	return true;
 }

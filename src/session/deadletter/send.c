@@ -2,6 +2,7 @@
 #include "base/bits.h"
 #include "base/must.h"
 #include "base/rd.h"
+#include "core/delay_store.h"
 #include "core/policy.h"
 #include "core/retain_store.h"
 #include "msg/big.h"
@@ -304,7 +305,8 @@ static void note_store(const struct session_world *w, const struct letter_plan *
 	made->store_number = (uint32_t)min_u64(h.number, HEADER_RETAIN_MAX);
 }
 
-/* It goes once more through the exchange that has kept it, or the one that it was left for. */
+/* It goes once more through the exchange that has kept it, or the one that it was left for, or
+ * where it was sent. */
 static bool send_kept(struct deadletter *d, struct session_world *w, struct letter *l,
 		      struct letter_plan *p)
 {
@@ -313,8 +315,10 @@ static bool send_kept(struct deadletter *d, struct session_world *w, struct lett
 	struct wr bytes = wr_of(buf, sizeof buf);
 	struct letter_made made;
 	must(l->reason == DEAD_EXPIRED);
-	p->past = x && p->rules->keeper != RULE_NONE ? x->id : 0;
-	if (!letter_kept(d, w, l, p->rules->keeper == EXCHANGE_DELAYED, &made))
+	const bool is_stored = delay_store_has(p->rules); /* by no exchange */
+	p->past = x && p->rules->keeper != RULE_NONE && !is_stored ? x->id : 0;
+	if (!(is_stored ? letter_stored(d, w, l, &made)
+			: letter_kept(d, w, l, p->rules->keeper == EXCHANGE_DELAYED, &made)))
 		must(!"no memory for a message that was kept");
 	note_store(w, p, &made);
 	wr_str8(&bytes, p->exchange);
@@ -341,7 +345,9 @@ void send_letter(struct deadletter *d, struct session_world *w, struct letter *o
 				 .vhost = s->record->vhost,
 				 .rules = &s->rules,
 				 .exchange = s->rules.dead_letter_exchange };
-	(void)rd_str8(&rd);
+	const struct slice exchange = rd_str8(&rd);
+	if (s->record->flags & QUEUE_KEEPER && delay_store_has(&s->rules))
+		p.exchange = exchange;
 	p.key = s->rules.has_dead_letter_key ? s->rules.dead_letter_key : rd_str8(&rd);
 	if (s->record->flags & QUEUE_KEEPER ? send_kept(d, w, own_l, &p) : send(d, w, own_l, &p))
 		return;

@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/must.h"
+#include "core/delay_store.h"
 #include "core/keeper.h"
 
 /* ---- which shards and loops --------------------------------------------------------------- */
@@ -64,12 +65,15 @@ static const struct queue_record *queue_next(const struct manage *m, const struc
 	return q;
 }
 
-/* The keeper of the exchange that the request names. */
+/* The keeper of the exchange that the request names, or the store of what has none. */
 static enum err keeper_find(struct manage *m, const struct session_world *w, uint16_t vhost,
 			    struct text *why)
 {
 	const struct exchange *x = catalog_exchange(w->view, vhost, m->request.name);
-	const struct queue_record *q = x ? keeper_of(w->view, x) : NULL;
+	const bool is_store = slice_eq(m->request.name, slice_str(DELAY_STORE_NAME));
+	const struct queue_record *q = x          ? keeper_of(w->view, x)
+				       : is_store ? delay_store(w->view, vhost)
+						  : NULL;
 	must(m->request.name.n > 0);
 	if (q && keeper_delays(q)) {
 		m->cursor = q->id;

@@ -261,6 +261,7 @@ static void a_delayed_message_is_cancelled(void **s)
 	} rows[] = {
 		{ "delayed cancel 1-512 x\n", "cancelled: 1\n", CMD_CANCEL, { .a = 1 } },
 		{ "delayed cancel all x\n", "cancelled: 7\n", CMD_PURGE, { .a = 7 } },
+		{ "delayed cancel 1-512 amq.delayed\n", "cancelled: 1\n", CMD_CANCEL, { .a = 1 } },
 		{ "delayed cancel 1-513 x\n",
 		  "error: no such message\n",
 		  CMD_CANCEL,
@@ -270,6 +271,7 @@ static void a_delayed_message_is_cancelled(void **s)
 		struct rig r;
 		rig_init(&r);
 		declare_x(&r.desk.catalog, "x", "x-delayed-message", 0, "x-delayed-type=topic");
+		declare_delay_store(&r.desk.catalog);
 		r.desk.w.view = catalog_view(r.desk.catalog.c);
 		type(&r, rows[i].line);
 		assert_int_equal(pump(&r), 1);

@@ -189,13 +189,8 @@ bool stomp_amq_may_send(struct turn *t, bool *out_is_grouped)
 		(void)stomp_amq_refuse(t, "Transformations are not there", SLICE_EMPTY, "");
 		return false;
 	}
-	while (stomp_line(&head, &name, &value)) {
+	while (stomp_line(&head, &name, &value))
 		*out_is_grouped |= slice_eq(name, slice_str(STOMP_AMQ_GROUP));
-		if (!slice_starts_with(name, slice_str("AMQ_SCHEDULED_")))
-			continue;
-		(void)stomp_amq_refuse(t, "Scheduled messages are not there: ", name, "");
-		return false;
-	}
 	return true;
 }
 

@@ -1,13 +1,15 @@
-#include "session/stomp/stomp.h"
+#include "session/stomp/later.h"
 
 #include "base/must.h"
+#include "core/delay_store.h"
 #include "session/views.h"
 
 /* A message that is too large for one record: its body goes to the journal in pieces. The frame
  * stays where it is meanwhile, and when it is looked at again the message is there. Who leaves
  * before that has published all the same. */
 
-static enum done begin(struct turn *t, const struct publication *what, uint8_t flags)
+static enum done begin(struct turn *t, const struct publication *what, uint64_t due_ms,
+		       uint8_t flags)
 {
 	struct stomp *s = t->s;
 	const struct large_of of = { .session = s->session.handle,
@@ -27,6 +29,7 @@ static enum done begin(struct turn *t, const struct publication *what, uint8_t f
 		return stomp_fail_err(t, ERR_RESOURCE_ERROR);
 	}
 	s->large_state = UPLOAD_MORE;
+	s->large_due_ms = due_ms;
 	return WAIT;
 }
 
@@ -37,7 +40,7 @@ enum done stomp_large(struct turn *t, const struct publication *what, const stru
 	struct large *g = s->large;
 	must(t->frame != NULL && hit->route != NULL);
 	if (!g)
-		return begin(t, what, flags);
+		return begin(t, what, delay_store_due_ms(hit->route), flags);
 	must(s->large_state == UPLOAD_DONE || s->large_state == UPLOAD_BROKEN);
 	s->large = NULL;
 	bool is_stored = s->large_state == UPLOAD_DONE;
@@ -85,6 +88,13 @@ static void publish(struct turn *t, const struct large *g)
 	t->why = text_of(t->w->words, sizeof t->w->words);
 	if (publisher_route(&s->publisher, t->w, &s->access, &what, &hit, &t->why) != ERR_OK)
 		return;
+	struct later later;
+	if (s->large_due_ms) {
+		if (!delay_store(t->w->view, s->access.number))
+			return; /* gone with its virtual host */
+		stomp_later_hit(t, hit, s->large_due_ms, &later);
+		hit = &later.hit;
+	}
 	publisher_send(&s->publisher, t->w, &s->asker, &what, hit, m, PUBLISHER_NOBODY);
 	s->published++;
 }

@@ -74,16 +74,22 @@ static enum err may_declare(struct turn *t, struct slice name)
 	return ERR_OK;
 }
 
-static enum err declare(struct turn *t, const struct declare_queue *d)
+static enum err declare_ours(struct turn *t, const struct declare_queue *d)
 {
 	struct stomp *s = t->s;
 	must(d->name.n > 0);
-	TRY(may_declare(t, d->name));
 	if (d->owner)
 		s->owns_queues = true;
 	stomp_call(t)->declared = hash_of(d->name);
 	(void)stomp_ask(t, ask_declare(&s->asker, t->w, d));
 	return ERR_BUSY;
+}
+
+static enum err declare(struct turn *t, const struct declare_queue *d)
+{
+	must(d->name.n > 0);
+	TRY(may_declare(t, d->name));
+	return declare_ours(t, d);
 }
 
 enum err stomp_queue_may(struct turn *t, struct slice name)
@@ -149,6 +155,20 @@ static enum err ask_told(struct turn *t, const struct queue_record *q)
 	ask_queue(&s->asker, t->w->post, CMD_QUEUE_STAT, 0, q, ticket);
 	(void)stomp_ask(t, ticket);
 	return ERR_BUSY;
+}
+
+enum err stomp_queue_ours(struct turn *t, const struct declare_queue *d,
+			  const struct queue_record **out_queue)
+{
+	struct stomp *s = t->s;
+	const struct queue_record *q = catalog_queue(t->w->view, d->vhost, d->name);
+	must(d->flags & QUEUE_KEEPER && slice_starts_with(d->name, slice_str("amq.")));
+	*out_queue = q;
+	if (q && is_told(t, q))
+		return ERR_OK;
+	if (s->call)
+		TRY(look_at_reply(t, s->call));
+	return q && !is_untold(s, q) ? ask_told(t, q) : declare_ours(t, d);
 }
 
 void stomp_queues_free(struct turn *t)

@@ -1,4 +1,4 @@
-#include "session/stomp/sending.h"
+#include "session/stomp/later.h"
 
 #include "base/ablate.h"
 #include "base/bits.h"
@@ -11,7 +11,8 @@
 #define ROOM_USUAL 2048u /* of what is made of a head; a larger one takes memory for a moment */
 #define ROUTE_MAX  (2u * (LIMIT_SHORTSTR + 1))
 #define REPLY_MAX  (LIMIT_SHORTSTR + 32u)
-#define EXTRA_MAX  128u /* what ActiveMQ's dialect adds, but for the list of destinations */
+#define EXTRA_MAX \
+	(128u + LATER_JOB_MAX) /* what ActiveMQ's dialect adds, but for the list of destinations */
 
 /* ---- what it says ------------------------------------------------------------------------- */
 
@@ -199,6 +200,8 @@ static void put_props(struct turn *t, struct sending *m, struct wr *scratch, str
 	at = w->n;
 	if (is_activemq)
 		stomp_amq_props(t, m->props, m->reply_to, m->is_one_of_many, m->priority, w);
+	if (m->due_ms)
+		stomp_later_job(t, w);
 	while (!is_activemq && stomp_stored_next(&r, &name, &value)) {
 		bool is_it = is_first &&
 			     slice_eq(name, slice_str(stomp_header_words[STOMP_H_REPLY_TO]));
@@ -246,6 +249,11 @@ static enum done publish(struct turn *t, struct sending *m, bool is_followed)
 	if (e != ERR_OK)
 		return stomp_fail_err(t, e);
 	must(hit->route != NULL);
+	if (m->due_ms) {
+		struct later later;
+		stomp_later_hit(t, hit, m->due_ms, &later);
+		return publish_to(t, m, &what, &later.hit, is_followed);
+	}
 	if (!m->is_one_of_many && stomp_wants_move(t, hit->route))
 		return WAIT;
 	if (s->no_local_n == 0 || hit->route->n == 0)
@@ -301,6 +309,8 @@ static bool is_ready(struct turn *t, struct sending *m, uint8_t *names, char *re
 			return false;
 	} while (m->is_one_of_many && rest.n > 0);
 	*out = reply_to(t, m, reply, &is_refused);
+	if (*out != WAIT && !is_refused && m->due_ms)
+		*out = stomp_later_store(t, &is_refused);
 	must(s->phase == PHASE_RUNNING || is_refused);
 	return *out != WAIT && !is_refused;
 }
@@ -326,7 +336,8 @@ enum done stomp_send(struct turn *t, bool is_followed)
 	UNSET char reply[REPLY_MAX];
 	struct sending m = { .reply_to = SLICE_EMPTY };
 	enum done d = DONE;
-	if (t->s->is_activemq && !stomp_amq_may_send(t, &m.is_grouped))
+	if (t->s->is_activemq &&
+	    (!stomp_amq_may_send(t, &m.is_grouped) || !stomp_later_read(t, &m)))
 		return DONE;
 	if (!is_ready(t, &m, names, reply, &d))
 		return d;

@@ -14,6 +14,7 @@ struct sending {
 	struct slice reply_to; /* not what the client has said; p NULL: that */
 	struct slice route, props;
 	uint64_t expiry_ms;
+	uint64_t due_ms; /* it waits until then (later.h); 0: it does not */
 	uint8_t flags, priority;
 	bool is_one_of_many;    /* it goes to several destinations */
 	bool is_grouped;        /* it names a group */

@@ -116,7 +116,8 @@ struct stomp {
 	struct call *call;                /* NULL: nothing is asked */
 	struct large *large;              /* what the frame in hand publishes; NULL: not that */
 	struct transaction *transactions;
-	struct block *block; /* being filled with messages that do not fit where they came */
+	struct block *block;   /* being filled with messages that do not fit where they came */
+	uint64_t large_due_ms; /* until when that waits (later.h); 0: it does not */
 	uint64_t deadline_ms, asked_ms;
 	struct moves moves;
 	uint64_t beat_in_ms, beat_out_ms; /* next looks; UINT64_MAX: none */
@@ -268,6 +269,10 @@ struct wanted {
  * asked for, WAIT. Other errors: refused, the words are in t->why. */
 MUST_USE enum err stomp_queue(struct turn *t, const struct wanted *want,
 			      const struct queue_record **out_queue);
+/* stomp_queue_ours is stomp_queue for one that only the broker itself uses: nobody's permission is
+ * asked. */
+MUST_USE enum err stomp_queue_ours(struct turn *t, const struct declare_queue *d,
+				   const struct queue_record **out_queue);
 /* stomp_queue_may: may a SEND use the queue of that name, or declare it? It does neither. */
 MUST_USE enum err stomp_queue_may(struct turn *t, struct slice name);
 MUST_USE enum err stomp_allow(struct turn *t, enum auth_kind kind, struct slice name,

@@ -1,0 +1,118 @@
+#include "wire/stomp/later.h"
+
+#include "wire/stomp/for_tests.h"
+#include "wire/stomp/stored.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+static uint8_t room[1000], gone_room[1000];
+
+static struct slice stored(const char *head)
+{
+	struct wr scratch = wr_of(gone_room, sizeof gone_room);
+	struct wr w = wr_of(room, sizeof room);
+	stomp_stored_put(slice_str(head), STOMP_1_2, &scratch, &w);
+	return wr_done(&w);
+}
+
+static bool later_of(const char *head, struct stomp_later *out)
+{
+	struct rd r = rd_of(stored(head));
+	struct slice name, value;
+	bool is_right = true;
+	*out = (struct stomp_later){ .has = 0 };
+	while (stomp_stored_next(&r, &name, &value))
+		is_right = stomp_later_take(out, name, value) && is_right;
+	return is_right;
+}
+
+static void the_first_of_each_header_counts(void **s)
+{
+	(void)s;
+	struct stomp_later l;
+	assert_true(later_of("AMQ_SCHEDULED_DELAY:5\nAMQ_SCHEDULED_PERIOD:7\nfoo:bar\n"
+			     "AMQ_SCHEDULED_REPEAT:-1\nAMQ_SCHEDULED_DELAY:6\n"
+			     "AMQ_SCHEDULED_CRON:* * * * *\n",
+			     &l));
+	assert_int_equal(l.delay_ms, 5);
+	assert_int_equal(l.period_ms, 7);
+	assert_int_equal(l.repeat, -1);
+	SAME(l.cron, "* * * * *");
+	assert_true(stomp_later_is(&l));
+}
+
+static void a_repeat_alone_waits_for_nothing(void **s)
+{
+	(void)s;
+	struct stomp_later l;
+	assert_true(later_of("AMQ_SCHEDULED_REPEAT:3\n", &l));
+	assert_false(stomp_later_is(&l));
+}
+
+static void what_has_waited_does_not_wait_again(void **s)
+{
+	(void)s;
+	struct stomp_later l;
+	assert_true(later_of("AMQ_SCHEDULED_DELAY:3\nscheduledJobId:ID\\cx\n", &l));
+	assert_false(stomp_later_is(&l));
+}
+
+static void a_word_is_no_number(void **s)
+{
+	(void)s;
+	struct stomp_later l;
+	assert_false(later_of("AMQ_SCHEDULED_DELAY:soon\n", &l));
+	assert_false(later_of("AMQ_SCHEDULED_PERIOD:\n", &l));
+	assert_false(later_of("AMQ_SCHEDULED_REPEAT:1.5\n", &l));
+}
+
+static struct slice goes(const char *head, uint64_t now_ms, uint64_t *out_expires_ms)
+{
+	struct wr w = wr_of(gone_room, sizeof gone_room);
+	stomp_later_go(&w, stored(head), now_ms, out_expires_ms);
+	return wr_done(&w);
+}
+
+static void what_goes_says_nothing_of_waiting(void **s)
+{
+	(void)s;
+	uint64_t until;
+	struct slice block = goes("AMQ_SCHEDULED_DELAY:5\nfoo:a\nAMQ_SCHEDULED_CRON:x\n"
+				  "scheduledJobId:j\ntimestamp:7\n",
+				  9, &until);
+	SAME(block, "\0\3foo\0\1a\0\16scheduledJobId\0\1j\0\11timestamp\0\1"
+		    "7");
+	assert_int_equal(until, 0);
+}
+
+/* 300 ms from when it was sent are 300 ms from when it goes. */
+static void its_life_begins_when_it_goes(void **s)
+{
+	(void)s;
+	uint64_t until;
+	struct slice block = goes("expires:1300\nAMQ_SCHEDULED_DELAY:500\ntimestamp:1000\n", 1500,
+				  &until);
+	SAME(block, "\0\7expires\0\4"
+		    "1800\0\11timestamp\0\4"
+		    "1500");
+	assert_int_equal(until, 1800);
+	(void)goes("expires:1300\ntimestamp:2000\n", 1500, &until);
+	assert_int_equal(until, 1300);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_of_each_header_counts),
+		cmocka_unit_test(a_repeat_alone_waits_for_nothing),
+		cmocka_unit_test(what_has_waited_does_not_wait_again),
+		cmocka_unit_test(a_word_is_no_number),
+		cmocka_unit_test(what_goes_says_nothing_of_waiting),
+		cmocka_unit_test(its_life_begins_when_it_goes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
