@@ -47,6 +47,26 @@ static void the_highest_priority_comes_first_and_then_the_oldest(void **s)
 	rig_free(r);
 }
 
+/* A transaction may be safe, and its publisher told so, before its messages are in their queue. */
+static void a_get_waits_for_what_may_come_before(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	open_queue(r, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		publish(r, i, 0, ENTRY_PERSISTENT);
+	rig_do(r, CMD_GET, Q, 1, 0);
+	rig_commit(r);
+	rig_do(r, CMD_GET, Q, 1, 0); /* nothing else stands in its way */
+	SAY("got 0 | got 1");
+	publish(r, 9, 3, ENTRY_PERSISTENT);
+	rig_do(r, CMD_GET, Q, 1, 0);
+	SAY("");
+	rig_commit(r);
+	SAY("got 9");
+	rig_free(r);
+}
+
 static void a_full_queue_drops_its_head(void **s)
 {
 	(void)s;
@@ -261,6 +281,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_highest_priority_comes_first_and_then_the_oldest),
+		cmocka_unit_test(a_get_waits_for_what_may_come_before),
 		cmocka_unit_test(a_full_queue_drops_its_head),
 		cmocka_unit_test(what_expires_dies_in_any_lane),
 		cmocka_unit_test(priorities_come_and_go_with_the_rule),
