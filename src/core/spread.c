@@ -145,9 +145,9 @@ void spread_route(const struct catalog_view *v, const struct exchange *x, const 
 	must(x->by_key.n == 0);
 	if (ABLATED(spread))
 		route_add(r, x->root);
-	else if (x->kind == EXCHANGE_CONSISTENT_HASH)
+	else if (x->kind == EXCHANGE_CONSISTENT_HASH && !ABLATED(share))
 		route_add(r, best_of(x->root, message_hash(v, x, m)));
-	else if (x->kind == EXCHANGE_MODULUS_HASH)
+	else if (x->kind == EXCHANGE_MODULUS_HASH || x->kind == EXCHANGE_CONSISTENT_HASH)
 		route_add(r, nth_of(x->root, message_hash(v, x, m) % n));
 	else
 		route_add(r, nth_of(x->root, hash_u64(m->dice, fixed.k0) % n));

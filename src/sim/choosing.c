@@ -14,21 +14,33 @@
 
 /* Ways to send, each with an exchange, but the last one, which is a queue. */
 enum { HASH, MODULUS, CHANCE, UNIQUE, RECENT, ONCE, WAYS };
-/* Queues, and their consumers. */
-enum { W0, W1, W2, SINGLES, SINK, ONE, LATE, QUEUES };
+/* How a message comes to an exchange: by its name, by that of one bound to it, or of one that has
+ * nobody else for it. */
+enum { STRAIGHT, JOINED, LEFT_OVER, DOORS };
+/* Queues, and their consumers. REST takes what an exchange without bindings has nobody for. */
+enum { W0, W1, W2, REST, SINGLES, SINK, ONE, LATE, QUEUES };
 #define SPREAD_N (W2 + 1u) /* queues that one of three exchanges chooses from */
+#define ALL      ((1u << SPREAD_N) - 1)
 
 static const char *const types[WAYS] = {
 	"x-consistent-hash",       "x-modulus-hash",   "x-random",
 	"x-message-deduplication", "x-recent-history", "",
 };
-static const char *const exchanges[WAYS] = { "hash", "modulus", "chance", "unique", "recent", "" };
-static const char *const queues[QUEUES] = { "w0", "w1", "w2", "singles", "sink", "one", "late" };
+static const char *const exchanges[DOORS][WAYS] = {
+	{ "hash", "modulus", "chance", "unique", "recent", "" },
+	{ "to-hash", "to-modulus", "to-chance", "to-unique", "to-recent", "" },
+	{ "not-hash", "not-modulus", "not-chance", "not-unique", "not-recent", "" },
+};
+static const char *const behind = "behind"; /* the exchange that leads to W2 */
+static const char *const weights[SPREAD_N] = { "1", "2", "3" };
+static const char *const queues[QUEUES] = { "w0",      "w1",   "w2",  "rest",
+					    "singles", "sink", "one", "late" };
 static const char *const keys[KEYS] = { "a", "b", "c", "d", "e", "f", "g", "h" };
 
 struct message {
 	uint8_t way, key, life;
-	uint8_t from; /* the queue that has given it, plus 1 */
+	uint8_t from;  /* the queue that has given it, plus 1 */
+	uint8_t bound; /* a bit for each queue that its exchange could choose */
 	bool is_confirmed;
 	uint64_t sent; /* event */
 };
@@ -39,7 +51,9 @@ struct choosing {
 	uint32_t life;
 	uint64_t event;
 	struct message message[MESSAGES_MAX];
-	uint8_t home[WAYS][KEYS];         /* queue of a key, plus 1 */
+	uint8_t bound[ONCE];         /* as it is now */
+	uint8_t home[ALL + 1][KEYS]; /* by modulus: of what is bound, the queue of a key, plus 1 */
+	uint8_t above[SPREAD_N][KEYS]; /* by hash: a bit for each queue that this one goes before */
 	uint32_t single[LIVES + 2][KEYS]; /* what has come of a number that was sent in a life */
 	struct {
 		uint32_t number;     /* held; 0: none */
@@ -63,43 +77,89 @@ static struct slice number_of(const char *name, int64_t number, uint8_t *buf, si
 	return wr_done(&w);
 }
 
-static void declare_exchange(struct actor *a, uint32_t way)
+static void declare_exchange(struct actor *a, const char *name, const char *type,
+			     struct slice arguments)
+{
+	TALK(&a->talk, 1, exchange_declare, .exchange = slice_str(name), .type = slice_str(type),
+	     .durable = true, .arguments = arguments);
+}
+
+/* Who takes what an exchange has nobody for. */
+static struct slice alternate_of(const char *name, uint8_t *buf, size_t cap)
+{
+	struct wr w = wr_of(buf, cap);
+	amqp091_put_str(&w, "alternate-exchange", slice_str(name));
+	must(wr_ok(&w));
+	return wr_done(&w);
+}
+
+static void declare_way(struct actor *a, uint32_t way)
 {
 	uint8_t buf[64];
-	struct slice arguments = SLICE_EMPTY;
+	const char *name = exchanges[STRAIGHT][way];
+	struct slice arguments = alternate_of(queues[REST], buf, sizeof buf);
 	if (way == UNIQUE)
 		arguments = number_of("x-cache-size", MESSAGES_MAX, buf, sizeof buf);
 	if (way == RECENT)
 		arguments = number_of("x-recent-history-length", HISTORY, buf, sizeof buf);
-	TALK(&a->talk, 1, exchange_declare, .exchange = slice_str(exchanges[way]),
-	     .type = slice_str(types[way]), .durable = true, .arguments = arguments);
+	declare_exchange(a, name, types[way], arguments);
+	declare_exchange(a, exchanges[JOINED][way], "fanout", SLICE_EMPTY);
+	TALK(&a->talk, 1, exchange_bind, .destination = slice_str(name),
+	     .source = slice_str(exchanges[JOINED][way]));
+	declare_exchange(a, exchanges[LEFT_OVER][way], "direct",
+			 alternate_of(name, buf, sizeof buf));
 }
 
-static void bind(struct actor *a, uint32_t way, uint32_t queue, const char *key)
+static void bind(struct actor *a, const char *exchange, uint32_t queue, const char *key)
 {
 	TALK(&a->talk, 1, queue_bind, .queue = slice_str(queues[queue]),
-	     .exchange = slice_str(exchanges[way]), .routing_key = slice_str(key));
+	     .exchange = slice_str(exchange), .routing_key = slice_str(key));
+}
+
+/* One of the queues that an exchange spreads to is bound, or is no more; the last of them by way of
+ * another exchange. */
+static void turn(struct choosing *x, uint32_t way, uint32_t queue)
+{
+	struct talk *t = &x->stage.actor->talk;
+	const struct slice from = slice_str(exchanges[STRAIGHT][way]);
+	const struct slice key = slice_str(weights[queue]), name = slice_str(queues[queue]);
+	const bool is_bound = x->bound[way] >> queue & 1;
+	x->bound[way] ^= (uint8_t)(1u << queue);
+	if (queue == W2 && is_bound)
+		TALK(t, 1, exchange_unbind, .destination = slice_str(behind), .source = from,
+		     .routing_key = key);
+	else if (queue == W2)
+		TALK(t, 1, exchange_bind, .destination = slice_str(behind), .source = from,
+		     .routing_key = key);
+	else if (is_bound)
+		TALK(t, 1, queue_unbind, .queue = name, .exchange = from, .routing_key = key);
+	else
+		TALK(t, 1, queue_bind, .queue = name, .exchange = from, .routing_key = key);
 }
 
 /* What is not there yet is made, what is there is the same. */
 static void enter(struct stage *s, struct actor *a)
 {
-	static const char *const weights[SPREAD_N] = { "1", "2", "3" };
 	struct choosing *x = choosing_of(s);
 	uint8_t buf[64];
 	struct wr w = wr_of(buf, sizeof buf);
 	x->is_ready = false;
 	amqp091_put_bool(&w, "x-message-deduplication", true);
 	for (uint32_t way = 0; way < ONCE; way++)
-		declare_exchange(a, way);
+		declare_way(a, way);
+	declare_exchange(a, behind, "fanout", SLICE_EMPTY);
+	declare_exchange(a, queues[REST], "fanout", SLICE_EMPTY);
 	for (uint32_t q = 0; q < LATE; q++)
 		TALK(&a->talk, 1, queue_declare, .queue = slice_str(queues[q]), .durable = true,
 		     .arguments = q == ONE ? wr_done(&w) : SLICE_EMPTY);
+	bind(a, behind, W2, "");
+	bind(a, queues[REST], REST, "");
+	memset(x->bound, 0, sizeof x->bound);
 	for (uint32_t q = 0; q < SPREAD_N; q++)
 		for (uint32_t way = HASH; way <= CHANCE; way++)
-			bind(a, way, q, weights[q]);
-	bind(a, UNIQUE, SINGLES, "");
-	bind(a, RECENT, SINK, "");
+			turn(x, way, q);
+	bind(a, exchanges[STRAIGHT][UNIQUE], SINGLES, "");
+	bind(a, exchanges[STRAIGHT][RECENT], SINK, "");
 	TALK(&a->talk, 1, confirm_select, .nowait = false);
 	for (uint32_t q = 0; q < LATE; q++)
 		actor_consume(a, queues[q], q, false, SLICE_EMPTY);
@@ -110,6 +170,7 @@ static void publish(struct choosing *x)
 	struct stage *s = &x->stage;
 	const uint32_t way = (uint32_t)prng_below(&s->prng, WAYS);
 	const uint32_t key = (uint32_t)prng_below(&s->prng, KEYS);
+	const char *exchange = exchanges[prng_below(&s->prng, DOORS)][way];
 	uint8_t buf[64];
 	struct amqp091_props props = { .flags = AMQP091_HAS_delivery_mode, .delivery_mode = 2 };
 	if (way == UNIQUE || way == ONCE) {
@@ -117,12 +178,13 @@ static void publish(struct choosing *x)
 		props.headers = number_of("x-deduplication-header", key, buf, sizeof buf);
 	}
 	if (s->sent_n + 1 == MESSAGES_MAX ||
-	    !stage_publish(s, s->actor, exchanges[way], way == ONCE ? queues[ONE] : keys[key],
-			   &props, (uint32_t)prng_between(&s->prng, 4, 300)))
+	    !stage_publish(s, s->actor, exchange, way == ONCE ? queues[ONE] : keys[key], &props,
+			   (uint32_t)prng_between(&s->prng, 4, 300)))
 		return;
 	x->message[s->sent_n] = (struct message){ .way = (uint8_t)way,
 						  .key = (uint8_t)key,
 						  .life = (uint8_t)x->life,
+						  .bound = way < ONCE ? x->bound[way] : 0,
 						  .sent = ++x->event };
 }
 
@@ -150,19 +212,43 @@ static void heard(struct stage *s, struct actor *a, const struct amqp091_method 
 	choosing_of(s)->is_ready |= m->kind == AMQP091_basic_consume_ok;
 }
 
-static void is_spread(struct choosing *x, uint32_t number, uint32_t queue)
+/* The same of the same are bound: the queue is the same. */
+static void is_at_home(struct choosing *x, uint32_t number, uint32_t queue)
 {
 	const struct message *m = &x->message[number];
-	uint8_t *home = &x->home[m->way][m->key];
-	if (m->from && m->from != queue + 1)
-		stage_wrong(&x->stage, "message %u came from two queues, %s and %s", number,
-			    queues[m->from - 1], queues[queue]);
-	if (m->way == CHANCE)
-		return;
+	uint8_t *home = &x->home[m->bound][m->key];
 	if (*home && *home != queue + 1)
 		stage_wrong(&x->stage, "message %u came from %s, and its key belongs to %s", number,
 			    queues[queue], queues[*home - 1]);
 	*home = (uint8_t)(queue + 1);
+}
+
+/* Whoever has a key before another has it whenever both are bound: a key moves only from who goes,
+ * or to who comes. */
+static void is_above(struct choosing *x, uint32_t number, uint32_t queue)
+{
+	const struct message *m = &x->message[number];
+	const uint32_t others = m->bound & ~(1u << queue);
+	for (uint32_t q = 0; q < SPREAD_N; q++)
+		if (others >> q & 1 && x->above[q][m->key] >> queue & 1)
+			stage_wrong(&x->stage, "message %u came from %s, and %s has kept its key",
+				    number, queues[queue], queues[q]);
+	x->above[queue][m->key] |= (uint8_t)others;
+}
+
+static void is_spread(struct choosing *x, uint32_t number, uint32_t queue)
+{
+	const struct message *m = &x->message[number];
+	if (m->from && m->from != queue + 1)
+		stage_wrong(&x->stage, "message %u came from two queues, %s and %s", number,
+			    queues[m->from - 1], queues[queue]);
+	if (queue == REST ? m->bound : !(m->bound >> queue & 1))
+		stage_wrong(&x->stage, "message %u came from %s, and of what was bound are %x",
+			    number, queues[queue], m->bound);
+	else if (m->way == HASH && queue != REST)
+		is_above(x, number, queue);
+	else if (m->way == MODULUS)
+		is_at_home(x, number, queue);
 }
 
 static void is_single(struct choosing *x, uint32_t number)
@@ -238,7 +324,7 @@ static void try_history(struct choosing *x)
 	struct actor *a = s->actor;
 	x->late_n = 0;
 	TALK(&a->talk, 1, queue_declare, .queue = slice_str(queues[LATE]));
-	bind(a, RECENT, LATE, "");
+	bind(a, exchanges[STRAIGHT][RECENT], LATE, "");
 	actor_consume(a, queues[LATE], LATE, true, SLICE_EMPTY);
 	stage_rest(s);
 	if (!stage_is_wrong(s))
@@ -255,6 +341,9 @@ static void step(struct choosing *x)
 	struct stage *s = &x->stage;
 	for (uint64_t n = x->is_ready ? prng_below(&s->prng, 12) : 0; n > 0; n--)
 		publish(x);
+	if (x->is_ready && prng_chance(&s->prng, 1, 3) && talk_has_room(&s->actor->talk, 256))
+		turn(x, (uint32_t)prng_between(&s->prng, HASH, CHANCE),
+		     (uint32_t)prng_below(&s->prng, SPREAD_N));
 	stage_mix(s, prng_below(&s->prng, 40));
 	if (prng_chance(&s->prng, 1, 2))
 		acknowledge(x, (uint32_t)prng_below(&s->prng, KEYS));

@@ -16,6 +16,18 @@ static void what_goes_to_all_is_noticed(void **state)
 	play_misses(choosing, ABLATE_spread, 50, "came from two queues");
 }
 
+static void what_moves_when_another_goes_is_noticed(void **state)
+{
+	(void)state;
+	play_misses(choosing, ABLATE_share, 50, "has kept its key");
+}
+
+static void what_no_alternate_takes_is_noticed(void **state)
+{
+	(void)state;
+	play_misses(choosing, ABLATE_alternate, 50, "is missing in the history");
+}
+
 static void what_is_in_a_queue_twice_is_noticed(void **state)
 {
 	(void)state;
@@ -27,6 +39,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_goes_where_it_belongs_and_nothing_twice),
 		cmocka_unit_test(what_goes_to_all_is_noticed),
+		cmocka_unit_test(what_moves_when_another_goes_is_noticed),
+		cmocka_unit_test(what_no_alternate_takes_is_noticed),
 		cmocka_unit_test(what_is_in_a_queue_twice_is_noticed),
 	};
 	if (argc > 1)
