@@ -400,12 +400,13 @@ static bool serve(struct server *s)
 			reload(s);
 	} while (signo != SIGTERM && signo != SIGINT);
 	begin_stop(s, signo);
-	while (!are_stopped(s)) {
-		signo = signals_next(s->signals, s->pollers.main_event, STOP_MS_MAX);
-		uint64_t spent_ms = clock_now_ms() - s->began_ms;
-		bool is_impatient = (signo == SIGTERM || signo == SIGINT) &&
-				    spent_ms >= STOP_AGAIN_MS;
-		if (is_impatient || spent_ms >= STOP_MS_MAX)
+	for (uint64_t spent_ms = 0; !are_stopped(s); spent_ms = clock_now_ms() - s->began_ms) {
+		if (spent_ms >= STOP_MS_MAX)
+			return false;
+		signo = signals_next(s->signals, s->pollers.main_event,
+				     (int)(STOP_MS_MAX - spent_ms));
+		bool is_told_again = signo == SIGTERM || signo == SIGINT;
+		if (is_told_again && clock_now_ms() - s->began_ms >= STOP_AGAIN_MS)
 			return false;
 	}
 	return true;
