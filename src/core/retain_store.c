@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/must.h"
+#include "core/retain.h"
 #include "core/route.h"
 
 #define NAME "amq.retained"
@@ -38,4 +39,12 @@ struct route_to retain_store_to(const struct queue_record *store)
 		.shard = store->shard,
 		.flags = store->flags,
 	};
+}
+
+uint32_t retain_store_behind(struct slice key, uint64_t number, uint8_t *buf)
+{
+	struct retain_cursor at = { .number = number + 1, .words_n = (uint32_t)key.n };
+	must(key.n <= LIMIT_SHORTSTR && number < UINT64_MAX);
+	retain_fold(key, at.words);
+	return retain_cursor_put(&at, buf);
 }

@@ -20,4 +20,9 @@ uint32_t retain_store_declare(uint16_t vhost, uint8_t *buf, uint32_t cap);
 /* retain_store_to: where a message that is to be kept goes, beside its route. The expiry_ms of its
  * row is what retain_expiry says; its key is the routing key that it came with. */
 struct route_to retain_store_to(const struct queue_record *store);
+
+/* retain_store_behind writes the position of a search (CMD_FIND) that goes on behind a key and its
+ * number, RETAIN_BEHIND_BYTES at most. */
+#define RETAIN_BEHIND_BYTES (LIMIT_SHORTSTR + 8u)
+uint32_t retain_store_behind(struct slice key, uint64_t number, uint8_t *buf);
 #endif

@@ -189,7 +189,7 @@ static void send_retained(struct turn *t)
 		const struct slice filter = mqtt_bridge_filter(&set->topics[i], false, buf);
 		const struct sub *one = subs_find(&s->subs, filter);
 		if (set->topics[i].is_out && one && set->memory->owed >> i & 1)
-			mqtt_search(t, one);
+			mqtt_search(t, one, false);
 	}
 	mqtt_search_drain(t);
 }

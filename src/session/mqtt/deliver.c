@@ -362,16 +362,19 @@ bool mqtt_deliver_found(struct turn *t, const struct msg *m, struct slice filter
 	if (!read(t, m, &o) || mqtt_topic_is_ours(o.head.topic) ||
 	    !mqtt_filter_match(filter, o.head.topic))
 		return true;
+	const struct slice topic = o.head.topic;
 	o.match = match_of(options & SUB_QOS, number);
 	o.head.retain = true;
 	o.head.props = &o.props;
 	if (o.head.qos > o.match.qos)
 		o.head.qos = o.match.qos;
 	o.head.payload_n = o.body_n;
-	if (mqtt_found_queue(t, m, &o.head, number) || !fits(t, &o))
-		return true;
-	if (m->proto == MSG_CHUNKS)
+	const bool is_gone = mqtt_found_queue(t, m, &o.head, number) || !fits(t, &o);
+	if (!is_gone && m->proto == MSG_CHUNKS)
 		return false;
+	mqtt_search_passed(t, topic);
+	if (is_gone)
+		return true;
 	if (o.head.qos > 0)
 		o.head.id = mqtt_flight_new(t, o.head.qos, 0)->id;
 	write_out(t, &o);

@@ -56,6 +56,10 @@ void mqtt_end(struct turn *t)
 		s->is_end_wanted = true;
 		return;
 	}
+	if (mqtt_owed_note(t)) {
+		s->is_end_wanted = true;
+		return;
+	}
 	const bool was_in = s->phase == PHASE_RUNNING;
 	mqtt_count_gone(t);
 	if (s->phase < PHASE_OPENING) {

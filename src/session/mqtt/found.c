@@ -2,7 +2,7 @@
 
 #include "base/must.h"
 #include "core/retain_store.h"
-#include "session/whole.h"
+#include "session/mqtt/search.h"
 
 /* Retained messages for new subscriptions: one after the other asks the store of its virtual
  * host, a window at a time: first for topics without a dot, whose levels are the words of their
@@ -12,39 +12,49 @@
 #define WINDOW_MESSAGES 32u
 #define WINDOW_BYTES    262144u
 
-/* A subscription that is still to be served; what comes of it. */
-struct search {
-	struct search *next;
-	uint32_t number; /* its subscription identifier */
-	uint16_t filter_n;
-	uint8_t options;
-	bool is_dotted;     /* now among topics that have a dot */
-	bool is_end;        /* behind what has come there is nothing */
-	struct slice from;  /* where the store is to go on; own. Empty: at the beginning */
-	struct whole whole; /* the front of what was found, if its body is in pieces */
-	uint8_t filter[];
-};
-
 struct found {
 	uint64_t mem; /* 0: not read yet, or unreadable */
 	bool is_read;
 };
 
-void mqtt_search(struct turn *t, const struct sub *one)
+static struct search *search_new(struct turn *t, struct slice filter)
 {
 	struct mqtt *s = t->s;
-	struct search *new = mqtt_get(t, sizeof *new + one->filter_n, "search");
-	must(one->filter_n > 0);
-	*new = (struct search){ .whole.also = WHOLE_OTHER,
-				.number = one->number,
-				.filter_n = one->filter_n,
-				.options = one->options };
-	memcpy(new->filter, one->filter, one->filter_n);
+	struct search *new = mqtt_get(t, sizeof *new + filter.n, "search");
+	must(filter.n > 0 && filter.n <= LIMIT_SHORTSTR);
+	*new = (struct search){ .whole.also = WHOLE_OTHER, .filter_n = (uint16_t)filter.n };
+	memcpy(new->filter, filter.p, filter.n);
 	if (s->searches)
 		s->last_search->next = new;
 	else
 		s->searches = new;
 	s->last_search = new;
+	return new;
+}
+
+void mqtt_search(struct turn *t, const struct sub *one, bool is_owed)
+{
+	struct search *new = search_new(t, sub_filter(one));
+	must(!is_owed || t->s->is_durable);
+	new->options = one->options;
+	new->number = one->number;
+	new->is_owed = is_owed;
+}
+
+void mqtt_search_again(struct turn *t, struct slice filter, const struct search_place *at)
+{
+	uint8_t key[LIMIT_SHORTSTR], place[RETAIN_BEHIND_BYTES];
+	struct search *new = search_new(t, filter);
+	const struct slice topic = slice_of(at->topic, at->topic_n);
+	must(t->s->is_durable || t->s->phase == PHASE_OPENING);
+	new->is_owed = true;
+	new->at = new->owed = *at;
+	if (topic.n == 0)
+		return;
+	const struct slice words = slice_of(key, (size_t)(mqtt_key_put(key, topic) - key));
+	new->from = mqtt_keep(
+		t, slice_of(place, retain_store_behind(words, mqtt_topic_number(topic), place)),
+		"place in a store");
 }
 
 static void search_free(struct turn *t, struct search *own_one)
@@ -71,32 +81,47 @@ void mqtt_searches_fini(struct turn *t)
 
 /* ---- asking ------------------------------------------------------------------------------- */
 
-static void ask(struct turn *t, const struct search *one, const struct queue_record *store)
+uint32_t mqtt_find(struct turn *t, const struct queue_record *store, struct slice filter,
+		   struct slice from, bool is_dotted, const struct credit_row *want)
 {
 	struct mqtt *s = t->s;
 	struct post *p = t->w->post;
-	const struct credit_row want = { WINDOW_MESSAGES, WINDOW_BYTES };
 	uint8_t tail[1 + LIMIT_SHORTSTR + RETAIN_PLACE_MAX];
-	const struct slice filter = slice_of(one->filter, one->filter_n);
-	uint8_t *end = one->is_dotted ? mqtt_binding_put(tail + 1, filter)
-				      : mqtt_key_put(tail + 1, filter);
-	must(one->filter_n <= LIMIT_SHORTSTR);
+	uint8_t *end = is_dotted ? mqtt_binding_put(tail + 1, filter)
+				 : mqtt_key_put(tail + 1, filter);
+	must(filter.n <= LIMIT_SHORTSTR && from.n <= RETAIN_PLACE_MAX);
 	tail[0] = (uint8_t)(end - tail - 1);
-	if (one->from.n)
-		memcpy(end, one->from.p, one->from.n);
-	s->search_ticket = ask_ticket(&s->asker);
+	if (from.n)
+		memcpy(end, from.p, from.n);
+	const uint32_t ticket = ask_ticket(&s->asker);
 	const struct run head = {
 		.kind = CMD_FIND,
-		.flags = one->is_dotted ? FIND_NUMBERED : 0,
+		.flags = is_dotted ? FIND_NUMBERED : 0,
 		.channel = s->asker.channel,
 		.session = s->session.handle,
 		.shard = store->shard,
 		.vhost = s->asker.vhost,
 		.queue = store->id,
-		.arg = s->search_ticket,
+		.arg = ticket,
 	};
-	(void)post_run(p, p->loop_of_shard[store->shard], &head, &want, sizeof want, 1,
-		       slice_of(tail, (size_t)(end - tail) + one->from.n));
+	(void)post_run(p, p->loop_of_shard[store->shard], &head, want, sizeof *want, 1,
+		       slice_of(tail, (size_t)(end - tail) + from.n));
+	return ticket;
+}
+
+/* It is over, or nobody waits for it any more. */
+static bool is_done(const struct search *one)
+{
+	must(one->filter_n > 0);
+	return one->is_left || (one->is_end && one->at.is_dotted);
+}
+
+/* The topics that have a dot come last, from their beginning. */
+static void turn_to_dotted(struct search *one)
+{
+	must(one->is_end && !one->at.is_dotted);
+	one->at = (struct search_place){ .is_dotted = true };
+	one->is_end = false;
 }
 
 /* Asks for more when all that was found is out. */
@@ -106,17 +131,21 @@ static void go_on(struct turn *t)
 	must(s->phase == PHASE_RUNNING);
 	while (s->searches && s->found.n == 0 && s->search_ticket == TICKET_NONE &&
 	       !s->is_end_wanted && mqtt_found_room(t)) {
+		static const struct credit_row window = { WINDOW_MESSAGES, WINDOW_BYTES };
 		const struct queue_record *store = retain_store(t->w->view, s->asker.vhost);
 		struct search *one = s->searches;
-		if (!store || (one->is_end && one->is_dotted)) {
+		if (!store || is_done(one)) {
+			if (mqtt_owed_pay(t))
+				continue;
 			search_free(t, one);
 			if (!s->searches)
 				mqtt_calling_searched(t);
 			continue;
 		}
-		one->is_dotted |= one->is_end;
-		one->is_end = false;
-		ask(t, one, store);
+		if (one->is_end)
+			turn_to_dotted(one);
+		s->search_ticket = mqtt_find(t, store, search_filter(one), one->from,
+					     one->at.is_dotted, &window);
 	}
 }
 
@@ -127,8 +156,9 @@ static void go_on(struct turn *t)
 static bool send(struct turn *t, struct search *one, uint64_t mem)
 {
 	must(mem != 0 && !one->whole.list);
-	if (mqtt_deliver_found(t, msg_of(mem), slice_of(one->filter, one->filter_n), one->options,
-			       one->number))
+	if (one->is_left)
+		return true;
+	if (mqtt_deliver_found(t, msg_of(mem), search_filter(one), one->options, one->number))
 		return true;
 	one->whole.serial = (uint32_t)t->s->found_first;
 	const bool is_begun = whole_begin(&one->whole, t->w, t->s->session.handle, msg_of(mem));
@@ -183,6 +213,10 @@ void mqtt_found_all(struct turn *t, const struct run *fx, const struct reply_row
 	struct mqtt *s = t->s;
 	struct search *one = s->searches;
 	const struct slice from = run_tail(fx);
+	if (mqtt_probed(t, fx, r)) {
+		mqtt_call_on(t);
+		return;
+	}
 	if (fx->arg != s->search_ticket)
 		return;
 	must(one && from.n <= RETAIN_PLACE_MAX && s->phase == PHASE_RUNNING);

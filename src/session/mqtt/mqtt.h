@@ -67,18 +67,20 @@ struct wish {
 	uint8_t old_options;
 	bool is_new;     /* there was no such subscription */
 	bool is_changed; /* the old binding is to go */
+	bool is_owed;    /* a binding says that retained messages are still to come (owed.c) */
 	uint8_t reason;  /* of its answer */
 };
 
 /* Commands that are being answered: while they stand, nothing more is read from the client. */
-enum call_step { CALL_QUEUE, CALL_BINDINGS, CALL_UNBINDINGS };
+enum call_step { CALL_QUEUE, CALL_BINDINGS, CALL_UNBINDINGS, CALL_OWED };
 struct call {
 	uint32_t n, answers_n; /* wishes; answers still to come */
 	uint32_t next;         /* the wish whose answer comes next */
-	uint32_t ticket;       /* CALL_QUEUE */
+	uint32_t ticket;       /* CALL_QUEUE, CALL_OWED */
 	uint16_t id;           /* of the packet */
 	uint8_t type;          /* MQTT_SUBSCRIBE, MQTT_UNSUBSCRIBE */
 	uint8_t step;          /* enum call_step */
+	bool is_dotted;        /* CALL_OWED: topics with a dot are asked for now */
 	struct wish wish[];
 };
 
@@ -293,6 +295,11 @@ void mqtt_restore(struct turn *t);
 /* mqtt_bind asks for the binding of a subscription, or its end, and gives the ticket. */
 uint32_t mqtt_bind(struct turn *t, enum cmd bind_or_unbind, struct slice filter, uint8_t options,
 		   uint32_t number);
+/* mqtt_bind_owed does so with one that says that the subscription's retained messages are owed from
+ * there on. */
+struct search_place;
+uint32_t mqtt_bind_owed(struct turn *t, enum cmd bind_or_unbind, struct slice filter,
+			const struct search_place *at);
 
 /* ---- shared.c: $share/GROUP/FILTER ---- */
 struct slice mqtt_shared_name(struct slice group, struct slice filter, char *buf);
@@ -315,6 +322,8 @@ MUST_USE bool mqtt_unsubscribe_here(struct turn *t);
 void mqtt_on_unsubscribe(struct turn *t, const struct mqtt_packet *p);
 void mqtt_subscribed(struct turn *t, const struct run *fx, const struct reply_row *r);
 void mqtt_call_free(struct turn *t);
+/* mqtt_call_on goes on with what is asked for when nothing more is awaited. */
+void mqtt_call_on(struct turn *t);
 
 /* ---- publish.c: PUBLISH, and its acknowledgement ---- */
 /* mqtt_on_publish takes one; false: it has to wait, nothing was done. */
@@ -405,9 +414,15 @@ void mqtt_window_look(struct mqtt *s);
 #define FOUND_TICKET     (UINT64_C(1) << 62)
 #define RETAIN_PLACE_MAX 640u /* of a place in a store, as CMD_FIND gives it */
 void mqtt_search_init(struct mqtt *s);
-/* mqtt_search looks for what a new subscription is to get; mqtt_search_drain sends what is
- * there. */
-void mqtt_search(struct turn *t, const struct sub *one);
+/* mqtt_search looks for what a new subscription is to get; mqtt_search_drain sends what is there.
+ * mqtt_search_again goes on with what is owed from a connection before; mqtt_owed_restored says
+ * that all subscriptions are known. */
+void mqtt_search(struct turn *t, const struct sub *one, bool is_owed);
+void mqtt_search_again(struct turn *t, struct slice filter, const struct search_place *at);
+void mqtt_owed_restored(struct turn *t);
+/* mqtt_find asks a store and gives the ticket; no `from`: from the beginning. */
+uint32_t mqtt_find(struct turn *t, const struct queue_record *store, struct slice filter,
+		   struct slice from, bool is_dotted, const struct credit_row *want);
 void mqtt_search_drain(struct turn *t);
 void mqtt_searches_fini(struct turn *t);
 void mqtt_found(struct turn *t, const struct run *fx);
@@ -423,6 +438,25 @@ MUST_USE bool mqtt_found_queue(struct turn *t, const struct msg *m,
 			       const struct mqtt_publish_out *head, uint32_t number);
 MUST_USE bool mqtt_found_room(struct turn *t);
 void mqtt_found_stat(struct turn *t, const struct run *fx, const struct reply_row *r);
+
+/* ---- owed.c: retained messages that a kept session is still to get */
+/* mqtt_is_due: a subscription that was wished for is to get what is retained. mqtt_owes notes
+ * durably what is owed before SUBSCRIBE is answered; false: all is. mqtt_probed takes an answer of
+ * a store; false: it was another's. */
+MUST_USE bool mqtt_is_due(const struct wish *wish);
+MUST_USE bool mqtt_owes(struct turn *t);
+MUST_USE bool mqtt_probed(struct turn *t, const struct run *fx, const struct reply_row *r);
+/* mqtt_search_passed: the search under way is behind that topic. mqtt_search_leave: there is no
+ * such subscription any more. */
+void mqtt_search_passed(struct turn *t, struct slice topic);
+void mqtt_search_leave(const struct mqtt *s, struct slice filter);
+/* mqtt_owed_note writes at the end of a connection how far it has come, mqtt_owed_pay that the
+ * search under way is over; true: it is asked for, and mqtt_owed_answered takes the answer. */
+MUST_USE bool mqtt_owed_note(struct turn *t);
+MUST_USE bool mqtt_owed_pay(struct turn *t);
+void mqtt_owed_answered(struct turn *t);
+
+/* ---- found.c: the store */
 /* mqtt_store_ready: has the virtual host a store? False: it is asked for. mqtt_store_declared takes
  * the answer; false: there is none, and this is the end. */
 MUST_USE bool mqtt_store_ready(struct turn *t);

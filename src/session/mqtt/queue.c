@@ -6,6 +6,7 @@
 #include "core/rules.h"
 #include "session/defaults.h"
 #include "session/mqtt/mark.h"
+#include "session/mqtt/search.h"
 #include "session/queue_args.h"
 #include "wire/amqp091/table.h"
 
@@ -15,7 +16,8 @@
 
 #define ARGUMENT_FILTER  "x-mqtt-filter"
 #define ARGUMENT_OPTIONS "x-mqtt-subscription-opts"
-#define ARGUMENTS_ROOM   192u /* beside the filter */
+#define ARGUMENT_OWED    "x-mqtt-retained-owed"
+#define ARGUMENTS_ROOM   192u /* beside the filter, or two topics */
 
 struct slice mqtt_queue_name(const struct mqtt *s, enum mqtt_queue kind, char *buf)
 {
@@ -219,25 +221,48 @@ static struct slice arguments_put(struct wr *w, struct slice filter, uint8_t opt
 	return wr_done(w);
 }
 
-uint32_t mqtt_bind(struct turn *t, enum cmd bind_or_unbind, struct slice filter, uint8_t options,
-		   uint32_t number)
+static uint32_t bind(struct turn *t, enum cmd bind_or_unbind, struct slice filter,
+		     struct slice arguments)
 {
 	char name[MQTT_QUEUE_NAME_MAX + 1];
 	uint8_t key[LIMIT_SHORTSTR];
-	const size_t room = ARGUMENTS_ROOM + filter.n;
-	uint8_t *buf = mqtt_get(t, room, "arguments of a binding");
-	struct wr w = wr_of(buf, room);
 	must(filter.n > 0 && filter.n <= LIMIT_SHORTSTR);
 	const struct bind b = {
 		.exchange = t->set->exchange,
 		.queue = mqtt_queue_name(t->s, mqtt_queue_kind(t->s), name),
 		.key = slice_of(key, (size_t)(mqtt_binding_put(key, filter) - key)),
-		.arguments = arguments_put(&w, filter, options, number),
+		.arguments = arguments,
 		.vhost = t->s->asker.vhost,
 	};
-	uint32_t ticket = ask_bind(&t->s->asker, t->w, bind_or_unbind, &b);
+	return ask_bind(&t->s->asker, t->w, bind_or_unbind, &b);
+}
+
+uint32_t mqtt_bind(struct turn *t, enum cmd bind_or_unbind, struct slice filter, uint8_t options,
+		   uint32_t number)
+{
+	const size_t room = ARGUMENTS_ROOM + filter.n;
+	uint8_t *buf = mqtt_get(t, room, "arguments of a binding");
+	struct wr w = wr_of(buf, room);
+	const uint32_t ticket = bind(t, bind_or_unbind, filter,
+				     arguments_put(&w, filter, options, number));
+	must(wr_ok(&w));
 	mqtt_put(t, buf, room);
 	return ticket;
+}
+
+uint32_t mqtt_bind_owed(struct turn *t, enum cmd bind_or_unbind, struct slice filter,
+			const struct search_place *at)
+{
+	uint8_t buf[ARGUMENTS_ROOM + 2 * LIMIT_SHORTSTR];
+	struct wr w = wr_of(buf, sizeof buf);
+	must(t->s->is_durable);
+	const size_t mark = amqp091_put_table(&w, ARGUMENT_OWED);
+	amqp091_put_str(&w, "filter", filter);
+	amqp091_put_str(&w, "behind", slice_of(at->topic, at->topic_n));
+	amqp091_put_bool(&w, "dotted", at->is_dotted);
+	amqp091_put_close(&w, mark);
+	must(wr_ok(&w));
+	return bind(t, bind_or_unbind, filter, wr_done(&w));
 }
 
 static uint8_t options_of(struct slice table)
@@ -289,6 +314,27 @@ bool mqtt_is_subscribed(const struct turn *t, uint64_t queue, struct slice to)
 	return false;
 }
 
+/* It says that retained messages are owed; another hand may have written anything. */
+static bool restore_owed(struct turn *t, const struct bind *b)
+{
+	struct slice filter = SLICE_EMPTY, table = SLICE_EMPTY, topic = SLICE_EMPTY;
+	struct search_place at = { .topic_n = 0 };
+	must(t->s->queue != 0);
+	if (!slice_eq(b->exchange, t->set->exchange) ||
+	    !amqp091_table_table(b->arguments, ARGUMENT_OWED, &table) ||
+	    !amqp091_table_str(table, "filter", &filter) || !is_filter(filter))
+		return false;
+	(void)amqp091_table_str(table, "behind", &topic);
+	(void)amqp091_table_bool(table, "dotted", &at.is_dotted);
+	if (topic.n > 0 && (topic.n > LIMIT_SHORTSTR || !mqtt_topic_ok(topic)))
+		return true;
+	at.topic_n = (uint8_t)topic.n;
+	if (topic.n)
+		memcpy(at.topic, topic.p, topic.n);
+	mqtt_search_again(t, filter, &at);
+	return true;
+}
+
 /* A binding that another hand has made says only what its key says. */
 static void restore_one(struct turn *t, const struct bind *b)
 {
@@ -314,5 +360,7 @@ void mqtt_restore(struct turn *t)
 	must(q != NULL);
 	while (catalog_binding_next(t->w->view, &walk, &b) && !b.to_exchange &&
 	       walk.end == t->s->queue)
-		restore_one(t, &b);
+		if (!restore_owed(t, &b))
+			restore_one(t, &b);
+	mqtt_owed_restored(t);
 }

@@ -146,6 +146,7 @@ void mqtt_found_stat(struct turn *t, const struct run *fx, const struct reply_ro
 	must(s->phase == PHASE_RUNNING);
 	s->search_ticket = TICKET_NONE;
 	if (s->is_end_wanted) {
+		s->requeued_n = 0; /* all of it is in the log */
 		mqtt_end(t);
 		return;
 	}

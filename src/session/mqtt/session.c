@@ -139,6 +139,9 @@ static void replied(struct turn *t, struct run *fx)
 		mqtt_tx_answered(t, (uint32_t)fx->arg, (enum err)r.err);
 	else if (s->search_ticket != TICKET_NONE && r.op == CMD_QUEUE_STAT)
 		mqtt_found_stat(t, fx, &r);
+	else if (s->search_ticket != TICKET_NONE && fx->arg == s->search_ticket &&
+		 r.op == CMD_UNBIND)
+		mqtt_owed_answered(t);
 	else if (r.op == CMD_FIND)
 		mqtt_found_all(t, fx, &r);
 	else if (r.op == CMD_SUBSCRIBE)

@@ -178,14 +178,12 @@ static void search(struct turn *t)
 		const struct wish *wish = &call->wish[i];
 		if (!wish->sub || wish->sub->is_shared)
 			continue;
-		const uint8_t handling = wish->sub->options >> SUB_HANDLING_SHIFT & 3;
-		const bool is_due = handling == MQTT_RETAIN_ALWAYS ||
-				    (handling == MQTT_RETAIN_IF_NEW && wish->is_new);
+		const bool is_due = mqtt_is_due(wish);
 		is_sys |= wish->sub->is_sys;
 		is_sys_due |= wish->sub->is_sys && is_due;
 		wish->sub->is_sys_due |= wish->sub->is_sys && is_due;
 		if (is_due)
-			mqtt_search(t, wish->sub);
+			mqtt_search(t, wish->sub, wish->is_owed);
 	}
 	must(t->s->phase == PHASE_RUNNING);
 	if (is_sys)
@@ -242,8 +240,7 @@ static void over(struct turn *t)
 		mqtt_calling_subscribed(t, reason);
 }
 
-/* Goes on when nothing more is awaited. */
-static void go_on(struct turn *t)
+void mqtt_call_on(struct turn *t)
 {
 	struct call *call = t->s->call;
 	must(call != NULL);
@@ -253,7 +250,7 @@ static void go_on(struct turn *t)
 		bind_all(t);
 	if (call->type == MQTT_SUBSCRIBE && call->step == CALL_BINDINGS && call->answers_n == 0)
 		unbind_old(t);
-	if (call->answers_n == 0)
+	if (call->answers_n == 0 && !mqtt_owes(t))
 		over(t);
 }
 
@@ -292,7 +289,7 @@ static void begin(struct turn *t)
 		if (call->wish[i].sub)
 			call->wish[i].sub->wished = 0;
 	declare_all(t);
-	go_on(t);
+	mqtt_call_on(t);
 }
 
 void mqtt_subscribe_here(struct turn *t)
@@ -357,7 +354,7 @@ void mqtt_resubscribe(struct turn *t)
 							 .old_options = one->options,
 							 .old_number = one->number };
 	declare_all(t);
-	go_on(t);
+	mqtt_call_on(t);
 }
 
 /* ---- UNSUBSCRIBE -------------------------------------------------------------------------- */
@@ -376,6 +373,7 @@ static void leave(struct turn *t, struct wish *wish, struct slice filter)
 	}
 	if (sub->is_shared)
 		s->call->answers_n += mqtt_shared_leave(t, sub);
+	mqtt_search_leave(s, filter);
 	subs_drop(&s->subs, t->w->mem, sub);
 }
 
@@ -414,7 +412,7 @@ bool mqtt_unsubscribe_here(struct turn *t)
 	call->step = CALL_BINDINGS;
 	memcpy(buf, one->filter, one->filter_n);
 	leave(t, &call->wish[0], slice_of(buf, one->filter_n));
-	go_on(t);
+	mqtt_call_on(t);
 	return true;
 }
 
@@ -434,7 +432,7 @@ void mqtt_on_unsubscribe(struct turn *t, const struct mqtt_packet *p)
 	call->step = CALL_BINDINGS;
 	for (uint32_t i = 0; mqtt_unsubscribe_next(&r, &filter); i++)
 		leave(t, &call->wish[i], filter);
-	go_on(t);
+	mqtt_call_on(t);
 }
 
 /* ---- answers ------------------------------------------------------------------------------ */
@@ -471,6 +469,7 @@ static void bound(struct turn *t, const struct reply_row *r, uint32_t ticket)
 		return;
 	struct wish *wish = &call->wish[at];
 	call->next = at + 1;
+	wish->is_owed = wish->is_owed && r->err == ERR_OK;
 	if (r->err == ERR_OK || call->step != CALL_BINDINGS || call->type != MQTT_SUBSCRIBE)
 		return;
 	take_back(t, wish);
@@ -485,5 +484,5 @@ void mqtt_subscribed(struct turn *t, const struct run *fx, const struct reply_ro
 		declared(t, r);
 	else
 		bound(t, r, (uint32_t)fx->arg);
-	go_on(t);
+	mqtt_call_on(t);
 }
