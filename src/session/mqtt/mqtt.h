@@ -22,6 +22,7 @@
 #include "session/mqtt/subs.h"
 #include "session/mqtt/sys.h"
 #include "session/moves.h"
+#include "session/owned.h"
 #include "session/publisher.h"
 #include "session/receiver.h"
 #include "wire/mqtt/ack.h"
@@ -29,10 +30,8 @@
 #include "wire/mqtt/publish.h"
 #include "wire/mqtt/subscribe.h"
 
-/* A session's queue has a name of its prefix, the client's id and four more signs. */
-#define QUEUE_PREFIX        "mqtt-subscription-"
-#define MQTT_SHARED_PREFIX  "mqtt-shared-" /* of the queue of a group */
-#define CLIENT_ID_MAX       ((unsigned)(LIMIT_SHORTSTR - sizeof QUEUE_PREFIX + 1 - 4))
+/* A session's queue has a name of OWNED_MQTT_SESSION, the client's id and four more signs. */
+#define CLIENT_ID_MAX       ((unsigned)(LIMIT_SHORTSTR - sizeof OWNED_MQTT_SESSION + 1 - 4))
 #define MQTT_QUEUE_NAME_MAX LIMIT_SHORTSTR
 
 #define MQTT_RECEIVE_MAX_UNSAID UINT16_MAX /* the Receive Maximum of who names none */

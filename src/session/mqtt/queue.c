@@ -24,7 +24,7 @@ struct slice mqtt_queue_name(const struct mqtt *s, enum mqtt_queue kind, char *b
 	static const char *const ends[] = { "qos0", "qos1", "qos2" };
 	struct text t = text_of(buf, MQTT_QUEUE_NAME_MAX + 1);
 	must(s->client_id.n > 0 && s->client_id.n <= CLIENT_ID_MAX);
-	text_puts(&t, QUEUE_PREFIX);
+	text_puts(&t, OWNED_MQTT_SESSION);
 	text_put_slice(&t, s->client_id);
 	text_puts(&t, ends[kind]);
 	return text_slice(&t);

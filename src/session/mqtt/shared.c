@@ -23,7 +23,7 @@ struct slice mqtt_shared_name(struct slice group, struct slice filter, char *buf
 {
 	struct text t = text_of(buf, MQTT_QUEUE_NAME_MAX + 1);
 	must(group.n > 0 && filter.n > 0);
-	text_puts(&t, MQTT_SHARED_PREFIX);
+	text_puts(&t, OWNED_MQTT_SHARED);
 	text_put_slice(&t, group);
 	text_putc(&t, '/'); /* a group may have a - in its name, but no / */
 	text_put_slice(&t, filter);
@@ -33,7 +33,7 @@ struct slice mqtt_shared_name(struct slice group, struct slice filter, char *buf
 bool mqtt_shared_fits(struct slice group, struct slice filter)
 {
 	must(group.n > 0);
-	return sizeof MQTT_SHARED_PREFIX + group.n + filter.n <= LIMIT_SHORTSTR;
+	return sizeof OWNED_MQTT_SHARED + group.n + filter.n <= LIMIT_SHORTSTR;
 }
 
 static struct slice name_of(const struct sub *one, char *buf)

@@ -64,7 +64,7 @@ struct sys {
 static bool is_kept(struct slice name)
 {
 	const struct slice end = slice_str("qos1");
-	return name.n > end.n && slice_starts_with(name, slice_str(QUEUE_PREFIX)) &&
+	return name.n > end.n && slice_starts_with(name, slice_str(OWNED_MQTT_SESSION)) &&
 	       slice_eq(slice_from(name, name.n - end.n), end);
 }
 
@@ -74,8 +74,8 @@ static void count(const struct catalog_view *view, const struct queue_record *q,
 	must(q->id > c->at);
 	c->at = q->id;
 	c->kept_n += is_kept(name);
-	c->groups_n += slice_starts_with(name, slice_str(MQTT_SHARED_PREFIX));
-	if (slice_starts_with(name, slice_str(QUEUE_PREFIX)))
+	c->groups_n += slice_starts_with(name, slice_str(OWNED_MQTT_SHARED));
+	if (slice_starts_with(name, slice_str(OWNED_MQTT_SESSION)))
 		c->subscriptions_n += catalog_bindings_of(view, q->id);
 }
 

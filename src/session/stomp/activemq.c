@@ -316,7 +316,7 @@ bool stomp_amq_durable(const struct turn *t, struct slice sub, struct text *out)
 	must(out->n == 0);
 	if (!s->client_id)
 		client = sub;
-	text_puts(out, STOMP_AMQ_DURABLE_PREFIX);
+	text_puts(out, OWNED_STOMP_DURABLE);
 	stomp_destination_name(out, client);
 	text_putc(out, '/');
 	stomp_destination_name(out, sub);
@@ -326,7 +326,7 @@ bool stomp_amq_durable(const struct turn *t, struct slice sub, struct text *out)
 bool stomp_amq_is_durable(struct slice queue)
 {
 	must(queue.p != NULL || queue.n == 0);
-	return slice_starts_with(queue, slice_str(STOMP_AMQ_DURABLE_PREFIX));
+	return slice_starts_with(queue, slice_str(OWNED_STOMP_DURABLE));
 }
 
 static bool is_set(const struct turn *t, enum stomp_header which)

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "session/large.h"
 #include "session/moves.h"
+#include "session/owned.h"
 #include "session/publisher.h"
 #include "session/queue_args.h"
 #include "session/receiver.h"
@@ -384,10 +385,6 @@ enum done stomp_put_off(struct turn *t);
 void stomp_transactions_free(struct turn *t);
 
 /* ---- activemq.c: ActiveMQ's dialect ---- */
-/* What names of durable subscriptions' queues begin with, in either dialect. */
-#define STOMP_SUBSCRIPTION_PREFIX "stomp-subscription-"
-#define STOMP_AMQ_DURABLE_PREFIX  "activemq-durable/"
-
 #define STOMP_AMQ_DLQ   "ActiveMQ.DLQ"
 #define STOMP_AMQ_GROUP "JMSXGroupID"
 struct text;

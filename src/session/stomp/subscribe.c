@@ -107,7 +107,7 @@ static bool read_asked(struct turn *t, struct asked *a)
 /* Who subscribes again under the same id finds the same queue. */
 static struct slice name_durable(const struct turn *t, const struct asked *a, char *buf)
 {
-	static const char prefix[] = STOMP_SUBSCRIPTION_PREFIX;
+	static const char prefix[] = OWNED_STOMP_SUBSCRIPTION;
 	static const struct hash_key keys[] = { { 0x676f64776974, 0x73746f6d70 },
 						{ 0x73746f6d70, 0x676f64776974 } };
 	uint64_t bits[2];

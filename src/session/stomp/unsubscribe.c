@@ -38,7 +38,7 @@ static enum done begin(struct turn *t, struct subscription *k)
 	struct call *c = stomp_call(t);
 	struct slice name = stomp_sub_queue(k);
 	must(k->taker && k->taker->end == TAKER_LIVES);
-	bool is_made = slice_starts_with(name, slice_str(STOMP_SUBSCRIPTION_PREFIX));
+	bool is_made = slice_starts_with(name, slice_str(OWNED_STOMP_SUBSCRIPTION));
 	if (is_for_good(t) && name.n <= CALL_NAME_MAX && is_made) {
 		memcpy(c->name, name.p, name.n);
 		c->name_n = (uint8_t)name.n;

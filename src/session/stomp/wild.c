@@ -66,19 +66,6 @@ static void look_again(struct turn *t, uint32_t in_ms)
 
 /* ---- which queues ------------------------------------------------------------------------- */
 
-/* Queues that stand for something else: a subscription, a session. */
-static bool is_of_somebody(struct slice name)
-{
-	static const char *const prefixes[] = { "amq.", STOMP_AMQ_DURABLE_PREFIX,
-						STOMP_SUBSCRIPTION_PREFIX, "mqtt-subscription-",
-						"mqtt-shared-" };
-	must(name.n > 0);
-	for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
-		if (slice_starts_with(name, slice_str(prefixes[i])))
-			return true;
-	return false;
-}
-
 static bool has(const struct turn *t, const struct wild *w, uint64_t queue)
 {
 	must(queue != 0);
@@ -93,7 +80,7 @@ static bool wants(struct turn *t, const struct wild *w, const struct queue_recor
 	const struct slice name = queue_record_name(q);
 	const uint8_t others = QUEUE_EXCLUSIVE | QUEUE_KEEPER | QUEUE_APPENDS | QUEUE_RETAINS;
 	if (q->vhost != t->s->access.number || q->flags & others || q->owner != 0 ||
-	    !stomp_wildcard_fits(filter_of(w), name) || is_of_somebody(name) || has(t, w, q->id))
+	    !stomp_wildcard_fits(filter_of(w), name) || owned_is(name) || has(t, w, q->id))
 		return false;
 	must(t->why.n == 0);
 	const bool may = stomp_allow(t, AUTH_QUEUE, name, AUTH_READ) == ERR_OK;
