@@ -452,6 +452,9 @@ void stomp_wild_new(struct turn *t, const struct subscribing *same, const struct
 bool stomp_wild_is_joining(const struct stomp *s, uint64_t made);
 bool stomp_wild_has(const struct stomp *s, bool has_id, struct slice id, uint64_t but);
 bool stomp_wild_end(struct turn *t, bool has_id, struct slice id);
+/* stomp_wild_refused: the SUBSCRIBE with that number came to ERR_LIMIT because too many queues fit;
+ * its wildcard is gone. */
+bool stomp_wild_refused(struct turn *t, uint64_t made);
 void stomp_wilds_free(struct turn *t);
 /* stomp_wild_look looks for queues that are new, if there may be any. stomp_wild_answered takes
  * the answer to a SUBSCRIBE of a wildcard's; false: it is somebody else's. stomp_wild_left: a queue

@@ -290,6 +290,18 @@ static enum err take(struct turn *t, const struct asked *a, const struct queue_r
 	return ERR_OK;
 }
 
+/* Half of a list is nothing. */
+static enum done refuse_limit(struct turn *t, const struct call *c)
+{
+	const bool is_wild = c->made > 0 && stomp_wild_refused(t, c->made);
+	const char *message = is_wild ? "Too many queues for a wildcard" : "Too many selectors";
+	const struct slice most = slice_str(
+		is_wild ? "It fits more queues than one subscription may hear\n"
+			: "A queue's consumers have 32 different ones at most\n");
+	must(c->reply.err == ERR_LIMIT);
+	return c->at > 0 ? stomp_fail(t, message, most) : stomp_refuse(t, message, most);
+}
+
 /* It has been answered. */
 static enum done taken(struct turn *t, struct call *c)
 {
@@ -308,11 +320,7 @@ static enum done taken(struct turn *t, struct call *c)
 		receiver_forget(&s->receiver, t->w, k->taker);
 		stomp_subscription_free(t, k);
 	}
-	const struct slice most = slice_str("A queue's consumers have 32 different ones at most\n");
-	if (c->reply.err == ERR_LIMIT)
-		return c->at > 0 ? stomp_fail(t, "Too many selectors", most)
-				 : stomp_refuse(t, "Too many selectors", most);
-	return stomp_call_failed(t);
+	return c->reply.err == ERR_LIMIT ? refuse_limit(t, c) : stomp_call_failed(t);
 }
 
 /* ---- SUBSCRIBE ---------------------------------------------------------------------------- */

@@ -9,16 +9,19 @@
 /* Subscriptions to every queue that a wildcard fits, of ActiveMQ's dialect. Each queue has a
  * consumer of its own, and all of them are one subscription (struct subscription.made). Queues that
  * are made later have larger ids: each new version of the catalog is gone through from the last id
- * on. What its shard does not know yet, or refuses for now, is tried again. */
+ * on. What its shard does not know yet, or refuses for now, is tried again, when others have had
+ * the place that it would have taken. A SUBSCRIBE first counts them, so that one of too many is
+ * refused as a whole. */
 struct wild {
 	struct wild *next;
 	uint64_t made;
-	uint64_t at;    /* queues with ids up to it are known */
-	uint64_t facts; /* as of this version of users and permissions */
+	uint64_t at;                 /* queues with ids up to it are known */
+	uint64_t facts;              /* as of this version of users and permissions */
+	uint64_t again_at, again_ms; /* then from this id on again; UINT64_MAX: not */
 	int64_t priority;
-	uint32_t prefetch, queues_n, joining_n, code_n;
+	uint32_t prefetch, queues_n, joining_n, counted_n, code_n;
 	uint8_t ack, flags; /* enum ack_mode; SUBSCRIBE_... */
-	bool has_id, is_through, is_full, is_told;
+	bool has_id, is_counting, is_through, is_full, is_told;
 	uint8_t id_n, wish_n, filter_n;
 	uint8_t words[]; /* id; wish; filter; selector */
 };
@@ -114,6 +117,7 @@ static void join(struct turn *t, struct wild *w, const struct queue_record *q)
 	k->taker_id = k->taker->id;
 }
 
+/* Of queues that are being asked some may refuse: then there is room again. */
 static void say_full(struct turn *t, struct wild *w)
 {
 	char room[SESSION_WORDS_MAX];
@@ -121,7 +125,7 @@ static void say_full(struct turn *t, struct wild *w)
 	const struct slice id = id_of(w);
 	must(!w->is_full);
 	w->is_full = true;
-	if (w->is_told)
+	if (w->is_told || w->joining_n > 0)
 		return;
 	w->is_told = true;
 	text_puts(&body, "Of the queues that ");
@@ -130,32 +134,72 @@ static void say_full(struct turn *t, struct wild *w)
 	stomp_error(t, "Too many queues for a wildcard", w->has_id ? &id : NULL, text_slice(&body));
 }
 
-static void look(struct turn *t, struct wild *w, uint32_t *io_steps)
+/* How many queues it may still join. */
+static uint32_t places_of(const struct turn *t, const struct wild *w)
 {
-	const struct catalog_view *v = t->w->view;
-	const struct queue_record *q;
-	if (w->facts != catalog_facts_version(v)) {
-		w->facts = catalog_facts_version(v);
-		w->at = 0;
+	const uint32_t n = t->s->subscriptions_n;
+	const uint32_t all = n < LIMIT_STOMP_SUBSCRIPTIONS ? LIMIT_STOMP_SUBSCRIPTIONS - n : 0;
+	must(w->queues_n <= LIMIT_STOMP_WILDCARD_QUEUES);
+	return (uint32_t)min_u64(all, LIMIT_STOMP_WILDCARD_QUEUES - w->queues_n);
+}
+
+/* The queue is one that it wants. False: there is no place for it. */
+static bool take(struct turn *t, struct wild *w, const struct queue_record *q)
+{
+	must(!w->is_full);
+	if (w->is_counting && w->counted_n == places_of(t, w)) {
+		t->s->call->reply.err = ERR_LIMIT; /* its SUBSCRIBE is refused */
+		return false;
 	}
-	while (!w->is_full && (q = catalog_queue_after(v, w->at)) != NULL) {
+	if (w->is_counting) {
+		w->counted_n++;
+		return true;
+	}
+	if (places_of(t, w) == 0) {
+		say_full(t, w);
+		return false;
+	}
+	join(t, w, q);
+	return true;
+}
+
+/* From the last queue on. False: not to the end, as far as there are places. */
+static bool walk(struct turn *t, struct wild *w, uint32_t *io_steps)
+{
+	const struct queue_record *q;
+	must(t->s->phase == PHASE_RUNNING);
+	while (!w->is_full && (q = catalog_queue_after(t->w->view, w->at)) != NULL) {
 		if (*io_steps == 0) {
 			look_again(t, 1); /* others come first */
-			return;
+			return false;
 		}
 		*io_steps -= 1;
-		if (wants(t, w, q)) {
-			if (w->queues_n == LIMIT_STOMP_WILDCARD_QUEUES ||
-			    t->s->subscriptions_n >= LIMIT_STOMP_SUBSCRIPTIONS) {
-				say_full(t, w);
-				break;
-			}
-			join(t, w, q);
-		}
+		if (wants(t, w, q) && !take(t, w, q))
+			return true;
 		w->at = q->id;
 	}
-	must(t->s->phase == PHASE_RUNNING);
-	w->is_through = true;
+	return true;
+}
+
+static void look(struct turn *t, struct wild *w, uint32_t *io_steps)
+{
+	const uint64_t facts = catalog_facts_version(t->w->view);
+	if (w->facts != facts && !w->is_counting)
+		w->at = 0;
+	w->facts = facts;
+	if (w->again_ms <= t->w->now_ms) {
+		w->at = min_u64(w->at, w->again_at);
+		w->again_at = w->again_ms = UINT64_MAX;
+	}
+	bool is_done = walk(t, w, io_steps);
+	if (is_done && w->is_counting && t->s->call->reply.err == ERR_OK) {
+		w->is_counting = false;
+		w->at = 0;
+		is_done = walk(t, w, io_steps);
+	}
+	must(w->again_at == UINT64_MAX || w->again_ms < UINT64_MAX);
+	t->s->wild_ms = min_u64(t->s->wild_ms, w->again_ms);
+	w->is_through |= is_done;
 }
 
 void stomp_wild_look(struct turn *t)
@@ -197,12 +241,15 @@ void stomp_wild_new(struct turn *t, const struct subscribing *same, const struct
 	const struct wild facts = { .next = s->wilds,
 				    .made = same->made,
 				    .facts = catalog_facts_version(t->w->view),
+				    .again_at = UINT64_MAX,
+				    .again_ms = UINT64_MAX,
 				    .priority = what->priority,
 				    .prefetch = what->prefetch,
 				    .code_n = (uint32_t)what->from.n,
 				    .ack = same->ack,
 				    .flags = what->flags,
 				    .has_id = same->has_id,
+				    .is_counting = true,
 				    .id_n = (uint8_t)same->id.n,
 				    .wish_n = (uint8_t)same->wish.n,
 				    .filter_n = (uint8_t)filter.n };
@@ -239,6 +286,17 @@ bool stomp_wild_has(const struct stomp *s, bool has_id, struct slice id, uint64_
 	return false;
 }
 
+/* Another one may have its place until it is asked again. */
+static void refused(struct turn *t, struct wild *w, uint64_t queue, enum err e)
+{
+	const uint64_t in_ms = e == ERR_NOT_FOUND ? SOON_MS : REFUSED_MS;
+	must(w->queues_n > 0 && queue > 0);
+	w->queues_n--;
+	w->again_at = min_u64(w->again_at, queue - 1);
+	w->again_ms = min_u64(w->again_ms, t->w->now_ms + in_ms);
+	t->s->wild_ms = min_u64(t->s->wild_ms, w->again_ms);
+}
+
 bool stomp_wild_answered(struct turn *t, uint32_t taker, enum err e)
 {
 	struct stomp *s = t->s;
@@ -253,14 +311,15 @@ bool stomp_wild_answered(struct turn *t, uint32_t taker, enum err e)
 		must(w->made == k->made);
 		w->joining_n--;
 	}
-	if (e == ERR_OK || of->end != TAKER_LIVES)
-		return true;
-	if (w) {
-		w->queues_n--;
+	const bool is_over = e != ERR_OK && of->end == TAKER_LIVES;
+	if (w && w->is_full && (is_over || w->joining_n == 0)) {
 		w->is_full = false;
-		w->at = min_u64(w->at, k->queue - 1);
-		look_again(t, e == ERR_NOT_FOUND ? SOON_MS : REFUSED_MS);
+		look_again(t, 0);
 	}
+	if (!is_over)
+		return true;
+	if (w)
+		refused(t, w, k->queue, e);
 	receiver_forget(&s->receiver, t->w, of);
 	stomp_subscription_free(t, k);
 	return true;
@@ -311,6 +370,18 @@ bool stomp_wild_end(struct turn *t, bool has_id, struct slice id)
 		is_any = true;
 	}
 	return is_any;
+}
+
+bool stomp_wild_refused(struct turn *t, uint64_t made)
+{
+	struct wild **at = &t->s->wilds;
+	must(made > 0);
+	while (*at && !((*at)->made == made && (*at)->is_counting))
+		at = &(*at)->next;
+	if (!*at)
+		return false;
+	end(t, at);
+	return true;
 }
 
 void stomp_wilds_free(struct turn *t)
