@@ -162,6 +162,7 @@ void core_admit(struct core *c, struct run *cmd, uint64_t now_ms, struct outcome
 	case CMD_QUEUE_STAT: core_stat(c, cmd, false, later, fx); break;
 	case CMD_REPLAY: core_replay(c, cmd, fx); break;
 	case CMD_FIND: core_retain_find(c, cmd, later, fx); break;
+	case CMD_BROWSE: core_browse(c, cmd, (const void *)(cmd + 1), false, later, fx); break;
 	case CMD_LIST: core_list(c, cmd, fx); break;
 	case CMD_CANCEL: core_cancel(c, cmd, later, fx); break;
 	case CMD_QUEUE_OPEN: core_open(c, cmd, later, fx); break;

@@ -11,8 +11,6 @@
  *                                                   |
  *                                                   +--purged, dropped--> gone, unread
  */
-#define NEAR_CHUNKS 16u /* ahead of a queue's consumers: kept, or read */
-
 void core_entries_limit(struct core *c, uint64_t bytes_max)
 {
 	must(c->mem != NULL);
@@ -159,12 +157,19 @@ uint32_t core_wants_take(struct core *c, struct unit_key *out, uint32_t max)
 	return n;
 }
 
-void core_cold_ask(struct core *c, const struct run *cmd, bool is_behind)
+void core_cold_ask(struct core *c, const struct ask *a)
 {
-	struct ask a = { *cmd, { .op = cmd->kind, .a = cmd->flags, .b = !is_behind } };
-	must(cmd->session != 0);
-	enum err err = deque_push(&c->cold.asks, c->mem, &a);
+	must(a->who.session != 0);
+	enum err err = deque_push(&c->cold.asks, c->mem, a);
 	must(err == ERR_OK);
+}
+
+bool core_cold_want(struct core *c, struct queue *q, struct chunk *k)
+{
+	if (!is_all_ready(k))
+		return false;
+	want(c, q, k);
+	return true;
 }
 
 static void ask_again(struct core *c)

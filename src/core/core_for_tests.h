@@ -43,6 +43,7 @@ struct rig_fx {
 	struct deliver_row deliver;
 	struct confirm_row confirm;
 	struct reply_row reply;
+	struct slice tail;
 };
 
 /* Units that cores want read (core_wants_take), in their order. */
@@ -204,7 +205,7 @@ static inline void rig_tell(struct rig *r, const struct rig_fx *f)
 /* rig_tell_run tells a run row by row, and drops what the rows own. */
 static inline void rig_tell_run(struct rig *r, struct run *run)
 {
-	struct rig_fx f = { .run = *run };
+	struct rig_fx f = { .run = *run, .tail = run_tail(run) };
 	if (run->n == 0)
 		rig_tell(r, &f);
 	for (uint32_t i = 0; i < run->n; i++) {
@@ -495,6 +496,5 @@ static inline void rig_say(struct rig *r, const char *want, const char *file, in
 	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
 }
 #define SAY(want) rig_say(r, want, __FILE__, __LINE__)
-
 #include "core/core_replay_for_tests.h"
 #endif

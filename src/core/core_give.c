@@ -444,7 +444,10 @@ void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outc
 	if (q && !q->is_closed)
 		(void)core_next_ready(c, q, &k, later, &slot);
 	if (!k && q && !q->is_closed && q->ready_n > 0) { /* it is not in memory */
-		core_cold_ask(c, cmd, is_behind);
+		core_cold_ask(
+			c, &(struct ask){
+				   .who = *cmd,
+				   .what = { .op = CMD_GET, .a = cmd->flags, .b = !is_behind } });
 		return;
 	}
 	/* what waits for the log may have a higher priority, and its publisher may know that it is

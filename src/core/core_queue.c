@@ -33,8 +33,12 @@ void core_apply_barrier(struct core *c, const struct run *o, struct post *fx)
 {
 	struct ask a = { .who = *o };
 	struct slice tail = run_tail(o);
-	must(tail.n == sizeof a.what && o->n == 0);
+	must(tail.n >= sizeof a.what && o->n == 0);
 	memcpy(&a.what, tail.p, sizeof a.what);
+	if (tail.n > sizeof a.what) {
+		must(tail.n == sizeof a.what + sizeof a.from);
+		memcpy(&a.from, tail.p + sizeof a.what, sizeof a.from);
+	}
 	if (!fx)
 		return;
 	if (!(o->flags & BARRIER_ASK)) {
@@ -228,6 +232,7 @@ void core_answer(struct core *c, struct ask *a, struct outcomes *later, struct p
 	switch (a->what.op) {
 	case CMD_GET: core_get(c, &a->who, a->what.b == 0, later, fx); break;
 	case CMD_PURGE: core_purge(c, &a->who, true, later, fx); break;
+	case CMD_BROWSE: core_browse(c, &a->who, &a->from, a->what.b == 0, later, fx); break;
 	case CMD_QUEUE_DECLARE:
 	case CMD_QUEUE_STAT: core_stat(c, &a->who, true, later, fx); break;
 	default: must(!"a command that waits");

@@ -3,11 +3,11 @@
  * Private to core*.c. The parts: core_publish, core_add and core_confirm (messages in), core_give
  * (messages out), core_settle (messages gone), core_attempt (those that failed), core_retry and
  * core_delay (those that wait), core_dead (dead letters), core_time (what expires), core_rule
- * (limits), core_consume (consumers), core_single (one of them at a time), core_claim (names),
- * core_queue (queues come, answer and go), core_cold (entries leave memory and come back),
- * core_checkpoint (to disk and back), core_look (digest, dump), core_list (for an operator). With
- * headers of their own: core_mark, core_group, core_select, core_once, core_bequest, core_stream,
- * core_retain.
+ * (limits), core_browse (messages looked at), core_consume (consumers), core_single (one of them at
+ * a time), core_claim (names), core_queue (queues come, answer and go), core_cold (entries leave
+ * memory and come back), core_checkpoint (to disk and back), core_look (digest, dump), core_list
+ * (for an operator). With headers of their own: core_mark, core_group, core_select, core_once,
+ * core_bequest, core_stream, core_retain.
  */
 #ifndef CORE_CORE_STATE_H
 #define CORE_CORE_STATE_H
@@ -66,6 +66,7 @@ struct checkpointing {
 struct ask {
 	struct run who;
 	struct reply_row what;
+	struct browse_row from; /* of CMD_BROWSE */
 };
 
 /* The first byte of units of streams and stores; FORM, of all others, is 1. */
@@ -298,6 +299,8 @@ void core_dead_settle(struct core *c, const struct run *cmd, struct outcomes *la
 
 /* ---- core_cold.c: entries that leave memory and come back */
 
+#define NEAR_CHUNKS 16u /* ahead of a queue's consumers: kept, or read */
+
 /* core_cool gives away the entries of chunks of `q` that the newest checkpoint has, as long as
  * there are too many in memory. */
 void core_cool(struct core *c, struct queue *q);
@@ -306,8 +309,10 @@ void core_cool_one(struct core *c, struct queue *q, struct chunk *k);
 /* core_near: `k` is about to be given from. False: its entries are not in memory; they and those of
  * the next ones are asked for, and core_warm serves the queue again. Only if q->cold_n. */
 bool core_near(struct core *c, struct queue *q, const struct chunk *k);
-/* core_cold_ask: `cmd` is done again, as one that is_behind or not, when something was read. */
-void core_cold_ask(struct core *c, const struct run *cmd, bool is_behind);
+/* core_cold_ask: a command is done again when something was read. core_cold_want asks for the
+ * entries of one chunk; false: it is going, all of it. */
+void core_cold_ask(struct core *c, const struct ask *a);
+bool core_cold_want(struct core *c, struct queue *q, struct chunk *k);
 /* core_cold_remove has the removal of a whole cold chunk logged, as core_remove does of an entry:
  * how many. core_cold_drop forgets one, unread, as core_drop_entry does. */
 uint64_t core_cold_remove(struct removal *r, struct chunk *k);
@@ -457,6 +462,10 @@ void core_ask_later(const struct run *cmd, struct outcomes *later);
 void core_apply_barrier(struct core *c, const struct run *o, struct post *fx);
 /* core_answer does a command that has waited. */
 void core_answer(struct core *c, struct ask *a, struct outcomes *later, struct post *fx);
+
+/* ---- core_browse.c */
+void core_browse(struct core *c, const struct run *cmd, const struct browse_row *from,
+		 bool is_behind, struct outcomes *later, struct post *fx);
 
 /* ---- core_list.c: what is kept, for an operator */
 void core_list(struct core *c, const struct run *cmd, struct post *fx);

@@ -25,8 +25,8 @@ enum {
 	ENTRY_DEAD = 128,      /* a dead letter: the session for these has it, or will have */
 	ENTRY_SETTLE = 256,    /* deliver_row: without ack, but mem is 0: who has read the message
 				    must settle it, or its place might be reused before */
-	ENTRY_STREAM = 512,    /* deliver_row: of a stream (pos is its offset + 1) or a store: the
-				    message may be gone when it is read */
+	ENTRY_STREAM = 512,    /* deliver_row: of a stream (pos is its offset + 1) or a store, or
+				    only looked at: the message may be gone when it is read */
 	ENTRY_FIRST = 1024     /* deliver_row: from here on its group is the consumer's */
 };
 #define ENTRY_STORED (ENTRY_PERSISTENT | ENTRY_BIG)
@@ -104,6 +104,17 @@ struct credit_row {        /* CMD_CREDIT: run.queue, run.arg = consumer */
 };
 #define CREDIT_NO_LIMIT UINT32_MAX
 
+/* CMD_BROWSE: run.queue, run.arg = ticket. The answer's tail is the same, for the next page. A page
+ * has messages of one priority only, and never any twice. */
+struct browse_row {
+	uint64_t pos;      /* nothing before it; 0: from the beginning */
+	uint64_t end;      /* nothing from there on; 0: what there is now */
+	uint32_t bytes;    /* no further message when the page has so many */
+	uint16_t messages; /* likewise; LIMIT_BROWSE_ROWS at most */
+	uint8_t lane;      /* with `end`, in a queue with priorities: which of them */
+	uint8_t pad;
+};
+
 struct subscribe_row { /* CMD_SUBSCRIBE: run.queue, run.arg = consumer */
 	struct credit_row credit;
 	int64_t priority; /* while one has credit, those below it are given nothing */
@@ -157,8 +168,8 @@ struct remove_row { /* OUTCOME_REMOVE: every live durable entry in [first, last]
 	uint64_t first_pos, last_pos; /* volatile twins of the ids; both 0 on replay */
 };
 
-struct deliver_row {  /* FX_DELIVER: run.queue, run.arg = consumer; DELIVER_FOUND: of a store,
-				    run.arg = ticket, pos = its expiry_ms */
+struct deliver_row {  /* FX_DELIVER: run.queue, run.arg = consumer; DELIVER_FOUND: run.arg =
+				    ticket; of a store: pos = its expiry_ms */
 	uint64_t mem; /* 0: to be read from loc */
 	uint64_t loc;
 	uint64_t pos;
@@ -187,8 +198,8 @@ struct confirm_row { /* FX_CONFIRM: publishes run.arg + first .. + n - 1 */
 /* FX_REPLY: run.arg = the ticket of the command; tail = text. `op` is what the session has asked:
  * QUEUE_OPEN answers as QUEUE_DECLARE, QUEUE_DROP as QUEUE_DELETE. a, b: messages ready and
  * consumers (QUEUE_DECLARE, QUEUE_STAT, SUBSCRIBE); messages purged or deleted; a refused delete:
- * a = the DELETE_... flag that was not met; FIND: a = how many, b = 1: these were all (if not, the
- * tail is the position to go on from); GET without a message: ERR_NOT_FOUND, and a = 1 if
+ * a = the DELETE_... flag that was not met; FIND, BROWSE: a = how many, b = 1: these were all (if
+ * not, the tail is the position to go on from); GET without a message: ERR_NOT_FOUND, and a = 1 if
  * there is a queue; DIGEST: its two halves. */
 struct reply_row {
 	uint32_t err; /* enum err */
@@ -199,5 +210,6 @@ struct reply_row {
 _Static_assert(sizeof(struct publish_row) == 32, "rows are at most 32 bytes");
 _Static_assert(sizeof(struct add_row) == 32, "rows are at most 32 bytes");
 _Static_assert(sizeof(struct remove_row) == 32, "rows are at most 32 bytes");
+_Static_assert(sizeof(struct browse_row) == 24, "rows are at most 32 bytes");
 _Static_assert(sizeof(struct deliver_row) == 32, "rows are at most 32 bytes");
 #endif

@@ -141,12 +141,15 @@ void loader_tell_unreadable(struct loop *l, uint64_t loc, enum err e)
 	loop_log(l, LOG_corruption_found, v, 3);
 }
 
-/* A message of a stream may have gone, and its segment with it, since a reader was told of it. */
+/* A message of a stream may have gone, and its segment with it, since a reader was told of it; one
+ * that somebody only looked at likewise, from a spill too. */
 static bool is_overtaken(struct loop *l, const struct load *load)
 {
 	struct journal *j = l->node->journal;
 	if (!(load->flags & ENTRY_STREAM))
 		return false;
+	if (load->flags & ENTRY_SPILLED)
+		return true;
 	if (!journal_hold(j, load->loc, 0))
 		return true;
 	journal_live(j, load->loc, 0, -1);
