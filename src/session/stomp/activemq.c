@@ -363,20 +363,18 @@ static bool may_subscribe(struct turn *t, bool is_topic)
 	struct slice sub;
 	const struct stomp *s = t->s;
 	const bool is_shared = !is_topic || stomp_has(t->head, STOMP_H_QUEUE_NAME);
-	const enum stomp_header missing = is_set(t, STOMP_H_BROWSER) ? STOMP_H_BROWSER
-					  : is_shared && is_set(t, STOMP_H_NO_LOCAL)
-						  ? STOMP_H_NO_LOCAL
-						  : STOMP_H_N;
 	must(s->is_activemq);
-	if (missing != STOMP_H_N) {
-		(void)stomp_amq_refuse(t, "Not there: ", slice_str(stomp_header_words[missing]),
-				       "");
+	if (is_shared && is_set(t, STOMP_H_NO_LOCAL)) {
+		(void)stomp_amq_refuse(
+			t, "Not there: ", slice_str(stomp_header_words[STOMP_H_NO_LOCAL]), "");
 		return false;
 	}
 	bool has_name = stomp_amq_sub_name(t, &sub);
 	const char *why = NULL;
 	if (stomp_amq_wish(t).n > LIMIT_SHORTSTR)
 		why = "A transformation has at most 255 octets";
+	else if (s->version == STOMP_1_0 && stomp_is_browser(t))
+		why = "Queue Browser feature only valid for Stomp v1.1+ clients!";
 	else if (s->version > STOMP_1_0 && !stomp_has(t->head, STOMP_H_ID))
 		why = "SUBSCRIBE received without a subscription id!";
 	else if (has_name && !is_topic)

@@ -55,6 +55,10 @@ void stomp_replied(struct turn *t, struct run *fx)
 	struct reply_row r;
 	must(fx->n == 1 && fx->row_bytes == sizeof r);
 	memcpy(&r, fx + 1, sizeof r);
+	if (r.op == CMD_BROWSE) {
+		browser_page(&s->browser, t->w, fx);
+		return;
+	}
 	if (s->farewell.is_begun) {
 		farewell_answered(&s->farewell, t->w, &s->asker, fx, s->owns_queues);
 		if (s->farewell.is_over)

@@ -28,8 +28,8 @@ static void put_body(struct turn *t, const struct msg *m)
 	sendq_copy(q, t->w->mem, slice_of(STOMP_END, t->w->limits->stomp->is_trailing_lf ? 2 : 1));
 }
 
-static void put_message(struct turn *t, struct subscription *k, const struct msg *m,
-			const struct deliver_row *row, uint64_t tag)
+void stomp_message(struct turn *t, struct subscription *k, const struct msg *m,
+		   const struct deliver_row *row, uint64_t tag)
 {
 	UNSET char digits[24], original[ORIGINAL_ROOM];
 	struct text number = text_of(digits, sizeof digits);
@@ -71,7 +71,7 @@ static void deliver(struct session *own, struct session_world *w, struct taker *
 	stomp_turn(&t, own, w);
 	must(k->taker == NULL || k->taker == taker);
 	const uint64_t tag = ++t.s->last_tag;
-	put_message(&t, k, m, row, tag);
+	stomp_message(&t, k, m, row, tag);
 	t.s->delivered++;
 	if (k->ack != ACK_AUTO)
 		stomp_unacked_add(

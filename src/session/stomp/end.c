@@ -7,6 +7,7 @@ void stomp_end(struct turn *t)
 	struct stomp *s = t->s;
 	must(!s->farewell.is_begun);
 	stomp_wilds_free(t);
+	browser_fini(&s->browser, t->w);
 	farewell_begin(&s->farewell, t->w);
 	receiver_end(&s->receiver, t->w, &s->farewell);
 	stomp_unacked_release(t);

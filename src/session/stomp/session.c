@@ -55,6 +55,7 @@ static struct session *make(struct session_world *w, uint64_t handle, bool is_lo
 	s->owed_end = &s->owed;
 	publisher_init(&s->publisher);
 	receiver_init(&s->receiver, &stomp_receiver_ops, &s->session, &s->asker);
+	browser_init(&s->browser, &stomp_browser_ops, &s->session, &s->asker);
 	return &s->session;
 }
 
@@ -78,7 +79,12 @@ static void session_tell(struct session *own, struct session_world *w, struct ru
 	must(run_is_effect(fx));
 	stomp_turn(&t, own, w);
 	switch ((enum fx)fx->kind) {
-	case FX_DELIVER: receiver_delivered(&t.s->receiver, w, fx); return;
+	case FX_DELIVER:
+		if (fx->flags & DELIVER_FOUND)
+			browser_found(&t.s->browser, w, fx);
+		else
+			receiver_delivered(&t.s->receiver, w, fx);
+		return;
 	case FX_CONFIRM:
 	case FX_REFUSED:
 		publisher_confirmed(&t.s->publisher, fx);
@@ -109,6 +115,8 @@ static void session_pump(struct session *own, struct session_world *w)
 	if (t.s->wilds)
 		stomp_wild_look(&t);
 	receiver_drain(&t.s->receiver, w);
+	if (t.s->browser.first)
+		browser_drain(&t.s->browser, w);
 }
 
 static void session_loaded(struct session *own, struct session_world *w, uint64_t ticket,
@@ -117,7 +125,10 @@ static void session_loaded(struct session *own, struct session_world *w, uint64_
 	struct turn t;
 	stomp_turn(&t, own, w);
 	must(t.s->receiver.session == own);
-	receiver_loaded(&t.s->receiver, w, ticket, mem);
+	if (browser_is_read(ticket))
+		browser_loaded(&t.s->browser, w, ticket, mem);
+	else
+		receiver_loaded(&t.s->receiver, w, ticket, mem);
 }
 
 static uint64_t session_deadline(const struct session *own)
@@ -126,7 +137,8 @@ static uint64_t session_deadline(const struct session *own)
 	if (s->phase == PHASE_CLOSED)
 		return 0; /* an end that came with an effect: tick says so */
 	must(s->phase < PHASE_CLOSED);
-	return min_u64(min_u64(s->deadline_ms, s->wild_ms), min_u64(s->beat_in_ms, s->beat_out_ms));
+	const uint64_t work_ms = min_u64(s->wild_ms, s->browser.again_ms);
+	return min_u64(min_u64(s->deadline_ms, work_ms), min_u64(s->beat_in_ms, s->beat_out_ms));
 }
 
 static void look_at_deadline(struct turn *t)
@@ -163,6 +175,8 @@ static enum feed session_tick(struct session *own, struct session_world *w)
 	}
 	if (s->wilds)
 		stomp_wild_look(&t);
+	if (s->browser.again_ms <= w->now_ms)
+		browser_drain(&s->browser, w);
 	return s->phase == PHASE_CLOSED ? FEED_CLOSE : FEED_MORE;
 }
 
@@ -198,6 +212,7 @@ static void session_free(struct session *own, struct session_world *w)
 	stomp_queues_free(&t);
 	stomp_wilds_free(&t);
 	receiver_fini(&s->receiver, w);
+	browser_fini(&s->browser, w);
 	while (s->subscriptions)
 		stomp_subscription_free(&t, s->subscriptions);
 	publisher_fini(&s->publisher, w->mem);

@@ -231,8 +231,11 @@ static enum done settle_amq(struct turn *t, struct slice id)
 	enum settle how;
 	bool is_known, is_good = read_reference(id, &r);
 	must(t->s->is_activemq);
+	is_good = is_good && slice_eq(r.session, stomp_name(t->s));
+	if (is_good && stomp_browse_settles(t, r.has_id, r.id))
+		return DONE;
 	struct subscription *k = is_good ? holder(t->s, &r, &is_known) : NULL;
-	if (!k || !slice_eq(r.session, stomp_name(t->s)))
+	if (!k)
 		return stomp_amq_refuse(t,
 					t->frame->command == STOMP_ACK
 						? "Unexpected ACK received for message-id ["

@@ -14,6 +14,7 @@
 #ifndef SESSION_STOMP_STOMP_H
 #define SESSION_STOMP_STOMP_H
 #include "base/text.h"
+#include "session/browser.h"
 #include "session/large.h"
 #include "session/moves.h"
 #include "session/owned.h"
@@ -55,10 +56,12 @@ struct subscription {
 	uint8_t ack;                 /* enum ack_mode */
 	bool has_id;                 /* else it goes by its destination */
 	bool is_no_local;            /* ActiveMQ's: nothing that the same connection sends */
+	bool is_browser;             /* ActiveMQ's: it is shown messages and has no taker */
 	bool is_of_wild, is_joining; /* joining: its shard is asked */
 	uint8_t id_n, name_n, wish_n;
-	struct wild *wild; /* whose it is; NULL: nobody's, or that one has ended */
-	char words[];      /* id or destination; name of the queue; ActiveMQ's transformation */
+	struct wild *wild;     /* whose it is; NULL: nobody's, or that one has ended */
+	struct browse *browse; /* of a browser: NULL: it has seen everything */
+	char words[];          /* id or destination; name of the queue; ActiveMQ's transformation */
 };
 
 /* What is the same of all that one SUBSCRIBE makes. */
@@ -66,7 +69,7 @@ struct subscribing {
 	struct slice id, wish; /* wish: its transformation */
 	uint64_t made;
 	uint8_t ack; /* enum ack_mode */
-	bool has_id, is_no_local;
+	bool has_id, is_no_local, is_browser;
 };
 
 /* A RECEIPT that is owed: when all that was followed up to `after` is safe. What a full queue has
@@ -108,6 +111,7 @@ struct stomp {
 	struct asker asker;
 	struct publisher publisher;
 	struct receiver receiver;
+	struct browser browser;
 	struct farewell farewell;
 	struct stomp_scan scan; /* of the frame in hand */
 	struct subscription *subscriptions;
@@ -355,6 +359,9 @@ struct subscription *stomp_subscription_new(struct turn *t, const struct subscri
 					    const struct queue_record *q);
 void stomp_subscription_free(struct turn *t, struct subscription *own_k);
 extern const struct receiver_ops stomp_receiver_ops;
+/* stomp_message writes a MESSAGE of a subscription. */
+void stomp_message(struct turn *t, struct subscription *k, const struct msg *m,
+		   const struct deliver_row *row, uint64_t tag);
 
 /* ---- front.c: what a MESSAGE begins with ---- */
 /* stomp_front is what messages of that route begin with for a subscription, valid until the next
@@ -442,6 +449,21 @@ bool stomp_amq_may_hear_all(struct turn *t, uint8_t *room);
 /* stomp_amq_may_go_to_all looks at all that a SEND goes to, with `room` of DESTINATION_MAX bytes,
  * and does nothing: *out_route_n is the longest route. False: refused. */
 bool stomp_amq_may_go_to_all(struct turn *t, uint8_t *room, size_t *out_route_n);
+
+/* ---- browse.c: who is shown what is in a queue, in ActiveMQ's dialect */
+/* stomp_is_browser: the frame in hand makes such a subscription, unless it is to a topic.
+ * stomp_may_browse: is the destination one that can be shown? False: refused. */
+bool stomp_is_browser(const struct turn *t);
+bool stomp_may_browse(struct turn *t, const struct destination *to);
+/* stomp_browse begins to show `q`; ERR_NOT_IMPLEMENTED: it is no queue for that. stomp_browse_end:
+ * an UNSUBSCRIBE has ended it. */
+MUST_USE enum err stomp_browse(struct turn *t, const struct subscribing *same,
+			       const struct queue_record *q, struct slice selector);
+void stomp_browse_end(struct turn *t, struct subscription *own_k);
+/* stomp_browse_settles: the ACK or NACK in hand is of a message that was shown: it is refused, or
+ * means nothing. */
+bool stomp_browse_settles(struct turn *t, bool has_id, struct slice id);
+extern const struct browser_ops stomp_browser_ops;
 
 /* ---- wild.c: all queues that a wildcard fits ---- */
 /* stomp_wild_new begins to hear them: `what` says how, but for the queue. stomp_wild_is_joining:

@@ -214,7 +214,8 @@ static struct subscribing same_of(struct turn *t, const struct asked *a)
 				     .made = s->call->made,
 				     .ack = (uint8_t)a->ack,
 				     .has_id = a->has_id,
-				     .is_no_local = stomp_amq_is_no_local(t) };
+				     .is_no_local = stomp_amq_is_no_local(t),
+				     .is_browser = stomp_is_browser(t) && !is_of_exchange(a) };
 }
 
 static struct taking taking_of(const struct turn *t, const struct asked *a)
@@ -302,6 +303,18 @@ static enum done refuse_limit(struct turn *t, const struct call *c)
 	return c->at > 0 ? stomp_fail(t, message, most) : stomp_refuse(t, message, most);
 }
 
+/* There is nothing to wait for: it begins behind the receipt. */
+static enum err show(struct turn *t, const struct asked *a, const struct queue_record *q)
+{
+	struct slice selector = SLICE_EMPTY;
+	const struct subscribing same = same_of(t, a);
+	uint8_t *code = selector_of(t, &selector);
+	must(same.is_browser);
+	const enum err e = stomp_browse(t, &same, q, selector);
+	mem_put(t->w->mem, code, SQL_CODE_MAX);
+	return e;
+}
+
 /* It has been answered. */
 static enum done taken(struct turn *t, struct call *c)
 {
@@ -332,6 +345,9 @@ static enum done subscribe(struct turn *t, const struct asked *a)
 	must(c->ticket == TICKET_NONE && c->step <= STEP_BOUND);
 	if (c->step == STEP_BOUND && c->reply.err != ERR_OK)
 		return stomp_call_failed(t);
+	const bool is_browser = stomp_is_browser(t) && !is_of_exchange(a);
+	if (is_browser && !stomp_may_browse(t, &a->to))
+		return DONE;
 	if (a->to.is_wild) {
 		take_all(t, a);
 		return WAIT;
@@ -341,6 +357,10 @@ static enum done subscribe(struct turn *t, const struct asked *a)
 	if (e == ERR_OK && is_of_exchange(a) && c->step < STEP_BOUND) {
 		e = bind(t, a, q);
 		c->step = STEP_BOUND;
+	} else if (e == ERR_OK && is_browser) {
+		e = show(t, a, q);
+		if (e == ERR_OK)
+			return DONE;
 	} else if (e == ERR_OK) {
 		e = take(t, a, q);
 	}

@@ -6,7 +6,8 @@ struct subscription *stomp_subscription(struct stomp *s, bool has_id, struct sli
 {
 	must(id.p != NULL || id.n == 0);
 	for (struct subscription *k = s->subscriptions; k; k = k->next)
-		if (k->taker && k->has_id == has_id && slice_eq(stomp_sub_id(k), id))
+		if ((k->taker || k->is_browser) && k->has_id == has_id &&
+		    slice_eq(stomp_sub_id(k), id))
 			return k;
 	return NULL;
 }
@@ -35,7 +36,8 @@ struct subscription *stomp_subscription_new(struct turn *t, const struct subscri
 				    .shard = q->shard,
 				    .ack = what->ack,
 				    .has_id = what->has_id,
-				    .is_no_local = what->is_no_local };
+				    .is_no_local = what->is_no_local,
+				    .is_browser = what->is_browser };
 	deque_init(&k->unacked, sizeof(struct unacked), "messages a client has");
 	put_words(k, &at, what->id, &k->id_n);
 	put_words(k, &at, name, &k->name_n);

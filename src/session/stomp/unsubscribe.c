@@ -104,6 +104,11 @@ enum done stomp_on_unsubscribe(struct turn *t)
 					      "header"));
 	struct call *c = s->call;
 	struct subscription *k = stomp_subscription(s, has_id, id);
+	if (k && k->is_browser) {
+		stomp_browse_end(t, k);
+		stomp_receipt(t);
+		return DONE;
+	}
 	bool is_there = k && k->taker->end == TAKER_LIVES;
 	const bool is_wild = s->wilds && stomp_wild_end(t, has_id, id);
 	if (c && c->step == STEP_ENDING && is_there) /* of several queues */

@@ -297,6 +297,20 @@ size_t stomp_connected_put(uint8_t *at, const struct stomp_connected *c)
 	return o.n;
 }
 
+size_t stomp_browsed_put(uint8_t *at, const struct stomp_message *m)
+{
+	struct out o = { .at = at, .version = m->version, .is_escaped = true };
+	must(m->destination.n > 0);
+	put(&o, slice_str("MESSAGE\n"));
+	if (m->has_subscription)
+		put_known(&o, STOMP_H_SUBSCRIPTION, m->subscription);
+	put_known(&o, STOMP_H_BROWSER, slice_str("end"));
+	put_known(&o, STOMP_H_DESTINATION, m->destination);
+	put_known(&o, STOMP_H_MESSAGE_ID, slice_str("0"));
+	put(&o, slice_str("\n"));
+	return o.n;
+}
+
 size_t stomp_receipt_put(uint8_t *at, enum stomp_version version, struct slice id)
 {
 	struct out o = { .at = at, .version = version, .is_escaped = true };

@@ -47,6 +47,10 @@ struct stomp_connected {
 };
 size_t stomp_connected_put(uint8_t *at, const struct stomp_connected *c);
 
+/* stomp_browsed_put writes the MESSAGE that ends what a browser of a queue is shown, as ActiveMQ
+ * does: of m only version, subscription and destination. */
+size_t stomp_browsed_put(uint8_t *at, const struct stomp_message *m);
+
 /* stomp_receipt_put writes a RECEIPT for `id`, in no more than STOMP_RECEIPT_MAX octets. */
 #define STOMP_RECEIPT_MAX(id_n) (sizeof "RECEIPT\nreceipt-id:\n\n" + 2 * (id_n))
 size_t stomp_receipt_put(uint8_t *at, enum stomp_version version, struct slice id);
