@@ -269,6 +269,19 @@ static bool let_go(struct turn *t, uint16_t id)
 	return true;
 }
 
+bool mqtt_mark_reused(struct turn *t, uint16_t id)
+{
+	struct mark *m = mark_of(t, MARK_RECEIVED, id, false);
+	if (!m)
+		return false;
+	if (!m->is_leaving && !m->is_wanted) {
+		m->is_reused = true;
+		must(let_go(t, id));
+	}
+	t->s->is_mark_awaited = true;
+	return true;
+}
+
 /* Of a session that is not kept what is known is in memory (publish.c). */
 void mqtt_on_pubrel(struct turn *t, const struct mqtt_packet *p)
 {
@@ -364,6 +377,7 @@ void mqtt_marked(struct turn *t, const struct tx *tx)
 {
 	struct mqtt *s = t->s;
 	struct mark *m = NULL;
+	bool is_asked = true;
 	if (tx->kind == TX_LEGACY) {
 		if (!s->is_end_wanted && mqtt_legacy_posted(t, tx->is_refused))
 			mqtt_accept(t);
@@ -384,8 +398,10 @@ void mqtt_marked(struct turn *t, const struct tx *tx)
 	case TX_FORGET:
 		m = mark_of(t, MARK_RECEIVED, tx->id, false);
 		must(m && m->is_leaving);
+		s->is_mark_awaited = false;
+		is_asked = !m->is_reused;
 		forget(t, m);
-		if (is_heard(s))
+		if (is_heard(s) && is_asked)
 			mqtt_send_ack(t, MQTT_PUBCOMP, tx->id, MQTT_REASON_SUCCESS);
 		return;
 	case TX_RELEASED:

@@ -127,7 +127,8 @@ struct mqtt {
 	bool is_expiry_new;                   /* DISCONNECT has said another */
 	uint8_t altering_n, altering_asked_n; /* answers to mqtt_alter: still to come, in all */
 	struct moves moves;
-	bool is_bridge; /* another broker, which wants no messages of its own back */
+	bool is_bridge;       /* another broker, which wants no messages of its own back */
+	bool is_mark_awaited; /* what is to be read next waits until an id is forgotten (mark.c) */
 	uint16_t keep_alive_s;
 	uint16_t window;  /* messages of QoS 1 and 2 that may be under way to the client */
 	uint16_t last_id; /* of a message to the client */

@@ -164,6 +164,15 @@ static bool is_known(struct turn *t, const struct mqtt_publish *m)
 	return true;
 }
 
+/* Another broker that has forgotten the bridge's session cannot say so in MQTT 3.1. But what it
+ * sends again it says to be a duplicate, so that an id without that is a new message's. */
+static bool is_anew(const struct turn *t, const struct mqtt_publish *m)
+{
+	must(m->qos <= 2);
+	return t->s->calling && t->s->version == MQTT_V3 && t->s->is_durable && m->qos == 2 &&
+	       !m->dup;
+}
+
 /* Counts what waits for its last answer (mqtt_send_ack takes it back). Before version 5 there is no
  * bound that a client could know of. False: it is one too many, and this is the end. */
 static bool owe(struct turn *t, const struct mqtt_publish *m)
@@ -201,6 +210,8 @@ bool mqtt_on_publish(struct turn *t, const struct mqtt_packet *p)
 		mqtt_refuse(t, reason);
 		return true;
 	}
+	if (is_anew(t, &m) && mqtt_mark_reused(t, m.id))
+		return false;
 	if (!owe(t, &m) || is_known(t, &m))
 		return true;
 	if (t->s->calling) {
