@@ -12,5 +12,5 @@ def install(folder):
     with open(lock, encoding='utf-8') as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         if not os.path.exists(there) or os.path.getmtime(there) < os.path.getmtime(lock):
-            subprocess.run(['npm', 'ci', '--no-audit', '--no-fund', '--silent'], cwd=folder,
-                           check=True, stdout=sys.stderr)
+            subprocess.run(['npm', 'ci', '--prefer-offline', '--no-audit', '--no-fund', '--silent'],
+                           cwd=folder, check=True, stdout=sys.stderr)
