@@ -241,10 +241,12 @@ static void dump_exchange(const struct catalog_view *v, const struct exchange *x
 	text_put_printable(out, x->name);
 	text_puts(out, "' vhost '");
 	text_put_printable(out, catalog_vhost_name(v, x->vhost));
-	text_putf(out, "' %s%s%s%s bindings %u\n", exchange_type_name(x->type),
-		  if_set(x->flags, EXCHANGE_DURABLE, " durable"),
+	text_putf(out, "' %s%s%s%s bindings %u published %llu unroutable %llu\n",
+		  exchange_type_name(x->type), if_set(x->flags, EXCHANGE_DURABLE, " durable"),
 		  if_set(x->flags, EXCHANGE_AUTO_DELETE, " auto-delete"),
-		  if_set(x->flags, EXCHANGE_INTERNAL, " internal"), x->bindings_n);
+		  if_set(x->flags, EXCHANGE_INTERNAL, " internal"), x->bindings_n,
+		  (unsigned long long)shared_count_now(&x->fixed->count.published),
+		  (unsigned long long)shared_count_now(&x->fixed->count.unroutable));
 }
 
 static void dump_fact(const struct fact *f, struct text *out)

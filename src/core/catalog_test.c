@@ -1,6 +1,7 @@
 #include "core/catalog_for_tests.h"
 #include "core/catalog_state.h"
 #include "core/exchange.h"
+#include "core/exchange_count.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -384,9 +385,17 @@ static void a_dump_has_a_line_for_everything(void **s)
 	world_init(&w);
 	declare_queue(&w, "q\n", QUEUE_DURABLE, "");
 	must(bind_to(&w, "amq.topic", "q\n", "a") == ERR_OK);
+	struct exchange_tally tally = { .x = NULL };
+	const struct exchange *topic = catalog_exchange(catalog_view(w.c), 0,
+							slice_str("amq.topic"));
+	exchange_came(&tally, topic, false);
+	exchange_came(&tally, topic, true);
+	exchange_came(&tally, catalog_exchange(catalog_view(w.c), 0, slice_str("amq.direct")),
+		      true);
 	catalog_dump(w.c, &t);
 	must(strstr(buf, "queue: 'q\\x0a' vhost '/' id 1 shard 2 durable bindings 1\n"));
-	must(strstr(buf, "exchange: 'amq.topic' vhost '/' topic durable bindings 1\n"));
+	must(strstr(buf, "exchange: 'amq.topic' vhost '/' topic durable bindings 1 "
+			 "published 2 unroutable 1\n"));
 	catalog_dump(w.c, &cut);
 	must(text_is_full(&cut));
 	world_fini(&w);

@@ -8,13 +8,21 @@
 #define CORE_EXCHANGE_SET_H
 #include "core/pmap.h"
 
+#include "base/shared_count.h"
 #include "base/slice.h"
 
 #include <string.h>
 
-/* What never changes of an exchange, from declare to delete. */
+/* Messages from clients since the exchange is there or the broker runs: all that came, and of them
+ * those that no binding wanted. Loops add to them (exchange_count.h). */
+struct exchange_count {
+	struct shared_count published, unroutable;
+};
+
+/* What never changes of an exchange, from declare to delete; and what is counted of it. */
 struct exchange_name {
 	uint64_t id;
+	struct exchange_count count;
 	uint16_t vhost;
 	uint8_t type, flags; /* enum exchange_type, EXCHANGE_... */
 	uint8_t name_len;

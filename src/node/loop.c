@@ -416,6 +416,7 @@ static bool is_waited_for(struct loop *l)
 static bool fall_asleep(struct loop *l)
 {
 	inside_wait(l);
+	exchange_tally_end(&l->exchanges);
 	atomic_store(&l->seen, SEEN_ASLEEP);
 	atomic_exchange(&l->is_asleep, true);
 	l->is_offline = true;

@@ -57,6 +57,7 @@ struct loop {
 	struct post post;                     /* commands and effects to all loops */
 	struct batch *stuck[LIMIT_LOOPS_MAX]; /* did not fit into a mailbox, oldest first */
 	struct session_world world;
+	struct exchange_tally exchanges;
 	struct session_events events;
 	struct session_echo echo;
 	struct loads loads;

@@ -128,6 +128,7 @@ static void set_world(struct loop *l)
 		.tally = &n->tally,
 		.meter = &n->meter,
 		.lane = &n->meter.lanes[l->index],
+		.exchanges = &l->exchanges,
 		.limits = &n->limits,
 		.post = &l->post,
 		.mem = &l->memory.mem,

@@ -100,6 +100,7 @@ void view_see(struct loop *l)
 	struct node *n = l->node;
 	uint64_t version = atomic_load(&n->version);
 	bool is_new = version != l->seen_version;
+	exchange_tally_end(&l->exchanges);
 	l->seen_version = version;
 	atomic_store(&l->seen, version);
 	const struct catalog_view *v = atomic_load(&n->view);

@@ -20,6 +20,7 @@ struct kit {
 	struct loads loads;
 	struct stores stores;
 	struct session_limits limits;
+	struct exchange_tally exchanges;
 	struct session_world w;
 	struct session session;
 	struct asker asker;
@@ -39,6 +40,7 @@ static inline struct kit *kit_new(void)
 	k->limits = (struct session_limits){ .output_bytes_max = 1000,
 					     .unconfirmed_bytes_max = 4000 };
 	k->w = (struct session_world){ .limits = &k->limits,
+				       .exchanges = &k->exchanges,
 				       .post = &k->post,
 				       .mem = &k->heap.mem,
 				       .home = &k->home,

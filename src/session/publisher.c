@@ -212,6 +212,8 @@ void publisher_send(struct publisher *p, struct session_world *w, const struct a
 		.is_big = m->proto == MSG_CHUNKS,
 	};
 	must(from->session != 0);
+	if (hit->x) /* else it is put where it was, or waits where no exchange is */
+		exchange_came(w->exchanges, hit->x, route_is_nowhere(r));
 	p->silent_bytes += bytes + PUBLISH_COST;
 	if (p->silent_bytes >= w->limits->unconfirmed_bytes_max / FOLLOWED_MIN)
 		one.is_followed = rows_n(what, r) > 0;

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/meter.h"
 #include "core/catalog.h"
+#include "core/exchange_count.h"
 #include "core/run.h"
 #include "msg/msg.h"
 #include "port/pattern.h"
@@ -54,6 +55,7 @@ struct session_world {
 	struct meter_lane *lane;         /* of it, this loop's */
 	const struct session_limits *limits;
 	struct post *post; /* commands go here, by shard */
+	struct exchange_tally *exchanges; /* of the loop: what came to them in this turn */
 	struct mem *mem;
 	struct block_home *home;
 	struct loads *loads;           /* requests to read messages from the journal */

@@ -51,6 +51,7 @@ struct world {
 	struct secrets secrets;
 	struct tally tally;
 	struct meter meter;
+	struct exchange_tally exchanges;
 	uint64_t checked; /* ticket of a password that is looked at later; 0: none */
 	bool is_checking_later, is_checked_right;
 	struct session_limits limits;
@@ -277,6 +278,7 @@ static inline struct world *world_new(void)
 		.tally = &w->tally,
 		.meter = &w->meter,
 		.lane = &w->meter.lanes[0],
+		.exchanges = &w->exchanges,
 		.limits = &w->limits,
 		.mem = &w->mem,
 		.home = &w->home,

@@ -12,6 +12,7 @@ static void dump_channel(const struct channel *c, struct text *out)
 	must(c->number > 0);
 	text_putf(out, "channel: %u consumers %u unacked %u prefetch %u shared %u", c->number,
 		  c->consumers_n, c->unacked.n - c->holes_n, c->prefetch, c->prefetch_shared);
+	text_putf(out, " published %llu delivered %llu", ull(c->published), ull(c->next_tag - 1));
 	if (c->confirm)
 		text_putf(out, " unconfirmed %u", c->confirm->window.n);
 	text_puts(out, c->is_closing ? " closing\n" : "\n");

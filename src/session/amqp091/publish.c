@@ -44,6 +44,13 @@ static enum err check_hit(struct turn *t, const struct publish *p, struct route_
 	return ERR_OK;
 }
 
+static void count(struct turn *t, struct channel *c, const struct exchange *x, bool is_unroutable)
+{
+	must(x != NULL);
+	c->published++;
+	exchange_came(t->w->exchanges, x, is_unroutable);
+}
+
 enum err amqp091_publish_route(struct turn *t, struct channel *c, struct publish *p,
 			       struct route_hit **out_hit)
 {
@@ -80,6 +87,7 @@ enum err amqp091_publish_route(struct turn *t, struct channel *c, struct publish
 		return ERR_BUSY;
 	if (c->tx)
 		TRY(amqp091_tx_room(t, c, p->route.n + p->props.n + p->body_bytes));
+	count(t, c, hit->x, route_is_nowhere(hit->route) && !amqp091_direct_is_to(t, p));
 	*out_hit = hit;
 	return ERR_OK;
 }
@@ -238,6 +246,7 @@ bool amqp091_publish_again(struct turn *t, struct slice in, size_t *out_used)
 	m->props_off += behind;
 	m->body_off += behind;
 	m->body_bytes = body_bytes;
+	count(t, a->channel, a->hit->x, route_is_nowhere(a->hit->route));
 	amqp091_publish_routed(t, a->channel, &a->publish, a->hit, a->shards_n, m);
 	*out_used = a->heads.n + body_bytes + AMQP091_FRAME_OVERHEAD;
 	return true;
