@@ -197,6 +197,7 @@ void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 	case OUTCOME_FIND: core_retain_find(c, o, NULL, fx); break;
 	case OUTCOME_COUNT:
 	case OUTCOME_RETURN: core_apply_back(c, o); break;
+	case OUTCOME_AGAIN: core_delay_apply_again(c, o); break;
 	case OUTCOME_GIVE_MARK: core_apply_mark(c, o); break;
 	case OUTCOME_QUEUE_DROP: core_apply_drop(c, o, fx); break;
 	case OUTCOME_BARRIER: core_apply_barrier(c, o, fx); break;

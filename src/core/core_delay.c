@@ -1,4 +1,5 @@
 #include "base/ablate.h"
+#include "base/byteorder.h"
 #include "core/catalog.h"
 #include "core/core_state.h"
 #include "core/keeper.h"
@@ -12,6 +13,7 @@
  * were due.
  *
  *     READY --due, room--> out --settled--> SETTLING --> gone
+ *       ^---------------------- to go again: SETTLING --'
  *
  * Who waits is found again by the entries: after a restart, and when many have been removed early.
  */
@@ -93,6 +95,65 @@ void core_delay_add(struct core *c, struct queue *q, struct chunk *k, uint32_t f
 	if (d->soon.n > 2 * (q->live_n + n) + STALE_MIN)
 		note_all(c, d);
 	core_delay_go_on(c, q);
+}
+
+/* ---- again -------------------------------------------------------------------------------- */
+
+#define AGAIN_BYTES 18u /* of one entry: u64 id, u64 until when, u16 count */
+
+static void wait_again(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
+		       uint64_t due_ms, uint16_t n)
+{
+	struct entry *e = &k->entry[slot];
+	const bool is_out = e->flags & ENTRY_DEAD;
+	must(due_ms > 0 && bits_test(k->live, slot));
+	e->expiry_ms = due_ms;
+	e->count = n;
+	if (!is_out)
+		return; /* read from the log: nobody has looked at it */
+	e->flags &= (uint8_t) ~(ENTRY_DEAD | ENTRY_SETTLING);
+	queue_on(q, k, slot);
+	note(c, q->has->delay, k, slot);
+	core_delay_go_on(c, q);
+}
+
+void core_delay_again(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
+		      uint64_t due_ms, struct outcomes *later)
+{
+	struct entry *e = &k->entry[slot];
+	const uint16_t n = (uint16_t)min_u64(e->count + 1u, UINT16_MAX);
+	uint8_t tail[AGAIN_BYTES];
+	must(e->flags & ENTRY_DEAD && !(e->flags & ENTRY_SETTLING) && q->has->delay);
+	if (!(e->flags & ENTRY_PERSISTENT) || ABLATED(again)) {
+		wait_again(c, q, k, slot, due_ms, n);
+		return;
+	}
+	const struct run head = {
+		.kind = OUTCOME_AGAIN, .flags = RUN_LOGGED, .shard = c->shard, .queue = q->id
+	};
+	e->flags |= ENTRY_SETTLING;
+	store_le64(tail, e->id);
+	store_le64(tail + 8, due_ms);
+	store_le16(tail + 16, n);
+	(void)outcomes_run(later, &head, NULL, 0, 0, slice_of(tail, sizeof tail));
+	q->is_logged = true;
+}
+
+void core_delay_apply_again(struct core *c, const struct run *o)
+{
+	struct queue *q = core_find_queue(c, o->queue);
+	struct slice tail = run_tail(o);
+	must(o->n == 0);
+	for (; q && tail.n >= AGAIN_BYTES; tail = slice_from(tail, AGAIN_BYTES)) {
+		const uint64_t id = load_le64(tail.p), due_ms = load_le64(tail.p + 8);
+		uint64_t pos = queue_find(q, id);
+		struct chunk *k = queue_next_live(q, &pos);
+		if (!k || k->is_cold || k->entry[pos_slot(pos)].id != id || due_ms == 0 ||
+		    !(k->entry[pos_slot(pos)].flags & ENTRY_PERSISTENT))
+			continue;
+		core_changed(c, q, k);
+		wait_again(c, q, k, pos_slot(pos), due_ms, load_le16(tail.p + 16));
+	}
 }
 
 /* ---- each message once -------------------------------------------------------------------- */

@@ -1,3 +1,4 @@
+#include "base/byteorder.h"
 #include "core/catalog.h"
 #include "core/core_letter_for_tests.h"
 #include "core/keeper.h"
@@ -226,6 +227,75 @@ static void what_was_on_its_way_goes_on_after_a_crash(void **s)
 	rig_free(r);
 }
 
+/* The first is safe where it went, and is to wait again until `due_ms`. */
+static void goes_again(struct rig *r, uint64_t due_ms)
+{
+	const struct settle_row row = { .pos = pos_nth(1) };
+	struct run head = rig_head(CMD_SETTLE, Q, 0);
+	head.session = LETTER;
+	head.tail_len = SETTLE_AGAIN_BYTES;
+	store_le64(r->cmd_bytes + sizeof head + sizeof row, due_ms);
+	rig_admit(r, head, &row, sizeof row, 1);
+	rig_give(r);
+}
+
+/* How often the first was due before. */
+static uint32_t times(struct rig *r)
+{
+	const uint64_t pos = pos_nth(1);
+	return queue_chunk(keeper(r), pos_chunk(pos))->entry[pos_slot(pos)].count;
+}
+
+static void what_goes_again_waits_when_the_log_has_that(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(QUEUE_DURABLE);
+	publish(r, 1, ENTRY_PERSISTENT, 1100);
+	rig_commit(r);
+	rig_at(r, 1100);
+	SAY("dead1 1");
+	goes_again(r, 1200);
+	rig_at(r, 1200);
+	SAY(""); /* the log has it not yet */
+	rig_commit(r);
+	SAY("dead1 1");
+	assert_int_equal(times(r), 1);
+	goes_again(r, 1300);
+	rig_commit(r);
+	assert_int_equal(core_deadline(r->core), 1300);
+	rig_at(r, 1300);
+	SAY("dead1 1");
+	assert_int_equal(times(r), 2);
+	letter_done(r, Q, 1);
+	rig_commit(r);
+	assert_true(keeper(r)->live_n == 0 && r->live_bytes == 0);
+	core_check(r->core);
+	rig_free(r);
+}
+
+static void after_a_crash_it_waits_for_the_next_time(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with(QUEUE_DURABLE);
+	publish(r, 1, ENTRY_PERSISTENT, 1100);
+	rig_commit(r);
+	rig_at(r, 1100);
+	SAY("dead1 1");
+	goes_again(r, 1200);
+	rig_commit(r);
+	rig_crash(r);
+	core_dead_to(r->core, LETTER);
+	rig_replay(r, r->core, 0, r->committed);
+	open_keeper(r, QUEUE_DURABLE);
+	SAY("");
+	assert_int_equal(core_deadline(r->core), 1200);
+	core_check(r->core);
+	rig_at(r, 1200);
+	SAY("dead1 1");
+	assert_int_equal(times(r), 1);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +306,8 @@ int main(void)
 		cmocka_unit_test(what_was_removed_early_is_passed_over),
 		cmocka_unit_test(many_that_were_removed_take_no_memory),
 		cmocka_unit_test(a_keeper_that_is_dropped_forgets_who_waits),
+		cmocka_unit_test(what_goes_again_waits_when_the_log_has_that),
+		cmocka_unit_test(after_a_crash_it_waits_for_the_next_time),
 		cmocka_unit_test(a_message_goes_on_once),
 		cmocka_unit_test(what_was_on_its_way_goes_on_after_a_crash),
 	};

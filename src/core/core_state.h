@@ -444,6 +444,12 @@ bool core_unseen(struct core *c, struct queue *q, struct publish_row *row);
  * wait beyond his time. */
 void core_delay_due(struct core *c, struct due *due);
 void core_delay_go_on(struct core *c, struct queue *q);
+/* core_delay_again: one that was due is safe where it went, and is to wait again until `due_ms`;
+ * what is persistent does when the log has it, with how often it was due: one outcome, so that it
+ * goes neither twice for that nor never again. core_delay_apply_again is OUTCOME_AGAIN. */
+void core_delay_again(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
+		      uint64_t due_ms, struct outcomes *later);
+void core_delay_apply_again(struct core *c, const struct run *o);
 
 /* ---- core_queue.c */
 void core_open(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);

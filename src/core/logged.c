@@ -32,6 +32,7 @@ static bool is_stored_kind(uint8_t kind)
 	case OUTCOME_CHUNK:
 	case OUTCOME_COUNT:
 	case OUTCOME_RETURN:
+	case OUTCOME_AGAIN:
 	case OUTCOME_CHUNK_DROP:
 	case OUTCOME_TX_BEGIN:
 	case OUTCOME_TX_PREPARE:
@@ -285,7 +286,7 @@ static uint64_t objects_end(uint8_t kind)
 	case OUTCOME_FACT_DELETE: return LOGGED_FACTS_END;
 	default:
 		return kind <= OUTCOME_QUEUE_DROP ||
-				       (kind >= OUTCOME_COUNT && kind <= OUTCOME_RETURN)
+				       (kind >= OUTCOME_COUNT && kind <= OUTCOME_AGAIN)
 			       ? UINT64_MAX
 			       : 0;
 	}

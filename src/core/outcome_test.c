@@ -44,6 +44,7 @@ static const struct pin old_outcomes[] = {
 	{ 12, "ADD_ONCE" },
 	{ 62, "FIND" },
 	{ 13, "RETURN" },
+	{ 14, "AGAIN" },
 };
 
 static const struct pin outcomes[] = {

@@ -94,6 +94,9 @@ struct settle_row { /* CMD_SETTLE: run.queue, run.arg = consumer */
 	uint32_t how; /* enum settle */
 	uint32_t pad;
 };
+/* A settlement of what was delayed may be alone in its run, whose tail is then until when it waits
+ * again: u64, little-endian, not 0. */
+#define SETTLE_AGAIN_BYTES sizeof(uint64_t)
 /* FAIL is RELEASE after an attempt that counts. */
 enum settle { SETTLE_ACCEPT, SETTLE_RELEASE, SETTLE_REJECT, SETTLE_FAIL, SETTLE_N };
 

@@ -18,6 +18,7 @@
 #include "sim/picking.h"
 #include "sim/pledge.h"
 #include "sim/reading.h"
+#include "sim/refrain.h"
 #include "sim/replica.h"
 #include "sim/turns.h"
 #include "sim/voucher.h"

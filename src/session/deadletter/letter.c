@@ -264,6 +264,15 @@ bool letter_stored(struct deadletter *d, struct session_world *w, const struct l
 	return true;
 }
 
+uint64_t letter_again_ms(const struct session_world *w, const struct letter *l)
+{
+	const struct msg *m = msg_of(l->row.mem);
+	must(l->reason == DEAD_EXPIRED);
+	return msg_encoding(m) == MSG_STOMP
+		       ? stomp_later_again(msg_props(m), l->row.count, w->wall_ms)
+		       : 0;
+}
+
 void letter_made_end(struct letter_made *own_m, bool is_sent)
 {
 	struct block *b = own_m->block;

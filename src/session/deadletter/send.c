@@ -1,5 +1,6 @@
 #include "base/ablate.h"
 #include "base/bits.h"
+#include "base/byteorder.h"
 #include "base/must.h"
 #include "base/rd.h"
 #include "core/delay_store.h"
@@ -32,10 +33,14 @@ static void settle(struct deadletter *d, struct session_world *w, const struct l
 		.shard = l->shard,
 		.queue = l->queue,
 	};
+	uint8_t again[SETTLE_AGAIN_BYTES];
 	uint32_t loop = p->loop_of_shard[l->shard];
 	struct run *r = post_last(p, loop, sizeof row);
 	must(l->row.mem == 0);
-	if (r && run_same(r, &head))
+	if (l->again_ms) {
+		store_le64(again, l->again_ms);
+		(void)post_run(p, loop, &head, &row, sizeof row, 1, slice_of(again, sizeof again));
+	} else if (r && run_same(r, &head))
 		*(struct settle_row *)post_row(p, loop, r, sizeof row) = (struct settle_row){
 			.pos = l->row.pos, .how = SETTLE_ACCEPT
 		};
@@ -316,6 +321,8 @@ static bool send_kept(struct deadletter *d, struct session_world *w, struct lett
 	struct letter_made made;
 	must(l->reason == DEAD_EXPIRED);
 	const bool is_stored = delay_store_has(p->rules); /* by no exchange */
+	if (is_stored)
+		l->again_ms = letter_again_ms(w, l);
 	p->past = x && p->rules->keeper != RULE_NONE && !is_stored ? x->id : 0;
 	if (!(is_stored ? letter_stored(d, w, l, &made)
 			: letter_kept(d, w, l, p->rules->keeper == EXCHANGE_DELAYED, &made)))

@@ -14,14 +14,12 @@ static bool refuse(struct turn *t, const char *words, struct slice what)
 	return false;
 }
 
-/* At the first moment at which it goes. */
+/* When it goes first. Without a delay it waits for a period, as in ActiveMQ. */
 static uint64_t due_of(const struct turn *t, const struct stomp_later *l)
 {
-	const uint64_t now = t->w->wall_ms;
-	must(stomp_later_is(l) && now < EXPIRY_TIME_MAX);
-	if (l->delay_ms <= 0)
-		return now;
-	return now + min_u64((uint64_t)l->delay_ms, EXPIRY_TIME_MAX - now);
+	const int64_t wait_ms = l->delay_ms > 0 ? l->delay_ms : l->period_ms;
+	must(stomp_later_is(l));
+	return t->w->wall_ms + (wait_ms > 0 ? min_u64((uint64_t)wait_ms, STOMP_LATER_MAX_MS) : 0);
 }
 
 bool stomp_later_read(struct turn *t, struct sending *m)
@@ -35,10 +33,13 @@ bool stomp_later_read(struct turn *t, struct sending *m)
 			return refuse(t, "Not a number: ", name);
 	if (!stomp_later_is(&l))
 		return true;
-	if (l.has & STOMP_LATER_PERIOD || (l.has & STOMP_LATER_REPEAT && l.repeat != 0))
-		return refuse(t, "Repetitions are not there: ", slice_str("AMQ_SCHEDULED_PERIOD"));
 	if (l.has & STOMP_LATER_CRON)
 		return refuse(t, "Not there: ", slice_str("AMQ_SCHEDULED_CRON"));
+	if (l.repeat > STOMP_LATER_REPEAT_MAX)
+		return refuse(t, "The scheduled repeat value is too large", SLICE_EMPTY);
+	if (l.repeat < 0 && l.period_ms <= 0)
+		return refuse(t, "What is repeated for ever needs an AMQ_SCHEDULED_PERIOD",
+			      SLICE_EMPTY);
 	m->due_ms = due_of(t, &l);
 	return true;
 }

@@ -1,5 +1,6 @@
 #include "wire/stomp/later.h"
 
+#include "base/bits.h"
 #include "base/must.h"
 #include "base/text.h"
 #include "wire/stomp/stored.h"
@@ -72,6 +73,28 @@ static void put_number(struct wr *w, enum stomp_header which, uint64_t n)
 	text_put_u64(&t, n);
 	must(!text_is_full(&t));
 	stomp_stored_put_one(w, slice_str(stomp_header_words[which]), text_slice(&t));
+}
+
+/* What the headers of a message say, all of which were right when it came. */
+static struct stomp_later read(struct slice props)
+{
+	struct rd r = rd_of(props);
+	struct stomp_later l = { .has = 0 };
+	struct slice name, value;
+	must(props.p != NULL || props.n == 0);
+	while (stomp_stored_next(&r, &name, &value))
+		if (!stomp_later_take(&l, name, value))
+			return (struct stomp_later){ .has = 0 };
+	return l;
+}
+
+uint64_t stomp_later_again(struct slice props, uint32_t n, uint64_t now_ms)
+{
+	const struct stomp_later l = read(props);
+	must(now_ms <= INT64_MAX / 2);
+	if (l.repeat >= 0 && n >= (uint64_t)l.repeat)
+		return 0;
+	return now_ms + (l.period_ms > 0 ? min_u64((uint64_t)l.period_ms, STOMP_LATER_MAX_MS) : 1);
 }
 
 void stomp_later_go(struct wr *w, struct slice props, uint64_t now_ms, uint64_t *out_expires_ms)

@@ -8,7 +8,9 @@
 #include "base/wr.h"
 #include "wire/stomp/frame.h"
 
-#define STOMP_LATER_JOB "scheduledJobId"
+#define STOMP_LATER_JOB        "scheduledJobId"
+#define STOMP_LATER_REPEAT_MAX 65535               /* one that is not for ever */
+#define STOMP_LATER_MAX_MS     (UINT64_C(1) << 42) /* 139 years: more waits so long */
 
 enum {
 	STOMP_LATER_DELAY = 1,
@@ -34,6 +36,10 @@ static inline bool stomp_later_is(const struct stomp_later *l)
 	return l->has & (STOMP_LATER_DELAY | STOMP_LATER_PERIOD | STOMP_LATER_CRON) &&
 	       !(l->has & STOMP_LATER_DONE);
 }
+
+/* stomp_later_again: until when the message with this block waits again that is due at `now_ms` and
+ * was due `n` times before; 0: this is the last time. */
+uint64_t stomp_later_again(struct slice props, uint32_t n, uint64_t now_ms);
 
 /* stomp_later_go writes the block of a message that goes now, at `now_ms`: without these headers;
  * one that has `expires` lives as long from now on as it would have from its `timestamp`, and has a

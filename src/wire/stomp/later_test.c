@@ -70,6 +70,32 @@ static void a_word_is_no_number(void **s)
 	assert_false(later_of("AMQ_SCHEDULED_REPEAT:1.5\n", &l));
 }
 
+static uint64_t again(const char *head, uint32_t n)
+{
+	return stomp_later_again(stored(head), n, 1000);
+}
+
+static void it_goes_once_more_than_it_is_repeated(void **s)
+{
+	(void)s;
+	const char *head = "AMQ_SCHEDULED_DELAY:5\nAMQ_SCHEDULED_PERIOD:7\n"
+			   "AMQ_SCHEDULED_REPEAT:2\n";
+	assert_int_equal(again(head, 0), 1007);
+	assert_int_equal(again(head, 1), 1007);
+	assert_int_equal(again(head, 2), 0);
+	assert_int_equal(again("AMQ_SCHEDULED_PERIOD:7\n", 0), 0);
+	assert_int_equal(again("AMQ_SCHEDULED_DELAY:7\nAMQ_SCHEDULED_REPEAT:1\n", 0), 1001);
+	assert_int_equal(again("foo:bar\n", 0), 0);
+}
+
+static void what_is_repeated_for_ever_has_no_last_time(void **s)
+{
+	(void)s;
+	const char *head = "AMQ_SCHEDULED_PERIOD:7\nAMQ_SCHEDULED_REPEAT:-1\n";
+	assert_int_equal(again(head, 0), 1007);
+	assert_int_equal(again(head, UINT16_MAX), 1007);
+}
+
 static struct slice goes(const char *head, uint64_t now_ms, uint64_t *out_expires_ms)
 {
 	struct wr w = wr_of(gone_room, sizeof gone_room);
@@ -111,6 +137,8 @@ int main(void)
 		cmocka_unit_test(a_repeat_alone_waits_for_nothing),
 		cmocka_unit_test(what_has_waited_does_not_wait_again),
 		cmocka_unit_test(a_word_is_no_number),
+		cmocka_unit_test(it_goes_once_more_than_it_is_repeated),
+		cmocka_unit_test(what_is_repeated_for_ever_has_no_last_time),
 		cmocka_unit_test(what_goes_says_nothing_of_waiting),
 		cmocka_unit_test(its_life_begins_when_it_goes),
 	};
