@@ -63,8 +63,8 @@ void core_free(struct core *c)
 										 : &q->able);
 			consumer_remove(&c->consumers, containerof(n, struct consumer, node));
 		}
-		(void)core_drop_all(c, q);
 		(void)core_stream_forget(c, q);
+		(void)core_drop_all(c, q);
 		(void)core_retain_forget(c, q);
 		if (list_has_node(&q->active))
 			list_remove(&q->active);

@@ -217,8 +217,8 @@ void core_apply_drop(struct core *c, const struct run *o, struct post *fx)
 		queue_counting(q, c->mem)->dropped += q->live_n;
 		c->count.dropped += q->live_n;
 		core_cancel_all(c, q, fx);
-		what.a = core_drop_all(c, q);
 		(void)core_stream_forget(c, q);
+		what.a = core_drop_all(c, q);
 		what.a += core_retain_forget(c, q);
 		forget(c, q);
 	}

@@ -180,16 +180,41 @@ static void what_comes_with_a_large_message_leaves_memory(void **s)
 	rig_free(r);
 }
 
-/* A stream whose first page has left memory; its record is in `record`. */
-static struct rig *rig_with_page(struct wr *record)
+/* Its reader is told, and what was kept for him goes with it. */
+static void a_stream_that_is_read_can_be_deleted(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_empty_stream();
+	core_cache_limit(r->core, 1 << 20);
+	read_from_first(r, 9, 3);
+	rig_publish(r, Q, 1, 6, ENTRY_PERSISTENT);
+	rig_commit(r);
+	must(core_cached_bytes(r->core) > 0);
+	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+	rig_do(r, CMD_QUEUE_DROP, Q, 0, 0);
+	rig_commit(r);
+	core_check(r->core);
+	must(core_cached_bytes(r->core) == 0);
+	rig_free(r);
+}
+
+/* An empty stream whose pages are short. */
+static struct rig *rig_with_pages(void)
 {
 	struct rig *r = rig_new();
 	struct queue_rules rules = rules_none();
-	struct core_page page;
 	rules.type = QUEUE_STREAM;
 	core_page_rows(r->core, 4);
 	core_cache_limit(r->core, 0);
 	rig_open(r, Q, QUEUE_DURABLE | QUEUE_APPENDS, &rules);
+	return r;
+}
+
+/* A stream whose first page has left memory; its record is in `record`. */
+static struct rig *rig_with_page(struct wr *record)
+{
+	struct rig *r = rig_with_pages();
+	struct core_page page;
 	rig_publish(r, Q, 1, 6, ENTRY_PERSISTENT);
 	rig_commit(r);
 	must(core_page_leaving(r->core, &page) && page.first == 0);
@@ -228,6 +253,7 @@ int main(void)
 		cmocka_unit_test(readers_hold_what_each_of_them_was_given),
 		cmocka_unit_test(what_is_in_memory_moves_though_it_is_given),
 		cmocka_unit_test(what_comes_with_a_large_message_leaves_memory),
+		cmocka_unit_test(a_stream_that_is_read_can_be_deleted),
 		cmocka_unit_test(a_page_that_is_damaged_is_told_of),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
