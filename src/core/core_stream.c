@@ -177,6 +177,18 @@ void core_stream_apply_add(struct core *c, const struct run *o, struct post *fx)
 
 /* ---- out --------------------------------------------------------------------------------- */
 
+void core_stream_drop(struct core *c, struct streamed *t)
+{
+	while (t->s.pages.n > 0) {
+		struct stream_page *p = stream_page(&t->s, 0);
+		must(p->first <= t->s.first);
+		if (p->first + p->n > t->s.first)
+			return;
+		(void)deque_pop(&t->s.pages, NULL);
+		page_gone(c, t, p);
+	}
+}
+
 void core_stream_apply_trim(struct core *c, const struct run *o)
 {
 	struct queue *q = core_find_queue(c, o->queue);
@@ -188,13 +200,7 @@ void core_stream_apply_trim(struct core *c, const struct run *o)
 	t->s.first = o->arg;
 	t->s.last = max_u64(t->s.last, o->arg);
 	t->s.cached_from = max_u64(t->s.cached_from, o->arg);
-	while (t->s.pages.n > 0) {
-		struct stream_page *p = stream_page(&t->s, 0);
-		if (p->first + p->n > o->arg)
-			break;
-		(void)deque_pop(&t->s.pages, NULL);
-		page_gone(c, t, p);
-	}
+	core_stream_drop(c, t);
 	t->segment_end = 0;
 	queue_counting(q, c->mem)->expired += o->arg - before;
 	c->count.expired += o->arg - before;

@@ -82,6 +82,9 @@ struct streamed *core_stream_of(struct core *c, struct queue *q);
 /* core_stream_retain asks the log to begin later, where rules say so. */
 void core_stream_retain(struct core *c, struct streamed *t, struct outcomes *later);
 
+/* core_stream_drop frees pages that lie before the first message. */
+void core_stream_drop(struct core *c, struct streamed *t);
+
 /* ---- core_stream_give.c */
 
 /* core_stream_read_to: 0: nobody has yet to read the message at `offset` where it lies; else the

@@ -117,6 +117,21 @@ static bool is_due(const struct core *c, const struct streamed *t, size_t at)
 	       (at + 1 < t->s.pages.n || p->n >= c->streams.rows_max);
 }
 
+/* Of a page that ended elsewhere when the stream was trimmed, before a crash, a part may lie before
+ * the first message. */
+static void split(struct core *c, struct streamed *t, size_t at)
+{
+	const size_t before = t->s.pages.n;
+	must(at < before);
+	stream_split(&t->s, at, c->mem);
+	for (size_t i = at; i <= at + t->s.pages.n - before; i++)
+		core_stream_moved(c, stream_page(&t->s, i));
+	if (t->s.pages.n > before)
+		core_changed(c, t->queue, NULL);
+	core_stream_drop(c, t);
+	must(at < t->s.pages.n);
+}
+
 /* While a checkpoint is taken no page may be split: one of its parts might be in it already. */
 bool core_page_leaving(struct core *c, struct core_page *out)
 {
@@ -128,12 +143,10 @@ bool core_page_leaving(struct core *c, struct core_page *out)
 			t->s.due_from = p->first;
 			if (!is_due(c, t, at))
 				continue;
-			size_t before = t->s.pages.n;
-			stream_split(&t->s, at, c->mem);
-			for (size_t i = at; i <= at + t->s.pages.n - before; i++)
-				core_stream_moved(c, stream_page(&t->s, i));
-			if (t->s.pages.n > before)
-				core_changed(c, t->queue, NULL);
+			split(c, t, at);
+			if (!is_due(c, t, at))
+				continue;
+			p = stream_page(&t->s, at);
 			*out = (struct core_page){ t->queue->id, p->first, 0,
 						   stream_rows_bytes(p->n) };
 			return true;

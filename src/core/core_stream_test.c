@@ -224,6 +224,28 @@ static struct rig *rig_with_page(struct wr *record)
 	return r;
 }
 
+/* Before a crash the page had ended at the first offset that is left: its messages lay elsewhere. */
+static void what_a_trimmed_page_had_before_the_first_message_goes(void **s)
+{
+	(void)s;
+	for (uint32_t last_n = 2; last_n <= 3; last_n++) {
+		struct rig *r = rig_with_pages();
+		struct run trim = rig_head(OUTCOME_STREAM_TRIM, Q, 2);
+		struct core_page page;
+		trim.flags = RUN_LOGGED;
+		for (uint32_t n = 0; n < 2; n++) { /* each lies in a segment of its own */
+			rig_publish(r, Q, 1 + 2 * n, n ? last_n : 2, ENTRY_PERSISTENT);
+			rig_commit(r);
+		}
+		core_apply(r->core, &trim, r->committed, 0, &r->post);
+		core_check(r->core);
+		const bool is_leaving = core_page_leaving(r->core, &page);
+		must(is_leaving == (last_n > 2) && (!is_leaving || page.first == 2));
+		core_check(r->core);
+		rig_free(r);
+	}
+}
+
 /* Its messages are left out: whoever keeps the log must be able to say so. */
 static void a_page_that_is_damaged_is_told_of(void **s)
 {
@@ -254,6 +276,7 @@ int main(void)
 		cmocka_unit_test(what_is_in_memory_moves_though_it_is_given),
 		cmocka_unit_test(what_comes_with_a_large_message_leaves_memory),
 		cmocka_unit_test(a_stream_that_is_read_can_be_deleted),
+		cmocka_unit_test(what_a_trimmed_page_had_before_the_first_message_goes),
 		cmocka_unit_test(a_page_that_is_damaged_is_told_of),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
