@@ -224,7 +224,7 @@ static struct rig *rig_with_page(struct wr *record)
 	return r;
 }
 
-/* Before a crash the page had ended at the first offset that is left: its messages lay elsewhere. */
+/* The page had ended at the first offset before a crash: its messages lay in other segments. */
 static void what_a_trimmed_page_had_before_the_first_message_goes(void **s)
 {
 	(void)s;

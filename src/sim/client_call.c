@@ -199,8 +199,7 @@ bool client_purge(struct client *c, uint32_t channel, uint32_t queue)
 bool client_delete(struct client *c, uint32_t channel, uint32_t queue, uint32_t flags)
 {
 	char name[PLACE_NAME_MAX];
-	if (client_is_stream(c, queue) || !client_may_use(c, channel, queue) ||
-	    !take(c, channel, queue))
+	if (!client_may_use(c, channel, queue) || !take(c, channel, queue))
 		return false;
 	oracle_queue_set(c->oracle, queue, LIFE_GOING);
 	client_call_queue(c, channel, AMQP091_queue_delete_ok, queue, flags != 0, flags);
@@ -224,6 +223,8 @@ static void declared(struct client *c, const struct asked *a, const struct amqp0
 	const struct amqp091_queue_declare_ok *ok = &m->queue_declare_ok;
 	if (!slice_eq(ok->queue, client_queue_name(c, a->place, name)))
 		story_wrong(c->story, "c%u declared one queue and is told of another", c->index);
+	if (c->is_draining)
+		c->oracle->stream_count = ok->message_count;
 	if (a->arg == ARG_COUNT)
 		oracle_count_is(c->oracle, a->place, a->event, ok->message_count);
 	else

@@ -375,6 +375,8 @@ static struct slice read_from(struct client *c, struct oracle_reading *r, uint8_
 		break;
 	default: /* as if it had said "next" */ *r = (struct oracle_reading){ .next = known_n };
 	}
+	r->edition = c->oracle->stream_edition;
+	r->first = c->oracle->stream_first;
 	must(wr_ok(&w));
 	return wr_done(&w);
 }

@@ -166,8 +166,13 @@ struct oracle {
 	uint64_t decree_event; /* since when it is one */
 	uint32_t *stream;      /* messages by offset, as they were read; 0: not yet */
 	uint32_t stream_n, stream_cap;
-	uint32_t stream_end; /* how far the drain has read */
-	uint64_t streamed_n;
+	uint32_t stream_edition;           /* another one, since it may have been deleted */
+	uint32_t stream_first;             /* what lay before it is gone, as somebody saw */
+	uint32_t stream_begin, stream_end; /* what the drain has read; it found so many: */
+	uint32_t stream_count;
+	uint32_t stream_missed_n; /* that nobody has read before they went */
+	uint32_t stream_page;     /* rows of a page: so many stay at least */
+	uint64_t streamed_n, trimmed_n, renewed_n;
 	bool is_rotten;   /* the broker could not read something once */
 	bool is_standing; /* `standing` and `mask` are of now */
 	bool may_be_cold; /* entries leave memory: what is too many goes once it is read back */
@@ -289,6 +294,8 @@ struct oracle_reading {
 	uint64_t at;   /* of the delivery */
 	uint64_t next; /* where he goes on; or begins, there (is_exact) or behind it */
 	bool is_exact;
+	uint64_t first;   /* what was known to be gone when he began: all before it */
+	uint32_t edition; /* of the stream, likewise */
 };
 
 struct oracle_delivery {
@@ -341,6 +348,9 @@ void oracle_dead_crash(struct oracle *o);
 uint32_t oracle_read(struct oracle *o, const struct oracle_delivery *d, uint32_t id);
 /* oracle_read_all: the drain has read it from the first message to the last. */
 void oracle_read_all(struct oracle *o, uint32_t queue);
+/* oracle_renewed: the stream may be another one from now on, or none. Who has begun to read it
+ * before reads what nobody can judge. */
+void oracle_renewed(struct oracle *o, uint32_t queue);
 
 /* ---- transactions (oracle_tx.c) ---- */
 

@@ -195,6 +195,8 @@ void oracle_queue_set(struct oracle *o, uint32_t queue, enum life life)
 	TELL(o->story, life, queue, life);
 	if (life == LIFE_MAYBE)
 		doubt_all(o, queue);
+	if (o->places.rule[queue].kind == PLACE_STREAM && (life == LIFE_MAYBE || life == LIFE_NONE))
+		oracle_renewed(o, queue);
 	for (uint32_t b = 0; life == LIFE_NONE && b < PLACE_BINDINGS; b++)
 		if (place_queue_of(b) == queue)
 			o->binding[b] = LIFE_NONE;
@@ -245,6 +247,7 @@ void oracle_queue_deleted(struct oracle *o, uint32_t queue)
 		k->is_dead |= oracle_is_sent_done(o, &o->messages[k->message]);
 	}
 	q->has_doubts = true;
+	o->renewed_n += o->places.rule[queue].kind == PLACE_STREAM;
 	oracle_queue_set(o, queue, LIFE_NONE);
 }
 
@@ -422,6 +425,8 @@ void oracle_count_is(struct oracle *o, uint32_t queue, uint64_t event, uint64_t 
 			    place_queues[queue].name, (unsigned long)n, length);
 	if (rule->kind == PLACE_STREAM)
 		most += o->unreadable_n; /* no reader gets it, and it stays where it is */
+	if (rule->bytes_max || rule->age_s)
+		least = 0;
 	if (rule->is_cemetery || q->death_event > event)
 		most = UINT64_MAX; /* who has died, and when, is not known before it comes */
 	if (n + o->unreadable_n < least || n > most)

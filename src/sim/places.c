@@ -88,6 +88,8 @@ struct slice place_arguments(const struct place_binding *b, uint8_t buf[PLACE_AR
 struct slice place_rules(const struct place_rule *rule, uint8_t buf[PLACE_RULES_MAX])
 {
 	struct wr w = wr_of(buf, PLACE_RULES_MAX);
+	char word[16];
+	struct text age = text_of(word, sizeof word);
 	switch (rule->kind) {
 	case PLACE_PLAIN: break;
 	case PLACE_RANKED: amqp091_put_int(&w, "x-max-priority", PRIORITY_MAX); break;
@@ -102,6 +104,13 @@ struct slice place_rules(const struct place_rule *rule, uint8_t buf[PLACE_RULES_
 		amqp091_put_int(&w, "x-message-ttl", rule->ttl_ms);
 	if (rule->length_max)
 		amqp091_put_int(&w, "x-max-length", rule->length_max);
+	if (rule->bytes_max)
+		amqp091_put_int(&w, "x-max-length-bytes", rule->bytes_max);
+	if (rule->segment_bytes)
+		amqp091_put_int(&w, "x-stream-max-segment-size-bytes", rule->segment_bytes);
+	text_putf(&age, "%us", rule->age_s);
+	if (rule->age_s)
+		amqp091_put_str(&w, "x-max-age", text_slice(&age));
 	if (rule->is_rejecting)
 		amqp091_put_str(&w, "x-overflow", slice_str("reject-publish"));
 	if (rule->dead_to && !rule->is_decreed) {
@@ -229,6 +238,20 @@ static void choose_ends(struct places *p, struct prng *r)
 	p->rule[PLACE_d2].is_cemetery = true;
 }
 
+/* Most streams lose what is too much or too old, in segments of a few messages. */
+static void choose_retention(struct place_rule *rule, struct prng *r)
+{
+	const uint64_t how = prng_below(r, 4);
+	must(rule->kind == PLACE_STREAM);
+	if (how == 0)
+		return;
+	rule->segment_bytes = (uint32_t)prng_between(r, 200, 4000);
+	if (how != 1)
+		rule->bytes_max = (uint32_t)prng_between(r, 1000, 20000);
+	if (how != 2)
+		rule->age_s = (uint32_t)prng_between(r, 1, 100);
+}
+
 /* Whose rules the seed chooses: d0, d2, a0 and those of one client have none. */
 static void choose_rules(struct places *p, struct prng *r)
 {
@@ -241,6 +264,7 @@ static void choose_rules(struct places *p, struct prng *r)
 		p->rule[free[i]].kind = kinds[prng_below(r, 4)];
 	choose_bounds(p, r);
 	choose_ends(p, r);
+	choose_retention(&p->rule[PLACE_l0], r);
 }
 
 /* Half of those that clients declare have an alternate, in chains and circles, too. */

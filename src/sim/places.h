@@ -62,9 +62,11 @@ struct place_rule {
 	bool is_rejecting;   /* when it is full: else the oldest go */
 	uint32_t ttl_ms;     /* 0: none */
 	uint32_t length_max; /* 0: none */
-	uint8_t dead_to;     /* where its dead letters go, a queue without rules; 0: nowhere */
-	bool is_cemetery;    /* some come here */
-	bool is_decreed;     /* policies may say more, and whether its dead letters go there */
+	uint32_t bytes_max, segment_bytes,
+		age_s;    /* of a stream: what goes, and with what; 0: none */
+	uint8_t dead_to;  /* where its dead letters go, a queue without rules; 0: nowhere */
+	bool is_cemetery; /* some come here */
+	bool is_decreed;  /* policies may say more, and whether its dead letters go there */
 };
 struct places {
 	struct place_rule rule[PLACE_QUEUES];

@@ -9,8 +9,9 @@
 #define SETTLE_STEPS_MAX 400000
 #define CLIENT_SHIFT     8 /* of actors' bits */
 #define OPERATOR         (CLIENT_SHIFT + ORACLE_CLIENTS)
-#define ORDER_STEPS      300 /* between two orders of the operator, about */
-#define CHECK_STEPS      64  /* between two looks at its memory, and at who waits */
+#define ORDER_STEPS      300    /* between two orders of the operator, about */
+#define PAGE_PART        32768u /* of a segment, for each row of a stream's page */
+#define CHECK_STEPS      64     /* between two looks at its memory, and at who waits */
 
 /* ---- life ------------------------------------------------------------------------------- */
 
@@ -46,6 +47,7 @@ void world_init(struct world *w, uint64_t seed, uint32_t loops_n, bool is_told)
 	     s.checkpoint_every_bytes >> 10);
 	host_init(&w->host, &w->story, prng_u64(&w->prng), &s);
 	oracle_init(&w->oracle, &w->story, &w->host.now_ms, &w->prng);
+	w->oracle.stream_page = (uint32_t)s.segment_bytes / PAGE_PART;
 	w->oracle.may_be_cold = s.entries_bytes < 64u << 20;
 	w->temper = temper_of(&w->prng, s.segment_bytes < 1048576 ? s.pipe_bytes / 4 : 400000);
 	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
