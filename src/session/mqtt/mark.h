@@ -60,8 +60,8 @@ void mqtt_mark_came(struct turn *t, const struct settling *what, const struct ms
 /* mqtt_mark_state: is that id of the client's known? MARK_UNKNOWN ... */
 enum mark_state { MARK_UNKNOWN, MARK_KNOWN, MARK_TOLD };
 enum mark_state mqtt_mark_state(struct turn *t, uint16_t id);
-/* mqtt_mark_reused: the id is another message's now, which has to wait until what was known of it is
- * forgotten, durably; false: nothing is. */
+/* mqtt_mark_reused: the id is another message's now, which has to wait until what was known of it
+ * is forgotten, durably; false: nothing is. */
 MUST_USE bool mqtt_mark_reused(struct turn *t, uint16_t id);
 /* mqtt_mark_received publishes a message and remembers its id, until PUBREL; mqtt_mark_released and
  * mqtt_mark_over for what goes out. */
