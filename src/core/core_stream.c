@@ -130,8 +130,9 @@ void core_stream_rows(const struct core *c, struct add_row *row, uint32_t n)
 
 static void add_row(struct core *c, struct queue *q, const struct add_row *row)
 {
-	struct stream *s = &q->has->stream->s;
-	struct stream_page *p = stream_tail(s, c->streams.rows_max, c->mem);
+	struct streamed *t = q->has->stream;
+	struct stream_page *p = stream_tail(&t->s, c->streams.rows_max, core_stream_page_bytes(t),
+					    c->mem);
 	struct stream_row one = { .mem = row->mem,
 				  .loc = row->loc,
 				  .when = row->expiry_ms,
@@ -143,9 +144,9 @@ static void add_row(struct core *c, struct queue *q, const struct add_row *row)
 		c->cached_bytes += one.bytes;
 	}
 	p->changed = c->checkpoint.epoch;
-	stream_add(s, p, &one);
-	if (p->n == c->streams.rows_max)
-		core_stream_leaves(c, q->has->stream);
+	stream_add(&t->s, p, &one);
+	if (core_stream_is_full(c, t, p))
+		core_stream_leaves(c, t);
 }
 
 void core_stream_apply_add(struct core *c, const struct run *o, struct post *fx)

@@ -11,6 +11,7 @@
 #include "core/stream.h"
 
 #define SEGMENT_BYTES_DEFAULT UINT64_C(500000000) /* RabbitMQ's */
+#define SEGMENT_BYTES_MIN     UINT64_C(16384)     /* of a page: smaller segments end with a page */
 #define FILTER_BYTES_DEFAULT  UINT8_C(16)         /* likewise */
 
 struct streamed {
@@ -26,6 +27,17 @@ struct streamed {
 	uint64_t segment_n;   /* bytes of it */
 	uint8_t filter_bytes;
 };
+
+/* A segment may be smaller than a page would become: then the page ends where the segment does. */
+static inline uint64_t core_stream_page_bytes(const struct streamed *t)
+{
+	return max_u64(t->segment_bytes, SEGMENT_BYTES_MIN);
+}
+static inline bool core_stream_is_full(const struct core *c, const struct streamed *t,
+				       const struct stream_page *p)
+{
+	return p->n >= c->streams.rows_max || p->bytes >= core_stream_page_bytes(t);
+}
 
 /* ---- for every part of the core */
 

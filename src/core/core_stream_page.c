@@ -114,7 +114,7 @@ static bool is_due(const struct core *c, const struct streamed *t, size_t at)
 	const struct stream_page *p = stream_page(&t->s, at);
 	must(p->n > 0);
 	return !p->loc && !p->is_writing && !p->is_pinned &&
-	       (at + 1 < t->s.pages.n || p->n >= c->streams.rows_max);
+	       (at + 1 < t->s.pages.n || core_stream_is_full(c, t, p));
 }
 
 /* Of a page that ended elsewhere when the stream was trimmed, before a crash, a part may lie before

@@ -106,11 +106,12 @@ static void grow(struct stream_page *p, uint32_t cap, struct mem *mem)
 	p->rows_cap = cap;
 }
 
-struct stream_page *stream_tail(struct stream *s, uint32_t rows_max, struct mem *mem)
+struct stream_page *stream_tail(struct stream *s, uint32_t rows_max, uint64_t bytes_max,
+				struct mem *mem)
 {
 	struct stream_page *p = s->pages.n ? stream_page(s, s->pages.n - 1) : NULL;
 	must(rows_max > 0);
-	if (!p || p->n >= rows_max || p->loc || p->is_writing) {
+	if (!p || p->n >= rows_max || p->bytes >= bytes_max || p->loc || p->is_writing) {
 		uint32_t cap = rows_max < ROWS_FIRST ? rows_max : ROWS_FIRST;
 		p = stream_page_new(s->next, cap, mem);
 		enum err e = stream_insert(s, p, mem);

@@ -103,9 +103,10 @@ static inline struct stream_page *stream_page(const struct stream *s, size_t at)
 struct stream_page *stream_page_at(const struct stream *s, uint64_t offset);
 size_t stream_page_from(const struct stream *s, uint64_t offset);
 
-/* stream_tail is the last page if it has room for one more row of `rows_max`, else a new one. No
- * memory is a must(). */
-struct stream_page *stream_tail(struct stream *s, uint32_t rows_max, struct mem *mem);
+/* stream_tail is the last page if it has room for one more row of `rows_max` and its messages have
+ * less than `bytes_max` bytes, else a new one. No memory is a must(). */
+struct stream_page *stream_tail(struct stream *s, uint32_t rows_max, uint64_t bytes_max,
+				struct mem *mem);
 /* stream_add appends a row, which owns its reference from then on; stream_tail was called. */
 void stream_add(struct stream *s, struct stream_page *p, const struct stream_row *own_row);
 

@@ -35,7 +35,7 @@ static void end(void)
 static void add(uint32_t segment, uint32_t n, uint64_t tag)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		struct stream_page *p = stream_tail(&s, ROWS_MAX, &mem.mem);
+		struct stream_page *p = stream_tail(&s, ROWS_MAX, UINT64_MAX, &mem.mem);
 		struct stream_row row = { .loc = (uint64_t)segment << 32 | (4096 + s.next * 100),
 					  .when = stream_when(1000 + s.next, tag),
 					  .bytes = 50,

@@ -252,7 +252,7 @@ static enum err check_version(struct arg *a)
 	return a->v->i == 1 || a->v->i == 2 ? ERR_OK : bad_word(a, "version");
 }
 
-/* A number and Y, M, D, h, m or s. */
+/* A number above 0 and Y, M, D, h, m or s. */
 bool queue_arg_age(struct slice s, uint64_t *out_ms)
 {
 	static const char units[] = "YMDhms";
@@ -265,7 +265,7 @@ bool queue_arg_age(struct slice s, uint64_t *out_ms)
 		v = v * 10 + (uint64_t)(s.p[i] - '0');
 	}
 	const char *unit = s.n > 1 ? memchr(units, s.p[s.n - 1], strlen(units)) : NULL;
-	if (!unit || v > UINT32_MAX)
+	if (!unit || v == 0 || v > UINT32_MAX)
 		return false;
 	*out_ms = v * seconds[unit - units] * 1000;
 	return true;
