@@ -2,6 +2,7 @@
 
 #include "base/list.h"
 #include "base/text.h"
+#include "io/past.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -19,6 +19,7 @@ struct disk_posix {
 	struct disk port;
 	int dir;
 	int lock; /* -1: not taken */
+	struct past past;
 };
 
 static _Thread_local char why_text[256];
@@ -140,59 +141,14 @@ static enum err posix_read(struct disk *d, int file, uint64_t at, uint8_t *buf, 
 
 /* ---- past the cache --------------------------------------------------------------------- */
 
-#define PAST_BYTES 1048576u /* looked at and read in one go */
-
-/* A read that may not wait (RWF_NOWAIT) would tell, too, but fills the cache ahead of itself. */
-static bool is_cached(int file, uint64_t at, size_t n)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	unsigned char in[PAST_BYTES / DISK_ALIGN];
-	must(n <= PAST_BYTES && page >= DISK_ALIGN);
-	if (at % page != 0)
-		return false;
-	void *map = mmap(NULL, n, PROT_READ, MAP_SHARED, file, (off_t)at);
-	if (map == MAP_FAILED)
-		return false;
-	size_t pages_n = (n + page - 1) / page, cached_n = 0;
-	bool is_known = mincore(map, n, in) == 0;
-	for (size_t i = 0; is_known && i < pages_n; i++)
-		cached_n += in[i] & 1u;
-	(void)munmap(map, n);
-	return cached_n > pages_n / 2;
-}
-
-static bool set_past(int file, bool is_past)
-{
-	int flags = fcntl(file, F_GETFL);
-	int wanted = is_past ? flags | O_DIRECT : flags & ~O_DIRECT;
-	return flags >= 0 && fcntl(file, F_SETFL, wanted) == 0;
-}
-
-/* past reads without a copy, and gives how much. Less than `n`: the rest must be read, be it that
- * the file ends, that its system does not know of this, or that the disk has failed: then the
- * ordinary read says so. */
-static size_t past(int file, uint64_t at, uint8_t *buf, size_t n)
-{
-	ssize_t got;
-	must(n > 0 && n <= PAST_BYTES);
-	if (is_cached(file, at, n) || !set_past(file, true))
-		return 0;
-	do {
-		got = pread(file, buf, n, (off_t)at);
-	} while (got < 0 && errno == EINTR);
-	bool is_back = set_past(file, false);
-	must(is_back);
-	return got > 0 ? (size_t)got : 0;
-}
-
 static enum err posix_read_past(struct disk *d, int file, uint64_t at, uint8_t *buf, size_t n,
 				size_t *out_n)
 {
 	size_t sum = 0;
 	must(at % DISK_ALIGN == 0 && n % DISK_ALIGN == 0 && (uintptr_t)buf % DISK_ALIGN == 0);
 	while (sum < n) {
-		size_t piece = n - sum < PAST_BYTES ? n - sum : PAST_BYTES, rest = 0;
-		size_t got = past(file, at + sum, buf + sum, piece);
+		size_t piece = n - sum < DISK_AHEAD_BYTES ? n - sum : DISK_AHEAD_BYTES, rest = 0;
+		size_t got = past_read(file, at + sum, buf + sum, piece);
 		if (got < piece)
 			TRY(posix_read(d, file, at + sum + got, buf + sum + got, piece - got,
 				       &rest));
@@ -202,6 +158,17 @@ static enum err posix_read_past(struct disk *d, int file, uint64_t at, uint8_t *
 	}
 	*out_n = sum;
 	return ERR_OK;
+}
+
+static bool posix_begin_past(struct disk *d, uint32_t slot, int file, uint64_t at, uint8_t *buf,
+			     size_t n)
+{
+	return past_begin(&disk_of(d)->past, slot, file, at, buf, n);
+}
+
+static size_t posix_end_past(struct disk *d, uint32_t slot)
+{
+	return past_end(&disk_of(d)->past, slot);
 }
 
 static enum err posix_sync(struct disk *d, int file)
@@ -353,6 +320,8 @@ static const struct disk_ops posix_ops = {
 	.write = posix_write,
 	.read = posix_read,
 	.read_past = posix_read_past,
+	.begin_past = posix_begin_past,
+	.end_past = posix_end_past,
 	.sync = posix_sync,
 	.size = posix_size,
 	.truncate = posix_truncate,
@@ -419,6 +388,7 @@ void disk_posix_free(struct disk *own_disk)
 		return;
 	struct disk_posix *d = disk_of(own_disk);
 	posix_unlock(own_disk);
+	past_fini(&d->past);
 	(void)close(d->dir);
 	free(d);
 }

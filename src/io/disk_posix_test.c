@@ -144,6 +144,42 @@ static void what_is_read_past_the_cache_is_what_was_written(void **state)
 	free(got);
 }
 
+/* Begun in one order and waited for in another; of what is cached nothing is begun. */
+static void what_was_begun_past_the_cache_comes(void **state)
+{
+	(void)state;
+	const size_t size = 4 * DISK_ALIGN + 77, room = 2 * DISK_ALIGN;
+	uint8_t *bytes = malloc(size), *got[3];
+	int file;
+	must(bytes != NULL);
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (uint8_t)(i * 5 + i / DISK_ALIGN);
+	struct slice parts[] = { slice_of(bytes, size) };
+	OK(d->ops->open(d, "begun", DISK_READ | DISK_WRITE | DISK_CREATE | DISK_EXACT, &file));
+	OK(d->ops->write(d, file, 0, parts, 1));
+	OK(d->ops->sync(d, file));
+	assert_int_equal(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		must((got[i] = aligned_alloc(DISK_ALIGN, room)) != NULL);
+	bool is_begun[3];
+	for (uint32_t i = 0; i < 3; i++)
+		is_begun[i] = d->ops->begin_past(d, i, file, i * room, got[i], room);
+	for (uint32_t i = 3; i-- > 0;) {
+		if (!is_begun[i])
+			continue;
+		size_t left = size - i * room < room ? size - i * room : room;
+		assert_int_equal(d->ops->end_past(d, i), left);
+		assert_memory_equal(got[i], bytes + i * room, left);
+	}
+	size_t n = 0;
+	OK(d->ops->read(d, file, 0, bytes, size, &n)); /* now it is in the cache */
+	assert_false(d->ops->begin_past(d, 0, file, 0, got[0], room));
+	d->ops->close(d, file);
+	free(bytes);
+	for (uint32_t i = 0; i < 3; i++)
+		free(got[i]);
+}
+
 /* A file that may not grow writes a part first: short, then EFBIG. */
 static void a_short_write_is_an_error(void **state)
 {
@@ -188,6 +224,7 @@ int main(void)
 		cmocka_unit_test(names_are_made_listed_renamed_and_removed),
 		cmocka_unit_test(one_process_has_the_lock),
 		cmocka_unit_test(what_is_read_past_the_cache_is_what_was_written),
+		cmocka_unit_test(what_was_begun_past_the_cache_comes),
 		cmocka_unit_test(a_short_write_is_an_error),
 		cmocka_unit_test(a_data_directory_that_cannot_be_is_refused_in_a_sentence),
 	};

@@ -1,28 +1,35 @@
 /* reader -- the keeper's reads: many small requests become few large ones.
  *
  * Requests of all loops are gathered and put in the order of their places; neighbours are read in
- * one go, up to READER_WINDOW_BYTES, and copied out. When one begins where a read ended, and most
+ * one go, up to WINDOW_BYTES, and copied out. When one begins where a read ended, and most
  * of that was wanted, twice as much is read: a queue that is read back in order costs a few large
  * reads, and one that is mostly in memory costs no more than what is missing there. A window
  * that was read stays good: what is durable does not change, and numbers are not reused.
  *
+ * Behind a window that goes on like that up to WINDOWS_AHEAD further ones are read before anybody
+ * asks, while the first is given out: the disk works and nobody waits for it. All windows together
+ * are the reader's bound, whoever reads and however slowly.
+ *
+ *     free --fill--> read --given up--> free     what is asked for
+ *     free --begin_past--> coming --end_past--> read     what will be, likely
+ *
  * Large reads go past the system's cache, whose copy is dearer than all else of a message that is
  * read back. Who reads the same once more, as another queue that the message is in or a second
  * reader of a stream, shows that it is worth keeping: then the rest of that segment is read through
- * the cache, and the third finds it there.
+ * the cache, and the third finds it there. There the system reads ahead itself.
  */
 #ifndef JOURNAL_READER_H
 #define JOURNAL_READER_H
 #include "journal/journal.h"
+#include "journal/windows.h"
 
 #include <stdbool.h>
 
-#define READER_WINDOW_BYTES 1048576u
-#define READER_STEP_BYTES   4194304u /* read in one step, about */
-#define READER_GATHER       256u     /* requests in one step */
-#define READER_GAP_BYTES    16384u   /* unwanted bytes between two requests read in one go */
-#define READER_FILES        16u      /* kept open */
-#define READER_PAST_BYTES   32768u   /* a smaller read does not go past the cache */
+#define READER_STEP_BYTES 4194304u /* read in one step, about */
+#define READER_TELL_BYTES 65536u   /* answered in one step, about: who asked works meanwhile */
+#define READER_GATHER     256u     /* requests in one step */
+#define READER_FILES      16u      /* kept open */
+#define READER_PAST_BYTES 32768u   /* a smaller read does not go past the cache */
 
 struct reader_file {
 	uint32_t number; /* 0: free */
@@ -31,19 +38,10 @@ struct reader_file {
 	uint64_t used; /* when last */
 };
 
-/* Bytes that were read in one go; the memory stays. */
-struct reader_window {
-	uint8_t *at;  /* READER_WINDOW_BYTES; NULL: never read yet */
-	uint64_t loc; /* of its first byte, a multiple of DISK_ALIGN */
-	uint32_t n;   /* bytes in it */
-	bool is_spill;
-	uint64_t given_n; /* bytes of it that were asked for */
-};
-
 struct reader {
 	struct jread *want[READER_GATHER]; /* gathered and not done yet, in order of place */
 	uint32_t want_n, want_at;
-	struct reader_window window;
+	struct windows windows;
 	struct reader_file files[READER_FILES];
 	uint64_t clock; /* counts uses of files */
 };

@@ -42,6 +42,14 @@ struct disk_ops {
 	 * read. */
 	enum err (*read_past)(struct disk *d, int file, uint64_t at, uint8_t *buf, size_t n,
 			      size_t *out_n);
+	/* begin_past begins such a read, of DISK_AHEAD_BYTES at most; end_past waits for it and
+	 * gives how much has come. In between `buf` is the disk's, and the file stays open. `slot`
+	 * is below DISK_AHEAD_MAX and has nothing begun. False: nothing was begun, as most of it is
+	 * in the system's cache, or the system cannot do this. What has not come, for whatever
+	 * reason, is to be read: that tells what is wrong. One thread at a time. */
+	bool (*begin_past)(struct disk *d, uint32_t slot, int file, uint64_t at, uint8_t *buf,
+			   size_t n);
+	size_t (*end_past)(struct disk *d, uint32_t slot);
 	/* sync makes what was written to the file durable (data; length too). */
 	enum err (*sync)(struct disk *d, int file);
 	enum err (*size)(struct disk *d, int file, uint64_t *out_bytes);
@@ -66,8 +74,10 @@ struct disk_ops {
 	const char *(*why)(struct disk *d);
 };
 
-#define DISK_PARTS_MAX 512u
-#define DISK_ALIGN     4096u
+#define DISK_PARTS_MAX   512u
+#define DISK_ALIGN       4096u
+#define DISK_AHEAD_MAX   4u /* reads begun at a time */
+#define DISK_AHEAD_BYTES 1048576u
 
 struct disk {
 	const struct disk_ops *ops;

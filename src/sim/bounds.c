@@ -4,6 +4,7 @@
 
 #define NODE_BYTES (UINT64_C(2) << 20)
 #define LOOP_BYTES (UINT64_C(1) << 20)
+#define READ_BYTES (UINT64_C(4) << 20) /* WINDOWS_N of the journal, each of 1 MiB */
 
 uint64_t bounds_bytes(const struct world *w)
 {
@@ -12,7 +13,7 @@ uint64_t bounds_bytes(const struct world *w)
 	uint64_t conn = (uint64_t)(h->config.output_bytes_max + h->config.unconfirmed_bytes_max);
 	uint64_t need = NODE_BYTES + h->loops_n * loop + ORACLE_CLIENTS * conn +
 			2 * w->oracle.copied_bytes;
-	return 2 * need;
+	return 2 * need + READ_BYTES;
 }
 
 /* Messages lie in blocks as they came, whatever little of a block is left, until a loop has so many

@@ -39,6 +39,7 @@ void sim_disk_kill(struct sim_disk *d)
 	d->is_locked = false;
 	for (int i = 0; i < d->handles_n; i++)
 		d->handles[i].how = 0;
+	memset(d->begun, 0, sizeof d->begun);
 }
 
 void sim_disk_crash(struct sim_disk *d)
@@ -276,6 +277,34 @@ static enum err sim_read_past(struct disk *port, int file, uint64_t at, uint8_t 
 	return sim_read(port, file, at, buf, n, out_n);
 }
 
+/* Now and then there is no such thing. Until its end a read has not happened: who looks earlier
+ * finds what was never written. */
+static bool sim_begin_past(struct disk *port, uint32_t slot, int file, uint64_t at, uint8_t *buf,
+			   size_t n)
+{
+	struct sim_disk *d = sim_disk_of(port);
+	must(slot < DISK_AHEAD_MAX && !d->begun[slot].is_begun && n <= DISK_AHEAD_BYTES);
+	must(at % DISK_ALIGN == 0 && n % DISK_ALIGN == 0 && (uintptr_t)buf % DISK_ALIGN == 0);
+	if (sim_disk_is_down(d) || prng_chance(&d->prng, 1, 16))
+		return false;
+	d->begun[slot] = (struct begun){ true, file, at, buf, n };
+	d->count.begun++;
+	memset(buf, 0xa5, n);
+	return true;
+}
+
+static size_t sim_end_past(struct disk *port, uint32_t slot)
+{
+	struct sim_disk *d = sim_disk_of(port);
+	const struct begun b = d->begun[slot];
+	size_t got = 0;
+	must(d->is_dead || b.is_begun);
+	d->begun[slot].is_begun = false;
+	if (!b.is_begun || sim_read_past(port, b.file, b.at, b.buf, b.n, &got) != ERR_OK)
+		return 0;
+	return got;
+}
+
 static enum err sim_sync(struct disk *port, int file)
 {
 	struct sim_disk *d = sim_disk_of(port);
@@ -348,6 +377,8 @@ static const struct disk_ops sim_disk_ops = {
 	.write = sim_write,
 	.read = sim_read,
 	.read_past = sim_read_past,
+	.begin_past = sim_begin_past,
+	.end_past = sim_end_past,
 	.sync = sim_sync,
 	.size = sim_size,
 	.truncate = sim_truncate,
@@ -387,6 +418,7 @@ struct sim_disk *sim_disk_clone(const struct sim_disk *from)
 	}
 	d->handles = NULL;
 	d->handles_n = 0;
+	memset(d->begun, 0, sizeof d->begun);
 	d->is_locked = false;
 	return d;
 }

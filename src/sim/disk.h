@@ -29,6 +29,7 @@ struct sim_disk_faults {
 struct sim_disk_count {
 	uint64_t calls, reads, writes, syncs, dir_syncs, read_bytes, written_bytes;
 	uint64_t reads_past; /* of the reads, those that went past the cache */
+	uint64_t begun;      /* reads that were begun before they were waited for */
 	uint64_t failed_writes, failed_syncs, full; /* calls that failed as they were told to */
 	uint64_t lost, torn; /* files of which a crash took what was not synced, or some of it */
 };

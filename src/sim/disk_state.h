@@ -14,6 +14,15 @@ struct handle {
 	unsigned how; /* 0: closed */
 };
 
+/* A read that was begun and not waited for yet. */
+struct begun {
+	bool is_begun;
+	int file;
+	uint64_t at;
+	uint8_t *buf;
+	size_t n;
+};
+
 struct sim_disk {
 	struct disk port;
 	struct prng prng;
@@ -22,6 +31,7 @@ struct sim_disk {
 	uint32_t inodes_n;
 	struct handle *handles;
 	int handles_n;
+	struct begun begun[DISK_AHEAD_MAX];
 	bool is_dead, is_locked;
 	struct sim_disk_faults faults;
 	struct sim_disk_count count;

@@ -183,6 +183,74 @@ static void what_is_read_first_goes_past_the_cache_and_then_through_it(void **st
 	fix_free(f);
 }
 
+/* fill_segments puts records until some segments are full, and notes where they are. */
+#define AHEAD_BYTES 5000u
+#define AHEAD_N     100u
+static void fill_segments(struct fix *f, uint64_t *loc)
+{
+	for (uint32_t i = 0; i < AHEAD_N; i++)
+		loc[i] = put_durable(f, 0, AHEAD_BYTES, (uint8_t)(i + 1));
+	must(loc[AHEAD_N - 1] >> 32 > loc[0] >> 32);
+}
+
+/* read_right reads one, which must be as it was put. */
+static void read_right(struct fix *f, uint64_t loc, uint8_t fill)
+{
+	static uint8_t to[AHEAD_BYTES];
+	struct jread read = { .loc = loc, .bytes = AHEAD_BYTES, .to = to };
+	uint64_t wake;
+	must(journal_read(f->j, &read) && keep_step(f, &wake));
+	must(journal_read_done(f->j, 0) == &read && read.err == ERR_OK);
+	for (uint32_t i = 0; i < AHEAD_BYTES; i++)
+		must(to[i] == fill);
+}
+
+/* Who reads on and on finds that what comes next was begun before, also in the next segment; for
+ * nobody else anything is begun, and what is begun has a bound. */
+static void what_comes_next_is_read_before_anybody_asks(void **state)
+{
+	(void)state;
+	struct fix *f = fix_open();
+	const struct sim_disk_count *count = sim_disk_count(f->disk);
+	uint64_t loc[AHEAD_N];
+	fill_segments(f, loc);
+	for (uint32_t i = AHEAD_N; i-- > 0;) /* backwards: that goes on nowhere */
+		read_right(f, loc[i], (uint8_t)(i + 1));
+	must(count->begun == 0);
+	reopen(f);
+	uint64_t before = count->reads;
+	for (uint32_t i = 0; i < AHEAD_N; i++) {
+		uint64_t begun = count->begun;
+		read_right(f, loc[i], (uint8_t)(i + 1));
+		must(count->begun - begun <= WINDOWS_AHEAD);
+	}
+	must(count->begun >= 2 && count->reads - before < AHEAD_N / 2);
+	uint64_t begun = count->begun;
+	reopen(f); /* with some of it on its way: it is waited for */
+	must(count->begun == begun);
+	fix_free(f);
+}
+
+/* A disk that fails under what nobody has asked for: it is read once more when somebody does. */
+static void a_failed_read_ahead_is_nobodys_error(void **state)
+{
+	(void)state;
+	struct fix *f = fix_open();
+	const struct sim_disk_count *count = sim_disk_count(f->disk);
+	uint64_t loc[AHEAD_N];
+	fill_segments(f, loc);
+	uint64_t begun = count->begun;
+	for (uint32_t i = 0; i < AHEAD_N; i++) {
+		if (count->begun > begun) { /* the next read is the end of that */
+			sim_disk_faults(f->disk)->fail_read_in = 1;
+			begun = count->begun;
+		}
+		read_right(f, loc[i], (uint8_t)(i + 1));
+	}
+	must(begun > 0);
+	fix_free(f);
+}
+
 /* ---- spill ------------------------------------------------------------------------------ */
 
 static size_t files_in(struct fix *f, const char *dir)
@@ -274,6 +342,8 @@ int main(void)
 		cmocka_unit_test(neighbours_are_read_in_one_go),
 		cmocka_unit_test(only_what_is_durable_can_be_read),
 		cmocka_unit_test(what_is_read_first_goes_past_the_cache_and_then_through_it),
+		cmocka_unit_test(what_comes_next_is_read_before_anybody_asks),
+		cmocka_unit_test(a_failed_read_ahead_is_nobodys_error),
 		cmocka_unit_test(what_is_spilled_comes_back_until_it_is_freed),
 		cmocka_unit_test(a_full_disk_refuses_to_spill_and_nothing_else_happens),
 		cmocka_unit_test(a_full_disk_spoils_a_checkpoint_and_not_the_journal),
