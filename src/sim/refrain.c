@@ -53,7 +53,7 @@ static void come(struct refrain *f)
 static void send(struct refrain *f)
 {
 	struct stage *s = &f->stage;
-	const uint32_t bytes = prng_chance(&s->prng, 1, 60)
+	const uint32_t bytes = prng_chance(&s->prng, 1, 12)
 				       ? BODY_BIG
 				       : (uint32_t)prng_between(&s->prng, 4, 200);
 	const uint32_t delay_ms = (uint32_t)prng_below(&s->prng, WAIT_MAX_MS);
@@ -171,6 +171,9 @@ static bool step(struct stage *s)
 		rest(f, prng_between(&s->prng, 1, WAIT_MAX_MS / 4));
 	if (prng_chance(&s->prng, 1, 4))
 		act(f);
+	/* perhaps while something large is stored */
+	if (f->strand.sock && f->strand.out_n == 0 && prng_chance(&s->prng, 1, 25))
+		strand_drop(&f->strand, prng_chance(&s->prng, 1, 2));
 	return talk(f) || host_runnable(&s->host) != 0;
 }
 
