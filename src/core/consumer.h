@@ -46,7 +46,8 @@ struct consumer {
 	uint8_t selector; /* which of the queue's, from 1 on; 0: none (core_select.c) */
 	bool is_able;
 	bool is_waiting; /* another one is the queue's single active consumer: no credit helps */
-	bool has_twin;   /* one of the queue's on the same channel: what they get has one order */
+	bool is_shed_told;
+	bool has_twin; /* one of the queue's on the same channel: what they get has one order */
 };
 
 /* What the selectors of a shard share (core_select.c). */

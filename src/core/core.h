@@ -60,8 +60,11 @@ enum {
 	SUBSCRIBE_EXCLUSIVE = 2,
 	SUBSCRIBE_NUMBERED = 4,
 	SUBSCRIBE_DISCARDS = 8, /* what its selector is not true of is gone */
-	SUBSCRIBE_ALONE = 16    /* the first of these gets everything, as long as there is one */
+	SUBSCRIBE_ALONE = 16,   /* the first of these gets everything, as long as there is one */
+	SUBSCRIBE_LOSSY = 32    /* it can do without any message (rule passing_bytes) */
 };
+/* CREDIT: from now on the consumer is not SUBSCRIBE_LOSSY any more. */
+enum { CREDIT_LOSSLESS = 1 };
 enum { UNSUBSCRIBE_ENDING = 1 };
 enum { GET_NO_ACK = 1 };
 enum { DELIVER_GET = 1, DELIVER_FOUND = 2 };

@@ -9,6 +9,8 @@ static void gone(struct core *c, struct queue *q, const struct consumer *s, stru
 	must(q->consumers_n > 0);
 	if (s->flags & SUBSCRIBE_EXCLUSIVE)
 		q->is_held = false;
+	if (s->flags & SUBSCRIBE_LOSSY)
+		q->is_lossy = false;
 	if (q->consumers_n == 1 && !q->is_closed) {
 		q->fresh_pos = pos_of(q->first, 0);
 		core_activate(c, q);
@@ -66,6 +68,7 @@ void core_subscribe(struct core *c, const struct run *cmd, struct post *fx)
 	}
 	if (s) {
 		q->is_held = is_exclusive;
+		q->is_lossy |= s->flags & SUBSCRIBE_LOSSY;
 		s->priority = row->priority;
 		core_used(c, q);
 		if (q->has->single || s->flags & SUBSCRIBE_ALONE)
@@ -90,12 +93,21 @@ void core_unsubscribe(struct core *c, const struct run *cmd, struct post *fx)
 	ended(c, q, s, cmd->flags & UNSUBSCRIBE_ENDING, fx);
 }
 
+static void become_lossless(struct consumer *s)
+{
+	must(s->queue != NULL);
+	s->flags &= (uint8_t)~SUBSCRIBE_LOSSY;
+	s->queue->is_lossy = false;
+}
+
 void core_credit(struct core *c, struct run *cmd)
 {
 	struct queue *q = core_find_queue(c, cmd->queue);
 	struct consumer *s = q ? consumer_find(&c->consumers, q, cmd) : NULL;
 	const struct credit_row *row = run_rows(cmd);
 	must(cmd->n > 0);
+	if (s && cmd->flags & CREDIT_LOSSLESS)
+		become_lossless(s);
 	for (uint32_t i = 0; s && i < cmd->n; i++)
 		if (consumer_earn(s, row[i].messages, row[i].bytes))
 			core_activate(c, q);

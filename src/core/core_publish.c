@@ -38,6 +38,7 @@ struct stretch {
 	bool is_dead;   /* refused, but they become dead letters */
 	bool is_held;   /* whoever sends them has to wait */
 	bool is_behind; /* dropped, for another one that waits for the log */
+	bool is_shed;   /* dropped, because the queue is too full for it */
 	uint64_t once;  /* 0, or what is known of the only row (core_once.c) */
 };
 
@@ -162,6 +163,11 @@ static void count_dropped(struct core *c, const struct stretch *s, uint32_t n)
 	if (s->way == WAY_REFUSE) {
 		c->count.refused += n;
 		queue_counting(q, c->mem)->refused += n;
+		return;
+	}
+	if (s->is_shed) {
+		c->count.overflowed += n;
+		queue_counting(q, c->mem)->overflowed += n;
 		return;
 	}
 	if (q && !q->is_closed) {
@@ -311,6 +317,52 @@ static void publish(struct core *c, struct run *cmd, const struct stretch *s, st
 	(void)outcomes_run(s->way == WAY_NOW ? now : later, &add, row, sizeof *row, n, tail);
 }
 
+/* Its consumers hear it once. */
+static void tell_shed(const struct core *c, const struct list *consumers, struct post *fx)
+{
+	must(fx != NULL);
+	for (const struct list_node *n = list_first(consumers); n; n = list_next(consumers, n)) {
+		struct consumer *s = containerof(n, struct consumer, node);
+		struct run head = { .kind = FX_SHED,
+				    .channel = s->channel,
+				    .session = s->session,
+				    .shard = c->shard,
+				    .queue = s->queue->id,
+				    .arg = s->arg };
+		if (!s->is_shed_told)
+			(void)post_run(fx, session_loop(s->session), &head, NULL, 0, 0,
+				       SLICE_EMPTY);
+		s->is_shed_told = true;
+	}
+}
+
+/* Of a message that is in a spill file nobody knows. */
+static bool may_lose(const struct queue *q, const struct publish_row *row)
+{
+	must(row->mem || !(row->flags & ENTRY_SPILLED));
+	return q->is_lossy || !(row->flags & (ENTRY_PERSISTENT | ENTRY_SPILLED) ||
+				(row->mem && msg_of(row->mem)->flags & MSG_PERSISTENT));
+}
+
+/* The queue is too full: what it may lose goes, up to the first row that it may not, or the other
+ * way round. */
+static void shed(const struct core *c, struct stretch *s, const struct publish_row *row,
+		 struct post *fx)
+{
+	const struct queue *q = s->queue;
+	uint32_t i = s->at + 1;
+	must(s->end > s->at);
+	s->is_shed = may_lose(q, &row[s->at]);
+	while (i < s->end && may_lose(q, &row[i]) == s->is_shed)
+		i++;
+	s->end = i;
+	if (!s->is_shed)
+		return;
+	s->way = WAY_DROP;
+	tell_shed(c, &q->idle, fx);
+	tell_shed(c, &q->able, fx);
+}
+
 /* What a queue's rules make of a stretch: it may become shorter. */
 static void follow_rules(const struct core *c, struct stretch *s, struct publish_row *row)
 {
@@ -375,11 +427,13 @@ void core_publish(struct core *c, struct run *cmd, struct outcomes *now, struct 
 			continue;
 		}
 		s.way = way_of(s.queue, &row[s.at]);
-		s.is_dead = s.is_behind = false;
+		s.is_dead = s.is_behind = s.is_shed = false;
 		s.end = s.queue && s.queue->has->window ? s.at + 1 : stretch_end(c, cmd, &s);
 		s.once = s.queue && cmd->tail_len ? core_once_of(s.queue, cmd) : 0;
 		if (s.way != WAY_DROP && is_there(c, &s, &row[s.at]))
 			s.way = WAY_DROP;
+		else if (s.way != WAY_DROP && queue_sheds(s.queue))
+			shed(c, &s, row, fx);
 		s.is_held = s.queue && s.queue->has->dead && core_dead_is_full(c, s.queue) &&
 			    session_slot(cmd->session) != SESSION_SLOT_INSIDE;
 		if (s.queue && s.queue->has->ruled && s.way != WAY_DROP)

@@ -161,6 +161,7 @@ void core_rules(struct core *c, struct queue *q, const struct queue_rules *rules
 	struct ruled *r = q->has->ruled;
 	must(c->is_leading);
 	const bool is_first = !r;
+	q->passing_bytes = rules->passing_bytes;
 	if (is_first && !is_ruled(rules)) {
 		weigh_all(c, q);
 		return;

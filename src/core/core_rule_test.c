@@ -286,6 +286,57 @@ static void a_limit_can_come_later(void **s)
 	rig_free(r);
 }
 
+/* What need not survive is not taken while too much is there; the consumer hears it once. */
+static void what_need_not_survive_is_shed(void **s)
+{
+	(void)s;
+	struct queue_rules rules = rules_none();
+	rules.passing_bytes = 2 * RIG_STORED_BYTES;
+	struct rig *r = rig_with(0, rules);
+	rig_subscribe(r, Q, 1, SUBSCRIBE_NO_ACK, 1);
+	rig_publish(r, Q, 1, 1, 0);
+	rig_publish(r, Q, 2, 2, 0);
+	SAY("reply 1 OK 0 1 | c1 1");
+	rig_publish(r, Q, 4, 1, ENTRY_CONFIRM);
+	rig_publish(r, Q, 5, 1, ENTRY_CONFIRM);
+	SAY("command 143 queue 7 | confirm 4-4 | confirm 5-5");
+	rig_publish(r, Q, 6, 1, ENTRY_PERSISTENT | ENTRY_CONFIRM);
+	SAY("confirm 6-6");
+	must(queue(r)->ready_n == 3 && queue_counted(queue(r))->overflowed == 2);
+	rig_do(r, CMD_GET, Q, 9, GET_NO_ACK);
+	rig_do(r, CMD_GET, Q, 9, GET_NO_ACK);
+	rig_publish(r, Q, 7, 1, 0);
+	rig_do(r, CMD_GET, Q, 9, GET_NO_ACK);
+	rig_do(r, CMD_GET, Q, 9, GET_NO_ACK);
+	SAY("got 2 | got 3 | got 6 | got 7");
+	rig_free(r);
+}
+
+static void a_consumer_that_can_do_without_loses_all_kinds(void **s)
+{
+	(void)s;
+	struct queue_rules rules = rules_none();
+	rules.passing_bytes = 2 * RIG_STORED_BYTES;
+	struct rig *r = rig_with(0, rules);
+	const struct credit_row nothing = { 0 };
+	struct run lossless = rig_head(CMD_CREDIT, Q, 1);
+	rig_subscribe(r, Q, 1, SUBSCRIBE_NO_ACK | SUBSCRIBE_LOSSY, 0);
+	rig_publish(r, Q, 1, 2, ENTRY_PERSISTENT);
+	rig_publish(r, Q, 3, 2, ENTRY_PERSISTENT | ENTRY_CONFIRM);
+	SAY("reply 1 OK 0 1 | command 143 queue 7 | confirm 3-4");
+	lossless.flags = CREDIT_LOSSLESS;
+	rig_admit(r, lossless, &nothing, sizeof nothing, 1);
+	rig_publish(r, Q, 5, 1, ENTRY_PERSISTENT);
+	rig_publish(r, Q, 6, 1, 0);
+	must(queue(r)->ready_n == 3 && queue_counted(queue(r))->overflowed == 3);
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 1, 0);
+	rig_subscribe(r, Q, 1, SUBSCRIBE_NO_ACK | SUBSCRIBE_LOSSY, 0);
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 1, 0); /* nobody is there that could do without */
+	rig_publish(r, Q, 7, 1, ENTRY_PERSISTENT);
+	must(queue(r)->ready_n == 4);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +353,8 @@ int main(void)
 		cmocka_unit_test(a_message_that_is_split_is_refused_as_one),
 		cmocka_unit_test(what_is_refused_can_become_a_dead_letter),
 		cmocka_unit_test(a_limit_can_come_later),
+		cmocka_unit_test(what_need_not_survive_is_shed),
+		cmocka_unit_test(a_consumer_that_can_do_without_loses_all_kinds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,6 +96,7 @@ static const struct pin old_rules[] = {
 	{ 24, "retains" },
 	{ 25, "once" },
 	{ 26, "bequeaths" },
+	{ 27, "passing_bytes" },
 };
 
 static const struct pin rules[] = {

@@ -15,7 +15,9 @@ static const struct special plain;
 void queue_init(struct queue *q, uint64_t id, uint8_t flags)
 {
 	must(id > 0 && id < UINT64_MAX);
-	*q = (struct queue){ .id = id, .flags = flags, .first = 1, .has = &plain };
+	*q = (struct queue){
+		.id = id, .flags = flags, .first = 1, .passing_bytes = RULE_NONE, .has = &plain
+	};
 	deque_init(&q->chunks, sizeof(struct chunk *), "queue directories");
 	q->tail_pos = q->cursor = q->fresh_pos = pos_of(1, 0);
 	list_init(&q->able);

@@ -74,7 +74,8 @@ struct queue {
 	uint64_t ready_n, live_n, durable_n;
 	uint64_t pending_n; /* reservation: ADD rows in `later` */
 	uint64_t ready_bytes, live_bytes;
-	uint64_t cached_bytes; /* of entries with mem */
+	uint64_t passing_bytes; /* rule: from so many ready ones on it is shedding; RULE_NONE */
+	uint64_t cached_bytes;  /* of entries with mem */
 
 	uint64_t mark;           /* entries up to this id may have been given */
 	uint64_t mark_at;        /* giving this id asks for the next mark; UINT64_MAX: asked */
@@ -87,6 +88,7 @@ struct queue {
 	uint8_t flags;                       /* QUEUE_... */
 	bool is_closed;                      /* about to be dropped: gives nothing, takes nothing */
 	bool is_held;                        /* by one exclusive consumer */
+	bool is_lossy;                       /* its consumer can do without any message */
 	bool is_logged;                      /* the log or a checkpoint knows of it, or soon will */
 	bool is_stored;                      /* a checkpoint may hold a unit of it */
 	const struct special *has;           /* queue_special; never NULL */
@@ -120,6 +122,13 @@ static inline struct chunk *queue_chunk(const struct queue *q, uint64_t number)
 {
 	uint64_t at = number - q->first;
 	return at < q->chunks.n ? *(struct chunk **)deque_at(&q->chunks, at) : NULL;
+}
+
+/* queue_sheds: too much is ready for it to take a message that need not survive, or none at all if
+ * its consumer can do without. */
+static inline bool queue_sheds(const struct queue *q)
+{
+	return q->ready_bytes >= q->passing_bytes;
 }
 
 /* queue_ids_end is not below any id in `k`, nor above any behind it. */

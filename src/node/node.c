@@ -77,6 +77,7 @@ static void set_mqtt(struct node *n)
 		.vhost = slice_str(c->mqtt_vhost),
 		.exchange = slice_str(c->mqtt_exchange),
 		.session_expiry_s = expiry_s(c->mqtt_session_expiry_s),
+		.passing_bytes = (uint64_t)c->mqtt_passing_bytes,
 		.packet_max = (uint32_t)c->mqtt_packet_max,
 		.first_packet_max = (uint32_t)c->mqtt_first_packet_max,
 		.login_timeout_ms = (uint32_t)c->mqtt_login_timeout_ms,

@@ -58,7 +58,7 @@ static void log_stranger(struct conn *c, const struct session_note *note)
 static void note_log(struct conn *c, const struct session_note *note)
 {
 	c->is_end_logged |= note->event != SESSION_OPENED && note->event != SESSION_CHANNEL_ERROR &&
-			    note->event != SESSION_CONSUMER_TIMEOUT;
+			    note->event != SESSION_CONSUMER_TIMEOUT && note->event != SESSION_SHED;
 	switch (note->event) {
 	case SESSION_OPENED: log_opened(c, note); return;
 	case SESSION_CLOSED: log_conn(c, note, LOG_connection_closed); return;
@@ -66,6 +66,7 @@ static void note_log(struct conn *c, const struct session_note *note)
 	case SESSION_ERROR:
 	case SESSION_CHANNEL_ERROR: log_error(c, note); return;
 	case SESSION_CONSUMER_TIMEOUT: log_consumer(c, note); return;
+	case SESSION_SHED: log_conn(c, note, LOG_messages_shed); return;
 	case SESSION_LOGIN_REFUSED:
 	case SESSION_HANDSHAKE_TIMEOUT:
 	case SESSION_UNKNOWN_PROTOCOL: log_stranger(c, note); return;

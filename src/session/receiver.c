@@ -148,6 +148,18 @@ struct taker *receiver_subscribe(struct receiver *r, struct session_world *w,
 	return k;
 }
 
+void receiver_lossless(struct receiver *r, struct session_world *w, const struct taker *k)
+{
+	struct post *p = w->post;
+	const struct credit_row nothing = { 0 };
+	struct run head = head_of(r, k, CMD_CREDIT);
+	must(k->is_no_ack);
+	head.flags = CREDIT_LOSSLESS;
+	if (k->end == TAKER_LIVES)
+		(void)post_run(p, p->loop_of_shard[k->shard], &head, &nothing, sizeof nothing, 1,
+			       SLICE_EMPTY);
+}
+
 void receiver_forget(struct receiver *r, struct session_world *w, struct taker *own_k)
 {
 	must(own_k->waiting_n == 0);

@@ -89,6 +89,9 @@ struct taker *receiver_subscribe(struct receiver *r, struct session_world *w,
 				 const struct taking *what);
 void receiver_forget(struct receiver *r, struct session_world *w, struct taker *own_k);
 
+/* receiver_lossless: a taker that was subscribed as SUBSCRIBE_LOSSY is that no more. */
+void receiver_lossless(struct receiver *r, struct session_world *w, const struct taker *k);
+
 /* receiver_taker finds one by its id; NULL: there is none. */
 struct taker *receiver_taker(struct receiver *r, uint32_t id);
 

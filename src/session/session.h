@@ -261,6 +261,7 @@ enum session_event {
 	SESSION_ERROR,             /* and so the connection is closed: code, text */
 	SESSION_CHANNEL_ERROR,     /* channel, code, text */
 	SESSION_CONSUMER_TIMEOUT,  /* channel, text: the consumer's tag; n: milliseconds */
+	SESSION_SHED,              /* messages for it are dropped; text: as SESSION_OPENED */
 	SESSION_UNKNOWN_PROTOCOL   /* text: the first bytes */
 };
 struct session_note {

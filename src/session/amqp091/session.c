@@ -101,6 +101,7 @@ static void session_tell(struct session *own, struct session_world *w, struct ru
 	case FX_DIRECT: amqp091_direct(&t, fx); return;
 	case FX_DIRECTED: amqp091_directed(&t, fx); return;
 	case FX_CLAIMED:
+	case FX_SHED:
 	case FX_SEEN:
 	case FX_TRACE:
 	case FX_REPLAY:

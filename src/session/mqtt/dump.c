@@ -31,5 +31,6 @@ void mqtt_dump(const struct session *own, const struct session_world *w, struct 
 	text_putf(out, "unacked: %u\nwaiting: %u\nunconfirmed_bytes: %llu\nasking: %s\n",
 		  (unsigned)s->flights.n, s->receiver.waiting.n,
 		  (unsigned long long)s->publisher.bytes, s->call ? "yes" : "no");
-	text_putf(out, "blocked: %s\n", s->is_held ? "yes" : "no");
+	text_putf(out, "blocked: %s\ndropped: %s\n", s->is_held ? "yes" : "no",
+		  s->is_shed ? "yes" : "no");
 }

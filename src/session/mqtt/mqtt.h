@@ -116,6 +116,8 @@ struct mqtt {
 	bool has_claim;      /* asked for, at least */
 	bool is_durable;     /* its queue outlives the connection */
 	bool owns_queue;     /* it is exclusive */
+	bool is_lossless;    /* it has, or had, a subscription that is not of QoS 0 */
+	bool is_shed;        /* messages for it were dropped: that was logged */
 	bool is_end_wanted;  /* as soon as what is being asked is answered */
 	bool is_held;        /* a publish waits for the end of an alarm */
 	bool is_counted;     /* as a client (sys.c) */
@@ -285,6 +287,11 @@ MUST_USE bool mqtt_alter(struct turn *t);
 bool mqtt_is_altering(const struct mqtt *s, uint64_t ticket);
 /* mqtt_consume begins to take from it. */
 void mqtt_consume(struct turn *t);
+/* mqtt_passing_bytes is the rule of its queues: so much of QoS 0 may wait. mqtt_lossless: messages
+ * of other QoS come, too; mqtt_shed: some were dropped, for too many waited. */
+uint64_t mqtt_passing_bytes(const struct turn *t);
+void mqtt_lossless(struct turn *t);
+void mqtt_shed(struct turn *t, const struct run *fx);
 /* mqtt_may says whether the client may do that to the queue of a kept session of this id. */
 bool mqtt_may(struct turn *t, enum auth_action action);
 void mqtt_consumed(struct turn *t, const struct run *fx, const struct reply_row *r);

@@ -12,6 +12,7 @@ struct mqtt_settings {
 	struct slice vhost;        /* of who names none */
 	struct slice exchange;     /* a topic exchange: where messages go and subscriptions are */
 	uint32_t session_expiry_s; /* longest life of a session without connection */
+	uint64_t passing_bytes;    /* of messages of QoS 0 that wait for one client; 0: any */
 	uint32_t packet_max, first_packet_max; /* octets; first: before somebody is logged in */
 	uint32_t login_timeout_ms;
 	uint16_t alias_max;   /* topics of which one client may have, or be told, an alias */

@@ -88,6 +88,12 @@ static enum queue_type type_of(const struct turn *t, enum mqtt_queue kind)
 	return type == QUEUE_STREAM ? QUEUE_CLASSIC : type;
 }
 
+uint64_t mqtt_passing_bytes(const struct turn *t)
+{
+	must(t->set != NULL);
+	return t->set->passing_bytes ? t->set->passing_bytes : RULE_NONE;
+}
+
 static void describe(const struct turn *t, enum mqtt_queue kind, enum queue_type type,
 		     struct declaration *out)
 {
@@ -98,6 +104,7 @@ static void describe(const struct turn *t, enum mqtt_queue kind, enum queue_type
 	must(is_durable == s->is_durable);
 	if (is_durable)
 		rules.expires_ms = expires_ms(s);
+	rules.passing_bytes = mqtt_passing_bytes(t);
 	if (rules.expires_ms != RULE_NONE)
 		amqp091_put_int(&w, "x-expires", (int64_t)rules.expires_ms);
 	if (type != QUEUE_CLASSIC)
@@ -137,7 +144,8 @@ bool mqtt_alter(struct turn *t)
 		struct declaration one;
 		struct queue_rules rules;
 		if (!q || q->owner != 0 || rules_get(queue_record_rules(q), &rules) != ERR_OK ||
-		    rules.expires_ms == expires_ms(s))
+		    (rules.expires_ms == expires_ms(s) &&
+		     rules.passing_bytes == mqtt_passing_bytes(t)))
 			continue;
 		describe(t, kinds[i],
 			 rules.type == RULE_NONE ? QUEUE_CLASSIC : (enum queue_type)rules.type,
@@ -173,12 +181,32 @@ void mqtt_consume(struct turn *t)
 		t->why.n = 0; /* it goes on for publishing */
 		return;
 	}
-	s->taker = receiver_subscribe(
-		&s->receiver, t->w,
-		&(struct taking){ .queue = q,
-				  .prefetch = s->is_durable ? s->window : 0,
-				  .is_no_ack = !s->is_durable,
-				  .flags = s->is_durable ? SUBSCRIBE_NUMBERED : 0 });
+	const uint8_t flags = s->is_durable    ? SUBSCRIBE_NUMBERED
+			      : s->is_lossless ? 0
+					       : SUBSCRIBE_LOSSY;
+	s->taker = receiver_subscribe(&s->receiver, t->w,
+				      &(struct taking){ .queue = q,
+							.prefetch = s->is_durable ? s->window : 0,
+							.is_no_ack = !s->is_durable,
+							.flags = flags });
+}
+
+void mqtt_lossless(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	must(s->phase >= PHASE_OPENING);
+	if (!s->is_lossless && s->taker && !s->is_durable)
+		receiver_lossless(&s->receiver, t->w, s->taker);
+	s->is_lossless = true;
+}
+
+void mqtt_shed(struct turn *t, const struct run *fx)
+{
+	struct mqtt *s = t->s;
+	must(fx->kind == FX_SHED);
+	if (!s->is_shed && s->phase < PHASE_ENDING)
+		mqtt_note(t, &(struct session_note){ .event = SESSION_SHED, .text = s->client_id });
+	s->is_shed = true;
 }
 
 void mqtt_consumed(struct turn *t, const struct run *fx, const struct reply_row *r)

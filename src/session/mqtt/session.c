@@ -187,6 +187,7 @@ static void session_tell(struct session *own, struct session_world *w, struct ru
 	case FX_REPLY: replied(&t, fx); return;
 	case FX_CANCELLED: receiver_cancelled(&t.s->receiver, w, fx); return;
 	case FX_CLAIMED: claimed(&t); return;
+	case FX_SHED: mqtt_shed(&t, fx); return;
 	case FX_BLOCKED:
 	case FX_UNBLOCKED:
 	case FX_DIRECTED:

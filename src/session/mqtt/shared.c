@@ -71,6 +71,7 @@ uint32_t mqtt_shared_declare(struct turn *t, const struct sub *one)
 		rules.expires_ms = max_u64(s->expiry_s, 1) * 1000;
 		amqp091_put_int(&w, "x-expires", (int64_t)rules.expires_ms);
 	}
+	rules.passing_bytes = mqtt_passing_bytes(t);
 	must(wr_ok(&w));
 	d.arguments = wr_done(&w);
 	d.rules = slice_of(bytes, rules_put(&rules, bytes, sizeof bytes));

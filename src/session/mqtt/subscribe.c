@@ -105,6 +105,8 @@ static void wish_for(struct turn *t, struct call *call, uint32_t place,
 		wish->sub = subs_add(&s->subs, t->w->mem, m->filter);
 		must(wish->sub != NULL);
 	}
+	if (m->qos > 0 && !wish->sub->is_shared)
+		mqtt_lossless(t);
 	if (wish->sub->wished)
 		replace(&call->wish[wish->sub->wished - 1], wish);
 	wish->sub->wished = place + 1;
