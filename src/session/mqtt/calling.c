@@ -173,7 +173,7 @@ void mqtt_calling_owes(struct turn *t)
 
 void mqtt_calling_searched(struct turn *t)
 {
-	must(!t->s->searches);
+	must(!t->s->more->searches);
 	if (t->s->calling)
 		t->s->calling->set->memory->owed = 0;
 }
@@ -187,7 +187,7 @@ static void send_retained(struct turn *t)
 	must(s->phase == PHASE_RUNNING && s->calling->step == CALLING_HEARD);
 	for (uint32_t i = 0; i < set->topics_n; i++) {
 		const struct slice filter = mqtt_bridge_filter(&set->topics[i], false, buf);
-		const struct sub *one = subs_find(&s->subs, filter);
+		const struct sub *one = subs_find(s->subs, filter);
 		if (set->topics[i].is_out && one && set->memory->owed >> i & 1)
 			mqtt_search(t, one, false);
 	}
@@ -221,7 +221,7 @@ static void go_on(struct turn *t)
 
 void mqtt_calling_cleared(struct turn *t)
 {
-	if (t->s->calling && t->s->calling->step == CALLING_CLEARING && t->s->txs.n == 0 &&
+	if (t->s->calling && t->s->calling->step == CALLING_CLEARING && t->s->more->txs.n == 0 &&
 	    t->s->phase == PHASE_RUNNING && !t->s->is_end_wanted)
 		go_on(t);
 }

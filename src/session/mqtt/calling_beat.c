@@ -90,7 +90,7 @@ static void leave_idle(struct turn *t)
 	struct calling *c = s->calling;
 	const uint64_t idle_ms = c->set->idle_s * UINT64_C(1000);
 	must(c->set->threshold > 0 && c->step == CALLING_HEARD);
-	const bool is_busy = s->flights.n > 0 || s->searches || s->txs.n > 0 ||
+	const bool is_busy = s->more->flights.n > 0 || s->more->searches || s->more->txs.n > 0 ||
 			     s->publisher.window.n > 0 || s->session.sendq.bytes > 0;
 	if (is_busy)
 		c->busy_ms = t->w->now_ms;

@@ -57,7 +57,7 @@ static bool read_own(const struct turn *t, const struct msg *m, struct outgoing 
 	o->number = o->is_found ? load_be32(p.payload.p + EXPIRY_TAIL) : 0;
 	if (count_down(t, p.payload, &o->props))
 		return true;
-	t->s->count.expired++;
+	mqtt_more(t)->count.expired++;
 	return false;
 }
 
@@ -78,7 +78,7 @@ static bool read(struct turn *t, const struct msg *m, struct outgoing *o)
 		foreign_props(m, o->foreign, &o->props);
 	if (mqtt_topic_ok(o->head.topic))
 		return true;
-	t->s->count.no_topic++;
+	mqtt_more(t)->count.no_topic++;
 	return false;
 }
 
@@ -139,7 +139,7 @@ static bool fits(struct turn *t, struct outgoing *o)
 		o->head.qos = o->match.qos;
 	o->head.retain = o->head.retain && o->match.is_as_published;
 	if (t->s->calling && !mqtt_calling_out(t, &o->head, o->renamed)) {
-		t->s->count.no_topic++;
+		mqtt_more(t)->count.no_topic++;
 		return false;
 	}
 	o->head.version = t->s->version;
@@ -155,7 +155,7 @@ static bool fits(struct turn *t, struct outgoing *o)
 		shorten(t->s, o);
 	if (is_total_good(t->s, &o->head))
 		return true;
-	t->s->count.too_large++;
+	mqtt_more(t)->count.too_large++;
 	return false;
 }
 
@@ -175,16 +175,16 @@ static bool is_wanted(struct turn *t, struct outgoing *o)
 {
 	must(o->m != NULL);
 	if (mqtt_topic_is_ours(o->head.topic)) { /* only we say what is there */
-		t->s->count.passed_over++;
+		mqtt_more(t)->count.passed_over++;
 		return false;
 	}
 	if (o->is_found) {
 		o->match = match_of(2, o->number);
 		return fits(t, o);
 	}
-	subs_match(&t->s->subs, o->head.topic, &o->match);
+	subs_match(t->s->subs, o->head.topic, &o->match);
 	if (o->match.n == 0 && is_of_exchange(t, o->m)) {
-		t->s->count.passed_over++;
+		mqtt_more(t)->count.passed_over++;
 		return false;
 	}
 	if (o->match.n == 0)
@@ -217,7 +217,7 @@ static void count_out(const struct turn *t, size_t head_n, uint32_t body_n)
 {
 	struct meter_lane *lane = t->w->lane;
 	must(head_n > 0);
-	t->s->count.delivered++;
+	mqtt_more(t)->count.delivered++;
 	mqtt_count_out(t, head_n + body_n);
 	meter_add(lane, METER_messages_out, 1);
 	meter_add(lane, METER_payload_out, body_n);
@@ -267,7 +267,7 @@ static bool deliver_again(struct turn *t, const struct taker *k, const struct de
 	    m->body_bytes >= SLICE_BODY_MIN || msg_piece_n(m) > 1 ||
 	    !mqtt_publish_head_peek(head, &p) || mqtt_topic_is_ours(p.topic))
 		return false;
-	subs_match(&t->s->subs, p.topic, &match);
+	subs_match(t->s->subs, p.topic, &match);
 	if (match.n == 0 || match.qos < p.qos)
 		return false;
 	const struct settling what = settling_of(k, row);
@@ -341,7 +341,7 @@ static void deliver(struct session *own, struct session_world *w, struct taker *
 {
 	struct turn t;
 	mqtt_turn(&t, own, w);
-	if (k == t.s->marks_taker) {
+	if (k == t.s->more->marks_taker) {
 		const struct settling what = settling_of(k, row);
 		mqtt_mark_came(&t, &what, msg_of(row->mem));
 		return;
@@ -401,14 +401,14 @@ static void ended(struct session *own, struct session_world *w, struct taker *k,
 {
 	struct turn t;
 	mqtt_turn(&t, own, w);
-	if (t.s->taker != k && t.s->marks_taker != k) {
+	if (t.s->taker != k && t.s->more->marks_taker != k) {
 		mqtt_shared_ended(k);
 		return;
 	}
 	if (t.s->taker == k)
 		t.s->taker = NULL;
 	else
-		t.s->marks_taker = NULL;
+		t.s->more->marks_taker = NULL;
 	if (!is_cancelled || t.s->phase >= PHASE_ENDING)
 		return;
 	text_puts(&t.why, "the session's queue was deleted");

@@ -30,7 +30,7 @@ static bool is_as_it_goes(const struct msg *m, struct slice *out_topic)
 static bool is_wanted(const struct turn *t, struct slice topic)
 {
 	UNSET struct sub_match match;
-	subs_match(&t->s->subs, topic, &match);
+	subs_match(t->s->subs, topic, &match);
 	must(match.n == 0 || match.qos <= 2);
 	return match.n > 0;
 }
@@ -100,7 +100,7 @@ static void write_span(struct turn *t, const struct span *s, uint64_t mem)
 		sendq_slice(q, t->w->mem, block_of(msg_of(mem)), bytes);
 	else
 		sendq_copy(q, t->w->mem, bytes);
-	t->s->count.delivered += s->rows_n;
+	mqtt_more(t)->count.delivered += s->rows_n;
 	meter_add(lane, METER_packets_out, s->rows_n);
 	meter_add(lane, METER_bytes_out, s->n);
 	meter_add(lane, METER_messages_out, s->rows_n);

@@ -91,7 +91,7 @@ static void all_get_what_came(void **s)
 	hears(a, in);
 	hears(b, in);
 	hears(c, in);
-	assert_int_equal(mqtt_of(b->s)->count.delivered, 4);
+	assert_int_equal(mqtt_of(b->s)->more->count.delivered, 4);
 	say(p->from, in);
 	hears(c, in);
 }

@@ -24,12 +24,13 @@ void mqtt_dump(const struct session *own, const struct session_world *w, struct 
 	text_putf(out, "phase: %s\nversion: %u\n", phases[s->phase], s->version);
 	dump_names(s, out);
 	text_putf(out, "keep_alive_s: %u\nexpiry_s: %u\nwindow: %u\nsubscriptions: %u\n",
-		  s->keep_alive_s, s->expiry_s, s->window, s->subs.n);
-#define COUNT(name, prose) text_putf(out, #name ": %llu\n", (unsigned long long)s->count.name);
+		  s->keep_alive_s, s->expiry_s, s->window, s->subs->n);
+#define COUNT(name, prose) \
+	text_putf(out, #name ": %llu\n", (unsigned long long)s->more->count.name);
 #include "session/mqtt/count.def"
 #undef COUNT
 	text_putf(out, "unacked: %u\nwaiting: %u\nunconfirmed_bytes: %llu\nasking: %s\n",
-		  (unsigned)s->flights.n, s->receiver.waiting.n,
+		  (unsigned)s->more->flights.n, s->receiver.waiting.n,
 		  (unsigned long long)s->publisher.bytes, s->call ? "yes" : "no");
 	text_putf(out, "blocked: %s\ndropped: %s\n", s->is_held ? "yes" : "no",
 		  s->is_shed ? "yes" : "no");

@@ -52,7 +52,7 @@ void mqtt_end(struct turn *t)
 	publisher_flush(&s->publisher, t->w); /* what came before its end goes before it */
 	s->deadline_ms = s->beat_ms = s->sys_ms = UINT64_MAX;
 	if (s->call || s->large || s->altering_n > 0 || s->open_ticket != TICKET_NONE ||
-	    s->txs.n > 0 || s->search_ticket != TICKET_NONE) {
+	    s->more->txs.n > 0 || s->search_ticket != TICKET_NONE) {
 		s->is_end_wanted = true;
 		return;
 	}

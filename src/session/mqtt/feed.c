@@ -19,7 +19,7 @@ bool mqtt_may_read(const struct mqtt *s, const struct session_world *w)
 	return s->phase == PHASE_RUNNING && !s->call && !s->large &&
 	       s->open_ticket == TICKET_NONE && !s->is_end_wanted && !s->is_mark_awaited &&
 	       !(s->is_held && w->is_blocked) && !publisher_is_full(&s->publisher, w) &&
-	       s->tx_bytes < w->limits->unconfirmed_bytes_max && !s->is_marks_asked &&
+	       s->more->tx_bytes < w->limits->unconfirmed_bytes_max && !s->more->is_marks_asked &&
 	       s->session.sendq.bytes < w->limits->output_bytes_max;
 }
 

@@ -10,20 +10,20 @@
 struct flight *mqtt_flight(const struct mqtt *s, uint16_t id)
 {
 	uint64_t at;
-	must(s->flights.n <= UINT16_MAX);
-	return map_get(&s->flights, id, &at) ? (struct flight *)(uintptr_t)at : NULL;
+	must(s->more->flights.n <= UINT16_MAX);
+	return map_get(&s->more->flights, id, &at) ? (struct flight *)(uintptr_t)at : NULL;
 }
 
 /* Nothing more is handed over while the window is full; what is kept comes before that counts. */
 void mqtt_window_look(struct mqtt *s)
 {
 	must(s->window > 0);
-	s->receiver.is_shut = s->phase == PHASE_RUNNING && s->flights.n >= s->window;
+	s->receiver.is_shut = s->phase == PHASE_RUNNING && s->more->flights.n >= s->window;
 }
 
 static uint16_t free_id(struct mqtt *s)
 {
-	must(s->flights.n < UINT16_MAX);
+	must(s->more->flights.n < UINT16_MAX);
 	do
 		s->last_id = s->last_id == UINT16_MAX ? 1 : (uint16_t)(s->last_id + 1);
 	while (mqtt_flight(s, s->last_id));
@@ -38,16 +38,16 @@ struct flight *mqtt_flight_new(struct turn *t, uint8_t qos, uint16_t id)
 	if (id == 0 || mqtt_flight(s, id))
 		id = free_id(s);
 	*f = (struct flight){ .id = id, .qos = qos, .state = FLIGHT_SENT };
-	if (map_make_room(&s->flights, t->w->mem, "messages under way") != ERR_OK)
+	if (map_make_room(&mqtt_more(t)->flights, t->w->mem, "messages under way") != ERR_OK)
 		must(!"no memory for a message under way");
-	map_put(&s->flights, id, (uint64_t)(uintptr_t)f);
+	map_put(&s->more->flights, id, (uint64_t)(uintptr_t)f);
 	mqtt_window_look(s);
 	return f;
 }
 
 static void forget(struct turn *t, struct flight *own_f)
 {
-	bool was_there = map_del(&t->s->flights, own_f->id, NULL);
+	bool was_there = map_del(&t->s->more->flights, own_f->id, NULL);
 	must(was_there);
 	mqtt_put(t, own_f, sizeof *own_f);
 	mqtt_window_look(t->s);
@@ -59,7 +59,7 @@ void mqtt_flight_done(struct turn *t, struct flight *own_f)
 	must(own_f->state != FLIGHT_RELEASING);
 	if (own_f->settling.pos)
 		receiver_settle(&s->receiver, t->w, &own_f->settling, SETTLE_ACCEPT);
-	s->count.acknowledged++;
+	mqtt_more(t)->count.acknowledged++;
 	forget(t, own_f);
 }
 
@@ -109,7 +109,7 @@ bool mqtt_on_ack(struct turn *t, const struct mqtt_packet *p)
 static struct flight *any_of(const struct mqtt *s)
 {
 	size_t cursor = 0;
-	struct map_slot *slot = map_next(&s->flights, &cursor);
+	struct map_slot *slot = map_next(&s->more->flights, &cursor);
 	must_if(slot, slot->value != 0);
 	return slot ? (struct flight *)(uintptr_t)slot->value : NULL;
 }
@@ -136,8 +136,8 @@ void mqtt_flights_back(struct turn *t)
 
 void mqtt_flights_fini(struct turn *t)
 {
-	must(t->s->flights.n == 0 || t->s->phase < PHASE_CLOSED);
+	must(t->s->more->flights.n == 0 || t->s->phase < PHASE_CLOSED);
 	for (struct flight *f; (f = any_of(t->s)) != NULL;)
 		forget(t, f);
-	map_fini(&t->s->flights, t->w->mem);
+	map_fini(&t->s->more->flights, t->w->mem);
 }

@@ -12,23 +12,18 @@
 #define WINDOW_MESSAGES 32u
 #define WINDOW_BYTES    262144u
 
-struct found {
-	uint64_t mem; /* 0: not read yet, or unreadable */
-	bool is_read;
-};
-
 static struct search *search_new(struct turn *t, struct slice filter)
 {
-	struct mqtt *s = t->s;
 	struct search *new = mqtt_get(t, sizeof *new + filter.n, "search");
 	must(filter.n > 0 && filter.n <= LIMIT_SHORTSTR);
 	*new = (struct search){ .whole.also = WHOLE_OTHER, .filter_n = (uint16_t)filter.n };
 	memcpy(new->filter, filter.p, filter.n);
-	if (s->searches)
-		s->last_search->next = new;
+	struct mqtt_more *more = mqtt_more(t);
+	if (more->searches)
+		more->last_search->next = new;
 	else
-		s->searches = new;
-	s->last_search = new;
+		more->searches = new;
+	more->last_search = new;
 	return new;
 }
 
@@ -59,8 +54,8 @@ void mqtt_search_again(struct turn *t, struct slice filter, const struct search_
 
 static void search_free(struct turn *t, struct search *own_one)
 {
-	must(t->s->searches == own_one);
-	t->s->searches = own_one->next;
+	must(t->s->more->searches == own_one);
+	t->s->more->searches = own_one->next;
 	mqtt_unkeep(t, &own_one->from);
 	if (own_one->whole.list)
 		whole_drop(&own_one->whole);
@@ -70,13 +65,13 @@ static void search_free(struct turn *t, struct search *own_one)
 void mqtt_searches_fini(struct turn *t)
 {
 	struct found one;
-	must(t->s->found.row_bytes == sizeof one);
-	while (t->s->searches)
-		search_free(t, t->s->searches);
-	while (deque_pop(&t->s->found, &one))
+	must(t->s->more->found.row_bytes == sizeof one);
+	while (t->s->more->searches)
+		search_free(t, t->s->more->searches);
+	while (deque_pop(&t->s->more->found, &one))
 		if (one.mem)
 			msg_unref(one.mem, 1);
-	deque_fini(&t->s->found, t->w->mem);
+	deque_fini(&t->s->more->found, t->w->mem);
 }
 
 /* ---- asking ------------------------------------------------------------------------------- */
@@ -129,17 +124,19 @@ static void go_on(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_RUNNING);
-	while (s->searches && s->found.n == 0 && s->search_ticket == TICKET_NONE &&
+	while (s->more->searches && s->more->found.n == 0 && s->search_ticket == TICKET_NONE &&
 	       !s->is_end_wanted && mqtt_found_room(t)) {
 		static const struct credit_row window = { WINDOW_MESSAGES, WINDOW_BYTES };
 		const struct queue_record *store = retain_store(t->w->view, s->asker.vhost);
-		struct search *one = s->searches;
+		struct search *one = s->more->searches;
 		if (!store || is_done(one)) {
 			if (mqtt_owed_pay(t))
 				continue;
 			search_free(t, one);
-			if (!s->searches)
+			if (!s->more->searches) {
+				mqtt_more_look(t);
 				mqtt_calling_searched(t);
+			}
 			continue;
 		}
 		if (one->is_end)
@@ -160,7 +157,7 @@ static bool send(struct turn *t, struct search *one, uint64_t mem)
 		return true;
 	if (mqtt_deliver_found(t, msg_of(mem), search_filter(one), one->options, one->number))
 		return true;
-	one->whole.serial = (uint32_t)t->s->found_first;
+	one->whole.serial = (uint32_t)t->s->more->found_first;
 	const bool is_begun = whole_begin(&one->whole, t->w, t->s->session.handle, msg_of(mem));
 	must(is_begun == (one->whole.list != NULL)); /* without memory: the next time */
 	return false;
@@ -170,16 +167,17 @@ void mqtt_search_drain(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_RUNNING);
-	for (struct found *front; (front = deque_peek(&s->found)) != NULL && front->is_read;) {
-		struct search *one = s->searches;
+	for (struct found *front;
+	     (front = deque_peek(&s->more->found)) != NULL && front->is_read;) {
+		struct search *one = s->more->searches;
 		if (s->session.sendq.bytes >= t->w->limits->output_bytes_max ||
 		    s->receiver.is_shut || one->whole.list)
 			return;
 		const uint64_t mem = front->mem;
 		if (mem && !send(t, one, mem))
 			return;
-		deque_drop(&s->found);
-		s->found_first++;
+		deque_drop(&s->more->found);
+		s->more->found_first++;
 		if (mem)
 			msg_unref(mem, 1);
 	}
@@ -196,12 +194,13 @@ void mqtt_found(struct turn *t, const struct run *fx)
 	if (s->is_end_wanted || fx->arg != s->search_ticket)
 		return;
 	for (uint32_t i = 0; i < fx->n; i++) {
-		struct found *one = deque_add(&s->found, t->w->mem);
+		struct found *one = deque_add(&s->more->found, t->w->mem);
 		must(one && row[i].mem == 0);
 		*one = (struct found){ .mem = 0 };
 		loads_put(t->w->loads,
 			  (struct load){ .session = s->session.handle,
-					 .ticket = FOUND_TICKET | (s->found_first + s->found.n - 1),
+					 .ticket = FOUND_TICKET |
+						   (s->more->found_first + s->more->found.n - 1),
 					 .loc = row[i].loc,
 					 .bytes = row[i].bytes,
 					 .flags = row[i].flags });
@@ -211,7 +210,7 @@ void mqtt_found(struct turn *t, const struct run *fx)
 void mqtt_found_all(struct turn *t, const struct run *fx, const struct reply_row *r)
 {
 	struct mqtt *s = t->s;
-	struct search *one = s->searches;
+	struct search *one = s->more->searches;
 	const struct slice from = run_tail(fx);
 	if (mqtt_probed(t, fx, r)) {
 		mqtt_call_on(t);
@@ -234,7 +233,7 @@ void mqtt_found_all(struct turn *t, const struct run *fx, const struct reply_row
 /* A part of the front, whose list is here. */
 static void part_loaded(struct turn *t, uint64_t ticket, uint64_t mem)
 {
-	struct search *one = t->s->searches;
+	struct search *one = t->s->more->searches;
 	uint64_t whole = 0;
 	if (!one) {
 		if (mem)
@@ -244,7 +243,7 @@ static void part_loaded(struct turn *t, uint64_t ticket, uint64_t mem)
 	const enum whole_state state = whole_loaded(&one->whole, t->w, ticket, mem, &whole);
 	if (state == WHOLE_STRANGE || state == WHOLE_MORE)
 		return;
-	struct found *front = deque_peek(&t->s->found);
+	struct found *front = deque_peek(&t->s->more->found);
 	must(front && front->is_read && front->mem);
 	msg_unref(front->mem, 1);
 	front->mem = whole;
@@ -259,22 +258,16 @@ void mqtt_found_loaded(struct turn *t, uint64_t ticket, uint64_t mem)
 		part_loaded(t, ticket, mem);
 		return;
 	}
-	const uint64_t at = (ticket & ~FOUND_TICKET) - s->found_first;
+	const uint64_t at = (ticket & ~FOUND_TICKET) - s->more->found_first;
 	must(ticket & FOUND_TICKET);
-	if (s->phase != PHASE_RUNNING || at >= s->found.n) {
+	if (s->phase != PHASE_RUNNING || at >= s->more->found.n) {
 		if (mem)
 			msg_unref(mem, 1);
 		return;
 	}
-	struct found *one = deque_at(&s->found, (size_t)at);
+	struct found *one = deque_at(&s->more->found, (size_t)at);
 	*one = (struct found){ .mem = mem, .is_read = true };
 	mqtt_search_drain(t);
-}
-
-void mqtt_search_init(struct mqtt *s)
-{
-	must(!s->searches);
-	deque_init(&s->found, sizeof(struct found), "retained messages");
 }
 
 /* ---- the store ---------------------------------------------------------------------------- */

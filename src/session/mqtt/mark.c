@@ -36,9 +36,10 @@ static const struct queue_record *marks_queue(const struct turn *t)
 static void consume(struct turn *t, const struct queue_record *q)
 {
 	struct mqtt *s = t->s;
-	must(!s->marks_taker);
-	s->marks_taker = receiver_subscribe(&s->receiver, t->w, &(struct taking){ .queue = q });
-	s->is_marks_asked = true;
+	must(!s->more->marks_taker);
+	struct mqtt_more *more = mqtt_more(t);
+	more->marks_taker = receiver_subscribe(&s->receiver, t->w, &(struct taking){ .queue = q });
+	more->is_marks_asked = true;
 }
 
 bool mqtt_marks_restore(struct turn *t)
@@ -55,7 +56,7 @@ bool mqtt_marks_ready(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->is_durable && s->phase == PHASE_RUNNING);
-	if (s->marks_taker)
+	if (s->more->marks_taker)
 		return true;
 	s->open_ticket = mqtt_declare(t, MQTT_QUEUE_MARKS);
 	return false;
@@ -81,15 +82,15 @@ void mqtt_marks_declared(struct turn *t, const struct reply_row *r)
 void mqtt_marks_consumed(struct turn *t, const struct reply_row *r)
 {
 	struct mqtt *s = t->s;
-	must(s->marks_taker && s->is_marks_asked);
-	s->is_marks_asked = false;
+	must(s->more->marks_taker && s->more->is_marks_asked);
+	s->more->is_marks_asked = false;
 	if (r->err != ERR_OK) {
-		receiver_forget(&s->receiver, t->w, s->marks_taker);
-		s->marks_taker = NULL;
+		receiver_forget(&s->receiver, t->w, s->more->marks_taker);
+		s->more->marks_taker = NULL;
 		mqtt_refuse(t, MQTT_REASON_UNAVAILABLE);
 		return;
 	}
-	s->marks_left += (int64_t)r->a;
+	s->more->marks_left += (int64_t)r->a;
 	if (s->phase == PHASE_OPENING)
 		mqtt_open_on(t);
 }
@@ -138,21 +139,21 @@ static struct mark *mark_of(struct turn *t, uint8_t kind, uint16_t id, bool is_m
 {
 	struct mqtt *s = t->s;
 	uint64_t at;
-	if (map_get(&s->marks, key_of(kind, id), &at))
+	if (map_get(&s->more->marks, key_of(kind, id), &at))
 		return (struct mark *)(uintptr_t)at;
 	if (!is_made)
 		return NULL;
 	struct mark *m = mqtt_get(t, sizeof *m, "mark");
 	*m = (struct mark){ .id = id, .kind = kind };
-	if (map_make_room(&s->marks, t->w->mem, "marks") != ERR_OK)
+	if (map_make_room(&mqtt_more(t)->marks, t->w->mem, "marks") != ERR_OK)
 		must(!"no memory for a mark");
-	map_put(&s->marks, key_of(kind, id), (uint64_t)(uintptr_t)m);
+	map_put(&s->more->marks, key_of(kind, id), (uint64_t)(uintptr_t)m);
 	return m;
 }
 
 static void forget(struct turn *t, struct mark *own_m)
 {
-	bool was_there = map_del(&t->s->marks, key_of(own_m->kind, own_m->id), NULL);
+	bool was_there = map_del(&t->s->more->marks, key_of(own_m->kind, own_m->id), NULL);
 	must(was_there);
 	mqtt_put(t, own_m, sizeof *own_m);
 }
@@ -160,8 +161,8 @@ static void forget(struct turn *t, struct mark *own_m)
 void mqtt_marks_back(struct turn *t)
 {
 	size_t cursor = 0;
-	must(t->s->phase == PHASE_ENDING && t->s->txs.n == 0);
-	for (struct map_slot *slot; (slot = map_next(&t->s->marks, &cursor)) != NULL;) {
+	must(t->s->phase == PHASE_ENDING && t->s->more->txs.n == 0);
+	for (struct map_slot *slot; (slot = map_next(&t->s->more->marks, &cursor)) != NULL;) {
 		struct mark *m = (struct mark *)(uintptr_t)slot->value;
 		if (m->settling.pos)
 			receiver_settle(&t->s->receiver, t->w, &m->settling, SETTLE_RELEASE);
@@ -173,13 +174,13 @@ void mqtt_marks_fini(struct turn *t)
 {
 	for (;;) {
 		size_t cursor = 0;
-		struct map_slot *slot = map_next(&t->s->marks, &cursor);
+		struct map_slot *slot = map_next(&t->s->more->marks, &cursor);
 		if (!slot)
 			break;
 		forget(t, (struct mark *)(uintptr_t)slot->value);
 	}
-	must(t->s->marks.n == 0);
-	map_fini(&t->s->marks, t->w->mem);
+	must(t->s->more->marks.n == 0);
+	map_fini(&t->s->more->marks, t->w->mem);
 }
 
 /* The client's PUBREL: the mark goes for good before he hears of it. */
@@ -199,7 +200,7 @@ void mqtt_mark_came(struct turn *t, const struct settling *what, const struct ms
 	const bool is_good = body.n == BODY_BYTES &&
 			     (body.p[0] == MARK_RECEIVED || body.p[0] == MARK_RELEASED) &&
 			     load_be16(body.p + 1) != 0;
-	s->marks_left--;
+	s->more->marks_left--;
 	if (!is_good) {
 		settle(t, what); /* somebody else has put it there */
 	} else {
@@ -237,7 +238,8 @@ enum mark_state mqtt_mark_state(struct turn *t, uint16_t id)
 void mqtt_mark_received(struct turn *t, uint16_t id, const struct tx_wish *message)
 {
 	struct tx_wish x = *message;
-	const struct queue_record *q = catalog_queue_by_id(t->w->view, t->s->marks_taker->queue);
+	const struct queue_record *q = catalog_queue_by_id(t->w->view,
+							   t->s->more->marks_taker->queue);
 	must(id != 0);
 	if (!q) {
 		mqtt_refuse(t, MQTT_REASON_ADMINISTRATIVE);
@@ -293,7 +295,7 @@ void mqtt_on_pubrel(struct turn *t, const struct mqtt_packet *p)
 	}
 	if (t->s->is_durable && let_go(t, a.id))
 		return;
-	bool was_there = map_del(&t->s->received, a.id, NULL);
+	bool was_there = map_del(&t->s->more->received, a.id, NULL);
 	mqtt_send_ack(t, MQTT_PUBCOMP, a.id,
 		      was_there ? MQTT_REASON_SUCCESS : MQTT_REASON_ID_UNKNOWN);
 }
@@ -316,7 +318,8 @@ static void released(struct turn *t, struct flight *f)
 
 void mqtt_mark_released(struct turn *t, struct flight *f)
 {
-	const struct queue_record *q = catalog_queue_by_id(t->w->view, t->s->marks_taker->queue);
+	const struct queue_record *q = catalog_queue_by_id(t->w->view,
+							   t->s->more->marks_taker->queue);
 	must(f->state == FLIGHT_SENT && f->settling.pos);
 	if (!q) {
 		mqtt_refuse(t, MQTT_REASON_ADMINISTRATIVE);
@@ -352,7 +355,7 @@ void mqtt_marks_resume(struct turn *t)
 {
 	size_t cursor = 0;
 	must(t->s->phase == PHASE_RUNNING);
-	for (struct map_slot *slot; (slot = map_next(&t->s->flights, &cursor)) != NULL;) {
+	for (struct map_slot *slot; (slot = map_next(&t->s->more->flights, &cursor)) != NULL;) {
 		const struct flight *f = (const struct flight *)(uintptr_t)slot->value;
 		if (f->state == FLIGHT_RELEASED)
 			mqtt_send_ack(t, MQTT_PUBREL, f->id, MQTT_REASON_SUCCESS);
@@ -364,10 +367,11 @@ void mqtt_marks_clear(struct turn *t)
 {
 	size_t cursor = 0;
 	must(t->s->calling && t->s->phase == PHASE_RUNNING && !t->s->taker);
-	for (struct map_slot *slot; (slot = map_next(&t->s->flights, &cursor)) != NULL; cursor = 0)
+	for (struct map_slot *slot; (slot = map_next(&t->s->more->flights, &cursor)) != NULL;
+	     cursor = 0)
 		mqtt_mark_over(t, (struct flight *)(uintptr_t)slot->value);
 	cursor = 0;
-	for (struct map_slot *slot; (slot = map_next(&t->s->marks, &cursor)) != NULL;)
+	for (struct map_slot *slot; (slot = map_next(&t->s->more->marks, &cursor)) != NULL;)
 		must(let_go(t, ((struct mark *)(uintptr_t)slot->value)->id));
 }
 

@@ -119,7 +119,7 @@ static bool is_for_others(const struct turn *t, const struct route *r, struct sl
 		at++;
 	if (at == r->n || s->queue == 0)
 		return false;
-	subs_match(&s->subs, topic, &match);
+	subs_match(s->subs, topic, &match);
 	must(at < r->n);
 	return match.n > 0 && match.is_no_local;
 }
@@ -206,7 +206,7 @@ enum err mqtt_message_send(struct turn *t, const struct message *of, const struc
 		.headers = views_of(m),
 		.props = msg_props(m),
 		.expiry_ms = of->has_expiry ? expiry_ms(t, of) : 0,
-		.dice = s->session.handle + s->count.published,
+		.dice = s->session.handle + s->more->count.published,
 	};
 	if (of->is_retained) {
 		what.store = retain_store(t->w->view, s->asker.vhost);
@@ -214,7 +214,7 @@ enum err mqtt_message_send(struct turn *t, const struct message *of, const struc
 	}
 	TRY(find(t, &what, &hit));
 	if (hit->route->n == 0) {
-		s->count.unroutable++;
+		mqtt_more(t)->count.unroutable++;
 		word |= word == PUBLISHER_NOBODY ? 0 : MQTT_WORD_NOBODY;
 	}
 	if (is_for_others(t, hit->route, of->topic))

@@ -10,7 +10,7 @@ static bool is_quiet(const struct mqtt *s)
 {
 	must(s->phase == PHASE_RUNNING);
 	return !s->call && !s->calling && !s->large && !s->is_durable && !s->owns_queue &&
-	       !s->is_end_wanted && receiver_is_idle(&s->receiver) && s->flights.n == 0 &&
+	       !s->is_end_wanted && receiver_is_idle(&s->receiver) && s->more->flights.n == 0 &&
 	       s->publisher.window.n == 0 && s->publisher.silent_bytes == 0;
 }
 

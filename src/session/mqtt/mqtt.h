@@ -102,6 +102,31 @@ struct legacy {
 	uint8_t step; /* enum legacy_step */
 };
 
+/* What a client does not need who says nothing and is told nothing. Where there is none yet, it is
+ * one that is empty and everybody's, to read; whoever writes asks mqtt_more first (more.c). */
+struct mqtt_more {
+	struct map flights;  /* packet id -> struct flight */
+	struct map received; /* ids of QoS 2 whose PUBREL is to come: 1, 2: the PUBREC is out */
+	/* the same, of a session that is kept (mark.c) */
+	struct taker *marks_taker; /* NULL: it has no such queue yet */
+	struct map marks;          /* kind and id -> struct mark */
+	struct deque txs;          /* struct tx */
+	uint64_t tx_bytes;
+	int64_t marks_left;      /* to come before the session is whole */
+	bool is_marks_asked;     /* how many are to come is not known yet */
+	struct search *searches; /* for retained messages; the first one is under way (found.c) */
+	struct search *last_search; /* of them; none if there is none */
+	struct deque found;         /* struct found, of the first */
+	uint64_t found_first;       /* ticket of its front row */
+	uint32_t requeued_n;        /* retained messages in its queue since that was looked at */
+	uint64_t requeue_moved;     /* when it was too full: what had been delivered (requeue.c) */
+	struct {
+#define COUNT(name, prose) uint64_t name;
+#include "session/mqtt/count.def"
+#undef COUNT
+	} count;
+};
+
 struct mqtt {
 	struct session session; /* first */
 	struct access access;
@@ -155,34 +180,15 @@ struct mqtt {
 	struct slice vhost_wish;           /* until somebody is logged in */
 	const struct proof_method *method; /* of enhanced authentication; NULL: of none */
 	struct proof *proof;               /* what is being proved; NULL: nothing */
-	struct slice *aliases; /* topics by alias, from 1 on, of the client; NULL: none yet */
-	struct aliases *told;  /* to the client; NULL: none yet */
-	struct taker *taker;   /* of the session's queue; NULL: none */
-	uint64_t queue;        /* its id; 0: there is none yet */
-	struct subs subs;
-	struct map flights;  /* packet id -> struct flight */
-	struct map received; /* ids of QoS 2 whose PUBREL is to come: 1, 2: the PUBREC is out */
-	/* the same, of a session that is kept (mark.c) */
-	struct taker *marks_taker; /* NULL: it has no such queue yet */
-	struct map marks;          /* kind and id -> struct mark */
-	struct deque txs;          /* struct tx */
-	uint64_t tx_bytes;
-	int64_t marks_left;      /* to come before the session is whole */
-	bool is_marks_asked;     /* how many are to come is not known yet */
-	struct search *searches; /* for retained messages; the first one is under way (found.c) */
-	struct search *last_search; /* of them; none if there is none */
-	struct deque found;         /* struct found, of the first */
-	uint64_t found_first;       /* ticket of its front row */
-	uint32_t search_ticket;     /* of what the store, or the session's queue, is asked */
-	struct sys *sys;            /* NULL: it has not subscribed to any $SYS topic */
-	uint32_t requeued_n;        /* retained messages in its queue since that was looked at */
-	uint64_t requeue_moved;     /* when it was too full: what had been delivered (requeue.c) */
-	bool is_store_asked;        /* open_ticket is of the store's declaration */
-	struct {
-#define COUNT(name, prose) uint64_t name;
-#include "session/mqtt/count.def"
-#undef COUNT
-	} count;
+	struct slice *aliases;  /* topics by alias, from 1 on, of the client; NULL: none yet */
+	struct aliases *told;   /* to the client; NULL: none yet */
+	struct taker *taker;    /* of the session's queue; NULL: none */
+	uint64_t queue;         /* its id; 0: there is none yet */
+	struct subs *subs;      /* nobody's if there are none: mqtt_subs before one is added */
+	struct mqtt_more *more; /* nobody's until mqtt_more */
+	uint32_t search_ticket; /* of what the store, or the session's queue, is asked */
+	struct sys *sys;        /* NULL: it has not subscribed to any $SYS topic */
+	bool is_store_asked;    /* open_ticket is of the store's declaration */
 };
 
 /* What one call from the node works with. */
@@ -225,6 +231,20 @@ struct slice mqtt_keep(struct turn *t, struct slice s, const char *kind);
 void mqtt_unkeep(struct turn *t, struct slice *own_s);
 /* mqtt_note tells the node something to log. */
 void mqtt_note(struct turn *t, const struct session_note *what);
+
+/* ---- more.c: what is made when it is needed ---- */
+/* mqtt_more and mqtt_subs are for who writes; mqtt_more_init: there is none yet. */
+extern const struct mqtt_more mqtt_nothing;
+struct mqtt_more *mqtt_more_make(const struct turn *t);
+static inline struct mqtt_more *mqtt_more(const struct turn *t)
+{
+	return t->s->more == &mqtt_nothing ? mqtt_more_make(t) : t->s->more;
+}
+struct subs *mqtt_subs(struct turn *t);
+/* mqtt_more_look gives it back if nothing came of it. */
+void mqtt_more_look(struct turn *t);
+void mqtt_more_init(struct mqtt *s);
+void mqtt_more_fini(struct turn *t);
 
 /* ---- feed.c ---- */
 enum feed mqtt_feed(struct session *own, struct session_world *w, struct block *b, uint32_t *io_off,
@@ -420,7 +440,6 @@ void mqtt_window_look(struct mqtt *s);
 /* ---- found.c: retained messages ---- */
 #define FOUND_TICKET     (UINT64_C(1) << 62)
 #define RETAIN_PLACE_MAX 640u /* of a place in a store, as CMD_FIND gives it */
-void mqtt_search_init(struct mqtt *s);
 /* mqtt_search looks for what a new subscription is to get; mqtt_search_drain sends what is there.
  * mqtt_search_again goes on with what is owed from a connection before; mqtt_owed_restored says
  * that all subscriptions are known. */

@@ -171,7 +171,7 @@ void mqtt_open_on(struct turn *t)
 {
 	const struct mqtt *s = t->s;
 	must(s->phase == PHASE_OPENING);
-	if (!s->is_marks_asked && s->marks_left <= 0)
+	if (!s->more->is_marks_asked && s->more->marks_left <= 0)
 		mqtt_accept(t);
 }
 

@@ -89,7 +89,7 @@ static bool is_same(const struct search_place *a, const struct search_place *b)
 
 void mqtt_search_passed(struct turn *t, struct slice topic)
 {
-	struct search *one = t->s->searches;
+	struct search *one = t->s->more->searches;
 	must(one && topic.n > 0);
 	if (!one->is_owed || topic.n > LIMIT_SHORTSTR)
 		return;
@@ -101,13 +101,13 @@ void mqtt_search_passed(struct turn *t, struct slice topic)
 bool mqtt_owed_note(struct turn *t)
 {
 	struct mqtt *s = t->s;
-	struct search *one = s->searches;
+	struct search *one = s->more->searches;
 	const struct queue_record *q = s->queue ? catalog_queue_by_id(t->w->view, s->queue) : NULL;
 	must(s->search_ticket == TICKET_NONE);
 	if (!one || !one->is_owed || s->phase != PHASE_RUNNING || !s->is_durable ||
 	    s->expiry_s == 0 || !q || is_same(&one->at, &one->owed))
 		return false;
-	if (s->requeued_n > 0) {
+	if (s->more->requeued_n > 0) {
 		s->search_ticket = ask_ticket(&s->asker);
 		ask_queue(&s->asker, t->w->post, CMD_QUEUE_STAT, 0, q, s->search_ticket);
 		return true;
@@ -133,7 +133,7 @@ static bool is_still_owed(const struct search *one)
 
 bool mqtt_owed_pay(struct turn *t)
 {
-	struct search *one = t->s->searches;
+	struct search *one = t->s->more->searches;
 	must(one && t->s->search_ticket == TICKET_NONE);
 	if (!one->is_owed || is_still_owed(one))
 		return false;
@@ -159,18 +159,18 @@ void mqtt_owed_restored(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_OPENING);
-	for (struct search *one = s->searches; one; one = one->next) {
-		const struct sub *sub = subs_find(&s->subs, search_filter(one));
+	for (struct search *one = s->more->searches; one; one = one->next) {
+		const struct sub *sub = subs_find(s->subs, search_filter(one));
 		one->is_left = !sub;
 		one->options = sub ? sub->options : 0;
 		one->number = sub ? sub->number : 0;
-		s->requeued_n = 1; /* look first what waits in the queue already */
+		s->more->requeued_n = 1; /* look first what waits in the queue already */
 	}
 }
 
 void mqtt_search_leave(const struct mqtt *s, struct slice filter)
 {
 	must(filter.n > 0);
-	for (struct search *one = s->searches; one; one = one->next)
+	for (struct search *one = s->more->searches; one; one = one->next)
 		one->is_left |= slice_eq(search_filter(one), filter);
 }

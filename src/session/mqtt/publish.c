@@ -15,7 +15,7 @@ enum { RECEIVED = 1, RECEIVED_TOLD };
 static void refused(struct turn *t, const struct mqtt_publish *m, uint8_t reason)
 {
 	must(reason >= MQTT_REASON_FAILURE);
-	t->s->count.refused++;
+	mqtt_more(t)->count.refused++;
 	if (m->qos > 0 && t->s->version == MQTT_V5)
 		mqtt_send_ack(t, m->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, m->id, reason);
 	else if (t->set->is_refusal_end && !mqtt_topic_is_ours(m->topic))
@@ -99,7 +99,7 @@ static void publish(struct turn *t, const struct mqtt_publish *m)
 			       .is_here = true };
 	uint8_t *own = NULL;
 	size_t own_n = 0;
-	s->count.published++;
+	mqtt_more(t)->count.published++;
 	one.mark_id = m->qos == 2 && s->is_durable ? m->id : 0;
 	one.has_expiry = (m->props.has & MQTT_HAS(message_expiry_s)) != 0;
 	one.expiry_s = one.has_expiry ? m->props.message_expiry_s : 0;
@@ -113,7 +113,7 @@ static void publish(struct turn *t, const struct mqtt_publish *m)
 	if (own)
 		mqtt_put(t, own, own_n);
 	if (e == ERR_BUSY) { /* it comes again, on the other loop */
-		s->count.published--;
+		mqtt_more(t)->count.published--;
 		if (s->version == MQTT_V5 && m->qos > 0)
 			s->owed_n--;
 		return;
@@ -126,9 +126,9 @@ static void publish(struct turn *t, const struct mqtt_publish *m)
 	}
 	if (m->qos < 2 || one.mark_id)
 		return;
-	if (map_make_room(&s->received, t->w->mem, "messages of QoS 2") != ERR_OK)
+	if (map_make_room(&mqtt_more(t)->received, t->w->mem, "messages of QoS 2") != ERR_OK)
 		must(!"no memory for a message");
-	map_put(&s->received, m->id, RECEIVED);
+	map_put(&s->more->received, m->id, RECEIVED);
 }
 
 /* Of another broker: it has another topic here, or none; then it is taken, and goes nowhere. */
@@ -141,7 +141,7 @@ static void publish_in(struct turn *t, struct mqtt_publish *m)
 		publish(t, m);
 		return;
 	}
-	t->s->count.no_topic++;
+	mqtt_more(t)->count.no_topic++;
 	if (m->qos > 0)
 		mqtt_send_ack(t, m->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, m->id, 0);
 }
@@ -156,7 +156,7 @@ static bool is_known(struct turn *t, const struct mqtt_publish *m)
 			mqtt_send_ack(t, MQTT_PUBREC, m->id, MQTT_REASON_SUCCESS);
 		return mark != MARK_UNKNOWN;
 	}
-	if (m->qos < 2 || !map_get(&t->s->received, m->id, &state))
+	if (m->qos < 2 || !map_get(&t->s->more->received, m->id, &state))
 		return false;
 	must(state == RECEIVED || state == RECEIVED_TOLD);
 	if (state == RECEIVED_TOLD)
@@ -239,10 +239,10 @@ static void acknowledge(struct turn *t, uint16_t id, uint8_t qos, uint8_t reason
 	struct mqtt *s = t->s;
 	must(qos == 1 || qos == 2);
 	if (reason >= MQTT_REASON_FAILURE) {
-		s->count.refused++;
-		(void)map_del(&s->received, id, NULL);
-	} else if (qos == 2 && map_find(&s->received, id)) {
-		map_put(&s->received, id, RECEIVED_TOLD);
+		mqtt_more(t)->count.refused++;
+		(void)map_del(&s->more->received, id, NULL);
+	} else if (qos == 2 && map_find(&s->more->received, id)) {
+		map_put(&s->more->received, id, RECEIVED_TOLD);
 	}
 	if (reason >= MQTT_REASON_FAILURE && s->version != MQTT_V5)
 		return;

@@ -213,7 +213,7 @@ void mqtt_consumed(struct turn *t, const struct run *fx, const struct reply_row 
 {
 	struct mqtt *s = t->s;
 	must(r->op == CMD_SUBSCRIBE);
-	if (s->marks_taker && s->marks_taker->id == fx->arg) {
+	if (s->more->marks_taker && s->more->marks_taker->id == fx->arg) {
 		mqtt_marks_consumed(t, r);
 		return;
 	}
@@ -368,9 +368,9 @@ static void restore_one(struct turn *t, const struct bind *b)
 {
 	struct slice filter = SLICE_EMPTY, table = SLICE_EMPTY;
 	int64_t number = 0;
-	if (!filter_of(t, b, &filter) || subs_find(&t->s->subs, filter))
+	if (!filter_of(t, b, &filter) || subs_find(t->s->subs, filter))
 		return;
-	struct sub *one = subs_add(&t->s->subs, t->w->mem, filter);
+	struct sub *one = subs_add(mqtt_subs(t), t->w->mem, filter);
 	must(one != NULL);
 	one->options = 1;
 	if (!amqp091_table_table(b->arguments, ARGUMENT_OPTIONS, &table))

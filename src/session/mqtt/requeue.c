@@ -18,8 +18,8 @@
 static uint64_t moved(const struct mqtt *s)
 {
 	must(s->is_durable);
-	return s->count.delivered + s->count.acknowledged + s->count.passed_over +
-	       s->count.no_topic + s->count.too_large + s->count.expired + 1;
+	return s->more->count.delivered + s->more->count.acknowledged + s->more->count.passed_over +
+	       s->more->count.no_topic + s->more->count.too_large + s->more->count.expired + 1;
 }
 
 /* ---- into the queue ----------------------------------------------------------------------- */
@@ -115,7 +115,7 @@ bool mqtt_found_queue(struct turn *t, const struct msg *m, const struct mqtt_pub
 	};
 	publisher_send(&s->publisher, t->w, &s->asker, &what, &hit, new, PUBLISHER_NOBODY);
 	block_filled(block_of(new));
-	s->requeued_n++;
+	mqtt_more(t)->requeued_n++;
 	return true;
 }
 
@@ -126,9 +126,9 @@ bool mqtt_found_room(struct turn *t)
 	struct mqtt *s = t->s;
 	const struct queue_record *q;
 	must(s->search_ticket == TICKET_NONE);
-	if (s->requeued_n == 0)
+	if (s->more->requeued_n == 0)
 		return true;
-	if (s->requeue_moved == moved(s))
+	if (s->more->requeue_moved == moved(s))
 		return false; /* nothing has changed since it was too full */
 	q = catalog_queue_by_id(t->w->view, s->queue);
 	if (!q)
@@ -146,7 +146,7 @@ void mqtt_found_stat(struct turn *t, const struct run *fx, const struct reply_ro
 	must(s->phase == PHASE_RUNNING);
 	s->search_ticket = TICKET_NONE;
 	if (s->is_end_wanted) {
-		s->requeued_n = 0; /* all of it is in the log */
+		mqtt_more(t)->requeued_n = 0; /* all of it is in the log */
 		mqtt_end(t);
 		return;
 	}
@@ -155,8 +155,8 @@ void mqtt_found_stat(struct turn *t, const struct run *fx, const struct reply_ro
 		return;
 	}
 	if (r->err == ERR_OK && r->a >= QUEUED_MAX)
-		s->requeue_moved = moved(s);
+		s->more->requeue_moved = moved(s);
 	else
-		s->requeued_n = 0;
+		s->more->requeued_n = 0;
 	mqtt_search_drain(t);
 }

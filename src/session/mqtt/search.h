@@ -30,6 +30,12 @@ struct search {
 	uint8_t filter[];
 };
 
+/* What was found for the first one, in its order. */
+struct found {
+	uint64_t mem; /* 0: not read yet, or unreadable */
+	bool is_read;
+};
+
 static inline struct slice search_filter(const struct search *s)
 {
 	return slice_of(s->filter, s->filter_n);

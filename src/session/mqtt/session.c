@@ -78,12 +78,7 @@ static struct session *session_new(struct session_world *w, uint64_t handle, str
 	meter_add(w->lane, METER_sockets, 1);
 	publisher_init(&s->publisher);
 	receiver_init(&s->receiver, &mqtt_receiver_ops, &s->session, &s->asker);
-	deque_init(&s->txs, sizeof(struct tx), "transactions");
-	mqtt_search_init(s);
-	map_init(&s->flights, NULL, 0, handle);
-	map_init(&s->marks, NULL, 0, handle);
-	map_init(&s->received, NULL, 0, handle);
-	map_init(&s->subs.by_filter, NULL, 0, handle);
+	mqtt_more_init(s);
 	return &s->session;
 }
 
@@ -135,7 +130,7 @@ static void replied(struct turn *t, struct run *fx)
 		mqtt_opened(t, &r);
 	else if (s->open_ticket != TICKET_NONE && fx->arg == s->open_ticket)
 		asked(t, &r);
-	else if (s->txs.n > 0 && r.op == CMD_TX)
+	else if (s->more->txs.n > 0 && r.op == CMD_TX)
 		mqtt_tx_answered(t, (uint32_t)fx->arg, (enum err)r.err);
 	else if (s->search_ticket != TICKET_NONE && r.op == CMD_QUEUE_STAT)
 		mqtt_found_stat(t, fx, &r);
@@ -315,12 +310,7 @@ static void session_free(struct session *own, struct session_world *w)
 		mqtt_unkeep(&t, &s->aliases[i]);
 	mqtt_put(&t, s->aliases, s->aliases_n * sizeof *s->aliases);
 	aliases_free(s->told, w->mem);
-	subs_fini(&s->subs, w->mem);
-	map_fini(&s->received, w->mem);
-	mqtt_marks_fini(&t);
-	mqtt_searches_fini(&t);
-	mqtt_flights_fini(&t);
-	deque_fini(&s->txs, w->mem);
+	mqtt_more_fini(&t);
 	farewell_fini(&s->farewell, w->mem);
 	receiver_fini(&s->receiver, w);
 	publisher_fini(&s->publisher, w->mem);

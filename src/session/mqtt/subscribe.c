@@ -95,14 +95,14 @@ static void wish_for(struct turn *t, struct call *call, uint32_t place,
 		return;
 	if (s->is_bridge)
 		options |= SUB_NO_LOCAL | SUB_AS_PUBLISHED;
-	wish->sub = subs_find(&s->subs, m->filter);
+	wish->sub = subs_find(s->subs, m->filter);
 	wish->is_new = !wish->sub;
 	if (wish->sub) {
 		wish->old_options = wish->sub->options;
 		wish->old_number = wish->sub->number;
 		wish->is_changed = options != wish->sub->options || number != wish->sub->number;
 	} else {
-		wish->sub = subs_add(&s->subs, t->w->mem, m->filter);
+		wish->sub = subs_add(mqtt_subs(t), t->w->mem, m->filter);
 		must(wish->sub != NULL);
 	}
 	if (m->qos > 0 && !wish->sub->is_shared)
@@ -162,7 +162,7 @@ static void take_back(struct turn *t, struct wish *wish)
 {
 	must(wish->sub != NULL);
 	if (wish->is_new) {
-		subs_drop(&t->s->subs, t->w->mem, wish->sub);
+		subs_drop(t->s->subs, t->w->mem, wish->sub);
 	} else {
 		wish->sub->options = wish->old_options;
 		wish->sub->number = wish->old_number;
@@ -338,7 +338,7 @@ void mqtt_on_subscribe(struct turn *t, const struct mqtt_packet *p)
 
 void mqtt_resubscribe(struct turn *t)
 {
-	const struct subs *all = &t->s->subs;
+	const struct subs *all = t->s->subs;
 	uint32_t n = 0;
 	size_t cursor = 0;
 	must(t->s->phase == PHASE_RUNNING);
@@ -364,7 +364,7 @@ void mqtt_resubscribe(struct turn *t)
 static void leave(struct turn *t, struct wish *wish, struct slice filter)
 {
 	struct mqtt *s = t->s;
-	struct sub *sub = subs_find(&s->subs, filter);
+	struct sub *sub = subs_find(s->subs, filter);
 	must(s->call->type == MQTT_UNSUBSCRIBE);
 	wish->reason = sub ? MQTT_REASON_SUCCESS : MQTT_REASON_NO_SUBSCRIPTION;
 	if (!sub)
@@ -376,7 +376,7 @@ static void leave(struct turn *t, struct wish *wish, struct slice filter)
 	if (sub->is_shared)
 		s->call->answers_n += mqtt_shared_leave(t, sub);
 	mqtt_search_leave(s, filter);
-	subs_drop(&s->subs, t->w->mem, sub);
+	subs_drop(s->subs, t->w->mem, sub);
 }
 
 static bool goes_out(const struct mqtt_bridge *set, const struct sub *one)
@@ -397,7 +397,7 @@ static struct sub *outdated(const struct mqtt *s)
 	struct sub *one = NULL;
 	must(s->calling != NULL);
 	do
-		one = subs_next(&s->subs, &cursor, one);
+		one = subs_next(s->subs, &cursor, one);
 	while (one && goes_out(mqtt_calling_set(s), one));
 	return one;
 }

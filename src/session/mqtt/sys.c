@@ -197,8 +197,8 @@ static void tell_due(struct turn *t, struct slice topic, struct slice value)
 	size_t cursor = 0;
 	struct sub_match match;
 	must(value.n > 0);
-	for (struct sub *one = subs_next(&t->s->subs, &cursor, NULL); one;
-	     one = subs_next(&t->s->subs, &cursor, one)) {
+	for (struct sub *one = subs_next(t->s->subs, &cursor, NULL); one;
+	     one = subs_next(t->s->subs, &cursor, one)) {
 		if (!one->is_sys_due || !mqtt_filter_match(sub_filter(one), topic))
 			continue;
 		match = (struct sub_match){ .n = 1,
@@ -213,7 +213,7 @@ static void tell_due(struct turn *t, struct slice topic, struct slice value)
 static void tell_all(struct turn *t, struct slice topic, struct slice value)
 {
 	struct sub_match match;
-	subs_match(&t->s->subs, topic, &match);
+	subs_match(t->s->subs, topic, &match);
 	must(value.n > 0);
 	if (match.n > 0)
 		mqtt_deliver_made(t, topic, value, &match, true);
@@ -248,8 +248,8 @@ static void forget_due(const struct turn *t)
 	size_t cursor = 0;
 	must(t->s->sys != NULL);
 	t->s->sys->is_due = false;
-	for (struct sub *one = subs_next(&t->s->subs, &cursor, NULL); one;
-	     one = subs_next(&t->s->subs, &cursor, one))
+	for (struct sub *one = subs_next(t->s->subs, &cursor, NULL); one;
+	     one = subs_next(t->s->subs, &cursor, one))
 		one->is_sys_due = false;
 }
 
@@ -282,7 +282,7 @@ void mqtt_sys_subscribed(struct turn *t, bool is_due)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_RUNNING);
-	if (t->set->sys_interval_s == 0 || s->subs.sys_n == 0)
+	if (t->set->sys_interval_s == 0 || s->subs->sys_n == 0)
 		return;
 	if (!s->sys) {
 		s->sys = mqtt_get(t, sizeof *s->sys, "what $SYS has told");
@@ -300,7 +300,7 @@ void mqtt_sys_tick(struct turn *t)
 		return;
 	s->sys_ms = UINT64_MAX;
 	must(s->sys != NULL);
-	if (s->phase != PHASE_RUNNING || s->subs.sys_n == 0)
+	if (s->phase != PHASE_RUNNING || s->subs->sys_n == 0)
 		mqtt_sys_fini(t);
 	else
 		step(t);

@@ -169,7 +169,7 @@ void mqtt_tx(struct turn *t, const struct tx_wish *x)
 	struct mqtt *s = t->s;
 	bool takes_part[SHARDS_MAX] = { false };
 	struct tx_head h = { .id = t->w->random(t->w->random_arg) | 1 };
-	struct tx *tx = deque_add(&s->txs, t->w->mem);
+	struct tx *tx = deque_add(&mqtt_more(t)->txs, t->w->mem);
 	must(tx && (x->mark || x->settling.pos || x->route));
 	for (uint32_t i = 0; i < route_n(x); i++)
 		note_shard(&h, takes_part, x->route->to[i].shard);
@@ -184,7 +184,7 @@ void mqtt_tx(struct turn *t, const struct tx_wish *x)
 			   .id = x->id,
 			   .kind = x->kind,
 			   .reason = x->reason };
-	s->tx_bytes += tx->bytes;
+	s->more->tx_bytes += tx->bytes;
 	for (uint16_t i = 1; i < SHARDS_MAX; i++)
 		if (takes_part[i])
 			send_part(t, x, &h, i, tx->ticket);
@@ -195,8 +195,8 @@ void mqtt_tx_answered(struct turn *t, uint32_t ticket, enum err e)
 {
 	struct mqtt *s = t->s;
 	struct tx *tx = NULL;
-	for (size_t i = 0; i < s->txs.n && !tx; i++) {
-		struct tx *one = deque_at(&s->txs, i);
+	for (size_t i = 0; i < s->more->txs.n && !tx; i++) {
+		struct tx *one = deque_at(&s->more->txs, i);
 		if (one->ticket == ticket)
 			tx = one;
 	}
@@ -205,15 +205,15 @@ void mqtt_tx_answered(struct turn *t, uint32_t ticket, enum err e)
 	must(!tx->is_answered);
 	tx->is_answered = true;
 	tx->is_refused = e != ERR_OK;
-	for (struct tx one; deque_peek(&s->txs);) {
-		one = *(struct tx *)deque_peek(&s->txs);
+	for (struct tx one; deque_peek(&s->more->txs);) {
+		one = *(struct tx *)deque_peek(&s->more->txs);
 		if (!one.is_answered)
 			break;
-		deque_drop(&s->txs);
-		s->tx_bytes -= one.bytes;
+		deque_drop(&s->more->txs);
+		s->more->tx_bytes -= one.bytes;
 		mqtt_marked(t, &one);
 	}
 	mqtt_calling_cleared(t);
-	if (s->txs.n == 0 && s->is_end_wanted)
+	if (s->more->txs.n == 0 && s->is_end_wanted)
 		mqtt_end(t);
 }

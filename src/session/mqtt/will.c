@@ -67,7 +67,7 @@ void mqtt_will_message(struct turn *t, struct message *out)
 
 static void not_published(struct turn *t)
 {
-	t->s->count.refused++;
+	mqtt_more(t)->count.refused++;
 	must(t->s->will != NULL);
 	mqtt_note(t, &(struct session_note){ .event = SESSION_ERROR,
 					     .code = MQTT_REASON_NOT_AUTHORIZED,
