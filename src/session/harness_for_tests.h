@@ -226,6 +226,7 @@ static inline void world_run(struct world *w)
 	for (int idle_n = 0; idle_n < 2; idle_n++) {
 		bool is_any = world_dispatch(w, &w->post);
 		world_shards(w);
+		exchange_tally_end(&w->exchanges); /* of this version, as the node does it */
 		catalog_collect(w->catalog, catalog_version(catalog_view(w->catalog)));
 		is_any |= world_dispatch(w, &w->held);
 		world_shards(w);
