@@ -86,14 +86,35 @@ static bool find(const struct catalog_view *v, struct patterns *patterns, enum f
 	return is_any;
 }
 
-static void rules_of(const struct catalog_view *v, struct patterns *patterns, enum fact_kind kind,
-		     const struct queue_record *q, uint8_t type, struct queue_rules *out)
+/* What of the policy queues of that type know. */
+static struct queue_rules known(const struct queue_rules *policy, uint8_t type)
+{
+	struct queue_rules r = rules_none();
+	must(type != POLICY_EXCHANGES);
+#define POLICY_NUMBER(name, types) \
+	if ((types)&type)          \
+		r.name = policy->name;
+#define POLICY_TEXT(name, types)                   \
+	if ((types)&type) {                        \
+		r.name = policy->name;             \
+		r.has_##name = policy->has_##name; \
+	}
+#include "core/policy_rule.def"
+#undef POLICY_NUMBER
+#undef POLICY_TEXT
+	return r;
+}
+
+static struct queue_rules rules_of(const struct catalog_view *v, struct patterns *patterns,
+				   enum fact_kind kind, const struct queue_record *q, uint8_t type)
 {
 	struct policy p;
-	must(type != POLICY_EXCHANGES);
+	struct queue_rules r;
+	must(patterns != NULL);
 	if (!find(v, patterns, kind, q->vhost, queue_record_name(q), type, &p) ||
-	    rules_get(p.rules, out) != ERR_OK)
-		*out = rules_none();
+	    rules_get(p.rules, &r) != ERR_OK)
+		return rules_none();
+	return known(&r, type);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -130,7 +151,7 @@ static void fill(struct queue_rules *io, const struct queue_rules *weak)
 uint32_t policy_rules(const struct catalog_view *v, struct patterns *patterns,
 		      const struct queue_record *q, uint8_t *buf)
 {
-	struct queue_rules rules, policy, operators;
+	struct queue_rules rules;
 	must(queue_record_rules(q).n <= RULES_BYTES_MAX);
 	if (v->policies.n == 0 || !patterns || q->flags & QUEUE_KEEPER ||
 	    rules_get(queue_record_rules(q), &rules) != ERR_OK) {
@@ -139,8 +160,8 @@ uint32_t policy_rules(const struct catalog_view *v, struct patterns *patterns,
 		return (uint32_t)queue_record_rules(q).n;
 	}
 	uint8_t type = kind_of(&rules);
-	rules_of(v, patterns, FACT_POLICY, q, type, &policy);
-	rules_of(v, patterns, FACT_OPERATOR_POLICY, q, type, &operators);
+	struct queue_rules policy = rules_of(v, patterns, FACT_POLICY, q, type);
+	struct queue_rules operators = rules_of(v, patterns, FACT_OPERATOR_POLICY, q, type);
 	fill(&operators, &policy);
 	fill(&rules, &operators);
 	return rules_put(&rules, buf, RULES_BYTES_MAX);

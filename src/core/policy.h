@@ -2,7 +2,8 @@
  *
  * Of the policies of a virtual host that fit a queue, the one with the highest priority holds, and
  * of the operator policies likewise. They are looked up whenever a queue is opened, and all queues
- * of the virtual host are opened again when a policy changes; nothing of it is stored with them.
+ * of the virtual host are opened again when a policy changes; nothing of it is stored with them. A
+ * queue takes of a policy what its type knows (policy_rule.def), and passes the rest over.
  *
  *     declared rules, policy: a limit is the lesser of both, all else as declared
  *     policy, operator policy: a limit is the lesser of both, all else the operator's

@@ -33,7 +33,7 @@ static enum err put(struct world *w, enum fact_kind kind, const char *name, cons
 	uint8_t buf[2048], value[1024], bytes[RULES_BYTES_MAX];
 	struct policy p = { .pattern = slice_str(pattern),
 			    .priority = priority,
-			    .apply_to = POLICY_CLASSIC,
+			    .apply_to = POLICY_CLASSIC | POLICY_STREAMS,
 			    .rules = slice_of(bytes, rules_put(rules, bytes, sizeof bytes)) };
 	struct fact f = fact_of(kind, slice_str("/"), slice_str(name), SLICE_EMPTY);
 	f.value = slice_of(value, policy_put(&p, value, sizeof value));
@@ -126,6 +126,29 @@ static void only_queues_of_the_kind_are_meant(void **s)
 	world_fini(&w);
 }
 
+static void a_queue_takes_of_a_policy_what_its_type_knows(void **s)
+{
+	(void)s;
+	struct world w;
+	struct queue_rules r = rules_none();
+	begin(&w);
+	declare(&w, "classic", &r);
+	r.type = QUEUE_STREAM;
+	declare(&w, "stream", &r);
+	r = rules_none();
+	r.max_length = 2;
+	r.max_length_bytes = 1000;
+	r.max_age_ms = 5;
+	r.max_priority = 3; /* no type has it of a policy */
+	must(put(&w, FACT_POLICY, "p", "", 0, &r) == ERR_OK);
+	must(of(&w, "classic").max_length == 2 && of(&w, "classic").max_length_bytes == 1000);
+	must(of(&w, "classic").max_age_ms == RULE_NONE);
+	must(of(&w, "stream").max_length == RULE_NONE && of(&w, "stream").max_length_bytes == 1000);
+	must(of(&w, "stream").max_age_ms == 5 && of(&w, "stream").type == QUEUE_STREAM);
+	must(of(&w, "classic").max_priority == RULE_NONE);
+	world_fini(&w);
+}
+
 static void no_policy_reaches_what_an_exchange_keeps(void **s)
 {
 	(void)s;
@@ -200,6 +223,7 @@ int main(void)
 		cmocka_unit_test(
 			limits_are_the_least_and_the_rest_as_declared_or_as_the_operator_says),
 		cmocka_unit_test(only_queues_of_the_kind_are_meant),
+		cmocka_unit_test(a_queue_takes_of_a_policy_what_its_type_knows),
 		cmocka_unit_test(no_policy_reaches_what_an_exchange_keeps),
 		cmocka_unit_test(exchanges_take_their_alternate_from_a_policy_unless_they_have_one),
 		cmocka_unit_test(every_prefix_of_a_policy_is_refused_or_one_with_less_json),

@@ -4,12 +4,8 @@
 #include "auth/grant.h"
 #include "auth/scram.h"
 #include "core/fact.h"
-#include "core/policy.h"
 #include "io/definitions_entry.h"
 #include "io/password.h"
-#include "io/pattern.h"
-#include "session/amqp091/rules_of.h"
-#include "wire/amqp091/table.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -123,17 +119,6 @@ static enum err read_user(const struct entry *e)
 			  cJSON_GetObjectItemCaseSensitive(e->in, "limits"), "max-channels");
 }
 
-/* A member that is a regular expression. False: it is none, and `why` says so. */
-static bool is_pattern(const char *member, struct slice expr, struct text *why)
-{
-	char room[300];
-	struct text reason = text_of(room, sizeof room);
-	if (pattern_check(expr, &reason) == ERR_OK)
-		return true;
-	text_putf(why, "%s is no regular expression: %s", member, room);
-	return false;
-}
-
 static enum err read_grant(const struct entry *e, bool is_topic)
 {
 	static const char *const known[] = { "user",  "vhost", "exchange", "configure",
@@ -150,9 +135,9 @@ static enum err read_grant(const struct entry *e, bool is_topic)
 	if (is_topic)
 		TRY(entry_name(e, "exchange", &exchange));
 	TRY(entry_note_others(e, known));
-	if (!is_pattern("configure", g.pattern[AUTH_CONFIGURE], &why) ||
-	    !is_pattern("write", g.pattern[AUTH_WRITE], &why) ||
-	    !is_pattern("read", g.pattern[AUTH_READ], &why))
+	if (!entry_is_pattern("configure", g.pattern[AUTH_CONFIGURE], &why) ||
+	    !entry_is_pattern("write", g.pattern[AUTH_WRITE], &why) ||
+	    !entry_is_pattern("read", g.pattern[AUTH_READ], &why))
 		return definitions_leave_out(e, room);
 	struct fact f = fact_of(is_topic ? FACT_TOPIC_PERMISSION : FACT_PERMISSION, user, vhost,
 				exchange);
@@ -184,90 +169,6 @@ static enum err add_json(const struct entry *e, struct fact *f, const cJSON *val
 	return err;
 }
 
-/* To what it applies; nothing said: to everything. */
-static uint8_t applies_to(const cJSON *policy)
-{
-	static const struct {
-		const char *word;
-		uint8_t bits;
-	} words[] = {
-		{ "all", 0xff },
-		{ "exchanges", POLICY_EXCHANGES },
-		{ "queues", POLICY_CLASSIC | POLICY_QUORUM | POLICY_STREAMS },
-		{ "classic_queues", POLICY_CLASSIC },
-		{ "quorum_queues", POLICY_QUORUM },
-		{ "streams", POLICY_STREAMS },
-	};
-	const cJSON *v = cJSON_GetObjectItemCaseSensitive(policy, "apply-to");
-	for (size_t i = 0; cJSON_IsString(v) && i < sizeof words / sizeof *words; i++)
-		if (strcmp(words[i].word, v->valuestring) == 0)
-			return words[i].bits;
-	return v ? 0 : 0xff;
-}
-
-/* A definition is read as arguments of a queue are. Of a quorum queue or a stream, if need be: they
- * have others, and bring a type and a delivery limit along that nobody has asked for. */
-static enum err policy_arguments(const cJSON *definition, const char *type, uint8_t *buf,
-				 uint32_t *out_n, struct text *why)
-{
-	static uint8_t args[CATALOG_ARGUMENTS_MAX];
-	struct wr w = wr_of(args, sizeof args);
-	struct queue_rules rules;
-	struct declare_queue d = { .name = slice_str("policy"), .flags = QUEUE_DURABLE };
-	if (type)
-		amqp091_put_str(&w, "x-queue-type", slice_str(type));
-	if (!definitions_policy(definition, &w))
-		return ERR_LIMIT;
-	d.arguments = wr_done(&w);
-	TRY(amqp091_rules_of(slice_str("/"), &d, &rules, why));
-	rules.type = RULE_NONE;
-	if (!definitions_policy_has(definition, "delivery-limit"))
-		rules.delivery_limit = RULE_NONE;
-	*out_n = rules_put(&rules, buf, RULES_BYTES_MAX);
-	return ERR_OK;
-}
-
-static enum err add_policy(const struct entry *e, struct fact *f, const cJSON *policy,
-			   const char *const *apart)
-{
-	static const char *const types[] = { NULL, "stream", "quorum" };
-	static uint8_t value[FACT_VALUE_MAX];
-	uint8_t rules[RULES_BYTES_MAX];
-	uint32_t rules_n = 0;
-	char room[512];
-	struct text why = text_of(room, sizeof room);
-	const cJSON *pattern = cJSON_GetObjectItemCaseSensitive(policy, "pattern");
-	const cJSON *priority = cJSON_GetObjectItemCaseSensitive(policy, "priority");
-	const cJSON *definition = cJSON_GetObjectItemCaseSensitive(policy, "definition");
-	if (!cJSON_IsString(pattern))
-		return definitions_refuse(e, "needs the string", "pattern");
-	if (!is_pattern("pattern", slice_str(pattern->valuestring), &why))
-		return definitions_leave_out(e, room);
-	enum err err = ERR_NOT_IMPLEMENTED;
-	for (size_t i = 0; i < sizeof types / sizeof *types && err != ERR_OK; i++) {
-		why = text_of(room, sizeof room);
-		err = policy_arguments(definition, types[i], rules, &rules_n, &why);
-	}
-	if (err != ERR_OK)
-		TRY(definitions_note(e, "is kept, but does nothing:", room));
-	const char *idle = definitions_policy_idle(definition);
-	if (err == ERR_OK && idle)
-		TRY(definitions_note(e, "is kept, but this does nothing:", idle));
-	char *json = definitions_policy_members(policy, apart);
-	if (!json)
-		return ERR_RESOURCE_ERROR;
-	struct policy p = { .pattern = slice_str(pattern->valuestring),
-			    .rules = slice_of(rules, rules_n),
-			    .alternate = definitions_policy_text(definition, "alternate-exchange"),
-			    .json = slice_str(json),
-			    .apply_to = applies_to(policy),
-			    .priority = cJSON_IsNumber(priority) ? priority->valueint : 0 };
-	f->value = slice_of(value, policy_put(&p, value, sizeof value));
-	err = f->value.n ? definitions_fact(e, f) : definitions_refuse(e, "is too large", "");
-	free(json);
-	return err;
-}
-
 static enum err read_policy(const struct entry *e)
 {
 	static const char *const apart[] = { "vhost", "name", NULL };
@@ -275,7 +176,7 @@ static enum err read_policy(const struct entry *e)
 	TRY(entry_name(e, "vhost", &vhost));
 	TRY(entry_name(e, "name", &name));
 	struct fact f = fact_of(FACT_POLICY, vhost, name, SLICE_EMPTY);
-	return add_policy(e, &f, e->in, apart);
+	return definitions_add_policy(e, &f, e->in, apart);
 }
 
 static enum err read_parameter(const struct entry *e)
@@ -292,7 +193,7 @@ static enum err read_parameter(const struct entry *e)
 		return add_limits(e, FACT_VHOST_LIMITS, vhost, value, "max-queues");
 	if (slice_eq(component, slice_str("operator_policy"))) {
 		struct fact policy = fact_of(FACT_OPERATOR_POLICY, vhost, name, SLICE_EMPTY);
-		return add_policy(e, &policy, value, none);
+		return definitions_add_policy(e, &policy, value, none);
 	}
 	struct fact f = fact_of(FACT_PARAMETER, vhost, component, name);
 	return add_json(e, &f, value);

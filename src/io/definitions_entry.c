@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/wr.h"
+#include "io/pattern.h"
 #include "session/manage/item.h"
 
 #include <stdio.h>
@@ -109,6 +110,16 @@ struct slice entry_string(const struct entry *e, const char *member)
 bool entry_is_true(const struct entry *e, const char *member)
 {
 	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(e->in, member));
+}
+
+bool entry_is_pattern(const char *member, struct slice expr, struct text *why)
+{
+	char room[300];
+	struct text reason = text_of(room, sizeof room);
+	if (pattern_check(expr, &reason) == ERR_OK)
+		return true;
+	text_putf(why, "%s is no regular expression: %s", member, room);
+	return false;
 }
 
 /* Members that nobody reads are named. `known` ends with NULL. */

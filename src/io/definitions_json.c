@@ -1,8 +1,6 @@
 #include "io/definitions_json.h"
 
 #include "base/limits.h"
-#include "session/amqp091/rules_of.h"
-#include "session/queue_args.h"
 #include "wire/amqp091/table.h"
 
 #include <stdlib.h>
@@ -87,117 +85,10 @@ bool definitions_table(const cJSON *object, struct wr *w)
 	return !cJSON_IsObject(object) || put_members(object, w, 0);
 }
 
-/* The next of its keys, with its value; NULL: no more. */
-static const cJSON *policy_next(const cJSON *definition, const cJSON *last, const char **out_key,
-				const cJSON **out_value)
+bool definitions_named(struct slice name, const cJSON *value, struct wr *w)
 {
-	const cJSON *v = last ? last->next : definition ? definition->child : NULL;
-	*out_key = NULL;
-	for (; v; v = v->next) {
-		bool is_pair = cJSON_IsArray(v) && cJSON_IsArray(definition);
-		const cJSON *key = is_pair ? cJSON_GetArrayItem(v, 0) : NULL;
-		*out_value = is_pair ? cJSON_GetArrayItem(v, 1) : v;
-		*out_key = is_pair ? (cJSON_IsString(key) ? key->valuestring : NULL) : v->string;
-		if (*out_key)
-			break;
-	}
-	return v;
-}
-
-bool definitions_policy(const cJSON *definition, struct wr *w)
-{
-	const char *key;
-	const cJSON *value = NULL, *at = NULL;
-	while ((at = policy_next(definition, at, &key, &value)) != NULL) {
-		char name[LIMIT_SHORTSTR + 1] = "x-";
-		if (strlen(key) > LIMIT_SHORTSTR - 2 || !value)
-			return false;
-		strncat(name, key, sizeof name - 3);
-		amqp091_put_name(w, slice_str(name));
-		if (!put_value(value, w, 0))
-			return false;
-	}
-	return wr_ok(w);
-}
-
-struct slice definitions_policy_text(const cJSON *definition, const char *key)
-{
-	const char *name;
-	const cJSON *value = NULL, *at = NULL;
-	while ((at = policy_next(definition, at, &name, &value)) != NULL)
-		if (strcmp(name, key) == 0 && cJSON_IsString(value) &&
-		    strlen(value->valuestring) <= LIMIT_SHORTSTR)
-			return slice_str(value->valuestring);
-	return SLICE_EMPTY;
-}
-
-bool definitions_policy_has(const cJSON *definition, const char *key)
-{
-	const char *name;
-	const cJSON *value, *at = NULL;
-	while ((at = policy_next(definition, at, &name, &value)) != NULL)
-		if (strcmp(name, key) == 0)
-			return true;
-	return false;
-}
-
-/* A policy says it otherwise than a queue's argument does, or does nothing that a queue may. */
-static bool is_idle(const char *key)
-{
-	static const char *const used[] = { "alternate-exchange", "target-group-size" };
-	static const char *const unused[] = { "message-deduplication", "name-prefix",
-					      "queue-type" };
-	char name[LIMIT_SHORTSTR + 1] = "x-";
-	for (size_t i = 0; i < sizeof used / sizeof *used; i++)
-		if (strcmp(key, used[i]) == 0)
-			return false;
-	for (size_t i = 0; i < sizeof unused / sizeof *unused; i++)
-		if (strcmp(key, unused[i]) == 0)
-			return true;
-	strncat(name, key, sizeof name - 3);
-	enum queue_arg_value value;
-	return !queue_arg_find(slice_str(name), &value);
-}
-
-const char *definitions_policy_idle(const cJSON *definition)
-{
-	const char *key;
-	const cJSON *value = NULL, *at = NULL;
-	while ((at = policy_next(definition, at, &key, &value)) != NULL)
-		if (is_idle(key))
-			return key;
-	return NULL;
-}
-
-/* NULL: no memory. */
-static cJSON *object_of(const cJSON *pairs)
-{
-	const char *key;
-	const cJSON *value = NULL, *at = NULL;
-	cJSON *object = cJSON_CreateObject();
-	while (object && (at = policy_next(pairs, at, &key, &value)) != NULL) {
-		cJSON *copy = value ? cJSON_Duplicate(value, true) : cJSON_CreateNull();
-		if (!cJSON_AddItemToObject(object, key, copy)) {
-			cJSON_Delete(copy);
-			cJSON_Delete(object);
-			return NULL;
-		}
-	}
-	return object;
-}
-
-char *definitions_policy_members(const cJSON *policy, const char *const *apart)
-{
-	const cJSON *definition = cJSON_GetObjectItemCaseSensitive(policy, "definition");
-	if (!cJSON_IsArray(definition))
-		return definitions_members(policy, apart);
-	cJSON *copy = cJSON_Duplicate(policy, true), *object = object_of(definition);
-	char *members = NULL;
-	if (copy && object && cJSON_ReplaceItemInObjectCaseSensitive(copy, "definition", object)) {
-		object = NULL;
-		members = definitions_members(copy, apart);
-	}
-	cJSON_Delete(object);
-	cJSON_Delete(copy);
-	return members;
+	if (name.n > LIMIT_SHORTSTR)
+		return false;
+	amqp091_put_name(w, name);
+	return put_value(value, w, 0);
 }

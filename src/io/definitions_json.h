@@ -14,16 +14,6 @@ char *definitions_members(const cJSON *object, const char *const *apart);
  * or NULL is an empty one. False: too large, too deep, too long a name. */
 bool definitions_table(const cJSON *object, struct wr *w);
 
-/* definitions_policy_members is definitions_members of a policy; a definition that is a list of
- * pairs, as RabbitMQ 3.10 exports operator policies and does not import them, becomes an object. */
-char *definitions_policy_members(const cJSON *policy, const char *const *apart);
-
-/* definitions_policy writes a policy's definition (an object, or pairs in a list) as the arguments
- * of a queue that mean the same; definitions_policy_has: is that key in it? */
-bool definitions_policy(const cJSON *definition, struct wr *w);
-bool definitions_policy_has(const cJSON *definition, const char *key);
-/* definitions_policy_idle is the first of its keys that does nothing here; NULL: none. */
-const char *definitions_policy_idle(const cJSON *definition);
-/* definitions_policy_text is what that key says; empty: no short text. */
-struct slice definitions_policy_text(const cJSON *definition, const char *key);
+/* definitions_named writes a field table of that one value. False: likewise. */
+bool definitions_named(struct slice name, const cJSON *value, struct wr *w);
 #endif

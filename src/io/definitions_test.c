@@ -62,7 +62,8 @@ static void a_file_of_rabbitmq_is_taken_whole(void **state)
 	struct queue_rules rules;
 	must(definitions_load(&d, "test/definitions/rabbitmq-3.10.json", &why) == ERR_OK);
 	must(slice_eq(slice_of(d.notes, d.notes_n),
-		      slice_str("policies[1]: is kept, but this does nothing: ha-mode\n")));
+		      slice_str("policies[1]: is kept, but this does nothing: ha-mode\n"
+				"policies[1]: is kept, but this does nothing: ha-sync-mode\n")));
 	struct fact f = fact(&d, FACT_USER, "ann");
 	must(account_get(f.value, &a) == ERR_OK && a.tags_n == 2);
 	must(slice_eq(a.hash, slice_str("SJfXZIoJcCarPbTjSypEi1D6iSWZ1wLE0JaiCSlkld4qIIg+")));
@@ -142,6 +143,33 @@ static bool is_vhost(const struct definitions *d, const char *value, int type)
 	must(named.n == (type >= 0) && d->items_n == 2);
 	return slice_eq(fact(d, FACT_VHOST, "v").value, slice_str(value)) &&
 	       (type < 0 || named.p[0] == type);
+}
+
+/* The rules of the policy in that file. */
+static struct queue_rules policy_rules_in(const char *json)
+{
+	struct definitions d;
+	struct policy p;
+	struct queue_rules rules;
+	must(read(&d, json) == ERR_OK && d.noted_n == 0);
+	struct fact f = fact(&d, FACT_POLICY, "/");
+	must(policy_get(f.value, &p) == ERR_OK && rules_get(p.rules, &rules) == ERR_OK);
+	rules.dead_letter_key = SLICE_EMPTY; /* it lay in d */
+	definitions_fini(&d);
+	return rules;
+}
+
+static void each_key_of_a_policy_is_read_by_itself(void **state)
+{
+	(void)state;
+	struct queue_rules r = policy_rules_in(
+		"{\"policies\":[{\"vhost\":\"/\",\"name\":\"p\",\"pattern\":\"\",\"definition\":"
+		"{\"max-age\":\"1D\",\"max-length\":2,\"delayed-retry-min\":5}}]}");
+	must(r.max_age_ms == 86400000 && r.max_length == 2 && r.retry_min_ms == 5);
+	must(r.type == RULE_NONE && r.delivery_limit == RULE_NONE);
+	r = policy_rules_in("{\"policies\":[{\"vhost\":\"/\",\"name\":\"p\",\"pattern\":\"\","
+			    "\"definition\":{\"dead-letter-routing-key\":\"k\"}}]}");
+	must(r.has_dead_letter_key && !r.has_dead_letter_exchange);
 }
 
 static void a_virtual_host_may_have_a_type_for_its_queues(void **state)
@@ -400,6 +428,7 @@ int main(void)
 		cmocka_unit_test(what_is_unknown_is_kept_and_noted),
 		cmocka_unit_test(what_makes_no_sense_is_refused_with_its_place),
 		cmocka_unit_test(every_prefix_of_a_file_is_refused),
+		cmocka_unit_test(each_key_of_a_policy_is_read_by_itself),
 		cmocka_unit_test(a_virtual_host_may_have_a_type_for_its_queues),
 		cmocka_unit_test(a_mapping_is_kept_as_what_it_means),
 		cmocka_unit_test(passwords_are_hashed_anew_and_checked),

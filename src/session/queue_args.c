@@ -25,6 +25,7 @@ struct arg {
 	const struct amqp091_value *v;
 	struct queue_rules *rules;
 	uint64_t *rule; /* NULL: none */
+	bool is_alone;  /* a policy's: the queue may have by itself what it goes with */
 };
 
 /* ---- refusals ----------------------------------------------------------------------------- */
@@ -290,7 +291,8 @@ static enum err check_prefix(struct arg *a)
 static enum err check_exchange(struct arg *a)
 {
 	struct slice name = a->v->octets;
-	must(a->v->type == AMQP091_TYPE_LONGSTR);
+	TRY(check_word(a));
+	must(a->rule == NULL);
 	if (name.n > LIMIT_SHORTSTR)
 		return bad(a, "\"longer than 255 octets\"");
 	const struct queue_args *of = a->of;
@@ -305,7 +307,7 @@ static enum err check_key(struct arg *a)
 {
 	TRY(check_word(a));
 	must(a->rule == NULL);
-	if (!a->rules->has_dead_letter_exchange)
+	if (!a->is_alone && !a->rules->has_dead_letter_exchange)
 		return bad(a, "routing_key_but_no_dlx_defined");
 	if (a->v->octets.n > LIMIT_SHORTSTR)
 		return bad(a, "\"longer than 255 octets\"");
@@ -377,15 +379,22 @@ static enum err check_exchange_type(const struct queue_args *of, struct slice qu
 	return ERR_PRECONDITION_FAILED;
 }
 
+/* Takes the argument of that row in hand. */
+static void take(struct arg *a, const struct queue_arg *row, const struct amqp091_value *v)
+{
+	must(row->types != 0);
+	a->name = row->name;
+	a->v = v;
+	a->rule = row->rule == NO_RULE ? NULL
+				       : (uint64_t *)(void *)((uint8_t *)a->rules + row->rule);
+}
+
 static enum err check_arg(struct arg *a, const struct queue_arg *row, enum queue_type type)
 {
 	struct amqp091_value v;
 	if (!amqp091_table_find(a->args, slice_str(row->name), &v))
 		return ERR_OK;
-	a->name = row->name;
-	a->v = &v;
-	a->rule = row->rule == NO_RULE ? NULL
-				       : (uint64_t *)(void *)((uint8_t *)a->rules + row->rule);
+	take(a, row, &v);
 	must(type <= QUEUE_STREAM);
 	if (row->types & 1u << type)
 		return row->check(a);
@@ -449,14 +458,32 @@ enum err queue_args_type_on(const struct queue_args *of, struct slice name, uint
 	return ERR_INTERNAL_ERROR;
 }
 
-bool queue_arg_find(struct slice name, enum queue_arg_value *out)
+static const struct queue_arg *row_of(struct slice name)
 {
 	must(name.p != NULL || name.n == 0);
-	for (size_t i = 0; i < QUEUE_ARGS_N; i++) {
-		if (!slice_eq(name, slice_str(queue_args[i].name)))
-			continue;
-		*out = (enum queue_arg_value)queue_args[i].value;
-		return true;
-	}
-	return false;
+	for (size_t i = 0; i < QUEUE_ARGS_N; i++)
+		if (slice_eq(name, slice_str(queue_args[i].name)))
+			return &queue_args[i];
+	return NULL;
+}
+
+enum err queue_arg_rule(const struct queue_args *of, struct slice name,
+			const struct amqp091_value *v, struct queue_rules *io)
+{
+	struct arg a = { .of = of, .queue = slice_str("policy"), .rules = io, .is_alone = true };
+	const struct queue_arg *row = row_of(name);
+	must(of->why->n == 0);
+	if (!row)
+		return ERR_NOT_FOUND;
+	take(&a, row, v);
+	return row->check(&a);
+}
+
+bool queue_arg_find(struct slice name, enum queue_arg_value *out)
+{
+	const struct queue_arg *row = row_of(name);
+	must(out != NULL);
+	if (row)
+		*out = (enum queue_arg_value)row->value;
+	return row != NULL;
 }

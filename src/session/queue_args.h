@@ -25,6 +25,13 @@ struct queue_args {
 MUST_USE enum err queue_args_rules(const struct queue_args *a, const struct declare_queue *d,
 				   bool is_named, struct queue_rules *out);
 
+/* queue_arg_rule puts the rule of one argument into *io, as a policy gives it: whatever type the
+ * queue has. What io says borrows from v. ERR_NOT_FOUND: no such argument; ERR_PRECONDITION_FAILED:
+ * its value makes no sense. */
+struct amqp091_value;
+MUST_USE enum err queue_arg_rule(const struct queue_args *a, struct slice name,
+				 const struct amqp091_value *v, struct queue_rules *io);
+
 /* queue_args_type is what a type alone brings along. */
 void queue_args_type(enum queue_type type, struct queue_rules *io);
 

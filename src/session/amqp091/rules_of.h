@@ -13,6 +13,12 @@
 MUST_USE enum err amqp091_rules_of(struct slice vhost, const struct declare_queue *d,
 				   struct queue_rules *out, struct text *why);
 
+/* amqp091_rule_of puts into *io what one argument means by itself, as a policy gives it. Errors as
+ * those of queue_arg_rule (session/queue_args.h). */
+struct amqp091_value;
+MUST_USE enum err amqp091_rule_of(struct slice name, const struct amqp091_value *v,
+				  struct queue_rules *io);
+
 /* amqp091_shard_of chooses the shard of a queue that outlives connections. */
 uint16_t amqp091_shard_of(struct slice queue);
 #endif
