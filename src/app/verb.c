@@ -135,8 +135,8 @@ static int import_entry(const struct verb *v, const struct verb_call *call, cJSO
 	int code = 1;
 	if (d.noted_n > 0)
 		fwrite(d.notes, 1, d.notes_n, stderr);
-	else if (d.items_n == 0)
-		say(v, "that says nothing");
+	if (d.noted_n > 0 || d.items_n == 0)
+		say(v, d.noted_n > 0 ? "nothing is changed" : "that says nothing");
 	else
 		code = definitions_send(call->data_dir, call->socket, slice_of(d.items, d.n));
 	definitions_fini(&d);

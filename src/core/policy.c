@@ -91,10 +91,10 @@ static struct queue_rules known(const struct queue_rules *policy, uint8_t type)
 {
 	struct queue_rules r = rules_none();
 	must(type != POLICY_EXCHANGES);
-#define POLICY_NUMBER(name, types) \
-	if ((types)&type)          \
+#define POLICY_NUMBER(name, types, prose) \
+	if ((types)&type)                 \
 		r.name = policy->name;
-#define POLICY_TEXT(name, types)                   \
+#define POLICY_TEXT(name, types, prose)            \
 	if ((types)&type) {                        \
 		r.name = policy->name;             \
 		r.has_##name = policy->has_##name; \

@@ -41,8 +41,8 @@ MUST_USE enum err entry_note_others(const struct entry *e, const char *const *kn
 /* entry_is_pattern: is the text in that member a regular expression? False: `why` says why not. */
 bool entry_is_pattern(const char *member, struct slice expr, struct text *why);
 
-/* definitions_policy.c: a policy, its members but those in `apart` (ends with NULL), as that fact. */
-MUST_USE enum err definitions_add_policy(const struct entry *e, struct fact *f, const cJSON *policy,
+/* definitions_policy.c: a policy, without its members in `apart` (ends with NULL), as that fact. */
+MUST_USE enum err definitions_add_policy(const struct entry *e, struct fact *f, const cJSON *in,
 					 const char *const *apart);
 
 /* definitions_vhost.c: a virtual host without its limits; *out_is_taken: it is no entry that was

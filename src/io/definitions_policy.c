@@ -1,6 +1,7 @@
 #include "core/policy.h"
 #include "io/definitions_entry.h"
 #include "session/amqp091/rules_of.h"
+#include "wire/amqp091/erl.h"
 #include "wire/amqp091/table.h"
 
 #include <stdlib.h>
@@ -8,8 +9,8 @@
 
 /* ---- the definition ----------------------------------------------------------------------- */
 
-/* A definition is an object, or a list of pairs, as RabbitMQ 3.10 exports operator policies and does
- * not import them. The next of its keys, with its value; NULL: no more. */
+/* A definition is an object, or a list of pairs, as RabbitMQ 3.10 exports operator policies and
+ * does not import them. The next of its keys, with its value; NULL: no more. */
 static const cJSON *next_key(const cJSON *definition, const cJSON *last, const char **out_key,
 			     const cJSON **out_value)
 {
@@ -26,56 +27,86 @@ static const cJSON *next_key(const cJSON *definition, const cJSON *last, const c
 	return v;
 }
 
-/* Keys that are no arguments of queues with an "x-" before them, and arguments that are no keys. */
-static bool is_other(const char *key)
+enum { USER = 1, OPERATOR = 2 };
+
+static const struct policy_key {
+	const char *name, *argument, *noun;
+	uint8_t setters;
+} keys[] = {
+#define POLICY_KEY(name, argument, setters, prose) { name, argument, prose, setters },
+#include "io/policy_key.def"
+#undef POLICY_KEY
+};
+
+/* NULL: it means nothing here. */
+static const struct policy_key *key_of(const char *name)
 {
-	return strcmp(key, "alternate-exchange") == 0 || strcmp(key, "target-group-size") == 0;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
 }
 
-static bool is_no_key(const char *key)
+/* The value of a key, as a field table's; `texts` gets what it borrows. */
+static bool value_of(const cJSON *value, struct wr *texts, struct amqp091_value *out)
 {
-	static const char *const names[] = { "message-deduplication", "name-prefix", "queue-type" };
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (strcmp(key, names[i]) == 0)
-			return true;
+	const struct slice name = slice_str("v");
+	const size_t at = texts->n;
+	return value && definitions_named(name, value, texts) &&
+	       amqp091_table_find(slice_from(wr_done(texts), at), name, out);
+}
+
+/* As RabbitMQ spells it. */
+static void put_value(const cJSON *value, struct text *out)
+{
+	uint8_t room[1024];
+	struct wr w = wr_of(room, sizeof room);
+	struct amqp091_value v;
+	if (value_of(value, &w, &v))
+		amqp091_erl_value(&v, out);
+}
+
+/* False: it makes no sense, and `why` says so. */
+static bool take_key(const struct policy_key *key, const cJSON *value, uint8_t setter,
+		     struct wr *texts, struct queue_rules *io, struct text *why)
+{
+	struct amqp091_value v;
+	bool is_good = value_of(value, texts, &v);
+	if (!(key->setters & setter)) {
+		text_putf(why, "[{<<\"%s\">>,", key->name);
+		put_value(value, why);
+		text_puts(why, "}] are not recognised policy settings");
+		return false;
+	}
+	if (is_good && key->argument)
+		is_good = amqp091_rule_of(slice_str(key->argument), &v, io) == ERR_OK;
+	else if (is_good)
+		is_good = v.type == AMQP091_TYPE_LONGSTR && v.octets.n <= LIMIT_SHORTSTR;
+	if (is_good)
+		return true;
+	put_value(value, why);
+	text_putf(why, " is not a valid %s", key->noun);
 	return false;
 }
 
-/* One key, as the queue's argument of that name is read; `texts` gets what the rule borrows. */
-static enum err rule_of(const char *key, const cJSON *value, struct wr *texts,
-			struct queue_rules *io)
+/* Each key by itself, so that one of another type of queue takes nothing from the others. What is
+ * no key is noted. ERR_PRECONDITION_FAILED: one makes no sense. */
+static enum err rules_of(const struct entry *e, const cJSON *definition, uint8_t setter,
+			 struct wr *texts, struct queue_rules *out, struct text *why)
 {
-	char name[LIMIT_SHORTSTR + 1] = "x-";
-	struct amqp091_value v;
-	const size_t at = texts->n;
-	if (is_no_key(key) || !value || strlen(key) > LIMIT_SHORTSTR - 2)
-		return ERR_NOT_FOUND;
-	strncat(name, key, sizeof name - 3);
-	const struct slice arg = slice_str(name);
-	if (!definitions_named(arg, value, texts) ||
-	    !amqp091_table_find(slice_from(wr_done(texts), at), arg, &v))
-		return ERR_LIMIT;
-	return amqp091_rule_of(arg, &v, io);
-}
-
-/* Each key by itself, so that one which says nothing here, or is of another type of queue, takes
- * nothing from the others. */
-static enum err rules_of(const struct entry *e, const cJSON *definition, struct wr *texts,
-			 struct queue_rules *out)
-{
-	const char *key;
+	const char *name;
 	const cJSON *value = NULL, *at = NULL;
 	*out = rules_none();
-	while ((at = next_key(definition, at, &key, &value)) != NULL) {
-		struct queue_rules more = *out;
-		if (is_other(key))
-			continue;
-		if (rule_of(key, value, texts, &more) == ERR_OK)
-			*out = more;
+	if (!next_key(definition, NULL, &name, &value))
+		text_puts(why, "no policy provided");
+	while (why->n == 0 && (at = next_key(definition, at, &name, &value)) != NULL) {
+		const struct policy_key *key = key_of(name);
+		if (!key)
+			TRY(definitions_note(e, "has a key that does nothing:", name));
 		else
-			TRY(definitions_note(e, "is kept, but this does nothing:", key));
+			(void)take_key(key, value, setter, texts, out, why);
 	}
-	return ERR_OK;
+	return why->n == 0 ? ERR_OK : ERR_PRECONDITION_FAILED;
 }
 
 static struct slice alternate_of(const cJSON *definition)
@@ -125,8 +156,8 @@ static char *members_of(const cJSON *policy, const char *const *apart)
 
 /* ---- a policy ----------------------------------------------------------------------------- */
 
-/* To what it applies; nothing said: to everything. */
-static uint8_t applies_to(const cJSON *policy)
+/* To what it applies; nothing said: to everything. 0: to what nobody knows. */
+static uint8_t applies_to(const cJSON *policy, struct text *why)
 {
 	static const struct {
 		const char *word;
@@ -143,7 +174,47 @@ static uint8_t applies_to(const cJSON *policy)
 	for (size_t i = 0; cJSON_IsString(v) && i < sizeof words / sizeof *words; i++)
 		if (strcmp(words[i].word, v->valuestring) == 0)
 			return words[i].bits;
-	return v ? 0 : 0xff;
+	if (!v)
+		return 0xff;
+	text_putf(why,
+		  "apply-to '%.100s' unrecognised; should be 'queues', 'classic_queues', "
+		  "'quorum_queues', 'streams', 'exchanges' or 'all'",
+		  cJSON_IsString(v) ? v->valuestring : "");
+	return 0;
+}
+
+static int64_t priority_of(const cJSON *policy, struct text *why)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(policy, "priority");
+	if (!v || cJSON_IsNumber(v))
+		return v ? v->valueint : 0;
+	text_puts(why, "priority should be a number, actually was ");
+	put_value(v, why);
+	return 0;
+}
+
+/* Reads it but for its JSON; what it borrows is in `texts` and rules_bytes. why->n > 0: it is none
+ * that a broker should have. */
+static enum err read(const struct entry *e, const cJSON *policy, uint8_t setter, struct wr *texts,
+		     uint8_t *rules_bytes, struct policy *out, struct text *why)
+{
+	struct queue_rules rules;
+	const cJSON *pattern = cJSON_GetObjectItemCaseSensitive(policy, "pattern");
+	const cJSON *definition = cJSON_GetObjectItemCaseSensitive(policy, "definition");
+	if (!cJSON_IsString(pattern))
+		return definitions_refuse(e, "needs the string", "pattern");
+	*out = (struct policy){ .pattern = slice_str(pattern->valuestring),
+				.alternate = alternate_of(definition) };
+	if (!entry_is_pattern("pattern", out->pattern, why))
+		return ERR_OK;
+	out->priority = priority_of(policy, why);
+	if (why->n == 0)
+		out->apply_to = applies_to(policy, why);
+	if (why->n > 0)
+		return ERR_OK;
+	enum err err = rules_of(e, definition, setter, texts, &rules, why);
+	out->rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, RULES_BYTES_MAX));
+	return err == ERR_PRECONDITION_FAILED ? ERR_OK : err;
 }
 
 enum err definitions_add_policy(const struct entry *e, struct fact *f, const cJSON *policy,
@@ -152,27 +223,17 @@ enum err definitions_add_policy(const struct entry *e, struct fact *f, const cJS
 	static uint8_t value[FACT_VALUE_MAX], texts[CATALOG_ARGUMENTS_MAX];
 	uint8_t rules_bytes[RULES_BYTES_MAX];
 	struct wr w = wr_of(texts, sizeof texts);
-	struct queue_rules rules;
 	char room[512];
 	struct text why = text_of(room, sizeof room);
-	const cJSON *pattern = cJSON_GetObjectItemCaseSensitive(policy, "pattern");
-	const cJSON *priority = cJSON_GetObjectItemCaseSensitive(policy, "priority");
-	const cJSON *definition = cJSON_GetObjectItemCaseSensitive(policy, "definition");
-	if (!cJSON_IsString(pattern))
-		return definitions_refuse(e, "needs the string", "pattern");
-	if (!entry_is_pattern("pattern", slice_str(pattern->valuestring), &why))
+	struct policy p;
+	TRY(read(e, policy, f->kind == FACT_OPERATOR_POLICY ? OPERATOR : USER, &w, rules_bytes, &p,
+		 &why));
+	if (why.n > 0)
 		return definitions_leave_out(e, room);
-	TRY(rules_of(e, definition, &w, &rules));
 	char *json = members_of(policy, apart);
 	if (!json)
 		return ERR_RESOURCE_ERROR;
-	struct policy p = { .pattern = slice_str(pattern->valuestring),
-			    .rules = slice_of(rules_bytes,
-					      rules_put(&rules, rules_bytes, sizeof rules_bytes)),
-			    .alternate = alternate_of(definition),
-			    .json = slice_str(json),
-			    .apply_to = applies_to(policy),
-			    .priority = cJSON_IsNumber(priority) ? priority->valueint : 0 };
+	p.json = slice_str(json);
 	f->value = slice_of(value, policy_put(&p, value, sizeof value));
 	enum err err = f->value.n ? definitions_fact(e, f)
 				  : definitions_refuse(e, "is too large", "");

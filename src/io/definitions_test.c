@@ -1,12 +1,9 @@
 #include "auth/account.h"
-#include "base/byteorder.h"
-#include "base/exact_for_tests.h"
 #include "base/must.h"
 #include "base/rd.h"
 #include "core/catalog.h"
 #include "core/policy.h"
-#include "core/fact.h"
-#include "io/definitions.h"
+#include "io/definitions_for_tests.h"
 #include "io/password.h"
 #include "io/pattern.h"
 #include "port/secret.h"
@@ -18,40 +15,6 @@
 #include <string.h>
 #include <cmocka.h>
 
-static char reason[1024];
-
-static enum err read(struct definitions *d, const char *json)
-{
-	struct text why = text_of(reason, sizeof reason);
-	struct slice copy = exact(slice_str(json), strlen(json));
-	enum err e = definitions_read(d, copy, &why);
-	exact_free(copy);
-	return e;
-}
-
-/* The nth item of a kind. */
-static struct slice item(const struct definitions *d, uint8_t kind, uint32_t nth)
-{
-	for (size_t at = 0; load_le32(d->items + at) > 0;) {
-		uint32_t len = load_le32(d->items + at);
-		if (d->items[at + 4] == kind && nth-- == 0)
-			return slice_of(d->items + at + 5, len - 1);
-		at += 4 + len;
-	}
-	return SLICE_EMPTY;
-}
-
-static struct fact fact(const struct definitions *d, enum fact_kind kind, const char *name)
-{
-	struct fact f;
-	for (uint32_t i = 0;; i++) {
-		struct slice s = item(d, ITEM_FACT, i);
-		must(s.n > 0 && fact_get(s, &f) == ERR_OK);
-		if (f.kind == kind && slice_eq(f.name[0], slice_str(name)))
-			return f;
-	}
-}
-
 static void a_file_of_rabbitmq_is_taken_whole(void **state)
 {
 	(void)state;
@@ -62,8 +25,8 @@ static void a_file_of_rabbitmq_is_taken_whole(void **state)
 	struct queue_rules rules;
 	must(definitions_load(&d, "test/definitions/rabbitmq-3.10.json", &why) == ERR_OK);
 	must(slice_eq(slice_of(d.notes, d.notes_n),
-		      slice_str("policies[1]: is kept, but this does nothing: ha-mode\n"
-				"policies[1]: is kept, but this does nothing: ha-sync-mode\n")));
+		      slice_str("policies[1]: has a key that does nothing: ha-mode\n"
+				"policies[1]: has a key that does nothing: ha-sync-mode\n")));
 	struct fact f = fact(&d, FACT_USER, "ann");
 	must(account_get(f.value, &a) == ERR_OK && a.tags_n == 2);
 	must(slice_eq(a.hash, slice_str("SJfXZIoJcCarPbTjSypEi1D6iSWZ1wLE0JaiCSlkld4qIIg+")));
@@ -143,33 +106,6 @@ static bool is_vhost(const struct definitions *d, const char *value, int type)
 	must(named.n == (type >= 0) && d->items_n == 2);
 	return slice_eq(fact(d, FACT_VHOST, "v").value, slice_str(value)) &&
 	       (type < 0 || named.p[0] == type);
-}
-
-/* The rules of the policy in that file. */
-static struct queue_rules policy_rules_in(const char *json)
-{
-	struct definitions d;
-	struct policy p;
-	struct queue_rules rules;
-	must(read(&d, json) == ERR_OK && d.noted_n == 0);
-	struct fact f = fact(&d, FACT_POLICY, "/");
-	must(policy_get(f.value, &p) == ERR_OK && rules_get(p.rules, &rules) == ERR_OK);
-	rules.dead_letter_key = SLICE_EMPTY; /* it lay in d */
-	definitions_fini(&d);
-	return rules;
-}
-
-static void each_key_of_a_policy_is_read_by_itself(void **state)
-{
-	(void)state;
-	struct queue_rules r = policy_rules_in(
-		"{\"policies\":[{\"vhost\":\"/\",\"name\":\"p\",\"pattern\":\"\",\"definition\":"
-		"{\"max-age\":\"1D\",\"max-length\":2,\"delayed-retry-min\":5}}]}");
-	must(r.max_age_ms == 86400000 && r.max_length == 2 && r.retry_min_ms == 5);
-	must(r.type == RULE_NONE && r.delivery_limit == RULE_NONE);
-	r = policy_rules_in("{\"policies\":[{\"vhost\":\"/\",\"name\":\"p\",\"pattern\":\"\","
-			    "\"definition\":{\"dead-letter-routing-key\":\"k\"}}]}");
-	must(r.has_dead_letter_key && !r.has_dead_letter_exchange);
 }
 
 static void a_virtual_host_may_have_a_type_for_its_queues(void **state)
@@ -309,7 +245,8 @@ static void expressions_that_are_none_are_left_out_one_by_one(void **state)
 		      "\"write\":\"^{username}\",\"read\":\"[\"}],"
 		      "\"policies\":[{\"vhost\":\"/"
 		      "\",\"name\":\"p\",\"pattern\":\"*\",\"definition\":{}},"
-		      "{\"vhost\":\"/\",\"name\":\"q\",\"pattern\":\"^q\",\"definition\":{}}]}") ==
+		      "{\"vhost\":\"/"
+		      "\",\"name\":\"q\",\"pattern\":\"^q\",\"definition\":{\"expires\":1}}]}") ==
 	     ERR_OK);
 	must(d.items_n == 2 && d.refused_n == 3 && d.noted_n == 3);
 	must(slice_eq(slice_of(d.notes, d.notes_n),
@@ -428,7 +365,6 @@ int main(void)
 		cmocka_unit_test(what_is_unknown_is_kept_and_noted),
 		cmocka_unit_test(what_makes_no_sense_is_refused_with_its_place),
 		cmocka_unit_test(every_prefix_of_a_file_is_refused),
-		cmocka_unit_test(each_key_of_a_policy_is_read_by_itself),
 		cmocka_unit_test(a_virtual_host_may_have_a_type_for_its_queues),
 		cmocka_unit_test(a_mapping_is_kept_as_what_it_means),
 		cmocka_unit_test(passwords_are_hashed_anew_and_checked),

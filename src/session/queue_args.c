@@ -138,6 +138,8 @@ static enum err check_ttl(struct arg *a)
 {
 	TRY(check_count(a));
 	must(a->rule != NULL);
+	if (a->is_alone && *a->rule > TIME_MAX_MS)
+		*a->rule = TIME_MAX_MS; /* as a policy RabbitMQ takes what it refuses here */
 	return *a->rule <= TIME_MAX_MS ? ERR_OK : bad_number(a, "value_too_large");
 }
 
