@@ -329,18 +329,44 @@ static struct auth_wish wish_of(const struct access *a, enum auth_kind kind,
 				   .name = name };
 }
 
+/* What he may do in his virtual host. False: nothing. */
+static bool grant_of(const struct access *a, const struct session_world *w, struct grant *out)
+{
+	const struct fact *f = catalog_fact(w->view, FACT_PERMISSION, access_name(a),
+					    access_vhost_name(a), SLICE_EMPTY);
+	must(a->is_in);
+	return f && grant_get(f->value, out) == ERR_OK;
+}
+
 enum err access_allow(const struct access *a, const struct session_world *w, enum auth_kind kind,
 		      enum auth_action action, struct slice name, struct text *why)
 {
 	if (a->is_trusted)
 		return ERR_OK;
 	struct auth_wish wish = wish_of(a, kind, action, name);
-	const struct fact *f = catalog_fact(w->view, FACT_PERMISSION, wish.user, wish.vhost,
-					    SLICE_EMPTY);
 	struct grant g;
 	must(action < AUTH_ACTION_N);
-	if (f && grant_get(f->value, &g) == ERR_OK && auth_may(w->patterns, &g, &wish))
+	if (grant_of(a, w, &g) && auth_may(w->patterns, &g, &wish))
 		return ERR_OK;
+	auth_refusal(&wish, why);
+	return ERR_ACCESS_REFUSED;
+}
+
+enum err access_allow_any(const struct access *a, const struct session_world *w,
+			  enum auth_kind kind, struct slice name, struct text *why)
+{
+	if (a->is_trusted)
+		return ERR_OK;
+	struct auth_wish wish = wish_of(a, kind, AUTH_CONFIGURE, name);
+	struct grant g;
+	const bool has_grant = grant_of(a, w, &g);
+	must(why != NULL);
+	for (int action = 0; has_grant && action < AUTH_ACTION_N; action++) {
+		wish.action = (enum auth_action)action;
+		if (auth_may(w->patterns, &g, &wish))
+			return ERR_OK;
+	}
+	wish.action = AUTH_CONFIGURE;
 	auth_refusal(&wish, why);
 	return ERR_ACCESS_REFUSED;
 }

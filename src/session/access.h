@@ -65,6 +65,11 @@ MUST_USE enum err access_allow_key(const struct access *a, const struct session_
 				   enum auth_action action, struct slice exchange, struct slice key,
 				   struct text *why);
 
+/* access_allow_any: may he do anything at all there, and so know of it? ERR_ACCESS_REFUSED: no, in
+ * the words of a refused configure. */
+MUST_USE enum err access_allow_any(const struct access *a, const struct session_world *w,
+				   enum auth_kind kind, struct slice name, struct text *why);
+
 /* access_channel counts one more channel, access_channel_gone `n` less.
  * ERR_NOT_ALLOWED: the user has as many as he may, or the node. */
 MUST_USE enum err access_channel(struct access *a, struct session_world *w, struct text *why);

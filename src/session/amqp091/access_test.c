@@ -32,6 +32,41 @@ static void limit(struct scenario *s, enum fact_kind kind, const char *name, int
 	world_fact(s->w, &f, true);
 }
 
+/* Who may do nothing with a thing does not hear whether it is there. */
+static void whoever_may_do_anything_with_it_may_declare_it_passively(void **state)
+{
+	(void)state;
+	struct scenario *s = begin(__func__);
+	world_grant(s->w, FACT_PERMISSION, "ann", "",
+		    (const char *const[]){ "^ann-", "^write", "^read" });
+	scenario_play(s, "b open\nb ch 1 channel.open\nb ch 1 queue.declare queue='write'\n"
+			 "b ch 1 queue.declare queue='other'\n"
+			 "b ch 1 exchange.declare exchange='read' type='fanout'\n----\n"
+			 "b ch 1 channel.open_ok\n"
+			 "b ch 1 queue.declare_ok queue='write' message_count=0 consumer_count=0\n"
+			 "b ch 1 queue.declare_ok queue='other' message_count=0 consumer_count=0\n"
+			 "b ch 1 exchange.declare_ok\n");
+	scenario_play(s,
+		      "a open user=ann password=pw\na ch 1 channel.open\n"
+		      "a ch 1 queue.declare queue='write' passive\n"
+		      "a ch 1 exchange.declare exchange='read' passive\n"
+		      "a ch 1 queue.declare queue='other' passive\n----\n"
+		      "a ch 1 channel.open_ok\n"
+		      "a ch 1 queue.declare_ok queue='write' message_count=0 consumer_count=0\n"
+		      "a ch 1 exchange.declare_ok\n"
+		      "a ch 1 channel.close reply_code=403 reply_text='ACCESS_REFUSED - configure "
+		      "access to queue 'other' in vhost '/' refused for user 'ann'' class_id=50 "
+		      "method_id=10\n");
+	scenario_play(s,
+		      "a ch 1 channel.close_ok\na ch 1 channel.open\n"
+		      "a ch 1 exchange.declare exchange='amq.topic' passive\n----\n"
+		      "a ch 1 channel.open_ok\n"
+		      "a ch 1 channel.close reply_code=403 reply_text='ACCESS_REFUSED - configure "
+		      "access to exchange 'amq.topic' in vhost '/' refused for user 'ann'' "
+		      "class_id=40 method_id=10\n");
+	scenario_end(s);
+}
+
 static void a_password_may_be_looked_at_later(void **state)
 {
 	(void)state;
@@ -221,6 +256,7 @@ static void who_has_closed_in_order_may_come_again_at_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whoever_may_do_anything_with_it_may_declare_it_passively),
 		cmocka_unit_test(a_password_may_be_looked_at_later),
 		cmocka_unit_test(nobody_hears_how_long_a_password_was_looked_at),
 		cmocka_unit_test(the_log_hears_why_a_login_was_refused),

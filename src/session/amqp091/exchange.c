@@ -27,6 +27,7 @@ static enum err declare_passive(struct turn *t, struct channel *c,
 	struct slice name = amqp091_strip(m->exchange, buf);
 	must(m->passive);
 	TRY(check_not_default(t, name));
+	TRY(access_allow_any(&t->s->access, t->w, AUTH_EXCHANGE, name, &t->why));
 	if (!catalog_exchange(t->w->view, t->s->vhost, name))
 		return amqp091_refuse_named(t, ERR_NOT_FOUND, "no exchange ", name, "");
 	answer(t, c, AMQP091_exchange_declare_ok, m->nowait);

@@ -50,6 +50,7 @@ static enum err declare_passive(struct turn *t, struct channel *c,
 	struct slice name = amqp091_strip(m->queue, buf);
 	const struct queue_record *q;
 	must(m->passive);
+	TRY(access_allow_any(&t->s->access, t->w, AUTH_QUEUE, name, &t->why));
 	TRY(amqp091_queue_find(t, name, &q));
 	uint32_t ticket = amqp091_ticket(t->s);
 	amqp091_command_queue(t, CMD_QUEUE_STAT, 0, c->number, q->id, q->shard, ticket);
