@@ -1,6 +1,7 @@
 #include "session/amqp091/patience.h"
 
 #include "base/must.h"
+#include "session/defaults.h"
 #include "wire/amqp091/table.h"
 
 struct queue_args amqp091_queue_args(struct turn *t)
@@ -89,6 +90,53 @@ static enum err bad_consumer(struct turn *t, const char *arg, struct slice queue
 	return ERR_PRECONDITION_FAILED;
 }
 
+/* ---- consumers ---------------------------------------------------------------------------- */
+
+enum { CLASSIC = 1 << QUEUE_CLASSIC, QUORUM = 1 << QUEUE_QUORUM, STREAM = 1 << QUEUE_STREAM };
+
+static const struct consumer_arg {
+	const char *name;
+	uint8_t types;
+} consumer_args[] = {
+#define CONSUMER_ARG(name, types, prose) { name, types },
+#include "session/amqp091/consumer_arg.def"
+#undef CONSUMER_ARG
+};
+
+static bool is_foreign(struct slice name, enum queue_type type)
+{
+	must(type <= QUEUE_STREAM);
+	for (size_t i = 0; i < sizeof consumer_args / sizeof *consumer_args; i++)
+		if (slice_eq(name, slice_str(consumer_args[i].name)))
+			return !(consumer_args[i].types & 1u << type);
+	return false;
+}
+
+/* What is another type's, in the order in which the client says it, before any value. */
+static enum err check_foreign(struct turn *t, const struct queue_record *q, struct slice args)
+{
+	struct queue_rules rules;
+	struct amqp091_entry one;
+	struct rd r = rd_of(args);
+	enum queue_type type = QUEUE_CLASSIC;
+	must(t->why.n == 0);
+	if (rules_get(queue_record_rules(q), &rules) == ERR_OK && rules.type != RULE_NONE)
+		type = (enum queue_type)rules.type;
+	while (amqp091_table_next(&r, &one)) {
+		if (!is_foreign(one.name, type))
+			continue;
+		text_puts(&t->why, "invalid arg '");
+		text_put_slice(&t->why, one.name);
+		text_puts(&t->why, "' for ");
+		put_thing(t, "queue", queue_record_name(q));
+		text_puts(&t->why, " of queue type rabbit_");
+		text_put_slice(&t->why, defaults_type_word(type));
+		text_puts(&t->why, "_queue");
+		return ERR_PRECONDITION_FAILED;
+	}
+	return ERR_OK;
+}
+
 /* Its own word counts, then its queue's, then the setting. */
 static uint64_t timeout_of(const struct turn *t, const struct queue_record *q)
 {
@@ -122,6 +170,7 @@ enum err amqp091_args_of_consumer(struct turn *t, const struct queue_record *q, 
 	enum err e = ERR_OK;
 	must(queue_record_name(q).n > 0);
 	*out = (struct consumer_args){ .timeout_ms = timeout_of(t, q) };
+	TRY(check_foreign(t, q, args));
 	if (find_int(t, q, args, "x-priority", &v, &e))
 		out->priority = v.i;
 	TRY(e);
