@@ -319,6 +319,7 @@ void definitions_fini(struct definitions *d)
 {
 	free(d->items);
 	free(d->notes);
+	free(d->kept);
 	*d = (struct definitions){ 0 };
 }
 

@@ -2,8 +2,9 @@
  *
  * Reads JSON (cJSON); what comes out is what the control socket takes (session/manage/item.h), in
  * an order in which each thing finds what it needs. What is not understood is noted: entries of
- * unknown sections go into the broker as they are, so that an export has them again. An entry that
- * no broker should have, as an expression that is none, is left out, and noted.
+ * unknown sections go into the broker as they are, so that an export has them again; so do
+ * exchanges and queues of types that are unknown here, and the bindings of such. An entry that no
+ * broker should have, as an expression that is none, is left out, and noted.
  */
 #ifndef IO_DEFINITIONS_H
 #define IO_DEFINITIONS_H
@@ -20,7 +21,9 @@ struct definitions {
 	size_t n, cap;
 	uint32_t items_n, noted_n;
 	uint32_t refused_n; /* entries that are left out, and noted */
-	char *notes;        /* one line each; from malloc */
+	uint64_t *kept;     /* exchanges and queues of unknown types: a number each; from malloc */
+	size_t kept_n, kept_cap;
+	char *notes; /* one line each; from malloc */
 	size_t notes_n, notes_cap;
 };
 

@@ -1,5 +1,6 @@
 #include "io/definitions_entry.h"
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/wr.h"
 #include "io/pattern.h"
@@ -85,6 +86,53 @@ enum err definitions_fact(const struct entry *e, const struct fact *f)
 	uint32_t n = f->value.n > FACT_VALUE_MAX ? 0 : fact_put(f, buf, sizeof buf);
 	return n ? definitions_add(e->d, ITEM_FACT, SLICE_EMPTY, slice_of(buf, n))
 		 : definitions_refuse(e, "is too large:", fact_word(f->kind));
+}
+
+/* ---- what is kept as it is ---------------------------------------------------------------- */
+
+/* A thing's number, by which it is found again: in the file, and by the next import. */
+static uint64_t number_of(const char *section, struct slice vhost, struct slice name)
+{
+	static const struct hash_key key = { 0x6b65707420617320, 0x6974206361756d65 };
+	const uint64_t parts[] = { hash_slice(key, slice_str(section)), hash_slice(key, vhost),
+				   hash_slice(key, name) };
+	return hash_slice(key, slice_of(parts, sizeof parts));
+}
+
+enum err definitions_keep(const struct entry *e, struct slice vhost, struct slice name,
+			  const char *reason)
+{
+	const uint64_t number = number_of(e->section, vhost, name);
+	struct definitions *d = e->d;
+	char word[20];
+	void *p = d->kept;
+	TRY(grow(&p, &d->kept_cap, (d->kept_n + 1) * sizeof *d->kept));
+	d->kept = p;
+	d->kept[d->kept_n++] = number;
+	char *json = cJSON_PrintUnformatted(e->in);
+	if (!json)
+		return ERR_RESOURCE_ERROR;
+	(void)snprintf(word, sizeof word, "%016llx", (unsigned long long)number);
+	struct fact f = fact_of(FACT_UNKNOWN, slice_str(e->section), slice_str(word), SLICE_EMPTY);
+	f.value = slice_str(json);
+	enum err err = definitions_fact(e, &f);
+	free(json);
+	if (err != ERR_OK)
+		return err;
+	d->refused_n++;
+	return definitions_note(e, "is left out, but kept for an export:", reason);
+}
+
+bool definitions_is_kept(const struct definitions *d, const char *section, struct slice vhost,
+			 struct slice name)
+{
+	if (d->kept_n == 0)
+		return false;
+	const uint64_t number = number_of(section, vhost, name);
+	for (size_t i = 0; i < d->kept_n; i++)
+		if (d->kept[i] == number)
+			return true;
+	return false;
 }
 
 /* ---- members ------------------------------------------------------------------------------ */

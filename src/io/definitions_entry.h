@@ -31,6 +31,13 @@ MUST_USE enum err definitions_note(const struct entry *e, const char *what, cons
 MUST_USE enum err definitions_leave_out(const struct entry *e, const char *reason);
 MUST_USE enum err definitions_refuse(const struct entry *e, const char *what, const char *name);
 
+/* definitions_keep keeps the entry, which no broker of this version understands, for an export, as
+ * that name in its virtual host, and notes why; definitions_is_kept: has this file such a one? */
+MUST_USE enum err definitions_keep(const struct entry *e, struct slice vhost, struct slice name,
+				   const char *reason);
+bool definitions_is_kept(const struct definitions *d, const char *section, struct slice vhost,
+			 struct slice name);
+
 /* Members: a name, which must be there and short; any string, empty if it is not there; a flag.
  * entry_note_others notes those that are not in `known`, which ends with NULL. */
 MUST_USE enum err entry_name(const struct entry *e, const char *member, struct slice *out);

@@ -70,6 +70,35 @@ static void what_is_unknown_is_kept_and_noted(void **state)
 	definitions_fini(&d);
 }
 
+static void what_has_an_unknown_type_is_kept_with_its_bindings(void **state)
+{
+	(void)state;
+	struct definitions d;
+	must(read(&d,
+		  "{\"exchanges\":[{\"name\":\"rt\",\"vhost\":\"/\",\"type\":\"x-rtopic\"}],"
+		  "\"queues\":[{\"name\":\"q\",\"vhost\":\"/\",\"arguments\":{\"x-queue-type\":"
+		  "\"tape\"}},{\"name\":\"r\",\"vhost\":\"/\"}],\"bindings\":["
+		  "{\"source\":\"rt\",\"vhost\":\"/\",\"destination\":\"r\",\"routing_key\":\"\"},"
+		  "{\"source\":\"a\",\"vhost\":\"/\",\"destination\":\"q\",\"routing_key\":\"\"},"
+		  "{\"source\":\"a\",\"vhost\":\"v\",\"destination\":\"q\",\"routing_key\":\"\"}"
+		  "]}") == ERR_OK);
+	must(slice_eq(fact(&d, FACT_UNKNOWN, "exchanges").value,
+		      slice_str("{\"name\":\"rt\",\"vhost\":\"/\",\"type\":\"x-rtopic\"}")));
+	must(slice_starts_with(fact(&d, FACT_UNKNOWN, "bindings").value,
+			       slice_str("{\"source\":\"rt\"")));
+	must(fact(&d, FACT_UNKNOWN, "queues").name[1].n == 16);
+	must(d.items_n == 6 && d.refused_n == 4 && item(&d, ITEM_BINDING, 0).n > 0);
+	must(slice_eq(
+		slice_of(d.notes, d.notes_n),
+		slice_str("exchanges[0]: is left out, but kept for an export: its type is unknown\n"
+			  "queues[0]: is left out, but kept for an export: its type is unknown\n"
+			  "bindings[0]: is left out, but kept for an export: one of its ends has "
+			  "an unknown type\n"
+			  "bindings[1]: is left out, but kept for an export: one of its ends has "
+			  "an unknown type\n")));
+	definitions_fini(&d);
+}
+
 static void what_makes_no_sense_is_refused_with_its_place(void **state)
 {
 	(void)state;
@@ -363,6 +392,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_of_rabbitmq_is_taken_whole),
 		cmocka_unit_test(what_is_unknown_is_kept_and_noted),
+		cmocka_unit_test(what_has_an_unknown_type_is_kept_with_its_bindings),
 		cmocka_unit_test(what_makes_no_sense_is_refused_with_its_place),
 		cmocka_unit_test(every_prefix_of_a_file_is_refused),
 		cmocka_unit_test(a_virtual_host_may_have_a_type_for_its_queues),

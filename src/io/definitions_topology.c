@@ -2,8 +2,11 @@
 
 #include "core/catalog.h"
 #include "session/amqp091/rules_of.h"
+#include "session/defaults.h"
 #include "session/manage/item.h"
 #include "wire/amqp091/table.h"
+
+#include <stdlib.h>
 
 /* ---- queues, exchanges, bindings ---------------------------------------------------------- */
 
@@ -15,6 +18,18 @@ static enum err arguments_of(const struct entry *e, struct wr *w)
 	return definitions_table(v, w)
 		       ? ERR_OK
 		       : definitions_refuse(e, "has arguments that cannot be said", "");
+}
+
+/* A type of queue that this version does not have. */
+static bool is_unknown_type(struct slice arguments)
+{
+	struct slice word;
+	struct amqp091_value v;
+	return defaults_type_is_named(arguments, &v) &&
+	       amqp091_table_str(arguments, "x-queue-type", &word) &&
+	       !slice_eq(word, defaults_type_word(QUEUE_CLASSIC)) &&
+	       !slice_eq(word, defaults_type_word(QUEUE_QUORUM)) &&
+	       !slice_eq(word, defaults_type_word(QUEUE_STREAM));
 }
 
 enum err definitions_read_queue(const struct entry *e)
@@ -39,6 +54,8 @@ enum err definitions_read_queue(const struct entry *e)
 	d.flags = (uint8_t)((entry_is_true(e, "durable") ? QUEUE_DURABLE : 0) |
 			    (entry_is_true(e, "auto_delete") ? QUEUE_AUTO_DELETE : 0));
 	d.shard = amqp091_shard_of(d.name);
+	if (is_unknown_type(d.arguments))
+		return definitions_keep(e, vhost, d.name, "its type is unknown");
 	if (amqp091_rules_of(vhost, &d, &rules, &reason) != ERR_OK)
 		return definitions_leave_out(e, room);
 	d.rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, sizeof rules_bytes));
@@ -59,12 +76,33 @@ enum err definitions_read_exchange(const struct entry *e)
 	TRY(entry_name(e, "type", &d.type));
 	TRY(arguments_of(e, &w));
 	TRY(entry_note_others(e, known));
+	if (!exchange_type_of(d.type))
+		return definitions_keep(e, vhost, d.name, "its type is unknown");
 	d.arguments = wr_done(&w);
 	d.flags = (uint8_t)((entry_is_true(e, "durable") ? EXCHANGE_DURABLE : 0) |
 			    (entry_is_true(e, "auto_delete") ? EXCHANGE_AUTO_DELETE : 0) |
 			    (entry_is_true(e, "internal") ? EXCHANGE_INTERNAL : 0));
 	uint32_t n = declare_exchange_put(&d, buf, sizeof buf);
 	return n ? definitions_add(e->d, ITEM_EXCHANGE, vhost, slice_of(buf, n)) : ERR_LIMIT;
+}
+
+/* Of an exchange or a queue that is kept as it is? */
+static bool has_kept_end(const struct entry *e, struct slice vhost, const struct bind *b)
+{
+	return definitions_is_kept(e->d, "exchanges", vhost, b->exchange) ||
+	       definitions_is_kept(e->d, b->to_exchange ? "exchanges" : "queues", vhost, b->queue);
+}
+
+/* All that it says is its name. */
+static enum err keep_binding(const struct entry *e, struct slice vhost)
+{
+	char *json = cJSON_PrintUnformatted(e->in);
+	if (!json)
+		return ERR_RESOURCE_ERROR;
+	enum err err = definitions_keep(e, vhost, slice_str(json),
+					"one of its ends has an unknown type");
+	free(json);
+	return err;
 }
 
 enum err definitions_read_binding(const struct entry *e)
@@ -84,6 +122,8 @@ enum err definitions_read_binding(const struct entry *e)
 	TRY(arguments_of(e, &w));
 	TRY(entry_note_others(e, known));
 	b.to_exchange = slice_eq(entry_string(e, "destination_type"), slice_str("exchange"));
+	if (has_kept_end(e, vhost, &b))
+		return keep_binding(e, vhost);
 	b.arguments = amqp091_table_sort(wr_done(&w), sorted);
 	uint32_t n = bind_put(&b, buf, sizeof buf);
 	return n ? definitions_add(e->d, ITEM_BINDING, vhost, slice_of(buf, n)) : ERR_LIMIT;

@@ -130,6 +130,16 @@ static void put_parameter(struct json *j, const struct fact *f)
 	}
 }
 
+/* Not the name of one: something of an unknown one. */
+static enum section section_named(struct slice name)
+{
+	must(names[SECTION_UNKNOWN] == NULL);
+	for (int i = 0; i < SECTION_UNKNOWN; i++)
+		if (slice_eq(name, slice_str(names[i])))
+			return (enum section)i;
+	return SECTION_UNKNOWN;
+}
+
 /* In which section a fact is written; SECTION_N: in none of its own. */
 static enum section section_of(const struct fact *f)
 {
@@ -144,7 +154,7 @@ static enum section section_of(const struct fact *f)
 	case FACT_PARAMETER: return SECTION_PARAMETERS;
 	case FACT_GLOBAL_PARAMETER: return SECTION_GLOBAL_PARAMETERS;
 	case FACT_POLICY: return SECTION_POLICIES;
-	case FACT_UNKNOWN: return SECTION_UNKNOWN;
+	case FACT_UNKNOWN: return section_named(f->name[0]);
 	case FACT_USER_LIMITS: /* in its user */
 	case FACT_VHOST_TYPE:  /* in the metadata of its virtual host */
 	case FACT_MAPPING: break;
@@ -267,15 +277,18 @@ static bool next_fact(struct manage *m, const struct session_world *w, struct js
 	m->export.id = f->id;
 	if (section_of(f) != m->export.section)
 		return true;
-	if (f->kind == FACT_UNKNOWN) {
+	if (f->kind != FACT_UNKNOWN) {
+		separate(m, j);
+		put_fact(j, w, f);
+	} else if (m->export.section == SECTION_UNKNOWN) {
 		json_raw(j, slice_str(",\n "));
 		json_value_str(j, f->name[0]);
 		json_raw(j, slice_str(": "));
 		json_raw(j, f->value);
-		return true;
+	} else if (!m->export.is_alone) { /* a list shows what there is */
+		separate(m, j);
+		json_raw(j, f->value);
 	}
-	separate(m, j);
-	put_fact(j, w, f);
 	return true;
 }
 
@@ -319,15 +332,30 @@ static bool next_binding(struct manage *m, const struct session_world *w, struct
 	return true;
 }
 
-static bool next(struct manage *m, const struct session_world *w, struct json *j)
+static bool next_there(struct manage *m, const struct session_world *w, struct json *j)
 {
-	must(m->export.section < SECTION_N);
+	must(!m->export.is_kept);
 	switch ((enum section)m->export.section) {
 	case SECTION_QUEUES: return next_queue(m, w, j);
 	case SECTION_EXCHANGES: return next_exchange(m, w, j);
 	case SECTION_BINDINGS: return next_binding(m, w, j);
 	default: return next_fact(m, w, j);
 	}
+}
+
+/* What is there, then what was kept because nobody here understands it. */
+static bool next(struct manage *m, const struct session_world *w, struct json *j)
+{
+	enum section section = (enum section)m->export.section;
+	must(section < SECTION_N);
+	if (m->export.is_kept)
+		return next_fact(m, w, j);
+	if (next_there(m, w, j))
+		return true;
+	m->export.id = 0;
+	m->export.is_kept = section == SECTION_QUEUES || section == SECTION_EXCHANGES ||
+			    section == SECTION_BINDINGS;
+	return m->export.is_kept;
 }
 
 static void put_head(struct json *j, const struct session_world *w)
@@ -381,6 +409,7 @@ bool manage_export(struct manage *m, struct session_world *w)
 		m->export.is_begun = true;
 		m->export.has_one = false;
 		m->export.id = 0;
+		m->export.is_kept = false;
 		m->export.walk = (struct catalog_walk){ 0 };
 	}
 	if (next(m, w, &j))

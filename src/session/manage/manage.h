@@ -56,6 +56,7 @@ struct manage {
 		struct catalog_walk walk;
 		bool has_one, is_begun; /* in this section; its head is written */
 		bool is_alone;          /* one section is wanted */
+		bool is_kept;           /* what is there is written, what is only kept follows */
 	} export;
 	uint32_t owed[LIMIT_LOOPS_MAX]; /* bytes of each loop's trace since it was given more */
 };
