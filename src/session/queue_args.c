@@ -239,6 +239,13 @@ static enum err check_locator(struct arg *a)
 	return one_of(a, words, 4, "invalid_queue_locator_arg");
 }
 
+static enum err check_master(struct arg *a)
+{
+	static const char *const words[] = { "min-masters", "client-local", "random" };
+	must(a->rule == NULL);
+	return one_of(a, words, 3, "invalid_queue_locator_arg");
+}
+
 static enum err check_mode(struct arg *a)
 {
 	TRY(check_word(a));

@@ -104,8 +104,9 @@ static enum err check(struct turn *t, struct channel *c, struct ends *e)
 	if (!e->to_exchange)
 		TRY(amqp091_queue_name(t, c, e->to, &e->to));
 	if (!e->to_exchange && amqp091_direct_kind(e->to) != DIRECT_NOT)
-		return amqp091_refuse_named(t, ERR_ACCESS_REFUSED, "direct reply-to queue ", e->to,
-					    " cannot be bound");
+		return amqp091_refuse(
+			t, ERR_ACCESS_REFUSED,
+			"cannot bind or unbind to a volatile (direct reply-to) queue");
 	if (is_short && !e->is_unbind)
 		e->key = e->to;
 	TRY(amqp091_allow(t, e->to_exchange ? AUTH_EXCHANGE : AUTH_QUEUE, e->to, AUTH_WRITE));
