@@ -1,6 +1,7 @@
 #include "session/amqp091/patience.h"
 
 #include "base/must.h"
+#include "core/policy.h"
 #include "session/defaults.h"
 #include "wire/amqp091/table.h"
 
@@ -137,12 +138,14 @@ static enum err check_foreign(struct turn *t, const struct queue_record *q, stru
 	return ERR_OK;
 }
 
-/* Its own word counts, then its queue's, then the setting. */
+/* Its own word counts, then its queue's, by declaration or policy, then the setting. */
 static uint64_t timeout_of(const struct turn *t, const struct queue_record *q)
 {
+	uint8_t bytes[RULES_BYTES_MAX];
+	const uint32_t n = policy_rules(t->w->view, t->w->patterns, q, bytes);
 	struct queue_rules rules;
 	must(q->id != 0);
-	if (rules_get(queue_record_rules(q), &rules) == ERR_OK &&
+	if (rules_get(slice_of(bytes, n), &rules) == ERR_OK &&
 	    rules.consumer_timeout_ms != RULE_NONE)
 		return rules.consumer_timeout_ms;
 	return t->w->limits->consumer_timeout_ms;

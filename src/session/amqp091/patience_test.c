@@ -1,4 +1,5 @@
 /* Consumers that hold a message for too long. */
+#include "core/policy.h"
 #include "session/amqp091/flow_for_tests.h"
 
 #include <setjmp.h>
@@ -111,6 +112,28 @@ static void who_cannot_be_told_loses_the_channel(void **state)
 	scenario_end(s);
 }
 
+static void a_policy_says_it_for_its_queues(void **state)
+{
+	(void)state;
+	uint8_t value[200], bytes[RULES_BYTES_MAX];
+	struct scenario *s = scenario_of(world_new(), __func__);
+	struct queue_rules rules = rules_none();
+	rules.consumer_timeout_ms = 8000;
+	const struct policy p = { .pattern = slice_str(".*"),
+				  .apply_to = POLICY_CLASSIC,
+				  .rules = slice_of(bytes,
+						    rules_put(&rules, bytes, sizeof bytes)) };
+	struct fact f = fact_of(FACT_POLICY, slice_str("/"), slice_str("p"), SLICE_EMPTY);
+	f.value = slice_of(value, policy_put(&p, value, sizeof value));
+	world_fact(s->w, &f, true);
+	scenario_play(s, HELLO "a ch 1 basic.consume queue='q' consumer_tag='t'\n"
+			       "a ch 1 basic.publish routing_key='q' + 'a' delivery_mode=2\n----\n"
+			       "a ch 1 basic.consume_ok consumer_tag='t'\n" GIVEN("a"));
+	look(s, 9);
+	scenario_play(s, "----\na ch 1 basic.cancel consumer_tag='t' nowait\n");
+	scenario_end(s);
+}
+
 /* The queue's word counts before the setting, the consumer's before both. */
 static void the_nearest_word_counts(void **state)
 {
@@ -158,6 +181,7 @@ int main(void)
 		cmocka_unit_test(who_settles_in_time_stays),
 		cmocka_unit_test(as_with_rabbitmq_the_channel_is_closed),
 		cmocka_unit_test(who_cannot_be_told_loses_the_channel),
+		cmocka_unit_test(a_policy_says_it_for_its_queues),
 		cmocka_unit_test(the_nearest_word_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
