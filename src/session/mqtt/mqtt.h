@@ -70,6 +70,7 @@ struct wish {
 	uint8_t reason;  /* of its answer */
 };
 
+struct search_place; /* search.h */
 /* Commands that are being answered: while they stand, nothing more is read from the client. */
 enum call_step { CALL_QUEUE, CALL_BINDINGS, CALL_UNBINDINGS, CALL_OWED };
 struct call {
@@ -233,7 +234,6 @@ void mqtt_unkeep(struct turn *t, struct slice *own_s);
 void mqtt_note(struct turn *t, const struct session_note *what);
 
 /* ---- more.c: what is made when it is needed ---- */
-/* mqtt_more and mqtt_subs are for who writes; mqtt_more_init: there is none yet. */
 extern const struct mqtt_more mqtt_nothing;
 struct mqtt_more *mqtt_more_make(const struct turn *t);
 static inline struct mqtt_more *mqtt_more(const struct turn *t)
@@ -241,8 +241,7 @@ static inline struct mqtt_more *mqtt_more(const struct turn *t)
 	return t->s->more == &mqtt_nothing ? mqtt_more_make(t) : t->s->more;
 }
 struct subs *mqtt_subs(struct turn *t);
-/* mqtt_more_look gives it back if nothing came of it. */
-void mqtt_more_look(struct turn *t);
+void mqtt_more_look(struct turn *t); /* gives it back if nothing came of it */
 void mqtt_more_init(struct mqtt *s);
 void mqtt_more_fini(struct turn *t);
 
@@ -324,7 +323,6 @@ uint32_t mqtt_bind(struct turn *t, enum cmd bind_or_unbind, struct slice filter,
 		   uint32_t number);
 /* mqtt_bind_owed does so with one that says that the subscription's retained messages are owed from
  * there on. */
-struct search_place;
 uint32_t mqtt_bind_owed(struct turn *t, enum cmd bind_or_unbind, struct slice filter,
 			const struct search_place *at);
 
@@ -481,9 +479,7 @@ void mqtt_search_leave(const struct mqtt *s, struct slice filter);
 MUST_USE bool mqtt_owed_note(struct turn *t);
 MUST_USE bool mqtt_owed_pay(struct turn *t);
 void mqtt_owed_answered(struct turn *t);
-
-/* ---- found.c: the store */
-/* mqtt_store_ready: has the virtual host a store? False: it is asked for. mqtt_store_declared takes
+/* mqtt_store_ready (found.c): has the virtual host a store? False: it is asked for. mqtt_store_declared takes
  * the answer; false: there is none, and this is the end. */
 MUST_USE bool mqtt_store_ready(struct turn *t);
 MUST_USE bool mqtt_store_declared(struct turn *t);
