@@ -479,8 +479,8 @@ void mqtt_search_leave(const struct mqtt *s, struct slice filter);
 MUST_USE bool mqtt_owed_note(struct turn *t);
 MUST_USE bool mqtt_owed_pay(struct turn *t);
 void mqtt_owed_answered(struct turn *t);
-/* mqtt_store_ready (found.c): has the virtual host a store? False: it is asked for. mqtt_store_declared takes
- * the answer; false: there is none, and this is the end. */
+/* mqtt_store_ready (found.c): has the virtual host a store? False: it is asked for.
+ * mqtt_store_declared takes the answer; false: there is none, and this is the end. */
 MUST_USE bool mqtt_store_ready(struct turn *t);
 MUST_USE bool mqtt_store_declared(struct turn *t);
 
