@@ -124,7 +124,14 @@ enum remove_reason {
 };
 
 /* Why an entry is dead (FX_DEAD_LETTER's flags). */
-enum dead_reason { DEAD_REJECTED, DEAD_EXPIRED, DEAD_MAXLEN, DEAD_DELIVERY_LIMIT, DEAD_REASONS_N };
+enum dead_reason {
+	DEAD_REJECTED,
+	DEAD_EXPIRED,
+	DEAD_MAXLEN,
+	DEAD_DELIVERY_LIMIT,
+	DEAD_BURIED, /* rejected, where its queue has no place for dead letters */
+	DEAD_REASONS_N
+};
 
 /* core_new makes the empty core of shard `shard` in memory from `mem`; NULL: no memory. */
 struct core *core_new(struct mem *mem, uint16_t shard);

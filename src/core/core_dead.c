@@ -10,7 +10,7 @@
  *     READY, GIVEN --core_dead--> waiting --core_dead_serve--> out --settled--> SETTLING --> gone
  */
 struct dead {
-	struct deque waiting; /* uint64_t: position << 2 | enum dead_reason; not told of yet */
+	struct deque waiting; /* uint64_t: position << 3 | enum dead_reason; not told of yet */
 	uint32_t out_n;       /* told of, not settled */
 	bool is_on;           /* what dies goes somewhere; else only what died before does */
 	bool is_pacing;       /* at the bound publishers wait */
@@ -25,7 +25,10 @@ struct held {
 	uint8_t kind; /* FX_CONFIRM or FX_REFUSED */
 };
 
-_Static_assert(DEAD_REASONS_N <= 4, "two bits beside a position");
+#define REASON_BITS 3
+#define REASON_MASK 7u
+
+_Static_assert(DEAD_REASONS_N <= REASON_MASK + 1, "some bits beside a position");
 
 /* ---- with and without ------------------------------------------------------------------- */
 
@@ -133,8 +136,9 @@ void core_dead(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
 	       enum dead_reason reason)
 {
 	struct entry *e = &k->entry[slot];
-	uint64_t row = pos_of(k->number, slot) << 2 | reason;
-	must(core_dead_is_on(c, q) && reason < DEAD_REASONS_N);
+	uint64_t row = pos_of(k->number, slot) << REASON_BITS | reason;
+	must(core_dead_is_on(c, q) || (reason == DEAD_BURIED && q->has->dead));
+	must(reason < DEAD_REASONS_N);
 	must(bits_test(k->live, slot) && !(e->flags & (ENTRY_SETTLING | ENTRY_DEAD)));
 	if (bits_test(k->ready, slot))
 		queue_off(q, k, slot);
@@ -151,6 +155,18 @@ void core_dead(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
 		c->count.dead_lettered++;
 	}
 	core_activate(c, q);
+}
+
+void core_dead_bury(struct core *c, struct queue *q, struct chunk *k, uint32_t slot)
+{
+	must(c->dead_session != 0);
+	if (core_dead_is_on(c, q)) {
+		core_dead(c, q, k, slot, DEAD_REJECTED);
+		return;
+	}
+	if (!q->has->dead)
+		queue_special(q, c->mem)->dead = dead_new(c);
+	core_dead(c, q, k, slot, DEAD_BURIED);
 }
 
 /* The row of a dead entry, which gives its message away: nobody else will ask for it. */
@@ -190,11 +206,12 @@ void core_dead_serve(struct core *c, struct queue *q, struct post *fx)
 	struct dead *d = q->has->dead;
 	const uint64_t *next = deque_peek(&d->waiting);
 	while (next && d->out_n < LIMIT_DEAD_LETTERS) {
-		enum dead_reason reason = *next & 3;
+		enum dead_reason reason = *next & REASON_MASK;
 		uint32_t n = 0;
-		for (; next && (*next & 3) == reason && n < GIVE_N && d->out_n < LIMIT_DEAD_LETTERS;
+		for (; next && (*next & REASON_MASK) == reason && n < GIVE_N &&
+		       d->out_n < LIMIT_DEAD_LETTERS;
 		     n++, d->out_n++) {
-			c->giving.row[n] = row_of(c, q, *next >> 2);
+			c->giving.row[n] = row_of(c, q, *next >> REASON_BITS);
 			(void)deque_pop(&d->waiting, NULL);
 			next = deque_peek(&d->waiting);
 		}

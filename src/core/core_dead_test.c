@@ -98,6 +98,43 @@ static void without_a_place_for_dead_letters_it_is_gone(void **s)
 	rig_free(r);
 }
 
+static void what_is_buried_is_nowhere_lost(void **s)
+{
+	(void)s;
+	struct rig *r = new_rig(QUEUE_DURABLE, false);
+	rig_subscribe(r, Q, 5, 0, 1);
+	rig_publish(r, Q, 1, 2, ENTRY_PERSISTENT);
+	rig_commit(r);
+	SAY("reply 5 OK 0 1 | c5 1");
+	rig_settle(r, Q, 5, pos_nth(1), SETTLE_BURY);
+	SAY("c5 2 | dead4 1");
+	assert_int_equal(core_find_queue(r->core, Q)->live_n, 2);
+	reject(r, 2); /* of which nobody has said that it is to stay */
+	rig_commit(r);
+	assert_int_equal(core_find_queue(r->core, Q)->live_n, 1);
+	the_first_is_done(r);
+	rig_commit(r);
+	SAY("");
+	assert_int_equal(core_find_queue(r->core, Q)->live_n, 0);
+	assert_null(core_find_queue(r->core, Q)->has->dead);
+	assert_true(r->live_bytes == 0);
+	rig_free(r);
+}
+
+static void what_is_buried_goes_where_its_queue_says(void **s)
+{
+	(void)s;
+	struct rig *r = new_rig(0, true);
+	rig_subscribe(r, Q, 5, 0, 10);
+	rig_publish(r, Q, 1, 1, 0);
+	SAY("reply 5 OK 0 1 | c5 1");
+	rig_settle(r, Q, 5, pos_nth(1), SETTLE_BURY);
+	SAY("dead0 1");
+	the_first_is_done(r);
+	assert_int_equal(core_find_queue(r->core, Q)->live_n, 0);
+	rig_free(r);
+}
+
 static void who_has_rejected_a_message_has_no_more_say_in_it(void **s)
 {
 	(void)s;
@@ -249,6 +286,8 @@ int main(void)
 		cmocka_unit_test(a_rejected_message_is_kept_until_its_dead_letter_is_safe),
 		cmocka_unit_test(a_transient_message_is_too),
 		cmocka_unit_test(without_a_place_for_dead_letters_it_is_gone),
+		cmocka_unit_test(what_is_buried_is_nowhere_lost),
+		cmocka_unit_test(what_is_buried_goes_where_its_queue_says),
 		cmocka_unit_test(who_has_rejected_a_message_has_no_more_say_in_it),
 		cmocka_unit_test(a_crash_brings_it_back),
 		cmocka_unit_test(no_more_are_under_way_than_the_limit),

@@ -86,7 +86,11 @@ struct settling {
 static void settle_gone(struct settling *t, struct chunk *k, uint32_t slot, uint32_t how)
 {
 	enum remove_reason reason = how == SETTLE_ACCEPT ? REMOVE_SETTLED : REMOVE_REJECTED;
-	must(how == SETTLE_ACCEPT || how == SETTLE_REJECT);
+	must(how == SETTLE_ACCEPT || how == SETTLE_REJECT || how == SETTLE_BURY);
+	if (how == SETTLE_BURY) {
+		core_dead_bury(t->core, t->queue, k, slot);
+		return;
+	}
 	if (how == SETTLE_REJECT && core_dead_is_on(t->core, t->queue)) {
 		core_dead(t->core, t->queue, k, slot, DEAD_REJECTED);
 		return;
@@ -185,7 +189,7 @@ static void count_settled(struct queue_count *count, const uint32_t n[SETTLE_N])
 {
 	count->accepted += n[SETTLE_ACCEPT];
 	count->released += n[SETTLE_RELEASE] + n[SETTLE_FAIL];
-	count->rejected += n[SETTLE_REJECT];
+	count->rejected += n[SETTLE_REJECT] + n[SETTLE_BURY];
 }
 
 /* Whoever publishes these accepts them; what he gives back he had got like anybody else. */
@@ -221,8 +225,9 @@ void core_settle(struct core *c, struct run *cmd, struct outcomes *later)
 	if (t.n[SETTLE_RELEASE] + t.n[SETTLE_FAIL])
 		core_activate(c, q);
 	struct consumer *s = consumer_find(&c->consumers, q, cmd);
-	uint32_t n = t.n[SETTLE_ACCEPT] + t.n[SETTLE_RELEASE] + t.n[SETTLE_REJECT] +
-		     t.n[SETTLE_FAIL];
+	uint32_t n = 0;
+	for (uint32_t how = 0; how < SETTLE_N; how++)
+		n += t.n[how];
 	must(n <= cmd->n);
 	if (s && !(s->flags & SUBSCRIBE_NO_ACK) && consumer_settled(s, n, t.bytes))
 		core_activate(c, q);

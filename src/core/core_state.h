@@ -285,6 +285,9 @@ uint32_t core_dead_room(const struct queue *q);
  * it is the session's for dead letters. */
 void core_dead(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
 	       enum dead_reason reason);
+/* core_dead_bury is that of one that was rejected, also where the queue has no place for dead
+ * letters: then it is DEAD_BURIED. */
+void core_dead_bury(struct core *c, struct queue *q, struct chunk *k, uint32_t slot);
 /* core_dead_is_full: so many are under way that who publishes to `q` has to wait, as far as they
  * are sure to arrive: with "at least once" they may not, ever, and then a limit of the queue
  * refuses. core_dead_hold keeps an OUTCOME_CONFIRM back until that is over; core_dead_let_go tells

@@ -271,10 +271,10 @@ void core_stream_settle(struct core *c, struct queue *q, const struct run *cmd)
 	}
 	queue_counting(q, c->mem)->accepted += n[SETTLE_ACCEPT];
 	queue_counting(q, c->mem)->released += n[SETTLE_RELEASE] + n[SETTLE_FAIL];
-	queue_counting(q, c->mem)->rejected += n[SETTLE_REJECT];
+	queue_counting(q, c->mem)->rejected += n[SETTLE_REJECT] + n[SETTLE_BURY];
 	c->count.accepted += n[SETTLE_ACCEPT];
 	c->count.released += n[SETTLE_RELEASE] + n[SETTLE_FAIL];
-	c->count.rejected += n[SETTLE_REJECT];
+	c->count.rejected += n[SETTLE_REJECT] + n[SETTLE_BURY];
 	struct consumer *k = consumer_find(&c->consumers, q, cmd);
 	for (uint32_t i = 0; k && k->reader && i < cmd->n; i++)
 		note_settled(k->reader, row[i].pos - 1);

@@ -98,7 +98,14 @@ struct settle_row { /* CMD_SETTLE: run.queue, run.arg = consumer */
  * again: u64, little-endian, not 0. */
 #define SETTLE_AGAIN_BYTES sizeof(uint64_t)
 /* FAIL is RELEASE after an attempt that counts. */
-enum settle { SETTLE_ACCEPT, SETTLE_RELEASE, SETTLE_REJECT, SETTLE_FAIL, SETTLE_N };
+enum settle {
+	SETTLE_ACCEPT,
+	SETTLE_RELEASE,
+	SETTLE_REJECT, /* gone, where its queue has no place for dead letters */
+	SETTLE_FAIL,
+	SETTLE_BURY, /* never that: then it goes where all such dead letters go */
+	SETTLE_N
+};
 
 struct credit_row {        /* CMD_CREDIT: run.queue, run.arg = consumer */
 	uint32_t messages; /* added to what the consumer may be given; CREDIT_NO_LIMIT */

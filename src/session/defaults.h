@@ -38,6 +38,10 @@ void defaults_type_put(struct wr *w, struct slice arguments, enum queue_type typ
 /* defaults_type_word is the value of x-queue-type that means `type`. */
 struct slice defaults_type_word(enum queue_type type);
 
+/* Where what a client of ActiveMQ's rejects goes, by the default exchange, and what expires in a
+ * queue that such a client has declared: the queue that it has there. */
+#define DEFAULTS_DEAD_LETTERS "ActiveMQ.DLQ"
+
 /* defaults_limits is what the settings limit in a virtual host that is made. False: nothing. */
 bool defaults_limits(const struct session_limits *l, struct patterns *patterns, struct slice vhost,
 		     struct fact_limits *out);

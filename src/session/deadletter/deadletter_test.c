@@ -3,6 +3,7 @@
 #include "core/policy.h"
 #include "msg/big.h"
 #include "session/deadletter/deadletter_for_tests.h"
+#include "session/defaults.h"
 #include "wire/amqp091/props.h"
 #include "wire/amqp091/table.h"
 
@@ -77,6 +78,32 @@ static void at_least_once_it_waits_for_somebody_to_take_it(void **s)
 	assert_true(deadletter_session_ops.deadline(r->letters) == UINT64_MAX);
 	confirm(r, 1, 1);
 	SAY("settle work 601");
+	rig_free(r);
+}
+
+static void what_is_buried_waits_for_its_place(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	declare_queue(&r->world, "work", QUEUE_DURABLE, "");
+	die(r, "work", DEAD_BURIED, 601, message(r, "work", "one", MSG_AMQP091));
+	SAY("");
+	assert_true(deadletter_waits(r->letters));
+	declare_queue(&r->world, DEFAULTS_DEAD_LETTERS, QUEUE_DURABLE, "");
+	SAY("1:" DEFAULTS_DEAD_LETTERS "!p 'one'");
+	answer(r, FX_REFUSED, 1, 1);
+	SAY("");
+	r->sw.now_ms += LIMIT_DEAD_LETTER_RETRY_MS;
+	deadletter_session_ops.tick(r->letters, &r->sw);
+	SAY("2:" DEFAULTS_DEAD_LETTERS "!p 'one'");
+	confirm(r, 2, 1);
+	SAY("settle work 601");
+	/* which is true of this queue, too: nothing is lost by saying it again */
+	die(r, DEFAULTS_DEAD_LETTERS, DEAD_BURIED, 602,
+	    message(r, DEFAULTS_DEAD_LETTERS, "two", MSG_AMQP091));
+	SAY("3:" DEFAULTS_DEAD_LETTERS "!p 'two'");
+	confirm(r, 3, 1);
+	SAY("settle " DEFAULTS_DEAD_LETTERS " 602");
 	rig_free(r);
 }
 
@@ -306,6 +333,7 @@ int main(void)
 		cmocka_unit_test(all_its_targets_must_have_it),
 		cmocka_unit_test(nowhere_to_go_is_the_end_of_it),
 		cmocka_unit_test(at_least_once_it_waits_for_somebody_to_take_it),
+		cmocka_unit_test(what_is_buried_waits_for_its_place),
 		cmocka_unit_test(what_a_full_queue_refuses_is_gone_or_tried_again),
 		cmocka_unit_test(nothing_goes_round_unless_somebody_rejects_it),
 		cmocka_unit_test(what_is_tried_again_comes_before_what_died_later),

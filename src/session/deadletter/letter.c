@@ -10,10 +10,9 @@
 #include "wire/stomp/later.h"
 
 static const char *const reasons[DEAD_REASONS_N] = {
-	[DEAD_REJECTED] = "rejected",
-	[DEAD_EXPIRED] = "expired",
-	[DEAD_MAXLEN] = "maxlen",
-	[DEAD_DELIVERY_LIMIT] = "delivery_limit",
+	[DEAD_REJECTED] = "rejected", [DEAD_EXPIRED] = "expired",
+	[DEAD_MAXLEN] = "maxlen",     [DEAD_DELIVERY_LIMIT] = "delivery_limit",
+	[DEAD_BURIED] = "rejected",
 };
 
 /* The new message's exchange and key as two short strings: at most LETTER_ROUTE_BYTES. */
@@ -59,7 +58,7 @@ static struct amqp091_death death_of(const struct session_world *w, const struct
 		.reason = slice_str(reasons[l->reason]),
 		.time_s = w->wall_ms / 1000,
 		.has_history = m->flags & MSG_DEAD,
-		.has_own_key = p->rules->has_dead_letter_key,
+		.has_own_key = p->rules->has_dead_letter_key || l->reason == DEAD_BURIED,
 	};
 	d.exchange = rd_str8(&r);
 	d.key = rd_str8(&r);

@@ -9,6 +9,7 @@
 #include "msg/big.h"
 #include "session/posting.h"
 #include "session/deadletter/deadletter.h"
+#include "session/defaults.h"
 #include "session/views.h"
 
 #define FEW 8u /* destinations that need no memory of their own */
@@ -72,8 +73,10 @@ static void drop(struct deadletter *d, struct session_world *w, struct letter *l
 
 /* The rules of the queue it died in; NULL: the queue is gone, or wants no dead letters any more. */
 static const struct deadletter_source *source_of(struct deadletter *d,
-						 const struct session_world *w, uint64_t queue)
+						 const struct session_world *w,
+						 const struct letter *l)
 {
+	const uint64_t queue = l->queue;
 	struct deadletter_source *s = &d->sources[queue % DEADLETTER_SOURCES];
 	uint64_t version = catalog_version(w->view);
 	must(queue != 0);
@@ -87,14 +90,16 @@ static const struct deadletter_source *source_of(struct deadletter *d,
 		if (rules_get(slice_of(s->bytes, n), &s->rules) != ERR_OK)
 			must(!"rules that the catalog has checked");
 	}
-	d->source = s->record && s->rules.has_dead_letter_exchange ? s : NULL;
+	const bool is_wanted = s->rules.has_dead_letter_exchange || l->reason == DEAD_BURIED;
+	d->source = s->record && is_wanted ? s : NULL;
 	return d->source;
 }
 
-static bool is_at_least_once(const struct queue_rules *r)
+/* What is buried its queue would not have lost; so it is not lost on its way either. */
+static bool is_at_least_once(const struct letter *l, const struct queue_rules *r)
 {
-	must(r->has_dead_letter_exchange);
-	return r->dead_letter_strategy == DEAD_LETTER_AT_LEAST_ONCE;
+	must(r->has_dead_letter_exchange || l->reason == DEAD_BURIED);
+	return l->reason == DEAD_BURIED || r->dead_letter_strategy == DEAD_LETTER_AT_LEAST_ONCE;
 }
 
 static uint32_t shards_n(const struct route_to *to, uint32_t n)
@@ -113,7 +118,7 @@ static uint32_t shards_n(const struct route_to *to, uint32_t n)
 static bool is_cycle(const struct session_world *w, const struct letter *l,
 		     const struct letter_made *made, uint64_t queue)
 {
-	must(l->reason != DEAD_REJECTED);
+	must(l->reason != DEAD_REJECTED && l->reason != DEAD_BURIED);
 	if (!made->had_history)
 		return queue == l->queue;
 	if (made->is_cut)
@@ -157,7 +162,7 @@ static void put_rows(struct deadletter *d, struct session_world *w, const struct
 static void note_sent(struct deadletter *d, struct session_world *w, struct letter *l,
 		      const struct msg *m, uint32_t left_n)
 {
-	bool is_to_keep = l->reason != LETTER_REPLAYED && is_at_least_once(&d->source->rules);
+	bool is_to_keep = l->reason != LETTER_REPLAYED && is_at_least_once(l, &d->source->rules);
 	struct sent *s = deque_add(&d->sent, w->mem);
 	must(left_n > 0);
 	if (!s)
@@ -209,7 +214,7 @@ static bool publish_route(struct deadletter *d, struct session_world *w, struct 
 			  const struct letter_made *made, const struct route *r)
 {
 	must(r->n > 0);
-	if (l->reason == DEAD_REJECTED) {
+	if (l->reason == DEAD_REJECTED || l->reason == DEAD_BURIED) {
 		send_to(d, w, l, made, r->to, r->n);
 		return true;
 	}
@@ -340,7 +345,7 @@ static bool send_kept(struct deadletter *d, struct session_world *w, struct lett
 
 void send_letter(struct deadletter *d, struct session_world *w, struct letter *own_l)
 {
-	const struct deadletter_source *s = source_of(d, w, own_l->queue);
+	const struct deadletter_source *s = source_of(d, w, own_l);
 	must(own_l->state == LETTER_HERE || own_l->state == LETTER_BROKEN);
 	if (!s || own_l->state == LETTER_BROKEN) {
 		d->count.broken += own_l->state == LETTER_BROKEN;
@@ -348,17 +353,21 @@ void send_letter(struct deadletter *d, struct session_world *w, struct letter *o
 		return;
 	}
 	struct rd rd = rd_of(msg_route(msg_of(own_l->row.mem)));
+	const bool is_buried = own_l->reason == DEAD_BURIED;
 	struct letter_plan p = { .from = s->record,
 				 .vhost = s->record->vhost,
 				 .rules = &s->rules,
-				 .exchange = s->rules.dead_letter_exchange };
+				 .exchange = is_buried ? SLICE_EMPTY
+						       : s->rules.dead_letter_exchange };
 	const struct slice exchange = rd_str8(&rd);
 	if (s->record->flags & QUEUE_KEEPER && delay_store_has(&s->rules))
 		p.exchange = exchange;
-	p.key = s->rules.has_dead_letter_key ? s->rules.dead_letter_key : rd_str8(&rd);
+	p.key = is_buried                      ? slice_str(DEFAULTS_DEAD_LETTERS)
+		: s->rules.has_dead_letter_key ? s->rules.dead_letter_key
+					       : rd_str8(&rd);
 	if (s->record->flags & QUEUE_KEEPER ? send_kept(d, w, own_l, &p) : send(d, w, own_l, &p))
 		return;
-	if (is_at_least_once(&s->rules))
+	if (is_at_least_once(own_l, &s->rules))
 		keep(d, w, own_l);
 	else
 		drop(d, w, own_l);

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/must.h"
 #include "core/sql.h"
+#include "session/defaults.h"
 #include "wire/amqp091/table.h"
 #include "wire/stomp/destination.h"
 #include "wire/stomp/stored.h"
@@ -169,7 +170,7 @@ bool stomp_amq_dies_to(struct turn *t, struct slice queue)
 	for (size_t i = 0; i < sizeof said / sizeof *said; i++)
 		if (stomp_has(t->head, said[i]))
 			return false;
-	if (slice_eq(queue, slice_str(STOMP_AMQ_DLQ)) ||
+	if (slice_eq(queue, slice_str(DEFAULTS_DEAD_LETTERS)) ||
 	    slice_starts_with(queue, slice_str("temp-queue.")))
 		return false;
 	const bool may_write = stomp_allow(t, AUTH_EXCHANGE, SLICE_EMPTY, AUTH_WRITE) == ERR_OK;

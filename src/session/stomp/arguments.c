@@ -126,7 +126,7 @@ enum err stomp_arguments(struct turn *t, const struct queue_record *q, struct de
 	if (t->s->is_activemq && stomp_amq_dies_to(t, io_d->name)) {
 		rules->dead_letter_exchange = slice_str("");
 		rules->has_dead_letter_exchange = true;
-		rules->dead_letter_key = slice_str(STOMP_AMQ_DLQ);
+		rules->dead_letter_key = slice_str(DEFAULTS_DEAD_LETTERS);
 		rules->has_dead_letter_key = true;
 		amqp091_put_str(table, stomp_header_words[STOMP_H_X_DLX], SLICE_EMPTY);
 		amqp091_put_str(table, stomp_header_words[STOMP_H_X_DLK], rules->dead_letter_key);

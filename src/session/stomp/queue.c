@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/must.h"
 #include "core/rules.h"
+#include "session/defaults.h"
 
 /* A queue may go between the view that showed it and its shard, or be made by somebody else just
  * now: then the frame looks again. So often, at most. */
@@ -187,7 +188,7 @@ static enum err before_declaring(struct turn *t, const struct wanted *want,
 				 const struct queue_record *q)
 {
 	struct stomp *s = t->s;
-	struct slice dead = slice_str(STOMP_AMQ_DLQ);
+	struct slice dead = slice_str(DEFAULTS_DEAD_LETTERS);
 	must(s->is_activemq);
 	if (q && stomp_amq_is_another(t, q)) {
 		TRY(stomp_allow(t, AUTH_QUEUE, want->name, AUTH_CONFIGURE));

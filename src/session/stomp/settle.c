@@ -1,6 +1,8 @@
 #include "session/stomp/sending.h"
 
 #include "base/must.h"
+#include "core/policy.h"
+#include "session/defaults.h"
 #include "wire/stomp/stored.h"
 
 /* Holes are left until there are so many that closing them pays. */
@@ -225,6 +227,38 @@ static void settle_all(struct turn *t, struct subscription *k, uint64_t tag, enu
 	}
 }
 
+/* Has the queue a place of its own for dead letters? */
+static bool has_place(const struct turn *t, const struct subscription *k)
+{
+	const struct queue_record *q = catalog_queue_by_id(t->w->view, k->queue);
+	uint8_t room[RULES_BYTES_MAX];
+	struct queue_rules rules;
+	if (!q)
+		return false;
+	uint32_t n = policy_rules(t->w->view, t->w->patterns, q, room);
+	if (rules_get(slice_of(room, n), &rules) != ERR_OK)
+		must(!"rules that the catalog has checked");
+	return rules.has_dead_letter_exchange;
+}
+
+/* What becomes of what is rejected. ActiveMQ's queue of dead letters is declared first, if nobody
+ * has done it. Whose user may not do that, or not write there, gets it back: nothing is lost. */
+static enum done bury(struct turn *t, const struct subscription *k, enum settle *out)
+{
+	const struct wanted want = { .name = slice_str(DEFAULTS_DEAD_LETTERS),
+				     .flags = QUEUE_DURABLE };
+	const struct queue_record *dead;
+	must(t->s->is_activemq && t->frame->command == STOMP_NACK);
+	enum err e = stomp_allow(t, AUTH_EXCHANGE, SLICE_EMPTY, AUTH_WRITE);
+	if (e == ERR_OK)
+		e = stomp_queue(t, &want, &dead);
+	if (e == ERR_BUSY)
+		return WAIT;
+	t->why = text_of(t->w->words, sizeof t->w->words);
+	*out = e == ERR_OK ? SETTLE_BURY : has_place(t, k) ? SETTLE_REJECT : SETTLE_RELEASE;
+	return DONE;
+}
+
 static enum done settle_amq(struct turn *t, struct slice id)
 {
 	struct reference r;
@@ -241,8 +275,11 @@ static enum done settle_amq(struct turn *t, struct slice id)
 						? "Unexpected ACK received for message-id ["
 						: "Unexpected NACK received for message-id [",
 					id, "]");
-	if (settle_of(t, &how))
-		settle_all(t, k, r.tag, how);
+	if (!settle_of(t, &how))
+		return DONE;
+	if (how == SETTLE_REJECT && bury(t, k, &how) == WAIT)
+		return WAIT;
+	settle_all(t, k, r.tag, how);
 	return DONE;
 }
 
@@ -296,7 +333,8 @@ enum done stomp_on_ack(struct turn *t)
 	if (stomp_has(t->head, STOMP_H_TRANSACTION))
 		return stomp_put_off(t);
 	uint64_t words = s->session.sendq.total_bytes;
-	(void)stomp_settle(t);
+	if (stomp_settle(t) == WAIT)
+		return WAIT;
 	if (s->session.sendq.total_bytes == words) /* nothing was refused */
 		stomp_receipt(t);
 	return DONE;

@@ -392,7 +392,6 @@ enum done stomp_put_off(struct turn *t);
 void stomp_transactions_free(struct turn *t);
 
 /* ---- activemq.c: ActiveMQ's dialect ---- */
-#define STOMP_AMQ_DLQ   "ActiveMQ.DLQ"
 #define STOMP_AMQ_GROUP "JMSXGroupID"
 struct text;
 /* stomp_amq_refuse tells an ERROR in ActiveMQ's words; the conversation goes on. */
@@ -400,7 +399,8 @@ enum done stomp_amq_refuse(struct turn *t, const char *words, struct slice what,
 /* stomp_amq_destination is stomp_destination. stomp_amq_address writes one as it is seen here. */
 bool stomp_amq_destination(struct turn *t, struct slice in, uint8_t *room, struct destination *out);
 void stomp_amq_address(const struct stomp *s, bool is_topic, struct slice name, struct text *out);
-/* stomp_amq_dies_to: dead letters of a queue that the frame in hand declares go to STOMP_AMQ_DLQ;
+/* stomp_amq_dies_to: dead letters of a queue that the frame in hand declares go to
+ * DEFAULTS_DEAD_LETTERS;
  * not if its user may send nothing there. */
 bool stomp_amq_dies_to(struct turn *t, struct slice queue);
 /* stomp_amq_may_send: false: refused; it also looks whether the message belongs to a group, of
