@@ -123,13 +123,12 @@ enum err stomp_arguments(struct turn *t, const struct queue_record *q, struct de
 			TRY(put(t, io_d->name, (enum stomp_header)declaring[i], table));
 	io_d->arguments = wr_done(table);
 	TRY(queue_args_rules(&args, io_d, true, rules));
+	/* no argument says so: who declares the queue elsewhere would have to say it, too */
 	if (t->s->is_activemq && stomp_amq_dies_to(t, io_d->name)) {
 		rules->dead_letter_exchange = slice_str("");
 		rules->has_dead_letter_exchange = true;
 		rules->dead_letter_key = slice_str(DEFAULTS_DEAD_LETTERS);
 		rules->has_dead_letter_key = true;
-		amqp091_put_str(table, stomp_header_words[STOMP_H_X_DLX], SLICE_EMPTY);
-		amqp091_put_str(table, stomp_header_words[STOMP_H_X_DLK], rules->dead_letter_key);
 	}
 	if (t->s->is_activemq)
 		stomp_amq_put_made_for(t, io_d->name, table);

@@ -108,6 +108,20 @@ static bool is_plain(const struct turn *t, const struct wanted *want, const stru
 	       q->flags == want->flags;
 }
 
+/* In RabbitMQ's dialect a queue is declared again, and so compared, by a frame that says what it is
+ * like; any other takes it as it is. */
+static bool is_as_it_is(const struct turn *t, const struct wanted *want)
+{
+	static const uint8_t said[] = { STOMP_H_DURABLE, STOMP_H_AUTO_DELETE, STOMP_H_EXCLUSIVE,
+					STOMP_H_PERSISTENT };
+	bool says = stomp_says_arguments(t);
+	must(want->name.n > 0);
+	for (size_t i = 0; i < sizeof said; i++) /* a SEND's is of its message */
+		says |= stomp_has(t->head, (enum stomp_header)said[i]) &&
+			(said[i] != STOMP_H_PERSISTENT || t->frame->command != STOMP_SEND);
+	return want->flags == QUEUE_DURABLE && !says;
+}
+
 /* ---- is its shard told? ------------------------------------------------------------------- */
 
 /* The view shows a queue that somebody makes just now before its shard is told of it, and a shard
@@ -239,11 +253,12 @@ enum err stomp_queue(struct turn *t, const struct wanted *want,
 	}
 	if (want->is_passive)
 		return ERR_OK;
-	if (s->is_activemq) {
+	if (s->is_activemq)
 		TRY(before_declaring(t, want, q));
+	if (q && (s->is_activemq || is_as_it_is(t, want))) {
 		if (is_known)
 			return ERR_OK;
-		if (q && !is_untold(s, q))
+		if (!is_untold(s, q))
 			return ask_told(t, q);
 	}
 	uint8_t room[ARGUMENTS_MAX], rules_bytes[RULES_BYTES_MAX];
