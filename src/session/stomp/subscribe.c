@@ -1,6 +1,7 @@
 #include "session/stomp/stomp.h"
 
 #include "base/base64.h"
+#include "base/bits.h"
 #include "base/hash.h"
 #include "base/must.h"
 #include "core/rules.h"
@@ -44,9 +45,9 @@ static bool read_numbers(const struct turn *t, struct asked *a)
 	enum stomp_header h = stomp_has(t->head, STOMP_H_PREFETCH_COUNT) ? STOMP_H_PREFETCH_COUNT
 									 : STOMP_H_PREFETCH_SIZE;
 	must(a->prefetch == 0);
-	if (stomp_has(t->head, h) && (!stomp_number(t->head->at[h], &n) || n < 0 || n > UINT16_MAX))
+	if (stomp_has(t->head, h) && (!stomp_number(t->head->at[h], &n) || n < 0))
 		return false;
-	a->prefetch = (uint32_t)n;
+	a->prefetch = (uint32_t)min_u64((uint64_t)n, UINT16_MAX); /* as many as AMQP can say */
 	return !stomp_has(t->head, STOMP_H_X_PRIORITY) ||
 	       stomp_number(t->head->at[STOMP_H_X_PRIORITY], &a->priority);
 }
