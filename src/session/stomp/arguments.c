@@ -130,8 +130,7 @@ enum err stomp_arguments(struct turn *t, const struct queue_record *q, struct de
 		rules->dead_letter_key = slice_str(DEFAULTS_DEAD_LETTERS);
 		rules->has_dead_letter_key = true;
 	}
-	if (t->s->is_activemq)
-		stomp_amq_put_made_for(t, io_d->name, table);
+	stomp_amq_put_made_for(t, io_d->name, table);
 	if (!wr_ok(table))
 		return bad(t, io_d->name, "x-", "too long");
 	io_d->arguments = wr_done(table);

@@ -46,7 +46,7 @@ static void say_connected(struct turn *t)
 	const struct stomp_connected c = {
 		.version = (enum stomp_version)s->version,
 		.server = text_slice(&words),
-		.session = s->client_id ? slice_of(s->client_id, s->client_id_n) : stomp_name(s),
+		.session = s->client_id && s->is_activemq ? slice_of(s->client_id, s->client_id_n) : stomp_name(s),
 		.sends_ms = s->sends_ms,
 		.wants_ms = s->wants_ms
 	};
@@ -83,7 +83,7 @@ static void let_in(struct turn *t)
 		return;
 	}
 	s->asker.vhost = s->access.number;
-	if (s->client_id)
+	if (s->client_id && s->is_activemq)
 		stomp_claim(t);
 	else
 		stomp_welcome(t);
@@ -252,7 +252,7 @@ enum done stomp_on_connect(struct turn *t)
 	if (!login_of(t, &login))
 		return stomp_fail(t, "Bad CONNECT",
 				  slice_str("Missing login or passcode header(s)"));
-	if (s->is_activemq && !keep_client(t))
+	if (!keep_client(t) && s->is_activemq)
 		return stomp_fail(t, "Bad CONNECT", slice_str("The client-id is too long"));
 	if (!keep_vhost(t))
 		return stomp_fail(t, "Bad CONNECT", slice_str("The name in host is too long"));

@@ -195,22 +195,29 @@ void stomp_queues_free(struct turn *t)
 	s->told_to = NULL;
 }
 
+/* A subscription that lasts under ActiveMQ's name and was made for something else goes. ERR_BUSY:
+ * it is asked for; ERR_OK: there is nothing to do. */
+static enum err end_another(struct turn *t, const struct wanted *want, const struct queue_record *q)
+{
+	struct stomp *s = t->s;
+	must(want->name.n > 0);
+	if (!q || !stomp_amq_is_another(t, q))
+		return ERR_OK;
+	TRY(stomp_allow(t, AUTH_QUEUE, want->name, AUTH_CONFIGURE));
+	uint32_t ticket = ask_ticket(&s->asker);
+	ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, DELETE_IF_UNUSED, q, ticket);
+	(void)stomp_ask(t, ticket);
+	return ERR_BUSY;
+}
+
 /* In ActiveMQ's dialect a queue is taken as it is; where dead letters go is declared before the
- * queue that they come from, if the user may. A subscription that lasts and was made for something
- * else goes. ERR_BUSY: it is asked for; ERR_OK: there is nothing to do. */
+ * queue that they come from, if the user may. Returns as end_another does. */
 static enum err before_declaring(struct turn *t, const struct wanted *want,
 				 const struct queue_record *q)
 {
 	struct stomp *s = t->s;
 	struct slice dead = slice_str(DEFAULTS_DEAD_LETTERS);
 	must(s->is_activemq);
-	if (q && stomp_amq_is_another(t, q)) {
-		TRY(stomp_allow(t, AUTH_QUEUE, want->name, AUTH_CONFIGURE));
-		uint32_t ticket = ask_ticket(&s->asker);
-		ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, DELETE_IF_UNUSED, q, ticket);
-		(void)stomp_ask(t, ticket);
-		return ERR_BUSY;
-	}
 	if (q || !stomp_amq_dies_to(t, want->name) || (s->call && s->call->has_dead) ||
 	    catalog_queue(t->w->view, s->access.number, dead))
 		return ERR_OK;
@@ -253,6 +260,7 @@ enum err stomp_queue(struct turn *t, const struct wanted *want,
 	}
 	if (want->is_passive)
 		return ERR_OK;
+	TRY(end_another(t, want, q));
 	if (s->is_activemq)
 		TRY(before_declaring(t, want, q));
 	if (q && (s->is_activemq || is_as_it_is(t, want))) {

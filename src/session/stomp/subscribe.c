@@ -64,7 +64,7 @@ static bool read_flags(struct turn *t, struct asked *a)
 	enum stomp_header durable = stomp_has(t->head, STOMP_H_DURABLE) ? STOMP_H_DURABLE
 									: STOMP_H_PERSISTENT;
 	struct slice sub;
-	bool is_named = !is_of_exchange(a) || (t->s->is_activemq && stomp_amq_sub_name(t, &sub));
+	bool is_named = !is_of_exchange(a) || stomp_amq_sub_name(t, &sub);
 	must(!a->is_durable);
 	if (!stomp_flag(t, durable, is_named, &a->is_durable) ||
 	    !stomp_flag(t, STOMP_H_AUTO_DELETE, !is_named, &a->is_auto_delete))
@@ -76,6 +76,23 @@ static bool read_flags(struct turn *t, struct asked *a)
 	}
 	bool is_shared = is_named || a->is_durable || stomp_has(t->head, STOMP_H_QUEUE_NAME);
 	return stomp_flag(t, STOMP_H_EXCLUSIVE, !is_shared, &a->is_exclusive);
+}
+
+/* What is found again is found by a name, in either dialect: ActiveMQ's and its client-id, or the
+ * id. False: refused. */
+static bool may_last(struct turn *t, const struct asked *a)
+{
+	struct slice sub;
+	const bool is_named = stomp_amq_sub_name(t, &sub);
+	const char *missing = NULL;
+	must(is_of_exchange(a));
+	if (is_named && !t->s->client_id && t->s->version > STOMP_1_0)
+		missing = "Header 'client-id' of CONNECT is required for activemq.subscriptionName";
+	else if (a->is_durable && !a->has_id && !is_named)
+		missing = "Header 'id' is required for durable subscriptions";
+	if (missing)
+		(void)stomp_refuse(t, "Missing Header", slice_str(missing));
+	return !missing;
 }
 
 /* Reads everything but the destination. False: refused. */
@@ -93,14 +110,10 @@ static bool read_asked(struct turn *t, struct asked *a)
 		(void)stomp_refuse_value(t);
 		return false;
 	}
-	if (t->s->is_activemq)
-		return stomp_amq_asked(t, is_of_exchange(a), &a->prefetch, &a->priority);
-	if (is_of_exchange(a) && a->is_durable && !a->has_id) {
-		(void)stomp_refuse(t, "Missing Header",
-				   slice_str("Header 'id' is required for durable subscriptions"));
+	if (t->s->is_activemq &&
+	    !stomp_amq_asked(t, is_of_exchange(a), &a->prefetch, &a->priority))
 		return false;
-	}
-	return true;
+	return !is_of_exchange(a) || may_last(t, a);
 }
 
 /* ---- which queue -------------------------------------------------------------------------- */
@@ -135,7 +148,7 @@ static struct slice name_of(struct turn *t, const struct asked *a, char *durable
 		return a->to.key;
 	if (stomp_has(t->head, STOMP_H_QUEUE_NAME))
 		return t->head->at[STOMP_H_QUEUE_NAME];
-	if (t->s->is_activemq && stomp_amq_sub_name(t, &sub)) {
+	if (stomp_amq_sub_name(t, &sub)) {
 		struct text out = text_of(durable, LIMIT_SHORTSTR);
 		return stomp_amq_durable(t, sub, &out) ? text_slice(&out) : SLICE_EMPTY;
 	}
@@ -261,6 +274,7 @@ static enum err take(struct turn *t, const struct asked *a, const struct queue_r
 {
 	struct stomp *s = t->s;
 	struct stream_from from;
+	struct slice sub;
 	struct taking what = taking_of(t, a);
 	const struct subscribing same = same_of(t, a);
 	what.queue = q;
@@ -278,7 +292,8 @@ static enum err take(struct turn *t, const struct asked *a, const struct queue_r
 	}
 	uint8_t *code = selector_of(t, &what.from);
 	what.flags |= code && is_of_exchange(a) ? SUBSCRIBE_DISCARDS : 0;
-	if (t->s->is_activemq && stomp_amq_is_durable(queue_record_name(q)))
+	if ((t->s->is_activemq || stomp_amq_sub_name(t, &sub)) &&
+	    stomp_amq_is_durable(queue_record_name(q)))
 		what.flags |= SUBSCRIBE_EXCLUSIVE;
 	struct subscription *k = stomp_subscription_new(t, &same, q);
 	what.of = k;

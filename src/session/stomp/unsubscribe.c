@@ -17,16 +17,20 @@ static enum done refuse_unknown(struct turn *t, bool has_id, struct slice id)
 	return stomp_refuse(t, "No subscription found", text_slice(&body));
 }
 
+static bool is_named(const struct turn *t)
+{
+	struct slice sub;
+	must(t->frame->command == STOMP_UNSUBSCRIBE);
+	return stomp_amq_sub_name(t, &sub);
+}
+
 /* A durable subscription is over for good when its headers are said again. */
 static bool is_for_good(struct turn *t)
 {
 	bool is_durable, is_auto_delete;
 	enum stomp_header durable = stomp_has(t->head, STOMP_H_DURABLE) ? STOMP_H_DURABLE
 									: STOMP_H_PERSISTENT;
-	struct slice sub;
 	must(t->head != NULL);
-	if (t->s->is_activemq)
-		return stomp_amq_sub_name(t, &sub);
 	return stomp_flag(t, durable, false, &is_durable) && is_durable &&
 	       stomp_flag(t, STOMP_H_AUTO_DELETE, true, &is_auto_delete) && !is_auto_delete;
 }
@@ -72,12 +76,12 @@ static enum done delete_queue(struct turn *t, struct call *c)
 	char durable[LIMIT_SHORTSTR + 1];
 	struct slice name = slice_of(c->name, c->name_n), sub;
 	struct text made = text_of(durable, LIMIT_SHORTSTR);
-	if (s->is_activemq && stomp_amq_sub_name(t, &sub) && stomp_amq_durable(t, sub, &made))
+	if (stomp_amq_sub_name(t, &sub) && stomp_amq_durable(t, sub, &made))
 		name = text_slice(&made);
 	const struct queue_record *q = catalog_queue(t->w->view, s->access.number, name);
 	must(c->step == STEP_ENDING);
 	c->step = STEP_DELETING;
-	if (!q && s->is_activemq)
+	if (!q && is_named(t))
 		return refuse_missing(t);
 	if (!q) {
 		stomp_receipt(t);
@@ -87,7 +91,7 @@ static enum done delete_queue(struct turn *t, struct call *c)
 	if (e != ERR_OK)
 		return stomp_fail_err(t, e);
 	uint32_t ticket = ask_ticket(&s->asker);
-	ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, s->is_activemq ? DELETE_IF_UNUSED : 0, q,
+	ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, is_named(t) ? DELETE_IF_UNUSED : 0, q,
 		  ticket);
 	return stomp_ask(t, ticket);
 }
@@ -113,9 +117,9 @@ enum done stomp_on_unsubscribe(struct turn *t)
 	const bool is_wild = s->wilds && stomp_wild_end(t, has_id, id);
 	if (c && c->step == STEP_ENDING && is_there) /* of several queues */
 		return begin(t, k);
-	if (c && c->step == STEP_ENDING && (c->name_n > 0 || (s->is_activemq && is_for_good(t))))
+	if (c && c->step == STEP_ENDING && (c->name_n > 0 || is_named(t)))
 		return delete_queue(t, c);
-	if (c && c->step == STEP_DELETING && s->is_activemq &&
+	if (c && c->step == STEP_DELETING && is_named(t) &&
 	    c->reply.err == ERR_PRECONDITION_FAILED)
 		return stomp_amq_refuse(t, "Durable consumer is in use", SLICE_EMPTY, "");
 	if (c && c->step == STEP_DELETING && c->reply.err != ERR_OK &&
@@ -125,7 +129,7 @@ enum done stomp_on_unsubscribe(struct turn *t)
 		stomp_receipt(t);
 		return DONE;
 	}
-	if (!is_there && s->is_activemq && is_for_good(t)) {
+	if (!is_there && is_named(t)) {
 		c = stomp_call(t);
 		c->step = STEP_ENDING;
 		return delete_queue(t, c);
