@@ -390,7 +390,6 @@ static bool may_subscribe(struct turn *t, bool is_topic)
 bool stomp_amq_asked(struct turn *t, bool is_topic, uint32_t *io_prefetch, int64_t *out_priority)
 {
 	struct slice sub;
-	uint32_t n;
 	if (!may_subscribe(t, is_topic))
 		return false;
 	if (stomp_has(t->head, STOMP_H_SUB_PRIORITY) &&
@@ -402,19 +401,13 @@ bool stomp_amq_asked(struct turn *t, bool is_topic, uint32_t *io_prefetch, int64
 	must(!has_name || is_topic);
 	if (*io_prefetch == 0)
 		*io_prefetch = has_name ? PREFETCH_SUB : is_topic ? UINT16_MAX : PREFETCH;
-	enum err e = stomp_amq_selector(t, NULL, &n);
-	if (e != ERR_OK) {
-		(void)stomp_amq_refuse(t, "", t->head->at[STOMP_H_SELECTOR], "");
-		return false;
-	}
 	return true;
 }
 
-enum err stomp_amq_selector(struct turn *t, uint8_t *code, uint32_t *out_n)
+enum err stomp_selector(struct turn *t, uint8_t *code, uint32_t *out_n)
 {
 	*out_n = 0;
-	if (!t->s->is_activemq || !stomp_has(t->head, STOMP_H_SELECTOR) ||
-	    t->head->at[STOMP_H_SELECTOR].n == 0)
+	if (!stomp_has(t->head, STOMP_H_SELECTOR) || t->head->at[STOMP_H_SELECTOR].n == 0)
 		return ERR_OK;
 	uint8_t *room = code ? code : mem_get(t->w->mem, SQL_CODE_MAX, "selector");
 	must(room != NULL);

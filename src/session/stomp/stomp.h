@@ -419,8 +419,9 @@ bool stomp_amq_is_text(const struct msg *m, const struct header_ops *ops);
 struct stomp_message;
 void stomp_amq_died(const struct turn *t, const struct msg *m, struct text *room,
 		    struct stomp_message *io);
-/* stomp_amq_asked reads what a SUBSCRIBE says besides; false: refused. stomp_amq_selector compiles
- * its selector into `code` of SQL_CODE_MAX (NULL: only looks at it); *out_n 0: it has none. */
+/* stomp_amq_asked reads what a SUBSCRIBE says besides; false: refused.
+ * stomp_selector, in either dialect, compiles its selector into `code` of SQL_CODE_MAX (NULL: only
+ * looks at it); *out_n 0: it has none. */
 bool stomp_amq_asked(struct turn *t, bool is_topic, uint32_t *io_prefetch, int64_t *out_priority);
 /* stomp_amq_is_exclusive: a consumer of a queue wants to be the only one that gets something. */
 bool stomp_amq_is_exclusive(const struct turn *t);
@@ -428,7 +429,7 @@ bool stomp_amq_is_exclusive(const struct turn *t);
 struct slice stomp_amq_wish(const struct turn *t);
 /* stomp_amq_is_no_local: the frame in hand wants nothing of its own connection. */
 bool stomp_amq_is_no_local(const struct turn *t);
-MUST_USE enum err stomp_amq_selector(struct turn *t, uint8_t *code, uint32_t *out_n);
+MUST_USE enum err stomp_selector(struct turn *t, uint8_t *code, uint32_t *out_n);
 /* Subscriptions that last: stomp_amq_sub_name: the frame names one; stomp_amq_durable writes the
  * name of its queue, false: it is too long; stomp_amq_is_durable: that is one. Its arguments say
  * what it was made for; stomp_amq_is_another: for something else. */

@@ -98,6 +98,7 @@ static bool may_last(struct turn *t, const struct asked *a)
 /* Reads everything but the destination. False: refused. */
 static bool read_asked(struct turn *t, struct asked *a)
 {
+	uint32_t n;
 	must(a->ack == ACK_AUTO);
 	a->has_id = stomp_has(t->head, STOMP_H_ID);
 	a->id = t->head->at[a->has_id ? STOMP_H_ID : STOMP_H_DESTINATION];
@@ -110,9 +111,12 @@ static bool read_asked(struct turn *t, struct asked *a)
 		(void)stomp_refuse_value(t);
 		return false;
 	}
-	if (t->s->is_activemq &&
-	    !stomp_amq_asked(t, is_of_exchange(a), &a->prefetch, &a->priority))
+	if (t->s->is_activemq && !stomp_amq_asked(t, is_of_exchange(a), &a->prefetch, &a->priority))
 		return false;
+	if (stomp_selector(t, NULL, &n) != ERR_OK) {
+		(void)stomp_amq_refuse(t, "", t->head->at[STOMP_H_SELECTOR], "");
+		return false;
+	}
 	return !is_of_exchange(a) || may_last(t, a);
 }
 
@@ -213,8 +217,8 @@ static enum err bind(struct turn *t, const struct asked *a, const struct queue_r
 static bool has_selector(const struct turn *t)
 {
 	must(t->frame->command == STOMP_SUBSCRIBE || t->frame->command == STOMP_SEND);
-	return t->s->is_activemq && stomp_has(t->head, STOMP_H_SELECTOR) &&
-	       t->head->at[STOMP_H_SELECTOR].n > 0 && t->frame->command == STOMP_SUBSCRIBE;
+	return stomp_has(t->head, STOMP_H_SELECTOR) && t->head->at[STOMP_H_SELECTOR].n > 0 &&
+	       t->frame->command == STOMP_SUBSCRIBE;
 }
 
 static struct subscribing same_of(struct turn *t, const struct asked *a)
@@ -251,7 +255,7 @@ static uint8_t *selector_of(struct turn *t, struct slice *out)
 		return NULL;
 	uint8_t *code = mem_get(t->w->mem, SQL_CODE_MAX, "selector");
 	must(code != NULL);
-	enum err e = stomp_amq_selector(t, code, &n);
+	enum err e = stomp_selector(t, code, &n);
 	must(e == ERR_OK); /* it was looked at before */
 	*out = slice_of(code, n);
 	return code;
