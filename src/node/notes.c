@@ -58,11 +58,13 @@ static void log_stranger(struct conn *c, const struct session_note *note)
 static void note_log(struct conn *c, const struct session_note *note)
 {
 	c->is_end_logged |= note->event != SESSION_OPENED && note->event != SESSION_CHANNEL_ERROR &&
-			    note->event != SESSION_CONSUMER_TIMEOUT && note->event != SESSION_SHED;
+			    note->event != SESSION_CONSUMER_TIMEOUT &&
+			    note->event != SESSION_SHED && note->event != SESSION_OTHER_DIALECT;
 	switch (note->event) {
 	case SESSION_OPENED: log_opened(c, note); return;
 	case SESSION_CLOSED: log_conn(c, note, LOG_connection_closed); return;
 	case SESSION_HEARTBEAT_LOST: log_conn(c, note, LOG_heartbeat_timeout); return;
+	case SESSION_OTHER_DIALECT: log_conn(c, note, LOG_other_dialect); return;
 	case SESSION_ERROR:
 	case SESSION_CHANNEL_ERROR: log_error(c, note); return;
 	case SESSION_CONSUMER_TIMEOUT: log_consumer(c, note); return;

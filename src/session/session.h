@@ -262,7 +262,8 @@ enum session_event {
 	SESSION_CHANNEL_ERROR,     /* channel, code, text */
 	SESSION_CONSUMER_TIMEOUT,  /* channel, text: the consumer's tag; n: milliseconds */
 	SESSION_SHED,              /* messages for it are dropped; text: as SESSION_OPENED */
-	SESSION_UNKNOWN_PROTOCOL   /* text: the first bytes */
+	SESSION_UNKNOWN_PROTOCOL,  /* text: the first bytes */
+	SESSION_OTHER_DIALECT      /* text: a header's name */
 };
 struct session_note {
 	enum session_event event;

@@ -46,7 +46,8 @@ static void say_connected(struct turn *t)
 	const struct stomp_connected c = {
 		.version = (enum stomp_version)s->version,
 		.server = text_slice(&words),
-		.session = s->client_id && s->is_activemq ? slice_of(s->client_id, s->client_id_n) : stomp_name(s),
+		.session = s->client_id && s->is_activemq ? slice_of(s->client_id, s->client_id_n)
+							  : stomp_name(s),
 		.sends_ms = s->sends_ms,
 		.wants_ms = s->wants_ms
 	};

@@ -92,6 +92,7 @@ static enum done with_head(struct turn *t, struct wr *scratch)
 		return stomp_fail(t, "Malformed frame",
 				  slice_str("an escape that there is not in a header"));
 	t->head = &head;
+	stomp_note_other(t);
 	enum done d = dispatch(t);
 	t->head = NULL;
 	bool is_kept = t->s->phase == PHASE_CHECKING || t->s->phase == PHASE_REFUSED;

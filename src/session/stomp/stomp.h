@@ -144,6 +144,7 @@ struct stomp {
 	bool has_claim;   /* to its client-id, or waits for it */
 	bool is_held;     /* a SEND waits for room, or for the end of an alarm */
 	bool has_login;   /* a refusal says of whom */
+	bool is_mixed;    /* it has said a header of the other dialect */
 	uint8_t client_id_n;
 	char name[NAME_MADE_MAX]; /* of the conversation */
 	char *client_id;          /* ActiveMQ's; NULL: none */
@@ -438,6 +439,10 @@ bool stomp_amq_durable(const struct turn *t, struct slice sub, struct text *out)
 bool stomp_amq_is_durable(struct slice queue);
 void stomp_amq_put_made_for(const struct turn *t, struct slice queue, struct wr *table);
 bool stomp_amq_is_another(const struct turn *t, const struct queue_record *q);
+
+/* ---- other.c ---- */
+/* stomp_note_other has a header of the other dialect in the frame in hand logged, once. */
+void stomp_note_other(struct turn *t);
 
 /* ---- composite.c: several destinations of one frame ---- */
 /* stomp_amq_is_list: the frame in hand names several. stomp_amq_part takes the next off,
