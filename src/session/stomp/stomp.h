@@ -431,14 +431,6 @@ struct slice stomp_amq_wish(const struct turn *t);
 /* stomp_amq_is_no_local: the frame in hand wants nothing of its own connection. */
 bool stomp_amq_is_no_local(const struct turn *t);
 MUST_USE enum err stomp_selector(struct turn *t, uint8_t *code, uint32_t *out_n);
-/* Subscriptions that last: stomp_amq_sub_name: the frame names one; stomp_amq_durable writes the
- * name of its queue, false: it is too long; stomp_amq_is_durable: that is one. Its arguments say
- * what it was made for; stomp_amq_is_another: for something else. */
-bool stomp_amq_sub_name(const struct turn *t, struct slice *out);
-bool stomp_amq_durable(const struct turn *t, struct slice sub, struct text *out);
-bool stomp_amq_is_durable(struct slice queue);
-void stomp_amq_put_made_for(const struct turn *t, struct slice queue, struct wr *table);
-bool stomp_amq_is_another(const struct turn *t, const struct queue_record *q);
 
 /* ---- other.c ---- */
 /* stomp_note_other has a header of the other dialect in the frame in hand logged, once. */

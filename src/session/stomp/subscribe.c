@@ -1,8 +1,6 @@
-#include "session/stomp/stomp.h"
+#include "session/stomp/lasting.h"
 
-#include "base/base64.h"
 #include "base/bits.h"
-#include "base/hash.h"
 #include "base/must.h"
 #include "core/rules.h"
 #include "core/sql.h"
@@ -78,23 +76,6 @@ static bool read_flags(struct turn *t, struct asked *a)
 	return stomp_flag(t, STOMP_H_EXCLUSIVE, !is_shared, &a->is_exclusive);
 }
 
-/* What is found again is found by a name, in either dialect: ActiveMQ's and its client-id, or the
- * id. False: refused. */
-static bool may_last(struct turn *t, const struct asked *a)
-{
-	struct slice sub;
-	const bool is_named = stomp_amq_sub_name(t, &sub);
-	const char *missing = NULL;
-	must(is_of_exchange(a));
-	if (is_named && !t->s->client_id && t->s->version > STOMP_1_0)
-		missing = "Header 'client-id' of CONNECT is required for activemq.subscriptionName";
-	else if (a->is_durable && !a->has_id && !is_named)
-		missing = "Header 'id' is required for durable subscriptions";
-	if (missing)
-		(void)stomp_refuse(t, "Missing Header", slice_str(missing));
-	return !missing;
-}
-
 /* Reads everything but the destination. False: refused. */
 static bool read_asked(struct turn *t, struct asked *a)
 {
@@ -117,30 +98,10 @@ static bool read_asked(struct turn *t, struct asked *a)
 		(void)stomp_amq_refuse(t, "", t->head->at[STOMP_H_SELECTOR], "");
 		return false;
 	}
-	return !is_of_exchange(a) || may_last(t, a);
+	return !is_of_exchange(a) || stomp_may_last(t, a->is_durable);
 }
 
 /* ---- which queue -------------------------------------------------------------------------- */
-
-/* Who subscribes again under the same id finds the same queue. */
-static struct slice name_durable(const struct turn *t, const struct asked *a, char *buf)
-{
-	static const char prefix[] = OWNED_STOMP_SUBSCRIPTION;
-	static const struct hash_key keys[] = { { 0x676f64776974, 0x73746f6d70 },
-						{ 0x73746f6d70, 0x676f64776974 } };
-	uint64_t bits[2];
-	must(a->has_id);
-	for (int i = 0; i < 2; i++) {
-		struct hash_key key = { hash_slice(keys[i], t->head->at[STOMP_H_DESTINATION]),
-					keys[i].k1 };
-		bits[i] = hash_slice(key, a->id);
-	}
-	memcpy(buf, prefix, sizeof prefix - 1);
-	struct slice raw = slice_of(bits, sizeof bits);
-	must(sizeof prefix - 1 + base64_url_len(raw.n) <= NAME_MADE_MAX);
-	base64_url_put(buf + sizeof prefix - 1, raw);
-	return slice_of(buf, sizeof prefix - 1 + base64_url_len(raw.n));
-}
 
 /* A name that was made stays the same while its frame waits. One of ActiveMQ's that lasts is made
  * in `durable`. */
@@ -157,7 +118,7 @@ static struct slice name_of(struct turn *t, const struct asked *a, char *durable
 		return stomp_amq_durable(t, sub, &out) ? text_slice(&out) : SLICE_EMPTY;
 	}
 	if (c->name_n == 0 && a->is_durable)
-		c->name_n = (uint8_t)name_durable(t, a, c->name).n;
+		c->name_n = (uint8_t)stomp_lasting_name(t, a->id, c->name).n;
 	else if (c->name_n == 0)
 		c->name_n = (uint8_t)ask_name(t->w, slice_str("stomp-subscription"), c->name).n;
 	must(c->name_n > 0);

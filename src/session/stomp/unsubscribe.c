@@ -1,4 +1,4 @@
-#include "session/stomp/stomp.h"
+#include "session/stomp/lasting.h"
 
 #include "base/must.h"
 
@@ -119,8 +119,7 @@ enum done stomp_on_unsubscribe(struct turn *t)
 		return begin(t, k);
 	if (c && c->step == STEP_ENDING && (c->name_n > 0 || is_named(t)))
 		return delete_queue(t, c);
-	if (c && c->step == STEP_DELETING && is_named(t) &&
-	    c->reply.err == ERR_PRECONDITION_FAILED)
+	if (c && c->step == STEP_DELETING && is_named(t) && c->reply.err == ERR_PRECONDITION_FAILED)
 		return stomp_amq_refuse(t, "Durable consumer is in use", SLICE_EMPTY, "");
 	if (c && c->step == STEP_DELETING && c->reply.err != ERR_OK &&
 	    c->reply.err != ERR_NOT_FOUND)
