@@ -146,6 +146,7 @@ void stomp_error(struct turn *t, const char *message, const struct slice *subscr
 				 .message = slice_str(message),
 				 .body_bytes = body.n };
 	must(message[0] != '\0');
+	t->s->errors_n += t->head != NULL;
 	if (subscription) {
 		e.has_subscription = true;
 		e.subscription = *subscription;

@@ -279,7 +279,8 @@ static enum done settle_amq(struct turn *t, struct slice id)
 		return DONE;
 	if (how == SETTLE_REJECT && bury(t, k, &how) == WAIT)
 		return WAIT;
-	settle_all(t, k, r.tag, how);
+	if (!t->is_trial)
+		settle_all(t, k, r.tag, how);
 	return DONE;
 }
 
@@ -300,7 +301,7 @@ enum done stomp_settle(struct turn *t)
 		k = NULL;
 	if (!k)
 		return refuse_tag(t, &r, is_known, id);
-	if (!settle_of(t, &how))
+	if (!settle_of(t, &how) || t->is_trial)
 		return DONE;
 	if (t->again && how == SETTLE_ACCEPT)
 		stomp_again_acked(t, k, slice_from(id, find_last(id) + 2));

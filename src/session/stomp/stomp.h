@@ -149,6 +149,7 @@ struct stomp {
 	char name[NAME_MADE_MAX]; /* of the conversation */
 	char *client_id;          /* ActiveMQ's; NULL: none */
 	uint64_t published, delivered, acknowledged;
+	uint64_t errors_n; /* ERRORs about frames in hand */
 	/* publishes that a receipt waits for; of them, safe or refused; which was refused last */
 	uint64_t followed_n, safe_n, refused_at;
 };
@@ -163,6 +164,7 @@ struct turn {
 	uint32_t move_to;    /* the loop to go to first */
 	bool may_move;       /* the frame in hand is a SEND, and nothing but that */
 	bool is_moving;      /* there: nothing of this frame was done */
+	bool is_trial;       /* a COMMIT looks whether it would be refused: nothing is done */
 	struct again *again; /* being fed: the frames before (sending.h), else NULL */
 	struct text why;
 };

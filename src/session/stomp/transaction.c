@@ -4,7 +4,8 @@
 #include "msg/block.h"
 
 /* What is said within a transaction is kept as it came and done at its COMMIT, frame by frame: the
- * frames lie in blocks of the transaction's own, in which messages are made then as anywhere. */
+ * frames lie in blocks of the transaction's own, in which messages are made then as anywhere.
+ * Before that all of them are tried: where one would be refused nothing of it is done. */
 
 struct action {
 	struct block *block;
@@ -14,9 +15,10 @@ struct action {
 struct transaction {
 	struct transaction *next;
 	struct deque actions;
-	struct block *block;   /* that is being filled; the last of the actions' */
-	uint32_t in_block_n;   /* actions in it */
-	uint64_t bytes, first; /* first: publishes followed before the commit */
+	struct block *block; /* that is being filled; the last of the actions' */
+	uint32_t in_block_n; /* actions in it */
+	uint64_t bytes;
+	uint64_t first, errors_n; /* before the commit: publishes followed, ERRORs told */
 	uint32_t name_n;
 	bool is_begun; /* its commit is */
 	char name[];
@@ -178,16 +180,20 @@ static enum done act(struct turn *t, const struct stomp_frame *f, struct wr *scr
 	enum err e = stomp_head_read(f->head, (enum stomp_version)t->s->version, true, scratch,
 				     &head);
 	must(e == ERR_OK); /* it was read before */
+	/* its own receipt was told; an ERROR is the COMMIT's */
 	head.has &= ~(UINT64_C(1) << STOMP_H_RECEIPT);
+	head.has |= t->head->has & UINT64_C(1) << STOMP_H_RECEIPT;
+	head.at[STOMP_H_RECEIPT] = t->head->at[STOMP_H_RECEIPT];
 	t->frame = f;
 	t->head = &head;
 	return f->command == STOMP_SEND ? stomp_send(t, is_followed) : stomp_settle(t);
 }
 
-/* One frame, as if it came now; its own receipt was told. */
-static enum done replay(struct turn *t, const struct action *a, bool is_followed)
+/* One frame, as if it came now. */
+static enum done replay(struct turn *t, const struct action *a, bool is_followed, bool is_trial)
 {
 	struct turn at = *t;
+	at.is_trial = is_trial;
 	at.why = text_of(t->w->words, sizeof t->w->words);
 	at.again = NULL; /* what comes behind the COMMIT is not like what was kept for it */
 	struct stomp_scan scan = { 0 };
@@ -220,16 +226,23 @@ enum done stomp_on_commit(struct turn *t)
 	must(s->phase == PHASE_RUNNING);
 	if (!x)
 		return DONE;
-	if (!x->is_begun)
+	if (!x->is_begun) {
 		x->first = s->followed_n;
+		x->errors_n = s->errors_n;
+	}
 	x->is_begun = true;
 	struct call *c = stomp_call(t);
-	while (c->at < x->actions.n) {
+	const uint32_t n = x->actions.n;
+	while (c->at < 2 * n) {
 		const uint32_t at = c->at;
-		if (replay(t, deque_at(&x->actions, at), is_followed) == WAIT)
+		if (replay(t, deque_at(&x->actions, at % n), is_followed, at < n) == WAIT)
 			return WAIT;
 		if (s->phase != PHASE_RUNNING)
 			return DONE;
+		if (s->errors_n != x->errors_n) {
+			transaction_free(t, x);
+			return DONE;
+		}
 		next_action(t, at + 1);
 		c = s->call;
 	}
