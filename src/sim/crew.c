@@ -29,12 +29,14 @@ static const char *const names[PERSONS] = { "one", "two", "three", "publisher" }
 struct held {
 	uint32_t number;
 	uint16_t id;
+	uint8_t qos;
 };
 
 struct person {
 	struct line line;
 	uint32_t conns_n;
-	bool is_known; /* a session was promised to be kept, of a member with its subscription */
+	uint32_t session; /* which of its sessions, as far as it may have begun anew */
+	bool is_known;    /* a session was promised to be kept, of a member with its subscription */
 	struct held held[HELD_MAX];
 	uint32_t held_n;
 };
@@ -43,8 +45,12 @@ struct message {
 	uint64_t said_ms, sure_ms; /* sure: acknowledged to the publisher; 0: not */
 	uint32_t expiry_s;         /* 0: never */
 	uint32_t acker_conn;
+	uint32_t owner_session;
 	uint8_t holder, acker; /* member + 1; 0: nobody */
-	bool is_settled;       /* the broker has heard that somebody has acknowledged it */
+	uint8_t owner;         /* likewise: of QoS 2, who has got it */
+	uint8_t qos;
+	bool is_loose;   /* of QoS 2: a session that may have had it began anew */
+	bool is_settled; /* the broker has heard that somebody has acknowledged it */
 };
 
 struct crew {
@@ -87,6 +93,15 @@ static void lose(struct crew *c, struct person *a, bool is_hard)
 	let_go(c, a);
 }
 
+/* A session that ends takes along what it has of QoS 2, whether that was seen or not. */
+static void begin_anew(struct crew *c, struct person *a)
+{
+	a->session++;
+	a->is_known = false;
+	for (uint32_t i = 1; a != &c->person[PUBLISHER] && i <= c->stage.sent_n; i++)
+		c->message[i].is_loose = true;
+}
+
 static void come(struct crew *c, struct person *a, bool is_clean)
 {
 	struct stage *s = &c->stage;
@@ -96,11 +111,12 @@ static void come(struct crew *c, struct person *a, bool is_clean)
 		return;
 	a->conns_n++;
 	a->line.is_clean = is_clean;
-	a->is_known &= !is_clean;
+	if (is_clean)
+		begin_anew(c, a);
 	line_begin(&a->line, sock, names[a - c->person], "w/crew");
 }
 
-static void publish(struct crew *c, uint32_t expiry_s)
+static void publish(struct crew *c, uint8_t qos, uint32_t expiry_s)
 {
 	struct stage *s = &c->stage;
 	struct line *l = &c->person[PUBLISHER].line;
@@ -110,14 +126,16 @@ static void publish(struct crew *c, uint32_t expiry_s)
 		return;
 	c->last_id = id;
 	c->number_of[id] = ++s->sent_n;
-	c->message[s->sent_n] = (struct message){ .said_ms = now_ms(c), .expiry_s = expiry_s };
+	c->message[s->sent_n] = (struct message){ .said_ms = now_ms(c),
+						  .expiry_s = expiry_s,
+						  .qos = qos };
 	line_say_publish(l,
 			 &(struct line_message){ .topic = "m/one",
 						 .number = s->sent_n,
 						 .bytes = (uint32_t)prng_between(&s->prng, 4, 200),
 						 .expiry_s = expiry_s,
 						 .id = id,
-						 .qos = 1 });
+						 .qos = qos });
 }
 
 static void acknowledge(struct crew *c, struct person *a)
@@ -125,7 +143,7 @@ static void acknowledge(struct crew *c, struct person *a)
 	const struct held first = a->held[0];
 	struct message *m = &c->message[first.number];
 	must(a->held_n > 0 && m->holder == a - c->person + 1);
-	line_say_ack(&a->line, MQTT_PUBACK, first.id);
+	line_say_ack(&a->line, first.qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, first.id);
 	m->holder = 0;
 	m->acker = (uint8_t)(a - c->person + 1);
 	m->acker_conn = a->conns_n;
@@ -155,6 +173,14 @@ static void look_at_time(struct crew *c, uint32_t number, const struct mqtt_publ
 		stage_wrong(&c->stage, "message %u came when its time was over", number);
 }
 
+/* What a member has got with QoS 2 is his as long as his session lives. */
+static bool is_of_another(const struct crew *c, const struct message *m, const struct person *a)
+{
+	const struct person *owner = m->owner ? &c->person[m->owner - 1] : a;
+	must(m->owner <= MEMBERS);
+	return m->qos == 2 && owner != a && owner->session == m->owner_session;
+}
+
 static void heard_publish(struct crew *c, struct person *a, const struct mqtt_packet *in)
 {
 	struct stage *s = &c->stage;
@@ -162,8 +188,11 @@ static void heard_publish(struct crew *c, struct person *a, const struct mqtt_pa
 	must(mqtt_publish_decode(in, &p) == MQTT_FAULT_NONE && p.payload.n >= 4);
 	const uint32_t number = load_be32(p.payload.p);
 	struct message *m = &c->message[number < MESSAGES_MAX ? number : 0];
-	if (number == 0 || number > s->sent_n || p.qos != 1 || a == &c->person[PUBLISHER])
+	if (number == 0 || number > s->sent_n || p.qos != m->qos || a == &c->person[PUBLISHER])
 		stage_wrong(s, "message %u came to the %s", number, names[a - c->person]);
+	else if (is_of_another(c, m, a))
+		stage_wrong(s, "message %u of QoS 2 came to member %s, and is that of %s", number,
+			    names[a - c->person], names[m->owner - 1]);
 	else if (m->holder)
 		stage_wrong(s, "message %u came to member %s, and %s has it", number,
 			    names[a - c->person], names[m->holder - 1]);
@@ -174,21 +203,29 @@ static void heard_publish(struct crew *c, struct person *a, const struct mqtt_pa
 	if (stage_is_wrong(s))
 		return;
 	look_at_time(c, number, &p);
-	m->holder = (uint8_t)(a - c->person + 1);
+	m->holder = m->owner = (uint8_t)(a - c->person + 1);
+	m->owner_session = a->session;
 	m->acker = 0;
-	a->held[a->held_n++] = (struct held){ .number = number, .id = p.id };
+	a->held[a->held_n++] = (struct held){ .number = number, .id = p.id, .qos = p.qos };
 }
 
-static void heard_puback(struct crew *c, const struct mqtt_packet *in)
+/* PUBACK, PUBREC or PUBCOMP. */
+static void heard_ack(struct crew *c, const struct mqtt_packet *in)
 {
 	struct mqtt_ack ack;
 	must(mqtt_ack_decode(in, &ack) == MQTT_FAULT_NONE);
 	const uint32_t number = ack.id <= IDS ? c->number_of[ack.id] : 0;
 	if (number == 0 || (ack.reason != 0 && ack.reason != MQTT_REASON_NOBODY)) {
-		stage_wrong(&c->stage, "PUBACK of id %u with reason %u", ack.id, ack.reason);
+		stage_wrong(&c->stage, "%s of id %u with reason %u", mqtt_packet_name(in->type),
+			    ack.id, ack.reason);
 		return;
 	}
-	c->number_of[ack.id] = 0;
+	if (in->type == MQTT_PUBREC)
+		line_say_ack(&c->person[PUBLISHER].line, MQTT_PUBREL, ack.id);
+	else
+		c->number_of[ack.id] = 0;
+	if (in->type == MQTT_PUBCOMP)
+		return;
 	if (ack.reason == 0)
 		c->message[number].sure_ms = now_ms(c);
 	else if (c->is_group && c->message[number].holder == 0)
@@ -209,8 +246,15 @@ static void heard_connack(struct crew *c, struct person *a, const struct mqtt_pa
 	}
 	a->line.is_up = true;
 	if (a != &c->person[PUBLISHER] && !a->is_known)
-		line_say_subscribe(&a->line, 1, GROUP, 1);
+		line_say_subscribe(&a->line, 1, GROUP, 2);
 	a->is_known |= a == &c->person[PUBLISHER];
+}
+
+static void heard_pubrel(struct person *a, const struct mqtt_packet *in)
+{
+	struct mqtt_ack ack;
+	must(mqtt_ack_decode(in, &ack) == MQTT_FAULT_NONE && ack.id != 0);
+	line_say_ack(&a->line, MQTT_PUBCOMP, ack.id);
 }
 
 static void heard(struct crew *c, struct person *a, const struct mqtt_packet *in)
@@ -218,7 +262,10 @@ static void heard(struct crew *c, struct person *a, const struct mqtt_packet *in
 	switch (in->type) {
 	case MQTT_CONNACK: heard_connack(c, a, in); break;
 	case MQTT_PUBLISH: heard_publish(c, a, in); break;
-	case MQTT_PUBACK: heard_puback(c, in); break;
+	case MQTT_PUBACK:
+	case MQTT_PUBREC:
+	case MQTT_PUBCOMP: heard_ack(c, in); break;
+	case MQTT_PUBREL: heard_pubrel(a, in); break;
 	case MQTT_SUBACK: a->is_known = c->is_group = true; break;
 	case MQTT_DISCONNECT: break; /* taken over, by a CONNECT that was given up */
 	default:
@@ -259,7 +306,9 @@ static void act(struct crew *c, struct person *a)
 	struct line *l = &a->line;
 	if (!l->sock) {
 		if (c->is_last || prng_chance(dice, 1, 10))
-			come(c, a, !c->is_last && prng_chance(dice, 1, 4));
+			come(c, a,
+			     a == &c->person[PUBLISHER] ||
+				     (!c->is_last && prng_chance(dice, 1, 4)));
 		return;
 	}
 	while (l->is_up && !l->is_leaving && !c->is_held && a->held_n > 0 &&
@@ -269,9 +318,10 @@ static void act(struct crew *c, struct person *a)
 		return;
 	if (a == &c->person[PUBLISHER] && c->is_group && prng_chance(dice, 1, 2))
 		for (uint64_t n = prng_between(dice, 1, 4); n > 0; n--)
-			publish(c, prng_chance(dice, 1, 2)
-					   ? (uint32_t)prng_between(dice, 1, EXPIRY_MAX)
-					   : 0);
+			publish(c, (uint8_t)prng_between(dice, 1, 2),
+				prng_chance(dice, 1, 2)
+					? (uint32_t)prng_between(dice, 1, EXPIRY_MAX)
+					: 0);
 	if (prng_chance(dice, 1, 120)) {
 		lose(c, a, prng_chance(dice, 1, 2));
 	} else if (prng_chance(dice, 1, 200)) {
@@ -342,7 +392,7 @@ static void compare(struct crew *c)
 	uint32_t lost_n = 0, sure_n = 0;
 	for (uint32_t i = 1; i <= s->sent_n; i++) {
 		const struct message *m = &c->message[i];
-		const bool is_due = m->sure_ms && m->expiry_s == 0;
+		const bool is_due = m->sure_ms && m->expiry_s == 0 && !(m->qos == 2 && m->is_loose);
 		sure_n += is_due;
 		lost_n += is_due && m->acker == 0;
 	}
@@ -357,7 +407,7 @@ static void look_at_shares(struct crew *c)
 	struct stage *s = &c->stage;
 	c->is_held = true;
 	for (uint32_t i = 0; i < MEMBERS * SHARE; i++)
-		publish(c, 0);
+		publish(c, (uint8_t)(1 + i % 2), 0);
 	come_to_rest(c);
 	for (uint32_t i = 0; i < MEMBERS && !stage_is_wrong(s); i++)
 		if (c->person[i].held_n != SHARE)

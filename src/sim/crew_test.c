@@ -22,11 +22,18 @@ static void a_time_that_is_not_counted_down_is_noticed(void **state)
 	play_misses(crew, ABLATE_countdown, 200, "s left, after");
 }
 
+static void what_another_one_gets_of_qos_2_is_noticed(void **state)
+{
+	(void)state;
+	play_misses(crew, ABLATE_share_held, 200, "of QoS 2 came to member");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_group_is_promised_is_kept),
 		cmocka_unit_test(what_a_dead_member_takes_along_is_noticed),
+		cmocka_unit_test(what_another_one_gets_of_qos_2_is_noticed),
 		cmocka_unit_test(a_time_that_is_not_counted_down_is_noticed),
 	};
 	if (argc > 1)

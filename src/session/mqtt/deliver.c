@@ -303,6 +303,19 @@ static void deliver_slowly(struct turn *t, const struct taker *k, const struct d
 		receiver_settle(&t->s->receiver, t->w, &what, SETTLE_ACCEPT);
 }
 
+/* What a group gives with QoS 2 comes by way of the session's queue, if that is kept. */
+static bool hold(struct turn *t, const struct settling *what, struct outgoing *o)
+{
+	must(o->match.n == 1 && o->match.numbers_n <= 1);
+	if (o->head.qos < 2 || o->match.qos < 2)
+		return false;
+	struct mqtt_publish_out head = o->head;
+	head.retain = head.retain && o->match.is_as_published;
+	head.props = &o->props;
+	head.payload_n = o->body_n;
+	return mqtt_hold(t, what, o->m, &head, o->match.numbers_n ? o->match.numbers[0] : 0);
+}
+
 /* One for a group, of which this client is a member. */
 static void deliver_shared(struct turn *t, const struct taker *k, const struct deliver_row *row)
 {
@@ -323,6 +336,8 @@ static void deliver_shared(struct turn *t, const struct taker *k, const struct d
 				      .is_as_published = one->options & SUB_AS_PUBLISHED,
 				      .numbers = { one->number },
 				      .numbers_n = one->number > 0 };
+	if (is_sent && hold(t, &what, &o))
+		return;
 	is_sent = is_sent && fits(t, &o);
 	if (is_sent && o.head.qos > 0) {
 		struct flight *f = mqtt_flight_new(t, o.head.qos, 0);

@@ -18,7 +18,8 @@ struct flight *mqtt_flight(const struct mqtt *s, uint16_t id)
 void mqtt_window_look(struct mqtt *s)
 {
 	must(s->window > 0);
-	s->receiver.is_shut = s->phase == PHASE_RUNNING && s->more->flights.n >= s->window;
+	s->receiver.is_shut = s->phase == PHASE_RUNNING &&
+			      s->more->flights.n + s->more->holding_n >= s->window;
 }
 
 static uint16_t free_id(struct mqtt *s)
@@ -114,12 +115,14 @@ static struct flight *any_of(const struct mqtt *s)
 	return slot ? (struct flight *)(uintptr_t)slot->value : NULL;
 }
 
-/* To its queue, for the same client or, from a group's, for another. */
+/* To its queue, for the same client or, from a group's, for another. But one of QoS 2 that the
+ * session ends with has gone nobody else's way (v5:4.8.2-5). */
 static bool goes_back(const struct mqtt *s, const struct flight *f)
 {
 	const bool is_shared = f->settling.queue != s->queue;
+	const bool is_his = f->qos == 2 && !s->is_durable;
 	must(f->settling.pos != 0);
-	return f->state == FLIGHT_SENT && !(is_shared && ABLATED(share_back));
+	return f->state == FLIGHT_SENT && !(is_shared && (is_his || ABLATED(share_back)));
 }
 
 /* What the client has not acknowledged goes back to the queue. What he has said PUBREC to is his;

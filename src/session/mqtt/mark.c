@@ -387,7 +387,12 @@ void mqtt_marked(struct turn *t, const struct tx *tx)
 			mqtt_accept(t);
 		return;
 	}
-	if (tx->is_refused) { /* the marks' queue is gone */
+	if (tx->kind == TX_HELD) {
+		must(s->more->holding_n > 0);
+		s->more->holding_n--;
+		mqtt_window_look(s);
+	}
+	if (tx->is_refused) { /* the marks' queue is gone, or the session's */
 		mqtt_refuse(t, MQTT_REASON_ADMINISTRATIVE);
 		return;
 	}
@@ -412,6 +417,7 @@ void mqtt_marked(struct turn *t, const struct tx *tx)
 		if (!ABLATED(qos2_released))
 			released(t, mqtt_flight(s, tx->id));
 		return;
+	case TX_HELD:
 	case TX_LEGACY: return; /* above */
 	}
 }

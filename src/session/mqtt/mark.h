@@ -21,7 +21,7 @@ struct mark {
 };
 
 /* A transaction that is under way, and what is said when it is durable. */
-enum tx_kind { TX_RECEIVED, TX_FORGET, TX_RELEASED, TX_LEGACY };
+enum tx_kind { TX_RECEIVED, TX_FORGET, TX_RELEASED, TX_LEGACY, TX_HELD };
 struct tx {
 	uint32_t ticket, bytes;
 	uint16_t id;  /* of the packet */
@@ -75,4 +75,10 @@ void mqtt_marked(struct turn *t, const struct tx *tx);
 /* mqtt_tx sends a transaction; references to the message are handed out by the caller. */
 void mqtt_tx(struct turn *t, const struct tx_wish *x);
 void mqtt_tx_answered(struct turn *t, uint32_t ticket, enum err e);
+
+/* ---- requeue.c ---- */
+/* mqtt_hold moves one that a group gave this member into the queue of his session, if that is kept,
+ * and it comes from there; false: it does not, nothing was done. */
+MUST_USE bool mqtt_hold(struct turn *t, const struct settling *what, const struct msg *m,
+			const struct mqtt_publish_out *head, uint32_t number);
 #endif

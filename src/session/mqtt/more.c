@@ -34,7 +34,7 @@ struct mqtt_more *mqtt_more_make(const struct turn *t)
 
 static bool is_untouched(const struct mqtt_more *m)
 {
-	uint64_t counted = m->found_first + m->requeued_n + m->tx_bytes;
+	uint64_t counted = m->found_first + m->requeued_n + m->tx_bytes + m->holding_n;
 #define COUNT(name, prose) counted |= m->count.name;
 #include "session/mqtt/count.def"
 #undef COUNT

@@ -113,6 +113,7 @@ struct mqtt_more {
 	struct map marks;          /* kind and id -> struct mark */
 	struct deque txs;          /* struct tx */
 	uint64_t tx_bytes;
+	uint32_t holding_n;      /* messages of groups on their way into its queue */
 	int64_t marks_left;      /* to come before the session is whole */
 	bool is_marks_asked;     /* how many are to come is not known yet */
 	struct search *searches; /* for retained messages; the first one is under way (found.c) */
@@ -306,8 +307,7 @@ MUST_USE bool mqtt_alter(struct turn *t);
 bool mqtt_is_altering(const struct mqtt *s, uint64_t ticket);
 /* mqtt_consume begins to take from it. */
 void mqtt_consume(struct turn *t);
-/* mqtt_passing_bytes is the rule of its queues: so much of QoS 0 may wait. mqtt_lossless: messages
- * of other QoS come, too; mqtt_shed: some were dropped, for too many waited. */
+/* Of QoS 0 so much may wait; messages of other QoS come, too; some were dropped. */
 uint64_t mqtt_passing_bytes(const struct turn *t);
 void mqtt_lossless(struct turn *t);
 void mqtt_shed(struct turn *t, const struct run *fx);

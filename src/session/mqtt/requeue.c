@@ -1,7 +1,8 @@
+#include "base/ablate.h"
 #include "base/bits.h"
 #include "base/byteorder.h"
 #include "base/must.h"
-#include "session/mqtt/mqtt.h"
+#include "session/mqtt/mark.h"
 #include "session/views.h"
 
 /* A retained message of QoS 1 or 2 for a session that is kept goes by way of the session's queue,
@@ -85,6 +86,14 @@ static const struct msg *copy(struct turn *t, const struct msg *m, const struct 
 	return new;
 }
 
+static uint64_t expiry_of(const struct turn *t, const struct mqtt_props *p)
+{
+	must(p != NULL);
+	return p->has & MQTT_HAS(message_expiry_s)
+		       ? t->w->wall_ms + UINT64_C(1000) * max_u64(p->message_expiry_s, 1)
+		       : 0;
+}
+
 bool mqtt_found_queue(struct turn *t, const struct msg *m, const struct mqtt_publish_out *head,
 		      uint32_t number)
 {
@@ -104,18 +113,48 @@ bool mqtt_found_queue(struct turn *t, const struct msg *m, const struct mqtt_pub
 	struct route_to to = { .queue = q->id, .shard = q->shard, .flags = q->flags };
 	const struct route r = { .to = &to, .n = 1 };
 	const struct route_hit hit = { .route = &r };
-	const bool expires = head->props->has & MQTT_HAS(message_expiry_s);
 	const struct publication what = {
 		.headers = views_of(new),
 		.props = msg_props(new),
-		.expiry_ms = expires ? t->w->wall_ms +
-					       UINT64_C(1000) *
-						       max_u64(head->props->message_expiry_s, 1)
-				     : 0,
+		.expiry_ms = expiry_of(t, head->props),
 	};
 	publisher_send(&s->publisher, t->w, &s->asker, &what, &hit, new, PUBLISHER_NOBODY);
 	block_filled(block_of(new));
 	mqtt_more(t)->requeued_n++;
+	return true;
+}
+
+/* ---- what is only this member's ----------------------------------------------------------- */
+
+bool mqtt_hold(struct turn *t, const struct settling *what, const struct msg *m,
+	       const struct mqtt_publish_out *head, uint32_t number)
+{
+	struct mqtt *s = t->s;
+	const struct queue_record *q = s->queue ? catalog_queue_by_id(t->w->view, s->queue) : NULL;
+	struct mqtt_publish_out h = *head;
+	must(head->qos == 2 && head->props);
+	if (!s->is_durable || !s->taker || !q || ABLATED(share_held))
+		return false;
+	h.version = MQTT_V5;
+	h.id = 1; /* until it has one */
+	const struct msg *new = mqtt_publish_total(&h) <= MQTT_LENGTH_MAX ? copy(t, m, &h, number)
+									  : NULL;
+	if (!new)
+		return false;
+	struct route_to to = { .queue = q->id, .shard = q->shard, .flags = q->flags };
+	const struct route r = { .to = &to, .n = 1 };
+	block_give(block_of(new), 1);
+	mqtt_more(t)->holding_n++;
+	mqtt_window_look(s);
+	mqtt_tx(t, &(struct tx_wish){ .route = &r,
+				      .message = { .mem = msg_mem(new),
+						   .expiry_ms = expiry_of(t, head->props),
+						   .bytes = msg_stored_bytes(new),
+						   .flags = new->flags,
+						   .is_big = new->proto == MSG_CHUNKS },
+				      .settling = *what,
+				      .kind = TX_HELD });
+	block_filled(block_of(new));
 	return true;
 }
 
