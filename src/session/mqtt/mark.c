@@ -191,6 +191,15 @@ static void release(struct turn *t, struct mark *m)
 	mqtt_tx(t, &(struct tx_wish){ .settling = m->settling, .id = m->id, .kind = TX_FORGET });
 }
 
+/* Something that was released on a connection before. */
+static void resumed(struct turn *t, uint16_t id)
+{
+	uint16_t *at = deque_add(&mqtt_more(t)->released, t->w->mem);
+	must(at != NULL);
+	*at = id;
+	mqtt_flight_new(t, 2, id)->state = FLIGHT_RELEASED;
+}
+
 /* ---- what comes from the queue ------------------------------------------------------------ */
 
 void mqtt_mark_came(struct turn *t, const struct settling *what, const struct msg *m)
@@ -212,7 +221,7 @@ void mqtt_mark_came(struct turn *t, const struct settling *what, const struct ms
 			mark->is_told = true;
 		if (s->phase == PHASE_OPENING && mark->kind == MARK_RELEASED &&
 		    !mqtt_flight(s, mark->id))
-			mqtt_flight_new(t, 2, mark->id)->state = FLIGHT_RELEASED;
+			resumed(t, mark->id);
 		if (mark->is_wanted && mark->kind == MARK_RECEIVED)
 			release(t, mark);
 		if (mark->is_wanted && mark->kind == MARK_RELEASED) {
@@ -350,16 +359,20 @@ void mqtt_mark_over(struct turn *t, struct flight *own_f)
 	mqtt_flight_done(t, own_f);
 }
 
-/* PUBREL again for whatever was released before. */
+/* PUBREL again for whatever was released before, in the order in which the client said PUBREC
+ * (v5:4.6.0-4), which is that of the marks in their queue. */
 void mqtt_marks_resume(struct turn *t)
 {
-	size_t cursor = 0;
+	uint16_t id;
 	must(t->s->phase == PHASE_RUNNING);
-	for (struct map_slot *slot; (slot = map_next(&t->s->more->flights, &cursor)) != NULL;) {
-		const struct flight *f = (const struct flight *)(uintptr_t)slot->value;
-		if (f->state == FLIGHT_RELEASED)
-			mqtt_send_ack(t, MQTT_PUBREL, f->id, MQTT_REASON_SUCCESS);
+	if (t->s->more->released.n == 0)
+		return;
+	while (deque_pop(&t->s->more->released, &id)) {
+		const struct flight *f = mqtt_flight(t->s, id);
+		if (f && f->state == FLIGHT_RELEASED)
+			mqtt_send_ack(t, MQTT_PUBREL, id, MQTT_REASON_SUCCESS);
 	}
+	deque_fini(&t->s->more->released, t->w->mem);
 }
 
 /* The other side knows of no session any more. */

@@ -24,6 +24,7 @@ struct mqtt_more *mqtt_more_make(const struct turn *t)
 	must(t->s->more == &mqtt_nothing);
 	memset(more, 0, sizeof *more);
 	deque_init(&more->txs, sizeof(struct tx), "transactions");
+	deque_init(&more->released, sizeof(uint16_t), "packet ids");
 	deque_init(&more->found, sizeof(struct found), "retained messages");
 	map_init(&more->flights, NULL, 0, seed);
 	map_init(&more->marks, NULL, 0, seed);
@@ -41,7 +42,7 @@ static bool is_untouched(const struct mqtt_more *m)
 	must(m != &mqtt_nothing);
 	return counted == 0 && !m->flights.slots && !m->received.slots && !m->marks.slots &&
 	       !m->marks_taker && !m->is_marks_asked && m->marks_left == 0 && !m->txs.rows &&
-	       !m->found.rows && !m->searches;
+	       !m->released.rows && !m->found.rows && !m->searches;
 }
 
 /* Whoever subscribes looks for retained messages, and mostly there are none. */
@@ -80,6 +81,7 @@ void mqtt_more_fini(struct turn *t)
 		mqtt_searches_fini(t);
 		mqtt_flights_fini(t);
 		map_fini(&s->more->received, mem);
+		deque_fini(&s->more->released, mem);
 		deque_fini(&s->more->txs, mem);
 		mqtt_put(t, s->more, sizeof *s->more);
 	}

@@ -114,6 +114,7 @@ struct mqtt_more {
 	struct deque txs;          /* struct tx */
 	uint64_t tx_bytes;
 	uint32_t holding_n;      /* messages of groups on their way into its queue */
+	struct deque released;   /* packet ids, while it opens: those to say PUBREL again for */
 	int64_t marks_left;      /* to come before the session is whole */
 	bool is_marks_asked;     /* how many are to come is not known yet */
 	struct search *searches; /* for retained messages; the first one is under way (found.c) */
