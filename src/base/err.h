@@ -9,26 +9,19 @@
 #include <stdint.h>
 
 enum err {
-#define ERR(name, text, amqp091, amqp10, mqtt5, http, prose) ERR_##name,
+#define ERR(name, ...) ERR_##name,
 #include "base/err.def"
 #undef ERR
 	ERR_N
 };
 
+/* What it is called in this house; how a protocol spells it is read from the table where its codec
+ * is. */
 struct err_words {
-	const char *name, *text, *amqp10, *prose;
-	uint16_t amqp091, http;
-	uint8_t mqtt5;
+	const char *name, *text;
 };
 
 extern const struct err_words err_words[ERR_N];
-
-/* err_amqp091_name gives the name that belongs to the reply code of `e`: "FRAME_ERROR" for
- * ERR_MALFORMED. A reply text is this name, " - ", and what went wrong. */
-const char *err_amqp091_name(enum err e);
-
-/* err_amqp091_closes_connection is true for a hard error; a soft one closes only the channel. */
-bool err_amqp091_closes_connection(enum err e);
 
 #define MUST_USE __attribute__((warn_unused_result))
 

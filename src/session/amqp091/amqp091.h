@@ -26,6 +26,7 @@
 #include "session/credit.h"
 #include "wire/amqp091/fault.h"
 #include "wire/amqp091/method.h"
+#include "wire/amqp091/spelling.h"
 
 enum phase {
 	PHASE_GREETING, /* the first eight octets */

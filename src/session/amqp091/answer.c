@@ -101,7 +101,7 @@ static void fail(struct turn *t, struct call *own_call, enum err e)
 	struct channel *c = amqp091_channel(t->s, own_call->channel);
 	must(c != NULL && own_call == t->s->call);
 	amqp091_call_free(t);
-	if (err_amqp091_closes_connection(e))
+	if (amqp091_closes_connection(e))
 		amqp091_fail(t, e, info->class_id, info->method_id);
 	else
 		amqp091_channel_fail(t, c, e, info->class_id, info->method_id);

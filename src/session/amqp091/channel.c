@@ -76,12 +76,12 @@ void amqp091_channel_fail(struct turn *t, struct channel *c, enum err e, uint16_
 {
 	char buf[TEXT_MAX];
 	struct slice text = amqp091_reply_text(t, e, buf, sizeof buf);
-	must(!err_amqp091_closes_connection(e));
+	must(!amqp091_closes_connection(e));
 	amqp091_note(t, &(struct session_note){ .event = SESSION_CHANNEL_ERROR,
 						.channel = c->number,
-						.code = err_words[e].amqp091,
+						.code = amqp091_code(e),
 						.text = text });
-	amqp091_end_channel(t, c, err_words[e].amqp091, text, class_id, method_id);
+	amqp091_end_channel(t, c, amqp091_code(e), text, class_id, method_id);
 }
 
 void amqp091_channel_free(struct turn *t, struct channel *own_c)

@@ -27,8 +27,8 @@ void amqp091_fail(struct turn *t, enum err e, uint16_t class_id, uint16_t method
 		return;
 	amqp091_note(t, &(struct session_note){ .event = SESSION_ERROR,
 						.text = text,
-						.code = err_words[e].amqp091 });
-	amqp091_end_connection(t, err_words[e].amqp091, text, class_id, method_id);
+						.code = amqp091_code(e) });
+	amqp091_end_connection(t, amqp091_code(e), text, class_id, method_id);
 }
 
 void amqp091_access_look(struct turn *t)

@@ -187,7 +187,7 @@ void amqp091_return_write(struct turn *t, const struct waiting *own_w)
 	const struct msg *m = msg_of(own_w->row.mem);
 	const struct amqp091_returned r = {
 		.channel = own_w->channel,
-		.reply_code = err_words[ERR_NO_ROUTE].amqp091,
+		.reply_code = amqp091_code(ERR_NO_ROUTE),
 		.reply_text = slice_str("NO_ROUTE"),
 	};
 	struct sendq *q = amqp091_out(t, r.channel);

@@ -223,7 +223,7 @@ static void send_back(struct turn *t, const struct channel *c, uint64_t mem)
 	const struct msg *m = msg_of(mem);
 	const struct amqp091_returned r = {
 		.channel = c->number,
-		.reply_code = err_words[ERR_NO_ROUTE].amqp091,
+		.reply_code = amqp091_code(ERR_NO_ROUTE),
 		.reply_text = slice_str("NO_ROUTE"),
 	};
 	struct sendq *q = amqp091_out(t, c->number);

@@ -32,7 +32,7 @@ void amqp091_refused(struct turn *t, uint16_t channel, enum err e, uint16_t clas
 	if (s->phase > PHASE_RUNNING)
 		return; /* what was being stored when the end came: nobody is told of more */
 	struct channel *c = channel ? amqp091_channel(s, channel) : NULL;
-	if (c && !err_amqp091_closes_connection(e))
+	if (c && !amqp091_closes_connection(e))
 		amqp091_channel_fail(t, c, e, class_id, method_id);
 	else
 		amqp091_fail(t, e, class_id, method_id);

@@ -125,7 +125,7 @@ static void refuse_login(struct turn *t, enum err e)
 	struct slice text = amqp091_reply_text(t, e, buf, sizeof buf);
 	struct call *call = amqp091_call(t, AMQP091_connection_close, 0, TICKET_NONE, text,
 					 SLICE_EMPTY);
-	call->code = err_words[e].amqp091;
+	call->code = amqp091_code(e);
 	s->phase = PHASE_REFUSED;
 	uint64_t end = s->asked_ms + LIMIT_LOGIN_REFUSED_DELAY_MS;
 	if (end < s->deadline_ms)
@@ -137,7 +137,7 @@ void amqp091_refused_over(struct turn *t)
 	struct amqp091 *s = t->s;
 	must(s->phase == PHASE_REFUSED && s->call);
 	struct call *call = s->call;
-	bool is_refusal = call->code == err_words[ERR_ACCESS_REFUSED].amqp091;
+	bool is_refusal = call->code == amqp091_code(ERR_ACCESS_REFUSED);
 	if (is_refusal && s->client & CLIENT_AUTH_FAILURE_CLOSE) {
 		amqp091_send_close(t, call->code, amqp091_call_name(call), 0, 0);
 		s->deadline_ms = t->w->now_ms + LIMIT_LOGIN_REFUSED_DELAY_MS;

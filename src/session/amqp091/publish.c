@@ -103,7 +103,7 @@ void amqp091_publish_nowhere(struct turn *t, struct channel *c, const struct pub
 {
 	const struct amqp091_returned r = {
 		.channel = c->number,
-		.reply_code = err_words[ERR_NO_ROUTE].amqp091,
+		.reply_code = amqp091_code(ERR_NO_ROUTE),
 		.reply_text = slice_str("NO_ROUTE"),
 	};
 	t->s->count.published++;

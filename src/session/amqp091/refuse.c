@@ -94,7 +94,7 @@ struct slice amqp091_reply_text(const struct turn *t, enum err e, char *buf, siz
 {
 	must(e != ERR_OK && cap > LIMIT_SHORTSTR);
 	struct text out = text_of(buf, cap);
-	text_puts(&out, err_amqp091_name(e));
+	text_puts(&out, amqp091_code_name(e));
 	if (t->why.n > 0) {
 		text_puts(&out, " - ");
 		text_put_slice(&out, text_slice(&t->why));

@@ -170,7 +170,7 @@ static void session_stop(struct session *own, struct session_world *w, struct sl
 	struct turn t;
 	amqp091_turn(&t, own, w);
 	if (t.s->phase == PHASE_OPEN || t.s->phase == PHASE_RUNNING)
-		amqp091_send_close(&t, err_words[ERR_CONNECTION_FORCED].amqp091,
+		amqp091_send_close(&t, amqp091_code(ERR_CONNECTION_FORCED),
 				   session_stop_words(why, room), 0, 0);
 	else if (t.s->phase < PHASE_ENDING)
 		t.s->phase = PHASE_CLOSED;

@@ -80,13 +80,6 @@ static uint64_t word_of(const struct mqtt_publish *m)
 	return m->qos == 0 ? PUBLISHER_NOBODY : (uint64_t)m->qos << WORD_QOS_SHIFT | m->id;
 }
 
-static uint8_t reason_of(enum err e)
-{
-	must(e != ERR_OK);
-	return err_words[e].mqtt5 >= MQTT_REASON_FAILURE ? err_words[e].mqtt5
-							 : MQTT_REASON_UNSPECIFIED;
-}
-
 static void publish(struct turn *t, const struct mqtt_publish *m)
 {
 	struct mqtt *s = t->s;
@@ -121,7 +114,7 @@ static void publish(struct turn *t, const struct mqtt_publish *m)
 	meter_add(t->w->lane, METER_messages_in, 1);
 	meter_add(t->w->lane, METER_payload_in, m->payload.n);
 	if (e != ERR_OK) {
-		refused(t, m, reason_of(e));
+		refused(t, m, mqtt_reason_of(e));
 		return;
 	}
 	if (m->qos < 2 || one.mark_id)

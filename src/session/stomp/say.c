@@ -2,6 +2,7 @@
 
 #include "base/ablate.h"
 #include "base/must.h"
+#include "wire/amqp091/spelling.h"
 #include "wire/stomp/put.h"
 
 static struct slice end_of(const struct turn *t)
@@ -177,7 +178,7 @@ enum done stomp_fail(struct turn *t, const char *message, struct slice body)
 {
 	must(body.n > 0);
 	stomp_note(t, &(struct session_note){ .event = SESSION_ERROR,
-					      .code = err_words[ERR_COMMAND_INVALID].amqp091,
+					      .code = amqp091_code(ERR_COMMAND_INVALID),
 					      .text = body });
 	return stomp_fail_quietly(t, message, body);
 }
@@ -186,7 +187,7 @@ enum done stomp_fail_err(struct turn *t, enum err e)
 {
 	char message[40], body[SESSION_WORDS_MAX + 40];
 	struct text small = text_of(message, sizeof message), all = text_of(body, sizeof body);
-	const char *name = err_amqp091_name(e);
+	const char *name = amqp091_code_name(e);
 	must(e != ERR_OK);
 	for (const char *p = name; *p; p++)
 		text_putc(&small, *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p);
@@ -194,7 +195,7 @@ enum done stomp_fail_err(struct turn *t, enum err e)
 	text_puts(&all, " - ");
 	text_put_slice(&all, t->why.n ? text_slice(&t->why) : slice_str(err_words[e].text));
 	stomp_note(t, &(struct session_note){ .event = SESSION_ERROR,
-					      .code = err_words[e].amqp091,
+					      .code = amqp091_code(e),
 					      .text = text_slice(&all) });
 	return stomp_fail_quietly(t, message, text_slice(&all));
 }

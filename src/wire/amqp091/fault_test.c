@@ -2,6 +2,7 @@
 
 #include "wire/amqp091/for_tests.h"
 #include "wire/amqp091/method.h"
+#include "wire/amqp091/spelling.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +15,7 @@ static void say(struct amqp091_fault f, const char *want, int line)
 {
 	char buf[512];
 	struct text t = text_of(buf, sizeof buf);
-	text_putf(&t, "%s - ", err_amqp091_name(amqp091_fault_err(&f)));
+	text_putf(&t, "%s - ", amqp091_code_name(amqp091_fault_err(&f)));
 	amqp091_fault_text(&f, &t);
 	text_putf(&t, " [%u/%u]", f.class_id, f.method_id);
 	say_text(&t, want, line);

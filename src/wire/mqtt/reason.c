@@ -22,6 +22,17 @@ bool mqtt_reason_fits(uint8_t code, uint8_t type, bool from_server)
 	return types & 1u << type;
 }
 
+uint8_t mqtt_reason_of(enum err e)
+{
+	static const uint8_t reasons[ERR_N] = {
+#define ERR(name, text, code, condition, reason, ...) [ERR_##name] = (reason),
+#include "base/err.def"
+#undef ERR
+	};
+	must(e != ERR_OK && e < ERR_N);
+	return reasons[e] >= MQTT_REASON_FAILURE ? reasons[e] : MQTT_REASON_UNSPECIFIED;
+}
+
 uint8_t mqtt_reason_v4(uint8_t code)
 {
 	uint8_t answer = 3;

@@ -2,6 +2,7 @@
 #ifndef WIRE_MQTT_REASON_H
 #define WIRE_MQTT_REASON_H
 
+#include "base/err.h"
 #include "wire/mqtt/packet.h"
 
 enum mqtt_reason {
@@ -12,6 +13,10 @@ enum mqtt_reason {
 
 /* A reason from here on is a failure. */
 #define MQTT_REASON_FAILURE 0x80u
+
+/* mqtt_reason_of is a failure of the broker as MQTT 5 says it (base/err.def): never below
+ * MQTT_REASON_FAILURE. */
+uint8_t mqtt_reason_of(enum err e);
 
 /* mqtt_reason_fits: this side may say so in a packet of this type. */
 bool mqtt_reason_fits(uint8_t code, uint8_t type, bool from_server);
