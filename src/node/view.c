@@ -89,6 +89,7 @@ bool view_release(struct loop *l)
 		is_any = true;
 	}
 	if (seen > l->collected) {
+		exchange_tally_end(&l->exchanges); /* this loop is not asked what it has seen */
 		catalog_collect(s->catalog, seen);
 		l->collected = seen;
 	}
