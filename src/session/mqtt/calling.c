@@ -343,6 +343,8 @@ bool mqtt_calling_packet(struct turn *t, const struct mqtt_packet *as_client)
 		t->s->calling->busy_ms = t->w->now_ms;
 	enum mqtt_fault f = mqtt_packet_check_sender(&p);
 	must(t->s->phase == PHASE_RUNNING);
+	if (f == MQTT_FAULT_NONE && p.type == MQTT_PINGRESP)
+		f = mqtt_ping_check(&p);
 	if (f != MQTT_FAULT_NONE) {
 		mqtt_refuse_fault(t, f);
 		return true;

@@ -100,6 +100,7 @@ static void what_a_server_never_says_is_the_end(void **s)
 		"30 04 0002 c0 80",
 		"32 07 0003'a/b' 0000",
 		"38 05 0003'a/b'",
+		"d0 01 'x'",
 	};
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
 		ends(MQTT_V4, CONNACK, wrong[i]);

@@ -52,9 +52,14 @@ static void on_disconnect(struct turn *t, const struct mqtt_packet *p)
 	mqtt_end(t);
 }
 
-static void on_ping(struct turn *t)
+static void on_ping(struct turn *t, const struct mqtt_packet *p)
 {
+	enum mqtt_fault f = mqtt_ping_check(p);
 	must(t->s->phase == PHASE_RUNNING);
+	if (f != MQTT_FAULT_NONE) {
+		mqtt_refuse_fault(t, f);
+		return;
+	}
 	sendq_copy(&t->s->session.sendq, t->w->mem,
 		   slice_of(mqtt_pingresp_octets, sizeof mqtt_pingresp_octets));
 	mqtt_count_out(t, sizeof mqtt_pingresp_octets);
@@ -81,7 +86,7 @@ static bool dispatch(struct turn *t, const struct mqtt_packet *p)
 	case MQTT_PUBREL: mqtt_on_pubrel(t, p); return true;
 	case MQTT_SUBSCRIBE: mqtt_on_subscribe(t, p); return true;
 	case MQTT_UNSUBSCRIBE: mqtt_on_unsubscribe(t, p); return true;
-	case MQTT_PINGREQ: on_ping(t); return true;
+	case MQTT_PINGREQ: on_ping(t, p); return true;
 	case MQTT_DISCONNECT: on_disconnect(t, p); return true;
 	case MQTT_AUTH: mqtt_on_auth(t, p); return true;
 	case MQTT_CONNECT: /* a second one */

@@ -117,6 +117,12 @@ enum mqtt_fault mqtt_packet_check_sender(const struct mqtt_packet *p)
 	return version >= least ? MQTT_FAULT_NONE : MQTT_FAULT_SENDER;
 }
 
+enum mqtt_fault mqtt_ping_check(const struct mqtt_packet *p)
+{
+	must(p->type == MQTT_PINGREQ || p->type == MQTT_PINGRESP);
+	return p->body.n ? MQTT_FAULT_LEFT_OVER : MQTT_FAULT_NONE;
+}
+
 const char *mqtt_packet_name(uint8_t type)
 {
 	must(type < 16);

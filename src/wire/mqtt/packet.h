@@ -57,6 +57,9 @@ static inline struct slice mqtt_packet_whole(const struct mqtt_packet *p)
 /* mqtt_packet_check_sender: SENDER if this side may not send this packet in this version. */
 MUST_USE enum mqtt_fault mqtt_packet_check_sender(const struct mqtt_packet *p);
 
+/* mqtt_ping_check: LEFT_OVER if this PINGREQ or PINGRESP has a body (v5:3.12, 3.13). */
+MUST_USE enum mqtt_fault mqtt_ping_check(const struct mqtt_packet *p);
+
 /* mqtt_packet_name is its name in capitals, "PUBLISH"; "?" for 0. */
 const char *mqtt_packet_name(uint8_t type);
 

@@ -163,6 +163,21 @@ static void each_side_sends_what_is_its(void **s)
 	must(sender(MQTT_CONNECT, 0, false) == MQTT_FAULT_NONE);
 }
 
+static enum mqtt_fault ping(uint8_t type, const char *body)
+{
+	struct mqtt_packet p = { .type = type, .body = slice_str(body) };
+	return mqtt_ping_check(&p);
+}
+
+static void pings_have_no_body(void **s)
+{
+	(void)s;
+	must(ping(MQTT_PINGREQ, "") == MQTT_FAULT_NONE);
+	must(ping(MQTT_PINGRESP, "") == MQTT_FAULT_NONE);
+	must(ping(MQTT_PINGREQ, "x") == MQTT_FAULT_LEFT_OVER);
+	must(ping(MQTT_PINGRESP, "x") == MQTT_FAULT_LEFT_OVER);
+}
+
 static void packets_have_names_and_pings_are_constants(void **s)
 {
 	(void)s;
@@ -196,6 +211,7 @@ int main(void)
 		cmocka_unit_test(types_that_do_not_exist_are_refused),
 		cmocka_unit_test(a_publish_of_qos_3_or_repeated_at_qos_0_is_refused),
 		cmocka_unit_test(each_side_sends_what_is_its),
+		cmocka_unit_test(pings_have_no_body),
 		cmocka_unit_test(packets_have_names_and_pings_are_constants),
 		cmocka_unit_test(every_fault_has_a_text_and_a_reason),
 	};

@@ -210,7 +210,7 @@ static enum mqtt_fault print_body(const struct mqtt_packet *p, struct text *out)
 	case MQTT_SUBACK:
 	case MQTT_UNSUBACK: return print_suback(p, out);
 	case MQTT_PINGREQ:
-	case MQTT_PINGRESP: return p->body.n ? MQTT_FAULT_LEFT_OVER : MQTT_FAULT_NONE;
+	case MQTT_PINGRESP: return mqtt_ping_check(p);
 	default: return print_ack(p, out);
 	}
 }
