@@ -1,5 +1,6 @@
 #include "wire/stomp/put.h"
 
+#include "base/bits.h"
 #include "base/limits.h"
 #include "base/must.h"
 #include "base/text.h"
@@ -75,6 +76,12 @@ static void put_known(struct out *o, enum stomp_header which, struct slice value
 	put(o, slice_str(":"));
 	put_escaped(o, value, false);
 	put(o, slice_str("\n"));
+}
+
+static bool is_word(struct slice name, enum stomp_header which)
+{
+	must(which < STOMP_H_N);
+	return slice_eq(name, slice_str(stomp_header_words[which]));
 }
 
 static void put_number(struct out *o, struct slice name, int64_t value)
@@ -188,6 +195,18 @@ static void put_dead(struct out *o, const struct stomp_message *m, struct slice 
 	put_header(o, slice_str("dlqDeliveryFailureCause"), text_slice(&why));
 }
 
+/* Until when it lives. From when on is not known any more of what other dialects have sent: it
+ * cannot be later. */
+static void put_expires(struct out *o, const struct stomp_message *m)
+{
+	struct header h;
+	uint64_t until_ms = 0;
+	must(m->now_ms <= INT64_MAX / 2);
+	if (m->ops->property(m->props, HEADER_EXPIRATION, &h))
+		until_ms = m->now_ms + min_u64(h.number, INT64_MAX / 2);
+	put_number(o, slice_str(stomp_header_words[STOMP_H_EXPIRES]), (int64_t)until_ms);
+}
+
 /* In ActiveMQ's dialect times are in milliseconds, and some headers are always there. */
 static void put_fixed(struct out *o, const struct stomp_message *m)
 {
@@ -207,7 +226,7 @@ static void put_fixed(struct out *o, const struct stomp_message *m)
 	if (m->is_dead)
 		put_dead(o, m, expires && h.class == HEADER_TEXT ? h.octets : SLICE_EMPTY);
 	else if (!expires)
-		put_known(o, STOMP_H_EXPIRES, slice_str("0"));
+		put_expires(o, m);
 	if (m->ops->property(m->props, HEADER_TIMESTAMP, &h))
 		seconds = h.number;
 	if (m->ops != &stomp_header_ops || seconds == 0)
@@ -215,16 +234,41 @@ static void put_fixed(struct out *o, const struct stomp_message *m)
 			   seconds > INT64_MAX / 1000 ? 0 : (int64_t)seconds * 1000);
 }
 
-/* What came by STOMP is told as it came. */
-static void put_stored(struct out *o, struct slice props, bool is_activemq)
+/* A time that a client of the other dialect wrote. */
+static void put_timestamp(struct out *o, struct slice value, bool is_activemq)
 {
-	struct slice type = slice_str(stomp_header_words[STOMP_H_MSG_TYPE]);
-	struct rd r = rd_of(props);
+	const struct slice name = slice_str(stomp_header_words[STOMP_H_TIMESTAMP]);
+	int64_t n;
+	must(value.p != NULL || value.n == 0);
+	const bool is_time = stomp_number(value, &n) && n > 0;
+	if (!is_time || (n >= STOMP_MILLISECONDS_MIN) == is_activemq)
+		put_header(o, name, value);
+	else
+		put_number(o, name, is_activemq ? n * 1000 : n / 1000);
+}
+
+/* What came by STOMP is told as it came, but for the times of the other dialect. */
+static void put_stored(struct out *o, const struct stomp_message *m)
+{
+	struct rd r = rd_of(m->props);
 	struct slice name, value;
-	must(props.p != NULL || props.n == 0);
-	while (stomp_stored_next(&r, &name, &value))
-		if (name.n && !(is_activemq && slice_eq(name, type)))
+	struct header life;
+	bool has_expires = false, has_expiration = false;
+	must(m->ops == &stomp_header_ops);
+	while (stomp_stored_next(&r, &name, &value)) {
+		if (!name.n || (m->is_activemq && is_word(name, STOMP_H_MSG_TYPE)))
+			continue;
+		has_expires |= is_word(name, STOMP_H_EXPIRES);
+		has_expiration |= is_word(name, STOMP_H_EXPIRATION);
+		if (is_word(name, STOMP_H_TIMESTAMP))
+			put_timestamp(o, value, m->is_activemq);
+		else
 			put_header(o, name, value);
+	}
+	if (!m->is_activemq && has_expires && !has_expiration &&
+	    m->ops->property(m->props, HEADER_EXPIRATION, &life))
+		put_number(o, slice_str(stomp_header_words[STOMP_H_EXPIRATION]),
+			   (int64_t)life.number);
 }
 
 /* What it is to its subscriber. Behind each id, which lacks its tag, there is a place for that. */
@@ -263,7 +307,7 @@ size_t stomp_rest_put(uint8_t *at, const struct stomp_message *m)
 	if (m->is_activemq)
 		put_fixed(&o, m);
 	if (m->ops == &stomp_header_ops)
-		put_stored(&o, m->props, m->is_activemq);
+		put_stored(&o, m);
 	else
 		put_properties(&o, m);
 	if (!m->is_text)

@@ -19,6 +19,7 @@ struct stomp_message {
 	const struct header_ops *ops; /* of the properties, whatever protocol they came by */
 	struct slice props;
 	bool is_activemq;      /* in its dialect */
+	uint64_t now_ms;       /* there: since 1970; a life that is left begins here */
 	bool is_text;          /* there: without the length of the body, which has no NUL */
 	struct slice original; /* there: where a dead letter was sent; empty: nothing is said */
 	bool is_dead;          /* there: a dead letter */

@@ -75,6 +75,44 @@ static void activemq_says_less_and_more(void **s)
 	     "timestamp:1700000000123\npriority:9\ncontent-length:0\n\n");
 }
 
+static struct slice told(struct slice block, bool is_activemq)
+{
+	struct stomp_message m = plain();
+	m.is_activemq = m.is_text = is_activemq;
+	m.now_ms = 1700000001000;
+	m.props = block;
+	struct slice all = stomp_message_written(&m);
+	const size_t before = sizeof "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@1\n" - 1;
+	must(all.n > before);
+	return slice_from(all, before);
+}
+
+static void times_are_told_as_the_reader_counts_them(void **s)
+{
+	(void)s;
+	uint8_t block[200];
+	struct wr w = wr_of(block, sizeof block);
+	stomp_stored_put_one(&w, slice_str("timestamp"), slice_str("1700000000123"));
+	stomp_stored_put_one(&w, slice_str("expires"), slice_str("1700000060123"));
+	SAME(told(wr_done(&w), true),
+	     "priority:4\ntimestamp:1700000000123\nexpires:1700000060123\n\n");
+	SAME(told(wr_done(&w), false),
+	     "redelivered:false\ntimestamp:1700000000\nexpires:1700000060123\n"
+	     "expiration:60000\ncontent-length:0\n\n");
+	w = wr_of(block, sizeof block);
+	stomp_stored_put_one(&w, slice_str("timestamp"), slice_str("1700000000"));
+	stomp_stored_put_one(&w, slice_str("expiration"), slice_str("60000"));
+	SAME(told(wr_done(&w), true), "priority:4\nexpires:1700000061000\ntimestamp:1700000000000\n"
+				      "expiration:60000\n\n");
+	SAME(told(wr_done(&w), false), "redelivered:false\ntimestamp:1700000000\n"
+				       "expiration:60000\ncontent-length:0\n\n");
+	w = wr_of(block, sizeof block);
+	stomp_stored_put_one(&w, slice_str("timestamp"), slice_str("soon"));
+	stomp_stored_put_one(&w, slice_str("expires"), slice_str("1700000060123"));
+	SAME(told(wr_done(&w), false), "redelivered:false\ntimestamp:soon\n"
+				       "expires:1700000060123\ncontent-length:0\n\n");
+}
+
 static void a_text_says_what_it_was_to_be_made_into(void **s)
 {
 	(void)s;
@@ -303,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_says_what_is_its_own),
 		cmocka_unit_test(activemq_says_less_and_more),
+		cmocka_unit_test(times_are_told_as_the_reader_counts_them),
 		cmocka_unit_test(a_text_says_what_it_was_to_be_made_into),
 		cmocka_unit_test(a_dead_letter_says_when_its_time_was_over),
 		cmocka_unit_test(no_message_is_longer_than_its_bound),

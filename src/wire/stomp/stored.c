@@ -2,10 +2,6 @@
 
 #include "base/must.h"
 
-/* A time from here on is in milliseconds, as ActiveMQ's clients write it: in seconds it would be in
- * the year 5138. */
-#define MILLISECONDS_MIN INT64_C(100000000000)
-
 void stomp_stored_put_one(struct wr *w, struct slice name, struct slice value)
 {
 	must(name.n <= UINT16_MAX && value.n <= UINT16_MAX);
@@ -104,13 +100,39 @@ static bool find(struct slice props, enum header_property which, struct slice *o
 	return false;
 }
 
+/* The first header of that name, if it is a number above 0. */
+static bool number_of(struct slice props, enum stomp_header which, int64_t *out)
+{
+	struct rd r = begin(props);
+	struct slice name, value;
+	must(which < STOMP_H_N);
+	while (stomp_stored_next(&r, &name, &value))
+		if (stomp_header_of(name) == which)
+			return stomp_number(value, out) && *out > 0;
+	return false;
+}
+
+/* ActiveMQ's clients do not say how long a message lives but until when, and when they made it. */
+static bool life(struct slice props, struct header *out)
+{
+	int64_t until_ms, since;
+	must(out != NULL);
+	if (!number_of(props, STOMP_H_EXPIRES, &until_ms) ||
+	    !number_of(props, STOMP_H_TIMESTAMP, &since))
+		return false;
+	const int64_t since_ms = since < STOMP_MILLISECONDS_MIN ? since * 1000 : since;
+	*out = (struct header){ .number = (uint64_t)(until_ms > since_ms ? until_ms - since_ms : 0),
+				.class = HEADER_INT };
+	return true;
+}
+
 static bool property(struct slice props, enum header_property which, struct header *out)
 {
 	struct slice value;
 	int64_t number;
 	must(out != NULL);
 	if (!find(props, which, &value))
-		return false;
+		return which == HEADER_EXPIRATION && life(props, out);
 	bool is_time = which == HEADER_TIMESTAMP;
 	if (!is_time && which != HEADER_EXPIRATION && which != HEADER_PRIORITY) {
 		*out = (struct header){ .octets = value, .class = HEADER_TEXT };
@@ -121,7 +143,7 @@ static bool property(struct slice props, enum header_property which, struct head
 		return false;
 	*out = (struct header){ .number = (uint64_t)number,
 				.class = is_time ? HEADER_TIME : HEADER_INT };
-	if (is_time && number >= MILLISECONDS_MIN)
+	if (is_time && number >= STOMP_MILLISECONDS_MIN)
 		out->number /= 1000;
 	return true;
 }

@@ -2,7 +2,8 @@
  *
  * Its headers that are kept, unescaped, in their order; each is u16 length of the name, name, u16
  * length of the value, value, big-endian. `struct header_ops` reads it as routing and the other
- * protocols want it: headers.def says which names are properties. Pure.
+ * protocols want it: headers.def says which names are properties. Without an `expiration` it is the
+ * time from `timestamp` to `expires`; `expires` is a header all the same. Pure.
  */
 #ifndef WIRE_STOMP_STORED_H
 #define WIRE_STOMP_STORED_H
@@ -22,6 +23,10 @@ void stomp_stored_put_one(struct wr *w, struct slice name, struct slice value);
 
 /* stomp_stored_next takes one header off a block; false: no more, or it is no such block. */
 bool stomp_stored_next(struct rd *r, struct slice *out_name, struct slice *out_value);
+
+/* A time from here on is in milliseconds, as ActiveMQ's clients write it: in seconds it would be in
+ * the year 5138. What lies below is in seconds, as RabbitMQ's do. */
+#define STOMP_MILLISECONDS_MIN INT64_C(100000000000)
 
 /* stomp_number reads decimal digits, with a sign. False: it is no such number. */
 bool stomp_number(struct slice text, int64_t *out);

@@ -72,6 +72,27 @@ static void a_number_that_is_none_is_no_property(void **s)
 	must(!stomp_number(bytes_of("9999999999999999999"), &n) && n == -12);
 }
 
+static void a_moment_to_expire_at_is_a_life_from_the_timestamp_on(void **s)
+{
+	(void)s;
+	struct header h;
+	struct slice block = stored(bytes_of("timestamp:1700000000123\nexpires:1700000060123\n"));
+	must(stomp_header_ops.property(block, HEADER_EXPIRATION, &h));
+	must(h.class == HEADER_INT && h.number == 60000);
+	must(stomp_header_ops.property(block, HEADER_TIMESTAMP, &h) && h.number == 1700000000);
+	must(header_find(&stomp_header_ops, block, slice_str("expires"), &h));
+	block = stored(bytes_of("expires:1700000060123\ntimestamp:1700000000\n"));
+	must(stomp_header_ops.property(block, HEADER_EXPIRATION, &h) && h.number == 60123);
+	block = stored(bytes_of("timestamp:1700000000123\nexpires:1\n"));
+	must(stomp_header_ops.property(block, HEADER_EXPIRATION, &h) && h.number == 0);
+	block = stored(bytes_of("timestamp:1700000000123\nexpires:0\n"));
+	must(!stomp_header_ops.property(block, HEADER_EXPIRATION, &h));
+	block = stored(bytes_of("expires:1700000060123\n"));
+	must(!stomp_header_ops.property(block, HEADER_EXPIRATION, &h));
+	block = stored(bytes_of("expires:1700000060123\ntimestamp:1700000000123\nexpiration:5\n"));
+	must(stomp_header_ops.property(block, HEADER_EXPIRATION, &h) && h.number == 5);
+}
+
 static void any_octets_are_read_safely(void **s)
 {
 	(void)s;
@@ -94,6 +115,7 @@ int main(void)
 		cmocka_unit_test(the_shortest_headers_have_room),
 		cmocka_unit_test(properties_are_apart_from_headers),
 		cmocka_unit_test(a_number_that_is_none_is_no_property),
+		cmocka_unit_test(a_moment_to_expire_at_is_a_life_from_the_timestamp_on),
 		cmocka_unit_test(any_octets_are_read_safely),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
