@@ -61,7 +61,8 @@ enum {
 	SUBSCRIBE_NUMBERED = 4,
 	SUBSCRIBE_DISCARDS = 8, /* what its selector is not true of is gone */
 	SUBSCRIBE_ALONE = 16,   /* the first of these gets everything, as long as there is one */
-	SUBSCRIBE_LOSSY = 32    /* it can do without any message (rule passing_bytes) */
+	SUBSCRIBE_LOSSY = 32,   /* it can do without any message (rule passing_bytes) */
+	SUBSCRIBE_NO_LOCAL = 64 /* nothing that its own session sends from now on */
 };
 /* CREDIT: from now on the consumer is not SUBSCRIBE_LOSSY any more. */
 enum { CREDIT_LOSSLESS = 1 };

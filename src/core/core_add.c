@@ -1,5 +1,6 @@
 #include "core/core_group.h"
 #include "core/core_once.h"
+#include "core/core_select.h"
 
 /* Messages become entries of their queue, as they were admitted; or there is none any more. */
 
@@ -86,6 +87,8 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 			core_rule_weigh(c, q, k, k->used - n, n);
 		if (q->has->lanes)
 			lanes_add(q, k, k->used - n, n, c->mem);
+		if (q->has->select)
+			core_select_own(c, q, k, k->used - n, n, o->session);
 		q->tail_pos += n;
 		if (is_logged) {
 			k->durable_n += n;

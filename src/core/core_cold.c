@@ -51,9 +51,9 @@ static void cool(struct core *c, struct queue *q, struct chunk *k)
 {
 	struct cold cold;
 	must(!k->is_cold && k->queue == q);
-	if (k->durable_n != k->live_n || !is_all_ready(k) || k->expires_ms || k->bodies ||
-	    k->once || wheel_is_set(&k->due.timer) || list_has_node(&k->late) ||
-	    !chunk_weigh(k, &cold))
+	if (core_select_keeps(k) || k->durable_n != k->live_n || !is_all_ready(k) ||
+	    k->expires_ms || k->bodies || k->once || wheel_is_set(&k->due.timer) ||
+	    list_has_node(&k->late) || !chunk_weigh(k, &cold))
 		return;
 	core_select_drop(c, k);
 	core_returned_drop(c, k); /* of none that is still there */

@@ -59,7 +59,7 @@ void core_subscribe(struct core *c, const struct run *cmd, struct post *fx)
 		what.err = ERR_RESOURCE_ERROR;
 		s = NULL;
 	}
-	if (s && !q->has->stream && cmd->tail_len > 0) {
+	if (s && !q->has->stream && (cmd->tail_len > 0 || cmd->flags & SUBSCRIBE_NO_LOCAL)) {
 		what.err = core_select_join(c, q, s, run_tail(cmd));
 		if (what.err != ERR_OK) {
 			consumer_remove(&c->consumers, s);

@@ -71,6 +71,21 @@ static struct chunk_select *table_of(struct core *c, struct chunk *k)
 	return k->select;
 }
 
+void core_select_own(struct core *c, struct queue *q, struct chunk *k, uint32_t from, uint32_t n,
+		     uint64_t session)
+{
+	struct selecting *sel = q->has->select;
+	must(sel && from + n <= CHUNK_N);
+	for (uint32_t i = 0; sel->local_n > 0 && session && i < LIMIT_SELECTORS; i++) {
+		if (!sel->at[i].code || sel->at[i].session != session || ABLATED(selector))
+			continue;
+		struct chunk_select *t = table_of(c, k);
+		t->has_own = true;
+		for (uint32_t slot = from; slot < from + n; slot++)
+			bits_set(t->known[i], slot);
+	}
+}
+
 /* What the looks at a message cost counts for those to come, more of it if it is more. */
 static void note_cost(struct selecting *sel, uint32_t cost)
 {
@@ -92,7 +107,7 @@ static void look(struct core *c, const struct queue *q, struct chunk_select *t, 
 					     .is_persistent = m->flags & MSG_PERSISTENT };
 	for (uint32_t i = 0; i < LIMIT_SELECTORS; i++) {
 		const struct selector_of *one = &q->has->select->at[i];
-		if (!one->code || bits_test(t->known[i], slot))
+		if (!one->code || one->code_n == 0 || bits_test(t->known[i], slot))
 			continue;
 		if (all > 0 && *io_steps == 0)
 			break;
@@ -311,10 +326,11 @@ static struct chunk *find(struct core *c, struct queue *q, const struct consumer
 		if (core_expire_due(c, k, later))
 			continue;
 		*pos = pos_of(k->number, slot);
-		if (!k->select || !bits_test(k->select->known[i], slot)) {
+		const bool is_known = k->select && bits_test(k->select->known[i], slot);
+		if (!is_known && one->code_n > 0) {
 			if (!learn(c, q, k, slot, i))
 				return NULL;
-		} else if (bits_test(k->select->match[i], slot)) {
+		} else if (!is_known || bits_test(k->select->match[i], slot)) {
 			*out_slot = slot;
 			if (!q->has->group || core_group_may(q, s, &k->entry[slot]))
 				return k;

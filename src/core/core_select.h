@@ -12,7 +12,11 @@
  * does not need them. What is released takes back the cursors of those it may be for; on their way
  * to where they had been (`reached`) they pass over what is not in memory. Whatever a turn does for
  * selectors costs steps, and what is left when they are used up waits for the next turn.
- */
+ *
+ * Who wants nothing that its own session sends has a selector, too, with that session, perhaps with
+ * no code: of what its session sends it is known when it comes that it is not true. A chunk with
+ * such an entry does not leave memory before the consumer has gone, for no message says who sent
+ * it. */
 #ifndef CORE_CORE_SELECT_H
 #define CORE_CORE_SELECT_H
 #include "core/core_state.h"
@@ -25,15 +29,17 @@
 
 /* What is known of a chunk's entries. */
 struct chunk_select {
+	bool has_own; /* of a session with SUBSCRIBE_NO_LOCAL: known here and nowhere else */
 	uint64_t known[LIMIT_SELECTORS][CHUNK_WORDS];
 	uint64_t match[LIMIT_SELECTORS][CHUNK_WORDS];
 	uint64_t asked[CHUNK_WORDS]; /* being read */
 };
 
 struct selector_of {
-	uint8_t *code; /* NULL: nobody has this one */
-	uint32_t code_n, users_n;
-	bool discards; /* what it is not true of goes */
+	uint8_t *code;            /* NULL: nobody has this one */
+	uint32_t code_n, users_n; /* code_n 0: it is true of everything */
+	uint64_t session;         /* whose messages it is not true of; 0: nobody's */
+	bool discards;            /* what it is not true of goes */
 	uint64_t cursor;
 	uint64_t reached; /* chunks before this that are cold have nothing for it */
 };
@@ -46,13 +52,15 @@ struct selecting {
 	uint64_t gen;          /* whose answers these are */
 	uint64_t kept;         /* where the queue's own cursor stays; UINT64_MAX: anywhere */
 	uint32_t asked_n, n;   /* n: selectors */
+	uint32_t local_n;      /* of them, with a session */
 	uint32_t cost;         /* of a message to all of them, in steps, as seen of late */
 	bool has_given;        /* since it was looked at behind what waits with too few steps */
 	struct selector_of at[LIMIT_SELECTORS];
 };
 
-/* core_select_join gives a new consumer its selector: the code in `code`. ERR_LIMIT: the queue has
- * as many others as it may. core_select_leave: the consumer is about to be removed. */
+/* core_select_join gives a new consumer its selector: the code in `code`, empty only with
+ * SUBSCRIBE_NO_LOCAL. ERR_LIMIT: the queue has as many others as it may. core_select_leave: the
+ * consumer is about to be removed. */
 MUST_USE enum err core_select_join(struct core *c, struct queue *q, struct consumer *s,
 				   struct slice code);
 void core_select_leave(struct core *c, struct queue *q, const struct consumer *s);
@@ -63,6 +71,15 @@ void core_select_leave(struct core *c, struct queue *q, const struct consumer *s
 struct chunk *core_select_next(struct core *c, struct queue *q, struct outcomes *later,
 			       struct consumer **out_s, uint32_t *out_slot);
 void core_select_given(struct core *c, struct queue *q, struct chunk *k);
+
+/* core_select_own: slots [from, from + n) of `k` have come from `session`. `q` must have `select`.
+ * core_select_keeps: the chunk may not leave memory. */
+void core_select_own(struct core *c, struct queue *q, struct chunk *k, uint32_t from, uint32_t n,
+		     uint64_t session);
+static inline bool core_select_keeps(const struct chunk *k)
+{
+	return k->select && k->select->has_own;
+}
 
 /* core_select_back: an entry is ready again. */
 void core_select_back(struct queue *q, const struct chunk *k, uint32_t slot);

@@ -2,6 +2,7 @@
 
 #include "base/ablate.h"
 #include "base/bits.h"
+#include "core/sql.h"
 
 #include <string.h>
 
@@ -17,15 +18,16 @@ static struct selecting *begin(struct core *c, struct queue *q)
 }
 
 /* The one with this code, else a free one; LIMIT_SELECTORS: there is none. */
-static uint32_t place_of(const struct selecting *sel, struct slice code, bool discards)
+static uint32_t place_of(const struct selecting *sel, struct slice code, bool discards,
+			 uint64_t session)
 {
 	uint32_t place = LIMIT_SELECTORS;
-	must(code.n > 0);
+	must(code.n > 0 || session > 0);
 	for (uint32_t i = LIMIT_SELECTORS; i-- > 0;) {
 		const struct selector_of *one = &sel->at[i];
 		if (!one->code)
 			place = i;
-		else if (one->discards == discards &&
+		else if (one->discards == discards && one->session == session &&
 			 slice_eq(slice_of(one->code, one->code_n), code))
 			return i;
 	}
@@ -44,28 +46,49 @@ static void clear(const struct queue *q, uint32_t i)
 	}
 }
 
+/* There is memory for one that is empty, too: code tells that somebody has it. */
+static size_t room_of(size_t code_n)
+{
+	must(code_n <= SQL_CODE_MAX);
+	return code_n ? code_n : 1;
+}
+
 enum err core_select_join(struct core *c, struct queue *q, struct consumer *s, struct slice code)
 {
 	struct selecting *sel = q->has->select ? q->has->select : begin(c, q);
 	bool discards = s->flags & SUBSCRIBE_DISCARDS;
-	uint32_t i = place_of(sel, code, discards);
-	must(code.n > 0 && !s->selector);
+	const uint64_t session = s->flags & SUBSCRIBE_NO_LOCAL ? s->session : 0;
+	uint32_t i = place_of(sel, code, discards, session);
+	must(!s->selector);
 	if (i == LIMIT_SELECTORS)
 		return ERR_LIMIT;
 	struct selector_of *one = &sel->at[i];
 	if (!one->code) {
-		*one = (struct selector_of){ .code = mem_get(c->mem, code.n, "selectors"),
+		*one = (struct selector_of){ .code = mem_get(c->mem, room_of(code.n), "selectors"),
 					     .code_n = (uint32_t)code.n,
+					     .session = session,
 					     .discards = discards,
 					     .cursor = pos_of(q->first, 0) };
 		must(one->code != NULL);
-		memcpy(one->code, code.p, code.n);
+		if (code.n)
+			memcpy(one->code, code.p, code.n);
 		clear(q, i);
 		sel->n++;
+		sel->local_n += session != 0;
 	}
 	one->users_n++;
 	s->selector = (uint8_t)(i + 1);
 	return ERR_OK;
+}
+
+/* Nobody minds any more who has sent what. */
+static void let_go(struct queue *q)
+{
+	must(q->has->select != NULL);
+	q->cool_at = 0; /* what was kept may leave memory */
+	for (struct chunk *k = NULL; (k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL;)
+		if (k->select)
+			k->select->has_own = false;
 }
 
 void core_select_leave(struct core *c, struct queue *q, const struct consumer *s)
@@ -76,7 +99,9 @@ void core_select_leave(struct core *c, struct queue *q, const struct consumer *s
 	must(one->users_n > 0);
 	if (--one->users_n > 0)
 		return;
-	mem_put(c->mem, one->code, one->code_n);
+	if (one->session && --sel->local_n == 0)
+		let_go(q);
+	mem_put(c->mem, one->code, room_of(one->code_n));
 	*one = (struct selector_of){ 0 };
 	if (--sel->n == 0)
 		core_select_forget(c, q);
@@ -97,7 +122,8 @@ void core_select_forget(struct core *c, struct queue *q)
 	for (struct chunk *k = NULL; (k = queue_next_used(q, k ? k->number + 1 : 0)) != NULL;)
 		core_select_drop(c, k);
 	for (uint32_t i = 0; i < LIMIT_SELECTORS; i++)
-		mem_put(c->mem, sel->at[i].code, sel->at[i].code_n);
+		if (sel->at[i].code)
+			mem_put(c->mem, sel->at[i].code, room_of(sel->at[i].code_n));
 	if (list_has_node(&sel->late))
 		list_remove(&sel->late);
 	mem_put(c->mem, sel, sizeof *sel);

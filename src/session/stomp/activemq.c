@@ -325,24 +325,20 @@ bool stomp_amq_is_no_local(const struct turn *t)
 	       is_set(t, STOMP_H_NO_LOCAL);
 }
 
-/* False: refused. Of a queue that others share what is local is not known. */
+/* False: refused. */
 static bool may_subscribe(struct turn *t, bool is_topic)
 {
 	struct slice sub;
 	const struct stomp *s = t->s;
-	const bool is_shared = !is_topic || stomp_has(t->head, STOMP_H_QUEUE_NAME);
 	must(s->is_activemq);
-	if (is_shared && is_set(t, STOMP_H_NO_LOCAL)) {
-		(void)stomp_amq_refuse(
-			t, "Not there: ", slice_str(stomp_header_words[STOMP_H_NO_LOCAL]), "");
-		return false;
-	}
 	bool has_name = stomp_amq_sub_name(t, &sub);
 	const char *why = NULL;
 	if (stomp_amq_wish(t).n > LIMIT_SHORTSTR)
 		why = "A transformation has at most 255 octets";
 	else if (s->version == STOMP_1_0 && stomp_is_browser(t))
 		why = "Queue Browser feature only valid for Stomp v1.1+ clients!";
+	else if (!is_topic && stomp_is_browser(t) && stomp_amq_is_no_local(t))
+		why = "A browser is shown what its own connection has sent, too";
 	else if (s->version > STOMP_1_0 && !stomp_has(t->head, STOMP_H_ID))
 		why = "SUBSCRIBE received without a subscription id!";
 	else if (has_name && !is_topic)

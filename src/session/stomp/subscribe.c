@@ -182,6 +182,13 @@ static bool has_selector(const struct turn *t)
 	       t->frame->command == STOMP_SUBSCRIBE;
 }
 
+/* Its queue is not the subscription's own. */
+static bool is_shared(const struct turn *t, const struct asked *a)
+{
+	must(t->frame != NULL);
+	return !is_of_exchange(a) || stomp_has(t->head, STOMP_H_QUEUE_NAME);
+}
+
 static struct subscribing same_of(struct turn *t, const struct asked *a)
 {
 	struct stomp *s = t->s;
@@ -193,19 +200,20 @@ static struct subscribing same_of(struct turn *t, const struct asked *a)
 				     .made = s->call->made,
 				     .ack = (uint8_t)a->ack,
 				     .has_id = a->has_id,
-				     .is_no_local = stomp_amq_is_no_local(t),
+				     .is_no_local = stomp_amq_is_no_local(t) && !is_shared(t, a),
 				     .is_browser = stomp_is_browser(t) && !is_of_exchange(a) };
 }
 
 static struct taking taking_of(const struct turn *t, const struct asked *a)
 {
+	const bool is_alone = stomp_amq_is_exclusive(t) && !is_of_exchange(a);
+	const bool is_no_local = stomp_amq_is_no_local(t) && is_shared(t, a);
 	must(t->frame != NULL);
 	return (struct taking){ .priority = a->priority,
 				.prefetch = a->prefetch,
 				.is_no_ack = a->ack == ACK_AUTO,
-				.flags = stomp_amq_is_exclusive(t) && !is_of_exchange(a)
-						 ? SUBSCRIBE_ALONE
-						 : 0 };
+				.flags = (uint8_t)((is_alone ? SUBSCRIBE_ALONE : 0) |
+						   (is_no_local ? SUBSCRIBE_NO_LOCAL : 0)) };
 }
 
 /* The selector, in memory of SQL_CODE_MAX that is the caller's; NULL: there is none. */
@@ -244,8 +252,8 @@ static enum err take(struct turn *t, const struct asked *a, const struct queue_r
 	const struct subscribing same = same_of(t, a);
 	what.queue = q;
 	if (q->flags & QUEUE_APPENDS) {
-		if (what.flags & SUBSCRIBE_ALONE) {
-			text_puts(&t->why, "a stream has no exclusive consumers");
+		if (what.flags) {
+			text_puts(&t->why, "a stream has no exclusive consumers and no noLocal");
 			return ERR_NOT_IMPLEMENTED;
 		}
 		TRY(stomp_stream_from(t, a->prefetch, a->ack, &from));
