@@ -329,7 +329,7 @@ static bool is_ready(const struct oracle *o, const struct copy *c, uint32_t clie
 		       (oracle_is_sent_done(o, m) || (m->client == client && m->sent >= began &&
 						      !oracle_is_doomed(o, m->publisher, m->sent)));
 	bool is_done = (c->by == client && c->event >= began) || oracle_is_done(o, c->by, c->event);
-	bool was_given = c->event || c->is_seen; /* seen: a delivery that came late, and went back */
+	bool was_given = c->event || c->is_seen; /* seen: by a delivery that came late */
 	if (was_given && o->places.rule[c->queue].kind == PLACE_COUNTED)
 		return false; /* the log must have its count first */
 	bool is_back = !c->event ||

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/must.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "wire/stomp/destination.h"
 #include "wire/stomp/stored.h"
 
@@ -106,16 +107,25 @@ static void put_length(struct out *o, uint64_t bytes)
 	put(o, slice_str("\n"));
 }
 
+/* Headers are UTF-8, and readers end where they are not; a NUL would not get out at all. Half a
+ * value is worse than none. */
+static void put_text(struct out *o, struct slice name, struct slice value)
+{
+	must(name.n > 0);
+	if (utf8_is_valid(name) && utf8_is_valid(value) && slice_find(value, '\0') == value.n)
+		put_header(o, name, value);
+}
+
 /* RabbitMQ shows texts and integers; so do we, and what is true or false or a time. */
 static void put_view(struct out *o, struct slice name, const struct header *h)
 {
 	must(name.n > 0);
 	switch ((enum header_class)h->class) {
-	case HEADER_TEXT: put_header(o, name, h->octets); return;
+	case HEADER_TEXT:
+	case HEADER_BINARY: put_text(o, name, h->octets); return;
 	case HEADER_INT:
 	case HEADER_TIME: put_number(o, name, (int64_t)h->number); return;
 	case HEADER_BOOL: put_header(o, name, slice_str(h->number ? "true" : "false")); return;
-	case HEADER_BINARY: put_header(o, name, h->octets); return;
 	case HEADER_VOID:
 	case HEADER_REAL:
 	case HEADER_DECIMAL:

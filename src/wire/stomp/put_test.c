@@ -237,6 +237,8 @@ static const struct header rows[] = {
 	{ { (const uint8_t *)"v", 1 }, { NULL, 0 }, 0, HEADER_VOID },
 	{ { (const uint8_t *)"ack", 3 }, { NULL, 0 }, 0, HEADER_TEXT },
 	{ { (const uint8_t *)"b", 1 }, { (const uint8_t *)"1", 1 }, 0, HEADER_BINARY },
+	{ { (const uint8_t *)"c", 1 }, { (const uint8_t *)"\xff", 1 }, 0, HEADER_BINARY },
+	{ { (const uint8_t *)"d", 1 }, { (const uint8_t *)"a\0b", 3 }, 0, HEADER_TEXT },
 };
 static struct rd begin_rows(struct slice props)
 {
@@ -267,7 +269,7 @@ static void properties_of_another_protocol_are_headers(void **s)
 	static const struct header_ops ops = { begin_rows, next_row, row_property };
 	struct stomp_message m = plain();
 	m.ops = &ops;
-	m.props = slice_of("1234567", sizeof rows / sizeof *rows);
+	m.props = slice_of("123456789", sizeof rows / sizeof *rows);
 	SAME(stomp_message_written(&m),
 	     "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@1\nredelivered:false\n"
 	     "content-type:text/plain\npriority:5\nfoo:bar\nn:-7\nt:true\nb:1\n"
