@@ -216,14 +216,14 @@ static bool find_segment(struct streamed *t)
 	uint64_t bytes = 0, newest_ms = 0;
 	if (t->segment_end)
 		return true;
+	const uint64_t before = stream_before(&t->s);
 	for (size_t i = 0; i + 1 < t->s.pages.n; i++) {
 		const struct stream_page *p = stream_page(&t->s, i);
 		bytes += p->bytes;
 		newest_ms = max_u64(newest_ms, p->newest_ms);
-		if (bytes < t->segment_bytes)
+		if (bytes - before < t->segment_bytes)
 			continue;
 		t->segment_end = p->first + p->n;
-		t->segment_n = bytes;
 		t->segment_ms = newest_ms;
 		return true;
 	}
@@ -242,7 +242,8 @@ void core_stream_retain(struct core *c, struct streamed *t, struct outcomes *lat
 	bool is_old = t->max_age_ms != RULE_NONE && t->segment_ms + t->max_age_ms <= c->now_ms;
 	if (t->max_age_ms != RULE_NONE && !is_old)
 		wheel_set(&c->wheel, &t->due.timer, t->segment_ms + t->max_age_ms);
-	if (!is_old && (t->max_bytes == RULE_NONE || t->s.bytes <= t->max_bytes))
+	uint64_t there = t->s.bytes - stream_before(&t->s);
+	if (!is_old && (t->max_bytes == RULE_NONE || there <= t->max_bytes))
 		return;
 	t->trimmed = t->segment_end;
 	struct run head = { .kind = OUTCOME_STREAM_TRIM,

@@ -24,7 +24,6 @@ struct streamed {
 	uint64_t trimmed;     /* offset that the log was asked to begin at */
 	uint64_t segment_end; /* offset behind its oldest segment; 0: not looked for */
 	uint64_t segment_ms;  /* of the newest message in it */
-	uint64_t segment_n;   /* bytes of it */
 	uint8_t filter_bytes;
 };
 

@@ -1,4 +1,5 @@
 #include "core/core_for_tests.h"
+#include "core/core_stream.h"
 
 #define Q       7u
 #define SEGMENT 1u /* of the rig's first record, in which the first messages lie */
@@ -239,9 +240,13 @@ static void what_a_trimmed_page_had_before_the_first_message_goes(void **s)
 		}
 		core_apply(r->core, &trim, r->committed, 0, &r->post);
 		core_check(r->core);
+		must(stream_before(&core_find_queue(r->core, Q)->has->stream->s) ==
+		     2 * RIG_STORED_BYTES);
 		const bool is_leaving = core_page_leaving(r->core, &page);
 		must(is_leaving == (last_n > 2) && (!is_leaving || page.first == 2));
 		core_check(r->core);
+		if (is_leaving)
+			must(stream_before(&core_find_queue(r->core, Q)->has->stream->s) == 0);
 		rig_free(r);
 	}
 }

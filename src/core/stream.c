@@ -151,12 +151,22 @@ static struct stream_page *cut(struct stream_page *p, uint32_t at, struct mem *m
 	return rest;
 }
 
+uint64_t stream_before(const struct stream *s)
+{
+	const struct stream_page *p = s->pages.n ? stream_page(s, 0) : NULL;
+	uint64_t bytes = 0;
+	for (uint64_t i = 0; p && p->rows && i < p->n && p->first + i < s->first; i++)
+		bytes += p->rows[i].bytes;
+	must(bytes <= s->bytes);
+	return bytes;
+}
+
 void stream_split(struct stream *s, size_t at, struct mem *mem)
 {
 	struct stream_page *p = stream_page(s, at);
 	must(p->rows && !p->loc && p->n > 0);
 	for (uint32_t i = 1; i < p->n; i++) {
-		if (p->rows[i].loc >> 32 == p->rows[0].loc >> 32)
+		if (p->rows[i].loc >> 32 == p->rows[0].loc >> 32 && p->first + i != s->first)
 			continue;
 		p = cut(p, i, mem);
 		enum err e = stream_insert(s, p, mem);

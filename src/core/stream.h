@@ -119,8 +119,10 @@ struct stream_page *stream_page_new(uint64_t first, uint32_t cap, struct mem *me
 void stream_page_free(struct stream_page *own_p, struct mem *mem);
 void stream_rows_free(struct stream_page *p, struct mem *mem);
 
+/* stream_before: bytes of messages that the first page has before the stream's first one. */
+uint64_t stream_before(const struct stream *s);
 /* stream_split sees to it that the messages of page `at`, whose rows are in memory, lie in one
- * segment: what lies elsewhere becomes pages of its own behind it. */
+ * segment and on one side of the stream's first one: others become pages of their own behind it. */
 void stream_split(struct stream *s, size_t at, struct mem *mem);
 
 /* stream_filter_make notes which tags occur in a page with rows, in `bytes` bytes. stream_may_have:
