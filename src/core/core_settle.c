@@ -87,7 +87,7 @@ static void settle_gone(struct settling *t, struct chunk *k, uint32_t slot, uint
 {
 	enum remove_reason reason = how == SETTLE_ACCEPT ? REMOVE_SETTLED : REMOVE_REJECTED;
 	must(how == SETTLE_ACCEPT || how == SETTLE_REJECT || how == SETTLE_BURY);
-	if (how == SETTLE_BURY) {
+	if (how == SETTLE_BURY && t->core->dead_session) {
 		core_dead_bury(t->core, t->queue, k, slot);
 		return;
 	}
