@@ -8,6 +8,7 @@
 #include "io/disk_posix.h"
 #include "io/entropy.h"
 #include "io/listener.h"
+#include "io/lean.h"
 #include "io/logger.h"
 #include "io/machine.h"
 #include "io/names.h"
@@ -277,6 +278,7 @@ static enum err import_definitions(struct server *s, struct text *why)
 
 static enum err start(struct server *s, struct text *why)
 {
+	lean_tls();
 	TRY(take_signals(s, why));
 	machine_raise_files();
 	TRY(logger_open(&s->log, s->config, why));
