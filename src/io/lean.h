@@ -3,6 +3,6 @@
 #define IO_LEAN_H
 
 /* lean_tls lets go of the pages of OpenSSL's libraries that nobody writes to: while they were
- * linked more than a megabyte of names was read. What TLS needs of them comes from the file again. */
+ * linked more than a megabyte of names was read. What TLS needs comes from the file again. */
 void lean_tls(void);
 #endif
