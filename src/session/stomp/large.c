@@ -99,6 +99,14 @@ static void publish(struct turn *t, const struct large *g)
 	s->published++;
 }
 
+void stomp_large_unsent(struct turn *t)
+{
+	struct stomp *s = t->s;
+	must_if(s->large, s->large_state != UPLOAD_MORE);
+	large_end(t->w, s->large);
+	s->large = NULL;
+}
+
 bool stomp_large_left(struct turn *t)
 {
 	struct stomp *s = t->s;

@@ -333,7 +333,7 @@ static enum done send_all(struct turn *t, struct sending *m, bool is_followed, u
 	return DONE;
 }
 
-enum done stomp_send(struct turn *t, bool is_followed)
+static enum done send_frame(struct turn *t, bool is_followed)
 {
 	UNSET uint8_t names[DESTINATION_MAX], usual[ROOM_USUAL];
 	UNSET char reply[REPLY_MAX];
@@ -358,6 +358,14 @@ enum done stomp_send(struct turn *t, bool is_followed)
 		mem_put(t->w->mem, room, n);
 	if (d == DONE && t->again)
 		stomp_again_sent(t, &m);
+	return d;
+}
+
+enum done stomp_send(struct turn *t, bool is_followed)
+{
+	enum done d = send_frame(t, is_followed);
+	if (d == DONE && !t->is_trial)
+		stomp_large_unsent(t);
 	return d;
 }
 

@@ -341,6 +341,9 @@ enum done stomp_large(struct turn *t, const struct publication *what, const stru
 		      uint8_t flags, uint64_t word);
 bool stomp_stored(struct session *own, struct session_world *w, uint64_t ticket, uint64_t loc,
 		  uint32_t bytes);
+/* stomp_large_unsent forgets a message that was stored when its frame had been refused, or was too
+ * old, on a later look. */
+void stomp_large_unsent(struct turn *t);
 /* stomp_large_left: the client is gone, and what he has published is stored and on its way. */
 bool stomp_large_left(struct turn *t);
 
