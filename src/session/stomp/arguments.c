@@ -129,6 +129,7 @@ enum err stomp_arguments(struct turn *t, const struct queue_record *q, struct de
 		rules->has_dead_letter_exchange = true;
 		rules->dead_letter_key = slice_str(DEFAULTS_DEAD_LETTERS);
 		rules->has_dead_letter_key = true;
+		rules->dead_letter_strategy = DEAD_LETTER_AT_LEAST_ONCE; /* it waits for room */
 	}
 	stomp_amq_put_made_for(t, io_d->name, table);
 	if (!wr_ok(table))
