@@ -278,18 +278,12 @@ static void arrive(struct sock *s)
 	}
 }
 
-bool sock_call(struct poller *p, int own_fd, const struct sock_call *c)
+/* The connection of a bridge, on a socket that is there or yet to come. False: no room for it; the
+ * socket is gone. */
+static bool begin_call(struct poller *p, struct sock *s, const struct sock_call *c)
 {
-	struct sock *s = calloc(1, sizeof *s);
-	if (!s || uv_poll_init(&p->uv, &s->poll, own_fd) != 0) {
-		tls_free(c->own_tls);
-		free(s);
-		close(own_fd);
-		return false;
-	}
+	must(!s->conn && !s->poller);
 	s->poller = p;
-	s->duct = (struct duct){ .fd = own_fd, .tls = c->own_tls };
-	s->poll.data = s;
 	s->is_reading = true;
 	atomic_fetch_add(&p->socks_n, 1);
 	list_push(&p->open, &s->node);
@@ -299,6 +293,22 @@ bool sock_call(struct poller *p, int own_fd, const struct sock_call *c)
 		return false;
 	}
 	s->bridge = c->bridge;
+	return true;
+}
+
+bool sock_call(struct poller *p, int own_fd, const struct sock_call *c)
+{
+	struct sock *s = calloc(1, sizeof *s);
+	if (!s || uv_poll_init(&p->uv, &s->poll, own_fd) != 0) {
+		tls_free(c->own_tls);
+		free(s);
+		close(own_fd);
+		return false;
+	}
+	s->duct = (struct duct){ .fd = own_fd, .tls = c->own_tls };
+	s->poll.data = s;
+	if (!begin_call(p, s, c))
+		return false;
 	if (s->duct.tls) /* the first word is ours; a socket that fails says so itself */
 		(void)!tls_greet(s->duct.tls, p->room.tls);
 	sock_heed(s);
@@ -311,18 +321,8 @@ struct sock *sock_rest(struct poller *p, const struct sock_call *c)
 	must(c->bridge && !c->own_tls);
 	if (!s)
 		return NULL;
-	s->poller = p;
 	s->duct = (struct duct){ .fd = -1 };
-	s->is_reading = true;
-	atomic_fetch_add(&p->socks_n, 1);
-	list_push(&p->open, &s->node);
-	s->conn = conn_call(p->loop, sock_number(s), c->protocol, c->peer, c->which);
-	if (!s->conn) {
-		sock_shut(s);
-		return NULL;
-	}
-	s->bridge = c->bridge;
-	return s;
+	return begin_call(p, s, c) ? s : NULL;
 }
 
 bool sock_connect(struct sock *s, int own_fd, struct tls *own_tls)
