@@ -38,11 +38,11 @@ void bridges_end(struct poller *p);
 /* bridges_turn calls whoever is due, and says when to look again (UINT64_MAX: never). */
 uint64_t bridges_turn(struct poller *p, uint64_t now_ms);
 
+/* bridge_wanted: who rests has something to say. */
+void bridge_wanted(struct bridge *b);
 /* bridge_failed: its socket failed with this errno; the first one counts. 0: nothing is known.
  * bridge_over: its socket is about to go, or does not know its conversation any more; `why` is what
  * went wrong below it, "" nothing; was_open: both brokers had agreed to talk. */
-/* bridge_wanted: who rests has something to say. */
-void bridge_wanted(struct bridge *b);
 void bridge_failed(struct bridge *b, int error);
 void bridge_over(struct bridge *b, const char *why, bool was_open);
 #endif
