@@ -12,10 +12,10 @@ class Tool:
     """The load generator of one build. `said` has each command once, without ports and pids."""
 
     def __init__(self, release):
-        self.release, self.said = release, []
+        self.program, self.release, self.said = os.path.join(release, 'godwit'), release, []
 
     def run(self, words, shown, env=None):
-        command = [os.path.join(self.release, 'godwit'), 'bench', '--json', *words]
+        command = [self.program, 'bench', '--json', *words]
         line = ' '.join(['godwit bench', *shown])
         if line not in self.said:
             self.said.append(line)
@@ -51,6 +51,15 @@ def median(runs, key):
 
 def show(value, form):
     return '-' if value is None else form.format(value)
+
+
+def span(runs, key, form):
+    """The median, and the least and the most of several runs."""
+    found = [r[key] for r in runs if key in r]
+    said = show(median(runs, key), form)
+    if len(found) < 2:
+        return said
+    return f'{said} ({form.format(min(found))}-{form.format(max(found))})'
 
 
 def p50(runs):

@@ -43,7 +43,7 @@ static void options_init(struct options *o)
 
 /* A word of the command line or of a scenario: "--name", "--name=value", "value". */
 struct words {
-	struct slice rest; /* of a scenario's text */
+	struct slice rest; /* of a scenario: each has a zero behind it */
 	char **argv;       /* or: of the command line */
 	int at, n;
 };
@@ -56,7 +56,7 @@ static bool words_peek(const struct words *w, struct slice *out_word)
 		*out_word = slice_str(w->argv[w->at]);
 		return true;
 	}
-	*out_word = slice_sub(w->rest, 0, slice_find(w->rest, ' '));
+	*out_word = slice_sub(w->rest, 0, slice_find(w->rest, '\0'));
 	return out_word->n > 0;
 }
 
@@ -172,8 +172,6 @@ static enum err parse_one(struct options *o, struct words *w, struct text *out_w
 		text_putf(out_why, "%s takes %s value", row->name, given ? "no" : "a");
 		return ERR_SYNTAX_ERROR;
 	}
-	must_if(row->kind == TEXT,
-		w->argv != NULL); /* texts borrow the final zero of an argument */
 	if (!set(o, row, value)) {
 		text_putf(out_why, "%s %s: ", row->name, row->arg);
 		text_put_printable(out_why, value);
@@ -203,6 +201,16 @@ static enum err parse_words(struct options *o, struct words *w, struct text *out
 	return ERR_OK;
 }
 
+/* words_of makes words of a scenario's text, in `o`, whose texts borrow their final zeros. */
+static struct words words_of(struct options *o, const char *scenario)
+{
+	size_t n = strlen(scenario) + 1;
+	must(n <= sizeof o->scenario_words);
+	for (size_t i = 0; i < n; i++)
+		o->scenario_words[i] = scenario[i] == ' ' ? '\0' : scenario[i];
+	return (struct words){ .rest = slice_of(o->scenario_words, n) };
+}
+
 static enum err apply_scenario(struct options *o, struct text *out_why)
 {
 	const char *names[SCENARIOS_N];
@@ -210,7 +218,7 @@ static enum err apply_scenario(struct options *o, struct text *out_why)
 		names[i] = scenarios[i].name;
 		if (strcmp(names[i], o->scenario) != 0)
 			continue;
-		struct words w = { .rest = slice_str(scenarios[i].options) };
+		struct words w = words_of(o, scenarios[i].options);
 		return parse_words(o, &w, out_why);
 	}
 	text_puts(out_why, "unknown scenario ");

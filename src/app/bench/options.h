@@ -24,6 +24,7 @@ struct options {
 #define OPTION(kind, field, name, otherwise, arg, prose) options_##kind field;
 #include "app/bench/options.def"
 #undef OPTION
+	char scenario_words[192]; /* texts point here: *o outlives its copies */
 	bool help;
 	char **command; /* the words after the options, NULL-terminated */
 };

@@ -85,6 +85,15 @@ static void a_scenario_gives_way_to_what_stands_beside_it(void **s)
 	refuse("--scenario auto-17", "did you mean auto-16");
 }
 
+static void a_text_of_a_scenario_ends_with_its_word(void **s)
+{
+	(void)s;
+	struct options o;
+	assert_int_equal(parse(&o, "--scenario topic-10k"), ERR_OK);
+	assert_string_equal(o.exchange_type, "topic");
+	assert_int_equal(o.bindings, 10000);
+}
+
 static void every_scenario_can_be_run(void **s)
 {
 	(void)s;
@@ -166,6 +175,7 @@ int main(void)
 		cmocka_unit_test(no_options_is_one_to_one_for_five_seconds),
 		cmocka_unit_test(values_stand_behind_a_blank_or_an_equals_sign),
 		cmocka_unit_test(a_scenario_gives_way_to_what_stands_beside_it),
+		cmocka_unit_test(a_text_of_a_scenario_ends_with_its_word),
 		cmocka_unit_test(every_scenario_can_be_run),
 		cmocka_unit_test(every_consumer_of_a_fan_out_has_its_own_queue),
 		cmocka_unit_test(the_words_after_the_options_are_the_command),
