@@ -40,7 +40,8 @@ struct entry {
 	uint64_t expiry_ms; /* as in rows.h: expiry_time 0: never */
 	uint32_t bytes;
 	uint16_t count; /* deliveries that failed */
-	uint8_t flags;  /* ENTRY_PERSISTENT, BIG, REDELIVERED, SETTLING, RETURNED, SPILLED, DEAD */
+	uint8_t flags;  /* ENTRY_PERSISTENT, BIG, REDELIVERED, SETTLING, AGAIN, RETURNED, SPILLED,
+			   DEAD */
 	uint8_t priority;
 };
 

@@ -138,6 +138,7 @@ void core_forget_queue(struct core *c, struct queue *own_q)
 	core_single_forget(c, own_q);
 	core_retry_forget(c, own_q);
 	core_delay_forget(c, own_q);
+	core_cancels_forget(c, own_q);
 	core_select_forget(c, own_q);
 	core_group_forget(c, own_q);
 	lanes_off(own_q, c->mem);

@@ -251,7 +251,7 @@ void core_dead_settle(struct core *c, const struct run *cmd, struct outcomes *la
 		struct chunk *k = queue_chunk(q, pos_chunk(row[i].pos));
 		uint32_t slot = pos_slot(row[i].pos);
 		must(k && bits_test(k->live, slot) && k->entry[slot].flags & ENTRY_DEAD);
-		if (again_ms) {
+		if (again_ms && !core_cancelled(c, q, row[i].pos)) {
 			core_delay_again(c, q, k, slot, again_ms, later);
 		} else if (k->entry[slot].flags & ENTRY_PERSISTENT) {
 			core_remove(&r, k, slot);
@@ -265,7 +265,8 @@ void core_dead_settle(struct core *c, const struct run *cmd, struct outcomes *la
 	q->has->dead->out_n -= cmd->n;
 	if (q->has->delay)
 		core_delay_go_on(c, q);
-	if (q->has->dead->waiting.n || q->has->dead->held.n || core_has_bequest(q))
+	if (q->has->dead->waiting.n || q->has->dead->held.n || q->has->cancels ||
+	    core_has_bequest(q))
 		core_activate(c, q);
 	else if (!q->has->dead->is_on && q->has->dead->out_n == 0)
 		core_dead_forget(c, q);

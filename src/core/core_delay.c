@@ -111,7 +111,7 @@ static void wait_again(struct core *c, struct queue *q, struct chunk *k, uint32_
 	e->count = n;
 	if (!is_out)
 		return; /* read from the log: nobody has looked at it */
-	e->flags &= (uint8_t) ~(ENTRY_DEAD | ENTRY_SETTLING);
+	e->flags &= (uint8_t) ~(ENTRY_DEAD | ENTRY_SETTLING | ENTRY_AGAIN);
 	queue_on(q, k, slot);
 	note(c, q->has->delay, k, slot);
 	core_delay_go_on(c, q);
@@ -131,7 +131,7 @@ void core_delay_again(struct core *c, struct queue *q, struct chunk *k, uint32_t
 	const struct run head = {
 		.kind = OUTCOME_AGAIN, .flags = RUN_LOGGED, .shard = c->shard, .queue = q->id
 	};
-	e->flags |= ENTRY_SETTLING;
+	e->flags |= ENTRY_SETTLING | ENTRY_AGAIN;
 	store_le64(tail, e->id);
 	store_le64(tail + 8, due_ms);
 	store_le16(tail + 16, n);
@@ -153,6 +153,8 @@ void core_delay_apply_again(struct core *c, const struct run *o)
 			continue;
 		core_changed(c, q, k);
 		wait_again(c, q, k, pos_slot(pos), due_ms, load_le16(tail.p + 16));
+		if (q->has->cancels)
+			core_activate(c, q);
 	}
 }
 

@@ -376,6 +376,8 @@ static void serve(struct core *c, struct queue *q, struct outcomes *later, struc
 		core_rule_drop(c, q, later);
 	if (core_has_bequest(q))
 		core_bequest_serve(c, q, fx);
+	if (q->has->cancels)
+		core_cancels_serve(c, q, later, fx);
 	if (q->has->dead)
 		core_dead_serve(c, q, fx);
 	if (q->has->stream)

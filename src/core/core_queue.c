@@ -149,6 +149,8 @@ void core_close(const struct core *c, struct queue *q, const struct run *cmd, st
 		core_dead_let_go(c, q, fx);
 	if (core_has_bequest(q))
 		core_bequest_answer(c, q, fx);
+	if (q->has->cancels)
+		core_cancels_end(c, q, fx);
 	(void)post_run(fx, fx->loop_of_shard[0], &head, NULL, 0, 0, SLICE_EMPTY);
 }
 
@@ -191,6 +193,8 @@ void core_drop(struct core *c, const struct run *cmd, struct outcomes *now, stru
 		core_dead_let_go(c, q, fx);
 	if (core_has_bequest(q))
 		core_bequest_answer(c, q, fx);
+	if (q->has->cancels)
+		core_cancels_end(c, q, fx);
 	must(q->is_logged || !q->pending_n);
 	head.flags = q->is_logged ? RUN_LOGGED : 0;
 	(void)outcomes_run(q->is_logged ? later : now, &head, NULL, 0, 0, SLICE_EMPTY);

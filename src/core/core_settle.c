@@ -292,6 +292,10 @@ void core_purge(struct core *c, const struct run *cmd, bool is_behind, struct ou
 		return;
 	}
 	core_serve(c, q, later, fx);
+	if (q->has->delay) {
+		core_cancel_kept(c, q, cmd, later, fx);
+		return;
+	}
 	what.err = ERR_OK;
 	what.a = q->ready_n;
 	queue_counting(q, c->mem)->purged += what.a;

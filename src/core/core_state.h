@@ -479,6 +479,16 @@ void core_browse(struct core *c, const struct run *cmd, const struct browse_row 
 /* ---- core_list.c: what is kept, for an operator */
 void core_list(struct core *c, const struct run *cmd, struct post *fx);
 void core_cancel(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);
+/* core_cancel_kept is CMD_PURGE of a queue that has `delay`. core_cancelled: what is on its way
+ * from there, and would wait again, is to be gone; who wanted that hears so from core_cancels_serve
+ * when nothing of his is under way. core_cancels_end tells all that there is no such queue;
+ * core_cancels_forget tells nobody. */
+void core_cancel_kept(struct core *c, struct queue *q, const struct run *cmd,
+		      struct outcomes *later, struct post *fx);
+bool core_cancelled(struct core *c, struct queue *q, uint64_t pos);
+void core_cancels_serve(struct core *c, struct queue *q, struct outcomes *later, struct post *fx);
+void core_cancels_end(const struct core *c, struct queue *q, struct post *fx);
+void core_cancels_forget(const struct core *c, struct queue *q);
 
 /* ---- core_look.c */
 /* core_describe and core_answer_digest answer CMD_DUMP and CMD_DIGEST. */

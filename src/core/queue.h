@@ -49,6 +49,7 @@ struct special {
 	struct single *single;    /* core_single.c; NULL: all consumers are active */
 	struct retry *retry;      /* core_retry.c; NULL: what comes back is ready */
 	struct delay *delay;      /* core_delay.c; NULL: nothing waits for a time */
+	struct deque *cancels;    /* core_list.c; NULL: nobody waits for what is on its way */
 	struct window *window;    /* what it has taken not long ago; NULL: no matter */
 	struct lanes *lanes;      /* lanes.h; NULL: no priorities */
 	struct selecting *select; /* core_select.c; NULL: all take everything */

@@ -18,6 +18,7 @@ enum {
 	ENTRY_REDELIVERED = 4, /* given before, or may have been (give mark) */
 	ENTRY_SETTLING = 8,    /* settled; its removal waits for the log */
 	ENTRY_SAME = 16,       /* row: same message as the row before (another queue) */
+	ENTRY_AGAIN = 16,      /* entry: it is SETTLING, but is to wait again */
 	ENTRY_CONFIRM = 32,    /* row: the last one of a message to be confirmed */
 	ENTRY_RETURNED = 32,   /* entry, deliver_row: it came back and had not failed, which is
 				    counted apart */
