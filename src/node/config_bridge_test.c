@@ -1,7 +1,5 @@
 /* Settings of bridges: mqtt.bridges.NAME.KEY. */
-#include "node/config_lists.h"
-
-#include "base/text.h"
+#include "node/config_for_tests.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,24 +8,6 @@
 #include <setjmp.h>
 #include <stdlib.h>
 #include <cmocka.h>
-
-static char reason[600];
-static struct config_notes notes;
-
-static enum err set(struct config *c, const char *key, const char *value)
-{
-	struct text why = text_of(reason, sizeof reason);
-	notes.n = 0;
-	return config_set(c, (struct config_source){ "--set", 0 }, slice_str(key), slice_str(value),
-			  &notes, &why);
-}
-
-static struct config *fresh(void)
-{
-	static struct config c;
-	config_defaults(&c);
-	return &c;
-}
 
 static void a_bridge_is_made_by_its_first_key(void **s)
 {

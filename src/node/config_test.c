@@ -1,6 +1,4 @@
-#include "node/config_lists.h"
-
-#include "base/text.h"
+#include "node/config_for_tests.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,28 +8,10 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-static char reason[600];
-static struct config_notes notes;
-
-static enum err set(struct config *c, const char *key, const char *value)
-{
-	struct text why = text_of(reason, sizeof reason);
-	notes.n = 0;
-	return config_set(c, (struct config_source){ "--set", 0 }, slice_str(key), slice_str(value),
-			  &notes, &why);
-}
-
 static enum err set_env(struct config *c, const char *name, const char *value)
 {
 	struct text why = text_of(reason, sizeof reason);
 	return config_set_env(c, slice_str(name), slice_str(value), &why);
-}
-
-static struct config *fresh(void)
-{
-	static struct config c;
-	config_defaults(&c);
-	return &c;
 }
 
 static void defaults_are_those_of_the_limits(void **s)
