@@ -99,22 +99,13 @@ static const char *const nouns[] = {
 #undef RESOURCE
 };
 
-static void put_quoted(struct text *out, const char *before, struct slice s)
-{
-	must(out->cap > 0);
-	text_puts(out, before);
-	text_putc(out, '\'');
-	text_put_slice(out, s);
-	text_putc(out, '\'');
-}
-
 static void put_place(const struct auth_wish *w, struct text *out)
 {
 	must(w->kind == AUTH_EXCHANGE || w->kind == AUTH_QUEUE);
 	text_puts(out, nouns[w->kind]);
-	put_quoted(out, " ", name_of(w));
-	put_quoted(out, " in vhost ", w->vhost);
-	put_quoted(out, " refused for user ", w->user);
+	text_put_quoted(out, " ", name_of(w));
+	text_put_quoted(out, " in vhost ", w->vhost);
+	text_put_quoted(out, " refused for user ", w->user);
 }
 
 void auth_refusal(const struct auth_wish *w, struct text *out)
@@ -129,7 +120,7 @@ void auth_refusal_key(const struct auth_wish *w, struct text *out)
 {
 	must(w->action < AUTH_ACTION_N);
 	text_puts(out, verbs[w->action]);
-	put_quoted(out, " access to topic ", w->key);
+	text_put_quoted(out, " access to topic ", w->key);
 	text_puts(out, " in ");
 	put_place(w, out);
 }

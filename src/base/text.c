@@ -96,6 +96,24 @@ static size_t json_char(struct slice s, char out[8], size_t *out_step)
 	return *out_step;
 }
 
+void text_put_quoted(struct text *t, const char *before, struct slice s)
+{
+	must(before != NULL);
+	text_puts(t, before);
+	text_putc(t, '\'');
+	text_put_slice(t, s);
+	text_putc(t, '\'');
+}
+
+void text_put_quoted_printable(struct text *t, const char *before, struct slice s)
+{
+	must(before != NULL);
+	text_puts(t, before);
+	text_putc(t, '\'');
+	text_put_printable(t, s);
+	text_putc(t, '\'');
+}
+
 void text_put_json_string(struct text *t, struct slice s)
 {
 	text_putc(t, '"');

@@ -46,6 +46,11 @@ void text_put_slice(struct text *t, struct slice s);
  * backslash, and whatever is not UTF-8 as \xNN, so that a name cannot forge a log line. */
 void text_put_printable(struct text *t, struct slice s);
 
+/* text_put_quoted and text_put_quoted_printable append `before`, and `s` in single quotes: as it
+ * is, and as text_put_printable writes it. */
+void text_put_quoted(struct text *t, const char *before, struct slice s);
+void text_put_quoted_printable(struct text *t, const char *before, struct slice s);
+
 /* text_put_json_string appends `s` in double quotes with JSON's escapes; each byte that is not
  * UTF-8 becomes U+FFFD. The closing quote is written also when the middle had to be cut. */
 void text_put_json_string(struct text *t, struct slice s);

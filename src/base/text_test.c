@@ -29,6 +29,17 @@ static void every_buffer_is_kept_to_and_ends_in_zero(void **s)
 	}
 }
 
+static void a_name_is_quoted_as_it_is_or_for_people(void **s)
+{
+	(void)s;
+	char buf[64];
+	struct text t = text_of(buf, sizeof buf);
+	text_put_quoted(&t, "queue ", slice_str("a\tb"));
+	text_put_quoted_printable(&t, " or ", slice_str("a\tb"));
+	text_put_quoted(&t, "", SLICE_EMPTY);
+	assert_string_equal(buf, "queue 'a\tb' or 'a\\x09b'''");
+}
+
 static void json(struct slice in, const char *want)
 {
 	char buf[128];
@@ -74,6 +85,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_buffer_is_kept_to_and_ends_in_zero),
+		cmocka_unit_test(a_name_is_quoted_as_it_is_or_for_people),
 		cmocka_unit_test(json_strings_are_escaped),
 		cmocka_unit_test(a_cut_json_string_is_still_one),
 		cmocka_unit_test(a_name_cannot_forge_a_log_line),

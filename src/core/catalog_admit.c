@@ -158,16 +158,13 @@ static void exchange_declare(struct ask *a)
 		return;
 	const struct exchange *x = catalog_exchange(a->c->decided, d.vhost, d.name);
 	if (!exchange_type_of(d.type)) {
-		text_puts(&a->why, "unknown exchange type '");
-		text_put_slice(&a->why, d.type);
-		text_putc(&a->why, '\'');
+		text_put_quoted(&a->why, "unknown exchange type ", d.type);
 		catalog_answer(a, ERR_PRECONDITION_FAILED);
 	} else if (x) {
 		exchange_exists(a, x, &d);
 	} else if (is_reserved(d.name)) {
-		text_puts(&a->why, "exchange name '");
-		text_put_slice(&a->why, d.name);
-		text_puts(&a->why, "' contains reserved prefix 'amq.*'");
+		text_put_quoted(&a->why, "exchange name ", d.name);
+		text_puts(&a->why, " contains reserved prefix 'amq.*'");
 		catalog_answer(a, ERR_ACCESS_REFUSED);
 	} else if (!catalog_is_short(a, d.arguments) && !is_full(a, &d)) {
 		decide_exchange(a, &d);

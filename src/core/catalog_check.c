@@ -237,11 +237,9 @@ static const char *if_set(unsigned flags, unsigned bit, const char *word)
 static void dump_exchange(const struct catalog_view *v, const struct exchange *x, struct text *out)
 {
 	must(x->fixed != NULL);
-	text_puts(out, "exchange: '");
-	text_put_printable(out, x->name);
-	text_puts(out, "' vhost '");
-	text_put_printable(out, catalog_vhost_name(v, x->vhost));
-	text_putf(out, "' %s%s%s%s bindings %u published %llu unroutable %llu\n",
+	text_put_quoted_printable(out, "exchange: ", x->name);
+	text_put_quoted_printable(out, " vhost ", catalog_vhost_name(v, x->vhost));
+	text_putf(out, " %s%s%s%s bindings %u published %llu unroutable %llu\n",
 		  exchange_type_name(x->type), if_set(x->flags, EXCHANGE_DURABLE, " durable"),
 		  if_set(x->flags, EXCHANGE_AUTO_DELETE, " auto-delete"),
 		  if_set(x->flags, EXCHANGE_INTERNAL, " internal"), x->bindings_n,
@@ -256,9 +254,7 @@ static void dump_fact(const struct fact *f, struct text *out)
 		text_putc(out, *c == ' ' ? '_' : *c);
 	text_putc(out, ':');
 	for (uint8_t i = 0; i < f->names_n; i++) {
-		text_puts(out, " '");
-		text_put_printable(out, f->name[i]);
-		text_putc(out, '\'');
+		text_put_quoted_printable(out, " ", f->name[i]);
 	}
 	text_putc(out, '\n');
 }
@@ -266,12 +262,10 @@ static void dump_fact(const struct fact *f, struct text *out)
 static void dump_queue(const struct catalog_view *v, const struct queue_record *q, struct text *out)
 {
 	must(q->id != 0);
-	text_puts(out, "queue: '");
-	text_put_printable(out, queue_record_name(q));
-	text_puts(out, "' vhost '");
-	text_put_printable(out, catalog_vhost_name(v, q->vhost));
-	text_putf(out, "' id %llu shard %u%s%s%s bindings %u\n", (unsigned long long)q->id,
-		  q->shard, if_set(q->flags, QUEUE_DURABLE, " durable"),
+	text_put_quoted_printable(out, "queue: ", queue_record_name(q));
+	text_put_quoted_printable(out, " vhost ", catalog_vhost_name(v, q->vhost));
+	text_putf(out, " id %llu shard %u%s%s%s bindings %u\n", (unsigned long long)q->id, q->shard,
+		  if_set(q->flags, QUEUE_DURABLE, " durable"),
 		  if_set(q->flags, QUEUE_EXCLUSIVE, " exclusive"),
 		  if_set(q->flags, QUEUE_AUTO_DELETE, " auto-delete"), catalog_bound_n(v, q->id));
 }

@@ -7,9 +7,7 @@ static bool refuse(struct ask *a, enum err err, const char *word, struct slice n
 {
 	must(err != ERR_OK && a->why.n == 0);
 	text_puts(&a->why, word);
-	text_puts(&a->why, " '");
-	text_put_slice(&a->why, name);
-	text_putc(&a->why, '\'');
+	text_put_quoted(&a->why, " ", name);
 	text_puts(&a->why, after);
 	catalog_answer(a, err);
 	return false;
@@ -63,9 +61,8 @@ static bool has_vhost_room(struct ask *a, const struct fact *f, uint16_t *out_nu
 	for (uint32_t i = 0; max >= 0 && i < v->vhosts->n; i++)
 		n += v->vhosts->name[i].p != NULL;
 	if (max >= 0 && n >= max) {
-		text_puts(&a->why, "cannot create vhost '");
-		text_put_slice(&a->why, f->name[0]);
-		text_putf(&a->why, "': vhost limit of %lld is reached", (long long)max);
+		text_put_quoted(&a->why, "cannot create vhost ", f->name[0]);
+		text_putf(&a->why, ": vhost limit of %lld is reached", (long long)max);
 		catalog_answer(a, ERR_PRECONDITION_FAILED);
 		return false;
 	}
@@ -182,9 +179,8 @@ static bool is_full_cluster(struct ask *a, struct slice queue)
 	must(a->why.n == 0);
 	if (max < 0 || a->c->decided->queues.n < (uint64_t)max)
 		return false;
-	text_puts(&a->why, "cannot declare queue '");
-	text_put_slice(&a->why, queue);
-	text_putf(&a->why, "': queue limit in cluster (%lld) is reached", (long long)max);
+	text_put_quoted(&a->why, "cannot declare queue ", queue);
+	text_putf(&a->why, ": queue limit in cluster (%lld) is reached", (long long)max);
 	catalog_answer(a, ERR_PRECONDITION_FAILED);
 	return true;
 }
@@ -198,11 +194,9 @@ bool catalog_is_full_vhost(struct ask *a, uint16_t vhost, struct slice queue)
 	must(a->why.n == 0);
 	if (max < 0 || catalog_vhost_queues(a->c, vhost) < (uint64_t)max)
 		return is_full_cluster(a, queue);
-	text_puts(&a->why, "cannot declare queue '");
-	text_put_slice(&a->why, queue);
-	text_puts(&a->why, "': queue limit in vhost '");
-	text_put_slice(&a->why, name);
-	text_putf(&a->why, "' (%lld) is reached", (long long)max);
+	text_put_quoted(&a->why, "cannot declare queue ", queue);
+	text_put_quoted(&a->why, ": queue limit in vhost ", name);
+	text_putf(&a->why, " (%lld) is reached", (long long)max);
 	catalog_answer(a, ERR_PRECONDITION_FAILED);
 	return true;
 }

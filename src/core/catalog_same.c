@@ -14,11 +14,8 @@ static void put_thing(struct text *why, const char *thing, struct slice name, st
 {
 	must(thing[0] != '\0');
 	text_puts(why, thing);
-	text_puts(why, " '");
-	text_put_slice(why, name);
-	text_puts(why, "' in vhost '");
-	text_put_slice(why, vhost);
-	text_putc(why, '\'');
+	text_put_quoted(why, " ", name);
+	text_put_quoted(why, " in vhost ", vhost);
 }
 
 static void put_inequivalent(struct text *why, const char *what, const char *thing,

@@ -5,9 +5,7 @@
 /* quote ends a reason with what was found. */
 static enum err refuse(struct text *why, struct slice value)
 {
-	text_puts(why, ", not '");
-	text_put_printable(why, value);
-	text_puts(why, "'");
+	text_put_quoted_printable(why, ", not ", value);
 	return ERR_MALFORMED;
 }
 

@@ -27,9 +27,7 @@ static void drop_fact(struct salvage *s, const struct fact *f)
 	struct text *t = say_lost(s);
 	text_putf(t, "%s of", fact_word(f->kind));
 	for (uint8_t i = 0; i < f->names_n; i++) {
-		text_puts(t, i ? ", '" : " '");
-		text_put_printable(t, f->name[i]);
-		text_putc(t, '\'');
+		text_put_quoted_printable(t, i ? ", " : " ", f->name[i]);
 	}
 	text_puts(t, ": left out, because what it is about is lost");
 	say_end(s);

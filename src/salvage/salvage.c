@@ -29,11 +29,8 @@ void say_queue(struct salvage *s, uint64_t queue)
 		text_putf(s->lines, "queue %llu", (unsigned long long)queue);
 		return;
 	}
-	text_puts(s->lines, "queue '");
-	text_put_printable(s->lines, queue_record_name(q));
-	text_puts(s->lines, "' in virtual host '");
-	text_put_printable(s->lines, catalog_vhost_name(v, q->vhost));
-	text_putc(s->lines, '\'');
+	text_put_quoted_printable(s->lines, "queue ", queue_record_name(q));
+	text_put_quoted_printable(s->lines, " in virtual host ", catalog_vhost_name(v, q->vhost));
 }
 
 /* ---- life ------------------------------------------------------------------------------- */

@@ -47,9 +47,8 @@ static enum secret let_in(const struct access *a, const struct session_world *w,
 	must(a->user != 0);
 	if (a->is_loopback || !is_loopback_only(w, access_name(a)))
 		return SECRET_RIGHT;
-	text_puts(why, "user '");
-	text_put_slice(why, access_name(a));
-	text_puts(why, "' can only connect via localhost");
+	text_put_quoted(why, "user ", access_name(a));
+	text_puts(why, " can only connect via localhost");
 	*out_is_tellable = true;
 	return SECRET_WRONG;
 }
@@ -141,16 +140,6 @@ bool access_has_tag(const struct access *a, const struct session_world *w, const
 
 /* ---- a virtual host ----------------------------------------------------------------------- */
 
-static void put_quoted(struct text *why, const char *before, struct slice s, const char *after)
-{
-	must(why->cap > 0);
-	text_puts(why, before);
-	text_putc(why, '\'');
-	text_put_slice(why, s);
-	text_putc(why, '\'');
-	text_puts(why, after);
-}
-
 static enum err limited(struct text *why, const char *of, int64_t max)
 {
 	must(max >= 0);
@@ -168,8 +157,8 @@ static enum err count(struct access *a, struct session_world *w, struct slice vh
 	must(!a->is_in);
 	enum err e = tally_add(w->tally, there, of_vhost);
 	if (e == ERR_LIMIT) {
-		put_quoted(why, "access to vhost ", vhost, " refused for user ");
-		put_quoted(why, "", access_name(a), "");
+		text_put_quoted(why, "access to vhost ", vhost);
+		text_put_quoted(why, " refused for user ", access_name(a));
 		return limited(why, "", of_vhost);
 	}
 	TRY(e);
@@ -177,7 +166,7 @@ static enum err count(struct access *a, struct session_world *w, struct slice vh
 	if (e != ERR_OK)
 		tally_sub(w->tally, there);
 	if (e == ERR_LIMIT) {
-		put_quoted(why, "connection refused for user ", access_name(a), "");
+		text_put_quoted(why, "connection refused for user ", access_name(a));
 		return limited(why, "user ", of_user);
 	}
 	a->is_in = e == ERR_OK;
@@ -220,8 +209,8 @@ enum err access_enter(struct access *a, struct session_world *w, struct slice vh
 	TRY(count(a, w, vhost, why));
 	if (catalog_fact(w->view, FACT_PERMISSION, access_name(a), vhost, SLICE_EMPTY))
 		return ERR_OK;
-	put_quoted(why, "access to vhost ", vhost, " refused for user ");
-	put_quoted(why, "", access_name(a), "");
+	text_put_quoted(why, "access to vhost ", vhost);
+	text_put_quoted(why, " refused for user ", access_name(a));
 	return ERR_NOT_ALLOWED;
 }
 
@@ -256,11 +245,13 @@ enum err access_look(struct access *a, const struct session_world *w, struct tex
 		return ERR_OK;
 	a->facts_version = version;
 	if (!catalog_fact_by_id(w->view, a->user)) {
-		put_quoted(why, "user ", access_name(a), " is deleted");
+		text_put_quoted(why, "user ", access_name(a));
+		text_puts(why, " is deleted");
 		return ERR_CONNECTION_FORCED;
 	}
 	if (a->vhost && !catalog_fact_by_id(w->view, a->vhost)) {
-		put_quoted(why, "vhost ", access_vhost_name(a), " is deleted");
+		text_put_quoted(why, "vhost ", access_vhost_name(a));
+		text_puts(why, " is deleted");
 		return ERR_CONNECTION_FORCED;
 	}
 	return ERR_OK;
@@ -278,7 +269,7 @@ static enum err channel_of_node(struct session_world *w, struct text *why)
 	enum err e = tally_add(w->tally, counted(NODE, COUNT_USER_CHANNELS), max);
 	if (e != ERR_LIMIT)
 		return e;
-	put_quoted(why, "number of channels opened on node ", w->limits->cluster_name, "");
+	text_put_quoted(why, "number of channels opened on node ", w->limits->cluster_name);
 	text_putf(why, " has reached the maximum allowed limit of (%lld)", (long long)max);
 	return ERR_NOT_ALLOWED;
 }
@@ -301,8 +292,8 @@ enum err access_channel(struct access *a, struct session_world *w, struct text *
 		channels_of_node_gone(w, 1);
 	if (e != ERR_LIMIT)
 		return e;
-	put_quoted(why, "number of channels opened for user ", access_name(a),
-		   " has reached the maximum allowed user limit of ");
+	text_put_quoted(why, "number of channels opened for user ", access_name(a));
+	text_puts(why, " has reached the maximum allowed user limit of ");
 	text_putf(why, "(%lld)", (long long)max);
 	return ERR_NOT_ALLOWED;
 }

@@ -33,11 +33,8 @@ struct arg {
 static void put_queue(const struct queue_args *of, struct slice queue)
 {
 	must(of->why->n > 0);
-	text_puts(of->why, "queue '");
-	text_put_slice(of->why, queue);
-	text_puts(of->why, "' in vhost '");
-	text_put_slice(of->why, access_vhost_name(of->access));
-	text_putc(of->why, '\'');
+	text_put_quoted(of->why, "queue ", queue);
+	text_put_quoted(of->why, " in vhost ", access_vhost_name(of->access));
 }
 
 /* As RabbitMQ calls its modules. */
@@ -455,15 +452,12 @@ enum err queue_args_type_on(const struct queue_args *of, struct slice name, uint
 	must(type <= QUEUE_STREAM);
 	if (!(of->w->limits->queue_types_off & 1u << type))
 		return ERR_OK;
-	text_puts(of->why, "Cannot declare a queue 'queue '");
-	text_put_slice(of->why, name);
-	text_puts(of->why, "' in vhost '");
-	text_put_slice(of->why, access_vhost_name(of->access));
-	text_puts(of->why, "'' of type '");
+	text_put_quoted(of->why, "Cannot declare a queue 'queue ", name);
+	text_put_quoted(of->why, " in vhost ", access_vhost_name(of->access));
+	text_puts(of->why, "' of type '");
 	put_type(of, type);
-	text_puts(of->why, "' on node '");
-	text_put_slice(of->why, of->w->limits->cluster_name);
-	text_puts(of->why, "': the corresponding feature flag is disabled");
+	text_put_quoted(of->why, "' on node ", of->w->limits->cluster_name);
+	text_puts(of->why, ": the corresponding feature flag is disabled");
 	return ERR_INTERNAL_ERROR;
 }
 

@@ -79,11 +79,10 @@ enum err queue_arg_same(const struct queue_args *of, const char *arg, const char
 	const struct amqp091_value *a = find(again, arg, &va), *b = find(now, arg, &vb);
 	if (a && b && amqp091_value_equivalent(a, b)) /* a type that is not named */
 		return ERR_OK;
-	text_putf(of->why, "inequivalent arg '%s' for %s '", arg, thing);
-	text_put_slice(of->why, name);
-	text_puts(of->why, "' in vhost '");
-	text_put_slice(of->why, access_vhost_name(of->access));
-	text_puts(of->why, "': received ");
+	text_putf(of->why, "inequivalent arg '%s' for %s ", arg, thing);
+	text_put_quoted(of->why, "", name);
+	text_put_quoted(of->why, " in vhost ", access_vhost_name(of->access));
+	text_puts(of->why, ": received ");
 	put_value(of->why, a, a && b);
 	text_puts(of->why, " but current is ");
 	put_value(of->why, b, a && b);

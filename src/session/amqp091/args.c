@@ -15,11 +15,8 @@ static void put_thing(struct turn *t, const char *thing, struct slice name)
 {
 	must(thing[0] != '\0');
 	text_puts(&t->why, thing);
-	text_puts(&t->why, " '");
-	text_put_slice(&t->why, name);
-	text_puts(&t->why, "' in vhost '");
-	text_put_slice(&t->why, amqp091_vhost_name(t));
-	text_putc(&t->why, '\'');
+	text_put_quoted(&t->why, " ", name);
+	text_put_quoted(&t->why, " in vhost ", amqp091_vhost_name(t));
 }
 
 static enum err wrong_type(struct turn *t, const struct amqp091_value *v, const char *arg,
@@ -126,9 +123,8 @@ static enum err check_foreign(struct turn *t, const struct queue_record *q, stru
 	while (amqp091_table_next(&r, &one)) {
 		if (!is_foreign(one.name, type))
 			continue;
-		text_puts(&t->why, "invalid arg '");
-		text_put_slice(&t->why, one.name);
-		text_puts(&t->why, "' for ");
+		text_put_quoted(&t->why, "invalid arg ", one.name);
+		text_puts(&t->why, " for ");
 		put_thing(t, "queue", queue_record_name(q));
 		text_puts(&t->why, " of queue type rabbit_");
 		text_put_slice(&t->why, defaults_type_word(type));

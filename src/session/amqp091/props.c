@@ -9,9 +9,8 @@
 static enum err bad_expiration(struct turn *t, struct slice expiration)
 {
 	must(t->why.n == 0);
-	text_puts(&t->why, "invalid expiration '");
-	text_put_slice(&t->why, expiration);
-	text_puts(&t->why, "': ");
+	text_put_quoted(&t->why, "invalid expiration ", expiration);
+	text_puts(&t->why, ": ");
 	return ERR_PRECONDITION_FAILED;
 }
 
@@ -51,11 +50,9 @@ static enum err check_user(struct turn *t, struct slice user_id)
 	must(user_id.n <= LIMIT_SHORTSTR);
 	if (slice_eq(user_id, name) || access_has_tag(&s->access, t->w, "impersonator"))
 		return ERR_OK;
-	text_puts(&t->why, "user_id property set to '");
-	text_put_slice(&t->why, user_id);
-	text_puts(&t->why, "' but authenticated user was '");
-	text_put_slice(&t->why, name);
-	return amqp091_refuse(t, ERR_PRECONDITION_FAILED, "'");
+	text_put_quoted(&t->why, "user_id property set to ", user_id);
+	text_put_quoted(&t->why, " but authenticated user was ", name);
+	return amqp091_refuse(t, ERR_PRECONDITION_FAILED, "");
 }
 
 enum err amqp091_publish_props(struct turn *t, struct publish *p)

@@ -23,12 +23,8 @@ enum err amqp091_refuse_named(struct turn *t, enum err e, const char *before, st
 			      const char *after)
 {
 	must(e != ERR_OK);
-	text_puts(&t->why, before);
-	text_putc(&t->why, '\'');
-	text_put_slice(&t->why, name);
-	text_puts(&t->why, "' in vhost '");
-	text_put_slice(&t->why, amqp091_vhost_name(t));
-	text_putc(&t->why, '\'');
+	text_put_quoted(&t->why, before, name);
+	text_put_quoted(&t->why, " in vhost ", amqp091_vhost_name(t));
 	text_puts(&t->why, after);
 	return e;
 }

@@ -79,11 +79,8 @@ static enum err keeper_find(struct manage *m, const struct session_world *w, uin
 		m->cursor = q->id;
 		return ERR_OK;
 	}
-	text_puts(why, "no exchange '");
-	text_put_printable(why, m->request.name);
-	text_puts(why, "' that delays messages in vhost '");
-	text_put_printable(why, m->request.vhost);
-	text_putc(why, '\'');
+	text_put_quoted_printable(why, "no exchange ", m->request.name);
+	text_put_quoted_printable(why, " that delays messages in vhost ", m->request.vhost);
 	return ERR_NOT_FOUND;
 }
 
@@ -107,14 +104,10 @@ static enum err queue_find(struct manage *m, const struct session_world *w, stru
 		m->cursor = q->id;
 		return ERR_OK;
 	}
-	text_puts(why, e == ERR_OK ? "no queue '" : "no vhost '");
-	text_put_printable(why, e == ERR_OK ? m->request.name : m->request.vhost);
-	text_putc(why, '\'');
-	if (e == ERR_OK) {
-		text_puts(why, " in vhost '");
-		text_put_printable(why, m->request.vhost);
-		text_putc(why, '\'');
-	}
+	text_put_quoted_printable(why, e == ERR_OK ? "no queue " : "no vhost ",
+				  e == ERR_OK ? m->request.name : m->request.vhost);
+	if (e == ERR_OK)
+		text_put_quoted_printable(why, " in vhost ", m->request.vhost);
 	return ERR_NOT_FOUND;
 }
 

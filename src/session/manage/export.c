@@ -385,9 +385,7 @@ enum err manage_export_begin(struct manage *m, struct slice section, struct text
 		m->export.is_alone = true;
 		return ERR_OK;
 	}
-	text_puts(why, "no section '");
-	text_put_printable(why, section);
-	text_putc(why, '\'');
+	text_put_quoted_printable(why, "no section ", section);
 	return ERR_NOT_FOUND;
 }
 

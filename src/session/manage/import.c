@@ -20,15 +20,6 @@ struct manage_asked {
 
 /* ---- what is said of an item -------------------------------------------------------------- */
 
-static void put_name(struct text *t, const char *before, struct slice name)
-{
-	must(t->cap > 0);
-	text_puts(t, before);
-	text_putc(t, '\'');
-	text_put_printable(t, name);
-	text_putc(t, '\'');
-}
-
 static void describe_fact(struct slice bytes, struct text *t)
 {
 	struct fact f;
@@ -36,7 +27,7 @@ static void describe_fact(struct slice bytes, struct text *t)
 	must(e == ERR_OK);
 	text_puts(t, fact_word(f.kind));
 	for (uint8_t i = 0; i < f.names_n; i++)
-		put_name(t, i ? ", " : " ", f.name[i]);
+		text_put_quoted_printable(t, i ? ", " : " ", f.name[i]);
 }
 
 /* Of an item that is sound. */
@@ -52,16 +43,16 @@ static void describe(struct slice item, struct text *t)
 	}
 	struct slice vhost = rd_str8(&r), tail = rd_rest(&r);
 	if (item.p[0] == ITEM_QUEUE && declare_queue_get(tail, &q) == ERR_OK) {
-		put_name(t, "queue ", q.name);
+		text_put_quoted_printable(t, "queue ", q.name);
 	} else if (item.p[0] == ITEM_EXCHANGE && declare_exchange_get(tail, &x) == ERR_OK) {
-		put_name(t, "exchange ", x.name);
+		text_put_quoted_printable(t, "exchange ", x.name);
 	} else {
 		enum err e = bind_get(tail, &b);
 		must(e == ERR_OK);
-		put_name(t, "binding of ", b.exchange);
-		put_name(t, " to ", b.queue);
+		text_put_quoted_printable(t, "binding of ", b.exchange);
+		text_put_quoted_printable(t, " to ", b.queue);
 	}
-	put_name(t, " in vhost ", vhost);
+	text_put_quoted_printable(t, " in vhost ", vhost);
 }
 
 static void say(struct manage *m, struct session_world *w, struct slice about, struct slice what)
@@ -194,7 +185,7 @@ static enum err declare(struct manage *m, struct session_world *w, enum cmd kind
 		if (m->import.asked_n > m->import.answered_n)
 			return ERR_BUSY;
 		describe(item, &t);
-		put_name(&why, "vhost ", vhost);
+		text_put_quoted_printable(&why, "vhost ", vhost);
 		text_puts(&why, " does not exist");
 		say(m, w, text_slice(&t), text_slice(&why));
 		return ERR_OK;

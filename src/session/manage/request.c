@@ -61,9 +61,8 @@ static enum err argument_number(struct slice rest, struct request *out, struct t
 	}
 	if (number_parse(rest, &out->number) == ERR_OK)
 		return ERR_OK;
-	text_putf(why, "%s wants a number, not '", request_words[out->kind]);
-	text_put_printable(why, rest);
-	text_putc(why, '\'');
+	text_putf(why, "%s wants a number, not", request_words[out->kind]);
+	text_put_quoted_printable(why, " ", rest);
 	return ERR_MALFORMED;
 }
 
@@ -94,10 +93,9 @@ static enum err argument_message(struct slice rest, struct request *out, struct 
 	if (!is_all &&
 	    (dash == first.n || number_parse(slice_sub(first, 0, dash), &out->number) != ERR_OK ||
 	     number_parse(slice_from(first, dash + 1), &out->place) != ERR_OK)) {
-		text_putf(why, "%s wants a message as a list calls it, or all, not '",
+		text_putf(why, "%s wants a message as a list calls it, or all, not",
 			  request_words[out->kind]);
-		text_put_printable(why, first);
-		text_putc(why, '\'');
+		text_put_quoted_printable(why, " ", first);
 		return ERR_MALFORMED;
 	}
 	TRY(argument_name(rest, out, why));
@@ -171,9 +169,8 @@ enum err request_parse(struct slice line, struct request *out, struct text *why)
 		*out = found;
 		return ERR_OK;
 	}
-	text_puts(why, "there is no '");
-	text_put_printable(why, line);
-	text_puts(why, "'; there is:");
+	text_put_quoted_printable(why, "there is no ", line);
+	text_puts(why, "; there is:");
 	for (int kind = 0; kind < REQUEST_N; kind++)
 		text_putf(why, "%s %s", kind ? "," : "", request_words[kind]);
 	return ERR_MALFORMED;

@@ -57,9 +57,7 @@ void amqp091_value_print(const struct amqp091_value *v, struct text *out)
 {
 	must(v != NULL && out != NULL);
 	if (is_text(v->type)) {
-		text_putc(out, '\'');
-		text_put_printable(out, v->octets);
-		text_putc(out, '\'');
+		text_put_quoted_printable(out, "", v->octets);
 	} else if (v->type == AMQP091_TYPE_TABLE) {
 		amqp091_table_print(v->octets, out);
 	} else if (v->type == AMQP091_TYPE_ARRAY) {

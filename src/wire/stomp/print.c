@@ -5,14 +5,6 @@
 
 #define BODY_MAX 64u /* octets of a body that are shown */
 
-static void print_quoted(struct slice s, struct text *out)
-{
-	must(out != NULL);
-	text_putc(out, '\'');
-	text_put_printable(out, s);
-	text_putc(out, '\'');
-}
-
 void stomp_frame_print(const struct stomp_frame *f, struct text *out)
 {
 	struct slice head = f->head, name, value;
@@ -25,12 +17,12 @@ void stomp_frame_print(const struct stomp_frame *f, struct text *out)
 		if (slice_eq(name, slice_str(stomp_header_words[STOMP_H_PASSCODE])))
 			text_putf(out, "%zu octets", value.n);
 		else
-			print_quoted(value, out);
+			text_put_quoted_printable(out, "", value);
 	}
 	if (f->body.n == 0)
 		return;
 	text_putf(out, " body %zu ", f->body.n);
 	bool is_whole = f->body.n <= BODY_MAX;
-	print_quoted(is_whole ? f->body : slice_sub(f->body, 0, BODY_MAX), out);
+	text_put_quoted_printable(out, "", is_whole ? f->body : slice_sub(f->body, 0, BODY_MAX));
 	text_puts(out, is_whole ? "" : "...");
 }
