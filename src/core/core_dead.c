@@ -229,11 +229,12 @@ void core_dead_serve(struct core *c, struct queue *q, struct post *fx)
 
 /* ---- gone ------------------------------------------------------------------------------- */
 
-/* Until when what was delayed is to wait again; 0: it is gone. */
-static uint64_t again_of(const struct queue *q, const struct run *cmd)
+/* Until when what was delayed is to wait again, and how often it was due; 0: it is gone. */
+static uint64_t again_of(const struct queue *q, const struct run *cmd, uint16_t *out_n)
 {
 	const struct slice tail = run_tail(cmd);
 	must(tail.n == 0 || (tail.n == SETTLE_AGAIN_BYTES && cmd->n == 1));
+	*out_n = tail.n ? load_le16(tail.p + 8) : 0;
 	return tail.n && q->has->delay ? load_le64(tail.p) : 0;
 }
 
@@ -246,13 +247,14 @@ void core_dead_settle(struct core *c, const struct run *cmd, struct outcomes *la
 		return;
 	must(q->has->dead && q->has->dead->out_n >= cmd->n);
 	struct removal r = { .queue = q, .later = later, .reason = REMOVE_DEAD };
-	const uint64_t again_ms = again_of(q, cmd);
+	uint16_t times_n;
+	const uint64_t again_ms = again_of(q, cmd, &times_n);
 	for (uint32_t i = 0; i < cmd->n; i++) {
 		struct chunk *k = queue_chunk(q, pos_chunk(row[i].pos));
 		uint32_t slot = pos_slot(row[i].pos);
 		must(k && bits_test(k->live, slot) && k->entry[slot].flags & ENTRY_DEAD);
 		if (again_ms && !core_cancelled(c, q, row[i].pos)) {
-			core_delay_again(c, q, k, slot, again_ms, later);
+			core_delay_again(c, q, k, slot, again_ms, times_n, later);
 		} else if (k->entry[slot].flags & ENTRY_PERSISTENT) {
 			core_remove(&r, k, slot);
 		} else {

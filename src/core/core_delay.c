@@ -118,10 +118,9 @@ static void wait_again(struct core *c, struct queue *q, struct chunk *k, uint32_
 }
 
 void core_delay_again(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
-		      uint64_t due_ms, struct outcomes *later)
+		      uint64_t due_ms, uint16_t n, struct outcomes *later)
 {
 	struct entry *e = &k->entry[slot];
-	const uint16_t n = (uint16_t)min_u64(e->count + 1u, UINT16_MAX);
 	uint8_t tail[AGAIN_BYTES];
 	must(e->flags & ENTRY_DEAD && !(e->flags & ENTRY_SETTLING) && q->has->delay);
 	if (!(e->flags & ENTRY_PERSISTENT) || ABLATED(again)) {

@@ -172,6 +172,7 @@ static void goes_again(struct rig *r, uint64_t n, uint64_t due_ms)
 	head.session = LETTER;
 	head.tail_len = SETTLE_AGAIN_BYTES;
 	store_le64(r->cmd_bytes + sizeof head + sizeof row, due_ms);
+	store_le16(r->cmd_bytes + sizeof head + sizeof row + 8, 1);
 	rig_admit(r, head, &row, sizeof row, 1);
 	rig_give(r);
 }

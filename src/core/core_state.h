@@ -448,10 +448,10 @@ bool core_unseen(struct core *c, struct queue *q, struct publish_row *row);
 void core_delay_due(struct core *c, struct due *due);
 void core_delay_go_on(struct core *c, struct queue *q);
 /* core_delay_again: one that was due is safe where it went, and is to wait again until `due_ms`;
- * what is persistent does when the log has it, with how often it was due: one outcome, so that it
- * goes neither twice for that nor never again. core_delay_apply_again is OUTCOME_AGAIN. */
+ * what is persistent does when the log has it, with how often it was due, `n`: one outcome, so that
+ * it goes neither twice for that nor never again. core_delay_apply_again is OUTCOME_AGAIN. */
 void core_delay_again(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
-		      uint64_t due_ms, struct outcomes *later);
+		      uint64_t due_ms, uint16_t n, struct outcomes *later);
 void core_delay_apply_again(struct core *c, const struct run *o);
 
 /* ---- core_queue.c */

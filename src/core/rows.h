@@ -96,8 +96,8 @@ struct settle_row { /* CMD_SETTLE: run.queue, run.arg = consumer */
 	uint32_t pad;
 };
 /* A settlement of what was delayed may be alone in its run, whose tail is then until when it waits
- * again: u64, little-endian, not 0. */
-#define SETTLE_AGAIN_BYTES sizeof(uint64_t)
+ * again, and how often it was due until then: u64, not 0, u16, little-endian. */
+#define SETTLE_AGAIN_BYTES 10u
 /* FAIL is RELEASE after an attempt that counts. */
 enum settle {
 	SETTLE_ACCEPT,

@@ -1,5 +1,7 @@
 #include "io/clock.h"
 
+#include "base/must.h"
+
 #include <time.h>
 
 static uint64_t clock_ms(clockid_t which)
@@ -17,4 +19,20 @@ uint64_t clock_now_ms(void)
 uint64_t clock_wall_ms(void)
 {
 	return clock_ms(CLOCK_REALTIME);
+}
+
+static int32_t offset_s(const struct zone *z, int64_t utc_s)
+{
+	const time_t at = utc_s;
+	struct tm t;
+	must(z != NULL);
+	return localtime_r(&at, &t) ? (int32_t)t.tm_gmtoff : 0;
+}
+
+const struct zone *clock_zone(void)
+{
+	static const struct zone zone = { .offset_s = offset_s };
+	tzset(); /* localtime_r need not do it */
+	must(zone.offset_s != NULL);
+	return &zone;
 }

@@ -126,6 +126,7 @@ static void set_world(struct loop *l)
 	l->world = (struct session_world){
 		.patterns = n->setup.patterns[l->index],
 		.secrets = n->setup.secrets[l->index],
+		.zone = n->setup.zone,
 		.tally = &n->tally,
 		.meter = &n->meter,
 		.lane = &n->meter.lanes[l->index],

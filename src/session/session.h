@@ -16,6 +16,7 @@
 #include "msg/msg.h"
 #include "port/pattern.h"
 #include "port/secret.h"
+#include "port/zone.h"
 #include "session/sendq.h"
 
 struct mqtt_settings;
@@ -50,11 +51,12 @@ struct session_world {
 	const struct catalog_view *view; /* newest version, valid for this call */
 	struct patterns *patterns;       /* of the loop */
 	struct secrets *secrets;         /* likewise */
+	const struct zone *zone;         /* of the broker's machine; NULL: UTC */
 	struct tally *tally;             /* connections and channels of all loops */
 	struct meter *meter;             /* likewise: what is counted of them */
 	struct meter_lane *lane;         /* of it, this loop's */
 	const struct session_limits *limits;
-	struct post *post; /* commands go here, by shard */
+	struct post *post;                /* commands go here, by shard */
 	struct exchange_tally *exchanges; /* of the loop: what came to them in this turn */
 	struct mem *mem;
 	struct block_home *home;

@@ -27,6 +27,7 @@ struct letter {
 	uint16_t shard;
 	uint8_t reason; /* enum dead_reason, LETTER_REPLAYED */
 	uint8_t state;
+	uint16_t again_n;  /* how often it was due, if it waits again */
 	uint64_t again_ms; /* when it is safe it waits again until then; 0: it is gone */
 };
 
@@ -162,8 +163,9 @@ MUST_USE bool letter_kept(struct deadletter *d, struct session_world *w, const s
 /* letter_stored likewise for one that has waited in a store (core/delay_store.h). */
 MUST_USE bool letter_stored(struct deadletter *d, struct session_world *w, const struct letter *l,
 			    struct letter_made *out);
-/* letter_again_ms: until when it waits there again; 0: it went for the last time. */
-uint64_t letter_again_ms(const struct session_world *w, const struct letter *l);
+/* letter_again_ms: until when it waits there again, and as due before so often; 0: it went for the
+ * last time. */
+uint64_t letter_again_ms(const struct session_world *w, const struct letter *l, uint16_t *out_n);
 /* letter_put_body puts the body of what died behind the rest. */
 static inline void letter_put_body(struct wr *w, const struct msg *m)
 {

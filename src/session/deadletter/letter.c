@@ -263,12 +263,13 @@ bool letter_stored(struct deadletter *d, struct session_world *w, const struct l
 	return true;
 }
 
-uint64_t letter_again_ms(const struct session_world *w, const struct letter *l)
+uint64_t letter_again_ms(const struct session_world *w, const struct letter *l, uint16_t *out_n)
 {
 	const struct msg *m = msg_of(l->row.mem);
 	must(l->reason == DEAD_EXPIRED);
+	*out_n = 0;
 	return msg_encoding(m) == MSG_STOMP
-		       ? stomp_later_again(msg_props(m), l->row.count, w->wall_ms)
+		       ? stomp_later_again(msg_props(m), l->row.count, w->zone, w->wall_ms, out_n)
 		       : 0;
 }
 

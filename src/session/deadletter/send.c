@@ -40,6 +40,7 @@ static void settle(struct deadletter *d, struct session_world *w, const struct l
 	must(l->row.mem == 0);
 	if (l->again_ms) {
 		store_le64(again, l->again_ms);
+		store_le16(again + 8, l->again_n);
 		(void)post_run(p, loop, &head, &row, sizeof row, 1, slice_of(again, sizeof again));
 	} else if (r && run_same(r, &head))
 		*(struct settle_row *)post_row(p, loop, r, sizeof row) = (struct settle_row){
@@ -327,7 +328,7 @@ static bool send_kept(struct deadletter *d, struct session_world *w, struct lett
 	must(l->reason == DEAD_EXPIRED);
 	const bool is_stored = delay_store_has(p->rules); /* by no exchange */
 	if (is_stored)
-		l->again_ms = letter_again_ms(w, l);
+		l->again_ms = letter_again_ms(w, l, &l->again_n);
 	p->past = x && p->rules->keeper != RULE_NONE && !is_stored ? x->id : 0;
 	if (!(is_stored ? letter_stored(d, w, l, &made)
 			: letter_kept(d, w, l, p->rules->keeper == EXCHANGE_DELAYED, &made)))

@@ -1,6 +1,5 @@
 #include "session/stomp/later.h"
 
-#include "base/bits.h"
 #include "base/must.h"
 #include "core/delay_store.h"
 #include "core/rules.h"
@@ -14,12 +13,18 @@ static bool refuse(struct turn *t, const char *words, struct slice what)
 	return false;
 }
 
-/* When it goes first. Without a delay it waits for a period, as in ActiveMQ. */
-static uint64_t due_of(const struct turn *t, const struct stomp_later *l)
+/* Fields that say when. False: refused. */
+static bool read_cron(struct turn *t, const struct stomp_later *l)
 {
-	const int64_t wait_ms = l->delay_ms > 0 ? l->delay_ms : l->period_ms;
-	must(stomp_later_is(l));
-	return t->w->wall_ms + (wait_ms > 0 ? min_u64((uint64_t)wait_ms, STOMP_LATER_MAX_MS) : 0);
+	struct stomp_cron c;
+	const char *wrong;
+	must(l->cron.n > 0);
+	if (!stomp_cron_read(l->cron, &c, &wrong))
+		return refuse(t, "AMQ_SCHEDULED_CRON makes no sense: ", slice_str(wrong));
+	if (l->repeat < 0)
+		return refuse(t, "With AMQ_SCHEDULED_CRON nothing is repeated for ever",
+			      SLICE_EMPTY);
+	return true;
 }
 
 bool stomp_later_read(struct turn *t, struct sending *m)
@@ -33,15 +38,15 @@ bool stomp_later_read(struct turn *t, struct sending *m)
 			return refuse(t, "Not a number: ", name);
 	if (!stomp_later_is(&l))
 		return true;
-	if (l.has & STOMP_LATER_CRON)
-		return refuse(t, "Not there: ", slice_str("AMQ_SCHEDULED_CRON"));
+	if (l.cron.n > 0 && !read_cron(t, &l))
+		return false;
 	if (l.repeat > STOMP_LATER_REPEAT_MAX)
 		return refuse(t, "The scheduled repeat value is too large", SLICE_EMPTY);
 	if (l.repeat < 0 && l.period_ms <= 0)
 		return refuse(t, "What is repeated for ever needs an AMQ_SCHEDULED_PERIOD",
 			      SLICE_EMPTY);
-	m->due_ms = due_of(t, &l);
-	return true;
+	m->due_ms = stomp_later_first(&l, t->w->zone, t->w->wall_ms);
+	return m->due_ms != 0 || refuse(t, "AMQ_SCHEDULED_CRON never comes: ", l.cron);
 }
 
 enum done stomp_later_store(struct turn *t, bool *out_is_refused)

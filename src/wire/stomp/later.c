@@ -88,13 +88,49 @@ static struct stomp_later read(struct slice props)
 	return l;
 }
 
-uint64_t stomp_later_again(struct slice props, uint32_t n, uint64_t now_ms)
+static uint64_t bounded(int64_t ms)
+{
+	return ms > 0 ? min_u64((uint64_t)ms, STOMP_LATER_MAX_MS) : 0;
+}
+
+/* Without a delay a message waits for a period, as in ActiveMQ. */
+static uint64_t first_wait(const struct stomp_later *l)
+{
+	const bool is_by_period = l->cron.n == 0 || l->repeat != 0;
+	must(l->cron.n == 0 || l->repeat >= 0);
+	return l->delay_ms > 0 ? bounded(l->delay_ms) : is_by_period ? bounded(l->period_ms) : 0;
+}
+
+/* The first moment of its fields behind `after_ms`, and what it waits from then on; 0: none. */
+static uint64_t moment(const struct stomp_later *l, const struct zone *z, uint64_t after_ms)
+{
+	struct stomp_cron c;
+	const char *wrong;
+	must(l->cron.n > 0);
+	const uint64_t at_ms = stomp_cron_read(l->cron, &c, &wrong)
+				       ? stomp_cron_next(&c, z, after_ms)
+				       : 0;
+	return at_ms ? at_ms + first_wait(l) : 0;
+}
+
+uint64_t stomp_later_first(const struct stomp_later *l, const struct zone *z, uint64_t now_ms)
+{
+	must(now_ms <= INT64_MAX / 2);
+	return l->cron.n ? moment(l, z, now_ms) : now_ms + first_wait(l);
+}
+
+uint64_t stomp_later_again(struct slice props, uint32_t n, const struct zone *z, uint64_t now_ms,
+			   uint16_t *out_n)
 {
 	const struct stomp_later l = read(props);
 	must(now_ms <= INT64_MAX / 2);
-	if (l.repeat >= 0 && n >= (uint64_t)l.repeat)
+	*out_n = (uint16_t)min_u64(n + UINT64_C(1), UINT16_MAX);
+	if (l.repeat < 0 || n < (uint64_t)l.repeat)
+		return now_ms + (l.period_ms > 0 ? bounded(l.period_ms) : 1);
+	*out_n = 0;
+	if (l.cron.n == 0)
 		return 0;
-	return now_ms + (l.period_ms > 0 ? min_u64((uint64_t)l.period_ms, STOMP_LATER_MAX_MS) : 1);
+	return moment(&l, z, now_ms - min_u64(now_ms, first_wait(&l)));
 }
 
 void stomp_later_go(struct wr *w, struct slice props, uint64_t now_ms, uint64_t *out_expires_ms)

@@ -6,6 +6,7 @@
 #ifndef WIRE_STOMP_LATER_H
 #define WIRE_STOMP_LATER_H
 #include "base/wr.h"
+#include "wire/stomp/cron.h"
 #include "wire/stomp/frame.h"
 
 #define STOMP_LATER_JOB        "scheduledJobId"
@@ -22,8 +23,8 @@ enum {
 
 struct stomp_later {
 	int64_t delay_ms, period_ms, repeat; /* repeat: below 0: for ever */
-	struct slice cron;
-	uint8_t has; /* STOMP_LATER_... */
+	struct slice cron;                   /* its fields; empty: none */
+	uint8_t has;                         /* STOMP_LATER_... */
 };
 
 /* stomp_later_take looks at one header; of one that comes twice the first counts. False: it is to
@@ -37,9 +38,16 @@ static inline bool stomp_later_is(const struct stomp_later *l)
 	       !(l->has & STOMP_LATER_DONE);
 }
 
+/* stomp_later_first: until when it waits that comes at `now_ms`; 0: there is no such time, for its
+ * fields never fit (or are none). With them its delay, or without one the period of what is
+ * repeated, is counted from their next moment on. */
+uint64_t stomp_later_first(const struct stomp_later *l, const struct zone *z, uint64_t now_ms);
+
 /* stomp_later_again: until when the message with this block waits again that is due at `now_ms` and
- * was due `n` times before; 0: this is the last time. */
-uint64_t stomp_later_again(struct slice props, uint32_t n, uint64_t now_ms);
+ * was due `n` times before, and *out_n how often it was then; 0: this is the last time. What has
+ * fields is repeated anew at each of their moments. */
+uint64_t stomp_later_again(struct slice props, uint32_t n, const struct zone *z, uint64_t now_ms,
+			   uint16_t *out_n);
 
 /* stomp_later_go writes the block of a message that goes now, at `now_ms`: without these headers;
  * one that has `expires` lives as long from now on as it would have from its `timestamp`, and has a

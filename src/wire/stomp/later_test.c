@@ -70,9 +70,11 @@ static void a_word_is_no_number(void **s)
 	assert_false(later_of("AMQ_SCHEDULED_REPEAT:1.5\n", &l));
 }
 
+static uint16_t times_n;
+
 static uint64_t again(const char *head, uint32_t n)
 {
-	return stomp_later_again(stored(head), n, 1000);
+	return stomp_later_again(stored(head), n, NULL, 1000, &times_n);
 }
 
 static void it_goes_once_more_than_it_is_repeated(void **s)
@@ -82,6 +84,7 @@ static void it_goes_once_more_than_it_is_repeated(void **s)
 			   "AMQ_SCHEDULED_REPEAT:2\n";
 	assert_int_equal(again(head, 0), 1007);
 	assert_int_equal(again(head, 1), 1007);
+	assert_int_equal(times_n, 2);
 	assert_int_equal(again(head, 2), 0);
 	assert_int_equal(again("AMQ_SCHEDULED_PERIOD:7\n", 0), 0);
 	assert_int_equal(again("AMQ_SCHEDULED_DELAY:7\nAMQ_SCHEDULED_REPEAT:1\n", 0), 1001);
@@ -94,6 +97,64 @@ static void what_is_repeated_for_ever_has_no_last_time(void **s)
 	const char *head = "AMQ_SCHEDULED_PERIOD:7\nAMQ_SCHEDULED_REPEAT:-1\n";
 	assert_int_equal(again(head, 0), 1007);
 	assert_int_equal(again(head, UINT16_MAX), 1007);
+	assert_int_equal(times_n, UINT16_MAX);
+}
+
+#define MINUTE UINT64_C(60000)
+
+static uint64_t first(const char *head, uint64_t now_ms)
+{
+	struct stomp_later l;
+	assert_true(later_of(head, &l) && stomp_later_is(&l));
+	return stomp_later_first(&l, NULL, now_ms);
+}
+
+static uint64_t again_at(const char *head, uint32_t n, uint64_t now_ms)
+{
+	return stomp_later_again(stored(head), n, NULL, now_ms, &times_n);
+}
+
+static void a_delay_is_counted_from_the_next_moment_on(void **s)
+{
+	(void)s;
+	assert_int_equal(first("AMQ_SCHEDULED_DELAY:5\n", 1000), 1005);
+	assert_int_equal(first("AMQ_SCHEDULED_PERIOD:7\n", 1000), 1007);
+	assert_int_equal(first("AMQ_SCHEDULED_CRON:* * * * *\n", 1000), MINUTE);
+	assert_int_equal(first("AMQ_SCHEDULED_CRON:*/5 * * * *\nAMQ_SCHEDULED_DELAY:7\n", 1000),
+			 5 * MINUTE + 7);
+	assert_int_equal(first("AMQ_SCHEDULED_CRON:* * * * *\nAMQ_SCHEDULED_PERIOD:7\n", 1000),
+			 MINUTE); /* of nothing that is repeated */
+	assert_int_equal(first("AMQ_SCHEDULED_CRON:* * * * *\nAMQ_SCHEDULED_PERIOD:7\n"
+			       "AMQ_SCHEDULED_REPEAT:1\n",
+			       1000),
+			 MINUTE + 7);
+	assert_int_equal(first("AMQ_SCHEDULED_CRON:0 0 30 2 *\n", 1000), 0);
+	assert_int_equal(first("AMQ_SCHEDULED_CRON:\n", 1000), 1000); /* no fields at all */
+}
+
+static void what_has_fields_goes_again_at_each_of_their_moments(void **s)
+{
+	(void)s;
+	const char *head = "AMQ_SCHEDULED_CRON:*/2 * * * *\n";
+	assert_int_equal(again_at(head, 0, 2 * MINUTE), 4 * MINUTE);
+	assert_int_equal(times_n, 0);
+	assert_int_equal(again_at(head, 0, 9 * MINUTE + 1), 10 * MINUTE); /* three are missed */
+	head = "AMQ_SCHEDULED_CRON:* * * * *\nAMQ_SCHEDULED_DELAY:90000\n";
+	assert_int_equal(again_at(head, 0, 150000), 210000);
+}
+
+static void it_is_repeated_behind_each_of_them(void **s)
+{
+	(void)s;
+	const char *head = "AMQ_SCHEDULED_CRON:*/2 * * * *\nAMQ_SCHEDULED_DELAY:10\n"
+			   "AMQ_SCHEDULED_PERIOD:50\nAMQ_SCHEDULED_REPEAT:2\n";
+	assert_int_equal(again_at(head, 0, 2 * MINUTE + 10), 2 * MINUTE + 60);
+	assert_int_equal(times_n, 1);
+	assert_int_equal(again_at(head, 1, 2 * MINUTE + 60), 2 * MINUTE + 110);
+	assert_int_equal(times_n, 2);
+	assert_int_equal(again_at(head, 2, 2 * MINUTE + 110), 4 * MINUTE + 10);
+	assert_int_equal(times_n, 0);
+	assert_int_equal(again_at(head, 2, 5 * MINUTE), 6 * MINUTE + 10); /* it took too long */
 }
 
 static struct slice goes(const char *head, uint64_t now_ms, uint64_t *out_expires_ms)
@@ -139,6 +200,9 @@ int main(void)
 		cmocka_unit_test(a_word_is_no_number),
 		cmocka_unit_test(it_goes_once_more_than_it_is_repeated),
 		cmocka_unit_test(what_is_repeated_for_ever_has_no_last_time),
+		cmocka_unit_test(a_delay_is_counted_from_the_next_moment_on),
+		cmocka_unit_test(what_has_fields_goes_again_at_each_of_their_moments),
+		cmocka_unit_test(it_is_repeated_behind_each_of_them),
 		cmocka_unit_test(what_goes_says_nothing_of_waiting),
 		cmocka_unit_test(its_life_begins_when_it_goes),
 	};
