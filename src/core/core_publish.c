@@ -363,7 +363,8 @@ static void shed(const struct core *c, struct stretch *s, const struct publish_r
 	tell_shed(c, &q->able, fx);
 }
 
-/* What a queue's rules make of a stretch: it may become shorter. */
+/* What a queue's rules make of a stretch: it may become shorter. What is refused and dies of it is
+ * never logged: its publisher is told that the queue has it not; no crash must say otherwise. */
 static void follow_rules(const struct core *c, struct stretch *s, struct publish_row *row)
 {
 	bool fits;
@@ -372,8 +373,8 @@ static void follow_rules(const struct core *c, struct stretch *s, struct publish
 	s->end = s->at + core_rule_fit(s->queue, row + s->at, s->end - s->at, &fits);
 	s->is_dead = !fits && s->queue->has->ruled->overflow == OVERFLOW_REJECT_DLX &&
 		     core_dead_is_on(c, s->queue);
-	if (!fits && !s->is_dead)
-		s->way = WAY_REFUSE;
+	if (!fits)
+		s->way = s->is_dead ? WAY_NOW : WAY_REFUSE;
 }
 
 /* The only row of a stretch has come before. Who publishes it again hears of it when the first one

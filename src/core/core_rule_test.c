@@ -262,7 +262,6 @@ static void what_is_refused_can_become_a_dead_letter(void **s)
 	rig_publish(r, Q, 1, 3, ENTRY_CONFIRM);
 	must(queue(r)->ready_n == 1 && queue(r)->live_n == 3);
 	rig_publish(r, Q, 4, 1, ENTRY_PERSISTENT | ENTRY_CONFIRM);
-	rig_commit(r);
 	SAY("refused 2-2 | refused 3-3 | confirm 1-1 | dead2 2 | "
 	    "dead2 3 | refused 4-4 | dead2 4");
 	must(queue(r)->ready_n == 1 && queue_counted(queue(r))->dead_lettered == 3);
@@ -270,6 +269,29 @@ static void what_is_refused_can_become_a_dead_letter(void **s)
 	rig_open(r, Q, QUEUE_DURABLE, &rules);
 	rig_publish(r, Q, 5, 1, ENTRY_CONFIRM);
 	SAY("refused 5-5");
+	rig_free(r);
+}
+
+/* Its publisher is told that the queue has it not: no crash must bring it back there. */
+static void what_is_refused_and_dies_is_not_in_the_log(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	struct queue_rules rules = up_to(1, OVERFLOW_REJECT_DLX);
+	rules.has_dead_letter_exchange = true;
+	core_dead_to(r->core, RIG_SESSION(9));
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	rig_publish(r, Q, 1, 2, ENTRY_PERSISTENT | ENTRY_CONFIRM);
+	SAY("refused 2-2 | dead2 2"); /* nor waits for what does */
+	rig_commit(r);
+	SAY("confirm 1-1");
+	rig_crash(r);
+	rig_replay(r, r->core, 0, r->committed);
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	must(queue(r)->live_n == 1);
+	rig_do(r, CMD_GET, Q, 9, GET_NO_ACK);
+	rig_commit(r);
+	SAY("got 1!");
 	rig_free(r);
 }
 
@@ -352,6 +374,7 @@ int main(void)
 		cmocka_unit_test(one_queue_without_room_refuses_the_message),
 		cmocka_unit_test(a_message_that_is_split_is_refused_as_one),
 		cmocka_unit_test(what_is_refused_can_become_a_dead_letter),
+		cmocka_unit_test(what_is_refused_and_dies_is_not_in_the_log),
 		cmocka_unit_test(a_limit_can_come_later),
 		cmocka_unit_test(what_need_not_survive_is_shed),
 		cmocka_unit_test(a_consumer_that_can_do_without_loses_all_kinds),
