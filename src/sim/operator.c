@@ -26,6 +26,8 @@ static struct place_rule rule_of(const struct oracle *o, const struct law *laws)
 		r.ttl_ms = lesser(r.ttl_ms, laws[i].ttl_ms);
 		r.length_max = lesser(r.length_max, laws[i].length_max);
 		r.dead_to = laws[i].is_dying ? PLACE_d2 : r.dead_to;
+		r.is_rejecting |= laws[i].overflow != OVERFLOW_DROP_HEAD;
+		r.is_passing_on |= laws[i].overflow == OVERFLOW_REJECT_DLX;
 	}
 	return r;
 }
@@ -39,13 +41,15 @@ static struct fact law_fact(const struct law *law, uint32_t which, uint8_t *buf,
 		rules.message_ttl_ms = law->ttl_ms;
 	if (law->length_max)
 		rules.max_length = law->length_max;
+	if (law->overflow)
+		rules.overflow = law->overflow;
 	rules.has_dead_letter_exchange = rules.has_dead_letter_key = law->is_dying;
 	if (law->is_dying)
 		rules.dead_letter_key = slice_str(place_queues[PLACE_d2].name);
 	return errand_policy(which == LAW_OPERATOR, "law", "^p0$", &rules, 1, buf, cap);
 }
 
-static void order(struct operator* op, struct prng *r)
+static void order(struct operator* op, struct prng *r, bool may_reject)
 {
 	struct law *law = &op->next[prng_below(r, LAWS_N)];
 	*law = (struct law){ .is_there = prng_chance(r, 3, 4) };
@@ -55,13 +59,17 @@ static void order(struct operator* op, struct prng *r)
 		law->ttl_ms = (uint32_t)prng_between(r, 1, TTL_MS_MAX);
 	if (prng_chance(r, 1, 2))
 		law->length_max = (uint32_t)prng_between(r, 1, LENGTH_MAX);
-	law->is_dying = law == &op->next[LAW_POLICY] && prng_chance(r, 3, 4);
+	if (law != &op->next[LAW_POLICY])
+		return;
+	law->is_dying = prng_chance(r, 3, 4);
+	if (may_reject)
+		law->overflow = (uint8_t)prng_below(r, OVERFLOW_REJECT_DLX + 1);
 }
 
 static bool is_same(const struct law *a, const struct law *b)
 {
 	return a->is_there == b->is_there && a->is_dying == b->is_dying && a->ttl_ms == b->ttl_ms &&
-	       a->length_max == b->length_max;
+	       a->length_max == b->length_max && a->overflow == b->overflow;
 }
 
 /* What is to go may be gone already, so it is made first, as it was. */
@@ -87,7 +95,7 @@ void operator_begin(struct operator* op, struct host *h, struct oracle *o, struc
 		return;
 	while (!op->is_asked && is_same(&op->now[0], &op->next[0]) &&
 	       is_same(&op->now[1], &op->next[1]))
-		order(op, r);
+		order(op, r, o->places.rule[PLACE_p0].is_strict);
 	sock = sock_connect(&h->socks, (uint32_t)prng_below(r, h->loops_n));
 	if (!sock)
 		return;

@@ -15,6 +15,7 @@ enum { LAW_POLICY, LAW_OPERATOR, LAWS_N };
 
 struct law {
 	bool is_there, is_dying;     /* dying: what dies goes to PLACE_d2 */
+	uint8_t overflow;            /* enum overflow */
 	uint32_t ttl_ms, length_max; /* 0: none */
 };
 

@@ -42,7 +42,6 @@ struct message {
 	bool is_sure;        /* confirmed, or the broker was idle since */
 	bool is_confirmed, is_returned;
 	bool is_done;        /* processed, before its connection was lost */
-	bool may_refuse;     /* a queue may have been full */
 	uint32_t process;    /* how many had crashed before */
 	uint32_t tx;         /* 0: of none */
 	uint32_t generation; /* of the name of the queue to which it is addressed, if it is */
@@ -60,6 +59,7 @@ struct copy {
 	bool is_purging, is_purged, is_dead;
 	bool is_rejected;             /* it was refused once */
 	bool is_crowded;              /* it may have been too much */
+	bool is_refusable;            /* likewise, and so it may have been refused */
 	bool is_either;               /* it is there, or its letter is where it died to */
 	uint8_t letters_n;            /* that came of it: one for each process in which it died */
 	uint32_t tx;                  /* 0, or in which it was last settled */
@@ -173,8 +173,9 @@ struct oracle {
 	uint32_t stream_missed_n; /* that nobody has read before they went */
 	uint32_t stream_page;     /* rows of a page: so many stay at least */
 	uint64_t streamed_n, trimmed_n, renewed_n;
-	bool is_rotten;   /* the broker could not read something once */
-	bool is_standing; /* `standing` and `mask` are of now */
+	uint64_t refused_n, decreed_n; /* messages; of these, by a queue with policies alone */
+	bool is_rotten;                /* the broker could not read something once */
+	bool is_standing;              /* `standing` and `mask` are of now */
 	bool may_be_cold; /* entries leave memory: what is too many goes once it is read back */
 };
 

@@ -73,26 +73,41 @@ void oracle_jump(struct oracle *o)
 
 /* ---- room ---------------------------------------------------------------------------------- */
 
-/* The oldest go, and nobody knows which these are; or what is on its way is refused. */
+/* The oldest go, and nobody knows which these are. */
+static void drop(struct oracle *o, uint32_t queue)
+{
+	for (uint32_t c = o->queue[queue].last; c; c = o->copies[c].prev) {
+		oracle_either(o, c);
+		o->copies[c].is_must = o->copies[c].is_tied = false;
+		o->copies[c].is_crowded = true;
+	}
+}
+
+/* What is on its way is refused; if the rule says so, it is as if it had died of that. */
+static void refuse(struct oracle *o, uint32_t queue, bool is_passing_on)
+{
+	for (uint32_t c = o->queue[queue].last; c; c = o->copies[c].prev) {
+		struct copy *k = &o->copies[c];
+		if (oracle_is_sent_done(o, &o->messages[k->message]))
+			continue;
+		k->is_must = k->is_tied = k->is_either = false;
+		k->is_refusable = true;
+		k->is_crowded |= is_passing_on;
+	}
+}
+
 void oracle_crowded(struct oracle *o, uint32_t queue)
 {
-	const struct oracle_queue *q = &o->queue[queue];
 	const struct place_rule *rule;
 	const uint32_t n = rules_of(o, queue, &rule);
 	const uint32_t most = lesser(rule->length_max, rule[n - 1].length_max);
-	if (!most || q->copies_n <= most)
+	if (!most || o->queue[queue].copies_n <= most)
 		return;
-	for (uint32_t c = q->last; c; c = o->copies[c].prev) {
-		struct message *m = &o->messages[o->copies[c].message];
-		if (!rule->is_rejecting) {
-			oracle_either(o, c);
-			o->copies[c].is_must = o->copies[c].is_tied = false;
-			o->copies[c].is_crowded = true;
-		} else if (!oracle_is_sent_done(o, m)) {
-			o->copies[c].is_must = o->copies[c].is_tied = false;
-			m->may_refuse = true;
-		}
-	}
+	for (uint32_t i = 0; i < n; i++)
+		if (rule[i].is_rejecting)
+			refuse(o, queue, rule[i].is_passing_on);
+		else
+			drop(o, queue);
 }
 
 void oracle_refused(struct oracle *o, uint32_t id)
@@ -101,17 +116,19 @@ void oracle_refused(struct oracle *o, uint32_t id)
 	uint32_t full = 0, full_n = 0;
 	if (m->is_confirmed)
 		story_wrong(o->story, "m%u was refused, and confirmed before", id);
-	if (!m->may_refuse)
-		story_wrong(o->story, "m%u was refused, though there was room", id);
 	m->is_confirmed = true;
 	oracle_is_sure(o, m);
 	for (uint32_t c = m->first_copy; c; c = o->copies[c].next_of_message) {
 		oracle_copy_maybe(&o->copies[c]);
-		if (!o->places.rule[o->copies[c].queue].is_rejecting)
+		if (!o->copies[c].is_refusable)
 			continue;
 		full = c;
 		full_n++;
 	}
+	if (full_n == 0)
+		story_wrong(o->story, "m%u was refused, though there was room", id);
+	o->refused_n++;
+	o->decreed_n += full_n == 1 && o->copies[full].queue == PLACE_p0;
 	if (full_n != 1 || o->copies[full].state == COPY_GONE)
 		return;
 	if (o->copies[full].is_seen)

@@ -134,6 +134,87 @@ static void what_died_before_a_policy_leaves_no_letter(void **state)
 	fix_free(f, "");
 }
 
+/* ---- what is refused ---------------------------------------------------------------------- */
+
+/* A policy for one message, which may refuse others. The next one is on its way. */
+static uint32_t too_many(struct fix *f, bool is_rejecting, bool is_passing_on)
+{
+	struct place_rule rule = f->oracle.places.rule[PLACE_p0];
+	rule.length_max = 1;
+	rule.dead_to = PLACE_d2;
+	rule.is_rejecting = is_rejecting;
+	rule.is_passing_on = is_passing_on;
+	oracle_decree(&f->oracle, PLACE_p0, &rule);
+	oracle_decreed(&f->oracle, PLACE_p0);
+	(void)publish(f);
+	return publish_to(f, PLACE_p0, LETTER_PERSISTENT | LETTER_CONFIRM);
+}
+
+static void what_a_policy_refuses_does_not_come(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	const uint32_t id = too_many(f, true, false);
+	oracle_refused(&f->oracle, id);
+	must(f->oracle.decreed_n == 1 && !f->story.is_wrong);
+	deliver(f, id);
+	fix_free(f, "m2, given from p0, is gone");
+}
+
+static void what_no_policy_refuses_is_noticed(void **state)
+{
+	(void)state;
+	for (uint32_t is_first = 0; is_first < 2; is_first++) {
+		struct fix *f = fix_new();
+		const uint32_t id = too_many(f, is_first, false);
+		oracle_refused(&f->oracle, is_first ? publish_to(f, PLACE_d2, LETTER_CONFIRM) : id);
+		fix_free(f, "was refused, though there was room");
+	}
+}
+
+static void what_was_given_before_it_was_refused_is_noticed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_new();
+	const uint32_t id = too_many(f, true, false);
+	deliver(f, id);
+	oracle_refused(&f->oracle, id);
+	fix_free(f, "m2 was refused, though p0 has given it");
+}
+
+/* While the policy changes the one before may still refuse, and the next one already. */
+static void either_policy_may_refuse(void **state)
+{
+	(void)state;
+	for (uint32_t is_before = 0; is_before < 2; is_before++) {
+		struct fix *f = fix_new();
+		uint32_t id = too_many(f, is_before, false);
+		struct place_rule rule = f->oracle.decree[0];
+		rule.is_rejecting = !is_before;
+		oracle_decree(&f->oracle, PLACE_p0, &rule);
+		if (is_before)
+			id = publish_to(f, PLACE_p0, LETTER_PERSISTENT | LETTER_CONFIRM);
+		oracle_refused(&f->oracle, id);
+		fix_free(f, "");
+	}
+}
+
+/* As a dead letter of a queue that was too long. */
+static void what_is_refused_dies_only_where_it_is_passed_on(void **state)
+{
+	(void)state;
+	for (uint32_t is_passing_on = 0; is_passing_on < 2; is_passing_on++) {
+		struct fix *f = fix_new();
+		const uint32_t id = too_many(f, true, is_passing_on);
+		oracle_refused(&f->oracle, id);
+		const uint32_t c = f->oracle.messages[id].first_copy;
+		must(f->oracle.copies[c].state == COPY_GONE);
+		must(f->oracle.copies[c].is_crowded == is_passing_on);
+		oracle_all_drained(&f->oracle);
+		fix_free(f, "");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +224,11 @@ int main(void)
 		cmocka_unit_test(more_than_a_policy_allows_is_noticed),
 		cmocka_unit_test(a_dead_letter_by_policy_that_is_missing_is_noticed),
 		cmocka_unit_test(what_died_before_a_policy_leaves_no_letter),
+		cmocka_unit_test(what_a_policy_refuses_does_not_come),
+		cmocka_unit_test(what_no_policy_refuses_is_noticed),
+		cmocka_unit_test(what_was_given_before_it_was_refused_is_noticed),
+		cmocka_unit_test(either_policy_may_refuse),
+		cmocka_unit_test(what_is_refused_dies_only_where_it_is_passed_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -235,6 +235,7 @@ static void choose_ends(struct places *p, struct prng *r)
 			p->rule[mortal[i]].dead_to = PLACE_d2;
 	p->rule[PLACE_p0].dead_to = PLACE_d2;
 	p->rule[PLACE_p0].is_decreed = true;
+	p->rule[PLACE_p0].is_strict = prng_chance(r, 1, 3);
 	p->rule[PLACE_d2].is_cemetery = true;
 }
 

@@ -103,7 +103,8 @@ static struct message letter(struct client *c, const struct temper *t, bool is_i
 	m.flags = chance(c, t->persistent_percent) ? LETTER_PERSISTENT : 0;
 	m.flags |= !is_in_tx && chance(c, t->mandatory_percent) ? LETTER_MANDATORY : 0;
 	while (is_in_tx && m.exchange == PLACE_X_default &&
-	       c->oracle->places.rule[m.key].is_rejecting)
+	       (c->oracle->places.rule[m.key].is_rejecting ||
+		c->oracle->places.rule[m.key].is_strict))
 		m.key = (uint8_t)dice(c, PLACE_QUEUES);
 	if (!(is_in_tx && t->is_refusing))
 		copy(c, &m);

@@ -51,7 +51,8 @@ void world_init(struct world *w, uint64_t seed, uint32_t loops_n, bool is_told)
 	w->oracle.may_be_cold = s.entries_bytes < 64u << 20;
 	w->temper = temper_of(&w->prng, s.segment_bytes < 1048576 ? s.pipe_bytes / 4 : 400000);
 	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
-		w->temper.is_refusing |= w->oracle.places.rule[q].is_rejecting;
+		w->temper.is_refusing |= w->oracle.places.rule[q].is_rejecting ||
+					 w->oracle.places.rule[q].is_strict;
 	w->heartbeat_s = s.heartbeat_s;
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
 		client_init(&w->client[i], &w->host, &w->oracle, i, prng_u64(&w->prng));
