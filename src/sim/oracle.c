@@ -180,6 +180,7 @@ uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, boo
 		q->first = n;
 	q->last = n;
 	q->copies_n++;
+	q->bytes += oracle_weight(m);
 	o->copied_bytes += m->bytes;
 	oracle_crowded(o, queue);
 	return n;
@@ -198,6 +199,7 @@ void oracle_copy_gone(struct oracle *o, uint32_t copy)
 	must(c->state != COPY_GONE && q->copies_n > 0);
 	c->state = COPY_GONE;
 	q->copies_n--;
+	q->bytes -= oracle_weight(&o->messages[c->message]);
 	o->copied_bytes -= o->messages[c->message].bytes;
 	if (c->prev)
 		o->copies[c->prev].next = c->next;

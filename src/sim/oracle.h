@@ -72,6 +72,8 @@ struct copy {
 struct oracle_queue {
 	enum life life;
 	uint32_t copies_n;     /* that are not gone: at least as many as there are */
+	uint64_t bytes;        /* that these count */
+	uint64_t drained;      /* bytes that the drain has got */
 	uint32_t first, last;  /* copies that are not gone */
 	uint32_t generation;   /* of an exclusive queue's name */
 	uint32_t users_n;      /* consumers, and gets under way */
@@ -260,8 +262,11 @@ bool oracle_may_be_due(const struct oracle *o, const struct copy *c);
  * may not; nobody knows any more what expires when. */
 void oracle_expire(struct oracle *o, uint32_t queue);
 void oracle_jump(struct oracle *o);
-/* oracle_crowded: a copy was added to a queue that may be full now. */
+/* oracle_crowded: a copy was added to a queue that may be full now. oracle_weight: what its message
+ * counts in a queue whose bytes are bounded. oracle_weighed: the drain has got it. */
 void oracle_crowded(struct oracle *o, uint32_t queue);
+uint64_t oracle_weight(const struct message *m);
+void oracle_weighed(struct oracle *o, const struct copy *c);
 /* oracle_timed notes when a copy that is added may expire. oracle_length gives how many messages
  * the queue may have, as asked for at `event`; UINT32_MAX: nobody knows. oracle_is_mortal: what
  * dies in it goes to another queue, surely. */

@@ -127,6 +127,8 @@ uint32_t oracle_deliver(struct oracle *o, struct oracle_delivery *d)
 		return 0;
 	}
 	oracle_tx_seen(o, n);
+	if (d->is_drain)
+		oracle_weighed(o, c);
 	o->redelivered_n += d->is_redelivered;
 	c->state = COPY_HELD;
 	c->holder = d->channel;
@@ -319,6 +321,7 @@ void oracle_drained(struct oracle *o, uint32_t queue)
 	struct oracle_queue *q = &o->queue[queue];
 	uint64_t lost = 0, n = 0;
 	uint32_t first = 0;
+	q->drained = 0;
 	if (o->places.rule[queue].kind == PLACE_STREAM) {
 		oracle_read_all(o, queue);
 		return;

@@ -426,7 +426,7 @@ void oracle_count_is(struct oracle *o, uint32_t queue, uint64_t event, uint64_t 
 			    place_queues[queue].name, (unsigned long)n, length);
 	if (rule->kind == PLACE_STREAM)
 		most += o->unreadable_n; /* no reader gets it, and it stays where it is */
-	if (rule->bytes_max || rule->age_s)
+	if (rule->kind == PLACE_STREAM && (rule->bytes_max || rule->age_s))
 		least = 0;
 	if (rule->is_cemetery || q->death_event > event)
 		most = UINT64_MAX; /* who has died, and when, is not known before it comes */

@@ -1,4 +1,5 @@
 /* What queues lose by their rules: messages that have waited for too long, or are too many. */
+#include "base/limits.h"
 #include "sim/oracle.h"
 
 /* ---- time ---------------------------------------------------------------------------------- */
@@ -96,12 +97,22 @@ static void refuse(struct oracle *o, uint32_t queue, bool is_passing_on)
 	}
 }
 
+/* A big body is counted by its chunks. */
+uint64_t oracle_weight(const struct message *m)
+{
+	const uint64_t chunks = (m->bytes + LIMIT_CHUNK_BYTES - 1) / LIMIT_CHUNK_BYTES;
+	return m->bytes <= LIMIT_CHUNK_BYTES ? m->bytes : chunks * LIMIT_CHUNK_BYTES;
+}
+
 void oracle_crowded(struct oracle *o, uint32_t queue)
 {
+	const struct oracle_queue *q = &o->queue[queue];
 	const struct place_rule *rule;
 	const uint32_t n = rules_of(o, queue, &rule);
 	const uint32_t most = lesser(rule->length_max, rule[n - 1].length_max);
-	if (!most || o->queue[queue].copies_n <= most)
+	const uint64_t most_bytes = lesser(rule->bytes_max, rule[n - 1].bytes_max);
+	const bool is_full = (most && q->copies_n > most) || (most_bytes && q->bytes > most_bytes);
+	if (!is_full || rule->kind == PLACE_STREAM)
 		return;
 	for (uint32_t i = 0; i < n; i++)
 		if (rule[i].is_rejecting)
@@ -135,6 +146,18 @@ void oracle_refused(struct oracle *o, uint32_t id)
 		story_wrong(o->story, "m%u was refused, though %s has given it", id,
 			    place_queues[o->copies[full].queue].name);
 	oracle_copy_gone(o, full);
+}
+
+/* All that the drain gets of a queue was ready in it when it began. */
+void oracle_weighed(struct oracle *o, const struct copy *c)
+{
+	const struct place_rule *rule = &o->places.rule[c->queue];
+	struct oracle_queue *q = &o->queue[c->queue];
+	q->drained += oracle_weight(&o->messages[c->message]);
+	if (rule->bytes_max && !rule->is_rejecting && !o->may_be_cold &&
+	    q->drained > rule->bytes_max)
+		story_wrong(o->story, "%s had %lu bytes, more than %u", place_queues[c->queue].name,
+			    (unsigned long)q->drained, rule->bytes_max);
 }
 
 uint32_t oracle_length(const struct oracle *o, uint32_t queue, uint64_t event)

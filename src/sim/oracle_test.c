@@ -151,7 +151,9 @@ static void a_queue_may_go_with_a_channel_that_ends_unheard(void **state)
 	struct oracle *o = &f->oracle;
 	oracle_queue_set(o, PLACE_b0, LIFE_THERE);
 	oracle_queue_set(o, PLACE_a0, LIFE_THERE);
-	const struct oracle_ask ask = { oracle_tick(o), PLACE_a0, true, false };
+	const struct oracle_ask ask = { .event = oracle_tick(o),
+					.queue = PLACE_a0,
+					.is_asked = true };
 	oracle_asked(o, f->consumer, &ask);
 	oracle_queue_set(o, PLACE_a0, LIFE_MAYBE);
 	oracle_returned(o, publish_to(f, PLACE_b0, LETTER_MANDATORY));
@@ -225,6 +227,36 @@ static void what_was_refused_must_not_come(void **state)
 	oracle_refused(&f->oracle, id);
 	(void)deliver(f, id, 0);
 	fix_free(f, "is gone");
+}
+
+static void a_queue_with_too_many_bytes_is_noticed(void **state)
+{
+	(void)state;
+	struct fix *f = fix_of((struct place_rule){ .bytes_max = 2 * BYTES });
+	for (int i = 0; i < 3; i++) {
+		const uint32_t id = publish_confirmed(f);
+		const uint32_t copy = oracle_copy_of(&f->oracle, id, PLACE_d0);
+		oracle_weighed(&f->oracle, &f->oracle.copies[copy]);
+	}
+	fix_free(f, "d0 had 300 bytes, more than 200");
+}
+
+/* The one too much may be dropped, or refused where the queue does that. */
+static void only_what_is_too_many_bytes_may_go(void **state)
+{
+	(void)state;
+	for (uint32_t n = 2; n < 4; n++) {
+		struct fix *f = fix_of((struct place_rule){ .bytes_max = 2 * BYTES });
+		for (uint32_t i = 0; i < n; i++)
+			(void)publish_confirmed(f);
+		oracle_drained(&f->oracle, PLACE_d0);
+		fix_free(f, n > 2 ? "" : "2 messages of d0 are lost");
+		f = fix_of((struct place_rule){ .bytes_max = n * BYTES, .is_rejecting = true });
+		for (uint32_t i = 0; i < 2; i++)
+			(void)publish_confirmed(f);
+		oracle_refused(&f->oracle, publish(f));
+		fix_free(f, n > 2 ? "was refused, though there was room" : "");
+	}
 }
 
 static void a_low_priority_before_a_high_one_is_noticed(void **state)
@@ -439,6 +471,8 @@ int main(void)
 		cmocka_unit_test(a_queue_with_too_many_is_noticed),
 		cmocka_unit_test(a_refusal_with_room_is_noticed),
 		cmocka_unit_test(what_was_refused_must_not_come),
+		cmocka_unit_test(a_queue_with_too_many_bytes_is_noticed),
+		cmocka_unit_test(only_what_is_too_many_bytes_may_go),
 		cmocka_unit_test(a_low_priority_before_a_high_one_is_noticed),
 		cmocka_unit_test(an_honest_dead_letter_is_believed),
 		cmocka_unit_test(what_was_refused_and_comes_nowhere_is_missed),

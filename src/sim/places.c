@@ -112,7 +112,9 @@ struct slice place_rules(const struct place_rule *rule, uint8_t buf[PLACE_RULES_
 	if (rule->age_s)
 		amqp091_put_str(&w, "x-max-age", text_slice(&age));
 	if (rule->is_rejecting)
-		amqp091_put_str(&w, "x-overflow", slice_str("reject-publish"));
+		amqp091_put_str(
+			&w, "x-overflow",
+			slice_str(rule->is_passing_on ? "reject-publish-dlx" : "reject-publish"));
 	if (rule->dead_to && !rule->is_decreed) {
 		amqp091_put_str(&w, "x-dead-letter-exchange", SLICE_EMPTY);
 		amqp091_put_str(&w, "x-dead-letter-routing-key",
@@ -206,7 +208,7 @@ static void choose(struct places *p, struct prng *r)
 	}
 }
 
-/* Some keep messages for a while only, or so many of them. */
+/* Some keep messages for a while only, or so many of them, or so many bytes. */
 static void choose_bounds(struct places *p, struct prng *r)
 {
 	static const uint8_t brief[] = { PLACE_d1, PLACE_n0, PLACE_t0, PLACE_r0,
@@ -217,10 +219,15 @@ static void choose_bounds(struct places *p, struct prng *r)
 			p->rule[brief[i]].ttl_ms = (uint32_t)prng_between(r, 1, 2000);
 	for (uint32_t i = 0; i < sizeof narrow; i++) {
 		struct place_rule *rule = &p->rule[narrow[i]];
-		if (!prng_chance(r, 1, 5))
+		if (prng_chance(r, 1, 5))
+			rule->length_max = (uint32_t)prng_between(r, 1, 60);
+		if (prng_chance(r, 1, 5))
+			rule->bytes_max = (uint32_t)prng_between(r, 100, 8000);
+		if (!rule->length_max && !rule->bytes_max)
 			continue;
-		rule->length_max = (uint32_t)prng_between(r, 1, 60);
 		rule->is_rejecting = prng_chance(r, 1, 2);
+		rule->is_passing_on = rule->is_rejecting && rule->kind != PLACE_COUNTED &&
+				      prng_chance(r, 1, 2);
 	}
 }
 

@@ -59,16 +59,17 @@ struct place_joint {
 /* What a queue is told when it is declared: as its table says, or as the seed does. */
 struct place_rule {
 	enum place_queue_kind kind;
-	bool is_rejecting;         /* when it is full: else the oldest go */
-	bool is_passing_on;        /* what it rejects: that goes where its dead letters go */
-	uint32_t ttl_ms;           /* 0: none */
-	uint32_t length_max;       /* 0: none */
-	uint32_t bytes_max, age_s; /* of a stream: what is more goes; 0: none */
-	uint32_t segment_bytes;    /* likewise: so much of it together */
-	uint8_t dead_to;  /* where its dead letters go, a queue without rules; 0: nowhere */
-	bool is_cemetery; /* some come here */
-	bool is_decreed;  /* policies may say more, and whether its dead letters go there */
-	bool is_strict;   /* they may make it reject */
+	bool is_rejecting;      /* when it is full: else the oldest go */
+	bool is_passing_on;     /* what it rejects: that goes where its dead letters go */
+	uint32_t ttl_ms;        /* 0: none */
+	uint32_t length_max;    /* 0: none */
+	uint32_t bytes_max;     /* of bodies; 0: none */
+	uint32_t age_s;         /* of a stream: what is older goes; 0: none */
+	uint32_t segment_bytes; /* likewise: so much of it together */
+	uint8_t dead_to;        /* where its dead letters go, a queue without rules; 0: nowhere */
+	bool is_cemetery;       /* some come here */
+	bool is_decreed;        /* policies may say more, and whether its dead letters go there */
+	bool is_strict;         /* they may make it reject */
 };
 struct places {
 	struct place_rule rule[PLACE_QUEUES];
