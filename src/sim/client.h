@@ -143,6 +143,8 @@ bool client_publish(struct client *c, uint32_t channel, struct message *m);
 /* client_declare_exchange, client_declare: the exchange or queue as its table says. */
 bool client_declare_exchange(struct client *c, uint32_t channel, uint32_t exchange);
 bool client_declare(struct client *c, uint32_t channel, uint32_t queue);
+/* client_delete_exchange: with it go its bindings, also those to it. */
+bool client_delete_exchange(struct client *c, uint32_t channel, uint32_t exchange);
 /* client_count declares passively: how many messages are ready? */
 bool client_count(struct client *c, uint32_t channel, uint32_t queue);
 /* client_bind, client_unbind: the queue of a place_binding, which must surely be there. */

@@ -3,6 +3,50 @@
 
 enum { ARG_DECLARE, ARG_COUNT, ARG_UNBIND, ARG_BIND };
 
+/* ---- calls ------------------------------------------------------------------------------ */
+
+/* The exchanges that a call names, a bit for each: all, where it ends a transaction. */
+static uint32_t named_by(const struct places *p, const struct asked *a)
+{
+	must(a->answer != AMQP091_METHOD_N);
+	switch (a->answer) {
+	case AMQP091_exchange_declare_ok:
+	case AMQP091_exchange_delete_ok: return 1u << a->place;
+	case AMQP091_exchange_bind_ok:
+	case AMQP091_exchange_unbind_ok:
+		return 1u << p->joint[a->place].to | 1u << p->joint[a->place].from.exchange;
+	case AMQP091_queue_bind_ok:
+	case AMQP091_queue_unbind_ok: return 1u << p->binding[a->arg].exchange;
+	case AMQP091_tx_commit_ok:
+	case AMQP091_tx_rollback_ok: return (1u << PLACE_EXCHANGES) - 1;
+	default: return 0;
+	}
+}
+
+void client_call(struct client *c, uint32_t channel, enum amqp091_method_kind answer,
+		 uint32_t place, uint32_t arg)
+{
+	struct asked *a = &c->channel[channel].asked;
+	must(a->answer == AMQP091_METHOD_N);
+	*a = (struct asked){ answer, oracle_tick(c->oracle), c->host->now_ms, place, arg };
+	const struct oracle_ask ask = { .event = a->event,
+					.exchanges = named_by(&c->oracle->places, a) };
+	oracle_asked(c->oracle, c->channel[channel].number, &ask);
+	oracle_names(c->oracle, c->index, ask.exchanges);
+	TELL(c->story, call, c->index, channel, answer, place, arg);
+}
+
+void client_call_queue(struct client *c, uint32_t channel, enum amqp091_method_kind answer,
+		       uint32_t queue, bool is_risky, uint32_t arg)
+{
+	client_call(c, channel, answer, queue, arg);
+	struct oracle_ask ask = c->oracle->asked[c->channel[channel].number];
+	ask.queue = (uint8_t)queue;
+	ask.is_asked = true;
+	ask.is_risky = is_risky;
+	oracle_asked(c->oracle, c->channel[channel].number, &ask);
+}
+
 /* One client at a time changes a queue, so that the oracle can tell what is there. */
 static bool take(struct client *c, uint32_t channel, uint32_t queue)
 {
@@ -32,7 +76,8 @@ bool client_declare_exchange(struct client *c, uint32_t channel, uint32_t exchan
 {
 	const struct place_exchange *x = &place_exchanges[exchange];
 	uint8_t arguments[PLACE_EXCHANGE_MAX];
-	if (!client_may_call(c, channel) || x->is_fixed)
+	if (!client_may_call(c, channel) || x->is_fixed ||
+	    c->oracle->exchange[exchange] == LIFE_GOING)
 		return false;
 	if (c->oracle->exchange[exchange] == LIFE_NONE)
 		oracle_exchange_set(c->oracle, exchange, LIFE_COMING);
@@ -46,6 +91,23 @@ bool client_declare_exchange(struct client *c, uint32_t channel, uint32_t exchan
 					      .type = slice_str(place_kind_names[x->kind]),
 					      .arguments = place_exchange_arguments(
 						      &c->oracle->places, exchange, arguments) } });
+	return true;
+}
+
+/* Nobody names it meanwhile: a publish to what is gone would end his channel. */
+bool client_delete_exchange(struct client *c, uint32_t channel, uint32_t exchange)
+{
+	struct oracle *o = c->oracle;
+	if (!client_may_call(c, channel) || place_exchanges[exchange].is_fixed ||
+	    o->exchange[exchange] != LIFE_THERE || !oracle_is_unnamed(o, exchange))
+		return false;
+	oracle_exchange_set(o, exchange, LIFE_GOING);
+	client_call(c, channel, AMQP091_exchange_delete_ok, exchange, 0);
+	client_say(c, channel + 1,
+		   &(struct amqp091_method){
+			   .kind = AMQP091_exchange_delete,
+			   .exchange_delete = {
+				   .exchange = slice_str(place_exchanges[exchange].name) } });
 	return true;
 }
 
@@ -265,6 +327,7 @@ static void answered(struct client *c, uint32_t channel, const struct asked *a,
 	case AMQP091_channel_open_ok: ch->life = LIFE_THERE; return;
 	case AMQP091_channel_close_ok: client_channel_over(c, channel, false); return;
 	case AMQP091_exchange_declare_ok: oracle_exchange_set(o, a->place, LIFE_THERE); return;
+	case AMQP091_exchange_delete_ok: oracle_exchange_deleted(o, a->place, true); return;
 	case AMQP091_exchange_bind_ok:
 	case AMQP091_exchange_unbind_ok:
 		o->joint_busy[a->place] = false;
@@ -333,6 +396,7 @@ void client_abandon(struct client *c, struct channel_state *ch)
 	struct oracle *o = c->oracle;
 	switch (a->answer) {
 	case AMQP091_exchange_declare_ok: oracle_exchange_set(o, a->place, LIFE_MAYBE); break;
+	case AMQP091_exchange_delete_ok: oracle_exchange_deleted(o, a->place, false); break;
 	case AMQP091_exchange_bind_ok: /* it stays busy: the broker may come to it later */
 	case AMQP091_exchange_unbind_ok: oracle_joint_set(o, a->place, LIFE_MAYBE); break;
 	case AMQP091_queue_declare_ok:

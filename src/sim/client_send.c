@@ -26,23 +26,6 @@ void client_beat(struct client *c)
 	c->out.n += AMQP091_FRAME_OVERHEAD;
 }
 
-void client_call(struct client *c, uint32_t channel, enum amqp091_method_kind answer,
-		 uint32_t place, uint32_t arg)
-{
-	struct asked *a = &c->channel[channel].asked;
-	must(a->answer == AMQP091_METHOD_N);
-	*a = (struct asked){ answer, oracle_tick(c->oracle), c->host->now_ms, place, arg };
-	TELL(c->story, call, c->index, channel, answer, place, arg);
-}
-
-void client_call_queue(struct client *c, uint32_t channel, enum amqp091_method_kind answer,
-		       uint32_t queue, bool is_risky, uint32_t arg)
-{
-	client_call(c, channel, answer, queue, arg);
-	struct oracle_ask ask = { c->channel[channel].asked.event, (uint8_t)queue, true, is_risky };
-	oracle_asked(c->oracle, c->channel[channel].number, &ask);
-}
-
 bool client_may_call(const struct client *c, uint32_t channel)
 {
 	const struct channel_state *ch = &c->channel[channel];
@@ -269,6 +252,7 @@ bool client_publish(struct client *c, uint32_t channel, struct message *m)
 	struct letter l = oracle_letter(o, id);
 	put_content(c, channel, &l);
 	await_confirm(ch, id);
+	oracle_names(o, c->index, 1u << m->exchange);
 	TELL(c->story, publish, c->index, channel, id, m->bytes, m->exchange, m->key);
 	TELL(c->story, persistent, id, (m->flags & LETTER_PERSISTENT) != 0,
 	     (m->flags & LETTER_MANDATORY) != 0, maybe);

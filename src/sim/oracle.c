@@ -64,6 +64,7 @@ void oracle_asked(struct oracle *o, uint32_t channel, const struct oracle_ask *a
 void oracle_answered(struct oracle *o, uint32_t channel)
 {
 	o->asked[channel].is_asked = false;
+	o->asked[channel].exchanges = 0;
 }
 
 static bool may_fail(const struct oracle *o, const struct oracle_ask *a)

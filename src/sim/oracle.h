@@ -96,10 +96,11 @@ struct oracle_queue {
 	bool is_limbo; /* somebody was lost; the broker may come to what he wanted all the same */
 };
 
-/* A call under way about a queue, which may find that the queue is gone; or (is_risky) be refused
- * for another reason that its client knows of. */
+/* A call under way. One about a queue (is_asked) may find that the queue is gone; or (is_risky) be
+ * refused for another reason that its client knows of. */
 struct oracle_ask {
 	uint64_t event;
+	uint32_t exchanges; /* that it names, a bit for each */
 	uint8_t queue;
 	bool is_asked, is_risky;
 };
@@ -142,6 +143,9 @@ struct oracle {
 	struct oracle_queue queue[PLACE_QUEUES];
 	enum life exchange[PLACE_EXCHANGES], binding[PLACE_BINDINGS], joint[PLACE_JOINTS];
 	bool joint_busy[PLACE_JOINTS]; /* somebody is changing it, or was when he broke off */
+	uint64_t named[ORACLE_CLIENTS]
+		      [PLACE_EXCHANGES];      /* event, when a client last said its name */
+	bool exchange_limbo[PLACE_EXCHANGES]; /* who was deleting it is lost */
 	struct party party[ORACLE_CLIENTS];
 	uint32_t orphans; /* list by next_unsure: of connections that were lost */
 	uint32_t *settling;
@@ -175,6 +179,7 @@ struct oracle {
 	uint32_t stream_missed_n; /* that nobody has read before they went */
 	uint32_t stream_page;     /* rows of a page: so many stay at least */
 	uint64_t streamed_n, trimmed_n, renewed_n;
+	uint64_t razed_n;              /* exchanges deleted */
 	uint64_t refused_n, decreed_n; /* messages; of these, by a queue with policies alone */
 	bool is_rotten;                /* the broker could not read something once */
 	bool is_standing;              /* `standing` and `mask` are of now */
@@ -227,6 +232,12 @@ bool oracle_is_taken(const struct oracle *o, uint32_t queue);
 void oracle_in_limbo(struct oracle *o, uint32_t queue, bool is_his_change);
 void oracle_exchange_set(struct oracle *o, uint32_t exchange, enum life life);
 void oracle_binding_set(struct oracle *o, uint32_t binding, enum life life);
+/* oracle_names: the client has just named these exchanges, a bit for each. oracle_is_unnamed: the
+ * broker has done all that anybody has said about the exchange. oracle_exchange_deleted: it is
+ * gone with all its bindings; or nobody will say whether it is. */
+void oracle_names(struct oracle *o, uint32_t client, uint32_t exchanges);
+bool oracle_is_unnamed(const struct oracle *o, uint32_t exchange);
+void oracle_exchange_deleted(struct oracle *o, uint32_t exchange, bool is_sure);
 void oracle_joint_set(struct oracle *o, uint32_t joint, enum life life);
 /* oracle_queue_deleted: its messages are gone, but for what is still on its way. */
 void oracle_queue_deleted(struct oracle *o, uint32_t queue);

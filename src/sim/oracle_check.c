@@ -225,6 +225,11 @@ void oracle_quiet(struct oracle *o, uint32_t clients, bool is_known, bool is_rea
 			oracle_queue_deleted(o, i);
 		q->loss_open = q->is_limbo = q->is_leaking = false;
 	}
+	for (uint32_t x = 0; is_known && x < PLACE_EXCHANGES; x++) {
+		if (o->exchange_limbo[x])
+			oracle_exchange_set(o, x, LIFE_MAYBE);
+		o->exchange_limbo[x] = false;
+	}
 	for (; is_known && o->orphans; o->orphans = o->messages[o->orphans].next_unsure)
 		oracle_is_sure(o, &o->messages[o->orphans]);
 }
@@ -276,8 +281,10 @@ static void crash_places(struct oracle *o)
 						  place_exchanges[p->to].is_durable);
 		o->joint_busy[j] = false;
 	}
-	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++)
+	for (uint32_t x = 0; x < PLACE_EXCHANGES; x++) {
 		o->exchange[x] = after_crash(o->exchange[x], place_exchanges[x].is_durable);
+		o->exchange_limbo[x] = false;
+	}
 	for (uint32_t i = 0; i < PLACE_QUEUES; i++) {
 		struct oracle_queue *q = &o->queue[i];
 		enum life l = after_crash(q->life, place_queues[i].is_durable &&

@@ -222,6 +222,41 @@ void oracle_exchange_set(struct oracle *o, uint32_t exchange, enum life life)
 	reroute_all(o);
 }
 
+void oracle_names(struct oracle *o, uint32_t client, uint32_t exchanges)
+{
+	must(client < ORACLE_CLIENTS);
+	for (uint32_t left = exchanges; left; left &= left - 1)
+		o->named[client][bits_lowest(left)] = o->event;
+}
+
+bool oracle_is_unnamed(const struct oracle *o, uint32_t exchange)
+{
+	for (uint32_t i = 1; i < o->channels_n; i++)
+		if (o->asked[i].exchanges >> exchange & 1)
+			return false;
+	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
+		if (o->named[i][exchange] && !oracle_is_done(o, i, o->named[i][exchange]))
+			return false;
+	return true;
+}
+
+void oracle_exchange_deleted(struct oracle *o, uint32_t exchange, bool is_sure)
+{
+	const enum life life = is_sure ? LIFE_NONE : LIFE_MAYBE;
+	for (uint32_t b = 0; b < PLACE_BINDINGS; b++)
+		if (o->places.binding[b].exchange == exchange && o->binding[b] != LIFE_NONE)
+			o->binding[b] = life;
+	for (uint32_t j = 0; j < PLACE_JOINTS; j++)
+		if ((o->places.joint[j].from.exchange == exchange ||
+		     o->places.joint[j].to == exchange) &&
+		    o->joint[j] != LIFE_NONE)
+			o->joint[j] = life;
+	o->exchange[exchange] = is_sure ? LIFE_NONE : LIFE_GOING; /* until that is known */
+	o->exchange_limbo[exchange] = !is_sure;
+	o->razed_n++;
+	reroute_all(o);
+}
+
 void oracle_binding_set(struct oracle *o, uint32_t binding, enum life life)
 {
 	if (o->binding[binding] == life)

@@ -21,6 +21,7 @@ struct temper temper_of(struct prng *r, uint32_t bytes_max)
 		.qos = 6,
 		.purge = 2,
 		.remove = 2,
+		.raze = 6,
 		.recover = 3,
 		.close = 5,
 		.drop = 2,
@@ -209,7 +210,9 @@ static bool change(struct client *c, uint32_t channel, uint32_t d, const struct 
 		return client_purge(c, channel, queue);
 	if ((d -= t->purge) < t->remove)
 		return client_delete(c, channel, queue, may_fail ? dice(c, 4) : 0);
-	if ((d -= t->remove) < t->recover)
+	if ((d -= t->remove) < t->raze)
+		return client_delete_exchange(c, channel, dice(c, PLACE_EXCHANGES));
+	if ((d -= t->raze) < t->recover)
 		return client_recover(c, channel);
 	if ((d -= t->recover) < t->close)
 		return client_close(c, channel);
@@ -232,8 +235,8 @@ static bool change(struct client *c, uint32_t channel, uint32_t d, const struct 
 static bool once(struct client *c, uint32_t channel, const struct temper *t)
 {
 	uint32_t changes = t->declare + t->bind + t->unbind + t->count + t->qos + t->purge +
-			   t->remove + t->recover + t->close + t->drop + t->leave + t->slow +
-			   t->rest;
+			   t->remove + t->raze + t->recover + t->close + t->drop + t->leave +
+			   t->slow + t->rest;
 	uint32_t d = dice(c, t->publish + t->settle + t->get + t->consume + t->cancel + changes);
 	if (c->channel[channel].is_dealing && d < t->publish + t->settle)
 		return deal(c, channel, t);

@@ -10,7 +10,7 @@
 /* The temper of a run: how often (per thousand) what is done, and how large messages are. */
 struct temper {
 	uint32_t publish, settle, get, consume, cancel, declare, bind, unbind, count, qos;
-	uint32_t purge, remove, recover, close, drop, leave, slow, rest;
+	uint32_t purge, remove, raze, recover, close, drop, leave, slow, rest;
 	uint32_t persistent_percent, confirm_percent, no_ack_percent, mandatory_percent;
 	uint32_t reject_percent; /* of what is settled */
 	uint32_t bytes_usual, bytes_max, large_per_mille;
