@@ -91,7 +91,7 @@ static void say(struct operator* op)
 void operator_begin(struct operator* op, struct host *h, struct oracle *o, struct prng *r)
 {
 	struct sock *sock;
-	if (op->errand.sock)
+	if (op->errand.sock || (!op->is_asked && o->decrees_n > 1))
 		return;
 	while (!op->is_asked && is_same(&op->now[0], &op->next[0]) &&
 	       is_same(&op->now[1], &op->next[1]))

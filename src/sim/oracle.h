@@ -169,6 +169,7 @@ struct oracle {
 	/* what holds of the queue that has rules by policies: one, or what was before or comes */
 	struct place_rule decree[2];
 	uint32_t decrees_n;
+	bool is_answered;      /* the operator: what comes holds when the broker has been idle */
 	uint64_t decree_event; /* since when it is one */
 	uint32_t *stream;      /* messages by offset, as they were read; 0: not yet */
 	uint32_t stream_n, stream_cap;
@@ -285,9 +286,11 @@ void oracle_timed(const struct oracle *o, struct copy *c);
 uint32_t oracle_length(const struct oracle *o, uint32_t queue, uint64_t event);
 bool oracle_is_mortal(const struct oracle *o, uint32_t queue);
 /* oracle_decree: an operator orders another rule for the queue, and from now on it may hold.
- * oracle_decreed: he was answered. */
+ * oracle_decreed: he was answered; the queue is being told, and may still be asked by somebody who
+ * has sent something since. oracle_obeyed: it has been told, if he was. */
 void oracle_decree(struct oracle *o, uint32_t queue, const struct place_rule *next);
 void oracle_decreed(struct oracle *o, uint32_t queue);
+void oracle_obeyed(struct oracle *o, uint32_t queue);
 /* oracle_refused: the publisher is told that a queue was full. */
 void oracle_refused(struct oracle *o, uint32_t id);
 

@@ -201,6 +201,7 @@ static void quiet_queue(struct oracle *o, uint32_t queue)
 
 void oracle_quiet(struct oracle *o, uint32_t clients, bool is_known, bool is_read)
 {
+	oracle_obeyed(o, PLACE_p0);
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++) {
 		struct party *p = &o->party[i];
 		if (clients >> i & 1)
@@ -302,6 +303,7 @@ void oracle_crash(struct oracle *o, bool is_clean)
 	for (uint32_t i = 0; i < ORACLE_CLIENTS; i++)
 		o->party[i].unsure_first = o->party[i].unsure_last = 0;
 	o->orphans = 0;
+	oracle_obeyed(o, PLACE_p0);
 	oracle_dead_crash(o);
 	crash_places(o);
 	for (uint32_t i = 0; i < PLACE_QUEUES; i++) {

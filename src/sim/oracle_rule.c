@@ -208,6 +208,15 @@ static void bury(struct oracle *o, uint32_t queue)
 void oracle_decreed(struct oracle *o, uint32_t queue)
 {
 	must(o->places.rule[queue].is_decreed && o->decrees_n == 2);
+	o->is_answered = true;
+}
+
+void oracle_obeyed(struct oracle *o, uint32_t queue)
+{
+	must(o->places.rule[queue].is_decreed);
+	if (!o->is_answered)
+		return;
+	o->is_answered = false;
 	const bool was_mortal = oracle_is_mortal(o, queue);
 	o->decree[0] = o->decree[1];
 	o->decrees_n = 1;

@@ -48,10 +48,16 @@ static void order(struct fix *f, uint32_t ttl_ms, uint32_t length_max, uint8_t d
 	oracle_decree(&f->oracle, PLACE_p0, &rule);
 }
 
+static void obey(struct fix *f)
+{
+	oracle_decreed(&f->oracle, PLACE_p0);
+	oracle_obeyed(&f->oracle, PLACE_p0);
+}
+
 static void policy(struct fix *f, uint32_t ttl_ms, uint32_t length_max, uint8_t dead_to)
 {
 	order(f, ttl_ms, length_max, dead_to);
-	oracle_decreed(&f->oracle, PLACE_p0);
+	obey(f);
 }
 
 static void what_a_policy_lets_expire_does_not_come(void **state)
@@ -85,7 +91,7 @@ static void while_a_policy_changes_both_may_hold(void **state)
 	order(f, TTL_MS, 0, 0);
 	const uint32_t id = publish(f);
 	(void)publish(f);
-	oracle_decreed(&f->oracle, PLACE_p0);
+	obey(f);
 	f->now_ms = TTL_MS;
 	oracle_expire(&f->oracle, PLACE_p0);
 	deliver(f, id);
@@ -145,7 +151,7 @@ static uint32_t too_many(struct fix *f, bool is_rejecting, bool is_passing_on)
 	rule.is_rejecting = is_rejecting;
 	rule.is_passing_on = is_passing_on;
 	oracle_decree(&f->oracle, PLACE_p0, &rule);
-	oracle_decreed(&f->oracle, PLACE_p0);
+	obey(f);
 	(void)publish(f);
 	return publish_to(f, PLACE_p0, LETTER_PERSISTENT | LETTER_CONFIRM);
 }
@@ -199,6 +205,23 @@ static void either_policy_may_refuse(void **state)
 	}
 }
 
+/* The operator is answered before the queue has heard of it. */
+static void the_rule_before_may_refuse_until_the_broker_is_idle(void **state)
+{
+	(void)state;
+	for (uint32_t is_idle = 0; is_idle < 2; is_idle++) {
+		struct fix *f = fix_new();
+		(void)too_many(f, true, false);
+		order(f, 0, 0, 0);
+		oracle_decreed(&f->oracle, PLACE_p0);
+		if (is_idle)
+			oracle_quiet(&f->oracle, 3, true, true);
+		oracle_refused(&f->oracle,
+			       publish_to(f, PLACE_p0, LETTER_PERSISTENT | LETTER_CONFIRM));
+		fix_free(f, is_idle ? "was refused, though there was room" : "");
+	}
+}
+
 /* As a dead letter of a queue that was too long. */
 static void what_is_refused_dies_only_where_it_is_passed_on(void **state)
 {
@@ -228,6 +251,7 @@ int main(void)
 		cmocka_unit_test(what_no_policy_refuses_is_noticed),
 		cmocka_unit_test(what_was_given_before_it_was_refused_is_noticed),
 		cmocka_unit_test(either_policy_may_refuse),
+		cmocka_unit_test(the_rule_before_may_refuse_until_the_broker_is_idle),
 		cmocka_unit_test(what_is_refused_dies_only_where_it_is_passed_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
