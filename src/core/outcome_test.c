@@ -97,6 +97,7 @@ static const struct pin old_rules[] = {
 	{ 25, "once" },
 	{ 26, "bequeaths" },
 	{ 27, "passing_bytes" },
+	{ 28, "limit_is_assumed" },
 };
 
 static const struct pin rules[] = {

@@ -144,7 +144,10 @@ static void fill(struct queue_rules *io, const struct queue_rules *weak)
 	io->max_length = least(strong.max_length, weak->max_length);
 	io->max_length_bytes = least(strong.max_length_bytes, weak->max_length_bytes);
 	io->max_age_ms = least(strong.max_age_ms, weak->max_age_ms);
-	io->delivery_limit = least(strong.delivery_limit, weak->delivery_limit);
+	if (strong.limit_is_assumed != 1)
+		io->delivery_limit = least(strong.delivery_limit, weak->delivery_limit);
+	else if (weak->delivery_limit != RULE_NONE)
+		io->delivery_limit = weak->delivery_limit;
 	io->type = strong.type;
 }
 

@@ -5,7 +5,8 @@
  * of the virtual host are opened again when a policy changes; nothing of it is stored with them. A
  * queue takes of a policy what its type knows (policy_rule.def), and passes the rest over.
  *
- *     declared rules, policy: a limit is the lesser of both, all else as declared
+ *     declared rules, policy: a limit is the lesser of both, all else as declared; a delivery limit
+ *         that was not declared but assumed gives way to the policy's, lesser or not
  *     policy, operator policy: a limit is the lesser of both, all else the operator's
  *
  * An exchange takes its alternate from a policy when it was declared without one.

@@ -111,6 +111,43 @@ static void limits_are_the_least_and_the_rest_as_declared_or_as_the_operator_say
 	world_fini(&w);
 }
 
+static void declare_limited(struct world *w, const char *name, uint64_t limit, uint64_t is_assumed)
+{
+	struct queue_rules r = rules_none();
+	r.delivery_limit = limit;
+	r.limit_is_assumed = is_assumed;
+	declare(w, name, &r);
+	must(of(w, name).delivery_limit == limit);
+}
+
+static void a_delivery_limit_that_no_queue_has_named_gives_way_to_a_policy(void **s)
+{
+	(void)s;
+	struct world w;
+	struct queue_rules policy = rules_none();
+	begin(&w);
+	declare_limited(&w, "assumed", 20, 1);
+	declare_limited(&w, "named", 20, RULE_NONE);
+	declare_limited(&w, "endless", RULE_NONE, RULE_NONE);
+	policy.delivery_limit = 50;
+	must(put(&w, FACT_POLICY, "p", "", 0, &policy) == ERR_OK);
+	must(of(&w, "assumed").delivery_limit == 50 && of(&w, "named").delivery_limit == 20);
+	must(of(&w, "endless").delivery_limit == 50);
+	policy.delivery_limit = RULE_ENDLESS;
+	must(put(&w, FACT_POLICY, "p", "", 0, &policy) == ERR_OK);
+	must(of(&w, "assumed").delivery_limit == RULE_ENDLESS);
+	must(of(&w, "named").delivery_limit == 20);
+	policy.delivery_limit = 30; /* the operator's bounds the policy's, not what is assumed */
+	must(put(&w, FACT_OPERATOR_POLICY, "o", "", 0, &policy) == ERR_OK);
+	must(of(&w, "assumed").delivery_limit == 30 && of(&w, "named").delivery_limit == 20);
+	policy.delivery_limit = RULE_NONE;
+	policy.max_length = 1;
+	must(put(&w, FACT_POLICY, "p", "", 0, &policy) == ERR_OK);
+	must(put(&w, FACT_OPERATOR_POLICY, "o", "", 0, &policy) == ERR_OK);
+	must(of(&w, "assumed").delivery_limit == 20); /* both say nothing of it */
+	world_fini(&w);
+}
+
 static void only_queues_of_the_kind_are_meant(void **s)
 {
 	(void)s;
@@ -222,6 +259,7 @@ int main(void)
 		cmocka_unit_test(the_policy_with_the_highest_priority_holds),
 		cmocka_unit_test(
 			limits_are_the_least_and_the_rest_as_declared_or_as_the_operator_says),
+		cmocka_unit_test(a_delivery_limit_that_no_queue_has_named_gives_way_to_a_policy),
 		cmocka_unit_test(only_queues_of_the_kind_are_meant),
 		cmocka_unit_test(a_queue_takes_of_a_policy_what_its_type_knows),
 		cmocka_unit_test(no_policy_reaches_what_an_exchange_keeps),

@@ -25,6 +25,9 @@ enum retry_type { RETRY_DISABLED, RETRY_ALL, RETRY_FAILED, RETRY_RETURNED };
 
 #define RULE_NONE UINT64_MAX
 
+/* A delivery limit that no message reaches; where one is assumed, RULE_NONE would leave it. */
+#define RULE_ENDLESS (UINT64_MAX - 1)
+
 struct queue_rules { /* texts borrow, and have at most 255 bytes */
 #define RULE_NUMBER(number, name, prose) uint64_t name;
 #define RULE_TEXT(number, name, prose) \
@@ -36,7 +39,7 @@ struct queue_rules { /* texts borrow, and have at most 255 bytes */
 };
 
 /* Room for any rules. */
-#define RULES_BYTES_MAX 770u
+#define RULES_BYTES_MAX 780u
 
 /* rules_none is no rule at all. */
 struct queue_rules rules_none(void);

@@ -12,7 +12,7 @@
 
 #define SEGMENT_MAX_BYTES UINT64_C(3000000000)
 
-/* RabbitMQ's limit where a quorum queue names none. */
+/* RabbitMQ's limit where neither a quorum queue nor a policy names one. */
 #define DELIVERY_LIMIT 20u
 
 enum { CLASSIC = 1 << QUEUE_CLASSIC, QUORUM = 1 << QUEUE_QUORUM, STREAM = 1 << QUEUE_STREAM };
@@ -159,15 +159,15 @@ static enum err check_priority(struct arg *a)
 	return ERR_OK;
 }
 
-/* -1 is none, also where none would be the default. */
+/* -1 is none, also where there would be one by default. */
 static enum err check_limit(struct arg *a)
 {
 	must(a->rule != NULL);
-	if (amqp091_value_is_int(a->v) && a->v->i == -1) {
-		*a->rule = RULE_NONE;
-		return ERR_OK;
-	}
-	return check_count(a);
+	a->rules->limit_is_assumed = RULE_NONE;
+	if (!amqp091_value_is_int(a->v) || a->v->i != -1)
+		return check_count(a);
+	*a->rule = a->is_alone ? RULE_ENDLESS : RULE_NONE;
+	return ERR_OK;
 }
 
 static enum err check_filter(struct arg *a)
@@ -346,8 +346,10 @@ void queue_args_type(enum queue_type type, struct queue_rules *io)
 	must(type <= QUEUE_STREAM);
 	if (type != QUEUE_CLASSIC)
 		io->type = type;
-	if (type == QUEUE_QUORUM)
+	if (type == QUEUE_QUORUM) {
 		io->delivery_limit = DELIVERY_LIMIT;
+		io->limit_is_assumed = 1;
+	}
 }
 
 /* Who names none has been given one by its session, unless it is classic. */

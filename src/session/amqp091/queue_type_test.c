@@ -38,6 +38,10 @@ static void who_names_no_type_gets_the_default(void **state)
 	struct scenario *s = begin(__func__, QUEUE_QUORUM);
 	scenario_play(s, DECLARE("q") "\n----\n" DECLARED("q"));
 	must(rules_of(s, "q").type == QUEUE_QUORUM && rules_of(s, "q").delivery_limit == 20);
+	must(rules_of(s, "q").limit_is_assumed == 1);
+	scenario_play(s, DECLARE("n") " arguments={x-delivery-limit=20}\n----\n" DECLARED("n"));
+	must(rules_of(s, "n").delivery_limit == 20);
+	must(rules_of(s, "n").limit_is_assumed == RULE_NONE);
 	scenario_play(s, DECLARE("q") "\n----\n" DECLARED("q"));
 	scenario_play(s, DECLARE("q") " arguments={x-queue-type='quorum'}\n----\n" DECLARED("q"));
 	scenario_play(s, DECLARE("c") " arguments={x-queue-type='classic'}\n----\n" DECLARED("c"));
