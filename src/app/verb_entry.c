@@ -1,5 +1,6 @@
 #include "app/verb_entry.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,17 @@ static bool fill_one(cJSON *entry, char *member, size_t n, char *const **words,
 			    : put(entry, path, cJSON_CreateString(word), why);
 }
 
+/* RabbitMQ's tool takes no other numbers either. */
+static bool put_priority(cJSON *to, const char *word, struct text *why)
+{
+	char *end;
+	errno = 0;
+	long priority = strtol(word, &end, 10);
+	if (end == word || *end || errno || priority != (int)priority)
+		return refuse(why, "--priority wants a whole number, not", word);
+	return put(to, "priority", cJSON_CreateNumber((double)priority), why);
+}
+
 /* What the options of policies say lies beside the definition. */
 static bool fill_options(cJSON *entry, const struct verb_call *call, struct text *why)
 {
@@ -114,7 +126,7 @@ static bool fill_options(cJSON *entry, const struct verb_call *call, struct text
 		return true;
 	if (!to || !cJSON_GetObjectItemCaseSensitive(to, "definition"))
 		return refuse(why, "--priority and --apply-to are for", "policies");
-	if (call->priority && !put_json(to, "priority", call->priority, why))
+	if (call->priority && !put_priority(to, call->priority, why))
 		return false;
 	return !call->apply_to || put(to, "apply-to", cJSON_CreateString(call->apply_to), why);
 }

@@ -308,7 +308,7 @@ enum err definitions_read(struct definitions *d, struct slice text, struct text 
 		text_putf(why, "is no JSON, from byte %zu on", end ? (size_t)(end - begin) : 0);
 		return ERR_MALFORMED;
 	}
-	enum err e = read_root(d, root, why);
+	enum err e = definitions_unrepeat(root) ? read_root(d, root, why) : ERR_RESOURCE_ERROR;
 	cJSON_Delete(root);
 	if (e != ERR_OK)
 		definitions_fini(d);

@@ -8,6 +8,44 @@
 
 #define INTEGER_MAX 9007199254740992.0 /* what a double says exactly */
 
+struct member {
+	cJSON *item;
+	size_t at;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	const struct member *one = a, *other = b;
+	int is = strcmp(one->item->string, other->item->string);
+	return is != 0 ? is : (one->at > other->at) - (one->at < other->at);
+}
+
+/* Of an object with n members. */
+static bool unrepeat(cJSON *object, size_t n)
+{
+	struct member *members = malloc(n * sizeof *members);
+	if (!members)
+		return false;
+	n = 0;
+	for (cJSON *v = object->child; v; v = v->next, n++)
+		members[n] = (struct member){ v, n };
+	qsort(members, n, sizeof *members, by_name);
+	for (size_t i = 0; i + 1 < n; i++)
+		if (strcmp(members[i].item->string, members[i + 1].item->string) == 0)
+			cJSON_Delete(cJSON_DetachItemViaPointer(object, members[i].item));
+	free(members);
+	return true;
+}
+
+bool definitions_unrepeat(cJSON *json)
+{
+	size_t n = 0;
+	for (cJSON *v = json->child; v; v = v->next, n++)
+		if (!definitions_unrepeat(v))
+			return false;
+	return n < 2 || !cJSON_IsObject(json) || unrepeat(json, n);
+}
+
 char *definitions_members(const cJSON *object, const char *const *apart)
 {
 	cJSON *copy = cJSON_Duplicate(object, true);

@@ -6,6 +6,10 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 
+/* definitions_unrepeat leaves of members with the same name the last one, at any depth, as RabbitMQ
+ * does. False: no memory. */
+bool definitions_unrepeat(cJSON *json);
+
 /* definitions_members writes an object's members without its braces, but for those in `apart`
  * (ends with NULL). From malloc; NULL: no memory. */
 char *definitions_members(const cJSON *object, const char *const *apart);

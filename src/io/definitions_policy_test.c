@@ -31,6 +31,28 @@ static void each_key_of_a_policy_is_read_by_itself(void **state)
 	r = policy_rules_in("{\"policies\":[{\"vhost\":\"/\",\"name\":\"p\",\"pattern\":\"\","
 			    "\"definition\":{\"dead-letter-routing-key\":\"k\"}}]}");
 	must(r.has_dead_letter_key && !r.has_dead_letter_exchange);
+	r = policy_rules_in("{\"policies\":[{\"vhost\":\"/\",\"name\":\"p\",\"pattern\":\"\","
+			    "\"definition\":{\"delivery-limit\":-1}}]}");
+	must(r.delivery_limit == RULE_ENDLESS); /* which none would not say */
+}
+
+static void of_members_with_the_same_name_the_last_counts(void **state)
+{
+	(void)state;
+	struct queue_rules r = policy_rules_in(
+		"{\"policies\":[{\"vhost\":\"no\",\"name\":\"p\",\"pattern\":\"(\",\"vhost\":\"/\","
+		"\"pattern\":\"\",\"definition\":{\"max-length\":1,\"expires\":7,\"max-length\":2,"
+		"\"max-length\":3}}]}");
+	must(r.max_length == 3 && r.expires_ms == 7);
+	struct definitions d;
+	struct policy p;
+	must(read(&d,
+		  "{\"policies\":5,\"policies\":[{\"vhost\":\"/\",\"name\":\"p\","
+		  "\"pattern\":\"\",\"definition\":{\"expires\":1,\"expires\":2}}]}") == ERR_OK);
+	struct fact f = fact(&d, FACT_POLICY, "/");
+	must(policy_get(f.value, &p) == ERR_OK);
+	must(slice_eq(p.json, slice_str("\"pattern\":\"\",\"definition\":{\"expires\":2}")));
+	definitions_fini(&d);
 }
 
 /* Reads one policy of those members. */
@@ -106,6 +128,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_key_of_a_policy_is_read_by_itself),
+		cmocka_unit_test(of_members_with_the_same_name_the_last_counts),
 		cmocka_unit_test(policies_that_no_broker_should_have_are_left_out),
 		cmocka_unit_test(a_key_that_no_policy_may_set_is_kept_and_does_nothing),
 	};
