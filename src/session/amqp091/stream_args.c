@@ -113,7 +113,7 @@ enum err amqp091_stream_args(struct turn *t, const struct channel *c, const stru
 	struct amqp091_value v;
 	*out = (struct stream_filter){ .from = { .where = STREAM_NEXT } };
 	must(q->flags & QUEUE_APPENDS);
-	if (c->prefetch == 0) {
+	if (c->prefetch == 0 && c->prefetch_shared == 0) {
 		enum err e = refuse(t, q, ERR_PRECONDITION_FAILED,
 				    "consumer prefetch count is not set for 'queue ");
 		return amqp091_refuse(t, e, "'");
