@@ -5,7 +5,8 @@
     args = await c.call(1, method(...), QUEUE_DECLARE_OK)
 
 Deliveries and confirms go to callbacks, in the order in which they came. A connection that is gone
-ends every call under way with Lost, a channel closed by the broker with Refused.
+ends every call under way with Lost, a channel closed by the broker with Refused. What a callback
+asserts in vain ends the connection: its calls, and who waits until it is lost, hear of it.
 """
 import asyncio
 import socket
@@ -30,6 +31,7 @@ BASIC_PUBLISH, BASIC_DELIVER = (60 << 16) | 40, (60 << 16) | 60
 BASIC_ACK, BASIC_REJECT, BASIC_NACK = (60 << 16) | 80, (60 << 16) | 90, (60 << 16) | 120
 CONFIRM_SELECT, CONFIRM_SELECT_OK = (85 << 16) | 10, (85 << 16) | 11
 TX_SELECT, TX_SELECT_OK = (90 << 16) | 10, (90 << 16) | 11
+TX_COMMIT, TX_COMMIT_OK = (90 << 16) | 20, (90 << 16) | 21
 
 FRAME_MAX = 131072
 NO_TABLE = b'\0\0\0\0'
@@ -60,6 +62,13 @@ def frame(kind, channel, payload):
     return struct.pack('>BHI', kind, channel, len(payload)) + payload + b'\xce'
 
 
+def table(arguments):
+    """A field table of texts and integers."""
+    return long_string(b''.join(short(name) + (b'I' + struct.pack('>i', v) if isinstance(v, int)
+                                               else b'S' + long_string(v.encode()))
+                                for name, v in arguments.items()))
+
+
 def declare(queue, bits=2, table=NO_TABLE):
     """queue.declare; bits: 1 passive, 2 durable, 4 exclusive, 8 auto-delete."""
     return method(QUEUE_DECLARE, b'\0\0', short(queue), bytes([bits]), table)
@@ -74,8 +83,17 @@ def publish(channel, exchange, key, body, mode=2, priority=0):
     return b''.join(frames)
 
 
-def consume(queue, no_ack=False):
-    return method(BASIC_CONSUME, b'\0\0', short(queue), short(''), bytes([2 * no_ack]), NO_TABLE)
+def consume(queue, no_ack=False, table=NO_TABLE):
+    return method(BASIC_CONSUME, b'\0\0', short(queue), short(''), bytes([2 * no_ack]), table)
+
+
+def qos(prefetch):
+    return method(BASIC_QOS, struct.pack('>IHB', 0, prefetch, 0))
+
+
+def settle(number, tag, bits=0):
+    """basic.ack, reject or nack; bits: as that method has them."""
+    return method(number, struct.pack('>QB', tag, bits))
 
 
 class Connection(asyncio.Protocol):
@@ -86,7 +104,7 @@ class Connection(asyncio.Protocol):
         self.buffer, self.waiting = bytearray(), {}
         self.delivery = {}
         self.on_delivery = self.on_confirm = self.on_blocked = None
-        self.close_reason = None
+        self.close_reason = self.failure = None
         loop = asyncio.get_running_loop()
         self.is_lost, self.lost = False, loop.create_future()
 
@@ -139,7 +157,7 @@ class Connection(asyncio.Protocol):
     def expect(self, channel, answer):
         future = asyncio.get_running_loop().create_future()
         if self.is_lost:
-            future.set_exception(Lost())
+            future.set_exception(self.failure or Lost())
         else:
             self.waiting.setdefault(channel, []).append((answer, future))
         return future
@@ -163,12 +181,17 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, reason):
         self.is_lost = True
+        self.failure = reason if isinstance(reason, AssertionError) else None
         for queue in self.waiting.values():
             for _, future in queue:
                 if not future.done():
-                    future.set_exception(Lost(self.close_reason or str(reason)))
+                    future.set_exception(self.failure or Lost(self.close_reason or str(reason)))
                     future.exception()
-        if not self.lost.done():
+        if self.lost.done():
+            return
+        if self.failure:
+            self.lost.set_exception(self.failure)
+        else:
             self.lost.set_result(None)
 
     def data_received(self, data):

@@ -5,6 +5,7 @@ in the middle of whatever it does when so many things have happened; what its so
 read to the end, so that every confirm that has left it counts.
 """
 import asyncio
+import functools
 import os
 import signal
 import struct
@@ -36,14 +37,17 @@ class Topology:
 
 
 class Load:
-    def __init__(self, broker, ledger, topology, rng, strike_at, signo, slow_s):
+    def __init__(self, broker, ledger, topology, rng, strike_at, signo, slow_s, beside, watched):
         self.broker, self.ledger, self.topology, self.rng = broker, ledger, topology, rng
         self.left, self.is_over = strike_at or 0, False
         self.must_strike, self.signo, self.slow_s = bool(strike_at), signo, slow_s
+        self.beside, self.watched = beside, watched
 
-    def happened(self):
-        self.left -= 1
-        if self.left == 0:
+    def happened(self, what=None):
+        """Something did, of the load or of what goes on beside it."""
+        if self.watched in (None, what):
+            self.left -= 1
+        if self.left == 0 and not self.is_over:
             os.kill(self.broker.process.pid, self.signo)
             self.is_over = True
 
@@ -59,6 +63,8 @@ class Load:
                 consumers_n = 2
             tasks += [self.consume(name) for _ in range(consumers_n)]
         tasks += [self.change_topology()]
+        for one in self.beside:
+            tasks += one.tasks(self.broker.port, functools.partial(self.happened, one))
         asyncio.get_running_loop().call_later(self.slow_s, self.hurry)
         await asyncio.wait_for(asyncio.gather(*map(quietly, tasks)), PATIENCE_S)
         if self.must_strike and not self.is_over:
@@ -285,10 +291,12 @@ class Story:
             asyncio.run(prepare(port))
         self.is_prepared = True
 
-    def fight(self, broker, strike_at=None, signo=signal.SIGKILL, slow_s=SLOW_S):
-        """Load until the kill, or until the broker ends itself."""
+    def fight(self, broker, strike_at=None, signo=signal.SIGKILL, slow_s=SLOW_S, beside=(),
+              watched=None):
+        """Load until the kill, or until the broker ends itself; `beside` have tasks of their own,
+        of which only one's happenings may count."""
         asyncio.run(Load(broker, self.ledger, self.topology, self.rng, strike_at, signo,
-                         slow_s).run())
+                         slow_s, beside, watched).run())
 
     def drain(self, port):
         asyncio.run(drain(port, self.ledger))
