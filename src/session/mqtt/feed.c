@@ -143,6 +143,8 @@ static enum feed step(struct turn *t, uint32_t *io_off, uint32_t *out_need)
 	*out_need = 1;
 	if (in.n == 0)
 		return FEED_MORE;
+	if (mqtt_again(t, io_off))
+		return FEED_CLOSE;
 	enum mqtt_fault f = mqtt_packet_read(in, packet_max(t), s->version, &p);
 	if (f == MQTT_FAULT_MORE) {
 		*out_need = (uint32_t)min_size(mqtt_packet_need(in), READ_FROM + 2 * in.n);

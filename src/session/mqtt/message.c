@@ -217,10 +217,13 @@ enum err mqtt_message_send(struct turn *t, const struct message *of, const struc
 		mqtt_more(t)->count.unroutable++;
 		word |= word == PUBLISHER_NOBODY ? 0 : MQTT_WORD_NOBODY;
 	}
-	if (is_for_others(t, hit->route, of->topic))
+	if (is_for_others(t, hit->route, of->topic)) {
 		send_to_others(t, of, &what, hit, m, word);
-	else
-		send_to(t, of, &what, hit, m, word);
+		return ERR_OK;
+	}
+	send_to(t, of, &what, hit, m, word);
+	if (hit == t->hit)
+		mqtt_again_keep(t, of, m, word != PUBLISHER_NOBODY);
 	return ERR_OK;
 }
 

@@ -15,6 +15,7 @@
 #include "session/access.h"
 #include "session/farewell.h"
 #include "session/large.h"
+#include "session/mqtt/again.h"
 #include "session/mqtt/alias.h"
 #include "session/mqtt/bridge.h"
 #include "session/mqtt/calling.h"
@@ -203,6 +204,7 @@ struct turn {
 	struct slice topic;  /* of the message before in this feed, whose route is at route_off */
 	uint32_t route_off, route_n;
 	struct route_hit *hit; /* where that goes; NULL: to be found anew */
+	struct mqtt_again again;
 	uint32_t move_to;      /* the loop to go to first */
 	bool is_moving;        /* there: nothing of this packet was done */
 	struct text why;       /* words of a refusal */
@@ -218,10 +220,6 @@ static inline void mqtt_count_out(const struct turn *t, size_t n)
 static inline struct mqtt *mqtt_of(struct session *s)
 {
 	return (struct mqtt *)(void *)s;
-}
-static inline struct slice mqtt_will_topic(const struct will *w)
-{
-	return slice_of(w->bytes, w->topic_n);
 }
 
 /* ---- session.c: memory and the log for the others ---- */

@@ -2,6 +2,12 @@
 
 #include "base/must.h"
 
+static struct slice topic_of(const struct will *w)
+{
+	must(w->topic_n <= w->size - sizeof *w);
+	return slice_of(w->bytes, w->topic_n);
+}
+
 void mqtt_will_keep(struct turn *t, const struct mqtt_connect *c)
 {
 	const size_t n = c->will_topic.n + c->will_props.block.n + c->will_payload.n;
@@ -37,7 +43,7 @@ void mqtt_will_message(struct turn *t, struct message *out)
 	const struct will *will = s->will;
 	struct mqtt_props props = { .has = 0 };
 	must(will != NULL);
-	const struct slice topic = mqtt_will_topic(will);
+	const struct slice topic = topic_of(will);
 	const uint8_t *at = will->bytes + will->topic_n;
 	if (will->props_n &&
 	    mqtt_props_decode(slice_of(at, will->props_n), MQTT_WILL, &props) != MQTT_FAULT_NONE)
@@ -88,7 +94,7 @@ void mqtt_will_publish(struct turn *t)
 bool mqtt_will_may(struct turn *t)
 {
 	const struct access *a = &t->s->access;
-	const struct slice topic = mqtt_will_topic(t->s->will), x = t->set->exchange;
+	const struct slice topic = topic_of(t->s->will), x = t->set->exchange;
 	uint8_t key[LIMIT_SHORTSTR];
 	must(topic.n <= sizeof key && a->is_in);
 	(void)mqtt_key_put(key, topic);
