@@ -1,8 +1,9 @@
-#include "session/stomp/lasting.h"
+#include "session/stomp/activemq.h"
 
 #include "base/must.h"
 #include "core/sql.h"
 #include "session/defaults.h"
+#include "session/stomp/lasting.h"
 #include "wire/stomp/destination.h"
 #include "wire/stomp/stored.h"
 

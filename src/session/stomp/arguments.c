@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "session/defaults.h"
+#include "session/stomp/activemq.h"
 #include "wire/amqp091/table.h"
 #include "wire/stomp/stored.h"
 

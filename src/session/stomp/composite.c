@@ -1,6 +1,7 @@
 #include "session/stomp/lasting.h"
 
 #include "base/must.h"
+#include "session/stomp/activemq.h"
 #include "wire/stomp/destination.h"
 #include "wire/stomp/stored.h"
 

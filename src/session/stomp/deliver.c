@@ -1,4 +1,4 @@
-#include "session/stomp/stomp.h"
+#include "session/stomp/activemq.h"
 
 #include "base/must.h"
 #include "msg/block.h"

@@ -3,6 +3,7 @@
 #include "base/bits.h"
 #include "base/must.h"
 #include "msg/block.h"
+#include "session/stomp/activemq.h"
 #include "wire/stomp/print.h"
 
 bool stomp_may_read(const struct stomp *s, const struct session_world *w)

@@ -3,6 +3,7 @@
 #include "base/base64.h"
 #include "base/hash.h"
 #include "base/must.h"
+#include "session/stomp/activemq.h"
 #include "wire/amqp091/table.h"
 #include "wire/stomp/destination.h"
 

@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "core/delay_store.h"
 #include "core/rules.h"
+#include "session/stomp/activemq.h"
 #include "wire/stomp/later.h"
 #include "wire/stomp/stored.h"
 

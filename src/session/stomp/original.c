@@ -1,4 +1,4 @@
-#include "session/stomp/stomp.h"
+#include "session/stomp/activemq.h"
 
 #include "base/must.h"
 #include "wire/amqp091/table.h"

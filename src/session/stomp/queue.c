@@ -4,6 +4,7 @@
 #include "base/must.h"
 #include "core/rules.h"
 #include "session/defaults.h"
+#include "session/stomp/activemq.h"
 
 /* A queue may go between the view that showed it and its shard, or be made by somebody else just
  * now: then the frame looks again. So often, at most. */

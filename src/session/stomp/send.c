@@ -5,6 +5,7 @@
 #include "base/must.h"
 #include "msg/block.h"
 #include "session/no_local.h"
+#include "session/stomp/activemq.h"
 #include "wire/stomp/destination.h"
 #include "wire/stomp/stored.h"
 

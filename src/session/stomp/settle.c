@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "core/policy.h"
 #include "session/defaults.h"
+#include "session/stomp/activemq.h"
 #include "wire/stomp/stored.h"
 
 /* Holes are left until there are so many that closing them pays. */

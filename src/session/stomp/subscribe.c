@@ -4,6 +4,7 @@
 #include "base/must.h"
 #include "core/rules.h"
 #include "core/sql.h"
+#include "session/stomp/activemq.h"
 #include "wire/stomp/destination.h"
 #include "wire/stomp/stored.h"
 

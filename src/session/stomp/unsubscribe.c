@@ -1,6 +1,7 @@
 #include "session/stomp/lasting.h"
 
 #include "base/must.h"
+#include "session/stomp/activemq.h"
 
 /* Steps of an UNSUBSCRIBE. */
 enum { STEP_FIND, STEP_ENDING, STEP_DELETING };
