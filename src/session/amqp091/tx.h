@@ -1,18 +1,12 @@
 /* tx -- the transaction of a channel: publishes and settlements that wait for their commit.
  *
- * What is published is checked and routed at once, and lies here in the rows that its shards will
- * get; what is settled is only marked. tx.c has the rest. Private to this room.
+ * What is published is checked and routed at once, and lies in the rows that its shards will get
+ * (session/tx_parts.h); what is settled is only marked. Private to this room.
  */
 #ifndef SESSION_AMQP091_TX_H
 #define SESSION_AMQP091_TX_H
 #include "session/amqp091/publish.h"
-
-/* What one shard will get: whole runs, one behind the other, behind room for a tx_head. */
-struct tx_part {
-	uint8_t *at;
-	uint32_t n, cap;
-	uint32_t last; /* where the last run begins; 0: none */
-};
+#include "session/tx_parts.h"
 
 struct tx {
 	struct block *block; /* copies of messages are put there; NULL: none yet */
@@ -20,7 +14,7 @@ struct tx {
 	uint64_t bytes;
 	uint32_t epoch, seq;
 	bool is_refused; /* a full queue refused a publish of the last commit */
-	struct tx_part part[SHARDS_MAX];
+	struct tx_parts parts;
 };
 
 /* amqp091_tx_room: may so many bytes more be published? ERR_PRECONDITION_FAILED: no. */
