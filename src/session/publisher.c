@@ -13,8 +13,16 @@
 struct published {
 	uint64_t word;
 	uint32_t bytes;
-	uint8_t left_n; /* shards that have not answered */
-	bool is_refused;
+	uint32_t left_n : 31; /* answers that have not come: of shards, and of a decision */
+	uint32_t is_refused : 1;
+};
+
+/* A transaction that is not committed. Its messages have one sequence, that of its only place in
+ * the window. */
+struct publisher_tx {
+	struct tx_parts parts;
+	uint64_t bytes, seq;
+	uint32_t answers_n; /* of shards, to all that is followed */
 };
 
 /* Messages that are not posted yet: of one route, one after the other. */
@@ -44,6 +52,7 @@ void publisher_fini(struct publisher *p, struct mem *mem)
 {
 	publisher_forget_routes(p);
 	must(p->window.row_bytes == sizeof(struct published) && !p->held);
+	publisher_abort(p, mem);
 	deque_fini(&p->window, mem);
 	p->bytes = 0;
 }
@@ -195,41 +204,72 @@ static uint8_t answers_n(const struct publication *what, const struct route *r)
 	return (uint8_t)n;
 }
 
+static struct posting posting_of(const struct publication *what, const struct msg *m, uint64_t seq,
+				 bool is_followed)
+{
+	must(m != NULL);
+	return (struct posting){
+		.mem = msg_mem(m),
+		.seq = seq,
+		.expiry_ms = what->expiry_ms,
+		.bytes = msg_stored_bytes(m),
+		.flags = m->flags,
+		.priority = what->priority,
+		.is_followed = is_followed,
+		.is_big = m->proto == MSG_CHUNKS,
+	};
+}
+
+/* Notes in the window what is followed; it takes all bytes since something was followed last. */
+static void follow(struct publisher *p, struct mem *mem, uint64_t word, uint32_t answers_n)
+{
+	struct published *u = deque_add(&p->window, mem);
+	must(u && answers_n <= INT32_MAX);
+	*u = (struct published){ .word = word,
+				 .bytes = answers_n > 0 ? (uint32_t)p->silent_bytes : 0,
+				 .left_n = answers_n & INT32_MAX };
+	p->silent_bytes = 0;
+	p->bytes += u->bytes;
+}
+
+/* Puts it to the transaction. */
+static void put_aside(struct publisher *p, struct session_world *w, const struct asker *from,
+		      const struct publication *what, const struct route *r,
+		      const struct posting *m)
+{
+	struct publisher_tx *x = p->tx;
+	const struct poster by = { .wall_ms = w->wall_ms,
+				   .headers = what->headers,
+				   .head = head_of(from) };
+	struct posting one = *m;
+	must(!what->store && r != NULL);
+	one.seq = x->seq;
+	x->bytes += m->bytes + tx_parts_cost(r->n);
+	if (r->n == 0)
+		return;
+	x->answers_n += m->is_followed ? answers_n(what, r) : 0;
+	block_give(block_of(msg_of(m->mem)), r->n);
+	tx_parts_publish(&x->parts, w->mem, &by, &one, r);
+}
+
 void publisher_send(struct publisher *p, struct session_world *w, const struct asker *from,
 		    const struct publication *what, const struct route_hit *hit,
 		    const struct msg *m, uint64_t word)
 {
 	const struct route *r = hit->route;
-	const uint32_t bytes = msg_stored_bytes(m);
-	struct posting one = {
-		.mem = msg_mem(m),
-		.seq = p->first + p->window.n,
-		.expiry_ms = what->expiry_ms,
-		.bytes = bytes,
-		.flags = m->flags,
-		.priority = what->priority,
-		.is_followed = word != PUBLISHER_NOBODY,
-		.is_big = m->proto == MSG_CHUNKS,
-	};
+	struct posting one = posting_of(what, m, p->first + p->window.n, word != PUBLISHER_NOBODY);
 	must(from->session != 0);
 	if (hit->x) /* else it is put where it was, or waits where no exchange is */
 		exchange_came(w->exchanges, hit->x, route_is_nowhere(r));
-	p->silent_bytes += bytes + PUBLISH_COST;
+	if (p->tx) {
+		put_aside(p, w, from, what, r, &one);
+		return;
+	}
+	p->silent_bytes += one.bytes + PUBLISH_COST;
 	if (p->silent_bytes >= w->limits->unconfirmed_bytes_max / FOLLOWED_MIN)
 		one.is_followed = rows_n(what, r) > 0;
-	if (one.is_followed) {
-		struct published *u = deque_add(&p->window, w->mem);
-		must(u != NULL);
-		*u = (struct published){
-			.word = word,
-			.bytes = (uint32_t)p->silent_bytes,
-			.left_n = answers_n(what, r),
-		};
-		p->silent_bytes = 0;
-		if (u->left_n == 0)
-			u->bytes = 0;
-		p->bytes += u->bytes;
-	}
+	if (one.is_followed)
+		follow(p, w->mem, word, answers_n(what, r));
 	if (rows_n(what, r) == 0)
 		return;
 	block_give(block_of(m), rows_n(what, r));
@@ -241,6 +281,54 @@ void publisher_send(struct publisher *p, struct session_world *w, const struct a
 	put(w, from, what, r, &one);
 }
 
+/* ---- transactions ------------------------------------------------------------------------- */
+
+void publisher_begin(struct publisher *p, struct mem *mem)
+{
+	must(!p->tx);
+	p->tx = mem_get(mem, sizeof *p->tx, "transaction");
+	must(p->tx != NULL);
+	*p->tx = (struct publisher_tx){ .seq = p->first + p->window.n };
+}
+
+struct tx_parts *publisher_parts(struct publisher *p)
+{
+	must(p->tx != NULL);
+	return &p->tx->parts;
+}
+
+uint64_t publisher_tx_bytes(const struct publisher *p)
+{
+	must(p->tx != NULL);
+	return p->tx->bytes;
+}
+
+void publisher_commit(struct publisher *p, struct session_world *w, const struct asker *from,
+		      uint64_t word)
+{
+	struct publisher_tx *x = p->tx;
+	const struct run to = { .channel = from->channel,
+				.session = from->session,
+				.vhost = from->vhost };
+	must(x && x->seq == p->first + p->window.n);
+	publisher_flush(p, w);
+	const bool is_any = tx_parts_commit(&x->parts, w, &to, x->seq);
+	p->silent_bytes += x->bytes;
+	if (is_any || word != PUBLISHER_NOBODY)
+		follow(p, w->mem, word, is_any ? 1 + x->answers_n : 0);
+	publisher_abort(p, w->mem);
+}
+
+void publisher_abort(struct publisher *p, struct mem *mem)
+{
+	must(p->first > 0);
+	if (!p->tx)
+		return;
+	tx_parts_drop(&p->tx->parts, mem);
+	mem_put(mem, p->tx, sizeof *p->tx);
+	p->tx = NULL;
+}
+
 void publisher_refuse(struct publisher *p, struct session_world *w, uint64_t word)
 {
 	struct published *u = deque_add(&p->window, w->mem);
@@ -250,21 +338,32 @@ void publisher_refuse(struct publisher *p, struct session_world *w, uint64_t wor
 
 /* ---- what came of it ---------------------------------------------------------------------- */
 
+/* One of the answers to what has that sequence. */
+static void answered(struct publisher *p, uint64_t seq, bool is_refused)
+{
+	must(seq >= p->first && seq - p->first < p->window.n);
+	struct published *u = deque_at(&p->window, (size_t)(seq - p->first));
+	must(u->left_n > 0);
+	u->is_refused |= is_refused;
+	if (--u->left_n == 0)
+		p->bytes -= u->bytes;
+}
+
 void publisher_confirmed(struct publisher *p, const struct run *fx)
 {
 	const struct confirm_row *rows = (const struct confirm_row *)(const void *)(fx + 1);
 	must(fx->n == 0 || fx->row_bytes == sizeof *rows);
 	for (uint32_t i = 0; i < fx->n; i++) {
 		uint64_t seq = fx->arg + rows[i].first;
-		for (uint32_t n = rows[i].n; n > 0; n--, seq++) {
-			must(seq >= p->first && seq - p->first < p->window.n);
-			struct published *u = deque_at(&p->window, (size_t)(seq - p->first));
-			must(u->left_n > 0);
-			u->is_refused |= fx->kind == FX_REFUSED;
-			if (--u->left_n == 0)
-				p->bytes -= u->bytes;
-		}
+		for (uint32_t n = rows[i].n; n > 0; n--, seq++)
+			answered(p, seq, fx->kind == FX_REFUSED);
 	}
+}
+
+void publisher_decided(struct publisher *p, const struct run *fx)
+{
+	must(fx->kind == FX_REPLY);
+	answered(p, fx->arg, false);
 }
 
 bool publisher_next(struct publisher *p, uint64_t *out_word, bool *out_is_refused)

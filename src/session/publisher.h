@@ -10,17 +10,19 @@
 #include "base/deque.h"
 #include "session/access.h"
 #include "session/ask.h"
-#include "session/posting.h"
+#include "session/tx_parts.h"
 
 struct publisher_held;
+struct publisher_tx;
 struct publisher {
 	struct route_cache *routes;  /* NULL: nothing was published yet */
 	struct publisher_held *held; /* see publisher_gather; NULL: nothing */
 	bool is_gathering;
-	struct deque window;   /* publishes that nobody was told of yet, oldest first */
-	uint64_t first;        /* sequence of the oldest */
-	uint64_t bytes;        /* of those that are not safe */
-	uint64_t silent_bytes; /* published since one was last followed */
+	struct publisher_tx *tx; /* see publisher_begin; NULL: none */
+	struct deque window;     /* publishes that nobody was told of yet, oldest first */
+	uint64_t first;          /* sequence of the oldest */
+	uint64_t bytes;          /* of those that are not safe */
+	uint64_t silent_bytes;   /* published since one was last followed */
 };
 
 /* What is known of a message before it is one. */
@@ -69,6 +71,19 @@ static inline void publisher_gather(struct publisher *p)
 }
 void publisher_flush(struct publisher *p, struct session_world *w);
 void publisher_gathered(struct publisher *p, struct session_world *w);
+
+/* publisher_begin: from now on what is sent waits, and goes all together or not at all; nobody is
+ * told of any of it by itself. publisher_parts is where settlements join it. publisher_tx_bytes is
+ * what it takes so far. publisher_commit has it done: `word` is told when that is decided and safe,
+ * also if it is nothing. publisher_decided takes the FX_REPLY of CMD_TX. publisher_abort forgets
+ * it, if there is any. */
+void publisher_begin(struct publisher *p, struct mem *mem);
+struct tx_parts *publisher_parts(struct publisher *p);
+uint64_t publisher_tx_bytes(const struct publisher *p);
+void publisher_commit(struct publisher *p, struct session_world *w, const struct asker *from,
+		      uint64_t word);
+void publisher_abort(struct publisher *p, struct mem *mem);
+void publisher_decided(struct publisher *p, const struct run *fx);
 
 /* publisher_refuse: what `word` stands for cannot be published after all. It is told in its order,
  * as if a queue had refused it. */

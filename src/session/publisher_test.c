@@ -1,5 +1,6 @@
 #include "session/publisher.h"
 
+#include "core/tx.h"
 #include "session/kit_for_tests.h"
 
 static struct kit *kit;
@@ -242,6 +243,106 @@ static void no_more_is_gathered_than_there_is_room_for(void **s)
 	kit_expect(kit, "1/11:1 1/12:1 ");
 }
 
+/* ---- transactions ------------------------------------------------------------------------- */
+
+static uint64_t same_number(void *arg)
+{
+	return *(uint64_t *)arg;
+}
+
+static uint64_t number = 4;
+
+/* Where it is decided, and what is in it. */
+static void drop_tx(struct kit *k, struct run *cmd)
+{
+	const struct tx_head h = tx_head_of(cmd);
+	must(cmd->kind == CMD_TX && h.id == (number | 1));
+	text_putf(&k->said, "%u(%u:%x) ", cmd->shard, h.coordinator, (unsigned)h.shards[0]);
+	for (struct run *r = NULL; (r = tx_next(cmd, r)) != NULL;) {
+		const struct settle_row *row = run_rows(r);
+		if (r->kind == CMD_PUBLISH)
+			drop(k, r);
+		for (uint32_t i = 0; r->kind == CMD_SETTLE && i < r->n; i++)
+			text_putf(&k->said, "-%u ", (unsigned)row[i].pos);
+	}
+}
+
+static void begin_tx(void)
+{
+	kit->w.random = same_number;
+	kit->w.random_arg = &number;
+	publisher_begin(&publisher, &kit->heap.mem);
+}
+
+static void decide(uint64_t seq)
+{
+	const struct reply_row row = { .op = CMD_TX };
+	publisher_decided(&publisher, kit_effect(kit, FX_REPLY, seq, &row, sizeof row, 1));
+}
+
+static void a_transaction_waits_for_its_commit_and_is_told_once(void **s)
+{
+	const struct run head = { .kind = CMD_SETTLE, .shard = 2, .queue = 21 };
+	const struct settle_row settled = { .pos = 9, .how = SETTLE_ACCEPT };
+	(void)s;
+	publish(1, 1);
+	kit_posted(kit, drop);
+	kit_expect(kit, "1/11:1! ");
+	begin_tx();
+	publish(3, 0);
+	publish(0, 0);
+	publish(1, 0);
+	tx_parts_settle(publisher_parts(&publisher), &kit->heap.mem, &head, &settled);
+	confirm(FX_CONFIRM, 1);
+	expect_told(1, false);
+	kit_posted(kit, drop_tx);
+	kit_expect(kit, "");
+	publisher_commit(&publisher, &kit->w, &kit->asker, 7);
+	kit_posted(kit, drop_tx);
+	kit_expect(kit, "1(1:6) 1/11:2 1/12:2! 1/11:2! 2(1:6) 2/21:2! -9 ");
+	confirm(FX_CONFIRM, 2);
+	confirm(FX_CONFIRM, 2);
+	decide(2);
+	expect_nobody_told();
+	confirm(FX_REFUSED, 2);
+	expect_told(7, true);
+	assert_int_equal(publisher.bytes, 0);
+}
+
+static void a_transaction_that_is_broken_off_is_nothing(void **s)
+{
+	(void)s;
+	begin_tx();
+	publish(3, 0);
+	publisher_abort(&publisher, &kit->heap.mem);
+	publish(1, 5);
+	kit_posted(kit, drop);
+	kit_expect(kit, "1/11:1! ");
+	begin_tx();
+	publish(0, 0);
+	publisher_commit(&publisher, &kit->w, &kit->asker, 6);
+	kit_posted(kit, drop);
+	kit_expect(kit, "");
+	confirm(FX_CONFIRM, 1);
+	expect_told(5, false);
+	expect_told(6, false);
+}
+
+static void a_transaction_that_nobody_waits_for_is_bounded_too(void **s)
+{
+	(void)s;
+	begin_tx();
+	while (publisher_tx_bytes(&publisher) < kit->limits.unconfirmed_bytes_max)
+		publish(1, PUBLISHER_NOBODY);
+	assert_false(publisher_is_full(&publisher, &kit->w));
+	publisher_commit(&publisher, &kit->w, &kit->asker, PUBLISHER_NOBODY);
+	assert_true(publisher_is_full(&publisher, &kit->w));
+	kit_posted(kit, drop_tx);
+	decide(1);
+	expect_nobody_told();
+	assert_int_equal(publisher.bytes, 0);
+}
+
 int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -252,6 +353,9 @@ int main(void)
 		ROW(what_is_gathered_goes_queue_by_queue),
 		ROW(what_is_gathered_goes_before_anything_else),
 		ROW(no_more_is_gathered_than_there_is_room_for),
+		ROW(a_transaction_waits_for_its_commit_and_is_told_once),
+		ROW(a_transaction_that_is_broken_off_is_nothing),
+		ROW(a_transaction_that_nobody_waits_for_is_bounded_too),
 		ROW(what_is_kept_goes_to_its_store_too_which_confirms_as_well),
 		ROW(a_row_to_a_store_survives_and_says_which_key_it_means),
 	};

@@ -2,6 +2,7 @@
 
 #include "base/list.h"
 #include "base/must.h"
+#include "session/tx_parts.h"
 
 /* Rows for which an empty deque keeps its memory. */
 #define ROWS_KEPT 1024u
@@ -168,12 +169,10 @@ void receiver_forget(struct receiver *r, struct session_world *w, struct taker *
 
 /* ---- settling ----------------------------------------------------------------------------- */
 
-void receiver_settle(struct receiver *r, struct session_world *w, const struct settling *what,
-		     enum settle how)
+static struct run settling_head(const struct receiver *r, const struct settling *what)
 {
-	struct post *p = w->post;
-	const struct settle_row row = { .pos = what->pos, .how = how };
-	const struct run head = {
+	must(what->shard > 0);
+	return (struct run){
 		.kind = CMD_SETTLE,
 		.channel = r->asker->channel,
 		.session = r->asker->session,
@@ -182,6 +181,21 @@ void receiver_settle(struct receiver *r, struct session_world *w, const struct s
 		.queue = what->queue,
 		.arg = what->taker,
 	};
+}
+
+static void give_credit_back(struct receiver *r, const struct settling *what)
+{
+	struct taker *k = receiver_taker(r, what->taker);
+	if (k)
+		credit_settled(&k->credit, what->bytes);
+}
+
+void receiver_settle(struct receiver *r, struct session_world *w, const struct settling *what,
+		     enum settle how)
+{
+	struct post *p = w->post;
+	const struct settle_row row = { .pos = what->pos, .how = how };
+	const struct run head = settling_head(r, what);
 	uint32_t loop = p->loop_of_shard[what->shard];
 	struct run *last = post_last(p, loop, sizeof row);
 	if (last && run_same(last, &head) && last->arg == head.arg)
@@ -192,9 +206,17 @@ void receiver_settle(struct receiver *r, struct session_world *w, const struct s
 		(void)post_run(p, loop, &head, &row, sizeof row, 1, SLICE_EMPTY);
 	if (r->farewell && r->farewell->queue && (how == SETTLE_RELEASE || how == SETTLE_FAIL))
 		farewell_released(r->farewell, what->shard, what->queue);
-	struct taker *k = receiver_taker(r, what->taker);
-	if (k)
-		credit_settled(&k->credit, what->bytes);
+	give_credit_back(r, what);
+}
+
+void receiver_settle_in(struct receiver *r, struct session_world *w, struct tx_parts *x,
+			const struct settling *what, enum settle how)
+{
+	const struct settle_row row = { .pos = what->pos, .how = how };
+	const struct run head = settling_head(r, what);
+	must(!r->farewell);
+	tx_parts_settle(x, w->mem, &head, &row);
+	give_credit_back(r, what);
 }
 
 /* A delivery that will not be handed over. Nothing to give back if it left the queue when it was

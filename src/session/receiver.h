@@ -117,6 +117,10 @@ struct settling {
 };
 void receiver_settle(struct receiver *r, struct session_world *w, const struct settling *what,
 		     enum settle how);
+/* receiver_settle_in does so within a transaction that is being committed. */
+struct tx_parts;
+void receiver_settle_in(struct receiver *r, struct session_world *w, struct tx_parts *x,
+			const struct settling *what, enum settle how);
 static inline struct settling settling_of(const struct taker *k, const struct deliver_row *row)
 {
 	return (struct settling){ k->queue, row->pos, k->id, row->bytes, k->shard };

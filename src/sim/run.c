@@ -87,7 +87,7 @@ static side_play *const plays[] = {
 };
 #define PLAYS_N (sizeof plays / sizeof plays[0])
 
-/* When a rule is switched off, a play that is there for it. */
+/* When a rule is switched off, one of the plays that are there for it. */
 static const struct {
 	side_play *play;
 	enum ablate_rule rule;
@@ -102,8 +102,9 @@ static const struct {
 static void play_aside(struct story *story, uint64_t seed)
 {
 	side_play *chosen = plays[seed % PLAYS_N];
+	uint64_t found_n = 0;
 	for (size_t i = 0; i < sizeof also / sizeof also[0]; i++)
-		if (ablated[also[i].rule])
+		if (ablated[also[i].rule] && seed % ++found_n == 0)
 			chosen = also[i].play;
 	chosen(story, seed);
 }

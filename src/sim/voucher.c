@@ -68,6 +68,8 @@ static void send(struct market *m, struct guest *g)
 static void begin(struct market *m, struct guest *g)
 {
 	must(g->bargain == 0);
+	if (m->bargains_n + 1 == BARGAINS_MAX)
+		return;
 	g->bargain = ++m->bargains_n;
 	strand_say(&g->strand, SLICE_EMPTY, "BEGIN\ntransaction:t%u\n", g->bargain);
 }
@@ -81,6 +83,7 @@ static void conclude_sent(struct market *m, const struct guest *g, bool is_commi
 			continue;
 		x->state = SENT;
 		x->order = ++m->order_n;
+		m->bargain[g->bargain].sent_n += x->way != AUTO;
 	}
 }
 
@@ -89,6 +92,8 @@ static void conclude_held(struct market *m, struct guest *g, bool is_commit)
 	for (uint32_t i = 0; i < g->held_n;) {
 		struct holding *h = &g->held[i];
 		if (h->is_covered && is_commit) {
+			m->message[h->number].taken_in = h->is_taken ? g->bargain : 0;
+			m->bargain[g->bargain].taken_n += h->is_taken;
 			market_settle(m, g, i, h->is_taken);
 		} else {
 			h->is_covered = false;
@@ -280,6 +285,21 @@ static void forget(struct market *m)
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
+/* Everything that there was has come by now. */
+static void compare_bargains(struct market *m)
+{
+	must(m->is_last);
+	for (uint32_t i = 1; i <= m->bargains_n; i++) {
+		const struct bargain *b = &m->bargain[i];
+		if (b->came_n > 0 && b->came_n < b->sent_n)
+			stage_wrong(&m->stage, "transaction %u is torn: %u of %u messages came", i,
+				    b->came_n, b->sent_n);
+		if (b->again_n > 0 && b->again_n < b->taken_n)
+			stage_wrong(&m->stage, "transaction %u is torn: %u of %u came again", i,
+				    b->again_n, b->taken_n);
+	}
+}
+
 static void compare(struct market *m)
 {
 	struct stage *s = &m->stage;
@@ -295,6 +315,7 @@ static void compare(struct market *m)
 	if (lost_n)
 		stage_wrong(s, "%u of %u messages with a receipt are lost, the last of them is %u",
 			    lost_n, safe_n, last);
+	compare_bargains(m);
 	story_mix(s->story, s->own.hash ^ safe_n);
 }
 

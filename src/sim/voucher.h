@@ -4,8 +4,8 @@
  * in each of the three ways to acknowledge, and take, give back or refuse what comes, within
  * transactions too. What a receipt was given for is never lost; what was never committed never
  * comes; nobody is given what another one has; what was taken does not come again; what was given
- * before says so; one sender's messages come in his order; and a wrong frame is told and ends
- * nothing. A COMMIT is done frame by frame: a crash may leave a part of it, as with RabbitMQ.
+ * before says so; one sender's messages come in his order; of a transaction all is done or nothing,
+ * also if nobody was told; and a wrong frame is told and ends nothing.
  */
 #ifndef SIM_VOUCHER_H
 #define SIM_VOUCHER_H

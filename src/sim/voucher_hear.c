@@ -70,6 +70,16 @@ static void hold(struct market *m, struct guest *g, uint32_t number, uint8_t way
 	g->held_n++;
 }
 
+/* It came: so it was sent, and was not taken. */
+static void note_bargains(struct market *m, uint32_t number)
+{
+	struct message *x = &m->message[number];
+	must(number > 0 && number <= m->stage.sent_n);
+	m->bargain[m->bargain_of[number]].came_n += !x->is_seen;
+	m->bargain[x->taken_in].again_n += x->taken_in > 0;
+	x->taken_in = 0;
+}
+
 static void heard_message(struct market *m, struct guest *g, const struct stomp_frame *f,
 			  const struct stomp_head *head)
 {
@@ -83,6 +93,8 @@ static void heard_message(struct market *m, struct guest *g, const struct stomp_
 	const uint8_t way = (uint8_t)(sub.p[0] - '0');
 	struct message *x = &m->message[number];
 	const bool is_again = slice_eq(head->at[STOMP_H_REDELIVERED], slice_str("true"));
+	if (way != AUTO)
+		note_bargains(m, number);
 	if (g->strand.is_leaving && way != AUTO) { /* it goes back, or has already gone */
 		x->is_seen = true;
 		return;

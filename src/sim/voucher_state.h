@@ -11,6 +11,7 @@
 #define HELD_MAX      (WAYS * PREFETCH + 64u)
 #define RECEIPTS_MAX  4096u /* of one connection */
 #define MESSAGES_MAX  4096u
+#define BARGAINS_MAX  8192u
 #define MENTION_BYTES 128u
 
 enum { SENDER }; /* the others take */
@@ -24,6 +25,14 @@ struct message {
 	bool is_safe, is_unsure; /* unsure: it may be gone, or there */
 	bool is_seen, is_gone;   /* gone: taken for good */
 	uint32_t life, order;    /* of its sender's connections; of what was sent in it */
+	uint32_t taken_in;       /* the transaction that has taken it, and may not have; 0: none */
+};
+
+/* What a transaction has asked for that was to be committed, and what is known to have come of it:
+ * messages that were sent and those of them that came, messages that were taken and those that came
+ * again. What is acknowledged by itself may be gone unread, and is not counted. */
+struct bargain {
+	uint32_t sent_n, came_n, taken_n, again_n;
 };
 
 /* What a receipt is for: a message; a transaction (BARGAIN: its number); a frame that makes no
@@ -62,6 +71,7 @@ struct market {
 	uint32_t bargains_n, order_n;
 	struct message message[MESSAGES_MAX];
 	uint32_t bargain_of[MESSAGES_MAX];
+	struct bargain bargain[BARGAINS_MAX];
 };
 
 static inline struct market *market_of(struct stage *s)

@@ -22,12 +22,19 @@ static void what_is_sent_before_its_commit_is_noticed(void **state)
 	play_misses(voucher, ABLATE_put_off, 200, "is of a transaction that was never committed");
 }
 
+static void half_a_commit_is_noticed(void **state)
+{
+	(void)state;
+	play_misses(voucher, ABLATE_tx_atomicity, 200, "is torn");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_stomp_promises_is_kept),
 		cmocka_unit_test(a_receipt_before_its_message_is_safe_is_noticed),
 		cmocka_unit_test(what_is_sent_before_its_commit_is_noticed),
+		cmocka_unit_test(half_a_commit_is_noticed),
 	};
 	if (argc > 1)
 		voucher.first = strtoull(argv[1], NULL, 10);

@@ -117,7 +117,7 @@ static bool publish(struct turn *t, const struct stomp_frame *f, bool is_followe
 		return false;
 	publisher_send(&s->publisher, t->w, &s->asker, &what, hit, made,
 		       is_followed ? 0 : PUBLISHER_NOBODY);
-	stomp_sent(s, is_followed);
+	stomp_sent(t, is_followed);
 	return true;
 }
 

@@ -59,6 +59,11 @@ void stomp_replied(struct turn *t, struct run *fx)
 		browser_page(&s->browser, t->w, fx);
 		return;
 	}
+	if (r.op == CMD_TX) {
+		publisher_decided(&s->publisher, fx);
+		stomp_confirmed(t);
+		return;
+	}
 	if (s->farewell.is_begun) {
 		farewell_answered(&s->farewell, t->w, &s->asker, fx, s->owns_queues);
 		if (s->farewell.is_over)

@@ -69,7 +69,7 @@ bool stomp_stored(struct session *own, struct session_world *w, uint64_t ticket,
 	return state != UPLOAD_BROKEN;
 }
 
-/* There is no frame any more to be looked at. */
+/* There is no frame any more to be looked at. What is of a COMMIT goes with it. */
 static void publish(struct turn *t, const struct large *g)
 {
 	struct stomp *s = t->s;

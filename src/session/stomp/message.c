@@ -90,9 +90,9 @@ struct publication stomp_publication(const struct stomp *s, const struct sending
 				     .priority = m->priority };
 }
 
-void stomp_sent(struct stomp *s, bool is_followed)
+void stomp_sent(struct turn *t, bool is_followed)
 {
-	must(s->phase == PHASE_RUNNING);
-	s->published++;
-	s->followed_n += is_followed;
+	must(t->s->phase == PHASE_RUNNING);
+	t->s->published++;
+	t->s->followed_n += is_followed && !t->is_committing;
 }

@@ -103,7 +103,6 @@ void stomp_receipt_owe(struct turn *t, struct receipt *own_r, bool is_owed, uint
 	}
 	own_r->first = first;
 	own_r->after = s->followed_n;
-	own_r->is_refused = s->refused_at > first; /* a COMMIT may take its time */
 	s->owed_bytes += own_r->n;
 	*s->owed_end = own_r;
 	s->owed_end = &own_r->next;

@@ -222,12 +222,12 @@ static enum done publish_to(struct turn *t, struct sending *m, const struct publ
 	if (is_large && m->is_one_of_many)
 		return stomp_amq_refuse(t, "Too large for several destinations: ",
 					t->head->at[STOMP_H_DESTINATION], "");
-	if (t->is_trial)
-		return DONE;
+	if (t->is_committing && publisher_tx_bytes(&s->publisher) > LIMIT_TX_BYTES)
+		return stomp_refuse_transaction(t);
 	if (is_large) {
 		enum done d = stomp_large(t, what, hit, m->flags, word);
 		if (d == DONE && s->phase == PHASE_RUNNING)
-			stomp_sent(s, is_followed);
+			stomp_sent(t, is_followed);
 		return d;
 	}
 	const struct msg *made = m->is_one_of_many ? NULL : stomp_in_place(t, m);
@@ -237,7 +237,7 @@ static enum done publish_to(struct turn *t, struct sending *m, const struct publ
 	if (!made)
 		return stomp_fail_err(t, ERR_RESOURCE_ERROR);
 	publisher_send(&s->publisher, t->w, &s->asker, what, hit, made, word);
-	stomp_sent(s, is_followed);
+	stomp_sent(t, is_followed);
 	return DONE;
 }
 
@@ -293,6 +293,15 @@ static enum done send_in(struct turn *t, struct sending *m, bool is_followed, ui
 	return publish(t, m, is_followed);
 }
 
+bool stomp_has_room(struct turn *t)
+{
+	struct stomp *s = t->s;
+	must(s->phase == PHASE_RUNNING);
+	s->is_held = !t->is_committing &&
+		     (t->w->is_blocked || publisher_is_full(&s->publisher, t->w));
+	return !s->is_held;
+}
+
 /* Sees to all that it goes to. False: not yet, or refused. */
 static bool is_ready(struct turn *t, struct sending *m, uint8_t *names, char *reply, enum done *out)
 {
@@ -307,8 +316,7 @@ static bool is_ready(struct turn *t, struct sending *m, uint8_t *names, char *re
 		struct slice part = m->is_one_of_many ? stomp_amq_part(&rest) : rest;
 		if (!stomp_destination(t, part, names, &m->to) || !read_properties(t, m))
 			return false;
-		s->is_held = t->w->is_blocked || publisher_is_full(&s->publisher, t->w);
-		*out = s->is_held ? WAIT : need_queue(t, m, &is_refused);
+		*out = stomp_has_room(t) ? need_queue(t, m, &is_refused) : WAIT;
 		if (*out == WAIT || is_refused)
 			return false;
 	} while (m->is_one_of_many && rest.n > 0);
@@ -346,7 +354,7 @@ static enum done send_frame(struct turn *t, bool is_followed)
 	if (!is_ready(t, &m, names, reply, &d))
 		return d;
 	if (t->s->is_activemq && m.expiry_ms == EXPIRY_AT_ONCE) {
-		t->s->published += !t->is_trial; /* it is over already, and that is no mistake */
+		t->s->published++; /* it is over already, and that is no mistake */
 		return DONE;
 	}
 	size_t n = ROUTE_MAX + REPLY_MAX + 2 * STOMP_STORED_MAX(t->frame->head.n) +
@@ -365,7 +373,7 @@ static enum done send_frame(struct turn *t, bool is_followed)
 enum done stomp_send(struct turn *t, bool is_followed)
 {
 	enum done d = send_frame(t, is_followed);
-	if (d == DONE && !t->is_trial)
+	if (d == DONE)
 		stomp_large_unsent(t);
 	return d;
 }
@@ -404,8 +412,6 @@ void stomp_confirmed(struct turn *t)
 	must(s->safe_n <= s->followed_n);
 	while (publisher_next(&s->publisher, &word, &is_refused)) {
 		s->safe_n++;
-		if (is_refused)
-			s->refused_at = s->safe_n;
 		for (struct receipt *r = s->owed; r && is_refused && r->first < s->safe_n;
 		     r = r->next)
 			r->is_refused |= s->safe_n <= r->after;

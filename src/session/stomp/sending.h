@@ -30,8 +30,8 @@ const struct msg *stomp_in_place(struct turn *t, const struct sending *m);
 const struct msg *stomp_in_own_block(struct turn *t, const struct sending *m);
 struct publication stomp_publication(const struct stomp *s, const struct sending *m,
 				     uint64_t expiry_ms);
-/* stomp_sent counts it; is_followed: a receipt waits for it. */
-void stomp_sent(struct stomp *s, bool is_followed);
+/* stomp_sent counts it; is_followed: a receipt waits for it, or for the COMMIT that it is of. */
+void stomp_sent(struct turn *t, bool is_followed);
 
 /* ---- again.c ---- */
 /* The SEND and the ACK before, in this feed: of one with the same head only the rest is read. All

@@ -41,21 +41,44 @@ static struct unacked *find(struct subscription *k, uint64_t tag)
 	size_t at = front && front->tag == tag ? 0 : place_of(k, tag);
 	struct unacked *u = at < k->unacked.n ? deque_at(&k->unacked, at) : NULL;
 	must(k->unacked.row_bytes == sizeof *u);
-	return u && u->tag == tag && !u->is_gone ? u : NULL;
+	return u && u->tag == tag && !u->is_gone && !u->then ? u : NULL;
+}
+
+static struct settling settling_by(const struct subscription *k, const struct unacked *u)
+{
+	must(u->tag > 0);
+	return (struct settling){ .queue = k->queue,
+				  .pos = u->pos,
+				  .taker = k->taker_id,
+				  .bytes = u->bytes,
+				  .shard = k->shard };
+}
+
+static void is_settled(struct turn *t, struct subscription *k, struct unacked *u, enum settle how)
+{
+	must(!u->is_gone);
+	u->is_gone = true;
+	k->gone_n++;
+	t->s->acknowledged += how == SETTLE_ACCEPT;
+}
+
+static void settle_now(struct turn *t, struct subscription *k, struct unacked *u, enum settle how)
+{
+	const struct settling what = settling_by(k, u);
+	must(!u->then);
+	receiver_settle(&t->s->receiver, t->w, &what, how);
+	is_settled(t, k, u, how);
 }
 
 static void settle(struct turn *t, struct subscription *k, struct unacked *u, enum settle how)
 {
-	const struct settling what = { .queue = k->queue,
-				       .pos = u->pos,
-				       .taker = k->taker_id,
-				       .bytes = u->bytes,
-				       .shard = k->shard };
-	must(!u->is_gone);
-	receiver_settle(&t->s->receiver, t->w, &what, how);
-	u->is_gone = true;
-	k->gone_n++;
-	t->s->acknowledged += how == SETTLE_ACCEPT;
+	must(!u->is_gone && !u->then);
+	if (!t->is_committing) {
+		settle_now(t, k, u, how);
+		return;
+	}
+	u->then = (uint8_t)(1 + how);
+	k->then_n++;
 }
 
 static void close_holes(struct turn *t, struct subscription *k)
@@ -79,11 +102,12 @@ static void close_holes(struct turn *t, struct subscription *k)
 void stomp_unacked_release(struct turn *t)
 {
 	must(t->s->farewell.is_begun);
+	stomp_unacked_keep(t);
 	for (struct subscription *k = t->s->subscriptions; k; k = k->next) {
 		for (size_t i = 0; i < k->unacked.n; i++) {
 			struct unacked *u = deque_at(&k->unacked, i);
 			if (!u->is_gone)
-				settle(t, k, u, SETTLE_FAIL);
+				settle_now(t, k, u, SETTLE_FAIL);
 		}
 	}
 }
@@ -204,10 +228,42 @@ static void settle_up_to(struct turn *t, struct subscription *k, uint64_t tag, e
 		struct unacked *u = deque_at(&k->unacked, i);
 		if (u->tag > tag)
 			break;
-		if (!u->is_gone)
+		if (!u->is_gone && !u->then)
 			settle(t, k, u, how);
 	}
 	settled(t, k);
+}
+
+void stomp_unacked_commit(struct turn *t)
+{
+	struct stomp *s = t->s;
+	struct tx_parts *parts = publisher_parts(&s->publisher);
+	for (struct subscription *next, *k = s->subscriptions; k; k = next) {
+		next = k->next;
+		for (size_t i = 0; k->then_n > 0; i++) {
+			struct unacked *u = deque_at(&k->unacked, i);
+			const struct settling what = settling_by(k, u);
+			const enum settle how = (enum settle)(u->then - 1);
+			if (!u->then)
+				continue;
+			receiver_settle_in(&s->receiver, t->w, parts, &what, how);
+			u->then = 0;
+			k->then_n--;
+			is_settled(t, k, u, how);
+		}
+		settled(t, k);
+	}
+}
+
+void stomp_unacked_keep(struct turn *t)
+{
+	must(t->s != NULL);
+	for (struct subscription *k = t->s->subscriptions; k; k = k->next)
+		for (size_t i = 0; k->then_n > 0; i++) {
+			struct unacked *u = deque_at(&k->unacked, i);
+			k->then_n -= u->then > 0;
+			u->then = 0;
+		}
 }
 
 /* A subscription to several queues is one: its messages were told in the order of their tags. */
@@ -280,8 +336,7 @@ static enum done settle_amq(struct turn *t, struct slice id)
 		return DONE;
 	if (how == SETTLE_REJECT && bury(t, k, &how) == WAIT)
 		return WAIT;
-	if (!t->is_trial)
-		settle_all(t, k, r.tag, how);
+	settle_all(t, k, r.tag, how);
 	return DONE;
 }
 
@@ -302,7 +357,7 @@ enum done stomp_settle(struct turn *t)
 		k = NULL;
 	if (!k)
 		return refuse_tag(t, &r, is_known, id);
-	if (!settle_of(t, &how) || t->is_trial)
+	if (!settle_of(t, &how))
 		return DONE;
 	if (t->again && how == SETTLE_ACCEPT)
 		stomp_again_acked(t, k, slice_from(id, find_last(id) + 2));

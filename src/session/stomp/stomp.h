@@ -41,6 +41,7 @@ struct unacked {
 	uint64_t tag, pos;
 	uint32_t bytes;
 	bool is_gone; /* settled, but not the oldest: a hole */
+	uint8_t then; /* what the COMMIT in hand makes of it: 1 + enum settle; 0: nothing */
 };
 
 /* Made by SUBSCRIBE, or by a reply-to. It outlives its taker while the client holds something. */
@@ -52,6 +53,7 @@ struct subscription {
 	uint64_t queue;
 	uint64_t made;             /* by which SUBSCRIBE: ActiveMQ's may name several queues */
 	uint32_t taker_id, gone_n; /* gone_n: holes */
+	uint32_t then_n;           /* what the COMMIT in hand settles */
 	uint16_t shard;
 	uint8_t ack;                 /* enum ack_mode */
 	bool has_id;                 /* else it goes by its destination */
@@ -150,8 +152,8 @@ struct stomp {
 	char *client_id;          /* ActiveMQ's; NULL: none */
 	uint64_t published, delivered, acknowledged;
 	uint64_t errors_n; /* ERRORs about frames in hand */
-	/* publishes that a receipt waits for; of them, safe or refused; which was refused last */
-	uint64_t followed_n, safe_n, refused_at;
+	/* publishes, and COMMITs, that a receipt waits for; of them, safe or refused */
+	uint64_t followed_n, safe_n;
 };
 
 /* One call into a conversation. */
@@ -164,7 +166,7 @@ struct turn {
 	uint32_t move_to;    /* the loop to go to first */
 	bool may_move;       /* the frame in hand is a SEND, and nothing but that */
 	bool is_moving;      /* there: nothing of this frame was done */
-	bool is_trial;       /* a COMMIT looks whether it would be refused: nothing is done */
+	bool is_committing;  /* the frame in hand is of a COMMIT, and joins what that will do */
 	struct again *again; /* being fed: the frames before (sending.h), else NULL */
 	struct text why;
 };
@@ -324,6 +326,8 @@ bool stomp_is_there(struct turn *t, const struct destination *to);
 /* stomp_send publishes the frame in hand, whatever transaction it names; is_followed: a receipt is
  * to wait for it. */
 enum done stomp_send(struct turn *t, bool is_followed);
+/* stomp_has_room: may something be sent now? A COMMIT that has begun may. */
+bool stomp_has_room(struct turn *t);
 /* stomp_confirmed looks at what has become safe, and what waits for it. */
 void stomp_confirmed(struct turn *t);
 /* stomp_block_close ends the filling of the conversation's own block. */
@@ -386,6 +390,10 @@ enum done stomp_settle(struct turn *t);
  * False: the client does not have it of this one. */
 bool stomp_settle_again(struct turn *t, struct subscription *k, uint64_t tag);
 void stomp_unacked_add(struct turn *t, struct subscription *k, const struct unacked *u);
+/* stomp_unacked_commit settles what the COMMIT in hand has settled, within it; stomp_unacked_keep
+ * forgets that. */
+void stomp_unacked_commit(struct turn *t);
+void stomp_unacked_keep(struct turn *t);
 /* stomp_unacked_release gives everything back that the client has. */
 void stomp_unacked_release(struct turn *t);
 
@@ -395,6 +403,8 @@ enum done stomp_on_commit(struct turn *t);
 enum done stomp_on_abort(struct turn *t);
 /* stomp_put_off keeps the frame in hand for its transaction. */
 enum done stomp_put_off(struct turn *t);
+/* stomp_refuse_transaction: what is put off is too much. */
+enum done stomp_refuse_transaction(struct turn *t);
 void stomp_transactions_free(struct turn *t);
 
 /* ---- end.c ---- */

@@ -3,9 +3,10 @@
 #include "base/must.h"
 #include "msg/block.h"
 
-/* What is said within a transaction is kept as it came and done at its COMMIT, frame by frame: the
- * frames lie in blocks of the transaction's own, in which messages are made then as anywhere.
- * Before that all of them are tried: where one would be refused nothing of it is done. */
+/* What is said within a transaction is kept as it came until its COMMIT: the frames lie in blocks
+ * of the transaction's own. Then each of them is looked at as if it came now, and joins what the
+ * publisher keeps aside; what it acknowledges is only marked. Where one is refused nothing is done;
+ * else all of it goes at once, and the shards do all of it or nothing (session/tx_parts.h). */
 
 struct action {
 	struct block *block;
@@ -18,9 +19,9 @@ struct transaction {
 	struct block *block; /* that is being filled; the last of the actions' */
 	uint32_t in_block_n; /* actions in it */
 	uint64_t bytes;
-	uint64_t first, errors_n; /* before the commit: publishes followed, ERRORs told */
+	uint64_t published, errors_n; /* before the commit */
 	uint32_t name_n;
-	bool is_begun; /* its commit is */
+	bool is_begun; /* its commit is: there is none but it */
 	char name[];
 };
 
@@ -50,10 +51,22 @@ static void forget_actions(struct transaction *x, struct mem *mem)
 	x->bytes = 0;
 }
 
+/* A commit that has begun comes to nothing. */
+static void take_back(struct turn *t, struct transaction *x)
+{
+	must(x->is_begun);
+	publisher_abort(&t->s->publisher, t->w->mem);
+	stomp_unacked_keep(t);
+	t->s->published = x->published;
+	x->is_begun = false;
+}
+
 static void transaction_free(struct turn *t, struct transaction *own_x)
 {
 	struct stomp *s = t->s;
 	struct transaction **at = &s->transactions;
+	if (own_x->is_begun)
+		take_back(t, own_x);
 	while (*at != own_x)
 		at = &(*at)->next;
 	*at = own_x->next;
@@ -141,6 +154,13 @@ enum done stomp_on_abort(struct turn *t)
 
 /* ---- what is said within it --------------------------------------------------------------- */
 
+enum done stomp_refuse_transaction(struct turn *t)
+{
+	must(t->frame != NULL);
+	return stomp_refuse(t, "Transaction too large",
+			    slice_str("It has 1024 frames and 64 MiB at most\n"));
+}
+
 enum done stomp_put_off(struct turn *t)
 {
 	struct transaction *x = named(t);
@@ -149,8 +169,7 @@ enum done stomp_put_off(struct turn *t)
 	if (!x)
 		return DONE;
 	if (x->actions.n >= LIMIT_STOMP_TRANSACTION_ACTIONS || x->bytes + n > LIMIT_TX_BYTES)
-		return stomp_refuse(t, "Transaction too large",
-				    slice_str("It has 1024 frames and 64 MiB at most\n"));
+		return stomp_refuse_transaction(t);
 	/* each message will want a header at the block's end */
 	if (!x->block || block_is_large(x->block) ||
 	    block_room(x->block) < n + (x->in_block_n + 1) * BLOCK_HEADER_ROOM) {
@@ -190,10 +209,10 @@ static enum done act(struct turn *t, const struct stomp_frame *f, struct wr *scr
 }
 
 /* One frame, as if it came now. */
-static enum done replay(struct turn *t, const struct action *a, bool is_followed, bool is_trial)
+static enum done replay(struct turn *t, const struct action *a, bool is_followed)
 {
 	struct turn at = *t;
-	at.is_trial = is_trial;
+	at.is_committing = true;
 	at.why = text_of(t->w->words, sizeof t->w->words);
 	at.again = NULL; /* what comes behind the COMMIT is not like what was kept for it */
 	struct stomp_scan scan = { 0 };
@@ -218,37 +237,57 @@ static void next_action(struct turn *t, uint32_t at)
 	stomp_call(t)->at = at;
 }
 
+static bool begin(struct turn *t, struct transaction *x)
+{
+	struct stomp *s = t->s;
+	must(!s->publisher.tx);
+	if (!stomp_has_room(t))
+		return false;
+	publisher_begin(&s->publisher, t->w->mem);
+	x->published = s->published;
+	x->errors_n = s->errors_n;
+	x->is_begun = true;
+	return true;
+}
+
+/* Each frame in its turn. *out_is_refused: one was, and with it all. */
+static enum done replay_all(struct turn *t, struct transaction *x, bool *out_is_refused)
+{
+	struct stomp *s = t->s;
+	const bool is_followed = stomp_has(t->head, STOMP_H_RECEIPT);
+	*out_is_refused = false;
+	for (uint32_t at = stomp_call(t)->at; at < x->actions.n; at++) {
+		if (replay(t, deque_at(&x->actions, at), is_followed) == WAIT)
+			return WAIT;
+		*out_is_refused = s->phase != PHASE_RUNNING || s->errors_n != x->errors_n;
+		if (*out_is_refused)
+			return DONE;
+		next_action(t, at + 1);
+	}
+	return DONE;
+}
+
 enum done stomp_on_commit(struct turn *t)
 {
 	struct stomp *s = t->s;
 	struct transaction *x = named(t);
-	bool is_followed = stomp_has(t->head, STOMP_H_RECEIPT);
+	bool is_refused;
 	must(s->phase == PHASE_RUNNING);
 	if (!x)
 		return DONE;
-	if (!x->is_begun) {
-		x->first = s->followed_n;
-		x->errors_n = s->errors_n;
+	if ((!x->is_begun && !begin(t, x)) || replay_all(t, x, &is_refused) == WAIT)
+		return WAIT;
+	if (is_refused) {
+		transaction_free(t, x);
+		return DONE;
 	}
-	x->is_begun = true;
-	struct call *c = stomp_call(t);
-	const uint32_t n = x->actions.n;
-	while (c->at < 2 * n) {
-		const uint32_t at = c->at;
-		if (replay(t, deque_at(&x->actions, at % n), is_followed, at < n) == WAIT)
-			return WAIT;
-		if (s->phase != PHASE_RUNNING)
-			return DONE;
-		if (s->errors_n != x->errors_n) {
-			transaction_free(t, x);
-			return DONE;
-		}
-		next_action(t, at + 1);
-		c = s->call;
-	}
-	uint64_t first = x->first;
-	transaction_free(t, x);
 	struct receipt *own = stomp_receipt_new(t);
+	const uint64_t first = s->followed_n;
+	stomp_unacked_commit(t);
+	publisher_commit(&s->publisher, t->w, &s->asker, own ? 0 : PUBLISHER_NOBODY);
+	s->followed_n += own != NULL;
+	x->is_begun = false;
+	transaction_free(t, x);
 	if (own)
 		stomp_receipt_owe(t, own, true, first);
 	stomp_receipts_say(t);
