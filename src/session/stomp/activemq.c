@@ -12,16 +12,33 @@
 #define PREFETCH     1000u
 #define PREFETCH_SUB 100u
 
-enum done stomp_amq_refuse(struct turn *t, const char *words, struct slice what, const char *after)
+/* The message of an ERROR is its body, too. */
+static struct slice say(char room[SESSION_WORDS_MAX], const char *words, struct slice what,
+			const char *after)
 {
-	char room[SESSION_WORDS_MAX];
-	struct text body = text_of(room, sizeof room - 1);
+	struct text body = text_of(room, SESSION_WORDS_MAX - 1);
 	must(words != NULL);
 	text_puts(&body, words);
 	text_put_printable(&body, what);
 	text_puts(&body, after);
-	room[body.n < sizeof room ? body.n : sizeof room - 1] = '\0';
-	return stomp_refuse(t, room, text_slice(&body));
+	room[body.n < SESSION_WORDS_MAX ? body.n : SESSION_WORDS_MAX - 1] = '\0';
+	return text_slice(&body);
+}
+
+enum done stomp_amq_refuse(struct turn *t, const char *words, struct slice what, const char *after)
+{
+	char room[SESSION_WORDS_MAX];
+	const struct slice body = say(room, words, what, after);
+	must(t->s->phase != PHASE_CLOSED);
+	return stomp_refuse(t, room, body);
+}
+
+enum done stomp_amq_fail(struct turn *t, const char *words, struct slice what, const char *after)
+{
+	char room[SESSION_WORDS_MAX];
+	const struct slice body = say(room, words, what, after);
+	must(t->s->is_activemq && body.n > 0);
+	return stomp_fail(t, room, body);
 }
 
 /* ---- destinations ------------------------------------------------------------------------- */

@@ -8,8 +8,10 @@
 
 /* ---- activemq.c ---- */
 #define STOMP_AMQ_GROUP "JMSXGroupID"
-/* stomp_amq_refuse tells an ERROR in ActiveMQ's words; the conversation goes on. */
+/* stomp_amq_refuse tells an ERROR in ActiveMQ's words; the conversation goes on. stomp_amq_fail
+ * ends it behind that. */
 enum done stomp_amq_refuse(struct turn *t, const char *words, struct slice what, const char *after);
+enum done stomp_amq_fail(struct turn *t, const char *words, struct slice what, const char *after);
 /* stomp_amq_destination is stomp_destination. stomp_amq_address writes one as it is seen here. */
 bool stomp_amq_destination(struct turn *t, struct slice in, uint8_t *room, struct destination *out);
 void stomp_amq_address(const struct stomp *s, bool is_topic, struct slice name, struct text *out);

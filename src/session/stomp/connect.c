@@ -49,12 +49,15 @@ static void say_connected(struct turn *t)
 		.session = s->client_id && s->is_activemq ? slice_of(s->client_id, s->client_id_n)
 							  : stomp_name(s),
 		.sends_ms = s->sends_ms,
-		.wants_ms = s->wants_ms
+		.wants_ms = s->wants_ms,
+		.has_receipt = s->greeting && s->is_activemq,
+		.receipt = s->greeting ? slice_of(s->greeting->id, s->greeting->n) : SLICE_EMPTY
 	};
 	size_t n = stomp_connected_put(NULL, &c);
 	(void)stomp_connected_put(sendq_reserve(q, t->w->mem, (uint32_t)n), &c);
 	sendq_commit(q, (uint32_t)n);
 	sendq_copy(q, t->w->mem, slice_of(STOMP_END, t->w->limits->stomp->is_trailing_lf ? 2 : 1));
+	stomp_greeted(t);
 }
 
 static enum done refuse_vhost(struct turn *t, struct slice vhost)
@@ -225,13 +228,34 @@ static bool keep_client(struct turn *t)
 	return true;
 }
 
+/* What is to be said of it when it is answered. ActiveMQ's clients of old call it request-id. */
+static void keep_receipt(struct turn *t)
+{
+	struct slice id;
+	must(!t->s->greeting);
+	if (t->s->is_activemq && stomp_head_find(t->frame->head, "request-id", &id))
+		t->s->greeting = stomp_receipt_for(t, id);
+	else
+		t->s->greeting = stomp_receipt_new(t);
+}
+
 static enum done refuse_version(struct turn *t)
 {
-	must(t->s->is_activemq);
-	(void)stomp_amq_refuse(t, "Invalid Protocol version[", t->head->at[STOMP_H_ACCEPT_VERSION],
-			       "], supported versions are: [1.2, 1.1, 1.0]");
-	t->s->phase = PHASE_CLOSED;
-	return DONE;
+	must(t->s->phase == PHASE_LOGIN);
+	if (t->s->is_activemq)
+		return stomp_amq_fail(t, "Invalid Protocol version[",
+				      t->head->at[STOMP_H_ACCEPT_VERSION],
+				      "], supported versions are: [1.2, 1.1, 1.0]");
+	return stomp_fail(t, "Version mismatch", slice_str("Supported versions are 1.0,1.1,1.2\n"));
+}
+
+static enum done refuse_beat(struct turn *t)
+{
+	must(t->s->phase == PHASE_LOGIN);
+	if (t->s->is_activemq)
+		return stomp_amq_fail(
+			t, "Invalid heart-beat header:", t->head->at[STOMP_H_HEART_BEAT], "");
+	return stomp_fail(t, "Processing error", slice_str("Invalid heart-beat header"));
 }
 
 enum done stomp_on_connect(struct turn *t)
@@ -242,14 +266,11 @@ enum done stomp_on_connect(struct turn *t)
 	char room[REASON_MAX];
 	struct text reason = text_of(room, sizeof room);
 	must(s->phase == PHASE_LOGIN);
-	if (!agree(t, &version) && s->is_activemq)
-		return refuse_version(t);
 	if (!agree(t, &version))
-		return stomp_fail(t, "Version mismatch",
-				  slice_str("Supported versions are 1.0,1.1,1.2\n"));
+		return refuse_version(t);
 	if (stomp_has(t->head, STOMP_H_HEART_BEAT) &&
 	    !stomp_beat_read(s, t->head->at[STOMP_H_HEART_BEAT]))
-		return stomp_fail(t, "Processing error", slice_str("Invalid heart-beat header"));
+		return refuse_beat(t);
 	if (!login_of(t, &login))
 		return stomp_fail(t, "Bad CONNECT",
 				  slice_str("Missing login or passcode header(s)"));
@@ -257,6 +278,7 @@ enum done stomp_on_connect(struct turn *t)
 		return stomp_fail(t, "Bad CONNECT", slice_str("The client-id is too long"));
 	if (!keep_vhost(t))
 		return stomp_fail(t, "Bad CONNECT", slice_str("The name in host is too long"));
+	keep_receipt(t);
 	s->version = (uint8_t)version;
 	s->asked_ms = t->w->now_ms;
 	enum secret come = log_in(t, &login, &reason);

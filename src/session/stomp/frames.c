@@ -28,7 +28,7 @@ static enum done illegal(struct turn *t)
 {
 	must(t->s->phase == PHASE_LOGIN);
 	if (t->s->is_activemq)
-		return stomp_fail(t, "Not connected.", slice_str("Not connected."));
+		return stomp_amq_fail(t, "Not connected.", SLICE_EMPTY, "");
 	return stomp_fail(t, "Illegal command", slice_str("You must log in using CONNECT first"));
 }
 
@@ -37,11 +37,8 @@ static enum done unknown(struct turn *t)
 	char room[100];
 	struct text body = text_of(room, sizeof room);
 	must(t->frame->word.n <= LIMIT_STOMP_COMMAND_BYTES);
-	if (t->s->is_activemq) {
-		(void)stomp_amq_refuse(t, "Unknown STOMP action: ", t->frame->word, "");
-		t->s->phase = PHASE_CLOSED;
-		return DONE;
-	}
+	if (t->s->is_activemq)
+		return stomp_amq_fail(t, "Unknown STOMP action: ", t->frame->word, "");
 	text_puts(&body, "Could not interpret command \"");
 	text_put_slice(&body, t->frame->word);
 	text_puts(&body, "\"\n");
@@ -51,6 +48,8 @@ static enum done unknown(struct turn *t)
 static enum done twice(struct turn *t)
 {
 	must(t->s->phase == PHASE_RUNNING);
+	if (t->s->is_activemq)
+		return stomp_amq_fail(t, "Already connected.", SLICE_EMPTY, "");
 	return stomp_fail(t, "Already connected", slice_str("CONNECT can be said once"));
 }
 
@@ -129,10 +128,13 @@ uint64_t stomp_body_max(const struct turn *t)
 
 static enum done not_understood(struct turn *t, enum err e)
 {
-	must(e == ERR_LIMIT || e == ERR_MALFORMED);
+	const struct stomp_fault *f = t->s->scan.fault;
+	must(f && f->err == e);
 	t->s->deadline_ms = UINT64_MAX;
+	if (t->s->is_activemq)
+		return stomp_amq_fail(t, f->activemq, SLICE_EMPTY, "");
 	return stomp_fail(t, e == ERR_LIMIT ? "Frame too large" : "Malformed frame",
-			  slice_str(t->s->scan.why));
+			  slice_str(f->words));
 }
 
 static enum feed feed(struct turn *t, uint32_t *io_off, uint32_t *out_need)

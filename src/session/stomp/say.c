@@ -135,6 +135,14 @@ void stomp_receipts_free(struct turn *t)
 	if (s->last)
 		receipt_free(t, s->last);
 	s->last = NULL;
+	stomp_greeted(t);
+}
+
+void stomp_greeted(struct turn *t)
+{
+	if (t->s->greeting)
+		receipt_free(t, t->s->greeting);
+	t->s->greeting = NULL;
 }
 
 /* ---- errors ------------------------------------------------------------------------------- */
@@ -154,6 +162,9 @@ void stomp_error(struct turn *t, const char *message, const struct slice *subscr
 	if (t->head && asks_receipt(t)) {
 		e.has_receipt = true;
 		e.receipt = t->head->at[STOMP_H_RECEIPT];
+	} else if (t->s->greeting) { /* the answer to a CONNECT that is not in hand any more */
+		e.has_receipt = true;
+		e.receipt = slice_of(t->s->greeting->id, t->s->greeting->n);
 	}
 	say_error(t, &e, body);
 }

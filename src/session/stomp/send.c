@@ -63,28 +63,46 @@ static bool is_own_name(struct turn *t)
 	return false;
 }
 
-static bool is_number(const struct turn *t, enum stomp_header which, int64_t max)
+static bool is_number(const struct turn *t, enum stomp_header which)
 {
 	int64_t n;
-	must(max > 0);
-	return !stomp_has(t->head, which) ||
-	       (stomp_number(t->head->at[which], &n) && n >= 0 && n <= max);
+	must(which < STOMP_H_N);
+	return !stomp_has(t->head, which) || (stomp_number(t->head->at[which], &n) && n >= 0);
+}
+
+static bool refuse_number(struct turn *t, enum stomp_header which)
+{
+	must(stomp_has(t->head, which));
+	if (t->s->is_activemq) /* Java's words */
+		(void)stomp_amq_fail(t, "For input string: \"", t->head->at[which], "\"");
+	else
+		(void)stomp_refuse_value(t);
+	return false;
+}
+
+/* ActiveMQ takes any number, and knows 0 to 9. False: refused. */
+static bool read_priority(struct turn *t, struct sending *m)
+{
+	const bool is_activemq = t->s->is_activemq;
+	int64_t n = 0;
+	must(t->frame->command == STOMP_SEND);
+	if (!stomp_has(t->head, STOMP_H_PRIORITY))
+		return true;
+	if (!stomp_number(t->head->at[STOMP_H_PRIORITY], &n) ||
+	    (!is_activemq && (n < 0 || n > UINT8_MAX)))
+		return refuse_number(t, STOMP_H_PRIORITY);
+	m->priority = (uint8_t)(n < 0 ? 0 : is_activemq ? min_u64((uint64_t)n, 9) : (uint64_t)n);
+	return true;
 }
 
 /* False: refused. */
 static bool read_properties(struct turn *t, struct sending *m)
 {
-	int64_t priority = 0;
-	const bool is_activemq = t->s->is_activemq; /* which takes any, and knows 0 to 9 */
 	must(t->frame->command == STOMP_SEND);
-	if (!is_number(t, STOMP_H_PRIORITY, is_activemq ? INT64_MAX : UINT8_MAX) ||
-	    !is_number(t, STOMP_H_TIMESTAMP, INT64_MAX)) {
-		(void)stomp_refuse_value(t);
+	if (!read_priority(t, m))
 		return false;
-	}
-	if (stomp_has(t->head, STOMP_H_PRIORITY))
-		(void)stomp_number(t->head->at[STOMP_H_PRIORITY], &priority);
-	m->priority = (uint8_t)(is_activemq ? min_u64((uint64_t)priority, 9) : (uint64_t)priority);
+	if (!is_number(t, STOMP_H_TIMESTAMP))
+		return refuse_number(t, STOMP_H_TIMESTAMP);
 	if (stomp_has(t->head, STOMP_H_PERSISTENT) &&
 	    slice_eq(t->head->at[STOMP_H_PERSISTENT], slice_str("true")))
 		m->flags |= MSG_PERSISTENT;

@@ -131,6 +131,21 @@ static enum done refuse_id(struct turn *t, const char *message, const char *befo
 	return stomp_refuse(t, message, text_slice(&body));
 }
 
+static enum done refuse_missing(struct turn *t)
+{
+	static const char *const words[2][2] = {
+		{ "NACK received without a message-id to acknowledge!",
+		  "NACK received without an ack header to acknowledge!" },
+		{ "ACK received without a message-id to acknowledge!",
+		  "ACK received without a ack id for acknowledge!" },
+	};
+	const bool is_ack = t->frame->command == STOMP_ACK;
+	must(is_ack || t->frame->command == STOMP_NACK);
+	if (!t->s->is_activemq)
+		return refuse_id(t, "Missing header", "the ", "\n");
+	return stomp_amq_refuse(t, words[is_ack][t->s->version == STOMP_1_2], SLICE_EMPTY, "");
+}
+
 /* The parts of T_id@@session@@tag, or Q_destination@@session@@tag. */
 struct reference {
 	bool has_id;
@@ -386,7 +401,7 @@ enum done stomp_on_ack(struct turn *t)
 	enum stomp_header h = s->version == STOMP_1_2 ? STOMP_H_ID : STOMP_H_MESSAGE_ID;
 	must(s->phase == PHASE_RUNNING);
 	if (!stomp_has(t->head, h))
-		return refuse_id(t, "Missing header", "the ", "\n");
+		return refuse_missing(t);
 	if (stomp_has(t->head, STOMP_H_TRANSACTION))
 		return stomp_put_off(t);
 	uint64_t words = s->session.sendq.total_bytes;

@@ -119,9 +119,10 @@ struct stomp {
 	struct subscription *subscriptions;
 	struct receipt *owed, **owed_end; /* oldest first */
 	uint64_t owed_bytes;              /* of their ids */
-	struct receipt *last;             /* of DISCONNECT; NULL: it wants none */
-	struct call *call;                /* NULL: nothing is asked */
-	struct large *large;              /* what the frame in hand publishes; NULL: not that */
+	struct receipt *greeting; /* of CONNECT, until it is answered; NULL: it wants none */
+	struct receipt *last;     /* of DISCONNECT; NULL: it wants none */
+	struct call *call;        /* NULL: nothing is asked */
+	struct large *large;      /* what the frame in hand publishes; NULL: not that */
 	struct transaction *transactions;
 	struct block *block;   /* being filled with messages that do not fit where they came */
 	uint64_t large_due_ms; /* until when that waits (later.h); 0: it does not */
@@ -212,6 +213,8 @@ void stomp_receipt_say(struct turn *t, struct receipt *own_r);
 void stomp_receipt_owe(struct turn *t, struct receipt *own_r, bool is_owed, uint64_t first);
 void stomp_receipts_say(struct turn *t);
 void stomp_receipts_free(struct turn *t);
+/* stomp_greeted forgets the receipt of CONNECT. */
+void stomp_greeted(struct turn *t);
 /* stomp_refuse tells an ERROR about the frame in hand; the conversation goes on. stomp_fail ends it
  * behind that, stomp_fail_quietly without a word in the log, stomp_fail_err in RabbitMQ's words for
  * `e`, with the reason that is in t->why. */

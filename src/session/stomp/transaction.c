@@ -98,13 +98,23 @@ static enum done refuse_name(struct turn *t, struct slice name)
 	return stomp_refuse(t, "Bad transaction", text_slice(&body));
 }
 
+static enum done refuse_missing(struct turn *t)
+{
+	must(!stomp_has(t->head, STOMP_H_TRANSACTION));
+	if (!t->s->is_activemq)
+		return stomp_refuse_missing(t, "Missing transaction", "transaction");
+	return stomp_amq_refuse(
+		t, "Must specify the transaction you are ",
+		slice_str(t->frame->command == STOMP_BEGIN ? "beginning" : "committing"), "");
+}
+
 /* The transaction that the frame names; NULL: refused. */
 static struct transaction *named(struct turn *t)
 {
 	struct transaction *x = NULL;
 	must(t->head != NULL);
 	if (!stomp_has(t->head, STOMP_H_TRANSACTION)) {
-		(void)stomp_refuse_missing(t, "Missing transaction", "transaction");
+		(void)refuse_missing(t);
 		return NULL;
 	}
 	x = find(t->s, t->head->at[STOMP_H_TRANSACTION]);
@@ -120,7 +130,7 @@ enum done stomp_on_begin(struct turn *t)
 	struct slice name = t->head->at[STOMP_H_TRANSACTION];
 	must(s->phase == PHASE_RUNNING);
 	if (!stomp_has(t->head, STOMP_H_TRANSACTION))
-		return stomp_refuse_missing(t, "Missing transaction", "transaction");
+		return refuse_missing(t);
 	struct transaction *x = find(s, name);
 	if (x && s->is_activemq)
 		return stomp_amq_refuse(t, "The transaction was already started: ", name, "");

@@ -30,11 +30,16 @@ size_t stomp_blank(struct slice in)
 	return n;
 }
 
-static enum err refuse(struct stomp_scan *s, enum err e, const char *why)
+static enum err refuse(struct stomp_scan *s, enum stomp_fault_row why)
 {
-	must(e == ERR_LIMIT || e == ERR_MALFORMED);
-	s->why = why;
-	return e;
+	static const struct stomp_fault faults[STOMP_FAULT_N] = {
+#define FAULT(name, err, activemq, prose) [STOMP_FAULT_##name] = { ERR_##err, prose, activemq },
+#include "wire/stomp/faults.def"
+#undef FAULT
+	};
+	must(why < STOMP_FAULT_N);
+	s->fault = &faults[why];
+	return s->fault->err;
 }
 
 /* A line without its end: LF, or CR LF as RabbitMQ takes it in every version. */
@@ -48,11 +53,13 @@ static enum err length_of(struct stomp_scan *s, struct slice digits)
 {
 	uint64_t n = 0;
 	must(!s->has_length);
+	if (digits.n > 1 && digits.p[0] == '-')
+		return refuse(s, STOMP_FAULT_LENGTH_BELOW_0);
 	if (digits.n == 0 || digits.n > LENGTH_DIGITS)
-		return refuse(s, ERR_MALFORMED, "content-length is no number");
+		return refuse(s, STOMP_FAULT_LENGTH);
 	for (size_t i = 0; i < digits.n; i++) {
 		if (digits.p[i] < '0' || digits.p[i] > '9')
-			return refuse(s, ERR_MALFORMED, "content-length is no number");
+			return refuse(s, STOMP_FAULT_LENGTH);
 		n = 10 * n + (uint64_t)(digits.p[i] - '0');
 	}
 	s->body_n = n;
@@ -65,11 +72,11 @@ static enum err look_at_header(struct stomp_scan *s, struct slice line)
 	size_t colon = slice_find(line, ':');
 	must(line.n > 0);
 	if (++s->lines_n > LIMIT_STOMP_HEADERS)
-		return refuse(s, ERR_LIMIT, "too many headers");
+		return refuse(s, STOMP_FAULT_HEADERS);
 	if (colon == line.n || colon == 0)
-		return refuse(s, ERR_MALFORMED, "a header line is not name:value");
+		return refuse(s, STOMP_FAULT_NO_COLON);
 	if (slice_find(line, '\0') != line.n)
-		return refuse(s, ERR_MALFORMED, "a NUL among the headers");
+		return refuse(s, STOMP_FAULT_NUL);
 	if (s->has_length || !slice_eq(slice_sub(line, 0, colon), slice_str("content-length")))
 		return ERR_OK;
 	return length_of(s, slice_from(line, colon + 1));
@@ -82,12 +89,12 @@ static enum err look_at_line(struct stomp_scan *s, struct slice in, size_t end, 
 	must(end < in.n);
 	if (s->line == 0) {
 		if (line.n > LIMIT_STOMP_COMMAND_BYTES)
-			return refuse(s, ERR_LIMIT, "the command is too long");
+			return refuse(s, STOMP_FAULT_COMMAND_LONG);
 		return ERR_OK;
 	}
 	*out_is_last = line.n == 0;
 	if (line.n > LIMIT_STOMP_HEADER_BYTES)
-		return refuse(s, ERR_LIMIT, "a header is too long");
+		return refuse(s, STOMP_FAULT_HEADER_LONG);
 	return line.n ? look_at_header(s, line) : ERR_OK;
 }
 
@@ -97,8 +104,7 @@ static enum err look_at_part(struct stomp_scan *s, size_t n)
 	must(n >= s->line);
 	size_t max = s->line ? LIMIT_STOMP_HEADER_BYTES : LIMIT_STOMP_COMMAND_BYTES;
 	if (n - s->line > max + 1) /* a CR */
-		return refuse(s, ERR_LIMIT,
-			      s->line ? "a header is too long" : "the command is too long");
+		return refuse(s, s->line ? STOMP_FAULT_HEADER_LONG : STOMP_FAULT_COMMAND_LONG);
 	return ERR_MORE;
 }
 
@@ -109,7 +115,7 @@ static enum err look_at_head(struct stomp_scan *s, struct slice in, uint64_t bod
 		size_t end = s->at + slice_find(slice_from(in, s->at), '\n');
 		s->at = (uint32_t)min_u64(end, in.n);
 		if (s->at > LIMIT_STOMP_HEAD_BYTES)
-			return refuse(s, ERR_LIMIT, "the headers are too long");
+			return refuse(s, STOMP_FAULT_HEAD_LONG);
 		if (end == in.n)
 			return look_at_part(s, in.n);
 		TRY(look_at_line(s, in, end, &is_last));
@@ -117,7 +123,7 @@ static enum err look_at_head(struct stomp_scan *s, struct slice in, uint64_t bod
 	}
 	s->body = s->at;
 	if (s->has_length && s->body_n > body_max)
-		return refuse(s, ERR_LIMIT, "the body is too long");
+		return refuse(s, STOMP_FAULT_BODY_LONG);
 	return ERR_OK;
 }
 
@@ -133,14 +139,12 @@ static enum err look_at_body(struct stomp_scan *s, struct slice in, uint64_t bod
 			return ERR_MORE;
 		}
 		*out_end = end;
-		return in.p[end] == '\0'
-			       ? ERR_OK
-			       : refuse(s, ERR_MALFORMED, "no NUL behind content-length octets");
+		return in.p[end] == '\0' ? ERR_OK : refuse(s, STOMP_FAULT_NO_END);
 	}
 	size_t end = s->at + slice_find(slice_from(in, s->at), '\0');
 	s->at = (uint32_t)min_u64(end, in.n);
 	if (end - s->body > body_max)
-		return refuse(s, ERR_LIMIT, "the body is too long");
+		return refuse(s, STOMP_FAULT_BODY_LONG);
 	*out_end = end;
 	*out_need = in.n + 1;
 	return end == in.n ? ERR_MORE : ERR_OK;

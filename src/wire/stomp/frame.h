@@ -31,6 +31,18 @@ struct stomp_frame {
 	size_t total; /* the frame's octets, NUL included */
 };
 
+/* Why a frame cannot be read: faults.def. */
+struct stomp_fault {
+	enum err err;
+	const char *words, *activemq;
+};
+enum stomp_fault_row {
+#define FAULT(name, err, activemq, prose) STOMP_FAULT_##name,
+#include "wire/stomp/faults.def"
+#undef FAULT
+	STOMP_FAULT_N
+};
+
 /* How far a frame was looked at; all zero at the start of each. Places count from its start. */
 struct stomp_scan {
 	uint32_t at;   /* looked at so far */
@@ -39,7 +51,7 @@ struct stomp_scan {
 	uint32_t body;   /* where the body begins; 0: not there yet */
 	uint64_t body_n; /* claimed */
 	bool has_length;
-	const char *why; /* it was refused */
+	const struct stomp_fault *fault; /* it was refused; NULL: not yet */
 };
 
 /* stomp_blank: octets in front of a frame that mean nothing but life: line ends. */
@@ -47,7 +59,7 @@ size_t stomp_blank(struct slice in);
 
 /* stomp_scan looks for the frame at the start of `in`, which must begin with what earlier calls
  * for this frame have seen. ERR_MORE: not all there; *out_need octets are worth another look.
- * ERR_LIMIT, ERR_MALFORMED: s->why says in what way; the peer is not to be understood any more. */
+ * ERR_LIMIT, ERR_MALFORMED: s->fault says why; the peer is not to be understood any more. */
 MUST_USE enum err stomp_scan(struct stomp_scan *s, struct slice in, uint64_t body_max,
 			     struct stomp_frame *out, size_t *out_need);
 

@@ -97,7 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		enum err e = ERR_MORE;
 		for (size_t part = 0; e == ERR_MORE && part <= in.n; part = need)
 			e = stomp_scan(&s, slice_sub(in, 0, part), BODY_MAX, &f, &need);
-		must_if(e == ERR_LIMIT || e == ERR_MALFORMED, s.why != NULL);
+		must_if(e == ERR_LIMIT || e == ERR_MALFORMED, s.fault != NULL);
 		if (e != ERR_OK)
 			break;
 		look(&f);

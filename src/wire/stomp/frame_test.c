@@ -84,7 +84,7 @@ static void bad(struct slice whole, enum err want, const char *why)
 	struct stomp_scan s;
 	struct stomp_frame f = { .total = 77 };
 	must(drip(whole, 1, &s, &f) == want && f.total == 77);
-	must(s.why && strcmp(s.why, why) == 0);
+	must(s.fault && s.fault->err == want && strcmp(s.fault->words, why) == 0);
 }
 
 static void what_is_no_frame_is_refused(void **s)
@@ -94,8 +94,8 @@ static void what_is_no_frame_is_refused(void **s)
 	bad(bytes_of("SEND\n:value\n\n\0"), ERR_MALFORMED, "a header line is not name:value");
 	bad(bytes_of("SEND\na:\0\n\n\0"), ERR_MALFORMED, "a NUL among the headers");
 	bad(bytes_of("SEND\ncontent-length:\n\n\0"), ERR_MALFORMED, "content-length is no number");
-	bad(bytes_of("SEND\ncontent-length:-1\n\n\0"), ERR_MALFORMED,
-	    "content-length is no number");
+	bad(bytes_of("SEND\ncontent-length:-\n\n\0"), ERR_MALFORMED, "content-length is no number");
+	bad(bytes_of("SEND\ncontent-length:-1\n\n\0"), ERR_MALFORMED, "content-length is below 0");
 	bad(bytes_of("SEND\ncontent-length:1\n\nab\0"), ERR_MALFORMED,
 	    "no NUL behind content-length octets");
 }
@@ -138,7 +138,7 @@ static void all_headers_together_have_a_limit(void **s)
 	struct stomp_frame f;
 	size_t need;
 	must(stomp_scan(&scan, text_slice(&t), BODY_MAX, &f, &need) == ERR_LIMIT);
-	must(strcmp(scan.why, "the headers are too long") == 0);
+	must(strcmp(scan.fault->words, "the headers are too long") == 0);
 }
 
 static void a_claimed_length_is_believed_as_its_octets_come(void **s)

@@ -102,3 +102,13 @@ enum err stomp_head_read(struct slice head, enum stomp_version version, bool is_
 	}
 	return ERR_OK;
 }
+
+bool stomp_head_find(struct slice head, const char *name, struct slice *out_raw)
+{
+	struct slice word;
+	must(name[0] != '\0');
+	while (stomp_line(&head, &word, out_raw))
+		if (slice_eq(word, slice_str(name)))
+			return true;
+	return false;
+}

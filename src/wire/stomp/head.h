@@ -39,6 +39,10 @@ static inline bool stomp_has(const struct stomp_head *h, enum stomp_header which
 MUST_USE enum err stomp_head_read(struct slice head, enum stomp_version version, bool is_escaped,
 				  struct wr *scratch, struct stomp_head *out);
 
+/* stomp_head_find finds the first header of that name, whether it is in headers.def or not: its
+ * value as it came, escapes and all. False: there is none. */
+bool stomp_head_find(struct slice head, const char *name, struct slice *out_raw);
+
 /* stomp_unescape gives the value that `raw` stands for: itself, or a copy at the end of `scratch`.
  * ERR_MALFORMED: an escape that there is not. */
 MUST_USE enum err stomp_unescape(struct slice raw, enum stomp_version version, struct wr *scratch,

@@ -347,6 +347,10 @@ size_t stomp_connected_put(uint8_t *at, const struct stomp_connected *c)
 	put_known(&o, STOMP_H_SESSION, c->session);
 	put_known(&o, STOMP_H_HEART_BEAT, text_slice(&beat));
 	put_known(&o, STOMP_H_VERSION, version_word(c->version));
+	if (c->has_receipt) {
+		put_header(&o, slice_str("response-id"), c->receipt);
+		put_known(&o, STOMP_H_RECEIPT_ID, c->receipt);
+	}
 	put(&o, slice_str("\n"));
 	return o.n;
 }

@@ -45,6 +45,8 @@ struct stomp_connected {
 	enum stomp_version version;
 	struct slice server, session;
 	uint32_t sends_ms, wants_ms; /* heart-beat */
+	bool has_receipt;            /* ActiveMQ's: CONNECT has asked for one */
+	struct slice receipt;
 };
 size_t stomp_connected_put(uint8_t *at, const struct stomp_connected *c);
 

@@ -316,12 +316,17 @@ static void a_topic_for_the_answer_is_a_destination(void **s)
 static void the_other_frames_are_as_rabbitmq_writes_them(void **s)
 {
 	(void)s;
-	const struct stomp_connected c = { .version = STOMP_1_1,
-					   .server = slice_str("Godwit/1"),
-					   .session = slice_str("session-x:y"),
-					   .sends_ms = 500 };
+	struct stomp_connected c = { .version = STOMP_1_1,
+				     .server = slice_str("Godwit/1"),
+				     .session = slice_str("session-x:y"),
+				     .sends_ms = 500 };
 	SAME(stomp_connected_written(&c),
 	     "CONNECTED\nserver:Godwit/1\nsession:session-x:y\nheart-beat:500,0\nversion:1.1\n\n");
+	c.has_receipt = true;
+	c.receipt = slice_str("a:1");
+	SAME(stomp_connected_written(&c),
+	     "CONNECTED\nserver:Godwit/1\nsession:session-x:y\nheart-beat:500,0\nversion:1.1\n"
+	     "response-id:a:1\nreceipt-id:a:1\n\n");
 	struct slice receipt = slice_of(room, stomp_receipt_put(NULL, STOMP_1_2, slice_str("a:")));
 	must(stomp_receipt_put(room, STOMP_1_2, slice_str("a:")) == receipt.n);
 	SAME(receipt, "RECEIPT\nreceipt-id:a\\c\n\n");
