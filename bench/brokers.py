@@ -117,23 +117,8 @@ class Broker:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-class Godwit(Broker):
-    name, program = 'godwit', 'godwitd'
-
-    def words(self, release):
-        return [os.path.join(release, 'godwitd'), '--data-dir', os.path.join(self.folder, 'data'),
-                *listeners.arguments(f'127.0.0.1:{self.port}')]
-
-
-class GodwitMqtt(Broker):
-    """The same daemon, spoken to by MQTT."""
-    name, program = 'godwit', 'godwitd'
-
-    def words(self, release):
-        return [os.path.join(release, 'godwitd'), '--data-dir', os.path.join(self.folder, 'data'),
-                *listeners.arguments(), '--set',
-                f'mqtt.listeners.tcp.default=127.0.0.1:{self.port}',
-                '--set', 'mqtt.prefetch=1000']  # Mosquitto has no bound here
+class Mqtt:
+    """What speaks MQTT at its port."""
 
     def uri(self):
         return f'mqtt://guest:guest@127.0.0.1:{self.port}'
@@ -142,13 +127,8 @@ class GodwitMqtt(Broker):
         self.wait_for(process, MQTT_CONNECT, MQTT_CONNACK)
 
 
-class GodwitStomp(Godwit):
-    """And by STOMP."""
-
-    def words(self, release):
-        return [os.path.join(release, 'godwitd'), '--data-dir', os.path.join(self.folder, 'data'),
-                *listeners.arguments(), '--set',
-                f'stomp.listeners.tcp.default=127.0.0.1:{self.port}']
+class Stomp:
+    """What speaks STOMP at its port."""
 
     def uri(self):
         return f'stomp://guest:guest@127.0.0.1:{self.port}'
@@ -157,7 +137,26 @@ class GodwitStomp(Godwit):
         self.wait_for(process, STOMP_CONNECT, b'C')
 
 
-class Mosquitto(GodwitMqtt):
+class Godwit(Broker):
+    name, program = 'godwit', 'godwitd'
+    LISTENER, SETTINGS = 'listeners.tcp.default', ()
+
+    def words(self, release):
+        own = [f'{self.LISTENER}=127.0.0.1:{self.port}', *self.SETTINGS]
+        return [os.path.join(release, 'godwitd'), '--data-dir', os.path.join(self.folder, 'data'),
+                *listeners.arguments(), *(w for one in own for w in ('--set', one))]
+
+
+class GodwitMqtt(Mqtt, Godwit):
+    LISTENER = 'mqtt.listeners.tcp.default'
+    SETTINGS = ('mqtt.prefetch=1000',)  # Mosquitto has no bound here
+
+
+class GodwitStomp(Stomp, Godwit):
+    LISTENER = 'stomp.listeners.tcp.default'
+
+
+class Mosquitto(Mqtt, Broker):
     """As Debian ships it, open to everybody, without bounds of its own that would drop messages."""
     name, program = 'mosquitto', 'mosquitto'
     CONF = ('listener {} 127.0.0.1\nallow_anonymous true\npersistence false\n'
@@ -224,16 +223,19 @@ class RabbitMQ(Broker):
             return int(f.read())
 
 
-class RabbitMQStomp(RabbitMQ):
-    """The same with its STOMP plugin."""
-    PLUGINS = '[rabbitmq_stomp].\n'
-    CONF = 'listeners.tcp = none\nstomp.listeners.tcp.default = 127.0.0.1:{}\n'
+class RabbitMQPlugin(RabbitMQ):
+    """The same with a plugin for another protocol, and without AMQP's listener."""
 
     def environment(self):
         return {k: v for k, v in super().environment().items() if k != 'RABBITMQ_NODE_PORT'}
 
-    def uri(self):
-        return f'stomp://guest:guest@127.0.0.1:{self.port}'
 
-    def wait(self, process):
-        self.wait_for(process, STOMP_CONNECT, b'C')
+class RabbitMQMqtt(Mqtt, RabbitMQPlugin):
+    PLUGINS = '[rabbitmq_mqtt].\n'
+    CONF = ('listeners.tcp = none\nmqtt.listeners.tcp.default = 127.0.0.1:{}\n'
+            'mqtt.prefetch = 1000\n')
+
+
+class RabbitMQStomp(Stomp, RabbitMQPlugin):
+    PLUGINS = '[rabbitmq_stomp].\n'
+    CONF = 'listeners.tcp = none\nstomp.listeners.tcp.default = 127.0.0.1:{}\n'

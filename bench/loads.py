@@ -16,7 +16,7 @@ class Load:
     plain: str = None
     times: float = None
     p50: float = None        # of the delivery
-    is_alone: bool = False   # no peer is asked: it would take the better part of an hour
+    unasked: tuple = ()      # peers that cannot do it, or not in the time there is
 
     def floor_words(self):
         return self.floor.split()
@@ -55,7 +55,7 @@ AMQP = {
     'fanout-50-1k': Load(KIB, us=0.35),
     'topic-1': Load(),
     'topic-10k': Load(plain='topic-1', times=2),
-    'topic-1m': Load(plain='topic-1', times=2, is_alone=True),
+    'topic-1m': Load(plain='topic-1', times=2, unasked=('rabbitmq',)),
     'headers-1k': Load(us=5),
     'dead-16': Load(plain='auto-16', times=2.5),
     'dead-durable-1k': Load(KIB, plain='durable-1k', times=2.5),
@@ -70,12 +70,12 @@ AMQP = {
     'rate-5000': Load('--size 100 --rate 5000', floors=1.0, p50=66),
     'rate-5000-durable': Load('--size 1k --rate 5000'),
 }
-# over MQTT, beside Mosquitto
+# over MQTT, beside Mosquitto and RabbitMQ
 MQTT = {
     'mqtt-0': Load(us=0.15, floors=3),
     'mqtt-0-many': Load(us=0.2),
     'mqtt-1': Load(us=0.45),
-    'mqtt-2': Load(us=0.9),
+    'mqtt-2': Load(us=0.9, unasked=('rabbitmq',)),
     'mqtt-durable-1': Load(us=1.2),
     'mqtt-fanout-100': Load(us=0.07),
     'mqtt-fanout-100-1k': Load(KIB, us=0.35),
