@@ -15,6 +15,7 @@ struct page {
 	struct queue *queue;
 	struct browse_row at;
 	struct refs taken;
+	uint64_t due_ms[LIMIT_BROWSE_ROWS]; /* of a keeper */
 	uint64_t bytes;
 	uint32_t n;
 	bool is_end;
@@ -45,10 +46,13 @@ static void leave(struct core *c, struct queue *q, uint64_t number)
 		core_cool_behind(c, q, k);
 }
 
-static bool is_shown(const struct page *p, const struct entry *e)
+static bool is_shown(const struct page *p, const struct chunk *k, uint32_t slot)
 {
+	const struct entry *e = &k->entry[slot];
 	const uint64_t ms = expiry_time(e->expiry_ms);
 	must(p->core->is_leading);
+	if (p->queue->has->delay) /* what goes on has given its message away */
+		return core_is_kept(k, slot) && (e->mem || k->loc[slot]);
 	if (e->flags & (ENTRY_SETTLING | ENTRY_DEAD) || (ms > 0 && ms <= p->core->now_ms))
 		return false;
 	return !has_lanes(p->queue) || min_u64(e->priority, lanes_max(p->queue)) == p->at.lane;
@@ -65,6 +69,7 @@ static void show(struct page *p, const struct chunk *k, uint32_t slot)
 		refs_take(&p->taken, e->mem);
 	else
 		flags |= (e->flags & ENTRY_SPILLED) | ENTRY_STREAM;
+	p->due_ms[p->n] = expiry_time(e->expiry_ms);
 	p->core->giving.row[p->n++] = (struct deliver_row){ .mem = e->mem,
 							    .loc = k->loc[slot],
 							    .pos = pos_of(k->number, slot),
@@ -106,7 +111,7 @@ static void collect(struct page *p)
 		if (p->is_end || p->is_waiting)
 			break;
 		if (k) {
-			if (is_shown(p, &k->entry[pos_slot(p->at.pos)]))
+			if (is_shown(p, k, pos_slot(p->at.pos)))
 				show(p, k, pos_slot(p->at.pos));
 			p->at.pos++;
 		} else if (p->is_lane_end) {
@@ -130,7 +135,8 @@ static void tell(const struct page *p, const struct run *cmd, struct post *fx)
 	head.flags = DELIVER_FOUND;
 	if (p->n)
 		(void)post_run(fx, loop, &head, c->giving.row, sizeof *c->giving.row, p->n,
-			       SLICE_EMPTY);
+			       p->queue->has->delay ? slice_of(p->due_ms, p->n * sizeof *p->due_ms)
+						    : SLICE_EMPTY);
 	head = core_fx(c, FX_REPLY, cmd);
 	(void)post_run(fx, loop, &head, &what, sizeof what, 1, slice_of(&p->at, sizeof p->at));
 }
@@ -164,8 +170,8 @@ static enum err may(const struct queue *q)
 	if (!q || q->is_closed)
 		return ERR_NOT_FOUND;
 	must(q->id > 0);
-	return q->has->stream || q->has->retain || q->flags & QUEUE_KEEPER ? ERR_NOT_IMPLEMENTED
-									   : ERR_OK;
+	const bool is_other_keeper = q->flags & QUEUE_KEEPER && !q->has->delay;
+	return q->has->stream || q->has->retain || is_other_keeper ? ERR_NOT_IMPLEMENTED : ERR_OK;
 }
 
 void core_browse(struct core *c, const struct run *cmd, const struct browse_row *from,

@@ -184,7 +184,7 @@ static void a_queue_that_is_not_there_is_over(void **s)
 	rig_free(r);
 }
 
-static void streams_and_keepers_are_not_shown(void **s)
+static void streams_are_not_shown(void **s)
 {
 	(void)s;
 	struct rig *r = rig_new();
@@ -292,7 +292,7 @@ int main(void)
 		cmocka_unit_test(it_comes_behind_what_was_published_before),
 		cmocka_unit_test(what_has_expired_is_not_shown),
 		cmocka_unit_test(a_queue_that_is_not_there_is_over),
-		cmocka_unit_test(streams_and_keepers_are_not_shown),
+		cmocka_unit_test(streams_are_not_shown),
 		cmocka_unit_test(the_highest_priority_is_shown_first),
 		cmocka_unit_test(cold_chunks_come_back_one_by_one_and_leave_again),
 		cmocka_unit_test(a_chunk_that_goes_while_it_is_read_is_passed_over),

@@ -42,8 +42,9 @@ static bool is_out(const struct entry *e)
 	return e->flags & ENTRY_DEAD && (!(e->flags & ENTRY_SETTLING) || e->flags & ENTRY_AGAIN);
 }
 
-static bool is_kept(const struct chunk *k, uint32_t slot)
+bool core_is_kept(const struct chunk *k, uint32_t slot)
 {
+	must(slot < CHUNK_N);
 	return !k->is_cold && bits_test(k->live, slot) &&
 	       (bits_test(k->ready, slot) || is_out(&k->entry[slot]));
 }
@@ -61,7 +62,7 @@ void core_list(struct core *c, const struct run *cmd, struct post *fx)
 			what.a = pos;
 			break;
 		}
-		if (is_kept(k, pos_slot(pos)))
+		if (core_is_kept(k, pos_slot(pos)))
 			put_line(c, &k->entry[pos_slot(pos)], pos, &t);
 	}
 	struct run head = core_fx(c, FX_REPLY, cmd);
@@ -74,7 +75,7 @@ void core_list(struct core *c, const struct run *cmd, struct post *fx)
 static bool is_it(const struct chunk *k, uint64_t pos, uint64_t id)
 {
 	const uint32_t slot = pos_slot(pos);
-	return k && is_kept(k, slot) && k->entry[slot].id == id;
+	return k && core_is_kept(k, slot) && (id == 0 || k->entry[slot].id == id);
 }
 
 /* The chunk of the entry that is called so; NULL: there is none. */
@@ -82,8 +83,8 @@ static struct chunk *find(const struct queue *q, uint64_t id, uint64_t *io_pos)
 {
 	struct chunk *k = queue_chunk(q, pos_chunk(*io_pos));
 	must(q->id != 0);
-	if (is_it(k, *io_pos, id))
-		return k;
+	if (id == 0 || is_it(k, *io_pos, id))
+		return is_it(k, *io_pos, id) ? k : NULL;
 	uint64_t pos = queue_find(q, id);
 	k = queue_next_live(q, &pos);
 	if (!is_it(k, pos, id) || !(k->entry[pos_slot(pos)].flags & ENTRY_PERSISTENT))
@@ -95,11 +96,20 @@ static struct chunk *find(const struct queue *q, uint64_t id, uint64_t *io_pos)
 /* ---- gone --------------------------------------------------------------------------------- */
 
 struct cancel {
-	struct run who;       /* his command */
-	uint64_t first, last; /* positions */
-	uint64_t gone_n;      /* for him, so far */
-	bool is_logged;       /* some of that */
+	struct run who;          /* his command */
+	uint64_t first, last;    /* positions */
+	uint64_t from_ms, to_ms; /* and when they are, or were, due */
+	uint64_t gone_n;         /* for him, so far */
+	bool is_logged;          /* some of that */
+	bool is_of_one;
 };
+
+static bool is_meant(const struct cancel *x, const struct entry *e)
+{
+	const uint64_t due_ms = expiry_time(e->expiry_ms);
+	must(x->first <= x->last);
+	return due_ms >= x->from_ms && due_ms <= x->to_ms;
+}
 
 static void count(struct core *c, struct queue *q, struct cancel *x)
 {
@@ -122,7 +132,7 @@ static bool sweep(struct core *c, struct queue *q, struct cancel *x, struct outc
 		if (before && before != k)
 			core_release(c, q, before);
 		before = k;
-		if (!is_kept(k, slot))
+		if (!core_is_kept(k, slot) || !is_meant(x, &k->entry[slot]))
 			continue;
 		if (!bits_test(k->ready, slot)) {
 			x->first = is_over ? pos : x->first;
@@ -148,8 +158,8 @@ static bool sweep(struct core *c, struct queue *q, struct cancel *x, struct outc
 static void answer(const struct core *c, const struct cancel *x, struct outcomes *later,
 		   struct post *fx)
 {
-	const bool is_any = x->gone_n > 0 || x->who.kind == CMD_PURGE;
-	const struct reply_row what = { .err = is_any ? ERR_OK : ERR_NOT_FOUND,
+	const bool is_missed = x->is_of_one && x->gone_n == 0;
+	const struct reply_row what = { .err = is_missed ? ERR_NOT_FOUND : ERR_OK,
 					.op = x->who.kind,
 					.a = x->gone_n };
 	must(x->first <= x->last);
@@ -184,9 +194,20 @@ void core_cancel(struct core *c, const struct run *cmd, struct outcomes *later, 
 {
 	struct queue *q = core_find_queue(c, cmd->queue);
 	uint64_t pos = word(cmd, 1);
-	const bool is_there = q && !q->is_closed && find(q, word(cmd, 0), &pos);
-	struct cancel x = { .who = *cmd, .first = pos, .last = pos };
+	const bool is_of_one = pos != 0, is_open = q && !q->is_closed;
+	const bool is_there = is_open && (!is_of_one || find(q, word(cmd, 0), &pos));
+	struct cancel x = { .who = *cmd,
+			    .first = pos,
+			    .last = is_of_one ? pos
+				    : is_open ? q->tail_pos
+					      : 0,
+			    .to_ms = UINT64_MAX,
+			    .is_of_one = is_of_one };
 	must(cmd->n == 0);
+	if (cmd->tail_len == CANCEL_WORDS_MAX * sizeof(uint64_t)) {
+		x.from_ms = word(cmd, 2);
+		x.to_ms = word(cmd, 3);
+	}
 	if (is_there)
 		cancel(c, q, &x, later, fx);
 	else
@@ -196,7 +217,7 @@ void core_cancel(struct core *c, const struct run *cmd, struct outcomes *later, 
 void core_cancel_kept(struct core *c, struct queue *q, const struct run *cmd,
 		      struct outcomes *later, struct post *fx)
 {
-	struct cancel x = { .who = *cmd, .last = q->tail_pos };
+	struct cancel x = { .who = *cmd, .last = q->tail_pos, .to_ms = UINT64_MAX };
 	must(cmd->kind == CMD_PURGE && q->has->delay);
 	cancel(c, q, &x, later, fx);
 }
@@ -207,7 +228,8 @@ bool core_cancelled(struct core *c, struct queue *q, uint64_t pos)
 	must(q->has->delay != NULL);
 	for (size_t i = 0; q->has->cancels && i < q->has->cancels->n; i++) {
 		struct cancel *x = deque_at(q->has->cancels, i);
-		if (pos < x->first || pos > x->last)
+		const struct chunk *k = queue_chunk(q, pos_chunk(pos));
+		if (pos < x->first || pos > x->last || !is_meant(x, &k->entry[pos_slot(pos)]))
 			continue;
 		count(c, q, x);
 		x->is_logged = true;

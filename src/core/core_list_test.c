@@ -296,6 +296,41 @@ static void all_are_cancelled_wherever_they_are(void **s)
 	rig_free(r);
 }
 
+static void those_due_between_two_times_are_cancelled(void **s)
+{
+	(void)s;
+	struct rig *r = rig_of_keeper(5, ENTRY_PERSISTENT);
+	rig_at(r, 1100);
+	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+	for (uint64_t n = 1; n <= 4; n++)
+		goes_again(r, n, 1000 + 1000 * n);
+	rig_commit(r);
+	ask(r, CMD_CANCEL, (uint64_t[]){ 0, 0, 3000, 4000 }, 4);
+	rig_commit(r);
+	SAY("reply 4 OK 2 0");
+	ask(r, CMD_CANCEL, (uint64_t[]){ 0, 0, 5, 4 }, 4);
+	SAY("reply 4 OK 0 0");
+	ask(r, CMD_CANCEL, (uint64_t[]){ 0, 0, 1100, 2000 }, 4);
+	goes_again(r, 5, 7000); /* it was due then, and would go again */
+	rig_commit(r);
+	SAY("reply 4 OK 2 0");
+	assert_int_equal(core_find_queue(r->core, Q)->live_n, 1);
+	rig_free(r);
+}
+
+static void a_place_is_enough_to_be_cancelled_in_one_life(void **s)
+{
+	(void)s;
+	struct rig *r = rig_of_keeper(2, ENTRY_PERSISTENT);
+	ask(r, CMD_CANCEL, (uint64_t[]){ 0, pos_nth(2) }, 2);
+	rig_commit(r);
+	SAY("reply 4 OK 1 0");
+	ask(r, CMD_CANCEL, (uint64_t[]){ 0, pos_nth(2) }, 2);
+	SAY("reply 4 NOT_FOUND 0 0");
+	assert_int_equal(core_find_queue(r->core, Q)->live_n, 1);
+	rig_free(r);
+}
+
 static void who_waits_is_told_when_the_keeper_goes(void **s)
 {
 	(void)s;
@@ -306,6 +341,40 @@ static void who_waits_is_told_when_the_keeper_goes(void **s)
 	rig_do(r, CMD_QUEUE_DROP, Q, 5, 0);
 	rig_commit(r);
 	SAY("reply 4 NOT_FOUND 0 0 | reply 5 OK 0 0");
+	rig_free(r);
+}
+
+static void see_found(struct rig *r, const struct rig_fx *fx)
+{
+	struct lines *l = r->see_arg;
+	struct text t = { l->text, sizeof l->text, strlen(l->text) };
+	if (!fx || fx->run.kind != FX_DELIVER)
+		return;
+	assert_true(fx->run.flags & DELIVER_FOUND);
+	text_putf(&t, "%llu of", (unsigned long long)fx->number);
+	assert_int_equal(fx->tail.n, fx->run.n * sizeof(uint64_t));
+	for (size_t i = 0; i < fx->run.n; i++)
+		text_putf(&t, " %llu", (unsigned long long)load_le64(fx->tail.p + 8 * i));
+	text_puts(&t, "; ");
+}
+
+static void what_is_kept_is_shown_with_when_it_is_due(void **s)
+{
+	(void)s;
+	struct rig *r = rig_of_keeper(2, ENTRY_PERSISTENT);
+	const struct browse_row from = { .messages = 10, .bytes = 1000 };
+	struct lines l = { "" };
+	rig_at(r, 1100);
+	r->said = text_of(r->said_bytes, sizeof r->said_bytes);
+	goes_again(r, 1, 2000);
+	rig_commit(r);
+	r->see = see_found;
+	r->see_arg = &l;
+	rig_admit(r, rig_head(CMD_BROWSE, Q, 4), &from, sizeof from, 1);
+	rig_give(r);
+	r->see = NULL;
+	assert_string_equal(l.text, "1 of 2000 1100; 2 of 2000 1100; ");
+	letter_done(r, Q, 2);
 	rig_free(r);
 }
 
@@ -364,7 +433,10 @@ int main(void)
 		cmocka_unit_test(what_went_for_the_last_time_is_not_cancelled),
 		cmocka_unit_test(what_waits_for_the_log_to_go_again_is_cancelled_behind_it),
 		cmocka_unit_test(all_are_cancelled_wherever_they_are),
+		cmocka_unit_test(those_due_between_two_times_are_cancelled),
+		cmocka_unit_test(a_place_is_enough_to_be_cancelled_in_one_life),
 		cmocka_unit_test(who_waits_is_told_when_the_keeper_goes),
+		cmocka_unit_test(what_is_kept_is_shown_with_when_it_is_due),
 		cmocka_unit_test(no_chunk_of_a_keeper_leaves_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

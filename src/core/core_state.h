@@ -478,6 +478,8 @@ void core_browse(struct core *c, const struct run *cmd, const struct browse_row 
 
 /* ---- core_list.c: what is kept, for an operator */
 void core_list(struct core *c, const struct run *cmd, struct post *fx);
+/* core_is_kept: an entry of a keeper waits, or is on its way and perhaps not for the last time. */
+bool core_is_kept(const struct chunk *k, uint32_t slot);
 void core_cancel(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx);
 /* core_cancel_kept is CMD_PURGE of a queue that has `delay`. core_cancelled: what is on its way
  * from there, and would wait again, is to be gone; who wanted that hears so from core_cancels_serve

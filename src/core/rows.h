@@ -98,6 +98,8 @@ struct settle_row { /* CMD_SETTLE: run.queue, run.arg = consumer */
 /* A settlement of what was delayed may be alone in its run, whose tail is then until when it waits
  * again, and how often it was due until then: u64, not 0, u16, little-endian. */
 #define SETTLE_AGAIN_BYTES 10u
+/* Words of CMD_CANCEL: two, or all. */
+#define CANCEL_WORDS_MAX 4u
 /* FAIL is RELEASE after an attempt that counts. */
 enum settle {
 	SETTLE_ACCEPT,

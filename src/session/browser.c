@@ -8,10 +8,12 @@
 /* Steps of selectors at a time; what they look at beyond that waits for the next millisecond. */
 #define STEPS_MAX 262144u
 #define LOOK      128u /* what any look costs */
+#define BUSY_MS   20u  /* until who may be shown nothing is asked again */
 
 /* A message of the page. */
 struct found {
 	struct deliver_row row; /* mem 0: not read yet, or unreadable */
+	uint64_t due_ms;        /* of a keeper: when it is due */
 	bool is_read, is_wanted;
 };
 
@@ -148,8 +150,8 @@ static bool place(struct browser *b, struct session_world *w, uint32_t *io_steps
 {
 	struct browse *k = b->first;
 	struct found *front = deque_peek(&b->found);
+	must(front && front->is_read && k && !b->whole.list);
 	const struct msg *m = front->row.mem ? msg_of(front->row.mem) : NULL;
-	must(front->is_read && k && !b->whole.list);
 	if (m && !front->is_wanted && !is_wanted(k, m, io_steps))
 		m = NULL;
 	if (m && m->proto == MSG_CHUNKS) {
@@ -158,6 +160,7 @@ static bool place(struct browser *b, struct session_world *w, uint32_t *io_steps
 			b->again_ms = w->now_ms + 1; /* there is no memory now */
 		return false;
 	}
+	k->due_ms = front->due_ms;
 	if (m)
 		b->ops->show(b->session, w, k, &front->row);
 	b->found_first++;
@@ -175,6 +178,10 @@ static void show_page(struct browser *b, struct session_world *w)
 		const struct deliver_row *row = &front->row;
 		if (b->whole.list || b->session->sendq.bytes >= w->limits->output_bytes_max)
 			return;
+		if (b->ops->is_full && b->ops->is_full(b->session, w, b->first)) {
+			b->again_ms = w->now_ms + BUSY_MS;
+			return;
+		}
 		if (steps == 0) {
 			b->again_ms = w->now_ms + 1;
 			return;
@@ -224,7 +231,9 @@ void browser_drain(struct browser *b, struct session_world *w)
 void browser_found(struct browser *b, struct session_world *w, const struct run *fx)
 {
 	const struct deliver_row *row = (const struct deliver_row *)(const void *)(fx + 1);
+	const struct slice due = run_tail(fx);
 	must(fx->flags & DELIVER_FOUND && fx->row_bytes == sizeof *row);
+	must(due.n == 0 || due.n == fx->n * sizeof(uint64_t));
 	for (uint32_t i = 0; i < fx->n; i++) {
 		if (fx->arg != b->ticket) {
 			if (row[i].mem)
@@ -234,6 +243,8 @@ void browser_found(struct browser *b, struct session_world *w, const struct run 
 		struct found *one = deque_add(&b->found, w->mem);
 		must(one != NULL);
 		*one = (struct found){ .row = row[i], .is_read = row[i].mem != 0 };
+		if (due.n)
+			memcpy(&one->due_ms, due.p + i * sizeof one->due_ms, sizeof one->due_ms);
 		if (one->is_read)
 			continue;
 		loads_put(w->loads, (struct load){ .session = b->asker->session,

@@ -23,6 +23,7 @@ struct browse {
 	uint64_t queue;
 	struct browse_row place; /* of its next page */
 	uint64_t tried;          /* this position was looked up again; 0: none */
+	uint64_t due_ms;         /* of what is shown, of a keeper: when it is due */
 	uint16_t shard;
 	uint32_t code_n;
 	uint8_t code[]; /* of the selector; none: all messages */
@@ -33,6 +34,9 @@ struct browser_ops {
 	/* show gets one message, which is in memory, whole, and stays the browser's. */
 	void (*show)(struct session *s, struct session_world *w, struct browse *k,
 		     const struct deliver_row *row);
+	/* is_full: nothing more may be shown for now; it is asked again soon. NULL: it may. */
+	bool (*is_full)(const struct session *s, const struct session_world *w,
+			const struct browse *k);
 	/* over: there is nothing more, or the queue is gone. It is freed afterwards. */
 	void (*over)(struct session *s, struct session_world *w, struct browse *k);
 };

@@ -1,4 +1,5 @@
 #include "session/stomp/activemq.h"
+#include "session/stomp/jobs.h"
 
 #include "base/must.h"
 #include "wire/stomp/destination.h"
@@ -71,6 +72,10 @@ static void show(struct session *own, struct session_world *w, struct browse *b,
 	struct turn t;
 	struct subscription *k = b->of;
 	stomp_turn(&t, own, w);
+	if (!k) {
+		stomp_job_show(&t, b, row);
+		return;
+	}
 	must(k->is_browser && k->browse == b);
 	stomp_message(&t, k, msg_of(row->mem), row, ++t.s->last_tag);
 	t.s->delivered++;
@@ -83,6 +88,10 @@ static void over(struct session *own, struct session_world *w, struct browse *b)
 	struct text to = text_of(address, sizeof address);
 	struct subscription *k = b->of;
 	stomp_turn(&t, own, w);
+	if (!k) {
+		stomp_jobs_over(&t, b);
+		return;
+	}
 	must(k->is_browser && k->browse == b);
 	k->browse = NULL;
 	stomp_amq_address(t.s, false, stomp_sub_queue(k), &to);
@@ -96,4 +105,6 @@ static void over(struct session *own, struct session_world *w, struct browse *b)
 	sendq_copy(q, w->mem, slice_of(STOMP_END, w->limits->stomp->is_trailing_lf ? 2 : 1));
 }
 
-const struct browser_ops stomp_browser_ops = { .show = show, .over = over };
+const struct browser_ops stomp_browser_ops = { .show = show,
+					       .is_full = stomp_jobs_are_full,
+					       .over = over };

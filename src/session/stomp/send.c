@@ -1,3 +1,4 @@
+#include "session/stomp/jobs.h"
 #include "session/stomp/later.h"
 
 #include "base/ablate.h"
@@ -145,9 +146,8 @@ bool stomp_is_there(struct turn *t, const struct destination *to)
 	return !is_gone;
 }
 
-/* What must be there before it goes to it: a queue is declared, but not one of somebody else's
- * own. */
-static enum done need_queue(struct turn *t, const struct sending *m, bool *out_is_refused)
+/* A queue is declared, but not one of somebody else's own. */
+enum done stomp_need_queue(struct turn *t, const struct sending *m, bool *out_is_refused)
 {
 	*out_is_refused = false;
 	if (m->to.place == STOMP_QUEUE || m->to.place == STOMP_TEMP_QUEUE)
@@ -334,7 +334,7 @@ static bool is_ready(struct turn *t, struct sending *m, uint8_t *names, char *re
 		struct slice part = m->is_one_of_many ? stomp_amq_part(&rest) : rest;
 		if (!stomp_destination(t, part, names, &m->to) || !read_properties(t, m))
 			return false;
-		*out = stomp_has_room(t) ? need_queue(t, m, &is_refused) : WAIT;
+		*out = stomp_has_room(t) ? stomp_need_queue(t, m, &is_refused) : WAIT;
 		if (*out == WAIT || is_refused)
 			return false;
 	} while (m->is_one_of_many && rest.n > 0);
@@ -402,6 +402,8 @@ enum done stomp_on_send(struct turn *t)
 	if (stomp_has(t->head, STOMP_H_MESSAGE_ID) && !t->s->is_activemq)
 		return stomp_refuse(t, "Invalid header",
 				    slice_str("'message-id' is not allowed on 'SEND'.\n"));
+	if (stomp_is_job_order(t)) /* also in a transaction it holds at once, as in ActiveMQ */
+		return stomp_job_order(t);
 	if (stomp_has(t->head, STOMP_H_TRANSACTION) && !ABLATED(put_off)) {
 		t->s->is_held = t->w->is_blocked;
 		return t->s->is_held ? WAIT : stomp_put_off(t);

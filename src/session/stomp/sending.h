@@ -22,6 +22,10 @@ struct sending {
 	const struct msg *made; /* what has become of it; NULL: nothing yet, or several */
 };
 
+/* ---- send.c ---- */
+/* stomp_need_queue sees to what must be there before m->to is sent to. */
+enum done stomp_need_queue(struct turn *t, const struct sending *m, bool *out_is_refused);
+
 /* ---- message.c ---- */
 /* stomp_in_place makes the message in place of the frame's own head, which then cannot be read any
  * more; NULL: there is not the room, or somebody wants to read it. stomp_in_own_block: in a block

@@ -117,6 +117,7 @@ static void session_pump(struct session *own, struct session_world *w)
 	receiver_drain(&t.s->receiver, w);
 	if (t.s->browser.first)
 		browser_drain(&t.s->browser, w);
+	stomp_block_close(t.s); /* of what was sent on behalf of a look (jobs.h) */
 }
 
 static void session_loaded(struct session *own, struct session_world *w, uint64_t ticket,

@@ -94,6 +94,7 @@ struct call {
 	bool is_dead_asked, has_dead; /* of ActiveMQ's queue of dead letters */
 	struct reply_row reply;
 	struct subscription *sub; /* being made, not in the list yet; or ending */
+	struct browse *look;      /* at what waits (jobs.h) */
 	uint32_t at;        /* how many are done: of COMMIT actions, of SUBSCRIBE destinations */
 	uint64_t made;      /* of SUBSCRIBE: its number; 0: nothing is taken yet */
 	uint64_t looked_at; /* the queue that its shard was asked for */
