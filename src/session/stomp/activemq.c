@@ -196,12 +196,28 @@ bool stomp_amq_dies_to(struct turn *t, struct slice queue)
 
 /* ---- SEND --------------------------------------------------------------------------------- */
 
+/* A map or an object is to be made of its text. What has a length is octets, whatever it says, and
+ * other words mean nothing there. */
+static bool wants_transformed(const struct turn *t)
+{
+	static const char *const words[] = { "jms-map-xml", "jms-map-json", "jms-object-xml",
+					     "jms-object-json" };
+	must(t->frame->command == STOMP_SEND);
+	if (!stomp_has(t->head, STOMP_H_TRANSFORMATION) ||
+	    stomp_has(t->head, STOMP_H_CONTENT_LENGTH))
+		return false;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (slice_eq(t->head->at[STOMP_H_TRANSFORMATION], slice_str(words[i])))
+			return true;
+	return false;
+}
+
 bool stomp_amq_may_send(struct turn *t, bool *out_is_grouped)
 {
 	struct slice head = t->frame->head, name, value;
 	must(t->frame->command == STOMP_SEND);
 	*out_is_grouped = false;
-	if (stomp_has(t->head, STOMP_H_TRANSFORMATION)) {
+	if (wants_transformed(t)) {
 		(void)stomp_amq_refuse(t, "Transformations are not there", SLICE_EMPTY, "");
 		return false;
 	}
