@@ -3,6 +3,9 @@
 An operation is a list [name, connection, channel, arguments]; play() gives the answer as plain
 data, without what two brokers may choose freely: generated names, texts of their own, times. What
 comes unasked (deliveries, returns, confirms, cancellations) waits in `unasked` until it is taken.
+
+Beside the methods of AMQP there are two operations that wait: `rest` until all those queues stand
+still, and says how many messages are ready in each; `gone` until a queue is not there any more.
 """
 import select
 import socket
@@ -11,6 +14,10 @@ import time
 from pika import frame, spec
 
 PATIENCE_S = 60
+STILL_S, RESTLESS_S = 0.3, 10   # so long nothing changes; so long it may take
+LOOKS_S = 0.02                  # between two looks
+WATCHER = 90                    # the connection that looks
+COUNTS = ('x-delivery-count', 'x-acquired-count')   # RabbitMQ 3 counts otherwise than 4
 CLOSED = ('Connection.Close', 'Channel.Close')
 GIVEN = ('delivery_mode', 'priority', 'correlation_id', 'reply_to', 'expiration', 'message_id',
          'type', 'user_id', 'app_id', 'content_type', 'headers')
@@ -61,7 +68,7 @@ class Silent(Exception):
 def plain(value):
     """A field value as data that JSON keeps; times only say that they are there."""
     if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items()}
+        return {k: plain(v) for k, v in value.items() if k not in COUNTS}
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
     if isinstance(value, bytes):
@@ -134,9 +141,11 @@ class Link:
         if isinstance(one, frame.Method):
             return self.take_method(at, one.method)
         if isinstance(one, frame.Header):
-            given = one.properties
-            self.content[at] += [one.body_size, {f: plain(getattr(given, f)) for f in GIVEN
-                                                 if getattr(given, f) is not None}, b'']
+            given = {f: plain(getattr(one.properties, f)) for f in GIVEN
+                     if getattr(one.properties, f) is not None}
+            if not given.get('headers') and one.properties.headers:
+                del given['headers']    # they were nothing but counts
+            self.content[at] += [one.body_size, given, b'']
         elif isinstance(one, frame.Body):
             self.content[at][3] += one.fragment
         if at in self.content and len(self.content[at][3]) == self.content[at][1]:
@@ -223,9 +232,14 @@ class Peer:
             self.links[number] = Link(self.address)
         return self.links[number]
 
-    def play(self, operation):
+    def play(self, operation, wanted=None):
+        """The answer; of who waits for queues to stand still: `wanted` as soon as it is so."""
         name, number, channel, arguments = operation
         try:
+            if name == 'rest':
+                return self.rest(arguments['queues'], wanted)
+            if name == 'gone':
+                return self.gone(arguments['queue'], arguments['ms'])
             link = self.link(number)
             if name == 'connection.close':
                 link.close()
@@ -259,6 +273,40 @@ class Peer:
             return kept(close) if close else ['done', {}]
         got = link.call(channel, method, wanted)
         return kept(got) + getattr(got, 'content', [])
+
+    # ---- waiting
+
+    def look(self, method, wanted):
+        """An answer to the watcher, who waits for a moment first."""
+        link = self.link(WATCHER)
+        select.select([link.socket], [], [], LOOKS_S)
+        link.use(1, False)
+        return kept(link.call(1, method, wanted))
+
+    def count(self, queue):
+        """How many messages are ready; a word when it does not say."""
+        answer = self.look(spec.Queue.Declare(0, queue, passive=True), ('Queue.DeclareOk',))
+        return answer[1].get('message_count', str(answer[1].get('reply_code')))
+
+    def rest(self, queues, wanted):
+        found, since, end = None, 0, time.monotonic() + RESTLESS_S
+        while True:
+            now = ['rest', {queue: self.count(queue) for queue in queues}]
+            if now != found:
+                found, since = now, time.monotonic()
+            if found == wanted or time.monotonic() > end:
+                return found
+            if wanted is None and time.monotonic() > since + STILL_S:
+                return found
+
+    def gone(self, queue, ms):
+        """A look by declaring it would be a use of the queue, a binding is none."""
+        end = time.monotonic() + ms / 1000
+        while time.monotonic() < end:
+            answer = self.look(spec.Queue.Bind(0, queue, 'amq.direct', 'here'), ('Queue.BindOk',))
+            if answer[0] != 'Queue.BindOk':
+                return answer
+        return ['there', {}]
 
     def take_unasked(self):
         """What has come unasked: a list for each connection and channel, in order."""
