@@ -87,13 +87,15 @@ struct queue {
 	uint32_t consumers_n;
 	uint16_t fan_n, fan_first, fan_last; /* core_publish: its rows in the run being admitted */
 	uint8_t flags;                       /* QUEUE_... */
-	bool is_closed;                      /* about to be dropped: gives nothing, takes nothing */
-	bool is_held;                        /* by one exclusive consumer */
-	bool is_lossy;                       /* its consumer can do without any message */
-	bool is_logged;                      /* the log or a checkpoint knows of it, or soon will */
-	bool is_stored;                      /* a checkpoint may hold a unit of it */
-	const struct special *has;           /* queue_special; never NULL */
-	struct queue_count *count;           /* NULL: it has counted nothing yet */
+	uint8_t mark_doublings;    /* so much farther than the least its marks are ahead */
+	bool is_closed : 1;        /* about to be dropped: gives nothing, takes nothing */
+	bool is_held : 1;          /* by one exclusive consumer */
+	bool is_lossy : 1;         /* its consumer can do without any message */
+	bool is_logged : 1;        /* the log or a checkpoint knows of it, or soon will */
+	bool is_stored : 1;        /* a checkpoint may hold a unit of it */
+	bool is_mark_late : 1;     /* giving waits for the mark that was asked for */
+	const struct special *has; /* queue_special; never NULL */
+	struct queue_count *count; /* NULL: it has counted nothing yet */
 
 	uint64_t changed;        /* checkpoint epoch of the last change to marks; 0: never */
 	uint64_t dirty_at;       /* of the last durable change of any kind */
