@@ -13,6 +13,7 @@
 #include "sim/keeping.h"
 #include "sim/later.h"
 #include "sim/lifetime.h"
+#include "sim/parley.h"
 #include "sim/passage.h"
 #include "sim/patience.h"
 #include "sim/picking.h"

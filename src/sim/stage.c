@@ -301,7 +301,9 @@ static void header(struct actor *a, const struct amqp091_header *h)
 	int64_t acquired = 0, failed = 0;
 	a->body_left = a->coming.bytes = h->body_bytes;
 	enum err e = amqp091_props_decode(h->props, &p);
-	must(e == ERR_OK);
+	must(e == ERR_OK && p.reply_to.n < STAGE_REPLY_TO);
+	if (p.flags & AMQP091_HAS_reply_to)
+		memcpy(a->coming.reply_to, p.reply_to.p, p.reply_to.n);
 	if (!(p.flags & AMQP091_HAS_headers))
 		return;
 	(void)amqp091_table_int(p.headers, "x-acquired-count", &acquired);

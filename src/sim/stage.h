@@ -21,6 +21,7 @@
 #define STAGE_BODY_MAX 140000u          /* more than a chunk */
 #define STAGE_FETCHED  (UINT32_MAX - 1) /* for a consumer's number: basic.get has brought it */
 #define STAGE_REST_MAX 400000           /* steps until everything has come to rest */
+#define STAGE_REPLY_TO 64u
 
 struct stage;
 
@@ -31,6 +32,7 @@ struct arrival {
 	uint64_t tag, bytes;
 	uint32_t returned; /* how often it came back and had not failed, as its headers say */
 	bool is_redelivered;
+	char reply_to[STAGE_REPLY_TO]; /* "": none */
 };
 
 /* A client with one connection and channel 1. What a play knows of it stands in the play. */

@@ -1,3 +1,4 @@
+#include "base/ablate.h"
 #include "base/base64.h"
 #include "base/must.h"
 #include "session/amqp091/deliver.h"
@@ -290,7 +291,8 @@ static struct consumer *receiver(const struct turn *t, const struct run *fx)
 {
 	must(fx->arg != CONSUMER_GET && fx->arg <= UINT32_MAX);
 	struct consumer *k = amqp091_consumer(t->s, (uint32_t)fx->arg);
-	if (!k || !k->is_direct || k->queue != fx->queue || k->end != CONSUMER_LIVES)
+	const bool is_asked = k && (k->queue == fx->queue || ABLATED(reply_key));
+	if (!is_asked || !k->is_direct || k->end != CONSUMER_LIVES)
 		return NULL;
 	bool is_full = fx->n > 0 && k->direct_bytes >= LIMIT_DIRECT_WAITING_BYTES;
 	return t->s->phase == PHASE_RUNNING && !k->channel->is_ending && !is_full ? k : NULL;
