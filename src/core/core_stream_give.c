@@ -63,7 +63,7 @@ static bool wants(const struct reader *r, const struct stream_row *row)
 	if (r->since_ms && stream_ms(row->when) < r->since_ms)
 		return false;
 	must(row->bytes > 0);
-	if (r->tags_n == 0)
+	if (r->tags_n == 0 || ABLATED(filter))
 		return true;
 	if (tag == 0)
 		return r->has_unfiltered;

@@ -14,6 +14,12 @@
 
 enum { LOG, PASSING };
 static const char *const names[] = { "log", "passing" };
+/* Who publishes; who reads all; who reads what his filter says. */
+enum { WRITER, READER, CHOOSER, CLIENTS };
+
+/* What the filter asks for, a bit for each: what has no value, and two values. */
+enum { PLAIN, FIRST, SECOND, VALUES };
+static const char *const values[VALUES] = { "", "first", "second" };
 
 struct reading {
 	struct stage stage;           /* first */
@@ -27,6 +33,11 @@ struct reading {
 	uint32_t there[MESSAGES_MAX]; /* by offset: the message's number */
 	bool confirmed[MESSAGES_MAX], is_stream[MESSAGES_MAX];
 	bool skipped[MESSAGES_MAX]; /* a reader came past its place and did not see it */
+	uint32_t filter_bytes;      /* of the stream; 0: as it is without a word */
+	uint8_t value[MESSAGES_MAX];
+	uint32_t wanted;       /* by the chooser's filter */
+	uint32_t chosen;       /* the number that came to him last */
+	uint64_t chooser_held; /* as held */
 };
 
 static struct reading *reading_of(struct stage *s)
@@ -44,6 +55,8 @@ static struct slice stream_args(const struct reading *r, uint8_t *buf, size_t ca
 		amqp091_put_int(&w, "x-max-length-bytes", KEPT_BYTES);
 		amqp091_put_int(&w, "x-stream-max-segment-size-bytes", KEPT_BYTES / 4);
 	}
+	if (r->filter_bytes)
+		amqp091_put_int(&w, "x-stream-filter-size-bytes", r->filter_bytes);
 	must(wr_ok(&w));
 	return wr_done(&w);
 }
@@ -67,14 +80,36 @@ static struct slice begin(struct reading *r, uint8_t *buf, size_t cap)
 	return wr_done(&w);
 }
 
+/* A filter asks for some values, and for what has none, from the first message on. */
+static struct slice choose(struct reading *r, uint8_t *buf, size_t cap)
+{
+	struct wr w = wr_of(buf, cap);
+	r->chosen = 0;
+	r->chooser_held = 0;
+	r->wanted = (uint32_t)prng_between(&r->stage.prng, 1u << FIRST, (1u << VALUES) - 1);
+	amqp091_put_str(&w, "x-stream-offset", slice_str("first"));
+	amqp091_put_bool(&w, "x-stream-match-unfiltered", r->wanted & 1u << PLAIN);
+	amqp091_put_name(&w, slice_str("x-stream-filter"));
+	const size_t mark = amqp091_put_open(&w, AMQP091_TYPE_ARRAY);
+	for (uint32_t i = FIRST; i < VALUES; i++) {
+		const struct amqp091_value v = { .type = AMQP091_TYPE_LONGSTR,
+						 .octets = slice_str(values[i]) };
+		if (r->wanted >> i & 1)
+			amqp091_put_value(&w, &v);
+	}
+	amqp091_put_close(&w, mark);
+	must(wr_ok(&w));
+	return wr_done(&w);
+}
+
 static void enter(struct stage *s, struct actor *a)
 {
 	struct reading *r = reading_of(s);
 	uint8_t buf[256];
-	r->is_ready = r->is_ready && a->index != 0;
+	r->is_ready = r->is_ready && a->index != WRITER;
 	TALK(&a->talk, 1, queue_declare, .queue = slice_str(names[LOG]), .durable = true,
 	     .arguments = stream_args(r, buf, sizeof buf));
-	if (a->index == 0) {
+	if (a->index == WRITER) {
 		TALK(&a->talk, 1, queue_declare, .queue = slice_str(names[PASSING]),
 		     .durable = true);
 		TALK(&a->talk, 1, confirm_select, .nowait = false);
@@ -82,31 +117,41 @@ static void enter(struct stage *s, struct actor *a)
 		return;
 	}
 	TALK(&a->talk, 1, basic_qos, .prefetch_count = (uint16_t)prng_between(&s->prng, 1, 200));
-	actor_consume(a, names[LOG], LOG, false, begin(r, buf, sizeof buf));
+	actor_consume(a, names[LOG], LOG, false,
+		      a->index == READER ? begin(r, buf, sizeof buf) : choose(r, buf, sizeof buf));
 }
 
 static void publish(struct reading *r)
 {
-	const struct amqp091_props props = { .flags = AMQP091_HAS_delivery_mode,
-					     .delivery_mode = 2 };
+	struct amqp091_props props = { .flags = AMQP091_HAS_delivery_mode, .delivery_mode = 2 };
 	struct stage *s = &r->stage;
+	uint8_t buf[64];
+	struct wr w = wr_of(buf, sizeof buf);
+	const uint32_t value = (uint32_t)prng_below(&s->prng, VALUES);
 	bool is_stream = prng_chance(&s->prng, 5, 6);
 	uint32_t n = is_stream ? (uint32_t)prng_between(&s->prng, 4, 300) : PASSING_MAX;
 	if (s->sent_n + 1 >= MESSAGES_MAX)
 		return;
 	if (is_stream && prng_chance(&s->prng, 1, 400))
 		n = STAGE_BODY_MAX; /* in chunks */
+	if (value != PLAIN) {
+		amqp091_put_str(&w, "x-stream-filter-value", slice_str(values[value]));
+		must(wr_ok(&w));
+		props.flags |= AMQP091_HAS_headers;
+		props.headers = wr_done(&w);
+	}
+	r->value[s->sent_n + 1] = (uint8_t)value;
 	if (stage_publish(s, s->actor, "", names[is_stream ? LOG : PASSING], &props, n))
 		r->is_stream[s->sent_n] = is_stream;
 }
 
-static void acknowledge(struct reading *r)
+static void acknowledge(struct reading *r, uint32_t who, uint64_t *io_held)
 {
-	struct actor *a = &r->stage.actor[1];
-	if (r->held == 0 || !talk_has_room(&a->talk, 64))
+	struct actor *a = &r->stage.actor[who];
+	if (*io_held == 0 || !talk_has_room(&a->talk, 64))
 		return;
-	TALK(&a->talk, 1, basic_ack, .delivery_tag = r->held, .multiple = true);
-	r->held = 0;
+	TALK(&a->talk, 1, basic_ack, .delivery_tag = *io_held, .multiple = true);
+	*io_held = 0;
 }
 
 /* ---- what they hear ----------------------------------------------------------------------- */
@@ -118,7 +163,7 @@ static void answered(struct stage *s, uint32_t number, bool is_refused)
 
 static void heard(struct stage *s, struct actor *a, const struct amqp091_method *m)
 {
-	reading_of(s)->is_ready |= a->index == 0 && m->kind == AMQP091_basic_consume_ok;
+	reading_of(s)->is_ready |= a->index == WRITER && m->kind == AMQP091_basic_consume_ok;
 }
 
 /* What lies at an offset is the same for ever, and numbers only rise. */
@@ -140,14 +185,39 @@ static void look(struct reading *r, uint32_t number)
 	r->at++;
 }
 
+static bool is_wanted(const struct reading *r, uint32_t number)
+{
+	must(r->wanted != 0);
+	return r->is_stream[number] && r->wanted >> r->value[number] & 1;
+}
+
+/* What the filter asks for comes, in order, and nothing else. */
+static void look_chosen(struct reading *r, uint32_t number)
+{
+	struct stage *s = &r->stage;
+	if (number <= r->chosen)
+		stage_wrong(s, "message %u came behind %u by a filter", number, r->chosen);
+	if (!is_wanted(r, number))
+		stage_wrong(s, "message %u came, which the filter does not ask for", number);
+	for (uint32_t i = r->chosen + 1; i < number; i++)
+		r->skipped[i] |= is_wanted(r, i) &&
+				 (!r->is_bounded || (r->is_last && r->chosen > 0));
+	r->chosen = number;
+}
+
 static void came(struct stage *s, struct actor *a, const struct arrival *x)
 {
 	struct reading *r = reading_of(s);
-	if (a->index == 0)
+	if (a->index == WRITER)
 		return;
 	must(x->consumer == LOG && x->number < MESSAGES_MAX);
 	if (x->is_redelivered)
 		stage_wrong(s, "message %u says that it came before", x->number);
+	if (a->index == CHOOSER) {
+		r->chooser_held = x->tag;
+		look_chosen(r, x->number);
+		return;
+	}
 	r->held = x->tag;
 	look(r, x->number);
 }
@@ -158,20 +228,24 @@ static void came(struct stage *s, struct actor *a, const struct arrival *x)
 static bool step(struct stage *s)
 {
 	struct reading *r = reading_of(s);
-	bool is_any = r->held > 0 || host_runnable(&s->host) != 0;
+	bool is_any = r->held > 0 || r->chooser_held > 0 || host_runnable(&s->host) != 0;
 	if (prng_chance(&s->prng, 3, 4) && stage_broker(s))
 		return true;
 	if (!r->is_last && r->is_ready && prng_chance(&s->prng, 1, 2))
 		for (uint64_t n = prng_between(&s->prng, 1, 12); n > 0; n--)
 			publish(r);
-	if (prng_chance(&s->prng, 9, 10))
-		acknowledge(r);
-	if (!r->is_last && prng_chance(&s->prng, 1, 500)) {
-		stage_leave(s, &s->actor[1], prng_chance(&s->prng, 1, 2));
-		stage_enter(s, &s->actor[1]);
+	if (prng_chance(&s->prng, 9, 10)) {
+		acknowledge(r, READER, &r->held);
+		acknowledge(r, CHOOSER, &r->chooser_held);
 	}
-	bool is_talk = stage_talk(s, &s->actor[0]);
-	return stage_talk(s, &s->actor[1]) || is_talk || is_any;
+	if (!r->is_last && prng_chance(&s->prng, 1, 300)) {
+		struct actor *a = &s->actor[prng_between(&s->prng, READER, CHOOSER)];
+		stage_leave(s, a, prng_chance(&s->prng, 1, 2));
+		stage_enter(s, a);
+	}
+	for (uint32_t i = 0; i < CLIENTS; i++)
+		is_any |= stage_talk(s, &s->actor[i]);
+	return is_any;
 }
 
 /* ---- the end ------------------------------------------------------------------------------ */
@@ -183,7 +257,8 @@ static void compare(struct reading *r)
 	for (uint32_t i = 1; i <= s->sent_n; i++) {
 		bool is_confirmed = r->confirmed[i] && r->is_stream[i];
 		confirmed_n += is_confirmed;
-		lost_n += is_confirmed && (r->skipped[i] || i > r->before);
+		lost_n += is_confirmed &&
+			  (r->skipped[i] || i > r->before || (is_wanted(r, i) && i > r->chosen));
 	}
 	if (lost_n)
 		stage_wrong(s, "%u of %u messages are lost", lost_n, confirmed_n);
@@ -195,12 +270,14 @@ static void read_all(struct reading *r)
 {
 	struct stage *s = &r->stage;
 	r->is_last = true;
-	s->actor[1].is_absent = true;
+	s->actor[READER].is_absent = s->actor[CHOOSER].is_absent = true;
 	if (!stage_begin(s))
 		return;
 	stage_rest(s); /* what is too much goes first, not from under the reader */
-	s->actor[1].is_absent = false;
-	stage_enter(s, &s->actor[1]);
+	for (uint32_t i = READER; i <= CHOOSER; i++) {
+		s->actor[i].is_absent = false;
+		stage_enter(s, &s->actor[i]);
+	}
 	if (stage_steps(s, step))
 		compare(r);
 	stage_close(s);
@@ -210,7 +287,7 @@ void reading_play(struct story *story, uint64_t seed)
 {
 	static const struct plot plot = {
 		.about = "streams",
-		.actors_n = 2,
+		.actors_n = CLIENTS,
 		.enter = enter,
 		.heard = heard,
 		.came = came,
@@ -221,6 +298,8 @@ void reading_play(struct story *story, uint64_t seed)
 	struct stage *s = &r->stage;
 	stage_init(s, &plot, story, seed, 0x57ea);
 	r->is_bounded = prng_chance(&s->prng, 1, 3);
+	if (prng_chance(&s->prng, 1, 2))
+		r->filter_bytes = (uint32_t)prng_between(&s->prng, 16, 255);
 	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
 		stage_live(s, step, STEPS_MAX);
 		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);

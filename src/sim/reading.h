@@ -4,8 +4,9 @@
  * the journal are nearly empty but for the stream's messages, and these are copied forward. Another
  * reads, from the beginning or from where he likes, again and again. What lies at an offset is the
  * same for every reader of every life; messages come in the order of publishing; and in the end
- * everything that was confirmed is read. In some runs the stream is bounded by its bytes: then only
- * what is old may be missing.
+ * everything that was confirmed is read. A third one reads by a filter of values (x-stream-filter),
+ * and is given what that asks for, and nothing else. In some runs the stream is bounded by its
+ * bytes: then only what is old may be missing.
  */
 #ifndef SIM_READING_H
 #define SIM_READING_H
