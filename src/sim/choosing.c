@@ -13,23 +13,23 @@
 #define HISTORY      5u
 
 /* Ways to send, each with an exchange, but the last one, which is a queue. */
-enum { HASH, MODULUS, CHANCE, UNIQUE, RECENT, ONCE, WAYS };
+enum { HASH, MODULUS, CHANCE, LOCAL, UNIQUE, RECENT, ONCE, WAYS };
 /* How a message comes to an exchange: by its name, by that of one bound to it, or of one that has
  * nobody else for it. */
 enum { STRAIGHT, JOINED, LEFT_OVER, DOORS };
 /* Queues, and their consumers. REST takes what an exchange without bindings has nobody for. */
 enum { W0, W1, W2, REST, SINGLES, SINK, ONE, LATE, QUEUES };
-#define SPREAD_N (W2 + 1u) /* queues that one of three exchanges chooses from */
+#define SPREAD_N (W2 + 1u) /* queues that one of four exchanges chooses from */
 #define ALL      ((1u << SPREAD_N) - 1)
 
 static const char *const types[WAYS] = {
-	"x-consistent-hash",       "x-modulus-hash",   "x-random",
+	"x-consistent-hash",       "x-modulus-hash",   "x-random", "x-local-random",
 	"x-message-deduplication", "x-recent-history", "",
 };
 static const char *const exchanges[DOORS][WAYS] = {
-	{ "hash", "modulus", "chance", "unique", "recent", "" },
-	{ "to-hash", "to-modulus", "to-chance", "to-unique", "to-recent", "" },
-	{ "not-hash", "not-modulus", "not-chance", "not-unique", "not-recent", "" },
+	{ "hash", "modulus", "chance", "local", "unique", "recent", "" },
+	{ "to-hash", "to-modulus", "to-chance", "to-local", "to-unique", "to-recent", "" },
+	{ "not-hash", "not-modulus", "not-chance", "not-local", "not-unique", "not-recent", "" },
 };
 static const char *const behind = "behind"; /* the exchange that leads to W2 */
 static const char *const weights[SPREAD_N] = { "1", "2", "3" };
@@ -117,18 +117,19 @@ static void bind(struct actor *a, const char *exchange, uint32_t queue, const ch
 }
 
 /* One of the queues that an exchange spreads to is bound, or is no more; the last of them by way of
- * another exchange. */
+ * another exchange, where that may be: a local one takes no exchange, and no key. */
 static void turn(struct choosing *x, uint32_t way, uint32_t queue)
 {
 	struct talk *t = &x->stage.actor->talk;
 	const struct slice from = slice_str(exchanges[STRAIGHT][way]);
-	const struct slice key = slice_str(weights[queue]), name = slice_str(queues[queue]);
-	const bool is_bound = x->bound[way] >> queue & 1;
+	const struct slice name = slice_str(queues[queue]);
+	const struct slice key = slice_str(way == LOCAL ? "" : weights[queue]);
+	const bool is_bound = x->bound[way] >> queue & 1, is_behind = queue == W2 && way != LOCAL;
 	x->bound[way] ^= (uint8_t)(1u << queue);
-	if (queue == W2 && is_bound)
+	if (is_behind && is_bound)
 		TALK(t, 1, exchange_unbind, .destination = slice_str(behind), .source = from,
 		     .routing_key = key);
-	else if (queue == W2)
+	else if (is_behind)
 		TALK(t, 1, exchange_bind, .destination = slice_str(behind), .source = from,
 		     .routing_key = key);
 	else if (is_bound)
@@ -156,7 +157,7 @@ static void enter(struct stage *s, struct actor *a)
 	bind(a, queues[REST], REST, "");
 	memset(x->bound, 0, sizeof x->bound);
 	for (uint32_t q = 0; q < SPREAD_N; q++)
-		for (uint32_t way = HASH; way <= CHANCE; way++)
+		for (uint32_t way = HASH; way <= LOCAL; way++)
 			turn(x, way, q);
 	bind(a, exchanges[STRAIGHT][UNIQUE], SINGLES, "");
 	bind(a, exchanges[STRAIGHT][RECENT], SINK, "");
@@ -280,7 +281,7 @@ static void came(struct stage *s, struct actor *a, const struct arrival *m)
 			x->late[x->late_n++] = m->number;
 		return;
 	}
-	if (way <= CHANCE)
+	if (way <= LOCAL)
 		is_spread(x, m->number, queue);
 	else if (way == UNIQUE)
 		is_single(x, m->number);
@@ -342,7 +343,7 @@ static void step(struct choosing *x)
 	for (uint64_t n = x->is_ready ? prng_below(&s->prng, 12) : 0; n > 0; n--)
 		publish(x);
 	if (x->is_ready && prng_chance(&s->prng, 1, 3) && talk_has_room(&s->actor->talk, 256))
-		turn(x, (uint32_t)prng_between(&s->prng, HASH, CHANCE),
+		turn(x, (uint32_t)prng_between(&s->prng, HASH, LOCAL),
 		     (uint32_t)prng_below(&s->prng, SPREAD_N));
 	stage_mix(s, prng_below(&s->prng, 40));
 	if (prng_chance(&s->prng, 1, 2))

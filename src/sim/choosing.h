@@ -1,7 +1,8 @@
 /* choosing -- exchanges and queues that choose what goes where, and what goes in at all, while the
  * power goes and processes are killed.
  *
- *     by a hash, or by chance: each message comes to one of three queues; of a hash: all of a key
+ *     by a hash, or by chance, local or not: each message comes to one of three queues; of a hash:
+ *                               all of a key
  *     x-message-deduplication, exchange: of those with one number, one comes in each life
  *     x-message-deduplication, queue: never two with one number in the queue, held ones too
  *     x-recent-history: a new binding gets the latest, in their order, and none is missing
