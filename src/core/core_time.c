@@ -178,7 +178,7 @@ void core_used(struct core *c, struct queue *q)
 		return;
 	must(c->is_leading);
 	wheel_cancel(&c->wheel, &r->due.timer);
-	if (r->expires_ms == RULE_NONE || q->consumers_n > 0 || q->is_closed)
+	if (r->expires_ms == RULE_NONE || (q->consumers_n > 0 && !ABLATED(lease)) || q->is_closed)
 		return;
 	uint64_t ms = r->bequest ? core_bequest_wait_ms(q) : r->expires_ms;
 	wheel_set(&c->wheel, &r->due.timer, c->now_ms + ms);
@@ -187,7 +187,9 @@ void core_used(struct core *c, struct queue *q)
 static void unused(struct core *c, struct queue *q, struct post *fx)
 {
 	struct run nobody = { .queue = q->id };
-	must(q->has->ruled && q->consumers_n == 0);
+	must(q->has->ruled && (q->consumers_n == 0 || ABLATED(lease)));
+	if (ABLATED(unused))
+		return;
 	if (q->has->ruled->bequest && !q->is_closed)
 		core_bequest_begin(c, q, NULL, fx);
 	else if (!q->is_closed)

@@ -12,6 +12,7 @@
 #include "sim/flock.h"
 #include "sim/keeping.h"
 #include "sim/later.h"
+#include "sim/lease.h"
 #include "sim/lifetime.h"
 #include "sim/parley.h"
 #include "sim/passage.h"
