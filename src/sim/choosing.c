@@ -4,8 +4,6 @@
 #include "sim/stage.h"
 #include "wire/amqp091/table.h"
 
-#include <stdlib.h>
-
 #define LIVES        4
 #define STEPS_MAX    50
 #define MESSAGES_MAX 2048u
@@ -363,9 +361,9 @@ static bool begin(struct choosing *x)
 	return stage_begin(&x->stage);
 }
 
-static void fight(struct choosing *x)
+static void fight(struct stage *s)
 {
-	struct stage *s = &x->stage;
+	struct choosing *x = choosing_of(s);
 	if (!begin(x))
 		return;
 	for (uint64_t n = prng_between(&s->prng, 5, STEPS_MAX); n > 0 && !stage_is_wrong(s); n--)
@@ -412,9 +410,9 @@ static void compare(struct choosing *x)
 }
 
 /* Everything comes and is acknowledged, and the broker stops. */
-static void take_all(struct choosing *x)
+static void take_all(struct stage *s)
 {
-	struct stage *s = &x->stage;
+	struct choosing *x = choosing_of(s);
 	bool is_more = begin(x);
 	while (is_more && !stage_is_wrong(s)) {
 		is_more = false;
@@ -434,24 +432,20 @@ static void take_all(struct choosing *x)
 
 void choosing_play(struct story *story, uint64_t seed)
 {
-	static const struct plot plot = {
-		.about = "what is chosen",
-		.actors_n = 1,
-		.enter = enter,
-		.heard = heard,
-		.came = came,
-		.answered = answered,
+	static const struct script script = {
+		.plot = {
+			.about = "what is chosen",
+			.actors_n = 1,
+			.enter = enter,
+			.heard = heard,
+			.came = came,
+			.answered = answered,
+		},
+		.bytes = sizeof(struct choosing),
+		.salt = 0xc40053,
+		.lives_n = LIVES,
+		.live = fight,
+		.end = take_all,
 	};
-	struct choosing *x = calloc(1, sizeof *x);
-	must(x != NULL);
-	struct stage *s = &x->stage;
-	stage_init(s, &plot, story, seed, 0xc40053);
-	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		fight(x);
-		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
-	}
-	if (!story->is_wrong)
-		take_all(x);
-	stage_fini(s);
-	free(x);
+	stage_play(&script, story, seed);
 }

@@ -8,8 +8,6 @@
 #include "wire/mqtt/publish.h"
 #include "wire/mqtt/subscribe.h"
 
-#include <stdlib.h>
-
 #define LIVES        4
 #define STEPS_MAX    2500
 #define MEMBERS      3u
@@ -377,8 +375,9 @@ static bool step(struct stage *s)
 	return talk_all(c) || host_runnable(&s->host) != 0;
 }
 
-static void forget(struct crew *c)
+static void forget(struct stage *s)
 {
+	struct crew *c = crew_of(s);
 	for (uint32_t i = 0; i < PERSONS; i++)
 		lose(c, &c->person[i], true);
 }
@@ -417,9 +416,9 @@ static void look_at_shares(struct crew *c)
 }
 
 /* Everybody comes once more; then one dies with what it has, and the others get it. */
-static void keep(struct crew *c)
+static void keep(struct stage *s)
 {
-	struct stage *s = &c->stage;
+	struct crew *c = crew_of(s);
 	c->is_last = true;
 	if (!stage_begin(s))
 		return;
@@ -438,23 +437,25 @@ static void keep(struct crew *c)
 	stage_close(s);
 }
 
-void crew_play(struct story *story, uint64_t seed)
+static void prepare(struct stage *s)
 {
-	static const struct plot plot = { .about = "a group of MQTT clients" };
-	struct crew *c = calloc(1, sizeof *c);
-	must(c != NULL);
-	struct stage *s = &c->stage;
-	stage_init(s, &plot, story, seed, 0xc4e3);
+	struct crew *c = crew_of(s);
 	for (uint32_t i = 0; i < PERSONS; i++)
 		c->person[i].line.version = MQTT_V5;
-	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		stage_live(s, step, STEPS_MAX);
-		forget(c);
-		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
-	}
-	if (!story->is_wrong)
-		keep(c);
-	forget(c);
-	stage_fini(s);
-	free(c);
+}
+
+void crew_play(struct story *story, uint64_t seed)
+{
+	static const struct script script = {
+		.plot = { .about = "a group of MQTT clients" },
+		.bytes = sizeof(struct crew),
+		.salt = 0xc4e3,
+		.lives_n = LIVES,
+		.prepare = prepare,
+		.step = step,
+		.steps_max = STEPS_MAX,
+		.forget = forget,
+		.end = keep,
+	};
+	stage_play(&script, story, seed);
 }

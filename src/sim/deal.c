@@ -3,8 +3,6 @@
 #include "base/list.h"
 #include "sim/stage.h"
 
-#include <stdlib.h>
-
 #define LIVES       5
 #define STEPS_MAX   2500
 #define CLIENTS     3
@@ -198,9 +196,9 @@ static void step(struct table *t)
 	(void)stage_talk(s, a);
 }
 
-static void fight(struct table *t)
+static void fight(struct stage *s)
 {
-	struct stage *s = &t->stage;
+	struct table *t = table_of(s);
 	uint64_t least = prng_between(&s->prng, 100, STEPS_MAX);
 	if (!stage_begin(s))
 		return;
@@ -251,9 +249,9 @@ static void compare(struct table *t)
 }
 
 /* Everything is taken, and the broker stops. */
-static void walk(struct table *t)
+static void walk(struct stage *s)
 {
-	struct stage *s = &t->stage;
+	struct table *t = table_of(s);
 	t->is_walking = true;
 	s->actors_n = 1;
 	if (!stage_begin(s))
@@ -268,23 +266,19 @@ static void walk(struct table *t)
 
 void deal_play(struct story *story, uint64_t seed)
 {
-	static const struct plot plot = {
-		.about = "transactions",
-		.actors_n = CLIENTS,
-		.enter = enter,
-		.heard = heard,
-		.came = came,
+	static const struct script script = {
+		.plot = {
+			.about = "transactions",
+			.actors_n = CLIENTS,
+			.enter = enter,
+			.heard = heard,
+			.came = came,
+		},
+		.bytes = sizeof(struct table),
+		.salt = 0xdea1,
+		.lives_n = LIVES,
+		.live = fight,
+		.end = walk,
 	};
-	struct table *t = calloc(1, sizeof *t);
-	must(t != NULL);
-	struct stage *s = &t->stage;
-	stage_init(s, &plot, story, seed, 0xdea1);
-	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		fight(t);
-		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
-	}
-	if (!story->is_wrong)
-		walk(t);
-	stage_fini(s);
-	free(t);
+	stage_play(&script, story, seed);
 }

@@ -5,8 +5,6 @@
 #include "base/list.h"
 #include "sim/stage.h"
 
-#include <stdlib.h>
-
 #define LIVES        4
 #define STEPS_MAX    60
 #define MESSAGES_MAX 3000u
@@ -338,9 +336,9 @@ static void step(struct edict *x)
 		host_pass(&s->host, prng_between(&s->prng, 1, 8));
 }
 
-static void fight(struct edict *x)
+static void fight(struct stage *s)
 {
-	struct stage *s = &x->stage;
+	struct edict *x = edict_of(s);
 	if (!begin(x))
 		return;
 	for (uint64_t n = prng_between(&s->prng, 10, STEPS_MAX); n > 0 && !stage_is_wrong(s); n--)
@@ -363,9 +361,9 @@ static void compare(struct edict *x)
 	story_mix(s->story, s->own.hash ^ confirmed_n ^ (uint64_t)x->closed_n << 32);
 }
 
-static void take_all(struct edict *x)
+static void take_all(struct stage *s)
 {
-	struct stage *s = &x->stage;
+	struct edict *x = edict_of(s);
 	if (!begin(x))
 		return;
 	for (uint32_t q = 0; q < QUEUES; q++)
@@ -375,28 +373,29 @@ static void take_all(struct edict *x)
 	stage_close(s);
 }
 
+static void prepare(struct stage *s)
+{
+	s->actor[BOB].user = "bob";
+}
+
 void edict_play(struct story *story, uint64_t seed)
 {
-	static const struct plot plot = {
-		.about = "edicts",
-		.actors_n = CLIENTS,
-		.enter = enter,
-		.heard = heard,
-		.came = came,
-		.answered = answered,
-		.closed = closed,
+	static const struct script script = {
+		.plot = {
+			.about = "edicts",
+			.actors_n = CLIENTS,
+			.enter = enter,
+			.heard = heard,
+			.came = came,
+			.answered = answered,
+			.closed = closed,
+		},
+		.bytes = sizeof(struct edict),
+		.salt = 0xed1c7,
+		.lives_n = LIVES,
+		.prepare = prepare,
+		.live = fight,
+		.end = take_all,
 	};
-	struct edict *x = calloc(1, sizeof *x);
-	must(x != NULL);
-	struct stage *s = &x->stage;
-	stage_init(s, &plot, story, seed, 0xed1c7);
-	s->actor[BOB].user = "bob";
-	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		fight(x);
-		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
-	}
-	if (!story->is_wrong)
-		take_all(x);
-	stage_fini(s);
-	free(x);
+	stage_play(&script, story, seed);
 }

@@ -313,16 +313,17 @@ static bool step(struct stage *s)
 }
 
 /* The broker is no more. */
-static void forget(struct flock *f)
+static void forget(struct stage *s)
 {
+	struct flock *f = flock_of(s);
 	for (uint32_t i = 0; i < HANDS; i++)
 		lose(f, &f->hand[i], true);
 }
 
 /* All come once more, and take everything. */
-static void close(struct flock *f)
+static void close(struct stage *s)
 {
-	struct stage *s = &f->stage;
+	struct flock *f = flock_of(s);
 	uint32_t held_n;
 	f->is_last = true;
 	if (!stage_begin(s))
@@ -336,25 +337,21 @@ static void close(struct flock *f)
 			held_n += f->hand[i].held_n;
 	} while (!stage_is_wrong(s) && held_n > 0);
 	story_mix(s->story, s->own.hash ^ s->sent_n);
-	forget(f);
+	forget(s);
 	stage_close(s);
 }
 
 void flock_play(struct story *story, uint64_t seed)
 {
-	static const struct plot plot = { .about = "message groups" };
-	struct flock *f = calloc(1, sizeof *f);
-	must(f != NULL);
-	struct stage *s = &f->stage;
-	stage_init(s, &plot, story, seed, 0xf10c);
-	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		stage_live(s, step, STEPS_MAX);
-		forget(f);
-		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
-	}
-	if (!story->is_wrong)
-		close(f);
-	forget(f);
-	stage_fini(s);
-	free(f);
+	static const struct script script = {
+		.plot = { .about = "message groups" },
+		.bytes = sizeof(struct flock),
+		.salt = 0xf10c,
+		.lives_n = LIVES,
+		.step = step,
+		.steps_max = STEPS_MAX,
+		.forget = forget,
+		.end = close,
+	};
+	stage_play(&script, story, seed);
 }

@@ -7,7 +7,6 @@
 #include "sim/stage.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define LIVES        4
 #define STEPS_MAX    40
@@ -39,6 +38,11 @@ struct keeping {
 	uint32_t found[KEYS], found_n; /* by key; 0: none */
 	struct kept kept[MESSAGES_MAX];
 };
+
+static struct keeping *keeping_of(struct stage *s)
+{
+	return containerof(s, struct keeping, stage);
+}
 
 /* ---- what the client says ----------------------------------------------------------------- */
 
@@ -265,9 +269,9 @@ static bool begin(struct keeping *k)
 	return !stage_is_wrong(s);
 }
 
-static void fight(struct keeping *k)
+static void fight(struct stage *s)
 {
-	struct stage *s = &k->stage;
+	struct keeping *k = keeping_of(s);
 	if (!begin(k))
 		return;
 	for (uint64_t n = prng_between(&s->prng, 5, STEPS_MAX); n > 0 && !stage_is_wrong(s); n--)
@@ -280,9 +284,9 @@ static void fight(struct keeping *k)
 	stage_end(s);
 }
 
-static void rest(struct keeping *k)
+static void rest(struct stage *s)
 {
-	struct stage *s = &k->stage;
+	struct keeping *k = keeping_of(s);
 	if (!begin(k))
 		return;
 	for (int i = 0; i < 10 && !stage_is_wrong(s); i++)
@@ -293,21 +297,22 @@ static void rest(struct keeping *k)
 	stage_close(s);
 }
 
-void keeping_play(struct story *story, uint64_t seed)
+static void prepare(struct stage *s)
 {
-	static const struct plot plot = { .about = "what is kept" };
-	struct keeping *k = calloc(1, sizeof *k);
-	must(k != NULL);
-	struct stage *s = &k->stage;
-	stage_init(s, &plot, story, seed, 0x6b656570);
 	s->host.socks.pipe_bytes = (uint32_t)max_u64(s->host.socks.pipe_bytes, PIPE_MIN);
 	s->host.config.journal_checkpoint_every_bytes = CHECKPOINT << prng_below(&s->prng, 5);
-	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		fight(k);
-		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
-	}
-	if (!story->is_wrong)
-		rest(k);
-	stage_fini(s);
-	free(k);
+}
+
+void keeping_play(struct story *story, uint64_t seed)
+{
+	static const struct script script = {
+		.plot = { .about = "what is kept" },
+		.bytes = sizeof(struct keeping),
+		.salt = 0x6b656570,
+		.lives_n = LIVES,
+		.prepare = prepare,
+		.live = fight,
+		.end = rest,
+	};
+	stage_play(&script, story, seed);
 }

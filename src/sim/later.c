@@ -5,8 +5,6 @@
 #include "sim/stage.h"
 #include "wire/amqp091/table.h"
 
-#include <stdlib.h>
-
 #define LIVES        4
 #define STEPS_MAX    60
 #define MESSAGES_MAX 4096u
@@ -150,9 +148,9 @@ static void forget(struct later *l)
 	}
 }
 
-static void fight(struct later *l)
+static void fight(struct stage *s)
 {
-	struct stage *s = &l->stage;
+	struct later *l = later_of(s);
 	uint64_t n = prng_between(&s->prng, 5, STEPS_MAX);
 	if (!stage_begin(s))
 		return;
@@ -186,9 +184,9 @@ static void compare(struct later *l)
 }
 
 /* Everything is due and comes, and the broker stops. */
-static void rest(struct later *l)
+static void rest(struct stage *s)
 {
-	struct stage *s = &l->stage;
+	struct later *l = later_of(s);
 	l->is_resting = true;
 	if (!stage_begin(s))
 		return;
@@ -199,28 +197,28 @@ static void rest(struct later *l)
 	stage_close(s);
 }
 
+static void prepare(struct stage *s)
+{
+	s->host.loops_n = 1;
+}
+
 void later_play(struct story *story, uint64_t seed)
 {
-	static const struct plot plot = {
-		.about = "what is delayed",
-		.actors_n = 1,
-		.enter = enter,
-		.heard = heard,
-		.came = came,
-		.answered = answered,
+	static const struct script script = {
+		.plot = {
+			.about = "what is delayed",
+			.actors_n = 1,
+			.enter = enter,
+			.heard = heard,
+			.came = came,
+			.answered = answered,
+		},
+		.bytes = sizeof(struct later),
+		.salt = 0x1a7e,
+		.lives_n = LIVES,
+		.prepare = prepare,
+		.live = fight,
+		.end = rest,
 	};
-	struct later *l = calloc(1, sizeof *l);
-	must(l != NULL);
-	struct stage *s = &l->stage;
-	stage_init(s, &plot, story, seed, 0x1a7e);
-	s->host.loops_n = 1;
-	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		fight(l);
-		/* exchange, keeper and queue come to lie on several loops */
-		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
-	}
-	if (!story->is_wrong)
-		rest(l);
-	stage_fini(s);
-	free(l);
+	stage_play(&script, story, seed);
 }

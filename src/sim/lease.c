@@ -4,8 +4,6 @@
 #include "sim/stage.h"
 #include "wire/amqp091/table.h"
 
-#include <stdlib.h>
-
 #define LIVES        5
 #define STEPS_MAX    40
 #define MESSAGES_MAX 3000u
@@ -254,9 +252,9 @@ static void leave_open(struct lease *x)
 	stage_mix(s, prng_below(&s->prng, 40));
 }
 
-static void fight(struct lease *x)
+static void fight(struct stage *s)
 {
-	struct stage *s = &x->stage;
+	struct lease *x = lease_of(s);
 	if (!stage_begin(s))
 		return;
 	use(x);
@@ -268,9 +266,9 @@ static void fight(struct lease *x)
 }
 
 /* Once more it must have what it had, or go. */
-static void end(struct lease *x)
+static void end(struct stage *s)
 {
-	struct stage *s = &x->stage;
+	struct lease *x = lease_of(s);
 	if (!stage_begin(s))
 		return;
 	use(x);
@@ -284,28 +282,30 @@ static void end(struct lease *x)
 	stage_close(s);
 }
 
+static void prepare(struct stage *s)
+{
+	struct lease *x = lease_of(s);
+	x->lease_ms = prng_between(&s->prng, 5, LEASE_MS_MAX);
+}
+
 void lease_play(struct story *story, uint64_t seed)
 {
-	static const struct plot plot = {
-		.about = "queues that expire",
-		.actors_n = 1,
-		.enter = enter,
-		.heard = heard,
-		.came = came,
-		.answered = answered,
-		.closed = closed,
+	static const struct script script = {
+		.plot = {
+			.about = "queues that expire",
+			.actors_n = 1,
+			.enter = enter,
+			.heard = heard,
+			.came = came,
+			.answered = answered,
+			.closed = closed,
+		},
+		.bytes = sizeof(struct lease),
+		.salt = 0x1ea5e,
+		.lives_n = LIVES,
+		.prepare = prepare,
+		.live = fight,
+		.end = end,
 	};
-	struct lease *x = calloc(1, sizeof *x);
-	must(x != NULL);
-	struct stage *s = &x->stage;
-	stage_init(s, &plot, story, seed, 0x1ea5e);
-	x->lease_ms = prng_between(&s->prng, 5, LEASE_MS_MAX);
-	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		fight(x);
-		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
-	}
-	if (!story->is_wrong)
-		end(x);
-	stage_fini(s);
-	free(x);
+	stage_play(&script, story, seed);
 }

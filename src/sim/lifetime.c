@@ -268,9 +268,9 @@ static void step(struct lifetime *l)
 	host_pass(&s->host, prng_between(&s->prng, 1, 8));
 }
 
-static void fight(struct lifetime *l)
+static void fight(struct stage *s)
 {
-	struct stage *s = &l->stage;
+	struct lifetime *l = lifetime_of(s);
 	uint64_t n = prng_between(&s->prng, 20, STEPS_MAX);
 	if (!stage_begin(s))
 		return;
@@ -298,9 +298,9 @@ static void compare(struct lifetime *l)
 }
 
 /* Everything is taken or expires, and the broker stops. */
-static void rest(struct lifetime *l)
+static void rest(struct stage *s)
 {
-	struct stage *s = &l->stage;
+	struct lifetime *l = lifetime_of(s);
 	l->is_resting = true;
 	if (!stage_begin(s))
 		return;
@@ -313,26 +313,31 @@ static void rest(struct lifetime *l)
 	stage_close(s);
 }
 
-void lifetime_play(struct story *story, uint64_t seed)
+static void prepare(struct stage *s)
 {
-	static const struct plot plot = {
-		.about = "what expires",
-		.actors_n = 1,
-		.enter = enter,
-		.heard = heard,
-		.came = came,
-		.answered = answered,
-	};
-	struct lifetime *l = calloc(1, sizeof *l);
-	must(l != NULL);
-	struct stage *s = &l->stage;
-	stage_init(s, &plot, story, seed, 0x71fe);
+	struct lifetime *l = lifetime_of(s);
 	l->brief_ms = prng_below(&s->prng, 40);
 	l->length = (uint32_t)prng_between(&s->prng, 1, LENGTH_MAX);
-	for (int life = 0; life < LIVES && !story->is_wrong; life++)
-		fight(l);
-	if (!story->is_wrong)
-		rest(l);
-	stage_fini(s);
-	free(l);
+}
+
+void lifetime_play(struct story *story, uint64_t seed)
+{
+	static const struct script script = {
+		.plot = {
+			.about = "what expires",
+			.actors_n = 1,
+			.enter = enter,
+			.heard = heard,
+			.came = came,
+			.answered = answered,
+		},
+		.bytes = sizeof(struct lifetime),
+		.salt = 0x71fe,
+		.lives_n = LIVES,
+		.prepare = prepare,
+		.live = fight,
+		.end = rest,
+		.keeps_loops = true,
+	};
+	stage_play(&script, story, seed);
 }

@@ -3,8 +3,6 @@
 #include "base/list.h"
 #include "sim/stage.h"
 
-#include <stdlib.h>
-
 #define LIVES        4
 #define STEPS_MAX    40
 #define MESSAGES_MAX 3000u
@@ -375,9 +373,9 @@ static void step(struct parley *x)
 		stage_enter(s, &s->actor[who]);
 }
 
-static void fight(struct parley *x)
+static void fight(struct stage *s)
 {
-	struct stage *s = &x->stage;
+	struct parley *x = parley_of(s);
 	if (!begin(x))
 		return;
 	for (uint64_t n = prng_between(&s->prng, 5, STEPS_MAX); n > 0 && !stage_is_wrong(s); n--)
@@ -403,9 +401,9 @@ static void compare(struct parley *x)
 }
 
 /* Everything is answered, and the broker stops. */
-static void take_all(struct parley *x)
+static void take_all(struct stage *s)
 {
-	struct stage *s = &x->stage;
+	struct parley *x = parley_of(s);
 	bool is_more = begin(x);
 	while (is_more && !stage_is_wrong(s)) {
 		is_more = x->held_n > 0 && s->sent_n + 1 < MESSAGES_MAX;
@@ -419,30 +417,32 @@ static void take_all(struct parley *x)
 	stage_close(s);
 }
 
-void parley_play(struct story *story, uint64_t seed)
+static void prepare(struct stage *s)
 {
-	static const struct plot plot = {
-		.about = "parleys",
-		.actors_n = CLIENTS,
-		.enter = enter,
-		.heard = heard,
-		.came = came,
-		.answered = answered,
-		.closed = closed,
-	};
+	struct parley *x = parley_of(s);
 	const struct fact_limits none = { -1, -1 };
-	struct parley *x = calloc(1, sizeof *x);
-	must(x != NULL);
-	struct stage *s = &x->stage;
-	stage_init(s, &plot, story, seed, 0x9a41e7);
 	s->actor[VISITOR].is_absent = true;
 	x->now = x->next = (struct limits){ none, none };
-	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		fight(x);
-		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
-	}
-	if (!story->is_wrong)
-		take_all(x);
-	stage_fini(s);
-	free(x);
+}
+
+void parley_play(struct story *story, uint64_t seed)
+{
+	static const struct script script = {
+		.plot = {
+			.about = "parleys",
+			.actors_n = CLIENTS,
+			.enter = enter,
+			.heard = heard,
+			.came = came,
+			.answered = answered,
+			.closed = closed,
+		},
+		.bytes = sizeof(struct parley),
+		.salt = 0x9a41e7,
+		.lives_n = LIVES,
+		.prepare = prepare,
+		.live = fight,
+		.end = take_all,
+	};
+	stage_play(&script, story, seed);
 }

@@ -4,8 +4,6 @@
 #include "sim/stage.h"
 #include "wire/amqp091/table.h"
 
-#include <stdlib.h>
-
 #define LIVES        4
 #define STEPS_MAX    2500
 #define MESSAGES_MAX 4096u
@@ -161,9 +159,9 @@ static void compare(struct passage *p)
 }
 
 /* Everything goes all the way, and the broker stops. */
-static void walk(struct passage *p)
+static void walk(struct stage *s)
 {
-	struct stage *s = &p->stage;
+	struct passage *p = passage_of(s);
 	p->is_walking = true;
 	if (!stage_begin(s))
 		return;
@@ -172,29 +170,31 @@ static void walk(struct passage *p)
 	stage_close(s);
 }
 
-void passage_play(struct story *story, uint64_t seed)
+static void prepare(struct stage *s)
 {
-	static const struct plot plot = {
-		.about = "dead letters",
-		.actors_n = 1,
-		.enter = enter,
-		.heard = heard,
-		.came = came,
-		.answered = answered,
-	};
-	struct passage *p = calloc(1, sizeof *p);
-	must(p != NULL);
-	struct stage *s = &p->stage;
-	stage_init(s, &plot, story, seed, 0xdead);
+	struct passage *p = passage_of(s);
 	p->is_safe = prng_chance(&s->prng, 1, 3);
 	s->host.loops_n = 1;
-	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		stage_live(s, step, STEPS_MAX);
-		/* queues that one loop has spread over its shards come to lie on several */
-		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
-	}
-	if (!story->is_wrong)
-		walk(p);
-	stage_fini(s);
-	free(p);
+}
+
+void passage_play(struct story *story, uint64_t seed)
+{
+	static const struct script script = {
+		.plot = {
+			.about = "dead letters",
+			.actors_n = 1,
+			.enter = enter,
+			.heard = heard,
+			.came = came,
+			.answered = answered,
+		},
+		.bytes = sizeof(struct passage),
+		.salt = 0xdead,
+		.lives_n = LIVES,
+		.prepare = prepare,
+		.step = step,
+		.steps_max = STEPS_MAX,
+		.end = walk,
+	};
+	stage_play(&script, story, seed);
 }

@@ -5,8 +5,6 @@
 #include "sim/stage.h"
 #include "wire/amqp091/table.h"
 
-#include <stdlib.h>
-
 #define LIVES        4
 #define STEPS_MAX    150
 #define MESSAGES_MAX 1500u
@@ -309,9 +307,9 @@ static bool begin(struct patience *p)
 	return stage_begin(&p->stage);
 }
 
-static void fight(struct patience *p)
+static void fight(struct stage *s)
 {
-	struct stage *s = &p->stage;
+	struct patience *p = patience_of(s);
 	if (!begin(p))
 		return;
 	for (uint64_t n = prng_between(&s->prng, 20, STEPS_MAX); n > 0 && !stage_is_wrong(s); n--)
@@ -344,9 +342,9 @@ static void compare(struct patience *p)
 }
 
 /* Everything is taken, and the broker stops. */
-static void rest(struct patience *p)
+static void rest(struct stage *s)
 {
-	struct stage *s = &p->stage;
+	struct patience *p = patience_of(s);
 	p->is_resting = true;
 	if (!begin(p))
 		return;
@@ -357,29 +355,34 @@ static void rest(struct patience *p)
 	stage_close(s);
 }
 
-void patience_play(struct story *story, uint64_t seed)
+static void prepare(struct stage *s)
 {
-	static const struct plot plot = {
-		.about = "patience",
-		.actors_n = CLIENTS,
-		.enter = enter,
-		.heard = heard,
-		.came = came,
-		.answered = answered,
-	};
-	struct patience *p = calloc(1, sizeof *p);
-	must(p != NULL);
-	struct stage *s = &p->stage;
-	stage_init(s, &plot, story, seed, 0x9a71e);
+	struct patience *p = patience_of(s);
 	p->type = (uint32_t)prng_below(&s->prng, 3);
 	p->limit = (uint32_t)prng_between(&s->prng, 1, 5);
 	p->min_ms = (uint32_t)prng_between(&s->prng, 1, 20);
 	p->max_ms = p->min_ms + (uint32_t)prng_below(&s->prng, 40);
 	p->timeout_ms = (uint32_t)prng_between(&s->prng, 8, 60);
-	for (int life = 0; life < LIVES && !story->is_wrong; life++)
-		fight(p);
-	if (!story->is_wrong)
-		rest(p);
-	stage_fini(s);
-	free(p);
+}
+
+void patience_play(struct story *story, uint64_t seed)
+{
+	static const struct script script = {
+		.plot = {
+			.about = "patience",
+			.actors_n = CLIENTS,
+			.enter = enter,
+			.heard = heard,
+			.came = came,
+			.answered = answered,
+		},
+		.bytes = sizeof(struct patience),
+		.salt = 0x9a71e,
+		.lives_n = LIVES,
+		.prepare = prepare,
+		.live = fight,
+		.end = rest,
+		.keeps_loops = true,
+	};
+	stage_play(&script, story, seed);
 }

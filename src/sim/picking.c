@@ -4,7 +4,6 @@
 #include "sim/picking_state.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define LIVES     4
 #define STEPS_MAX 2500
@@ -197,8 +196,9 @@ static bool step(struct stage *s)
 }
 
 /* The broker is no more, and with it what was not to be kept. */
-static void forget(struct picking *p)
+static void forget(struct stage *s)
 {
+	struct picking *p = picking_of(s);
 	for (uint32_t i = 0; i < GUESTS; i++)
 		lose(p, &p->guest[i], true);
 	for (uint32_t i = 1; i <= p->stage.sent_n; i++) {
@@ -227,9 +227,9 @@ static void compare(struct picking *p)
 	story_mix(s->story, s->own.hash ^ safe_n);
 }
 
-static void take_all(struct picking *p)
+static void take_all(struct stage *s)
 {
-	struct stage *s = &p->stage;
+	struct picking *p = picking_of(s);
 	struct guest *last = &p->guest[GUESTS - 1];
 	p->is_last = true;
 	if (!stage_begin(s))
@@ -242,26 +242,28 @@ static void take_all(struct picking *p)
 					last->sub[0].life == FREE || last->sub[0].held_n > 0));
 	if (!stage_is_wrong(s))
 		compare(p);
-	forget(p);
+	forget(s);
 	stage_close(s);
+}
+
+static void prepare(struct stage *s)
+{
+	struct picking *p = picking_of(s);
+	p->idle_percent = (uint32_t)prng_below(&s->prng, 95);
 }
 
 void picking_play(struct story *story, uint64_t seed)
 {
-	static const struct plot plot = { .about = "selectors" };
-	struct picking *p = calloc(1, sizeof *p);
-	must(p != NULL);
-	struct stage *s = &p->stage;
-	stage_init(s, &plot, story, seed, 0x5e1ec);
-	p->idle_percent = (uint32_t)prng_below(&s->prng, 95);
-	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		stage_live(s, step, STEPS_MAX);
-		forget(p);
-		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
-	}
-	if (!story->is_wrong)
-		take_all(p);
-	forget(p);
-	stage_fini(s);
-	free(p);
+	static const struct script script = {
+		.plot = { .about = "selectors" },
+		.bytes = sizeof(struct picking),
+		.salt = 0x5e1ec,
+		.lives_n = LIVES,
+		.prepare = prepare,
+		.step = step,
+		.steps_max = STEPS_MAX,
+		.forget = forget,
+		.end = take_all,
+	};
+	stage_play(&script, story, seed);
 }

@@ -2,8 +2,6 @@
 
 #include "sim/pledge_state.h"
 
-#include <stdlib.h>
-
 #define LIVES     5
 #define STEPS_MAX 3000
 #define BODY_BIG  20000u /* not copied on its way out */
@@ -182,8 +180,9 @@ static void forget_line(struct pledge *p, struct line *l)
 }
 
 /* The broker is no more; what it did of late nobody knows. The wills of who was there are due. */
-static void forget(struct pledge *p)
+static void forget(struct stage *s)
 {
+	struct pledge *p = pledge_of(s);
 	for (uint32_t i = 0; i < PERSONS; i++) {
 		p->person[i].is_haunted = false;
 		forget_line(p, line_of(&p->person[i]));
@@ -229,9 +228,9 @@ static void compare(struct pledge *p)
 }
 
 /* Everybody comes once more, and all that was promised is kept. */
-static void keep(struct pledge *p)
+static void keep(struct stage *s)
 {
-	struct stage *s = &p->stage;
+	struct pledge *p = pledge_of(s);
 	p->is_last = true;
 	if (!stage_begin(s))
 		return;
@@ -245,24 +244,26 @@ static void keep(struct pledge *p)
 	stage_close(s);
 }
 
-void pledge_play(struct story *story, uint64_t seed)
+static void prepare(struct stage *s)
 {
-	static const struct plot plot = { .about = "MQTT" };
-	struct pledge *p = calloc(1, sizeof *p);
-	must(p != NULL);
-	struct stage *s = &p->stage;
-	stage_init(s, &plot, story, seed, 0x9077);
+	struct pledge *p = pledge_of(s);
 	const uint8_t version = prng_chance(&s->prng, 1, 2) ? MQTT_V4 : MQTT_V5;
 	for (uint32_t i = 0; i < PERSONS; i++)
 		p->person[i].line[0].version = p->person[i].line[1].version = version;
-	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		stage_live(s, step, STEPS_MAX);
-		forget(p);
-		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
-	}
-	if (!story->is_wrong)
-		keep(p);
-	forget(p);
-	stage_fini(s);
-	free(p);
+}
+
+void pledge_play(struct story *story, uint64_t seed)
+{
+	static const struct script script = {
+		.plot = { .about = "MQTT" },
+		.bytes = sizeof(struct pledge),
+		.salt = 0x9077,
+		.lives_n = LIVES,
+		.prepare = prepare,
+		.step = step,
+		.steps_max = STEPS_MAX,
+		.forget = forget,
+		.end = keep,
+	};
+	stage_play(&script, story, seed);
 }

@@ -4,8 +4,6 @@
 #include "sim/stage.h"
 #include "wire/amqp091/table.h"
 
-#include <stdlib.h>
-
 #define LIVES        5
 #define STEPS_MAX    4000
 #define MESSAGES_MAX 8192u
@@ -266,9 +264,9 @@ static void compare(struct reading *r)
 }
 
 /* Everything is read once more, and the broker stops. */
-static void read_all(struct reading *r)
+static void read_all(struct stage *s)
 {
-	struct stage *s = &r->stage;
+	struct reading *r = reading_of(s);
 	r->is_last = true;
 	s->actor[READER].is_absent = s->actor[CHOOSER].is_absent = true;
 	if (!stage_begin(s))
@@ -283,29 +281,32 @@ static void read_all(struct reading *r)
 	stage_close(s);
 }
 
-void reading_play(struct story *story, uint64_t seed)
+static void prepare(struct stage *s)
 {
-	static const struct plot plot = {
-		.about = "streams",
-		.actors_n = CLIENTS,
-		.enter = enter,
-		.heard = heard,
-		.came = came,
-		.answered = answered,
-	};
-	struct reading *r = calloc(1, sizeof *r);
-	must(r != NULL);
-	struct stage *s = &r->stage;
-	stage_init(s, &plot, story, seed, 0x57ea);
+	struct reading *r = reading_of(s);
 	r->is_bounded = prng_chance(&s->prng, 1, 3);
 	if (prng_chance(&s->prng, 1, 2))
 		r->filter_bytes = (uint32_t)prng_between(&s->prng, 16, 255);
-	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		stage_live(s, step, STEPS_MAX);
-		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
-	}
-	if (!story->is_wrong)
-		read_all(r);
-	stage_fini(s);
-	free(r);
+}
+
+void reading_play(struct story *story, uint64_t seed)
+{
+	static const struct script script = {
+		.plot = {
+			.about = "streams",
+			.actors_n = CLIENTS,
+			.enter = enter,
+			.heard = heard,
+			.came = came,
+			.answered = answered,
+		},
+		.bytes = sizeof(struct reading),
+		.salt = 0x57ea,
+		.lives_n = LIVES,
+		.prepare = prepare,
+		.step = step,
+		.steps_max = STEPS_MAX,
+		.end = read_all,
+	};
+	stage_play(&script, story, seed);
 }

@@ -194,9 +194,9 @@ static void compare(struct refrain *f)
 }
 
 /* All that is to go goes. */
-static void close(struct refrain *f)
+static void close(struct stage *s)
 {
-	struct stage *s = &f->stage;
+	struct refrain *f = refrain_of(s);
 	f->is_last = true;
 	if (!stage_begin(s))
 		return;
@@ -211,21 +211,22 @@ static void close(struct refrain *f)
 	stage_close(s);
 }
 
+static void forget(struct stage *s)
+{
+	strand_drop(&refrain_of(s)->strand, true);
+}
+
 void refrain_play(struct story *story, uint64_t seed)
 {
-	static const struct plot plot = { .about = "what goes later and again" };
-	struct refrain *f = calloc(1, sizeof *f);
-	must(f != NULL);
-	struct stage *s = &f->stage;
-	stage_init(s, &plot, story, seed, 0x4ef4);
-	for (uint32_t life = 0; life < LIVES && !story->is_wrong; life++) {
-		stage_live(s, step, STEPS_MAX);
-		strand_drop(&f->strand, true);
-		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
-	}
-	if (!story->is_wrong)
-		close(f);
-	strand_drop(&f->strand, true);
-	stage_fini(s);
-	free(f);
+	static const struct script script = {
+		.plot = { .about = "what goes later and again" },
+		.bytes = sizeof(struct refrain),
+		.salt = 0x4ef4,
+		.lives_n = LIVES,
+		.step = step,
+		.steps_max = STEPS_MAX,
+		.forget = forget,
+		.end = close,
+	};
+	stage_play(&script, story, seed);
 }

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define CALLS_MAX  12  /* of the disk, until one goes wrong */
 #define CALL_STEPS 400 /* and turns until then */
@@ -23,8 +24,8 @@ void stage_wrong(struct stage *s, const char *fmt, ...)
 
 /* ---- the machine -------------------------------------------------------------------------- */
 
-void stage_init(struct stage *s, const struct plot *plot, struct story *story, uint64_t seed,
-		uint64_t salt)
+static void init(struct stage *s, const struct plot *plot, struct story *story, uint64_t seed,
+		 uint64_t salt)
 {
 	must(plot->actors_n <= STAGE_ACTORS);
 	s->plot = plot;
@@ -48,11 +49,6 @@ void stage_init(struct stage *s, const struct plot *plot, struct story *story, u
 		s->actor[i].index = i;
 		s->actor[i].user = "guest";
 	}
-}
-
-void stage_fini(struct stage *s)
-{
-	host_fini(&s->host);
 }
 
 bool stage_begin(struct stage *s)
@@ -372,17 +368,6 @@ void stage_mix(struct stage *s, uint64_t n)
 			(void)talk_all(s);
 }
 
-void stage_live(struct stage *s, stage_step *step, uint64_t steps_max)
-{
-	uint64_t n = prng_between(&s->prng, 100, steps_max);
-	if (!stage_begin(s))
-		return;
-	while (n-- > 0 && !stage_is_wrong(s))
-		if (!step(s))
-			host_pass(&s->host, 1);
-	stage_end(s);
-}
-
 bool stage_steps(struct stage *s, stage_step *step)
 {
 	uint32_t n = 0;
@@ -399,4 +384,44 @@ void stage_rest(struct stage *s)
 	while (!stage_is_wrong(s) && (stage_broker(s) || talk_all(s) || !host_is_idle(&s->host)))
 		if (++n == STAGE_REST_MAX)
 			stage_wrong(s, "the broker does not come to rest");
+}
+
+/* ---- a play -------------------------------------------------------------------------------- */
+
+/* A life in steps, which ends in the middle. */
+static void live(struct stage *s, stage_step *step, uint64_t steps_max)
+{
+	uint64_t n = prng_between(&s->prng, 100, steps_max);
+	if (!stage_begin(s))
+		return;
+	while (n-- > 0 && !stage_is_wrong(s))
+		if (!step(s))
+			host_pass(&s->host, 1);
+	stage_end(s);
+}
+
+void stage_play(const struct script *script, struct story *story, uint64_t seed)
+{
+	struct stage *s = calloc(1, script->bytes);
+	must(s != NULL);
+	init(s, &script->plot, story, seed, script->salt);
+	if (script->prepare)
+		script->prepare(s);
+	for (uint32_t life = 0; life < script->lives_n && !story->is_wrong; life++) {
+		if (script->live)
+			script->live(s);
+		else
+			live(s, script->step, script->steps_max);
+		if (script->forget)
+			script->forget(s);
+		/* what one loop has had over its shards comes to lie on several */
+		if (!script->keeps_loops)
+			s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
+	}
+	if (!story->is_wrong)
+		script->end(s);
+	if (script->forget)
+		script->forget(s);
+	host_fini(&s->host);
+	free(s);
 }

@@ -5,8 +5,7 @@
  * broker that end in the middle, turns of its threads, contents put together, confirms told by
  * number. Every message has a number, which its body begins with.
  *
- *     stage_init -> [ stage_begin -> play -> stage_end ]* -> stage_begin -> stage_rest ->
- *     stage_close -> stage_fini
+ *     stage_play: [ stage_begin -> play -> stage_end ]* -> stage_begin -> stage_rest -> stage_close
  *
  * Deterministic by its seed; one thread. A play embeds its stage as its first member.
  */
@@ -79,12 +78,6 @@ struct stage {
 	uint8_t body[STAGE_BODY_MAX];
 };
 
-/* stage_init makes a machine by the seed and `salt`, which differs from play to play; the broker is
- * down. stage_fini ends it. */
-void stage_init(struct stage *s, const struct plot *plot, struct story *story, uint64_t seed,
-		uint64_t salt);
-void stage_fini(struct stage *s);
-
 /* stage_begin starts the broker on the disk as it is, and connects everybody. False: wrong. */
 bool stage_begin(struct stage *s);
 /* stage_end: the power goes, between two turns or in a call of the disk, or the broker's process is
@@ -121,12 +114,28 @@ void stage_mix(struct stage *s, uint64_t n);
 /* stage_rest: everything that has begun ends; no time passes. */
 void stage_rest(struct stage *s);
 
-/* A play that goes in steps; false: there was nothing to do. stage_live is a life of the broker
- * with up to `steps_max` of them, which ends in the middle; stage_steps takes them, in a life that
+/* A play that goes in steps; false: there was nothing to do. stage_steps takes them, in a life that
  * has begun, until there is nothing to do (false: wrong). */
 typedef bool stage_step(struct stage *s);
-void stage_live(struct stage *s, stage_step *step, uint64_t steps_max);
 bool stage_steps(struct stage *s, stage_step *step);
+
+/* A play from its beginning to its end: lives of the broker that end in the middle, and a last one,
+ * in which everything comes, is compared, and the broker stops. Whatever is NULL need not be. */
+struct script {
+	struct plot plot;
+	size_t bytes;  /* of the play */
+	uint64_t salt; /* of its dice: another one for each play */
+	uint32_t lives_n;
+	bool keeps_loops; /* else the broker has another number of them in each life */
+	void (*prepare)(struct stage *s); /* the machine is there, the broker is down */
+	void (*live)(struct stage *s);    /* begins a life, and ends it in the middle; NULL: */
+	stage_step *step;                 /* it has so many of these at most */
+	uint64_t steps_max;
+	void (*forget)(struct stage *s); /* after each life: what clients of its own still have */
+	void (*end)(struct stage *s);
+};
+/* stage_play plays it by the seed; what is wrong it tells `story`. */
+void stage_play(const struct script *script, struct story *story, uint64_t seed);
 
 /* stage_wrong says what is wrong, after what the play is about. */
 void stage_wrong(struct stage *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

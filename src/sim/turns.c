@@ -4,8 +4,6 @@
 #include "sim/turns_state.h"
 #include "wire/amqp091/table.h"
 
-#include <stdlib.h>
-
 #define LIVES     4
 #define STEPS_MAX 200
 #define PREFETCH  6
@@ -213,8 +211,9 @@ static void step(struct turns *t)
 		host_pass(&t->stage.host, prng_between(&t->stage.prng, 1, 8));
 }
 
-static void fight(struct turns *t)
+static void fight(struct stage *s)
 {
+	struct turns *t = turns_of(s);
 	uint64_t n = prng_between(&t->stage.prng, 20, STEPS_MAX);
 	if (!begin(t))
 		return;
@@ -239,9 +238,9 @@ static void compare(struct turns *t)
 }
 
 /* Everything is taken, and the broker stops. */
-static void rest(struct turns *t)
+static void rest(struct stage *s)
 {
-	struct stage *s = &t->stage;
+	struct turns *t = turns_of(s);
 	uint32_t taken_n = 1;
 	t->is_resting = true;
 	if (!begin(t))
@@ -263,21 +262,21 @@ static void rest(struct turns *t)
 
 void turns_play(struct story *story, uint64_t seed)
 {
-	static const struct plot plot = {
-		.about = "turns",
-		.actors_n = CLIENTS,
-		.enter = enter,
-		.heard = turns_heard,
-		.came = turns_came,
-		.answered = turns_answered,
+	static const struct script script = {
+		.plot = {
+			.about = "turns",
+			.actors_n = CLIENTS,
+			.enter = enter,
+			.heard = turns_heard,
+			.came = turns_came,
+			.answered = turns_answered,
+		},
+		.bytes = sizeof(struct turns),
+		.salt = 0x7124,
+		.lives_n = LIVES,
+		.live = fight,
+		.end = rest,
+		.keeps_loops = true,
 	};
-	struct turns *t = calloc(1, sizeof *t);
-	must(t != NULL);
-	stage_init(&t->stage, &plot, story, seed, 0x7124);
-	for (int life = 0; life < LIVES && !story->is_wrong; life++)
-		fight(t);
-	if (!story->is_wrong)
-		rest(t);
-	stage_fini(&t->stage);
-	free(t);
+	stage_play(&script, story, seed);
 }

@@ -4,7 +4,6 @@
 #include "sim/voucher_state.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define LIVES       5
 #define STEPS_MAX   2500
@@ -277,8 +276,9 @@ static bool step(struct stage *s)
 }
 
 /* The broker is no more. */
-static void forget(struct market *m)
+static void forget(struct stage *s)
 {
+	struct market *m = market_of(s);
 	for (uint32_t i = 0; i < GUESTS; i++)
 		market_lose(m, &m->guest[i], true);
 }
@@ -320,9 +320,9 @@ static void compare(struct market *m)
 }
 
 /* The takers come once more and take everything. */
-static void close(struct market *m)
+static void close(struct stage *s)
 {
-	struct stage *s = &m->stage;
+	struct market *m = market_of(s);
 	m->is_last = true;
 	if (!stage_begin(s))
 		return;
@@ -333,25 +333,21 @@ static void close(struct market *m)
 	} while (!stage_is_wrong(s) && m->guest[1].held_n + m->guest[2].held_n > 0);
 	if (!stage_is_wrong(s))
 		compare(m);
-	forget(m);
+	forget(s);
 	stage_close(s);
 }
 
 void voucher_play(struct story *story, uint64_t seed)
 {
-	static const struct plot plot = { .about = "STOMP" };
-	struct market *m = calloc(1, sizeof *m);
-	must(m != NULL);
-	struct stage *s = &m->stage;
-	stage_init(s, &plot, story, seed, 0x570e);
-	for (int life = 0; life < LIVES && !story->is_wrong; life++) {
-		stage_live(s, step, STEPS_MAX);
-		forget(m);
-		s->host.loops_n = (uint32_t)prng_between(&s->prng, 1, HOST_LOOPS_MAX);
-	}
-	if (!story->is_wrong)
-		close(m);
-	forget(m);
-	stage_fini(s);
-	free(m);
+	static const struct script script = {
+		.plot = { .about = "STOMP" },
+		.bytes = sizeof(struct market),
+		.salt = 0x570e,
+		.lives_n = LIVES,
+		.step = step,
+		.steps_max = STEPS_MAX,
+		.forget = forget,
+		.end = close,
+	};
+	stage_play(&script, story, seed);
 }
