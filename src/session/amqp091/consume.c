@@ -144,8 +144,7 @@ enum err amqp091_on_basic_consume(struct turn *t, struct channel *c, const struc
 	TRY(amqp091_args_of_consumer(t, q, b->arguments, &args));
 	if (q->flags & QUEUE_APPENDS) {
 		TRY(amqp091_stream_args(t, c, q, b, &filter));
-		from = slice_of(&filter,
-				sizeof filter.from + filter.from.tags_n * sizeof filter.tags[0]);
+		from = stream_filter_tail(&filter);
 	}
 	if (amqp091_wants_move(t, q->shard))
 		return ERR_BUSY;

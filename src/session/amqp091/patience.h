@@ -8,6 +8,7 @@
 #ifndef SESSION_AMQP091_PATIENCE_H
 #define SESSION_AMQP091_PATIENCE_H
 #include "session/amqp091/amqp091.h"
+#include "session/stream_filter.h"
 
 /* amqp091_args_of_consumer, in args.c: what its arguments say, or its queue, or the setting. */
 struct consumer_args {
@@ -17,12 +18,7 @@ struct consumer_args {
 MUST_USE enum err amqp091_args_of_consumer(struct turn *t, const struct queue_record *q,
 					   struct slice args, struct consumer_args *out);
 
-/* What a consumer of a stream wants, as CMD_SUBSCRIBE's tail has it: amqp091_stream_args checks all
- * that it may say. */
-struct stream_filter {
-	struct stream_from from;
-	uint32_t tags[255];
-};
+/* amqp091_stream_args checks all that a consumer of a stream may say. */
 MUST_USE enum err amqp091_stream_args(struct turn *t, const struct channel *c,
 				      const struct queue_record *q,
 				      const struct amqp091_basic_consume *m,

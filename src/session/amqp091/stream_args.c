@@ -8,8 +8,6 @@
 /* What a consumer of a stream may say, and must: where it begins, and which filter values it wants.
  * It reads by itself, so it takes nothing away by acknowledging, and may not do without. */
 
-#define TAGS_MAX 255u /* filter values of one consumer */
-
 static enum err bad(struct turn *t, const struct queue_record *q, const char *arg, const char *what)
 {
 	must(t->why.n == 0);
@@ -72,11 +70,10 @@ static enum err add_tag(struct turn *t, const struct queue_record *q, const stru
 {
 	if (v->type != AMQP091_TYPE_LONGSTR)
 		return bad(t, q, "x-stream-filter", "expected a string, or an array of strings");
-	if (f->from.tags_n == TAGS_MAX)
-		return bad(t, q, "x-stream-filter", "more than 255 values");
-	must(f->from.tags_n < TAGS_MAX);
-	f->tags[f->from.tags_n++] = route_tag(v->octets);
-	return ERR_OK;
+	must(f->from.tags_n <= STREAM_FILTER_MAX);
+	return stream_filter_add(f, v->octets)
+		       ? ERR_OK
+		       : bad(t, q, "x-stream-filter", "more than 255 values");
 }
 
 static enum err tags_of(struct turn *t, const struct queue_record *q, struct slice args,

@@ -21,6 +21,7 @@ static const uint8_t declaring[] = {
 	STOMP_H_X_SINGLE,
 	STOMP_H_X_MAX_AGE,
 	STOMP_H_X_SEGMENT,
+	STOMP_H_X_FILTER_SIZE,
 };
 
 #define DECLARING_N (sizeof declaring / sizeof *declaring)

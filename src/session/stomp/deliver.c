@@ -44,6 +44,7 @@ void stomp_message(struct turn *t, struct subscription *k, const struct msg *m,
 		.is_activemq = t->s->is_activemq,
 		.now_ms = t->w->wall_ms,
 		.is_first = row->flags & ENTRY_FIRST,
+		.stream_pos = k->is_stream ? row->pos : 0,
 		.transformation = stomp_sub_wish(k),
 		.is_text = t->s->is_activemq && stomp_amq_is_text(m, header_ops_of(m->proto)),
 	};

@@ -21,6 +21,7 @@
 #include "session/publisher.h"
 #include "session/queue_args.h"
 #include "session/receiver.h"
+#include "session/stream_filter.h"
 #include "session/stomp/ops.h"
 #include "wire/stomp/head.h"
 
@@ -59,6 +60,7 @@ struct subscription {
 	bool has_id;                 /* else it goes by its destination */
 	bool is_no_local;            /* ActiveMQ's: nothing that the same connection sends */
 	bool is_browser;             /* ActiveMQ's: it is shown messages and has no taker */
+	bool is_stream;              /* what it reads stays, and has numbers */
 	bool is_of_wild, is_joining; /* joining: its shard is asked */
 	uint8_t id_n, name_n, wish_n;
 	struct wild *wild;     /* whose it is; NULL: nobody's, or that one has ended */
@@ -356,10 +358,10 @@ void stomp_large_unsent(struct turn *t);
 bool stomp_large_left(struct turn *t);
 
 /* ---- stream.c ---- */
-/* stomp_stream_from reads where a subscriber of a stream begins. ERR_PRECONDITION_FAILED,
- * ERR_NOT_IMPLEMENTED: not so, and t->why says why. */
-MUST_USE enum err stomp_stream_from(struct turn *t, uint32_t prefetch, enum ack_mode ack,
-				    struct stream_from *out);
+/* stomp_stream_from reads where a subscriber of a stream begins, and what it wants of it.
+ * ERR_PRECONDITION_FAILED, ERR_NOT_IMPLEMENTED: not so, and t->why says why. */
+MUST_USE enum err stomp_stream_from(struct turn *t, const struct queue_record *q, uint32_t prefetch,
+				    enum ack_mode ack, struct stream_filter *out);
 
 /* ---- subscribe.c, deliver.c ---- */
 enum done stomp_on_subscribe(struct turn *t);

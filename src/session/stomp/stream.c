@@ -14,8 +14,7 @@ static bool read_offset(const struct turn *t, struct stream_from *out)
 	struct slice in = t->head->at[STOMP_H_X_STREAM_OFFSET], offset = slice_str("offset=");
 	struct slice since = slice_str("timestamp=");
 	int64_t n;
-	*out = (struct stream_from){ .where = STREAM_NEXT };
-	must(t->frame->command == STOMP_SUBSCRIBE);
+	must(t->frame->command == STOMP_SUBSCRIBE && out->where == STREAM_NEXT);
 	if (!stomp_has(t->head, STOMP_H_X_STREAM_OFFSET))
 		return true;
 	for (size_t i = 0; i < 3; i++) {
@@ -36,21 +35,67 @@ static bool read_offset(const struct turn *t, struct stream_from *out)
 	return true;
 }
 
-/* A stream is read with acknowledgements, a few messages at a time. */
-enum err stomp_stream_from(struct turn *t, uint32_t prefetch, enum ack_mode ack,
-			   struct stream_from *out)
+/* Values with commas between them, as RabbitMQ has it. False: they are too many. */
+static bool read_values(const struct turn *t, struct slice raw, struct stream_filter *out)
+{
+	const enum stomp_version version = (enum stomp_version)t->s->version;
+	uint8_t *room = mem_get(t->w->mem, raw.n, "filter of a stream");
+	struct wr scratch = wr_of(room, raw.n);
+	struct slice rest;
+	bool is_good = true;
+	must(room != NULL || raw.n == 0);
+	enum err e = stomp_unescape(raw, version, &scratch, &rest);
+	must(e == ERR_OK); /* the head was read before */
+	rest = stomp_trim(rest, version);
+	for (bool is_last = false; is_good && !is_last;) {
+		is_last = slice_find(rest, ',') == rest.n;
+		is_good = stream_filter_add(out, slice_cut(&rest, ','));
+	}
+	mem_put(t->w->mem, room, raw.n);
+	return is_good;
+}
+
+static bool read_filter(const struct turn *t, struct stream_filter *out)
+{
+	const enum stomp_version version = (enum stomp_version)t->s->version;
+	struct slice raw;
+	must(out->from.tags_n == 0);
+	if (stomp_head_find(t->frame->head, "x-stream-match-unfiltered", &raw))
+		out->from.has_unfiltered = slice_eq(stomp_trim(raw, version), slice_str("true"));
+	return !stomp_head_find(t->frame->head, "x-stream-filter", &raw) ||
+	       read_values(t, raw, out);
+}
+
+static enum err refuse(struct turn *t, enum err e, const char *words, const struct queue_record *q,
+		       const char *after)
 {
 	must(t->why.n == 0);
-	if (prefetch == 0) {
-		text_puts(&t->why, "a stream needs a prefetch-count");
-		return ERR_PRECONDITION_FAILED;
-	}
-	if (ack == ACK_AUTO) {
-		text_puts(&t->why, "automatic acknowledgement not supported by stream queues");
-		return ERR_NOT_IMPLEMENTED;
-	}
-	if (read_offset(t, out))
-		return ERR_OK;
-	text_puts(&t->why, "invalid x-stream-offset");
-	return ERR_PRECONDITION_FAILED;
+	text_puts(&t->why, words);
+	text_puts(&t->why, "queue '");
+	text_put_slice(&t->why, queue_record_name(q));
+	text_puts(&t->why, "' in vhost '");
+	text_put_slice(&t->why, access_vhost_name(&t->s->access));
+	text_puts(&t->why, after);
+	return e;
+}
+
+/* A stream is read with acknowledgements, a few messages at a time. */
+enum err stomp_stream_from(struct turn *t, const struct queue_record *q, uint32_t prefetch,
+			   enum ack_mode ack, struct stream_filter *out)
+{
+	must(q->flags & QUEUE_APPENDS);
+	*out = (struct stream_filter){ .from = { .where = STREAM_NEXT } };
+	if (prefetch == 0)
+		return refuse(t, ERR_PRECONDITION_FAILED,
+			      "consumer prefetch count is not set for '", q, "''");
+	if (ack == ACK_AUTO)
+		return refuse(t, ERR_NOT_IMPLEMENTED,
+			      "automatic acknowledgement not supported by stream queues ", q, "'");
+	if (!read_offset(t, &out->from))
+		return refuse(t, ERR_PRECONDITION_FAILED, "invalid arg 'x-stream-offset' for ", q,
+			      "'");
+	if (!read_filter(t, out))
+		return refuse(t, ERR_PRECONDITION_FAILED,
+			      "more than 255 values of 'x-stream-filter' for ", q, "'");
+	return ERR_OK;
 }

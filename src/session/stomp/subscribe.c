@@ -247,7 +247,7 @@ static void take_all(struct turn *t, const struct asked *a)
 static enum err take(struct turn *t, const struct asked *a, const struct queue_record *q)
 {
 	struct stomp *s = t->s;
-	struct stream_from from;
+	UNSET struct stream_filter filter;
 	struct slice sub;
 	struct taking what = taking_of(t, a);
 	const struct subscribing same = same_of(t, a);
@@ -257,8 +257,8 @@ static enum err take(struct turn *t, const struct asked *a, const struct queue_r
 			text_puts(&t->why, "a stream has no exclusive consumers and no noLocal");
 			return ERR_NOT_IMPLEMENTED;
 		}
-		TRY(stomp_stream_from(t, a->prefetch, a->ack, &from));
-		what.from = slice_of(&from, sizeof from);
+		TRY(stomp_stream_from(t, q, a->prefetch, a->ack, &filter));
+		what.from = stream_filter_tail(&filter);
 	}
 	if (q->flags & QUEUE_APPENDS && has_selector(t)) {
 		text_puts(&t->why, "a stream has no selectors");

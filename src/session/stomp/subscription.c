@@ -37,7 +37,8 @@ struct subscription *stomp_subscription_new(struct turn *t, const struct subscri
 				    .ack = what->ack,
 				    .has_id = what->has_id,
 				    .is_no_local = what->is_no_local,
-				    .is_browser = what->is_browser };
+				    .is_browser = what->is_browser,
+				    .is_stream = q->flags & QUEUE_APPENDS };
 	deque_init(&k->unacked, sizeof(struct unacked), "messages a client has");
 	put_words(k, &at, what->id, &k->id_n);
 	put_words(k, &at, name, &k->name_n);

@@ -66,6 +66,17 @@ static void blanks_before_a_value_are_none_of_it_in_1_0(void **s)
 	SAME(h.at[STOMP_H_ID], "  a ");
 }
 
+static void a_name_that_is_not_known_is_found_as_it_came(void **s)
+{
+	(void)s;
+	struct slice raw, head = bytes_of("id:1\nx-y:a\\cb\nx-y:c\n");
+	must(stomp_head_find(head, "x-y", &raw));
+	SAME(raw, "a\\cb");
+	must(stomp_head_find(head, "id", &raw));
+	SAME(raw, "1");
+	must(!stomp_head_find(head, "x", &raw) && !stomp_head_find(SLICE_EMPTY, "x", &raw));
+}
+
 static void a_colon_is_part_of_the_value(void **s)
 {
 	(void)s;
@@ -81,6 +92,7 @@ int main(void)
 		cmocka_unit_test(every_name_is_found),
 		cmocka_unit_test(escapes_are_those_of_the_version),
 		cmocka_unit_test(blanks_before_a_value_are_none_of_it_in_1_0),
+		cmocka_unit_test(a_name_that_is_not_known_is_found_as_it_came),
 		cmocka_unit_test(a_colon_is_part_of_the_value),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -314,6 +314,9 @@ size_t stomp_rest_put(uint8_t *at, const struct stomp_message *m)
 	must(m->ops != NULL);
 	if (m->is_persistent)
 		put_known(&o, STOMP_H_PERSISTENT, slice_str("true"));
+	if (m->stream_pos > 0)
+		put_number(&o, slice_str(stomp_header_words[STOMP_H_X_STREAM_OFFSET]),
+			   (int64_t)(m->stream_pos - 1));
 	if (m->is_activemq)
 		put_fixed(&o, m);
 	if (m->ops == &stomp_header_ops)

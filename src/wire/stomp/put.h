@@ -27,6 +27,7 @@ struct stomp_message {
 	bool is_timed;         /* ... that had a time which is not known any more */
 	struct slice transformation; /* there: of a text, what its subscriber wants it made into */
 	bool is_first;               /* there: from here on its group is the subscriber's */
+	uint64_t stream_pos;         /* of a stream: its offset and one; 0: it is of none */
 };
 /* A MESSAGE up to its body is a front and a rest. stomp_front_put writes what it is to its
  * subscriber, with `id` but for the tag that belongs behind it: out_tag_at says where in the front,
@@ -37,7 +38,7 @@ size_t stomp_front_put(uint8_t *at, const struct stomp_message *m,
 /* stomp_rest_put writes what it carries. stomp_rest_bound: it takes no more than that, if it is no
  * dead letter and its properties came by STOMP: these take two octets for each octet there, and the
  * lengths stand for what is between them. */
-#define STOMP_REST_FIXED 200u
+#define STOMP_REST_FIXED 240u
 size_t stomp_rest_put(uint8_t *at, const struct stomp_message *m);
 size_t stomp_rest_bound(const struct stomp_message *m);
 

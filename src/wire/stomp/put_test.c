@@ -306,6 +306,12 @@ static void a_topic_for_the_answer_is_a_destination(void **s)
 	SAME(stomp_message_written(&m),
 	     "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@1\nredelivered:false\n"
 	     "reply-to:/topic/a.b\ncontent-length:0\n\n");
+	m.stream_pos = 1;
+	m.props = slice_str(".a.b");
+	SAME(stomp_message_written(&m),
+	     "MESSAGE\ndestination:/queue/a\nmessage-id:T_1@@s@@1\nredelivered:false\n"
+	     "x-stream-offset:0\nreply-to:/topic/a.b\ncontent-length:0\n\n");
+	m.stream_pos = 0;
 	memset(longer, '/', sizeof longer - 1);
 	m.props = slice_str(longer); /* no key of any binding: nowhere to answer to */
 	SAME(stomp_message_written(&m),
