@@ -102,7 +102,7 @@ static void over(struct session *own, struct session_world *w, struct browse *b)
 	struct sendq *q = &own->sendq;
 	uint8_t *at = sendq_reserve(q, w->mem, (uint32_t)stomp_browsed_put(NULL, &say));
 	sendq_commit(q, (uint32_t)stomp_browsed_put(at, &say));
-	sendq_copy(q, w->mem, slice_of(STOMP_END, w->limits->stomp->is_trailing_lf ? 2 : 1));
+	stomp_say_end(&t);
 }
 
 const struct browser_ops stomp_browser_ops = { .show = show,

@@ -56,7 +56,7 @@ static void say_connected(struct turn *t)
 	size_t n = stomp_connected_put(NULL, &c);
 	(void)stomp_connected_put(sendq_reserve(q, t->w->mem, (uint32_t)n), &c);
 	sendq_commit(q, (uint32_t)n);
-	sendq_copy(q, t->w->mem, slice_of(STOMP_END, t->w->limits->stomp->is_trailing_lf ? 2 : 1));
+	stomp_say_end(t);
 	stomp_greeted(t);
 }
 

@@ -25,7 +25,7 @@ static void put_body(struct turn *t, const struct msg *m)
 		else
 			sendq_copy(q, t->w->mem, piece);
 	}
-	sendq_copy(q, t->w->mem, slice_of(STOMP_END, t->w->limits->stomp->is_trailing_lf ? 2 : 1));
+	stomp_say_end(t);
 }
 
 void stomp_message(struct turn *t, struct subscription *k, const struct msg *m,

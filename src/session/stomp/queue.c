@@ -50,7 +50,8 @@ static uint64_t hash_of(struct slice name)
 	return hash_slice(key, name);
 }
 
-static enum err find(struct turn *t, struct slice name, const struct queue_record *q)
+/* May the conversation use it? */
+static enum err may_use(struct turn *t, struct slice name, const struct queue_record *q)
 {
 	must(name.n > 0);
 	if (!q)
@@ -98,7 +99,7 @@ enum err stomp_queue_may(struct turn *t, struct slice name)
 {
 	const struct queue_record *q = catalog_queue(t->w->view, t->s->access.number, name);
 	must(t->frame->command == STOMP_SEND);
-	return q ? find(t, name, q) : may_declare(t, name);
+	return q ? may_use(t, name, q) : may_declare(t, name);
 }
 
 /* Most queues are as they were declared first, without arguments but for their type. */
@@ -256,7 +257,7 @@ enum err stomp_queue(struct turn *t, const struct wanted *want,
 	if (s->call)
 		TRY(look_at_reply(t, s->call));
 	if (q || want->is_passive) {
-		TRY(find(t, want->name, q));
+		TRY(may_use(t, want->name, q));
 		*out_queue = q;
 	}
 	if (want->is_passive)

@@ -12,7 +12,7 @@ static struct slice end_of(const struct turn *t)
 	return slice_of(STOMP_END, t->w->limits->stomp->is_trailing_lf ? 2 : 1);
 }
 
-static void end(struct turn *t)
+void stomp_say_end(struct turn *t)
 {
 	must(t->s->session.sendq.bytes > 0);
 	sendq_copy(&t->s->session.sendq, t->w->mem, end_of(t));
@@ -26,7 +26,7 @@ static void say_error(struct turn *t, const struct stomp_error *e, struct slice 
 	(void)stomp_error_put(sendq_reserve(q, t->w->mem, (uint32_t)n), e);
 	sendq_commit(q, (uint32_t)n);
 	sendq_copy(q, t->w->mem, body);
-	end(t);
+	stomp_say_end(t);
 }
 
 /* ---- receipts ----------------------------------------------------------------------------- */

@@ -54,7 +54,7 @@ static struct settling settling_by(const struct subscription *k, const struct un
 				  .shard = k->shard };
 }
 
-static void is_settled(struct turn *t, struct subscription *k, struct unacked *u, enum settle how)
+static void note_settled(struct turn *t, struct subscription *k, struct unacked *u, enum settle how)
 {
 	must(!u->is_gone);
 	u->is_gone = true;
@@ -67,7 +67,7 @@ static void settle_now(struct turn *t, struct subscription *k, struct unacked *u
 	const struct settling what = settling_by(k, u);
 	must(!u->then);
 	receiver_settle(&t->s->receiver, t->w, &what, how);
-	is_settled(t, k, u, how);
+	note_settled(t, k, u, how);
 }
 
 static void settle(struct turn *t, struct subscription *k, struct unacked *u, enum settle how)
@@ -228,7 +228,7 @@ static bool settle_of(struct turn *t, enum settle *out)
 	return true;
 }
 
-static void settled(struct turn *t, struct subscription *k)
+static void after_settling(struct turn *t, struct subscription *k)
 {
 	close_holes(t, k);
 	must(k->gone_n <= k->unacked.n);
@@ -246,7 +246,7 @@ static void settle_up_to(struct turn *t, struct subscription *k, uint64_t tag, e
 		if (!u->is_gone && !u->then)
 			settle(t, k, u, how);
 	}
-	settled(t, k);
+	after_settling(t, k);
 }
 
 void stomp_unacked_commit(struct turn *t)
@@ -264,9 +264,9 @@ void stomp_unacked_commit(struct turn *t)
 			receiver_settle_in(&s->receiver, t->w, parts, &what, how);
 			u->then = 0;
 			k->then_n--;
-			is_settled(t, k, u, how);
+			note_settled(t, k, u, how);
 		}
-		settled(t, k);
+		after_settling(t, k);
 	}
 }
 
@@ -288,7 +288,7 @@ static void settle_all(struct turn *t, struct subscription *k, uint64_t tag, enu
 	bool is_one = t->s->is_activemq && t->frame->command == STOMP_NACK;
 	if (k->ack == ACK_EACH || is_one) {
 		settle(t, k, find(k, tag), how);
-		settled(t, k);
+		after_settling(t, k);
 		return;
 	}
 	const uint64_t made = k->made;
@@ -388,7 +388,7 @@ bool stomp_settle_again(struct turn *t, struct subscription *k, uint64_t tag)
 		return false;
 	if (k->ack == ACK_EACH) {
 		settle(t, k, u, SETTLE_ACCEPT);
-		settled(t, k);
+		after_settling(t, k);
 	} else {
 		settle_up_to(t, k, tag, SETTLE_ACCEPT);
 	}
@@ -404,10 +404,10 @@ enum done stomp_on_ack(struct turn *t)
 		return refuse_missing(t);
 	if (stomp_has(t->head, STOMP_H_TRANSACTION))
 		return stomp_put_off(t);
-	uint64_t words = s->session.sendq.total_bytes;
+	const uint64_t errors_n = s->errors_n;
 	if (stomp_settle(t) == WAIT)
 		return WAIT;
-	if (s->session.sendq.total_bytes == words) /* nothing was refused */
+	if (s->errors_n == errors_n)
 		stomp_receipt(t);
 	return DONE;
 }

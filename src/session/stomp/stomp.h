@@ -204,6 +204,8 @@ void stomp_turn(struct turn *t, struct session *s, struct session_world *w);
 void stomp_note(struct turn *t, const struct session_note *what);
 
 /* ---- say.c: what is told ---- */
+/* stomp_say_end ends a frame whose head and body are written. */
+void stomp_say_end(struct turn *t);
 /* stomp_receipt tells the frame in hand's receipt now, if it asks for one. stomp_receipt_new makes
  * one for later: NULL if it asks for none; stomp_receipt_for one with this id. stomp_receipt_say
  * tells and frees it. */

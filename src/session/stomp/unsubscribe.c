@@ -97,6 +97,20 @@ static enum done delete_queue(struct turn *t, struct call *c)
 	return stomp_ask(t, ticket);
 }
 
+/* No subscription of this connection. One that lasts may be ended all the same, by its name. */
+static enum done end_absent(struct turn *t, bool has_id, struct slice id)
+{
+	must(!t->s->call);
+	if (is_named(t)) {
+		struct call *c = stomp_call(t);
+		c->step = STEP_ENDING;
+		return delete_queue(t, c);
+	}
+	if (t->s->is_activemq)
+		return stomp_amq_refuse(t, "No subscription matched.", SLICE_EMPTY, "");
+	return refuse_unknown(t, has_id, id);
+}
+
 enum done stomp_on_unsubscribe(struct turn *t)
 {
 	struct stomp *s = t->s;
@@ -129,14 +143,5 @@ enum done stomp_on_unsubscribe(struct turn *t)
 		stomp_receipt(t);
 		return DONE;
 	}
-	if (!is_there && is_named(t)) {
-		c = stomp_call(t);
-		c->step = STEP_ENDING;
-		return delete_queue(t, c);
-	}
-	if (!is_there && s->is_activemq)
-		return stomp_amq_refuse(t, "No subscription matched.", SLICE_EMPTY, "");
-	if (!is_there)
-		return refuse_unknown(t, has_id, id);
-	return begin(t, k);
+	return is_there ? begin(t, k) : end_absent(t, has_id, id);
 }
