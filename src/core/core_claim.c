@@ -7,18 +7,25 @@
  *
  * Whoever wants a name that is taken waits, and the owner is told to go. It yields when it has
  * given back all that comes with the name, so whoever has the name next finds that behind it. Of
- * several that wait the last one counts: who came before is refused. Whoever may take a name from
+ * several that wait the last one counts: who came before is refused. Two that take a name from each
+ * other go on for as long as they run, so a warning is due once a minute, and says how many owners
+ * had to go. Whoever may take a name from
  * its owner's principal only (CLAIM_OWN) is refused before anybody is told to go; with CLAIM_WAIT
  * nobody is told.
  */
 struct claim {
 	struct claim *next;        /* another name with the same hash */
 	uint64_t owner, principal; /* on whose behalf it has it */
+	uint64_t warned_ms;        /* when a warning was last due; 0: never */
+	uint32_t lost_n;           /* owners that had to go since */
+	uint32_t told_n;           /* what the owner was told of that */
 	uint16_t owner_channel;
 	uint16_t name_n;
 	struct run waiter; /* its command; session 0: nobody waits */
 	uint8_t name[];
 };
+
+#define WARNING_MS UINT64_C(60000)
 
 static uint64_t key_of(struct slice name)
 {
@@ -54,9 +61,23 @@ static void tell_owner(const struct core *c, const struct claim *of, struct post
 	const struct run head = { .kind = FX_CLAIMED,
 				  .session = of->owner,
 				  .channel = of->owner_channel,
-				  .shard = c->shard };
+				  .shard = c->shard,
+				  .arg = of->told_n };
 	must(of->owner != 0);
 	(void)post_run(fx, session_loop(of->owner), &head, NULL, 0, 0, SLICE_EMPTY);
+}
+
+static void owner_goes(const struct core *c, struct claim *of, struct post *fx)
+{
+	const bool is_due = !of->warned_ms || c->now_ms - of->warned_ms >= WARNING_MS;
+	must(of->warned_ms <= c->now_ms);
+	of->lost_n++;
+	of->told_n = is_due ? of->lost_n : 0;
+	if (is_due) {
+		of->warned_ms = c->now_ms;
+		of->lost_n = 0;
+	}
+	tell_owner(c, of, fx);
 }
 
 /* Who waits has it. */
@@ -107,7 +128,7 @@ void core_claim(struct core *c, const struct run *cmd, struct post *fx)
 	if (of->waiter.session)
 		core_reply(c, &of->waiter, lost, fx);
 	else if (!(cmd->flags & CLAIM_WAIT))
-		tell_owner(c, of, fx);
+		owner_goes(c, of, fx);
 	of->waiter = *cmd;
 	if (ABLATED(claim))
 		take(c, of, fx);

@@ -7,8 +7,10 @@ static void see(struct rig *r, const struct rig_fx *fx)
 	if (!fx)
 		return;
 	text_putf(t, "%s%u ", t->n ? " | " : "", session_slot(fx->run.session));
-	if (fx->run.kind == FX_CLAIMED)
-		text_puts(t, "is to go");
+	if (fx->run.kind == FX_CLAIMED && fx->run.arg > 1)
+		text_putf(t, "is to go, as %u since", (unsigned)fx->run.arg - 1);
+	else if (fx->run.kind == FX_CLAIMED)
+		text_puts(t, fx->run.arg ? "is to go" : "is to go quietly");
 	else if (fx->run.kind == FX_REPLY && fx->reply.op == CMD_CLAIM)
 		text_puts(t, fx->reply.err == ERR_OK               ? "has it"
 			     : fx->reply.err == ERR_ACCESS_REFUSED ? "may not have it"
@@ -133,6 +135,29 @@ static void who_may_not_have_it_disturbs_nobody(void **s)
 	rig_free(r);
 }
 
+static void of_a_storm_one_is_to_be_warned_of_a_minute(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	r->now_ms = 1000;
+	say(r, CMD_CLAIM, 1, "a", "1 has it");
+	say(r, CMD_CLAIM, 2, "a", "1 is to go");
+	say(r, CMD_YIELD, 1, "a", "2 has it");
+	r->now_ms += 30000;
+	say(r, CMD_CLAIM, 1, "a", "2 is to go quietly");
+	say(r, CMD_YIELD, 2, "a", "1 has it");
+	r->now_ms += 29999;
+	say(r, CMD_CLAIM, 2, "a", "1 is to go quietly");
+	say(r, CMD_YIELD, 1, "a", "2 has it");
+	say(r, CMD_CLAIM, 3, "b", "3 has it");
+	say(r, CMD_CLAIM, 4, "b", "3 is to go"); /* each name by itself */
+	r->now_ms++;
+	say(r, CMD_CLAIM, 1, "a", "2 is to go, as 2 since");
+	say(r, CMD_YIELD, 2, "a", "1 has it");
+	say(r, CMD_CLAIM, 2, "a", "1 is to go quietly");
+	rig_free(r);
+}
+
 static void who_waits_no_more_is_passed_over(void **s)
 {
 	(void)s;
@@ -156,6 +181,7 @@ int main(void)
 		cmocka_unit_test(who_moves_keeps_its_name),
 		cmocka_unit_test(of_those_that_wait_the_last_counts),
 		cmocka_unit_test(who_may_not_have_it_disturbs_nobody),
+		cmocka_unit_test(of_a_storm_one_is_to_be_warned_of_a_minute),
 		cmocka_unit_test(who_waits_no_more_is_passed_over),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

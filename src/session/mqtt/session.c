@@ -147,16 +147,29 @@ static void replied(struct turn *t, struct run *fx)
 		mqtt_subscribed(t, fx, &r);
 }
 
+/* A warning, or just the reason why it closed: clients that take a client id from each other would
+ * fill the log. `n` of them went since the last warning; 0: that is less than a minute ago. */
+static void note_taken_over(struct turn *t, uint64_t n)
+{
+	char room[MQTT_REASON_WORDS];
+	struct text words = text_of(room, sizeof room);
+	must(t->s->phase < PHASE_ENDING);
+	text_puts(&words, "session taken over");
+	if (n > 1)
+		text_putf(&words, ", one of %llu since the last warning", (unsigned long long)n);
+	mqtt_note(t, &(struct session_note){ .event = n ? SESSION_ERROR : SESSION_CLOSED,
+					     .code = MQTT_REASON_TAKEN_OVER,
+					     .text = text_slice(&words) });
+}
+
 /* Another connection has the same client id. */
-static void claimed(struct turn *t)
+static void claimed(struct turn *t, const struct run *fx)
 {
 	struct mqtt *s = t->s;
 	if (s->phase >= PHASE_ENDING || !s->has_claim)
 		return;
 	must(s->phase >= PHASE_CLAIMING);
-	mqtt_note(t, &(struct session_note){ .event = SESSION_ERROR,
-					     .code = MQTT_REASON_TAKEN_OVER,
-					     .text = slice_str("session taken over") });
+	note_taken_over(t, fx->arg);
 	if (s->phase == PHASE_RUNNING && !s->is_gone)
 		mqtt_send_disconnect(t, MQTT_REASON_TAKEN_OVER);
 	s->is_will_due = true;
@@ -181,7 +194,7 @@ static void session_tell(struct session *own, struct session_world *w, struct ru
 		return;
 	case FX_REPLY: replied(&t, fx); return;
 	case FX_CANCELLED: receiver_cancelled(&t.s->receiver, w, fx); return;
-	case FX_CLAIMED: claimed(&t); return;
+	case FX_CLAIMED: claimed(&t, fx); return;
 	case FX_SHED: mqtt_shed(&t, fx); return;
 	case FX_BLOCKED:
 	case FX_UNBLOCKED:
