@@ -6,6 +6,7 @@
 #   src/a/b/x_fuzz.c    program a_b_x_fuzz    (libFuzzer, or a replay of test/fuzz/a_b_x/corpus)
 #   src/app/x.c         program x, for x in godwitd, godwit, godwit-sim; the rest: library app
 #   godwitd-ablated     godwitd with GODWIT_SIM=1; test/crash/ablate.c switches rules off in it
+#   mqtt-codec          test/interop/mqtt-packet/codec.c, for another codec to look at
 #
 # So cmake runs again (a second) whenever a file has changed: its includes may have, too.
 set(programs godwitd godwit godwit-sim)
@@ -240,3 +241,8 @@ if(TARGET godwitd)
 	link_rooms(godwitd-ablated PRIVATE TRUE "${used}")
 	add_dependencies(programs godwitd-ablated)
 endif()
+
+add_executable(mqtt-codec test/interop/mqtt-packet/codec.c)
+dress(mqtt-codec src/wire/mqtt FALSE)
+target_link_libraries(mqtt-codec PRIVATE wire_mqtt)
+add_dependencies(programs mqtt-codec)

@@ -13,14 +13,14 @@ static bool has_id(uint8_t type)
 
 /* ---- reading ---- */
 
-/* take_reason: none at all is success; properties may be left out, too. */
+/* take_reason: none at all is success, which a client does not say in AUTH; properties may be left
+ * out, too. */
 static void take_reason(struct mqtt_in *in, const struct mqtt_packet *p, struct mqtt_ack *a)
 {
 	bool is_last = p->type == MQTT_DISCONNECT && p->from_server;
 	must(p->version == MQTT_V5);
-	if (in->r.n == 0)
-		return;
-	a->reason = rd_u8(&in->r);
+	if (in->r.n > 0)
+		a->reason = rd_u8(&in->r);
 	if (!mqtt_reason_fits(a->reason, p->type, p->from_server))
 		mqtt_in_fail(in, MQTT_FAULT_REASON);
 	if (in->r.n > 0)
