@@ -28,6 +28,7 @@ enum lookup_state { LOOKUP_UNDER_WAY, LOOKUP_DONE, LOOKUP_LEFT };
 struct lookup {
 	_Atomic int state; /* enum lookup_state */
 	int status;        /* of getaddrinfo */
+	int family;        /* of addresses that are wanted */
 	struct addrinfo *found;
 	char host[CONFIG_STRING_MAX + 1], service[8];
 };
@@ -41,6 +42,7 @@ struct bridge {
 	struct slice rest; /* of its addresses, those that come next */
 	char host[CONFIG_STRING_MAX + 1];
 	uint16_t port;
+	struct address from;       /* of this machine; len 0: any */
 	struct tls_context *tls;   /* a share; NULL: none is spoken */
 	struct tls_context *fresh; /* of bridges_renew, until all others are read, too */
 	_Atomic(struct tls_context *) next_tls; /* for the next call; NULL: that one */
@@ -200,7 +202,8 @@ static void call(struct bridge *b, const struct sockaddr *to, socklen_t to_n)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	memcpy(&at.at, to, to_n);
 	address_put(&peer, &at);
-	if (connect(fd, to, to_n) != 0 && errno != EINPROGRESS) {
+	if ((b->from.len > 0 && bind(fd, (const struct sockaddr *)&b->from.at, b->from.len) != 0) ||
+	    (connect(fd, to, to_n) != 0 && errno != EINPROGRESS)) {
 		const int error = errno;
 		close(fd);
 		give_up(b, strerror(error));
@@ -233,7 +236,8 @@ static const struct addrinfo *one_of(const struct bridge *b, const struct addrin
 static void *look_up(void *arg)
 {
 	struct lookup *l = arg;
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+	const struct addrinfo hints = { .ai_family = l->family,
+					.ai_socktype = SOCK_STREAM,
 					.ai_flags = AI_NUMERICSERV | AI_IDN };
 	int before = LOOKUP_UNDER_WAY;
 	l->status = getaddrinfo(l->host, l->service, &hints, &l->found);
@@ -243,7 +247,7 @@ static void *look_up(void *arg)
 }
 
 /* Its stack is as large as the system's libraries expect. */
-static struct lookup *lookup_begin(const char *host, const char *service)
+static struct lookup *lookup_begin(const char *host, const char *service, int family)
 {
 	struct lookup *l = calloc(1, sizeof *l);
 	pthread_t thread;
@@ -252,6 +256,7 @@ static struct lookup *lookup_begin(const char *host, const char *service)
 	must(strlen(host) < sizeof l->host && strlen(service) < sizeof l->service);
 	memcpy(l->host, host, strlen(host) + 1);
 	memcpy(l->service, service, strlen(service) + 1);
+	l->family = family;
 	if (pthread_create(&thread, NULL, look_up, l) != 0) {
 		free(l);
 		return NULL;
@@ -290,7 +295,9 @@ static void next_address(struct bridge *b)
 /* What is an address already is not looked up. */
 static void dial(struct bridge *b)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+	const int family = b->from.len > 0 ? b->from.at.ss_family : AF_UNSPEC;
+	const struct addrinfo hints = { .ai_family = family,
+					.ai_socktype = SOCK_STREAM,
 					.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
 	struct addrinfo *found = NULL;
 	char service[8];
@@ -301,7 +308,7 @@ static void dial(struct bridge *b)
 		freeaddrinfo(found);
 		return;
 	}
-	b->lookup = lookup_begin(b->host, service);
+	b->lookup = lookup_begin(b->host, service, family);
 	if (!b->lookup)
 		give_up(b, "its name cannot be looked up");
 }
@@ -364,6 +371,25 @@ bool bridges_want_tls(const struct config *c)
 	return is_wanted;
 }
 
+/* From where it is to call. */
+static enum err take_from(struct bridge *b, struct text *why)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST };
+	struct addrinfo *found = NULL;
+	must(b->from.len == 0);
+	if (!b->set->bind_address[0])
+		return ERR_OK;
+	if (getaddrinfo(b->set->bind_address, NULL, &hints, &found) != 0) {
+		text_putf(why, "mqtt.bridges.%s.bind_address: %s is no address", b->set->name,
+			  b->set->bind_address);
+		return ERR_MALFORMED;
+	}
+	b->from.len = found->ai_addrlen;
+	memcpy(&b->from.at, found->ai_addr, found->ai_addrlen);
+	freeaddrinfo(found);
+	return ERR_OK;
+}
+
 enum err bridges_new(struct pollers *p, const struct config *c, const struct session_ops *protocol,
 		     struct text *why)
 {
@@ -380,6 +406,7 @@ enum err bridges_new(struct pollers *p, const struct config *c, const struct ses
 		b->which = i;
 		b->next = b->poller->bridges;
 		b->poller->bridges = b;
+		TRY(take_from(b, why));
 		if (b->set->is_tls)
 			TRY(tls_client_new(b->set, &b->tls, why));
 	}

@@ -24,6 +24,15 @@ static bool put(struct migration *m, const struct bridge *b, const char *key, st
 	return migrate_set(m, room, value);
 }
 
+/* Of IPv4 or IPv6, as far as its signs say. */
+static bool is_address(struct slice s)
+{
+	bool is_good = s.n > 0;
+	for (size_t i = 0; i < s.n; i++)
+		is_good &= s.p[i] != '\0' && strchr("0123456789abcdefABCDEF.:%", s.p[i]) != NULL;
+	return is_good;
+}
+
 static bool is_level(struct slice s)
 {
 	return slice_find(s, '/') == s.n && slice_find(s, '+') == s.n && slice_find(s, '#') == s.n;
@@ -110,6 +119,8 @@ const char *bridge_take(struct migration *m, const char *key, struct slice value
 	if ((!strcmp(key, "threshold") || !strcmp(key, "idle_timeout")) &&
 	    slice_eq(value, slice_str("0")))
 		value = slice_str("1"); /* as Mosquitto has it */
+	if (!strcmp(key, "bind_address") && !is_address(value))
+		return "a bridge calls from an address, not from a name";
 	if (!strcmp(key, "restart"))
 		return put_pauses(m, b, value) ? NULL : "it was said before";
 	if (!strcmp(key, "clean"))
@@ -122,7 +133,8 @@ const char *bridge_take(struct migration *m, const char *key, struct slice value
 		b->has_tls |= is_true;
 	else if (!strcmp(key, "round_robin") || !strcmp(key, "try_private") ||
 		 !strcmp(key, "ssl_options.insecure") || !strcmp(key, "notifications") ||
-		 !strcmp(key, "notifications_local_only"))
+		 !strcmp(key, "notifications_local_only") || !strcmp(key, "attempt_unsubscribe") ||
+		 !strcmp(key, "outgoing_retain"))
 		return put(m, b, key, slice_str(is_true ? "true" : "false")) ? NULL
 									     : "it was said before";
 	else if (value.n == 0 || !put(m, b, key, value))

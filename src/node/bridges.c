@@ -68,6 +68,9 @@ static void make(const struct node *n, const struct config_bridge *c, struct bri
 		.is_clean = c->is_clean,
 		.is_local_clean = c->is_local_clean,
 		.is_marked = c->is_marked,
+		.is_retaining = c->is_retaining,
+		.is_unsubscribing = c->is_unsubscribing,
+		.packet_max = (uint32_t)c->packet_max,
 		.threshold = c->start == CONFIG_START_LAZY ? (uint32_t)c->threshold : 0,
 		.idle_s = (uint32_t)c->idle_s,
 	};

@@ -4,6 +4,7 @@
         is_up(west)
 """
 import os
+import re
 import subprocess
 import tempfile
 import threading
@@ -35,7 +36,23 @@ class Mosquitto:
         self.port = port_of(address)
         self.start()
 
+    def _listen(self):
+        for line in self.process.stderr:
+            with self.told:
+                self.log.append(line.rstrip('\n'))
+                self.told.notify_all()
+
+    def wait_for(self, pattern):
+        """The match of the first line of its log that has `pattern`; waits for it."""
+        def found():
+            return next(filter(None, (re.search(pattern, line) for line in self.log)), None)
+        with self.told:
+            match = self.told.wait_for(found, PATIENCE_S)
+        assert match, f'Mosquitto did not say {pattern}: {self.log[-3:]}'
+        return match
+
     def start(self):
+        self.log, self.told = [], threading.Condition()
         self.process = subprocess.Popen(['mosquitto', '-c', self.conf], stdin=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
@@ -43,7 +60,7 @@ class Mosquitto:
                 break
         else:
             raise RuntimeError('Mosquitto did not start')
-        self.reader = threading.Thread(target=self.process.stderr.read, daemon=True)
+        self.reader = threading.Thread(target=self._listen, daemon=True)
         self.reader.start()
 
     def stop(self):

@@ -48,10 +48,13 @@ struct mqtt_bridge {
 	uint16_t keep_alive_s;
 	uint8_t version; /* MQTT_V3, V4, V5 */
 	bool is_clean, is_local_clean;
-	bool is_state_local; /* it is said here only */
-	bool is_marked;      /* before version 5 it says that it is a bridge */
-	uint32_t threshold;  /* messages that wait before it calls; 0: it calls at once */
-	uint32_t idle_s;     /* threshold: without a message either way it says goodbye */
+	bool is_state_local;   /* it is said here only */
+	bool is_marked;        /* before version 5 it says that it is a bridge */
+	bool is_retaining;     /* what is retained goes out so */
+	bool is_unsubscribing; /* what only goes out is unsubscribed there */
+	uint32_t packet_max;   /* octets of what goes out; 0: any */
+	uint32_t threshold;    /* messages that wait before it calls; 0: it calls at once */
+	uint32_t idle_s;       /* threshold: without a message either way it says goodbye */
 };
 
 /* mqtt_bridge_filter writes the filter of a topic here, or there: prefix and pattern, at most

@@ -29,7 +29,9 @@ void mqtt_begin(struct session *own, struct session_world *w, uint32_t which)
 	const struct mqtt_bridge *set = &t.set->bridges[which];
 	must(which < t.set->bridges_n && s->phase == PHASE_GREETING);
 	s->calling = mqtt_get(&t, sizeof *s->calling, "bridge");
-	*s->calling = (struct calling){ .set = set, .qos_max = 2, .takes_retained = true };
+	*s->calling = (struct calling){ .set = set,
+					.qos_max = 2,
+					.takes_retained = set->is_retaining };
 	s->version = set->version;
 	s->is_bridge = true;
 	s->is_clean_start = set->is_local_clean;
@@ -212,7 +214,8 @@ static void go_on(struct turn *t)
 	mqtt_notice_there(t, s->calling->takes_retained);
 	mqtt_notice_here(t, true);
 	for (uint32_t i = 0; i < set->topics_n; i++)
-		if (set->topics[i].is_in || !comes_in(set, &set->topics[i]))
+		if (set->topics[i].is_in ||
+		    (set->is_unsubscribing && !comes_in(set, &set->topics[i])))
 			ask_for(t, &set->topics[i]);
 	if (s->queue)
 		mqtt_consume(t);
@@ -236,7 +239,8 @@ bool mqtt_calling_hears(const struct mqtt *s)
 static void note_bounds(struct turn *t, const struct mqtt_props *p)
 {
 	struct mqtt *s = t->s;
-	s->keep_alive_s = s->calling->set->keep_alive_s;
+	const struct mqtt_bridge *set = s->calling->set;
+	s->keep_alive_s = set->keep_alive_s;
 	must(s->window > 0);
 	if (p->has & MQTT_HAS(server_keep_alive_s))
 		s->keep_alive_s = p->server_keep_alive_s;
@@ -245,8 +249,10 @@ static void note_bounds(struct turn *t, const struct mqtt_props *p)
 	if (p->has & MQTT_HAS(maximum_qos))
 		s->calling->qos_max = p->maximum_qos;
 	if (p->has & MQTT_HAS(retain_available))
-		s->calling->takes_retained = p->retain_available;
+		s->calling->takes_retained = set->is_retaining && p->retain_available;
 	s->packet_max = p->maximum_packet_size;
+	if (set->packet_max > 0 && (s->packet_max == 0 || set->packet_max < s->packet_max))
+		s->packet_max = set->packet_max;
 	s->told_max = p->topic_alias_maximum;
 	if (s->told_max > t->set->alias_max)
 		s->told_max = t->set->alias_max;

@@ -38,6 +38,8 @@ static inline void place_open(struct place *p, uint8_t version)
 					  .memory = &p->memory,
 					  .topics_n = 2,
 					  .keep_alive_s = 60,
+					  .is_retaining = true,
+					  .is_unsubscribing = true,
 					  .version = version };
 	p->settings = (struct mqtt_settings){ .vhost = slice_str("/"),
 					      .exchange = slice_str("amq.topic"),

@@ -47,7 +47,7 @@ void mqtt_notice_will(const struct mqtt_bridge *set, struct mqtt_connect *io_c)
 	if (set->state_topic.n == 0 || set->is_state_local)
 		return;
 	io_c->has_will = true;
-	io_c->will_retain = true;
+	io_c->will_retain = set->is_retaining;
 	io_c->will_qos = 1;
 	io_c->will_topic = set->state_topic;
 	io_c->will_payload = word(false);
