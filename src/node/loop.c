@@ -5,7 +5,6 @@
 #include "node/trace.h"
 
 #define BLOCKS_KEPT    16u
-#define LOADS_PER_TURN 256u
 #define METER_EVERY_MS 10000u
 #define WALL_BACK_MS   1000u /* so far back the wall clock may be without more: it waits */
 

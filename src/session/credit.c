@@ -2,16 +2,14 @@
 
 #include "base/must.h"
 
-struct credit_row credit_first(struct credit *c, bool is_no_ack, uint32_t prefetch)
+struct credit_row credit_first(struct credit *c, bool is_no_ack, bool is_stream, uint32_t prefetch)
 {
-	*c = (struct credit){ .is_open = is_no_ack || prefetch == 0, .counts_messages = is_no_ack };
+	const uint32_t messages = is_no_ack ? LIMIT_DELIVER_WINDOW_MESSAGES : prefetch;
+	*c = (struct credit){ .counts_messages = is_no_ack,
+			      .counts_settled = !is_no_ack && !is_stream };
 	must(prefetch != CREDIT_NO_LIMIT);
-	if (is_no_ack)
-		return (struct credit_row){ LIMIT_DELIVER_WINDOW_MESSAGES,
-					    LIMIT_DELIVER_WINDOW_BYTES };
-	if (c->is_open)
-		return (struct credit_row){ CREDIT_NO_LIMIT, LIMIT_DELIVER_WINDOW_BYTES };
-	return (struct credit_row){ prefetch, CREDIT_NO_LIMIT };
+	return (struct credit_row){ messages ? messages : CREDIT_NO_LIMIT,
+				    LIMIT_DELIVER_WINDOW_BYTES };
 }
 
 void credit_end(struct credit *c, struct credit **io_list)
@@ -30,7 +28,7 @@ struct credit *credit_take(struct credit **io_list, struct credit_row *out)
 	struct credit *c = *io_list;
 	if (!c)
 		return NULL;
-	must(c->is_listed && c->is_open);
+	must(c->is_listed);
 	*io_list = c->next;
 	*out = (struct credit_row){
 		.messages = c->counts_messages ? c->owed_messages : 0,

@@ -1,9 +1,10 @@
 /* credit -- how much may be under way to one consumer of a session, and what is given back of it.
  *
- * With a prefetch that is it, and the core gives it back by settling. Without one it is a window
- * over what the connection has not written yet: writing gives it back, by halves; and what the core
- * gives back by settling there, too, is taken off. A consumer owns its struct credit; those that
- * owe some stand in a list, which whoever posts commands empties. Pure.
+ * Messages are a prefetch, if there is one, and the core gives them back by settling. Bytes are a
+ * window over what the connection has not written yet, so that who does not read holds no more,
+ * however large its prefetch is: writing gives them back, by halves; and what the core gives back by
+ * settling there, too, is taken off. A consumer owns its struct credit; those that owe some stand
+ * in a list, which whoever posts commands empties. Pure.
  */
 #ifndef SESSION_CREDIT_H
 #define SESSION_CREDIT_H
@@ -15,13 +16,13 @@ struct credit {
 	uint64_t owed_bytes;    /* written, and not given back yet */
 	uint64_t surplus_bytes; /* settling gave back more than was written since */
 	uint32_t owed_messages;
-	bool is_open;         /* there is no prefetch: writing gives back */
 	bool counts_messages; /* nothing will be settled: not only bytes */
+	bool counts_settled;  /* in the core that gives bytes back, too; not of a stream */
 	bool is_listed;
 };
 
 /* credit_first gives a new consumer's first credit. `prefetch` 0: there is none. */
-struct credit_row credit_first(struct credit *c, bool is_no_ack, uint32_t prefetch);
+struct credit_row credit_first(struct credit *c, bool is_no_ack, bool is_stream, uint32_t prefetch);
 
 /* credit_end takes it out of the list. */
 void credit_end(struct credit *c, struct credit **io_list);
@@ -31,8 +32,6 @@ void credit_end(struct credit *c, struct credit **io_list);
 static inline void credit_written(struct credit *c, uint32_t n, uint32_t bytes,
 				  struct credit **io_list)
 {
-	if (!c->is_open)
-		return;
 	const uint64_t taken = min_u64(c->surplus_bytes, bytes);
 	c->surplus_bytes -= taken;
 	c->owed_bytes += bytes - taken;
@@ -48,7 +47,7 @@ static inline void credit_written(struct credit *c, uint32_t n, uint32_t bytes,
 }
 static inline void credit_settled(struct credit *c, uint32_t bytes)
 {
-	if (!c->is_open || c->counts_messages)
+	if (!c->counts_settled)
 		return;
 	const uint64_t taken = min_u64(c->owed_bytes, bytes);
 	c->owed_bytes -= taken;

@@ -140,9 +140,10 @@ struct taker *receiver_subscribe(struct receiver *r, struct session_world *w,
 		.is_no_ack = what->is_no_ack,
 	};
 	map_put(&r->takers, k->id, (uint64_t)(uintptr_t)k);
-	const struct subscribe_row row = {
-		credit_first(&k->credit, what->is_no_ack, what->prefetch), what->priority
-	};
+	const struct subscribe_row row = { credit_first(&k->credit, what->is_no_ack,
+							what->queue->flags & QUEUE_APPENDS,
+							what->prefetch),
+					   what->priority };
 	struct run head = head_of(r, k, CMD_SUBSCRIBE);
 	head.flags = (uint8_t)(what->flags | (what->is_no_ack ? SUBSCRIBE_NO_ACK : 0));
 	(void)post_run(p, p->loop_of_shard[k->shard], &head, &row, sizeof row, 1, what->from);

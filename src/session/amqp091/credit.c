@@ -13,8 +13,9 @@ struct credit_row amqp091_first_credit(const struct channel *c, struct consumer 
 {
 	uint16_t prefetch = smaller(c->prefetch, c->prefetch_shared);
 	must(k->channel == c);
-	const struct credit_row first = credit_first(&k->credit, k->is_no_ack, prefetch);
-	k->is_shared = !k->credit.is_open && c->prefetch == 0;
+	const struct credit_row first = credit_first(&k->credit, k->is_no_ack, k->is_stream,
+						     prefetch);
+	k->is_shared = !k->is_no_ack && c->prefetch == 0 && prefetch != 0;
 	return first;
 }
 
@@ -40,9 +41,9 @@ void amqp091_written(struct turn *t, struct consumer *k, uint32_t n, uint32_t by
 	if (k->is_direct) {
 		must(k->direct_bytes >= bytes);
 		k->direct_bytes -= bytes;
-	}
-	if (k->end == CONSUMER_LIVES)
+	} else if (k->end == CONSUMER_LIVES) {
 		credit_written(&k->credit, n, bytes, &t->s->owed);
+	}
 }
 
 void amqp091_settled(struct amqp091 *s, uint32_t consumer, uint32_t bytes)

@@ -280,12 +280,13 @@ static void who_does_not_read_answers_is_not_read_either(void **state)
 }
 
 /* Acking gives credit back in the core too: with a window that would be twice. */
-static void an_unlimited_consumer_keeps_to_its_window(void **state)
+static void keeps_to_its_window(const char *name, const char *qos)
 {
-	(void)state;
-	struct scenario *s = scenario_of(world_new(), __func__);
+	struct scenario *s = scenario_of(world_new(), name);
 	s->w->limits.output_bytes_max = 1 << 24;
-	scenario_play(s, HELLO CONSUME);
+	scenario_play(s, HELLO);
+	scenario_play(s, qos);
+	scenario_play(s, CONSUME);
 	for (int round = 0; round < 30; round++) {
 		publish_to(s, "a", "q", 100, 10000);
 		must(count_of(s, "a", "basic.deliver") == 100);
@@ -303,6 +304,14 @@ static void an_unlimited_consumer_keeps_to_its_window(void **state)
 	world_run(s->w);
 	must(count_of(s, "a", "basic.deliver") == 900);
 	scenario_end(s);
+}
+
+static void a_consumer_that_does_not_read_keeps_to_its_window(void **state)
+{
+	(void)state;
+	keeps_to_its_window("without a prefetch", "");
+	keeps_to_its_window("with a large one",
+			    "a ch 1 basic.qos prefetch_count=60000\n----\na ch 1 basic.qos_ok\n\n");
 }
 
 /* ---- messages that must be read back ------------------------------------------------------- */
@@ -396,7 +405,7 @@ int main(void)
 		cmocka_unit_test(acks_of_one_turn_are_one_ack),
 		cmocka_unit_test(output_is_bounded),
 		cmocka_unit_test(who_does_not_read_answers_is_not_read_either),
-		cmocka_unit_test(an_unlimited_consumer_keeps_to_its_window),
+		cmocka_unit_test(a_consumer_that_does_not_read_keeps_to_its_window),
 		cmocka_unit_test(what_is_read_back_keeps_its_order),
 		cmocka_unit_test(without_acks_what_is_read_back_is_settled_by_the_session),
 		cmocka_unit_test(what_cannot_be_read_back_is_passed_over),
