@@ -2,9 +2,9 @@
  *
  * Messages are a prefetch, if there is one, and the core gives them back by settling. Bytes are a
  * window over what the connection has not written yet, so that who does not read holds no more,
- * however large its prefetch is: writing gives them back, by halves; and what the core gives back by
- * settling there, too, is taken off. A consumer owns its struct credit; those that owe some stand
- * in a list, which whoever posts commands empties. Pure.
+ * however large its prefetch is: writing gives them back, by halves; and what the core gives back
+ * by settling there, too, is taken off. A consumer owns its struct credit; those that owe some
+ * stand in a list, which whoever posts commands empties. Pure.
  */
 #ifndef SESSION_CREDIT_H
 #define SESSION_CREDIT_H
