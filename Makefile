@@ -49,9 +49,10 @@ test: test-packages ## every test; T="words" runs those with a word in their nam
 	@test/lib/authority.py # the certificates of tests
 	@tools/run-tests $(T)
 
-check: test-packages ## floors, purity and tidy
+check: test-packages ## floors, purity, tidy and the format
 	$(call build,dev,all)
-	@tools/floors.py && tools/purity.sh build/dev && tools/tidy.py --build build/dev
+	@tools/floors.py && tools/purity.sh build/dev && tools/tidy.py --build build/dev && \
+		tools/format.sh --check
 
 bench: build ## CPU per message, beside RabbitMQ and the machine's floor
 	@tools/need $(BENCH_PACKAGES) /usr/bin/python3:python3
@@ -76,7 +77,7 @@ soak: build test-packages ## ten million messages in 1 GiB; 100,000 queues and o
 	@test/soak/run-soak $(RELEASE) && test/soak/run-scale $(RELEASE)
 
 fmt: test-packages ## formats the C files
-	@git ls-files 'src/*.c' 'src/*.h' 'test/*.c' | xargs clang-format -i
+	@tools/format.sh
 
 docs: build-packages ## the manual pages, into build/man
 	@tools/need $(DOC_PACKAGES)

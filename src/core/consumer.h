@@ -45,9 +45,9 @@ struct consumer {
 	uint8_t flags;    /* SUBSCRIBE_... */
 	uint8_t selector; /* which of the queue's, from 1 on; 0: none (core_select.c) */
 	bool is_able;
-	bool is_waiting; /* another one is the queue's single active consumer: no credit helps */
+	bool is_waiting;   /* another one is the queue's single active consumer: no credit helps */
 	bool is_shed_told; /* it knows that messages of its queue were dropped (FX_SHED) */
-	bool has_twin; /* one of the queue's on the same channel: what they get has one order */
+	bool has_twin;     /* one of the queue's on the same channel: what they get has one order */
 };
 
 /* What the selectors of a shard share (core_select.c). */

@@ -104,9 +104,9 @@ static void step_subscribe(struct walk *w)
 				      .session = 1 + below(w, 3),
 				      .is_no_ack = chance(w, 1, 3) };
 	s->left = is_unlimited ? INT32_MAX : below(w, 6);
-	struct subscribe_row row = { { is_unlimited ? CREDIT_NO_LIMIT : (uint32_t)s->left,
-				       CREDIT_NO_LIMIT },
-				     0 };
+	struct subscribe_row row = {
+		{ is_unlimited ? CREDIT_NO_LIMIT : (uint32_t)s->left, CREDIT_NO_LIMIT }, 0
+	};
 	struct run h = head_of(CMD_SUBSCRIBE, w->queue[q].id, s->arg, s->session);
 	h.flags = s->is_no_ack ? SUBSCRIBE_NO_ACK : 0;
 	admit(w, h, &row, sizeof row, 1);

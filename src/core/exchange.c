@@ -43,8 +43,8 @@ const char *exchange_type_name(uint8_t type)
 bool exchange_varies(const struct exchange *x)
 {
 	must(x->type >= EXCHANGE_DIRECT && x->type < TYPES);
-	return x->kind == EXCHANGE_HEADERS || x->kind == EXCHANGE_JMS_TOPIC ||
-	       x->type != x->kind || spread_varies(x);
+	return x->kind == EXCHANGE_HEADERS || x->kind == EXCHANGE_JMS_TOPIC || x->type != x->kind ||
+	       spread_varies(x);
 }
 
 static size_t name_bytes(size_t name_len, size_t arguments_len)

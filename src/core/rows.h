@@ -99,7 +99,7 @@ struct settle_row { /* CMD_SETTLE: run.queue, run.arg = consumer */
  * again, and how often it was due until then: u64, not 0, u16, little-endian. */
 #define SETTLE_AGAIN_BYTES 10u
 /* Words of CMD_CANCEL: two, or all. */
-#define CANCEL_WORDS_MAX 4u
+#define CANCEL_WORDS_MAX   4u
 /* FAIL is RELEASE after an attempt that counts. */
 enum settle {
 	SETTLE_ACCEPT,

@@ -45,7 +45,7 @@ struct checkpoint {
 	_Atomic uint32_t phase;
 	_Atomic bool is_ended; /* the loop has put everything */
 	_Atomic uint64_t done, failed, begun_at;
-	_Atomic uint64_t waits; /* loops that want to know when the keeper has moved */
+	_Atomic uint64_t waits;  /* loops that want to know when the keeper has moved */
 	struct spsc empty, full; /* blocks: to the loop, and filled */
 	void *slots[2 * CHECKPOINT_BLOCKS];
 	/* The loop's whose turn it is. */

@@ -22,8 +22,8 @@ static enum err unit_at(struct journal *j, const struct unit_row *row, uint8_t *
 	return is_it ? ERR_OK : ERR_CORRUPT;
 }
 
-static enum err read_unit(struct journal *j, const struct unit_row *row, uint8_t *to,
-			  uint32_t room, uint32_t *out_bytes)
+static enum err read_unit(struct journal *j, const struct unit_row *row, uint8_t *to, uint32_t room,
+			  uint32_t *out_bytes)
 {
 	struct unit u = { 0 };
 	if (row->space > room)
@@ -43,8 +43,7 @@ static struct path path_of_row(const struct journal *j, const struct unit_row *r
 void checkpoint_answer(struct journal *j, struct jread *ask)
 {
 	must(ask->is_unit && ask->to);
-	const struct unit_row *row =
-		units_find(&j->checkpoint.units, ask->shard, ask->a, ask->b);
+	const struct unit_row *row = units_find(&j->checkpoint.units, ask->shard, ask->a, ask->b);
 	ask->err = ERR_NOT_FOUND;
 	if (!row)
 		return;
@@ -58,8 +57,8 @@ void checkpoint_answer(struct journal *j, struct jread *ask)
 enum err journal_recover_again(struct journal *j, const struct ckpt_unit *what, uint8_t *room,
 			       uint32_t room_bytes, struct slice *out, struct text *why)
 {
-	const struct unit_row *row =
-		units_find(&j->checkpoint.units, what->shard, what->a, what->b);
+	const struct unit_row *row = units_find(&j->checkpoint.units, what->shard, what->a,
+						what->b);
 	uint32_t bytes = 0;
 	must(room_bytes > UNIT_HEAD_BYTES);
 	if (!row) {

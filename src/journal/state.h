@@ -52,7 +52,7 @@ struct journal {
 	uint64_t looked_at;          /* journal_appended at the last look */
 	_Atomic uint64_t forward;    /* segment worth copying forward; 0: none */
 	_Atomic uint64_t forwarding; /* what the node is at */
-	struct { /* for journal_dump, as of the keeper's last step */
+	struct {                     /* for journal_dump, as of the keeper's last step */
 		_Atomic uint64_t checkpoint, unit_bytes;
 		_Atomic uint32_t segments_n, units_n;
 	} told;

@@ -90,8 +90,7 @@ static enum err open_all(struct wreck *s, struct text *why)
 	return wreck_choose(s);
 }
 
-enum err wreck_open(struct disk *d, struct mem *mem, struct wreck **out_s,
-			      struct text *why)
+enum err wreck_open(struct disk *d, struct mem *mem, struct wreck **out_s, struct text *why)
 {
 	must(d != NULL && mem != NULL);
 	struct wreck *s = mem_get(mem, sizeof *s, "wreck");
@@ -166,8 +165,7 @@ static bool next_shard(struct wreck *s, struct wreck_item *out)
 	return true;
 }
 
-bool wreck_next(struct wreck *s, struct wreck_item *out, struct text *said,
-			  enum err *out_err)
+bool wreck_next(struct wreck *s, struct wreck_item *out, struct text *said, enum err *out_err)
 {
 	*out_err = ERR_OK;
 	*out = (struct wreck_item){ 0 };

@@ -42,21 +42,19 @@ struct wreck_item {
 
 /* wreck_open looks at a directory. ERR_NOT_FOUND: there is nothing of Godwit in it.
  * ERR_NOT_IMPLEMENTED: it is of a later version. ERR_LIMIT: no memory. `why` says it. */
-MUST_USE enum err wreck_open(struct disk *d, struct mem *mem,
-				       struct wreck **out_s, struct text *why);
+MUST_USE enum err wreck_open(struct disk *d, struct mem *mem, struct wreck **out_s,
+			     struct text *why);
 void wreck_close(struct wreck *own_s); /* NULL is nothing */
 
 /* wreck_next gives the next item, whose slices are good until the next call. False: no
  * more. ERR_LIMIT in *out_err: no memory; it is over then. */
-bool wreck_next(struct wreck *s, struct wreck_item *out, struct text *said,
-			  enum err *out_err);
+bool wreck_next(struct wreck *s, struct wreck_item *out, struct text *said, enum err *out_err);
 /* wreck_again goes back to the first record; the units are not given again. */
 void wreck_again(struct wreck *s);
 
 /* wreck_read reads stored bytes. ERR_NOT_FOUND: the segment is not there. ERR_CORRUPT: it
  * is shorter. ERR_IO. */
-MUST_USE enum err wreck_read(struct wreck *s, uint64_t loc, uint8_t *to,
-				       uint32_t bytes);
+MUST_USE enum err wreck_read(struct wreck *s, uint64_t loc, uint8_t *to, uint32_t bytes);
 uint64_t wreck_cluster(const struct wreck *s);
 /* wreck_floor is a place below which the checkpoint has every record; 0: not known. */
 uint64_t wreck_floor(const struct wreck *s);

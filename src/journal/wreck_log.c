@@ -15,8 +15,8 @@ static struct path seg_path(const struct wreck *s)
 	return path_of(PATH_SEGMENT, s->seg->number);
 }
 
-static bool say(struct wreck *s, enum wreck_kind kind, const char *what,
-		struct wreck_item *out, struct text *said)
+static bool say(struct wreck *s, enum wreck_kind kind, const char *what, struct wreck_item *out,
+		struct text *said)
 {
 	struct path p = seg_path(s);
 	must(kind == WRECK_LOST || kind == WRECK_DAMAGED);

@@ -40,7 +40,7 @@ struct wreck {
 	struct ckpt_shards shards;
 	uint64_t shard_checkpoint[JOURNAL_SHARDS_MAX]; /* with which each was written */
 	uint64_t newest_checkpoint;                    /* of these */
-	struct deque holes; /* struct wreck_hole */
+	struct deque holes;                            /* struct wreck_hole */
 	uint64_t unit_at;
 	uint32_t shard_at;
 	char note[160]; /* what there is to say of the choice */
@@ -49,11 +49,11 @@ struct wreck {
 	struct segment *seg; /* NULL: before the first */
 	bool is_log_over;
 	uint64_t file_bytes;
-	uint64_t commit_at;               /* where the next commit should begin */
-	uint64_t record_at, records_end;  /* what of the commit was not given yet */
-	bool is_headless;                 /* where the commit ends is not known */
-	bool is_first;                    /* no commit of the segment was seen yet */
-	uint64_t last_loc, lost_loc;      /* the newest whole commit; the newest that is not */
+	uint64_t commit_at;              /* where the next commit should begin */
+	uint64_t record_at, records_end; /* what of the commit was not given yet */
+	bool is_headless;                /* where the commit ends is not known */
+	bool is_first;                   /* no commit of the segment was seen yet */
+	uint64_t last_loc, lost_loc;     /* the newest whole commit; the newest that is not */
 	/* Single messages. */
 	uint32_t reading_segment; /* 0: none is open */
 	int reading;

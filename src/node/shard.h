@@ -28,7 +28,7 @@ struct shard {
 	uint64_t deadline_ms;
 	uint64_t given;        /* checkpoint that has its units and is not durable yet; 0: none */
 	uint64_t given_failed; /* checkpoints that had failed before it */
-	bool is_applied; /* something was applied since the last view_publish */
+	bool is_applied;       /* something was applied since the last view_publish */
 	struct {
 #define COUNT(name, prose) uint64_t name;
 #include "node/shard_count.def"

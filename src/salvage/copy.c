@@ -80,8 +80,7 @@ static enum err append(struct salvage *s, const struct moving *what, struct slic
 
 static bool is_a_length(uint64_t bytes)
 {
-	return bytes > MSG_STORED_HEAD_BYTES &&
-	       bytes <= LIMIT_RECORD_BYTES_MAX - COPY_HEAD_BYTES;
+	return bytes > MSG_STORED_HEAD_BYTES && bytes <= LIMIT_RECORD_BYTES_MAX - COPY_HEAD_BYTES;
 }
 
 /* read gives NULL, or what is wrong with the stored form at `loc`. */
@@ -164,10 +163,9 @@ static void drop(struct salvage *s, const struct moving *m, const char *wrong)
 
 static enum err copy_one(struct salvage *s, const struct freed *one)
 {
-	struct moving m = { .queue = s->walk.queue,
-			    .id = s->walk.id,
-			    .old_loc = one->loc,
-			    .shard = s->shard };
+	struct moving m = {
+		.queue = s->walk.queue, .id = s->walk.id, .old_loc = one->loc, .shard = s->shard
+	};
 	uint64_t there;
 	must(s->shard > 0 && one->loc != 0);
 	s->walked_n = s->walk.queue == s->walked_queue ? s->walked_n + 1 : 1;

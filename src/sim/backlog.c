@@ -376,7 +376,7 @@ static void act(struct backlog *b)
 {
 	uint32_t queue = (uint32_t)prng_below(&b->prng, QUEUES);
 	uint64_t burst = prng_chance(&b->prng, 1, 8) ? prng_below(&b->prng, BURST_MAX)
-						      : prng_below(&b->prng, 20);
+						     : prng_below(&b->prng, 20);
 	if (!b->is_ready)
 		return;
 	for (; burst > 0 && !b->is_ending; burst--)

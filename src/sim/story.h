@@ -19,7 +19,7 @@ enum story_event {
 struct story {
 	uint64_t hash, steps_n;
 	uint64_t told_n[STORY_N]; /* how often each event was told */
-	bool is_told; /* lines go to the standard output */
+	bool is_told;             /* lines go to the standard output */
 	bool is_wrong;
 	uint64_t wrong_step;
 	char wrong[512];

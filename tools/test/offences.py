@@ -92,6 +92,7 @@ PLANTED = [
     ('tidy', '../FLOORS', 'src/repl 4 log\n', 'src/repl: room: is in FLOORS and not in the tree'),
     ('tidy', '../ARCHITECTURE.md', '| `attic/` | a |\n', 'lists src/attic, which FLOORS does not'),
     ('tidy', '../ARCHITECTURE.md', None, 'ARCHITECTURE.md: rooms: is not there'),
+    ('format', 'core/cmd.c', 'int f( int a );\n', 'code should be clang-formatted'),
     ('tidy', '../tools/ratchet', 'file src/core/cmd.c 600\n', 'is kept now; take the row out'),
 ]
 
@@ -139,6 +140,8 @@ def ask(tool, top):
         command = [os.path.join(TOOLS, 'purity.sh'), compile_tree(top), top]
     if tool == 'tidy':
         command = [os.path.join(TOOLS, 'tidy.py'), '--build', compile_tree(top), top]
+    if tool == 'format':
+        command = [os.path.join(TOOLS, 'format.sh'), '--check', top]
     done = subprocess.run(command, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 
@@ -160,7 +163,7 @@ def try_one(name, tool, path, text, says):
 
 def run():
     results = [try_one(f'{tool}_passes_a_clean_tree', tool, None, '', None)
-               for tool in ('floors', 'purity', 'tidy')]
+               for tool in ('floors', 'purity', 'tidy', 'format')]
     for tool, path, text, says in PLANTED:
         slug = 'says_' + re.sub(r'\W+', '_', says).strip('_') if says else 'lets_tests_look'
         results.append(try_one(f'{tool}_{slug}', tool, path, text, says))

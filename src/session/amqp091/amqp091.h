@@ -147,7 +147,7 @@ struct channel {
 	struct tx *tx;        /* NULL: no transactions */
 	struct deque *parked; /* deliveries beyond the shared prefetch */
 	struct deque unacked;
-	uint64_t published; /* messages that came, also those that no queue took */
+	uint64_t published;          /* messages that came, also those that no queue took */
 	uint64_t next_tag, late_tag; /* below late_tag some were taken back: held for too long */
 	uint32_t holes_n;            /* in unacked */
 	uint32_t held_n;             /* unacked by consumers: what the shared prefetch counts */

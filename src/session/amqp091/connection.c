@@ -25,9 +25,8 @@ void amqp091_fail(struct turn *t, enum err e, uint16_t class_id, uint16_t method
 	must(t->s->phase >= PHASE_TUNE);
 	if (t->s->phase >= PHASE_ENDING)
 		return;
-	amqp091_note(t, &(struct session_note){ .event = SESSION_ERROR,
-						.text = text,
-						.code = amqp091_code(e) });
+	amqp091_note(t, &(struct session_note){
+				.event = SESSION_ERROR, .text = text, .code = amqp091_code(e) });
 	amqp091_end_connection(t, amqp091_code(e), text, class_id, method_id);
 }
 

@@ -205,9 +205,9 @@ struct turn {
 	uint32_t route_off, route_n;
 	struct route_hit *hit; /* where that goes; NULL: to be found anew */
 	struct mqtt_again again;
-	uint32_t move_to;      /* the loop to go to first */
-	bool is_moving;        /* there: nothing of this packet was done */
-	struct text why;       /* words of a refusal */
+	uint32_t move_to; /* the loop to go to first */
+	bool is_moving;   /* there: nothing of this packet was done */
+	struct text why;  /* words of a refusal */
 };
 
 /* mqtt_count_out counts a packet that was written, of `n` octets. */
