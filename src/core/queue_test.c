@@ -41,9 +41,8 @@ static void add(struct fixture *f, uint64_t id, uint32_t n)
 		q->last_id = id + i / 2;
 		q->tail_pos++;
 		q->live_n++;
-		q->ready_n++;
 		q->live_bytes++;
-		q->ready_bytes++;
+		queue_on(q, k, k->used - 1);
 	}
 	queue_check(q);
 }
@@ -54,13 +53,11 @@ static void drop(struct fixture *f, uint64_t pos)
 	struct chunk *k = queue_chunk(q, pos_chunk(pos));
 	uint32_t slot = pos_slot(pos);
 	must(k && bits_test(k->live, slot) && bits_test(k->ready, slot));
+	queue_off(q, k, slot);
 	bits_clear(k->live, slot);
-	bits_clear(k->ready, slot);
 	k->live_n--;
 	q->live_n--;
-	q->ready_n--;
 	q->live_bytes--;
-	q->ready_bytes--;
 	bool is_tail = k->number + 1 == queue_end(q);
 	if (k->live_n == 0 && (!is_tail || q->live_n == 0))
 		release(f, k);

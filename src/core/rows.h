@@ -156,7 +156,7 @@ struct add_row {
 	};
 	uint8_t flags;
 	uint8_t priority;
-};
+} __attribute__((may_alias)); /* core_publish.c makes them of publish rows where these stand */
 
 /* add_row_head, of a row from a log: bytes that its stored form has before the body. There are no
  * flags of rows then; in the place of these lie the upper bits. */
