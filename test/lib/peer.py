@@ -224,6 +224,7 @@ class Peer:
 
     def __init__(self, host, port):
         self.address, self.links = (host, port), {}
+        self.generated = set()      # the names of queues that the broker has chosen
 
     def link(self, number):
         if number not in self.links or self.links[number].is_gone:
@@ -252,8 +253,7 @@ class Peer:
         except OSError as e:
             return ['connection lost', {'why': type(e).__name__}]
 
-    @staticmethod
-    def answer(link, name, channel, arguments):
+    def answer(self, link, name, channel, arguments):
         if name == 'channel.close':
             link.call(channel, spec.Channel.Close(200, '', 0, 0), 'Channel.CloseOk')
             link.open.discard(channel)
@@ -272,6 +272,8 @@ class Peer:
             close = link.round_trip(channel)
             return kept(close) if close else ['done', {}]
         got = link.call(channel, method, wanted)
+        if got.NAME == 'Queue.DeclareOk' and not arguments['queue']:
+            self.generated.add(got.queue)
         return kept(got) + getattr(got, 'content', [])
 
     # ---- waiting

@@ -34,8 +34,9 @@ PICKING = {'x4': ('x-consistent-hash', 'q1'), 'x5': ('x-random', 'q2'),
            'x6': ('x-modulus-hash', 'q3')}
 SELECTORS = ("{'=',{'ident',<<\"h\">>},1}.", "{'is_null',{'ident',<<\"k\">>}}.",
              "{'or',{'=',{'ident',<<\"h\">>},<<\"one\">>},{'ident',<<\"k\">>}}.")
-ALL_QUEUES = QUEUES + QUORUM + (STREAM, FLEETING)
-ALL_EXCHANGES = EXCHANGES + tuple(PICKING) + ('x7', 'x8')
+MISSING = 'missing'     # what is seldom there; a mistaken story may declare it, too
+ALL_QUEUES = QUEUES + QUORUM + (STREAM, FLEETING, MISSING)
+ALL_EXCHANGES = EXCHANGES + tuple(PICKING) + ('x7', 'x8', MISSING)
 
 WEIGHTS = {'basic.publish': 30, 'basic.get': 10, 'queue.declare': 12, 'queue.bind': 8,
            'exchange.declare': 6, 'basic.ack': 6, 'basic.nack': 4, 'basic.reject': 4,
@@ -56,11 +57,11 @@ class Plain:
         return self.rng.random() < part
 
     def some_queue(self):
-        return self.rng.choice(('', 'missing', 'amq.nope') if self.chance(BAD) else self.queues)
+        return self.rng.choice(('', MISSING, 'amq.nope') if self.chance(BAD) else self.queues)
 
     def some_exchange(self):
         if self.chance(BAD):
-            return self.rng.choice(('', 'missing', 'amq.nope'))
+            return self.rng.choice(('', MISSING, 'amq.nope'))
         return self.rng.choice(self.exchanges + ('amq.topic', 'amq.headers', 'amq.fanout',
                                                  'amq.direct'))
 
@@ -276,7 +277,7 @@ class Routed(Plain):
         made['arguments'] = {}
         if self.chance(0.35):
             made['arguments']['alternate-exchange'] = \
-                rng.choice(self.exchanges + ('missing',)) if not self.chance(BAD) else 5
+                rng.choice(self.exchanges + (MISSING,)) if not self.chance(BAD) else 5
         if name in PICKING and not self.chance(BAD):
             made['type'] = PICKING[name][0]
         if name == 'x7' and not self.chance(BAD):
