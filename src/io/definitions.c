@@ -299,13 +299,24 @@ static enum err read_root(struct definitions *d, const cJSON *root, struct text 
 	return definitions_end(d);
 }
 
+static const char *behind_blanks(const char *at, const char *end)
+{
+	must(at <= end);
+	while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
+		at++;
+	return at;
+}
+
 enum err definitions_read(struct definitions *d, struct slice text, struct text *why)
 {
 	*d = (struct definitions){ 0 };
 	const char *end = NULL, *begin = (const char *)text.p;
 	cJSON *root = text.n ? cJSON_ParseWithLengthOpts(begin, text.n, &end, 0) : NULL;
-	if (!root) {
+	if (root)
+		end = behind_blanks(end, begin + text.n);
+	if (!root || end < begin + text.n) {
 		text_putf(why, "is no JSON, from byte %zu on", end ? (size_t)(end - begin) : 0);
+		cJSON_Delete(root);
 		return ERR_MALFORMED;
 	}
 	enum err e = definitions_unrepeat(root) ? read_root(d, root, why) : ERR_RESOURCE_ERROR;

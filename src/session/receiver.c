@@ -425,10 +425,13 @@ static void place(struct receiver *r, struct session_world *w, struct waiting *o
 {
 	struct taker *k = receiver_taker(r, one->taker);
 	must(k && one->state != WAITING_VOID);
-	if (one->state == WAITING_BROKEN)
-		give_back(r, w, k, one, SETTLE_REJECT);
-	else
+	if (one->state != WAITING_BROKEN) {
 		hand(r, w, k, one);
+	} else {
+		if (k->end == TAKER_LIVES) /* nothing will be written that gives it back */
+			credit_written(&k->credit, 1, one->row.bytes, &r->owed);
+		give_back(r, w, k, one, SETTLE_REJECT);
+	}
 	if (k->end == TAKER_ENDED && k->waiting_n == 0 && !r->farewell)
 		over(r, w, k, false);
 }

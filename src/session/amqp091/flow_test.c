@@ -389,6 +389,8 @@ static void what_cannot_be_read_back_is_passed_over(void **state)
 			 "a ch 1 queue.declare_ok queue='q' message_count=0 consumer_count=1\n");
 	s->w->is_losing_reads = false;
 	must(session_named(s, "a")->waiting.n == 0 && session_named(s, "a")->held_n == 0);
+	must(session_named(s, "a")->consumer_last->credit.surplus_bytes ==
+	     0); /* its window is whole */
 	scenario_end(s);
 }
 

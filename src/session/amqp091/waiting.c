@@ -161,6 +161,7 @@ static void place(struct turn *t, struct waiting *w)
 	if (k->channel->is_ending) {
 		give_back(t, k->channel->number, k, w, SETTLE_RELEASE);
 	} else if (w->state == WAITING_BROKEN) {
+		amqp091_written(t, k, 1, w->row.bytes); /* nothing will be that gives it back */
 		give_back(t, k->channel->number, k, w, SETTLE_REJECT);
 		if (k->end == CONSUMER_ENDED)
 			amqp091_drained(t, k);

@@ -39,7 +39,7 @@ static bool read_offset(const struct turn *t, struct stream_from *out)
 static bool read_values(const struct turn *t, struct slice raw, struct stream_filter *out)
 {
 	const enum stomp_version version = (enum stomp_version)t->s->version;
-	uint8_t *room = mem_get(t->w->mem, raw.n, "filter of a stream");
+	uint8_t *room = raw.n ? mem_get(t->w->mem, raw.n, "filter of a stream") : NULL;
 	struct wr scratch = wr_of(room, raw.n);
 	struct slice rest;
 	bool is_good = true;
@@ -51,7 +51,8 @@ static bool read_values(const struct turn *t, struct slice raw, struct stream_fi
 		is_last = slice_find(rest, ',') == rest.n;
 		is_good = stream_filter_add(out, slice_cut(&rest, ','));
 	}
-	mem_put(t->w->mem, room, raw.n);
+	if (room)
+		mem_put(t->w->mem, room, raw.n);
 	return is_good;
 }
 
