@@ -49,6 +49,8 @@ enum header_property {
 	HEADER_RETAIN,           /* INT: it is to be kept as the last message of its key, with this
 				    number, at most HEADER_RETAIN_MAX: 0, or it tells apart what
 				    has one key */
+	HEADER_REPLY_TOPIC,      /* TEXT: the topic that an address of HEADER_REPLY_TO means, where
+				    it is not one itself; named likewise */
 	HEADER_PROPERTY_N
 };
 

@@ -153,6 +153,7 @@ static bool property(struct slice props, enum header_property which, struct head
 		*out = (struct header){ .class = HEADER_INT, .number = p.priority };
 		break;
 	case HEADER_RETAIN:
+	case HEADER_REPLY_TOPIC:
 	case HEADER_PROPERTY_N: break;
 	}
 	return true;

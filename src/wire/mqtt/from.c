@@ -67,7 +67,8 @@ static void put_properties(struct wr *w, const struct header_ops *ops, struct sl
 		said->correlation = h.octets;
 	}
 	put(w, &p);
-	if (ops->property(props, HEADER_REPLY_TO, &h))
+	if ((ops->property(props, HEADER_REPLY_TO, &h) && h.name.n > 0) ||
+	    ops->property(props, HEADER_REPLY_TOPIC, &h))
 		put_reply_topic(w, &h, said);
 }
 

@@ -109,6 +109,15 @@ static void only_a_topic_is_an_address(void **s)
 	m.headers[0].octets = m.properties[HEADER_REPLY_TO].octets;
 	expect(&m, "08 0009'amq.gen-1' 26 0005'other' 0009'amq.gen-1'", __LINE__);
 	m.n = 0;
+	m.properties[HEADER_REPLY_TO].name = SLICE_EMPTY;
+	set(&m, HEADER_REPLY_TOPIC, HEADER_TEXT, "re.ply", 0);
+	m.properties[HEADER_REPLY_TOPIC].name = slice_str(".");
+	expect(&m, "08 0006're/ply'", __LINE__);
+	m.has[HEADER_REPLY_TO] = false;
+	expect(&m, "08 0006're/ply'", __LINE__);
+	m.has[HEADER_REPLY_TOPIC] = false;
+	m.has[HEADER_REPLY_TO] = true;
+	m.properties[HEADER_REPLY_TO].name = slice_str("/");
 	m.properties[HEADER_REPLY_TO].octets = slice_str("a/+");
 	expect(&m, "", __LINE__);
 	m.properties[HEADER_REPLY_TO].octets = SLICE_EMPTY;

@@ -126,11 +126,36 @@ static bool life(struct slice props, struct header *out)
 	return true;
 }
 
+/* The topic that `reply-to` means to clients of MQTT; where its key is spelt with %, none: there is
+ * no place to unescape it. */
+static bool reply_topic(struct slice props, struct header *out)
+{
+	static const char *const places[] = { "/topic/", "/exchange/amq.topic/" };
+	struct slice value;
+	must(out != NULL);
+	if (!find(props, HEADER_REPLY_TO, &value))
+		return false;
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		if (!slice_starts_with(value, slice_str(places[i])))
+			continue;
+		struct slice key = slice_from(value, strlen(places[i]));
+		if (key.n == 0 || slice_find(key, '%') < key.n || slice_find(key, '/') < key.n)
+			return false;
+		*out = (struct header){ .name = slice_str("."),
+					.octets = key,
+					.class = HEADER_TEXT };
+		return true;
+	}
+	return false;
+}
+
 static bool property(struct slice props, enum header_property which, struct header *out)
 {
 	struct slice value;
 	int64_t number;
 	must(out != NULL);
+	if (which == HEADER_REPLY_TOPIC)
+		return reply_topic(props, out);
 	if (!find(props, which, &value))
 		return which == HEADER_EXPIRATION && life(props, out);
 	bool is_time = which == HEADER_TIMESTAMP;

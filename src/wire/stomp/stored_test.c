@@ -93,6 +93,35 @@ static void a_moment_to_expire_at_is_a_life_from_the_timestamp_on(void **s)
 	must(stomp_header_ops.property(block, HEADER_EXPIRATION, &h) && h.number == 5);
 }
 
+static void a_topic_for_the_answer_is_one_to_others_too(void **s)
+{
+	(void)s;
+	static const struct {
+		const char *head, *topic;
+	} rows[] = {
+		{ "reply-to:/topic/re.ply\nreply-to:/topic/second\n", "re.ply" },
+		{ "reply-to:/exchange/amq.topic/re.ply\n", "re.ply" },
+		{ "reply-to:/exchange/other/re.ply\n", NULL },
+		{ "reply-to:/exchange/amq.topic\n", NULL },
+		{ "reply-to:/queue/re.ply\n", NULL },
+		{ "reply-to:/topic/\n", NULL },
+		{ "reply-to:/topic/re/ply\n", NULL },
+		{ "reply-to:/topic/re%2Fply\n", NULL },
+		{ "type:/topic/re.ply\n", NULL },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct header h;
+		struct slice block = stored(slice_str(rows[i].head));
+		bool is_topic = stomp_header_ops.property(block, HEADER_REPLY_TOPIC, &h);
+		must(is_topic == (rows[i].topic != NULL));
+		if (!is_topic)
+			continue;
+		must(slice_eq(h.octets, slice_str(rows[i].topic)));
+		SAME(h.name, ".");
+		must(stomp_header_ops.property(block, HEADER_REPLY_TO, &h) && h.name.n == 0);
+	}
+}
+
 static void any_octets_are_read_safely(void **s)
 {
 	(void)s;
@@ -116,6 +145,7 @@ int main(void)
 		cmocka_unit_test(properties_are_apart_from_headers),
 		cmocka_unit_test(a_number_that_is_none_is_no_property),
 		cmocka_unit_test(a_moment_to_expire_at_is_a_life_from_the_timestamp_on),
+		cmocka_unit_test(a_topic_for_the_answer_is_one_to_others_too),
 		cmocka_unit_test(any_octets_are_read_safely),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
