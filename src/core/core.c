@@ -8,6 +8,7 @@
 #include "core/core_retain.h"
 #include "core/core_select.h"
 #include "core/core_stream.h"
+#include "core/core_use.h"
 
 #define QUEUE_SLAB_BYTES 16384u
 #define FREED_KEPT       1024u
@@ -200,6 +201,7 @@ void core_apply(struct core *c, struct run *o, uint64_t index, uint32_t ordinal,
 	case OUTCOME_RETURN: core_apply_back(c, o); break;
 	case OUTCOME_AGAIN: core_delay_apply_again(c, o); break;
 	case OUTCOME_GIVE_MARK: core_apply_mark(c, o); break;
+	case OUTCOME_UNUSED: core_apply_unused(c, o); break;
 	case OUTCOME_QUEUE_DROP: core_apply_drop(c, o, fx); break;
 	case OUTCOME_BARRIER: core_apply_barrier(c, o, fx); break;
 	case OUTCOME_CONFIRM: core_apply_confirm(c, o, fx); break;

@@ -8,7 +8,8 @@
 #include "core/core_stream.h"
 #include "wire/record/head.h"
 
-/* Units, little-endian. Of a queue: u8 form, u8 flags, u64 give mark, u64 last id. Of a chunk:
+/* Units, little-endian. Of a queue: u8 form, u8 flags, u64 give mark, u64 last id, [u64 ms since
+ * when nobody uses it]. Of a chunk:
  * u8 form, u8 what (UNIT_...), u16 n, then n times u16 slot, u8 flags, u8 priority, u32 bytes,
  * u64 id, u64 loc, [u64 expiry_ms], [u16 count], [u64 once], [u32 bytes of the body], [u16 times
  * that it came back and had not failed]. Another form is another number: core_stream_keep.c and
@@ -50,7 +51,7 @@ void core_checkpoint_all(struct core *c)
 	}
 }
 
-static void queue_put(const struct queue *q, struct wr *w)
+static void queue_put(struct checkpointing *p, const struct queue *q, struct wr *w)
 {
 	must(q->id > 0);
 	if (q->has->stream) {
@@ -65,6 +66,10 @@ static void queue_put(const struct queue *q, struct wr *w)
 	wr_u8(w, q->flags);
 	wr_le64(w, q->mark);
 	wr_le64(w, q->last_id);
+	if (q->has->unused_ms == 0)
+		return;
+	p->features |= FEATURE_UNUSED;
+	wr_le64(w, q->has->unused_ms);
 }
 
 static uint8_t what_is_there(const struct chunk *k)
@@ -126,7 +131,7 @@ static bool next_of_queue(struct checkpointing *p, struct queue *q, struct unit_
 		p->chunk = q->first;
 		if (q->changed > p->kept) {
 			*out_key = (struct unit_key){ q->id, QUEUE_KEY };
-			queue_put(q, w);
+			queue_put(p, q, w);
 			q->is_stored = true;
 			return true;
 		}
@@ -217,6 +222,10 @@ static enum err queue_from_unit(struct core *c, struct queue *q, struct slice un
 	q->last_id = max_u64(q->last_id, rd_le64(&r));
 	if (rd_ok(&r) && form != FORM)
 		return ERR_NOT_IMPLEMENTED;
+	if (rd_left(&r) > 0) {
+		queue_special(q, c->mem)->unused_ms = rd_le64(&r);
+		c->checkpoint.features |= FEATURE_UNUSED;
+	}
 	q->is_stored = true;
 	return rd_done(&r) ? ERR_OK : ERR_CORRUPT;
 }

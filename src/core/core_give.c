@@ -4,6 +4,7 @@
 #include "core/core_mark.h"
 #include "core/core_select.h"
 #include "core/core_stream.h"
+#include "core/core_use.h"
 
 /* ---- one entry -------------------------------------------------------------------------- */
 
@@ -372,8 +373,10 @@ static void serve(struct core *c, struct queue *q, struct outcomes *later, struc
 		else
 			tell_all(c, n, fx);
 	}
-	if (q->has->ruled)
+	if (q->has->ruled) {
 		core_rule_drop(c, q, later);
+		(void)core_use_log(c, q, later);
+	}
 	if (core_has_bequest(q))
 		core_bequest_serve(c, q, fx);
 	if (q->has->cancels)

@@ -99,10 +99,12 @@ static void digest_queue(const struct queue *q, struct digest *d)
 		core_retain_digest(q, d);
 		return;
 	}
-	if (!q->durable_n && !q->mark)
+	if (!q->durable_n && !q->mark && !q->has->unused_ms)
 		return;
 	digest_put_u64(d, q->id);
 	digest_put_u64(d, q->mark);
+	if (q->has->unused_ms)
+		digest_put_u64(d, q->has->unused_ms);
 	for (const struct chunk *k = NULL; (k = queue_next_used(q, k ? k->number + 1 : 0));) {
 		struct digest_sum one = chunk_sum(k);
 		sum.hi += one.hi;

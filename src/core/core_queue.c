@@ -4,6 +4,7 @@
 #include "core/core_retain.h"
 #include "core/core_select.h"
 #include "core/core_stream.h"
+#include "core/core_use.h"
 #include "core/catalog.h"
 #include "core/rules.h"
 
@@ -58,11 +59,12 @@ void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct out
 	if (!cmd->session) /* a start opens queues: nothing dies before all have their rules */
 		return;
 	if (q && !q->is_closed) {
-		if (q->pending_n && !is_behind) {
+		if (!is_behind)
+			core_used(c, q);
+		if (!is_behind && (core_use_log(c, q, later) || q->pending_n)) {
 			core_ask_later(cmd, later);
 			return;
 		}
-		core_used(c, q);
 		core_serve(c, q, later, fx);
 		what = (struct reply_row){ ERR_OK, what.op, q->ready_n, q->consumers_n };
 		if (q->has->stream)
@@ -93,7 +95,7 @@ void core_replay(const struct core *c, const struct run *cmd, struct post *fx)
 
 /* ---- open -------------------------------------------------------------------------------- */
 
-static void follow_rules(struct core *c, struct queue *q, struct slice rules)
+static void follow_rules(struct core *c, struct queue *q, struct slice rules, bool is_start)
 {
 	struct queue_rules r = rules_none();
 	enum err err = rules_get(rules, &r);
@@ -117,7 +119,7 @@ static void follow_rules(struct core *c, struct queue *q, struct slice rules)
 		lanes_off(q, c->mem);
 	else
 		lanes_on(q, (uint8_t)r.max_priority, c->mem);
-	core_used(c, q);
+	core_use_ruled(c, q, is_start);
 }
 
 void core_open(struct core *c, const struct run *cmd, struct outcomes *later, struct post *fx)
@@ -132,7 +134,7 @@ void core_open(struct core *c, const struct run *cmd, struct outcomes *later, st
 		return;
 	}
 	q->flags = cmd->flags;
-	follow_rules(c, q, run_tail(cmd));
+	follow_rules(c, q, run_tail(cmd), cmd->session == 0);
 	core_stat(c, cmd, false, later, fx);
 }
 

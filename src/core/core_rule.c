@@ -136,6 +136,8 @@ static void weigh_all(struct core *c, struct queue *q)
 void core_rules_forget(struct core *c, struct queue *q)
 {
 	struct ruled *r = q->has->ruled;
+	if (q->has->unused_ms)
+		queue_special(q, c->mem)->unused_ms = 0;
 	if (!r)
 		return;
 	must(r->queue == q);
@@ -171,10 +173,13 @@ void core_rules(struct core *c, struct queue *q, const struct queue_rules *rules
 		must(r != NULL);
 		*r = (struct ruled){ .queue = q,
 				     .due = { .kind = DUE_QUEUE },
+				     .unused_ms = min_u64(q->has->unused_ms, c->now_ms),
+				     .told_ms = q->has->unused_ms,
 				     .max_length_bytes = RULE_NONE };
 	}
 	r->message_ttl_ms = rules->message_ttl_ms;
 	r->expires_ms = rules->expires_ms;
+	r->logs_use = rules->logs_use == 1 && q->flags & QUEUE_DURABLE;
 	r->counts = rules->type == QUEUE_QUORUM;
 	core_bequest_rules(c, r, rules);
 	r->delivery_limit = rules->delivery_limit;

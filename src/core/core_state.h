@@ -369,7 +369,7 @@ void core_expire_late(struct core *c, const struct queue *q, struct outcomes *la
 /* core_expire_due lets die what is due in `k`, which may be gone then; false: nothing. */
 bool core_expire_due(struct core *c, struct chunk *k, struct outcomes *later);
 
-/* core_used: `q` is in use, or was until now: it lives for a while. */
+/* core_used (core_use.c): `q` is in use, or was until now: it lives for a while. */
 void core_used(struct core *c, struct queue *q);
 
 /* ---- core_rule.c: only for queues with rules, but for these two */

@@ -171,19 +171,6 @@ void core_expire_late(struct core *c, const struct queue *q, struct outcomes *la
 
 /* ---- queues ------------------------------------------------------------------------------ */
 
-void core_used(struct core *c, struct queue *q)
-{
-	struct ruled *r = q->has->ruled;
-	if (!r)
-		return;
-	must(c->is_leading);
-	wheel_cancel(&c->wheel, &r->due.timer);
-	if (r->expires_ms == RULE_NONE || (q->consumers_n > 0 && !ABLATED(lease)) || q->is_closed)
-		return;
-	uint64_t ms = r->bequest ? core_bequest_wait_ms(q) : r->expires_ms;
-	wheel_set(&c->wheel, &r->due.timer, c->now_ms + ms);
-}
-
 static void unused(struct core *c, struct queue *q, struct post *fx)
 {
 	struct run nobody = { .queue = q->id };

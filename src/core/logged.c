@@ -33,6 +33,7 @@ static bool is_stored_kind(uint8_t kind)
 	case OUTCOME_COUNT:
 	case OUTCOME_RETURN:
 	case OUTCOME_AGAIN:
+	case OUTCOME_UNUSED:
 	case OUTCOME_CHUNK_DROP:
 	case OUTCOME_TX_BEGIN:
 	case OUTCOME_TX_PREPARE:
@@ -286,7 +287,7 @@ static uint64_t objects_end(uint8_t kind)
 	case OUTCOME_FACT_DELETE: return LOGGED_FACTS_END;
 	default:
 		return kind <= OUTCOME_QUEUE_DROP ||
-				       (kind >= OUTCOME_COUNT && kind <= OUTCOME_AGAIN)
+				       (kind >= OUTCOME_COUNT && kind <= OUTCOME_UNUSED)
 			       ? UINT64_MAX
 			       : 0;
 	}

@@ -45,6 +45,7 @@ static const struct pin old_outcomes[] = {
 	{ 62, "FIND" },
 	{ 13, "RETURN" },
 	{ 14, "AGAIN" },
+	{ 15, "UNUSED" },
 };
 
 static const struct pin outcomes[] = {
@@ -98,6 +99,7 @@ static const struct pin old_rules[] = {
 	{ 26, "bequeaths" },
 	{ 27, "passing_bytes" },
 	{ 28, "limit_is_assumed" },
+	{ 29, "logs_use" },
 };
 
 static const struct pin rules[] = {

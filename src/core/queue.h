@@ -32,7 +32,9 @@ struct queue_count {
 /* What a queue with rules has beside a plain one (core_rule.c). */
 struct ruled {
 	struct queue *queue;
-	struct due due; /* when it is deleted because nobody uses it */
+	struct due due;     /* when it is deleted because nobody uses it */
+	uint64_t unused_ms; /* nobody has used it since; 0: somebody does */
+	uint64_t told_ms;   /* what of that the log has, or will have */
 	uint64_t message_ttl_ms, expires_ms, max_length, max_length_bytes; /* RULE_NONE: none */
 	uint64_t ready_bodies;   /* bytes: of ready messages, while there is a limit */
 	uint64_t pending_bytes;  /* likewise, of the reservation queue.pending_n */
@@ -41,6 +43,8 @@ struct ruled {
 	struct map *once;        /* core_once.c: what is known; NULL: the queue takes all */
 	struct bequest *bequest; /* core_bequest.c; NULL: what is left when it expires is lost */
 	bool counts;             /* attempts that fail */
+	bool logs_use;           /* the log has unused_ms */
+	bool is_use_new;         /* it is to be told */
 	uint8_t overflow;        /* enum overflow */
 };
 
@@ -58,6 +62,7 @@ struct special {
 	struct ruled *ruled;      /* NULL: no rules */
 	struct streamed *stream;  /* core_stream.c; NULL: it has entries */
 	struct retaining *retain; /* core_retain.c; NULL: likewise */
+	uint64_t unused_ms;       /* the log has: nobody has used it since; 0: somebody does */
 };
 
 struct queue {

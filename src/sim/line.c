@@ -37,7 +37,12 @@ void line_begin(struct line *l, struct sock *sock, const char *client_id, const 
 	must(!l->sock && sock);
 	if (l->version == MQTT_V5) {
 		c.props.has = MQTT_HAS(session_expiry_s);
-		c.props.session_expiry_s = KEPT_S;
+		c.props.session_expiry_s = l->expiry_s ? l->expiry_s : KEPT_S;
+	}
+	if (l->will_delay_s) {
+		must(l->version == MQTT_V5);
+		c.will_props.has = MQTT_HAS(will_delay_s);
+		c.will_props.will_delay_s = l->will_delay_s;
 	}
 	store_be32(body, l->will);
 	l->sock = sock;

@@ -16,10 +16,11 @@
 struct line {
 	struct sock *sock; /* NULL: there is none */
 	uint8_t version;
-	bool is_up;      /* CONNACK has come */
-	bool is_leaving; /* DISCONNECT was said */
-	bool is_clean;   /* it begins a session anew */
-	uint32_t will;   /* its number */
+	bool is_up;                      /* CONNACK has come */
+	bool is_leaving;                 /* DISCONNECT was said */
+	bool is_clean;                   /* it begins a session anew */
+	uint32_t will;                   /* its number */
+	uint32_t expiry_s, will_delay_s; /* of its session, 0: an hour; and of its will */
 	uint32_t in_n, in_read, out_n;
 	uint8_t in[LINE_IN_BYTES], out[LINE_OUT_BYTES];
 };

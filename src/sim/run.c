@@ -2,6 +2,7 @@
 
 #include "base/ablate.h"
 #include "node/inspect.h"
+#include "sim/absence.h"
 #include "sim/backlog.h"
 #include "sim/choosing.h"
 #include "sim/crew.h"

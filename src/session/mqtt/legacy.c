@@ -84,6 +84,8 @@ static void describe(const struct turn *t, struct declaration *out)
 	struct queue_rules rules = rules_none();
 	must(s->will != NULL);
 	rules.expires_ms = wait_ms(s);
+	if (rules.expires_ms > SOON_MS)
+		rules.logs_use = 1;
 	rules.bequeaths = 1;
 	rules.has_dead_letter_exchange = true;
 	rules.dead_letter_exchange = t->set->exchange;

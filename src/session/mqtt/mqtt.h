@@ -300,8 +300,8 @@ uint32_t mqtt_declare(struct turn *t, enum mqtt_queue kind);
 /* mqtt_drop asks for the end of a queue that was kept; TICKET_NONE: there is none any more. */
 uint32_t mqtt_drop(struct turn *t);
 const struct queue_record *mqtt_queue(const struct turn *t);
-/* mqtt_alter asks that the kept queues live as long as the session does now; true: they do already.
- * mqtt_is_altering: `ticket` is of an answer to that, one of altering_n. */
+/* mqtt_alter asks that the kept queues live as long as the session does now, and that the log has
+ * that they are used; true: so it is. mqtt_is_altering: `ticket` is of an answer to that. */
 MUST_USE bool mqtt_alter(struct turn *t);
 bool mqtt_is_altering(const struct mqtt *s, uint64_t ticket);
 /* mqtt_consume begins to take from it. */

@@ -104,6 +104,8 @@ static void describe(const struct turn *t, enum mqtt_queue kind, enum queue_type
 	must(is_durable == s->is_durable);
 	if (is_durable)
 		rules.expires_ms = expires_ms(s);
+	if (rules.expires_ms != RULE_NONE)
+		rules.logs_use = 1;
 	rules.passing_bytes = mqtt_passing_bytes(t);
 	if (rules.expires_ms != RULE_NONE)
 		amqp091_put_int(&w, "x-expires", (int64_t)rules.expires_ms);
@@ -132,6 +134,14 @@ uint32_t mqtt_declare(struct turn *t, enum mqtt_queue kind)
 	return ask_declare(&s->asker, t->w, &one.d);
 }
 
+static bool lives_as_wished(const struct turn *t, const struct queue_rules *rules)
+{
+	const uint64_t ms = expires_ms(t->s);
+	must(rules != NULL);
+	return rules->expires_ms == ms && rules->passing_bytes == mqtt_passing_bytes(t) &&
+	       rules->logs_use == (ms == RULE_NONE ? RULE_NONE : 1);
+}
+
 bool mqtt_alter(struct turn *t)
 {
 	static const enum mqtt_queue kinds[] = { MQTT_QUEUE_KEPT, MQTT_QUEUE_MARKS };
@@ -143,14 +153,20 @@ bool mqtt_alter(struct turn *t)
 		const struct queue_record *q = find(t, kinds[i]);
 		struct declaration one;
 		struct queue_rules rules;
-		if (!q || q->owner != 0 || rules_get(queue_record_rules(q), &rules) != ERR_OK ||
-		    (rules.expires_ms == expires_ms(s) &&
-		     rules.passing_bytes == mqtt_passing_bytes(t)))
+		if (!q || q->owner != 0 || rules_get(queue_record_rules(q), &rules) != ERR_OK)
 			continue;
-		describe(t, kinds[i],
-			 rules.type == RULE_NONE ? QUEUE_CLASSIC : (enum queue_type)rules.type,
-			 &one);
-		(void)ask_alter(&s->asker, t->w, &one.d);
+		if (!lives_as_wished(t, &rules)) {
+			describe(t, kinds[i],
+				 rules.type == RULE_NONE ? QUEUE_CLASSIC
+							 : (enum queue_type)rules.type,
+				 &one);
+			(void)ask_alter(&s->asker, t->w, &one.d);
+		} else if (rules.logs_use == 1) {
+			ask_queue(&s->asker, t->w->post, CMD_QUEUE_STAT, 0, q,
+				  ask_ticket(&s->asker));
+		} else {
+			continue;
+		}
 		s->altering_n = ++s->altering_asked_n;
 	}
 	return s->altering_n == 0;
