@@ -105,6 +105,7 @@ static void what_makes_no_sense_is_refused_with_its_place(void **state)
 	struct definitions d;
 	must(read(&d, "") == ERR_MALFORMED && read(&d, "[]") == ERR_MALFORMED);
 	must(read(&d, "{}{}") == ERR_MALFORMED && read(&d, " {} \n") == ERR_OK);
+	definitions_fini(&d);
 	must(read(&d, "{\"users\": 5}") == ERR_MALFORMED);
 	assert_string_equal(reason, "users is no list");
 	must(read(&d, "{\"users\": [{\"name\": \"a\"}, {\"nam\": 1}]}") == ERR_MALFORMED);
