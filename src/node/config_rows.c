@@ -38,8 +38,9 @@ static const char *const aliases[][2] = {
 #define ALIASES_N (sizeof aliases / sizeof *aliases)
 
 /* What `near` offers for keys that go on with a name of the user's. */
-static const char *const examples[] = { "listeners.tcp.default", "loopback_users.guest",
-					"auth_mechanisms.1", "web_amqp.tcp.port",
+static const char *const examples[] = { "listeners.tcp.default",    "loopback_users.guest",
+					"auth_mechanisms.1",        "web_amqp.tcp.port",
+					"web_mqtt.tcp.port",        "web_stomp.tcp.port",
 					"mqtt.bridges.NAME.address" };
 #define EXAMPLES_N (sizeof examples / sizeof *examples)
 

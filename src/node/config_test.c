@@ -102,6 +102,48 @@ static void an_unknown_key_names_the_nearest(void **s)
 	assert_string_equal(reason, "--set: unknown key colour\\x0a");
 }
 
+/* The rows of settings without effect do not cover slips in those that have one. */
+static void every_key_that_lacks_a_letter_is_refused(void **s)
+{
+	(void)s;
+	struct config *c = fresh();
+	struct text why = text_of(reason, sizeof reason);
+	for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+		struct slice key = slice_str(bounds[i].key);
+		key.n--;
+		enum err e = config_set(c, (struct config_source){ "--set", 0 }, key,
+					slice_str("1"), &notes, &why);
+		if (e != ERR_MALFORMED)
+			fail_msg("%.*s is taken", (int)key.n, (const char *)key.p);
+	}
+}
+
+static void a_slip_among_settings_of_rabbitmq_names_ours(void **s)
+{
+	(void)s;
+	static const char *const slips[][2] = {
+		{ "mqtt.allow_anonymos", "mqtt.allow_anonymous" },
+		{ "mqtt.ssl_cert_logn", "mqtt.ssl_cert_login" },
+		{ "tcp_listen_options.nodely", "tcp_listen_options.nodelay" },
+		{ "web_mqtt.allow_origin.1", "web_mqtt.allow_origins" },
+		{ "web_mqtt.tcp.prt", "web_mqtt.tcp.port" },
+		{ "web_stomp.ws_fram", "web_stomp.ws_frame" },
+		{ "web_stomp.ssl.prt", "web_stomp.tcp.port" },
+		{ "log.file.levl", "log.file.level" },
+		{ "log.console.levl", "log.console.level" },
+		{ "log.connection.levl", "log.connection.level" },
+		{ "log.default.levl", "log.default.level" },
+	};
+	struct config *c = fresh();
+	char said[200];
+	for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
+		must(set(c, slips[i][0], "1") == ERR_MALFORMED);
+		(void)snprintf(said, sizeof said, "--set: unknown key %s; did you mean %s?",
+			       slips[i][0], slips[i][1]);
+		assert_string_equal(reason, said);
+	}
+}
+
 static void a_setting_without_effect_is_noted(void **s)
 {
 	(void)s;
@@ -361,6 +403,8 @@ int main(void)
 		cmocka_unit_test(every_number_keeps_its_bounds),
 		cmocka_unit_test(bounds_are_those_of_the_limits),
 		cmocka_unit_test(an_unknown_key_names_the_nearest),
+		cmocka_unit_test(every_key_that_lacks_a_letter_is_refused),
+		cmocka_unit_test(a_slip_among_settings_of_rabbitmq_names_ours),
 		cmocka_unit_test(a_setting_without_effect_is_noted),
 		cmocka_unit_test(listeners_replace_the_default_one),
 		cmocka_unit_test(a_listener_is_set_to_a_dialect),
