@@ -155,6 +155,11 @@ static void a_setting_without_effect_is_noted(void **s)
 	must(set(c, "num_acceptors.tcp", "10") == ERR_OK && notes.n == 1);
 	must(set(c, "tcp_listen_options.linger.timeout", "0") == ERR_OK && notes.n == 1);
 	must(set(c, "log.file.rotation.size", "10") == ERR_OK && notes.n == 1);
+	must(set(c, "stomp.max_connections", "infinity") == ERR_OK && notes.n == 1);
+	must(set(c, "amqp1_0.default_vhost", "/") == ERR_OK && notes.n == 1);
+	must(set(c, "log.error_logger_format_depth", "unlimited") == ERR_OK && notes.n == 1);
+	must(set(c, "ssl_options", "none") == ERR_OK && notes.n == 1);
+	must(set(c, "ssl_options.cacerts.a", "x") == ERR_OK && notes.n == 1);
 	must(set(c, "heartbeat", "30") == ERR_OK && notes.n == 0);
 	must(set(c, "managementx", "1") == ERR_MALFORMED);
 }
