@@ -151,6 +151,11 @@ static void a_setting_without_effect_is_noted(void **s)
 	must(set(c, "management.tcp.port", "15672") == ERR_OK && notes.n == 1);
 	assert_string_equal(notes.at[0].key, "management.tcp.port");
 	assert_string_equal(notes.at[0].reason, "this version has no management interface");
+	must(set(c, "ssl_options.sni_fallback", "x") == ERR_OK);
+	assert_string_equal(notes.at[0].reason, "who names no host is shown ssl_options.certfile");
+	must(set(c, "trust_store.directory", "x") == ERR_OK);
+	assert_string_equal(notes.at[0].reason,
+			    "clients are believed by ssl_options.cacertfile alone");
 	must(set(c, "collect_statistics", "fine") == ERR_OK && notes.n == 1);
 	must(set(c, "num_acceptors.tcp", "10") == ERR_OK && notes.n == 1);
 	must(set(c, "tcp_listen_options.linger.timeout", "0") == ERR_OK && notes.n == 1);
