@@ -24,6 +24,7 @@ static void defaults_are_those_of_the_limits(void **s)
 	must(c->initial_frame_max == LIMIT_INITIAL_FRAME_MAX);
 	must(c->handshake_timeout_ms == LIMIT_HANDSHAKE_TIMEOUT_MS);
 	must(c->message_bytes_max == LIMIT_MESSAGE_BYTES_DEFAULT);
+	must(c->stomp_frame_max == LIMIT_STOMP_FRAME_DEFAULT);
 	must(c->journal_segment_bytes == LIMIT_SEGMENT_BYTES);
 	must(c->journal_checkpoint_every_bytes == LIMIT_CHECKPOINT_EVERY_BYTES);
 	must(c->amqp.n == 1 && c->amqp.at[0].port == 5672 && c->amqp.at[0].host[0] == '\0');
