@@ -106,11 +106,19 @@ static int parse(struct command_line *l, int argc, char **argv)
 	return code;
 }
 
+/* Only what stands in a file has a line. */
+static void say_note(const struct config_note *note)
+{
+	printf("%s", note->source);
+	if (note->line)
+		printf(":%u", note->line);
+	printf(": %s has no effect here: %s\n", note->key, note->reason);
+}
+
 static int say_checked(const struct config_notes *notes)
 {
 	for (uint32_t i = 0; i < notes->n && i < CONFIG_NOTES_MAX; i++)
-		printf("%s:%u: %s has no effect here: %s\n", notes->at[i].source, notes->at[i].line,
-		       notes->at[i].key, notes->at[i].reason);
+		say_note(&notes->at[i]);
 	puts("the settings are good");
 	return 0;
 }
