@@ -1,9 +1,9 @@
 #include "session/foreign.h"
 
-#include "session/views.h"
 #include "wire/amqp091/from.h"
 
-void foreign_open(struct foreign *f, struct mem *mem, const struct msg *m)
+void foreign_open(struct foreign *f, struct mem *mem, const struct msg *m,
+		  const struct header_ops *ops)
 {
 	*f = (struct foreign){ .props = msg_props(m) };
 	must(m->proto != MSG_CHUNK);
@@ -12,8 +12,7 @@ void foreign_open(struct foreign *f, struct mem *mem, const struct msg *m)
 	f->room_n = amqp091_from_room(f->props);
 	f->room = mem_get(mem, f->room_n, "foreign properties");
 	must(f->room != NULL);
-	f->props = amqp091_props_from(f->room, f->room_n, views_of(m), f->props,
-				      m->flags & MSG_PERSISTENT);
+	f->props = amqp091_props_from(f->room, f->room_n, ops, f->props, m->flags & MSG_PERSISTENT);
 }
 
 void foreign_close(struct foreign *f, struct mem *mem)

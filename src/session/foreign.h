@@ -6,6 +6,7 @@
 #ifndef SESSION_FOREIGN_H
 #define SESSION_FOREIGN_H
 #include "base/mem.h"
+#include "msg/header.h"
 #include "msg/msg.h"
 
 struct foreign {
@@ -21,8 +22,10 @@ static inline bool foreign_is(const struct msg *m)
 }
 
 /* foreign_open gives the properties of any message as AMQP 0-9-1 writes them; they stay until
- * foreign_close. Memory must be there. */
-void foreign_open(struct foreign *f, struct mem *mem, const struct msg *m);
+ * foreign_close. `ops` reads them: views_told_of, or views_of where nothing may be lost. Memory
+ * must be there. */
+void foreign_open(struct foreign *f, struct mem *mem, const struct msg *m,
+		  const struct header_ops *ops);
 void foreign_close(struct foreign *f, struct mem *mem);
 
 #endif

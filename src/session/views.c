@@ -1,5 +1,6 @@
 #include "session/views.h"
 
+#include "base/must.h"
 #include "wire/amqp091/headers.h"
 #include "wire/mqtt/headers.h"
 #include "wire/stomp/stored.h"
@@ -35,4 +36,11 @@ const struct header_ops *header_ops_of(uint8_t proto)
 	case MSG_CHUNKS: break;
 	}
 	return &nothing;
+}
+
+const struct header_ops *views_told_of(const struct msg *m)
+{
+	const struct header_ops *ops = views_of(m);
+	must(ops != NULL);
+	return ops == &stomp_header_ops ? &stomp_told_ops : ops;
 }

@@ -15,4 +15,8 @@ static inline const struct header_ops *views_of(const struct msg *m)
 	return header_ops_of(msg_encoding(m));
 }
 
+/* views_told_of is what of them a reader in another protocol is told: not what a dialect notes for
+ * its own readers. */
+const struct header_ops *views_told_of(const struct msg *m);
+
 #endif

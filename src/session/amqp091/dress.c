@@ -1,5 +1,6 @@
 #include "session/amqp091/deliver.h"
 
+#include "session/views.h"
 #include "wire/amqp091/attempt.h"
 
 /* What is delivered with properties that are not the message's own: those that another protocol's
@@ -46,7 +47,7 @@ void amqp091_dress(struct turn *t, const struct waiting *w, bool is_stream, stru
 {
 	const struct msg *m = msg_of(w->row.mem);
 	*d = (struct dress){ .pieces_n = 0 };
-	foreign_open(&d->foreign, t->w->mem, m);
+	foreign_open(&d->foreign, t->w->mem, m, views_told_of(m));
 	take_body(t, d, m, c);
 	c->props = d->foreign.props;
 	if (amqp091_came_back(w) && foreign_is(m))

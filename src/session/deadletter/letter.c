@@ -169,7 +169,7 @@ bool letter_make(struct deadletter *d, struct session_world *w, const struct let
 	struct wr w_out;
 	struct foreign f;
 	death.same = like(d, l, msg_route(m), death.time_s);
-	foreign_open(&f, w->mem, m);
+	foreign_open(&f, w->mem, m, views_of(m));
 	struct msg *copy = begin(d, w, m, amqp091_death_room(f.props, &death), out, &w_out);
 	if (!copy) {
 		foreign_close(&f, w->mem);

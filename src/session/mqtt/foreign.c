@@ -20,7 +20,7 @@ void foreign_read(const struct msg *m, struct foreign *out)
 
 void foreign_props(const struct msg *m, struct foreign *room, struct mqtt_props *out)
 {
-	const struct header_ops *ops = views_of(m);
+	const struct header_ops *ops = views_told_of(m);
 	must(msg_encoding(m) != MSG_MQTT5);
 	const struct slice block = mqtt_props_from(room->bytes, FOREIGN_ROOM, ops, msg_props(m));
 	const enum mqtt_fault f = mqtt_props_decode(block, MQTT_PUBLISH_S, out);

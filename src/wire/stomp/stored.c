@@ -174,3 +174,14 @@ static bool property(struct slice props, enum header_property which, struct head
 }
 
 const struct header_ops stomp_header_ops = { begin, next, property };
+
+static bool next_told(struct rd *r, struct header *out)
+{
+	must(out != NULL);
+	while (next(r, out))
+		if (stomp_header_of(out->name) != STOMP_H_MSG_TYPE)
+			return true;
+	return false;
+}
+
+const struct header_ops stomp_told_ops = { begin, next_told, property };

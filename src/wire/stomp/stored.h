@@ -32,4 +32,8 @@ bool stomp_stored_next(struct rd *r, struct slice *out_name, struct slice *out_v
 bool stomp_number(struct slice text, int64_t *out);
 
 extern const struct header_ops stomp_header_ops;
+
+/* stomp_told_ops is the same for readers in other protocols: without `amq-msg-type`, which
+ * ActiveMQ's dialect notes for its own readers. */
+extern const struct header_ops stomp_told_ops;
 #endif

@@ -122,6 +122,17 @@ static void a_topic_for_the_answer_is_one_to_others_too(void **s)
 	}
 }
 
+static void a_note_for_its_own_readers_is_not_told_to_others(void **s)
+{
+	(void)s;
+	struct header h;
+	struct slice block = stored(bytes_of("amq-msg-type:text\nfoo:bar\ntype:t\n"));
+	must(header_find(&stomp_header_ops, block, slice_str("amq-msg-type"), &h));
+	must(!header_find(&stomp_told_ops, block, slice_str("amq-msg-type"), &h));
+	must(header_find(&stomp_told_ops, block, slice_str("foo"), &h));
+	must(stomp_told_ops.property(block, HEADER_TYPE, &h));
+}
+
 static void any_octets_are_read_safely(void **s)
 {
 	(void)s;
@@ -146,6 +157,7 @@ int main(void)
 		cmocka_unit_test(a_number_that_is_none_is_no_property),
 		cmocka_unit_test(a_moment_to_expire_at_is_a_life_from_the_timestamp_on),
 		cmocka_unit_test(a_topic_for_the_answer_is_one_to_others_too),
+		cmocka_unit_test(a_note_for_its_own_readers_is_not_told_to_others),
 		cmocka_unit_test(any_octets_are_read_safely),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
