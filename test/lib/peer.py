@@ -17,7 +17,9 @@ PATIENCE_S = 60
 STILL_S, RESTLESS_S = 0.3, 10   # so long nothing changes; so long it may take
 LOOKS_S = 0.02                  # between two looks
 WATCHER = 90                    # the connection that looks
-COUNTS = ('x-delivery-count', 'x-acquired-count')   # RabbitMQ 3 counts otherwise than 4
+# RabbitMQ 3 counts otherwise than 4, and does not say where a message died last.
+LATER = ('x-delivery-count', 'x-acquired-count', 'x-last-death-exchange', 'x-last-death-queue',
+         'x-last-death-reason')
 CLOSED = ('Connection.Close', 'Channel.Close')
 GIVEN = ('delivery_mode', 'priority', 'correlation_id', 'reply_to', 'expiration', 'message_id',
          'type', 'user_id', 'app_id', 'content_type', 'headers')
@@ -68,7 +70,7 @@ class Silent(Exception):
 def plain(value):
     """A field value as data that JSON keeps; times only say that they are there."""
     if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items() if k not in COUNTS}
+        return {k: plain(v) for k, v in value.items() if k not in LATER}
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
     if isinstance(value, bytes):
@@ -144,7 +146,7 @@ class Link:
             given = {f: plain(getattr(one.properties, f)) for f in GIVEN
                      if getattr(one.properties, f) is not None}
             if not given.get('headers') and one.properties.headers:
-                del given['headers']    # they were nothing but counts
+                del given['headers']    # they were nothing but these
             self.content[at] += [one.body_size, given, b'']
         elif isinstance(one, frame.Body):
             self.content[at][3] += one.fragment

@@ -9,9 +9,12 @@ A story is of one kind, which says what there is in it beside plain queues and e
 - routed: exchanges of all types, bound to each other, with alternates, many of them internal.
 - timed: messages and queues that expire. After each step that may begin or end such a time the
   story waits until all queues stand still (`rest`), so that no clock decides what comes next.
+- settled: messages that are published, taken and settled with tags that are there, mostly, also in
+  transactions; what is rejected is dead-lettered, mostly, and then looked at.
 
-What a broker may choose freely is not drawn: a queue has one consumer at most, and an exchange that
-picks one of its bindings has one queue.
+What a broker may choose freely is not drawn: a queue has one consumer at most, an exchange that
+picks one of its bindings has one queue, and no transaction publishes while its channel consumes,
+for whether that or what it gives back comes first is not said.
 """
 import random
 
@@ -359,7 +362,120 @@ class Timed(Plain):
                        ['rest', 1, 1, {'queues': list(QUEUES)}]]
 
 
-KINDS = {'plain': Plain, 'replicated': Replicated, 'routed': Routed, 'timed': Timed}
+class Settled(Plain):
+    """Messages come to q1 through x1 and die into q2. Only one channel takes them at a time; what
+    it has tags for is reckoned here, so that most of what is settled is there."""
+    weights = {'round': 1}
+
+    def __init__(self, rng):
+        super().__init__(rng)
+        self.at, self.ready = 1, 0      # the channel that takes; in q1, if nothing went wrong
+        self.forget()
+
+    def forget(self):
+        self.is_consuming, self.held, self.last_tag = False, [], 0
+        self.undone, self.requeued_n, self.sent_n = [], 0, 0    # of the transaction
+
+    def begin(self):
+        kind, arguments = self.rng.choice(('direct', 'fanout', 'topic')), {}
+        if self.chance(0.8):
+            arguments = {'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'q2'}
+        if self.chance(0.2):
+            arguments['x-max-priority'] = 5
+        return [['queue.declare', 1, 1, {'queue': 'q1', 'durable': self.chance(0.5),
+                                         'arguments': arguments}],
+                ['queue.declare', 1, 1, {'queue': 'q2', 'durable': self.chance(0.5)}],
+                ['exchange.declare', 1, 1, {'exchange': 'x1', 'type': kind}],
+                ['queue.bind', 1, 1, {'queue': 'q1', 'exchange': 'x1', 'routing_key': 'a'}]]
+
+    def publish_step(self, channel):
+        made = dict(self.basic_publish(), exchange='x1', routing_key='a', properties={
+            'headers': self.rng.choice(HEADERS[:5]), 'delivery_mode': self.rng.choice((1, 2))})
+        return ['basic.publish', 1, channel, made]
+
+    def give(self, n):
+        """So many messages are ready once more; a consumer has them at once."""
+        self.ready += n
+        if self.is_consuming:
+            self.hold(self.ready)
+
+    def hold(self, n):
+        self.held += range(self.last_tag + 1, self.last_tag + n + 1)
+        self.last_tag += n
+        self.ready -= n
+
+    def take_steps(self):
+        self.is_consuming = self.chance(0.5)
+        if self.is_consuming:
+            self.hold(self.ready)
+            return [['basic.consume', 1, self.at, {'queue': 'q1', 'consumer_tag': 'c1'}]]
+        n = self.rng.randint(1, self.ready)
+        self.hold(n)
+        return [['basic.get', 1, self.at, {'queue': 'q1'}]] * n
+
+    def settle_step(self):
+        """One, several or all; a tag that is not held closes the channel."""
+        rng, name = self.rng, self.rng.choice(('ack', 'nack', 'nack', 'reject', 'reject'))
+        tag = rng.choice(self.held) if not self.chance(BAD) else rng.randint(1, self.last_tag + 1)
+        made = {'delivery_tag': tag}
+        if name != 'reject':
+            made['multiple'] = self.chance(0.3)
+        if name != 'ack':
+            made['requeue'] = self.chance(0.4)
+        gone = [t for t in self.held if t == tag or made.get('multiple') and t < tag]
+        self.held = [t for t in self.held if t not in gone]
+        back_n = len(gone) * made.get('requeue', False)
+        if self.at == 9:
+            self.undone += gone
+            self.requeued_n += back_n
+        else:
+            self.give(back_n)
+        return [f'basic.{name}', 1, self.at, made]
+
+    def recover_step(self):
+        back_n, self.held = len(self.held), []
+        self.give(back_n)
+        return ['basic.recover', 1, self.at, {'requeue': True}]
+
+    def end_steps(self):
+        """Of a transaction: what was settled in it is so, or is held as before."""
+        if self.chance(0.7):
+            self.give(self.requeued_n + self.sent_n)
+            name = 'tx.commit'
+        else:
+            self.held = sorted(self.held + self.undone)
+            name = 'tx.rollback'
+        self.undone, self.requeued_n, self.sent_n = [], 0, 0
+        return [[name, 1, 9, {}]]
+
+    def leave_steps(self):
+        """What is held goes back, and what has died is looked at by another."""
+        self.ready += len(self.held + self.undone)
+        self.forget()
+        return [['channel.close', 1, self.at, {}],
+                ['rest', 1, 1, {'queues': ['q1', 'q2']}],
+                *[['basic.get', 2, 1, {'queue': 'q2', 'no_ack': True}]] * 2]
+
+    def round_steps(self):
+        self.at = 9 if self.chance(0.35) else 2
+        n = self.rng.randint(2, 4)
+        made = [self.publish_step(1) for _ in range(n)]
+        self.give(n)
+        made += [['tx.select', 1, 9, {}]] * (self.at == 9) + self.take_steps()
+        for _ in range(self.rng.randint(3, 7)):
+            if self.at == 9 and not self.is_consuming and self.chance(0.2):
+                made.append(self.publish_step(9))
+                self.sent_n += 1
+            elif self.at == 9 and self.chance(0.3):
+                made += self.end_steps()
+            elif self.held:
+                made.append(self.recover_step() if self.chance(0.1) else self.settle_step())
+        if self.at == 9:
+            made += self.end_steps()
+        return made + self.leave_steps()
+
+
+KINDS = dict(plain=Plain, replicated=Replicated, routed=Routed, timed=Timed, settled=Settled)
 
 
 def story(seed, steps, kinds=tuple(KINDS)):
@@ -370,8 +486,8 @@ def story(seed, steps, kinds=tuple(KINDS)):
     made = drawn.begin()
     while len(made) < steps:
         name = rng.choices(list(drawn.weights), drawn.weights.values())[0]
-        if name == 'fleeting':
-            made += drawn.fleeting_steps()
+        if '.' not in name:
+            made += getattr(drawn, f'{name}_steps')()
             continue
         arguments = drawn.arguments(name)
         channel = 9 if name.startswith('tx.') or rng.random() < 0.05 else rng.choice((1, 2))
