@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "core/exchange.h"
 #include "core/keeper.h"
+#include "core/rules.h"
 
 /* Memory that must be free before anything is added: what deletions and path copies may need. */
 #define RESERVE_BYTES (4u << 20)
@@ -300,6 +301,15 @@ static void queue_declare(struct ask *a)
 		catalog_answer(a, err);
 }
 
+/* Of several that lengthen it at once the longest counts, whatever each of them saw. */
+static bool is_long_enough(const struct queue_record *q, const struct declare_queue *d)
+{
+	struct queue_rules has, wanted;
+	must(q && d);
+	return rules_get(queue_record_rules(q), &has) == ERR_OK &&
+	       rules_get(d->rules, &wanted) == ERR_OK && has.expires_ms >= wanted.expires_ms;
+}
+
 /* What it is stays: how durable, where, whose. */
 static void queue_alter(struct ask *a)
 {
@@ -310,6 +320,8 @@ static void queue_alter(struct ask *a)
 		return;
 	if (!q)
 		refuse(a, ERR_NOT_FOUND, "no ", "queue", d.name, d.vhost, "");
+	else if (a->cmd->flags & ALTER_LENGTHENS && is_long_enough(q, &d))
+		catalog_answer(a, ERR_OK);
 	else if (q->flags & d.flags & QUEUE_DURABLE)
 		decide_queue(a, &d, q->id, true);
 	else

@@ -144,7 +144,8 @@ static void a_redeclaration_must_be_the_same(void **s)
 	world_fini(&w);
 }
 
-static enum err alter(struct world *w, const char *name, unsigned flags, uint64_t expires_ms)
+static enum err alter_as(struct world *w, uint8_t how, const char *name, unsigned flags,
+			 uint64_t expires_ms)
 {
 	uint8_t buf[DECLARE_BYTES_MAX], bytes[RULES_BYTES_MAX];
 	struct queue_rules rules = rules_none();
@@ -156,7 +157,39 @@ static enum err alter(struct world *w, const char *name, unsigned flags, uint64_
 		.shard = 5,
 		.rules = slice_of(bytes, rules_put(&rules, bytes, sizeof bytes)),
 	};
-	return ask(w, CMD_QUEUE_ALTER, 0, 0, slice_of(buf, declare_queue_put(&d, buf, sizeof buf)));
+	return ask(w, CMD_QUEUE_ALTER, how, 0,
+		   slice_of(buf, declare_queue_put(&d, buf, sizeof buf)));
+}
+
+static enum err alter(struct world *w, const char *name, unsigned flags, uint64_t expires_ms)
+{
+	return alter_as(w, 0, name, flags, expires_ms);
+}
+
+static void a_queue_is_lengthened_but_not_shortened(void **s)
+{
+	static const uint64_t lives_ms[][2] = {
+		{ 70, 70 }, { 60, 70 }, { 80, 80 }, { RULE_NONE, RULE_NONE }, { 90, RULE_NONE }
+	};
+	(void)s;
+	struct world w;
+	struct queue_rules rules;
+	world_init(&w);
+	declare_queue(&w, "q", QUEUE_DURABLE, "args");
+	(void)alter(&w, "q", QUEUE_DURABLE, 70);
+	for (size_t i = 0; i < sizeof lives_ms / sizeof lives_ms[0]; i++) {
+		const size_t log_n = w.log_n;
+		const uint64_t before_ms = i ? lives_ms[i - 1][1] : 70;
+		(void)alter_as(&w, ALTER_LENGTHENS, "q", QUEUE_DURABLE, lives_ms[i][0]);
+		const struct queue_record *q = catalog_queue_by_id(catalog_view(w.c),
+								   id_of(&w, "q"));
+		must(rules_get(queue_record_rules(q), &rules) == ERR_OK);
+		must(rules.expires_ms == lives_ms[i][1]);
+		must(w.log_n == log_n + (lives_ms[i][1] != before_ms));
+	}
+	must(alter_as(&w, ALTER_LENGTHENS, "q", QUEUE_DURABLE, 90) == ERR_OK);
+	catalog_check(w.c);
+	world_fini(&w);
 }
 
 static void a_queue_can_have_other_rules(void **s)
@@ -447,6 +480,7 @@ int main(void)
 		cmocka_unit_test(a_delete_that_waits_counts),
 		cmocka_unit_test(a_redeclaration_must_be_the_same),
 		cmocka_unit_test(a_queue_can_have_other_rules),
+		cmocka_unit_test(a_queue_is_lengthened_but_not_shortened),
 		cmocka_unit_test(another_connections_exclusive_queue_is_locked),
 		cmocka_unit_test(the_rest_is_refused_in_rabbitmqs_words),
 		cmocka_unit_test(too_much_is_refused_before_it_is_kept),

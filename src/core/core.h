@@ -72,6 +72,8 @@ enum { DELIVER_GET = 1, DELIVER_FOUND = 2 };
 enum { FIND_NUMBERED = 1 }; /* keys with a number (retain_expiry); else those without */
 /* EXPIRED: as if it had expired; what its rules say of what is left in it comes first. */
 enum { DELETE_IF_UNUSED = 1, DELETE_IF_EMPTY = 2, DELETE_OWNER_GONE = 4, DELETE_EXPIRED = 8 };
+/* Of CMD_QUEUE_ALTER: nothing is altered if the queue lives as long without a consumer already. */
+enum { ALTER_LENGTHENS = 1 };
 enum {
 	QUEUE_DURABLE = 1,
 	QUEUE_EXCLUSIVE = 2,

@@ -44,7 +44,7 @@ void ask_catalog(const struct asker *a, struct post *p, enum cmd kind, uint8_t f
 	(void)post_run(p, p->loop_of_shard[0], &head, NULL, 0, 0, tail);
 }
 
-static uint32_t declare(struct asker *a, struct session_world *w, enum cmd kind,
+static uint32_t declare(struct asker *a, struct session_world *w, enum cmd kind, uint8_t flags,
 			const struct declare_queue *d)
 {
 	uint32_t cap = DECLARE_BYTES_MAX + (uint32_t)d->arguments.n, ticket = ask_ticket(a);
@@ -52,7 +52,7 @@ static uint32_t declare(struct asker *a, struct session_world *w, enum cmd kind,
 	must(buf != NULL && d->vhost == a->vhost);
 	uint32_t n = declare_queue_put(d, buf, cap);
 	must(n > 0);
-	ask_catalog(a, w->post, kind, 0, ticket, slice_of(buf, n));
+	ask_catalog(a, w->post, kind, flags, ticket, slice_of(buf, n));
 	mem_put(w->mem, buf, cap);
 	return ticket;
 }
@@ -60,13 +60,19 @@ static uint32_t declare(struct asker *a, struct session_world *w, enum cmd kind,
 uint32_t ask_declare(struct asker *a, struct session_world *w, const struct declare_queue *d)
 {
 	must(d->name.n > 0);
-	return declare(a, w, CMD_QUEUE_DECLARE, d);
+	return declare(a, w, CMD_QUEUE_DECLARE, 0, d);
 }
 
 uint32_t ask_alter(struct asker *a, struct session_world *w, const struct declare_queue *d)
 {
 	must(d->flags & QUEUE_DURABLE);
-	return declare(a, w, CMD_QUEUE_ALTER, d);
+	return declare(a, w, CMD_QUEUE_ALTER, 0, d);
+}
+
+uint32_t ask_lengthen(struct asker *a, struct session_world *w, const struct declare_queue *d)
+{
+	must(d->flags & QUEUE_DURABLE);
+	return declare(a, w, CMD_QUEUE_ALTER, ALTER_LENGTHENS, d);
 }
 
 uint32_t ask_bind(struct asker *a, struct session_world *w, enum cmd bind_or_unbind,

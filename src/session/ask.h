@@ -28,11 +28,13 @@ void ask_queue(const struct asker *a, struct post *p, enum cmd kind, uint8_t fla
 void ask_catalog(const struct asker *a, struct post *p, enum cmd kind, uint8_t flags,
 		 uint32_t ticket, struct slice tail);
 
-/* ask_declare asks for a queue, ask_alter for other arguments and rules of a durable one, ask_bind
- * for a binding or its end; they give the ticket. The answer says whether it is there: of a queue
+/* ask_declare asks for a queue, ask_alter for other arguments and rules of a durable one,
+ * ask_lengthen for that unless it lives as long without a consumer already, ask_bind for a binding
+ * or its end; they give the ticket. The answer says whether it is there: of a queue
  * with what it holds (reply_row). */
 uint32_t ask_declare(struct asker *a, struct session_world *w, const struct declare_queue *d);
 uint32_t ask_alter(struct asker *a, struct session_world *w, const struct declare_queue *d);
+uint32_t ask_lengthen(struct asker *a, struct session_world *w, const struct declare_queue *d);
 uint32_t ask_bind(struct asker *a, struct session_world *w, enum cmd bind_or_unbind,
 		  const struct bind *b);
 

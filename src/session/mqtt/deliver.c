@@ -6,6 +6,7 @@
 #include "msg/big.h"
 #include "session/mqtt/foreign.h"
 #include "session/mqtt/mark.h"
+#include "session/mqtt/shared.h"
 
 /* From this size on a body is not copied but written from where it lies. */
 #define SLICE_BODY_MIN 16384u

@@ -4,6 +4,7 @@
 #include "base/must.h"
 #include "session/mqtt/mark.h"
 #include "session/mqtt/notice.h"
+#include "session/mqtt/shared.h"
 
 /* However a conversation ends: its will is published if it is due; what the client held goes back
  * to the queue; a queue that goes with the connection goes; and only when all of that is answered
@@ -17,11 +18,25 @@ static void over(struct turn *t)
 	t->s->phase = PHASE_CLOSED;
 }
 
+/* Nobody is to come back for what its groups have; true: nothing is asked. */
+static bool leave_groups(struct turn *t)
+{
+	struct mqtt *s = t->s;
+	must(s->phase == PHASE_ENDING && s->altering_n == 0);
+	if (s->has_left || s->expiry_s > 0)
+		return true;
+	s->has_left = true;
+	s->altering = s->asker.last_ticket;
+	s->altering_n = s->altering_asked_n = mqtt_shared_end_all(t);
+	return s->altering_n == 0;
+}
+
 static void go_on(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->phase == PHASE_ENDING);
-	if (!s->farewell.is_over || s->legacy.ticket != TICKET_NONE || s->altering_n > 0)
+	if (!s->farewell.is_over || s->legacy.ticket != TICKET_NONE || s->altering_n > 0 ||
+	    !leave_groups(t))
 		return;
 	s->open_ticket = TICKET_NONE;
 	if (s->is_durable && s->expiry_s == 0)

@@ -155,8 +155,8 @@ struct mqtt {
 	bool is_terse;       /* no reasons in words to this client */
 	bool is_capped;      /* the session's life is not as long as the client asked */
 	bool is_named_by_us;
-	bool is_expiry_new;                   /* DISCONNECT has said another */
-	uint8_t altering_n, altering_asked_n; /* answers to mqtt_alter: still to come, in all */
+	bool is_expiry_new; /* DISCONNECT has said another */
+	bool has_left;      /* its end was told to the groups it was in */
 	struct moves moves;
 	bool is_bridge;       /* another broker, which wants no messages of its own back */
 	bool is_mark_awaited; /* what is to be read next waits until an id is forgotten (mark.c) */
@@ -168,7 +168,8 @@ struct mqtt {
 	uint16_t owed_n;     /* of version 5: PUBLISHes that wait for their last answer */
 	uint32_t expiry_s;   /* how long the session outlives the connection */
 	uint32_t packet_max; /* octets of a packet to the client; 0: any */
-	uint32_t altering;   /* the last ticket before those of mqtt_alter */
+	uint32_t altering;   /* the last ticket before those of altering_n */
+	uint32_t altering_n, altering_asked_n; /* answers: still to come, in all */
 	uint32_t open_ticket;
 	uint32_t larges_n;                   /* so far */
 	uint64_t moved_from;                 /* its handle before, 0: all know */
@@ -324,16 +325,6 @@ uint32_t mqtt_bind(struct turn *t, enum cmd bind_or_unbind, struct slice filter,
  * there on. */
 uint32_t mqtt_bind_owed(struct turn *t, enum cmd bind_or_unbind, struct slice filter,
 			const struct search_place *at);
-
-/* ---- shared.c: $share/GROUP/FILTER ---- */
-struct slice mqtt_shared_name(struct slice group, struct slice filter, char *buf);
-bool mqtt_shared_fits(struct slice group, struct slice filter);
-/* mqtt_shared_declare and mqtt_shared_leave give how many answers come. */
-uint32_t mqtt_shared_declare(struct turn *t, const struct sub *one);
-void mqtt_shared_bind(struct turn *t, const struct sub *one);       /* one */
-MUST_USE bool mqtt_shared_consume(struct turn *t, struct sub *one); /* false: no such queue */
-uint32_t mqtt_shared_leave(struct turn *t, struct sub *one);
-void mqtt_shared_ended(struct taker *k);
 
 /* ---- subscribe.c ---- */
 /* mqtt_resubscribe makes a session that is resumed a member of its groups again. */

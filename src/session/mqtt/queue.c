@@ -7,6 +7,7 @@
 #include "session/defaults.h"
 #include "session/mqtt/mark.h"
 #include "session/mqtt/search.h"
+#include "session/mqtt/shared.h"
 #include "session/queue_args.h"
 #include "wire/amqp091/table.h"
 
@@ -167,8 +168,10 @@ bool mqtt_alter(struct turn *t)
 		} else {
 			continue;
 		}
-		s->altering_n = ++s->altering_asked_n;
+		s->altering_asked_n++;
 	}
+	s->altering_asked_n += mqtt_shared_lengthen_all(t);
+	s->altering_n = s->altering_asked_n;
 	return s->altering_n == 0;
 }
 

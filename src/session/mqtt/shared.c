@@ -1,4 +1,4 @@
-#include "session/mqtt/mqtt.h"
+#include "session/mqtt/shared.h"
 
 #include "base/bits.h"
 #include "base/must.h"
@@ -10,8 +10,13 @@
  * of them has not acknowledged when it goes is given to another. A session that is kept remembers
  * that it is a member by a binding of its own queue, with a key that no message has.
  *
- * The queue lasts as the session does that has made it: it goes with its last consumer, or expires
- * when it has had none for as long as that session may live. */
+ * The queue is durable, and lives without a consumer as long as the longest-lived of its members
+ * ever may: who comes, or says that its session is to live longer, lengthens that. A member whose
+ * session ends with its connection deletes it, if it was the last one. */
+
+/* What a queue lives whose members have all gone without having said so, as in a crash; also from
+ * its declaration until its first member consumes it. */
+#define PASSING_MS 10000u
 
 static void parts_of(const struct sub *one, struct slice *out_group, struct slice *out_filter)
 {
@@ -49,34 +54,80 @@ static const struct queue_record *find(const struct turn *t, const struct sub *o
 	char buf[MQTT_QUEUE_NAME_MAX + 1];
 	const struct queue_record *q = catalog_queue(t->w->view, t->s->asker.vhost,
 						     name_of(one, buf));
-	must(t->s->phase == PHASE_RUNNING);
+	must(t->s->phase >= PHASE_OPENING);
 	return q && q->owner == 0 ? q : NULL;
+}
+
+/* How long it is to live without a consumer, for this member; RULE_NONE: for ever. */
+static uint64_t life_ms(const struct mqtt *s)
+{
+	must(s->phase >= PHASE_OPENING);
+	if (s->expiry_s == 0)
+		return PASSING_MS;
+	return s->expiry_s == MQTT_EXPIRY_NEVER ? RULE_NONE : (uint64_t)s->expiry_s * 1000;
+}
+
+/* What is declared of one, with the room that it needs. */
+struct declaration {
+	struct declare_queue d;
+	char name[MQTT_QUEUE_NAME_MAX + 1];
+	uint8_t table[64], rules[RULES_BYTES_MAX];
+};
+
+static void describe(const struct turn *t, const struct sub *one, struct declaration *out)
+{
+	struct wr w = wr_of(out->table, sizeof out->table);
+	struct queue_rules rules = rules_none();
+	rules.expires_ms = life_ms(t->s);
+	rules.passing_bytes = mqtt_passing_bytes(t);
+	if (rules.expires_ms != RULE_NONE)
+		amqp091_put_int(&w, "x-expires", (int64_t)rules.expires_ms);
+	must(wr_ok(&w));
+	out->d = (struct declare_queue){
+		.name = name_of(one, out->name),
+		.vhost = t->s->asker.vhost,
+		.flags = QUEUE_DURABLE,
+		.arguments = wr_done(&w),
+		.rules = slice_of(out->rules, rules_put(&rules, out->rules, sizeof out->rules)),
+	};
+	out->d.shard = ask_place(t->w->post, out->d.name, out->d.flags);
 }
 
 uint32_t mqtt_shared_declare(struct turn *t, const struct sub *one)
 {
-	struct mqtt *s = t->s;
-	char buf[MQTT_QUEUE_NAME_MAX + 1];
-	uint8_t table[64], bytes[RULES_BYTES_MAX];
-	struct wr w = wr_of(table, sizeof table);
-	struct queue_rules rules = rules_none();
+	struct declaration of;
 	must(!one->taker);
 	if (find(t, one))
 		return 0;
-	struct declare_queue d = { .name = name_of(one, buf),
-				   .vhost = s->asker.vhost,
-				   .flags = s->is_durable ? QUEUE_DURABLE : QUEUE_AUTO_DELETE };
-	d.shard = ask_place(t->w->post, d.name, d.flags);
-	if (s->is_durable && s->expiry_s != MQTT_EXPIRY_NEVER) {
-		rules.expires_ms = max_u64(s->expiry_s, 1) * 1000;
-		amqp091_put_int(&w, "x-expires", (int64_t)rules.expires_ms);
-	}
-	rules.passing_bytes = mqtt_passing_bytes(t);
-	must(wr_ok(&w));
-	d.arguments = wr_done(&w);
-	d.rules = slice_of(bytes, rules_put(&rules, bytes, sizeof bytes));
-	(void)ask_declare(&s->asker, t->w, &d);
+	describe(t, one, &of);
+	(void)ask_declare(&t->s->asker, t->w, &of.d);
 	return 1;
+}
+
+uint32_t mqtt_shared_lengthen(struct turn *t, const struct sub *one)
+{
+	const struct queue_record *q = find(t, one);
+	struct queue_rules rules;
+	struct declaration of;
+	must(one->is_shared);
+	if (!q || !(q->flags & QUEUE_DURABLE) ||
+	    rules_get(queue_record_rules(q), &rules) != ERR_OK || rules.expires_ms >= life_ms(t->s))
+		return 0;
+	describe(t, one, &of);
+	(void)ask_lengthen(&t->s->asker, t->w, &of.d);
+	return 1;
+}
+
+uint32_t mqtt_shared_lengthen_all(struct turn *t)
+{
+	uint32_t n = 0;
+	size_t cursor = 0;
+	must(t->s->is_durable && t->s->expiry_s > 0);
+	for (struct sub *one = subs_next(t->s->subs, &cursor, NULL); one;
+	     one = subs_next(t->s->subs, &cursor, one))
+		if (one->is_shared)
+			n += mqtt_shared_lengthen(t, one);
+	return n;
 }
 
 void mqtt_shared_bind(struct turn *t, const struct sub *one)
@@ -131,6 +182,17 @@ static bool has_others(struct turn *t, const struct sub *one)
 	return is_found;
 }
 
+/* It goes with its last member. */
+static uint32_t drop(struct turn *t, const struct sub *one, const struct queue_record *q)
+{
+	struct asker *a = &t->s->asker;
+	must(one->is_shared);
+	if (!q || has_others(t, one))
+		return 0;
+	ask_queue(a, t->w->post, CMD_QUEUE_DELETE, DELETE_IF_UNUSED, q, ask_ticket(a));
+	return 1;
+}
+
 uint32_t mqtt_shared_leave(struct turn *t, struct sub *one)
 {
 	struct mqtt *s = t->s;
@@ -142,11 +204,19 @@ uint32_t mqtt_shared_leave(struct turn *t, struct sub *one)
 	k->of = NULL;
 	one->taker = NULL;
 	receiver_unsubscribe(&s->receiver, t->w, k);
-	if (!q || q->flags & QUEUE_AUTO_DELETE || has_others(t, one))
-		return 0;
-	ask_queue(&s->asker, t->w->post, CMD_QUEUE_DELETE, DELETE_IF_UNUSED, q,
-		  ask_ticket(&s->asker));
-	return 1;
+	return drop(t, one, q);
+}
+
+uint32_t mqtt_shared_end_all(struct turn *t)
+{
+	uint32_t n = 0;
+	size_t cursor = 0;
+	must(t->s->phase == PHASE_ENDING && t->s->expiry_s == 0);
+	for (struct sub *one = subs_next(t->s->subs, &cursor, NULL); one;
+	     one = subs_next(t->s->subs, &cursor, one))
+		if (one->is_shared)
+			n += drop(t, one, find(t, one));
+	return n;
 }
 
 void mqtt_shared_ended(struct taker *k)

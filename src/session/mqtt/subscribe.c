@@ -1,6 +1,7 @@
 #include "session/mqtt/mqtt.h"
 
 #include "base/must.h"
+#include "session/mqtt/shared.h"
 
 /* SUBSCRIBE and UNSUBSCRIBE in three steps: the queue is made, if there is none; bindings are made
  * (or, to unsubscribe, ended); bindings whose options are no longer right are ended. From the first
@@ -132,7 +133,7 @@ static void bind_all(struct turn *t)
 		const struct sub *one = wish->sub;
 		if (one && one->is_shared && !one->taker) {
 			mqtt_shared_bind(t, one);
-			call->answers_n++;
+			call->answers_n += 1 + mqtt_shared_lengthen(t, one);
 		}
 		if (!one || !has_binding(t, one) || !(wish->is_new || wish->is_changed))
 			continue;
