@@ -63,8 +63,6 @@ AMQP = {
     'ttl-durable-1k': Load(KIB, plain='durable-1k', times=1.5),
     'expire-16': Load(plain='auto-16', times=1.5),
     'expire-durable-1k': Load(KIB, plain='durable-1k', times=1.5),
-    'rank-16': Load(plain='auto-16', times=1.5),
-    'rank-durable-1k': Load(KIB, plain='durable-1k', times=1.5),
     'delay-16': Load(),
     'delay-durable-1k': Load(KIB),
     'rate-5000': Load('--size 100 --rate 5000', floors=1.0, p50=66),
