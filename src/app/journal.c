@@ -44,10 +44,17 @@ static bool makes_sense(void *arg, const struct record *r)
 	       logged_check(r->body, arg, LOGGED_RUN_BYTES) != ERR_CORRUPT;
 }
 
+static void describe(void *arg, const struct record *r, struct text *out)
+{
+	must(arg != NULL);
+	if (r->kind == RECORD_OUTCOMES)
+		logged_describe(r->body, arg, LOGGED_RUN_BYTES, out);
+}
+
 static int inspect(const char *dir, enum inspect_mode mode)
 {
 	static _Alignas(struct run) uint8_t run[LOGGED_RUN_BYTES];
-	const struct inspect_look look = { makes_sense, run };
+	const struct inspect_look look = { makes_sense, describe, run };
 	char room[512];
 	struct text why = text_of(room, sizeof room);
 	struct mem mem = app_heap();

@@ -2,6 +2,7 @@
 
 #include "base/bits.h"
 #include "base/crc32c.h"
+#include "base/text.h"
 #include "core/catalog.h"
 #include "core/core.h"
 #include "core/fact.h"
@@ -337,4 +338,21 @@ enum err logged_check(struct slice body, struct run *room, uint32_t room_bytes)
 	while (rd_left(&r) > 0)
 		TRY(logged_get(&r, body, room, room_bytes));
 	return ERR_OK;
+}
+
+void logged_describe(struct slice body, struct run *room, uint32_t room_bytes, struct text *out)
+{
+	static const char *const names[UINT8_MAX + 1] = {
+#define OUTCOME(number, name, row, prose) [number] = #name,
+#include "core/outcome.def"
+#undef OUTCOME
+	};
+	bool is_there[UINT8_MAX + 1] = { false };
+	struct rd r = rd_of(body);
+	must(room != NULL);
+	while (rd_left(&r) > 0 && logged_get(&r, body, room, room_bytes) == ERR_OK)
+		is_there[room->kind] = true;
+	for (uint32_t kind = 0; kind <= UINT8_MAX; kind++)
+		if (is_there[kind])
+			text_putf(out, " %s", names[kind]);
 }

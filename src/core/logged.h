@@ -20,6 +20,8 @@
 #include "base/wr.h"
 #include "core/run.h"
 
+struct text;
+
 enum { LOGGED_SAME = 16, LOGGED_EXPIRY = 64 };
 
 /* The message that was stored last in a record, and the checksum of the body so far, which is made
@@ -51,4 +53,8 @@ MUST_USE enum err logged_get(struct rd *r, struct slice body, struct run *room,
 
 /* logged_check reads all runs of a body in turn. The first error of logged_get, or ERR_OK. */
 MUST_USE enum err logged_check(struct slice body, struct run *room, uint32_t room_bytes);
+
+/* logged_describe appends the names of the outcomes in a body, each once and behind a space, up to
+ * the first that logged_get does not take. */
+void logged_describe(struct slice body, struct run *room, uint32_t room_bytes, struct text *out);
 #endif

@@ -152,6 +152,10 @@ static void what_is_put_is_what_is_got(void **s)
 	must(o->kind == OUTCOME_ADD_ONCE && slice_eq(run_tail(o), slice_str("12345678")));
 	must(o->n == 1 && add[0].bytes == RIG_STORED_BYTES && add[0].loc > two);
 	must(rd_done(&rd));
+	char said[200];
+	struct text text = text_of(said, sizeof said);
+	logged_describe(body, (struct run *)(void *)room_bytes, sizeof room_bytes, &text);
+	must(strcmp(said, " ADD REMOVE GIVE_MARK COUNT RETAIN FORGET ADD_ONCE") == 0);
 	msg_unref(rig_message(r, 0, 1), 1);
 	must(block_room(r->filling) > 0);
 	r->filling->given -= 2; /* the two messages that no row owns */

@@ -368,6 +368,8 @@ static bool next_record(struct journal_inspect *i, struct text *out)
 	if (i->mode == INSPECT_VERIFY)
 		return false;
 	print_record(&p, at, &r, out);
+	if (i->look)
+		i->look->describe(i->look->arg, &r, out);
 	return true;
 }
 

@@ -22,11 +22,13 @@ enum inspect_mode {
 	INSPECT_VERIFY /* damage, and a line for each file */
 };
 
-#define INSPECT_LINE_BYTES 256 /* a line is shorter */
+#define INSPECT_LINE_BYTES 512 /* a line is shorter */
 
-/* What the journal does not know: whether what a whole record says makes sense. */
+/* What the journal does not know: whether what a whole record says makes sense, and then what it
+ * is, appended to the record's line; only where everything is printed. */
 struct inspect_look {
 	bool (*makes_sense)(void *arg, const struct record *r);
+	void (*describe)(void *arg, const struct record *r, struct text *out);
 	void *arg;
 };
 

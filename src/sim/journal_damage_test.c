@@ -134,7 +134,7 @@ static void what_records_say_is_looked_at(void **state)
 {
 	(void)state;
 	uint32_t records_n = 0;
-	const struct inspect_look look = { has_no_third, &records_n };
+	const struct inspect_look look = { .makes_sense = has_no_third, .arg = &records_n };
 	struct rig *r = worked(1, true);
 	must(damage_seen(rig_disk(r), &look) == 1 && records_n > 3);
 	rig_free(r);
