@@ -1,7 +1,8 @@
 """golden -- data directories of other days: how they are kept, opened and looked through.
 
 A directory is kept as NAME.tar.gz, without what only the process needed that wrote it; what is in
-it, as NAME.json: the definitions, and each queue's messages in their order.
+it, as NAME.json: the definitions, each queue's messages in their order, and
+what is retained for MQTT.
 """
 import datetime
 import decimal
@@ -18,10 +19,14 @@ import time
 import pika
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../lib'))
+import mqtt  # noqa: E402
 from broker import PATIENCE_S, program  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-EXPIRING = {'expiring.one': 4, 'expiring.two': 4}  # the letters that come when their time is up
+# So many come when their time is up.
+LATE = {f'{name}.{life}': n for name, n in (('expiring', 4), ('again', 2), ('delayed', 1))
+        for life in ('one', 'two')}
+MQTT = ('mqtt.listeners.tcp.default=127.0.0.1:0',)
 PORTS = range(21701, 21731)                        # of MQTT; clients there come to a virtual host
 LONG = 200                                         # bodies beyond are kept as their digest
 
@@ -91,10 +96,13 @@ def plain(value):
     return value.decode('latin-1') if isinstance(value, bytes) else value
 
 
+def digest(body):
+    return hashlib.sha256(body).hexdigest() + f' {len(body)}' if len(body) > LONG else plain(body)
+
+
 def message(method, props, body):
-    name = hashlib.sha256(body).hexdigest() + f' {len(body)}' if len(body) > LONG else plain(body)
     told = {k: plain(v) for k, v in vars(props).items() if v is not None}
-    return dict(body=name, exchange=method.exchange, key=method.routing_key,
+    return dict(body=digest(body), exchange=method.exchange, key=method.routing_key,
                 again=method.redelivered, props=told)
 
 
@@ -109,24 +117,55 @@ def wait_for(channel, queue, n):
         assert time.monotonic() < end, f'{queue} has {ready(channel, queue)} of {n} messages'
 
 
-def drain(channel, queue, letters_n):
+def drain(channel, queue, late_n):
     """In their order, but for those whose time was up before or while the broker started."""
-    wait_for(channel, queue, letters_n)
+    wait_for(channel, queue, late_n)
     found = []
     while True:
         got = channel.basic_get(queue, auto_ack=True)
         if got[0] is None:
-            return sorted(found, key=lambda m: m['body']) if queue in EXPIRING else found
+            return sorted(found, key=lambda m: m['body']) if queue in LATE else found
         found.append(message(*got))
 
 
-def contents(broker, letters=EXPIRING):
-    """All there is, taken out; so many letters are waited for. What was drained is empty."""
+def read_stream(channel, queue):
+    """From its beginning on; it stays as it is."""
+    n, found = ready(channel, queue), []
+    channel.basic_qos(prefetch_count=100)
+    for got in channel.consume(queue, arguments={'x-stream-offset': 'first'}):
+        found.append(message(*got))
+        channel.basic_ack(got[0].delivery_tag)
+        if len(found) == n:
+            channel.cancel()
+            return found
+
+
+def retained(broker, n):
+    """So many messages, by topic; they come when they have been read, in no order."""
+    port = int(broker.wait_for(r'L001 listening for mqtt on 127\.0\.0\.1:(\d+)')[1])
+    client = mqtt.Client(port, 'golden.reader', 5, user='/:guest', password='guest')
+    client.subscribe('golden/#')
+    found = {m.topic: digest(m.payload) for m in (client.message() for _ in range(n))}
+    client.nothing()
+    client.disconnect()
+    return found
+
+
+def is_stream(queue):
+    return queue['arguments'].get('x-queue-type') == 'stream'
+
+
+def contents(broker, retained_n, late=LATE):
+    """All there is; what is late is waited for. Queues are empty then; streams and what is retained
+    stay."""
     told, queues = exported(broker), {}
     for vhost in sorted({q['vhost'] for q in told['queues']}):
         connection = connect(broker, vhost=vhost)
         channel = connection.channel()
-        for name in sorted(q['name'] for q in told['queues'] if q['vhost'] == vhost):
-            queues[f'{vhost} {name}'] = drain(channel, name, letters.get(name, 0))
+        for queue in sorted((q for q in told['queues'] if q['vhost'] == vhost),
+                            key=lambda q: q['name']):
+            name = queue['name']
+            queues[f'{vhost} {name}'] = (read_stream(channel, name) if is_stream(queue) else
+                                         drain(channel, name, late.get(name, 0)))
         connection.close()
-    return dict(definitions=told, queues=queues)
+    return dict(definitions=told, queues=queues, retained=retained(broker, retained_n))
