@@ -176,6 +176,15 @@ enum done stomp_refuse(struct turn *t, const char *message, struct slice body)
 	return DONE;
 }
 
+enum done stomp_refuse_most(struct turn *t, const char *message, const char *what, uint32_t most)
+{
+	char room[80];
+	struct text said = text_of(room, sizeof room);
+	text_putf(&said, "%s at most %u\n", what, most);
+	must(!text_is_full(&said));
+	return stomp_refuse(t, message, text_slice(&said));
+}
+
 enum done stomp_fail_quietly(struct turn *t, const char *message, struct slice body)
 {
 	must(t->s->phase != PHASE_CLOSED);

@@ -227,6 +227,8 @@ enum done stomp_refuse(struct turn *t, const char *message, struct slice body);
 enum done stomp_fail(struct turn *t, const char *message, struct slice body);
 enum done stomp_fail_quietly(struct turn *t, const char *message, struct slice body);
 enum done stomp_fail_err(struct turn *t, enum err e);
+/* stomp_refuse_most is stomp_refuse with the body "WHAT at most MOST"; WHAT has up to 60 octets. */
+enum done stomp_refuse_most(struct turn *t, const char *message, const char *what, uint32_t most);
 /* stomp_refuse_missing: '"COMMAND" must include a 'HEADER' header'. */
 enum done stomp_refuse_missing(struct turn *t, const char *message, const char *header);
 /* stomp_refuse_value: a header with a value that makes no sense. */

@@ -85,8 +85,8 @@ static bool read_asked(struct turn *t, struct asked *a)
 	a->has_id = stomp_has(t->head, STOMP_H_ID);
 	a->id = t->head->at[a->has_id ? STOMP_H_ID : STOMP_H_DESTINATION];
 	if (a->id.n > LIMIT_SHORTSTR) {
-		(void)stomp_refuse(t, "Invalid header",
-				   slice_str("An id has at most 255 octets\n"));
+		(void)stomp_refuse_most(t, "Invalid header", "An id has, in octets,",
+					LIMIT_SHORTSTR);
 		return false;
 	}
 	if (!read_ack(t, a) || !read_numbers(t, a) || !read_flags(t, a)) {
@@ -286,11 +286,15 @@ static enum done refuse_limit(struct turn *t, const struct call *c)
 {
 	const bool is_wild = c->made > 0 && stomp_wild_refused(t, c->made);
 	const char *message = is_wild ? "Too many queues for a wildcard" : "Too many selectors";
-	const struct slice most = slice_str(
-		is_wild ? "It fits more queues than one subscription may hear\n"
-			: "A queue's consumers have 32 different ones at most\n");
+	char room[80];
+	struct text most = text_of(room, sizeof room);
+	text_putf(&most,
+		  is_wild ? "One connection hears at most %u\n"
+			  : "A queue's consumers have at most %u different ones\n",
+		  is_wild ? LIMIT_STOMP_WILDCARD_QUEUES : LIMIT_SELECTORS);
 	must(c->reply.err == ERR_LIMIT);
-	return c->at > 0 ? stomp_fail(t, message, most) : stomp_refuse(t, message, most);
+	return c->at > 0 ? stomp_fail(t, message, text_slice(&most))
+			 : stomp_refuse(t, message, text_slice(&most));
 }
 
 /* There is nothing to wait for: it begins behind the receipt. */
@@ -399,8 +403,8 @@ static enum done subscribe_one(struct turn *t, struct slice to, uint8_t *names)
 	if ((k && (made == 0 || k->made != made)) || stomp_wild_has(s, a.has_id, a.id, made))
 		return refuse_twice(t, &a);
 	if (s->subscriptions_n >= LIMIT_STOMP_SUBSCRIPTIONS)
-		return stomp_refuse(t, "Too many subscriptions",
-				    slice_str("One connection has 4096 at most\n"));
+		return stomp_refuse_most(t, "Too many subscriptions", "One connection has",
+					 LIMIT_STOMP_SUBSCRIPTIONS);
 	must(s->phase == PHASE_RUNNING);
 	return subscribe(t, &a);
 }

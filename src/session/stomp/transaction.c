@@ -137,8 +137,8 @@ enum done stomp_on_begin(struct turn *t)
 	if (x)
 		transaction_free(t, x);
 	if (s->transactions_n >= LIMIT_STOMP_TRANSACTIONS)
-		return stomp_refuse(t, "Too many transactions",
-				    slice_str("One connection has 16 open at most\n"));
+		return stomp_refuse_most(t, "Too many transactions", "Open in one connection are",
+					 LIMIT_STOMP_TRANSACTIONS);
 	x = mem_get(t->w->mem, sizeof *x + name.n, "stomp transaction");
 	must(x != NULL);
 	*x = (struct transaction){ .next = s->transactions, .name_n = (uint32_t)name.n };
@@ -166,9 +166,12 @@ enum done stomp_on_abort(struct turn *t)
 
 enum done stomp_refuse_transaction(struct turn *t)
 {
+	char room[80];
+	struct text most = text_of(room, sizeof room);
+	text_putf(&most, "It has at most %u frames and %u bytes\n", LIMIT_STOMP_TRANSACTION_ACTIONS,
+		  LIMIT_TX_BYTES);
 	must(t->frame != NULL);
-	return stomp_refuse(t, "Transaction too large",
-			    slice_str("It has 1024 frames and 64 MiB at most\n"));
+	return stomp_refuse(t, "Transaction too large", text_slice(&most));
 }
 
 enum done stomp_put_off(struct turn *t)
