@@ -19,6 +19,8 @@ SEEDS     ?= 1000
 FUZZ_SECS ?= 30
 PREFIX    ?= /usr/local
 RELEASE   := build/release
+# What ThreadSanitizer watches; of the tests tools/run-tests takes the same ones.
+WITH_THREADS := godwitd tests_base tests_node tests_io
 
 # $(call build,PRESET,TARGETS): configures and builds; where nobody looks, it says only what goes
 # wrong.
@@ -43,7 +45,7 @@ build: build-packages ## build/release/godwitd, godwit and godwit-sim
 test: test-packages ## every test; T="words" runs those with a word in their name
 	$(call build,dev,all)
 	$(call build,asan,tests programs)
-	$(call build,tsan,tests programs)
+	$(call build,tsan,$(WITH_THREADS))
 	$(call build,release,programs)
 	$(call build,clang,all)
 	@test/lib/authority.py # the certificates of tests
