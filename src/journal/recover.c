@@ -147,10 +147,7 @@ static enum err note(struct journal *j, struct slice records, struct text *why)
 			text_puts(why, ": start the version that wrote it, or a later one");
 			return ERR_NOT_IMPLEMENTED;
 		}
-		segment_note(r->seg, rec.shard, rec.index);
-		_Atomic uint64_t *highest = &j->written_index[rec.shard];
-		if (rec.index > atomic_load_explicit(highest, memory_order_relaxed))
-			atomic_store_explicit(highest, rec.index, memory_order_relaxed);
+		journal_note(j, r->seg, rec.shard, rec.index);
 	}
 	return ERR_OK;
 }

@@ -78,6 +78,17 @@ static inline enum err journal_broken(const struct journal *j)
 	return (enum err)atomic_load_explicit(&j->broken, memory_order_acquire);
 }
 
+/* journal_note: this segment holds a record of the shard with this index; the writer, or who opens
+ * the journal. */
+static inline void journal_note(struct journal *j, struct segment *seg, uint16_t shard,
+				uint64_t index)
+{
+	_Atomic uint64_t *highest = &j->written_index[shard];
+	segment_note(seg, shard, index);
+	if (index > atomic_load_explicit(highest, memory_order_relaxed))
+		atomic_store_explicit(highest, index, memory_order_relaxed);
+}
+
 /* keeper_tell: what the keeper has, for whoever asks; the keeper, or who opens the journal. */
 static inline void keeper_tell(struct journal *j)
 {

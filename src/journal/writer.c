@@ -113,13 +113,8 @@ static uint32_t stamp(struct journal *j, struct jbatch *b)
 	must(b->len > 0 && b->len % RECORD_ALIGN == 0);
 	for (uint32_t at = 0; at < b->len; at += record_peek_space(b->at + at), n++) {
 		uint8_t *r = b->at + at;
-		uint16_t shard = record_peek_shard(r);
-		uint64_t index = record_peek_index(r);
 		record_stamp(r, seg->number);
-		segment_note(seg, shard, index);
-		_Atomic uint64_t *highest = &j->written_index[shard];
-		if (index > atomic_load_explicit(highest, memory_order_relaxed))
-			atomic_store_explicit(highest, index, memory_order_relaxed);
+		journal_note(j, seg, record_peek_shard(r), record_peek_index(r));
 	}
 	return n;
 }
