@@ -1,6 +1,7 @@
 /* head_fuzz -- any octets as a request: what is taken says the same when it is written again. */
 #include "base/must.h"
 #include "base/text.h"
+#include "wire/http1/deflate.h"
 #include "wire/http1/upgrade.h"
 
 #include <stdlib.h>
@@ -48,6 +49,21 @@ static void upgrade(void)
 	must(http1_protocol_choose(&head, "mqtt|mqttv3.1", &n).n <= 8);
 }
 
+/* What is agreed on about packed messages is what was asked for, and no less than we can do. */
+static void pack(void)
+{
+	char room[200];
+	struct text t = text_of(room, sizeof room);
+	for (uint8_t bits = 8; bits <= HTTP1_DEFLATE_BITS_MAX; bits++) {
+		struct http1_deflate d = http1_deflate_choose(&head, bits);
+		must_if(d.is_agreed, d.server_bits >= bits);
+		must_if(d.is_agreed, d.server_bits <= HTTP1_DEFLATE_BITS_MAX);
+		t = text_of(room, sizeof room);
+		http1_deflate_put(&t, &d);
+		must(!text_is_full(&t) && (t.n > 0) == d.is_agreed);
+	}
+}
+
 /* The end is where it is, however the octets come. */
 static size_t end_of(struct slice in, size_t step)
 {
@@ -77,5 +93,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (t.n <= LIMIT_HTTP_HEAD_BYTES && http1_head_read(text_slice(&t), &again) == ERR_OK)
 		same();
 	upgrade();
+	pack();
 	return 0;
 }
