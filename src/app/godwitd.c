@@ -91,28 +91,46 @@ static int take_option(struct command_line *l, int c)
 	case 'k': l->is_check = true; return -1;
 	case 'v': puts("godwitd " GODWIT_VERSION); return 0;
 	case 'h': fputs(help, stdout); return 0;
-	default: return EXIT_USAGE; /* getopt has said why */
+	default: must(!"an option that nobody takes"); return EXIT_USAGE;
 	}
+}
+
+/* What getopt refuses: `c` is its answer, `word` what it has read last. */
+static int refuse_option(int c, const char *word)
+{
+	char room[256];
+	struct text t = text_of(room, sizeof room);
+	bool is_long = word[0] == '-' && word[1] == '-';
+	if (is_long)
+		text_put_printable(&t, slice_str(word));
+	else
+		text_putf(&t, "-%c", optopt);
+	if (c == ':')
+		text_puts(&t, " needs a value");
+	else
+		text_puts(&t, is_long && optopt ? " takes no value" : " is no option");
+	return usage(room);
 }
 
 static int parse(struct command_line *l, int argc, char **argv)
 {
 	int c, code = -1;
 	l->sources.sets = l->sets;
-	while (code < 0 && (c = getopt_long(argc, argv, "", options, NULL)) != -1)
-		code = take_option(l, c);
+	opterr = 0; /* we say it ourselves, and in one line */
+	while (code < 0 && (c = getopt_long(argc, argv, ":", options, NULL)) != -1)
+		code = c == '?' || c == ':' ? refuse_option(c, argv[optind - 1])
+					    : take_option(l, c);
 	if (code < 0 && optind < argc)
 		return usage("there is a word that is no option");
 	return code;
 }
 
-/* Only what stands in a file has a line. */
 static void say_note(const struct config_note *note)
 {
-	printf("%s", note->source);
-	if (note->line)
-		printf(":%u", note->line);
-	printf(": %s has no effect here: %s\n", note->key, note->reason);
+	char where[CONFIG_STRING_MAX + 16];
+	struct text t = text_of(where, sizeof where);
+	config_source_put(&t, (struct config_source){ note->source, note->line });
+	printf("%s: %s has no effect here: %s\n", where, note->key, note->reason);
 }
 
 static int say_checked(const struct config_notes *notes)

@@ -108,11 +108,8 @@ void ciphers_say_unknown(const struct config *c, struct logger *log)
 	for (uint32_t i = 0; all && i < CONFIG_WORDS_MAX; i++) {
 		if (!w->at[i].word[0] || cipher_of(all, w->at[i].word))
 			continue;
-		const struct log_value v[4] = { log_str(slice_str(w->source)),
-						log_u64(w->at[i].line),
-						log_str(slice_str(w->at[i].word)),
-						log_str(slice_str("OpenSSL has no such cipher")) };
-		logger_line(log, LOG_config_ignored, v, 4);
+		logger_ignored(log, (struct config_source){ w->source, w->at[i].line },
+			       slice_str(w->at[i].word), "OpenSSL has no such cipher");
 	}
 	SSL_CTX_free(all);
 }

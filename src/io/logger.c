@@ -62,6 +62,17 @@ void logger_line(struct logger *l, enum log_id id, const struct log_value *value
 	sink_line(&l->file, &e);
 }
 
+void logger_ignored(struct logger *l, struct config_source from, struct slice key,
+		    const char *reason)
+{
+	char room[CONFIG_STRING_MAX + 16];
+	struct text where = text_of(room, sizeof room);
+	config_source_put(&where, from);
+	const struct log_value v[3] = { log_str(text_slice(&where)), log_str(key),
+					log_str(slice_str(reason)) };
+	logger_line(l, LOG_config_ignored, v, 3);
+}
+
 static void port_line(struct node_log *port, enum log_id id, const struct log_value *values,
 		      size_t n)
 {

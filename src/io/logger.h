@@ -35,6 +35,10 @@ MUST_USE enum err logger_reopen(struct logger *l, struct text *why);
 /* logger_line writes one row of base/log.def with its values. Any thread. */
 void logger_line(struct logger *l, enum log_id id, const struct log_value *values, size_t n);
 
+/* logger_ignored says of a setting that it has no effect here, and where it stands (F003). */
+void logger_ignored(struct logger *l, struct config_source from, struct slice key,
+		    const char *reason);
+
 struct logger_entry {
 	uint64_t wall_ms;
 	enum log_id id;

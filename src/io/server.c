@@ -99,10 +99,8 @@ static void log_begin(struct server *s)
 	const struct config_notes *notes = s->setup->notes;
 	for (uint32_t i = 0; i < notes->n && i < CONFIG_NOTES_MAX; i++) {
 		const struct config_note *one = &notes->at[i];
-		struct log_value n[4] = { log_str(slice_str(one->source)), log_u64(one->line),
-					  log_str(slice_str(one->key)),
-					  log_str(slice_str(one->reason)) };
-		logger_line(&s->log, LOG_config_ignored, n, 4);
+		logger_ignored(&s->log, (struct config_source){ one->source, one->line },
+			       slice_str(one->key), one->reason);
 	}
 }
 

@@ -72,12 +72,12 @@ void config_defaults(struct config *c)
 		set_default(c, &config_rows[i]);
 }
 
-void config_put_source(struct text *why, struct config_source from)
+void config_source_put(struct text *t, struct config_source from)
 {
-	text_puts(why, from.name);
+	must(from.name != NULL);
+	text_puts(t, from.name);
 	if (from.line)
-		text_putf(why, ":%u", from.line);
-	text_puts(why, ": ");
+		text_putf(t, ":%u", from.line);
 }
 
 static void note(struct config_notes *notes, struct config_source from, struct slice key,
@@ -95,11 +95,17 @@ static void note(struct config_notes *notes, struct config_source from, struct s
 static enum err unknown(struct config_source from, struct slice key, struct text *why)
 {
 	const char *near = config_near_key(key);
-	config_put_source(why, from);
-	text_puts(why, "unknown key ");
+	config_source_put(why, from);
+	if (key.n == 0) {
+		text_puts(why, ": there is no key before the =");
+		return ERR_MALFORMED;
+	}
+	text_puts(why, ": unknown key ");
 	text_put_printable(why, key);
 	if (near)
 		text_putf(why, "; did you mean %s?", near);
+	else
+		text_puts(why, "; godwit.conf(5) has them all");
 	return ERR_MALFORMED;
 }
 
@@ -119,7 +125,8 @@ enum err config_set(struct config *c, struct config_source from, struct slice ke
 	struct text reason = text_of(room, sizeof room);
 	if (config_field_set(c, row, from, name, value, &reason) == ERR_OK)
 		return ERR_OK;
-	config_put_source(why, from);
+	config_source_put(why, from);
+	text_puts(why, ": ");
 	text_put_printable(why, key);
 	text_putf(why, ": %s", room);
 	return ERR_MALFORMED;

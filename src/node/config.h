@@ -178,6 +178,9 @@ struct config_source {
 	uint32_t line;
 };
 
+/* config_source_put writes where that is: "NAME:LINE", or "NAME" when it has no line. */
+void config_source_put(struct text *t, struct config_source from);
+
 /* config_has_dialect: does the listener of that name speak the other dialect of its protocol? */
 bool config_has_dialect(const struct config_dialects *d, struct slice listener);
 
@@ -193,7 +196,7 @@ struct slice config_choice(const char *words, uint8_t place);
 
 /* config_read takes the text of a file named `name`; what has no effect is added to `notes`.
  * ERR_MALFORMED: the first bad line, `why` = "NAME:LINE: KEY: reason" or "NAME:LINE: unknown key
- * KEY; did you mean OTHER?". What stood before it is set. */
+ * KEY; did you mean OTHER?" (or where all are told). What stood before it is set. */
 MUST_USE enum err config_read(struct config *c, const char *name, struct slice text,
 			      struct config_notes *notes, struct text *why);
 

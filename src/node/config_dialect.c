@@ -69,8 +69,8 @@ enum err config_dialects_check(const struct config *c, struct text *why)
 		const struct config_dialect *d = &all->at[i];
 		if (is_listening(c, name_of(d)))
 			continue;
-		config_put_source(why, (struct config_source){ d->source, d->line });
-		text_puts(why, "stomp.listeners.");
+		config_source_put(why, (struct config_source){ d->source, d->line });
+		text_puts(why, ": stomp.listeners.");
 		text_put_printable(why, name_of(d));
 		text_puts(why,
 			  CONFIG_DIALECT_END ": there is no listener of that name; open one as "

@@ -53,9 +53,6 @@ bool config_row_is_listening(const struct config_row *row);
  * otherwise; *out_name is how the key goes on, or nothing. NULL: there is none. */
 const struct config_row *config_row_find(struct slice key, struct slice *out_name);
 
-/* config_put_source writes where a setting comes from, before what is said of it. */
-void config_put_source(struct text *why, struct config_source from);
-
 /* config_known_reason: why a setting of RabbitMQ has no effect here; NULL: there is none such. */
 const char *config_known_reason(struct slice key);
 

@@ -100,7 +100,10 @@ static void an_unknown_key_names_the_nearest(void **s)
 				    "listeners.tcp.default?");
 	must(set(c, "disk_free_limit", "1GB") == ERR_MALFORMED);
 	must(set(c, "colour\n", "red") == ERR_MALFORMED);
-	assert_string_equal(reason, "--set: unknown key colour\\x0a");
+	assert_string_equal(reason, "--set: unknown key colour\\x0a; godwit.conf(5) has them "
+				    "all");
+	must(set(c, "", "red") == ERR_MALFORMED);
+	assert_string_equal(reason, "--set: there is no key before the =");
 }
 
 /* The rows of settings without effect do not cover slips in those that have one. */
