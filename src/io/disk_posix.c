@@ -300,6 +300,22 @@ static enum err posix_lock(struct disk *d, const char *path)
 	return ERR_OK;
 }
 
+bool disk_posix_is_taken(const char *data_dir, const char *path, const char **out_said)
+{
+	int dir = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int file = dir < 0 ? -1 : openat(dir, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	bool is_taken = file >= 0 && flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+	if (is_taken) {
+		(void)lock_taken(file);
+		*out_said = why_text;
+	}
+	if (file >= 0)
+		(void)close(file);
+	if (dir >= 0)
+		(void)close(dir);
+	return is_taken;
+}
+
 static void posix_unlock(struct disk *d)
 {
 	struct disk_posix *p = disk_of(d);

@@ -14,6 +14,11 @@ struct text;
  * directory), ERR_IO: `why` says what and where. */
 MUST_USE enum err disk_posix_new(const char *data_dir, struct disk **out_disk, struct text *why);
 
+/* disk_posix_is_taken: does another process have the lock `path` of this data directory? Then
+ * *out_said is whose it is, until the next call of this thread: "in use by process 7". Nothing is
+ * made, and nothing is taken. */
+bool disk_posix_is_taken(const char *data_dir, const char *path, const char **out_said);
+
 /* disk_posix_free closes the directory and gives the lock back. NULL is nothing. */
 void disk_posix_free(struct disk *own_disk);
 #endif

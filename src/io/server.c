@@ -18,6 +18,7 @@
 #include "io/signals.h"
 #include "io/tls_context.h"
 #include "io/worker.h"
+#include "journal/path.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -217,6 +218,20 @@ static enum err log_refusal(struct server *s, enum err e, enum log_id id, const 
 	return e;
 }
 
+/* open_addresses takes the addresses. Where another daemon has them and this data directory, that
+ * is what is told: who starts a broker twice is to hear of the first one. */
+static enum err open_addresses(struct server *s, struct text *why)
+{
+	const char *said;
+	enum err e = take_addresses(s, why);
+	if (e != ERR_EXISTS || !disk_posix_is_taken(s->config->data_dir, PATH_LOCK, &said))
+		return log_refusal(s, e, LOG_listener_failed, why);
+	*why = text_of(why->p, why->cap);
+	text_putf(why, "the data directory is %s: stop that, or name another one", said);
+	say_place(s, ERR_BUSY, why);
+	return log_refusal(s, ERR_BUSY, LOG_data_dir_bad, why);
+}
+
 static enum err start_threads(struct server *s, struct text *why)
 {
 	struct journal *j = node_journal(s->node);
@@ -285,7 +300,7 @@ static enum err start(struct server *s, struct text *why)
 	names_complete(s->config);
 	s->pollers.n = loops_wanted(s->config);
 	log_begin(s);
-	TRY(log_refusal(s, take_addresses(s, why), LOG_listener_failed, why));
+	TRY(open_addresses(s, why));
 	TRY(read_definitions(s, why));
 	TRY(log_refusal(s, open_disk(s, why), LOG_data_dir_bad, why));
 	TRY(make_pollers(s, why));
