@@ -44,6 +44,15 @@ enum err client_target_of(const char *uri, struct client_target *out, struct tex
 	return ERR_OK;
 }
 
+static enum err cannot_connect(struct text *why, const struct client_target *t, const char *detail)
+{
+	must(detail != NULL);
+	if (why->n == 0)
+		text_putf(why, "cannot connect to %s, port %s: %s; see --uri", t->uri.host,
+			  t->uri.port, detail);
+	return ERR_CLOSED;
+}
+
 /* connect_to gives a blocking socket that sends at once and waits CLIENT_WAIT_S at most. */
 static enum err connect_to(struct client *c, const struct client_target *t)
 {
@@ -53,7 +62,7 @@ static enum err connect_to(struct client *c, const struct client_target *t)
 	if (c->fd < 0)
 		return fail(c->why, "socket", strerror(errno));
 	if (connect(c->fd, (const struct sockaddr *)&t->address, t->address_len) != 0)
-		return fail(c->why, t->uri.port, strerror(errno));
+		return cannot_connect(c->why, t, strerror(errno));
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
 	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
