@@ -1,5 +1,5 @@
 # Flags of each kind of build; the presets choose the kind.
-set(GODWIT_BUILD dev CACHE STRING "dev, release, asan, tsan, fuzz or coverage")
+set(GODWIT_BUILD dev CACHE STRING "dev, release, asan, tsan, fuzz, coverage or clang")
 option(GODWIT_WERROR "warnings are errors" $ENV{CI})
 
 add_compile_options(
@@ -27,6 +27,7 @@ set(asan_flags -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all)
 set(tsan_flags -O1 -g -fsanitize=thread -Wno-tsan) # it does not follow fences: known
 set(fuzz_flags ${asan_flags} -fsanitize=fuzzer-no-link)
 set(coverage_flags -O0 -g --coverage)
+set(clang_flags -O0 -Wnull-dereference) # nobody runs it; clang warns before it optimises
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
 	list(APPEND release_flags -fcf-protection)
 	# Variables are cleared before use; what gcc takes for that by itself takes long to begin.
