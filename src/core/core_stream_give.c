@@ -15,7 +15,7 @@ static uint64_t begin_at(const struct stream *s, const struct stream_from *from)
 	case STREAM_FIRST:
 	case STREAM_SINCE: return s->first;
 	case STREAM_LAST: return s->last;
-	case STREAM_OFFSET: return max_u64(s->first, min_u64(from->value, s->next));
+	case STREAM_OFFSET: return max_u64(s->first, from->value); /* it may be yet to come */
 	case STREAM_NEXT: break;
 	}
 	must(from->where == STREAM_NEXT);

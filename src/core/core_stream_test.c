@@ -24,11 +24,10 @@ static struct rig *rig_with_stream(uint32_t n)
 	return r;
 }
 
-static void read_from_first(struct rig *r, uint64_t consumer, uint32_t messages)
+static void read_from(struct rig *r, uint64_t consumer, uint32_t messages, struct stream_from from)
 {
 	struct run *cmd = (struct run *)(void *)r->cmd_bytes;
 	struct subscribe_row *row = (void *)(cmd + 1);
-	struct stream_from from = { .where = STREAM_FIRST };
 	*cmd = rig_head(CMD_SUBSCRIBE, Q, consumer);
 	cmd->n = 1;
 	cmd->row_bytes = sizeof *row;
@@ -39,6 +38,11 @@ static void read_from_first(struct rig *r, uint64_t consumer, uint32_t messages)
 	rig_apply(r);
 	rig_effects(r);
 	rig_give(r);
+}
+
+static void read_from_first(struct rig *r, uint64_t consumer, uint32_t messages)
+{
+	read_from(r, consumer, messages, (struct stream_from){ .where = STREAM_FIRST });
 }
 
 static void settle(struct rig *r, uint64_t consumer, uint64_t offset)
@@ -84,6 +88,22 @@ static void what_a_reader_has_not_read_yet_stays_where_it_lies(void **s)
 	must(movable(r) == 0x38);
 	rig_do(r, CMD_UNSUBSCRIBE, Q, 9, 0);
 	must(movable(r) == 0x3f);
+	rig_free(r);
+}
+
+static void who_begins_with_one_that_is_to_come_gets_none_before(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_stream(2);
+	read_from(r, 9, 3, (struct stream_from){ .where = STREAM_OFFSET, .value = 4 });
+	SAY("reply 9 OK 2 1");
+	rig_publish(r, Q, 3, 2, ENTRY_PERSISTENT);
+	rig_commit(r);
+	SAY("");
+	rig_publish(r, Q, 5, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	SAY("c9 5");
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 9, 0);
 	rig_free(r);
 }
 
@@ -275,6 +295,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_reader_has_not_read_yet_stays_where_it_lies),
+		cmocka_unit_test(who_begins_with_one_that_is_to_come_gets_none_before),
 		cmocka_unit_test(what_is_given_while_it_is_copied_stays),
 		cmocka_unit_test(what_is_settled_moves_though_the_reader_goes_on),
 		cmocka_unit_test(readers_hold_what_each_of_them_was_given),
