@@ -45,13 +45,23 @@ static void put_users(struct text *out, struct slice block)
 	}
 }
 
+/* All of them: a PUBLISH may have one for each subscription. */
+static void put_ids(struct text *out, struct slice block)
+{
+	struct rd r = rd_of(block);
+	uint32_t id;
+	must(block.n > 0);
+	while (mqtt_props_next_id(&r, &id))
+		put_number(out, "subscription_id", id);
+}
+
 #define print_bit(name, v)    put_number(out, name, v)
 #define print_u16(name, v)    put_number(out, name, v)
 #define print_u32(name, v)    put_number(out, name, v)
 #define print_pos16(name, v)  put_number(out, name, v)
 #define print_pos32(name, v)  put_number(out, name, v)
 #define print_alias(name, v)  put_number(out, name, v)
-#define print_number(name, v) put_number(out, name, v)
+#define print_number(name, v) put_ids(out, p->block)
 #define print_str(name, v)    put_quoted(out, name, v)
 #define print_topic(name, v)  put_quoted(out, name, v)
 #define print_bin(name, v)    put_quoted(out, name, v)

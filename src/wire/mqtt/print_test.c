@@ -58,6 +58,8 @@ static void what_a_client_sends_is_a_line(void **s)
 static void what_a_server_sends_is_a_line(void **s)
 {
 	(void)s;
+	SERVER(5, "30 08 0001'a' 04 0b01 0b02",
+	       "PUBLISH topic='a' qos=0 subscription_id=1 subscription_id=2 payload=(0)");
 	SERVER(4, "20 02 01 00", "CONNACK session_present code=0");
 	SERVER(5, "20 08 00 87 05 1f 0002'no'",
 	       "CONNACK reason=135 (not authorized) reason_string='no'");
