@@ -2,8 +2,8 @@
  *
  * test/scenario/README.md has the format. The harness is whatever its user has included before:
  * WORLD_CLIENTS, struct world, struct client (out, out_read, is_closed), client_new, client_write,
- * client_lost, world_run, world_later and world_free. A protocol's part is included behind it, or
- * written there. Only for tests.
+ * client_lost, world_run, world_later, world_order and world_free. A protocol's part is included
+ * behind it, or written there. Only for tests.
  */
 #ifndef SESSION_SCENARIO_FOR_TESTS_H
 #define SESSION_SCENARIO_FOR_TESTS_H
@@ -245,7 +245,9 @@ static inline void scenario_act(struct scenario *s, const char *line)
 	char expanded[SCENARIO_LINE];
 	scenario_expand(s, line, expanded);
 	struct client *c = scenario_client(s, expanded, &rest);
-	if (strncmp(rest, "connect", 7) == 0 || strncmp(rest, "open", 4) == 0)
+	if (strncmp(expanded, "operator ", 9) == 0)
+		world_order(s->w, rest);
+	else if (strncmp(rest, "connect", 7) == 0 || strncmp(rest, "open", 4) == 0)
 		scenario_connect(s, expanded, rest);
 	else if (!c)
 		scenario_fail(s, "no such connection", line, NULL);

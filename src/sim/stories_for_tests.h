@@ -5,6 +5,7 @@
 #ifndef SIM_STORIES_FOR_TESTS_H
 #define SIM_STORIES_FOR_TESTS_H
 #include "session/stories_for_tests.h"
+#include "sim/orders_for_tests.h"
 #include "sim/world_for_tests.h"
 
 /* What clients speak; NULL: AMQP 0-9-1. A story in the other dialect of that says so in front. */

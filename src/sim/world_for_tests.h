@@ -140,6 +140,9 @@ static struct world *world_new(uint64_t seed, const struct session_ops *ops)
 	return w;
 }
 
+/* world_order is what an operator says (orders_for_tests.h). */
+static void world_order(struct world *w, const char *line);
+
 /* world_free ends all clients and the broker, and must find everything given back. */
 static void world_free(struct world *w)
 {
