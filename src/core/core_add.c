@@ -19,13 +19,24 @@ void core_drop_rows(struct core *c, const struct run *to, const struct add_row *
 	core_confirm_rows(c, to, row, n, fx);
 }
 
+static void add_pieces(struct core *c, struct queue *q, const struct entry *e, uint32_t n)
+{
+	uint64_t pieces = 0;
+	must(n > 0);
+	for (uint32_t i = 0; i < n; i++)
+		pieces += queue_pieces(&e[i]);
+	if (pieces)
+		queue_special(q, c->mem)->ready_pieces += pieces;
+}
+
 /* Fills slots of `k` from rows. Ids: of persistent entries one after the other from first_id on;
  * of transient ones all the same. Gives all bits of their expiries. */
-static uint64_t fill(struct queue *q, struct chunk *k, const struct add_row *row, uint32_t n,
-		     uint64_t first_id, bool is_logged)
+static uint64_t fill(struct core *c, struct queue *q, struct chunk *k, const struct add_row *row,
+		     uint32_t n, uint64_t first_id, bool is_logged)
 {
 	struct entry *e = k->entry + k->used;
 	uint64_t *loc = k->loc + k->used, bytes = 0, cached = 0, expiry = 0;
+	uint8_t kinds = 0;
 	must(k->used + n <= CHUNK_N && first_id >= q->last_id);
 	for (uint32_t i = 0; i < n; i++) {
 		e[i] = (struct entry){
@@ -40,11 +51,14 @@ static uint64_t fill(struct queue *q, struct chunk *k, const struct add_row *row
 		bytes += row[i].bytes;
 		cached += row[i].mem ? row[i].bytes : 0;
 		expiry |= row[i].expiry_ms;
+		kinds |= row[i].flags;
 	}
 	q->last_id = e[n - 1].id;
 	q->live_bytes += bytes;
 	q->ready_bytes += bytes;
 	q->cached_bytes += cached;
+	if (kinds & ENTRY_BIG)
+		add_pieces(c, q, e, n);
 	return expiry;
 }
 
@@ -72,7 +86,7 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 			core_release(c, q, done);
 		n = (uint32_t)min_u64(o->n - at, CHUNK_N - k->used);
 		chunk_room(&c->chunks, k, k->used + n);
-		uint64_t expiry = fill(q, k, row + at, n, first_id + (is_logged ? at : 0),
+		uint64_t expiry = fill(c, q, k, row + at, n, first_id + (is_logged ? at : 0),
 				       is_logged);
 		chunk_use(k, n);
 		if (expiry && q->has->delay)

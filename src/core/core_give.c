@@ -104,13 +104,12 @@ static void give_away(struct hands *h, struct chunk *k, uint32_t slot, struct de
 		return;
 	}
 	row_of(h, k, slot, out);
+	queue_off(q, k, slot);
 	(void)core_unmem(c, q, e);
-	if (e->flags & ENTRY_PERSISTENT) {
-		queue_off(q, k, slot);
+	if (e->flags & ENTRY_PERSISTENT)
 		core_remove(&h->removal, k, slot);
-	} else {
+	else
 		core_drop_entry(c, q, k, slot, &none);
-	}
 	must(none.n == 0);
 }
 

@@ -1,4 +1,5 @@
 #include "core/core_for_tests.h"
+#include "msg/big.h"
 
 #define Q 7u
 
@@ -334,6 +335,54 @@ static void what_need_not_survive_is_shed(void **s)
 	rig_free(r);
 }
 
+/* One whose body lies in three pieces; of properties it has enough for the list of forty more. */
+static void publish_large(struct rig *r, uint64_t number)
+{
+	const uint32_t props_n = 40 * BIG_ROW_BYTES, list_n = 3 * BIG_ROW_BYTES;
+	uint32_t off;
+	struct block *b = block_with_room(&r->home, &r->filling, 2 + props_n + list_n, &off);
+	memset((uint8_t *)b + off, 0, 2 + props_n + list_n);
+	b->fill = off + 2 + props_n + list_n;
+	struct msg *m = msg_new(b, &(struct msg){ .route_off = off,
+						  .route_len = 2,
+						  .props_off = off + 2,
+						  .props_len = props_n,
+						  .body_off = off + 2 + props_n,
+						  .body_bytes = list_n,
+						  .proto = MSG_CHUNKS });
+	must(m != NULL);
+	for (uint32_t i = 0; i < 3; i++)
+		big_put((uint8_t *)b + m->body_off, i, (struct big_chunk){ number, 20 });
+	block_give(b, 1);
+	struct publish_row row = {
+		.mem = msg_mem(m), .queue = Q, .bytes = msg_stored_bytes(m), .flags = ENTRY_BIG
+	};
+	rig_admit(r, rig_head(CMD_PUBLISH, 0, number), &row, sizeof row, 1);
+	rig_give(r);
+	core_check(r->core);
+}
+
+/* Their lists are short; the pieces are what waits, on the disk. */
+static void large_messages_count_with_their_pieces(void **s)
+{
+	(void)s;
+	struct queue_rules rules = rules_none();
+	rules.passing_bytes = 5 * LIMIT_CHUNK_BYTES;
+	struct rig *r = rig_with(0, rules);
+	for (uint64_t n = 1; n <= 4; n++)
+		publish_large(r, n);
+	must(queue(r)->ready_n == 2 && queue_counted(queue(r))->overflowed == 2);
+	must(queue(r)->has->ready_pieces == 6);
+	rig_do(r, CMD_GET, Q, 9, GET_NO_ACK);
+	rig_do(r, CMD_GET, Q, 9, 0);
+	SAY("got 1 | got 2");
+	must(queue(r)->has->ready_pieces == 0);
+	publish_large(r, 5);
+	must(queue(r)->ready_n == 1 && queue(r)->has->ready_pieces == 3);
+	core_check(r->core);
+	rig_free(r);
+}
+
 static void a_consumer_that_can_do_without_loses_all_kinds(void **s)
 {
 	(void)s;
@@ -377,6 +426,7 @@ int main(void)
 		cmocka_unit_test(what_is_refused_and_dies_is_not_in_the_log),
 		cmocka_unit_test(a_limit_can_come_later),
 		cmocka_unit_test(what_need_not_survive_is_shed),
+		cmocka_unit_test(large_messages_count_with_their_pieces),
 		cmocka_unit_test(a_consumer_that_can_do_without_loses_all_kinds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 
 #include "base/ablate.h"
 #include "core/lanes.h"
+#include "msg/big.h"
 
 #include <string.h>
 
@@ -45,6 +46,32 @@ struct special *queue_special(struct queue *q, struct mem *mem)
 	*own = plain;
 	q->has = own;
 	return own;
+}
+
+uint32_t queue_pieces(const struct entry *e)
+{
+	if ((e->flags & (ENTRY_BIG | ENTRY_PERSISTENT)) != ENTRY_BIG || !e->mem)
+		return 0;
+	const struct msg *m = msg_of(e->mem);
+	must(m->proto == MSG_CHUNKS);
+	return m->body_bytes / BIG_ROW_BYTES;
+}
+
+void queue_pieces_on(struct queue *q, const struct entry *e)
+{
+	const uint32_t n = queue_pieces(e);
+	if (n == 0)
+		return;
+	must(q->has != &plain); /* who added it has made room */
+	((struct special *)(uintptr_t)q->has)->ready_pieces += n;
+}
+
+void queue_pieces_off(struct queue *q, const struct entry *e)
+{
+	const uint32_t n = queue_pieces(e);
+	must(q->has->ready_pieces >= n);
+	if (n > 0)
+		((struct special *)(uintptr_t)q->has)->ready_pieces -= n;
 }
 
 struct queue_count *queue_count_new(struct queue *q, struct mem *mem)
@@ -264,6 +291,7 @@ uint64_t queue_id_ahead(const struct queue *q, uint64_t number)
 void queue_check(const struct queue *q)
 {
 	uint64_t ready_n = 0, live_n = 0, durable_n = 0, last_id = 0, ready_bodies = 0, cold_n = 0;
+	uint64_t pieces = 0;
 	bool is_weighed = q->has->ruled && q->has->ruled->max_length_bytes != RULE_NONE;
 	must(q->first > 0 && q->cursor <= q->tail_pos && q->durable_n <= q->live_n);
 	must_if(q->chunks.n == 0, pos_slot(q->tail_pos) == 0);
@@ -280,12 +308,14 @@ void queue_check(const struct queue *q)
 		if (k->is_cold && is_weighed && bits_next_set(k->ready, CHUNK_N, 0) < CHUNK_N)
 			ready_bodies += k->cold.bytes;
 		ready_n += bits_count(k->ready, CHUNK_N);
+		for (uint32_t s = 0; !k->is_cold && s < k->used; s++)
+			pieces += bits_test(k->ready, s) ? queue_pieces(&k->entry[s]) : 0;
 		for (uint32_t s = 0; k->bodies && s < k->used; s++)
 			ready_bodies += bits_test(k->ready, s) ? k->bodies[s] : 0;
 		live_n += k->live_n;
 		durable_n += k->durable_n;
 	}
-	must(last_id <= q->last_id && cold_n == q->cold_n);
+	must(last_id <= q->last_id && cold_n == q->cold_n && pieces == q->has->ready_pieces);
 	must(ready_n == q->ready_n && live_n == q->live_n && durable_n == q->durable_n);
 	must_if(q->ready_n == q->live_n && q->durable_n == 0, q->ready_bytes == q->live_bytes);
 	must(q->has->stream || q->cached_bytes <= q->live_bytes);

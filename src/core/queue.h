@@ -63,6 +63,7 @@ struct special {
 	struct streamed *stream;  /* core_stream.c; NULL: it has entries */
 	struct retaining *retain; /* core_retain.c; NULL: likewise */
 	uint64_t unused_ms;       /* the log has: nobody has used it since; 0: somebody does */
+	uint64_t ready_pieces;    /* of large bodies that are ready and need not survive */
 };
 
 struct queue {
@@ -133,11 +134,15 @@ static inline struct chunk *queue_chunk(const struct queue *q, uint64_t number)
 }
 
 /* queue_sheds: too much is ready for it to take a message that need not survive, or none at all if
- * its consumer can do without. */
+ * its consumer can do without. Large ones that need not survive count with their pieces. */
 static inline bool queue_sheds(const struct queue *q)
 {
-	return q->ready_bytes >= q->passing_bytes;
+	return q->ready_bytes + q->has->ready_pieces * LIMIT_CHUNK_BYTES >= q->passing_bytes;
 }
+
+/* queue_pieces: in so many pieces of LIMIT_CHUNK_BYTES lies the body of this entry, if it is large
+ * and need not survive; else 0. It changes when the entry's message leaves memory. */
+uint32_t queue_pieces(const struct entry *e);
 
 /* queue_ids_end is not below any id in `k`, nor above any behind it. */
 static inline uint64_t queue_ids_end(const struct chunk *k)
@@ -151,12 +156,18 @@ static inline uint64_t queue_ids_end(const struct chunk *k)
 void queue_lane_on(struct queue *q, struct chunk *k, uint32_t slot);
 void queue_lane_off(struct queue *q, struct chunk *k, uint32_t slot);
 
-/* queue_on makes a live entry ready, queue_off takes that back. */
+/* queue_pieces_on and queue_pieces_off are what queue_on and queue_off do for a large body. */
+void queue_pieces_on(struct queue *q, const struct entry *e);
+void queue_pieces_off(struct queue *q, const struct entry *e);
+
+/* queue_on makes a live entry ready, queue_off takes that back; its message is still with it. */
 static inline void queue_on(struct queue *q, struct chunk *k, uint32_t slot)
 {
 	bits_set(k->ready, slot);
 	q->ready_n++;
 	q->ready_bytes += k->entry[slot].bytes;
+	if (k->entry[slot].flags & ENTRY_BIG)
+		queue_pieces_on(q, &k->entry[slot]);
 	if (k->bodies && q->has->ruled) /* rules may not have come yet */
 		q->has->ruled->ready_bodies += k->bodies[slot];
 	if (k->lane)
@@ -167,6 +178,8 @@ static inline void queue_off(struct queue *q, struct chunk *k, uint32_t slot)
 	bits_clear(k->ready, slot);
 	q->ready_n--;
 	q->ready_bytes -= k->entry[slot].bytes;
+	if (k->entry[slot].flags & ENTRY_BIG)
+		queue_pieces_off(q, &k->entry[slot]);
 	if (k->bodies && q->has->ruled)
 		q->has->ruled->ready_bodies -= k->bodies[slot];
 	if (k->lane)
