@@ -46,7 +46,7 @@ struct entry {
 };
 
 /* Waits in the core's wheel. */
-enum due_kind { DUE_CHUNK, DUE_QUEUE, DUE_RETRY, DUE_DELAY, DUE_STREAM, DUE_RETAIN };
+enum due_kind { DUE_CHUNK, DUE_QUEUE, DUE_RETRY, DUE_DELAY, DUE_STREAM, DUE_RETAIN, DUE_SHED };
 struct due {
 	struct wheel_timer timer;
 	uint8_t kind; /* enum due_kind: whose it is */

@@ -7,6 +7,7 @@
 #include "core/core_once.h"
 #include "core/core_retain.h"
 #include "core/core_select.h"
+#include "core/core_shed.h"
 #include "core/core_stream.h"
 #include "core/core_use.h"
 
@@ -28,6 +29,7 @@ struct core *core_new(struct mem *mem, uint16_t shard)
 	pool_init(&c->queue_pool, sizeof(struct queue), _Alignof(struct queue));
 	chunk_pool_init(&c->chunks, mem);
 	consumers_init(&c->consumers, mem);
+	core_shed_init(c);
 	list_init(&c->active);
 	list_init(&c->dirty);
 	list_init(&c->late);
@@ -73,6 +75,7 @@ void core_free(struct core *c)
 			list_remove(&q->dirty);
 		core_dead_forget(c, q);
 		core_rules_forget(c, q);
+		core_shed_forget(c, q);
 		core_single_forget(c, q);
 		core_retry_forget(c, q);
 		core_delay_forget(c, q);
@@ -134,6 +137,7 @@ void core_forget_queue(struct core *c, struct queue *own_q)
 		list_remove(&own_q->dirty);
 	core_dead_forget(c, own_q);
 	core_rules_forget(c, own_q);
+	core_shed_forget(c, own_q);
 	(void)core_stream_forget(c, own_q);
 	(void)core_retain_forget(c, own_q);
 	core_single_forget(c, own_q);

@@ -322,6 +322,15 @@ bool core_has_looks(const struct core *c);
 bool core_look_wanted(struct core *c, struct core_look *out);
 bool core_looked(struct core *c, const struct core_look *which, const struct msg *m);
 
+/* core_shed_take takes out the next queue without consumers that has dropped messages because too
+ * much is ready in it (rule passing_bytes), and how many since it was taken out last. False: none,
+ * or it is not time yet: they are there at once, or else when a minute is over. Called after
+ * core_give, until it is false. */
+struct core_shed {
+	uint64_t queue, n;
+};
+bool core_shed_take(struct core *c, struct core_shed *out);
+
 /* core_run_bytes says, before there are queues, how many stored bytes one run of messages for the
  * log may have, if it has more than one message: with its rows it must fit into a record. Without
  * it that is half of LIMIT_RECORD_BYTES_MAX. */

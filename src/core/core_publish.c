@@ -2,6 +2,7 @@
 #include "core/core_mark.h"
 #include "core/core_once.h"
 #include "core/core_retain.h"
+#include "core/core_shed.h"
 #include "core/core_stream.h"
 
 /* A publish row becomes an add row where it stands: queue makes place for loc. */
@@ -317,25 +318,6 @@ static void publish(struct core *c, struct run *cmd, const struct stretch *s, st
 	(void)outcomes_run(s->way == WAY_NOW ? now : later, &add, row, sizeof *row, n, tail);
 }
 
-/* Its consumers hear it once. */
-static void tell_shed(const struct core *c, const struct list *consumers, struct post *fx)
-{
-	must(fx != NULL);
-	for (const struct list_node *n = list_first(consumers); n; n = list_next(consumers, n)) {
-		struct consumer *s = containerof(n, struct consumer, node);
-		struct run head = { .kind = FX_SHED,
-				    .channel = s->channel,
-				    .session = s->session,
-				    .shard = c->shard,
-				    .queue = s->queue->id,
-				    .arg = s->arg };
-		if (!s->is_shed_told)
-			(void)post_run(fx, session_loop(s->session), &head, NULL, 0, 0,
-				       SLICE_EMPTY);
-		s->is_shed_told = true;
-	}
-}
-
 /* Of a message that is in a spill file nobody knows. */
 static bool may_lose(const struct queue *q, const struct publish_row *row)
 {
@@ -346,10 +328,9 @@ static bool may_lose(const struct queue *q, const struct publish_row *row)
 
 /* The queue is too full: what it may lose goes, up to the first row that it may not, or the other
  * way round. */
-static void shed(const struct core *c, struct stretch *s, const struct publish_row *row,
-		 struct post *fx)
+static void shed(struct core *c, struct stretch *s, const struct publish_row *row, struct post *fx)
 {
-	const struct queue *q = s->queue;
+	struct queue *q = s->queue;
 	uint32_t i = s->at + 1;
 	must(s->end > s->at);
 	s->is_shed = may_lose(q, &row[s->at]);
@@ -359,8 +340,7 @@ static void shed(const struct core *c, struct stretch *s, const struct publish_r
 	if (!s->is_shed)
 		return;
 	s->way = WAY_DROP;
-	tell_shed(c, &q->idle, fx);
-	tell_shed(c, &q->able, fx);
+	core_shed(c, q, s->end - s->at, fx);
 }
 
 /* What a queue's rules make of a stretch: it may become shorter. What is refused and dies of it is

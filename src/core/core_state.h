@@ -7,7 +7,7 @@
  * a time), core_claim (names), core_queue (queues come, answer and go), core_cold (entries leave
  * memory and come back), core_checkpoint (to disk and back), core_look (digest, dump), core_list
  * (for an operator). With headers of their own: core_mark, core_group, core_select, core_once,
- * core_bequest, core_stream, core_retain.
+ * core_bequest, core_shed, core_stream, core_retain.
  */
 #ifndef CORE_CORE_STATE_H
 #define CORE_CORE_STATE_H
@@ -114,6 +114,7 @@ struct core {
 		struct deque asks;       /* struct ask: commands that wait for one */
 		uint64_t read_n, left_n; /* chunks, so far */
 	} cold;                          /* core_cold.c */
+	struct sheds sheds;              /* core_shed.c */
 	struct selects select;           /* core_select.c */
 	struct queue_count count;
 	struct fan fan;

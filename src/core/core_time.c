@@ -2,6 +2,7 @@
 #include "core/core_bequest.h"
 #include "core/core_retain.h"
 #include "core/core_select.h"
+#include "core/core_shed.h"
 #include "core/core_stream.h"
 
 #define DUE_MAX 16u /* in one call: chunks of 512 entries, or queues; the rest has the next turn */
@@ -199,6 +200,8 @@ void core_expire(struct core *c, struct outcomes *later, struct post *fx)
 			core_delay_due(c, due);
 		else if (due->kind == DUE_STREAM)
 			core_stream_due(c, due);
+		else if (due->kind == DUE_SHED)
+			core_shed_due(c);
 		else if (due->kind == DUE_RETAIN)
 			core_retain_due(c, due, later);
 		else if (due->kind == DUE_QUEUE)

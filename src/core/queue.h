@@ -62,8 +62,16 @@ struct special {
 	struct ruled *ruled;      /* NULL: no rules */
 	struct streamed *stream;  /* core_stream.c; NULL: it has entries */
 	struct retaining *retain; /* core_retain.c; NULL: likewise */
+	struct shedding *shed;    /* core_shed.c; NULL: nobody is to hear that it has */
 	uint64_t unused_ms;       /* the log has: nobody has used it since; 0: somebody does */
 	uint64_t ready_pieces;    /* of large bodies that are ready and need not survive */
+};
+
+/* What the queues of a shard have dropped and nobody has heard of yet (core_shed.c). */
+struct sheds {
+	struct list queues; /* struct shedding */
+	struct due due;     /* when they may be told; not set: at once */
+	bool is_due;
 };
 
 struct queue {

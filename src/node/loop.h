@@ -195,6 +195,10 @@ void loop_log(struct loop *l, enum log_id id, const struct log_value *values, si
 void node_log(const struct node *n, enum log_id id, const struct log_value *values,
 	      size_t values_n);
 
+/* notes_shed logs which queues without consumers have dropped messages, and how many, when it is
+ * time (core_shed_take); of many at once most are only counted. */
+void notes_shed(struct shard *s);
+
 /* ---- connections (conns.c, conn.c) */
 void conns_tell(struct loop *l, struct run *fx);
 bool conns_work(struct loop *l);   /* pump and feed what was touched; true: did something */

@@ -1,7 +1,10 @@
-/* What sessions want logged, as lines of the log: which connection it was is added here. */
+/* What sessions and shards want logged, as lines of the log: which connection it was, and whose
+ * queue, is added here. */
 #include "node/conn.h"
 
 #include "base/must.h"
+
+#define SHEDS_NAMED 8u /* queues of a shard that are named, each time */
 
 static struct log_value peer_of(const struct conn *c)
 {
@@ -98,4 +101,34 @@ void notes_log_end(struct conn *c)
 				 : c->loop->is_stopping ? "the broker stops"
 							: "the broker ended it"));
 	loop_log(c->loop, is_ours ? LOG_connection_closed : LOG_connection_lost, v, 3);
+}
+
+static void log_shed(struct loop *l, const struct core_shed *one)
+{
+	const struct catalog_view *v = loop_world(l)->view;
+	const struct queue_record *q = catalog_queue_by_id(v, one->queue);
+	must(one->n > 0);
+	if (!q) /* it has just gone */
+		return;
+	struct log_value values[3] = { log_str(queue_record_name(q)),
+				       log_str(catalog_vhost_name(v, q->vhost)), log_u64(one->n) };
+	loop_log(l, LOG_queue_sheds, values, 3);
+}
+
+void notes_shed(struct shard *s)
+{
+	struct core_shed one;
+	uint64_t queues = 0, more_queues = 0, more = 0;
+	must(s->core != NULL);
+	while (core_shed_take(s->core, &one)) {
+		if (queues++ < SHEDS_NAMED) {
+			log_shed(s->loop, &one);
+			continue;
+		}
+		more_queues++;
+		more += one.n;
+	}
+	struct log_value values[2] = { log_u64(more_queues), log_u64(more) };
+	if (more_queues > 0)
+		loop_log(s->loop, LOG_queues_shed, values, 2);
 }

@@ -214,6 +214,7 @@ bool shard_serve(struct shard *s)
 		looks_ask(s);
 	shard_apply_ready(s);
 	shard_freed(s);
+	notes_shed(s);
 	if (core_has_pages(s->core))
 		l->paging_shards |= (uint64_t)1 << (s - l->shards);
 	s->deadline_ms = core_deadline(s->core);
