@@ -147,7 +147,7 @@ static enum err limited(struct text *why, const char *of, int64_t max)
 {
 	must(max >= 0);
 	text_putf(why, ": %sconnection limit (%lld) is reached", of, (long long)max);
-	return ERR_NOT_ALLOWED;
+	return ERR_LIMIT;
 }
 
 /* Counts the connection where bounds are. */
@@ -188,7 +188,7 @@ static enum err count_of_node(struct access *a, struct session_world *w, struct 
 		return e;
 	text_putf(why, "connection refused: node connection limit (%lld) is reached",
 		  (long long)max);
-	return ERR_NOT_ALLOWED;
+	return ERR_LIMIT;
 }
 
 enum err access_enter(struct access *a, struct session_world *w, struct slice vhost,

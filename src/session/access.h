@@ -51,8 +51,8 @@ enum secret access_trust(struct access *a, struct session_world *w, struct slice
 enum secret access_checked(struct access *a, struct session_world *w, bool is_right,
 			   bool *out_is_tellable, struct text *why);
 
-/* access_enter opens a virtual host. ERR_NOT_ALLOWED: there is none of that name, he has no
- * permission in it, or a bound of connections is reached. */
+/* access_enter opens a virtual host. ERR_NOT_ALLOWED: there is none of that name, or he has no
+ * permission in it; ERR_LIMIT: a bound of connections is reached. */
 MUST_USE enum err access_enter(struct access *a, struct session_world *w, struct slice vhost,
 			       struct text *why);
 

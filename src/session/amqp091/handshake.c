@@ -374,7 +374,9 @@ enum err amqp091_on_connection_open(struct turn *t, struct channel *c,
 	struct slice name = m->connection_open.virtual_host;
 	struct amqp091 *s = t->s;
 	must(c == NULL && s->phase == PHASE_OPEN);
-	TRY(access_enter(&s->access, t->w, name, &t->why));
+	enum err e = access_enter(&s->access, t->w, name, &t->why);
+	if (e != ERR_OK)
+		return e == ERR_LIMIT ? ERR_NOT_ALLOWED : e; /* as RabbitMQ */
 	s->vhost = s->access.number;
 	amqp091_send_bare(t, 0, AMQP091_connection_open_ok);
 	s->phase = PHASE_RUNNING;

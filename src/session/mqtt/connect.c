@@ -53,8 +53,9 @@ static void logged_in(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->access.user != 0);
-	if (access_enter(&s->access, t->w, s->vhost_wish, &t->why) != ERR_OK) {
-		mqtt_refuse(t, MQTT_REASON_NOT_AUTHORIZED);
+	const enum err e = access_enter(&s->access, t->w, s->vhost_wish, &t->why);
+	if (e != ERR_OK) {
+		mqtt_refuse(t, e == ERR_LIMIT ? MQTT_REASON_QUOTA : MQTT_REASON_NOT_AUTHORIZED);
 		return;
 	}
 	mqtt_unkeep(t, &s->vhost_wish);
