@@ -69,14 +69,19 @@ static void put_alternatives(struct text *out, const X509 *cert, const struct ce
 	GENERAL_NAMES_free(names);
 }
 
-/* A name with a zero in it is none: whoever reads it as far as that would take it for another. */
-bool cert_name(const X509 *cert, const struct cert_choice *c, struct text *out)
+void cert_put(const X509 *cert, const struct cert_choice *c, struct text *out)
 {
 	must(out->n == 0);
 	if (c->from == CONFIG_CERT_SAN)
 		put_alternatives(out, cert, c);
 	else
 		put_subject(out, X509_get_subject_name(cert), c->from);
+}
+
+/* A name with a zero in it is none: whoever reads it as far as that would take it for another. */
+bool cert_name(const X509 *cert, const struct cert_choice *c, struct text *out)
+{
+	cert_put(cert, c, out);
 	struct slice name = text_slice(out);
 	return name.n > 0 && !text_is_full(out) && slice_find(name, '\0') == name.n;
 }

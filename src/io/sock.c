@@ -240,13 +240,17 @@ static ssize_t read_layers(struct sock *s, uint8_t *to, uint32_t n)
 {
 	const bool is_agreeing = s->bridge && !duct_is_open(&s->duct);
 	ssize_t got = duct_read(&s->duct, &s->poller->room, to, n);
-	char room[UINT8_MAX + 1];
-	struct text name = text_of(room, sizeof room);
+	char user_room[UINT8_MAX + 1], client_room[UINT8_MAX + 1];
+	struct text user = text_of(user_room, sizeof user_room);
+	struct text client = text_of(client_room, sizeof client_room);
 	int error = errno;
-	if (got < 0 && error == EPROTO)
+	if (got < 0 && error == EPROTO) {
 		sock_note(s);
-	else if (got > 0 && s->duct.tls && tls_name(s->duct.tls, &name))
-		conn_named(s->conn, text_slice(&name));
+	} else if (got > 0 && s->duct.tls && tls_names(s->duct.tls, &user, &client) &&
+		   !conn_named(s->conn, text_slice(&user), text_slice(&client))) {
+		got = -1;
+		error = ENOMEM;
+	}
 	sock_heed(s);
 	if (is_agreeing && duct_is_open(&s->duct)) /* what waits for that is written */
 		sock_watch(s, s->events | UV_WRITABLE);

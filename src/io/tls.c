@@ -372,14 +372,20 @@ ssize_t tls_write(struct tls *t, struct tls_room *room, const struct slice *part
 
 /* ---- who the peer is ---------------------------------------------------------------------- */
 
-bool tls_name(struct tls *t, struct text *out)
+bool tls_names(struct tls *t, struct text *out_user, struct text *out_client)
 {
+	const struct tls_context *own = t->context;
 	if (t->is_named || !SSL_is_init_finished(t->ssl))
 		return false;
 	t->is_named = true;
 	const X509 *cert = SSL_get0_peer_certificate(t->ssl);
-	return cert && SSL_get_verify_result(t->ssl) == X509_V_OK &&
-	       cert_name(cert, &t->context->login, out);
+	if (!cert || SSL_get_verify_result(t->ssl) != X509_V_OK)
+		return false;
+	if (!cert_name(cert, &own->login, out_user))
+		out_user->n = 0;
+	if (own->is_client_named)
+		cert_put(cert, &own->client, out_client);
+	return true;
 }
 
 /* ---- what is left over -------------------------------------------------------------------- */

@@ -70,9 +70,10 @@ ssize_t tls_read(struct tls *t, struct tls_room *room, uint8_t *to, uint32_t n);
 ssize_t tls_write(struct tls *t, struct tls_room *room, const struct slice *parts,
 		  uint32_t parts_n);
 
-/* tls_name gives, once, after the handshake, the name that the settings choose (cert.h) in a
- * certificate that the peer has shown and that is believed. False: not now, or there is none. */
-bool tls_name(struct tls *t, struct text *out);
+/* tls_names gives, once, after the handshake, the names that the settings choose in a certificate
+ * that the peer has shown and that is believed: a user's (cert_name) and a client's (cert_put),
+ * each empty if there is none. False: not now, or there is no such certificate. */
+bool tls_names(struct tls *t, struct text *out_user, struct text *out_client);
 
 /* tls_flush writes what is left over. False: the socket is broken. */
 bool tls_flush(struct tls *t);

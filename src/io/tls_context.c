@@ -258,6 +258,11 @@ static enum err make_all(struct tls_context *t, struct tls_source *s, const stru
 	TRY(make_others(t, s, c, why));
 	t->login = (struct cert_choice){ c->tls_login_from, c->tls_san_type,
 					 (int)c->tls_san_index };
+	t->is_client_named = c->mqtt_id_from != CONFIG_CERT_ID_NONE;
+	t->client = (struct cert_choice){ CONFIG_CERT_DN, c->mqtt_san_type,
+					  (int)c->mqtt_san_index };
+	if (c->mqtt_id_from == CONFIG_CERT_ID_SAN)
+		t->client.from = CONFIG_CERT_SAN;
 	if (t->others_n > 0) {
 		SSL_CTX_set_tlsext_servername_callback(t->ctx, choose_certificate);
 		SSL_CTX_set_tlsext_servername_arg(t->ctx, t);

@@ -18,7 +18,8 @@ struct tls_context {
 	SSL_CTX *others[CONFIG_TEXTS_MAX]; /* of ssl_options.sni_hosts */
 	uint32_t others_n;
 	BIO_METHOD *socket;
-	struct cert_choice login;
+	struct cert_choice login, client;
+	bool is_client_named; /* `client` counts */
 };
 
 /* tls_context_blank has a share and no certificates yet; NULL: no memory. tls_bad says what OpenSSL

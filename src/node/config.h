@@ -35,6 +35,7 @@ struct text;
 
 #define CONFIG_MECHANISMS   "PLAIN|AMQPLAIN|ANONYMOUS|EXTERNAL"
 #define CONFIG_CERT_NAMES   "distinguished_name|common_name|subject_alternative_name"
+#define CONFIG_CERT_IDS     "none|distinguished_name|subject_alternative_name"
 #define CONFIG_SAN_TYPES    "dns|ip|email|uri|other_name"
 #define CONFIG_VERIFIES     "verify_none|verify_peer"
 #define CONFIG_TLS_VERSIONS "tlsv1.2|tlsv1.3"
@@ -57,6 +58,7 @@ enum { CONFIG_START_ONCE = 1, CONFIG_START_LAZY };
 enum { CONFIG_VERIFY_PEER = 1 };
 enum { CONFIG_WS_TEXT, CONFIG_WS_BINARY };
 enum { CONFIG_CERT_DN, CONFIG_CERT_CN, CONFIG_CERT_SAN };
+enum { CONFIG_CERT_ID_NONE, CONFIG_CERT_ID_DN, CONFIG_CERT_ID_SAN };
 enum { CONFIG_SAN_DNS, CONFIG_SAN_IP, CONFIG_SAN_EMAIL, CONFIG_SAN_URI, CONFIG_SAN_OTHER };
 
 struct config_listener {

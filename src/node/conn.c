@@ -130,14 +130,19 @@ void conn_came(struct conn *c, uint16_t port)
 	c->session->port = port;
 }
 
-void conn_named(struct conn *c, struct slice name)
+bool conn_named(struct conn *c, struct slice user, struct slice id)
 {
-	must(!c->cert_name && name.n > 0 && name.n <= UINT8_MAX);
-	c->cert_name = mem_get(&c->loop->memory.mem, name.n, "name in a certificate");
+	must(!c->cert_name && user.n <= UINT8_MAX && id.n <= UINT8_MAX);
+	if (user.n + id.n == 0)
+		return true;
+	c->cert_name = mem_get(&c->loop->memory.mem, user.n + id.n, "names in a certificate");
 	if (!c->cert_name)
-		return; /* he is nobody, as without one */
-	memcpy(c->cert_name, name.p, name.n);
-	c->session->cert_name = slice_of(c->cert_name, name.n);
+		return false;
+	memcpy(c->cert_name, user.p, user.n);
+	memcpy(c->cert_name + user.n, id.p, id.n);
+	c->session->cert_name = slice_of(c->cert_name, user.n);
+	c->session->cert_id_n = (uint8_t)id.n;
+	return true;
 }
 
 static void unlist(struct list_node *n)
@@ -204,7 +209,7 @@ void conn_free(struct conn *c)
 	l->count.connections_closed++;
 	conn_drop_input(c);
 	slot_give(c);
-	size_t name_n = c->session->cert_name.n;
+	size_t name_n = c->session->cert_name.n + c->session->cert_id_n;
 	c->session->ops->free(c->session, loop_world(l));
 	mem_put(&l->memory.mem, c->cert_name, name_n);
 	mem_put(&l->memory.mem, c, sizeof *c);

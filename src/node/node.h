@@ -92,8 +92,9 @@ struct conn *conn_call(struct loop *l, uint64_t sock, const struct session_ops *
 bool conn_is_open(const struct conn *c);
 /* conn_came says at which port of this machine it was accepted: before its first bytes. */
 void conn_came(struct conn *c, uint16_t port);
-/* conn_named says whose certificate the peer has shown and TLS believes: before its first bytes. */
-void conn_named(struct conn *c, struct slice name);
+/* conn_named says whose certificate the peer has shown and TLS believes, by the user's name in it
+ * and the client's (session_cert_id), before its first bytes. False: no memory; he must go. */
+MUST_USE bool conn_named(struct conn *c, struct slice user, struct slice id);
 /* conn_space gives room to read into: *out_n bytes, at least 1. NULL: do not read now. */
 uint8_t *conn_space(struct conn *c, uint32_t *out_n);
 /* conn_bytes says that `n` > 0 bytes were read into the room that conn_space gave just now. The

@@ -206,9 +206,18 @@ struct session {
 	uint64_t in_bytes;      /* read from its peer: the node counts, heartbeats look */
 	uint16_t port;          /* of this machine, where the peer came; 0: none */
 	struct slice cert_name; /* in a certificate that TLS believes; the node's. Empty: none */
+	uint8_t cert_id_n;      /* octets of session_cert_id, which lie behind cert_name */
 	bool watches_view;      /* pump is to come with each new version of the catalog */
 	struct sendq sendq;
 };
+
+/* session_cert_id is the client's name in that certificate (mqtt.ssl_cert_client_id_from), which
+ * may have no user's. Empty: nobody wants to know, or there is none. */
+static inline struct slice session_cert_id(const struct session *s)
+{
+	must_if(s->cert_id_n > 0, s->cert_name.p != NULL);
+	return slice_of(s->cert_name.p + s->cert_name.n, s->cert_id_n);
+}
 
 /* session_move gives a session its handle on another loop. Only after FEED_MOVE: it is quiet
  * then. */

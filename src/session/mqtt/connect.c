@@ -201,6 +201,22 @@ static void name_client(struct turn *t, struct slice id)
 	t->s->client_id = mqtt_keep(t, id, "client id");
 }
 
+/* Whether the client's identifier will not do; t->why has why. */
+static bool is_id_bad(struct turn *t, struct slice id)
+{
+	const struct slice in_cert = session_cert_id(&t->s->session);
+	must(t->s->client_id.n == 0);
+	if (id.n > CLIENT_ID_MAX) {
+		text_putf(&t->why, "the client identifier has more than %u octets", CLIENT_ID_MAX);
+		return true;
+	}
+	if (in_cert.n > 0 && !slice_eq(id, in_cert)) {
+		text_puts(&t->why, "the client identifier is not the one in the certificate");
+		return true;
+	}
+	return false;
+}
+
 void mqtt_on_connect(struct turn *t, const struct mqtt_packet *p)
 {
 	struct mqtt *s = t->s;
@@ -222,8 +238,7 @@ void mqtt_on_connect(struct turn *t, const struct mqtt_packet *p)
 		mqtt_refuse(t, MQTT_REASON_BAD_METHOD);
 		return;
 	}
-	if (c.client_id.n > CLIENT_ID_MAX) {
-		text_putf(&t->why, "the client identifier has more than %u octets", CLIENT_ID_MAX);
+	if (is_id_bad(t, c.client_id)) {
 		mqtt_refuse(t, MQTT_REASON_BAD_CLIENT_ID);
 		return;
 	}
