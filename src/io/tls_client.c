@@ -6,6 +6,7 @@
 
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SETTING_MAX (CONFIG_NAME_MAX + 60u)
@@ -28,6 +29,42 @@ static enum err set_authorities(SSL_CTX *ctx, const struct config_bridge *set, s
 		return bad(set, "cacertfile", set->tls_cacertfile, why);
 	if (set->tls_cacertdir[0] && !SSL_CTX_load_verify_dir(ctx, set->tls_cacertdir))
 		return bad(set, "cacertdir", set->tls_cacertdir, why);
+	return ERR_OK;
+}
+
+static uint8_t octet_of(const char *digits)
+{
+	const char pair[] = { digits[0], digits[1], '\0' };
+	must(digits[0] && digits[1]);
+	return (uint8_t)strtoul(pair, NULL, 16);
+}
+
+/* OpenSSL asks who we are, and for the key. 0: it does not fit, and the handshake ends. */
+static unsigned give_key(SSL *ssl, const char *hint, char *identity, unsigned identity_max,
+			 unsigned char *key, unsigned key_max)
+{
+	const struct config_bridge *set = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	const size_t identity_n = strlen(set->tls_psk_identity);
+	const unsigned n = (unsigned)strlen(set->tls_psk) / 2;
+	(void)hint; /* a bridge has one key */
+	must(n > 0 && identity_n > 0);
+	if (identity_n >= identity_max || n > key_max)
+		return 0;
+	memcpy(identity, set->tls_psk_identity, identity_n + 1);
+	for (unsigned i = 0; i < n; i++)
+		key[i] = octet_of(set->tls_psk + (size_t)2 * i);
+	return n;
+}
+
+/* A shared key, and no certificate: one that is shown all the same, as a broker without that key
+ * does, is believed of nobody. */
+static enum err set_key(SSL_CTX *ctx, const struct config_bridge *set, struct text *why)
+{
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	if (SSL_CTX_set_app_data(ctx, (void *)(uintptr_t)set) != 1 ||
+	    SSL_CTX_set_cipher_list(ctx, "kECDHEPSK:kDHEPSK:kPSK:!eNULL") != 1)
+		return bad(set, "psk", "ciphers for it", why);
+	SSL_CTX_set_psk_client_callback(ctx, give_key);
 	return ERR_OK;
 }
 
@@ -82,8 +119,12 @@ static enum err make(struct tls_context *t, const struct config_bridge *set, str
 	SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
 	if (SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION) != 1)
 		return tls_bad(why, "mqtt.bridges", "TLS 1.2");
-	TRY(set_authorities(t->ctx, set, why));
-	TRY(set_own(t->ctx, set, why));
+	if (set->tls_psk[0]) {
+		TRY(set_key(t->ctx, set, why));
+	} else {
+		TRY(set_authorities(t->ctx, set, why));
+		TRY(set_own(t->ctx, set, why));
+	}
 	return set_alpn(t->ctx, set, why);
 }
 

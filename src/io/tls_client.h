@@ -6,8 +6,8 @@
 #define IO_TLS_CLIENT_H
 #include "io/tls.h"
 
-/* tls_client_new reads what the settings of a bridge name; the caller has a share of it, to be
- * given back with tls_client_let_go (NULL: none).
+/* tls_client_new reads what the settings of a bridge name, which stay as long as it does; the
+ * caller has a share of it, to be given back with tls_client_let_go (NULL: none).
  * ERR_MALFORMED: `why` says which file does not serve, and why. */
 MUST_USE enum err tls_client_new(const struct config_bridge *set, struct tls_context **out,
 				 struct text *why);

@@ -127,8 +127,6 @@ const char *bridge_take(struct migration *m, const char *key, struct slice value
 		b->clean = is_true;
 	else if (!strcmp(key, "local_clean"))
 		b->local_clean = is_true;
-	else if (!strcmp(key, "psk"))
-		b->wants_psk = true;
 	else if (!strcmp(key, "os_certs"))
 		b->has_tls |= is_true;
 	else if (!strcmp(key, "round_robin") || !strcmp(key, "try_private") ||
@@ -142,8 +140,11 @@ const char *bridge_take(struct migration *m, const char *key, struct slice value
 	b->has_address |= !strcmp(key, "address");
 	b->has_note_topic |= !strcmp(key, "notification_topic");
 	b->has_odd_id |= !strcmp(key, "client_id") && !is_level(value);
-	b->has_tls |= slice_starts_with(slice_str(key), slice_str("ssl_options.cacert"));
-	return !strcmp(key, "psk") ? "bridges speak TLS with certificates only" : NULL;
+	b->has_key |= !strcmp(key, "ssl_options.psk");
+	b->has_identity |= !strcmp(key, "ssl_options.psk_identity");
+	b->has_tls |= slice_starts_with(slice_str(key), slice_str("ssl_options.cacert")) ||
+		      b->has_key || b->has_identity;
+	return NULL;
 }
 
 /* ---- when all is read --------------------------------------------------------------------- */
@@ -189,11 +190,11 @@ static void settle_lazy(struct migration *m, const struct bridge *b, bool is_cle
 static void settle(struct migration *m, const struct bridge *b, struct slice user)
 {
 	const int local = b->local_clean < 0 ? b->clean : b->local_clean;
-	if (b->wants_psk || !b->has_address || b->topics_n == 0) {
+	if (b->has_key != b->has_identity || !b->has_address || b->topics_n == 0) {
 		leave_out(m, b,
-			  b->wants_psk
-				  ? "it speaks TLS with a key that is shared, which bridges do "
-				    "not: it is left out, rather than speak in the clear"
+			  b->has_key != b->has_identity
+				  ? "bridge_psk and bridge_identity stand together: it is left "
+				    "out, rather than speak in the clear"
 				  : "without address and topics it is left out");
 		return;
 	}

@@ -2,7 +2,7 @@
  * migrate/.
  *
  * Mosquitto's own bridges may do everything; here they are a user without a password, who is made
- * for them. One with a shared key is left out.
+ * for them.
  */
 #ifndef MIGRATE_BRIDGE_H
 #define MIGRATE_BRIDGE_H
@@ -17,7 +17,7 @@ struct bridge {
 	struct slice name; /* as it stands in keys */
 	uint32_t topics_n;
 	int clean, local_clean; /* -1: nothing is said */
-	bool has_address, has_tls, wants_psk;
+	bool has_address, has_tls, has_key, has_identity;
 	bool is_lazy, goes_out;
 	bool has_odd_id, has_note_topic; /* no level of a topic can be made of its client id */
 };

@@ -241,11 +241,38 @@ static enum err check_lazy(const struct config_bridge *b, struct text *why)
 	return ERR_MALFORMED;
 }
 
+/* Pairs of hexadecimal digits. */
+static bool is_key(const char *digits)
+{
+	const size_t n = strlen(digits);
+	must(n <= CONFIG_STRING_MAX);
+	return n % 2 == 0 && strspn(digits, "0123456789abcdefABCDEF") == n;
+}
+
+static enum err check_psk(const struct config_bridge *b, struct text *why)
+{
+	const bool has_certificates = b->tls_cacertfile[0] || b->tls_cacertdir[0] ||
+				      b->tls_certfile[0] || b->is_insecure;
+	const char *wrong = NULL;
+	if (!b->tls_psk[0] != !b->tls_psk_identity[0])
+		wrong = "psk and psk_identity stand together";
+	else if (!is_key(b->tls_psk))
+		wrong = "psk is no pairs of hexadecimal digits";
+	else if (b->tls_psk[0] && has_certificates)
+		wrong = "a shared key (psk) stands instead of certificates";
+	if (!wrong)
+		return ERR_OK;
+	must(b->name[0] != '\0');
+	text_putf(why, "mqtt.bridges.%s.ssl_options: %s", b->name, wrong);
+	return ERR_MALFORMED;
+}
+
 /* Nothing is set that is not looked at. */
 static enum err check_tls(const struct config_bridge *b, struct text *why)
 {
 	const bool is_said = b->tls_cacertfile[0] || b->tls_cacertdir[0] || b->tls_certfile[0] ||
-			     b->tls_keyfile[0] || b->tls_alpn[0] || b->is_insecure;
+			     b->tls_keyfile[0] || b->tls_alpn[0] || b->tls_psk[0] ||
+			     b->tls_psk_identity[0] || b->is_insecure;
 	if (!b->is_tls && is_said) {
 		text_putf(why, "mqtt.bridges.%s.ssl_options needs mqtt.bridges.%s.tls = true",
 			  b->name, b->name);
@@ -256,7 +283,7 @@ static enum err check_tls(const struct config_bridge *b, struct text *why)
 			  b->name);
 		return ERR_MALFORMED;
 	}
-	return ERR_OK;
+	return check_psk(b, why);
 }
 
 static enum err check_one(const struct config_bridge *b, struct text *why)
