@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -137,5 +139,75 @@ int control_tell(const char *data_dir, const char *socket_name, const char *line
 	int code = is_sent ? copy_answer(sock, to, out_last)
 			   : no_broker(data_dir, socket_name, errno);
 	close(sock);
+	return code;
+}
+
+int control_quietly(const char *data_dir, const char *socket_name, const char *line)
+{
+	char *said = NULL;
+	size_t n = 0;
+	FILE *to = open_memstream(&said, &n);
+	if (!to)
+		return 1;
+	int code = control_tell(data_dir, socket_name, line, SLICE_EMPTY, to, NULL);
+	fclose(to);
+	free(said);
+	return code;
+}
+
+/* ---- lines -------------------------------------------------------------------------------- */
+
+/* What has come of a line whose end has not. */
+struct splitter {
+	void (*take)(void *arg, char *line);
+	void *arg;
+	char *part;
+	size_t n, cap;
+};
+
+/* False: no memory. */
+static bool keep_part(struct splitter *s, const char *p, size_t n)
+{
+	if (s->n + n + 1 > s->cap) {
+		size_t cap = 2 * (s->n + n + 1);
+		char *more = realloc(s->part, cap);
+		if (!more)
+			return false;
+		s->part = more;
+		s->cap = cap;
+	}
+	memcpy(s->part + s->n, p, n);
+	s->n += n;
+	s->part[s->n] = '\0';
+	return true;
+}
+
+static ssize_t split(void *cookie, const char *p, size_t n)
+{
+	struct splitter *s = cookie;
+	const char *end;
+	for (size_t left = n; left > 0; left -= (size_t)(end - p) + 1, p = end + 1) {
+		end = memchr(p, '\n', left);
+		if (!keep_part(s, p, end ? (size_t)(end - p) : left))
+			return 0;
+		if (!end)
+			break;
+		s->take(s->arg, s->part);
+		s->n = 0;
+	}
+	return (ssize_t)n;
+}
+
+int control_lines(const char *data_dir, const char *socket_name, const char *line,
+		  void (*take)(void *arg, char *line), void *arg)
+{
+	struct splitter s = { .take = take, .arg = arg };
+	FILE *to = fopencookie(&s, "w", (cookie_io_functions_t){ .write = split });
+	if (!to)
+		return 1;
+	int code = control_tell(data_dir, socket_name, line, SLICE_EMPTY, to, NULL);
+	if (fclose(to) != 0 && code == 0)
+		code = 1;
+	free(s.part);
 	return code;
 }

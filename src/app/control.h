@@ -22,4 +22,12 @@ int control_ask(const char *data_dir, const char *socket_name, char *const *word
  * as far as it fits, is left in `out_last`, which may be NULL. Exit codes likewise. */
 int control_tell(const char *data_dir, const char *socket_name, const char *line, struct slice what,
 		 FILE *to, struct text *out_last);
+
+/* control_quietly asks, and says nothing of a good answer. Exit codes likewise. */
+int control_quietly(const char *data_dir, const char *socket_name, const char *line);
+
+/* control_lines asks, and brings each line of the answer, without its end, to `take` as it comes;
+ * the line is lent for the call, which may write into it. Exit codes likewise. */
+int control_lines(const char *data_dir, const char *socket_name, const char *line,
+		  void (*take)(void *arg, char *line), void *arg);
 #endif

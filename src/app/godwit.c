@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define EXIT_USAGE 2
-#define WORDS_MAX  24
+#define WORDS_MAX  64
 #define BROKER     "[--data-dir DIR] [--socket NAME]" /* which one is asked */
 
 struct command {
@@ -55,55 +55,84 @@ static int usage(const char *command, const char *what)
 
 /* A question for a running broker: its words, without the options, which are for us. */
 struct question {
-	const char *data_dir, *socket;
+	struct verb_call call;
 	const char *capture; /* a file, instead of a broker */
-	const char *vhost, *priority, *apply_to, *description, *tags, *queue_type;
 	char *words[WORDS_MAX];
 	int n;
-	bool is_frames;
+	bool is_frames, is_quiet;
 };
 
-/* An option with a value: where that goes, what it is. */
+/* An option with a value (where that goes, what it is), or one without. */
 struct option {
 	const char *name, **to, *wants;
+	bool *is;
 };
+
+/* `--name value` or `--name=value`. Gives how many words that were; 0: it is no option; -1: its
+ * value is not there. */
+static int read_option(const struct option *o, const struct option *end, char **words,
+		       const char **out_wants)
+{
+	const char *is = words[0][0] == '-' ? strchr(words[0], '=') : NULL;
+	size_t n = is ? (size_t)(is - words[0]) : strlen(words[0]);
+	while (o < end && (strncmp(o->name, words[0], n) != 0 || o->name[n]))
+		o++;
+	if (o == end || (is && !o->to))
+		return 0;
+	*out_wants = o->wants;
+	if (o->is) {
+		*o->is = true;
+		return 1;
+	}
+	const char *value = is ? is + 1 : words[1];
+	if (value)
+		*o->to = value;
+	return !value ? -1 : is ? 1 : 2;
+}
 
 /* Gives -1 to go on, or the exit code. From -p on they are for verbs; a question has its virtual
  * host among its words. */
 static int read_question(struct question *q, bool is_verb, int argc, char **argv)
 {
-	*q = (struct question){ .data_dir = "godwit-data",
-				.socket = CONTROL_SOCKET,
-				.vhost = "/",
-				.words = { argv[0] },
-				.n = 1 };
-	const struct option options[] = {
-		{ "--data-dir", &q->data_dir, "--data-dir wants a directory" },
-		{ "--socket", &q->socket, "--socket wants a name" },
-		{ "--capture", &q->capture, "--capture wants a file, or - for its input" },
-		{ "-p", &q->vhost, "-p wants a virtual host" },
-		{ "--priority", &q->priority, "--priority wants a number" },
-		{ "--apply-to", &q->apply_to, "--apply-to wants queues, exchanges or all" },
-		{ "--description", &q->description, "--description wants a text" },
-		{ "--tags", &q->tags, "--tags wants words with commas between" },
-		{ "--default-queue-type", &q->queue_type, "--default-queue-type wants a type" },
+	*q = (struct question){
+		.call = { .data_dir = "godwit-data", .socket = CONTROL_SOCKET, .vhost = "/" },
+		.words = { argv[0] },
+		.n = 1
 	};
-	size_t options_n = is_verb ? sizeof options / sizeof *options : 3;
-	for (int i = 1; i < argc; i++) {
-		const struct option *o = options, *end = options + options_n;
-		while (o < end && strcmp(o->name, argv[i]) != 0)
-			o++;
-		if (o < end && ++i == argc)
-			return usage(argv[0], o->wants);
-		if (o < end)
-			*o->to = argv[i];
-		else if (strcmp(argv[i], "--frames") == 0)
-			q->is_frames = true;
-		else if (q->n == WORDS_MAX - 1)
+	struct verb_call *c = &q->call;
+	const struct option options[] = {
+		{ "--data-dir", &c->data_dir, "--data-dir wants a directory", NULL },
+		{ "--socket", &c->socket, "--socket wants a name", NULL },
+		{ "--capture", &q->capture, "--capture wants a file, or - for its input", NULL },
+		{ "--frames", NULL, NULL, &q->is_frames },
+		{ "-p", &c->vhost, "-p wants a virtual host", NULL },
+		{ "--vhost", &c->vhost, "--vhost wants a virtual host", NULL },
+		{ "--priority", &c->priority, "--priority wants a number", NULL },
+		{ "--apply-to", &c->apply_to, "--apply-to wants queues, exchanges or all", NULL },
+		{ "--description", &c->description, "--description wants a text", NULL },
+		{ "--tags", &c->tags, "--tags wants words with commas between", NULL },
+		{ "--default-queue-type", &c->queue_type, "--default-queue-type wants a type",
+		  NULL },
+		{ "--formatter", &c->formatter, "--formatter wants table, csv or json", NULL },
+		{ "--no-table-headers", NULL, NULL, &c->is_headless },
+		{ "--silent", NULL, NULL, &c->is_headless },
+		{ "-s", NULL, NULL, &c->is_headless },
+		{ "--quiet", NULL, NULL, &q->is_quiet }, /* nothing is said but the list */
+		{ "-q", NULL, NULL, &q->is_quiet },
+	};
+	const struct option *end = options + (is_verb ? sizeof options / sizeof *options : 4);
+	for (int i = 1; i < argc;) {
+		const char *wants;
+		int n = read_option(options, end, argv + i, &wants);
+		if (n < 0)
+			return usage(argv[0], wants);
+		if (n == 0 && q->n == WORDS_MAX - 1)
 			return usage(argv[0], "there are too many words");
-		else
+		if (n == 0)
 			q->words[q->n++] = argv[i];
+		i += n ? n : 1;
 	}
+	c->words = q->words + 1;
 	return -1;
 }
 
@@ -116,22 +145,14 @@ static int verb(int argc, char **argv)
 		return code;
 	if (q.capture || q.is_frames)
 		return usage(argv[0], "--capture and --frames are for trace");
-	return verb_run(argv[0], &(struct verb_call){ .data_dir = q.data_dir,
-						      .socket = q.socket,
-						      .vhost = q.vhost,
-						      .priority = q.priority,
-						      .apply_to = q.apply_to,
-						      .description = q.description,
-						      .tags = q.tags,
-						      .queue_type = q.queue_type,
-						      .words = q.words + 1 });
+	return verb_run(argv[0], &q.call);
 }
 
 static int definitions(int argc, char **argv)
 {
 	struct question q;
 	int code = read_question(&q, false, argc, argv);
-	return code >= 0 ? code : definitions_main(q.data_dir, q.socket, q.words + 1);
+	return code >= 0 ? code : definitions_main(q.call.data_dir, q.call.socket, q.words + 1);
 }
 
 static int delayed(int argc, char **argv)
@@ -142,14 +163,14 @@ static int delayed(int argc, char **argv)
 		return code;
 	if (q.n < 2)
 		return usage("delayed", "say list, or cancel");
-	return control_ask(q.data_dir, q.socket, q.words);
+	return control_ask(q.call.data_dir, q.call.socket, q.words);
 }
 
 static int digest(int argc, char **argv)
 {
 	struct question q;
 	int code = read_question(&q, false, argc, argv);
-	return code >= 0 ? code : control_ask(q.data_dir, q.socket, q.words);
+	return code >= 0 ? code : control_ask(q.call.data_dir, q.call.socket, q.words);
 }
 
 static int dump(int argc, char **argv)
@@ -160,7 +181,7 @@ static int dump(int argc, char **argv)
 		return code;
 	if (q.n < 2)
 		return usage("dump", "say node, catalog, shard, connection or queue");
-	return control_ask(q.data_dir, q.socket, q.words);
+	return control_ask(q.call.data_dir, q.call.socket, q.words);
 }
 
 static int trace(int argc, char **argv)
@@ -175,7 +196,7 @@ static int trace(int argc, char **argv)
 			       : capture_print(q.capture);
 	if (!q.is_frames)
 		return usage("trace", "say --frames, or --capture FILE");
-	return control_ask(q.data_dir, q.socket, q.words);
+	return control_ask(q.call.data_dir, q.call.socket, q.words);
 }
 
 static int help(void)

@@ -2,6 +2,7 @@
 
 #include "app/control.h"
 #include "app/definitions.h"
+#include "app/verb_close.h"
 #include "app/verb_entry.h"
 #include "core/fact.h"
 #include "io/definitions.h"
@@ -20,6 +21,7 @@ enum does {
 	DOES_LIST,
 	DOES_QUEUES,
 	DOES_CONNECTIONS,
+	DOES_CHANNELS,
 	DOES_PURGE,
 	DOES_CLOSE
 };
@@ -73,41 +75,18 @@ static int refuse(const struct verb *v, const char *what, const char *name, cons
 
 /* ---- what is there ------------------------------------------------------------------------ */
 
-/* The file of a section; its list is in *out_list. NULL: *io_code says why. */
-static cJSON *ask(const struct verb *v, const struct verb_call *call, cJSON **out_list,
-		  int *io_code)
-{
-	char line[100], *json = NULL;
-	size_t n = 0;
-	FILE *to = open_memstream(&json, &n);
-	cJSON *file = NULL;
-	*io_code = 1;
-	if (!to)
-		return NULL;
-	struct text t = text_of(line, sizeof line);
-	text_putf(&t, "definitions export %s", v->section);
-	int code = control_tell(call->data_dir, call->socket, line, SLICE_EMPTY, to, NULL);
-	if (fclose(to) == 0 && code == 0) {
-		file = cJSON_Parse(json);
-		*out_list = cJSON_GetObjectItemCaseSensitive(file, v->section);
-	}
-	free(json);
-	*io_code = file ? 0 : code ? code : 1;
-	return file;
-}
-
 static int list(const struct verb *v, const struct verb_call *call)
 {
-	cJSON *entries;
-	int code;
-	bool wants_word = *v->words != '\0';
-	if (wants_word ? !call->words[0] || call->words[1] : call->words[0] != NULL)
+	char room[WHY_BYTES] = "";
+	struct text why = text_of(room, sizeof room);
+	bool wants_word = *v->words && *v->words != '[', has_columns = strstr(v->words, "COLUMN");
+	if (wants_word && !call->words[0])
+		return usage(v, "one word is wanted");
+	if (!has_columns && call->words[wants_word])
 		return usage(v, wants_word ? "one word is wanted" : "there is a word too many");
-	cJSON *file = ask(v, call, &entries, &code);
-	if (file)
-		verb_entries_print(entries, v->members, v->columns, call);
-	cJSON_Delete(file);
-	return code;
+	int code = verb_section_list(v->section, v->members, v->columns, call->words + wants_word,
+				     call, &why);
+	return code == EXIT_USAGE ? usage(v, room) : code;
 }
 
 /* ---- changes ------------------------------------------------------------------------------ */
@@ -155,7 +134,7 @@ static cJSON *entry_of(const struct verb *v, const struct verb_call *call, int *
 		*out_code = usage(v, "it wants a name");
 		return NULL;
 	}
-	cJSON *file = ask(v, call, &entries, out_code);
+	cJSON *file = verb_section_ask(v->section, call, &entries, out_code);
 	if (!file)
 		return NULL;
 	old = verb_entry_find(entries, name);
@@ -215,18 +194,10 @@ static int list_dumped(const struct verb *v, enum verb_list what, const struct v
 
 /* ---- what is done at once ----------------------------------------------------------------- */
 
-/* Nothing is said of what was done. */
 static int tell(const struct verb *v, const struct verb_call *call, const struct text *line)
 {
-	char *said = NULL;
-	size_t n = 0;
-	FILE *to = text_is_full(line) ? NULL : open_memstream(&said, &n);
-	if (!to)
-		return say(v, "that is too long");
-	int code = control_tell(call->data_dir, call->socket, line->p, SLICE_EMPTY, to, NULL);
-	fclose(to);
-	free(said);
-	return code;
+	return text_is_full(line) ? say(v, "that is too long")
+				  : control_quietly(call->data_dir, call->socket, line->p);
 }
 
 static int purge(const struct verb *v, const struct verb_call *call)
@@ -243,20 +214,10 @@ static int purge(const struct verb *v, const struct verb_call *call)
 
 static int close_connection(const struct verb *v, const struct verb_call *call)
 {
-	char room[WHY_BYTES], number[32] = "", why_room[WHY_BYTES] = "";
-	struct text line = text_of(room, sizeof room), why = text_of(why_room, sizeof why_room);
-	char *const *words = call->words;
-	if (!words[0] || !words[1] || !*words[1])
-		return usage(v, "it wants a connection and a reason");
-	int code = verb_connection_find(call, number, sizeof number, &why);
-	if (why.n > 0)
-		fprintf(stderr, "godwit %s: %s '%s'\n", v->name, why.p, words[0]);
-	if (code)
-		return code;
-	text_putf(&line, "close connection %s", number);
-	for (words++; *words; words++)
-		text_putf(&line, " %s", *words);
-	return tell(v, call, &line);
+	char room[WHY_BYTES] = "";
+	struct text why = text_of(room, sizeof room);
+	int code = verb_close(call, &why);
+	return code == EXIT_USAGE && why.n > 0 ? usage(v, room) : code;
 }
 
 int verb_run(const char *name, const struct verb_call *call)
@@ -271,6 +232,7 @@ int verb_run(const char *name, const struct verb_call *call)
 	case DOES_LIST: return list(v, call);
 	case DOES_QUEUES: return list_dumped(v, VERB_QUEUES, call);
 	case DOES_CONNECTIONS: return list_dumped(v, VERB_CONNECTIONS, call);
+	case DOES_CHANNELS: return list_dumped(v, VERB_CHANNELS, call);
 	case DOES_PURGE: return purge(v, call);
 	case DOES_CLOSE: return close_connection(v, call);
 	case DOES_CLEAR: return clear(v, call);

@@ -13,6 +13,8 @@
 struct verb_call {
 	const char *data_dir, *socket, *vhost, *priority, *apply_to;
 	const char *description, *tags, *queue_type; /* of a virtual host */
+	const char *formatter;                       /* of a list */
+	bool is_headless;                            /* likewise: without a line of names */
 	char *const *words;                          /* behind the verb; NULL-terminated */
 };
 

@@ -1,240 +1,291 @@
 #include "app/control.h"
 #include "app/verb_entry.h"
+#include "app/verb_policy.h"
+#include "app/verb_rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS_N_MAX 16u
-#define VALUE_BYTES   1100 /* a name, printable */
+/* Who asks is no client. */
+#define OPERATOR   "manage"
+#define NAME_BYTES 64
 
-/* What rabbitmqctl calls it, and what a dump does; `and` is added to that. Of `part` only what
- * stands before or behind the last colon is meant. */
-enum part { WHOLE, HOST, PORT };
+enum kind { TEXT, NUMBER, YES, TERM, STATE, HOST, PORT, EFFECT };
+
+/* What rabbitmqctl calls it, and what a dump does. */
 struct source {
-	const char *column, *line, *and;
-	enum part part;
+	const char *column, *line;
+	enum kind kind;
 };
 
 static const struct source queue_sources[] = {
-	{ .column = "name", .line = "queue" },
-	{ .column = "messages", .line = "ready", .and = "held" },
-	{ .column = "messages_ready", .line = "ready" },
-	{ .column = "messages_unacknowledged", .line = "held" },
-	{ .column = "messages_persistent", .line = "persistent" },
-	{ .column = "message_bytes_ready", .line = "ready_bytes" },
-	{ .column = "message_bytes_unacknowledged", .line = "held_bytes" },
-	{ .column = "consumers", .line = "consumers" },
-	{ .column = "durable", .line = "durable" },
-	{ .column = "auto_delete", .line = "auto_delete" },
-	{ .column = "exclusive", .line = "exclusive" },
+#define COLUMN(name, line, kind, prose) { #name, line, kind },
+#include "app/list_queues.def"
+#undef COLUMN
 	{ .column = NULL },
 };
 
 static const struct source connection_sources[] = {
-	{ .column = "pid", .line = "connection" },
-	{ .column = "name", .line = "peer" },
-	{ .column = "user_provided_name", .line = "client" },
-	{ .column = "user", .line = "user" },
-	{ .column = "vhost", .line = "vhost" },
-	{ .column = "peer_host", .line = "peer", .part = HOST },
-	{ .column = "peer_port", .line = "peer", .part = PORT },
-	{ .column = "protocol", .line = "protocol" },
-	{ .column = "state", .line = "phase" },
-	{ .column = "channels", .line = "channels" },
-	{ .column = "frame_max", .line = "frame_max" },
-	{ .column = "timeout", .line = "heartbeat_s" },
-	{ .column = "recv_oct", .line = "bytes_in" },
-	{ .column = "send_oct", .line = "bytes_out" },
-	{ .column = "send_pend", .line = "output_waiting_bytes" },
+#define COLUMN(name, line, kind, prose) { #name, line, kind },
+#include "app/list_connections.def"
+#undef COLUMN
 	{ .column = NULL },
 };
 
-/* What is listed: its dump, and the line that begins an object there. */
-static const struct kind {
+static const struct source channel_sources[] = {
+#define COLUMN(name, line, kind, prose) { #name, line, kind },
+#include "app/list_channels.def"
+#undef COLUMN
+	{ .column = NULL },
+};
+
+/* What is listed: its dump, the line that begins an object there, and how many columns are shown
+ * unless told. `part`: the line of what is listed, of which an object may have several. */
+static const struct listed {
 	const char *request, *first;
 	const struct source *sources;
-	const char *shown[5]; /* unless told */
+	size_t shown_n;
 	bool is_of_vhost;
-} kinds[] = {
-	[VERB_QUEUES] = { "dump queue", "queue", queue_sources, { "name", "messages" }, true },
-	[VERB_CONNECTIONS] = { "dump connection",
-			       "connection",
-			       connection_sources,
-			       { "user", "peer_host", "peer_port", "state" },
-			       false },
+	const char *part;
+} listeds[] = {
+	[VERB_QUEUES] = { "dump queue", "queue", queue_sources, 2, true, NULL },
+	[VERB_CONNECTIONS] = { "dump connection", "connection", connection_sources, 4, false,
+			       NULL },
+	[VERB_CHANNELS] = { "dump connection", "connection", channel_sources, 4, false, "channel" },
 };
 
-/* Who asks is no client. */
-#define OPERATOR "manage"
-
+/* A list under way: the object whose lines come. */
 struct listing {
-	const struct kind *kind;
-	const struct source *columns[COLUMNS_N_MAX];
-	size_t n;
+	const struct listed *what;
+	const struct source *source[VERB_COLUMNS_MAX];
+	struct verb_rows rows;
+	struct verb_policies policies;
 	const char *vhost; /* that is wanted; NULL: any */
-	char values[COLUMNS_N_MAX][VALUE_BYTES];
-	bool has_one, is_wanted;
+	cJSON *seen;       /* its lines, by name */
+	bool is_cut;
 };
 
-static bool choose(struct listing *l, const char *column)
+/* ---- a dump's texts ----------------------------------------------------------------------- */
+
+/* A dump writes some octets as \xHH. */
+static void unescape(char *s)
 {
-	for (const struct source *s = l->kind->sources; s->column && l->n < COLUMNS_N_MAX; s++) {
-		if (strcmp(s->column, column) != 0)
-			continue;
-		l->columns[l->n++] = s;
-		return true;
+	char *to = s;
+	unsigned octet;
+	while (*s) {
+		if (s[0] == '\\' && s[1] == 'x' && sscanf(s + 2, "%2x", &octet) == 1) {
+			*to++ = (char)octet;
+			s += 4;
+		} else {
+			*to++ = *s++;
+		}
+	}
+	*to = '\0';
+}
+
+static const char *said(const struct listing *l, const char *line)
+{
+	const cJSON *one = cJSON_GetObjectItemCaseSensitive(l->seen, line);
+	return one ? one->valuestring : NULL;
+}
+
+/* A line, or the sum of two with a + between. */
+static cJSON *number(const struct listing *l, const char *line)
+{
+	char name[NAME_BYTES];
+	double sum = 0;
+	bool is_any = false;
+	for (;;) {
+		size_t n = strcspn(line, "+");
+		snprintf(name, sizeof name, "%.*s", (int)n, line);
+		const char *value = said(l, name);
+		is_any |= value != NULL;
+		sum += value ? strtod(value, NULL) : 0;
+		if (!line[n])
+			return is_any ? cJSON_CreateNumber(sum) : NULL;
+		line += n + 1;
+	}
+}
+
+static cJSON *text(const char *value, enum kind kind)
+{
+	char room[NAME_BYTES];
+	const char *colon = strrchr(value, ':');
+	if (!colon || kind == TEXT)
+		return cJSON_CreateString(value);
+	if (kind == PORT)
+		return cJSON_CreateNumber(strtod(colon + 1, NULL));
+	snprintf(room, sizeof room, "%.*s", (int)(colon - value), value);
+	return cJSON_CreateString(room);
+}
+
+static cJSON *value_of(const struct listing *l, const struct source *s)
+{
+	const char *value = s->kind == NUMBER || s->kind == EFFECT ? NULL : said(l, s->line);
+	if (s->kind == NUMBER)
+		return number(l, s->line);
+	if (s->kind == EFFECT)
+		return verb_policies_effect(&l->policies, said(l, "vhost"), said(l, "policy"),
+					    said(l, "operator_policy"));
+	if (!value)
+		return NULL;
+	if (s->kind == YES)
+		return cJSON_CreateBool(strcmp(value, "yes") == 0);
+	if (s->kind == STATE)
+		return cJSON_CreateString(strcmp(value, "yes") == 0 ? "deleting" : "running");
+	return s->kind == TERM ? cJSON_Parse(value) : text(value, s->kind);
+}
+
+/* ---- object by object --------------------------------------------------------------------- */
+
+static void put_row(struct listing *l)
+{
+	cJSON *values[VERB_COLUMNS_MAX];
+	for (size_t i = 0; i < l->rows.columns_n; i++)
+		values[i] = value_of(l, l->source[i]);
+	verb_rows_put(&l->rows, values);
+	for (size_t i = 0; i < l->rows.columns_n; i++)
+		cJSON_Delete(values[i]);
+}
+
+static void see(struct listing *l, const char *line, const char *value)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(l->seen, line);
+	cJSON_AddStringToObject(l->seen, line, value);
+}
+
+/* Is the line one of those that a column wants, or this file does? */
+static bool is_kept(const struct listing *l, const char *line)
+{
+	static const char *const own[] = { "vhost", "protocol",   "policy", "operator_policy",
+					   "queue", "connection", "peer" };
+	size_t n = strlen(line);
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		if (strcmp(own[i], line) == 0)
+			return true;
+	for (size_t i = 0; i < l->rows.columns_n; i++) {
+		const char *at = strstr(l->source[i]->line, line);
+		if (at && (at[n] == '\0' || at[n] == '+'))
+			return true;
 	}
 	return false;
 }
 
-/* Values are as a dump has them, but for yes and no, sums, and parts. */
-static void put_value(char *to, const struct source *s, const char *value)
+/* The words behind a part's number are names and values in turn. */
+static void see_part(struct listing *l, char *value)
 {
-	const char *colon = s->part == WHOLE ? NULL : strrchr(value, ':');
-	if (colon && s->part == HOST)
-		snprintf(to, VALUE_BYTES, "%.*s", (int)(colon - value), value);
-	else if (colon)
-		snprintf(to, VALUE_BYTES, "%s", colon + 1);
-	else if (s->and &&*to)
-		snprintf(to, VALUE_BYTES, "%llu",
-			 strtoull(to, NULL, 10) + strtoull(value, NULL, 10));
-	else if (strcmp(value, "yes") == 0 || strcmp(value, "no") == 0)
-		snprintf(to, VALUE_BYTES, "%s", value[0] == 'y' ? "true" : "false");
-	else
-		snprintf(to, VALUE_BYTES, "%s", value);
+	char room[600], *rest = value, *word = strsep(&rest, " ");
+	const char *peer = said(l, "peer"), *connection = said(l, "connection");
+	see(l, l->what->part, word);
+	snprintf(room, sizeof room, "%s.%s", connection ? connection : "", word);
+	see(l, "pid", room);
+	snprintf(room, sizeof room, "%s (%s)", peer ? peer : "", word);
+	see(l, "name", room);
+	for (char *name; (name = strsep(&rest, " ")) != NULL;) {
+		const char *own = strsep(&rest, " ");
+		if (own && is_kept(l, name))
+			see(l, name, own);
+	}
 }
 
-static void print_one(struct listing *l)
+static bool is_wanted(const struct listing *l)
 {
-	bool is_wanted = l->has_one && l->is_wanted;
-	for (size_t i = 0; i < l->n && is_wanted; i++)
-		printf("%s%s", i ? "\t" : "", l->values[i]);
-	if (is_wanted)
-		putchar('\n');
-	memset(l->values, 0, sizeof l->values);
-	l->has_one = false;
-	l->is_wanted = true;
+	const char *vhost = said(l, "vhost"), *protocol = said(l, "protocol");
+	return (!l->vhost || (vhost && strcmp(l->vhost, vhost) == 0)) &&
+	       (!protocol || strcmp(protocol, OPERATOR) != 0);
+}
+
+static void end_object(struct listing *l)
+{
+	if (!l->what->part && said(l, l->what->first) && is_wanted(l))
+		put_row(l);
+	cJSON_Delete(l->seen);
+	l->seen = cJSON_CreateObject();
 }
 
 /* A line of a dump, `name: value`; an object ends with an empty one. */
-static void take_line(struct listing *l, char *line)
+static void take_line(void *arg, char *line)
 {
+	struct listing *l = arg;
 	char *value = strstr(line, ": ");
 	if (!value) {
-		print_one(l);
+		end_object(l);
 		return;
 	}
 	*value = '\0';
 	value += 2;
-	l->has_one |= strcmp(line, l->kind->first) == 0;
-	if (l->vhost && strcmp(line, "vhost") == 0)
-		l->is_wanted &= strcmp(l->vhost, value) == 0;
-	if (strcmp(line, "protocol") == 0)
-		l->is_wanted &= strcmp(value, OPERATOR) != 0;
-	for (size_t i = 0; i < l->n; i++) {
-		const struct source *s = l->columns[i];
-		if (strcmp(line, s->line) == 0 || (s->and &&strcmp(line, s->and) == 0))
-			put_value(l->values[i], s, value);
+	l->is_cut |= strcmp(line, "cut") == 0;
+	if (l->what->part && strcmp(line, l->what->part) == 0) {
+		see_part(l, value);
+		if (is_wanted(l))
+			put_row(l);
+	} else if (is_kept(l, line)) {
+		if (value[0] != '{') /* JSON has escapes of its own */
+			unescape(value);
+		see(l, line, value);
 	}
 }
 
-/* The dump of all objects, to be freed; NULL: *out_code says why. */
-static char *dump_of(const struct verb_call *call, const char *request, int *out_code)
+/* ---- the list ----------------------------------------------------------------------------- */
+
+static bool choose(struct listing *l, const char *column)
 {
-	char *dump = NULL;
-	size_t n = 0;
-	FILE *to = open_memstream(&dump, &n);
-	*out_code = 1;
-	if (!to)
-		return NULL;
-	int code = control_tell(call->data_dir, call->socket, request, SLICE_EMPTY, to, NULL);
-	if (fclose(to) == 0 && code == 0)
-		return dump;
-	free(dump);
-	*out_code = code ? code : 1;
-	return NULL;
+	for (const struct source *s = l->what->sources; s->column; s++) {
+		if (strcmp(s->column, column) != 0)
+			continue;
+		l->source[l->rows.columns_n] = s;
+		return verb_rows_column(&l->rows, column,
+					s->kind == TERM || s->kind == EFFECT ? VERB_AS_TERM
+									     : VERB_AS_JSON);
+	}
+	return false;
 }
 
-/* Cuts the first line off. */
-static char *line_cut(char **io_rest)
+static bool choose_all(struct listing *l, const struct verb_call *call, struct text *why)
 {
-	char *line = *io_rest;
-	size_t n = strcspn(line, "\n");
-	*io_rest = line + n + (line[n] == '\n');
-	line[n] = '\0';
-	return line;
+	char column[VERB_COLUMN_NAME_MAX];
+	if (!verb_rows_form(&l->rows, call, why))
+		return false;
+	for (struct verb_words w = verb_words(call->words); verb_words_next(&w, column);) {
+		if (!choose(l, column))
+			verb_rows_unknown(column, why);
+	}
+	if (why->n > 0) {
+		verb_rows_unknown_end(why);
+		return false;
+	}
+	for (size_t i = 0; l->rows.columns_n < l->what->shown_n && i < l->what->shown_n; i++)
+		if (call->words[0] == NULL)
+			(void)choose(l, l->what->sources[i].column);
+	return true;
+}
+
+static bool has_effect(const struct listing *l)
+{
+	for (size_t i = 0; i < l->rows.columns_n; i++)
+		if (l->source[i]->kind == EFFECT)
+			return true;
+	return false;
 }
 
 int verb_dump_list(enum verb_list what, const struct verb_call *call, struct text *why)
 {
 	static struct listing l; /* a few pages */
-	int code;
-	l = (struct listing){ .kind = &kinds[what], .is_wanted = true };
-	l.vhost = l.kind->is_of_vhost ? call->vhost : NULL;
-	for (char *const *word = call->words; *word; word++) {
-		if (choose(&l, *word))
-			continue;
-		text_putf(why, "there is no column %s", *word);
-		return 2;
+	l = (struct listing){ .what = &listeds[what], .seen = cJSON_CreateObject() };
+	l.vhost = l.what->is_of_vhost ? call->vhost : NULL;
+	int code = choose_all(&l, call, why) ? 0 : 2;
+	if (code == 0 && has_effect(&l))
+		code = verb_policies_load(&l.policies, call);
+	if (code == 0)
+		code = control_lines(call->data_dir, call->socket, l.what->request, take_line, &l);
+	if (code == 0) {
+		end_object(&l);
+		verb_rows_end(&l.rows);
 	}
-	for (size_t i = 0, n = l.n; n == 0 && l.kind->shown[i]; i++)
-		(void)choose(&l, l.kind->shown[i]);
-	char *dump = dump_of(call, l.kind->request, &code);
-	if (!dump)
-		return code;
-	for (size_t i = 0; i < l.n; i++)
-		printf("%s%s", l.columns[i]->column, i + 1 < l.n ? "\t" : "\n");
-	for (char *rest = dump; *rest;)
-		take_line(&l, line_cut(&rest));
-	print_one(&l);
-	free(dump);
-	return 0;
-}
-
-/* ---- one connection ----------------------------------------------------------------------- */
-
-static bool is_number(const char *s)
-{
-	return *s && s[strspn(s, "0123456789")] == '\0';
-}
-
-/* How many connections have this name or address; the number of the last one is in `to`. */
-static unsigned connections_named(char *dump, const char *name, char *to, size_t to_bytes)
-{
-	char number[32] = "";
-	unsigned n = 0;
-	bool is_it = false;
-	for (char *rest = dump; *rest;) {
-		char *line = line_cut(&rest), *value = strstr(line, ": ");
-		if (!value || strncmp(line, "connection: ", 12) == 0)
-			is_it = false;
-		if (value && strncmp(line, "connection: ", 12) == 0)
-			snprintf(number, sizeof number, "%s", value + 2);
-		bool is_name = strncmp(line, "peer: ", 6) == 0 || strncmp(line, "client: ", 8) == 0;
-		if (!value || !is_name || is_it || strcmp(value + 2, name) != 0)
-			continue;
-		is_it = true;
-		n++;
-		snprintf(to, to_bytes, "%s", number);
-	}
-	return n;
-}
-
-int verb_connection_find(const struct verb_call *call, char *to, size_t to_bytes, struct text *why)
-{
-	const char *name = call->words[0];
-	int code;
-	if (is_number(name)) {
-		snprintf(to, to_bytes, "%s", name);
-		return 0;
-	}
-	char *dump = dump_of(call, kinds[VERB_CONNECTIONS].request, &code);
-	if (!dump)
-		return code;
-	unsigned n = connections_named(dump, name, to, to_bytes);
-	free(dump);
-	if (n == 1)
-		return 0;
-	text_putf(why, n ? "more than one is called" : "there is no connection");
-	return 1;
+	if (l.is_cut && l.what->part)
+		fputs("godwit: a connection has more of them than are listed\n", stderr);
+	verb_policies_free(&l.policies);
+	cJSON_Delete(l.seen);
+	return code;
 }

@@ -1,13 +1,14 @@
 #include "app/verb_entry.h"
 
+#include "app/control.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NAME_BYTES 64
 
-/* The next of words with blanks between, without its signs; 0: there is none left. */
-static size_t next_member(const char **at, char *name, size_t cap)
+size_t verb_member_next(const char **at, char *name, size_t cap)
 {
 	*at += strspn(*at, " ");
 	size_t n = strcspn(*at, " ");
@@ -136,7 +137,7 @@ bool verb_entry_fill(cJSON *entry, const char *members, const struct verb_call *
 {
 	char member[NAME_BYTES];
 	char *const *words = call->words;
-	for (size_t n; (n = next_member(&members, member, sizeof member)) > 0;)
+	for (size_t n; (n = verb_member_next(&members, member, sizeof member)) > 0;)
 		if (!fill_one(entry, member, n, &words, call, why))
 			return false;
 	if (*words)
@@ -201,60 +202,26 @@ cJSON *verb_entry_find(const cJSON *section, const char *name)
 	return NULL;
 }
 
-/* ---- lists -------------------------------------------------------------------------------- */
+/* ---- sections ----------------------------------------------------------------------------- */
 
-/* Is it one of those that are wanted? `m=x`: that member is x; `m=`: what the call says. */
-static bool is_chosen(const cJSON *entry, const char *members, const struct verb_call *call)
+cJSON *verb_section_ask(const char *section, const struct verb_call *call, cJSON **out_list,
+			int *io_code)
 {
-	char member[NAME_BYTES];
-	while (next_member(&members, member, sizeof member) > 0) {
-		char *is = strchr(member, '=');
-		const char *want = is ? is + 1 : "";
-		if (!is)
-			continue;
-		*is = '\0';
-		if (!*want)
-			want = strcmp(member, "vhost") == 0 ? call->vhost : call->words[0];
-		const cJSON *own = cJSON_GetObjectItemCaseSensitive(entry, member);
-		if (!cJSON_IsString(own) || strcmp(own->valuestring, want) != 0)
-			return false;
+	char line[100], *json = NULL;
+	size_t n = 0;
+	FILE *to = open_memstream(&json, &n);
+	cJSON *file = NULL;
+	*io_code = 1;
+	if (!to)
+		return NULL;
+	struct text t = text_of(line, sizeof line);
+	text_putf(&t, "definitions export %s", section);
+	int code = control_tell(call->data_dir, call->socket, line, SLICE_EMPTY, to, NULL);
+	if (fclose(to) == 0 && code == 0) {
+		file = cJSON_Parse(json);
+		*out_list = cJSON_GetObjectItemCaseSensitive(file, section);
 	}
-	return true;
-}
-
-/* Texts go as they are, unless they would look like two. */
-static void print_value(const cJSON *value)
-{
-	if (cJSON_IsString(value) && !strpbrk(value->valuestring, "\t\n")) {
-		fputs(value->valuestring, stdout);
-		return;
-	}
-	char *json = value ? cJSON_PrintUnformatted(value) : NULL;
-	if (json)
-		fputs(json, stdout);
 	free(json);
-}
-
-static void print_line(const cJSON *entry, const char *columns)
-{
-	char column[NAME_BYTES];
-	for (bool is_first = true; next_member(&columns, column, sizeof column) > 0;
-	     is_first = false) {
-		if (!is_first)
-			putchar('\t');
-		if (entry)
-			print_value(cJSON_GetObjectItemCaseSensitive(entry, column));
-		else
-			fputs(column, stdout);
-	}
-	putchar('\n');
-}
-
-void verb_entries_print(const cJSON *section, const char *members, const char *columns,
-			const struct verb_call *call)
-{
-	const cJSON *entry;
-	print_line(NULL, columns);
-	cJSON_ArrayForEach(entry, section) if (is_chosen(entry, members, call))
-		print_line(entry, columns);
+	*io_code = file ? 0 : code ? code : 1;
+	return file;
 }

@@ -19,18 +19,22 @@ bool verb_entry_metadata(cJSON *entry, const struct verb_call *call, struct text
 /* verb_entry_find gives the entry of that name, or NULL. */
 cJSON *verb_entry_find(const cJSON *section, const char *name);
 
-/* verb_entries_print prints those entries that `members` chooses: a head, then a line each, with
- * tabs between. */
-void verb_entries_print(const cJSON *section, const char *members, const char *columns,
-			const struct verb_call *call);
+/* verb_section_ask asks for a section of the definitions; its list is in *out_list. The caller
+ * deletes the file that it gives. NULL: *io_code, the exit code, says why. */
+cJSON *verb_section_ask(const char *section, const struct verb_call *call, cJSON **out_list,
+			int *io_code);
 
-/* verb_dump_list prints the queues of a virtual host, or all connections, with the columns that the
- * words name. Gives the exit code; 2: `why` says what is wrong with the words. */
-enum verb_list { VERB_QUEUES, VERB_CONNECTIONS };
+/* verb_member_next takes the next of words with blanks between; 0: there is none left. */
+size_t verb_member_next(const char **at, char *name, size_t cap);
+
+/* verb_section_list prints those entries of a section that `members` chooses, with the `columns`
+ * that the words name from `words` on (verb.def). Gives the exit code; 2: `why` says what is wrong
+ * with the words. */
+int verb_section_list(const char *section, const char *members, const char *columns,
+		      char *const *words, const struct verb_call *call, struct text *why);
+
+/* verb_dump_list prints the queues of a virtual host, all connections or all channels, with the
+ * columns that the words name. Exit codes likewise. */
+enum verb_list { VERB_QUEUES, VERB_CONNECTIONS, VERB_CHANNELS };
 int verb_dump_list(enum verb_list what, const struct verb_call *call, struct text *why);
-
-/* verb_connection_find finds the number of the connection that the first word names: by its number,
- * its client's address, or what its client calls itself. Gives the exit code; `why`, if it is not
- * empty, says what is wrong with that name. */
-int verb_connection_find(const struct verb_call *call, char *to, size_t to_bytes, struct text *why);
 #endif

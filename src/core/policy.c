@@ -62,14 +62,15 @@ static bool fits(struct patterns *patterns, const struct policy *p, struct slice
 	return patterns->ops->match(patterns, p->pattern, name);
 }
 
-/* The policy of that kind that holds for what is called so. False: none does. */
-static bool find(const struct catalog_view *v, struct patterns *patterns, enum fact_kind kind,
-		 uint16_t vhost, struct slice name, uint8_t type, struct policy *out)
+/* The policy of that kind that holds for what is called so, with what it says. NULL: none does. */
+static const struct fact *find(const struct catalog_view *v, struct patterns *patterns,
+			       enum fact_kind kind, uint16_t vhost, struct slice name, uint8_t type,
+			       struct policy *out)
 {
 	struct slice vhost_name = catalog_vhost_name(v, vhost);
 	struct policy best = { .priority = INT64_MIN };
+	const struct fact *found = NULL;
 	struct pmap_walk w;
-	bool is_any = false;
 	must(kind == FACT_POLICY || kind == FACT_OPERATOR_POLICY);
 	pmap_walk(&w, &v->policies);
 	for (uintptr_t object; (object = pmap_walk_next(&w));) {
@@ -77,13 +78,13 @@ static bool find(const struct catalog_view *v, struct patterns *patterns, enum f
 		struct policy p;
 		if (f->kind != kind || !slice_eq(f->name[0], vhost_name) ||
 		    policy_get(f->value, &p) != ERR_OK || !(p.apply_to & type) ||
-		    (is_any && p.priority <= best.priority) || !fits(patterns, &p, name))
+		    (found && p.priority <= best.priority) || !fits(patterns, &p, name))
 			continue;
 		best = p;
-		is_any = true;
+		found = f;
 	}
 	*out = best;
-	return is_any;
+	return found;
 }
 
 /* What of the policy queues of that type know. */
@@ -179,4 +180,26 @@ struct slice policy_alternate(const struct catalog_view *v, struct patterns *pat
 	    !find(v, patterns, FACT_POLICY, x->vhost, x->name, POLICY_EXCHANGES, &p))
 		return SLICE_EMPTY;
 	return p.alternate.n > 0 ? p.alternate : SLICE_EMPTY;
+}
+
+const struct fact *policy_of_queue(const struct catalog_view *v, struct patterns *patterns,
+				   enum fact_kind kind, const struct queue_record *q)
+{
+	struct queue_rules rules;
+	struct policy p;
+	must(q != NULL);
+	if (v->policies.n == 0 || !patterns || q->flags & QUEUE_KEEPER ||
+	    rules_get(queue_record_rules(q), &rules) != ERR_OK)
+		return NULL;
+	return find(v, patterns, kind, q->vhost, queue_record_name(q), kind_of(&rules), &p);
+}
+
+const struct fact *policy_of_exchange(const struct catalog_view *v, struct patterns *patterns,
+				      const struct exchange *x)
+{
+	struct policy p;
+	must(x != NULL);
+	if (v->policies.n == 0 || !patterns || x->name.n == 0)
+		return NULL;
+	return find(v, patterns, FACT_POLICY, x->vhost, x->name, POLICY_EXCHANGES, &p);
 }

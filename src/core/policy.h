@@ -17,6 +17,7 @@
 #ifndef CORE_POLICY_H
 #define CORE_POLICY_H
 #include "core/catalog.h"
+#include "core/fact.h"
 #include "port/pattern.h"
 
 enum { POLICY_EXCHANGES = 1, POLICY_CLASSIC = 2, POLICY_QUORUM = 4, POLICY_STREAMS = 8 };
@@ -41,4 +42,11 @@ uint32_t policy_rules(const struct catalog_view *v, struct patterns *patterns,
  * bytes; p NULL: none does. */
 struct slice policy_alternate(const struct catalog_view *v, struct patterns *patterns,
 			      const struct exchange *x);
+
+/* policy_of_queue gives the policy (FACT_POLICY) or operator policy (FACT_OPERATOR_POLICY) that
+ * holds for a queue, policy_of_exchange the policy of an exchange, in the view; NULL: none does. */
+const struct fact *policy_of_queue(const struct catalog_view *v, struct patterns *patterns,
+				   enum fact_kind kind, const struct queue_record *q);
+const struct fact *policy_of_exchange(const struct catalog_view *v, struct patterns *patterns,
+				      const struct exchange *x);
 #endif

@@ -51,6 +51,14 @@ static struct queue_rules of(const struct world *w, const char *queue)
 	return r;
 }
 
+static bool holds(const struct world *w, enum fact_kind kind, const char *queue, const char *policy)
+{
+	const struct catalog_view *v = catalog_view(w->c);
+	const struct fact *f = policy_of_queue(v, &small, kind,
+					       catalog_queue(v, 0, slice_str(queue)));
+	return policy ? f && slice_eq(f->name[1], slice_str(policy)) : !f;
+}
+
 static void declare(struct world *w, const char *name, const struct queue_rules *rules)
 {
 	uint8_t buf[DECLARE_BYTES_MAX + RULES_BYTES_MAX], bytes[RULES_BYTES_MAX];
@@ -76,12 +84,17 @@ static void the_policy_with_the_highest_priority_holds(void **s)
 	must(put(&w, FACT_POLICY, "a", "^ord", 1, &r) == ERR_OK);
 	must(w.told.opens_n == opens_n + 2); /* all are told again */
 	must(of(&w, "orders").max_length == 10 && of(&w, "other").max_length == RULE_NONE);
+	must(holds(&w, FACT_POLICY, "orders", "a") && holds(&w, FACT_POLICY, "other", NULL));
 	r.max_length = 20;
 	must(put(&w, FACT_POLICY, "b", "^ord", 2, &r) == ERR_OK);
+	must(holds(&w, FACT_POLICY, "orders", "b") &&
+	     holds(&w, FACT_OPERATOR_POLICY, "orders", NULL));
 	must(of(&w, "orders").max_length == 20);
 	r.max_length = 30;
 	must(put(&w, FACT_POLICY, "c", "^ord", 0, &r) == ERR_OK);
 	must(of(&w, "orders").max_length == 20);
+	must(put(&w, FACT_OPERATOR_POLICY, "c", ".*", 0, &r) == ERR_OK);
+	must(holds(&w, FACT_OPERATOR_POLICY, "other", "c"));
 	world_fini(&w);
 }
 

@@ -7,14 +7,19 @@ static unsigned long long ull(uint64_t v)
 	return v;
 }
 
+static const char *yes(bool is)
+{
+	return is ? "yes" : "no";
+}
+
 static void dump_channel(const struct channel *c, struct text *out)
 {
 	must(c->number > 0);
 	text_putf(out, "channel: %u consumers %u unacked %u prefetch %u shared %u", c->number,
 		  c->consumers_n, c->unacked.n - c->holes_n, c->prefetch, c->prefetch_shared);
+	text_putf(out, " transactional %s confirm %s", yes(c->tx), yes(c->confirm));
 	text_putf(out, " published %llu delivered %llu", ull(c->published), ull(c->next_tag - 1));
-	if (c->confirm)
-		text_putf(out, " unconfirmed %u", c->confirm->window.n);
+	text_putf(out, " unconfirmed %u", c->confirm ? c->confirm->window.n : 0);
 	text_puts(out, c->is_closing ? " closing\n" : "\n");
 }
 
@@ -51,13 +56,13 @@ void amqp091_dump(const struct session *own, const struct session_world *w, stru
 	must(s->phase <= PHASE_CLOSED);
 	text_putf(out, "phase: %s\n", phases[s->phase]);
 	dump_names(s, w, out);
-	text_putf(out, "frame_max: %u\nheartbeat_s: %u\nchannels: %zu\nconsumers: %zu\n",
-		  s->frame_max, s->heartbeat_s, s->channels.n, s->consumers.n);
+	text_putf(out, "frame_max: %u\nheartbeat_s: %u\nchannel_max: %u\n", s->frame_max,
+		  s->heartbeat_s, s->channel_max);
+	text_putf(out, "channels: %zu\nconsumers: %zu\n", s->channels.n, s->consumers.n);
 	dump_counts(s, out);
 	text_putf(out, "unacked: %u\nwaiting: %u\nloading: %u\nunconfirmed_bytes: %llu\n",
 		  s->held_n, s->waiting.n, s->loading_n, ull(s->unconfirmed_bytes));
-	text_putf(out, "asking: %s\nblocked: %s\n", s->call ? "yes" : "no",
-		  s->is_held ? "yes" : "no");
+	text_putf(out, "asking: %s\nblocked: %s\n", yes(s->call), yes(s->is_held));
 	for (struct map_slot *slot; (slot = map_next(&s->channels, &cursor)) != NULL;)
 		dump_channel((const struct channel *)(uintptr_t)slot->value, out);
 }

@@ -270,6 +270,8 @@ static void put_queue_names(struct manage *m, struct session_world *w)
 		text_put_printable(&t, catalog_vhost_name(w->view, q->vhost));
 	text_putf(&t, "\nshard: %u\n", q ? q->shard : 0);
 	put(m, w, &t);
+	if (q && m->request.kind == REQUEST_QUEUE)
+		manage_tell_queue(m, w, q);
 }
 
 static void put_digest(struct manage *m, struct session_world *w, const struct reply_row *row)

@@ -228,9 +228,11 @@ static void put_queue(struct json *j, const struct session_world *w, const struc
 	must(q->owner == 0);
 }
 
-static void put_exchange(struct json *j, const struct session_world *w, const struct exchange *x)
+/* A list says which policy holds, too. */
+static void put_exchange(const struct manage *m, struct json *j, const struct session_world *w,
+			 const struct exchange *x)
 {
-	must(x->name.n > 0);
+	must(x->name.n > 0 || m->export.is_alone);
 	json_begin(j, '{');
 	json_str(j, "name", x->name);
 	json_str(j, "vhost", vhost_of(w, x->vhost));
@@ -240,12 +242,16 @@ static void put_exchange(struct json *j, const struct session_world *w, const st
 	json_bool(j, "internal", x->flags & EXCHANGE_INTERNAL);
 	json_name(j, slice_str("arguments"));
 	json_table(j, x->arguments);
+	const struct fact *policy = m->export.is_alone ? policy_of_exchange(w->view, w->patterns, x)
+						       : NULL;
+	if (policy)
+		json_str(j, "policy", policy->name[1]);
 	json_end(j, '}');
 }
 
 static void put_binding(struct json *j, const struct session_world *w, const struct bind *b)
 {
-	must(b->exchange.n > 0);
+	must(b->exchange.n > 0 || !b->to_exchange);
 	json_begin(j, '{');
 	json_str(j, "source", b->exchange);
 	json_str(j, "vhost", vhost_of(w, b->vhost));
@@ -306,26 +312,55 @@ static bool next_queue(struct manage *m, const struct session_world *w, struct j
 	return true;
 }
 
+/* Every virtual host has these: a list shows them, too. */
+static bool is_everywhere(const struct exchange *x)
+{
+	must(x->type != 0);
+	return x->name.n == 0 || slice_starts_with(x->name, slice_str("amq."));
+}
+
 static bool next_exchange(struct manage *m, const struct session_world *w, struct json *j)
 {
 	const struct exchange *x = catalog_exchange_next(w->view, &m->export.walk);
 	must(m->export.section == SECTION_EXCHANGES);
-	if (x && x->name.n > 0 && !slice_starts_with(x->name, slice_str("amq."))) {
+	if (x && (m->export.is_alone || !is_everywhere(x))) {
 		separate(m, j);
-		put_exchange(j, w, x);
+		put_exchange(m, j, w, x);
 	}
 	return x != NULL;
+}
+
+/* Each queue is bound to the default exchange by its name: a list begins with that. */
+static bool next_default_binding(struct manage *m, const struct session_world *w, struct json *j)
+{
+	const struct queue_record *q = catalog_queue_after(w->view, m->export.id);
+	must(m->export.is_alone);
+	if (!q)
+		return false;
+	m->export.id = q->id;
+	if (q->flags & QUEUE_KEEPER)
+		return true;
+	separate(m, j);
+	put_binding(j, w,
+		    &(struct bind){ .exchange = SLICE_EMPTY,
+				    .queue = queue_record_name(q),
+				    .key = queue_record_name(q),
+				    .arguments = SLICE_EMPTY,
+				    .vhost = q->vhost });
+	return true;
 }
 
 static bool next_binding(struct manage *m, const struct session_world *w, struct json *j)
 {
 	struct bind b;
 	must(m->export.section == SECTION_BINDINGS);
+	if (m->export.is_alone && next_default_binding(m, w, j))
+		return true;
 	if (!catalog_binding_next(w->view, &m->export.walk, &b))
 		return false;
 	const struct queue_record *q = b.to_exchange ? NULL
 						     : catalog_queue(w->view, b.vhost, b.queue);
-	if (q && q->owner)
+	if (q && q->owner && !m->export.is_alone)
 		return true;
 	separate(m, j);
 	put_binding(j, w, &b);

@@ -92,6 +92,11 @@ void manage_ask(struct manage *m, struct session_world *w);
 /* manage_answered takes the answer to the last question. */
 void manage_answered(struct manage *m, struct session_world *w, struct run *fx);
 
+/* ---- about.c ---- */
+
+/* manage_tell_queue writes what the catalog knows of a queue, beside its names. */
+void manage_tell_queue(struct manage *m, struct session_world *w, const struct queue_record *q);
+
 /* ---- manage.c ---- */
 
 /* manage_refuse ends the conversation with a reason. */
