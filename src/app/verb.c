@@ -4,6 +4,7 @@
 #include "app/definitions.h"
 #include "app/verb_close.h"
 #include "app/verb_entry.h"
+#include "app/verb_limit.h"
 #include "core/fact.h"
 #include "io/definitions.h"
 
@@ -23,6 +24,8 @@ enum does {
 	DOES_CONNECTIONS,
 	DOES_CHANNELS,
 	DOES_PURGE,
+	DOES_MEMORY,
+	DOES_DISK,
 	DOES_CLOSE
 };
 
@@ -200,6 +203,14 @@ static int tell(const struct verb *v, const struct verb_call *call, const struct
 				  : control_quietly(call->data_dir, call->socket, line->p);
 }
 
+static int limit(const struct verb *v, enum verb_limit what, const struct verb_call *call)
+{
+	char room[WHY_BYTES] = "";
+	struct text why = text_of(room, sizeof room);
+	int code = verb_limit(what, call, &why);
+	return code == EXIT_USAGE ? usage(v, room) : code;
+}
+
 static int purge(const struct verb *v, const struct verb_call *call)
 {
 	char room[WHY_BYTES];
@@ -233,6 +244,8 @@ int verb_run(const char *name, const struct verb_call *call)
 	case DOES_QUEUES: return list_dumped(v, VERB_QUEUES, call);
 	case DOES_CONNECTIONS: return list_dumped(v, VERB_CONNECTIONS, call);
 	case DOES_CHANNELS: return list_dumped(v, VERB_CHANNELS, call);
+	case DOES_MEMORY: return limit(v, VERB_MEMORY, call);
+	case DOES_DISK: return limit(v, VERB_DISK, call);
 	case DOES_PURGE: return purge(v, call);
 	case DOES_CLOSE: return close_connection(v, call);
 	case DOES_CLEAR: return clear(v, call);

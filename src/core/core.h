@@ -95,7 +95,8 @@ enum { DUMP_NODE = 1, DUMP_ONE_LOOP, DUMP_CONNECTIONS, DUMP_CONNECTION };
  * bytes of lines may come (TRACE_WINDOW_BYTES may from the beginning). OFF: no more lines. */
 enum { TRACE_ON = 1, TRACE_MORE, TRACE_OFF };
 #define TRACE_WINDOW_BYTES 262144u
-enum { FACT_AGAIN = 1 };  /* log it, even if it is known already */
+enum { BOUND_DISK = 1, BOUND_RELATIVE = 2 }; /* else of memory; else in bytes */
+enum { FACT_AGAIN = 1 };                     /* log it, even if it is known already */
 enum { BARRIER_ASK = 1 }; /* not an answer yet: the command reply_row.op, with flags reply_row.a */
 
 /* outcome_enters: its rows are add_rows that become entries, each with an id. outcome_adds: they

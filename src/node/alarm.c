@@ -1,20 +1,49 @@
 /* Alarms: memory and free disk against their watermarks; publishers wait while one stands. */
 #include "node/loop.h"
 
-uint64_t alarm_memory_limit(const struct node *n)
+#define BILLION 1e9
+
+static uint64_t part_of_memory(const struct node *n, double ratio)
+{
+	return (uint64_t)((double)n->setup.memory_bytes * ratio);
+}
+
+void alarm_limits_begin(struct node *n)
 {
 	const struct config *c = n->config;
-	if (c->memory_watermark_bytes > 0)
-		return (uint64_t)c->memory_watermark_bytes;
-	return (uint64_t)((double)n->setup.memory_bytes * c->memory_watermark_ratio);
+	atomic_store(&n->memory_limit, c->memory_watermark_bytes > 0
+					       ? (uint64_t)c->memory_watermark_bytes
+					       : part_of_memory(n, c->memory_watermark_ratio));
+	atomic_store(&n->disk_limit, c->disk_free_limit_ratio > 0
+					     ? part_of_memory(n, c->disk_free_limit_ratio)
+					     : (uint64_t)c->disk_free_limit_bytes);
+}
+
+uint64_t alarm_memory_limit(const struct node *n)
+{
+	return atomic_load_explicit(&n->memory_limit, memory_order_relaxed);
 }
 
 uint64_t alarm_disk_limit(const struct node *n)
 {
-	const struct config *c = n->config;
-	if (c->disk_free_limit_ratio > 0)
-		return (uint64_t)((double)n->setup.memory_bytes * c->disk_free_limit_ratio);
-	return (uint64_t)c->disk_free_limit_bytes;
+	return atomic_load_explicit(&n->disk_limit, memory_order_relaxed);
+}
+
+/* This turn's end looks at the alarms, and wakes the other loops if one comes or goes. What is free
+ * was perhaps looked at long ago. */
+uint64_t alarm_bound(struct loop *l, const struct run *cmd)
+{
+	struct node *n = l->node;
+	bool is_disk = cmd->flags & BOUND_DISK;
+	uint64_t limit = cmd->queue;
+	if (cmd->flags & BOUND_RELATIVE)
+		limit = part_of_memory(n, (double)cmd->queue / BILLION);
+	atomic_store(is_disk ? &n->disk_limit : &n->memory_limit, limit);
+	if (is_disk)
+		journal_look_free(n->journal);
+	struct log_value v = log_u64(limit);
+	loop_log(l, is_disk ? LOG_disk_limit_set : LOG_memory_limit_set, &v, 1);
+	return limit;
 }
 
 int64_t alarm_memory_used(const struct node *n)
@@ -79,7 +108,8 @@ static void wake_homes(struct loop *l)
 bool alarms_look(struct loop *l)
 {
 	struct node *n = l->node;
-	uint32_t alarms = atomic_load_explicit(&n->alarms, memory_order_relaxed);
+	/* Whoever sees an alarm sees the bound that it came with, too (alarm_bound). */
+	uint32_t alarms = atomic_load_explicit(&n->alarms, memory_order_acquire);
 	int64_t limit = (int64_t)alarm_memory_limit(n), used = alarm_memory_used(n);
 	atomic_store_explicit(&n->is_memory_short, used > limit / 2, memory_order_relaxed);
 	if (!(alarms & ALARM_MEMORY) && used > limit)

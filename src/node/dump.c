@@ -166,7 +166,7 @@ static void put_one_conn(struct loop *l, uint64_t number, struct text *out)
 		put_conn(c, out);
 }
 
-void dump_loop(struct loop *l, const struct run *cmd)
+static void describe_loop(struct loop *l, const struct run *cmd)
 {
 	struct reply_row what = { .err = ERR_OK, .op = CMD_DUMP_LOOP };
 	struct text t;
@@ -188,7 +188,7 @@ void dump_loop(struct loop *l, const struct run *cmd)
 	mem_put(&l->memory.mem, room, DUMP_BYTES);
 }
 
-void dump_close(struct loop *l, const struct run *cmd)
+static void close_one(struct loop *l, const struct run *cmd)
 {
 	struct reply_row what = { .err = ERR_OK, .op = CMD_CLOSE };
 	struct text nothing = text_of((char[1]){ 0 }, 1);
@@ -199,6 +199,24 @@ void dump_close(struct loop *l, const struct run *cmd)
 		what.a = 1;
 	}
 	answer(l, cmd, &what, &nothing);
+}
+
+static void bound(struct loop *l, const struct run *cmd)
+{
+	struct text nothing = text_of((char[1]){ 0 }, 1);
+	must(cmd->kind == CMD_BOUND);
+	struct reply_row what = { .err = ERR_OK, .op = CMD_BOUND, .a = alarm_bound(l, cmd) };
+	answer(l, cmd, &what, &nothing);
+}
+
+bool dump_command(struct loop *l, const struct run *cmd)
+{
+	switch (cmd->kind) {
+	case CMD_DUMP_LOOP: describe_loop(l, cmd); return true;
+	case CMD_CLOSE: close_one(l, cmd); return true;
+	case CMD_BOUND: bound(l, cmd); return true;
+	default: return false;
+	}
 }
 
 /* ---- shards ------------------------------------------------------------------------------- */

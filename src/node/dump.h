@@ -13,9 +13,9 @@
 struct loop;
 struct shard;
 
-/* dump_loop answers CMD_DUMP_LOOP on the loop it was sent to, dump_close CMD_CLOSE. */
-void dump_loop(struct loop *l, const struct run *cmd);
-void dump_close(struct loop *l, const struct run *cmd);
+/* dump_command answers CMD_DUMP_LOOP on the loop it was sent to, and does what an operator wants of
+ * it: CMD_CLOSE, CMD_BOUND. False: this one is for somebody else. */
+bool dump_command(struct loop *l, const struct run *cmd);
 
 /* dump_shard answers CMD_DUMP and CMD_DIGEST as far as a core does not: for the whole shard, and
  * for the catalog. False: this one is for the core. */

@@ -190,11 +190,7 @@ static bool loop_commits(struct loop *l)
 
 static void loop_command(struct loop *l, const struct run *cmd)
 {
-	if (cmd->kind == CMD_DUMP_LOOP)
-		dump_loop(l, cmd);
-	else if (cmd->kind == CMD_CLOSE)
-		dump_close(l, cmd);
-	else
+	if (!dump_command(l, cmd))
 		trace_command(l, cmd);
 }
 

@@ -150,8 +150,9 @@ struct node {
 	struct meter meter;
 	struct tally tally; /* of all loops; its memory is touched under its flag */
 	struct memory tally_memory;
-	struct memory boot_memory;    /* used while opening, and by the journal's threads' setup */
-	_Atomic uint32_t alarms;      /* ALARM_... */
+	struct memory boot_memory; /* used while opening, and by the journal's threads' setup */
+	_Atomic uint32_t alarms;   /* ALARM_... */
+	_Atomic uint64_t memory_limit, disk_limit; /* bytes: what they look at */
 	_Atomic bool is_memory_short; /* half way to the watermark: transient messages spill */
 	struct memory journal_memory; /* the keeper's */
 	struct mem *loop_mem[LIMIT_LOOPS_MAX];
@@ -283,10 +284,13 @@ bool view_is_waited_for(const struct loop *l);
 bool checkpoint_work(struct loop *l); /* true: look again at once */
 /* checkpoint_is_waited_for: the last look before `l` falls asleep. */
 bool checkpoint_is_waited_for(const struct loop *l);
-bool alarms_look(struct loop *l); /* true: look again at once */
+bool alarms_look(struct loop *l);        /* true: look again at once */
+void alarm_limits_begin(struct node *n); /* as the settings have them */
 uint64_t alarm_memory_limit(const struct node *n);
 uint64_t alarm_disk_limit(const struct node *n);
 int64_t alarm_memory_used(const struct node *n); /* by all loops, as of their last turns */
+/* alarm_bound does CMD_BOUND; gives the new bound in bytes. */
+uint64_t alarm_bound(struct loop *l, const struct run *cmd);
 /* ---- copying forward (forward.c) */
 bool forward_work(struct loop *l);                /* true: look again at once */
 bool forward_is_waited_for(const struct loop *l); /* it is this loop's turn, and not begun */

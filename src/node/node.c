@@ -235,6 +235,7 @@ enum err node_open(const struct node_setup *s, struct node **out_node, struct te
 	n->setup = *s;
 	n->setup.heap = heap;
 	n->config = s->config;
+	alarm_limits_begin(n);
 	n->loops_n = s->loops_n;
 	n->held_tail = &n->held;
 	atomic_init(&n->checkpoint_turn, UINT32_MAX);

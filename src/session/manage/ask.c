@@ -25,7 +25,9 @@ static uint32_t steps_n(const struct manage *m, const struct session_world *w)
 	must(m->request.kind < REQUEST_N);
 	switch (m->request.kind) {
 	case REQUEST_NODE: return 1 + w->post->loops_n;
-	case REQUEST_CATALOG: return 1;
+	case REQUEST_CATALOG:
+	case REQUEST_MEMORY:
+	case REQUEST_DISK: return 1;
 	case REQUEST_SHARD:
 		return m->request.is_all ? shards_n(w) : (uint32_t)m->request.number + 1;
 	case REQUEST_DIGEST: return 1 + LIMIT_SHARD_DATA_N;
@@ -193,6 +195,12 @@ static struct run question(struct manage *m, const struct session_world *w)
 				 : for_loop(CMD_DUMP_LOOP, m->step, DUMP_CONNECTION, r->number);
 	case REQUEST_TRACE: return for_loop(CMD_TRACE, m->step, TRACE_ON, r->number);
 	case REQUEST_CLOSE: return for_loop(CMD_CLOSE, m->step, 0, r->number);
+	case REQUEST_MEMORY:
+	case REQUEST_DISK:
+		return for_loop(CMD_BOUND, 0,
+				(uint8_t)((r->kind == REQUEST_DISK ? BOUND_DISK : 0) |
+					  (r->is_relative ? BOUND_RELATIVE : 0)),
+				r->number);
 	case REQUEST_EXPORT:
 	case REQUEST_IMPORT:
 	case REQUEST_PURGE:
@@ -337,6 +345,16 @@ static void put_purged(struct manage *m, struct session_world *w, const struct r
 		manage_refuse(m, w, slice_str("streams cannot be purged"));
 }
 
+static void put_bound(struct manage *m, struct session_world *w, const struct reply_row *row)
+{
+	char room[64];
+	struct text t = text_of(room, sizeof room);
+	must(row->err == ERR_OK);
+	text_putf(&t, "limit_bytes: %llu\n", (unsigned long long)row->a);
+	put(m, w, &t);
+	m->found_n++;
+}
+
 void manage_answered(struct manage *m, struct session_world *w, struct run *fx)
 {
 	const struct reply_row *row = run_rows(fx);
@@ -351,6 +369,8 @@ void manage_answered(struct manage *m, struct session_world *w, struct run *fx)
 		m->found_n += row->a;
 	else if (m->request.kind == REQUEST_PURGE)
 		put_purged(m, w, row);
+	else if (row->op == CMD_BOUND)
+		put_bound(m, w, row);
 	else if (row->op == CMD_DIGEST)
 		put_digest(m, w, row);
 	else if (m->request.kind == REQUEST_DELAYED || m->request.kind == REQUEST_CANCEL)

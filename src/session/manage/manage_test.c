@@ -338,6 +338,34 @@ static void one_connection_is_closed_wherever_it_is(void **s)
 	}
 }
 
+static void a_bound_goes_to_one_loop(void **s)
+{
+	(void)s;
+	static const struct {
+		const char *line;
+		uint64_t number;
+		uint8_t flags;
+	} rows[] = {
+		{ "limit memory 5000\n", 5000, 0 },
+		{ "limit memory relative 0.5\n", 500000000, BOUND_RELATIVE },
+		{ "limit disk 5000\n", 5000, BOUND_DISK },
+		{ "limit disk relative 2\n", 2000000000, BOUND_DISK | BOUND_RELATIVE },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig r;
+		rig_init(&r);
+		type(&r, rows[i].line);
+		assert_int_equal(pump(&r), 1);
+		assert_true(r.asked.kind == CMD_BOUND && r.asked.shard == DESK_FIRST_VOLATILE);
+		assert_int_equal(r.asked.queue, rows[i].number);
+		assert_int_equal(r.asked.flags, rows[i].flags);
+		answer_with(&r, (struct reply_row){ .a = 77 }, "");
+		assert_true(is_over(&r));
+		assert_string_equal(heard(&r), "limit_bytes: 77\n");
+		rig_fini(&r);
+	}
+}
+
 static void digests_have_a_line_for_each_durable_shard(void **s)
 {
 	(void)s;
@@ -447,6 +475,7 @@ int main(void)
 		cmocka_unit_test(connections_come_in_pages),
 		cmocka_unit_test(one_connection_is_looked_for_on_every_loop),
 		cmocka_unit_test(one_connection_is_closed_wherever_it_is),
+		cmocka_unit_test(a_bound_goes_to_one_loop),
 		cmocka_unit_test(digests_have_a_line_for_each_durable_shard),
 		cmocka_unit_test(nothing_is_asked_while_nobody_reads),
 		cmocka_unit_test(a_trace_goes_on_as_far_as_it_is_read),

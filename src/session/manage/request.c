@@ -1,6 +1,8 @@
 #include "session/manage/request.h"
 
-#define DIGITS_MAX 19u /* any number of so many fits 64 bits */
+#define DIGITS_MAX   19u /* any number of so many fits 64 bits */
+#define WHOLES_MAX   100u
+#define DECIMALS_MAX 9u
 
 enum argument {
 	ARGUMENT_NONE,
@@ -9,7 +11,8 @@ enum argument {
 	ARGUMENT_MESSAGE,
 	ARGUMENT_WORD,
 	ARGUMENT_QUEUE,
-	ARGUMENT_REASON
+	ARGUMENT_REASON,
+	ARGUMENT_AMOUNT
 };
 
 const char *const request_words[REQUEST_N] = {
@@ -134,6 +137,35 @@ static enum err argument_reason(struct slice rest, struct request *out, struct t
 	return ERR_MALFORMED;
 }
 
+/* A decimal fraction such as 0.4, in billionths. */
+static enum err fraction_parse(struct slice word, uint64_t *out)
+{
+	struct slice rest = word, whole = slice_cut(&rest, '.');
+	uint64_t wholes, decimals = 0;
+	must(out != NULL);
+	if (number_parse(whole, &wholes) != ERR_OK || wholes > WHOLES_MAX ||
+	    rest.n > DECIMALS_MAX || (whole.n < word.n && number_parse(rest, &decimals) != ERR_OK))
+		return ERR_MALFORMED;
+	for (size_t i = rest.n; i < DECIMALS_MAX; i++)
+		decimals *= 10;
+	*out = wholes * REQUEST_BILLION + decimals;
+	return ERR_OK;
+}
+
+/* Bytes, or a part of the memory. */
+static enum err argument_amount(struct slice rest, struct request *out, struct text *why)
+{
+	must(!out->is_all);
+	out->is_relative = words_take(&rest, slice_str("relative"));
+	enum err e = out->is_relative ? fraction_parse(rest, &out->number)
+				      : number_parse(rest, &out->number);
+	if (e == ERR_OK && out->number <= INT64_MAX)
+		return ERR_OK;
+	text_putf(why, "%s wants bytes, or relative and a fraction, not", request_words[out->kind]);
+	text_put_quoted_printable(why, " ", rest);
+	return ERR_MALFORMED;
+}
+
 static enum err argument_parse(struct slice rest, struct request *out, struct text *why)
 {
 	must(out->kind < REQUEST_N);
@@ -143,6 +175,7 @@ static enum err argument_parse(struct slice rest, struct request *out, struct te
 	case ARGUMENT_MESSAGE: return argument_message(rest, out, why);
 	case ARGUMENT_QUEUE: return argument_queue(rest, out, why);
 	case ARGUMENT_REASON: return argument_reason(rest, out, why);
+	case ARGUMENT_AMOUNT: return argument_amount(rest, out, why);
 	case ARGUMENT_WORD:
 		out->name = rest;
 		out->is_all = rest.n == 0;

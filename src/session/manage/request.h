@@ -15,10 +15,12 @@ enum request_kind {
 };
 
 #define REQUEST_REASON_MAX 200u
+#define REQUEST_BILLION    UINT64_C(1000000000) /* of a fraction */
 
 struct request {
 	enum request_kind kind;
 	bool is_all;              /* no number or name was given */
+	bool is_relative;         /* number: billionths of the memory, not bytes */
 	uint64_t number, place;   /* place: of a message, behind its number */
 	struct slice vhost, name; /* name: or a reason */
 };

@@ -31,7 +31,8 @@ static void every_request_of_the_table_is_understood(void **s)
 	for (int kind = 0; kind < REQUEST_N; kind++) {
 		struct request r;
 		char why[1024];
-		if (kind == REQUEST_CANCEL || kind == REQUEST_PURGE || kind == REQUEST_CLOSE)
+		if (kind == REQUEST_CANCEL || kind == REQUEST_PURGE || kind == REQUEST_CLOSE ||
+		    kind == REQUEST_MEMORY || kind == REQUEST_DISK)
 			continue; /* which say what is meant */
 		assert_int_equal(parse(request_words[kind], &r, why, sizeof why), ERR_OK);
 		assert_int_equal(r.kind, kind);
@@ -162,6 +163,47 @@ static void a_queue_that_is_to_be_purged_has_a_name(void **s)
 	assert_string_equal(why, "purge queue wants the name of a queue");
 }
 
+static void a_bound_is_bytes_or_a_part_of_the_memory(void **s)
+{
+	(void)s;
+	struct request r;
+	char why[1024];
+	assert_int_equal(parse("limit memory 5000", &r, why, sizeof why), ERR_OK);
+	assert_true(r.kind == REQUEST_MEMORY && !r.is_relative && r.number == 5000);
+	assert_int_equal(parse("limit disk 9223372036854775807", &r, why, sizeof why), ERR_OK);
+	assert_true(r.kind == REQUEST_DISK && r.number == INT64_MAX);
+	static const struct {
+		const char *line;
+		uint64_t billionths;
+	} rows[] = {
+		{ "limit memory relative 0", 0 },
+		{ "limit memory relative 0.4", 400000000 },
+		{ "limit memory relative 1.000000001", 1000000001 },
+		{ "limit disk relative 100", UINT64_C(100000000000) },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(parse(rows[i].line, &r, why, sizeof why), ERR_OK);
+		assert_true(r.is_relative && r.number == rows[i].billionths);
+	}
+	static const char *const wrong[] = {
+		"limit memory",
+		"limit memory x",
+		"limit memory -1",
+		"limit memory relative",
+		"limit memory relative .5",
+		"limit memory relative 1.",
+		"limit memory relative 0.x",
+		"limit memory 5 5",
+		"limit disk relative 101",
+		"limit memory relative 0.0000000001",
+		"limit disk 9223372036854775808",
+	};
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		assert_int_equal(parse(wrong[i], &r, why, sizeof why), ERR_MALFORMED);
+		assert_non_null(strstr(why, "wants bytes, or relative and a fraction, not '"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +211,7 @@ int main(void)
 		cmocka_unit_test(a_number_chooses_one_and_none_chooses_all),
 		cmocka_unit_test(who_is_to_be_closed_is_told_why),
 		cmocka_unit_test(a_queue_that_is_to_be_purged_has_a_name),
+		cmocka_unit_test(a_bound_is_bytes_or_a_part_of_the_memory),
 		cmocka_unit_test(a_word_chooses_a_part_and_none_chooses_all),
 		cmocka_unit_test(a_name_may_hold_blanks_and_has_a_virtual_host),
 		cmocka_unit_test(a_message_has_two_numbers_and_belongs_to_an_exchange),
