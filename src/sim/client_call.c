@@ -362,7 +362,11 @@ static void answered(struct client *c, uint32_t channel, const struct asked *a,
 		oracle_tx_done(o, ch->tx);
 		ch->tx = 0;
 		return;
-	case AMQP091_basic_qos_ok: *(a->arg ? &ch->shared : &ch->prefetch) = a->place; return;
+	case AMQP091_basic_qos_ok:
+		if (!a->arg)
+			ch->prefetch = a->place;
+		ch->shared = a->arg ? a->place : 0; /* one takes the place of the other */
+		return;
 	default: return;
 	}
 }

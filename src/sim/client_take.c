@@ -209,7 +209,7 @@ static bool is_late(const struct channel_state *ch)
 static void check_credit(struct client *c, uint32_t channel, const struct consumer_state *s)
 {
 	const struct channel_state *ch = &c->channel[channel];
-	bool is_changing = ch->asked.answer == AMQP091_basic_qos_ok && ch->asked.arg;
+	bool is_changing = ch->asked.answer == AMQP091_basic_qos_ok;
 	if (s->prefetch && s->held_n >= s->prefetch)
 		client_wrong(c, channel, "more deliveries than the prefetch of", s->prefetch);
 	if (ch->shared && !is_changing && !s->is_no_ack && ch->shared_n >= ch->shared)

@@ -64,10 +64,11 @@ enum err amqp091_on_basic_qos(struct turn *t, struct channel *c, const struct am
 	if (q->prefetch_size != 0)
 		return amqp091_refuse_number(t, ERR_NOT_IMPLEMENTED, "prefetch_size!=0 (",
 					     q->prefetch_size, ")");
-	if (q->global)
-		amqp091_share(t, c, q->prefetch_count);
-	else
+	if (!q->global)
 		c->prefetch = q->prefetch_count;
+	/* As in RabbitMQ, a prefetch for each consumer takes the place of one for the channel. */
+	if (q->global || c->prefetch_shared != 0)
+		amqp091_share(t, c, q->global ? q->prefetch_count : 0);
 	amqp091_send_bare(t, c->number, AMQP091_basic_qos_ok);
 	return ERR_OK;
 }

@@ -3,15 +3,10 @@
 #include "base/list.h"
 #include "base/must.h"
 
-static uint16_t smaller(uint16_t a, uint16_t b)
-{
-	_Static_assert(sizeof a == 2, "a prefetch is a short");
-	return a == 0 || (b != 0 && b < a) ? b : a;
-}
-
 struct credit_row amqp091_first_credit(const struct channel *c, struct consumer *k)
 {
-	uint16_t prefetch = smaller(c->prefetch, c->prefetch_shared);
+	/* What the channel's bound holds back waits in the channel: that bound may be raised. */
+	uint16_t prefetch = c->prefetch ? c->prefetch : c->prefetch_shared;
 	must(k->channel == c);
 	const struct credit_row first = credit_first(&k->credit, k->is_no_ack, k->is_stream,
 						     prefetch);
