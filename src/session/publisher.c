@@ -99,6 +99,8 @@ enum err publisher_route(struct publisher *p, struct session_world *w, const str
 	if (route_cache_find(p->routes, w->view, a->number, what->route, what->exchange, &m,
 			     &hit) != ERR_OK)
 		return ERR_RESOURCE_ERROR;
+	if (!hit->x) /* who may not write there does not hear that it is missing */
+		TRY(access_allow(a, w, AUTH_EXCHANGE, AUTH_WRITE, what->exchange, why));
 	if (!hit->x)
 		return refuse_exchange(a, what, ERR_NOT_FOUND, "no exchange '", "' in vhost '",
 				       why);

@@ -64,6 +64,13 @@ static void whoever_may_do_anything_with_it_may_declare_it_passively(void **stat
 		      "a ch 1 channel.close reply_code=403 reply_text='ACCESS_REFUSED - configure "
 		      "access to exchange 'amq.topic' in vhost '/' refused for user 'ann'' "
 		      "class_id=40 method_id=10\n");
+	/* Nobody binds to the default exchange, whatever he may read. */
+	scenario_play(s,
+		      "a ch 1 channel.close_ok\na ch 1 channel.open\n"
+		      "a ch 1 queue.bind queue='write' exchange='' routing_key='k'\n----\n"
+		      "a ch 1 channel.open_ok\n"
+		      "a ch 1 channel.close reply_code=403 reply_text='ACCESS_REFUSED - operation "
+		      "not permitted on the default exchange' class_id=50 method_id=20\n");
 	scenario_end(s);
 }
 

@@ -110,8 +110,8 @@ static enum err check(struct turn *t, struct channel *c, struct ends *e)
 	if (is_short && !e->is_unbind)
 		e->key = e->to;
 	TRY(amqp091_allow(t, e->to_exchange ? AUTH_EXCHANGE : AUTH_QUEUE, e->to, AUTH_WRITE));
-	TRY(amqp091_allow(t, AUTH_EXCHANGE, e->exchange, AUTH_READ));
 	TRY(check_default(t, e));
+	TRY(amqp091_allow(t, AUTH_EXCHANGE, e->exchange, AUTH_READ));
 	const struct catalog_view *v = t->w->view;
 	const struct exchange *x = catalog_exchange(v, t->s->vhost, e->exchange);
 	const struct queue_record *q = NULL;

@@ -32,8 +32,10 @@ static enum err ask(struct turn *t, const struct publish *p, const struct exchan
 static enum err check_hit(struct turn *t, const struct publish *p, struct route_hit *hit)
 {
 	must(hit != NULL);
-	if (!hit->x)
+	if (!hit->x) { /* who may not write there does not hear that it is missing */
+		TRY(amqp091_allow(t, AUTH_EXCHANGE, p->exchange, AUTH_WRITE));
 		return amqp091_refuse_named(t, ERR_NOT_FOUND, "no exchange ", p->exchange, "");
+	}
 	if (hit->is_new || hit->auth != ERR_OK)
 		hit->auth = ask(t, p, hit->x);
 	TRY(hit->auth);
