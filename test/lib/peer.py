@@ -17,9 +17,11 @@ PATIENCE_S = 60
 STILL_S, RESTLESS_S = 0.3, 10   # so long nothing changes; so long it may take
 LOOKS_S = 0.02                  # between two looks
 WATCHER = 90                    # the connection that looks
-# RabbitMQ 3 counts otherwise than 4, and does not say where a message died last.
-LATER = ('x-delivery-count', 'x-acquired-count', 'x-last-death-exchange', 'x-last-death-queue',
+USERS = {3: 'half', 4: 'reader', 5: 'topical'}      # the others are guest's
+# RabbitMQ 3 does not count all that comes back, and does not say where a message died last.
+LATER = ('x-acquired-count', 'x-last-death-exchange', 'x-last-death-queue',
          'x-last-death-reason')
+REPLY_TO = 'amq.rabbitmq.reply-to.'
 CLOSED = ('Connection.Close', 'Channel.Close')
 GIVEN = ('delivery_mode', 'priority', 'correlation_id', 'reply_to', 'expiration', 'message_id',
          'type', 'user_id', 'app_id', 'content_type', 'headers')
@@ -45,6 +47,7 @@ CALLS = {
     'basic.ack': (spec.Basic.Ack, None),
     'basic.nack': (spec.Basic.Nack, None),
     'basic.reject': (spec.Basic.Reject, None),
+    'channel.flow': (spec.Channel.Flow, 'Channel.FlowOk'),
     'confirm.select': (spec.Confirm.Select, 'Confirm.SelectOk'),
     'tx.select': (spec.Tx.Select, 'Tx.SelectOk'),
     'tx.commit': (spec.Tx.Commit, 'Tx.CommitOk'),
@@ -68,13 +71,17 @@ class Silent(Exception):
 
 
 def plain(value):
-    """A field value as data that JSON keeps; times only say that they are there."""
+    """A field value as data that JSON keeps; times only say that they are there. RabbitMQ 3 says,
+    too, that a message has not come back, the chosen part of a name for replies is left out."""
     if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items() if k not in LATER}
+        return {k: plain(v) for k, v in value.items()
+                if k not in LATER and (k, v) != ('x-delivery-count', 0)}
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
     if isinstance(value, bytes):
         return value.decode('latin-1')
+    if isinstance(value, str) and value.startswith(REPLY_TO):
+        return REPLY_TO
     return value if isinstance(value, (bool, int, str, type(None))) else type(value).__name__
 
 
@@ -85,21 +92,29 @@ def kept(method):
     return [method.NAME, fields]
 
 
+def sort_cancels(came):
+    """Consumers that hear of the end of one queue do so in any order."""
+    for _ in came:
+        for i, (one, other) in enumerate(zip(came, came[1:])):
+            if one[0] == other[0] == 'Basic.Cancel' and str(one) > str(other):
+                came[i:i + 2] = other, one
+
+
 class Link:
     """One connection; channels open when they are first used, in confirm mode unless told."""
 
-    def __init__(self, address):
+    def __init__(self, address, user, vhost):
         self.socket = socket.create_connection(address, timeout=PATIENCE_S)
         self.buffer, self.content = b'', {}
         self.open, self.unasked, self.is_gone = set(), [], False
-        self.published, self.confirmed, self.prefetch = {}, {}, {}
+        self.published, self.confirmed = {}, {}
         self.socket.sendall(frame.ProtocolHeader().marshal())
         self.call(0, None, 'Connection.Start')
         self.send(0, spec.Connection.StartOk({'capabilities': CAPABLE}, 'PLAIN',
-                                             '\0guest\0guest', 'en_US'))
+                                             f'\0{user}\0{user}', 'en_US'))
         tune = self.wait(0, ('Connection.Tune',))
         self.send(0, spec.Connection.TuneOk(tune.channel_max, tune.frame_max, 0))
-        self.call(0, spec.Connection.Open('/'), 'Connection.OpenOk')
+        self.call(0, spec.Connection.Open(vhost), 'Connection.OpenOk')
 
     def send(self, channel, method):
         self.socket.sendall(frame.Method(channel, method).marshal())
@@ -145,8 +160,8 @@ class Link:
         if isinstance(one, frame.Header):
             given = {f: plain(getattr(one.properties, f)) for f in GIVEN
                      if getattr(one.properties, f) is not None}
-            if not given.get('headers') and one.properties.headers:
-                del given['headers']    # they were nothing but these
+            if not given.get('headers'):
+                given.pop('headers', None)      # they were nothing but what is not kept
             self.content[at] += [one.body_size, given, b'']
         elif isinstance(one, frame.Body):
             self.content[at][3] += one.fragment
@@ -191,12 +206,12 @@ class Link:
 
     def round_trip(self, channel):
         """What was asked for on the channel before is done; a close that came of it, or None."""
-        answer = self.call(channel, spec.Basic.Qos(0, self.prefetch.get(channel, 0), False),
-                           'Basic.QosOk')
-        return None if answer.NAME == 'Basic.QosOk' else answer
+        answer = self.call(channel, spec.Channel.Flow(True), 'Channel.FlowOk')
+        return None if answer.NAME == 'Channel.FlowOk' else answer
 
-    def publish(self, channel, exchange, routing_key, mandatory, properties, body):
-        self.send(channel, spec.Basic.Publish(0, exchange, routing_key, mandatory))
+    def publish(self, channel, exchange, routing_key, mandatory, properties, body,
+                immediate=False):
+        self.send(channel, spec.Basic.Publish(0, exchange, routing_key, mandatory, immediate))
         data = body.encode('latin-1')
         self.socket.sendall(frame.Header(channel, len(data),
                                          spec.BasicProperties(**properties)).marshal())
@@ -224,15 +239,15 @@ class Link:
 class Peer:
     """A broker and the connections to it."""
 
-    def __init__(self, host, port):
-        self.address, self.links = (host, port), {}
+    def __init__(self, host, port, vhost='/'):
+        self.address, self.vhost, self.links = (host, port), vhost, {}
         self.generated = set()      # the names of queues that the broker has chosen
 
     def link(self, number):
         if number not in self.links or self.links[number].is_gone:
             if number in self.links:
                 self.links[number].socket.close()
-            self.links[number] = Link(self.address)
+            self.links[number] = Link(self.address, USERS.get(number, 'guest'), self.vhost)
         return self.links[number]
 
     def play(self, operation, wanted=None):
@@ -266,15 +281,13 @@ class Peer:
                 return kept(close)
             return [link.confirmed[channel].get(link.published[channel], 'sent'), {}]
         kind, wanted = CALLS[name]
-        if name == 'basic.qos' and not arguments.get('global_qos'):
-            link.prefetch[channel] = arguments.get('prefetch_count', 0)
         method = kind(**arguments)
         if wanted is None:
             link.send(channel, method)
             close = link.round_trip(channel)
             return kept(close) if close else ['done', {}]
         got = link.call(channel, method, wanted)
-        if got.NAME == 'Queue.DeclareOk' and not arguments['queue']:
+        if got.NAME == 'Queue.DeclareOk' and got.queue.startswith('amq.gen'):
             self.generated.add(got.queue)
         return kept(got) + getattr(got, 'content', [])
 
@@ -312,6 +325,12 @@ class Peer:
                 return answer
         return ['there', {}]
 
+    def hang_up(self, number):
+        """Closes one connection, in good order."""
+        link = self.links[number]
+        link.close()
+        link.is_gone = True
+
     def take_unasked(self):
         """What has come unasked: a list for each connection and channel, in order."""
         for link in self.links.values():
@@ -324,6 +343,8 @@ class Peer:
         for number, link in self.links.items():
             for one in link.unasked:
                 found.setdefault(f'{number}/{one[0]}', []).append(one[1:])
+        for came in found.values():
+            sort_cancels(came)
         return found
 
     def forget_unasked(self):
