@@ -35,6 +35,19 @@ static void find(struct world *w, struct route *r, const char *exchange, const c
 	assert_true(x && route_message(v, x, &m, r) == ERR_OK);
 }
 
+/* Likewise, of one that says that it is to come back if it finds no queue. */
+static void find_mandatory(struct world *w, struct route *r, const char *exchange, const char *key,
+			   const char *headers)
+{
+	const struct catalog_view *v = catalog_view(w->c);
+	const struct exchange *x = catalog_exchange(v, 0, slice_str(exchange));
+	const struct routing m = { .key = slice_str(key),
+				   .headers = &words_ops,
+				   .props = slice_str(headers),
+				   .is_mandatory = true };
+	assert_true(x && route_message(v, x, &m, r) == ERR_OK);
+}
+
 static void it_comes_and_goes_with_its_exchange(void **s)
 {
 	(void)s;
@@ -157,7 +170,7 @@ static void a_delayed_message_goes_nowhere_else_meanwhile(void **s)
 	uint64_t keeper = id_of(&w, "amq.delayed.x");
 	find(&w, &r, "x", "a.b", "x-delay=70");
 	assert_true(r.n == 1 && r.to[0].queue == keeper && r.to[0].wait_ms == 70);
-	assert_true(route_is_delayed(&r) && route_is_nowhere(&r));
+	assert_true(route_is_delayed(&r) && !route_is_nowhere(&r)); /* who knows where to? */
 	find(&w, &r, "x", "a.b", "x-delay='70");
 	assert_true(r.n == 1 && r.to[0].queue == keeper && r.to[0].wait_ms == 70);
 	find(&w, &r, "x", "none", "x-delay=4294967295"); /* not to the alternate either */
@@ -178,7 +191,43 @@ static void a_delayed_message_goes_nowhere_else_meanwhile(void **s)
 	join_x(&w, CMD_BIND, "amq.direct", "x", "a.b", "");
 	bind_to(&w, "amq.direct", "q", "a.b");
 	find(&w, &r, "amq.direct", "a.b", "x-delay=5"); /* now to one, later to the other */
-	assert_true(r.n == 2 && r.kept_n == 1 && !route_is_delayed(&r));
+	assert_true(r.n == 2 && r.delays_n == 1 && !route_is_delayed(&r));
+	route_fini(&r);
+	world_fini(&w);
+}
+
+static void what_is_mandatory_is_delayed_if_it_would_find_a_queue_now(void **s)
+{
+	(void)s;
+	struct world w;
+	struct route r;
+	world_init(&w);
+	route_init(&r, &w.side.mem);
+	declare_x(&w, "x", "x-delayed-message", 0, "x-delayed-type=direct");
+	declare_x(&w, "y", "x-delayed-message", 0,
+		  "x-delayed-type=direct alternate-exchange=amq.fanout");
+	declare_queue(&w, "q", 0, "");
+	bind_to(&w, "x", "q", "k");
+	find_mandatory(&w, &r, "x", "k", "x-delay=70");
+	assert_true(r.n == 1 && r.to[0].queue == id_of(&w, "amq.delayed.x"));
+	assert_true(r.to[0].wait_ms == 70 && !route_is_nowhere(&r));
+	find_mandatory(&w, &r, "x", "none", "x-delay=70");
+	assert_true(r.n == 0 && route_is_nowhere(&r));
+	find_mandatory(&w, &r, "y", "none", "x-delay=70"); /* nor by the alternate */
+	assert_int_equal(r.n, 0);
+	bind_to(&w, "amq.fanout", "q", "");
+	find_mandatory(&w, &r, "y", "none", "x-delay=70");
+	assert_true(r.n == 1 && r.to[0].queue == id_of(&w, "amq.delayed.y"));
+	join_x(&w, CMD_BIND, "amq.direct", "x", "none", "");
+	find_mandatory(&w, &r, "amq.direct", "none", "x-delay=70"); /* it waits behind another */
+	assert_int_equal(r.n, 0);
+	declare_x(&w, "h", "x-recent-history", 0, "");
+	join_x(&w, CMD_BIND, "amq.direct", "h", "none", "");
+	find_mandatory(&w, &r, "amq.direct", "none", "x-delay=70"); /* a history has what is lost */
+	assert_true(r.n == 1 && r.to[0].queue == id_of(&w, HISTORY "h") && route_is_nowhere(&r));
+	bind_to(&w, "amq.direct", "q", "none");
+	find_mandatory(&w, &r, "amq.direct", "none", "x-delay=70"); /* one queue has it now */
+	assert_true(r.n == 3 && r.kept_n == 1 && r.delays_n == 1 && !route_is_nowhere(&r));
 	route_fini(&r);
 	world_fini(&w);
 }
@@ -336,6 +385,7 @@ int main(void)
 		cmocka_unit_test(a_history_keeps_what_passes),
 		cmocka_unit_test(a_kept_message_outlives_its_expiry),
 		cmocka_unit_test(a_delayed_message_goes_nowhere_else_meanwhile),
+		cmocka_unit_test(what_is_mandatory_is_delayed_if_it_would_find_a_queue_now),
 		cmocka_unit_test(a_delayed_exchange_must_say_how_it_routes),
 		cmocka_unit_test(a_message_goes_to_the_bindings_by_the_keeper_that_knows_it),
 		cmocka_unit_test(bad_caches_are_refused),

@@ -268,10 +268,11 @@ static bool keep(struct route *r, const struct exchange *x, const struct routing
 {
 	struct route_to to;
 	must(exchange_keeps(x->type));
-	if (!keeper_takes(r->view, x, m, &to))
+	if (!keeper_takes(r->view, x, m, &to) || (r->is_now && to.wait_ms > 0))
 		return false;
 	add_to(r, &to);
-	r->kept_n += !r->is_short && !to.number;
+	r->delays_n += !r->is_short && to.wait_ms > 0;
+	r->kept_n += !r->is_short && to.wait_ms == 0 && !to.number;
 	return to.wait_ms > 0 || to.number;
 }
 
@@ -305,11 +306,12 @@ static void keep_also(struct route *r, const struct route_to *to)
 	r->varies = true; /* the next one need not be kept */
 }
 
-enum err route_message(const struct catalog_view *v, const struct exchange *x,
-		       const struct routing *m, struct route *r)
+/* Every exchange that the message meets, from `x` on. */
+static void walk(const struct catalog_view *v, const struct exchange *x, const struct routing *m,
+		 struct route *r)
 {
 	must(r->mem != NULL);
-	r->n = r->kept_n = r->via_n = r->matched = 0;
+	r->n = r->kept_n = r->delays_n = r->via_n = r->matched = 0;
 	r->is_short = r->is_frail = r->is_beyond = false;
 	r->topic_steps = 0;
 	r->varies = r->has_more = m->more_n > 0;
@@ -324,13 +326,48 @@ enum err route_message(const struct catalog_view *v, const struct exchange *x,
 	route_seen_clear(&r->queues);
 	route_seen_clear(&r->places);
 	route_seen_clear(&r->exchanges);
+}
+
+/* Nobody would get it if it were due now: then whoever sent it is told so, and it does not wait. */
+static bool would_be_lost(const struct catalog_view *v, const struct exchange *x,
+			  const struct routing *m, struct route *r)
+{
+	must(m->is_mandatory && !r->is_now);
+	r->is_now = true;
+	walk(v, x, m, r);
+	r->is_now = false;
+	return route_is_nowhere(r) && !r->is_short;
+}
+
+static void drop_delays(struct route *r)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < r->n; i++)
+		if (r->to[i].wait_ms == 0)
+			r->to[n++] = r->to[i];
+	must(n + r->delays_n == r->n);
+	r->n = n;
+	r->delays_n = 0;
+}
+
+enum err route_message(const struct catalog_view *v, const struct exchange *x,
+		       const struct routing *m, struct route *r)
+{
+	walk(v, x, m, r);
+	if (m->is_mandatory && r->delays_n > 0) {
+		const bool is_lost = would_be_lost(v, x, m, r);
+		walk(v, x, m, r);
+		if (is_lost && !r->is_short)
+			drop_delays(r);
+	}
+	must(r->delays_n + r->kept_n <= r->n || r->is_short);
 	if (r->n > SORTED_IN_PLACE && !is_sorted(r))
 		count_sort(r);
 	else if (r->n > 1 && r->n <= SORTED_IN_PLACE)
 		insert_sort(r);
 	if (!r->is_short)
 		return ERR_OK;
-	r->n = r->kept_n = 0;
+	r->n = r->kept_n = r->delays_n = 0;
 	return ERR_LIMIT;
 }
 

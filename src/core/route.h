@@ -21,6 +21,7 @@ struct routing {
 	struct slice props;               /* where they are */
 	uint64_t past;                    /* the exchange with this id has kept it already */
 	const struct route_to *also; /* it is kept there, too, unless it is delayed; NULL: no */
+	bool is_mandatory; /* it is delayed only if it would find a queue now */
 	uint64_t dice; /* any number, another for each message: what chance decides by */
 };
 
@@ -72,9 +73,11 @@ struct route {
 	struct route_to *to;
 	uint32_t n, cap;
 	uint32_t kept_n;          /* of them, keepers: who only has these was routed nowhere */
+	uint32_t delays_n;        /* of them, those that keep it for a time, and then send it on */
 	bool is_short;            /* there was no memory for all */
 	bool varies;              /* another message with the same key may go elsewhere */
 	bool has_more;            /* several keys may lead to one place */
+	bool is_now;              /* while it is being found: nothing is delayed */
 	bool is_frail;            /* it led through other exchanges: good for this version only */
 	struct route_seen queues; /* used above a few destinations */
 	struct route_seen floats; /* topic_match.c */
@@ -117,7 +120,8 @@ void route_add(struct route *r, uintptr_t place);
 bool route_seen_add(struct route *r, struct route_seen *seen, uint64_t number);
 void route_seen_clear(struct route_seen *seen);
 
-/* route_is_nowhere: no binding matches; at most the message is kept. */
+/* route_is_nowhere: no binding matches; at most the message is kept. Of one that is delayed that is
+ * not known before it is due. */
 static inline bool route_is_nowhere(const struct route *r)
 {
 	return r->n == r->kept_n;

@@ -52,7 +52,7 @@ static void put_columns(struct poster *p, const struct posting *m, uint32_t mess
 static bool are_plain(const struct posting *m, uint32_t n, const struct route *r)
 {
 	must(n > 0);
-	if (r->kept_n > 0)
+	if (r->kept_n > 0 || r->delays_n > 0)
 		return false;
 	for (uint32_t i = 0; i < n; i++)
 		if (m[i].is_followed || m[i].is_big || m[i].flags & MSG_PERSISTENT)

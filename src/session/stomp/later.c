@@ -81,7 +81,7 @@ void stomp_later_hit(const struct turn *t, const struct route_hit *of, uint64_t 
 	const struct queue_record *store = delay_store(t->w->view, t->s->access.number);
 	must(store != NULL && due_ms > 0);
 	l->to = delay_store_to(store, due_ms);
-	l->route = (struct route){ .to = &l->to, .n = 1, .kept_n = 1 };
+	l->route = (struct route){ .to = &l->to, .n = 1, .delays_n = 1 };
 	l->hit = *of;
 	l->hit.route = &l->route;
 	l->hit.varies = true;
