@@ -29,8 +29,8 @@ struct told {
 	uint16_t shard;
 };
 
-/* Arguments in tests are words: "a=1 b=x c= d=2.5 e='7" are an integer, a text, a void, a real, and
- * a text of a digit. */
+/* Arguments in tests are words: "a=1 b=x c= d=2.5 e='7 f=t7" are an integer, a text, a void, a
+ * real, a text of a digit, and a time. */
 static inline struct rd words_begin(struct slice words)
 {
 	return rd_of(words);
@@ -46,12 +46,16 @@ static inline bool words_next(struct rd *r, struct header *out)
 		n++;
 	struct slice value = slice_of(eq + 1, n - (size_t)(eq + 1 - p));
 	*out = (struct header){ .name = slice_of(p, (size_t)(eq - p)) };
-	bool is_number = value.n && eq[1] >= '0' && eq[1] <= '9';
+	const bool is_time = value.n > 1 && eq[1] == 't' && eq[2] >= '0' && eq[2] <= '9';
+	value = slice_from(value, is_time);
+	bool is_number = is_time || (value.n && eq[1] >= '0' && eq[1] <= '9');
 	for (size_t i = 0; is_number && i < value.n; i++)
 		if (value.p[i] != '.')
 			out->number = out->number * 10 + (uint64_t)(value.p[i] - '0');
 	if (is_number) {
-		out->class = memchr(value.p, '.', value.n) ? HEADER_REAL : HEADER_INT;
+		out->class = is_time                         ? HEADER_TIME
+			     : memchr(value.p, '.', value.n) ? HEADER_REAL
+							     : HEADER_INT;
 	} else if (value.n) {
 		out->class = HEADER_TEXT;
 		out->octets = slice_from(value, eq[1] == '\'');

@@ -35,6 +35,7 @@ struct route_to delay_store_to(const struct queue_record *store, uint64_t due_ms
 		.queue = store->id,
 		.shard = store->shard,
 		.flags = store->flags,
+		.is_stored = true,
 		.wait_ms = 1,
 		.number = due_ms,
 	};
@@ -43,7 +44,7 @@ struct route_to delay_store_to(const struct queue_record *store, uint64_t due_ms
 uint64_t delay_store_due_ms(const struct route *r)
 {
 	must(r->n == 0 || r->to != NULL);
-	return route_is_delayed(r) && r->to[0].wait_ms ? r->to[0].number : 0;
+	return route_is_delayed(r) && r->to[0].is_stored ? r->to[0].number : 0;
 }
 
 bool delay_store_has(const struct queue_rules *r)

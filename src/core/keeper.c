@@ -10,6 +10,7 @@
 #define NO_STORE "x-recent-history-no-store"
 #define TYPE     "x-delayed-type"
 #define DELAY    "x-delay"
+#define MOMENT   "x-opt-delivery-time"
 #define SIZE     "x-cache-size"
 #define TTL      "x-cache-ttl"
 #define PERSISTS "x-cache-persistence"
@@ -227,32 +228,59 @@ static bool has_no_store(const struct routing *m)
 	       h.class == HEADER_BOOL && h.number;
 }
 
-/* Digits; 0: it is none, or more than fits. */
-static uint64_t number_in(struct slice text)
+/* Digits; 0: it is none, or more than `max`. */
+static uint64_t number_in(struct slice text, uint64_t max)
 {
 	uint64_t n = 0;
-	must(text.p != NULL || text.n == 0);
+	must(max <= UINT64_MAX / 16);
 	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9' || n > UINT32_MAX)
+		if (text.p[i] < '0' || text.p[i] > '9' || n > max)
 			return 0;
 		n = n * 10 + (uint64_t)(text.p[i] - '0');
 	}
-	return n;
+	return n <= max ? n : 0;
 }
 
-/* How long the message is to wait; 0: not at all. There are protocols whose headers are all texts,
- * so a text will do. */
-static uint32_t delay_of(const struct routing *m)
+/* Milliseconds of a header that counts them, 0: it has no such number. There are protocols whose
+ * headers are all texts, so a text will do. */
+static uint64_t ms_of(const struct header *h, uint64_t max)
+{
+	if (h->class == HEADER_TEXT)
+		return number_in(h->octets, max);
+	must(h->class < HEADER_TEXT || h->number == 0);
+	return h->class == HEADER_INT && h->number <= max ? h->number : 0;
+}
+
+/* Until when the message is to wait, 0: it does not say, or that has passed. */
+static uint64_t moment_of(const struct routing *m)
 {
 	struct header h;
-	must(m->key.p != NULL || m->key.n == 0);
-	if (!m->headers || !header_find(m->headers, m->props, slice_str(DELAY), &h))
+	must(m->headers != NULL);
+	if (!header_find(m->headers, m->props, slice_str(MOMENT), &h))
 		return 0;
-	if (h.class == HEADER_TEXT)
-		h.number = number_in(h.octets);
-	else if (h.class != HEADER_INT)
-		return 0;
-	return (int64_t)h.number > 0 && h.number <= UINT32_MAX ? (uint32_t)h.number : 0;
+	if (h.class == HEADER_TIME) /* of seconds */
+		h = (struct header){
+			.class = HEADER_INT,
+			.number = h.number <= EXPIRY_TIME_MAX / 1000 ? h.number * 1000 : 0,
+		};
+	const uint64_t at_ms = ms_of(&h, EXPIRY_TIME_MAX);
+	return at_ms > m->now_ms ? at_ms : 0;
+}
+
+/* How long the message is to wait, or until when; neither: not at all. What says how long does not
+ * say until when, too: when it has waited, its delay is negated, and that is all it waits for. */
+static void find_delay(const struct routing *m, struct route_to *io)
+{
+	struct header h;
+	must(io->wait_ms == 0 && io->number == 0);
+	if (!m->headers)
+		return;
+	if (header_find(m->headers, m->props, slice_str(DELAY), &h)) {
+		io->wait_ms = (uint32_t)ms_of(&h, UINT32_MAX);
+		return;
+	}
+	io->number = moment_of(m);
+	io->wait_ms = io->number > 0;
 }
 
 /* Which message it is. One that does not say goes the same way, so that none is overtaken. */
@@ -273,7 +301,7 @@ bool keeper_takes(const struct catalog_view *v, const struct exchange *x, const 
 	if (m->past == x->id)
 		return false;
 	switch (x->type) {
-	case EXCHANGE_DELAYED: to.wait_ms = delay_of(m); break;
+	case EXCHANGE_DELAYED: find_delay(m, &to); break;
 	case EXCHANGE_DEDUPLICATION: to.number = x->bindings_n ? number_of(v, m) : 0; break;
 	default: break;
 	}

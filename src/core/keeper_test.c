@@ -31,7 +31,8 @@ static void find(struct world *w, struct route *r, const char *exchange, const c
 	const struct exchange *x = catalog_exchange(v, 0, slice_str(exchange));
 	const struct routing m = { .key = slice_str(key),
 				   .headers = &words_ops,
-				   .props = slice_str(headers) };
+				   .props = slice_str(headers),
+				   .now_ms = 5000 };
 	assert_true(x && route_message(v, x, &m, r) == ERR_OK);
 }
 
@@ -192,6 +193,51 @@ static void a_delayed_message_goes_nowhere_else_meanwhile(void **s)
 	bind_to(&w, "amq.direct", "q", "a.b");
 	find(&w, &r, "amq.direct", "a.b", "x-delay=5"); /* now to one, later to the other */
 	assert_true(r.n == 2 && r.delays_n == 1 && !route_is_delayed(&r));
+	route_fini(&r);
+	world_fini(&w);
+}
+
+/* Until a moment, in milliseconds since 1970; one that is a time has seconds. */
+static void a_message_may_say_until_when_it_waits(void **s)
+{
+	(void)s;
+	struct world w;
+	struct route r;
+	struct publish_row row = { 0 };
+	world_init(&w);
+	route_init(&r, &w.side.mem);
+	declare_x(&w, "x", "x-delayed-message", EXCHANGE_DURABLE, "x-delayed-type=fanout");
+	declare_queue(&w, "q", 0, "");
+	bind_to(&w, "x", "q", "");
+	static const struct {
+		const char *headers;
+		uint64_t until_ms; /* it is 5000 now; 0: it goes at once */
+	} rows[] = {
+		{ "x-opt-delivery-time=5001", 5001 },
+		{ "x-opt-delivery-time='5001", 5001 },
+		{ "x-opt-delivery-time=17592186044415", 17592186044415 }, /* in the year 2527 */
+		{ "x-opt-delivery-time=17592186044416", 0 },
+		{ "x-opt-delivery-time='17592186044416", 0 },
+		{ "x-opt-delivery-time='99999999999999999999", 0 },
+		{ "x-opt-delivery-time=5000", 0 },
+		{ "x-opt-delivery-time=0", 0 },
+		{ "x-opt-delivery-time='soon", 0 },
+		{ "x-opt-delivery-time=6000.5", 0 },
+		{ "x-opt-delivery-time=t6", 6000 },
+		{ "x-opt-delivery-time=t5", 0 },
+		{ "x-opt-delivery-time=t17592186045", 0 },
+		{ "x-delay=0 x-opt-delivery-time=6000", 0 }, /* which says how long */
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		find(&w, &r, "x", "", rows[i].headers);
+		assert_true(r.n == 1 && route_is_delayed(&r) == (rows[i].until_ms > 0));
+		route_to_row(&r.to[0], 5000, false, &row);
+		assert_true(!rows[i].until_ms || row.expiry_ms == rows[i].until_ms);
+		assert_int_equal(r.to[0].queue,
+				 id_of(&w, rows[i].until_ms ? "amq.delayed.x" : "q"));
+	}
+	find(&w, &r, "x", "", "x-opt-delivery-time=6000 x-delay=70");
+	assert_true(r.to[0].wait_ms == 70 && r.to[0].number == 0);
 	route_fini(&r);
 	world_fini(&w);
 }
@@ -385,6 +431,7 @@ int main(void)
 		cmocka_unit_test(a_history_keeps_what_passes),
 		cmocka_unit_test(a_kept_message_outlives_its_expiry),
 		cmocka_unit_test(a_delayed_message_goes_nowhere_else_meanwhile),
+		cmocka_unit_test(a_message_may_say_until_when_it_waits),
 		cmocka_unit_test(what_is_mandatory_is_delayed_if_it_would_find_a_queue_now),
 		cmocka_unit_test(a_delayed_exchange_must_say_how_it_routes),
 		cmocka_unit_test(a_message_goes_to_the_bindings_by_the_keeper_that_knows_it),

@@ -21,7 +21,8 @@ struct routing {
 	struct slice props;               /* where they are */
 	uint64_t past;                    /* the exchange with this id has kept it already */
 	const struct route_to *also; /* it is kept there, too, unless it is delayed; NULL: no */
-	bool is_mandatory; /* it is delayed only if it would find a queue now */
+	uint64_t now_ms;             /* since 1970: what says until when it waits has waited then */
+	bool is_mandatory;           /* it is delayed only if it would find a queue now */
 	uint64_t dice; /* any number, another for each message: what chance decides by */
 };
 
@@ -44,11 +45,11 @@ void route_keys_more(const struct route_keys *k, struct routing *m);
 struct route_to {
 	uint64_t queue;
 	uint16_t shard;
-	uint8_t flags; /* QUEUE_... */
-	uint8_t pad;
+	uint8_t flags;    /* QUEUE_... */
+	bool is_stored;   /* in a store for what is delayed (delay_store.h) */
 	uint32_t wait_ms; /* a keeper's: how long it keeps the message before it goes on; 0: none */
-	uint64_t number;  /* a keeper's that takes each message once: which it is; of a store for
-			     what is delayed (delay_store.h): until when; 0: neither */
+	uint64_t number;  /* a keeper's that takes each message once: which it is; with a wait_ms:
+			     until when, and not how long; 0: neither */
 };
 
 /* Numbers that have been met; open addressing, 0 is free. */

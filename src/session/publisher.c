@@ -94,6 +94,7 @@ enum err publisher_route(struct publisher *p, struct session_world *w, const str
 		.key = what->key,
 		.headers = what->headers,
 		.props = what->props,
+		.now_ms = w->wall_ms,
 		.dice = what->dice,
 	};
 	if (route_cache_find(p->routes, w->view, a->number, what->route, what->exchange, &m,

@@ -68,6 +68,7 @@ enum err amqp091_publish_route(struct turn *t, struct channel *c, struct publish
 		.key = p->key,
 		.headers = &amqp091_header_ops,
 		.props = p->props,
+		.now_ms = t->w->wall_ms,
 		.is_mandatory = p->is_mandatory,
 		.dice = t->s->session.handle + t->s->count.published,
 	};

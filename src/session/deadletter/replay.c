@@ -165,6 +165,7 @@ static bool publish(struct deadletter *d, struct session_world *w, struct letter
 	struct routing m = { .key = rd_str8(&rd),
 			     .headers = views_of(made->msg),
 			     .props = msg_props(made->msg),
+			     .now_ms = w->wall_ms,
 			     .dice = d->session.handle + d->count.published };
 	must(rd_done(&rd));
 	route_init(&route, w->mem);

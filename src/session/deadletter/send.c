@@ -263,6 +263,7 @@ static const struct route_hit *route(struct deadletter *d, struct session_world 
 			     .headers = views_of(made->msg),
 			     .props = msg_props(made->msg),
 			     .past = p->past,
+			     .now_ms = w->wall_ms,
 			     .dice = d->session.handle + d->count.published };
 	letter_forget(d);
 	if (!d->routes && (d->routes = route_cache_new(w->mem)) == NULL)
