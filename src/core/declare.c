@@ -86,6 +86,8 @@ static enum err get_rules(struct rd *r, struct slice *out, uint8_t *io_flags)
 		*io_flags |= QUEUE_RETAINS;
 	if (checked.once != RULE_NONE)
 		*io_flags |= QUEUE_ONCE;
+	if (checked.once_by_id != RULE_NONE)
+		*io_flags |= QUEUE_ONCE_BY_ID;
 	*out = rules;
 	return ERR_OK;
 }

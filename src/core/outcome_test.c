@@ -100,6 +100,7 @@ static const struct pin old_rules[] = {
 	{ 27, "passing_bytes" },
 	{ 28, "limit_is_assumed" },
 	{ 29, "logs_use" },
+	{ 30, "once_by_id" },
 };
 
 static const struct pin rules[] = {

@@ -373,14 +373,17 @@ enum err route_message(const struct catalog_view *v, const struct exchange *x,
 
 /* ---- which message it is ------------------------------------------------------------------ */
 
-uint64_t route_once_of(const struct header_ops *ops, struct slice props)
+uint64_t route_once_of(const struct header_ops *ops, struct slice props, uint8_t flags)
 {
 	static const struct hash_key key = { 0x676f64776974, 0x6f6e6365 };
 	struct header h;
-	must(props.p != NULL || props.n == 0);
-	if (!ops || !header_find(ops, props, slice_str(KEEPER_NUMBER), &h))
+	must(flags & QUEUE_ONCE && (props.p != NULL || props.n == 0));
+	if (!ops)
 		return 0;
-	return header_hash(key, &h) >> 1 | 1;
+	bool is_said = header_find(ops, props, slice_str(KEEPER_NUMBER), &h);
+	if (!is_said && flags & QUEUE_ONCE_BY_ID)
+		is_said = ops->property(props, HEADER_MESSAGE_ID, &h) && h.octets.n > 0;
+	return is_said ? header_hash(key, &h) >> 1 | 1 : 0;
 }
 
 /* ---- filter values of streams ------------------------------------------------------------ */

@@ -61,9 +61,10 @@ struct route_seen {
 /* route_tag_of is the number of a message's filter value, as a publish_row to a stream says it; 0:
  * it has none. */
 uint32_t route_tag_of(const struct header_ops *ops, struct slice props);
-/* route_once_of is the number by which a queue that takes nothing twice knows a message again
- * (core_once.c), the same after a restart; 0: it does not say which one it is. */
-uint64_t route_once_of(const struct header_ops *ops, struct slice props);
+/* route_once_of is the number by which a queue with QUEUE_ONCE, and these flags, knows a message
+ * again (core_once.c), the same after a restart; 0: it does not say which one it is. The header
+ * goes before the message id. */
+uint64_t route_once_of(const struct header_ops *ops, struct slice props, uint8_t flags);
 /* route_tag is the number of a stream's filter value: equal for equal ones. */
 uint32_t route_tag(struct slice value);
 

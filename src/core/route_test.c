@@ -293,6 +293,28 @@ static void keys_beyond_the_steps_allowed_are_not_looked_at(void **s)
 	world_fini(&w);
 }
 
+/* The word `id` of a message stands for its property. */
+static bool id_of_words(struct slice props, enum header_property which, struct header *out)
+{
+	must(which == HEADER_MESSAGE_ID);
+	return header_find(&words_ops, props, slice_str("id"), out);
+}
+
+static void a_message_is_known_again_by_its_header_or_its_id(void **s)
+{
+	(void)s;
+	const struct header_ops ops = { words_begin, words_next, id_of_words };
+	const uint8_t by_id = QUEUE_ONCE | QUEUE_ONCE_BY_ID;
+#define ONCE(words, flags) route_once_of(&ops, slice_str(words), flags)
+	must(ONCE("id=a", QUEUE_ONCE) == 0 && ONCE("id=", by_id) == 0 && ONCE("", by_id) == 0);
+	must(ONCE("id=a", by_id) % 2 == 1 && ONCE("x=y id=a", by_id) == ONCE("id=a", by_id));
+	must(ONCE("id=b", by_id) != ONCE("id=a", by_id));
+	const uint64_t a = ONCE("x-deduplication-header=a", QUEUE_ONCE);
+	must(a % 2 == 1 && ONCE("x-deduplication-header=a id=b", by_id) == a);
+	must(ONCE("id=a", by_id) != a && route_once_of(NULL, SLICE_EMPTY, by_id) == 0);
+#undef ONCE
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +328,7 @@ int main(void)
 		cmocka_unit_test(each_key_of_a_message_counts_once),
 		cmocka_unit_test(many_keys_that_lead_to_one_place_cost_one_walk),
 		cmocka_unit_test(keys_beyond_the_steps_allowed_are_not_looked_at),
+		cmocka_unit_test(a_message_is_known_again_by_its_header_or_its_id),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,7 +39,7 @@ struct queue_rules { /* texts borrow, and have at most 255 bytes */
 };
 
 /* Room for any rules. */
-#define RULES_BYTES_MAX 790u
+#define RULES_BYTES_MAX 800u
 
 /* rules_none is no rule at all. */
 struct queue_rules rules_none(void);

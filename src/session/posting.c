@@ -5,7 +5,7 @@
 bool posting_once(struct poster *p, const struct posting *m, const struct route_to *to,
 		  uint8_t flags)
 {
-	const uint64_t number = route_once_of(p->headers, msg_props(msg_of(m->mem)));
+	const uint64_t number = route_once_of(p->headers, msg_props(msg_of(m->mem)), to->flags);
 	struct publish_row row;
 	must(to->flags & QUEUE_ONCE);
 	if (!number)

@@ -116,7 +116,6 @@ static enum err check_count(struct arg *a)
 static enum err check_size(struct arg *a)
 {
 	TRY(check_count(a));
-	must(a->v->i >= 0);
 	return a->v->i > 0 ? ERR_OK : bad_number(a, "value_zero");
 }
 
@@ -186,6 +185,15 @@ static enum err check_flag(struct arg *a)
 	return ERR_OK;
 }
 
+/* Or the property that says which message it is, where the header does not. */
+static enum err check_once(struct arg *a)
+{
+	if (a->v->type != AMQP091_TYPE_LONGSTR || !slice_eq(a->v->octets, slice_str("message_id")))
+		return check_flag(a);
+	*a->rule = a->rules->once_by_id = 1;
+	return ERR_OK;
+}
+
 static enum err check_word(struct arg *a)
 {
 	must(a->v != NULL);
@@ -197,14 +205,12 @@ static enum err one_of(struct arg *a, const char *const *words, size_t n, const 
 {
 	must(n > 0);
 	TRY(check_word(a));
-	for (size_t i = 0; i < n; i++) {
-		if (!slice_eq(a->v->octets, slice_str(words[i])))
-			continue;
-		if (a->rule)
-			*a->rule = i;
-		return ERR_OK;
-	}
-	return bad(a, otherwise);
+	size_t i = 0;
+	while (i < n && !slice_eq(a->v->octets, slice_str(words[i])))
+		i++;
+	if (i < n && a->rule)
+		*a->rule = i;
+	return i < n ? ERR_OK : bad(a, otherwise);
 }
 
 static enum err check_overflow(struct arg *a)

@@ -94,7 +94,7 @@ void tx_parts_publish(struct tx_parts *x, struct mem *mem, const struct poster *
 		const bool is_last = i + 1 == r->n || to[1].shard != to->shard;
 		const uint64_t once = to->flags & QUEUE_ONCE
 					      ? route_once_of(by->headers,
-							      msg_props(msg_of(m->mem)))
+							      msg_props(msg_of(m->mem)), to->flags)
 					      : 0;
 		struct publish_row row;
 		posting_row_put(by, &row, m, to,

@@ -40,11 +40,11 @@ static void *run_put(struct part *p, struct run head, uint32_t row_bytes, uint32
 	return rows;
 }
 
-static uint64_t number_of(const struct tx_wish *x)
+static uint64_t number_of(const struct tx_wish *x, const struct route_to *to)
 {
 	const struct msg *m = msg_of(x->message.mem);
 	must(x->message.mem != 0);
-	return route_once_of(views_of(m), msg_props(m));
+	return to->flags & QUEUE_ONCE ? route_once_of(views_of(m), msg_props(m), to->flags) : 0;
 }
 
 static void put_message(struct turn *t, struct part *p, const struct tx_wish *x, uint32_t from,
@@ -55,7 +55,7 @@ static void put_message(struct turn *t, struct part *p, const struct tx_wish *x,
 				 .headers = views_of(msg_of(x->message.mem)) };
 	const struct route_to *of = x->route->to;
 	struct run head = head_of(t, CMD_PUBLISH, of[from].shard);
-	const uint64_t once = of[from].flags & QUEUE_ONCE ? number_of(x) : 0;
+	const uint64_t once = number_of(x, &of[from]);
 	head.tail_len = once ? sizeof once : 0;
 	struct publish_row *row = run_put(p, head, sizeof *row, to - from);
 	if (once)
