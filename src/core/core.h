@@ -200,6 +200,10 @@ uint32_t core_freed_take(struct core *c, struct freed *out, uint32_t max);
  * dead letters: entries that die are gone. */
 void core_dead_to(struct core *c, uint64_t session);
 
+/* core_count_classic: classic queues, too, count how often a message came back, and follow a limit
+ * of that; without it quorum queues alone do. Before the core decides anything. */
+void core_count_classic(struct core *c);
+
 /* Cache policy: entries that stay queued keep `mem` only while the core holds fewer bytes than
  * this; beyond it a persistent entry is dropped from memory (its loc remains) when it is added. One
  * queue may have half of it, or without consumers a sixteenth. */

@@ -1,4 +1,5 @@
 #include "core/core_attempt.h"
+#include "core/catalog.h"
 #include "core/core_letter_for_tests.h"
 #include "core/rules.h"
 #include "wire/record/head.h"
@@ -171,6 +172,34 @@ static void a_queue_that_does_not_count_says_nothing(void **s)
 	rig_free(r);
 }
 
+/* Unless the broker is told to let it count; its limit means something then. */
+static void a_classic_queue_counts_if_it_is_to(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	struct queue_rules rules = rules_none();
+	rules.delivery_limit = 1;
+	core_count_classic(r->core);
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	rig_subscribe(r, Q, 5, 0, 10);
+	rig_publish(r, Q, 1, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	in_vain(r, 1);
+	SAY("reply 5 OK 0 1 | c5 1");
+	rig_commit(r);
+	SAY("c5 1r");
+	assert_int_equal(count_of(r, 1), 1);
+	in_vain(r, 1);
+	rig_commit(r);
+	SAY("");
+	assert_int_equal(core_find_queue(r->core, Q)->live_n, 0);
+	rules = rules_none();
+	rules.keeper = EXCHANGE_DELAYED; /* the broker's own does not */
+	rig_open(r, Q + 1, QUEUE_DURABLE | QUEUE_KEEPER, &rules);
+	assert_true(!core_find_queue(r->core, Q + 1)->has->ruled);
+	rig_free(r);
+}
+
 static void the_count_survives_a_crash(void **s)
 {
 	(void)s;
@@ -311,6 +340,7 @@ int main(void)
 		cmocka_unit_test(what_failed_and_what_did_not_may_come_back_together),
 		cmocka_unit_test(who_asks_for_one_is_told_too),
 		cmocka_unit_test(a_queue_that_does_not_count_says_nothing),
+		cmocka_unit_test(a_classic_queue_counts_if_it_is_to),
 		cmocka_unit_test(the_count_survives_a_crash),
 		cmocka_unit_test(an_attempt_whose_count_is_not_in_the_log_was_none),
 		cmocka_unit_test(a_queue_that_is_dropped_meanwhile_is_no_matter),

@@ -148,10 +148,25 @@ void core_rules_forget(struct core *c, struct queue *q)
 	queue_special(q, c->mem)->ruled = NULL;
 }
 
-static bool is_ruled(const struct queue_rules *rules)
+void core_count_classic(struct core *c)
+{
+	must(!c->is_leading);
+	c->counts_classic = true;
+}
+
+/* What came back is counted; nobody gives anything back to what the broker keeps for itself. */
+static bool counts(const struct core *c, const struct queue_rules *rules)
+{
+	must(c->is_leading);
+	if (rules->type == QUEUE_QUORUM || rules->type == QUEUE_STREAM)
+		return rules->type == QUEUE_QUORUM;
+	return c->counts_classic && rules->keeper == RULE_NONE && rules->retains == RULE_NONE;
+}
+
+static bool is_ruled(const struct core *c, const struct queue_rules *rules)
 {
 	must(rules != NULL);
-	return rules->type == QUEUE_QUORUM || rules->message_ttl_ms != RULE_NONE ||
+	return counts(c, rules) || rules->message_ttl_ms != RULE_NONE ||
 	       rules->expires_ms != RULE_NONE || rules->max_length != RULE_NONE ||
 	       rules->max_length_bytes != RULE_NONE || rules->once != RULE_NONE;
 }
@@ -164,7 +179,7 @@ void core_rules(struct core *c, struct queue *q, const struct queue_rules *rules
 	must(c->is_leading);
 	const bool is_first = !r;
 	q->passing_bytes = rules->passing_bytes;
-	if (is_first && !is_ruled(rules)) {
+	if (is_first && !is_ruled(c, rules)) {
 		weigh_all(c, q);
 		return;
 	}
@@ -180,7 +195,7 @@ void core_rules(struct core *c, struct queue *q, const struct queue_rules *rules
 	r->message_ttl_ms = rules->message_ttl_ms;
 	r->expires_ms = rules->expires_ms;
 	r->logs_use = rules->logs_use == 1 && q->flags & QUEUE_DURABLE;
-	r->counts = rules->type == QUEUE_QUORUM;
+	r->counts = counts(c, rules);
 	core_bequest_rules(c, r, rules);
 	r->delivery_limit = rules->delivery_limit;
 	r->max_length = rules->max_length;

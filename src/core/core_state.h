@@ -94,7 +94,7 @@ struct core {
 	uint64_t dead_session;  /* who publishes dead letters again; 0: nobody */
 	uint64_t *order;        /* all queue ids, sorted; as long as it is not stale */
 	size_t order_n, order_cap;
-	bool order_is_stale;
+	bool order_is_stale, counts_classic; /* the last: core_count_classic */
 	struct {
 		uint64_t session;
 		uint16_t channel;

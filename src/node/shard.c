@@ -41,6 +41,8 @@ enum err shard_init(struct shard *s, struct loop *l, uint16_t no, uint64_t seed)
 		return ERR_LIMIT;
 	core_retain_limit(s->core, (uint64_t)l->node->config->retained_max_messages,
 			  (uint64_t)l->node->config->retained_max_bytes);
+	if (l->node->config->counts_classic)
+		core_count_classic(s->core);
 	core_views(s->core, header_ops_of);
 	core_page_rows(s->core, (uint32_t)(l->node->config->journal_segment_bytes / PAGE_PART));
 	core_run_bytes(s->core, (uint32_t)(l->node->config->journal_segment_bytes / RUN_PART));
