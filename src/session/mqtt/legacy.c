@@ -185,7 +185,7 @@ bool mqtt_legacy_declared(struct turn *t, const struct reply_row *r)
 	const struct queue_record *q = find(t);
 	must(s->legacy.step == LEGACY_DECLARING);
 	if (r->err != ERR_OK || !q) {
-		mqtt_refuse(t, MQTT_REASON_UNAVAILABLE);
+		mqtt_refuse(t, mqtt_declare_refusal(r, q, MQTT_REASON_UNAVAILABLE));
 		return false;
 	}
 	s->legacy = (struct legacy){ .queue = q->id,

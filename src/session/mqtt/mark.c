@@ -73,7 +73,7 @@ void mqtt_marks_declared(struct turn *t, const struct reply_row *r)
 		return;
 	}
 	if (r->err != ERR_OK || !q) {
-		mqtt_refuse(t, MQTT_REASON_UNSPECIFIED);
+		mqtt_refuse(t, mqtt_declare_refusal(r, q, MQTT_REASON_UNSPECIFIED));
 		return;
 	}
 	consume(t, q);

@@ -82,6 +82,7 @@ struct call {
 	uint8_t type;          /* MQTT_SUBSCRIBE, MQTT_UNSUBSCRIBE */
 	uint8_t step;          /* enum call_step */
 	bool is_dotted;        /* CALL_OWED: topics with a dot are asked for now */
+	bool is_limited;       /* a queue was refused that may have been one too many */
 	struct wish wish[];
 };
 
@@ -298,6 +299,10 @@ static inline enum mqtt_queue mqtt_queue_kind(const struct mqtt *s)
 struct slice mqtt_queue_name(const struct mqtt *s, enum mqtt_queue kind, char *buf);
 /* mqtt_declare asks for one and gives the ticket. */
 uint32_t mqtt_declare(struct turn *t, enum mqtt_queue kind);
+/* mqtt_declare_refusal is the reason to give for an answer that is no success: one that is not
+ * there, and is refused all the same, is beyond a limit of queues. Others: `reason`. */
+uint8_t mqtt_declare_refusal(const struct reply_row *r, const struct queue_record *q,
+			     uint8_t reason);
 /* mqtt_drop asks for the end of a queue that was kept; TICKET_NONE: there is none any more. */
 uint32_t mqtt_drop(struct turn *t);
 const struct queue_record *mqtt_queue(const struct turn *t);

@@ -261,7 +261,7 @@ void mqtt_opened(struct turn *t, const struct reply_row *r)
 	}
 	const struct queue_record *q = mqtt_queue(t);
 	if (r->err != ERR_OK || !q) {
-		mqtt_refuse(t, MQTT_REASON_UNAVAILABLE);
+		mqtt_refuse(t, mqtt_declare_refusal(r, q, MQTT_REASON_UNAVAILABLE));
 		return;
 	}
 	s->queue = q->id;

@@ -135,6 +135,13 @@ uint32_t mqtt_declare(struct turn *t, enum mqtt_queue kind)
 	return ask_declare(&s->asker, t->w, &one.d);
 }
 
+uint8_t mqtt_declare_refusal(const struct reply_row *r, const struct queue_record *q,
+			     uint8_t reason)
+{
+	must(r->err != ERR_OK || !q);
+	return r->err == ERR_PRECONDITION_FAILED && !q ? MQTT_REASON_QUOTA : reason;
+}
+
 static bool lives_as_wished(const struct turn *t, const struct queue_rules *rules)
 {
 	const uint64_t ms = expires_ms(t->s);

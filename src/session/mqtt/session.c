@@ -116,6 +116,8 @@ static void replied(struct turn *t, struct run *fx)
 	struct reply_row r;
 	must(fx->n == 1 && fx->row_bytes == sizeof r);
 	memcpy(&r, run_rows(fx), sizeof r);
+	if (r.err != ERR_OK && r.op == CMD_QUEUE_DECLARE)
+		text_put_slice(&t->why, run_tail(fx));
 	if (s->phase == PHASE_ENDING)
 		mqtt_end_answered(t, fx);
 	else if (s->phase == PHASE_CLAIMING && r.op == CMD_CLAIM && r.err == ERR_OK)

@@ -205,7 +205,7 @@ static void join(struct turn *t)
 		    mqtt_shared_consume(t, wish->sub))
 			continue;
 		take_back(t, wish);
-		wish->reason = MQTT_REASON_UNSPECIFIED;
+		wish->reason = call->is_limited ? MQTT_REASON_QUOTA : MQTT_REASON_UNSPECIFIED;
 	}
 }
 
@@ -454,7 +454,7 @@ static void declared(struct turn *t, const struct reply_row *r)
 		if (!call->wish[i].sub || call->wish[i].sub->is_shared)
 			continue;
 		take_back(t, &call->wish[i]);
-		call->wish[i].reason = MQTT_REASON_UNSPECIFIED;
+		call->wish[i].reason = mqtt_declare_refusal(r, q, MQTT_REASON_UNSPECIFIED);
 	}
 }
 
@@ -483,6 +483,7 @@ void mqtt_subscribed(struct turn *t, const struct run *fx, const struct reply_ro
 {
 	struct call *call = t->s->call;
 	must(call != NULL);
+	call->is_limited |= r->op == CMD_QUEUE_DECLARE && r->err == ERR_PRECONDITION_FAILED;
 	if (call->step == CALL_QUEUE && fx->arg == call->ticket)
 		declared(t, r);
 	else
