@@ -127,6 +127,7 @@ static void reasons_become_return_codes_of_old(void **s)
 					   { 0x80, 3 }, { 0x95, 3 }, { 0x9F, 3 }, { 0xFF, 3 } };
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		must(mqtt_reason_v4(rows[i][0]) == rows[i][1]);
+	must(strcmp(mqtt_reason_text(0x00), "normal disconnection") == 0);
 	must(strcmp(mqtt_reason_text(0x8E), "session taken over") == 0);
 	must(strcmp(mqtt_reason_text(0x42), "unknown reason") == 0);
 }
