@@ -498,7 +498,7 @@ func channels_do_not_disturb_each_other(c *amqp.Connection, ch *amqp.Channel) {
 	check(info.Messages == 50, "%d messages", info.Messages)
 }
 
-func does_not_do_yet(c *amqp.Connection, ch *amqp.Channel) {
+func says_what_it_does_not_do(c *amqp.Connection, ch *amqp.Channel) {
 	for _, what := range []func(*amqp.Channel) error{
 		func(ch *amqp.Channel) error {
 			_, err := ch.QueueDeclare("stream", true, false, false, false,
@@ -570,7 +570,7 @@ func main() {
 		{"consumes_alone", consumes_alone},
 		{"locks_exclusive_queues", locks_exclusive_queues},
 		{"channels_do_not_disturb_each_other", channels_do_not_disturb_each_other},
-		{"does_not_do_yet", does_not_do_yet},
+		{"says_what_it_does_not_do", says_what_it_does_not_do},
 	} {
 		run(t)
 	}

@@ -586,7 +586,7 @@ public final class Client {
 		refused(() -> c.createChannel().exchangeDeclarePassive("java.e1"), 404, "NOT_FOUND");
 	}
 
-	static void doesNotDoYet(Connection c, Channel ch) throws Exception {
+	static void saysWhatItDoesNotDo(Connection c, Channel ch) throws Exception {
 		for (int i = 0; i < 2; i++) {
 			try (Connection other = factory(port).newConnection()) {
 				Channel och = other.createChannel();
@@ -649,7 +649,7 @@ public final class Client {
 			{"gives_back_what_a_channel_had", (Test) Client::givesBackWhatAChannelHad},
 			{"many_channels_at_once", (Test) Client::manyChannelsAtOnce},
 			{"binds_exchanges_to_exchanges", (Test) Client::bindsExchangesToExchanges},
-			{"does_not_do_yet", (Test) Client::doesNotDoYet},
+			{"says_what_it_does_not_do", (Test) Client::saysWhatItDoesNotDo},
 		};
 		boolean good = true;
 		for (Object[] t : tests)
