@@ -49,8 +49,9 @@ bool core_stream_join(struct core *c, struct queue *q, struct consumer *k, struc
 	if (from.tags_n > 0)
 		memcpy(r->tags, tail.p + sizeof from, from.tags_n * sizeof(uint32_t));
 	if (from.where == STREAM_SINCE) {
-		r->since_ms = from.value;
 		r->next = since(&q->has->stream->s, from.value);
+		if (r->next < q->has->stream->s.next) /* else it is later than all: the end */
+			r->since_ms = from.value;
 	}
 	must(!k->reader);
 	k->reader = r;

@@ -107,6 +107,20 @@ static void who_begins_with_one_that_is_to_come_gets_none_before(void **s)
 	rig_free(r);
 }
 
+static void a_time_that_is_later_than_all_is_the_end(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_stream(2);
+	read_from(r, 9, 3,
+		  (struct stream_from){ .where = STREAM_SINCE, .value = r->now_ms + 9999 });
+	SAY("reply 9 OK 2 1");
+	rig_publish(r, Q, 3, 1, ENTRY_PERSISTENT);
+	rig_commit(r);
+	SAY("c9 3");
+	rig_do(r, CMD_UNSUBSCRIBE, Q, 9, 0);
+	rig_free(r);
+}
+
 /* It was free when the copy began, and is given before the copy is durable. */
 static void what_is_given_while_it_is_copied_stays(void **s)
 {
@@ -296,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_reader_has_not_read_yet_stays_where_it_lies),
 		cmocka_unit_test(who_begins_with_one_that_is_to_come_gets_none_before),
+		cmocka_unit_test(a_time_that_is_later_than_all_is_the_end),
 		cmocka_unit_test(what_is_given_while_it_is_copied_stays),
 		cmocka_unit_test(what_is_settled_moves_though_the_reader_goes_on),
 		cmocka_unit_test(readers_hold_what_each_of_them_was_given),
