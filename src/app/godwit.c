@@ -117,6 +117,10 @@ static int read_question(struct question *q, bool is_verb, int argc, char **argv
 		{ "--no-table-headers", NULL, NULL, &c->is_headless },
 		{ "--silent", NULL, NULL, &c->is_headless },
 		{ "-s", NULL, NULL, &c->is_headless },
+		{ "--if-unused", NULL, NULL, &c->if_unused },
+		{ "--if-empty", NULL, NULL, &c->if_empty },
+		{ "--global", NULL, NULL, &c->is_global },
+		{ "--limit", &c->limit, "--limit wants a number", NULL },
 		{ "--quiet", NULL, NULL, &q->is_quiet }, /* nothing is said but the list */
 		{ "-q", NULL, NULL, &q->is_quiet },
 	};

@@ -5,9 +5,11 @@
 #include "app/verb_close.h"
 #include "app/verb_entry.h"
 #include "app/verb_limit.h"
+#include "app/verb_node.h"
 #include "core/fact.h"
 #include "io/definitions.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +28,19 @@ enum does {
 	DOES_PURGE,
 	DOES_MEMORY,
 	DOES_DISK,
-	DOES_CLOSE
+	DOES_CLOSE,
+	DOES_CLOSE_ALL,
+	DOES_CLOSE_USER,
+	DOES_DELETE,
+	DOES_LOGIN,
+	DOES_EVERYWHERE,
+	DOES_EXPORT,
+	DOES_IMPORT,
+	DOES_PING,
+	DOES_RUNNING,
+	DOES_ALARMS,
+	DOES_CHECK_ALARMS,
+	DOES_VERSION
 };
 
 struct verb {
@@ -131,7 +145,7 @@ static cJSON *entry_of(const struct verb *v, const struct verb_call *call, int *
 	cJSON *entries, *old, *entry;
 	const char *word = fact_word((uint8_t)v->fact), *name = call->words[0];
 	*out_code = 1;
-	if (v->does == DOES_SET)
+	if (v->does == DOES_SET || v->does == DOES_EVERYWHERE)
 		return cJSON_CreateObject();
 	if (!name) {
 		*out_code = usage(v, "it wants a name");
@@ -223,6 +237,80 @@ static int purge(const struct verb *v, const struct verb_call *call)
 	return tell(v, call, &line);
 }
 
+static int delete_queue(const struct verb *v, const struct verb_call *call)
+{
+	char room[WHY_BYTES];
+	struct text line = text_of(room, sizeof room);
+	if (!call->words[0] || call->words[1])
+		return usage(v, "it wants the name of a queue");
+	if (strchr(call->vhost, ' '))
+		return say(v, "no virtual host with a blank can be named here");
+	text_putf(&line, "delete queue%s%s -p %s %s", call->if_unused ? " if-unused" : "",
+		  call->if_empty ? " if-empty" : "", call->vhost, call->words[0]);
+	return tell(v, call, &line);
+}
+
+/* A password that is not there is a line of the standard input. */
+static int authenticate(const struct verb *v, const struct verb_call *call)
+{
+	char room[WHY_BYTES], typed[WHY_BYTES];
+	struct text line = text_of(room, sizeof room);
+	const char *user = call->words[0], *password = user ? call->words[1] : NULL;
+	if (!user || (password && call->words[2]))
+		return usage(v, "it wants a user and a password");
+	if (!password)
+		password = verb_password_read(typed, sizeof typed);
+	if (!password)
+		return usage(v, "it wants a password");
+	text_putf(&line, "authenticate user %zu %s %s", strlen(user), user, password);
+	if (text_is_full(&line) || strchr(room, '\n'))
+		return say(v, "that is too long, or more than one line");
+	return control_tell(call->data_dir, call->socket, room, SLICE_EMPTY, stdout, NULL);
+}
+
+/* In each virtual host that there is. */
+static int set_everywhere(const struct verb *v, const struct verb_call *call)
+{
+	const cJSON *entry;
+	cJSON *vhosts;
+	int code;
+	cJSON *file = verb_section_ask("vhosts", call, &vhosts, &code);
+	cJSON_ArrayForEach(entry, vhosts)
+	{
+		struct verb_call there = *call;
+		const cJSON *name = cJSON_GetObjectItemCaseSensitive(entry, "name");
+		if (code != 0 || !cJSON_IsString(name))
+			continue;
+		there.vhost = name->valuestring;
+		code = set(v, &there);
+	}
+	cJSON_Delete(file);
+	return code;
+}
+
+static int definitions(const struct verb *v, const char *does, const struct verb_call *call)
+{
+	char word[16];
+	snprintf(word, sizeof word, "%s", does);
+	char *words[] = { word, call->words[0], NULL };
+	if (!call->words[0] || call->words[1])
+		return usage(v, "it wants a file");
+	return definitions_main(call->data_dir, call->socket, words);
+}
+
+static int close_all(const struct verb *v, bool is_of_user, const struct verb_call *call)
+{
+	char room[WHY_BYTES] = "";
+	struct text why = text_of(room, sizeof room);
+	int code = verb_close_all(call, is_of_user, &why);
+	return code == EXIT_USAGE && why.n > 0 ? usage(v, room) : code;
+}
+
+static int ask_node(const struct verb *v, enum verb_node what, const struct verb_call *call)
+{
+	return call->words[0] ? usage(v, "there is a word too many") : verb_node(what, call);
+}
+
 static int close_connection(const struct verb *v, const struct verb_call *call)
 {
 	char room[WHY_BYTES] = "";
@@ -231,14 +319,18 @@ static int close_connection(const struct verb *v, const struct verb_call *call)
 	return code == EXIT_USAGE && why.n > 0 ? usage(v, room) : code;
 }
 
+static bool takes_metadata(const struct verb *v)
+{
+	return v->fact == FACT_VHOST && (v->does == DOES_NEW || v->does == DOES_CHANGE);
+}
+
 int verb_run(const char *name, const struct verb_call *call)
 {
 	const struct verb *v = verb_of(name);
 	if (!v)
 		return EXIT_USAGE;
-	if ((call->description || call->tags || call->queue_type) &&
-	    (v->does != DOES_NEW || v->fact != FACT_VHOST))
-		return usage(v, "a new virtual host alone has a description, tags and a type");
+	if ((call->description || call->tags || call->queue_type) && !takes_metadata(v))
+		return usage(v, "a virtual host alone has a description, tags and a type");
 	switch (v->does) {
 	case DOES_LIST: return list(v, call);
 	case DOES_QUEUES: return list_dumped(v, VERB_QUEUES, call);
@@ -247,7 +339,19 @@ int verb_run(const char *name, const struct verb_call *call)
 	case DOES_MEMORY: return limit(v, VERB_MEMORY, call);
 	case DOES_DISK: return limit(v, VERB_DISK, call);
 	case DOES_PURGE: return purge(v, call);
+	case DOES_DELETE: return delete_queue(v, call);
+	case DOES_LOGIN: return authenticate(v, call);
+	case DOES_EVERYWHERE: return set_everywhere(v, call);
+	case DOES_EXPORT: return definitions(v, "export", call);
+	case DOES_IMPORT: return definitions(v, "import", call);
 	case DOES_CLOSE: return close_connection(v, call);
+	case DOES_CLOSE_ALL: return close_all(v, false, call);
+	case DOES_CLOSE_USER: return close_all(v, true, call);
+	case DOES_PING: return ask_node(v, VERB_PING, call);
+	case DOES_RUNNING: return ask_node(v, VERB_RUNNING, call);
+	case DOES_ALARMS: return ask_node(v, VERB_ALARMS, call);
+	case DOES_CHECK_ALARMS: return ask_node(v, VERB_CHECK_ALARMS, call);
+	case DOES_VERSION: return ask_node(v, VERB_VERSION, call);
 	case DOES_CLEAR: return clear(v, call);
 	case DOES_SET:
 	case DOES_NEW:

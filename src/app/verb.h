@@ -15,6 +15,9 @@ struct verb_call {
 	const char *description, *tags, *queue_type; /* of a virtual host */
 	const char *formatter;                       /* of a list */
 	bool is_headless;                            /* likewise: without a line of names */
+	bool if_unused, if_empty;                    /* of a queue that is deleted */
+	bool is_global;                              /* of all virtual hosts */
+	const char *limit;                           /* how many at most */
 	char *const *words;                          /* behind the verb; NULL-terminated */
 };
 

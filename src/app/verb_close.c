@@ -18,7 +18,7 @@ struct wanted {
 struct found {
 	const struct wanted *wanted;
 	char number[NUMBER_BYTES]; /* of the one whose lines come */
-	bool is_name, is_user, is_vhost, is_client;
+	bool is_name, is_user, is_vhost, is_client, is_ending;
 	char (*at)[NUMBER_BYTES];
 	size_t n, cap;
 	bool is_short; /* of memory */
@@ -27,7 +27,7 @@ struct found {
 static bool is_it(const struct found *f)
 {
 	const struct wanted *w = f->wanted;
-	return f->number[0] && f->is_client && (!w->name || f->is_name) &&
+	return f->number[0] && f->is_client && !f->is_ending && (!w->name || f->is_name) &&
 	       (!w->user || f->is_user) && (!w->vhost || f->is_vhost);
 }
 
@@ -43,7 +43,7 @@ static void end_one(struct found *f)
 	if (is_it(f) && f->n < f->cap)
 		memcpy(f->at[f->n++], f->number, NUMBER_BYTES);
 	f->number[0] = '\0';
-	f->is_name = f->is_user = f->is_vhost = f->is_client = false;
+	f->is_name = f->is_user = f->is_vhost = f->is_client = f->is_ending = false;
 }
 
 static bool is(const char *want, const char *value)
@@ -67,6 +67,7 @@ static void take_line(void *arg, char *line)
 		      is(f->wanted->name, value);
 	f->is_user |= strcmp(line, "user") == 0 && is(f->wanted->user, value);
 	f->is_vhost |= strcmp(line, "vhost") == 0 && is(f->wanted->vhost, value);
+	f->is_ending |= strcmp(line, "state") == 0 && (is("closing", value) || is("lost", value));
 	f->is_client |= strcmp(line, "protocol") == 0 && strcmp(value, "manage") != 0;
 }
 
@@ -117,6 +118,53 @@ int verb_close(const struct verb_call *call, struct text *why)
 			f.n ? "more than one is called" : "there is no connection", words[0]);
 	if (code == 0)
 		code = f.n == 1 ? close_one(call, f.at[0], 1) : 1;
+	free(f.at);
+	return code;
+}
+
+/* One that has ended by itself meanwhile does not count. */
+static int close_found(const struct verb_call *call, struct found *f, size_t from, size_t most)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < f->n && n < most; i++)
+		n += close_one(call, f->at[i], from) == 0;
+	printf("Closed %zu connections\n", n);
+	return 0;
+}
+
+/* How many at most; false: that is no number. */
+static bool most_of(const struct verb_call *call, size_t *out, struct text *why)
+{
+	char *end;
+	*out = SIZE_MAX;
+	if (!call->limit)
+		return true;
+	unsigned long long n = strtoull(call->limit, &end, 10);
+	if (!is_number(call->limit) || *end) {
+		text_putf(why, "--limit wants a number, not %s", call->limit);
+		return false;
+	}
+	*out = n ? (size_t)n : SIZE_MAX; /* 0: any number, as there */
+	return true;
+}
+
+int verb_close_all(const struct verb_call *call, bool is_of_user, struct text *why)
+{
+	const struct wanted wanted = {
+		.user = is_of_user ? call->words[0] : NULL,
+		.vhost = is_of_user || call->is_global ? NULL : call->vhost,
+	};
+	struct found f = { .wanted = &wanted };
+	size_t most;
+	if (!call->words[0] || (is_of_user && !call->words[1])) {
+		text_puts(why, is_of_user ? "it wants a user and a reason" : "it wants a reason");
+		return 2;
+	}
+	if (!most_of(call, &most, why))
+		return 2;
+	int code = find(&f, call);
+	if (code == 0)
+		code = close_found(call, &f, is_of_user, most);
 	free(f.at);
 	return code;
 }

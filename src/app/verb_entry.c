@@ -44,8 +44,7 @@ static bool put(cJSON *entry, const char *path, cJSON *value, struct text *why)
 	return cJSON_AddItemToObject(entry, path, value);
 }
 
-/* One line of the standard input. */
-static const char *read_password(char *room, int cap)
+const char *verb_password_read(char *room, int cap)
 {
 	if (!fgets(room, cap, stdin))
 		return NULL;
@@ -57,7 +56,7 @@ static bool put_password(cJSON *entry, const char *path, const char *word, struc
 {
 	char room[1024];
 	if (!word)
-		word = read_password(room, sizeof room);
+		word = verb_password_read(room, sizeof room);
 	if (!word || !*word)
 		return refuse(why, "an empty one cannot be the", path);
 	cJSON_DeleteItemFromObjectCaseSensitive(entry, "password_hash");

@@ -24,6 +24,10 @@ cJSON *verb_entry_find(const cJSON *section, const char *name);
 cJSON *verb_section_ask(const char *section, const struct verb_call *call, cJSON **out_list,
 			int *io_code);
 
+/* verb_password_read gives a line of the standard input, without its end, in the room; NULL: there
+ * is none. */
+const char *verb_password_read(char *room, int cap);
+
 /* verb_member_next takes the next of words with blanks between; 0: there is none left. */
 size_t verb_member_next(const char **at, char *name, size_t cap);
 

@@ -37,6 +37,8 @@ static uint32_t steps_n(const struct manage *m, const struct session_world *w)
 	case REQUEST_EXPORT:
 	case REQUEST_IMPORT:
 	case REQUEST_PURGE:
+	case REQUEST_DELETE:
+	case REQUEST_LOGIN:
 	case REQUEST_QUEUE:
 	case REQUEST_DELAYED:
 	case REQUEST_CANCEL:
@@ -49,7 +51,8 @@ static bool is_about_queues(const struct manage *m)
 {
 	must(m->request.kind < REQUEST_N);
 	return m->request.kind == REQUEST_QUEUE || m->request.kind == REQUEST_DELAYED ||
-	       m->request.kind == REQUEST_CANCEL || m->request.kind == REQUEST_PURGE;
+	       m->request.kind == REQUEST_CANCEL || m->request.kind == REQUEST_PURGE ||
+	       m->request.kind == REQUEST_DELETE;
 }
 
 /* The queue to be asked: of a list the one in hand, until all of it was told. */
@@ -94,11 +97,12 @@ static enum err queue_find(struct manage *m, const struct session_world *w, stru
 	must(is_about_queues(m));
 	if (e == ERR_OK && m->request.name.n == 0)
 		return ERR_OK;
-	if (e == ERR_OK && m->request.kind != REQUEST_QUEUE && m->request.kind != REQUEST_PURGE)
+	if (e == ERR_OK &&
+	    (m->request.kind == REQUEST_DELAYED || m->request.kind == REQUEST_CANCEL))
 		return keeper_find(m, w, vhost, why);
 	if (e == ERR_OK && m->request.name.n <= MANAGE_NAME_MAX)
 		q = catalog_queue(w->view, vhost, m->request.name);
-	if (q && m->request.kind == REQUEST_PURGE && q->flags & QUEUE_KEEPER) {
+	if (q && m->request.kind != REQUEST_QUEUE && q->flags & QUEUE_KEEPER) {
 		text_puts(why, "it belongs to its exchange");
 		return ERR_ACCESS_REFUSED;
 	}
@@ -120,6 +124,8 @@ enum err manage_begin(struct manage *m, const struct session_world *w, struct te
 		return queue_find(m, w, why);
 	if (m->request.kind == REQUEST_EXPORT)
 		return manage_export_begin(m, m->request.name, why);
+	if (m->request.kind == REQUEST_LOGIN) /* it has an answer already, or waits for it */
+		return ERR_OK;
 	if (m->request.kind == REQUEST_CLOSE) {
 		m->reason_n = (uint8_t)m->request.name.n;
 		memcpy(m->reason, m->request.name.p, m->reason_n);
@@ -166,6 +172,7 @@ static enum cmd asked_of_queues(const struct manage *m)
 	case REQUEST_DELAYED: return CMD_LIST;
 	case REQUEST_CANCEL: return m->request.is_all ? CMD_PURGE : CMD_CANCEL;
 	case REQUEST_PURGE: return CMD_PURGE;
+	case REQUEST_DELETE: return CMD_QUEUE_DELETE;
 	default: return CMD_DUMP;
 	}
 }
@@ -176,6 +183,9 @@ static struct run for_queue(struct manage *m, const struct session_world *w)
 	must(q != NULL);
 	struct run r = for_shard(asked_of_queues(m), q->shard);
 	m->cursor = m->queue = r.queue = q->id;
+	if (r.kind == CMD_QUEUE_DELETE)
+		r.flags = (uint8_t)((m->request.if_unused ? DELETE_IF_UNUSED : 0) |
+				    (m->request.if_empty ? DELETE_IF_EMPTY : 0));
 	return r;
 }
 
@@ -204,6 +214,8 @@ static struct run question(struct manage *m, const struct session_world *w)
 	case REQUEST_EXPORT:
 	case REQUEST_IMPORT:
 	case REQUEST_PURGE:
+	case REQUEST_DELETE:
+	case REQUEST_LOGIN:
 	case REQUEST_QUEUE:
 	case REQUEST_DELAYED:
 	case REQUEST_CANCEL:
@@ -345,6 +357,22 @@ static void put_purged(struct manage *m, struct session_world *w, const struct r
 		manage_refuse(m, w, slice_str("streams cannot be purged"));
 }
 
+/* rabbitmqctl's words. */
+static void put_deleted(struct manage *m, struct session_world *w, const struct reply_row *row)
+{
+	char room[64];
+	struct text t = text_of(room, sizeof room);
+	must(m->request.kind == REQUEST_DELETE);
+	m->found_n++;
+	text_putf(&t, "deleted: %llu\n", (unsigned long long)row->a);
+	if (row->err == ERR_OK)
+		put(m, w, &t);
+	else
+		manage_refuse(m, w,
+			      slice_str(row->a == DELETE_IF_UNUSED ? "Queue is in use"
+								   : "Queue is not empty"));
+}
+
 static void put_bound(struct manage *m, struct session_world *w, const struct reply_row *row)
 {
 	char room[64];
@@ -369,6 +397,8 @@ void manage_answered(struct manage *m, struct session_world *w, struct run *fx)
 		m->found_n += row->a;
 	else if (m->request.kind == REQUEST_PURGE)
 		put_purged(m, w, row);
+	else if (m->request.kind == REQUEST_DELETE)
+		put_deleted(m, w, row);
 	else if (row->op == CMD_BOUND)
 		put_bound(m, w, row);
 	else if (row->op == CMD_DIGEST)

@@ -49,8 +49,12 @@ static void begin(struct manage *m, struct session_world *w, struct slice line)
 	enum err e = request_parse(line, &m->request, &why);
 	if (e == ERR_OK)
 		e = manage_begin(m, w, &why);
+	if (e == ERR_OK && m->request.kind == REQUEST_LOGIN)
+		manage_login(m, w);
 	m->request.vhost = m->request.name = SLICE_EMPTY;
 	m->deadline_ms = UINT64_MAX;
+	if (e == ERR_OK && m->request.kind == REQUEST_LOGIN)
+		return;
 	m->phase = MANAGE_ASKING;
 	if (e != ERR_OK)
 		manage_refuse(m, w, text_slice(&why));
@@ -195,6 +199,7 @@ static void manage_free(struct session *s, struct session_world *w)
 	struct manage *m = manage_of(s);
 	must(m->phase <= MANAGE_DONE);
 	manage_import_free(m, w);
+	access_fini(&m->access, w);
 	sendq_fini(&s->sendq, w->mem);
 	mem_put(w->mem, m, sizeof *m);
 }
@@ -216,6 +221,7 @@ const struct session_ops manage_session_ops = {
 	.ready = manage_ready,
 	.pump = manage_pump,
 	.loaded = manage_loaded,
+	.checked = manage_checked,
 	.deadline = manage_deadline,
 	.tick = manage_tick,
 	.stop = manage_stop,

@@ -15,8 +15,8 @@
 #ifndef SESSION_MANAGE_MANAGE_H
 #define SESSION_MANAGE_MANAGE_H
 #include "core/catalog_list.h"
+#include "session/access.h"
 #include "session/manage/request.h"
-#include "session/session.h"
 
 #define MANAGE_LINE_MAX 1024u /* bytes of a request */
 #define MANAGE_NAME_MAX 255u  /* bytes of a queue's name */
@@ -41,6 +41,7 @@ struct manage {
 	uint64_t queue;                  /* asked about */
 	uint64_t place;                  /* in it, to go on from */
 	uint64_t found_n;                /* answers with text */
+	struct access access;            /* whose password is looked at */
 	char reason[REQUEST_REASON_MAX]; /* for closing a connection */
 	uint8_t reason_n;
 	struct {
@@ -96,6 +97,13 @@ void manage_answered(struct manage *m, struct session_world *w, struct run *fx);
 
 /* manage_tell_queue writes what the catalog knows of a queue, beside its names. */
 void manage_tell_queue(struct manage *m, struct session_world *w, const struct queue_record *q);
+
+/* ---- login.c ---- */
+
+/* manage_login looks at a name and a password; manage_checked says what came of it, as
+ * session_ops.checked. */
+void manage_login(struct manage *m, struct session_world *w);
+void manage_checked(struct session *s, struct session_world *w, bool is_right);
 
 /* ---- manage.c ---- */
 

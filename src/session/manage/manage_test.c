@@ -338,30 +338,40 @@ static void one_connection_is_closed_wherever_it_is(void **s)
 	}
 }
 
-static void a_bound_goes_to_one_loop(void **s)
+static void what_is_wanted_of_a_queue_or_a_loop_is_answered(void **s)
 {
 	(void)s;
-	static const struct {
+	static const char deletion[] = "delete queue if-unused if-empty -p / orders\n";
+	const uint8_t ifs = DELETE_IF_UNUSED | DELETE_IF_EMPTY;
+	const struct {
 		const char *line;
-		uint64_t number;
+		enum cmd kind;
+		uint64_t number; /* 0: that of a queue */
 		uint8_t flags;
+		struct reply_row row;
+		const char *said;
 	} rows[] = {
-		{ "limit memory 5000\n", 5000, 0 },
-		{ "limit memory relative 0.5\n", 500000000, BOUND_RELATIVE },
-		{ "limit disk 5000\n", 5000, BOUND_DISK },
-		{ "limit disk relative 2\n", 2000000000, BOUND_DISK | BOUND_RELATIVE },
+#define NO(flag) { .err = ERR_PRECONDITION_FAILED, .a = (flag) }
+#define SAID     { .a = 77 }, "limit_bytes: 77\n"
+		{ deletion, CMD_QUEUE_DELETE, 0, ifs, { .a = 3 }, "deleted: 3\n" },
+		{ deletion, CMD_QUEUE_DELETE, 0, ifs, NO(DELETE_IF_UNUSED),
+		  "error: Queue is in use\n" },
+		{ deletion, CMD_QUEUE_DELETE, 0, ifs, NO(DELETE_IF_EMPTY),
+		  "error: Queue is not empty\n" },
+		{ "limit memory 5\n", CMD_BOUND, 5, 0, SAID },
+		{ "limit memory relative 0.5\n", CMD_BOUND, 500000000, BOUND_RELATIVE, SAID },
+		{ "limit disk 5\n", CMD_BOUND, 5, BOUND_DISK, SAID },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct rig r;
 		rig_init(&r);
 		type(&r, rows[i].line);
 		assert_int_equal(pump(&r), 1);
-		assert_true(r.asked.kind == CMD_BOUND && r.asked.shard == DESK_FIRST_VOLATILE);
-		assert_int_equal(r.asked.queue, rows[i].number);
-		assert_int_equal(r.asked.flags, rows[i].flags);
-		answer_with(&r, (struct reply_row){ .a = 77 }, "");
+		assert_true(r.asked.kind == rows[i].kind && r.asked.flags == rows[i].flags);
+		assert_true(r.asked.queue == rows[i].number || rows[i].number == 0);
+		answer_with(&r, rows[i].row, "");
 		assert_true(is_over(&r));
-		assert_string_equal(heard(&r), "limit_bytes: 77\n");
+		assert_string_equal(heard(&r), rows[i].said);
 		rig_fini(&r);
 	}
 }
@@ -475,7 +485,7 @@ int main(void)
 		cmocka_unit_test(connections_come_in_pages),
 		cmocka_unit_test(one_connection_is_looked_for_on_every_loop),
 		cmocka_unit_test(one_connection_is_closed_wherever_it_is),
-		cmocka_unit_test(a_bound_goes_to_one_loop),
+		cmocka_unit_test(what_is_wanted_of_a_queue_or_a_loop_is_answered),
 		cmocka_unit_test(digests_have_a_line_for_each_durable_shard),
 		cmocka_unit_test(nothing_is_asked_while_nobody_reads),
 		cmocka_unit_test(a_trace_goes_on_as_far_as_it_is_read),

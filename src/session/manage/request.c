@@ -12,7 +12,9 @@ enum argument {
 	ARGUMENT_WORD,
 	ARGUMENT_QUEUE,
 	ARGUMENT_REASON,
-	ARGUMENT_AMOUNT
+	ARGUMENT_AMOUNT,
+	ARGUMENT_DELETION,
+	ARGUMENT_LOGIN
 };
 
 const char *const request_words[REQUEST_N] = {
@@ -137,6 +139,36 @@ static enum err argument_reason(struct slice rest, struct request *out, struct t
 	return ERR_MALFORMED;
 }
 
+/* What else could be the name of a queue is told from it by the -p that follows. */
+static enum err argument_deletion(struct slice rest, struct request *out, struct text *why)
+{
+	struct slice all = rest;
+	must(!out->if_unused && !out->if_empty);
+	out->if_unused = words_take(&rest, slice_str("if-unused"));
+	out->if_empty = words_take(&rest, slice_str("if-empty"));
+	if (!slice_starts_with(rest, slice_str("-p "))) {
+		out->if_unused = out->if_empty = false;
+		rest = all;
+	}
+	return argument_queue(rest, out, why);
+}
+
+/* Names and passwords may hold blanks. */
+static enum err argument_login(struct slice rest, struct request *out, struct text *why)
+{
+	struct slice digits = slice_cut(&rest, ' ');
+	must(!out->is_all);
+	if (number_parse(digits, &out->number) != ERR_OK || out->number >= rest.n ||
+	    rest.p[out->number] != ' ') {
+		text_putf(why, "%s wants the length of a name, the name, and a password",
+			  request_words[out->kind]);
+		return ERR_MALFORMED;
+	}
+	out->vhost = slice_sub(rest, 0, (size_t)out->number);
+	out->name = slice_from(rest, (size_t)out->number + 1);
+	return ERR_OK;
+}
+
 /* A decimal fraction such as 0.4, in billionths. */
 static enum err fraction_parse(struct slice word, uint64_t *out)
 {
@@ -176,6 +208,8 @@ static enum err argument_parse(struct slice rest, struct request *out, struct te
 	case ARGUMENT_QUEUE: return argument_queue(rest, out, why);
 	case ARGUMENT_REASON: return argument_reason(rest, out, why);
 	case ARGUMENT_AMOUNT: return argument_amount(rest, out, why);
+	case ARGUMENT_DELETION: return argument_deletion(rest, out, why);
+	case ARGUMENT_LOGIN: return argument_login(rest, out, why);
 	case ARGUMENT_WORD:
 		out->name = rest;
 		out->is_all = rest.n == 0;

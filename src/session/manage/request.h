@@ -20,9 +20,10 @@ enum request_kind {
 struct request {
 	enum request_kind kind;
 	bool is_all;              /* no number or name was given */
+	bool if_unused, if_empty; /* only then */
 	bool is_relative;         /* number: billionths of the memory, not bytes */
 	uint64_t number, place;   /* place: of a message, behind its number */
-	struct slice vhost, name; /* name: or a reason */
+	struct slice vhost, name; /* name: or a reason; a password, and vhost: whose */
 };
 
 extern const char *const request_words[REQUEST_N];

@@ -32,7 +32,8 @@ static void every_request_of_the_table_is_understood(void **s)
 		struct request r;
 		char why[1024];
 		if (kind == REQUEST_CANCEL || kind == REQUEST_PURGE || kind == REQUEST_CLOSE ||
-		    kind == REQUEST_MEMORY || kind == REQUEST_DISK)
+		    kind == REQUEST_MEMORY || kind == REQUEST_DISK || kind == REQUEST_DELETE ||
+		    kind == REQUEST_LOGIN)
 			continue; /* which say what is meant */
 		assert_int_equal(parse(request_words[kind], &r, why, sizeof why), ERR_OK);
 		assert_int_equal(r.kind, kind);
@@ -204,6 +205,49 @@ static void a_bound_is_bytes_or_a_part_of_the_memory(void **s)
 	}
 }
 
+static void a_queue_may_be_called_like_a_condition(void **s)
+{
+	(void)s;
+	static const struct {
+		const char *line, *name;
+		bool if_unused, if_empty;
+	} rows[] = {
+		{ "delete queue q", "/|q", false, false },
+		{ "delete queue if-empty", "/|if-empty", false, false },
+		{ "delete queue if-empty -p v a b", "v|a b", false, true },
+		{ "delete queue if-unused -p v q", "v|q", true, false },
+		{ "delete queue if-unused if-empty -p v if-empty", "v|if-empty", true, true },
+		{ "delete queue if-empty if-unused", "/|if-empty if-unused", false, false },
+	};
+	struct request r;
+	char why[1024];
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(parse(rows[i].line, &r, why, sizeof why), ERR_OK);
+		assert_string_equal(why, rows[i].name);
+		assert_true(r.if_unused == rows[i].if_unused && r.if_empty == rows[i].if_empty);
+	}
+	assert_int_equal(parse("delete queue", &r, why, sizeof why), ERR_MALFORMED);
+	assert_int_equal(parse("delete queue if-empty -p v", &r, why, sizeof why), ERR_MALFORMED);
+}
+
+static void names_and_passwords_may_hold_blanks(void **s)
+{
+	(void)s;
+	struct request r;
+	char why[1024];
+	assert_int_equal(parse("authenticate user 3 a b p w ", &r, why, sizeof why), ERR_OK);
+	assert_string_equal(why, "a b|p w ");
+	static const char *const wrong[] = { "authenticate user",
+					     "authenticate user x",
+					     "authenticate user 3 ab",
+					     "authenticate user 3 abc",
+					     "authenticate user 2 abc",
+					     "authenticate user -1 a b",
+					     "authenticate user 18446744073709551615 a b" };
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		assert_int_equal(parse(wrong[i], &r, why, sizeof why), ERR_MALFORMED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +255,8 @@ int main(void)
 		cmocka_unit_test(a_number_chooses_one_and_none_chooses_all),
 		cmocka_unit_test(who_is_to_be_closed_is_told_why),
 		cmocka_unit_test(a_queue_that_is_to_be_purged_has_a_name),
+		cmocka_unit_test(a_queue_may_be_called_like_a_condition),
+		cmocka_unit_test(names_and_passwords_may_hold_blanks),
 		cmocka_unit_test(a_bound_is_bytes_or_a_part_of_the_memory),
 		cmocka_unit_test(a_word_chooses_a_part_and_none_chooses_all),
 		cmocka_unit_test(a_name_may_hold_blanks_and_has_a_virtual_host),
