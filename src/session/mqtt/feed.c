@@ -47,8 +47,8 @@ static void on_disconnect(struct turn *t, const struct mqtt_packet *p)
 	s->is_will_due = a.reason != MQTT_REASON_SUCCESS;
 	if (!s->is_will_due && !ABLATED(goodbye))
 		mqtt_will_drop(t); /* whatever ends it, if the end has to wait */
-	const char *words = s->is_will_due ? mqtt_reason_text(a.reason) : "normal disconnection";
-	mqtt_note(t, &(struct session_note){ .event = SESSION_CLOSED, .text = slice_str(words) });
+	mqtt_note(t, &(struct session_note){ .event = SESSION_CLOSED,
+					     .text = slice_str(mqtt_reason_text(a.reason)) });
 	mqtt_end(t);
 }
 
