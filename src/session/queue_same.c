@@ -10,9 +10,13 @@
 
 #define TYPE "x-queue-type"
 
-/* Those that count between two queues of one type. */
-static const char *const names[] = {
-#define QUEUE_ARG(name, types, check, rule, value, prose) name,
+/* Those that count where they mean something: `types` are those of the queue that is there. */
+enum { CLASSIC = 1 << QUEUE_CLASSIC, QUORUM = 1 << QUEUE_QUORUM, STREAM = 1 << QUEUE_STREAM };
+static const struct counted {
+	const char *name;
+	uint8_t types;
+} counted[] = {
+#define QUEUE_ARG(name, types, check, rule, value, prose) { name, types },
 #include "session/queue_arg.def"
 #undef QUEUE_ARG
 };
@@ -106,17 +110,37 @@ static bool is_old_place(const char *arg, struct slice now, struct slice again)
 	       !amqp091_table_find(again, slice_str(key), &v);
 }
 
+static enum err same_but_old_place(const struct queue_args *of, const char *arg, struct slice name,
+				   struct slice now, struct slice again)
+{
+	must(name.n > 0);
+	if (is_old_place(arg, now, again))
+		return ERR_OK;
+	return queue_arg_same(of, arg, "queue", name, now, again);
+}
+
+static bool is_of_type(const struct counted *arg, struct slice now)
+{
+	must(arg->types != 0);
+	for (enum queue_type type = QUEUE_CLASSIC; type <= QUEUE_STREAM; type++)
+		if (arg->types & 1 << type && is_type(now, type))
+			return true;
+	return false;
+}
+
 enum err queue_args_same(const struct queue_args *of, struct slice name, struct slice now,
 			 struct slice again)
 {
-	const bool is_relaxed = queue_args_are_relaxed(of, now, again);
-	const char *const *arg = is_relaxed ? relaxed_names : names;
-	const size_t n = is_relaxed ? N_OF(relaxed_names) : N_OF(names);
 	must(name.n > 0);
 	if (now.n == 0 && again.n == 0)
 		return ERR_OK;
-	for (size_t i = 0; i < n; i++)
-		if (!is_old_place(arg[i], now, again))
-			TRY(queue_arg_same(of, arg[i], "queue", name, now, again));
+	if (queue_args_are_relaxed(of, now, again)) {
+		for (size_t i = 0; i < N_OF(relaxed_names); i++)
+			TRY(same_but_old_place(of, relaxed_names[i], name, now, again));
+		return ERR_OK;
+	}
+	for (size_t i = 0; i < N_OF(counted); i++)
+		if (is_of_type(&counted[i], now))
+			TRY(same_but_old_place(of, counted[i].name, name, now, again));
 	return ERR_OK;
 }

@@ -142,11 +142,15 @@ static enum err declare_whole(struct turn *t, struct channel *c, struct declare_
 	uint8_t rules_bytes[RULES_BYTES_MAX];
 	must(d->name.n > 0);
 	TRY(q ? check_existing(t, q, d) : check_new(t, d, n.is_own));
-	const struct queue_args args = amqp091_queue_args(t);
-	TRY(queue_args_rules(&args, d, n.is_named, &rules));
-	if (!q)
+	if (q) { /* what more is said of it does not count, whatever it is */
+		d->rules = queue_record_rules(q);
+	} else {
+		const struct queue_args args = amqp091_queue_args(t);
+		TRY(queue_args_rules(&args, d, n.is_named, &rules));
 		TRY(queue_args_type_on(&args, d->name, rules.type));
-	d->rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, sizeof rules_bytes));
+		d->rules = slice_of(rules_bytes,
+				    rules_put(&rules, rules_bytes, sizeof rules_bytes));
+	}
 	declare(t, c, d, q, n.is_nowait);
 	return ERR_OK;
 }
