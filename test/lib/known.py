@@ -12,7 +12,7 @@ import json
 import re
 
 from peer import REPLY_TO
-from story_plain import SOON_MS, STREAM
+from story_plain import QUORUM, SOON_MS, STREAM
 
 LOCAL, HUNG_UP, APART = 'local', 'hung up', 'apart'
 # A pattern of the operation; is_so(theirs, ours, told); a pattern of one of the steps before; a
@@ -48,7 +48,8 @@ def counts_fewer(theirs, ours, told):
 
 def counts_a_stream(theirs, ours, _):
     return (theirs[0] == ours[0] == 'Queue.DeclareOk' and theirs[1]['message_count'] == 0
-            and theirs[1] == dict(ours[1], message_count=0) and theirs[1]['queue'] == STREAM)
+            and theirs[1]['consumer_count'] in (0, ours[1]['consumer_count'])
+            and theirs[1]['queue'] == ours[1]['queue'] == STREAM)
 
 
 def names_what_is_missing(theirs, ours, _):
@@ -78,6 +79,12 @@ def returns_what_came(theirs, ours, _):
             and json.dumps(theirs).replace(REPLY_TO, REPLY_TO[:-1]) == json.dumps(ours))
 
 
+def gives_another_back_first(theirs, ours, told):
+    """Both from a replicated queue, and both have come back."""
+    return (theirs[0] == ours[0] == 'Basic.GetOk' and told[-1][0][3]['queue'] in QUORUM
+            and theirs[1] == ours[1] and theirs[1]['redelivered'] and theirs[3] != ours[3])
+
+
 def without_count(value):
     if isinstance(value, dict):
         kept = {k: without_count(v) for k, v in value.items() if k != 'x-delivery-count'}
@@ -101,6 +108,18 @@ ROWS = (
         'of several arguments that differ each names another one first'),
     Row('queue.declare', says(r"406.*invalid arg 'x-delivery-limit'.*rabbit_classic", r'DeclareOk'),
         '', APART, '', 'a classic queue may have a delivery limit, too'),
+    Row('queue.declare', says(r"406.*invalid arg 'x-delivery-limit'.*rabbit_classic",
+                              r"406.*arg 'x-"),
+        '', LOCAL, '', 'a classic queue may have a delivery limit, too'),
+    Row(r'(queue|exchange)\.bind', says('541', 'BindOk'), 'x-jms-topic', APART, '',
+        'RabbitMQ fails at some bindings of x-jms-topic'),
+    Row('exchange.declare', lambda theirs, ours, _: json.dumps(theirs) == re.sub(
+        r"'(x-[a-z-]*)'", r"''\1''", json.dumps(ours)), '', LOCAL, '',
+        'RabbitMQ puts types with a hyphen into two pairs of quotes'),
+    Row('basic.publish', says('Basic.Ack', '403.*write access to topic'), '"CC"', APART, '',
+        'RabbitMQ 4 looks at the permission for each key, 3.10 at the first'),
+    Row('queue.declare', says('DeclareOk', r"406.*invalid arg 'x-delivery-limit'"), 'quorum', APART,
+        '', 'RabbitMQ 3.10 takes a delivery limit that is no number'),
     Row('queue.declare', says(r"406.*invalid arg 'x-queue-leader-locator'.*rabbit_classic",
                               r'DeclareOk'),
         '', APART, '', 'RabbitMQ 4 takes it for classic queues, too'),
@@ -121,6 +140,12 @@ ROWS = (
         'x-delivery-limit',
         'RabbitMQ 4.3 counts what failed: basic.reject, and what a channel that ended held; 3.10 '
         'counts basic.nack and basic.recover, too'),
+    Row('basic.cancel', says(r'^\["unasked", \{\}\]$', 'Basic.Deliver'),
+        'x-single-active-consumer": true', APART, '',
+        'the next single active consumer begins at once; in RabbitMQ with the next message'),
+    Row('basic.get', gives_another_back_first, '', APART, '',
+        'what comes back to a quorum queue is at its old place; in RabbitMQ it is behind what came '
+        'back before'),
     Row('.*', names_what_is_missing, '', LOCAL, '', 'RabbitMQ 3.10 does not say which'),
     Row(r'(queue|exchange)\.declare', lambda theirs, ours, told: is_passive(told) and
         says(r'"reply_code": 404', r'403.* access to .* refused for user')(theirs, ours, told),
@@ -132,7 +157,7 @@ ROWS = (
         r'quorum.*"reject-publish"|"reject-publish".*quorum', APART, '',
         'a replicated queue of RabbitMQ refuses when it is fuller than x-max-length, not when it '
         'is full'),
-    Row('queue.bind', says(r'404.*amq.rabbitmq.reply-to', r'403.*volatile'), '', LOCAL, '',
+    Row('queue.bind', says(r'40[34].*amq.rabbitmq.reply-to', r'403.*volatile'), '', LOCAL, '',
         'RabbitMQ 4 says why'),
 )
 

@@ -126,10 +126,9 @@ class Consumers(Plain):
         name, tag = rng.choice(('ack', 'ack', 'nack', 'reject')), rng.choice(list(held))
         made = {'delivery_tag': tag}
         if name != 'reject':
-            made['multiple'] = self.chance(0.3)
+            made['multiple'] = is_one and self.chance(0.3)
         if name != 'ack':
-            made['requeue'] = (not model.bound.get(at) and self.chance(0.5)
-                               and (is_one or not made.get('multiple')))
+            made['requeue'] = not model.bound.get(at) and self.chance(0.5)
         model.settle(at, tag, made.get('multiple'), made.get('requeue'))
         return [[f'basic.{name}', *at, made]]
 

@@ -216,8 +216,13 @@ class Plain:
         return some[name]() if name in some else {}
 
     def begin(self):
-        """Steps that come first."""
-        return []
+        """Steps that come first: most of what is used is there in most stories."""
+        made = [['queue.declare', 1, 1, dict(self.queue_declare(), queue=queue, passive=False,
+                                             exclusive=False)]
+                for queue in self.queues if self.chance(0.7)]
+        made += [['exchange.declare', 1, 1, dict(self.exchange_declare(), passive=False)]
+                 for _ in self.exchanges if self.chance(0.5)]
+        return made + [['queue.bind', 1, 1, self.queue_bind()] for _ in range(3)]
 
     def then(self, name, arguments):
         """Steps that come right after this one."""

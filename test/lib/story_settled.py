@@ -5,7 +5,7 @@ from story_plain import BAD, HEADERS, Plain
 class Settled(Plain):
     """Messages come to a queue through x1 and die into q2. Only one channel takes them at a time;
     what it has tags for is reckoned here, so that most of what is settled is there."""
-    weights, queue, limit = {'round': 1}, 'q1', None
+    weights, queue, limit, modes = {'round': 1}, 'q1', None, (1, 2)
 
     def __init__(self, rng):
         super().__init__(rng)
@@ -34,7 +34,7 @@ class Settled(Plain):
 
     def publish_step(self, channel):
         made = dict(self.basic_publish(), exchange='x1', routing_key='a', properties={
-            'headers': self.rng.choice(HEADERS[:5]), 'delivery_mode': self.rng.choice((1, 2))})
+            'headers': self.rng.choice(HEADERS[:5]), 'delivery_mode': self.rng.choice(self.modes)})
         return ['basic.publish', 1, channel, made]
 
     def give(self, returned, new_n=0):
@@ -81,14 +81,15 @@ class Settled(Plain):
         tag, is_failure = made['delivery_tag'], name == 'reject'
         gone = {t: n for t, n in self.held.items()
                 if t == tag or made.get('multiple') and t < tag}
-        if self.at == 9 and made.get('requeue') is False:
-            # in which order a commit has them die is the broker's to choose
-            if any(t < self.died for t in gone):
-                name, made = 'ack', {'delivery_tag': tag, 'multiple': made.get('multiple', False)}
-            else:
-                self.died = tag
         self.held = {t: n for t, n in self.held.items() if t not in gone}
         back = self.live([n + is_failure for n in gone.values()]) if made.get('requeue') else []
+        if self.at == 9 and name != 'ack' and len(back) < len(gone):
+            # in which order a commit has them die is the broker's to choose
+            if any(t < self.died for t in gone):
+                name, back = 'ack', []
+                made = {'delivery_tag': tag, 'multiple': made.get('multiple', False)}
+            else:
+                self.died = tag
         if self.at == 9:
             self.undone.update(gone)
             self.returned += back
@@ -146,8 +147,9 @@ class Limited(Settled):
     """The same with a quorum queue, whose delivery limit counts what failed. RabbitMQ puts what
     comes back before all others in the order in which it came back, Godwit at its old place: only
     what leaves no doubt is given back. Where there is a limit only basic.reject gives back:
-    RabbitMQ 3.10 counts basic.nack and basic.recover, too, and 4.3 does not."""
-    queue = 'q4'
+    RabbitMQ 3.10 counts basic.nack and basic.recover, too, and 4.3 does not. All messages are
+    persistent: in a quorum queue of RabbitMQ they are whatever they say."""
+    queue, modes = 'q4', (2,)
 
     def declaration(self):
         self.limit = self.rng.choice((None, 0, 1, 2, 3))
@@ -162,7 +164,8 @@ class Limited(Settled):
         """Whether giving this back leaves all in order: from the front of a queue, or what a
         consumer had last or was all that it had."""
         if self.at == 9:
-            return not self.returned and not is_multiple and tag == self.edge()
+            return (self.limit is None and not self.returned and not is_multiple
+                    and tag == self.edge())
         return tag == self.edge() or is_multiple and not self.is_consuming
 
     def taken_n(self):

@@ -8,7 +8,7 @@ WRITER = (2, 2)
 class Streams(Plain):
     """Each message is a chunk of its own, for the next one is published when it is confirmed; so
     `last` is one message."""
-    weights = {'round': 1}
+    weights, named_n = {'round': 1}, 0
 
     def begin(self):
         self.kept_n, self.readers, self.last_tag = 0, {}, {}    # a reader: tag, slot, next, held
@@ -44,7 +44,8 @@ class Streams(Plain):
         at, prefetch = self.rng.choice(SLOTS), self.rng.randint(1, 4)
         for tag in [tag for tag, one in self.readers.items() if one['at'] == at]:
             return self.cancel_steps(tag)   # two of one channel would come in any order
-        tag = self.rng.choice([tag for tag in ('c1', 'c2', 'c3') if tag not in self.readers])
+        self.named_n += 1       # what the one before holds counts for another of the same name
+        tag = f'c{self.named_n}'
         offset = self.rng.choice(('first', 'first', 'next', 'last', None,
                                   *range(self.kept_n + 2)))
         begin = {'first': 0, 'next': self.kept_n, 'last': max(self.kept_n - 1, 0),
@@ -84,15 +85,15 @@ class Streams(Plain):
         self.forget([slot for slot in SLOTS if slot[0] == number])
         return [['basic.qos', *at, {'prefetch_count': 1, 'global_qos': False}], rng.choice((
             ['basic.get', *at, to], ['queue.purge', *at, to],
-            ['basic.consume', *at, dict(to, consumer_tag='c9', no_ack=True)],
-            ['basic.consume', *at, dict(to, consumer_tag='c9',
+            ['basic.consume', *at, dict(to, consumer_tag='wrong', no_ack=True)],
+            ['basic.consume', *at, dict(to, consumer_tag='wrong',
                                         arguments={'x-stream-offset': rng.choice(('soon', '5x'))})],
             ['queue.delete', *at, dict(to, if_empty=True)],
             ['queue.delete', *at, dict(to, if_unused=True)],
             ['queue.declare', *at, dict(to, durable=False)],
-            ['basic.consume', *at, dict(to, consumer_tag='c9', arguments={'x-priority': 1})],
+            ['basic.consume', *at, dict(to, consumer_tag='wrong', arguments={'x-priority': 1})],
             ['basic.qos', *at, {'prefetch_count': 0, 'global_qos': False}])),
-            ['basic.consume', *at, dict(to, consumer_tag='c8')],
+            ['basic.consume', *at, dict(to, consumer_tag='other')],
             ['connection.close', number, channel, {}]]
 
     def leave_steps(self):
