@@ -5,12 +5,13 @@
 
 /* ---- bytes of bodies --------------------------------------------------------------------- */
 
+/* Of a message in a spill file nobody knows how long its body is: all that is stored counts. */
 static uint32_t body_of(uint64_t mem, uint32_t bytes, uint8_t flags)
 {
 	must(bytes < UINT32_MAX / LIMIT_CHUNK_BYTES * BIG_ROW_BYTES);
 	if (flags & ENTRY_BIG)
 		return bytes / BIG_ROW_BYTES * LIMIT_CHUNK_BYTES;
-	return mem ? msg_of(mem)->body_bytes : bytes;
+	return mem && !(flags & ENTRY_SPILLED) ? msg_of(mem)->body_bytes : bytes;
 }
 
 uint64_t core_rule_bodies(const struct add_row *row, uint32_t n)

@@ -115,6 +115,32 @@ static void what_a_log_says_of_bodies_is_all_that_counts(void **s)
 	rig_free(r);
 }
 
+/* It comes with its place in the spill file where others have their message. */
+static void publish_spilled(struct rig *r, uint64_t seq, uint32_t bytes)
+{
+	const struct publish_row row = { .mem = UINT64_C(1) << 57 | seq << 20,
+					 .queue = Q,
+					 .bytes = bytes,
+					 .flags = ENTRY_SPILLED | ENTRY_CONFIRM };
+	rig_admit(r, rig_head(CMD_PUBLISH, 0, seq), &row, sizeof row, 1);
+	rig_give(r);
+}
+
+static void of_what_is_spilled_all_counts(void **s)
+{
+	(void)s;
+	struct queue_rules rules = rules_none();
+	rules.max_length_bytes = 100;
+	rules.overflow = OVERFLOW_REJECT;
+	struct rig *r = rig_with(QUEUE_DURABLE, rules);
+	publish_spilled(r, 1, 60);
+	rig_publish(r, Q, 2, 5, 0);
+	must(queue(r)->live_n == 6 && queue(r)->has->ruled->ready_bodies == 100);
+	publish_spilled(r, 7, 60);
+	must(queue(r)->live_n == 6 && queue(r)->has->ruled->ready_bodies == 100);
+	rig_free(r);
+}
+
 static void durable_ones_are_dropped_in_the_log(void **s)
 {
 	(void)s;
@@ -414,6 +440,7 @@ int main(void)
 		cmocka_unit_test(the_oldest_go_when_there_are_too_many),
 		cmocka_unit_test(bytes_count_likewise),
 		cmocka_unit_test(what_a_log_says_of_bodies_is_all_that_counts),
+		cmocka_unit_test(of_what_is_spilled_all_counts),
 		cmocka_unit_test(durable_ones_are_dropped_in_the_log),
 		cmocka_unit_test(consumers_come_before_limits),
 		cmocka_unit_test(what_does_not_fit_is_refused),
