@@ -44,6 +44,12 @@ int64_t node_memory_used(const struct node *n)
 	return used;
 }
 
+void node_bounds(struct node *n)
+{
+	must(n->config == n->setup.config);
+	alarm_limits_begin(n);
+}
+
 void node_describe(const struct node *n, struct text *out)
 {
 	catalog_dump(n->shard[0]->catalog, out);

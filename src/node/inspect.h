@@ -23,6 +23,8 @@ uint64_t node_blocks_out(const struct node *n);
 void node_chunks(const struct node *n, uint64_t *io_left, uint64_t *io_read);
 /* node_memory_used: bytes out of all heaps of the node, those of the journal's threads included. */
 int64_t node_memory_used(const struct node *n);
+/* node_bounds: its configuration has changed; bounds of memory and free disk are as that says. */
+void node_bounds(struct node *n);
 /* node_describe writes what every shard says of itself. */
 void node_describe(const struct node *n, struct text *out);
 #endif

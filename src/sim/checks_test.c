@@ -1,10 +1,12 @@
 /* A checker that cannot fail is no checker: each is told a lie, and must say so. */
+#include "base/ablate.h"
 #include "base/bits.h"
 #include "node/inspect.h"
 #include "node/loop.h"
 #include "sim/bounds.h"
 #include "sim/faults.h"
 #include "sim/score.h"
+#include "sim/shortage.h"
 #include "sim/twin.h"
 
 #include <setjmp.h>
@@ -124,6 +126,43 @@ static void another_state_is_noticed(void **state)
 	world_free(w, "make another state");
 }
 
+/* Memory is not short at all, so the broker takes what comes. */
+static void a_publish_that_is_taken_while_memory_is_short_is_noticed(void **state)
+{
+	(void)state;
+	struct world *w = world_new();
+	w->oracle.held_from = w->oracle.messages_n;
+	for (uint32_t n = 0; n < 100000 && world_step(w); n++)
+		;
+	world_free(w, "is taken, while publishers have to wait");
+}
+
+static void a_shortage_that_nobody_feels_is_noticed(void **state)
+{
+	(void)state;
+	struct world *w = world_new();
+	bool is_well = true;
+	w->temper.drop = w->temper.leave = 0; /* who waits stays */
+	ablated[ABLATE_alarm] = true;
+	for (int i = 0; i < 20 && is_well; i++)
+		is_well = shortage_of_memory(w);
+	ablated[ABLATE_alarm] = false;
+	must(!is_well);
+	w->oracle.held_from = 0;
+	world_free(w, "is taken, while publishers have to wait");
+}
+
+static void who_is_not_told_that_he_may_go_on_is_noticed(void **state)
+{
+	(void)state;
+	struct world *w = world_new();
+	bool is_well = world_settle(w) && shortage_of_memory(w);
+	must(is_well);
+	w->client[0].is_blocked = true; /* he has not heard it */
+	shortage_is_over(w);
+	world_free(w, "c0 is still blocked");
+}
+
 static void a_run_without_faults_is_no_run(void **state)
 {
 	(void)state;
@@ -140,6 +179,9 @@ int main(void)
 		cmocka_unit_test(a_broker_that_does_not_answer_is_noticed),
 		cmocka_unit_test(a_confirm_that_never_comes_is_noticed),
 		cmocka_unit_test(another_state_is_noticed),
+		cmocka_unit_test(a_publish_that_is_taken_while_memory_is_short_is_noticed),
+		cmocka_unit_test(a_shortage_that_nobody_feels_is_noticed),
+		cmocka_unit_test(who_is_not_told_that_he_may_go_on_is_noticed),
 		cmocka_unit_test(a_run_without_faults_is_no_run),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,6 +180,7 @@ static enum err sim_open(struct disk *port, const char *path, unsigned how, int 
 			return DOWN(d);
 		inode = sim_inode_new(d, false);
 		names_change(&d->names, "", path, inode);
+		d->count.spills += strncmp(path, "spill/", 6) == 0;
 		TRY(sim_disk_crashes_after(d, ERR_OK));
 	}
 	*out_file = handle_new(d, inode, how);
@@ -196,7 +197,7 @@ static void sim_close(struct disk *port, int file)
 	sim_inodes_sweep(d);
 }
 
-static uint64_t bytes_used(const struct sim_disk *d)
+uint64_t sim_disk_used(const struct sim_disk *d)
 {
 	uint64_t sum = 0;
 	for (uint32_t i = 0; i < d->inodes_n; i++)
@@ -207,7 +208,7 @@ static uint64_t bytes_used(const struct sim_disk *d)
 
 static uint64_t bytes_free(const struct sim_disk *d)
 {
-	uint64_t used = bytes_used(d),
+	uint64_t used = sim_disk_used(d),
 		 max = d->faults.bytes_max ? d->faults.bytes_max : UINT64_C(1) << 40;
 	return used < max ? max - used : 0;
 }

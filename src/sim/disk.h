@@ -29,6 +29,7 @@ struct sim_disk_faults {
 struct sim_disk_count {
 	uint64_t calls, reads, writes, syncs, dir_syncs, read_bytes, written_bytes;
 	uint64_t reads_past; /* of the reads, those that went past the cache */
+	uint64_t spills;     /* files begun below spill/ */
 	uint64_t begun;      /* reads that were begun before they were waited for */
 	uint64_t failed_writes, failed_syncs, full; /* calls that failed as they were told to */
 	uint64_t lost, torn; /* files of which a crash took what was not synced, or some of it */
@@ -52,6 +53,8 @@ void sim_disk_restart(struct sim_disk *d);
 /* sim_disk_kill ends the process only: what it has written stays, and may be lost later. */
 void sim_disk_kill(struct sim_disk *d);
 
+/* sim_disk_used: bytes of all files together. */
+uint64_t sim_disk_used(const struct sim_disk *d);
 /* sim_disk_flip inverts the bits of `mask` in one stored byte; false: no such place. */
 bool sim_disk_flip(struct sim_disk *d, const char *path, uint64_t at, uint8_t mask);
 /* sim_disk_hash stands for all files and names as a process sees them: to show that a call has

@@ -91,18 +91,35 @@ static bool drain_queue(struct world *w, uint32_t queue)
 	return !w->story.is_wrong;
 }
 
-bool drain_all(struct world *w)
+/* The drainer is there, with a channel. */
+static bool come(struct world *w)
 {
 	struct client *c = drainer(w);
-	TELL(&w->story, drain, w->ops_n);
-	if (!world_rest(w))
-		return false;
 	if (c->phase == CLIENT_OFF &&
 	    !client_connect(c, (uint32_t)prng_below(&w->prng, w->host.loops_n))) {
 		story_wrong(&w->story, "no socket for the drain");
 		return false;
 	}
-	if (!answered(w))
+	return answered(w);
+}
+
+bool drain_is_served(struct world *w)
+{
+	struct client *c = drainer(w);
+	w->is_working = false;
+	if (!come(w))
+		return false;
+	for (uint32_t q = 0; q < PLACE_QUEUES; q++)
+		if (client_count(c, CHANNEL, q) && !answered(w))
+			return false;
+	return client_leave(c) && world_settle(w);
+}
+
+bool drain_all(struct world *w)
+{
+	struct client *c = drainer(w);
+	TELL(&w->story, drain, w->ops_n);
+	if (!world_rest(w) || !come(w))
 		return false;
 	for (uint32_t n = 0; n < 2 * PLACE_QUEUES; n++) {
 		const uint32_t q = n %

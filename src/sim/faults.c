@@ -6,6 +6,7 @@
 #include "sim/drain.h"
 #include "sim/rot.h"
 #include "sim/score.h"
+#include "sim/shortage.h"
 #include "sim/twin.h"
 
 #define STEPS_MAX      200000
@@ -117,7 +118,7 @@ bool world_start(struct world *w)
 	return false;
 }
 
-static bool restart(struct world *w, bool is_power)
+bool world_restart(struct world *w, bool is_power)
 {
 	world_crash(w, is_power);
 	return world_start(w);
@@ -163,7 +164,7 @@ static bool power_call(struct world *w)
 	sim_disk_faults(h->disk)->crash_in = prng_between(&w->prng, 1, is_slow ? 4 : CALLS_MAX);
 	for (uint64_t n = 0; n < STEPS_MAX && world_step(w); n++)
 		;
-	return !w->story.is_wrong && restart(w, true);
+	return !w->story.is_wrong && world_restart(w, true);
 }
 
 /* Everything that clients hold is refused, or in transactions, and the power goes before all of it
@@ -185,7 +186,7 @@ static bool power_dying(struct world *w)
 	w->is_working = false;
 	for (uint64_t n = prng_between(&w->prng, 1, DYING_MAX); n > 0 && world_step(w); n--)
 		;
-	return !w->story.is_wrong && restart(w, true);
+	return !w->story.is_wrong && world_restart(w, true);
 }
 
 /* What is committed is all there is: it must be there afterwards, to the last bit. */
@@ -196,7 +197,7 @@ static bool power_quiet(struct world *w)
 	node_check(w->host.node);
 	struct digest_sum before = host_digest(&w->host);
 	TELL(&w->story, digest, before.hi, before.lo, 0);
-	if (!restart(w, true))
+	if (!world_restart(w, true))
 		return false;
 	struct digest_sum after = host_digest(&w->host);
 	TELL(&w->story, digest, after.hi, after.lo, 1);
@@ -221,7 +222,7 @@ static bool die(struct world *w)
 		return false;
 	}
 	TELL(&w->story, died, w->host.died);
-	return restart(w, prng_chance(&w->prng, 1, 2));
+	return world_restart(w, prng_chance(&w->prng, 1, 2));
 }
 
 static bool fail_write(struct world *w)
@@ -234,59 +235,6 @@ static bool fail_sync(struct world *w)
 {
 	sim_disk_faults(w->host.disk)->fail_sync_in = prng_between(&w->prng, 1, 20);
 	return die(w);
-}
-
-static uint64_t disk_used(struct world *w)
-{
-	struct disk *d = sim_disk_port(w->host.disk);
-	uint64_t free_bytes = 0, all = UINT64_C(1) << 40;
-	sim_disk_faults(w->host.disk)->bytes_max = all;
-	enum err e = d->ops->free_bytes(d, &free_bytes);
-	must(e == ERR_OK);
-	return all - free_bytes;
-}
-
-static bool no_space(struct world *w)
-{
-	sim_disk_faults(w->host.disk)->bytes_max = 0;
-	w->is_patient = false;
-	if (w->story.is_wrong)
-		return false;
-	TELL(&w->story, died, w->host.died);
-	if (w->host.died != ERR_NO_SPACE) {
-		story_wrong(&w->story, "the broker died of a full disk with error %d",
-			    (int)w->host.died);
-		return false;
-	}
-	return restart(w, false);
-}
-
-/* Little room is left for a while; 0: none at all, and nobody looks before it is too late. */
-static bool full(struct world *w, uint64_t room)
-{
-	struct host *h = &w->host;
-	uint64_t until = w->ops_n + 200, limit = w->story.steps_n + 20000;
-	w->is_patient = w->is_working = true;
-	sim_disk_faults(h->disk)->bytes_max = disk_used(w) + room;
-	while (w->ops_n < until && w->story.steps_n < limit) {
-		if (room > 0 && prng_chance(&w->prng, 1, 64))
-			host_look_free(h);
-		if (!world_step(w))
-			return no_space(w);
-	}
-	sim_disk_faults(h->disk)->bytes_max = 0;
-	w->is_working = false; /* the alarm ends when somebody looks: every ten seconds */
-	for (int i = 0; i < 150; i++) {
-		host_pass(h, 200); /* gently: clients have to send their heartbeats */
-		for (int n = 0; n < 40; n++)
-			if (!world_step(w))
-				return no_space(w);
-	}
-	w->is_patient = false;
-	for (uint32_t i = 0; i < PLACE_CLIENTS; i++)
-		if (w->client[i].is_blocked)
-			story_wrong(&w->story, "c%u is still blocked, with an empty disk", i);
-	return !w->story.is_wrong;
 }
 
 static bool slow(struct world *w)
@@ -319,19 +267,21 @@ static bool jump(struct world *w)
 static bool happen(struct world *w, enum fault f)
 {
 	switch (f) {
-	case FAULT_power: return restart(w, true);
+	case FAULT_power: return world_restart(w, true);
 	case FAULT_power_call: return power_call(w);
 	case FAULT_power_dying: return power_dying(w);
 	case FAULT_power_quiet: return power_quiet(w);
-	case FAULT_kill: return restart(w, false);
+	case FAULT_kill: return world_restart(w, false);
 	case FAULT_stop: return world_stop(w) && world_start(w);
 	case FAULT_fail_write: return fail_write(w);
 	case FAULT_fail_sync: return fail_sync(w);
-	case FAULT_full: return full(w, prng_between(&w->prng, 500000, 1200000));
-	case FAULT_overfull: return full(w, 0);
+	case FAULT_full: return shortage_of_disk(w, prng_between(&w->prng, 500000, 1200000));
+	case FAULT_overfull: return shortage_of_disk(w, 0);
+	case FAULT_memory: return shortage_of_memory(w);
 	case FAULT_slow: return slow(w);
 	case FAULT_rot: /* who is given a big body with a hole is hung up on, half way through */
-		return w->temper.bytes_max > LIMIT_CHUNK_BYTES ? restart(w, true) : rot_happen(w);
+		return w->temper.bytes_max > LIMIT_CHUNK_BYTES ? world_restart(w, true)
+							       : rot_happen(w);
 	case FAULT_clock: return jump(w);
 	case FAULT_drain: return drain_all(w);
 	case FAULT_N: break;

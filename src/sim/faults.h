@@ -33,6 +33,8 @@ bool fault_happen(struct world *w, enum fault f);
 bool world_start(struct world *w);
 /* world_crash ends the broker without a word: the machine (is_power), or its process. */
 void world_crash(struct world *w, bool is_power);
+/* world_restart: world_crash, and world_start. */
+bool world_restart(struct world *w, bool is_power);
 /* world_stop ends it in good order and looks for leaks. False: something is wrong. */
 bool world_stop(struct world *w);
 #endif

@@ -32,6 +32,7 @@ static void port_read(struct net *n, uint64_t sock, bool is_on)
 	struct sock *k = sock_of(&loop_of(n)->host->socks, sock);
 	must(k->state == SOCK_OPEN && k->loop == loop_of(n)->index);
 	k->is_reading = is_on;
+	k->is_end_seen = false;
 }
 
 static void port_close(struct net *n, uint64_t sock)
@@ -53,7 +54,7 @@ static void port_move(struct net *n, uint64_t sock, uint32_t to_loop, uint64_t t
 	k->loop = to_loop;
 	k->moves_n++;
 	k->is_reading = true;
-	k->is_full = false;
+	k->is_end_seen = k->is_full = false;
 }
 
 static void port_wake(struct net *n, uint32_t loop)
@@ -244,7 +245,9 @@ static void poll_sock(struct host *h, struct host_loop *l, struct sock *k)
 		arrive(h, l, k);
 		return;
 	}
-	if (k->is_broken) {
+	const bool is_end_new = !k->is_reading && k->is_ended && !k->is_end_seen;
+	k->is_end_seen |= is_end_new;
+	if (k->is_broken || (is_end_new && conn_is_lost_unread(k->conn))) {
 		lose(k);
 		return;
 	}
@@ -394,6 +397,15 @@ void host_look_free(struct host *h)
 	must(h->node && h->died == ERR_OK);
 	journal_look_free(node_journal(h->node));
 	h->workers[NET_KEEPER].is_awake |= journal_keeper_to_wake(node_journal(h->node));
+}
+
+/* In a broker that is not simulated what is used changes, which somebody does in a turn. */
+void host_watermark(struct host *h, uint64_t bytes)
+{
+	must(h->node && h->died == ERR_OK);
+	h->config.memory_watermark_bytes = (int64_t)bytes;
+	node_bounds(h->node);
+	h->loops[prng_below(&h->prng, h->loops_n)].is_awake = true;
 }
 
 struct digest_sum host_digest(struct host *h)

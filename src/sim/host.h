@@ -90,6 +90,9 @@ void host_pass(struct host *h, uint64_t ms);
 void host_chunks(const struct host *h, uint64_t *out_left, uint64_t *out_read);
 /* host_look_free: so much was written that the keeper looks how much room is left on the disk. */
 void host_look_free(struct host *h);
+/* host_watermark: from so many bytes of its memory on the broker lets publishers wait, and from
+ * half of them on it keeps bodies elsewhere; 0: as it began. */
+void host_watermark(struct host *h, uint64_t bytes);
 /* host_digest: the state of the broker that runs (node_digest). */
 struct digest_sum host_digest(struct host *h);
 #endif

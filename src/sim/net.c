@@ -172,5 +172,5 @@ bool sock_has_event(const struct sock *k)
 	}
 	if (k->is_broken || sock_is_writable(k))
 		return true;
-	return k->is_reading && (k->in.n > 0 || k->is_ended);
+	return k->is_reading ? k->in.n > 0 || k->is_ended : k->is_ended && !k->is_end_seen;
 }

@@ -31,6 +31,7 @@ struct sock {
 	bool is_full;          /* a write was cut: the broker waits for room */
 	bool is_broken;        /* a write has failed: the broker is told of the loss */
 	bool is_ended;         /* the client sends no more: an end behind what is in the pipe */
+	bool is_end_seen;      /* likewise, and that was seen while nothing was read */
 	bool is_reset;         /* the client is gone: writes fail */
 	bool is_remote;        /* not from this machine */
 	const struct session_ops *ops; /* who it is to speak with; NULL: AMQP 0-9-1 */

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#define HEAD_MAX 2048u /* of a stored message, before its body */
+
 void oracle_grow(void *io_at, uint32_t n, uint32_t *io_cap, size_t bytes)
 {
 	void **at = io_at;
@@ -174,6 +176,7 @@ uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, boo
 				      .next_of_message = m->first_copy,
 				      .prev = q->last };
 	oracle_timed(o, &o->copies[n]);
+	o->copies[n].weight = oracle_weight(m) + (o->is_short ? HEAD_MAX : 0);
 	m->first_copy = n;
 	if (q->last)
 		o->copies[q->last].next = n;
@@ -181,7 +184,7 @@ uint32_t oracle_copy_add(struct oracle *o, uint32_t message, uint32_t queue, boo
 		q->first = n;
 	q->last = n;
 	q->copies_n++;
-	q->bytes += oracle_weight(m);
+	q->bytes += o->copies[n].weight;
 	o->copied_bytes += m->bytes;
 	oracle_crowded(o, queue);
 	return n;
@@ -200,7 +203,7 @@ void oracle_copy_gone(struct oracle *o, uint32_t copy)
 	must(c->state != COPY_GONE && q->copies_n > 0);
 	c->state = COPY_GONE;
 	q->copies_n--;
-	q->bytes -= oracle_weight(&o->messages[c->message]);
+	q->bytes -= c->weight;
 	o->copied_bytes -= o->messages[c->message].bytes;
 	if (c->prev)
 		o->copies[c->prev].next = c->next;
@@ -319,9 +322,17 @@ static void settled_before(struct oracle *o, const struct message *m)
 	o->settling_n = left;
 }
 
+void oracle_taken(struct oracle *o, uint32_t id)
+{
+	must(id > 0 && id < o->messages_n);
+	if (o->held_from && id >= o->held_from)
+		story_wrong(o->story, "m%u is taken, while publishers have to wait", id);
+}
+
 void oracle_confirmed(struct oracle *o, uint32_t id)
 {
 	struct message *m = &o->messages[id];
+	oracle_taken(o, id);
 	if (m->is_confirmed)
 		confirmed_twice(o, id);
 	m->is_confirmed = true;
@@ -335,6 +346,7 @@ void oracle_confirmed(struct oracle *o, uint32_t id)
 void oracle_returned(struct oracle *o, uint32_t id)
 {
 	struct message *m = &o->messages[id];
+	oracle_taken(o, id);
 	if (!(m->flags & LETTER_MANDATORY) || m->is_returned || m->is_confirmed)
 		story_wrong(o->story, "m%u was returned, which nobody asked for", id);
 	m->is_returned = true;

@@ -66,6 +66,7 @@ struct copy {
 	bool is_tied;                 /* it must be there or not, as its transaction */
 	uint32_t ttl_ms, ttl_most_ms; /* it may expire after that; after that it has. 0: never */
 	uint32_t place;               /* in a stream: its offset and 1; 0: nobody has read it yet */
+	uint64_t weight;              /* in a queue whose bytes are bounded, at most */
 	uint32_t letter_of;           /* 0: none; the copy that has died in another queue */
 };
 
@@ -180,7 +181,9 @@ struct oracle {
 	uint32_t stream_missed_n; /* that nobody has read before they went */
 	uint32_t stream_page;     /* rows of a page: so many stay at least */
 	uint64_t streamed_n, trimmed_n, renewed_n;
-	uint64_t razed_n;              /* exchanges deleted */
+	uint64_t razed_n;   /* exchanges deleted */
+	bool is_short;      /* memory is: what a queue counts of a body may be all of its message */
+	uint32_t held_from; /* while publishers wait: no message from this on is taken */
 	uint64_t refused_n, decreed_n; /* messages; of these, by a queue with policies alone */
 	bool is_rotten;                /* the broker could not read something once */
 	bool is_standing;              /* `standing` and `mask` are of now */
@@ -299,6 +302,8 @@ void oracle_refused(struct oracle *o, uint32_t id);
 /* oracle_publish gives a message its number; oracle_routed says where it may go. */
 uint32_t oracle_publish(struct oracle *o, uint32_t client, const struct message *m);
 uint32_t oracle_routed(struct oracle *o, uint32_t id);
+/* oracle_taken: something shows that the broker has taken the message. */
+void oracle_taken(struct oracle *o, uint32_t id);
 void oracle_confirmed(struct oracle *o, uint32_t id);
 void oracle_returned(struct oracle *o, uint32_t id);
 struct letter oracle_letter(const struct oracle *o, uint32_t id);

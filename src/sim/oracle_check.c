@@ -100,6 +100,7 @@ uint32_t oracle_deliver(struct oracle *o, struct oracle_delivery *d)
 	uint32_t id = find_message(o, d);
 	if (!id)
 		return 0;
+	oracle_taken(o, id);
 	if (d->reading)
 		return oracle_read(o, d, id);
 	uint32_t n = oracle_is_letter(o, d, id) ? oracle_letter_of(o, d, id)

@@ -125,6 +125,7 @@ void oracle_refused(struct oracle *o, uint32_t id)
 {
 	struct message *m = &o->messages[id];
 	uint32_t full = 0, full_n = 0;
+	oracle_taken(o, id);
 	if (m->is_confirmed)
 		story_wrong(o->story, "m%u was refused, and confirmed before", id);
 	m->is_confirmed = true;
