@@ -233,8 +233,9 @@ static bool talk(struct absence *b, struct person *a)
 
 /* ---- one life ----------------------------------------------------------------------------- */
 
-static bool talk_all(struct absence *b)
+static bool talk_all(struct stage *s)
 {
+	struct absence *b = absence_of(s);
 	bool is_any = false;
 	for (uint32_t i = 0; i < PERSONS; i++)
 		is_any |= talk(b, &b->person[i]);
@@ -254,10 +255,7 @@ static void logged(struct absence *b)
 static void rest(struct absence *b)
 {
 	struct stage *s = &b->stage;
-	uint32_t n = 0;
-	while (!stage_is_wrong(s) && (stage_broker(s) || talk_all(b) || !host_is_idle(&s->host)))
-		if (++n == STAGE_REST_MAX)
-			stage_wrong(s, "the broker does not come to rest");
+	stage_rest_of(s, talk_all);
 	logged(b);
 	for (uint32_t i = 1; i <= b->wills_n && !stage_is_wrong(s); i++) {
 		const struct will *w = &b->will[i];

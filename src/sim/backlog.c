@@ -2,7 +2,7 @@
 
 #include "base/bits.h"
 #include "base/text.h"
-#include "sim/host.h"
+#include "sim/plight.h"
 #include "sim/talk.h"
 #include "wire/amqp091/table.h"
 
@@ -38,6 +38,7 @@ struct backlog {
 	struct story *story;
 	struct prng prng;
 	struct host host;
+	struct plight plight;
 	struct talk talk;
 	bool is_ready, is_ending;
 	bool is_consuming[QUEUES], is_getting;
@@ -319,16 +320,10 @@ static bool begin(struct backlog *b)
 
 static bool broker_step(struct backlog *b)
 {
-	struct host *h = &b->host;
-	uint64_t who = host_runnable(h);
-	if (who == 0)
-		return false;
-	for (uint64_t nth = prng_below(&b->prng, bits_count(&who, 64)); nth > 0; nth--)
-		who &= who - 1;
-	host_step(h, bits_lowest(who));
-	if (h->died != ERR_OK)
+	const bool is_any = plight_step(&b->plight, &b->host, &b->prng);
+	if (b->host.died != ERR_OK)
 		story_wrong(b->story, "the broker ends itself over a long backlog");
-	return true;
+	return is_any;
 }
 
 /* The client goes on even if the broker never stops. */
@@ -342,7 +337,7 @@ static bool both_step(struct backlog *b)
 static void come_to_rest(struct backlog *b)
 {
 	uint32_t n = 0;
-	while ((both_step(b) || !host_is_idle(&b->host)) && !b->story->is_wrong)
+	while ((both_step(b) || !plight_is_idle(&b->plight, &b->host)) && !b->story->is_wrong)
 		if (++n == REST_MAX)
 			story_wrong(b->story, "a long backlog does not come to rest");
 	for (uint32_t i = 1; i <= b->sent_n; i++)
@@ -416,6 +411,7 @@ static void fight(struct backlog *b)
 		step(b);
 	bool is_power = prng_chance(&b->prng, 1, 2);
 	host_forget(h);
+	plight_over(&b->plight, h);
 	sock_drop(b->talk.sock, true);
 	if (is_power)
 		sim_disk_crash(h->disk);
@@ -478,7 +474,7 @@ void backlog_play(struct story *story, uint64_t seed)
 		.segment_bytes = 65536u << prng_below(&b->prng, 3),
 		.checkpoint_every_bytes = UINT64_C(16384) << prng_below(&b->prng, 3),
 		.cache_bytes = prng_below(&b->prng, 2) * prng_below(&b->prng, 65536),
-		.disk_free_bytes = 1 << 20,
+		.disk_free_bytes = 64 << 20,
 		.output_bytes = 65536,
 		.unconfirmed_bytes = prng_between(&b->prng, 65536, 1 << 20),
 		.entries_bytes = prng_below(&b->prng, 4) / 3 * CHUNK_BYTES,
@@ -486,6 +482,7 @@ void backlog_play(struct story *story, uint64_t seed)
 	};
 	s.pipe_bytes = (uint32_t)min_u64(s.pipe_bytes, s.segment_bytes / 8);
 	host_init(&b->host, &b->own, seed, &s);
+	plight_init(&b->plight, ~seed);
 	for (int life = 0; life < LIVES && !story->is_wrong; life++)
 		fight(b);
 	if (!story->is_wrong)

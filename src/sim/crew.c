@@ -218,6 +218,7 @@ static void heard_ack(struct crew *c, const struct mqtt_packet *in)
 			    ack.id, ack.reason);
 		return;
 	}
+	stage_taken(&c->stage, number);
 	if (in->type == MQTT_PUBREC)
 		line_say_ack(&c->person[PUBLISHER].line, MQTT_PUBREL, ack.id);
 	else
@@ -288,8 +289,9 @@ static bool talk(struct crew *c, struct person *a)
 	return is_any;
 }
 
-static bool talk_all(struct crew *c)
+static bool talk_all(struct stage *s)
 {
+	struct crew *c = crew_of(s);
 	bool is_any = false;
 	for (uint32_t i = 0; i < PERSONS; i++)
 		is_any |= talk(c, &c->person[i]);
@@ -339,16 +341,18 @@ static void settle(struct crew *c)
 	}
 }
 
+/* In the end everybody goes on as long as anything comes. */
+static bool act_all(struct stage *s)
+{
+	struct crew *c = crew_of(s);
+	for (uint32_t i = 0; i < PERSONS; i++)
+		act(c, &c->person[i]);
+	return talk_all(s);
+}
+
 static void come_to_rest(struct crew *c)
 {
-	struct stage *s = &c->stage;
-	uint32_t n = 0;
-	while (!stage_is_wrong(s) && (stage_broker(s) || talk_all(c) || !host_is_idle(&s->host))) {
-		for (uint32_t i = 0; i < PERSONS && c->is_last; i++)
-			act(c, &c->person[i]);
-		if (++n == STAGE_REST_MAX)
-			stage_wrong(s, "the broker does not come to rest");
-	}
+	stage_rest_of(&c->stage, c->is_last ? act_all : talk_all);
 	settle(c);
 }
 
@@ -372,7 +376,7 @@ static bool step(struct stage *s)
 	for (uint32_t i = 0; i < PERSONS && !stage_is_wrong(s); i++)
 		if (prng_chance(&s->prng, 1, 2))
 			act(c, &c->person[i]);
-	return talk_all(c) || host_runnable(&s->host) != 0;
+	return talk_all(s) || host_runnable(&s->host) != 0;
 }
 
 static void forget(struct stage *s)

@@ -214,6 +214,7 @@ static void heard(struct flock *f, struct hand *h, const struct stomp_frame *fra
 		  const struct stomp_head *head)
 {
 	char digits[16] = "";
+	uint32_t number;
 	const struct slice id = head->at[STOMP_H_RECEIPT_ID];
 	if (frame->command == STOMP_CONNECTED) {
 		h->strand.is_up = true;
@@ -221,7 +222,9 @@ static void heard(struct flock *f, struct hand *h, const struct stomp_frame *fra
 		heard_message(f, h, frame, head);
 	} else if (frame->command == STOMP_RECEIPT && id.n < sizeof digits) {
 		memcpy(digits, id.p, id.n);
-		f->sheep[strtoul(digits, NULL, 10) % MESSAGES_MAX].is_safe = true;
+		number = (uint32_t)strtoul(digits, NULL, 10);
+		stage_taken(&f->stage, number);
+		f->sheep[number].is_safe = true;
 	} else {
 		const struct slice why = head->at[STOMP_H_MESSAGE];
 		stage_wrong(&f->stage, "hand %u is told %.*s: %.*s", index_of(f, h),
@@ -246,8 +249,9 @@ static bool talk(struct flock *f, struct hand *h)
 	return is_any;
 }
 
-static bool talk_all(struct flock *f)
+static bool talk_all(struct stage *s)
 {
+	struct flock *f = flock_of(s);
 	bool is_any = false;
 	for (uint32_t i = 0; i < HANDS; i++)
 		is_any |= talk(f, &f->hand[i]);
@@ -288,10 +292,7 @@ static void look(struct flock *f)
 static void come_to_rest(struct flock *f)
 {
 	struct stage *s = &f->stage;
-	uint32_t n = 0;
-	while (!stage_is_wrong(s) && (stage_broker(s) || talk_all(f) || !host_is_idle(&s->host)))
-		if (++n == STAGE_REST_MAX)
-			stage_wrong(s, "the broker does not come to rest");
+	stage_rest_of(s, talk_all);
 	for (uint32_t i = 1; i <= s->sent_n; i++)
 		if (f->sheep[i].state == TAKEN)
 			f->sheep[i].holder = 0;
@@ -309,7 +310,7 @@ static bool step(struct stage *s)
 	for (uint32_t i = 0; i < HANDS && !stage_is_wrong(s); i++)
 		if (prng_chance(&s->prng, 1, 2))
 			act(f, &f->hand[i]);
-	return talk_all(f) || host_runnable(&s->host) != 0;
+	return talk_all(s) || host_runnable(&s->host) != 0;
 }
 
 /* The broker is no more. */

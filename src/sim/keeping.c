@@ -158,9 +158,9 @@ static bool hear(struct keeping *k)
 	return true;
 }
 
-static bool talk(struct keeping *k)
+static bool talk(struct stage *s)
 {
-	struct stage *s = &k->stage;
+	struct keeping *k = keeping_of(s);
 	struct talk *t = &k->talk;
 	bool is_end = false;
 	if (!k->is_in)
@@ -176,23 +176,13 @@ static bool talk(struct keeping *k)
 	return is_any;
 }
 
-static void mix(struct keeping *k, uint64_t n)
+static void mix(struct stage *s, uint64_t n)
 {
-	struct stage *s = &k->stage;
 	for (; n > 0 && !stage_is_wrong(s); n--)
 		if (prng_chance(&s->prng, 1, 2))
 			(void)stage_broker(s);
 		else
-			(void)talk(k);
-}
-
-static void come_to_rest(struct keeping *k)
-{
-	struct stage *s = &k->stage;
-	uint32_t n = 0;
-	while (!stage_is_wrong(s) && (stage_broker(s) || talk(k) || !host_is_idle(&s->host)))
-		if (++n == STAGE_REST_MAX)
-			stage_wrong(s, "the broker does not come to rest");
+			(void)talk(s);
 }
 
 /* ---- what must be there ------------------------------------------------------------------- */
@@ -229,12 +219,12 @@ static void judge_key(struct keeping *k, uint32_t key)
 static void judge(struct keeping *k)
 {
 	struct stage *s = &k->stage;
-	come_to_rest(k);
+	stage_rest_of(s, talk);
 	if (stage_is_wrong(s))
 		return;
 	must(!k->is_asking);
 	ask(k);
-	come_to_rest(k);
+	stage_rest_of(s, talk);
 	if (!stage_is_wrong(s) && k->is_asking)
 		stage_wrong(s, "a search does not end");
 	for (uint32_t key = 0; key < KEYS && !stage_is_wrong(s); key++)
@@ -250,7 +240,7 @@ static void step(struct keeping *k)
 	struct stage *s = &k->stage;
 	for (uint64_t n = prng_below(&s->prng, 12); n > 0; n--)
 		keep(k);
-	mix(k, prng_below(&s->prng, 60));
+	mix(s, prng_below(&s->prng, 60));
 	if (prng_chance(&s->prng, 1, 2))
 		return;
 	judge(k);
@@ -293,7 +283,7 @@ static void rest(struct stage *s)
 		judge(k);
 	sock_drop(k->talk.sock, false);
 	k->is_in = false;
-	come_to_rest(k);
+	stage_rest_of(s, talk);
 	stage_close(s);
 }
 

@@ -166,11 +166,7 @@ static void look(struct picking *p, const struct guest *g, const struct sub *u)
 static void come_to_rest(struct picking *p)
 {
 	struct stage *s = &p->stage;
-	uint32_t n = 0;
-	while (!stage_is_wrong(s) &&
-	       (stage_broker(s) || picking_talk(p) || !host_is_idle(&s->host)))
-		if (++n == STAGE_REST_MAX)
-			stage_wrong(s, "the broker does not come to rest");
+	stage_rest_of(s, picking_talk);
 	for (uint32_t i = 1; i <= s->sent_n; i++) {
 		struct message *x = &p->message[i];
 		x->is_there |= p->guest[SENDER].strand.sock && x->life == p->guest[SENDER].life;
@@ -192,7 +188,7 @@ static bool step(struct stage *s)
 	for (uint32_t i = 0; i < GUESTS && !stage_is_wrong(s); i++)
 		if (prng_chance(&s->prng, 1, 2))
 			act(p, &p->guest[i]);
-	return picking_talk(p) || host_runnable(&s->host) != 0;
+	return picking_talk(s) || host_runnable(&s->host) != 0;
 }
 
 /* The broker is no more, and with it what was not to be kept. */

@@ -181,6 +181,7 @@ static void heard_receipt(struct picking *p, struct guest *g, struct slice id)
 		u->life = ENDED;
 	} else if (!u && id.n > 1 && id.p[0] == 'm' && number >= g->first &&
 		   number <= p->stage.sent_n && !p->message[number].is_safe) {
+		stage_taken(&p->stage, number);
 		p->message[number].is_safe = p->message[number].is_there = true;
 	} else {
 		stage_wrong(&p->stage, "a receipt for %.*s, which is none", (int)id.n,
@@ -203,9 +204,9 @@ static void heard(struct picking *p, struct guest *g, const struct stomp_frame *
 	}
 }
 
-bool picking_talk(struct picking *p)
+bool picking_talk(struct stage *s)
 {
-	struct stage *s = &p->stage;
+	struct picking *p = picking_of(s);
 	struct stomp_frame f;
 	struct stomp_head head;
 	bool is_any = false, is_end = false;

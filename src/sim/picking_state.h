@@ -77,5 +77,5 @@ bool picking_is_big(uint32_t number);
 /* picking_acknowledge: one of those that the subscription has. */
 void picking_acknowledge(struct picking *p, struct guest *g, struct sub *u, uint32_t at);
 /* picking_talk moves everybody's bytes and takes what has come. True: some moved. */
-bool picking_talk(struct picking *p);
+bool picking_talk(struct stage *s);
 #endif

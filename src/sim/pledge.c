@@ -135,8 +135,9 @@ static void act(struct pledge *p, struct person *a)
 
 /* ---- one life ----------------------------------------------------------------------------- */
 
-static bool talk_all(struct pledge *p)
+static bool talk_all(struct stage *s)
 {
+	struct pledge *p = pledge_of(s);
 	bool is_any = false;
 	for (uint32_t i = 0; i < PERSONS; i++)
 		is_any |= pledge_talk(p, &p->person[i]);
@@ -147,10 +148,7 @@ static bool talk_all(struct pledge *p)
 static void come_to_rest(struct pledge *p)
 {
 	struct stage *s = &p->stage;
-	uint32_t n = 0;
-	while (!stage_is_wrong(s) && (stage_broker(s) || talk_all(p) || !host_is_idle(&s->host)))
-		if (++n == STAGE_REST_MAX)
-			stage_wrong(s, "the broker does not come to rest");
+	stage_rest_of(s, talk_all);
 	for (uint32_t i = 0; i < PERSONS; i++)
 		p->person[i].is_haunted = false;
 	for (uint32_t i = 1; i <= p->wills_n; i++)
@@ -169,7 +167,7 @@ static bool step(struct stage *s)
 	for (uint32_t i = 0; i < PERSONS; i++)
 		if (prng_chance(&s->prng, 1, 2))
 			act(p, &p->person[i]);
-	return talk_all(p) || host_runnable(&s->host) != 0;
+	return talk_all(s) || host_runnable(&s->host) != 0;
 }
 
 static void forget_line(struct pledge *p, struct line *l)

@@ -52,6 +52,7 @@ static void heard_ack(struct pledge *p, struct person *a, const struct mqtt_pack
 			    m->qos);
 		return;
 	}
+	stage_taken(s, f->number);
 	m->is_acknowledged = true;
 	f->is_released = true;
 	if (is_end)

@@ -46,6 +46,12 @@ static void a_will_that_dies_with_the_broker_is_noticed(void **state)
 	play_misses(pledge, ABLATE_bequest, 200, "is lost");
 }
 
+static void a_publish_that_is_taken_while_memory_is_short_is_noticed(void **state)
+{
+	(void)state;
+	play_misses(pledge, ABLATE_alarm, 100, "is taken, while publishers have to wait");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -56,6 +62,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(two_owners_of_a_client_id_are_noticed),
 		cmocka_unit_test(a_will_after_a_goodbye_is_noticed),
 		cmocka_unit_test(a_will_that_dies_with_the_broker_is_noticed),
+		cmocka_unit_test(a_publish_that_is_taken_while_memory_is_short_is_noticed),
 	};
 	if (argc > 1)
 		pledge.first = strtoull(argv[1], NULL, 10);

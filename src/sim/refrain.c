@@ -117,24 +117,29 @@ static void heard_message(struct refrain *f, const struct stomp_frame *frame,
 			    x->times_n, x->repeat + 1);
 }
 
+static void heard_receipt(struct refrain *f, struct slice id)
+{
+	const uint32_t number = (uint32_t)number_in(id);
+	stage_taken(&f->stage, number);
+	f->song[number].is_safe = true;
+}
+
 static void heard(struct refrain *f, const struct stomp_frame *frame, const struct stomp_head *head)
 {
 	const struct slice why = head->at[STOMP_H_MESSAGE];
 	switch (frame->command) {
 	case STOMP_CONNECTED: f->strand.is_up = true; break;
 	case STOMP_MESSAGE: heard_message(f, frame, head); break;
-	case STOMP_RECEIPT:
-		f->song[number_in(head->at[STOMP_H_RECEIPT_ID]) % MESSAGES_MAX].is_safe = true;
-		break;
+	case STOMP_RECEIPT: heard_receipt(f, head->at[STOMP_H_RECEIPT_ID]); break;
 	default:
 		stage_wrong(&f->stage, "the client is told %.*s: %.*s", (int)frame->word.n,
 			    (const char *)frame->word.p, (int)why.n, (const char *)why.p);
 	}
 }
 
-static bool talk(struct refrain *f)
+static bool talk(struct stage *s)
 {
-	struct stage *s = &f->stage;
+	struct refrain *f = refrain_of(s);
 	struct stomp_frame frame;
 	struct stomp_head head;
 	bool is_end = false;
@@ -152,13 +157,9 @@ static bool talk(struct refrain *f)
 /* ---- one life ----------------------------------------------------------------------------- */
 
 /* Time passes only while nobody has anything to do. */
-static void rest(struct refrain *f, uint64_t ms)
+static void rest(struct stage *s, uint64_t ms)
 {
-	struct stage *s = &f->stage;
-	uint32_t n = 0;
-	while (!stage_is_wrong(s) && (stage_broker(s) || talk(f) || !host_is_idle(&s->host)))
-		if (++n == STAGE_REST_MAX)
-			stage_wrong(s, "the broker does not come to rest");
+	stage_rest_of(s, talk);
 	host_pass(&s->host, ms);
 }
 
@@ -168,13 +169,13 @@ static bool step(struct stage *s)
 	if (prng_chance(&s->prng, 2, 3) && stage_broker(s))
 		return true;
 	if (prng_chance(&s->prng, 1, 12))
-		rest(f, prng_between(&s->prng, 1, WAIT_MAX_MS / 4));
+		rest(s, prng_between(&s->prng, 1, WAIT_MAX_MS / 4));
 	if (prng_chance(&s->prng, 1, 4))
 		act(f);
 	/* perhaps while something large is stored */
 	if (f->strand.sock && f->strand.out_n == 0 && prng_chance(&s->prng, 1, 25))
 		strand_drop(&f->strand, prng_chance(&s->prng, 1, 2));
-	return talk(f) || host_runnable(&s->host) != 0;
+	return talk(s) || host_runnable(&s->host) != 0;
 }
 
 /* ---- the end ------------------------------------------------------------------------------ */
@@ -202,9 +203,9 @@ static void close(struct stage *s)
 		return;
 	for (uint32_t i = 0; i < 2 * (REPEAT_MAX + 2) && !stage_is_wrong(s); i++) {
 		act(f);
-		rest(f, WAIT_MAX_MS);
+		rest(s, WAIT_MAX_MS);
 	}
-	rest(f, 0);
+	rest(s, 0);
 	if (!stage_is_wrong(s))
 		compare(f);
 	strand_drop(&f->strand, true);

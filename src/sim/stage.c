@@ -2,6 +2,7 @@
 
 #include "base/bits.h"
 #include "base/text.h"
+#include "sim/rot.h"
 #include "wire/amqp091/props.h"
 #include "wire/amqp091/table.h"
 
@@ -9,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CALLS_MAX  12  /* of the disk, until one goes wrong */
-#define CALL_STEPS 400 /* and turns until then */
+#define CALLS_MAX       12  /* of the disk, until one goes wrong */
+#define CALL_STEPS      400 /* and turns until then */
+#define ROT_EVERY       5   /* starts, about: a copy of the disk, and a bit flips */
+#define DISK_FREE_BYTES (64u << 20)
 
 void stage_wrong(struct stage *s, const char *fmt, ...)
 {
@@ -39,12 +42,13 @@ static void init(struct stage *s, const struct plot *plot, struct story *story, 
 		.segment_bytes = 4 * LIMIT_RECORD_BYTES_MAX,
 		.checkpoint_every_bytes = 8 * LIMIT_RECORD_BYTES_MAX,
 		.cache_bytes = prng_between(&s->prng, 0, 65536),
-		.disk_free_bytes = 1 << 20,
+		.disk_free_bytes = DISK_FREE_BYTES,
 		.output_bytes = 65536,
 		.unconfirmed_bytes = prng_between(&s->prng, 4096, 1 << 20),
 		.frame_max = TALK_FRAME_MAX,
 	};
 	host_init(&s->host, &s->own, seed, &setup);
+	plight_init(&s->plight, ~seed ^ salt);
 	for (uint32_t i = 0; i < STAGE_ACTORS; i++) {
 		s->actor[i].index = i;
 		s->actor[i].user = "guest";
@@ -58,10 +62,15 @@ bool stage_begin(struct stage *s)
 	struct host *h = &s->host;
 	if (sim_disk_is_dead(h->disk))
 		sim_disk_restart(h->disk);
+	const bool is_rotting = prng_chance(&s->plight.prng, 1, ROT_EVERY);
+	struct sim_disk *before = is_rotting ? sim_disk_clone(h->disk) : NULL;
 	if (host_start(h, &why) != ERR_OK) {
 		stage_wrong(s, "the broker does not start: %s", room);
+		sim_disk_free(before);
 		return false;
 	}
+	if (before)
+		s->rotten_n += rot_compare(h, s->story, &s->plight.prng, before);
 	for (uint32_t i = 0; i < s->actors_n; i++)
 		if (!s->actor[i].is_absent)
 			stage_enter(s, &s->actor[i]);
@@ -81,24 +90,23 @@ static void leave_all(struct stage *s)
 /* One of the broker's threads takes a turn; false: none would. */
 static bool turn(struct stage *s)
 {
-	struct host *h = &s->host;
-	uint64_t who = host_runnable(h);
-	if (who == 0)
-		return false;
-	for (uint64_t nth = prng_below(&s->prng, bits_count(&who, 64)); nth > 0; nth--)
-		who &= who - 1;
-	host_step(h, bits_lowest(who));
-	return true;
+	const bool is_any = plight_step(&s->plight, &s->host, &s->prng);
+	if (!s->plight.is_known)
+		s->held_from = 0;
+	else if (s->held_from == 0)
+		s->held_from = s->sent_n + 1;
+	return is_any;
 }
 
-/* One of the next calls of the disk goes wrong, if any comes: the power goes in it, or it fails,
- * and the broker ends itself. */
+/* One of the next calls of the disk goes wrong, if any comes: the power goes in it, or it fails, or
+ * finds no room, and the broker ends itself. */
 static void end_in_call(struct stage *s)
 {
 	struct host *h = &s->host;
 	struct sim_disk_faults *f = sim_disk_faults(h->disk);
-	uint64_t *in[] = { &f->crash_in, &f->fail_write_in, &f->fail_sync_in };
-	*in[prng_below(&s->prng, 3)] = prng_between(&s->prng, 1, CALLS_MAX);
+	uint64_t *in[] = { &f->crash_in, &f->fail_write_in, &f->fail_sync_in, &f->bytes_max };
+	const uint64_t which = prng_below(&s->prng, 4), nth = prng_between(&s->prng, 1, CALLS_MAX);
+	*in[which] = which == 3 ? sim_disk_used(h->disk) : nth;
 	for (uint32_t n = 0; n < CALL_STEPS && h->died == ERR_OK && turn(s); n++)
 		;
 	f->crash_in = f->fail_write_in = f->fail_sync_in = 0;
@@ -112,6 +120,7 @@ void stage_end(struct stage *s)
 	if (prng_chance(&s->prng, 1, 3) && !stage_is_wrong(s))
 		end_in_call(s);
 	host_forget(&s->host);
+	plight_over(&s->plight, &s->host);
 	leave_all(s);
 	if (sim_disk_is_dead(s->host.disk))
 		return;
@@ -134,8 +143,11 @@ void stage_close(struct stage *s)
 		if (++n == STAGE_REST_MAX)
 			stage_wrong(s, "the broker does not stop");
 	}
-	if (!stage_is_wrong(s) && host_close(h) != 0)
+	if (stage_is_wrong(s))
+		return;
+	if (host_close(h) != 0)
 		stage_wrong(s, "the broker has left memory behind");
+	plight_over(&s->plight, h);
 }
 
 /* ---- what actors say ---------------------------------------------------------------------- */
@@ -144,6 +156,7 @@ void stage_enter(struct stage *s, struct actor *a)
 {
 	must(!a->is_in);
 	a->is_in = true;
+	a->is_blocked = false;
 	a->coming = (struct arrival){ 0 };
 	a->body_left = 0;
 	a->said_n = 0;
@@ -227,6 +240,7 @@ static void answered(struct stage *s, struct actor *a, uint64_t tag, bool is_mul
 		stage_wrong(s, "tag %llu is confirmed, which is none", (unsigned long long)tag);
 	for (uint64_t t = is_multiple ? a->answered_to + 1 : tag; t <= tag && t <= a->said_n; t++)
 		if (a->said[t]) {
+			stage_taken(s, a->said[t]);
 			s->plot->answered(s, a->said[t], is_refused);
 			a->said[t] = 0;
 		}
@@ -272,6 +286,8 @@ static void heard(struct stage *s, struct actor *a, const struct amqp091_method 
 					      .tag = m->basic_get_ok.delivery_tag,
 					      .is_redelivered = m->basic_get_ok.redelivered };
 		break;
+	case AMQP091_connection_blocked: a->is_blocked = true; break;
+	case AMQP091_connection_unblocked: a->is_blocked = false; break;
 	case AMQP091_channel_close:
 	case AMQP091_connection_close: closed(s, a, m); break;
 	default: s->plot->heard(s, a, m); break;
@@ -313,7 +329,7 @@ static void frame(struct stage *s, struct actor *a, const struct amqp091_frame *
 	struct amqp091_header h;
 	enum err e = ERR_OK;
 	if (f->type == AMQP091_FRAME_METHOD) {
-		must(a->body_left == 0);
+		must(a->body_left == 0 || f->channel == 0);
 		e = amqp091_method_decode(f->payload, &m);
 		if (e == ERR_OK)
 			heard(s, a, &m);
@@ -368,22 +384,45 @@ void stage_mix(struct stage *s, uint64_t n)
 			(void)talk_all(s);
 }
 
+void stage_taken(struct stage *s, uint32_t number)
+{
+	must(number > 0 && number <= s->sent_n);
+	if (s->held_from && number >= s->held_from)
+		stage_wrong(s, "message %u is taken, while publishers have to wait", number);
+}
+
+/* Nothing is short any more. */
+static void check_told(struct stage *s)
+{
+	for (uint32_t i = 0; i < s->actors_n; i++)
+		if (s->actor[i].is_in && s->actor[i].is_blocked)
+			stage_wrong(s, "client %u is still told to wait", i);
+}
+
 bool stage_steps(struct stage *s, stage_step *step)
 {
 	uint32_t n = 0;
 	must(s->host.node != NULL);
-	while ((step(s) || !host_is_idle(&s->host)) && !stage_is_wrong(s))
+	while ((step(s) || !plight_is_idle(&s->plight, &s->host)) && !stage_is_wrong(s))
 		if (++n == STAGE_REST_MAX)
 			stage_wrong(s, "the broker does not come to rest");
+	check_told(s);
 	return !stage_is_wrong(s);
+}
+
+void stage_rest_of(struct stage *s, stage_step *talk)
+{
+	uint32_t n = 0;
+	while (!stage_is_wrong(s) &&
+	       (stage_broker(s) || talk(s) || !plight_is_idle(&s->plight, &s->host)))
+		if (++n == STAGE_REST_MAX)
+			stage_wrong(s, "the broker does not come to rest");
+	check_told(s);
 }
 
 void stage_rest(struct stage *s)
 {
-	uint32_t n = 0;
-	while (!stage_is_wrong(s) && (stage_broker(s) || talk_all(s) || !host_is_idle(&s->host)))
-		if (++n == STAGE_REST_MAX)
-			stage_wrong(s, "the broker does not come to rest");
+	stage_rest_of(s, talk_all);
 }
 
 /* ---- a play -------------------------------------------------------------------------------- */

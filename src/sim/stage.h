@@ -2,8 +2,9 @@
  *
  * A play has a matter of its own (deal.h, passage.h, ...) and a plot: who is on stage, what they
  * say when they have come, what they make of what they hear. The stage does the rest: lives of the
- * broker that end in the middle, turns of its threads, contents put together, confirms told by
- * number. Every message has a number, which its body begins with.
+ * broker that end in the middle, turns of its threads, a slow disk, a full one and little memory
+ * (plight.h), contents put together, confirms told by number. Every message has a number, which its
+ * body begins with.
  *
  *     stage_play: [ stage_begin -> play -> stage_end ]* -> stage_begin -> stage_rest -> stage_close
  *
@@ -12,7 +13,7 @@
 #ifndef SIM_STAGE_H
 #define SIM_STAGE_H
 #include "sim/errand.h"
-#include "sim/host.h"
+#include "sim/plight.h"
 #include "sim/talk.h"
 
 #define STAGE_ACTORS   3u
@@ -41,6 +42,7 @@ struct actor {
 	const char *user;      /* guest, unless the play says otherwise */
 	bool is_absent;        /* the play wants it so: stage_begin does not let it in */
 	bool is_in;            /* it has a connection */
+	bool is_blocked;       /* it was told to publish no more */
 	struct arrival coming; /* number 0: its body has not begun */
 	uint64_t body_left;
 	uint32_t said_n; /* publishes of this connection, in the order of their tags */
@@ -71,6 +73,9 @@ struct stage {
 	struct story *story;
 	struct prng prng;
 	struct host host;
+	struct plight plight;
+	uint32_t rotten_n;  /* starts that were compared with one on a disk with a flipped bit */
+	uint32_t held_from; /* while publishers wait: no number from this on is taken */
 	struct actor actor[STAGE_ACTORS];
 	uint32_t actors_n;    /* in this life */
 	uint32_t sent_n;      /* numbers given, in all lives; they begin with 1 */
@@ -111,13 +116,18 @@ bool stage_broker(struct stage *s);
 bool stage_talk(struct stage *s, struct actor *a);
 /* stage_mix is `n` such turns, of whoever the dice say. */
 void stage_mix(struct stage *s, uint64_t n);
-/* stage_rest: everything that has begun ends; no time passes. */
-void stage_rest(struct stage *s);
 
 /* A play that goes in steps; false: there was nothing to do. stage_steps takes them, in a life that
  * has begun, until there is nothing to do (false: wrong). */
 typedef bool stage_step(struct stage *s);
 bool stage_steps(struct stage *s, stage_step *step);
+/* stage_rest: everything that has begun ends; no time passes. stage_rest_of likewise, where clients
+ * of the play's own talk by `talk`. */
+void stage_rest(struct stage *s);
+void stage_rest_of(struct stage *s, stage_step *talk);
+
+/* stage_taken: something shows that the broker has taken the message of this number. */
+void stage_taken(struct stage *s, uint32_t number);
 
 /* A play from its beginning to its end: lives of the broker that end in the middle, and a last one,
  * in which everything comes, is compared, and the broker stops. Whatever is NULL need not be. */

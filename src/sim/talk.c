@@ -15,7 +15,7 @@ void talk_begin(struct talk *t, struct sock *sock)
 void talk_begin_as(struct talk *t, struct sock *sock, const char *user)
 {
 	char plain[64];
-	uint8_t client[64];
+	uint8_t client[96];
 	int n = snprintf(plain, sizeof plain, "%c%s%c%s", 0, user, 0, user);
 	static const uint8_t greeting[] = "AMQP\x00\x00\x09\x01";
 	must(sock != NULL && n < (int)sizeof plain);
@@ -26,6 +26,7 @@ void talk_begin_as(struct talk *t, struct sock *sock, const char *user)
 	struct wr w = wr_of(client, sizeof client);
 	size_t mark = amqp091_put_table(&w, "capabilities");
 	amqp091_put_bool(&w, "consumer_cancel_notify", true);
+	amqp091_put_bool(&w, "connection.blocked", true);
 	amqp091_put_close(&w, mark);
 	TALK(t, 0, connection_start_ok, .client_properties = wr_done(&w),
 	     .mechanism = slice_str("PLAIN"), .response = slice_of(plain, (size_t)n),

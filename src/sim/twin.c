@@ -1,6 +1,7 @@
 #include "sim/twin.h"
 
 #include "base/text.h"
+#include "sim/world.h"
 #include "wire/record/head.h"
 
 #include <stdlib.h>
@@ -45,11 +46,30 @@ static void host_twin(struct host *t, const struct host *h, struct story *story,
 		t->loops[i].host = t;
 }
 
-static void recover_and_compare(struct world *w, struct host *t, uint64_t number)
+enum err twin_start(const struct host *h, struct sim_disk *disk, struct digest_sum *out,
+		    struct text *why)
+{
+	struct host *t = malloc(sizeof *t);
+	struct story *story = malloc(sizeof *story);
+	must(h->node && t != NULL && story != NULL);
+	story_init(story, false);
+	host_twin(t, h, story, disk);
+	enum err e = host_start(t, why);
+	if (e == ERR_OK) {
+		*out = host_digest(t);
+		sim_heap_forget(&t->heap);
+	}
+	free(story);
+	free(t);
+	return e;
+}
+
+static void recover_and_compare(struct world *w, struct sim_disk *disk, uint64_t number)
 {
 	char room[512];
 	struct text why = text_of(room, sizeof room);
-	enum err e = host_start(t, &why);
+	struct digest_sum its, ours = host_digest(&w->host);
+	enum err e = twin_start(&w->host, disk, &its, &why);
 	if (e == ERR_CORRUPT && w->is_rotten)
 		return;
 	if (e != ERR_OK) {
@@ -57,8 +77,6 @@ static void recover_and_compare(struct world *w, struct host *t, uint64_t number
 			    (unsigned long)number, err_words[e].text, room);
 		return;
 	}
-	struct digest_sum its = host_digest(t), ours = host_digest(&w->host);
-	sim_heap_forget(&t->heap);
 	TELL(&w->story, twin, its.hi, its.lo, number);
 	if (!digest_eq(its, ours))
 		story_wrong(&w->story, "checkpoint %lu and the log behind it make another state",
@@ -69,15 +87,7 @@ void twin_compare(struct world *w, struct sim_disk *own_before)
 {
 	uint64_t number = 0;
 	*sim_disk_faults(own_before) = (struct sim_disk_faults){ 0 };
-	if (w->host.node && step_back(own_before, &number)) {
-		struct host *t = malloc(sizeof *t);
-		struct story *story = malloc(sizeof *story);
-		must(t != NULL && story != NULL);
-		story_init(story, false);
-		host_twin(t, &w->host, story, own_before);
-		recover_and_compare(w, t, number);
-		free(story);
-		free(t);
-	}
+	if (w->host.node && step_back(own_before, &number))
+		recover_and_compare(w, own_before, number);
 	sim_disk_free(own_before);
 }

@@ -237,8 +237,9 @@ static void act(struct market *m, struct guest *g)
 
 /* ---- one life ------------------------------------------------------------------------------ */
 
-static bool talk_all(struct market *m)
+static bool talk_all(struct stage *s)
 {
+	struct market *m = market_of(s);
 	bool is_any = false;
 	for (uint32_t i = 0; i < GUESTS; i++)
 		is_any |= market_talk(m, &m->guest[i]);
@@ -249,10 +250,7 @@ static bool talk_all(struct market *m)
 static void come_to_rest(struct market *m)
 {
 	struct stage *s = &m->stage;
-	uint32_t n = 0;
-	while (!stage_is_wrong(s) && (stage_broker(s) || talk_all(m) || !host_is_idle(&s->host)))
-		if (++n == STAGE_REST_MAX)
-			stage_wrong(s, "the broker does not come to rest");
+	stage_rest_of(s, talk_all);
 	for (uint32_t i = 0; i < GUESTS && !stage_is_wrong(s); i++)
 		if (m->guest[i].strand.sock && m->guest[i].open_n)
 			stage_wrong(s, "guest %u waits in vain for %u receipts", i,
@@ -272,7 +270,7 @@ static bool step(struct stage *s)
 	for (uint32_t i = 0; i < GUESTS && !stage_is_wrong(s); i++)
 		if (prng_chance(&s->prng, 1, 2))
 			act(m, &m->guest[i]);
-	return talk_all(m) || host_runnable(&s->host) != 0;
+	return talk_all(s) || host_runnable(&s->host) != 0;
 }
 
 /* The broker is no more. */

@@ -121,8 +121,10 @@ static void heard_message(struct market *m, struct guest *g, const struct stomp_
 static void is_kept(struct market *m, const struct guest *g, const struct voucher *v)
 {
 	for (uint32_t i = g->first; i <= m->stage.sent_n; i++)
-		if (m->bargain_of[i] == v->number)
+		if (m->bargain_of[i] == v->number) {
+			stage_taken(&m->stage, i);
 			m->message[i].is_safe = true;
+		}
 }
 
 static void heard_receipt(struct market *m, struct guest *g, struct slice id, bool is_error)
@@ -138,10 +140,12 @@ static void heard_receipt(struct market *m, struct guest *g, struct slice id, bo
 		return;
 	}
 	struct voucher *v = &g->voucher[n];
-	if (v->promise == ONE)
+	if (v->promise == ONE) {
+		stage_taken(&m->stage, v->number);
 		m->message[v->number].is_safe = true;
-	else if (v->promise == BARGAIN)
+	} else if (v->promise == BARGAIN) {
 		is_kept(m, g, v);
+	}
 	v->promise = NOTHING;
 	g->open_n--;
 }

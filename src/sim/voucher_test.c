@@ -28,6 +28,12 @@ static void half_a_commit_is_noticed(void **state)
 	play_misses(voucher, ABLATE_tx_atomicity, 200, "is torn");
 }
 
+static void a_send_that_is_taken_while_memory_is_short_is_noticed(void **state)
+{
+	(void)state;
+	play_misses(voucher, ABLATE_alarm, 100, "is taken, while publishers have to wait");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -35,6 +41,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_receipt_before_its_message_is_safe_is_noticed),
 		cmocka_unit_test(what_is_sent_before_its_commit_is_noticed),
 		cmocka_unit_test(half_a_commit_is_noticed),
+		cmocka_unit_test(a_send_that_is_taken_while_memory_is_short_is_noticed),
 	};
 	if (argc > 1)
 		voucher.first = strtoull(argv[1], NULL, 10);
