@@ -20,7 +20,7 @@ FUZZ_SECS ?= 30
 PREFIX    ?= /usr/local
 RELEASE   := build/release
 # What ThreadSanitizer watches; of the tests tools/run-tests takes the same ones.
-WITH_THREADS := godwitd tests_base tests_node tests_io
+WITH_THREADS := godwitd godwit tests_base tests_node tests_io
 
 # $(call build,PRESET,TARGETS): configures and builds; where nobody looks, it says only what goes
 # wrong.
