@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "core/logged.h"
 #include "salvage/state.h"
+#include "wire/amqp091/headers.h"
 
 /* ---- sentences -------------------------------------------------------------------------- */
 
@@ -42,6 +43,7 @@ static enum err make_minds(struct salvage *s)
 	s->catalog = catalog_new(s->mem, s->setup.store_id);
 	if (!s->room || !s->catalog)
 		return ERR_LIMIT;
+	catalog_read_by(s->catalog, &amqp091_argument_ops);
 	for (uint16_t no = 0; no < SALVAGE_SHARDS; no++) {
 		s->lane[no] = (struct lane){ .index = 1, .epoch = 1, .scanned = 1 };
 		s->lane[no].restored = 1;
