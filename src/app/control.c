@@ -49,12 +49,25 @@ static int connected(const char *data_dir, const char *socket_name)
 	return -1;
 }
 
+#define TWO_LINES "a word with the end of a line in it cannot be said to a broker"
+
+/* A request ends with its line: of a name with two the broker would take the first for it all. */
+static bool is_one_line(const char *line)
+{
+	must(line != NULL);
+	return !strpbrk(line, "\r\n");
+}
+
 /* One line of the words. False: they are no question, and `why` says what is wrong. */
 static bool write_line(char *const *words, struct text *line, struct text *why)
 {
 	struct request request;
 	for (; *words; words++)
 		text_putf(line, "%s%s", line->n ? " " : "", *words);
+	if (!is_one_line(line->p)) {
+		text_puts(why, TWO_LINES);
+		return false;
+	}
 	if (request_parse(text_slice(line), &request, why) != ERR_OK)
 		return false;
 	text_putc(line, '\n');
@@ -131,6 +144,10 @@ static bool send_all(int sock, struct slice what)
 int control_tell(const char *data_dir, const char *socket_name, const char *line, struct slice what,
 		 FILE *to, struct text *out_last)
 {
+	if (!is_one_line(line)) {
+		fputs("godwit: " TWO_LINES "\n", stderr);
+		return 1;
+	}
 	int sock = connected(data_dir, socket_name);
 	if (sock < 0)
 		return no_broker(data_dir, socket_name, errno);

@@ -92,11 +92,11 @@ static enum err keeper_find(struct manage *m, const struct session_world *w, uin
 static enum err queue_find(struct manage *m, const struct session_world *w, struct text *why)
 {
 	uint16_t vhost = 0;
-	enum err e = catalog_vhost(w->view, m->request.vhost, &vhost);
 	const struct queue_record *q = NULL;
 	must(is_about_queues(m));
-	if (e == ERR_OK && m->request.name.n == 0)
+	if (m->request.name.n == 0) /* those of all virtual hosts */
 		return ERR_OK;
+	enum err e = catalog_vhost(w->view, m->request.vhost, &vhost);
 	if (e == ERR_OK &&
 	    (m->request.kind == REQUEST_DELAYED || m->request.kind == REQUEST_CANCEL))
 		return keeper_find(m, w, vhost, why);
