@@ -124,9 +124,10 @@ static enum err write_through(struct journal *j)
 	TRY(j->disk->ops->write(j->disk, a->made->file, a->zeroed, parts, parts_n));
 	a->zeroed += n;
 	a->made->file_bytes = a->zeroed;
-	if (a->zeroed % AHEAD_SYNC_BYTES == 0 || a->zeroed == j->setup.segment_bytes)
-		return j->disk->ops->sync(j->disk, a->made->file);
-	return ERR_OK;
+	if (a->zeroed % AHEAD_SYNC_BYTES != 0 && a->zeroed != j->setup.segment_bytes)
+		return ERR_OK;
+	atomic_store_explicit(&j->look_free, true, memory_order_relaxed);
+	return j->disk->ops->sync(j->disk, a->made->file);
 }
 
 /* full: the disk has no room. What is there must do; the writer alone cannot go on without. */
@@ -164,13 +165,23 @@ static enum err step(struct journal *j, bool is_hurry)
 	return journal_break(j, e, "make a segment", &p, 0);
 }
 
+/* The writer waits for the next segment, or soon will. */
+static bool is_hurry(const struct journal *j)
+{
+	uint64_t used = atomic_load_explicit(&j->active_used, memory_order_relaxed);
+	must(used <= j->setup.segment_bytes);
+	return atomic_load_explicit(&j->writer_waits, memory_order_acquire) ||
+	       used >= j->setup.segment_bytes / 4 * 3;
+}
+
+/* While the disk is nearly full no zeros take what is left of it: that is for the log. */
 bool ahead_is_due(struct journal *j)
 {
 	const struct ahead *a = &j->ahead;
 	uint64_t used = atomic_load_explicit(&j->active_used, memory_order_relaxed);
-	must(used <= j->setup.segment_bytes);
 	if (a->made)
-		return true;
+		return is_hurry(j) ||
+		       !atomic_load_explicit(&j->is_space_short, memory_order_acquire);
 	if (!spsc_is_empty(&j->ready))
 		return false;
 	return atomic_load_explicit(&j->writer_waits, memory_order_acquire) ||
@@ -180,11 +191,9 @@ bool ahead_is_due(struct journal *j)
 bool ahead_step(struct journal *j, enum err *out_err)
 {
 	ahead_check(&j->ahead);
-	uint64_t used = atomic_load_explicit(&j->active_used, memory_order_relaxed);
-	bool is_waited_for = atomic_load_explicit(&j->writer_waits, memory_order_acquire);
 	if (!ahead_is_due(j))
 		return false;
-	*out_err = step(j, is_waited_for || used >= j->setup.segment_bytes / 4 * 3);
+	*out_err = step(j, is_hurry(j));
 	return true;
 }
 
