@@ -19,6 +19,12 @@ bool journal_checkpoint_begin(struct journal *j)
 	return true;
 }
 
+bool journal_checkpoint_is_open(const struct journal *j)
+{
+	must(j->recover.is_ended);
+	return atomic_load_explicit(&j->checkpoint.phase, memory_order_acquire) == CKPT_OPEN;
+}
+
 static void pass_on(struct journal *j)
 {
 	struct checkpoint *c = &j->checkpoint;
@@ -34,7 +40,7 @@ bool journal_checkpoint_put(struct journal *j, uint16_t shard, uint64_t a, uint6
 {
 	struct checkpoint *c = &j->checkpoint;
 	must(shard < JOURNAL_SHARDS_MAX && unit.n <= JOURNAL_UNIT_BYTES_MAX);
-	if (atomic_load_explicit(&c->phase, memory_order_acquire) != CKPT_OPEN)
+	if (!journal_checkpoint_is_open(j))
 		return false;
 	uint32_t space = unit_space((uint32_t)unit.n);
 	if (c->filling && c->filling->len + space > sizeof c->filling->at)

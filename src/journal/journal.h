@@ -181,23 +181,25 @@ void journal_spill_free(struct journal *j, uint64_t loc, uint32_t bytes);
 
 /* A checkpoint is one atomic change of a set of units {shard, a, b} -> bytes, with the index up to
  * which each shard's state is in it. Units and shards that are not mentioned stay as they are.
- * Begin; put units (any number; a zero-length unit removes) and shards; end. One loop at a time
- * (the node passes the turn). False from begin: one is under way; from put: the keeper has no
- * buffer ready: try again later. A unit must hold its shard's state at the index given for the
- * shard or an earlier one; states taken after journal_checkpoint_begin. */
+ * Begin; when it is open put units (any number; a zero-length unit removes) and shards; end. One
+ * loop at a time (the node passes the turn). False from begin: one is under way; from is_open: the
+ * keeper has not come to it; from put: it has no buffer ready: try again later. A unit must hold
+ * its shard's state at the index given for the shard or an earlier one; a state taken before the
+ * checkpoint was open may refer to a segment that the keeper then found empty. */
 struct ckpt_shard {
 	uint16_t shard;
 	uint64_t index, epoch, next_wall_ms;
 	uint64_t features; /* that whoever reads its units must know (wire/record/head.h) */
 };
 bool journal_checkpoint_begin(struct journal *j);
+bool journal_checkpoint_is_open(const struct journal *j);
 bool journal_checkpoint_put(struct journal *j, uint16_t shard, uint64_t a, uint64_t b,
 			    struct slice unit);
 void journal_checkpoint_shard(struct journal *j, const struct ckpt_shard *s);
 void journal_checkpoint_end(struct journal *j);
-/* journal_checkpoint_wait: `loop` has met a false from begin or put, and the keeper's *out_wake
- * names it when that may be otherwise. True: it was not waiting before, and must try once more,
- * for the keeper may have moved meanwhile. journal_checkpoint_is_waiting: it has not been named
+/* journal_checkpoint_wait: `loop` has met a false from begin, is_open or put, and the keeper's
+ * *out_wake names it when that may be otherwise. True: it was not waiting before, and must try once
+ * more, for the keeper may have moved meanwhile. journal_checkpoint_is_waiting: it has not been named
  * since. */
 bool journal_checkpoint_wait(struct journal *j, uint32_t loop);
 bool journal_checkpoint_is_waiting(const struct journal *j, uint32_t loop);

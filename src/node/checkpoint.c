@@ -151,7 +151,7 @@ bool checkpoint_work(struct loop *l)
 	bool is_turn = atomic_load(&n->checkpoint_turn) == l->index;
 	if (l->shards_n > 0 && l->shards[0].given)
 		settle(l); /* behind the look at the turn: the one before has ended by now */
-	bool is_given = is_turn && loop_units(l);
+	bool is_given = is_turn && journal_checkpoint_is_open(n->journal) && loop_units(l);
 	l->waits_for_keeper = !is_open || (is_turn && !is_given);
 	if (is_given)
 		pass_on(l);
