@@ -75,6 +75,7 @@ void core_free(struct core *c)
 			list_remove(&q->dirty);
 		core_dead_forget(c, q);
 		core_rules_forget(c, q);
+		core_attempts_forget(c, q);
 		core_shed_forget(c, q);
 		core_single_forget(c, q);
 		core_retry_forget(c, q);
@@ -137,6 +138,7 @@ void core_forget_queue(struct core *c, struct queue *own_q)
 		list_remove(&own_q->dirty);
 	core_dead_forget(c, own_q);
 	core_rules_forget(c, own_q);
+	core_attempts_forget(c, own_q);
 	core_shed_forget(c, own_q);
 	(void)core_stream_forget(c, own_q);
 	(void)core_retain_forget(c, own_q);

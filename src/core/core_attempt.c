@@ -78,6 +78,7 @@ void core_attempted(struct core *c, struct queue *q, struct chunk *k, uint32_t s
 	uint8_t *at = (uint8_t *)c->giving.row + (is_failure ? 0 : COUNTS_BYTES);
 	at += (*n)++ * COUNT_BYTES;
 	e->flags |= ENTRY_SETTLING;
+	queue_special(q, c->mem)->counting_n++;
 	store_le64(at, e->id);
 	store_le16(at + 8, now);
 }
@@ -98,6 +99,13 @@ static void log_counts(struct core *c, struct queue *q, const struct run *who, b
 	q->is_logged = true;
 }
 
+void core_attempts_forget(struct core *c, struct queue *q)
+{
+	must(q->has != NULL);
+	if (q->has->counting_n > 0)
+		queue_special(q, c->mem)->counting_n = 0;
+}
+
 void core_attempts_end(struct core *c, struct queue *q, const struct run *who,
 		       const struct attempts *a, struct outcomes *later)
 {
@@ -114,6 +122,8 @@ static void apply(struct core *c, struct queue *q, uint64_t id, bool is_failure,
 	uint64_t pos = queue_find(q, id);
 	struct chunk *k = queue_next_live(q, &pos);
 	uint32_t slot = pos_slot(pos);
+	if (q->has->counting_n > 0) /* else it is read from the log */
+		queue_special(q, c->mem)->counting_n--;
 	if (!k || k->is_cold || k->entry[slot].id != id ||
 	    !(k->entry[slot].flags & ENTRY_PERSISTENT))
 		return;

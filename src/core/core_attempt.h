@@ -14,12 +14,13 @@ struct attempts {
 
 /* core_attempted counts one attempt at an entry that was given; is_failure: it counts towards the
  * delivery limit. core_attempts_end sends counts to the log; core_apply_back is OUTCOME_COUNT and
- * OUTCOME_RETURN. */
+ * OUTCOME_RETURN. core_attempts_forget: nobody waits for counts of this queue any more. */
 void core_attempted(struct core *c, struct queue *q, struct chunk *k, uint32_t slot,
 		    bool is_failure, struct attempts *io);
 void core_attempts_end(struct core *c, struct queue *q, const struct run *who,
 		       const struct attempts *a, struct outcomes *later);
 void core_apply_back(struct core *c, const struct run *o);
+void core_attempts_forget(struct core *c, struct queue *q);
 /* core_back_needs, as core_needs. */
 bool core_back_needs(const struct queue *q, const struct run *o, struct unit_key *out);
 

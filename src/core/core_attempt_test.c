@@ -158,6 +158,26 @@ static void who_asks_for_one_is_told_too(void **s)
 }
 
 /* Nobody counts there: it is ready at once. */
+/* What has been given back has its old place, as soon as the log has its count. */
+static void who_asks_for_one_waits_for_what_comes_back(void **s)
+{
+	(void)s;
+	struct rig *r = rig_new();
+	open_queue(r, RULE_NONE, false);
+	rig_publish(r, Q, 1, 2, ENTRY_PERSISTENT);
+	rig_commit(r);
+	rig_do(r, CMD_GET, Q, 8, 0);
+	rig_commit(r);
+	SAY("got 1");
+	rig_settle(r, Q, 0, pos_nth(1), SETTLE_FAIL);
+	rig_do(r, CMD_GET, Q, 9, 0);
+	SAY("");
+	rig_commit(r);
+	SAY("got 1r");
+	must(core_find_queue(r->core, Q)->has->counting_n == 0);
+	rig_free(r);
+}
+
 static void a_queue_that_does_not_count_says_nothing(void **s)
 {
 	(void)s;
@@ -339,6 +359,7 @@ int main(void)
 		cmocka_unit_test(a_release_is_counted_apart_and_is_in_the_log_before_the_next),
 		cmocka_unit_test(what_failed_and_what_did_not_may_come_back_together),
 		cmocka_unit_test(who_asks_for_one_is_told_too),
+		cmocka_unit_test(who_asks_for_one_waits_for_what_comes_back),
 		cmocka_unit_test(a_queue_that_does_not_count_says_nothing),
 		cmocka_unit_test(a_classic_queue_counts_if_it_is_to),
 		cmocka_unit_test(the_count_survives_a_crash),

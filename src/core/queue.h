@@ -65,6 +65,7 @@ struct special {
 	struct shedding *shed;    /* core_shed.c; NULL: nobody is to hear that it has */
 	uint64_t unused_ms;       /* the log has: nobody has used it since; 0: somebody does */
 	uint64_t ready_pieces;    /* of large bodies that are ready and need not survive */
+	uint64_t counting_n;      /* entries that are ready again when the log has their count */
 };
 
 /* What the queues of a shard have dropped and nobody has heard of yet (core_shed.c). */
