@@ -147,7 +147,7 @@ static void pass_on(const struct catalog *c, const struct catalog_view *v, const
 	uint32_t n = cmd == CMD_QUEUE_OPEN ? policy_rules(v, c->patterns, q, rules) : 0;
 	must(q->shard < SHARDS_MAX);
 	head.kind = cmd;
-	head.flags = cmd == CMD_QUEUE_OPEN ? q->flags : o->flags & (uint8_t)~RUN_LOGGED;
+	head.flags = cmd == CMD_QUEUE_OPEN ? (uint8_t)q->flags : o->flags & (uint8_t)~RUN_LOGGED;
 	head.shard = q->shard;
 	head.queue = q->id;
 	head.vhost = q->vhost;

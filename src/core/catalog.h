@@ -71,9 +71,9 @@ struct queue_record {
 	uint64_t id, version;
 	uint64_t owner; /* session handle of an exclusive queue, else 0 */
 	uint16_t vhost, shard;
-	uint8_t flags; /* QUEUE_... */
-	uint8_t name_len;
+	uint16_t flags; /* QUEUE_... */
 	uint16_t arguments_len, rules_len;
+	uint8_t name_len;
 	uint8_t bytes[]; /* name, arguments as declared, rules (rules.h) */
 };
 
@@ -103,7 +103,7 @@ struct declare_queue {
 	struct slice name, arguments;
 	uint64_t owner;
 	uint16_t vhost, shard;
-	uint8_t flags;
+	uint16_t flags;
 	struct slice rules; /* what the arguments mean: rules.h */
 };
 struct bind {

@@ -79,10 +79,11 @@ enum {
 	QUEUE_EXCLUSIVE = 2,
 	QUEUE_AUTO_DELETE = 4,
 	QUEUE_KEEPER = 8,
-	QUEUE_APPENDS = 16,    /* a stream */
-	QUEUE_RETAINS = 32,    /* a store of last messages (retain.h) */
-	QUEUE_ONCE = 64,       /* what is in it is not taken again */
-	QUEUE_ONCE_BY_ID = 128 /* with it: a message id says which one it is, too */
+	QUEUE_APPENDS = 16,     /* a stream */
+	QUEUE_RETAINS = 32,     /* a store of last messages (retain.h) */
+	QUEUE_ONCE = 64,        /* what is in it is not taken again */
+	QUEUE_ONCE_BY_ID = 128, /* with it: a message id says which one it is, too */
+	QUEUE_KEEPS = 256       /* all that comes survives, as of a quorum queue; no shard has it */
 };
 /* ADD, none is stored. RESERVED: admit counts it as pending. EXPIRES: rows may expire. DEAD: there
  * is no room for them, they become dead letters at once. */

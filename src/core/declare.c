@@ -58,7 +58,7 @@ uint32_t declare_queue_put(const struct declare_queue *d, uint8_t *buf, uint32_t
 	struct wr w = wr_of(buf, cap);
 	must(d->name.n <= UINT8_MAX && d->rules.n <= RULES_BYTES_MAX);
 	wr_le16(&w, d->vhost);
-	wr_u8(&w, d->flags);
+	wr_u8(&w, (uint8_t)d->flags); /* what follows from the rules is found there again */
 	wr_le16(&w, d->shard);
 	wr_le64(&w, d->owner);
 	wr_str8(&w, d->name);
@@ -70,7 +70,7 @@ uint32_t declare_queue_put(const struct declare_queue *d, uint8_t *buf, uint32_t
 	return wr_ok(&w) ? (uint32_t)w.n : 0;
 }
 
-static enum err get_rules(struct rd *r, struct slice *out, uint8_t *io_flags)
+static enum err get_rules(struct rd *r, struct slice *out, uint16_t *io_flags)
 {
 	struct queue_rules checked;
 	if (rd_left(r) == 0)
@@ -82,6 +82,8 @@ static enum err get_rules(struct rd *r, struct slice *out, uint8_t *io_flags)
 	must(rules.n <= RULES_BYTES_MAX);
 	if (checked.type == QUEUE_STREAM)
 		*io_flags |= QUEUE_APPENDS;
+	if (checked.type == QUEUE_QUORUM)
+		*io_flags |= QUEUE_KEEPS;
 	if (checked.retains != RULE_NONE)
 		*io_flags |= QUEUE_RETAINS;
 	if (checked.once != RULE_NONE)
@@ -104,7 +106,7 @@ enum err declare_queue_get(struct slice from, struct declare_queue *out)
 	TRY(get_rules(&r, &d.rules, &d.flags));
 	if (d.flags & QUEUE_EXCLUSIVE)
 		d.flags &=
-			(uint8_t)~QUEUE_DURABLE; /* what dies with its connection does not last */
+			(uint16_t)~QUEUE_DURABLE; /* what dies with its connection does not last */
 	must(d.name.n <= UINT8_MAX);
 	*out = d;
 	return ERR_OK;

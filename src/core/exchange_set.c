@@ -59,7 +59,7 @@ static size_t bytes_of(uint64_t to, size_t key_and_arguments)
 }
 
 struct binding *binding_new(struct pmap_edit *e, const struct binding_key *key, uint16_t shard,
-			    uint8_t flags)
+			    uint16_t flags)
 {
 	must(key->key.n <= UINT8_MAX && key->arguments.n <= UINT16_MAX && key->to != 0);
 	must((key->to_x != NULL) == ((key->to & BINDING_TO_EXCHANGE) != 0));

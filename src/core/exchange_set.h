@@ -38,10 +38,9 @@ struct binding {
 	uint64_t to;
 	const struct exchange_name *exchange;
 	uint16_t shard; /* the queue's, so that routing needs no look at its record */
-	uint8_t flags;  /* likewise: QUEUE_...; of an exchange QUEUE_DURABLE says that it is */
-	uint8_t key_len;
+	uint16_t flags; /* likewise: QUEUE_...; of an exchange QUEUE_DURABLE says that it is */
 	uint16_t arguments_len;
-	uint16_t pad;
+	uint8_t key_len, pad;
 	uint8_t bytes[]; /* key, arguments; the pointer to the exchange that it leads to */
 };
 
@@ -89,7 +88,7 @@ bool binding_is_durable(const struct binding *b);
 
 /* binding_new writes a binding; binding_retire gives it back when no version has it. */
 struct binding *binding_new(struct pmap_edit *e, const struct binding_key *key, uint16_t shard,
-			    uint8_t flags);
+			    uint16_t flags);
 void binding_retire(struct pmap_edit *e, const struct binding *own_b);
 struct binding_key binding_key_of(const struct binding *b);
 

@@ -175,7 +175,7 @@ static void add_to(struct route *r, const struct route_to *to)
 	r->to[r->n++] = *to;
 }
 
-static void add(struct route *r, uint64_t queue, uint16_t shard, uint8_t flags)
+static void add(struct route *r, uint64_t queue, uint16_t shard, uint16_t flags)
 {
 	must(queue != 0);
 	add_to(r, &(struct route_to){ .queue = queue, .shard = shard, .flags = flags });
@@ -373,7 +373,7 @@ enum err route_message(const struct catalog_view *v, const struct exchange *x,
 
 /* ---- which message it is ------------------------------------------------------------------ */
 
-uint64_t route_once_of(const struct header_ops *ops, struct slice props, uint8_t flags)
+uint64_t route_once_of(const struct header_ops *ops, struct slice props, uint16_t flags)
 {
 	static const struct hash_key key = { 0x676f64776974, 0x6f6e6365 };
 	struct header h;

@@ -45,7 +45,7 @@ void route_keys_more(const struct route_keys *k, struct routing *m);
 struct route_to {
 	uint64_t queue;
 	uint16_t shard;
-	uint8_t flags;    /* QUEUE_... */
+	uint16_t flags;   /* QUEUE_... */
 	bool is_stored;   /* in a store for what is delayed (delay_store.h) */
 	uint32_t wait_ms; /* a keeper's: how long it keeps the message before it goes on; 0: none */
 	uint64_t number;  /* a keeper's that takes each message once: which it is; with a wait_ms:
@@ -64,7 +64,7 @@ uint32_t route_tag_of(const struct header_ops *ops, struct slice props);
 /* route_once_of is the number by which a queue with QUEUE_ONCE, and these flags, knows a message
  * again (core_once.c), the same after a restart; 0: it does not say which one it is. The header
  * goes before the message id. */
-uint64_t route_once_of(const struct header_ops *ops, struct slice props, uint8_t flags);
+uint64_t route_once_of(const struct header_ops *ops, struct slice props, uint16_t flags);
 /* route_tag is the number of a stream's filter value: equal for equal ones. */
 uint32_t route_tag(struct slice value);
 
@@ -144,12 +144,12 @@ static inline void route_to_keeper(const struct route_to *to, uint64_t wall_ms,
 
 /* route_to_row gives a row what it has from where it goes: whether it survives, and until when. It
  * has the expiry that the message asks for, which a store of last messages takes as it is. What is
- * delayed survives if its exchange does. True: it goes to a stream, which keeps everything; its
- * expiry is to be what route_tag_of says. */
+ * delayed survives if its exchange does, and all in a quorum queue. True: it goes to a stream, which
+ * keeps everything; its expiry is to be what route_tag_of says. */
 static inline bool route_to_row(const struct route_to *to, uint64_t wall_ms, bool is_persistent,
 				struct publish_row *io_row)
 {
-	if ((is_persistent || to->wait_ms) && to->flags & QUEUE_DURABLE)
+	if ((is_persistent || to->wait_ms || to->flags & QUEUE_KEEPS) && to->flags & QUEUE_DURABLE)
 		io_row->flags |= ENTRY_PERSISTENT;
 	if (!(to->flags & (QUEUE_KEEPER | QUEUE_APPENDS)))
 		return false;

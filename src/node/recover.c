@@ -162,7 +162,7 @@ static enum err open_queue(struct node *n, const struct catalog_view *v,
 		struct run run;
 		uint8_t rules[RULES_BYTES_MAX];
 	} open = { .run = { .kind = CMD_QUEUE_OPEN,
-			    .flags = q->flags,
+			    .flags = (uint8_t)q->flags,
 			    .shard = q->shard,
 			    .vhost = q->vhost,
 			    .queue = q->id } };

@@ -90,7 +90,7 @@ uint32_t ask_bind(struct asker *a, struct session_world *w, enum cmd bind_or_unb
 
 /* What cannot outlive its connection lies on the connection's loop; the rest in one of the data
  * shards that live here, so that who declares also finds it near. */
-uint16_t ask_place(const struct post *p, struct slice name, uint8_t flags)
+uint16_t ask_place(const struct post *p, struct slice name, uint16_t flags)
 {
 	static const struct hash_key key = { 0x676f64776974, 0x706c616365 };
 	uint16_t here[LIMIT_SHARD_DATA_N], n = 0;

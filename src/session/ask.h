@@ -39,7 +39,7 @@ uint32_t ask_bind(struct asker *a, struct session_world *w, enum cmd bind_or_unb
 		  const struct bind *b);
 
 /* ask_place chooses the shard of a new queue. */
-uint16_t ask_place(const struct post *p, struct slice name, uint8_t flags);
+uint16_t ask_place(const struct post *p, struct slice name, uint16_t flags);
 
 /* ask_name makes `prefix`-<22 random characters>; `prefix` has at most NAME_PREFIX_MAX bytes, `buf`
  * holds NAME_MADE_MAX. */

@@ -24,7 +24,7 @@ static bool vhost_type(const struct session_world *w, struct slice vhost, enum q
 }
 
 enum queue_type defaults_queue_type(const struct session_world *w, struct slice vhost,
-				    uint8_t flags)
+				    uint16_t flags)
 {
 	enum queue_type type = (enum queue_type)w->limits->default_queue_type;
 	must(type <= QUEUE_STREAM);

@@ -16,7 +16,7 @@ struct amqp091_value;
  * else the setting's. One that replicated queues and streams cannot be (not durable, exclusive,
  * auto-delete: its QUEUE_... `flags`) is classic. */
 enum queue_type defaults_queue_type(const struct session_world *w, struct slice vhost,
-				    uint8_t flags);
+				    uint16_t flags);
 
 /* defaults_type_is_none: is it RabbitMQ's word for no type? defaults_type_is_word: does a word name
  * a type, whether there is such a type or not? As in RabbitMQ, an empty one names none either. */

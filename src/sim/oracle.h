@@ -416,6 +416,8 @@ const char *oracle_why_not(const struct oracle *o, const struct copy *c);
 /* oracle_is_done: the client's step `event` is known to have been processed. */
 bool oracle_is_done(const struct oracle *o, uint32_t client, uint64_t event);
 bool oracle_is_sent_done(const struct oracle *o, const struct message *m);
+/* oracle_is_kept: in a durable queue it survives a crash, by its message or by the queue's type. */
+bool oracle_is_kept(const struct oracle *o, const struct copy *c);
 /* oracle_is_sure: it is confirmed, or the broker was idle since. */
 void oracle_is_sure(struct oracle *o, struct message *m);
 #endif

@@ -238,13 +238,20 @@ void oracle_quiet(struct oracle *o, uint32_t clients, bool is_known, bool is_rea
 
 /* ---- the broker has crashed ------------------------------------------------------------- */
 
+bool oracle_is_kept(const struct oracle *o, const struct copy *c)
+{
+	const enum place_queue_kind kind = o->places.rule[c->queue].kind;
+	must(c->message > 0);
+	return kind == PLACE_STREAM || kind == PLACE_COUNTED ||
+	       o->messages[c->message].flags & LETTER_PERSISTENT;
+}
+
 static void crash_copy(struct oracle *o, uint32_t n, bool is_clean)
 {
 	struct copy *c = &o->copies[n];
 	const struct message *m = &o->messages[c->message];
 	const struct oracle_queue *q = &o->queue[c->queue];
-	const bool is_stream = o->places.rule[c->queue].kind == PLACE_STREAM;
-	bool is_kept = q->life != LIFE_NONE && (is_stream || m->flags & LETTER_PERSISTENT);
+	bool is_kept = q->life != LIFE_NONE && oracle_is_kept(o, c);
 	bool is_done = c->is_done || oracle_is_done(o, c->by, c->event);
 	if (c->state == COPY_SETTLING && is_clean && is_done && !c->is_rejected)
 		is_kept = false;
@@ -254,6 +261,8 @@ static void crash_copy(struct oracle *o, uint32_t n, bool is_clean)
 	}
 	if (!m->is_sure && !(is_clean && oracle_is_sent_done(o, m)))
 		c->is_must = false;
+	if (!(m->flags & LETTER_PERSISTENT) && oracle_is_mortal(o, c->queue))
+		c->is_must = false; /* it may have died into a queue that does not keep it */
 	if (c->state == COPY_SETTLING)
 		c->is_must = c->is_tied = false;
 	c->state = COPY_READY;

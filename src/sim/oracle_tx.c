@@ -70,8 +70,7 @@ static void tie(struct copy *c)
 static bool is_logged(const struct oracle *o, const struct copy *c)
 {
 	const struct place_queue *q = &place_queues[c->queue];
-	return o->messages[c->message].flags & LETTER_PERSISTENT && q->is_durable &&
-	       !q->is_exclusive;
+	return oracle_is_kept(o, c) && q->is_durable && !q->is_exclusive;
 }
 
 void oracle_tx_lost(struct oracle *o, uint32_t tx)
