@@ -174,14 +174,22 @@ static bool is_hurry(const struct journal *j)
 	       used >= j->setup.segment_bytes / 4 * 3;
 }
 
-/* While the disk is nearly full no zeros take what is left of it: that is for the log. */
+/* Zeros may take of the disk's room, as it was when somebody last looked, what leaves a segment's:
+ * the rest is for the log. */
+static bool has_room(const struct journal *j)
+{
+	const uint64_t all = j->setup.segment_bytes, done = min_u64(j->ahead.zeroed, all);
+	must(j->ahead.made != NULL);
+	return !atomic_load_explicit(&j->is_space_short, memory_order_acquire) &&
+	       journal_free_bytes(j) >= all - done + all;
+}
+
 bool ahead_is_due(struct journal *j)
 {
 	const struct ahead *a = &j->ahead;
 	uint64_t used = atomic_load_explicit(&j->active_used, memory_order_relaxed);
 	if (a->made)
-		return is_hurry(j) ||
-		       !atomic_load_explicit(&j->is_space_short, memory_order_acquire);
+		return is_hurry(j) || has_room(j);
 	if (!spsc_is_empty(&j->ready))
 		return false;
 	return atomic_load_explicit(&j->writer_waits, memory_order_acquire) ||

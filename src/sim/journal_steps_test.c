@@ -47,6 +47,23 @@ static void a_full_segment_is_followed_by_the_keepers_next_one(void **state)
 	fix_free(f);
 }
 
+/* What is left of a disk that is nearly full is for the log, and for who looks after it. */
+static void zeros_ahead_leave_the_room_of_a_segment(void **state)
+{
+	(void)state;
+	struct fix *f = fix_open();
+	const uint64_t max = sim_disk_used(f->disk) + 2 * SEGMENT_BYTES;
+	uint64_t wake;
+	sim_disk_faults(f->disk)->bytes_max = max;
+	journal_look_free(f->j);
+	for (int i = 0; i < 2; i++)
+		(void)put_durable(f, 0, 9000, 'x');
+	while (keep_step(f, &wake)) {
+	}
+	must(sim_disk_used(f->disk) + SEGMENT_BYTES <= max);
+	fix_free(f);
+}
+
 static void who_gives_work_to_a_sleeper_is_told_once(void **state)
 {
 	(void)state;
@@ -336,6 +353,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(batches_of_all_loops_share_one_write_and_one_sync_in_order),
 		cmocka_unit_test(a_full_segment_is_followed_by_the_keepers_next_one),
+		cmocka_unit_test(zeros_ahead_leave_the_room_of_a_segment),
 		cmocka_unit_test(who_gives_work_to_a_sleeper_is_told_once),
 		cmocka_unit_test(a_loop_has_so_many_batches_and_no_more),
 		cmocka_unit_test(idle_batches_hold_no_memory),
