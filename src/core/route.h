@@ -144,8 +144,8 @@ static inline void route_to_keeper(const struct route_to *to, uint64_t wall_ms,
 
 /* route_to_row gives a row what it has from where it goes: whether it survives, and until when. It
  * has the expiry that the message asks for, which a store of last messages takes as it is. What is
- * delayed survives if its exchange does, and all in a quorum queue. True: it goes to a stream, which
- * keeps everything; its expiry is to be what route_tag_of says. */
+ * delayed survives if its exchange does, and all in a quorum queue. True: it goes to a stream,
+ * which keeps everything; its expiry is to be what route_tag_of says. */
 static inline bool route_to_row(const struct route_to *to, uint64_t wall_ms, bool is_persistent,
 				struct publish_row *io_row)
 {

@@ -199,8 +199,8 @@ void journal_checkpoint_shard(struct journal *j, const struct ckpt_shard *s);
 void journal_checkpoint_end(struct journal *j);
 /* journal_checkpoint_wait: `loop` has met a false from begin, is_open or put, and the keeper's
  * *out_wake names it when that may be otherwise. True: it was not waiting before, and must try once
- * more, for the keeper may have moved meanwhile. journal_checkpoint_is_waiting: it has not been named
- * since. */
+ * more, for the keeper may have moved meanwhile. journal_checkpoint_is_waiting: it has not been
+ * named since. */
 bool journal_checkpoint_wait(struct journal *j, uint32_t loop);
 bool journal_checkpoint_is_waiting(const struct journal *j, uint32_t loop);
 /* journal_checkpoint_done: how many checkpoints are durable since open; journal_checkpoint_failed:
