@@ -225,7 +225,8 @@ static int limit(const struct verb *v, enum verb_limit what, const struct verb_c
 	return code == EXIT_USAGE ? usage(v, room) : code;
 }
 
-static int purge(const struct verb *v, const struct verb_call *call)
+/* `what` is to be done with the queue that is named. */
+static int about_queue(const struct verb *v, const struct verb_call *call, const char *what)
 {
 	char room[WHY_BYTES];
 	struct text line = text_of(room, sizeof room);
@@ -233,19 +234,7 @@ static int purge(const struct verb *v, const struct verb_call *call)
 		return usage(v, "it wants the name of a queue");
 	if (strchr(call->vhost, ' '))
 		return say(v, "no virtual host with a blank can be named here");
-	text_putf(&line, "purge queue -p %s %s", call->vhost, call->words[0]);
-	return tell(v, call, &line);
-}
-
-static int delete_queue(const struct verb *v, const struct verb_call *call)
-{
-	char room[WHY_BYTES];
-	struct text line = text_of(room, sizeof room);
-	if (!call->words[0] || call->words[1])
-		return usage(v, "it wants the name of a queue");
-	if (strchr(call->vhost, ' '))
-		return say(v, "no virtual host with a blank can be named here");
-	text_putf(&line, "delete queue%s%s -p %s %s", call->if_unused ? " if-unused" : "",
+	text_putf(&line, "%s queue%s%s -p %s %s", what, call->if_unused ? " if-unused" : "",
 		  call->if_empty ? " if-empty" : "", call->vhost, call->words[0]);
 	return tell(v, call, &line);
 }
@@ -338,8 +327,8 @@ int verb_run(const char *name, const struct verb_call *call)
 	case DOES_CHANNELS: return list_dumped(v, VERB_CHANNELS, call);
 	case DOES_MEMORY: return limit(v, VERB_MEMORY, call);
 	case DOES_DISK: return limit(v, VERB_DISK, call);
-	case DOES_PURGE: return purge(v, call);
-	case DOES_DELETE: return delete_queue(v, call);
+	case DOES_PURGE: return about_queue(v, call, "purge");
+	case DOES_DELETE: return about_queue(v, call, "delete");
 	case DOES_LOGIN: return authenticate(v, call);
 	case DOES_EVERYWHERE: return set_everywhere(v, call);
 	case DOES_EXPORT: return definitions(v, "export", call);

@@ -23,30 +23,34 @@ static struct queue_rules rules_of(const struct world *w, const char *name)
 	return r;
 }
 
+static void route_as(struct world *w, struct route *r, const char *exchange,
+		     const struct routing *m)
+{
+	const struct catalog_view *v = catalog_view(w->c);
+	const struct exchange *x = catalog_exchange(v, 0, slice_str(exchange));
+	assert_true(x && route_message(v, x, m, r) == ERR_OK);
+}
+
 /* Routes a message with these headers. */
 static void find(struct world *w, struct route *r, const char *exchange, const char *key,
 		 const char *headers)
 {
-	const struct catalog_view *v = catalog_view(w->c);
-	const struct exchange *x = catalog_exchange(v, 0, slice_str(exchange));
-	const struct routing m = { .key = slice_str(key),
-				   .headers = &words_ops,
-				   .props = slice_str(headers),
-				   .now_ms = 5000 };
-	assert_true(x && route_message(v, x, &m, r) == ERR_OK);
+	route_as(w, r, exchange,
+		 &(struct routing){ .key = slice_str(key),
+				    .headers = &words_ops,
+				    .props = slice_str(headers),
+				    .now_ms = 5000 });
 }
 
 /* Likewise, of one that says that it is to come back if it finds no queue. */
 static void find_mandatory(struct world *w, struct route *r, const char *exchange, const char *key,
 			   const char *headers)
 {
-	const struct catalog_view *v = catalog_view(w->c);
-	const struct exchange *x = catalog_exchange(v, 0, slice_str(exchange));
-	const struct routing m = { .key = slice_str(key),
-				   .headers = &words_ops,
-				   .props = slice_str(headers),
-				   .is_mandatory = true };
-	assert_true(x && route_message(v, x, &m, r) == ERR_OK);
+	route_as(w, r, exchange,
+		 &(struct routing){ .key = slice_str(key),
+				    .headers = &words_ops,
+				    .props = slice_str(headers),
+				    .is_mandatory = true });
 }
 
 static void it_comes_and_goes_with_its_exchange(void **s)
