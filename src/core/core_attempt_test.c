@@ -157,7 +157,6 @@ static void who_asks_for_one_is_told_too(void **s)
 	rig_free(r);
 }
 
-/* Nobody counts there: it is ready at once. */
 /* What has been given back has its old place, as soon as the log has its count. */
 static void who_asks_for_one_waits_for_what_comes_back(void **s)
 {
@@ -178,6 +177,36 @@ static void who_asks_for_one_waits_for_what_comes_back(void **s)
 	rig_free(r);
 }
 
+/* So does who asks how many there are, looks at them, or wants them gone. */
+static void who_asks_how_many_waits_for_what_comes_back(void **s)
+{
+	(void)s;
+	static const struct {
+		uint8_t cmd, flags;
+		const char *before, *behind;
+	} rows[] = {
+		{ CMD_QUEUE_STAT, 0, "", "reply 9 OK 1 0" },
+		{ CMD_PURGE, 0, "", "reply 9 OK 1 0" },
+		{ CMD_QUEUE_DELETE, DELETE_IF_EMPTY, "reply 9 PRECONDITION_FAILED 2 0", "" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig *r = rig_new();
+		open_queue(r, RULE_NONE, false);
+		rig_publish(r, Q, 1, 1, ENTRY_PERSISTENT);
+		rig_commit(r);
+		rig_do(r, CMD_GET, Q, 8, 0);
+		rig_commit(r);
+		SAY("got 1");
+		rig_settle(r, Q, 0, pos_nth(1), SETTLE_FAIL);
+		rig_do(r, rows[i].cmd, Q, 9, rows[i].flags);
+		SAY(rows[i].before);
+		rig_commit(r);
+		SAY(rows[i].behind);
+		rig_free(r);
+	}
+}
+
+/* Nobody counts there: it is ready at once. */
 static void a_queue_that_does_not_count_says_nothing(void **s)
 {
 	(void)s;
@@ -360,6 +389,7 @@ int main(void)
 		cmocka_unit_test(what_failed_and_what_did_not_may_come_back_together),
 		cmocka_unit_test(who_asks_for_one_is_told_too),
 		cmocka_unit_test(who_asks_for_one_waits_for_what_comes_back),
+		cmocka_unit_test(who_asks_how_many_waits_for_what_comes_back),
 		cmocka_unit_test(a_queue_that_does_not_count_says_nothing),
 		cmocka_unit_test(a_classic_queue_counts_if_it_is_to),
 		cmocka_unit_test(the_count_survives_a_crash),

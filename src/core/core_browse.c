@@ -185,7 +185,7 @@ void core_browse(struct core *c, const struct run *cmd, const struct browse_row 
 		core_reply(c, cmd, (struct reply_row){ .err = e, .op = CMD_BROWSE }, fx);
 		return;
 	}
-	if (from->end == 0 && q->pending_n && !is_behind) {
+	if (from->end == 0 && queue_awaits_log(q) && !is_behind) {
 		ask_later(cmd, from, later);
 		return;
 	}

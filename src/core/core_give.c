@@ -457,7 +457,7 @@ void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outc
 	/* what waits for the log may have a higher priority, and its publisher may know that it is
 	 * safe: of a transaction another shard says so; what comes back has its old place */
 	const bool comes_back = q && q->has->counting_n && !is_behind;
-	const bool waits = comes_back || (q && q->pending_n && !is_behind);
+	const bool waits = q && queue_awaits_log(q) && !is_behind;
 	bool is_marked_now = k && !comes_back && !(waits && q->has->lanes) &&
 			     core_is_marked(c, q, &k->entry[slot], pos_of(k->number, slot), later);
 	if (q && !q->is_closed && !is_marked_now && (k || waits)) {

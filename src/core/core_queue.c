@@ -61,7 +61,7 @@ void core_stat(struct core *c, const struct run *cmd, bool is_behind, struct out
 	if (q && !q->is_closed) {
 		if (!is_behind)
 			core_used(c, q);
-		if (!is_behind && (core_use_log(c, q, later) || q->pending_n)) {
+		if (!is_behind && (core_use_log(c, q, later) || queue_awaits_log(q))) {
 			core_ask_later(cmd, later);
 			return;
 		}
@@ -165,9 +165,9 @@ void core_delete(struct core *c, const struct run *cmd, struct outcomes *later, 
 		core_serve(c, q, later, fx);
 		if (cmd->flags & DELETE_IF_UNUSED && q->consumers_n)
 			what.a = DELETE_IF_UNUSED;
-		else if (cmd->flags & DELETE_IF_EMPTY &&
-			 (q->ready_n || q->pending_n || (q->has->stream && core_stream_n(q)) ||
-			  (q->has->retain && core_retain_n(q))))
+		else if (cmd->flags & DELETE_IF_EMPTY && (q->ready_n || queue_awaits_log(q) ||
+							  (q->has->stream && core_stream_n(q)) ||
+							  (q->has->retain && core_retain_n(q))))
 			what.a = DELETE_IF_EMPTY;
 	}
 	if (what.a)

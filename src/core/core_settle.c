@@ -287,7 +287,7 @@ void core_purge(struct core *c, const struct run *cmd, bool is_behind, struct ou
 		core_reply(c, cmd, what, fx);
 		return;
 	}
-	if (q->pending_n && !is_behind) {
+	if (queue_awaits_log(q) && !is_behind) {
 		core_ask_later(cmd, later);
 		return;
 	}

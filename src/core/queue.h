@@ -142,6 +142,13 @@ static inline struct chunk *queue_chunk(const struct queue *q, uint64_t number)
 	return at < q->chunks.n ? *(struct chunk **)deque_at(&q->chunks, at) : NULL;
 }
 
+/* queue_awaits_log: messages come to it when the log has them, or how often they failed. Who is to
+ * know what is ready waits for that. */
+static inline bool queue_awaits_log(const struct queue *q)
+{
+	return q->pending_n > 0 || q->has->counting_n > 0;
+}
+
 /* queue_sheds: too much is ready for it to take a message that need not survive, or none at all if
  * its consumer can do without. Large ones that need not survive count with their pieces. */
 static inline bool queue_sheds(const struct queue *q)
