@@ -172,6 +172,23 @@ static void open_again(const struct catalog *c, const struct catalog_view *v, co
 			pass_on(c, v, &head, CMD_QUEUE_OPEN, q, held);
 }
 
+/* An exchange with a queue of its own is there when that queue is: what is published to one that its
+ * shard has not heard of is nobody's. So the shard answers. False: it has no queue. */
+static bool open_keeper(const struct catalog *c, const struct catalog_view *v, const struct run *o,
+			struct post *held)
+{
+	struct declare_exchange d;
+	must(o->kind == OUTCOME_EXCHANGE_DECLARE);
+	if (!o->session || declare_exchange_get(run_tail(o), &d) != ERR_OK)
+		return false;
+	const struct exchange *x = catalog_exchange(v, d.vhost, d.name);
+	const struct queue_record *q = x ? keeper_of(v, x) : NULL;
+	if (!q)
+		return false;
+	pass_on(c, v, o, CMD_QUEUE_OPEN, q, held);
+	return true;
+}
+
 /* Who is bound to an exchange that remembers is answered when he has what it remembers: by its
  * keeper. False: it is not such an exchange. */
 static bool replay(const struct catalog_view *v, const struct run *o, struct post *held)
@@ -221,6 +238,10 @@ static void tell(const struct catalog *c, const struct run *o, const struct cata
 		return;
 	case OUTCOME_FACT_PUT:
 	case OUTCOME_FACT_DELETE: open_again(c, after, o, held); break;
+	case OUTCOME_EXCHANGE_DECLARE:
+		if (open_keeper(c, after, o, held))
+			return;
+		break;
 	case OUTCOME_BIND:
 		if (replay(after, o, held))
 			return;

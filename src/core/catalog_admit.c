@@ -97,6 +97,7 @@ static bool is_reserved(struct slice name)
 	return slice_starts_with(name, slice_str("amq."));
 }
 
+/* One that is there is declared once more, so that it is answered as the first time. */
 static void exchange_exists(struct ask *a, const struct exchange *x,
 			    const struct declare_exchange *d)
 {
@@ -107,7 +108,11 @@ static void exchange_exists(struct ask *a, const struct exchange *x,
 			    vhost_of(a, d->vhost), "");
 		err = ERR_EXISTS;
 	}
-	catalog_answer(a, err);
+	struct run head = catalog_answering(a, OUTCOME_EXCHANGE_DECLARE, false);
+	if (err == ERR_OK)
+		catalog_decide(a, &head, run_tail(a->cmd));
+	else
+		catalog_answer(a, err);
 }
 
 /* The queue that an exchange of some types has of its own comes before it, and goes behind it. */

@@ -94,7 +94,8 @@ enum err amqp091_on_exchange_declare(struct turn *t, struct channel *c,
 	TRY(amqp091_allow(t, AUTH_EXCHANGE, d.name, AUTH_CONFIGURE));
 	const struct exchange *x = catalog_exchange(t->w->view, t->s->vhost, d.name);
 	TRY(x ? check_existing(t, x, &d) : check_new(t, &d));
-	if (x)
+	if (x &&
+	    !exchange_keeps(x->type)) /* else it waits for its queue, as who declared it first */
 		answer(t, c, AMQP091_exchange_declare_ok, b->nowait);
 	else
 		declare(t, c, &d, b->nowait);
