@@ -187,7 +187,8 @@ struct amqp091 {
 	bool is_held;      /* a publish waits for the end of an alarm */
 	bool is_deaf;      /* its bytes are frames no more */
 	bool is_blocked_told, owns_queues, is_gone, is_ended;
-	uint16_t vhost; /* the number that commands carry */
+	bool has_settled; /* nobody tells when its queue knows of that */
+	uint16_t vhost;   /* the number that commands carry */
 	uint16_t channel_max, heartbeat_s;
 	uint32_t frame_max;
 	uint32_t next_ticket, next_epoch, next_upload, next_stream;

@@ -96,9 +96,9 @@ void amqp091_blocked_look(struct turn *t)
 bool amqp091_is_quiet(const struct amqp091 *s)
 {
 	must(s->session.ops == &amqp091_session_ops);
-	return s->phase == PHASE_RUNNING && !s->call && !s->owns_queues && s->consumers.n == 0 &&
-	       s->waiting.n == 0 && !s->stream && s->storing_n == 0 && s->held_n == 0 &&
-	       s->unconfirmed_bytes == 0 && s->directed_n == 0 && s->txs_n == 0 &&
+	return s->phase == PHASE_RUNNING && !s->call && !s->owns_queues && !s->has_settled &&
+	       s->consumers.n == 0 && s->waiting.n == 0 && !s->stream && s->storing_n == 0 &&
+	       s->held_n == 0 && s->unconfirmed_bytes == 0 && s->directed_n == 0 && s->txs_n == 0 &&
 	       s->pace_seq == 0 && s->pace_bytes == 0 && !s->news;
 }
 
@@ -115,7 +115,8 @@ static void drop_routes(struct amqp091 *s)
 }
 
 /* Nothing may be under way that could be overtaken. Of a publish without confirm nobody knows: a
- * mark tells only of the shards of one message. */
+ * mark tells only of the shards of one message. Nor of what was given back: a get on the way behind
+ * it could find nothing. */
 bool amqp091_wants_move(struct turn *t, uint16_t shard)
 {
 	struct amqp091 *s = t->s;

@@ -276,6 +276,28 @@ static void who_has_published_without_confirms_stays(void **state)
 	scenario_end(s);
 }
 
+/* What is given back, and a get from another loop that overtakes it: nothing would be there. */
+static void who_has_settled_stays(void **state)
+{
+	(void)state;
+	struct scenario *s = scenario_of(world_new(), __func__);
+	scenario_play(s, HELLO "b open\nb ch 1 channel.open\nb ch 1 confirm.select\n----\n"
+			       "b ch 1 channel.open_ok\nb ch 1 confirm.select_ok\n");
+	publish_to(s, "b", "q", 1, 10);
+	(void)count_of(s, "b", "basic.ack");
+	scenario_play(s, "b ch 1 basic.get queue='q'\n----\nb ch 1 basic.get_ok *\n"
+			 "b ch 1 header *\nb ch 1 body *\n");
+	for (uint16_t i = 1; i < WORLD_SHARDS; i++)
+		s->w->post.loop_of_shard[i] = 1;
+	scenario_play(s, "b ch 1 basic.nack delivery_tag=1 requeue\n"
+			 "b ch 1 basic.publish routing_key='q' + 'x'\n"
+			 "b ch 1 basic.get queue='q' no_ack\n----\nb ch 1 basic.ack "
+			 "delivery_tag=2\nb ch 1 basic.get_ok *\nb ch 1 header *\n"
+			 "b ch 1 body *\n");
+	must(s->w->moves_n == 0);
+	scenario_end(s);
+}
+
 static void new_queues_lie_near(void **state)
 {
 	(void)state;
@@ -351,6 +373,7 @@ int main(void)
 		cmocka_unit_test(an_alarm_blocks_publishers_only),
 		cmocka_unit_test(a_quiet_connection_moves_to_its_queue),
 		cmocka_unit_test(who_has_published_without_confirms_stays),
+		cmocka_unit_test(who_has_settled_stays),
 		cmocka_unit_test(new_queues_lie_near),
 		cmocka_unit_test(an_idle_connection_is_small),
 		cmocka_unit_test(what_a_burst_took_is_given_back),

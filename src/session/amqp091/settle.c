@@ -20,6 +20,7 @@ void amqp091_settle_row(struct turn *t, uint16_t channel, uint16_t shard, uint64
 		.arg = consumer,
 	};
 	must(shard > 0 && shard < SHARDS_MAX && queue != 0);
+	t->s->has_settled = true;
 	if (t->commits) {
 		amqp091_tx_settle(t, t->commits, &head, &row);
 		return;
