@@ -49,13 +49,25 @@ struct slice mqtt_vhost_of(const struct turn *t, struct slice *io_user)
 	return vhost;
 }
 
+/* As in RabbitMQ: who names a virtual host that is not there has said a wrong name. */
+static uint8_t reason_of(const struct turn *t, enum err e)
+{
+	uint16_t number;
+	must(e != ERR_OK);
+	if (e == ERR_LIMIT)
+		return MQTT_REASON_QUOTA;
+	return catalog_vhost(t->w->view, t->s->vhost_wish, &number) == ERR_OK
+		       ? MQTT_REASON_NOT_AUTHORIZED
+		       : MQTT_REASON_BAD_LOGIN;
+}
+
 static void logged_in(struct turn *t)
 {
 	struct mqtt *s = t->s;
 	must(s->access.user != 0);
 	const enum err e = access_enter(&s->access, t->w, s->vhost_wish, &t->why);
 	if (e != ERR_OK) {
-		mqtt_refuse(t, e == ERR_LIMIT ? MQTT_REASON_QUOTA : MQTT_REASON_NOT_AUTHORIZED);
+		mqtt_refuse(t, reason_of(t, e));
 		return;
 	}
 	mqtt_unkeep(t, &s->vhost_wish);
@@ -64,7 +76,8 @@ static void logged_in(struct turn *t)
 	mqtt_claim(t);
 }
 
-/* The reason is for the log, unless the peer may know it, too. */
+/* The reason is for the log, unless the peer may know it, too: then he is who he says, and has come
+ * from a place from which he may not. */
 void mqtt_turned_away(struct turn *t, struct slice user, bool is_tellable,
 		      const struct text *reason)
 {
@@ -75,7 +88,7 @@ void mqtt_turned_away(struct turn *t, struct slice user, bool is_tellable,
 					     .text = slice_str("MQTT") });
 	if (is_tellable)
 		text_put_slice(&t->why, text_slice(reason));
-	mqtt_refuse(t, MQTT_REASON_BAD_LOGIN);
+	mqtt_refuse(t, is_tellable ? MQTT_REASON_NOT_AUTHORIZED : MQTT_REASON_BAD_LOGIN);
 }
 
 /* A user's name, or whom his certificate names, or whoever comes without. */
