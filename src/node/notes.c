@@ -43,6 +43,13 @@ static void log_consumer(struct conn *c, const struct session_note *note)
 	loop_log(c->loop, LOG_consumer_timeout, v, 4);
 }
 
+static void log_topic(struct conn *c, const struct session_note *note)
+{
+	struct log_value v[5] = { log_u64(c->number), peer_of(c), log_str(note->text),
+				  log_u64(note->code), log_str(note->reason) };
+	loop_log(c->loop, LOG_topic_refused, v, 5);
+}
+
 /* Those who have not logged in have no number yet that anybody knows. */
 static void log_stranger(struct conn *c, const struct session_note *note)
 {
@@ -62,7 +69,8 @@ static void note_log(struct conn *c, const struct session_note *note)
 {
 	c->is_end_logged |= note->event != SESSION_OPENED && note->event != SESSION_CHANNEL_ERROR &&
 			    note->event != SESSION_CONSUMER_TIMEOUT &&
-			    note->event != SESSION_SHED && note->event != SESSION_OTHER_DIALECT;
+			    note->event != SESSION_SHED && note->event != SESSION_OTHER_DIALECT &&
+			    note->event != SESSION_TOPIC_REFUSED;
 	switch (note->event) {
 	case SESSION_OPENED: log_opened(c, note); return;
 	case SESSION_CLOSED: log_conn(c, note, LOG_connection_closed); return;
@@ -72,6 +80,7 @@ static void note_log(struct conn *c, const struct session_note *note)
 	case SESSION_CHANNEL_ERROR: log_error(c, note); return;
 	case SESSION_CONSUMER_TIMEOUT: log_consumer(c, note); return;
 	case SESSION_SHED: log_conn(c, note, LOG_messages_shed); return;
+	case SESSION_TOPIC_REFUSED: log_topic(c, note); return;
 	case SESSION_LOGIN_REFUSED:
 	case SESSION_HANDSHAKE_TIMEOUT:
 	case SESSION_UNKNOWN_PROTOCOL: log_stranger(c, note); return;

@@ -18,7 +18,7 @@ static struct slice words_keep(uint8_t *room, size_t *io_n, struct slice s)
 
 void session_events_put(struct session_events *e, const struct session_note *what)
 {
-	must(what->event >= SESSION_OPENED && what->event <= SESSION_OTHER_DIALECT);
+	must(what->event >= SESSION_OPENED && what->event <= SESSION_TOPIC_REFUSED);
 	if (!e)
 		return;
 	if (e->n == SESSION_NOTES_MAX) {

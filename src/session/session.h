@@ -274,7 +274,8 @@ enum session_event {
 	SESSION_CONSUMER_TIMEOUT,  /* channel, text: the consumer's tag; n: milliseconds */
 	SESSION_SHED,              /* messages for it are dropped; text: as SESSION_OPENED */
 	SESSION_UNKNOWN_PROTOCOL,  /* text: the first bytes */
-	SESSION_OTHER_DIALECT      /* text: a header's name */
+	SESSION_OTHER_DIALECT,     /* text: a header's name */
+	SESSION_TOPIC_REFUSED      /* text: a topic filter; code, reason */
 };
 struct session_note {
 	enum session_event event;

@@ -158,6 +158,12 @@ static bool comes_in(const struct mqtt_bridge *set, const struct mqtt_bridge_top
 	return false;
 }
 
+static bool is_asked_for(const struct mqtt_bridge *set, const struct mqtt_bridge_topic *topic)
+{
+	must(topic->is_in || topic->is_out);
+	return topic->is_in || (set->is_unsubscribing && !comes_in(set, topic));
+}
+
 /* Of the topics that go out, which are wished for in their order. */
 void mqtt_calling_owes(struct turn *t)
 {
@@ -214,8 +220,7 @@ static void go_on(struct turn *t)
 	mqtt_notice_there(t, s->calling->takes_retained);
 	mqtt_notice_here(t, true);
 	for (uint32_t i = 0; i < set->topics_n; i++)
-		if (set->topics[i].is_in ||
-		    (set->is_unsubscribing && !comes_in(set, &set->topics[i])))
+		if (is_asked_for(set, &set->topics[i]))
 			ask_for(t, &set->topics[i]);
 	if (s->queue)
 		mqtt_consume(t);
@@ -311,8 +316,20 @@ static void on_connack(struct turn *t, const struct mqtt_packet *p)
 	mqtt_calling_cleared(t);
 }
 
+/* Topics were asked for one by one, with ids from 1 on. */
+static struct slice asked_with(const struct mqtt_bridge *set, uint16_t id, uint8_t *buf)
+{
+	must(set->topics_n <= MQTT_BRIDGE_TOPICS_MAX);
+	for (uint32_t i = 0; i < set->topics_n; i++)
+		if (is_asked_for(set, &set->topics[i]) && --id == 0)
+			return mqtt_bridge_filter(&set->topics[i], true, buf);
+	return slice_str("a topic");
+}
+
 static void on_suback(struct turn *t, const struct mqtt_packet *p)
 {
+	uint8_t buf[2 * LIMIT_SHORTSTR];
+
 	struct mqtt_suback a;
 	const enum mqtt_fault f = mqtt_suback_decode(p, &a);
 	must(t->s->calling->step == CALLING_HEARD);
@@ -320,13 +337,15 @@ static void on_suback(struct turn *t, const struct mqtt_packet *p)
 		mqtt_refuse_fault(t, f);
 		return;
 	}
-	for (size_t i = 0; i < a.reasons.n && p->type == MQTT_SUBACK; i++)
-		if (a.reasons.p[i] >= MQTT_REASON_FAILURE)
-			mqtt_note(t,
-				  &(struct session_note){
-					  .event = SESSION_ERROR,
-					  .code = a.reasons.p[i],
-					  .text = slice_str("the other broker refuses a topic") });
+	for (size_t i = 0; i < a.reasons.n && p->type == MQTT_SUBACK; i++) {
+		if (a.reasons.p[i] < MQTT_REASON_FAILURE)
+			continue;
+		t->why.n = 0;
+		text_puts(&t->why, "the other broker refuses it: ");
+		text_puts(&t->why, mqtt_reason_text(a.reasons.p[i]));
+		mqtt_note_refused(t, asked_with(t->s->calling->set, a.id, buf), a.reasons.p[i]);
+		t->why.n = 0;
+	}
 }
 
 static void on_goodbye(struct turn *t, const struct mqtt_packet *p)

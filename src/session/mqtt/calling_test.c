@@ -109,6 +109,16 @@ static void what_a_server_never_says_is_the_end(void **s)
 	ends(MQTT_V5, CONNACK_5, "30 08 0003'a/b' 02 0b01");        /* nobody asked for a number */
 }
 
+static void a_code_of_suback_that_there_is_not_is_the_end(void **s)
+{
+	char words[16];
+	(void)s;
+	for (unsigned code = 3; code < 0x80; code++) {
+		snprintf(words, sizeof words, "90 03 0001 %02x", code);
+		ends(MQTT_V4, CONNACK, words);
+	}
+}
+
 static void odd_answers_are_borne(void **s)
 {
 	(void)s;
@@ -341,6 +351,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_beginning_is_the_end),
 		cmocka_unit_test(a_connack_of_version_5_with_bad_properties_is_the_end),
 		cmocka_unit_test(what_a_server_never_says_is_the_end),
+		cmocka_unit_test(a_code_of_suback_that_there_is_not_is_the_end),
 		cmocka_unit_test(odd_answers_are_borne),
 		cmocka_unit_test(what_is_sent_again_is_taken_once_if_both_remember),
 		cmocka_unit_test(whatever_is_said_nothing_is_left_behind),

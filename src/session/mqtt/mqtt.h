@@ -161,6 +161,7 @@ struct mqtt {
 	struct moves moves;
 	bool is_bridge;       /* another broker, which wants no messages of its own back */
 	bool is_mark_awaited; /* what is to be read next waits until an id is forgotten (mark.c) */
+	uint8_t refused_n;    /* filters whose refusal was told to the log */
 	uint16_t keep_alive_s;
 	uint16_t window;  /* messages of QoS 1 and 2 that may be under way to the client */
 	uint16_t last_id; /* of a message to the client */
@@ -232,8 +233,10 @@ void mqtt_put(struct turn *t, void *own_p, size_t n);
 /* mqtt_keep is a copy that stays, mqtt_unkeep its end. */
 struct slice mqtt_keep(struct turn *t, struct slice s, const char *kind);
 void mqtt_unkeep(struct turn *t, struct slice *own_s);
-/* mqtt_note tells the node something to log. */
+/* mqtt_note tells the node something to log; mqtt_note_refused that a filter was refused, in words
+ * of t->why, else the reason's own; of one connection no more than eight. */
 void mqtt_note(struct turn *t, const struct session_note *what);
+void mqtt_note_refused(struct turn *t, struct slice filter, uint8_t reason);
 
 /* ---- more.c: what is made when it is needed ---- */
 extern const struct mqtt_more mqtt_nothing;
@@ -246,6 +249,9 @@ struct subs *mqtt_subs(struct turn *t);
 void mqtt_more_look(struct turn *t); /* gives it back if nothing came of it */
 void mqtt_more_init(struct mqtt *s);
 void mqtt_more_fini(struct turn *t);
+
+/* ---- reply.c: hands an answer of a core to who waits for it ---- */
+void mqtt_replied(struct turn *t, struct run *fx);
 
 /* ---- feed.c ---- */
 enum feed mqtt_feed(struct session *own, struct session_world *w, struct block *b, uint32_t *io_off,

@@ -5,6 +5,8 @@
 #include "session/mqtt/mark.h"
 #include "session/mqtt/prove.h"
 
+#define REFUSED_TOLD_MAX 8u
+
 /* ---- memory, names, the log --------------------------------------------------------------- */
 
 void *mqtt_get(struct turn *t, size_t n, const char *kind)
@@ -47,6 +49,21 @@ void mqtt_note(struct turn *t, const struct session_note *what)
 	session_events_put(t->w->events, &note);
 }
 
+void mqtt_note_refused(struct turn *t, struct slice filter, uint8_t reason)
+{
+	struct mqtt *s = t->s;
+	must(reason >= MQTT_REASON_FAILURE && s->refused_n <= REFUSED_TOLD_MAX);
+	if (s->refused_n == REFUSED_TOLD_MAX)
+		return;
+	s->refused_n++;
+	if (t->why.n == 0)
+		text_puts(&t->why, mqtt_reason_text(reason));
+	mqtt_note(t, &(struct session_note){ .event = SESSION_TOPIC_REFUSED,
+					     .code = reason,
+					     .reason = text_slice(&t->why),
+					     .text = filter });
+}
+
 void mqtt_turn(struct turn *t, struct session *s, struct session_world *w)
 {
 	must(s->ops == &mqtt_session_ops);
@@ -80,73 +97,6 @@ static struct session *session_new(struct session_world *w, uint64_t handle, str
 	receiver_init(&s->receiver, &mqtt_receiver_ops, &s->session, &s->asker);
 	mqtt_more_init(s);
 	return &s->session;
-}
-
-/* What a packet has to wait for is there, or not. */
-static void asked(struct turn *t, const struct reply_row *r)
-{
-	must(t->s->phase == PHASE_RUNNING);
-	if (!t->s->is_store_asked)
-		mqtt_marks_declared(t, r);
-	else if (!mqtt_store_declared(t))
-		must(t->s->phase >= PHASE_ENDING || t->s->is_end_wanted);
-}
-
-/* The client is no more a member of a group. */
-static void left(struct turn *t, const struct run *fx)
-{
-	struct receiver *r = &t->s->receiver;
-	struct taker *k = receiver_taker(r, (uint32_t)fx->arg);
-	must(t->s->phase < PHASE_ENDING);
-	if (k)
-		receiver_unsubscribed(r, t->w, k);
-}
-
-/* The session lives as long as it is to live now. */
-static void altered(struct turn *t)
-{
-	must(t->s->phase == PHASE_OPENING && t->s->altering_n > 0);
-	if (--t->s->altering_n == 0)
-		mqtt_opened_altered(t);
-}
-
-static void replied(struct turn *t, struct run *fx)
-{
-	struct mqtt *s = t->s;
-	struct reply_row r;
-	must(fx->n == 1 && fx->row_bytes == sizeof r);
-	memcpy(&r, run_rows(fx), sizeof r);
-	if (r.err != ERR_OK && r.op == CMD_QUEUE_DECLARE)
-		text_put_slice(&t->why, run_tail(fx));
-	if (s->phase == PHASE_ENDING)
-		mqtt_end_answered(t, fx);
-	else if (s->phase == PHASE_CLAIMING && r.op == CMD_CLAIM && r.err == ERR_OK)
-		mqtt_open(t);
-	else if (s->phase == PHASE_CLAIMING && r.op == CMD_CLAIM)
-		mqtt_refuse(t, r.err == ERR_ACCESS_REFUSED
-				       ? MQTT_REASON_NOT_AUTHORIZED /* another user's */
-				       : MQTT_REASON_UNAVAILABLE);  /* somebody came later */
-	else if (mqtt_is_altering(s, fx->arg))
-		altered(t);
-	else if (s->phase == PHASE_OPENING && fx->arg == s->open_ticket)
-		mqtt_opened(t, &r);
-	else if (s->open_ticket != TICKET_NONE && fx->arg == s->open_ticket)
-		asked(t, &r);
-	else if (s->more->txs.n > 0 && r.op == CMD_TX)
-		mqtt_tx_answered(t, (uint32_t)fx->arg, (enum err)r.err);
-	else if (s->search_ticket != TICKET_NONE && r.op == CMD_QUEUE_STAT)
-		mqtt_found_stat(t, fx, &r);
-	else if (s->search_ticket != TICKET_NONE && fx->arg == s->search_ticket &&
-		 r.op == CMD_UNBIND)
-		mqtt_owed_answered(t);
-	else if (r.op == CMD_FIND)
-		mqtt_found_all(t, fx, &r);
-	else if (r.op == CMD_SUBSCRIBE)
-		mqtt_consumed(t, fx, &r);
-	else if (r.op == CMD_UNSUBSCRIBE)
-		left(t, fx);
-	else if (s->call)
-		mqtt_subscribed(t, fx, &r);
 }
 
 /* A warning, or just the reason why it closed: clients that take a client id from each other would
@@ -194,7 +144,7 @@ static void session_tell(struct session *own, struct session_world *w, struct ru
 		if (t.s->phase < PHASE_ENDING)
 			publisher_confirmed(&t.s->publisher, fx);
 		return;
-	case FX_REPLY: replied(&t, fx); return;
+	case FX_REPLY: mqtt_replied(&t, fx); return;
 	case FX_CANCELLED: receiver_cancelled(&t.s->receiver, w, fx); return;
 	case FX_CLAIMED: claimed(&t, fx); return;
 	case FX_SHED: mqtt_shed(&t, fx); return;

@@ -91,9 +91,12 @@ static void wish_for(struct turn *t, struct call *call, uint32_t place,
 	struct mqtt *s = t->s;
 	struct wish *wish = &call->wish[place];
 	uint8_t options = mqtt_subscription_options(m);
+	t->why.n = 0;
 	wish->reason = may_subscribe(t, m);
-	if (wish->reason >= MQTT_REASON_FAILURE)
+	if (wish->reason >= MQTT_REASON_FAILURE) {
+		mqtt_note_refused(t, m->filter, wish->reason);
 		return;
+	}
 	if (s->is_bridge)
 		options |= SUB_NO_LOCAL | SUB_AS_PUBLISHED;
 	wish->sub = subs_find(s->subs, m->filter);
@@ -159,9 +162,11 @@ static void unbind_old(struct turn *t)
 	}
 }
 
-static void take_back(struct turn *t, struct wish *wish)
+static void take_back(struct turn *t, struct wish *wish, uint8_t reason)
 {
-	must(wish->sub != NULL);
+	must(wish->sub != NULL && reason >= MQTT_REASON_FAILURE);
+	wish->reason = reason;
+	mqtt_note_refused(t, sub_filter(wish->sub), reason);
 	if (wish->is_new) {
 		subs_drop(t->s->subs, t->w->mem, wish->sub);
 	} else {
@@ -204,8 +209,7 @@ static void join(struct turn *t)
 		if (!wish->sub || !wish->sub->is_shared || wish->sub->taker ||
 		    mqtt_shared_consume(t, wish->sub))
 			continue;
-		take_back(t, wish);
-		wish->reason = call->is_limited ? MQTT_REASON_QUOTA : MQTT_REASON_UNSPECIFIED;
+		take_back(t, wish, call->is_limited ? MQTT_REASON_QUOTA : MQTT_REASON_UNSPECIFIED);
 	}
 }
 
@@ -334,6 +338,7 @@ void mqtt_on_subscribe(struct turn *t, const struct mqtt_packet *p)
 	struct rd r = rd_of(m.list);
 	for (uint32_t i = 0; mqtt_subscribe_next(&r, &one); i++)
 		wish_for(t, call, i, &one, m.props.subscription_id);
+	t->why.n = 0; /* the log has it */
 	begin(t);
 }
 
@@ -453,8 +458,7 @@ static void declared(struct turn *t, const struct reply_row *r)
 	for (uint32_t i = 0; i < call->n; i++) {
 		if (!call->wish[i].sub || call->wish[i].sub->is_shared)
 			continue;
-		take_back(t, &call->wish[i]);
-		call->wish[i].reason = mqtt_declare_refusal(r, q, MQTT_REASON_UNSPECIFIED);
+		take_back(t, &call->wish[i], mqtt_declare_refusal(r, q, MQTT_REASON_UNSPECIFIED));
 	}
 }
 
@@ -475,8 +479,7 @@ static void bound(struct turn *t, const struct reply_row *r, uint32_t ticket)
 	wish->is_owed = wish->is_owed && r->err == ERR_OK;
 	if (r->err == ERR_OK || call->step != CALL_BINDINGS || call->type != MQTT_SUBSCRIBE)
 		return;
-	take_back(t, wish);
-	wish->reason = MQTT_REASON_UNSPECIFIED;
+	take_back(t, wish, MQTT_REASON_UNSPECIFIED);
 }
 
 void mqtt_subscribed(struct turn *t, const struct run *fx, const struct reply_row *r)
