@@ -97,18 +97,29 @@ static enum err check_default(struct turn *t, const struct ends *e)
 			      "operation not permitted on the default exchange");
 }
 
-static enum err check(struct turn *t, struct channel *c, struct ends *e)
+/* The names that are meant: of a queue perhaps the last declared one, and none with CR or LF. The
+ * two rooms hold LIMIT_SHORTSTR bytes each. */
+static enum err name_ends(struct turn *t, struct channel *c, struct ends *e, char *to,
+			  char *exchange)
 {
-	must(e->key.n <= LIMIT_SHORTSTR);
 	bool is_short = e->to.n == 0 && e->key.n == 0 && !e->to_exchange;
+	must(to != exchange);
 	if (!e->to_exchange)
 		TRY(amqp091_queue_name(t, c, e->to, &e->to));
+	e->to = amqp091_strip(e->to, to);
+	e->exchange = amqp091_strip(e->exchange, exchange);
+	if (is_short && !e->is_unbind)
+		e->key = e->to;
+	return ERR_OK;
+}
+
+static enum err check(struct turn *t, const struct ends *e)
+{
+	must(e->key.n <= LIMIT_SHORTSTR);
 	if (!e->to_exchange && amqp091_direct_kind(e->to) != DIRECT_NOT)
 		return amqp091_refuse(
 			t, ERR_ACCESS_REFUSED,
 			"cannot bind or unbind to a volatile (direct reply-to) queue");
-	if (is_short && !e->is_unbind)
-		e->key = e->to;
 	TRY(amqp091_allow(t, e->to_exchange ? AUTH_EXCHANGE : AUTH_QUEUE, e->to, AUTH_WRITE));
 	TRY(check_default(t, e));
 	TRY(amqp091_allow(t, AUTH_EXCHANGE, e->exchange, AUTH_READ));
@@ -131,7 +142,9 @@ static enum err check(struct turn *t, struct channel *c, struct ends *e)
 
 static enum err change(struct turn *t, struct channel *c, struct ends *e)
 {
-	TRY(check(t, c, e));
+	char to[LIMIT_SHORTSTR], exchange[LIMIT_SHORTSTR];
+	TRY(name_ends(t, c, e, to, exchange));
+	TRY(check(t, e));
 	uint32_t cap = DECLARE_BYTES_MAX + 2 * (uint32_t)e->arguments.n,
 		 ticket = amqp091_ticket(t->s);
 	uint8_t *buf = amqp091_get(t, cap, "binding");

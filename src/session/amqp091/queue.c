@@ -217,7 +217,8 @@ enum err amqp091_on_queue_delete(struct turn *t, struct channel *c, const struct
 	char buf[LIMIT_SHORTSTR];
 	struct slice name;
 	must(m->kind == AMQP091_queue_delete);
-	TRY(amqp091_queue_name(t, c, amqp091_strip(b->queue, buf), &name));
+	TRY(amqp091_queue_name(t, c, b->queue, &name));
+	name = amqp091_strip(name, buf);
 	TRY(amqp091_allow(t, AUTH_QUEUE, name, AUTH_CONFIGURE));
 	if (!catalog_queue(t->w->view, t->s->vhost, name)) {
 		if (!b->nowait)
