@@ -62,8 +62,13 @@ static bool is_one_line(const char *line)
 static bool write_line(char *const *words, struct text *line, struct text *why)
 {
 	struct request request;
-	for (; *words; words++)
-		text_putf(line, "%s%s", line->n ? " " : "", *words);
+	for (; *words; words++) {
+		bool is_long = strcmp(*words, "-p") == 0 && words[1] && strchr(words[1], ' ');
+		if (is_long) /* the broker must know where the virtual host's name ends */
+			text_putf(line, "%s-l %zu", line->n ? " " : "", strlen(words[1]));
+		else
+			text_putf(line, "%s%s", line->n ? " " : "", *words);
+	}
 	if (!is_one_line(line->p)) {
 		text_puts(why, TWO_LINES);
 		return false;

@@ -232,10 +232,11 @@ static int about_queue(const struct verb *v, const struct verb_call *call, const
 	struct text line = text_of(room, sizeof room);
 	if (!call->words[0] || call->words[1])
 		return usage(v, "it wants the name of a queue");
-	if (strchr(call->vhost, ' '))
-		return say(v, "no virtual host with a blank can be named here");
-	text_putf(&line, "%s queue%s%s -p %s %s", what, call->if_unused ? " if-unused" : "",
-		  call->if_empty ? " if-empty" : "", call->vhost, call->words[0]);
+	if (!call->vhost[0])
+		return usage(v, "-p wants a virtual host");
+	text_putf(&line, "%s queue%s%s -l %zu %s %s", what, call->if_unused ? " if-unused" : "",
+		  call->if_empty ? " if-empty" : "", strlen(call->vhost), call->vhost,
+		  call->words[0]);
 	return tell(v, call, &line);
 }
 

@@ -275,6 +275,8 @@ int verb_dump_list(enum verb_list what, const struct verb_call *call, struct tex
 	l = (struct listing){ .what = &listeds[what], .seen = cJSON_CreateObject() };
 	l.vhost = l.what->is_of_vhost ? call->vhost : NULL;
 	int code = choose_all(&l, call, why) ? 0 : 2;
+	if (code == 0 && l.vhost)
+		code = verb_vhost_ask(call);
 	if (code == 0 && has_effect(&l))
 		code = verb_policies_load(&l.policies, call);
 	if (code == 0)

@@ -224,3 +224,16 @@ cJSON *verb_section_ask(const char *section, const struct verb_call *call, cJSON
 	*io_code = file ? 0 : code ? code : 1;
 	return file;
 }
+
+int verb_vhost_ask(const struct verb_call *call)
+{
+	cJSON *vhosts;
+	int code;
+	cJSON *file = verb_section_ask("vhosts", call, &vhosts, &code);
+	if (file && !verb_entry_find(vhosts, call->vhost)) {
+		fprintf(stderr, "godwit: Virtual host '%s' does not exist\n", call->vhost);
+		code = 1;
+	}
+	cJSON_Delete(file);
+	return code;
+}

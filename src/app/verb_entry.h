@@ -24,6 +24,10 @@ cJSON *verb_entry_find(const cJSON *section, const char *name);
 cJSON *verb_section_ask(const char *section, const struct verb_call *call, cJSON **out_list,
 			int *io_code);
 
+/* verb_vhost_ask: is there the virtual host of the call? Gives the exit code: 0; 1, with a sentence
+ * on stderr, if not. */
+int verb_vhost_ask(const struct verb_call *call);
+
 /* verb_password_read gives a line of the standard input, without its end, in the room; NULL: there
  * is none. */
 const char *verb_password_read(char *room, int cap);

@@ -29,8 +29,11 @@ static bool put_bytes(struct text *line, const char *word, bool is_disk, struct 
 	struct text said = text_of(room, sizeof room);
 	int64_t bytes;
 	char *end;
-	if (strtod(word, &end) < 0 || end == word)
+	double number = strtod(word, &end);
+	if (number < 0 || end == word)
 		return refuse(why, is_disk, NULL);
+	if (number == 0 && word[0] == '-')
+		word++;
 	if (strchr(word, '.'))
 		return refuse(why, is_disk, "The threshold should be an integer.");
 	if (config_value_bytes(slice_str(word), bounds, &bytes, &said) != ERR_OK)
@@ -48,7 +51,7 @@ static bool put_fraction(struct text *line, const char *word, bool is_disk, stru
 	if (number < 0.0 || number > (is_disk ? DISK_MOST : 1.0))
 		return refuse(why, is_disk,
 			      "The threshold should be a fraction between 0.0 and 1.0");
-	text_putf(line, " relative %.*f", DECIMALS, number);
+	text_putf(line, " relative %.*f", DECIMALS, number == 0.0 ? 0.0 : number); /* not -0 */
 	return true;
 }
 

@@ -12,6 +12,7 @@ struct listing {
 	const struct verb_call *call;
 	struct verb_rows rows;
 	char member[VERB_COLUMNS_MAX][NAME_BYTES];
+	const char *otherwise[VERB_COLUMNS_MAX]; /* of an entry without the member; NULL: nothing */
 };
 
 /* A member, or one of an object in it (behind the dot). */
@@ -45,14 +46,22 @@ static bool is_chosen(const cJSON *entry, const char *members, const struct verb
 	return true;
 }
 
+/* What all entries have in a column, or those without its member: a text, or 0. */
+static const char *constant_of(const struct listing *l, size_t i, const cJSON *own)
+{
+	return l->member[i][0] == '\'' ? l->member[i] + 1 : own ? NULL : l->otherwise[i];
+}
+
 static void put_entry(struct listing *l, const cJSON *entry)
 {
 	cJSON constant[VERB_COLUMNS_MAX] = { 0 }, *values[VERB_COLUMNS_MAX];
 	for (size_t i = 0; i < l->rows.columns_n; i++) {
 		values[i] = member_of(entry, l->member[i]);
-		if (l->member[i][0] != '\'')
+		char *text = (char *)(uintptr_t)constant_of(l, i, values[i]);
+		if (!text)
 			continue;
-		constant[i] = (cJSON){ .type = cJSON_String, .valuestring = l->member[i] + 1 };
+		constant[i] = (cJSON){ .type = strcmp(text, "0") == 0 ? cJSON_Number : cJSON_String,
+				       .valuestring = text };
 		values[i] = &constant[i];
 	}
 	verb_rows_put(&l->rows, values);
@@ -71,17 +80,25 @@ static void take_line(void *arg, char *line)
 	cJSON_Delete(entry);
 }
 
-/* `name`, `name:member`, `name:~member` in Erlang's terms or `name:^member` in words. */
+/* `name`, `name:member`, `name:~member` in Erlang's terms or `name:^member` in words; `...=x`. */
 static void add(struct listing *l, char *spec)
 {
 	char *colon = strchr(spec, ':');
+	char *is = strchr(spec, '=');
 	const char *member = colon ? colon + 1 : spec;
 	enum verb_style style = *member == '~'   ? VERB_AS_TERM
 				: *member == '^' ? VERB_AS_WORDS
 						 : VERB_AS_JSON;
 	if (colon)
 		*colon = '\0';
-	snprintf(l->member[l->rows.columns_n], NAME_BYTES, "%s", member + (style != VERB_AS_JSON));
+	if (is)
+		*is++ = '\0';
+	char *own = l->member[l->rows.columns_n];
+	int n = snprintf(own, NAME_BYTES, "%s", member + (style != VERB_AS_JSON));
+	l->otherwise[l->rows.columns_n] = NULL;
+	size_t is_n = is ? strlen(is) + 1 : 0;
+	if (is && (size_t)n + 1 + is_n <= NAME_BYTES)
+		l->otherwise[l->rows.columns_n] = memcpy(own + n + 1, is, is_n);
 	verb_rows_column(&l->rows, spec, style);
 }
 
@@ -124,7 +141,9 @@ int verb_section_list(const char *section, const char *members, const char *colu
 	if (l.rows.columns_n == 0)
 		(void)choose(&l, columns, NULL);
 	text_putf(&line, "definitions export %s", section);
-	int code = control_lines(call->data_dir, call->socket, room, take_line, &l);
+	int code = strstr(members, "vhost=") ? verb_vhost_ask(call) : 0;
+	if (code == 0)
+		code = control_lines(call->data_dir, call->socket, room, take_line, &l);
 	if (code == 0)
 		verb_rows_end(&l.rows);
 	return code;

@@ -146,15 +146,31 @@ enum err listeners_take_control(struct listeners *l, const char *dir,
 	must(l->n < LISTENERS_MAX);
 	struct listener *one = &l->at[l->n];
 	*one = (struct listener){
-		.all = l, .serves = { "control_socket", "control", protocol, NULL, NULL, "", false }
+		.all = l,
+		.serves = { .key = "control_socket",
+			    .name = "control",
+			    .protocol = protocol,
+			    .alpn = "" },
 	};
 	struct text t = text_of(one->address, sizeof one->address);
 	text_putf(&t, "%s/%s", dir, l->config->control_socket);
 	one->fd = bound_control(dir, l->config->control_socket);
 	if (one->fd < 0)
 		return refused(one, errno, why);
+	l->control_dir = dir;
 	l->n++;
 	return ERR_OK;
+}
+
+/* Who finds the socket's name finds a daemon. */
+static void control_remove(struct listeners *l)
+{
+	int place = l->control_dir ? open(l->control_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (place < 0)
+		return;
+	unlinkat(place, l->config->control_socket, 0);
+	close(place);
+	l->control_dir = NULL;
 }
 
 /* ---- accepting ---------------------------------------------------------------------------- */
@@ -253,6 +269,7 @@ enum err listeners_open(struct listeners *l, struct pollers *p, struct text *why
 
 void listeners_close(struct listeners *l)
 {
+	control_remove(l);
 	for (uint32_t i = 0; i < l->n; i++) {
 		struct listener *one = &l->at[i];
 		if (l->is_open) {

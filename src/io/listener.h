@@ -39,7 +39,8 @@ struct listeners {
 	struct web_rules webs[WEB_KINDS_N];
 	const struct config *config;
 	struct pollers *pollers;
-	bool is_open; /* listening, on the first poller */
+	const char *control_dir; /* where the control socket is; NULL: there is none; borrowed */
+	bool is_open;            /* listening, on the first poller */
 };
 
 /* listeners_init makes an empty set of a struct that is all zero: most of it is never touched. */

@@ -5,15 +5,15 @@
 #include "io/server.h"
 
 static const struct listener_kind kinds[LISTENER_KINDS_N] = {
-#define LISTENER(field, key, session, name, proxied, below, web, alpn, prose) \
-	{ key,                                                                \
-	  name,                                                               \
-	  offsetof(struct config, field),                                     \
-	  offsetof(struct server_setup, session),                             \
-	  offsetof(struct config, proxied),                                   \
-	  LISTENER_##below,                                                   \
-	  WEB_##web,                                                          \
-	  alpn },
+#define LISTENER(field, key_, session_, name_, proxied_, below_, web_, alpn_, prose) \
+	{ .key = key_,                                                               \
+	  .name = name_,                                                             \
+	  .where = offsetof(struct config, field),                                   \
+	  .session = offsetof(struct server_setup, session_),                        \
+	  .proxied = offsetof(struct config, proxied_),                              \
+	  .below = LISTENER_##below_,                                                \
+	  .web = WEB_##web_,                                                         \
+	  .alpn = alpn_ },
 #include "io/listeners.def"
 #undef LISTENER
 };
@@ -55,13 +55,15 @@ static enum err take(struct listeners *l, const struct server_setup *s,
 		     const struct listener_kind *kind, struct tls_source *tls, struct text *why)
 {
 	const struct config_listeners *where = where_of(l->config, kind);
-	struct listener_serves serves = { kind->key,
-					  kind->name,
-					  session_of(s, kind),
-					  kind->below == LISTENER_TLS ? tls : NULL,
-					  kind->web == WEB_NONE ? NULL : &l->webs[kind->web],
-					  kind->alpn,
-					  is_set(l->config, kind->proxied) };
+	struct listener_serves serves = {
+		.key = kind->key,
+		.name = kind->name,
+		.protocol = session_of(s, kind),
+		.tls = kind->below == LISTENER_TLS ? tls : NULL,
+		.web = kind->web == WEB_NONE ? NULL : &l->webs[kind->web],
+		.alpn = kind->alpn,
+		.is_proxied = is_set(l->config, kind->proxied),
+	};
 	if (where->n > 0 && !serves.protocol) {
 		text_putf(why, "%s: this program speaks no %s", kind->key, kind->name);
 		return ERR_MALFORMED;

@@ -205,6 +205,8 @@ static void the_control_socket_is_private(void **s)
 	talk(fd, "operator");
 	close(fd);
 	stop(&d);
+	assert_int_equal(stat(at.sun_path, &st), -1); /* it goes with the daemon */
+	assert_int_equal(errno, ENOENT);
 }
 
 int main(void)

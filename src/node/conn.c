@@ -205,7 +205,7 @@ void conn_free(struct conn *c)
 {
 	struct loop *l = c->loop;
 	trace_say(c, "is gone, of");
-	atomic_fetch_add_explicit(&l->node->conns_closed, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&l->node->conns_closed, 1, memory_order_release);
 	l->count.connections_closed++;
 	conn_drop_input(c);
 	slot_give(c);

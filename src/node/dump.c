@@ -42,6 +42,14 @@ static char *room_take(struct loop *l, uint32_t bytes, struct text *out)
 	return room;
 }
 
+static void refuse(struct loop *l, const struct run *cmd)
+{
+	struct text nothing = text_of((char[1]){ 0 }, 1);
+	struct reply_row what = { .err = ERR_RESOURCE_ERROR, .op = cmd->kind };
+	must(cmd->session != 0);
+	answer(l, cmd, &what, &nothing);
+}
+
 static void say_if_cut(struct text *t)
 {
 	if (!text_is_full(t))
@@ -55,8 +63,9 @@ static void say_if_cut(struct text *t)
 static void put_node(const struct node *n, uint64_t now_ms, struct text *out)
 {
 	static const char *const alarms[4] = { "none", "memory", "disk", "memory disk" };
+	/* The closed ones first: each of them is among the opened ones by then. */
+	uint64_t closed = atomic_load_explicit(&n->conns_closed, memory_order_acquire);
 	uint64_t opened = atomic_load_explicit(&n->conns_opened, memory_order_relaxed);
-	uint64_t closed = atomic_load_explicit(&n->conns_closed, memory_order_relaxed);
 	text_putf(out, "node: %s\nuptime_ms: %llu\nloops: %u\nshards: %u\n", GODWIT_VERSION,
 		  ull(now_ms - n->setup.now_ms), n->loops_n, n->shards_n);
 	text_putf(out, "connections: %llu\nconnections_opened: %llu\nconnections_closed: %llu\n",
@@ -171,7 +180,11 @@ static void describe_loop(struct loop *l, const struct run *cmd)
 	struct reply_row what = { .err = ERR_OK, .op = CMD_DUMP_LOOP };
 	struct text t;
 	char *room = room_take(l, DUMP_BYTES, &t);
-	must(cmd->kind == CMD_DUMP_LOOP && room != NULL);
+	must(cmd->kind == CMD_DUMP_LOOP);
+	if (!room) {
+		refuse(l, cmd);
+		return;
+	}
 	switch (cmd->flags) {
 	case DUMP_NODE:
 		put_node(l->node, l->now_ms, &t);
@@ -228,7 +241,11 @@ static void describe(struct shard *s, const struct run *cmd)
 	struct reply_row what = { .err = ERR_OK, .op = CMD_DUMP };
 	struct text t;
 	char *room = room_take(l, bytes, &t);
-	must(room != NULL);
+	must(cmd->kind == CMD_DUMP);
+	if (!room) {
+		refuse(l, cmd);
+		return;
+	}
 	put_shard(s, &t);
 	if (s->catalog)
 		catalog_dump(s->catalog, &t);
@@ -246,7 +263,7 @@ static void digest_catalog(struct shard *s, const struct run *cmd)
 	digest_init(&d);
 	catalog_digest(s->catalog, &d);
 	struct digest_sum sum = digest_end(&d);
-	struct reply_row what = { ERR_OK, CMD_DIGEST, sum.hi, sum.lo };
+	struct reply_row what = { .err = ERR_OK, .op = CMD_DIGEST, .a = sum.hi, .b = sum.lo };
 	answer(s->loop, cmd, &what, &nothing);
 }
 

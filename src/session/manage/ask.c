@@ -393,6 +393,10 @@ void manage_answered(struct manage *m, struct session_world *w, struct run *fx)
 		manage_refuse(m, w, slice_str("too many watch already"));
 		return;
 	}
+	if (row->err == ERR_RESOURCE_ERROR) {
+		manage_refuse(m, w, slice_str("there is no memory for the answer"));
+		return;
+	}
 	if (row->op == CMD_TRACE || row->op == CMD_CLOSE)
 		m->found_n += row->a;
 	else if (m->request.kind == REQUEST_PURGE)

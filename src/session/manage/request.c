@@ -71,12 +71,31 @@ static enum err argument_number(struct slice rest, struct request *out, struct t
 	return ERR_MALFORMED;
 }
 
-/* Names may hold blanks, those of virtual hosts before them may not. */
+/* `-l BYTES VHOST`, for a virtual host with a blank in its name. */
+static enum err argument_long_vhost(struct slice *rest, struct request *out, struct text *why)
+{
+	uint64_t n;
+	struct slice digits = slice_cut(rest, ' ');
+	must(out->vhost.n > 0);
+	bool is_good = number_parse(digits, &n) == ERR_OK && n > 0 && n <= rest->n &&
+		       (n == rest->n || rest->p[n] == ' ');
+	if (!is_good) {
+		text_puts(why, "-l wants the length of a virtual host's name, and it");
+		return ERR_MALFORMED;
+	}
+	out->vhost = slice_sub(*rest, 0, (size_t)n);
+	*rest = n < rest->n ? slice_from(*rest, (size_t)n + 1) : SLICE_EMPTY;
+	return ERR_OK;
+}
+
+/* Names may hold blanks, those of virtual hosts behind -p may not. */
 static enum err argument_name(struct slice rest, struct request *out, struct text *why)
 {
 	out->vhost = slice_str("/");
 	must(!out->is_all);
-	if (words_take(&rest, slice_str("-p"))) {
+	if (words_take(&rest, slice_str("-l"))) {
+		TRY(argument_long_vhost(&rest, out, why));
+	} else if (words_take(&rest, slice_str("-p"))) {
 		out->vhost = slice_cut(&rest, ' ');
 		if (out->vhost.n == 0) {
 			text_puts(why, "-p wants a virtual host");
@@ -139,14 +158,15 @@ static enum err argument_reason(struct slice rest, struct request *out, struct t
 	return ERR_MALFORMED;
 }
 
-/* What else could be the name of a queue is told from it by the -p that follows. */
+/* What else could be the name of a queue is told from it by the -p or -l that follows. */
 static enum err argument_deletion(struct slice rest, struct request *out, struct text *why)
 {
 	struct slice all = rest;
 	must(!out->if_unused && !out->if_empty);
 	out->if_unused = words_take(&rest, slice_str("if-unused"));
 	out->if_empty = words_take(&rest, slice_str("if-empty"));
-	if (!slice_starts_with(rest, slice_str("-p "))) {
+	if (!slice_starts_with(rest, slice_str("-p ")) &&
+	    !slice_starts_with(rest, slice_str("-l "))) {
 		out->if_unused = out->if_empty = false;
 		rest = all;
 	}
@@ -222,6 +242,27 @@ static enum err argument_parse(struct slice rest, struct request *out, struct te
 	return ERR_MALFORMED;
 }
 
+/* What there is: of those that begin with the same word, or of all. */
+static void refuse_unknown(struct slice line, struct text *why)
+{
+	struct slice rest = line, word = slice_cut(&rest, ' ');
+	bool is_any = false, is_known = false;
+	for (int kind = 0; kind < REQUEST_N; kind++) {
+		struct slice own = slice_str(request_words[kind]);
+		must(own.n > 0);
+		is_known |= slice_eq(slice_cut(&own, ' '), word);
+	}
+	text_put_quoted_printable(why, "there is no ", line);
+	text_puts(why, "; there is:");
+	for (int kind = 0; kind < REQUEST_N; kind++) {
+		struct slice own = slice_str(request_words[kind]);
+		if (is_known && !slice_eq(slice_cut(&own, ' '), word))
+			continue;
+		text_putf(why, "%s %s", is_any ? "," : "", request_words[kind]);
+		is_any = true;
+	}
+}
+
 enum err request_parse(struct slice line, struct request *out, struct text *why)
 {
 	must(out != NULL && why != NULL);
@@ -236,9 +277,6 @@ enum err request_parse(struct slice line, struct request *out, struct text *why)
 		*out = found;
 		return ERR_OK;
 	}
-	text_put_quoted_printable(why, "there is no ", line);
-	text_puts(why, "; there is:");
-	for (int kind = 0; kind < REQUEST_N; kind++)
-		text_putf(why, "%s %s", kind ? "," : "", request_words[kind]);
+	refuse_unknown(line, why);
 	return ERR_MALFORMED;
 }

@@ -109,6 +109,10 @@ static void what_is_no_request_is_refused_with_a_reason(void **s)
 		  "trace wants a number, not '99999999999999999999'" },
 		{ "dump node 1", "dump node wants nothing behind it" },
 		{ "dump queue -p ", "-p wants a virtual host" },
+		{ "dump queue -l ", "-l wants the length of a virtual host's name, and it" },
+		{ "dump queue -l 0 v q", "-l wants the length of a virtual host's name, and it" },
+		{ "dump queue -l 2 v q", "-l wants the length of a virtual host's name, and it" },
+		{ "dump queue -l 9 v q", "-l wants the length of a virtual host's name, and it" },
 		{ "delayed cancel",
 		  "delayed cancel wants a message as a list calls it, or all, not ''" },
 		{ "delayed cancel 5 x",
@@ -125,12 +129,17 @@ static void what_is_no_request_is_refused_with_a_reason(void **s)
 		assert_string_equal(why, rows[i].why);
 		assert_int_equal(r.number, 77);
 	}
-	static const char *const nothing[] = { "",       " ",       "dump", "dump nodes",
-					       "DIGEST", "digestx", "\x01" };
+	static const char *const nothing[] = { "", " ", "DIGEST", "digestx", "\x01" };
 	for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
 		assert_int_equal(parse(nothing[i], &r, why, sizeof why), ERR_MALFORMED);
 		assert_non_null(strstr(why, "; there is: dump node,"));
+		assert_non_null(strstr(why, ", digest,"));
 	}
+	assert_int_equal(parse("dump nodee", &r, why, sizeof why), ERR_MALFORMED);
+	assert_string_equal(why, "there is no 'dump nodee'; there is: dump node, dump catalog, "
+				 "dump shard, dump queue, dump connection");
+	assert_int_equal(parse("delayed", &r, why, sizeof why), ERR_MALFORMED);
+	assert_string_equal(why, "there is no 'delayed'; there is: delayed list, delayed cancel");
 }
 
 static void who_is_to_be_closed_is_told_why(void **s)
@@ -217,6 +226,8 @@ static void a_queue_may_be_called_like_a_condition(void **s)
 		{ "delete queue if-empty -p v a b", "v|a b", false, true },
 		{ "delete queue if-unused -p v q", "v|q", true, false },
 		{ "delete queue if-unused if-empty -p v if-empty", "v|if-empty", true, true },
+		{ "delete queue if-empty -l 3 a b c d", "a b|c d", false, true },
+		{ "delete queue -l 3 a b if-empty", "a b|if-empty", false, false },
 		{ "delete queue if-empty if-unused", "/|if-empty if-unused", false, false },
 	};
 	struct request r;
