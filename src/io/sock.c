@@ -345,7 +345,7 @@ static void on_event(uv_poll_t *h, int status, int events)
 		sock_watch(s, (s->events & ~UV_READABLE) | UV_DISCONNECT);
 	} else if (events & UV_DISCONNECT) {
 		sock_watch(s, s->events & ~UV_DISCONNECT);
-		if (conn_is_lost_unread(s->conn))
+		if (conn_peer_ended(s->conn))
 			sock_lose(s);
 	}
 }

@@ -179,7 +179,7 @@ struct conn *conn_arrived(struct loop *l, uint64_t sock, uint64_t tag)
 	session_move(c->session, conn_handle(c));
 	trace_begin(c);
 	c->is_reading = true;
-	c->is_full = false;
+	c->is_full = c->is_peer_ended = false;
 	c->is_waiting =
 		true; /* it has bytes that were not consumed: fed in this loop's next work */
 	if (l->is_stopping) { /* it was between two loops when all were told */
@@ -237,7 +237,14 @@ void conn_lost(struct conn *c)
 bool conn_is_lost_unread(const struct conn *c)
 {
 	must(!c->is_lost);
-	return !c->is_reading && c->loop->world.is_blocked;
+	return c->is_peer_ended && !c->is_reading && c->loop->world.is_blocked;
+}
+
+bool conn_peer_ended(struct conn *c)
+{
+	must(!c->is_lost && !c->is_reading);
+	c->is_peer_ended = true;
+	return conn_is_lost_unread(c);
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -251,6 +258,7 @@ void conn_read(struct conn *c, bool is_on)
 	if (c->is_reading == is_on || c->is_lost)
 		return;
 	c->is_reading = is_on;
+	c->is_peer_ended = false; /* it is seen again: by reading, or when nothing is read again */
 	c->loop->net->ops->read(c->loop->net, c->sock, is_on);
 }
 

@@ -26,6 +26,7 @@ struct conn {
 	uint32_t need;      /* contiguous bytes the session asked for */
 	bool is_waiting;    /* FEED_WAIT: not read, not fed */
 	bool is_reading;    /* what the socket was told */
+	bool is_peer_ended; /* nothing is read, and the peer says no more */
 	bool is_full;       /* the socket takes no more: wait for conn_writable */
 	bool is_closing;    /* flush, then close */
 	bool is_lost;       /* no socket any more */
@@ -46,6 +47,8 @@ void conn_touch(struct conn *c);
 void conn_arm(struct conn *c);
 /* conn_close lets it go when its last bytes are out, or when its peer does not take them. */
 void conn_close(struct conn *c);
+/* conn_is_lost_unread: its peer has ended, and will not be read soon enough (conn_peer_ended). */
+bool conn_is_lost_unread(const struct conn *c);
 /* conn_end lets go of a connection without socket; frees it when its session owes nothing. */
 void conn_end(struct conn *c);
 /* conn_free frees it and its session as they are; it must be in no list. */

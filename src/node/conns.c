@@ -140,6 +140,14 @@ static void close_if_done(struct conn *c)
 		close_socket(c);
 }
 
+/* Its peer was gone before the alarm, and would be read only behind it. */
+static void close_unread(struct conn *c)
+{
+	must(conn_is_lost_unread(c));
+	conn_close(c);
+	close_socket(c);
+}
+
 bool conns_flush(struct loop *l)
 {
 	bool is_more = false;
@@ -184,6 +192,10 @@ static void conn_work(struct conn *c)
 	trace_out(c);
 	if (c->is_waiting && ops->ready(c->session, loop_world(l)) && !conn_feed_again(c))
 		return;
+	if (conn_is_lost_unread(c)) {
+		close_unread(c);
+		return;
+	}
 	conn_arm(c);
 	struct sendq *q = &c->session->sendq;
 	if (q->bytes == 0 && !c->is_closing)

@@ -104,10 +104,11 @@ void conn_bytes(struct conn *c, uint32_t n);
 void conn_writable(struct conn *c);
 /* conn_lost: the peer has closed or the socket is broken. `c` is gone afterwards. */
 void conn_lost(struct conn *c);
-/* conn_is_lost_unread: the peer says no more, and what it has said before is not read. While
- * publishers are blocked by an alarm it is to be lost with what it holds, for that may be what the
- * alarm is about; else it is read to its end later. */
-bool conn_is_lost_unread(const struct conn *c);
+/* conn_peer_ended: the peer says no more, and what it has said before is not read. True: publishers
+ * are blocked by an alarm, and the caller is to lose it at once with what it holds, for that may be
+ * what the alarm is about. Else it is read to its end later; if an alarm comes before that, the
+ * connection closes itself (net.close). */
+MUST_USE bool conn_peer_ended(struct conn *c);
 /* conn_arrived: on the loop to which net.move took the socket; `tag` is what the move carried.
  * Gives the connection that belongs to the socket there. */
 struct conn *conn_arrived(struct loop *l, uint64_t sock, uint64_t tag);

@@ -247,7 +247,7 @@ static void poll_sock(struct host *h, struct host_loop *l, struct sock *k)
 	}
 	const bool is_end_new = !k->is_reading && k->is_ended && !k->is_end_seen;
 	k->is_end_seen |= is_end_new;
-	if (k->is_broken || (is_end_new && conn_is_lost_unread(k->conn))) {
+	if (k->is_broken || (is_end_new && conn_peer_ended(k->conn))) {
 		lose(k);
 		return;
 	}
