@@ -249,7 +249,7 @@ bool client_purge(struct client *c, uint32_t channel, uint32_t queue)
 	if (client_is_stream(c, queue) || !client_may_use(c, channel, queue) ||
 	    !take(c, channel, queue))
 		return false;
-	oracle_purge_sent(c->oracle, queue);
+	oracle_purge_sent(c->oracle, queue, c->index);
 	client_call_queue(c, channel, AMQP091_queue_purge_ok, queue, false, 0);
 	client_say(c, channel + 1,
 		   &(struct amqp091_method){

@@ -103,6 +103,12 @@ bool oracle_is_done(const struct oracle *o, uint32_t client, uint64_t event)
 	return event < p->known || (event >= p->began && event < p->fenced);
 }
 
+bool oracle_is_past(const struct oracle *o, uint32_t client, uint64_t event)
+{
+	must(client < ORACLE_CLIENTS);
+	return event < o->party[client].known;
+}
+
 bool oracle_is_sent_done(const struct oracle *o, const struct message *m)
 {
 	return m->is_sure || m->is_done ||

@@ -245,7 +245,7 @@ void oracle_exchange_deleted(struct oracle *o, uint32_t exchange, bool is_sure);
 void oracle_joint_set(struct oracle *o, uint32_t joint, enum life life);
 /* oracle_queue_deleted: its messages are gone, but for what is still on its way. */
 void oracle_queue_deleted(struct oracle *o, uint32_t queue);
-void oracle_purge_sent(struct oracle *o, uint32_t queue);
+void oracle_purge_sent(struct oracle *o, uint32_t queue, uint32_t client);
 void oracle_purged(struct oracle *o, uint32_t queue, uint64_t event, uint32_t n);
 /* oracle_users: a consumer or a get began (1) or ended (-1). */
 void oracle_users(struct oracle *o, uint32_t queue, int change);
@@ -413,8 +413,11 @@ const char *oracle_wrong_order(const struct oracle *o, const struct oracle_deliv
 			       const struct copy *c);
 /* oracle_why_not says why the copy cannot be given now; NULL: it can. */
 const char *oracle_why_not(const struct oracle *o, const struct copy *c);
-/* oracle_is_done: the client's step `event` is known to have been processed. */
+/* oracle_is_done: the client's step `event` is known to have been read. What it asks of a queue may
+ * still be on its way there, and what somebody else asks later may be there first. */
 bool oracle_is_done(const struct oracle *o, uint32_t client, uint64_t event);
+/* oracle_is_past: likewise, and it has come wherever it had to. */
+bool oracle_is_past(const struct oracle *o, uint32_t client, uint64_t event);
 bool oracle_is_sent_done(const struct oracle *o, const struct message *m);
 /* oracle_is_kept: in a durable queue it survives a crash, by its message or by the queue's type. */
 bool oracle_is_kept(const struct oracle *o, const struct copy *c);

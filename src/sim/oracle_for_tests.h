@@ -57,4 +57,19 @@ static inline uint32_t publish_to(struct fix *f, uint32_t queue, uint8_t flags)
 	(void)oracle_routed(&f->oracle, id);
 	return id;
 }
+
+/* deliver_from: the consumer gets what publish_to has sent. */
+static inline void deliver_from(struct fix *f, uint32_t queue, uint32_t id)
+{
+	uint8_t body[BYTES], props[LETTER_PROPS_MAX];
+	const struct letter l = oracle_letter(&f->oracle, id);
+	letter_put(&l, body);
+	struct oracle_delivery d = { .client = 1,
+				     .queue = queue,
+				     .channel = f->consumer,
+				     .key = slice_str(place_queues[queue].name),
+				     .props = letter_props(&l, props),
+				     .body = slice_of(body, sizeof body) };
+	(void)oracle_deliver(&f->oracle, &d);
+}
 #endif

@@ -288,16 +288,26 @@ void oracle_queue_deleted(struct oracle *o, uint32_t queue)
 
 /* ---- purges ----------------------------------------------------------------------------- */
 
-void oracle_purge_sent(struct oracle *o, uint32_t queue)
+/* The copy came to the queue, and back to it, before whatever `client` says now comes there. */
+static bool is_before(const struct oracle *o, const struct copy *c, uint32_t client)
+{
+	const struct message *m = &o->messages[c->message];
+	const bool is_sent = m->is_sure ||
+			     (m->client == client && oracle_is_done(o, client, m->sent) &&
+			      !oracle_tx_is_open(o, m->tx) &&
+			      !oracle_is_doomed(o, m->publisher, m->sent));
+	const bool is_done = oracle_is_past(o, c->by, c->event) ||
+			     (c->by == client && oracle_is_done(o, client, c->event));
+	return is_sent && (!c->event || (is_done && !oracle_is_doomed(o, c->holder, c->event)));
+}
+
+void oracle_purge_sent(struct oracle *o, uint32_t queue, uint32_t client)
 {
 	o->queue[queue].is_purging = true;
 	oracle_neither(o, queue);
 	for (uint32_t c = o->queue[queue].first; c; c = o->copies[c].next) {
 		struct copy *k = &o->copies[c];
-		k->is_purging = k->state == COPY_READY &&
-				oracle_is_sent_done(o, &o->messages[k->message]) &&
-				(!k->event || (oracle_is_done(o, k->by, k->event) &&
-					       !oracle_is_doomed(o, k->holder, k->event)));
+		k->is_purging = k->state == COPY_READY && is_before(o, k, client);
 	}
 }
 
@@ -361,9 +371,9 @@ static bool is_ready(const struct oracle *o, const struct copy *c, uint32_t clie
 	const struct message *m = &o->messages[c->message];
 	uint64_t began = o->party[client].began;
 	bool is_sent = m->sent < event &&
-		       (oracle_is_sent_done(o, m) || (m->client == client && m->sent >= began &&
-						      !oracle_is_doomed(o, m->publisher, m->sent)));
-	bool is_done = (c->by == client && c->event >= began) || oracle_is_done(o, c->by, c->event);
+		       (m->is_sure || (m->client == client && m->sent >= began &&
+				       !oracle_is_doomed(o, m->publisher, m->sent)));
+	bool is_done = (c->by == client && c->event >= began) || oracle_is_past(o, c->by, c->event);
 	bool was_given = c->event || c->is_seen; /* seen: by a delivery that came late */
 	if (was_given && o->places.rule[c->queue].kind == PLACE_COUNTED)
 		return false; /* the log must have its count first */

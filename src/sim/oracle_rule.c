@@ -89,7 +89,7 @@ static void refuse(struct oracle *o, uint32_t queue, bool is_passing_on)
 {
 	for (uint32_t c = o->queue[queue].last; c; c = o->copies[c].prev) {
 		struct copy *k = &o->copies[c];
-		if (oracle_is_sent_done(o, &o->messages[k->message]))
+		if (o->messages[k->message].is_sure)
 			continue;
 		k->is_must = k->is_tied = k->is_either = false;
 		k->is_refusable = true;

@@ -26,16 +26,7 @@ static uint32_t publish(struct fix *f)
 
 static void deliver(struct fix *f, uint32_t id)
 {
-	uint8_t body[BYTES], props[LETTER_PROPS_MAX];
-	const struct letter l = oracle_letter(&f->oracle, id);
-	letter_put(&l, body);
-	struct oracle_delivery d = { .client = 1,
-				     .queue = PLACE_p0,
-				     .channel = f->consumer,
-				     .key = slice_str("p0"),
-				     .props = letter_props(&l, props),
-				     .body = slice_of(body, sizeof body) };
-	(void)oracle_deliver(&f->oracle, &d);
+	deliver_from(f, PLACE_p0, id);
 }
 
 /* An operator's order, and that he is answered. */
