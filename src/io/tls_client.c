@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "base/text.h"
 #include "io/tls_context.h"
+#include "io/tls_status.h"
 
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -125,6 +126,8 @@ static enum err make(struct tls_context *t, const struct config_bridge *set, str
 		TRY(set_authorities(t->ctx, set, why));
 		TRY(set_own(t->ctx, set, why));
 	}
+	if (set->is_status_wanted && !tls_status_want(t->ctx))
+		return bad(set, "require_ocsp", "true", why);
 	return set_alpn(t->ctx, set, why);
 }
 

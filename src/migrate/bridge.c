@@ -130,9 +130,9 @@ const char *bridge_take(struct migration *m, const char *key, struct slice value
 	else if (!strcmp(key, "os_certs"))
 		b->has_tls |= is_true;
 	else if (!strcmp(key, "round_robin") || !strcmp(key, "try_private") ||
-		 !strcmp(key, "ssl_options.insecure") || !strcmp(key, "notifications") ||
-		 !strcmp(key, "notifications_local_only") || !strcmp(key, "attempt_unsubscribe") ||
-		 !strcmp(key, "outgoing_retain"))
+		 !strcmp(key, "ssl_options.insecure") || !strcmp(key, "ssl_options.require_ocsp") ||
+		 !strcmp(key, "notifications") || !strcmp(key, "notifications_local_only") ||
+		 !strcmp(key, "attempt_unsubscribe") || !strcmp(key, "outgoing_retain"))
 		return put(m, b, key, slice_str(is_true ? "true" : "false")) ? NULL
 									     : "it was said before";
 	else if (value.n == 0 || !put(m, b, key, value))

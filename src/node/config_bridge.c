@@ -252,7 +252,7 @@ static bool is_key(const char *digits)
 static enum err check_psk(const struct config_bridge *b, struct text *why)
 {
 	const bool has_certificates = b->tls_cacertfile[0] || b->tls_cacertdir[0] ||
-				      b->tls_certfile[0] || b->is_insecure;
+				      b->tls_certfile[0] || b->is_insecure || b->is_status_wanted;
 	const char *wrong = NULL;
 	if (!b->tls_psk[0] != !b->tls_psk_identity[0])
 		wrong = "psk and psk_identity stand together";
@@ -272,7 +272,7 @@ static enum err check_tls(const struct config_bridge *b, struct text *why)
 {
 	const bool is_said = b->tls_cacertfile[0] || b->tls_cacertdir[0] || b->tls_certfile[0] ||
 			     b->tls_keyfile[0] || b->tls_alpn[0] || b->tls_psk[0] ||
-			     b->tls_psk_identity[0] || b->is_insecure;
+			     b->tls_psk_identity[0] || b->is_insecure || b->is_status_wanted;
 	if (!b->is_tls && is_said) {
 		text_putf(why, "mqtt.bridges.%s.ssl_options needs mqtt.bridges.%s.tls = true",
 			  b->name, b->name);

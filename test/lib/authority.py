@@ -128,6 +128,14 @@ def sign(folder, name, **how):
     make_signed(folder, name, at('authority'), **how)
 
 
+def between(folder, name, signer):
+    """NAME.key and NAME.pem in `folder`: an authority that `signer`, a path without its end, has made
+    one."""
+    ask(folder, f'/CN={name}', name, '-nodes')
+    act(folder, signer, '-in', f'{name}.csr', '-extensions', 'authority', '-startdate', FIRST,
+        '-enddate', LAST, '-out', f'{name}.pem')
+
+
 def revoke(folder, *certificates):
     """folder/crl.pem: a list of authority.pem, good on any date, with these certificates in it."""
     books(folder)
