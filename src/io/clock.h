@@ -1,6 +1,7 @@
 /* clock -- the two clocks of the machine. Any thread. */
 #ifndef IO_CLOCK_H
 #define IO_CLOCK_H
+#include "port/clock.h"
 #include "port/zone.h"
 
 #include <stdint.h>
@@ -11,4 +12,6 @@ uint64_t clock_now_ms(void);
 uint64_t clock_wall_ms(void);
 /* clock_zone: that of TZ, or of /etc/localtime; as they were when it was asked first. */
 const struct zone *clock_zone(void);
+/* clock_port is clock_wall_ms for rooms that cannot ask it. */
+const struct clock *clock_port(void);
 #endif

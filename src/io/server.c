@@ -196,6 +196,7 @@ static enum err open_node(struct server *s, struct text *why)
 		.now_ms = uv_now(&p->at[0].uv),
 		.wall_ms = clock_wall_ms(),
 		.zone = clock_zone(),
+		.clock = clock_port(),
 		.memory_bytes = machine_memory_bytes(),
 	};
 	for (uint32_t i = 0; i < p->n; i++) {

@@ -127,6 +127,7 @@ static void set_world(struct loop *l)
 		.patterns = n->setup.patterns[l->index],
 		.secrets = n->setup.secrets[l->index],
 		.zone = n->setup.zone,
+		.clock = n->setup.clock,
 		.tally = &n->tally,
 		.meter = &n->meter,
 		.lane = &n->meter.lanes[l->index],

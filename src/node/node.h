@@ -46,6 +46,7 @@ struct node_setup {
 	struct patterns *patterns[LIMIT_LOOPS_MAX]; /* one per loop */
 	struct secrets *secrets[LIMIT_LOOPS_MAX];   /* likewise */
 	const struct zone *zone;                    /* which time it is there; NULL: UTC */
+	const struct clock *clock;                  /* NULL: that of each turn will do */
 	bool has_definitions; /* to be imported: the first start makes no user of its own */
 	uint64_t now_ms, wall_ms;
 	uint64_t memory_bytes; /* of the machine (or the container), for watermarks */

@@ -7,6 +7,7 @@
 #define SESSION_POSTING_H
 #include "core/route.h"
 #include "msg/msg.h"
+#include "session/session.h"
 
 /* One message; one reference for each queue of the route is handed out. */
 struct posting {
@@ -22,6 +23,14 @@ struct poster {
 	const struct header_ops *headers; /* how the messages' properties are read */
 	struct run head;                  /* of the runs, but for shard and arg */
 };
+
+/* posting_wall_ms is a poster's wall_ms for messages of that route: what an exchange delays waits
+ * from now on, not from the turn's beginning. */
+static inline uint64_t posting_wall_ms(const struct session_world *w, const struct route *r)
+{
+	must(r->delays_n <= r->n);
+	return r->delays_n > 0 ? session_late_ms(w) : w->wall_ms;
+}
 
 /* posting_shards_n: to how many shards a route leads. */
 static inline uint32_t posting_shards_n(const struct route *r)

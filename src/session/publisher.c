@@ -134,7 +134,7 @@ static void put(struct session_world *w, const struct asker *from, const struct 
 {
 	struct poster to = {
 		.post = w->post,
-		.wall_ms = w->wall_ms,
+		.wall_ms = posting_wall_ms(w, r),
 		.headers = what->headers,
 		.head = head_of(from),
 	};
@@ -158,9 +158,10 @@ void publisher_flush(struct publisher *p, struct session_world *w)
 	struct publisher_held *h = p->held;
 	if (!h || h->n == 0)
 		return;
-	struct poster to = {
-		.post = w->post, .wall_ms = w->wall_ms, .headers = h->headers, .head = h->head
-	};
+	struct poster to = { .post = w->post,
+			     .wall_ms = posting_wall_ms(w, h->route),
+			     .headers = h->headers,
+			     .head = h->head };
 	must(p->is_gathering && h->n <= HELD_MAX);
 	posting_messages(&to, h->message, h->n, h->route);
 	h->n = 0;
@@ -241,7 +242,7 @@ static void put_aside(struct publisher *p, struct session_world *w, const struct
 		      const struct posting *m)
 {
 	struct publisher_tx *x = p->tx;
-	const struct poster by = { .wall_ms = w->wall_ms,
+	const struct poster by = { .wall_ms = posting_wall_ms(w, r),
 				   .headers = what->headers,
 				   .head = head_of(from) };
 	struct posting one = *m;

@@ -14,6 +14,7 @@
 #include "core/exchange_count.h"
 #include "core/run.h"
 #include "msg/msg.h"
+#include "port/clock.h"
 #include "port/pattern.h"
 #include "port/secret.h"
 #include "port/zone.h"
@@ -46,12 +47,13 @@ struct session_echo {
 
 /* What a session may use during a call; all of it belongs to the loop. */
 struct session_world {
-	uint64_t now_ms; /* monotonic */
-	uint64_t wall_ms;
+	uint64_t now_ms;                 /* monotonic */
+	uint64_t wall_ms;                /* of the turn: bytes may have come after it */
 	const struct catalog_view *view; /* newest version, valid for this call */
 	struct patterns *patterns;       /* of the loop */
 	struct secrets *secrets;         /* likewise */
 	const struct zone *zone;         /* of the broker's machine; NULL: UTC */
+	const struct clock *clock;       /* likewise; NULL: nothing is after wall_ms */
 	struct tally *tally;             /* connections and channels of all loops */
 	struct meter *meter;             /* likewise: what is counted of them */
 	struct meter_lane *lane;         /* of it, this loop's */
@@ -72,6 +74,14 @@ struct session_world {
 	struct slice blocked_reason;   /* "low on memory" ... */
 	char words[SESSION_WORDS_MAX]; /* room for the text of a refusal, during one call */
 };
+
+/* session_late_ms is from when on a message waits that is to go later: not before it came. */
+static inline uint64_t session_late_ms(const struct session_world *w)
+{
+	const uint64_t late_ms = w->clock ? w->clock->late_ms(w->clock) : 0;
+	must(w->wall_ms <= INT64_MAX);
+	return late_ms > w->wall_ms ? late_ms : w->wall_ms;
+}
 
 #define SESSION_LOOPBACK_USERS_MAX 16u
 #define SESSION_MECHANISMS_MAX     8u

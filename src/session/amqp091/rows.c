@@ -14,12 +14,12 @@ struct fan {
 	struct posting message[FAN_MESSAGES];
 };
 
-static struct poster poster_of(const struct turn *t, const struct channel *c)
+static struct poster poster_of(const struct turn *t, const struct channel *c, const struct route *r)
 {
 	must(c->number > 0);
 	return (struct poster){
 		.post = t->w->post,
-		.wall_ms = t->w->wall_ms,
+		.wall_ms = posting_wall_ms(t->w, r),
 		.headers = &amqp091_header_ops,
 		.head = {
 			.kind = CMD_PUBLISH,
@@ -34,7 +34,7 @@ static struct poster poster_of(const struct turn *t, const struct channel *c)
 static void put_messages(struct turn *t, const struct channel *c, const struct posting *m,
 			 uint32_t messages_n, const struct route *r)
 {
-	struct poster p = poster_of(t, c);
+	struct poster p = poster_of(t, c, r);
 	must(messages_n > 0);
 	posting_messages(&p, m, messages_n, r);
 }
@@ -83,7 +83,7 @@ void amqp091_publish_routed(struct turn *t, struct channel *c, const struct publ
 	if (!is_fanned && t->fan)
 		amqp091_fan_send(t);
 	if (!is_fanned && route->n == 1) {
-		struct poster one = poster_of(t, c);
+		struct poster one = poster_of(t, c, route);
 		posting_one(&one, f, route->to, f->is_followed ? ENTRY_CONFIRM : 0);
 	} else if (!is_fanned) {
 		put_messages(t, c, f, 1, route);

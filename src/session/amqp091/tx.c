@@ -61,7 +61,7 @@ void amqp091_tx_rows(struct turn *t, struct channel *c, const struct publish *p,
 		     const struct route *route, struct block *b, const struct msg *m)
 {
 	struct tx *x = c->tx;
-	const struct poster by = { .wall_ms = t->w->wall_ms,
+	const struct poster by = { .wall_ms = posting_wall_ms(t->w, route),
 				   .headers = &amqp091_header_ops,
 				   .head = { .kind = CMD_PUBLISH,
 					     .channel = c->number,

@@ -268,9 +268,9 @@ uint64_t letter_again_ms(const struct session_world *w, const struct letter *l, 
 	const struct msg *m = msg_of(l->row.mem);
 	must(l->reason == DEAD_EXPIRED);
 	*out_n = 0;
-	return msg_encoding(m) == MSG_STOMP
-		       ? stomp_later_again(msg_props(m), l->row.count, w->zone, w->wall_ms, out_n)
-		       : 0;
+	return msg_encoding(m) == MSG_STOMP ? stomp_later_again(msg_props(m), l->row.count, w->zone,
+								session_late_ms(w), out_n)
+					    : 0;
 }
 
 void letter_made_end(struct letter_made *own_m, bool is_sent)

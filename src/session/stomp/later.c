@@ -46,7 +46,7 @@ bool stomp_later_read(struct turn *t, struct sending *m)
 	if (l.repeat < 0 && l.period_ms <= 0)
 		return refuse(t, "What is repeated for ever needs an AMQ_SCHEDULED_PERIOD",
 			      SLICE_EMPTY);
-	m->due_ms = stomp_later_first(&l, t->w->zone, t->w->wall_ms);
+	m->due_ms = stomp_later_first(&l, t->w->zone, session_late_ms(t->w));
 	return m->due_ms != 0 || refuse(t, "AMQ_SCHEDULED_CRON never comes: ", l.cron);
 }
 
