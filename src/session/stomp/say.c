@@ -103,7 +103,7 @@ void stomp_receipt_owe(struct turn *t, struct receipt *own_r, bool is_owed, uint
 	}
 	own_r->first = first;
 	own_r->after = s->followed_n;
-	s->owed_bytes += own_r->n;
+	s->owed_bytes += sizeof *own_r + own_r->n;
 	*s->owed_end = own_r;
 	s->owed_end = &own_r->next;
 }
@@ -115,7 +115,7 @@ void stomp_receipts_say(struct turn *t)
 	while (s->owed && (s->owed->after <= s->safe_n || ABLATED(receipt))) {
 		struct receipt *r = s->owed;
 		s->owed = r->next;
-		s->owed_bytes -= r->n;
+		s->owed_bytes -= sizeof *r + r->n;
 		if (!s->owed)
 			s->owed_end = &s->owed;
 		stomp_receipt_say(t, r);

@@ -121,7 +121,7 @@ struct stomp {
 	struct stomp_scan scan; /* of the frame in hand */
 	struct subscription *subscriptions;
 	struct receipt *owed, **owed_end; /* oldest first */
-	uint64_t owed_bytes;              /* of their ids */
+	uint64_t owed_bytes;              /* that they take */
 	struct receipt *greeting; /* of CONNECT, until it is answered; NULL: it wants none */
 	struct receipt *last;     /* of DISCONNECT; NULL: it wants none */
 	struct call *call;        /* NULL: nothing is asked */
@@ -140,6 +140,7 @@ struct stomp {
 	uint64_t *told_to; /* by loop: of queues with ids up to it their shards know; NULL: none */
 	uint32_t wants_ms, sends_ms; /* heart-beats, as agreed */
 	uint32_t subscriptions_n, transactions_n, larges_n;
+	uint32_t wilds_n;
 	uint32_t no_local_n; /* of the subscriptions */
 	uint8_t phase;       /* enum phase */
 	uint8_t version;     /* enum stomp_version */

@@ -373,6 +373,20 @@ static enum done refuse_twice(struct turn *t, const struct asked *a)
 	return stomp_refuse(t, "Duplicated subscription identifier", text_slice(&body));
 }
 
+/* A wildcard counts as one, and each queue that it has joined as another. */
+static bool has_most(const struct stomp *s)
+{
+	must(s->wilds_n == 0 || s->is_activemq);
+	return s->subscriptions_n + s->wilds_n >= LIMIT_STOMP_SUBSCRIPTIONS;
+}
+
+static enum done refuse_one_more(struct turn *t)
+{
+	must(has_most(t->s));
+	return stomp_refuse_most(t, "Too many subscriptions", "One connection has",
+				 LIMIT_STOMP_SUBSCRIPTIONS);
+}
+
 /* The next destination of a list; the receipt is of all of them. False: there is none. */
 static bool go_on(struct turn *t, struct call *c)
 {
@@ -402,9 +416,8 @@ static enum done subscribe_one(struct turn *t, struct slice to, uint8_t *names)
 	const uint64_t made = s->call ? s->call->made : 0;
 	if ((k && (made == 0 || k->made != made)) || stomp_wild_has(s, a.has_id, a.id, made))
 		return refuse_twice(t, &a);
-	if (s->subscriptions_n >= LIMIT_STOMP_SUBSCRIPTIONS)
-		return stomp_refuse_most(t, "Too many subscriptions", "One connection has",
-					 LIMIT_STOMP_SUBSCRIPTIONS);
+	if (has_most(s))
+		return refuse_one_more(t);
 	must(s->phase == PHASE_RUNNING);
 	return subscribe(t, &a);
 }
@@ -471,6 +484,8 @@ enum done stomp_reply_to(struct turn *t, struct slice name, const struct subscri
 					   slice_str("reply-to is too long\n"));
 		return DONE;
 	}
+	if (has_most(s))
+		return refuse_one_more(t);
 	struct call *c = stomp_call(t);
 	if (c->name_n == 0)
 		c->name_n = (uint8_t)ask_name(t->w, slice_str("amq.gen"), c->name).n;

@@ -137,7 +137,7 @@ static void say_full(struct turn *t, struct wild *w)
 /* How many queues it may still join. */
 static uint32_t places_of(const struct turn *t, const struct wild *w)
 {
-	const uint32_t n = t->s->subscriptions_n;
+	const uint32_t n = t->s->subscriptions_n + t->s->wilds_n;
 	const uint32_t all = n < LIMIT_STOMP_SUBSCRIPTIONS ? LIMIT_STOMP_SUBSCRIPTIONS - n : 0;
 	must(w->queues_n <= LIMIT_STOMP_WILDCARD_QUEUES);
 	return (uint32_t)min_u64(all, LIMIT_STOMP_WILDCARD_QUEUES - w->queues_n);
@@ -263,6 +263,7 @@ void stomp_wild_new(struct turn *t, const struct subscribing *same, const struct
 	put_words(w, &at, what->from);
 	must(at == bytes_of(w) - sizeof *w);
 	s->wilds = w;
+	s->wilds_n++;
 	watch(t, true);
 	look_again(t, 0);
 	stomp_wild_look(t);
@@ -349,7 +350,8 @@ static void end(struct turn *t, struct wild **at)
 		if (k->wild == own_w)
 			k->wild = NULL;
 	*at = own_w->next;
-	must(own_w->filter_n > 0);
+	must(t->s->wilds_n > 0);
+	t->s->wilds_n--;
 	mem_put(t->w->mem, own_w, bytes_of(own_w));
 	watch(t, t->s->wilds != NULL);
 	if (!t->s->wilds)
