@@ -48,8 +48,6 @@ void stomp_beat_start(struct turn *t)
 {
 	struct stomp *s = t->s;
 	must(s->phase == PHASE_RUNNING && s->beat_in_ms == UINT64_MAX);
-	if (s->version == STOMP_1_0)
-		s->sends_ms = s->wants_ms = 0;
 	if (s->wants_ms)
 		s->beat_in_ms = t->w->now_ms + s->wants_ms / 2;
 	if (s->sends_ms)

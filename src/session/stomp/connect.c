@@ -280,6 +280,8 @@ enum done stomp_on_connect(struct turn *t)
 		return stomp_fail(t, "Bad CONNECT", slice_str("The name in host is too long"));
 	keep_receipt(t);
 	s->version = (uint8_t)version;
+	if (version == STOMP_1_0) /* it has no heart-beats, whatever its client asks for */
+		s->sends_ms = s->wants_ms = 0;
 	s->asked_ms = t->w->now_ms;
 	enum secret come = log_in(t, &login, &reason);
 	if (come == SECRET_LATER)
