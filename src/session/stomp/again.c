@@ -17,11 +17,11 @@ static struct slice head_of(const struct stomp_frame *f)
 /* What the clock, a queue or a transaction has a say in is always read. */
 static bool is_simple(const struct turn *t)
 {
-	const uint64_t others = UINT64_C(1) << STOMP_H_TRANSACTION |
-				UINT64_C(1) << STOMP_H_EXPIRES | UINT64_C(1) << STOMP_H_EXPIRATION |
-				UINT64_C(1) << STOMP_H_REPLY_TO;
-	must(t->head != NULL);
-	return !t->s->is_activemq && !t->s->call && !(t->head->has & others);
+	const struct stomp_head *h = t->head;
+	must(h != NULL);
+	return !t->s->is_activemq && !t->s->call && !stomp_has(h, STOMP_H_TRANSACTION) &&
+	       !stomp_has(h, STOMP_H_EXPIRES) && !stomp_has(h, STOMP_H_EXPIRATION) &&
+	       !stomp_has(h, STOMP_H_REPLY_TO);
 }
 
 void stomp_again_sends(struct turn *t)

@@ -34,11 +34,11 @@ struct queue_args stomp_queue_args(struct turn *t)
 
 bool stomp_says_arguments(const struct turn *t)
 {
-	uint64_t all = 0;
 	must(t->head != NULL);
 	for (size_t i = 0; i < DECLARING_N; i++)
-		all |= UINT64_C(1) << declaring[i];
-	return (t->head->has & all) != 0;
+		if (stomp_has(t->head, declaring[i]))
+			return true;
+	return false;
 }
 
 static enum err bad(struct turn *t, struct slice queue, const char *name, const char *what)

@@ -213,8 +213,7 @@ static enum done act(struct turn *t, const struct stomp_frame *f, struct wr *scr
 				     &head);
 	must(e == ERR_OK); /* it was read before */
 	/* its own receipt was told; an ERROR is the COMMIT's */
-	head.has &= ~(UINT64_C(1) << STOMP_H_RECEIPT);
-	head.has |= t->head->has & UINT64_C(1) << STOMP_H_RECEIPT;
+	head.has[STOMP_H_RECEIPT] = t->head->has[STOMP_H_RECEIPT];
 	head.at[STOMP_H_RECEIPT] = t->head->at[STOMP_H_RECEIPT];
 	t->frame = f;
 	t->head = &head;

@@ -2,8 +2,6 @@
 
 #include "base/must.h"
 
-_Static_assert(STOMP_H_N <= 64, "bits of struct stomp_head");
-
 const char *const stomp_header_words[STOMP_H_N] = {
 #define HEADER(name, text, in_send, property, prose) [STOMP_H_##name] = text,
 #include "wire/stomp/headers.def"
@@ -88,7 +86,7 @@ enum err stomp_head_read(struct slice head, enum stomp_version version, bool is_
 			 struct wr *scratch, struct stomp_head *out)
 {
 	struct slice name, value;
-	*out = (struct stomp_head){ .has = 0 };
+	*out = (struct stomp_head){ .has = { false } };
 	const enum stomp_version as = is_escaped ? version : STOMP_1_0;
 	must(wr_left(scratch) >= head.n || slice_find(head, '\\') == head.n);
 	while (stomp_line(&head, &name, &value)) {
@@ -97,7 +95,7 @@ enum err stomp_head_read(struct slice head, enum stomp_version version, bool is_
 		enum stomp_header h = stomp_header_of(name);
 		if (h == STOMP_H_N || stomp_has(out, h))
 			continue;
-		out->has |= UINT64_C(1) << h;
+		out->has[h] = true;
 		out->at[h] = stomp_trim(value, version);
 	}
 	return ERR_OK;

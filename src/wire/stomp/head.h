@@ -25,13 +25,13 @@ bool stomp_header_is_ours(enum stomp_header h);
 
 /* The headers of a frame that mean something. */
 struct stomp_head {
-	uint64_t has; /* bits by enum stomp_header */
+	bool has[STOMP_H_N];
 	struct slice at[STOMP_H_N];
 };
 
 static inline bool stomp_has(const struct stomp_head *h, enum stomp_header which)
 {
-	return h->has >> which & 1;
+	return h->has[which];
 }
 
 /* stomp_head_read reads the head of a frame. `scratch` has room for as many octets as the head.
