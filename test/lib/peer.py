@@ -7,6 +7,7 @@ comes unasked (deliveries, returns, confirms, cancellations) waits in `unasked` 
 Beside the methods of AMQP there are two operations that wait: `rest` until all those queues stand
 still, and says how many messages are ready in each; `gone` until a queue is not there any more.
 """
+import re
 import select
 import socket
 import time
@@ -82,14 +83,13 @@ def plain(value):
         return value.decode('latin-1')
     if isinstance(value, str) and value.startswith(REPLY_TO):
         return REPLY_TO
-    return value if isinstance(value, (bool, int, str, type(None))) else type(value).__name__
+    if isinstance(value, str):
+        return re.sub(r'amq\.gen-[\w-]+', 'amq.gen', value)
+    return value if isinstance(value, (bool, int, type(None))) else type(value).__name__
 
 
 def kept(method):
-    fields = {f: plain(getattr(method, f)) for f in KEPT.get(method.NAME, ())}
-    if str(fields.get('queue', '')).startswith('amq.gen'):
-        fields['queue'] = 'amq.gen'
-    return [method.NAME, fields]
+    return [method.NAME, {f: plain(getattr(method, f)) for f in KEPT.get(method.NAME, ())}]
 
 
 def sort_cancels(came):
@@ -293,10 +293,14 @@ class Peer:
 
     # ---- waiting
 
+    def pause(self, time_s=LOOKS_S):
+        """Asks nothing for so long."""
+        select.select([], [], [], time_s)
+
     def look(self, method, wanted):
         """An answer to the watcher, who waits for a moment first."""
+        self.pause()
         link = self.link(WATCHER)
-        select.select([link.socket], [], [], LOOKS_S)
         link.use(1, False)
         return kept(link.call(1, method, wanted))
 
