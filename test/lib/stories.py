@@ -20,8 +20,9 @@ A story is of one kind, which says what there is in it beside plain queues and e
 - access: users with patterns, in `test/interop/differ/definitions.json`.
 
 What a broker may choose freely is not drawn: of several consumers each has a priority of its own,
-an exchange that picks one of its bindings has one queue, and no transaction publishes while its
-channel consumes, for whether that or what it gives back comes first is not said.
+of the channels of a connection that ends one gives something back to those who stay, an exchange
+that picks one of its bindings has one queue, and no transaction publishes while its channel
+consumes, for whether that or what it gives back comes first is not said.
 """
 import random
 

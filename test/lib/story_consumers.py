@@ -55,6 +55,9 @@ class Shared:
             self.consumers.sort(key=lambda c: -c['priority'])
         self.give()
 
+    def is_used(self, at):
+        return self.held.get(at) or any(c['at'] == at for c in self.consumers)
+
     def close(self, at):
         self.consumers = [c for c in self.consumers if c['at'] != at]
         if self.is_single:
@@ -67,10 +70,13 @@ class Shared:
 
 class Consumers(Plain):
     """Each consumer has a priority of its own, so that whose turn it is is no choice; what a
-    channel with a bound of its own gives back would be one."""
-    weights, model = {'round': 1}, None
+    channel with a bound of its own gives back would be one. Where a channel may have such a bound
+    there is one consumer, with none of his own: what it holds back Godwit keeps for him."""
+    weights, model, slots = {'round': 1}, None, SLOTS
 
     def begin(self):
+        if not self.model and self.chance(0.2):
+            self.slots = (self.rng.choice(SLOTS),)
         self.priorities = dict(zip(('c1', 'c2', 'c3', 'c4'), self.rng.sample((-5, 0, 3, 10), 4)))
         arguments = {'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'q2'}
         if self.chance(0.25):
@@ -87,13 +93,17 @@ class Consumers(Plain):
         return ['basic.qos', *at, {'prefetch_count': count, 'global_qos': is_global}], count
 
     def consume_steps(self):
-        """One that is not there yet; an exclusive one closes its channel if there are others."""
-        model, rng = self.model, self.rng
-        tags = [t for t in self.priorities if t not in [c['tag'] for c in model.consumers]]
+        """One that is not there yet; an exclusive one closes its channel if there are others. What
+        one held who was cancelled counts in RabbitMQ for the next one of that name."""
+        model, rng, at = self.model, self.rng, self.rng.choice(self.slots)
+        if len(self.slots) == 1 and (model.consumers or model.held.get(at)):
+            return self.cancel_steps() if model.consumers else self.publish_steps()
+        tags = [t for t in self.priorities if t not in [c['tag'] for c in model.consumers]
+                and t not in [tag for tag, _ in model.held.get(at, {}).values()]]
         if not tags:
-            return self.cancel_steps()
-        at, tag = rng.choice(SLOTS), rng.choice(tags)
-        step, prefetch = self.qos_step(at)
+            return self.cancel_steps() if model.consumers else self.publish_steps()
+        tag = rng.choice(tags)
+        step, prefetch = self.qos_step(at, is_global=len(self.slots) == 1)
         # what a bound of the channel is to one without acks both brokers see differently
         is_no_ack = not model.bound.get(at) and self.chance(0.15)
         made = {'queue': 'q1', 'consumer_tag': tag, 'no_ack': is_no_ack,
@@ -104,6 +114,7 @@ class Consumers(Plain):
         if is_refused:
             model.close(at)
             return steps
+        prefetch = 0 if len(self.slots) == 1 else prefetch
         model.consumers.append(dict(tag=tag, at=at, prefetch=prefetch, no_ack=made['no_ack'],
                                     exclusive=made['exclusive'], priority=self.priorities[tag]))
         model.give()
@@ -138,24 +149,39 @@ class Consumers(Plain):
             'exchange': '', 'routing_key': 'q1', 'mandatory': self.chance(0.2), 'properties': {},
             'body': 'm%d' % self.model.next_id}]]
 
+    def end_steps(self):
+        """A connection ends, in good order or by a mistake. Which of its channels gives back first
+        is RabbitMQ's to choose: if anyone could get it then, all but one are closed before."""
+        model, one = self.model, self.rng.choice(self.model.consumers)
+        ending = [slot for slot in SLOTS if slot[0] == one['at'][0]]
+        takes_over = model.is_single or any(c['no_ack'] or c['at'] not in ending
+                                            for c in model.consumers)
+        before = [['channel.close', *slot, {}] for slot in ending
+                  if slot != one['at'] and takes_over and model.is_used(slot)]
+        for slot in sorted(ending, key=lambda slot: slot == one['at']):
+            model.close(slot)
+        if self.chance(0.5):
+            return before + [['connection.close', *one['at'], {}]]
+        return before + [['basic.consume', *one['at'], {'queue': 'q2',
+                                                        'consumer_tag': one['tag']}]]
+
+    def delete_steps(self):
+        """What was held of a queue that is gone RabbitMQ may give back to the next one of that
+        name: who holds something goes before."""
+        model, gone = self.model, [slot for slot in SLOTS if self.model.held.get(slot)]
+        for slot in gone:
+            model.last_tag.pop(slot, None)
+            model.bound.pop(slot, None)
+        return [['queue.delete', 1, 3, {'queue': 'q1'}],
+                *[['channel.close', *slot, {}] for slot in gone], *self.begin()]
+
     def other_steps(self):
         """What is seldom done, or a mistake."""
-        rng, model, at = self.rng, self.model, self.rng.choice(SLOTS)
+        rng, model, at = self.rng, self.model, self.rng.choice(self.slots)
         if model.consumers and self.chance(0.4):
-            one = rng.choice(model.consumers)
-            number = one['at'][0]
-            for slot in SLOTS:
-                if slot[0] == number:
-                    model.close(slot)
-            if self.chance(0.5):
-                return [['connection.close', number, 1, {}]]
-            return [['basic.consume', *one['at'], {'queue': 'q2', 'consumer_tag': one['tag']}]]
-        if self.chance(0.4):
-            if any(c['no_ack'] and c['at'] == at for c in model.consumers):
-                return self.publish_steps()
-            return [self.qos_step(at, is_global=True)[0]]
-        if self.chance(0.3):
-            return [['queue.delete', 1, 3, {'queue': 'q1'}], *self.begin()]
+            return self.end_steps()
+        if self.chance(0.2):
+            return self.delete_steps()
         model.close(at)
         return [rng.choice((
             ['basic.ack', *at, {'delivery_tag': 50, 'multiple': False}],

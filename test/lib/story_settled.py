@@ -79,6 +79,9 @@ class Settled(Plain):
     def settle_step(self):
         name, made = self.settlement()
         tag, is_failure = made['delivery_tag'], name == 'reject'
+        if tag not in self.held:
+            self.lose()
+            return [f'basic.{name}', 1, self.at, made]
         gone = {t: n for t, n in self.held.items()
                 if t == tag or made.get('multiple') and t < tag}
         self.held = {t: n for t, n in self.held.items() if t not in gone}
@@ -113,10 +116,14 @@ class Settled(Plain):
         self.undone, self.returned, self.sent_n, self.died = {}, [], 0, 0
         return [[name, 1, 9, {}]]
 
-    def leave_steps(self):
-        """What is held goes back, and what has died is looked at by another."""
+    def lose(self):
+        """The channel is closed, and what it held goes back."""
         self.ready = self.live([n + 1 for n in (self.held | self.undone).values()]) + self.ready
         self.forget()
+
+    def leave_steps(self):
+        """What was held is there again, and what has died is looked at by another."""
+        self.lose()
         return [['channel.close', 1, self.at, {}],
                 ['rest', 1, 1, {'queues': [self.queue, 'q2']}],
                 *[['basic.get', 2, 1, {'queue': 'q2', 'no_ack': True}]] * 2]
@@ -185,4 +192,4 @@ class Limited(Settled):
         return name, made
 
     def may_recover(self):
-        return self.limit is None and super().may_recover()
+        return self.limit is None and not self.undone and super().may_recover()
