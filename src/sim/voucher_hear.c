@@ -70,12 +70,15 @@ static void hold(struct market *m, struct guest *g, uint32_t number, uint8_t way
 	g->held_n++;
 }
 
-/* It came: so it was sent, and was not taken. */
-static void note_bargains(struct market *m, uint32_t number)
+/* It came: so it was sent. And it was not taken, unless this is what was given to somebody who has
+ * left since and reads it only now: then others may have had it, and have taken it. */
+static void note_bargains(struct market *m, uint32_t number, bool is_leaving)
 {
 	struct message *x = &m->message[number];
 	must(number > 0 && number <= m->stage.sent_n);
 	m->bargain[m->bargain_of[number]].came_n += !x->is_seen;
+	if (is_leaving)
+		return;
 	m->bargain[x->taken_in].again_n += x->taken_in > 0;
 	x->taken_in = 0;
 }
@@ -94,7 +97,7 @@ static void heard_message(struct market *m, struct guest *g, const struct stomp_
 	struct message *x = &m->message[number];
 	const bool is_again = slice_eq(head->at[STOMP_H_REDELIVERED], slice_str("true"));
 	if (way != AUTO)
-		note_bargains(m, number);
+		note_bargains(m, number, g->strand.is_leaving);
 	if (g->strand.is_leaving && way != AUTO) { /* it goes back, or has already gone */
 		x->is_seen = true;
 		return;

@@ -10,6 +10,13 @@ static void what_stomp_promises_is_kept(void **state)
 	play_is_good(voucher, 60);
 }
 
+/* He had said DISCONNECT, and somebody else had it meanwhile and took it. */
+static void who_leaves_may_read_late_what_he_was_given(void **state)
+{
+	(void)state;
+	play_is_good((struct play_fix){ voucher_play, 46991, "" }, 1);
+}
+
 static void a_receipt_before_its_message_is_safe_is_noticed(void **state)
 {
 	(void)state;
@@ -38,6 +45,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_stomp_promises_is_kept),
+		cmocka_unit_test(who_leaves_may_read_late_what_he_was_given),
 		cmocka_unit_test(a_receipt_before_its_message_is_safe_is_noticed),
 		cmocka_unit_test(what_is_sent_before_its_commit_is_noticed),
 		cmocka_unit_test(half_a_commit_is_noticed),
