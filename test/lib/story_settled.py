@@ -135,7 +135,7 @@ class Settled(Plain):
         self.give([], n)
         made += [['tx.select', 1, 9, {}]] * (self.at == 9) + self.take_steps()
         for _ in range(self.rng.randint(3, 7)):
-            if self.at == 9 and not self.is_consuming and self.chance(0.2):
+            if self.at == 9 and self.may_publish() and self.chance(0.2):
                 made.append(self.publish_step(9))
                 self.sent_n += 1
             elif self.at == 9 and self.chance(0.3):
@@ -145,6 +145,9 @@ class Settled(Plain):
         if self.at == 9:
             made += self.end_steps()
         return made + self.leave_steps()
+
+    def may_publish(self):
+        return not self.is_consuming
 
     def may_recover(self):
         return self.chance(0.1)
@@ -190,6 +193,10 @@ class Limited(Settled):
                 made.pop('multiple')
             made['requeue'] = self.keeps_order(made['delivery_tag'], made.get('multiple', False))
         return name, made
+
+    def may_publish(self):
+        """Never in a transaction that may give back: which of the two comes first is not said."""
+        return False
 
     def may_recover(self):
         return self.limit is None and not self.undone and super().may_recover()
