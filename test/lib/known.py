@@ -168,6 +168,11 @@ ROWS = (
     Row('queue.declare', says(r"inequivalent arg 'x-queue-type'.* of type '(?!longstr)\w+' but "
                               r'current is none', r"arg 'x-queue-type'.* current is 'classic'"),
         '', LOCAL, '', 'a queue that was declared without a type is a classic one'),
+    Row('queue.declare', says(r"'x-queue-type'.* received none but current is the value '(quorum|"
+                              r"stream)'", r"'x-queue-type'.* received 'classic' but current is '"),
+        '', LOCAL, '', 'a queue that was declared without a type is a classic one'),
+    Row('exchange.bind', says('541', 'BindOk'), 'x-recent-history', APART, '',
+        'RabbitMQ fails at a binding from x-recent-history to an exchange'),
     Row('.*', loses_lists, '"x-queue-type": "stream"', LOCAL, '',
         'RabbitMQ 3.10 keeps no lists in the headers of a stream'),
     Row('tx.commit', gives_back_as_settled, '', APART, '',
