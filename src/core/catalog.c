@@ -172,8 +172,8 @@ static void open_again(const struct catalog *c, const struct catalog_view *v, co
 			pass_on(c, v, &head, CMD_QUEUE_OPEN, q, held);
 }
 
-/* An exchange with a queue of its own is there when that queue is: what is published to one that its
- * shard has not heard of is nobody's. So the shard answers. False: it has no queue. */
+/* An exchange with a queue of its own is there when that queue is: what is published to one that
+ * its shard has not heard of is nobody's. So the shard answers. False: it has no queue. */
 static bool open_keeper(const struct catalog *c, const struct catalog_view *v, const struct run *o,
 			struct post *held)
 {
