@@ -174,6 +174,9 @@ struct conn *conn_arrived(struct loop *l, uint64_t sock, uint64_t tag)
 {
 	struct conn *c = (struct conn *)(uintptr_t)tag;
 	c->sock = sock;
+	/* It may have been told of an alarm that this loop has not seen yet, and would read on. */
+	if (atomic_load_explicit(&l->node->alarms, memory_order_relaxed) != l->alarms_seen)
+		(void)alarms_look(l);
 	if (!slot_take(l, c))
 		must(!"no memory for a connection that is already open");
 	session_move(c->session, conn_handle(c));

@@ -17,11 +17,15 @@ static void say(struct errand *e, const void *p, size_t n)
 
 void errand_begin(struct errand *e, struct sock *sock)
 {
-	static const char line[] = "definitions import\n";
+	errand_ask(e, sock, "definitions import\n");
+}
+
+void errand_ask(struct errand *e, struct sock *sock, const char *line)
+{
 	must(!e->sock && sock);
 	*e = (struct errand){ .sock = sock };
 	sock->ops = &manage_session_ops;
-	say(e, line, sizeof line - 1);
+	say(e, line, strlen(line));
 }
 
 static void item(struct errand *e, enum item kind, const struct fact *f)

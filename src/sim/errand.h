@@ -19,6 +19,8 @@ struct errand {
 
 /* errand_begin takes a new connection to be an operator's. */
 void errand_begin(struct errand *e, struct sock *sock);
+/* errand_ask takes one to say another line, whose answer is in `said` when the broker hangs up. */
+void errand_ask(struct errand *e, struct sock *sock, const char *line);
 /* errand_make and errand_forget say one thing more; there is room for some. */
 void errand_make(struct errand *e, const struct fact *f);
 void errand_forget(struct errand *e, const struct fact *f);

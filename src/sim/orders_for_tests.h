@@ -132,29 +132,53 @@ static inline struct fact order_fact(const struct words *w, const char *what, ui
 		return order_grant(w, FACT_PERMISSION, buf);
 	if (strcmp(what, "topic_permission") == 0)
 		return order_grant(w, FACT_TOPIC_PERMISSION, buf);
+	if (strcmp(what, "user_limits") == 0)
+		return order_limits(w, FACT_USER_LIMITS, buf);
 	must(strcmp(what, "vhost_limits") == 0);
 	return order_limits(w, FACT_VHOST_LIMITS, buf);
 }
 
-static void world_order(struct world *w, const char *line)
+/* A bound of an alarm, in bytes: `memory=5` or `disk=5`. */
+static inline void order_bound(struct errand *e, const struct words *w, struct sock *sock)
+{
+	char line[64];
+	const char *what = words_find(w, "disk") ? "disk" : "memory";
+	snprintf(line, sizeof line, "limit %s %llu\n", what,
+		 (unsigned long long)words_number(w, what));
+	errand_ask(e, sock, line);
+}
+
+/* A fact that is made, or forgotten. */
+static inline void order_change(struct errand *e, const struct words *w, bool is_end,
+				struct sock *sock)
 {
 	uint8_t buf[ORDER_BYTES];
-	struct words *said = malloc(sizeof *said);
-	struct errand *e = calloc(1, sizeof *e);
-	must(said != NULL && e != NULL);
-	const bool is_end = strncmp(line, "forget ", 7) == 0;
-	words_read(said, line + (is_end ? 7 : 0));
-	const struct fact f = order_fact(said, said->verb, buf);
+	const struct fact f = order_fact(w, w->verb, buf);
 	must(f.value.n > 0);
-	errand_begin(e, sock_connect(&w->host.socks, 0));
+	errand_begin(e, sock);
 	if (is_end)
 		errand_forget(e, &f);
 	else
 		errand_make(e, &f);
 	errand_send(e);
+}
+
+static void world_order(struct world *w, const char *line)
+{
+	struct words *said = malloc(sizeof *said);
+	struct errand *e = calloc(1, sizeof *e);
+	must(said != NULL && e != NULL);
+	const bool is_end = strncmp(line, "forget ", 7) == 0;
+	words_read(said, line + (is_end ? 7 : 0));
+	const bool is_bound = strcmp(said->verb, "limit") == 0;
+	struct sock *sock = sock_connect(&w->host.socks, 0);
+	if (is_bound)
+		order_bound(e, said, sock);
+	else
+		order_change(e, said, is_end, sock);
 	while (errand_talk(e, &w->host.socks) || e->sock)
 		world_run(w);
-	must(errand_is_done(e));
+	must(is_bound ? strncmp(e->said, "limit_bytes: ", 13) == 0 : errand_is_done(e));
 	free(e);
 	free(said);
 }

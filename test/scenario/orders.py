@@ -50,10 +50,34 @@ ANY = {'policy': {'pattern': '', 'max-length': 1}, 'operator_policy': {'pattern'
        'vhost_limits': {'max-queues': 1}}
 
 
+# What godwit has a verb for: its words.
+def user_limits(said, is_end):
+    user = said.pop('user')
+    return ['clear_user_limits', user] if is_end else ['set_user_limits', user, json.dumps(said)]
+
+
+def limit(said, _):
+    return (['set_disk_free_limit', str(said['disk'])] if 'disk' in said else
+            ['set_vm_memory_high_watermark', 'absolute', str(said['memory'])])
+
+
+VERBS = {'user_limits': user_limits, 'limit': limit}
+
+
+def tell(data_dir, words):
+    done = subprocess.run([GODWIT, words[0], '--data-dir', data_dir, *words[1:]],
+                          capture_output=True, text=True, timeout=PATIENCE_S)
+    if done.returncode != 0:
+        raise Wrong(f'the operator was told {done.stdout} {done.stderr}')
+
+
 def order(data_dir, line):
     """Does what the line says; the broker has answered when this returns."""
     verb = 'forget' if line.startswith('forget ') else 'import'
     kind, words = words_of(line.removeprefix('forget '))
+    if kind in VERBS:
+        said = {w.name: w.number if w.text is None else w.text.decode() for w in words}
+        return tell(data_dir, VERBS[kind](said, line.startswith('forget ')))
     said = {} if kind == 'user' else {'vhost': '/'}
     if verb == 'forget':
         said.update(ANY.get(kind, {}))
