@@ -3,6 +3,7 @@
 #include "app/control.h"
 #include "app/definitions.h"
 #include "app/verb_close.h"
+#include "app/verb_consumers.h"
 #include "app/verb_entry.h"
 #include "app/verb_limit.h"
 #include "app/verb_node.h"
@@ -25,6 +26,7 @@ enum does {
 	DOES_QUEUES,
 	DOES_CONNECTIONS,
 	DOES_CHANNELS,
+	DOES_CONSUMERS,
 	DOES_PURGE,
 	DOES_MEMORY,
 	DOES_DISK,
@@ -209,6 +211,14 @@ static int list_dumped(const struct verb *v, enum verb_list what, const struct v
 	return code == EXIT_USAGE ? usage(v, room) : code;
 }
 
+static int list_consumers(const struct verb *v, const struct verb_call *call)
+{
+	char room[WHY_BYTES] = "";
+	struct text why = text_of(room, sizeof room);
+	int code = verb_consumers_list(call, &why);
+	return code == EXIT_USAGE ? usage(v, room) : code;
+}
+
 /* ---- what is done at once ----------------------------------------------------------------- */
 
 static int tell(const struct verb *v, const struct verb_call *call, const struct text *line)
@@ -326,6 +336,7 @@ int verb_run(const char *name, const struct verb_call *call)
 	case DOES_QUEUES: return list_dumped(v, VERB_QUEUES, call);
 	case DOES_CONNECTIONS: return list_dumped(v, VERB_CONNECTIONS, call);
 	case DOES_CHANNELS: return list_dumped(v, VERB_CHANNELS, call);
+	case DOES_CONSUMERS: return list_consumers(v, call);
 	case DOES_MEMORY: return limit(v, VERB_MEMORY, call);
 	case DOES_DISK: return limit(v, VERB_DISK, call);
 	case DOES_PURGE: return about_queue(v, call, "purge");

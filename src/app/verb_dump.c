@@ -68,22 +68,6 @@ struct listing {
 
 /* ---- a dump's texts ----------------------------------------------------------------------- */
 
-/* A dump writes some octets as \xHH. */
-static void unescape(char *s)
-{
-	char *to = s;
-	unsigned octet;
-	while (*s) {
-		if (s[0] == '\\' && s[1] == 'x' && sscanf(s + 2, "%2x", &octet) == 1) {
-			*to++ = (char)octet;
-			s += 4;
-		} else {
-			*to++ = *s++;
-		}
-	}
-	*to = '\0';
-}
-
 static const char *said(const struct listing *l, const char *line)
 {
 	const cJSON *one = cJSON_GetObjectItemCaseSensitive(l->seen, line);
@@ -222,7 +206,7 @@ static void take_line(void *arg, char *line)
 			put_row(l);
 	} else if (is_kept(l, line)) {
 		if (value[0] != '{') /* JSON has escapes of its own */
-			unescape(value);
+			verb_unescape(value);
 		see(l, line, value);
 	}
 }

@@ -60,6 +60,21 @@ bool verb_words_next(struct verb_words *w, char *to)
 	return false;
 }
 
+void verb_unescape(char *s)
+{
+	char *to = s;
+	unsigned octet;
+	while (*s) {
+		if (s[0] == '\\' && s[1] == 'x' && sscanf(s + 2, "%2x", &octet) == 1) {
+			*to++ = (char)octet;
+			s += 4;
+		} else {
+			*to++ = *s++;
+		}
+	}
+	*to = '\0';
+}
+
 /* ---- values ------------------------------------------------------------------------------- */
 
 static void put_json(FILE *to, const cJSON *value)

@@ -47,6 +47,9 @@ struct verb_words {
 struct verb_words verb_words(char *const *words);
 bool verb_words_next(struct verb_words *w, char *to);
 
+/* verb_unescape reads a dump's text in its place: some octets are written as \xHH. */
+void verb_unescape(char *s);
+
 /* verb_rows_put writes a row of columns_n values, of which NULL is nothing, and before the first
  * one the head; verb_rows_end writes what stands behind all. */
 void verb_rows_put(struct verb_rows *r, cJSON *const *values);

@@ -6,8 +6,9 @@
 #include "core/core_select.h"
 #include "core/core_stream.h"
 
-#define DUMP_BYTES         6000u
-#define DUMP_CONSUMERS_MAX 20u
+#define DUMP_BYTES          6000u
+#define DUMP_CONSUMERS_MAX  50000u
+#define DUMP_CONSUMER_BYTES 280u /* the longest line of one */
 
 /* ---- the order of ids -------------------------------------------------------------------- */
 
@@ -316,20 +317,34 @@ void core_dump(const struct core *c, struct text *out)
 	dump_count(&c->count, out);
 }
 
+static enum err put_described(const struct core *c, const struct queue *q, bool is_of_queue,
+			      struct text *out)
+{
+	must(is_of_queue || !q);
+	if (is_of_queue && !q)
+		return ERR_NOT_FOUND;
+	if (q)
+		dump_queue(q, out);
+	else
+		core_dump(c, out);
+	return ERR_OK;
+}
+
 void core_describe(struct core *c, const struct run *cmd, struct post *fx)
 {
-	char buf[DUMP_BYTES];
-	struct text t = text_of(buf, sizeof buf);
 	const struct queue *q = cmd->queue ? core_find_queue(c, cmd->queue) : NULL;
-	struct reply_row what = { .err = ERR_OK, .op = CMD_DUMP };
+	uint32_t shown_n = q ? q->consumers_n : 0;
+	if (shown_n > DUMP_CONSUMERS_MAX)
+		shown_n = DUMP_CONSUMERS_MAX;
+	uint32_t bytes = DUMP_BYTES + shown_n * DUMP_CONSUMER_BYTES;
+	char *room = mem_get(c->mem, bytes, "dump");
+	struct text t = room ? text_of(room, bytes) : text_of((char[1]){ 0 }, 1);
+	struct reply_row what = { .err = ERR_RESOURCE_ERROR, .op = CMD_DUMP };
 	must(cmd->session != 0 && fx);
-	if (q)
-		dump_queue(q, &t);
-	else if (cmd->queue)
-		what.err = ERR_NOT_FOUND;
-	else
-		core_dump(c, &t);
+	if (room)
+		what.err = put_described(c, q, cmd->queue != 0, &t);
 	struct run head = core_fx(c, FX_REPLY, cmd);
 	(void)post_run(fx, session_loop(cmd->session), &head, &what, sizeof what, 1,
 		       text_slice(&t));
+	mem_put(c->mem, room, bytes);
 }

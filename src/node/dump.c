@@ -5,7 +5,9 @@
 #include "base/text.h"
 #include "node/conn.h"
 
-#define DUMP_BYTES         65536u /* of one answer */
+#define DUMP_BYTES         65536u    /* of one answer */
+#define DUMP_BYTES_MAX     33554432u /* of a connection that has not enough room in that */
+#define DUMP_BYTES_GROW    8u
 #define DUMP_CATALOG_BYTES 1048576u
 #define CUT                "\ncut: yes\n" /* said at the end of a text that has no more room */
 
@@ -175,30 +177,45 @@ static void put_one_conn(struct loop *l, uint64_t number, struct text *out)
 		put_conn(c, out);
 }
 
+/* Gives the slot to go on with, or 0. */
+static uint32_t put_loop_answer(struct loop *l, const struct run *cmd, struct text *out)
+{
+	must(cmd->kind == CMD_DUMP_LOOP);
+	switch (cmd->flags) {
+	case DUMP_NODE:
+		put_node(l->node, l->now_ms, out);
+		text_putc(out, '\n');
+		journal_dump(l->node->journal, out);
+		return 0;
+	case DUMP_ONE_LOOP: put_loop(l, out); return 0;
+	case DUMP_CONNECTIONS: return put_conns(l, (uint32_t)cmd->queue, out);
+	case DUMP_CONNECTION: put_one_conn(l, cmd->queue, out); return 0;
+	default: must(!"a question for a loop");
+	}
+	return 0;
+}
+
+/* A connection with many channels or consumers is told whole, in more room. */
 static void describe_loop(struct loop *l, const struct run *cmd)
 {
 	struct reply_row what = { .err = ERR_OK, .op = CMD_DUMP_LOOP };
 	struct text t;
-	char *room = room_take(l, DUMP_BYTES, &t);
-	must(cmd->kind == CMD_DUMP_LOOP);
-	if (!room) {
-		refuse(l, cmd);
-		return;
+	for (uint32_t bytes = DUMP_BYTES;; bytes *= DUMP_BYTES_GROW) {
+		char *room = room_take(l, bytes, &t);
+		must(bytes <= DUMP_BYTES_MAX);
+		if (!room) {
+			refuse(l, cmd);
+			return;
+		}
+		what.a = put_loop_answer(l, cmd, &t);
+		bool is_told = !text_is_full(&t) || bytes == DUMP_BYTES_MAX;
+		say_if_cut(&t);
+		if (is_told)
+			answer(l, cmd, &what, &t);
+		mem_put(&l->memory.mem, room, bytes);
+		if (is_told)
+			return;
 	}
-	switch (cmd->flags) {
-	case DUMP_NODE:
-		put_node(l->node, l->now_ms, &t);
-		text_putc(&t, '\n');
-		journal_dump(l->node->journal, &t);
-		break;
-	case DUMP_ONE_LOOP: put_loop(l, &t); break;
-	case DUMP_CONNECTIONS: what.a = put_conns(l, (uint32_t)cmd->queue, &t); break;
-	case DUMP_CONNECTION: put_one_conn(l, cmd->queue, &t); break;
-	default: must(!"a question for a loop");
-	}
-	say_if_cut(&t);
-	answer(l, cmd, &what, &t);
-	mem_put(&l->memory.mem, room, DUMP_BYTES);
 }
 
 static void close_one(struct loop *l, const struct run *cmd)

@@ -77,9 +77,9 @@ struct consumer {
 	uint64_t queue;
 	uint64_t direct_bytes; /* of a direct one: they wait */
 	uint32_t id;
-	uint32_t waiting_n; /* deliveries that came and are not written */
-	uint16_t shard;
-	uint8_t end; /* enum consumer_end */
+	uint32_t waiting_n;       /* deliveries that came and are not written */
+	uint16_t shard, prefetch; /* of its channel when it came: what it may hold, 0: any number */
+	uint8_t end;              /* enum consumer_end */
 	bool is_no_ack;
 	bool is_shared;             /* its credit is the channel's shared prefetch */
 	bool is_patient, is_stream; /* may not hold messages for ever (patience.h); of a stream */

@@ -85,6 +85,7 @@ static enum err subscribe(struct turn *t, struct channel *c, const struct queue_
 		return amqp091_refuse(t, ERR_RESOURCE_ERROR, "no memory for a consumer");
 	k->queue = q->id;
 	k->shard = q->shard;
+	k->prefetch = c->prefetch;
 	k->is_no_ack = m->no_ack;
 	k->is_stream = q->flags & QUEUE_APPENDS;
 	const struct subscribe_row row = { amqp091_first_credit(c, k), args->priority };

@@ -23,6 +23,16 @@ static void dump_channel(const struct channel *c, struct text *out)
 	text_puts(out, c->is_closing ? " closing\n" : "\n");
 }
 
+/* The tag comes last, since it may hold blanks. */
+static void dump_consumer(const struct consumer *k, struct text *out)
+{
+	must(k->channel != NULL);
+	text_putf(out, "consumer: %u channel %u ack %s prefetch %u tag ", k->id, k->channel->number,
+		  yes(!k->is_no_ack), k->prefetch);
+	text_put_printable(out, slice_of(k->tag, k->tag_n));
+	text_putc(out, '\n');
+}
+
 static void dump_names(const struct amqp091 *s, const struct session_world *w, struct text *out)
 {
 	must(s->phase <= PHASE_CLOSED);
@@ -65,4 +75,7 @@ void amqp091_dump(const struct session *own, const struct session_world *w, stru
 	text_putf(out, "asking: %s\nblocked: %s\n", yes(s->call), yes(s->is_held));
 	for (struct map_slot *slot; (slot = map_next(&s->channels, &cursor)) != NULL;)
 		dump_channel((const struct channel *)(uintptr_t)slot->value, out);
+	cursor = 0;
+	for (struct map_slot *slot; (slot = map_next(&s->consumers, &cursor)) != NULL;)
+		dump_consumer((const struct consumer *)(uintptr_t)slot->value, out);
 }
