@@ -51,6 +51,15 @@ static bool is(const char *want, const char *value)
 	return want && strcmp(want, value) == 0;
 }
 
+/* Its socket ends, or its client has been told already. */
+static bool is_ending(const char *line, const char *value)
+{
+	if (strcmp(line, "state") == 0)
+		return is("closing", value) || is("lost", value);
+	return strcmp(line, "phase") == 0 &&
+	       (is("ending", value) || is("closing", value) || is("closed", value));
+}
+
 static void take_line(void *arg, char *line)
 {
 	struct found *f = arg;
@@ -67,7 +76,7 @@ static void take_line(void *arg, char *line)
 		      is(f->wanted->name, value);
 	f->is_user |= strcmp(line, "user") == 0 && is(f->wanted->user, value);
 	f->is_vhost |= strcmp(line, "vhost") == 0 && is(f->wanted->vhost, value);
-	f->is_ending |= strcmp(line, "state") == 0 && (is("closing", value) || is("lost", value));
+	f->is_ending |= is_ending(line, value);
 	f->is_client |= strcmp(line, "protocol") == 0 && strcmp(value, "manage") != 0;
 }
 
