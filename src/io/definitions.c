@@ -12,31 +12,55 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Limits are an object, or pairs in a list, as 3.10 writes them. */
-static int64_t limit_of(const cJSON *limits, const char *name)
+/* Limits are an object, or pairs in a list, as 3.10 writes them. NULL: there is no such one. */
+static const cJSON *limit_said(const cJSON *limits, const char *name)
 {
 	const cJSON *v = cJSON_GetObjectItemCaseSensitive(limits, name), *pair;
-	if (cJSON_IsArray(limits)) {
-		v = NULL;
-		cJSON_ArrayForEach(pair, limits)
-		{
-			const cJSON *key = cJSON_GetArrayItem(pair, 0);
-			if (cJSON_IsString(key) && strcmp(key->valuestring, name) == 0)
-				v = cJSON_GetArrayItem(pair, 1);
-		}
+	if (!cJSON_IsArray(limits))
+		return v;
+	v = NULL;
+	cJSON_ArrayForEach(pair, limits)
+	{
+		const cJSON *key = cJSON_GetArrayItem(pair, 0);
+		if (cJSON_IsString(key) && strcmp(key->valuestring, name) == 0)
+			v = cJSON_GetArrayItem(pair, 1);
 	}
+	return v;
+}
+
+/* -1: any number. */
+static int64_t limit_of(const cJSON *limits, const char *name)
+{
+	const cJSON *v = limit_said(limits, name);
 	return cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble < 1e15
 		       ? (int64_t)v->valuedouble
 		       : -1;
 }
 
+static enum err note_others(const struct entry *e, const cJSON *limits, const char *objects)
+{
+	const cJSON *one;
+	cJSON_ArrayForEach(one, limits)
+	{
+		const cJSON *key = cJSON_GetArrayItem(one, 0);
+		const char *name = one->string           ? one->string
+				   : cJSON_IsString(key) ? key->valuestring
+							 : "";
+		if (strcmp(name, "max-connections") != 0 && strcmp(name, objects) != 0)
+			TRY(definitions_note(e, "has a limit that does nothing:", name));
+	}
+	return ERR_OK;
+}
+
+/* Who says that there is no limit lifts one that there was. */
 static enum err add_limits(const struct entry *e, enum fact_kind kind, struct slice name,
 			   const cJSON *limits, const char *objects)
 {
 	uint8_t buf[FACT_LIMITS_BYTES];
 	struct fact_limits l = { limit_of(limits, "max-connections"), limit_of(limits, objects) };
 	struct fact f = fact_of(kind, name, SLICE_EMPTY, SLICE_EMPTY);
-	if (l.connections < 0 && l.objects < 0)
+	TRY(note_others(e, limits, objects));
+	if (!limit_said(limits, "max-connections") && !limit_said(limits, objects))
 		return ERR_OK;
 	fact_limits_put(&l, buf);
 	f.value = slice_of(buf, sizeof buf);
