@@ -260,9 +260,43 @@ static void who_has_closed_in_order_may_come_again_at_once(void **state)
 	scenario_end(s);
 }
 
+#define EXTERNAL_OF(who)                            \
+	who " raw 'AMQP\\x00\\x00\\x09\\x01'\n" who \
+	    " ch 0 connection.start_ok mechanism='EXTERNAL' response='eve' locale='en_US'\n"
+
+/* TLS has looked at the certificate; what else the client says of himself does not matter. */
+static void who_has_shown_a_certificate_needs_no_password(void **state)
+{
+	(void)state;
+	struct scenario *s = begin(__func__);
+	struct session_limits *l = &s->w->limits;
+	l->mechanisms[l->mechanisms_n++] = slice_str("EXTERNAL");
+	scenario_play(s, "a connect\nb connect\nc connect\n");
+	s->clients[0].c->s->cert_name = slice_str("ann");
+	s->clients[1].c->s->cert_name = slice_str("zoe");
+	scenario_play(s,
+		      EXTERNAL_OF("a") "----\na ch 0 connection.start * mechanisms='PLAIN AMQPLAIN "
+				       "ANONYMOUS EXTERNAL' *\na ch 0 connection.tune *\n");
+	scenario_play(s,
+		      "a ch 0 connection.tune_ok channel_max=9 frame_max=131072\n"
+		      "a ch 0 connection.open virtual_host='/'\na ch 1 channel.open\n"
+		      "a ch 1 queue.declare queue='ann-q'\na ch 1 queue.declare queue='q'\n----\n"
+		      "a ch 0 connection.open_ok\na ch 1 channel.open_ok\n"
+		      "a ch 1 queue.declare_ok queue='ann-q' message_count=0 consumer_count=0\n"
+		      "a ch 1 channel.close reply_code=403 * class_id=50 method_id=10\n");
+	/* A name that is nobody's; and nobody's word is taken without a certificate. */
+	scenario_play(s, EXTERNAL_OF("b") "----\nb ch 0 connection.start *\nb closed\n");
+	scenario_play(s,
+		      EXTERNAL_OF("c") "----\nc ch 0 connection.start * mechanisms='PLAIN AMQPLAIN "
+				       "ANONYMOUS' *\nc closed\n");
+	s->clients[0].c->s->cert_name = s->clients[1].c->s->cert_name = SLICE_EMPTY;
+	scenario_end(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_has_shown_a_certificate_needs_no_password),
 		cmocka_unit_test(whoever_may_do_anything_with_it_may_declare_it_passively),
 		cmocka_unit_test(a_password_may_be_looked_at_later),
 		cmocka_unit_test(nobody_hears_how_long_a_password_was_looked_at),
