@@ -144,8 +144,12 @@ bool chunk_weigh(const struct chunk *k, struct cold *out)
 			return false;
 		if (!add_span(&c, (uint32_t)(k->loc[i] >> 32), e->bytes))
 			return false;
-		if (!c.first_id)
+		const uint8_t level = (uint8_t)min_u64(e->priority, RANK_MAX);
+		if (!c.first_id) {
 			c.first_id = e->id;
+			c.level = level;
+		}
+		c.differ |= level != c.level;
 		c.last_id = e->id;
 		c.bytes += e->bytes;
 	}
@@ -168,6 +172,7 @@ struct chunk *chunk_cool(struct chunk_pool *p, struct chunk *own_k, const struct
 	       bytes - offsetof(struct chunk, cold));
 	k->is_cold = true;
 	k->is_wanted = false;
+	k->level = cold->level;
 	k->entry = NULL;
 	k->loc = NULL;
 	k->rows = NULL;
@@ -199,6 +204,8 @@ void chunk_warm(struct chunk_pool *p, struct chunk *own_k, struct chunk *hot)
 	hot->live_n = own_k->live_n;
 	hot->durable_n = own_k->durable_n;
 	hot->is_stored = own_k->is_stored;
+	hot->level = own_k->level;
+	hot->lanes_n = own_k->lanes_n;
 	hot->queue = own_k->queue;
 	own_k->live_n = 0;
 	chunk_put(p, own_k);

@@ -62,6 +62,8 @@ struct cold {
 	uint64_t bytes;             /* of all */
 	struct digest_sum sum;      /* chunk_sum */
 	uint32_t spans_n;           /* there is memory for so many */
+	bool differ;                /* they are of several priorities, up to RANK_MAX */
+	uint8_t level;              /* or all of this one */
 	struct cold_span {          /* where their messages lie: how many in which segment */
 		uint32_t segment, n;
 		uint64_t bytes;
@@ -78,6 +80,7 @@ struct chunk {
 	uint32_t live_n;
 	uint32_t durable_n;    /* live and persistent */
 	bool is_stored;        /* a checkpoint may hold a unit of it */
+	uint8_t level;         /* the priority of all its entries, if it has no lanes (lanes.h) */
 	struct chunk *next;    /* in the pool */
 	struct queue *queue;   /* that it is in */
 	uint64_t expires_ms;   /* no ready entry expires before; 0: none expires */
@@ -87,8 +90,8 @@ struct chunk {
 	uint16_t *returned;    /* of each slot with ENTRY_RETURNED: how often (core_attempt.c) */
 	struct list_node late; /* in core.late: an entry may not wait at all */
 	struct chunk_select *select; /* what selectors know of it (core_select.c); NULL: nothing */
-	uint64_t (*lane)[CHUNK_WORDS]; /* `ready` by priority (lanes.h), if the queue has these */
-	uint16_t lanes_n;
+	uint64_t (*lane)[CHUNK_WORDS]; /* `ready` by priority (lanes.h), if it has several */
+	uint16_t lanes_n;              /* of its queue; 0: it has none */
 	uint16_t bodies_n, returned_n; /* slots that `bodies` and `returned` have room for */
 	bool is_cold;
 	bool is_wanted;          /* cold, and being read */

@@ -331,6 +331,8 @@ void core_release(struct core *c, struct queue *q, struct chunk *k)
 	/* A tail that was only kept for its place ends with the last entry before it. */
 	if (q->live_n == 0 && q->chunks.n)
 		release(c, q, queue_chunk(q, queue_end(q) - 1));
+	if (q->chunks.n == 0 && q->has->lanes)
+		lanes_idle(q, c->mem);
 	if (q->chunks.n == 0 && q->chunks.cap > 64)
 		deque_trim(&q->chunks, c->mem);
 }

@@ -224,7 +224,7 @@ void core_retain_limit(struct core *c, uint64_t messages, uint64_t bytes);
  * core_apply finds everything in memory that it needs, because only what is decided for entries
  * that are there gets into the log. Replay decides nothing: before each outcome core_needs says
  * which unit has to be brought first; false: none. core_cold_next: the next cold unit of
- * a queue from *io_key on. */
+ * a queue from *io_key on, or the next one whose entries are of several priorities. */
 struct unit_key {
 	uint64_t queue;
 	uint64_t chunk;
@@ -247,7 +247,7 @@ bool core_has_wants(const struct core *c);
 uint32_t core_wants_take(struct core *c, struct unit_key *out, uint32_t max);
 void core_warm(struct core *c, struct unit_key key, struct slice unit);
 bool core_needs(struct core *c, const struct run *o, struct unit_key *out);
-bool core_cold_next(struct core *c, struct unit_key *io_key);
+bool core_cold_next(struct core *c, struct unit_key *io_key, bool is_any);
 
 /* Checkpoint: durable state as units, each with a key; only units changed since the last
  * core_checkpoint_end that was kept are given. core_checkpoint_next writes one unit into buf (cap

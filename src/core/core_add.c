@@ -80,6 +80,8 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 	bool is_logged = o->flags & RUN_LOGGED;
 	uint64_t cached_before = q->cached_bytes, live_before = q->live_bytes;
 	must(from < o->n);
+	if (q->is_ranked)
+		lanes_meet(q, row + from, o->n - from, c->mem);
 	for (uint32_t at = from, n; at < o->n; at += n) {
 		struct chunk *done, *k = queue_tail(q, &c->chunks, &done);
 		if (done)
@@ -99,7 +101,7 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 			core_rule_replayed(c, k, row + at, n);
 		else if (q->has->ruled || k->bodies)
 			core_rule_weigh(c, q, k, k->used - n, n);
-		if (q->has->lanes)
+		if (q->has->lanes || q->is_ranked)
 			lanes_add(q, k, k->used - n, n, c->mem);
 		if (q->has->select)
 			core_select_own(c, q, k, k->used - n, n, o->session);

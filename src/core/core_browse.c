@@ -1,5 +1,7 @@
 #include "core/core_state.h"
 
+#include <string.h>
+
 /* Somebody looks at what is in a queue and leaves it there: page by page, what there was when he
  * began, and still is when he comes to it; also what consumers have and may give back. He holds
  * nothing between two pages but a place.
@@ -30,6 +32,13 @@ static bool has_lanes(const struct queue *q)
 	return q->has->lanes && !q->has->group;
 }
 
+/* The highest priority of a queue that has them, or had them when the walk began. */
+static uint8_t highest(const struct queue *q)
+{
+	must(!q->has->stream);
+	return q->has->lanes || q->is_ranked ? lanes_max(q) : UINT8_MAX;
+}
+
 /* Its consumers are about to need its entries. */
 static bool is_near(const struct queue *q, const struct chunk *k)
 {
@@ -55,7 +64,7 @@ static bool is_shown(const struct page *p, const struct chunk *k, uint32_t slot)
 		return core_is_kept(k, slot) && (e->mem || k->loc[slot]);
 	if (e->flags & (ENTRY_SETTLING | ENTRY_DEAD) || (ms > 0 && ms <= p->core->now_ms))
 		return false;
-	return !has_lanes(p->queue) || min_u64(e->priority, lanes_max(p->queue)) == p->at.lane;
+	return !p->at.by_lane || min_u64(e->priority, highest(p->queue)) == p->at.lane;
 }
 
 static void show(struct page *p, const struct chunk *k, uint32_t slot)
@@ -79,6 +88,18 @@ static void show(struct page *p, const struct chunk *k, uint32_t slot)
 	p->bytes += e->bytes;
 }
 
+/* None of it is of the priority that is asked for: it need not be looked at, nor be in memory. */
+static bool is_other_lane(const struct page *p, const struct chunk *k)
+{
+	must(k->live_n > 0);
+	if (!p->at.by_lane || k->lanes_n <= p->at.lane)
+		return false;
+	if (!k->lane)
+		return k->level != p->at.lane;
+	return memcmp(k->live, k->ready, sizeof k->live) == 0 &&
+	       bits_next_set(k->lane[p->at.lane], CHUNK_N, 0) == CHUNK_N;
+}
+
 /* The next live entry; NULL: none, and what that means is noted. */
 static struct chunk *next(struct page *p)
 {
@@ -89,11 +110,15 @@ static struct chunk *next(struct page *p)
 	if (!k || p->at.pos >= p->at.end) {
 		p->at.pos = p->at.end;
 		p->is_lane_end = true;
-		p->is_end = !has_lanes(q) || p->at.lane == 0;
+		p->is_end = !p->at.by_lane || p->at.lane == 0;
 		return NULL;
 	}
 	if (before != k->number)
 		leave(p->core, q, before);
+	if (is_other_lane(p, k)) {
+		p->at.pos = pos_of(k->number + 1, 0);
+		return NULL;
+	}
 	if (k->is_cold && core_cold_want(p->core, q, k))
 		p->is_waiting = true;
 	else if (k->is_cold)
@@ -192,7 +217,8 @@ void core_browse(struct core *c, const struct run *cmd, const struct browse_row 
 	core_used(c, q);
 	if (from->end == 0) {
 		p.at.end = max_u64(q->tail_pos, 1);
-		p.at.lane = has_lanes(q) ? lanes_max(q) : 0;
+		p.at.by_lane = has_lanes(q);
+		p.at.lane = p.at.by_lane ? highest(q) : 0;
 	}
 	collect(&p);
 	if (p.is_waiting && p.n == 0) {

@@ -51,7 +51,7 @@ static void cool(struct core *c, struct queue *q, struct chunk *k)
 {
 	struct cold cold;
 	must(!k->is_cold && k->queue == q);
-	if (core_select_keeps(k) || k->durable_n != k->live_n || !is_all_ready(k) ||
+	if (k->lane || core_select_keeps(k) || k->durable_n != k->live_n || !is_all_ready(k) ||
 	    k->expires_ms || k->bodies || k->once || wheel_is_set(&k->due.timer) ||
 	    list_has_node(&k->late) || !chunk_weigh(k, &cold))
 		return;
@@ -71,11 +71,12 @@ void core_cool_one(struct core *c, struct queue *q, struct chunk *k)
 		cool(c, q, k);
 }
 
-/* Queues whose limits look at each entry, or that need to find one by its priority, keep them. */
+/* Queues whose limits look at each entry, or that have a highest priority, keep them. */
 static bool is_plain(const struct queue *q)
 {
 	const struct ruled *r = q->has->ruled;
-	return !q->has->lanes && !q->has->delay && !q->is_closed && !(q->flags & QUEUE_KEEPER) &&
+	const bool has_highest = q->has->lanes && !q->is_ranked;
+	return !has_highest && !q->has->delay && !q->is_closed && !(q->flags & QUEUE_KEEPER) &&
 	       (!r || (r->max_length == RULE_NONE && r->max_length_bytes == RULE_NONE));
 }
 
@@ -268,7 +269,7 @@ bool core_needs(struct core *c, const struct run *o, struct unit_key *out)
 	return false;
 }
 
-bool core_cold_next(struct core *c, struct unit_key *io_key)
+bool core_cold_next(struct core *c, struct unit_key *io_key, bool is_any)
 {
 	const struct queue *q = core_find_queue(c, io_key->queue);
 	uint64_t number = io_key->chunk;
@@ -277,7 +278,7 @@ bool core_cold_next(struct core *c, struct unit_key *io_key)
 		return false;
 	for (const struct chunk *k; (k = queue_next_used(q, number)) != NULL; number++) {
 		number = k->number;
-		if (!k->is_cold)
+		if (!k->is_cold || (!is_any && !k->cold.differ))
 			continue;
 		io_key->chunk = number;
 		return true;
@@ -291,6 +292,7 @@ bool core_cold_next(struct core *c, struct unit_key *io_key)
 static void off(struct queue *q, struct chunk *k)
 {
 	must(is_all_ready(k) && q->ready_n >= k->live_n);
+	lanes_leave(q, k);
 	memset(k->ready, 0, sizeof k->ready);
 	q->ready_n -= k->live_n;
 	q->ready_bytes -= k->cold.bytes;

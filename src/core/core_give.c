@@ -458,7 +458,7 @@ void core_get(struct core *c, const struct run *cmd, bool is_behind, struct outc
 	 * safe: of a transaction another shard says so; what comes back has its old place */
 	const bool comes_back = q && q->has->counting_n && !is_behind;
 	const bool waits = q && queue_awaits_log(q) && !is_behind;
-	bool is_marked_now = k && !comes_back && !(waits && q->has->lanes) &&
+	bool is_marked_now = k && !comes_back && !(waits && (q->has->lanes || q->is_rank_due)) &&
 			     core_is_marked(c, q, &k->entry[slot], pos_of(k->number, slot), later);
 	if (q && !q->is_closed && !is_marked_now && (k || waits)) {
 		core_ask_later(cmd, later);

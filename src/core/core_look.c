@@ -281,8 +281,10 @@ static void dump_queue(const struct queue *q, struct text *out)
 		core_retain_dump(q, out);
 	if (q->has->ruled)
 		dump_rules(q->has->ruled, out);
-	if (q->has->lanes)
+	if (q->has->lanes || q->is_ranked)
 		text_putf(out, "max_priority: %u\n", lanes_max(q));
+	if (q->is_ranked)
+		text_putf(out, "priorities_differ: %s\n", yes(q->has->lanes));
 	if (q->has->group)
 		text_puts(out, "groups: yes\n");
 	if (q->has->single)

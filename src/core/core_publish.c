@@ -141,11 +141,14 @@ static void to_add_rows(struct core *c, struct run *cmd, struct stretch *s, uint
 	const uint8_t kept_flags = (uint8_t)(ENTRY_BIG | ENTRY_SAME | ENTRY_CONFIRM |
 					     ENTRY_SPILLED |
 					     (s->way == WAY_LOG ? ENTRY_PERSISTENT : 0));
+	const bool is_ranked = s->queue && s->queue->is_ranked;
 	uint64_t expiry = 0;
 	must(s->end <= cmd->n);
 	if (s->is_held)
 		c->split.held_by = s->queue->id;
 	for (uint32_t i = s->at; i < s->end; i++) {
+		if (is_ranked && !(row[i].flags & ENTRY_RANKED))
+			row[i].priority = RANK_OF_ABSENT;
 		to_add_row(&row[i], kept_flags);
 		expiry |= row[i].expiry_ms;
 		if (!(row[i].flags & ENTRY_SAME)) /* another message begins */
@@ -189,6 +192,9 @@ static uint8_t reserve(struct core *c, const struct stretch *s, struct add_row *
 	struct queue *q = s->queue;
 	uint8_t reserved = ABLATED(reserve) ? 0 : ADD_RESERVED;
 	must(s->way == WAY_LATER || s->way == WAY_LOG);
+	if (q->is_ranked)
+		q->is_rank_due = (q->pending_n && q->is_rank_due) ||
+				 lanes_differ(q, row, s->end - s->at);
 	q->pending_n += reserved ? s->end - s->at : 0;
 	if (reserved && q->has->ruled)
 		q->has->ruled->pending_bytes += core_rule_bodies(row, s->end - s->at);

@@ -115,7 +115,9 @@ static void follow_rules(struct core *c, struct queue *q, struct slice rules, bo
 	core_single_rules(c, q, &r);
 	core_retry_rules(c, q, &r);
 	core_delay_rules(c, q, &r);
-	if (r.max_priority == RULE_NONE)
+	if (rules_have_ranks(&r))
+		lanes_rank(q, c->mem);
+	else if (r.max_priority == RULE_NONE)
 		lanes_off(q, c->mem);
 	else
 		lanes_on(q, (uint8_t)r.max_priority, c->mem);

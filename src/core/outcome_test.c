@@ -101,6 +101,7 @@ static const struct pin old_rules[] = {
 	{ 28, "limit_is_assumed" },
 	{ 29, "logs_use" },
 	{ 30, "once_by_id" },
+	{ 31, "ranks" },
 };
 
 static const struct pin rules[] = {

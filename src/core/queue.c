@@ -321,6 +321,5 @@ void queue_check(const struct queue *q)
 	must(q->has->stream || q->cached_bytes <= q->live_bytes);
 	must_if(q->has->stream, q->live_n == 0);
 	must_if(q->has->ruled, ready_bodies == q->has->ruled->ready_bodies);
-	if (q->has->lanes)
-		lanes_check(q);
+	lanes_check(q);
 }

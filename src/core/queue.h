@@ -55,7 +55,7 @@ struct special {
 	struct delay *delay;      /* core_delay.c; NULL: nothing waits for a time */
 	struct deque *cancels;    /* core_list.c; NULL: nobody waits for what is on its way */
 	struct window *window;    /* what it has taken not long ago; NULL: no matter */
-	struct lanes *lanes;      /* lanes.h; NULL: no priorities */
+	struct lanes *lanes;      /* lanes.h; NULL: no priorities, or all have the same */
 	struct selecting *select; /* core_select.c; NULL: all take everything */
 	struct grouping *group;   /* core_group.c; NULL: it has met no message with a group */
 	struct dead *dead;        /* core_dead.c; NULL: no dead letters */
@@ -109,6 +109,9 @@ struct queue {
 	bool is_logged : 1;        /* the log or a checkpoint knows of it, or soon will */
 	bool is_stored : 1;        /* a checkpoint may hold a unit of it */
 	bool is_mark_late : 1;     /* giving waits for the mark that was asked for */
+	bool is_ranked : 1;        /* it has the priorities of a quorum queue (lanes.h) */
+	bool is_rank_due : 1;      /* what waits for the log may have another one */
+	uint8_t level;             /* that of all entries, while it is_ranked without lanes */
 	const struct special *has; /* queue_special; never NULL */
 	struct queue_count *count; /* NULL: it has counted nothing yet */
 
@@ -186,7 +189,7 @@ static inline void queue_on(struct queue *q, struct chunk *k, uint32_t slot)
 		queue_pieces_on(q, &k->entry[slot]);
 	if (k->bodies && q->has->ruled) /* rules may not have come yet */
 		q->has->ruled->ready_bodies += k->bodies[slot];
-	if (k->lane)
+	if (k->lanes_n)
 		queue_lane_on(q, k, slot);
 }
 static inline void queue_off(struct queue *q, struct chunk *k, uint32_t slot)
@@ -198,7 +201,7 @@ static inline void queue_off(struct queue *q, struct chunk *k, uint32_t slot)
 		queue_pieces_off(q, &k->entry[slot]);
 	if (k->bodies && q->has->ruled)
 		q->has->ruled->ready_bodies -= k->bodies[slot];
-	if (k->lane)
+	if (k->lanes_n)
 		queue_lane_off(q, k, slot);
 }
 

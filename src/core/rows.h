@@ -17,6 +17,7 @@ enum {
 	ENTRY_BIG = 2,         /* the body is in chunk records */
 	ENTRY_REDELIVERED = 4, /* given before, or may have been (give mark) */
 	ENTRY_SETTLING = 8,    /* settled; its removal waits for the log */
+	ENTRY_RANKED = 8,      /* publish_row: the message itself says its priority */
 	ENTRY_SAME = 16,       /* row: same message as the row before (another queue) */
 	ENTRY_AGAIN = 16,      /* entry: it is SETTLING, but is to wait again */
 	ENTRY_CONFIRM = 32,    /* row: the last one of a message to be confirmed */
@@ -31,6 +32,10 @@ enum {
 	ENTRY_FIRST = 1024     /* deliver_row: from here on its group is the consumer's */
 };
 #define ENTRY_STORED (ENTRY_PERSISTENT | ENTRY_BIG)
+
+/* Priorities of a quorum queue: from 0 to RANK_MAX, which those above count as. */
+#define RANK_MAX       31u
+#define RANK_OF_ABSENT 4u /* of a message that says none */
 
 /* An expiry that is due ever since: the message goes to a consumer that waits for it, or dies. */
 #define EXPIRY_AT_ONCE 1u
@@ -124,8 +129,8 @@ struct browse_row {
 	uint64_t end;      /* nothing from there on; 0: what there is now */
 	uint32_t bytes;    /* no further message when the page has so many */
 	uint16_t messages; /* likewise; LIMIT_BROWSE_ROWS at most */
-	uint8_t lane;      /* with `end`, in a queue with priorities: which of them */
-	uint8_t pad;
+	uint8_t lane;      /* by_lane: which priority */
+	uint8_t by_lane;   /* with `end`: the queue had priorities when it began */
 };
 
 struct subscribe_row { /* CMD_SUBSCRIBE: run.queue, run.arg = consumer */

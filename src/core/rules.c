@@ -99,7 +99,8 @@ static bool has_known_words(const struct queue_rules *r)
 	       is_up_to(r->dead_letter_strategy, DEAD_LETTER_AT_LEAST_ONCE) &&
 	       is_up_to(r->retry_type, RETRY_RETURNED) && is_up_to(r->max_priority, UINT8_MAX) &&
 	       is_up_to(r->single_active, 1) && is_up_to(r->once, 1) &&
-	       is_up_to(r->limit_is_assumed, 1) && is_up_to(r->once_by_id, 1);
+	       is_up_to(r->limit_is_assumed, 1) && is_up_to(r->once_by_id, 1) &&
+	       is_up_to(r->ranks, 1);
 }
 
 enum err rules_get(struct slice from, struct queue_rules *out)

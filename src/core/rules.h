@@ -39,10 +39,16 @@ struct queue_rules { /* texts borrow, and have at most 255 bytes */
 };
 
 /* Room for any rules. */
-#define RULES_BYTES_MAX 800u
+#define RULES_BYTES_MAX 810u
 
 /* rules_none is no rule at all. */
 struct queue_rules rules_none(void);
+
+/* rules_have_ranks: it has the priorities of a quorum queue, and no highest one of its own. */
+static inline bool rules_have_ranks(const struct queue_rules *r)
+{
+	return r->ranks == 1 && r->max_priority == RULE_NONE;
+}
 
 /* rules_put writes the rules into buf and returns how many bytes that took: 0 without any. `cap`
  * must be at least RULES_BYTES_MAX. */

@@ -240,9 +240,9 @@ void warm_ask(struct shard *s);
 void warm_done(struct loop *l, struct jread *done);
 void warm_free(struct loop *l);
 /* While the node is opened: warm_first brings everything that an outcome needs, warm_queue all of a
- * queue. */
+ * queue, or only where priorities differ. */
 MUST_USE enum err warm_first(struct shard *s, const struct run *o, struct text *why);
-MUST_USE enum err warm_queue(struct shard *s, uint64_t queue, struct text *why);
+MUST_USE enum err warm_queue(struct shard *s, uint64_t queue, bool is_whole, struct text *why);
 
 /* ---- stored messages on their way to sessions (loader.c) */
 MUST_USE enum err loader_new(struct loop *l);

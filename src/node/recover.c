@@ -153,7 +153,8 @@ static enum err count_live(struct node *n, struct text *why)
 	return ERR_OK;
 }
 
-/* By priority and by delay entries are found only when they are looked at. */
+/* By priority and by delay entries are found only when they are looked at; those of a quorum queue
+ * need not be where all of a unit have the same. */
 static enum err open_queue(struct node *n, const struct catalog_view *v,
 			   const struct queue_record *q, struct text *why)
 {
@@ -171,8 +172,9 @@ static enum err open_queue(struct node *n, const struct catalog_view *v,
 	open.run.len = (uint32_t)sizeof open.run + open.run.tail_len;
 	must(open.run.tail_len <= sizeof open.rules);
 	TRY(rules_get(slice_of(open.rules, open.run.tail_len), &r));
-	if (r.max_priority != RULE_NONE || r.keeper != RULE_NONE)
-		TRY(warm_queue(n->shard[q->shard], q->id, why));
+	const bool is_whole = r.max_priority != RULE_NONE || r.keeper != RULE_NONE;
+	if (is_whole || rules_have_ranks(&r))
+		TRY(warm_queue(n->shard[q->shard], q->id, is_whole, why));
 	shard_command(n->shard[q->shard], &open.run);
 	return ERR_OK;
 }

@@ -108,11 +108,11 @@ enum err warm_first(struct shard *s, const struct run *o, struct text *why)
 	return ERR_OK;
 }
 
-enum err warm_queue(struct shard *s, uint64_t queue, struct text *why)
+enum err warm_queue(struct shard *s, uint64_t queue, bool is_whole, struct text *why)
 {
 	struct unit_key key = { .queue = queue };
 	must(queue != 0);
-	while (core_cold_next(s->core, &key))
+	while (core_cold_next(s->core, &key, is_whole))
 		TRY(warm_now(s, key, why));
 	return ERR_OK;
 }

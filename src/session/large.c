@@ -23,7 +23,8 @@ enum err large_begin(struct session_world *w, const struct large_of *what, struc
 		return ERR_RESOURCE_ERROR;
 	*g = (struct large){ .word = what->word,
 			     .expiry_ms = what->expiry_ms,
-			     .priority = what->priority };
+			     .priority = what->priority,
+			     .has_priority = what->has_priority };
 	enum err e = upload_begin(&g->upload, w, &one, &g->block);
 	if (e != ERR_OK) {
 		mem_put(w->mem, g, sizeof *g);

@@ -13,6 +13,7 @@ struct large {
 	struct block *block;
 	uint64_t word, expiry_ms; /* for the publisher, as they were given */
 	uint8_t priority;
+	bool has_priority;
 };
 
 struct large_of {
@@ -21,6 +22,7 @@ struct large_of {
 	uint64_t word, expiry_ms;
 	uint8_t proto, flags; /* enum msg_proto; MSG_PERSISTENT ... */
 	uint8_t priority;
+	bool has_priority;
 };
 
 /* large_begin begins. ERR_LIMIT: its properties are too large, whatever the body.

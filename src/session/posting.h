@@ -14,6 +14,7 @@ struct posting {
 	uint64_t mem, seq, expiry_ms; /* expiry_ms: as in publish_row */
 	uint32_t bytes;
 	uint8_t flags, priority;  /* flags: MSG_..., of the message */
+	bool has_priority;        /* it says one itself */
 	bool is_followed, is_big; /* followed: each shard confirms it */
 };
 
@@ -54,7 +55,8 @@ static inline void posting_row_put(const struct poster *p, struct publish_row *a
 		.expiry_ms = m->expiry_ms,
 		.bytes = m->bytes,
 		.seq_delta = (uint16_t)seq_delta,
-		.flags = (uint8_t)(flags | (m->is_big ? ENTRY_BIG : 0)),
+		.flags = (uint8_t)(flags | (m->is_big ? ENTRY_BIG : 0) |
+				   (m->has_priority ? ENTRY_RANKED : 0)),
 		.priority = m->priority,
 	};
 	if (route_to_row(to, p->wall_ms, m->flags & MSG_PERSISTENT, at))

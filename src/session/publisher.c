@@ -219,6 +219,7 @@ static struct posting posting_of(const struct publication *what, const struct ms
 		.bytes = msg_stored_bytes(m),
 		.flags = m->flags,
 		.priority = what->priority,
+		.has_priority = what->has_priority,
 		.is_followed = is_followed,
 		.is_big = m->proto == MSG_CHUNKS,
 	};

@@ -34,6 +34,7 @@ struct publication {
 	uint64_t expiry_ms; /* as in publish_row */
 	uint64_t dice;      /* another for each message */
 	uint8_t priority;
+	bool has_priority;
 	uint32_t store_number;            /* of its key there, at most STREAM_TAG_MAX */
 	const struct queue_record *store; /* it is kept there, too (retain_store.h); NULL: no */
 };

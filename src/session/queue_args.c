@@ -146,15 +146,15 @@ static enum err check_lifetime(struct arg *a)
 	return *a->rule > 0 ? ERR_OK : bad_number(a, "value_zero");
 }
 
-/* 0 is none. */
+/* 0 is none, also where there would be some by default. */
 static enum err check_priority(struct arg *a)
 {
+	a->rules->ranks = RULE_NONE;
 	TRY(check_count(a));
 	must(a->rule != NULL);
 	if (*a->rule > UINT8_MAX)
 		return bad_number(a, "max_value_exceeded");
-	if (*a->rule == 0)
-		*a->rule = RULE_NONE;
+	*a->rule = *a->rule ? *a->rule : RULE_NONE;
 	return ERR_OK;
 }
 
@@ -354,7 +354,7 @@ void queue_args_type(enum queue_type type, struct queue_rules *io)
 		io->type = type;
 	if (type == QUEUE_QUORUM) {
 		io->delivery_limit = DELIVERY_LIMIT;
-		io->limit_is_assumed = 1;
+		io->limit_is_assumed = io->ranks = 1;
 	}
 }
 

@@ -2,58 +2,15 @@
 
 #include "base/bits.h"
 #include "base/text.h"
-#include "sim/plight.h"
-#include "sim/talk.h"
+#include "sim/backlog_state.h"
 #include "wire/amqp091/table.h"
 
 #include <stdlib.h>
 
-#define LIVES        5
-#define REST_MAX     4000000 /* steps until everything has come to rest */
-#define MESSAGES_MAX 12000u
-#define BURST_MAX    700u
-#define CHUNK_BYTES  (LIMIT_CHUNK_ENTRIES * 41u)
-
-/* The last one has priorities, of which nobody makes use. */
-enum { QUEUES = 4 };
-static const char *const names[QUEUES] = { "a", "b", "c", "ranked" };
-
-enum where { READY, HELD, ACKED, GONE }; /* acked: but a crash may bring it back */
-
-struct message {
-	uint8_t queue;
-	uint8_t where; /* enum where */
-	bool is_confirmed;
-	bool is_unsure; /* it may be there, or not */
-	bool has_come;  /* while everything is taken at the end */
-};
-
-struct held {
-	uint64_t tag;
-	uint32_t number;
-};
-
-struct backlog {
-	struct story own; /* of the host: its faults are none of the run's */
-	struct story *story;
-	struct prng prng;
-	struct host host;
-	struct plight plight;
-	struct talk talk;
-	bool is_ready, is_ending;
-	bool is_consuming[QUEUES], is_getting;
-	bool is_no_ack; /* what is being got */
-	uint32_t sent_n, life_first, life_sent_n;
-	uint64_t acked_to;
-	uint32_t counted; /* queue whose number is asked for; QUEUES: none */
-	struct held held[MESSAGES_MAX];
-	uint32_t held_n;
-	uint32_t came_from, last[QUEUES];
-	uint32_t on_its_way[QUEUES]; /* got without ack, and perhaps lost with a broker */
-	uint64_t came_tag, body_left;
-	bool is_got;
-	struct message message[MESSAGES_MAX];
-};
+#define LIVES       5
+#define REST_MAX    4000000 /* steps until everything has come to rest */
+#define BURST_MAX   700u
+#define CHUNK_BYTES (LIMIT_CHUNK_ENTRIES * 41u)
 
 /* ---- what the client says ----------------------------------------------------------------- */
 
@@ -62,9 +19,11 @@ static void declare(struct backlog *b, uint32_t queue, bool is_passive)
 	uint8_t buf[64];
 	struct wr w = wr_of(buf, sizeof buf);
 	must(queue < QUEUES);
-	if (queue == QUEUES - 1)
+	if (queue == RANKED)
 		amqp091_put_int(&w, "x-max-priority", 3);
-	TALK(&b->talk, 1, queue_declare, .queue = slice_str(names[queue]), .durable = true,
+	if (queue == QUORUM)
+		amqp091_put_str(&w, "x-queue-type", slice_str("quorum"));
+	TALK(&b->talk, 1, queue_declare, .queue = slice_str(backlog_names[queue]), .durable = true,
 	     .passive = is_passive, .arguments = wr_done(&w));
 }
 
@@ -72,7 +31,7 @@ static void consume(struct backlog *b, uint32_t queue)
 {
 	char tag[2] = { (char)('0' + queue), '\0' };
 	must(!b->is_consuming[queue]);
-	TALK(&b->talk, 1, basic_consume, .queue = slice_str(names[queue]),
+	TALK(&b->talk, 1, basic_consume, .queue = slice_str(backlog_names[queue]),
 	     .consumer_tag = slice_str(tag));
 	b->is_consuming[queue] = true;
 }
@@ -107,7 +66,10 @@ static void publish(struct backlog *b, uint32_t queue)
 	store_be32(body, ++b->sent_n);
 	b->life_sent_n++;
 	b->message[b->sent_n] = (struct message){ .queue = (uint8_t)queue };
-	TALK(&b->talk, 1, basic_publish, .routing_key = slice_str(names[queue]));
+	props.priority = backlog_level(b->sent_n);
+	if (queue == QUORUM && props.priority != 4)
+		props.flags |= AMQP091_HAS_priority;
+	TALK(&b->talk, 1, basic_publish, .routing_key = slice_str(backlog_names[queue]));
 	talk_content(&b->talk, &props, slice_of(body, prng_between(&b->prng, 4, sizeof body)));
 }
 
@@ -129,7 +91,7 @@ static void settle(struct backlog *b)
 /* What is not held, as far as is known here, goes; what is on its way does not. */
 static void purge(struct backlog *b, uint32_t queue)
 {
-	TALK(&b->talk, 1, queue_purge, .queue = slice_str(names[queue]));
+	TALK(&b->talk, 1, queue_purge, .queue = slice_str(backlog_names[queue]));
 	for (uint32_t i = 1; i <= b->sent_n; i++)
 		if (b->message[i].queue == queue && b->message[i].where == READY)
 			b->message[i].is_unsure = true;
@@ -160,121 +122,9 @@ static void look_around(struct backlog *b)
 		b->is_getting = true;
 		b->is_no_ack = prng_chance(&b->prng, 1, 2);
 		b->came_from = q;
-		TALK(&b->talk, 1, basic_get, .queue = slice_str(names[q]), .no_ack = b->is_no_ack);
+		TALK(&b->talk, 1, basic_get, .queue = slice_str(backlog_names[q]),
+		     .no_ack = b->is_no_ack);
 	}
-}
-
-/* ---- what it hears ------------------------------------------------------------------------ */
-
-static void confirmed(struct backlog *b, uint64_t tag, bool is_multiple)
-{
-	must(tag >= 1 && tag <= b->life_sent_n);
-	for (uint64_t t = is_multiple ? b->acked_to + 1 : tag; t <= tag; t++)
-		b->message[b->life_first + t].is_confirmed = true;
-	if (is_multiple)
-		b->acked_to = max_u64(b->acked_to, tag);
-}
-
-/* At a moment when nothing is under way. */
-static void counted(struct backlog *b, uint32_t count)
-{
-	uint32_t sure = 0, unsure = 0;
-	if (b->counted == QUEUES)
-		return;
-	for (uint32_t i = 1; i <= b->sent_n; i++) {
-		const struct message *m = &b->message[i];
-		if (m->queue == b->counted && m->where == READY)
-			*(m->is_unsure ? &unsure : &sure) += 1;
-	}
-	if (count + b->on_its_way[b->counted] < sure)
-		story_wrong(b->story, "of %u messages of a backlog are lost all but %u", sure,
-			    count);
-	if (count > sure + unsure)
-		story_wrong(b->story, "%s has %u messages of a backlog, more than %u",
-			    names[b->counted], count, sure + unsure);
-	b->counted = QUEUES;
-}
-
-static void heard(struct backlog *b, const struct amqp091_method *m)
-{
-	switch (m->kind) {
-	case AMQP091_basic_ack:
-		confirmed(b, m->basic_ack.delivery_tag, m->basic_ack.multiple);
-		break;
-	case AMQP091_confirm_select_ok: b->is_ready = true; break;
-	case AMQP091_queue_declare_ok: counted(b, m->queue_declare_ok.message_count); break;
-	case AMQP091_basic_get_empty: b->is_getting = false; break;
-	case AMQP091_basic_get_ok:
-		b->is_got = true;
-		b->came_tag = m->basic_get_ok.delivery_tag;
-		break;
-	case AMQP091_basic_deliver:
-		must(m->basic_deliver.consumer_tag.n == 1 && b->body_left == 0);
-		b->is_got = false;
-		b->came_tag = m->basic_deliver.delivery_tag;
-		break;
-	case AMQP091_basic_nack:
-	case AMQP091_channel_close:
-	case AMQP091_connection_close:
-		story_wrong(b->story, "the broker refuses what has a long backlog");
-		break;
-	default: break;
-	}
-}
-
-static void judge(struct backlog *b, uint32_t number)
-{
-	struct message *m = &b->message[number];
-	bool is_no_ack = b->is_got && b->is_no_ack;
-	b->is_getting &= !b->is_got;
-	if (m->where == GONE)
-		story_wrong(b->story, "message %u of a backlog is back", number);
-	else if (m->where != READY)
-		story_wrong(b->story, "message %u of a backlog came twice", number);
-	else if (b->is_ending && number < b->last[m->queue])
-		story_wrong(b->story, "message %u of a backlog came behind %u", number,
-			    b->last[m->queue]);
-	b->last[m->queue] = number;
-	m->has_come = true;
-	m->is_unsure = false;
-	m->where = is_no_ack ? ACKED : HELD;
-	if (is_no_ack)
-		return;
-	must(b->held_n < MESSAGES_MAX);
-	b->held[b->held_n++] = (struct held){ b->came_tag, number };
-}
-
-static void frame(struct backlog *b, const struct amqp091_frame *f)
-{
-	struct amqp091_method m;
-	struct amqp091_header h;
-	enum err e = ERR_OK;
-	if (f->type == AMQP091_FRAME_METHOD) {
-		e = amqp091_method_decode(f->payload, &m);
-		if (e == ERR_OK)
-			heard(b, &m);
-	} else if (f->type == AMQP091_FRAME_HEADER) {
-		e = amqp091_header_decode(f->payload, &h);
-		b->body_left = h.body_bytes;
-	} else if (f->type == AMQP091_FRAME_BODY) {
-		uint32_t number = load_be32(f->payload.p);
-		b->body_left = 0;
-		must(number >= 1 && number <= b->sent_n);
-		judge(b, number);
-	}
-	must(e == ERR_OK);
-}
-
-static bool exchange(struct backlog *b)
-{
-	struct amqp091_frame f;
-	bool is_end = false;
-	bool is_any = talk_exchange(&b->talk, &b->host.socks, &is_end);
-	while (!b->story->is_wrong && talk_next(&b->talk, &f))
-		frame(b, &f);
-	if (is_end)
-		story_wrong(b->story, "the broker hangs up on a long backlog");
-	return is_any;
 }
 
 /* ---- one life ----------------------------------------------------------------------------- */
@@ -330,7 +180,7 @@ static bool broker_step(struct backlog *b)
 static bool both_step(struct backlog *b)
 {
 	bool is_any = broker_step(b);
-	return exchange(b) || is_any;
+	return backlog_exchange(b) || is_any;
 }
 
 /* Everything that has begun ends: what was acknowledged is gone for good. */
@@ -396,7 +246,7 @@ static void step(struct backlog *b)
 		if (prng_chance(&b->prng, 1, 2))
 			(void)broker_step(b);
 		else
-			(void)exchange(b);
+			(void)backlog_exchange(b);
 	if (prng_chance(&b->prng, 1, 4))
 		come_to_rest(b);
 }

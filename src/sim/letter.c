@@ -81,7 +81,7 @@ static struct slice put_props(const struct letter *l, struct slice blind,
 		p.flags |= AMQP091_HAS_delivery_mode;
 		p.delivery_mode = 2;
 	}
-	if (l->id % 4 == 1) {
+	if (letter_says_priority(l->id)) {
 		p.flags |= AMQP091_HAS_content_type | AMQP091_HAS_priority;
 		p.content_type = slice_str("text/plain");
 		p.priority = (uint8_t)letter_priority(l->id);

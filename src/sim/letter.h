@@ -39,9 +39,13 @@ static inline bool letter_has_headers(uint32_t id)
 }
 
 /* letter_priority: 0 also if it says none. */
+static inline bool letter_says_priority(uint32_t id)
+{
+	return id % 4 == 1;
+}
 static inline uint32_t letter_priority(uint32_t id)
 {
-	return id % 4 == 1 ? id % 10 : 0;
+	return letter_says_priority(id) ? id % 10 : 0;
 }
 
 /* letter_props writes the properties, as they stand in a content header; letter_props_said as they

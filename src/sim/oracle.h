@@ -310,8 +310,8 @@ struct letter oracle_letter(const struct oracle *o, uint32_t id);
 
 /* The highest message so far of each place where publishers are. */
 struct oracle_order {
-	uint32_t publisher[ORACLE_CLIENTS * ORACLE_CHANNELS];
-	uint32_t last[ORACLE_CLIENTS * ORACLE_CHANNELS];
+	uint32_t publisher[ORACLE_CLIENTS * ORACLE_CHANNELS][PLACE_PRIORITIES];
+	uint32_t last[ORACLE_CLIENTS * ORACLE_CHANNELS][PLACE_PRIORITIES];
 };
 
 /* Where somebody is in a stream. */

@@ -78,20 +78,22 @@ static const char *wrong_mark(const struct oracle *o, const struct oracle_delive
 	return NULL;
 }
 
-/* Messages of one publisher come in order: all when the queue is drained, else those that were not
- * given before. */
+/* Messages of one publisher and one priority come in order: all when the queue is drained, else
+ * those that were not given before. */
 const char *oracle_wrong_order(const struct oracle *o, const struct oracle_delivery *d,
 			       const struct copy *c)
 {
 	const struct message *m = &o->messages[c->message];
-	uint32_t at = (uint32_t)m->client * ORACLE_CHANNELS + m->slot;
-	if (!d->order || c->letter_of || o->places.rule[d->queue].kind == PLACE_RANKED ||
-	    (d->is_redelivered && !d->is_drain) || m->publisher < d->order->publisher[at])
+	const uint32_t at = (uint32_t)m->client * ORACLE_CHANNELS + m->slot;
+	const uint32_t rank = place_priority(o->places.rule[d->queue].kind, c->message);
+	must(rank < PLACE_PRIORITIES);
+	if (!d->order || c->letter_of || (d->is_redelivered && !d->is_drain) ||
+	    m->publisher < d->order->publisher[at][rank])
 		return NULL;
-	if (d->order->publisher[at] == m->publisher && d->order->last[at] > c->message)
+	if (d->order->publisher[at][rank] == m->publisher && d->order->last[at][rank] > c->message)
 		return "came behind a later message of its publisher";
-	d->order->publisher[at] = m->publisher;
-	d->order->last[at] = c->message;
+	d->order->publisher[at][rank] = m->publisher;
+	d->order->last[at][rank] = c->message;
 	return NULL;
 }
 

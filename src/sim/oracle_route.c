@@ -375,6 +375,7 @@ static bool is_ready(const struct oracle *o, const struct copy *c, uint32_t clie
 				       !oracle_is_doomed(o, m->publisher, m->sent)));
 	bool is_done = (c->by == client && c->event >= began) || oracle_is_past(o, c->by, c->event);
 	bool was_given = c->event || c->is_seen; /* seen: by a delivery that came late */
+	was_given |= m->sent < o->queue[c->queue].loss_event; /* and perhaps not even seen */
 	if (was_given && o->places.rule[c->queue].kind == PLACE_COUNTED)
 		return false; /* the log must have its count first */
 	bool is_back = !c->event ||
@@ -424,8 +425,10 @@ static const char *why_first(const struct oracle *o, const struct copy *k, const
 	const struct message *m = &o->messages[k->message];
 	if (k->letter_of || it->letter_of)
 		return NULL;
-	if (o->places.rule[it->queue].kind == PLACE_RANKED) {
-		const uint32_t mine = place_priority(k->message), its = place_priority(it->message);
+	const enum place_queue_kind kind = o->places.rule[it->queue].kind;
+	if (place_is_ranked(kind)) {
+		const uint32_t mine = place_priority(kind, k->message);
+		const uint32_t its = place_priority(kind, it->message);
 		const bool is_there = m->sure && m->sure < event;
 		if (mine != its)
 			return mine > its && is_there ? "of a higher priority" : NULL;
@@ -441,7 +444,7 @@ void oracle_got(struct oracle *o, uint32_t copy, uint64_t event)
 	const struct oracle_queue *q = &o->queue[it->queue];
 	if (q->users_n != 1 || !is_alone(q, event) || o->unreadable_n)
 		return;
-	const bool is_ranked = o->places.rule[it->queue].kind == PLACE_RANKED;
+	const bool is_ranked = place_is_ranked(o->places.rule[it->queue].kind);
 	for (uint32_t c = q->first; c && (is_ranked || c != copy); c = o->copies[c].next) {
 		const struct copy *k = &o->copies[c];
 		const char *why = c != copy && was_ready(o, k, event) ? why_first(o, k, it, event)

@@ -262,16 +262,19 @@ static void only_what_is_too_many_bytes_may_go(void **state)
 static void a_low_priority_before_a_high_one_is_noticed(void **state)
 {
 	(void)state;
-	struct fix *f = fix_of((struct place_rule){ .kind = PLACE_RANKED });
-	struct oracle *o = &f->oracle;
-	uint32_t low = publish_confirmed(f), high = low;
-	while (place_priority(high) <= place_priority(low))
-		high = publish_confirmed(f);
-	oracle_users(o, PLACE_d0, 1);
-	const uint64_t event = oracle_tick(o);
-	oracle_look(o, PLACE_d0, 1, event);
-	oracle_got(o, deliver(f, low, 0), event);
-	fix_free(f, "of a higher priority is ready");
+	static const enum place_queue_kind kinds[] = { PLACE_RANKED, PLACE_COUNTED };
+	for (uint32_t i = 0; i < 2; i++) {
+		struct fix *f = fix_of((struct place_rule){ .kind = kinds[i] });
+		struct oracle *o = &f->oracle;
+		uint32_t low = publish_confirmed(f), high = low;
+		while (place_priority(kinds[i], high) <= place_priority(kinds[i], low))
+			high = publish_confirmed(f);
+		oracle_users(o, PLACE_d0, 1);
+		const uint64_t event = oracle_tick(o);
+		oracle_look(o, PLACE_d0, 1, event);
+		oracle_got(o, deliver(f, low, 0), event);
+		fix_free(f, "of a higher priority is ready");
+	}
 }
 
 /* ---- dead letters -------------------------------------------------------------------------- */

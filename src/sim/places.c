@@ -7,7 +7,8 @@
 
 #include <stdio.h>
 
-#define PRIORITY_MAX 6 /* letters have some that are higher */
+#define PRIORITY_MAX  6 /* letters have some that are higher */
+#define QUORUM_ABSENT 4 /* what a quorum queue makes of a letter that says none */
 
 const struct place_queue place_queues[PLACE_QUEUES] = {
 #define QUEUE(name, durable, exclusive, auto_delete, no_ack, kind, prose) \
@@ -124,10 +125,14 @@ struct slice place_rules(const struct place_rule *rule, uint8_t buf[PLACE_RULES_
 	return wr_done(&w);
 }
 
-uint32_t place_priority(uint32_t letter)
+uint32_t place_priority(enum place_queue_kind kind, uint32_t letter)
 {
 	const uint32_t own = letter_priority(letter);
-	return own < PRIORITY_MAX ? own : PRIORITY_MAX;
+	switch (kind) {
+	case PLACE_RANKED: return own < PRIORITY_MAX ? own : PRIORITY_MAX;
+	case PLACE_COUNTED: return letter_says_priority(letter) ? own : QUORUM_ABSENT;
+	default: return 0;
+	}
 }
 
 struct slice place_key(uint32_t pattern)

@@ -30,7 +30,8 @@ enum {
 enum place_kind { PLACE_DIRECT, PLACE_FANOUT, PLACE_TOPIC, PLACE_HEADERS, PLACE_JMS };
 
 /* RANKED: the order is no more that of publishing. SINGLE: nothing can be fetched from it. COUNTED:
- * what comes again has one header more. STREAM: nothing leaves it, and nothing can be fetched. */
+ * what comes again has one header more, and the order is by 32 priorities. STREAM: nothing leaves
+ * it, and nothing can be fetched. */
 enum place_queue_kind { PLACE_PLAIN, PLACE_RANKED, PLACE_SINGLE, PLACE_COUNTED, PLACE_STREAM };
 
 struct place_queue {
@@ -116,8 +117,13 @@ struct slice place_arguments(const struct place_binding *b, uint8_t buf[PLACE_AR
 /* place_rules writes the arguments with which a queue is declared. */
 #define PLACE_RULES_MAX 256
 struct slice place_rules(const struct place_rule *rule, uint8_t buf[PLACE_RULES_MAX]);
-/* place_priority: what a queue with priorities makes of a letter's. */
-uint32_t place_priority(uint32_t letter);
+/* place_priority: what a queue of that kind makes of a letter's; 0 where it makes nothing of it. */
+uint32_t place_priority(enum place_queue_kind kind, uint32_t letter);
+#define PLACE_PRIORITIES 10u
+static inline bool place_is_ranked(enum place_queue_kind kind)
+{
+	return kind == PLACE_RANKED || kind == PLACE_COUNTED;
+}
 
 /* place_key gives a key or pattern as text. */
 struct slice place_key(uint32_t pattern);

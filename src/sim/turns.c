@@ -26,7 +26,7 @@ static void enter(struct stage *st, struct actor *a)
 	s->is_ready = s->is_closing = false;
 	s->consumer = s->came_n = s->held_n = 0;
 	amqp091_put_bool(&one, "x-single-active-consumer", true);
-	amqp091_put_int(&rank, "x-max-priority", RANK_MAX);
+	amqp091_put_int(&rank, "x-max-priority", RANKED_MAX);
 	TALK(&a->talk, 1, queue_declare, .queue = slice_str(names[ONE]), .durable = true,
 	     .arguments = wr_done(&one));
 	TALK(&a->talk, 1, queue_declare, .queue = slice_str(names[RANK]), .durable = true,
@@ -42,14 +42,14 @@ static void publish(struct turns *t)
 	uint32_t queue = (uint32_t)prng_below(&s->prng, QUEUES);
 	struct amqp091_props props = { .flags = AMQP091_HAS_delivery_mode | AMQP091_HAS_priority };
 	props.delivery_mode = prng_chance(&s->prng, 2, 3) ? 2 : 1;
-	props.priority = (uint8_t)prng_below(&s->prng, RANK_MAX + 3);
+	props.priority = (uint8_t)prng_below(&s->prng, RANKED_MAX + 3);
 	uint32_t bytes = (uint32_t)prng_between(&s->prng, 4, 64);
 	if (s->sent_n + 1 == MESSAGES_MAX ||
 	    !stage_publish(s, s->actor, "", names[queue], &props, bytes))
 		return;
 	t->message[s->sent_n] = (struct message){ .queue = (uint8_t)queue,
 						  .lane = (uint8_t)min_u64(props.priority,
-									   RANK_MAX),
+									   RANKED_MAX),
 						  .is_persistent = props.delivery_mode == 2 };
 }
 

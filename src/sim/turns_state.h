@@ -9,7 +9,7 @@
 #define MESSAGES_MAX 2048u
 #define HELD_MAX     512u
 #define CLIENTS      STAGE_ACTORS
-#define RANK_MAX     4u /* the highest priority */
+#define RANKED_MAX   4u /* the highest priority */
 
 enum { ONE, RANK, QUEUES };
 

@@ -122,6 +122,14 @@ def without_lists(value):
     return [without_lists(v) for v in value] if isinstance(value, list) else value
 
 
+def comes_by_rank(theirs, ours, told):
+    """Of messages with several priorities another one comes, or comes first."""
+    ranks = {min(step[3].get('properties', {}).get('priority', 4), 31)
+             for step, _, _ in told if step[0] == 'basic.publish'}
+    came, here = (re.findall(r'"m\d+"', json.dumps(answer)) for answer in (theirs, ours))
+    return len(ranks) > 1 and bool(came) and bool(here) and came != here
+
+
 def without_count(value):
     if isinstance(value, dict):
         kept = {k: without_count(v) for k, v in value.items() if k != 'x-delivery-count'}
@@ -214,6 +222,8 @@ ROWS = (
         r'quorum.*"reject-publish"|"reject-publish".*quorum', APART, '',
         'a replicated queue of RabbitMQ refuses when it is fuller than x-max-length, not when it '
         'is full'),
+    Row('.*', comes_by_rank, '"x-queue-type": "quorum"', APART, '',
+        'quorum queues of RabbitMQ 3.10 have no priorities'),
     Row('queue.bind', says(r'40[34].*amq.rabbitmq.reply-to', r'403.*volatile'), '', LOCAL, '',
         'RabbitMQ 4 says why'),
 )

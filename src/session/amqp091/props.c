@@ -76,6 +76,7 @@ enum err amqp091_publish_props(struct turn *t, struct publish *p)
 		p->is_retained = amqp091_publish_wants_keeping(t, p, f.headers);
 	p->flags = f.delivery_mode == 2 ? MSG_PERSISTENT : 0;
 	p->priority = f.priority;
+	p->has_priority = f.flags & AMQP091_HAS_priority;
 	must((p->flags & ~MSG_PERSISTENT) == 0);
 	return ERR_OK;
 }

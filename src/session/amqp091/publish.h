@@ -20,8 +20,9 @@ struct publish {
 	uint64_t body_bytes;
 	uint64_t expiry_ms; /* of publish_row */
 	bool is_mandatory, is_immediate;
-	bool asks_direct;        /* its reply-to is to be written by us (direct.c) */
-	bool is_retained;        /* it is to be kept as the last one of its key (retain.c) */
+	bool asks_direct; /* its reply-to is to be written by us (direct.c) */
+	bool is_retained; /* it is to be kept as the last one of its key (retain.c) */
+	bool has_priority;
 	uint8_t flags, priority; /* MSG_..., found by amqp091_publish_props */
 };
 

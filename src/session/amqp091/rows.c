@@ -76,6 +76,7 @@ void amqp091_publish_routed(struct turn *t, struct channel *c, const struct publ
 			       .bytes = bytes,
 			       .flags = m->flags,
 			       .priority = p->priority,
+			       .has_priority = p->has_priority,
 			       .is_followed = c->confirm || amqp091_pace(t, bytes, shards_n),
 			       .is_big = m->proto == MSG_CHUNKS };
 	t->s->count.published++;

@@ -73,6 +73,7 @@ void amqp091_tx_rows(struct turn *t, struct channel *c, const struct publish *p,
 				     .bytes = msg_stored_bytes(m),
 				     .flags = m->flags,
 				     .priority = p->priority,
+				     .has_priority = p->has_priority,
 				     .is_followed = true,
 				     .is_big = m->proto == MSG_CHUNKS };
 	uint32_t own = b != x->block ? b->bytes : msg_stored_bytes(m);

@@ -197,7 +197,8 @@ static void note_facts(const struct session_world *w, const struct msg *m, struc
 	const struct header_ops *ops = views_of(m);
 	struct header h;
 	must(ops->property != NULL);
-	if (ops->property(msg_props(m), HEADER_PRIORITY, &h))
+	out->dead.has_priority = ops->property(msg_props(m), HEADER_PRIORITY, &h);
+	if (out->dead.has_priority)
 		out->dead.priority = (uint8_t)min_u64(h.number, UINT8_MAX);
 	if (ops->property(msg_props(m), HEADER_EXPIRATION, &h))
 		out->expiry_ms = h.number ? w->wall_ms + h.number : EXPIRY_AT_ONCE;

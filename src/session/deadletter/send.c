@@ -144,6 +144,7 @@ static void put_rows(struct deadletter *d, struct session_world *w, const struct
 				     .bytes = msg_stored_bytes(m),
 				     .flags = m->flags,
 				     .priority = made->dead.priority,
+				     .has_priority = made->dead.has_priority,
 				     .is_followed = true,
 				     .is_big = m->proto == MSG_CHUNKS };
 	must(n > 0 || made->store);

@@ -113,6 +113,7 @@ static void describe(const struct turn *t, enum mqtt_queue kind, enum queue_type
 	if (type != QUEUE_CLASSIC)
 		defaults_type_put(&w, SLICE_EMPTY, type);
 	queue_args_type(type, &rules);
+	rules.ranks = RULE_NONE; /* its client is owed the order in which messages came */
 	must(wr_ok(&w));
 	out->d = (struct declare_queue){
 		.name = mqtt_queue_name(s, kind, out->name),

@@ -20,7 +20,8 @@ static enum done begin(struct turn *t, const struct publication *what, uint64_t 
 				     .expiry_ms = what->expiry_ms,
 				     .proto = MSG_STOMP,
 				     .flags = flags,
-				     .priority = what->priority };
+				     .priority = what->priority,
+				     .has_priority = what->has_priority };
 	must(!s->large);
 	enum err e = large_begin(t->w, &of, &s->large);
 	if (e != ERR_OK) {
@@ -82,7 +83,8 @@ static void publish(struct turn *t, const struct large *g)
 				    .props = msg_props(m),
 				    .expiry_ms = g->expiry_ms,
 				    .dice = s->session.handle + s->published,
-				    .priority = g->priority };
+				    .priority = g->priority,
+				    .has_priority = g->has_priority };
 	what.key = rd_str8(&r);
 	must(rd_done(&r));
 	t->why = text_of(t->w->words, sizeof t->w->words);

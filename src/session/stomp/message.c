@@ -87,7 +87,8 @@ struct publication stomp_publication(const struct stomp *s, const struct sending
 				     .props = m->props,
 				     .expiry_ms = expiry_ms,
 				     .dice = s->session.handle + s->published,
-				     .priority = m->priority };
+				     .priority = m->priority,
+				     .has_priority = m->has_priority };
 }
 
 void stomp_sent(struct turn *t, bool is_followed)

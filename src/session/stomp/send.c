@@ -92,6 +92,7 @@ static bool read_priority(struct turn *t, struct sending *m)
 	if (!stomp_number(t->head->at[STOMP_H_PRIORITY], &n) ||
 	    (!is_activemq && (n < 0 || n > UINT8_MAX)))
 		return refuse_number(t, STOMP_H_PRIORITY);
+	m->has_priority = true;
 	m->priority = (uint8_t)(n < 0 ? 0 : is_activemq ? min_u64((uint64_t)n, 9) : (uint64_t)n);
 	return true;
 }

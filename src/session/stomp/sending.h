@@ -16,6 +16,7 @@ struct sending {
 	uint64_t expiry_ms;
 	uint64_t due_ms; /* it waits until then (later.h); 0: it does not */
 	uint8_t flags, priority;
+	bool has_priority;
 	bool is_one_of_many;    /* it goes to several destinations */
 	bool is_grouped;        /* it names a group */
 	size_t longest;         /* of their routes */

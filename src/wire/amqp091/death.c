@@ -213,6 +213,7 @@ enum err amqp091_death_put(struct wr *w, struct slice props, const struct amqp09
 	must((q.flags & AMQP091_PROPS_UNUSED) == 0);
 	*out = (struct amqp091_dead){
 		.priority = p.priority,
+		.has_priority = p.flags & AMQP091_HAS_priority,
 		.is_plain = !d->has_history && p.headers.n == 0 &&
 			    !(p.flags & AMQP091_HAS_expiration),
 	};

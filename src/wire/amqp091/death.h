@@ -38,6 +38,7 @@ struct amqp091_dead {
 	struct slice copies;  /* its further routing keys (CC), where they were read; mostly none */
 	struct slice headers; /* all of them, as they were written */
 	bool is_plain;        /* before it had none, nor expiration: `headers` serve for others */
+	bool has_priority;
 	uint8_t priority;
 };
 
