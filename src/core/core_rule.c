@@ -137,7 +137,7 @@ static void weigh_all(struct core *c, struct queue *q)
 void core_rules_forget(struct core *c, struct queue *q)
 {
 	struct ruled *r = q->has->ruled;
-	if (q->has->unused_ms)
+	if (q->has->unused_ms) /* queue_fini wants to find nothing special */
 		queue_special(q, c->mem)->unused_ms = 0;
 	if (!r)
 		return;
@@ -159,8 +159,10 @@ void core_count_classic(struct core *c)
 static bool counts(const struct core *c, const struct queue_rules *rules)
 {
 	must(c->is_leading);
-	if (rules->type == QUEUE_QUORUM || rules->type == QUEUE_STREAM)
-		return rules->type == QUEUE_QUORUM;
+	if (rules->type == QUEUE_QUORUM)
+		return true;
+	if (rules->type == QUEUE_STREAM)
+		return false;
 	return c->counts_classic && rules->keeper == RULE_NONE && rules->retains == RULE_NONE;
 }
 

@@ -94,7 +94,8 @@ struct core {
 	uint64_t dead_session;  /* who publishes dead letters again; 0: nobody */
 	uint64_t *order;        /* all queue ids, sorted; as long as it is not stale */
 	size_t order_n, order_cap;
-	bool order_is_stale, counts_classic; /* the last: core_count_classic */
+	bool order_is_stale;
+	bool counts_classic; /* core_count_classic */
 	struct {
 		uint64_t session;
 		uint16_t channel;
@@ -236,8 +237,7 @@ struct removal {
 	enum remove_reason reason;
 	struct remove_row row; /* first_pos 0: nothing yet */
 };
-/* core_remove marks a live persistent entry as settling and has its removal logged; core_removed
- * ends it. */
+/* core_remove marks a live persistent entry as settling and logs that; core_removed ends it. */
 void core_remove(struct removal *r, struct chunk *k, uint32_t slot);
 void core_removed(struct removal *r);
 /* core_remove_between: what lives from `first_pos` to `last_pos` is settling, all of it. */

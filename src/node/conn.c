@@ -132,15 +132,15 @@ void conn_came(struct conn *c, uint16_t port)
 
 bool conn_named(struct conn *c, struct slice user, struct slice id)
 {
-	must(!c->cert_name && user.n <= UINT8_MAX && id.n <= UINT8_MAX);
+	must(!c->cert_names && user.n <= UINT8_MAX && id.n <= UINT8_MAX);
 	if (user.n + id.n == 0)
 		return true;
-	c->cert_name = mem_get(&c->loop->memory.mem, user.n + id.n, "names in a certificate");
-	if (!c->cert_name)
+	c->cert_names = mem_get(&c->loop->memory.mem, user.n + id.n, "names in a certificate");
+	if (!c->cert_names)
 		return false;
-	memcpy(c->cert_name, user.p, user.n);
-	memcpy(c->cert_name + user.n, id.p, id.n);
-	c->session->cert_name = slice_of(c->cert_name, user.n);
+	memcpy(c->cert_names, user.p, user.n);
+	memcpy(c->cert_names + user.n, id.p, id.n);
+	c->session->cert_name = slice_of(c->cert_names, user.n);
 	c->session->cert_id_n = (uint8_t)id.n;
 	return true;
 }
@@ -214,7 +214,7 @@ void conn_free(struct conn *c)
 	slot_give(c);
 	size_t name_n = c->session->cert_name.n + c->session->cert_id_n;
 	c->session->ops->free(c->session, loop_world(l));
-	mem_put(&l->memory.mem, c->cert_name, name_n);
+	mem_put(&l->memory.mem, c->cert_names, name_n);
 	mem_put(&l->memory.mem, c, sizeof *c);
 }
 

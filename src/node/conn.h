@@ -33,7 +33,7 @@ struct conn {
 	bool is_opened;     /* logged in, and that was logged */
 	bool is_end_logged; /* how it ended was logged */
 	uint8_t peer_n;
-	uint8_t *cert_name;         /* its certificate's: session->cert_name, then its id */
+	uint8_t *cert_names;        /* its certificate's: session->cert_name, then its id */
 	char peer[CONN_PEER_BYTES]; /* its address, for people */
 	uint64_t traced_bytes;      /* of the send queue's total, when last looked (trace.c) */
 	uint64_t close_by_ms;       /* is_closing: the peer has had time enough to read */
