@@ -46,6 +46,21 @@ static void answer(struct turn *t)
 	mqtt_put(t, reasons, call->n);
 }
 
+/* False: it is refused. */
+static bool decode(struct turn *t, const struct mqtt_packet *p, struct mqtt_subscribe *out)
+{
+	const enum mqtt_fault f = mqtt_subscribe_decode(p, out);
+	const bool is_good = f == MQTT_FAULT_NONE && out->filters_n <= LIMIT_MQTT_PACKET_FILTERS;
+	must(t->s->phase == PHASE_RUNNING);
+	if (f != MQTT_FAULT_NONE) {
+		mqtt_refuse_fault(t, f);
+	} else if (!is_good) {
+		text_putf(&t->why, "more than %u filters", (unsigned)LIMIT_MQTT_PACKET_FILTERS);
+		mqtt_refuse(t, MQTT_REASON_QUOTA);
+	}
+	return is_good;
+}
+
 /* ---- SUBSCRIBE ---------------------------------------------------------------------------- */
 
 /* As in RabbitMQ: he may make the queue, bind it, and read from it, the exchange and the topic. */
@@ -325,15 +340,10 @@ void mqtt_subscribe_here(struct turn *t)
 
 void mqtt_on_subscribe(struct turn *t, const struct mqtt_packet *p)
 {
-	struct mqtt *s = t->s;
 	struct mqtt_subscribe m;
 	struct mqtt_subscription one;
-	enum mqtt_fault f = mqtt_subscribe_decode(p, &m);
-	must(s->phase == PHASE_RUNNING);
-	if (f != MQTT_FAULT_NONE) {
-		mqtt_refuse_fault(t, f);
+	if (!decode(t, p, &m))
 		return;
-	}
 	struct call *call = call_new(t, p->type, m.filters_n, m.id);
 	struct rd r = rd_of(m.list);
 	for (uint32_t i = 0; mqtt_subscribe_next(&r, &one); i++)
@@ -426,15 +436,10 @@ bool mqtt_unsubscribe_here(struct turn *t)
 
 void mqtt_on_unsubscribe(struct turn *t, const struct mqtt_packet *p)
 {
-	struct mqtt *s = t->s;
 	struct mqtt_subscribe m;
 	struct slice filter;
-	enum mqtt_fault f = mqtt_subscribe_decode(p, &m);
-	must(s->phase == PHASE_RUNNING);
-	if (f != MQTT_FAULT_NONE) {
-		mqtt_refuse_fault(t, f);
+	if (!decode(t, p, &m))
 		return;
-	}
 	struct call *call = call_new(t, p->type, m.filters_n, m.id);
 	struct rd r = rd_of(m.list);
 	call->step = CALL_BINDINGS;
