@@ -179,6 +179,8 @@ ROWS = (
     Row('queue.declare', says(r"'x-queue-type'.* received none but current is the value '(quorum|"
                               r"stream)'", r"'x-queue-type'.* received 'classic' but current is '"),
         '', LOCAL, '', 'a queue that was declared without a type is a classic one'),
+    Row('queue.declare', says('541', r"406.*invalid arg 'x-max-age'"), '', HUNG_UP, '',
+        'RabbitMQ 3.10 fails at an age of a stream that is none'),
     Row('exchange.bind', says('541', 'BindOk'), 'x-recent-history', APART, '',
         'RabbitMQ fails at a binding from x-recent-history to an exchange'),
     Row('.*', loses_lists, '"x-queue-type": "stream"', LOCAL, '',
@@ -210,7 +212,7 @@ ROWS = (
         'the next single active consumer begins at once; in RabbitMQ with the next message'),
     Row('basic.get', gives_another_back_first, '', APART, '',
         'what comes back to a quorum queue is at its old place; in RabbitMQ it is behind what came '
-        'back before'),
+        'back before, or at the end'),
     Row('.*', names_what_is_missing, '', LOCAL, '', 'RabbitMQ 3.10 does not say which'),
     Row(r'(queue|exchange)\.declare', lambda theirs, ours, told: is_passive(told) and
         says(r'"reply_code": 404', r'403.* access to .* refused for user')(theirs, ours, told),

@@ -172,7 +172,10 @@ class Limited(Settled):
 
     def keeps_order(self, tag, is_multiple):
         """Whether giving this back leaves all in order: from the front of a queue, or what a
-        consumer had last or was all that it had."""
+        consumer had last or was all that it had. Without a limit RabbitMQ puts it at the end."""
+        every = self.held | self.undone
+        if self.limit is None and not self.is_consuming and len(every) > 1:
+            return self.at != 9 and is_multiple and tag == max(every)
         if self.at == 9:
             return (self.limit is None and not self.returned and not is_multiple
                     and tag == self.edge())
