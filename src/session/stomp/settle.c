@@ -400,6 +400,9 @@ enum done stomp_on_ack(struct turn *t)
 	struct stomp *s = t->s;
 	enum stomp_header h = s->version == STOMP_1_2 ? STOMP_H_ID : STOMP_H_MESSAGE_ID;
 	must(s->phase == PHASE_RUNNING);
+	if (s->is_activemq && s->version == STOMP_1_0 && t->frame->command == STOMP_NACK)
+		return stomp_amq_refuse(t, "NACK received but connection is in v1.0 mode.",
+					SLICE_EMPTY, "");
 	if (!stomp_has(t->head, h))
 		return refuse_missing(t);
 	if (stomp_has(t->head, STOMP_H_TRANSACTION))

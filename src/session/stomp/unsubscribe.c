@@ -111,6 +111,22 @@ static enum done end_absent(struct turn *t, bool has_id, struct slice id)
 	return refuse_unknown(t, has_id, id);
 }
 
+/* It does not say which. ActiveMQ wants an id of who speaks 1.1. */
+static enum done refuse_nothing(struct turn *t)
+{
+	must(!stomp_has(t->head, STOMP_H_ID));
+	if (!t->s->is_activemq)
+		return stomp_refuse(t, "Missing destination or id",
+				    slice_str("UNSUBSCRIBE must include a 'destination' or 'id' "
+					      "header"));
+	return stomp_amq_refuse(t,
+				t->s->version == STOMP_1_1
+					? "UNSUBSCRIBE received without a subscription id!"
+					: "Must specify the subscriptionId or the destination you "
+					  "are unsubscribing from",
+				SLICE_EMPTY, "");
+}
+
 enum done stomp_on_unsubscribe(struct turn *t)
 {
 	struct stomp *s = t->s;
@@ -118,9 +134,7 @@ enum done stomp_on_unsubscribe(struct turn *t)
 	struct slice id = t->head->at[has_id ? STOMP_H_ID : STOMP_H_DESTINATION];
 	must(s->phase == PHASE_RUNNING);
 	if (!has_id && !stomp_has(t->head, STOMP_H_DESTINATION))
-		return stomp_refuse(t, "Missing destination or id",
-				    slice_str("UNSUBSCRIBE must include a 'destination' or 'id' "
-					      "header"));
+		return refuse_nothing(t);
 	struct call *c = s->call;
 	struct subscription *k = stomp_subscription(s, has_id, id);
 	if (k && k->is_browser) {
