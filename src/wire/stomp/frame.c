@@ -49,8 +49,21 @@ static struct slice without_cr(struct slice line)
 	return line.n && line.p[line.n - 1] == '\r' ? slice_sub(line, 0, line.n - 1) : line;
 }
 
-static enum err length_of(struct stomp_scan *s, struct slice digits)
+/* Many clients of 1.0 write a blank behind the colon; a number with blanks around it has one
+ * meaning in every version. */
+static struct slice without_blanks(struct slice value)
 {
+	must(value.p != NULL || value.n == 0);
+	while (value.n && value.p[0] == ' ')
+		value = slice_from(value, 1);
+	while (value.n && value.p[value.n - 1] == ' ')
+		value.n--;
+	return value;
+}
+
+static enum err length_of(struct stomp_scan *s, struct slice value)
+{
+	const struct slice digits = without_blanks(value);
 	uint64_t n = 0;
 	must(!s->has_length);
 	if (digits.n > 1 && digits.p[0] == '-')

@@ -60,6 +60,8 @@ static void a_frame_is_read_when_all_of_it_is_there(void **s)
 	good(bytes_of("DISCONNECT\n\r\n\0"), "DISCONNECT", "", SLICE_EMPTY);
 	good(bytes_of("SEND\ncontent-length:5\n\na\0b\0c\0"), "SEND", "content-length:5\n",
 	     bytes_of("a\0b\0c"));
+	good(bytes_of("SEND\ncontent-length: 5 \n\na\0b\0c\0"), "SEND", "content-length: 5 \n",
+	     bytes_of("a\0b\0c"));
 	good(bytes_of("SEND\ncontent-length:0\ncontent-length:9\n\n\0"), "SEND",
 	     "content-length:0\ncontent-length:9\n", SLICE_EMPTY);
 }
@@ -95,6 +97,9 @@ static void what_is_no_frame_is_refused(void **s)
 	bad(bytes_of("SEND\na:\0\n\n\0"), ERR_MALFORMED, "a NUL among the headers");
 	bad(bytes_of("SEND\ncontent-length:\n\n\0"), ERR_MALFORMED, "content-length is no number");
 	bad(bytes_of("SEND\ncontent-length:-\n\n\0"), ERR_MALFORMED, "content-length is no number");
+	bad(bytes_of("SEND\ncontent-length: \n\n\0"), ERR_MALFORMED, "content-length is no number");
+	bad(bytes_of("SEND\ncontent-length:1 1\n\n\0"), ERR_MALFORMED,
+	    "content-length is no number");
 	bad(bytes_of("SEND\ncontent-length:-1\n\n\0"), ERR_MALFORMED, "content-length is below 0");
 	bad(bytes_of("SEND\ncontent-length:1\n\nab\0"), ERR_MALFORMED,
 	    "no NUL behind content-length octets");
