@@ -79,7 +79,9 @@ bool strand_next(struct strand *l, struct stomp_frame *out, struct stomp_head *o
 	if (e == ERR_OK) {
 		struct wr scratch = wr_of(l->scratch, sizeof l->scratch);
 		must(out->head.n <= sizeof l->scratch);
-		e = stomp_head_read(out->head, l->version, out->command != STOMP_CONNECTED,
+		e = stomp_head_read(out->head, l->version,
+				    out->command == STOMP_CONNECTED ? STOMP_ESCAPES_NONE
+								    : STOMP_ESCAPES,
 				    &scratch, out_head);
 		must(e == ERR_OK);
 		l->in_read += (uint32_t)out->total;

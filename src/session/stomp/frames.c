@@ -82,13 +82,20 @@ static enum done dispatch(struct turn *t)
 
 /* ---- one frame ---------------------------------------------------------------------------- */
 
+enum stomp_escapes stomp_escapes(const struct stomp *s)
+{
+	must(s->phase <= PHASE_RUNNING);
+	return s->phase != PHASE_RUNNING ? STOMP_ESCAPES_NONE
+	       : s->is_activemq          ? STOMP_ESCAPES_OR_NOT
+					 : STOMP_ESCAPES;
+}
+
 static enum done with_head(struct turn *t, struct wr *scratch)
 {
 	struct stomp_head head;
-	bool is_escaped = t->s->phase == PHASE_RUNNING;
 	must(t->frame != NULL);
-	if (stomp_head_read(t->frame->head, (enum stomp_version)t->s->version, is_escaped, scratch,
-			    &head) != ERR_OK)
+	if (stomp_head_read(t->frame->head, (enum stomp_version)t->s->version, stomp_escapes(t->s),
+			    scratch, &head) != ERR_OK)
 		return stomp_fail(t, "Malformed frame",
 				  slice_str("an escape that there is not in a header"));
 	t->head = &head;

@@ -196,7 +196,7 @@ static enum done look_for(struct turn *t, const struct queue_record *store, stru
 	must(c && c->ticket == TICKET_NONE);
 	struct wr scratch = wr_of(c->text, CALL_TEXT_MAX);
 	if (job.n > CALL_TEXT_MAX ||
-	    stomp_unescape(job, (enum stomp_version)s->version, &scratch, &id) != ERR_OK)
+	    !stomp_unescape(job, (enum stomp_version)s->version, &scratch, &id))
 		return DONE; /* nobody is called so */
 	memmove(c->text, id.p, id.n);
 	c->text_n = (uint16_t)id.n;

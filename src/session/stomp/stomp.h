@@ -242,6 +242,8 @@ void stomp_error(struct turn *t, const char *message, const struct slice *subscr
 enum feed stomp_feed(struct session *own, struct session_world *w, struct block *b,
 		     uint32_t *io_off, uint32_t *out_need, uint32_t *out_loop);
 bool stomp_may_read(const struct stomp *s, const struct session_world *w);
+/* stomp_escapes: how the head of the frame in hand is spelt. */
+enum stomp_escapes stomp_escapes(const struct stomp *s);
 /* stomp_body_max: what may come in one frame. */
 uint64_t stomp_body_max(const struct turn *t);
 size_t stomp_print(const struct session *own, struct slice in, struct text *out);

@@ -209,8 +209,8 @@ static enum done act(struct turn *t, const struct stomp_frame *f, struct wr *scr
 		     bool is_followed)
 {
 	struct stomp_head head;
-	enum err e = stomp_head_read(f->head, (enum stomp_version)t->s->version, true, scratch,
-				     &head);
+	enum err e = stomp_head_read(f->head, (enum stomp_version)t->s->version,
+				     stomp_escapes(t->s), scratch, &head);
 	must(e == ERR_OK); /* it was read before */
 	/* its own receipt was told; an ERROR is the COMMIT's */
 	head.has[STOMP_H_RECEIPT] = t->head->has[STOMP_H_RECEIPT];

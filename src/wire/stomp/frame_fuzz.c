@@ -51,7 +51,7 @@ static void pass_on(const struct stomp_frame *f, enum stomp_version v)
 	must(back.command == STOMP_MESSAGE && slice_eq(back.body, f->body));
 	struct stomp_head head;
 	struct wr second = wr_of(again, sizeof again);
-	must(stomp_head_read(back.head, v, true, &second, &head) == ERR_OK);
+	must(stomp_head_read(back.head, v, STOMP_ESCAPES, &second, &head) == ERR_OK);
 	must(stomp_has(&head, STOMP_H_MESSAGE_ID));
 }
 
@@ -64,9 +64,9 @@ static void look(const struct stomp_frame *f)
 	for (uint32_t v = STOMP_1_0; v <= STOMP_1_2; v++) {
 		struct wr scratch = wr_of(scratch_room, sizeof scratch_room);
 		struct stomp_head head;
-		if (stomp_head_read(f->head, (enum stomp_version)v, true, &scratch, &head) !=
-		    ERR_OK)
-			continue;
+		if (stomp_head_read(f->head, (enum stomp_version)v, STOMP_ESCAPES_OR_NOT, &scratch,
+				    &head) != ERR_OK)
+			must(!"everything else stands for itself");
 		if (stomp_has(&head, STOMP_H_DESTINATION))
 			go_to(head.at[STOMP_H_DESTINATION]);
 		pass_on(f, (enum stomp_version)v);

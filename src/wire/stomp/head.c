@@ -51,27 +51,27 @@ static int unescaped(uint8_t c)
 	}
 }
 
-enum err stomp_unescape(struct slice raw, enum stomp_version version, struct wr *scratch,
-			struct slice *out)
+bool stomp_unescape(struct slice raw, enum stomp_version version, struct wr *scratch,
+		    struct slice *out)
 {
+	bool is_right = true;
 	must(version <= STOMP_1_2);
 	if (version == STOMP_1_0 || slice_find(raw, '\\') == raw.n) {
 		*out = raw;
-		return ERR_OK;
+		return true;
 	}
 	uint8_t *room = wr_reserve(scratch, raw.n);
 	must(room != NULL);
 	size_t n = 0;
 	for (size_t i = 0; i < raw.n; i++) {
-		int c = raw.p[i];
-		if (c == '\\')
-			c = ++i < raw.n ? unescaped(raw.p[i]) : -1;
-		if (c < 0)
-			return ERR_MALFORMED;
-		room[n++] = (uint8_t)c;
+		const bool is_escape = raw.p[i] == '\\';
+		const int c = is_escape && i + 1 < raw.n ? unescaped(raw.p[i + 1]) : -1;
+		is_right = is_right && (!is_escape || c >= 0);
+		room[n++] = c >= 0 ? (uint8_t)c : raw.p[i];
+		i += c >= 0;
 	}
 	*out = slice_of(room, n);
-	return ERR_OK;
+	return is_right;
 }
 
 struct slice stomp_trim(struct slice value, enum stomp_version version)
@@ -82,16 +82,18 @@ struct slice stomp_trim(struct slice value, enum stomp_version version)
 	return value;
 }
 
-enum err stomp_head_read(struct slice head, enum stomp_version version, bool is_escaped,
+enum err stomp_head_read(struct slice head, enum stomp_version version, enum stomp_escapes escapes,
 			 struct wr *scratch, struct stomp_head *out)
 {
 	struct slice name, value;
 	*out = (struct stomp_head){ .has = { false } };
-	const enum stomp_version as = is_escaped ? version : STOMP_1_0;
+	const enum stomp_version as = escapes == STOMP_ESCAPES_NONE ? STOMP_1_0 : version;
 	must(wr_left(scratch) >= head.n || slice_find(head, '\\') == head.n);
 	while (stomp_line(&head, &name, &value)) {
-		TRY(stomp_unescape(name, as, scratch, &name));
-		TRY(stomp_unescape(value, as, scratch, &value));
+		bool is_right = stomp_unescape(name, as, scratch, &name);
+		is_right &= stomp_unescape(value, as, scratch, &value);
+		if (!is_right && escapes != STOMP_ESCAPES_OR_NOT)
+			return ERR_MALFORMED;
 		enum stomp_header h = stomp_header_of(name);
 		if (h == STOMP_H_N || stomp_has(out, h))
 			continue;

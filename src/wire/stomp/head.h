@@ -34,19 +34,26 @@ static inline bool stomp_has(const struct stomp_head *h, enum stomp_header which
 	return h->has[which];
 }
 
+enum stomp_escapes {
+	STOMP_ESCAPES_NONE,  /* of CONNECT and CONNECTED, whatever the version */
+	STOMP_ESCAPES,       /* those of the version */
+	STOMP_ESCAPES_OR_NOT /* and what is none stays as it is, as ActiveMQ takes it */
+};
+
 /* stomp_head_read reads the head of a frame. `scratch` has room for as many octets as the head.
  * ERR_MALFORMED: an escape that there is not; *out is only so far read then. */
-MUST_USE enum err stomp_head_read(struct slice head, enum stomp_version version, bool is_escaped,
-				  struct wr *scratch, struct stomp_head *out);
+MUST_USE enum err stomp_head_read(struct slice head, enum stomp_version version,
+				  enum stomp_escapes escapes, struct wr *scratch,
+				  struct stomp_head *out);
 
 /* stomp_head_find finds the first header of that name, whether it is in headers.def or not: its
  * value as it came, escapes and all. False: there is none. */
 bool stomp_head_find(struct slice head, const char *name, struct slice *out_raw);
 
 /* stomp_unescape gives the value that `raw` stands for: itself, or a copy at the end of `scratch`.
- * ERR_MALFORMED: an escape that there is not. */
-MUST_USE enum err stomp_unescape(struct slice raw, enum stomp_version version, struct wr *scratch,
-				 struct slice *out);
+ * False: it has an escape that there is not, which stands for itself then. */
+bool stomp_unescape(struct slice raw, enum stomp_version version, struct wr *scratch,
+		    struct slice *out);
 /* stomp_trim: a value without the blanks that a version does not count. */
 struct slice stomp_trim(struct slice value, enum stomp_version version);
 #endif

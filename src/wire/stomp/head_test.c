@@ -13,7 +13,7 @@ static uint8_t room[1000];
 static enum err read(struct slice head, enum stomp_version v, struct stomp_head *out)
 {
 	struct wr scratch = wr_of(room, sizeof room);
-	return stomp_head_read(head, v, true, &scratch, out);
+	return stomp_head_read(head, v, STOMP_ESCAPES, &scratch, out);
 }
 
 static void the_first_of_a_name_counts(void **s)
@@ -56,6 +56,16 @@ static void escapes_are_those_of_the_version(void **s)
 	must(read(bytes_of("foo:1\\t\n"), STOMP_1_0, &h) == ERR_OK);
 }
 
+static void what_is_no_escape_may_stand_for_itself(void **s)
+{
+	(void)s;
+	struct stomp_head h;
+	struct wr scratch = wr_of(room, sizeof room);
+	struct slice in = bytes_of("id:C\\c\\\\\\temp\\\n");
+	must(stomp_head_read(in, STOMP_1_2, STOMP_ESCAPES_OR_NOT, &scratch, &h) == ERR_OK);
+	SAME(h.at[STOMP_H_ID], "C:\\\\temp\\");
+}
+
 static void blanks_before_a_value_are_none_of_it_in_1_0(void **s)
 {
 	(void)s;
@@ -91,6 +101,7 @@ int main(void)
 		cmocka_unit_test(the_first_of_a_name_counts),
 		cmocka_unit_test(every_name_is_found),
 		cmocka_unit_test(escapes_are_those_of_the_version),
+		cmocka_unit_test(what_is_no_escape_may_stand_for_itself),
 		cmocka_unit_test(blanks_before_a_value_are_none_of_it_in_1_0),
 		cmocka_unit_test(a_name_that_is_not_known_is_found_as_it_came),
 		cmocka_unit_test(a_colon_is_part_of_the_value),
