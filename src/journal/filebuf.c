@@ -2,6 +2,10 @@
 
 #include "base/bits.h"
 
+/* So much is read at a time: pages that have just been read are warm still when they are looked
+ * at, and a buffer that one large commit may need is not all touched for small ones. */
+#define STEP_BYTES ((size_t)256 << 10)
+
 void filebuf_check(const struct filebuf *f)
 {
 	must(f->n <= f->cap);
@@ -52,10 +56,9 @@ enum err filebuf_get(struct filebuf *f, uint64_t at, size_t n, struct slice *out
 	must(n <= f->cap && f->file >= 0);
 	if (at < f->at || at + n > f->at + f->n) {
 		keep(f, at);
-		size_t got = 0;
-		TRY(f->disk->ops->read(f->disk, f->file, at + f->n, f->buf + f->n, f->cap - f->n,
-				       &got));
-		must(got <= f->cap - f->n);
+		size_t room = max_size(n, min_size(f->cap, STEP_BYTES)) - f->n, got = 0;
+		TRY(f->disk->ops->read(f->disk, f->file, at + f->n, f->buf + f->n, room, &got));
+		must(got <= room);
 		f->n += got;
 	}
 	*out = slice_of(f->buf + (at - f->at), min_size(n, (size_t)(f->at + f->n - at)));

@@ -1,7 +1,7 @@
 /* filebuf -- a file read through one large buffer, forwards; for recovery and inspection.
  *
  * One owner. The buffer is taken from a `struct mem` and keeps what is asked for again; a file is
- * read in pieces as large as it.
+ * read in pieces that the processor's cache holds, larger ones only for who asks for more at once.
  */
 #ifndef JOURNAL_FILEBUF_H
 #define JOURNAL_FILEBUF_H
