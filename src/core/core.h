@@ -301,6 +301,9 @@ struct live_walk {
 };
 bool core_live_again(struct core *c, struct live_walk *io_walk);
 bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out_entry);
+/* core_live_next_many is for who only counts: entries that follow one another in one segment come
+ * together, *io_walk names the last; one that is ENTRY_BIG comes alone. */
+bool core_live_next_many(struct core *c, struct live_walk *io_walk, struct freed *out);
 
 /* Moving stored messages: core_relocate tells the entry `id` of `queue` that its message lies at
  * `new_loc` now; false: no such live entry at old_loc, or it may not move (then nothing changed).

@@ -197,6 +197,48 @@ static void a_moved_message_is_found_after_a_checkpoint(void **s)
 	rig_free(r);
 }
 
+static void see_many(struct rig *r, struct live_walk *at, uint32_t n, uint64_t segment)
+{
+	struct freed e;
+	must(core_live_next_many(r->core, at, &e) && e.n == n && e.loc >> 32 == segment);
+	must(e.bytes == n * (uint64_t)RIG_STORED_BYTES);
+}
+
+static void move_to_segment(struct rig *r, uint32_t skip, uint64_t segment)
+{
+	struct live_walk at = { 0 };
+	struct freed e;
+	while (skip-- > 0)
+		must(core_live_next(r->core, &at, &e) && e.n == 1);
+	must(core_live_next(r->core, &at, &e));
+	uint64_t there = segment << 32 | (uint32_t)e.loc;
+	must(core_relocate(r->core, at.queue, at.id, e.loc, there));
+}
+
+/* Seven: the first has gone, the fourth lies elsewhere, the seventh is in chunks, and so alone. */
+static void who_counts_is_told_of_many_in_one_segment_at_once(void **s)
+{
+	(void)s;
+	struct rig *r = rig_with_messages(6);
+	rig_publish(r, Q, 7, 1, ENTRY_PERSISTENT | ENTRY_BIG);
+	rig_publish(r, Q, 8, 1, 0);
+	rig_commit(r);
+	for (uint32_t i = 0; i < 7; i++)
+		move_to_segment(r, i, i == 3 ? 2000 : 1000);
+	rig_subscribe(r, Q, 9, 0, 1);
+	rig_commit(r);
+	rig_settle(r, Q, 9, pos_of(1, 0), SETTLE_ACCEPT);
+	rig_commit(r);
+	struct live_walk at = { 0 };
+	struct freed e;
+	see_many(r, &at, 2, 1000);
+	see_many(r, &at, 1, 2000);
+	see_many(r, &at, 2, 1000);
+	see_many(r, &at, 1, 1000);
+	must(!core_live_next_many(r->core, &at, &e));
+	rig_free(r);
+}
+
 /* Restored, no message is in memory: who is given one reads it from its place. */
 static void a_message_that_is_read_where_it_lies_stays_there(void **s)
 {
@@ -336,6 +378,7 @@ int main(void)
 		cmocka_unit_test(what_changes_while_a_checkpoint_becomes_durable_is_in_the_next),
 		cmocka_unit_test(a_restored_core_goes_on_where_it_was),
 		cmocka_unit_test(a_moved_message_is_found_after_a_checkpoint),
+		cmocka_unit_test(who_counts_is_told_of_many_in_one_segment_at_once),
 		cmocka_unit_test(a_message_that_is_read_where_it_lies_stays_there),
 		cmocka_unit_test(transient_messages_are_in_no_checkpoint),
 		cmocka_unit_test(a_damaged_unit_is_refused),

@@ -59,6 +59,36 @@ bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out
 	return false;
 }
 
+/* join adds to `io` what follows the walk in its chunk and lies in the same segment. */
+static void join(const struct chunk *k, struct live_walk *w, struct freed *io)
+{
+	must(!k->is_cold && w->pos > 0 && pos_chunk(w->pos - 1) == k->number);
+	uint32_t slot = pos_slot(w->pos - 1) + 1;
+	for (; (slot = (uint32_t)bits_next_set(k->live, CHUNK_N, slot)) < CHUNK_N; slot++) {
+		const struct entry *e = &k->entry[slot];
+		if (!(e->flags & ENTRY_PERSISTENT))
+			continue;
+		if (e->flags & ENTRY_BIG || k->loc[slot] >> 32 != io->loc >> 32)
+			return;
+		io->bytes += e->bytes;
+		io->n++;
+		w->id = e->id;
+		w->pos = pos_of(k->number, slot) + 1;
+	}
+}
+
+bool core_live_next_many(struct core *c, struct live_walk *io_walk, struct freed *out)
+{
+	if (!core_live_next(c, io_walk, out))
+		return false;
+	must(out->n > 0);
+	if (io_walk->id == 0 || out->flags & (ENTRY_BIG | ENTRY_STREAM))
+		return true; /* of a cold chunk, alone, or of a store */
+	const struct queue *q = core_find_queue(c, io_walk->queue);
+	join(queue_chunk(q, pos_chunk(io_walk->pos - 1)), io_walk, out);
+	return true;
+}
+
 static bool is_read_there(const struct chunk *k, uint32_t slot)
 {
 	const struct entry *e = &k->entry[slot];

@@ -270,6 +270,10 @@ static int64_t live_bytes(struct core *c)
 	int64_t sum = 0;
 	while (core_live_next(c, &at, &e))
 		sum += (int64_t)e.bytes;
+	int64_t many = 0;
+	for (at = (struct live_walk){ 0 }; core_live_next_many(c, &at, &e);)
+		many += (int64_t)e.bytes;
+	must(many == sum);
 	return sum;
 }
 

@@ -144,7 +144,7 @@ static enum err count_live(struct node *n, struct text *why)
 				TRY(count_chunks(n, c, &walk, &one, why));
 		}
 		walk = (struct live_walk){ 0 };
-		while (core_live_next(c, &walk, &one)) {
+		while (core_live_next_many(c, &walk, &one)) {
 			journal_live(n->journal, one.loc, (int64_t)one.bytes, one.n);
 			if (one.flags & ENTRY_BIG)
 				TRY(count_chunks(n, c, &walk, &one, why));
