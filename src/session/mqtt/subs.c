@@ -182,22 +182,24 @@ struct sub *subs_add(struct subs *s, struct mem *mem, struct slice filter)
 {
 	const uint64_t key = key_of(filter);
 	must(!subs_find(s, filter));
+	const bool is_shared = slice_starts_with(filter, slice_str(MQTT_SHARE_PREFIX));
+	const bool is_tried = is_wild(filter) && !is_shared;
 	struct sub *one = mem_get(mem, sizeof *one + filter.n, "subscription");
-	if (!one || !wild_room(s, mem) || !shape_room(s, mem) ||
+	if (!one || (is_tried && !(wild_room(s, mem) && shape_room(s, mem))) ||
 	    map_make_room(&s->by_filter, mem, "subscriptions by filter") != ERR_OK) {
 		mem_put(mem, one, sizeof *one + filter.n);
 		return NULL;
 	}
 	*one = (struct sub){ .next = first_of(s, key),
 			     .wild_at = SUB_EXACT,
-			     .filter_n = (uint16_t)filter.n };
+			     .filter_n = (uint16_t)filter.n,
+			     .is_shared = is_shared };
 	memcpy(one->filter, filter.p, filter.n);
-	one->is_shared = slice_starts_with(filter, slice_str(MQTT_SHARE_PREFIX));
 	one->is_sys = slice_starts_with(filter, slice_str("$SYS/"));
 	map_put(&s->by_filter, key, (uint64_t)(uintptr_t)one);
 	s->n++;
 	s->sys_n += one->is_sys;
-	if (is_wild(filter) && !one->is_shared) {
+	if (is_tried) {
 		one->wild_at = s->wild_n;
 		s->wild[s->wild_n++] = one;
 		shape_add(s, filter);

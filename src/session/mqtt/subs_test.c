@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <cmocka.h>
 
 static struct mem_for_tests heap;
@@ -158,12 +159,30 @@ static void many_match_as_each_one_does(void **state)
 	assert_true(by_shape > 1000);
 }
 
+/* Most clients that stand there have one, of a topic of their own. */
+static void what_has_no_wildcard_takes_no_room_for_those_that_have(void **state)
+{
+	(void)state;
+	struct subs s = empty();
+	struct sub_match m;
+	add(&s, "site/7/state", 1, 0);
+	add(&s, "$share/group/site/+/state", 1, 0);
+	assert_int_equal(heap.mem.used, map_bytes(2) + 2 * sizeof(struct sub) +
+						strlen("site/7/state") +
+						strlen("$share/group/site/+/state"));
+	add(&s, "site/+/state", 2, 0);
+	subs_match(&s, slice_str("site/7/state"), &m);
+	assert_true(m.n == 2 && m.qos == 2);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_topic_has_the_highest_qos_of_all_that_match),
 		cmocka_unit_test(no_local_counts_if_all_say_so),
 		cmocka_unit_test(those_of_the_broker_itself_are_counted),
+		cmocka_unit_test(what_has_no_wildcard_takes_no_room_for_those_that_have),
 		cmocka_unit_test(many_are_found_and_dropped),
 		cmocka_unit_test(many_match_as_each_one_does),
 	};
