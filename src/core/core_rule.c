@@ -5,13 +5,18 @@
 
 /* ---- bytes of bodies --------------------------------------------------------------------- */
 
-/* Of a message in a spill file nobody knows how long its body is: all that is stored counts. */
+/* A big body is a list of its pieces; each counts as a whole one. */
+static uint32_t weight_of(uint32_t body, uint8_t flags)
+{
+	must(body < UINT32_MAX / LIMIT_CHUNK_BYTES * BIG_ROW_BYTES);
+	return flags & ENTRY_BIG ? body / BIG_ROW_BYTES * LIMIT_CHUNK_BYTES : body;
+}
+
+/* Of one that is not in memory nobody knows how long its body is: all that is stored counts. */
 static uint32_t body_of(uint64_t mem, uint32_t bytes, uint8_t flags)
 {
-	must(bytes < UINT32_MAX / LIMIT_CHUNK_BYTES * BIG_ROW_BYTES);
-	if (flags & ENTRY_BIG)
-		return bytes / BIG_ROW_BYTES * LIMIT_CHUNK_BYTES;
-	return mem && !(flags & ENTRY_SPILLED) ? msg_of(mem)->body_bytes : bytes;
+	const bool is_here = mem && !(flags & ENTRY_SPILLED);
+	return weight_of(is_here ? msg_of(mem)->body_bytes : bytes, flags);
 }
 
 uint64_t core_rule_bodies(const struct add_row *row, uint32_t n)
@@ -27,9 +32,8 @@ uint64_t core_rule_bodies(const struct add_row *row, uint32_t n)
 static uint32_t logged_body(const struct add_row *row)
 {
 	must(row->mem == 0);
-	if (row->flags & ENTRY_BIG)
-		return body_of(0, row->bytes, row->flags);
-	return row->bytes - (uint32_t)min_u64(add_row_head(row), row->bytes);
+	const uint32_t head = (uint32_t)min_u64(add_row_head(row), row->bytes);
+	return weight_of(row->bytes - head, row->flags);
 }
 
 /* Room for all slots that the chunk has room for now. */

@@ -362,7 +362,7 @@ static void what_need_not_survive_is_shed(void **s)
 }
 
 /* One whose body lies in three pieces; of properties it has enough for the list of forty more. */
-static void publish_large(struct rig *r, uint64_t number)
+static void publish_large(struct rig *r, uint64_t number, uint8_t flags)
 {
 	const uint32_t props_n = 40 * BIG_ROW_BYTES, list_n = 3 * BIG_ROW_BYTES;
 	uint32_t off;
@@ -381,7 +381,10 @@ static void publish_large(struct rig *r, uint64_t number)
 		big_put((uint8_t *)b + m->body_off, i, (struct big_chunk){ number, 20 });
 	block_give(b, 1);
 	struct publish_row row = {
-		.mem = msg_mem(m), .queue = Q, .bytes = msg_stored_bytes(m), .flags = ENTRY_BIG
+		.mem = msg_mem(m),
+		.queue = Q,
+		.bytes = msg_stored_bytes(m),
+		.flags = (uint8_t)(flags | ENTRY_BIG),
 	};
 	rig_admit(r, rig_head(CMD_PUBLISH, 0, number), &row, sizeof row, 1);
 	rig_give(r);
@@ -396,15 +399,36 @@ static void large_messages_count_with_their_pieces(void **s)
 	rules.passing_bytes = 5 * LIMIT_CHUNK_BYTES;
 	struct rig *r = rig_with(0, rules);
 	for (uint64_t n = 1; n <= 4; n++)
-		publish_large(r, n);
+		publish_large(r, n, 0);
 	must(queue(r)->ready_n == 2 && queue_counted(queue(r))->overflowed == 2);
 	must(queue(r)->has->ready_pieces == 6);
 	rig_do(r, CMD_GET, Q, 9, GET_NO_ACK);
 	rig_do(r, CMD_GET, Q, 9, 0);
 	SAY("got 1 | got 2");
 	must(queue(r)->has->ready_pieces == 0);
-	publish_large(r, 5);
+	publish_large(r, 5, 0);
 	must(queue(r)->ready_n == 1 && queue(r)->has->ready_pieces == 3);
+	core_check(r->core);
+	rig_free(r);
+}
+
+/* Their properties do not count, nor does the log think so. */
+static void of_large_messages_the_pieces_are_all_that_counts(void **s)
+{
+	(void)s;
+	const uint64_t each = 3 * LIMIT_CHUNK_BYTES;
+	struct queue_rules rules = rules_none();
+	rules.max_length_bytes = 2 * each;
+	struct rig *r = rig_with(QUEUE_DURABLE, rules);
+	for (uint64_t n = 1; n <= 3; n++) {
+		publish_large(r, n, ENTRY_PERSISTENT);
+		rig_commit(r);
+	}
+	must(queue(r)->ready_n == 2 && queue(r)->has->ruled->ready_bodies == 2 * each);
+	rig_crash(r);
+	rig_replay(r, r->core, 0, r->committed);
+	rig_open(r, Q, QUEUE_DURABLE, &rules);
+	must(queue(r)->ready_n == 2 && queue(r)->has->ruled->ready_bodies == 2 * each);
 	core_check(r->core);
 	rig_free(r);
 }
@@ -454,6 +478,7 @@ int main(void)
 		cmocka_unit_test(a_limit_can_come_later),
 		cmocka_unit_test(what_need_not_survive_is_shed),
 		cmocka_unit_test(large_messages_count_with_their_pieces),
+		cmocka_unit_test(of_large_messages_the_pieces_are_all_that_counts),
 		cmocka_unit_test(a_consumer_that_can_do_without_loses_all_kinds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
