@@ -178,7 +178,10 @@ static void add_to(struct route *r, const struct route_to *to)
 static void add(struct route *r, uint64_t queue, uint16_t shard, uint16_t flags)
 {
 	must(queue != 0);
-	add_to(r, &(struct route_to){ .queue = queue, .shard = shard, .flags = flags });
+	if (r->is_now)
+		r->finds_one = true;
+	else if (is_new(r, queue))
+		add_to(r, &(struct route_to){ .queue = queue, .shard = shard, .flags = flags });
 }
 
 static void add_binding(struct route *r, uintptr_t at)
@@ -189,7 +192,7 @@ static void add_binding(struct route *r, uintptr_t at)
 	const struct exchange_name *to = binding_to_exchange(b);
 	if (to)
 		meet(r, catalog_exchange(r->view, to->vhost, exchange_name_slice(to)));
-	else if (is_new(r, b->to))
+	else
 		add(r, b->to, b->shard, b->flags);
 }
 
@@ -259,7 +262,7 @@ static void add_named(struct route *r, const struct exchange *x, struct slice na
 {
 	const struct queue_record *q = catalog_queue(r->view, x->vhost, name);
 	must(x->name.n == 0);
-	if (q && !(q->flags & QUEUE_KEEPER) && is_new(r, q->id))
+	if (q && !(q->flags & QUEUE_KEEPER))
 		add(r, q->id, q->shard, q->flags);
 }
 
@@ -268,8 +271,13 @@ static bool keep(struct route *r, const struct exchange *x, const struct routing
 {
 	struct route_to to;
 	must(exchange_keeps(x->type));
-	if (!keeper_takes(r->view, x, m, &to) || (r->is_now && to.wait_ms > 0))
+	if (!keeper_takes(r->view, x, m, &to))
 		return false;
+	if (r->is_now) {
+		const bool is_one = to.wait_ms == 0 && to.number;
+		r->finds_one |= is_one;
+		return is_one;
+	}
 	add_to(r, &to);
 	r->delays_n += !r->is_short && to.wait_ms > 0;
 	r->kept_n += !r->is_short && to.wait_ms == 0 && !to.number;
@@ -306,37 +314,35 @@ static void keep_also(struct route *r, const struct route_to *to)
 	r->varies = true; /* the next one need not be kept */
 }
 
-/* Every exchange that the message meets, from `x` on. */
-static void walk(const struct catalog_view *v, const struct exchange *x, const struct routing *m,
-		 struct route *r)
+/* Every exchange that the message meets, from the first on. */
+static void walk(struct route *r, const struct routing *m)
 {
 	must(r->mem != NULL);
-	r->n = r->kept_n = r->delays_n = r->via_n = r->matched = 0;
-	r->is_short = r->is_frail = r->is_beyond = false;
+	r->via_n = r->matched = 0;
 	r->topic_steps = 0;
-	r->varies = r->has_more = m->more_n > 0;
-	r->view = v;
-	r->first = x;
-	look_at(r, x, m);
+	look_at(r, r->first, m);
 	for (uint32_t i = 1; i < r->via_n; i++)
 		look_at(r, r->via[i], m);
 	r->is_frail = r->is_frail || r->via_n > 1;
-	if (m->also && !route_is_delayed(r))
-		keep_also(r, m->also);
 	route_seen_clear(&r->queues);
 	route_seen_clear(&r->places);
 	route_seen_clear(&r->exchanges);
 }
 
-/* Nobody would get it if it were due now: then whoever sent it is told so, and it does not wait. */
-static bool would_be_lost(const struct catalog_view *v, const struct exchange *x,
-			  const struct routing *m, struct route *r)
+/* Nobody has it, and nobody would if it were due now: then whoever sent it is told so, and it does
+ * not wait. What was found stays. */
+static bool would_be_lost(struct route *r, const struct routing *m)
 {
+	const bool is_beyond = r->is_beyond;
 	must(m->is_mandatory && !r->is_now);
+	if (r->n > r->kept_n + r->delays_n || r->is_short)
+		return false;
 	r->is_now = true;
-	walk(v, x, m, r);
+	r->is_beyond = r->finds_one = false;
+	walk(r, m);
 	r->is_now = false;
-	return route_is_nowhere(r) && !r->is_short;
+	r->is_beyond = is_beyond;
+	return !r->finds_one;
 }
 
 static void drop_delays(struct route *r)
@@ -353,13 +359,16 @@ static void drop_delays(struct route *r)
 enum err route_message(const struct catalog_view *v, const struct exchange *x,
 		       const struct routing *m, struct route *r)
 {
-	walk(v, x, m, r);
-	if (m->is_mandatory && r->delays_n > 0) {
-		const bool is_lost = would_be_lost(v, x, m, r);
-		walk(v, x, m, r);
-		if (is_lost && !r->is_short)
-			drop_delays(r);
-	}
+	r->n = r->kept_n = r->delays_n = 0;
+	r->is_short = r->is_frail = r->is_beyond = false;
+	r->varies = r->has_more = m->more_n > 0;
+	r->view = v;
+	r->first = x;
+	walk(r, m);
+	if (m->also && !route_is_delayed(r))
+		keep_also(r, m->also);
+	if (m->is_mandatory && r->delays_n > 0 && would_be_lost(r, m))
+		drop_delays(r);
 	must(r->delays_n + r->kept_n <= r->n || r->is_short);
 	if (r->n > SORTED_IN_PLACE && !is_sorted(r))
 		count_sort(r);

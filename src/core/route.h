@@ -79,7 +79,8 @@ struct route {
 	bool is_short;            /* there was no memory for all */
 	bool varies;              /* another message with the same key may go elsewhere */
 	bool has_more;            /* several keys may lead to one place */
-	bool is_now;              /* while it is being found: nothing is delayed */
+	bool is_now;              /* only asked: would a queue get it if nothing were delayed? */
+	bool finds_one;           /* one would */
 	bool is_frail;            /* it led through other exchanges: good for this version only */
 	struct route_seen queues; /* used above a few destinations */
 	struct route_seen floats; /* topic_match.c */
