@@ -38,12 +38,19 @@ void queue_args_type(enum queue_type type, struct queue_rules *io);
 /* queue_args_type_on: ERR_INTERNAL_ERROR: new queues of that type, a rule's, are switched off. */
 MUST_USE enum err queue_args_type_on(const struct queue_args *a, struct slice name, uint64_t rule);
 
+/* queue_declare_same: is this what is declared once more? ERR_PRECONDITION_FAILED: it differs;
+ * ERR_RESOURCE_LOCKED: it is another session's. */
+MUST_USE enum err queue_declare_same(const struct queue_args *a, const struct queue_record *q,
+				     const struct declare_queue *again, uint64_t session);
+
+/* exchange_declare_same: likewise. Of its arguments one counts, as in RabbitMQ. */
+MUST_USE enum err exchange_declare_same(const struct queue_args *a, const struct exchange *x,
+					const struct declare_exchange *again);
+
 /* queue_args_same compares the arguments that count when a queue is declared again, queue_arg_same
- * one argument of a thing. ERR_PRECONDITION_FAILED: they differ. queue_args_are_relaxed: by the
- * setting, few of them count, and no other properties. */
+ * one argument of a thing. ERR_PRECONDITION_FAILED: they differ. */
 MUST_USE enum err queue_args_same(const struct queue_args *a, struct slice name, struct slice now,
 				  struct slice again);
-bool queue_args_are_relaxed(const struct queue_args *a, struct slice now, struct slice again);
 MUST_USE enum err queue_arg_same(const struct queue_args *a, const char *arg, const char *thing,
 				 struct slice name, struct slice now, struct slice again);
 

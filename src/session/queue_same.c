@@ -51,7 +51,8 @@ static bool is_type(struct slice args, enum queue_type type)
 	return v.type == AMQP091_TYPE_LONGSTR && slice_eq(v.octets, defaults_type_word(type));
 }
 
-bool queue_args_are_relaxed(const struct queue_args *of, struct slice now, struct slice again)
+/* By RabbitMQ's setting few of them count then, and no other properties. */
+static bool is_relaxed(const struct queue_args *of, struct slice now, struct slice again)
 {
 	return of->w->limits->is_relaxed && is_type(now, QUEUE_QUORUM) &&
 	       is_type(again, QUEUE_CLASSIC);
@@ -134,7 +135,7 @@ enum err queue_args_same(const struct queue_args *of, struct slice name, struct 
 	must(name.n > 0);
 	if (now.n == 0 && again.n == 0)
 		return ERR_OK;
-	if (queue_args_are_relaxed(of, now, again)) {
+	if (is_relaxed(of, now, again)) {
 		for (size_t i = 0; i < N_OF(relaxed_names); i++)
 			TRY(same_but_old_place(of, relaxed_names[i], name, now, again));
 		return ERR_OK;
@@ -143,4 +144,23 @@ enum err queue_args_same(const struct queue_args *of, struct slice name, struct 
 		if (is_of_type(&counted[i], now))
 			TRY(same_but_old_place(of, counted[i].name, name, now, again));
 	return ERR_OK;
+}
+
+enum err queue_declare_same(const struct queue_args *of, const struct queue_record *q,
+			    const struct declare_queue *again, uint64_t session)
+{
+	const struct slice now = queue_record_arguments(q);
+	must(of->why->n == 0);
+	if (!is_relaxed(of, now, again->arguments))
+		TRY(catalog_queue_same(q, again, session, access_vhost_name(of->access), of->why));
+	return queue_args_same(of, queue_record_name(q), now, again->arguments);
+}
+
+enum err exchange_declare_same(const struct queue_args *of, const struct exchange *x,
+			       const struct declare_exchange *again)
+{
+	must(of->why->n == 0);
+	TRY(catalog_exchange_same(x, again, access_vhost_name(of->access), of->why));
+	return queue_arg_same(of, "alternate-exchange", "exchange", x->name, x->arguments,
+			      again->arguments);
 }

@@ -38,10 +38,8 @@ static enum err check_existing(struct turn *t, const struct exchange *x,
 			       const struct declare_exchange *d)
 {
 	must(x != NULL);
-	TRY(catalog_exchange_same(x, d, amqp091_vhost_name(t), &t->why));
 	const struct queue_args args = amqp091_queue_args(t);
-	return queue_arg_same(&args, "alternate-exchange", "exchange", x->name, x->arguments,
-			      d->arguments);
+	return exchange_declare_same(&args, x, d);
 }
 
 static enum err check_new(struct turn *t, const struct declare_exchange *d)

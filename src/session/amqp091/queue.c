@@ -86,10 +86,7 @@ static enum err check_existing(struct turn *t, const struct queue_record *q,
 	if (q->flags & QUEUE_KEEPER)
 		return refuse_keeper(t, queue_record_name(q));
 	const struct queue_args args = amqp091_queue_args(t);
-	if (!queue_args_are_relaxed(&args, queue_record_arguments(q), d->arguments))
-		TRY(catalog_queue_same(q, d, t->s->session.handle, amqp091_vhost_name(t), &t->why));
-	return queue_args_same(&args, queue_record_name(q), queue_record_arguments(q),
-			       d->arguments);
+	return queue_declare_same(&args, q, d, t->s->session.handle);
 }
 
 /* Who lets a queue publish by itself must be allowed to do so. */

@@ -3,25 +3,15 @@
 #include "base/must.h"
 #include "session/queue_args.h"
 
-/* Who declares without a client may do everything. */
-static struct access nobody_in(struct slice vhost)
-{
-	must(vhost.n <= UINT8_MAX);
-	return (struct access){ .vhost_name = (char *)(uintptr_t)vhost.p,
-				.vhost_name_n = (uint8_t)vhost.n,
-				.is_trusted = true,
-				.is_in = true };
-}
-
 static const struct session_world world;
 
 enum err amqp091_rules_of(struct slice vhost, const struct declare_queue *d,
 			  struct queue_rules *out, struct text *why)
 {
-	const struct access nobody = nobody_in(vhost);
+	const struct access trusted = access_of_operator(vhost);
 	char room[SESSION_WORDS_MAX];
 	struct text words = text_of(room, sizeof room);
-	const struct queue_args args = { &nobody, &world, &words };
+	const struct queue_args args = { &trusted, &world, &words };
 	must(d->name.n > 0);
 	enum err e = queue_args_rules(&args, d, true, out);
 	text_put_slice(why, text_slice(&words));
@@ -30,10 +20,10 @@ enum err amqp091_rules_of(struct slice vhost, const struct declare_queue *d,
 
 enum err amqp091_rule_of(struct slice name, const struct amqp091_value *v, struct queue_rules *io)
 {
-	const struct access nobody = nobody_in(slice_str("/"));
+	const struct access trusted = access_of_operator(slice_str("/"));
 	char room[SESSION_WORDS_MAX];
 	struct text words = text_of(room, sizeof room);
-	const struct queue_args args = { &nobody, &world, &words };
+	const struct queue_args args = { &trusted, &world, &words };
 	must(v != NULL);
 	return queue_arg_rule(&args, name, v, io);
 }

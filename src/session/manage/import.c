@@ -6,6 +6,7 @@
 #include "core/fact.h"
 #include "session/defaults.h"
 #include "session/manage/item.h"
+#include "session/queue_args.h"
 #include "wire/amqp091/table.h"
 
 #define IMPORTS_MAX   128u /* asked and not answered */
@@ -151,6 +152,30 @@ static struct slice copy(const struct session_world *w, struct slice item, struc
 	return wr_done(&room);
 }
 
+/* What the view shows already is compared as for a client who declares it again: the file has no
+ * sizes of integers, and which arguments count is not for the catalog to say. */
+static bool is_there(const struct manage *m, const struct session_world *w, struct slice vhost,
+		     enum item kind, struct slice whole, struct text *why)
+{
+	const struct access trusted = access_of_operator(vhost);
+	const struct queue_args args = { &trusted, w, why };
+	const struct exchange *x = NULL;
+	const struct queue_record *q = NULL;
+	struct declare_exchange dx;
+	struct declare_queue dq;
+	enum err e = ERR_OK;
+	if (kind == ITEM_EXCHANGE && declare_exchange_get(whole, &dx) == ERR_OK)
+		x = catalog_exchange(w->view, dx.vhost, dx.name);
+	else if (kind == ITEM_QUEUE && declare_queue_get(whole, &dq) == ERR_OK)
+		q = catalog_queue(w->view, dq.vhost, dq.name);
+	if (x)
+		e = exchange_declare_same(&args, x, &dx);
+	else if (q)
+		e = queue_declare_same(&args, q, &dq, m->session.handle);
+	must((e == ERR_OK) == (why->n == 0));
+	return x || q;
+}
+
 static void declare_in(struct manage *m, struct session_world *w, enum cmd kind, struct slice item,
 		       struct slice tail, uint16_t vhost)
 {
@@ -160,12 +185,19 @@ static void declare_in(struct manage *m, struct session_world *w, enum cmd kind,
 	struct text t = text_of(about, sizeof about), why = text_of(words, sizeof words);
 	must(room != NULL);
 	struct slice whole = copy(w, item, tail, wr_of(room, cap), &why);
-	if (whole.n > 0) {
+	bool is_done = whole.n == 0;
+	if (!is_done) {
+		struct rd r = rd_of(slice_from(item, 1));
 		store_le16(room + (whole.p - room), vhost);
-		post(m, w, item, kind, whole);
-	} else {
+		is_done = is_there(m, w, rd_str8(&r), (enum item)item.p[0], whole, &why);
+	}
+	if (why.n > 0) {
 		describe(item, &t);
 		say(m, w, text_slice(&t), text_slice(&why));
+	} else if (is_done) {
+		m->import.good_n++;
+	} else {
+		post(m, w, item, kind, whole);
 	}
 	mem_put(w->mem, room, cap);
 }

@@ -286,7 +286,6 @@ enum err stomp_queue(struct turn *t, const struct wanted *want,
 	d.rules = slice_of(rules_bytes, rules_put(&rules, rules_bytes, sizeof rules_bytes));
 	if (!q || (!is_known && is_untold(s, q)))
 		return declare(t, &d);
-	TRY(catalog_queue_same(q, &d, s->session.handle, access_vhost_name(&s->access), &t->why));
-	TRY(queue_args_same(&args, queue_record_name(q), queue_record_arguments(q), d.arguments));
+	TRY(queue_declare_same(&args, q, &d, s->session.handle));
 	return is_known ? ERR_OK : ask_told(t, q);
 }
