@@ -62,7 +62,7 @@ bool core_live_next(struct core *c, struct live_walk *io_walk, struct freed *out
 /* join adds to `io` what follows the walk in its chunk and lies in the same segment. */
 static void join(const struct chunk *k, struct live_walk *w, struct freed *io)
 {
-	must(!k->is_cold && w->pos > 0 && pos_chunk(w->pos - 1) == k->number);
+	must(k && !k->is_cold && w->pos > 0 && pos_chunk(w->pos - 1) == k->number);
 	uint32_t slot = pos_slot(w->pos - 1) + 1;
 	for (; (slot = (uint32_t)bits_next_set(k->live, CHUNK_N, slot)) < CHUNK_N; slot++) {
 		const struct entry *e = &k->entry[slot];
