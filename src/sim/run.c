@@ -22,6 +22,7 @@
 #include "sim/pledge.h"
 #include "sim/reading.h"
 #include "sim/refrain.h"
+#include "sim/relay.h"
 #include "sim/replica.h"
 #include "sim/turns.h"
 #include "sim/voucher.h"
