@@ -265,6 +265,16 @@ static int64_t takers_of(const struct queue *q, uint32_t bytes, int64_t enough)
 	return sum < enough ? sum : enough;
 }
 
+/* The bodies of what stays when `takers` have theirs: those of one message are taken for those of
+ * another. */
+static uint64_t bodies_left(uint64_t held, uint64_t held_n, uint64_t stays_n)
+{
+	must(stays_n <= held_n);
+	if (stays_n == held_n)
+		return held;
+	return (uint64_t)((double)held / (double)held_n * (double)stays_n);
+}
+
 static struct room room_of(const struct queue *q, uint32_t bytes, uint32_t n)
 {
 	const struct ruled *r = q->has->ruled;
@@ -279,7 +289,7 @@ static struct room room_of(const struct queue *q, uint32_t bytes, uint32_t n)
 		room.messages = (int64_t)r->max_length - (int64_t)stays_n;
 	if (r->max_length_bytes < INT64_MAX / 4)
 		room.bytes = (int64_t)r->max_length_bytes -
-			     (int64_t)(stays_n ? held / held_n * stays_n : 0);
+			     (int64_t)bodies_left(held, held_n, stays_n);
 	return room;
 }
 

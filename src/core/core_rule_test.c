@@ -141,6 +141,20 @@ static void of_what_is_spilled_all_counts(void **s)
 	rig_free(r);
 }
 
+/* However many there are: no mean of theirs is rounded. */
+static void small_bodies_count_exactly(void **s)
+{
+	(void)s;
+	struct queue_rules rules = rules_none();
+	rules.max_length_bytes = 30;
+	rules.overflow = OVERFLOW_REJECT;
+	struct rig *r = rig_with(QUEUE_DURABLE, rules);
+	for (uint64_t seq = 1; seq <= 40; seq++)
+		publish_spilled(r, seq, 1 + seq % 2);
+	must(queue(r)->live_n == 20 && queue(r)->has->ruled->ready_bodies == 30);
+	rig_free(r);
+}
+
 static void durable_ones_are_dropped_in_the_log(void **s)
 {
 	(void)s;
@@ -465,6 +479,7 @@ int main(void)
 		cmocka_unit_test(bytes_count_likewise),
 		cmocka_unit_test(what_a_log_says_of_bodies_is_all_that_counts),
 		cmocka_unit_test(of_what_is_spilled_all_counts),
+		cmocka_unit_test(small_bodies_count_exactly),
 		cmocka_unit_test(durable_ones_are_dropped_in_the_log),
 		cmocka_unit_test(consumers_come_before_limits),
 		cmocka_unit_test(what_does_not_fit_is_refused),
