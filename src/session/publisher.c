@@ -225,7 +225,8 @@ static struct posting posting_of(const struct publication *what, const struct ms
 	};
 }
 
-/* Notes in the window what is followed; it takes all bytes since something was followed last. */
+/* Notes in the window what is followed; it takes all bytes since something was followed last, if any
+ * answer comes. */
 static void follow(struct publisher *p, struct mem *mem, uint64_t word, uint32_t answers_n)
 {
 	struct published *u = deque_add(&p->window, mem);
@@ -233,7 +234,7 @@ static void follow(struct publisher *p, struct mem *mem, uint64_t word, uint32_t
 	*u = (struct published){ .word = word,
 				 .bytes = answers_n > 0 ? (uint32_t)p->silent_bytes : 0,
 				 .left_n = answers_n & INT32_MAX };
-	p->silent_bytes = 0;
+	p->silent_bytes -= u->bytes;
 	p->bytes += u->bytes;
 }
 
@@ -270,12 +271,13 @@ void publisher_send(struct publisher *p, struct session_world *w, const struct a
 		put_aside(p, w, from, what, r, &one);
 		return;
 	}
-	p->silent_bytes += one.bytes + PUBLISH_COST;
-	if (p->silent_bytes >= w->limits->unconfirmed_bytes_max / FOLLOWED_MIN)
-		one.is_followed = rows_n(what, r) > 0;
+	const bool is_nowhere = rows_n(what, r) == 0; /* then nothing of it is held */
+	p->silent_bytes += is_nowhere ? 0 : one.bytes + PUBLISH_COST;
+	if (!is_nowhere && p->silent_bytes >= w->limits->unconfirmed_bytes_max / FOLLOWED_MIN)
+		one.is_followed = true;
 	if (one.is_followed)
 		follow(p, w->mem, word, answers_n(what, r));
-	if (rows_n(what, r) == 0)
+	if (is_nowhere)
 		return;
 	block_give(block_of(m), rows_n(what, r));
 	if (p->is_gathering && !one.is_followed && r->n > 1 && !what->store && !hit->varies) {
@@ -318,7 +320,7 @@ void publisher_commit(struct publisher *p, struct session_world *w, const struct
 	must(x && x->seq == p->first + p->window.n);
 	publisher_flush(p, w);
 	const bool is_any = tx_parts_commit(&x->parts, w, &to, x->seq);
-	p->silent_bytes += x->bytes;
+	p->silent_bytes += is_any ? x->bytes : 0;
 	if (is_any || word != PUBLISHER_NOBODY)
 		follow(p, w->mem, word, is_any ? 1 + x->answers_n : 0);
 	publisher_abort(p, w->mem);

@@ -114,6 +114,24 @@ static void publishes_that_nobody_waits_for_are_bounded_too(void **s)
 	assert_int_equal(publisher.bytes, 0);
 }
 
+/* Who waits for one that goes nowhere is told at once, however much has gone nowhere before. */
+static void what_goes_nowhere_counts_for_nothing(void **s)
+{
+	(void)s;
+	for (uint32_t n = 0; n < 100; n++)
+		publish(0, PUBLISHER_NOBODY);
+	assert_int_equal(publisher.silent_bytes, 0);
+	publish(0, 7);
+	expect_told(7, false);
+	publish(1, PUBLISHER_NOBODY);
+	const uint64_t silent_bytes = publisher.silent_bytes;
+	publish(0, 8);
+	expect_told(8, false);
+	assert_true(silent_bytes > 0 && publisher.silent_bytes == silent_bytes);
+	kit_posted(kit, drop);
+	expect_nobody_told();
+}
+
 static void what_is_kept_goes_to_its_store_too_which_confirms_as_well(void **s)
 {
 	(void)s;
@@ -350,6 +368,7 @@ int main(void)
 		ROW(every_shard_confirms_once),
 		ROW(it_is_told_in_the_order_of_publishing),
 		ROW(publishes_that_nobody_waits_for_are_bounded_too),
+		ROW(what_goes_nowhere_counts_for_nothing),
 		ROW(what_is_gathered_goes_queue_by_queue),
 		ROW(what_is_gathered_goes_before_anything_else),
 		ROW(no_more_is_gathered_than_there_is_room_for),
