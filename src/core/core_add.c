@@ -62,6 +62,20 @@ static uint64_t fill(struct core *c, struct queue *q, struct chunk *k, const str
 	return expiry;
 }
 
+/* The list of a large body that the log has need not stay in memory (node/shard.c). */
+static void let_go_of_lists(struct queue *q, struct chunk *k, uint32_t from, uint32_t n)
+{
+	must(from + n <= k->used);
+	for (uint32_t i = from; i < from + n; i++) {
+		struct entry *e = &k->entry[i];
+		if (!(e->flags & ENTRY_BIG) || !e->mem)
+			continue;
+		msg_unref(e->mem, 1);
+		e->mem = 0;
+		q->cached_bytes -= e->bytes;
+	}
+}
+
 /* The newest `n` entries had no room. */
 static void die(struct core *c, struct queue *q, uint32_t n)
 {
@@ -101,6 +115,8 @@ static void add_rows(struct core *c, struct queue *q, const struct run *o, uint3
 			core_rule_replayed(c, k, row + at, n);
 		else if (q->has->ruled || k->bodies)
 			core_rule_weigh(c, q, k, k->used - n, n);
+		if (is_logged)
+			let_go_of_lists(q, k, k->used - n, n);
 		if (q->has->lanes || q->is_ranked)
 			lanes_add(q, k, k->used - n, n, c->mem);
 		if (q->has->select)

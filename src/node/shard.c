@@ -82,7 +82,8 @@ void shard_freed(struct shard *s)
 }
 
 /* An entry with a big body counts on its chunks, and its list need not stay in memory: what it
- * costs there is no measure of what it holds. A store of last messages looks how long it is. */
+ * costs there is no measure of what it holds. A queue or a store of last messages looks how long it
+ * is first. */
 static void place_big(struct shard *s, const struct run *o, struct add_row *row, struct slice body)
 {
 	struct journal *j = s->loop->node->journal;
@@ -92,7 +93,7 @@ static void place_big(struct shard *s, const struct run *o, struct add_row *row,
 	must(row->mem || stored.n > 0);
 	if (row->mem) {
 		store_count(j, big_list(msg_of(row->mem)), 1);
-		if (o->kind == OUTCOME_RETAIN)
+		if (o->kind != OUTCOME_STREAM_ADD)
 			return;
 		msg_unref(row->mem, 1);
 		row->mem = 0;
