@@ -225,8 +225,8 @@ static struct posting posting_of(const struct publication *what, const struct ms
 	};
 }
 
-/* Notes in the window what is followed; it takes all bytes since something was followed last, if any
- * answer comes. */
+/* Notes in the window what is followed; it takes all bytes since something was followed last, if
+ * any answer comes. */
 static void follow(struct publisher *p, struct mem *mem, uint64_t word, uint32_t answers_n)
 {
 	struct published *u = deque_add(&p->window, mem);
