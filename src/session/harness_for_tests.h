@@ -21,7 +21,7 @@ static inline void world_apply(struct world *w, uint16_t no, struct run *o, uint
 	}
 	if (outcome_adds(o->kind) && o->flags & RUN_LOGGED)
 		for (uint32_t i = 0; i < o->n; i++)
-			world_store(w, &row[i]);
+			world_store(w, o->kind, &row[i]);
 	core_apply(w->shard[no].core, o, index, ordinal, &w->post);
 }
 

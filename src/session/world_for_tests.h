@@ -327,13 +327,16 @@ static inline void world_count(struct world *w, struct slice list, int64_t n)
 	}
 }
 
-/* As the node does: an entry counts on the chunks, its list goes out of memory. */
-static inline void world_store(struct world *w, struct add_row *row)
+/* As the node does: an entry counts on the chunks, and of a stream its list goes out of memory; of
+ * others it is looked at first. */
+static inline void world_store(struct world *w, uint8_t outcome, struct add_row *row)
 {
 	row->loc = world_keep(w, msg_of(row->mem));
 	if (!(row->flags & ENTRY_BIG))
 		return;
 	world_count(w, big_list(msg_of(row->mem)), 1);
+	if (outcome != OUTCOME_STREAM_ADD)
+		return;
 	msg_unref(row->mem, 1);
 	row->mem = 0;
 }
